@@ -1,0 +1,40 @@
+# Needs Python >= 3.11 and make; everything else is put into .venv.
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet -c constraints.txt
+OUT ?= out/shvit_s1-iphone
+
+.PHONY: demo test check matrix bench clean
+
+demo: .venv/.demo
+	$(BIN)/edgevit export timm:shvit_s1 --target iphone -o $(OUT)
+
+test: .venv/.dev
+	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+check: .venv/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
+
+matrix: .venv/.dev
+	$(BIN)/python benchmarks/matrix.py --output docs/matrix.md
+
+bench: .venv/.dev
+	$(BIN)/python benchmarks/export_cost.py
+
+# torch first and alone: resolved together with the rest, pip may take a CUDA build.
+.venv/.demo: pyproject.toml constraints.txt
+	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'Python 3.11 or newer is needed: make PYTHON=python3.12')"
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(PIP) torch
+	$(PIP) -e ".[coreml,zoo]"
+	touch $@
+
+.venv/.dev: .venv/.demo
+	$(PIP) -e ".[coreml,zoo,dev]"
+	touch $@
+
+clean:
+	rm -rf .venv out build dist .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,21 @@
+"""What a backend leaves on disk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A file or a package folder in a backend's format, and the versions of the tools that made it."""
+
+    format: str
+    precision: str
+    path: Path
+    versions: dict[str, str]
+    notes: tuple[str, ...] = ()
+    reference: Path | None = None  # the same program at full precision, written only to be checked
+    details: dict[str, object] = field(
+        default_factory=dict
+    )  # the format's own facts, for edgevit.json

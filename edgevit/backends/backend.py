@@ -1,0 +1,69 @@
+"""What every backend offers, and the one table that finds it."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import torch
+
+from edgevit.backends.artifact import Artifact
+from edgevit.errors import TargetError
+from edgevit.frontend.source import ModelSource
+from edgevit.graph.program import Inputs, Program
+from edgevit.parity import Parity
+from edgevit.rewrites.rule import Match, Rule
+from edgevit.targets import Target
+
+
+@dataclass(frozen=True)
+class Lowering:
+    """All that a backend is told."""
+
+    program: Program
+    source: ModelSource
+    target: Target
+    precision: str
+    directory: Path
+    progress: Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What the model computed, and on what: the artifact is held against this."""
+
+    inputs: Inputs
+    outputs: tuple[torch.Tensor, ...]
+    program: Program  # to find the first call that departs
+
+
+class Backend(Protocol):
+    rules: tuple[Rule[Match], ...]
+
+    def lower(self, request: Lowering) -> Artifact: ...
+
+    def check(self, artifact: Artifact, expected: Expected) -> tuple[Parity, ...]:
+        """Run the artifact from disk."""
+        ...
+
+
+# format -> module that defines BACKEND
+BACKENDS: dict[str, str] = {
+    "coreml": "edgevit.backends.coreml.backend",
+}
+
+
+def backend_for(format: str, target: Target) -> Backend:
+    if format not in BACKENDS:
+        ready = [name for name in target.formats if name in BACKENDS]
+        raise TargetError(
+            f"edgevit cannot write `{format}` yet",
+            where=f"target {target.name}",
+            why="the facts of this target are known, the backend for it is not there yet; "
+            f"ready: {', '.join(BACKENDS)}",
+            hint=f"--format {ready[0]}" if ready else "--target iphone",
+        )
+    return importlib.import_module(BACKENDS[format]).BACKEND

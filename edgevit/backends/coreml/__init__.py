@@ -1,0 +1,1 @@
+"""Core ML: a program becomes an `.mlpackage`, on any operating system."""

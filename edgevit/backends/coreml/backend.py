@@ -1,0 +1,120 @@
+"""Core ML as the pipeline sees it: the rules, the lowering, and the check that needs no Mac."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import fx
+from torch.fx.node import Node
+
+from edgevit.backends.artifact import Artifact
+from edgevit.backends.backend import Expected, Lowering
+from edgevit.backends.coreml.check import (
+    Package,
+    Precision,
+    Run,
+    first_departure,
+    first_fp16_departure,
+    interpret,
+    load_package,
+)
+from edgevit.backends.coreml.lower import lower
+from edgevit.backends.coreml.rules import RULES
+from edgevit.graph.program import Program
+from edgevit.parity import FP16, FP32, UNKNOWN, Limit, Parity, distance
+from edgevit.rewrites.rule import Match, Rule
+
+
+@dataclass(frozen=True)
+class CoreML:
+    rules: tuple[Rule[Match], ...] = RULES
+
+    def lower(self, request: Lowering) -> Artifact:
+        return lower(
+            request.program,
+            request.source,
+            minimum_os=_minimum_os(request),
+            precision=request.precision,
+            directory=request.directory,
+            progress=request.progress,
+        )
+
+    def check(self, artifact: Artifact, expected: Expected) -> tuple[Parity, ...]:
+        """The lowering in fp32 from the package at full precision, then what ships, as it will compute."""
+        shipped = load_package(artifact.path)
+        if artifact.reference is None:
+            return (_parity(shipped, expected, "fp32", FP32),)
+        return (
+            _parity(load_package(artifact.reference), expected, "fp32", FP32),
+            _parity(shipped, expected, "fp16", FP16),
+        )
+
+
+def _minimum_os(request: Lowering) -> str:
+    os = request.target.os
+    return f"iOS{os.version[0]}" if os else "iOS17"
+
+
+def _parity(package: Package, expected: Expected, precision: Precision, limit: Limit) -> Parity:
+    names = [declared.name for declared in package.main.inputs]
+    inputs = dict(zip(names, expected.inputs, strict=True))
+    run = interpret(package, inputs, precision)
+    unchecked = tuple(str(u) for u in run.unchecked)
+    found = UNKNOWN
+    if not unchecked:
+        outputs = [run.outputs[name] for name in package.main.outputs]
+        found = distance(expected.outputs, outputs)
+    parity = Parity("package", precision, found, limit, unchecked, _rounding_notes(run))
+    if parity.passed or unchecked:
+        return parity
+    where = _departure(package, inputs, expected, precision)
+    return Parity("package", precision, found, limit, unchecked, (*parity.notes, *where))
+
+
+def _rounding_notes(run: Run) -> tuple[str, ...]:
+    if run.precision != "fp16":
+        return ()
+    over = [r for r in run.rounding if r.overflow]
+    notes = [f"{run.overflow} values overflow fp16, first in {over[0].op} `{over[0].value}`"] if over else []
+    small = [r for r in run.rounding if r.subnormal]
+    if small:
+        worst = max(small, key=lambda r: r.subnormal)
+        notes.append(
+            f"{run.subnormal} values below the normal fp16 range in {len(small)} ops, "
+            f"most in {worst.op} `{worst.value}` ({worst.subnormal} of {worst.elements})"
+        )
+    return tuple(notes)
+
+
+def _departure(
+    package: Package, inputs: dict[str, torch.Tensor], expected: Expected, precision: Precision
+) -> tuple[str, ...]:
+    if precision == "fp16":
+        found = first_fp16_departure(package, inputs)
+    else:
+        found = first_departure(package, inputs, _every_value(expected), tolerance=1e-4)
+    return (f"first departure: {found}",) if found else ()
+
+
+def _every_value(expected: Expected) -> dict[str, torch.Tensor]:
+    """Each node's value in the program that was lowered, by the name that the converter keeps."""
+    recorder = _Recorder(expected.program)
+    with torch.no_grad():
+        recorder.run(*expected.inputs)
+    return recorder.values
+
+
+class _Recorder(fx.Interpreter):
+    def __init__(self, program: Program) -> None:
+        super().__init__(program.module())
+        self.values: dict[str, torch.Tensor] = {}
+
+    def run_node(self, n: Node) -> object:
+        result = super().run_node(n)
+        if isinstance(result, torch.Tensor):
+            self.values[n.name] = result
+        return result
+
+
+BACKEND = CoreML()

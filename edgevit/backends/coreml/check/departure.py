@@ -1,0 +1,175 @@
+"""Where a package starts to compute something else: the first operation whose result departs.
+
+Two runs are compared value by value while they stream, so memory stays that of the runs themselves.
+The reference is either values of the original model by name, or the same package in fp32.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from edgevit.backends.coreml.check.interpret import Precision, steps
+from edgevit.backends.coreml.check.program import Function, Package
+
+Reference = Mapping[str, Tensor] | Callable[[str], Tensor | None]
+
+# What the converter's precision pass appends to the name of the value it replaces.
+SUFFIXES = ("_cast_fp16", "_cast_fp32", "_to_fp16", "_to_fp32")
+
+
+@dataclass(frozen=True)
+class Difference:
+    op: str
+    value: str
+    rel_l2: float
+    cosine: float
+    max_abs: float
+
+
+@dataclass(frozen=True)
+class Departure:
+    """`after` are the nearest earlier values that were compared and agreed; `before` is their worst error."""
+
+    op: str
+    value: str
+    rel_l2: float
+    cosine: float
+    max_abs: float
+    after: tuple[str, ...]
+    before: float
+
+    def __str__(self) -> str:
+        known = ", ".join(f"`{name}`" for name in self.after) or "the inputs"
+        return (
+            f"{self.op} `{self.value}` departs: relative L2 {self.rel_l2:.2e}, cosine {self.cosine:.6f}, "
+            f"largest difference {self.max_abs:.2e}; {known} before it agreed to {self.before:.1e}"
+        )
+
+
+def first_departure(
+    package: Package,
+    inputs: Mapping[str, Tensor],
+    reference: Reference,
+    *,
+    precision: Precision = "fp32",
+    tolerance: float = 1e-2,
+) -> Departure | None:
+    """Against values of the original model. Values without a reference of their shape are passed over."""
+    found = list(against_reference(package, inputs, reference, precision))
+    return first_of(package.main, found, tolerance)
+
+
+def first_fp16_departure(
+    package: Package, inputs: Mapping[str, Tensor], *, tolerance: float = 1e-2
+) -> Departure | None:
+    """The fp16 run against the fp32 run of the same package."""
+    return first_of(package.main, list(against_fp32(package, inputs)), tolerance)
+
+
+def against_reference(
+    package: Package, inputs: Mapping[str, Tensor], reference: Reference, precision: Precision = "fp32"
+) -> Iterator[Difference]:
+    look_up = reference if callable(reference) else reference.get
+    for step in steps(package, inputs, precision):
+        for name, value in step.tensors():
+            wanted = named(name, look_up)
+            if wanted is not None and wanted.shape == value.shape:
+                yield difference(step.op.kind, name, value, wanted)
+
+
+def against_fp32(package: Package, inputs: Mapping[str, Tensor]) -> Iterator[Difference]:
+    """Both runs in lock-step. They take the same steps unless one meets an operation it cannot run."""
+    for half, full in zip(steps(package, inputs, "fp16"), steps(package, inputs, "fp32"), strict=False):
+        if half.op is not full.op:
+            return
+        wanted = dict(full.tensors())
+        for name, value in half.tensors():
+            if name in wanted:
+                yield difference(half.op.kind, name, value, wanted[name])
+
+
+def named(name: str, look_up: Callable[[str], Tensor | None]) -> Tensor | None:
+    """The reference under the value's name, or under the name it had before the precision pass."""
+    found = look_up(name)
+    while found is None:
+        suffix = next((s for s in SUFFIXES if name.endswith(s)), None)
+        if suffix is None:
+            return None
+        name = name.removesuffix(suffix)
+        found = look_up(name)
+    return found
+
+
+def difference(op: str, name: str, value: Tensor, wanted: Tensor) -> Difference:
+    """Infinities and NaN in the same places are agreement; anywhere else the error is infinite."""
+    a, b = value.detach().double().reshape(-1), wanted.detach().double().reshape(-1)
+    if not (a.isfinite().all() and b.isfinite().all()):
+        both = a.isfinite() & b.isfinite()
+        same = (a == b) | (a.isnan() & b.isnan()) | both
+        if not same.all():
+            return Difference(op, name, torch.inf, 0.0, torch.inf)
+        a, b = a[both], b[both]
+    if a.numel() == 0 or torch.equal(a, b):
+        return Difference(op, name, 0.0, 1.0, 0.0)
+    gap, size = (a - b), float(b.norm())
+    rel_l2 = float(gap.norm()) / size if size else torch.inf
+    cosine = float(torch.dot(a, b)) / max(float(a.norm()) * size, 1e-300)
+    return Difference(op, name, rel_l2, cosine, float(gap.abs().max()))
+
+
+def first_of(main: Function, found: list[Difference], tolerance: float) -> Departure | None:
+    """The first departing value with only agreeing values before it.
+
+    A value that departs while everything computed from it agrees carries the name of another value of
+    the model (the converter numbers its own values, too): it is no departure, and is passed over.
+    """
+    by_value = {d.value: d for d in found}
+    bad = {d.value for d in found if not d.rel_l2 <= tolerance}
+    makers, readers = links(main)
+    for this in found:
+        if this.value not in bad:
+            continue
+        after = nearest(this.value, makers, by_value)
+        later = nearest(this.value, readers, by_value)
+        if later and this.value not in main.outputs and not bad & set(later):
+            bad.discard(this.value)
+        elif not bad & set(after):
+            before = max((by_value[name].rel_l2 for name in after if name in by_value), default=0.0)
+            return Departure(this.op, this.value, this.rel_l2, this.cosine, this.max_abs, after, before)
+    return None
+
+
+Links = Mapping[str, tuple[str, ...]]
+
+
+def links(main: Function) -> tuple[Links, Links]:
+    """From each value to the values it is made of, and to those made of it."""
+    makers: dict[str, tuple[str, ...]] = {}
+    readers: dict[str, tuple[str, ...]] = {}
+    for op in main.operations:
+        names = tuple(out.name for out in op.outputs)
+        sources = tuple(dict.fromkeys(name for name in op.reads() if name not in main.constants))
+        makers |= dict.fromkeys(names, sources)
+        for source in sources:
+            readers[source] = readers.get(source, ()) + names
+    return makers, readers
+
+
+def nearest(start: str, edges: Links, known: Iterable[str]) -> tuple[str, ...]:
+    """The closest known values in one direction, looking through the unknown ones."""
+    found: dict[str, None] = {}
+    seen, queue = {start}, list(edges.get(start, ()))
+    while queue:
+        name = queue.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        if name in known:
+            found[name] = None
+        else:
+            queue.extend(edges.get(name, ()))
+    return tuple(found)

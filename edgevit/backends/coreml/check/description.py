@@ -1,0 +1,70 @@
+"""The model description: what an app sees of the inputs and outputs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from torch import Tensor
+
+from edgevit.backends.coreml.check.program import (
+    Description,
+    Feature,
+    Function,
+    ImageInfo,
+    ValueType,
+)
+
+if TYPE_CHECKING:
+    from coremltools.proto.FeatureTypes_pb2 import ArrayFeatureType, ImageFeatureType
+    from coremltools.proto.Model_pb2 import FeatureDescription, ModelDescription
+
+ARRAY_TYPES = {"FLOAT32": "fp32", "FLOAT16": "fp16", "INT32": "int32", "INT8": "int8", "DOUBLE": "fp64"}
+
+
+def read_description(proto: ModelDescription, main: Function) -> Description:
+    """In a multi-function package the description of the default function is the one that counts."""
+    source = next((f for f in proto.functions if f.name == main.name), proto)
+    meta = proto.metadata
+    metadata = dict(meta.userDefined)
+    for key in ("shortDescription", "versionString", "author", "license"):
+        if getattr(meta, key):
+            metadata[key] = getattr(meta, key)
+    return Description(
+        inputs=tuple(read_feature(f) for f in source.input),
+        outputs=tuple(read_feature(f) for f in source.output),
+        class_labels=class_labels(main),
+        predicted_label=source.predictedFeatureName,
+        predicted_probabilities=source.predictedProbabilitiesName,
+        metadata=metadata,
+    )
+
+
+def read_feature(proto: FeatureDescription) -> Feature:
+    kind = (proto.type.WhichOneof("Type") or "unknown").removesuffix("Type")
+    if kind == "imageType" or kind == "image":
+        image = read_image(proto.type.imageType)
+        planes = 1 if image.layout.startswith("GRAYSCALE") else 3
+        return Feature(proto.name, "image", ValueType("uint8", (1, planes, image.height, image.width)), image)
+    if kind == "multiArray":
+        return Feature(proto.name, "array", read_array(proto.type.multiArrayType))
+    return Feature(proto.name, kind, ValueType(kind))
+
+
+def read_image(proto: ImageFeatureType) -> ImageInfo:
+    layout = type(proto).ColorSpace.Name(proto.colorSpace)
+    return ImageInfo(proto.width, proto.height, layout)
+
+
+def read_array(proto: ArrayFeatureType) -> ValueType:
+    name = type(proto).ArrayDataType.Name(proto.dataType)
+    return ValueType(ARRAY_TYPES.get(name, name.lower()), tuple(proto.shape))
+
+
+def class_labels(main: Function) -> tuple[str | int, ...]:
+    """An ML program keeps its labels in the `classify` operation, not in the description."""
+    for op in main.operations:
+        for binding in op.arguments.get("classes", ()) if op.kind == "classify" else ():
+            value = binding if isinstance(binding, tuple) else main.constants.get(getattr(binding, "name", ""))
+            if isinstance(value, tuple):
+                return tuple(int(v) if isinstance(v, Tensor) else v for v in value)
+    return ()

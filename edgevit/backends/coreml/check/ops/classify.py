@@ -1,0 +1,16 @@
+"""The end of a classifier: the winning label, and the probabilities in the order of the labels."""
+
+from __future__ import annotations
+
+from edgevit.backends.coreml.check.ops.arguments import Arguments, OpFunction, Unsupported
+from edgevit.backends.coreml.check.program import Value
+
+
+def classify(a: Arguments) -> tuple[Value, ...]:
+    probabilities, classes = a.tensor("probabilities"), a.values.get("classes")
+    if not isinstance(classes, tuple) or len(classes) != probabilities.numel():
+        raise Unsupported("the list of classes does not match the probabilities")
+    return classes[int(probabilities.reshape(-1).argmax())], probabilities
+
+
+OPS: dict[str, OpFunction] = {"classify": classify}

@@ -1,0 +1,8 @@
+"""The rewrites a program goes through on its way to Core ML, in order."""
+
+from __future__ import annotations
+
+from edgevit.rewrites.rule import Match, Rule
+from edgevit.rewrites.standard import STANDARD
+
+RULES: tuple[Rule[Match], ...] = STANDARD

@@ -1,0 +1,217 @@
+"""The command line. Parses words, calls the pipeline, prints: no work is done here, and nothing heavy is imported."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NoReturn
+
+from edgevit import __version__
+from edgevit.errors import EdgevitError, InternalError, UsageError
+
+if TYPE_CHECKING:
+    from edgevit.pipeline import ExportResult
+    from edgevit.report import GraphReport
+
+MODEL_HELP = "timm:NAME, hf:NAME, FILE.py:CALLABLE, PACKAGE.MODULE:CALLABLE or FILE.pt2"
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse with our own way of saying what is wrong."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(message, hint=f"{self.prog} --help")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    words = list(sys.argv[1:] if argv is None else argv)
+    as_json, debug = "--json" in words, "--debug" in words
+    try:
+        options = _parser().parse_args(words)
+        return options.run(options)
+    except EdgevitError as error:
+        if debug:
+            raise
+        return _fail(error, as_json)
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing more to say at exit
+        return 141
+    except Exception as error:
+        if debug:
+            raise
+        why = f"{type(error).__name__}: {error}"
+        bug = InternalError("something in edgevit broke", why=why, hint="--debug shows where; tell us: it is our bug")
+        return _fail(bug, as_json)
+
+
+def _fail(error: EdgevitError, as_json: bool) -> int:
+    if as_json:
+        print(json.dumps(error.as_dict()))
+    print(error, file=sys.stderr)
+    return error.exit_code
+
+
+def _export(options: argparse.Namespace) -> int:
+    from edgevit.pipeline import export
+
+    result = export(
+        options.model,
+        target=options.target,
+        output=options.output,
+        format=options.format,
+        precision=options.precision,
+        without=options.without,
+        progress=None if options.quiet else sys.stderr,
+        **_model_options(options),
+    )
+    _show_export(result, options)
+    return 0 if result.passed else 9
+
+
+def _show_export(result: ExportResult, options: argparse.Namespace) -> None:
+    from edgevit.report import rewrite_lines
+
+    if options.json:
+        print(json.dumps({**result.manifest, "directory": str(result.directory)}, allow_nan=False))
+        return
+    if options.explain:
+        print("\n".join(rewrite_lines(result.rewrites)), end="\n\n")
+    print(result)
+    print(f"  in         {result.directory}")
+
+
+def _inspect(options: argparse.Namespace) -> int:
+    from edgevit.pipeline import inspect
+
+    report: GraphReport = inspect(
+        options.model,
+        target=options.target,
+        without=options.without,
+        progress=None if options.quiet else sys.stderr,
+        **_model_options(options),
+    )
+    if options.json:
+        print(json.dumps(report.as_dict(), allow_nan=False))
+    else:
+        print(report.text if options.graph else report)
+    return 0
+
+
+def _targets(options: argparse.Namespace) -> int:
+    from edgevit.targets import as_dict, describe, list_targets, load_target, table
+
+    if options.name:
+        target = load_target(options.name)
+        print(json.dumps(as_dict(target)) if options.json else describe(target))
+    else:
+        targets = list_targets()
+        print(json.dumps({"targets": [as_dict(t) for t in targets]}) if options.json else table(targets))
+    return 0
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from edgevit.doctor import as_dict, examine, table
+
+    found = examine()
+    print(json.dumps(as_dict(found)) if options.json else table(found))
+    return 0
+
+
+def _model_options(options: argparse.Namespace) -> dict[str, object]:
+    return {
+        "weights": options.weights,
+        "input_size": options.input_size,
+        "batch": options.batch,
+        "seed": options.seed,
+        "trust": options.trust,
+        "mean": options.mean,
+        "std": options.std,
+        "labels": _labels(options.labels),
+        "image_input": options.image_input,
+    }
+
+
+def _labels(path: str | None) -> list[str] | None:
+    if path is None:
+        return None
+    try:
+        with open(path, encoding="utf-8") as file:
+            return [line.strip() for line in file if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError("cannot read the labels", where=path, why=str(error)) from error
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = Parser(
+        prog="edgevit",
+        description="A PyTorch vision model in; what runs on the device out, proven to compute the same thing.",
+        epilog="example: edgevit export timm:shvit_s1 --target iphone",
+    )
+    parser.add_argument("--version", action="version", version=f"edgevit {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    _add_export(commands)
+    _add_inspect(commands)
+    targets = _command(commands, "targets", _targets, "the devices that edgevit knows")
+    targets.add_argument("name", nargs="?", metavar="NAME", help="a target, an alias, or a .toml file")
+    _command(commands, "doctor", _doctor, "which backends and tools are there, and how to get the others")
+    return parser
+
+
+def _command(commands: argparse._SubParsersAction, name: str, run: object, text: str) -> argparse.ArgumentParser:
+    parser = commands.add_parser(name, help=text, description=text)
+    parser.set_defaults(run=run)
+    parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    return parser
+
+
+def _add_export(commands: argparse._SubParsersAction) -> None:
+    parser = _command(commands, "export", _export, "turn a model into a checked artifact for a device")
+    _add_model(parser)
+    parser.add_argument("--target", required=True, metavar="T", help="a device: see `edgevit targets`")
+    parser.add_argument("-o", "--output", metavar="DIR", help="where to (default: out/MODEL-TARGET)")
+    parser.add_argument("--format", metavar="F", help="one of the target's formats (default: its first)")
+    parser.add_argument("--precision", metavar="P", help="one of the target's precisions (default: its first)")
+    parser.add_argument("--explain", action="store_true", help="say where each rule fired or declined, and why")
+
+
+def _add_inspect(commands: argparse._SubParsersAction) -> None:
+    parser = _command(commands, "inspect", _inspect, "show the graph, and what would be rewritten")
+    _add_model(parser)
+    parser.add_argument("--target", metavar="T", help="with this device's rules (default: those all share)")
+    parser.add_argument("--graph", action="store_true", help="print the rewritten graph, a line a node")
+
+
+def _add_model(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", metavar="MODEL", help=MODEL_HELP)
+    group = parser.add_argument_group("the model")
+    group.add_argument("--weights", metavar="W", help="random, pretrained, or a .safetensors / state-dict file")
+    group.add_argument("--input-size", type=_size, metavar="N", help="N or HxW pixels")
+    group.add_argument("--batch", type=int, default=1, metavar="N", help="images at a time (default: 1)")
+    group.add_argument("--seed", type=int, default=0, metavar="N", help="of random weights and inputs")
+    group.add_argument("--image-input", action="store_true", help="take 0-255 pixels; fold preprocessing in")
+    group.add_argument("--mean", type=_numbers, metavar="A,B,C", help="preprocessing: mean, in 0-1")
+    group.add_argument("--std", type=_numbers, metavar="A,B,C", help="preprocessing: deviation, in 0-1")
+    group.add_argument("--labels", metavar="FILE", help="class labels, one a line")
+    group.add_argument("--trust", action="store_true", help="run code found in weight files and .pt2 archives")
+    parser.add_argument("--without", action="append", default=[], metavar="RULE", help="leave a rule out")
+    parser.add_argument("--quiet", action="store_true", help="no progress on stderr")
+
+
+def _size(text: str) -> int | tuple[int, int]:
+    parts = text.lower().split("x")
+    if not all(part.isdigit() for part in parts) or len(parts) > 2:
+        raise argparse.ArgumentTypeError(f"`{text}` is not a size: N or HxW")
+    return int(parts[0]) if len(parts) == 1 else (int(parts[0]), int(parts[1]))
+
+
+def _numbers(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"`{text}` is not a list of numbers: 0.5,0.5,0.5") from None

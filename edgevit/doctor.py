@@ -1,0 +1,113 @@
+"""Which backends and tools are there. What each needs is read from the package's own metadata."""
+
+from __future__ import annotations
+
+import platform
+import re
+import shutil
+from dataclasses import dataclass
+from importlib import metadata
+
+PURPOSE = {
+    "coreml": "iPhone, iPad, Mac: .mlpackage",
+    "executorch": "Android, Linux: .pte",
+    "tflite": "Android, Linux: .tflite",
+    "onnx": "anywhere: .onnx",
+    "tvm": "Linux boards: shared library",
+    "mcu": "microcontrollers: C firmware",
+    "zoo": "models: timm, transformers",
+}
+TOOLS = ("gcc", "clang", "arm-none-eabi-gcc", "qemu-system-arm", "qemu-system-riscv32", "adb", "ssh")
+_REQUIREMENT = re.compile(r"^([A-Za-z0-9._-]+).*;.*extra\s*==\s*['\"]([^'\"]+)['\"]")
+
+
+@dataclass(frozen=True)
+class Part:
+    """One optional part of edgevit: an extra, and the libraries it needs."""
+
+    extra: str
+    purpose: str
+    present: dict[str, str]  # library -> version
+    missing: tuple[str, ...]
+
+    @property
+    def ready(self) -> bool:
+        return not self.missing
+
+    @property
+    def install(self) -> str:
+        return install_line(self.extra)
+
+
+@dataclass(frozen=True)
+class Findings:
+    python: str
+    torch: str | None
+    parts: tuple[Part, ...]
+    tools: dict[str, str | None]  # tool -> path
+
+
+def install_line(extra: str) -> str:
+    return f"pip install 'edgevit[{extra}]'"
+
+
+def examine() -> Findings:
+    needs = _requirements()
+    parts = tuple(_part(extra, needs.get(extra, ())) for extra in PURPOSE)
+    return Findings(
+        platform.python_version(), _version("torch"), parts, {tool: shutil.which(tool) for tool in TOOLS}
+    )
+
+
+def _requirements() -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    for line in metadata.requires("edgevit") or ():
+        match = _REQUIREMENT.match(line)
+        if match and match[1] != "edgevit":
+            found[match[2]] = (*found.get(match[2], ()), match[1])
+    return found
+
+
+def _part(extra: str, libraries: tuple[str, ...]) -> Part:
+    versions = {library: _version(library) for library in libraries}
+    present = {library: version for library, version in versions.items() if version}
+    return Part(extra, PURPOSE[extra], present, tuple(lib for lib in libraries if lib not in present))
+
+
+def _version(library: str) -> str | None:
+    try:
+        return metadata.version(library)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def table(findings: Findings) -> str:
+    rows = [f"python {findings.python}, torch {findings.torch or 'missing: pip install torch'}", ""]
+    for part in findings.parts:
+        rows.append(f"  {'yes' if part.ready else 'no':<4} {part.extra:<11} {part.purpose}")
+        if part.present:
+            rows.append(" " * 19 + ", ".join(f"{name} {version}" for name, version in part.present.items()))
+        if part.missing:
+            rows.append(" " * 19 + f"missing {', '.join(part.missing)}:  {part.install}")
+    rows += ["", "tools"]
+    rows += [f"  {'yes' if path else 'no':<4} {tool:<20} {path or ''}".rstrip() for tool, path in findings.tools.items()]
+    return "\n".join(rows)
+
+
+def as_dict(findings: Findings) -> dict[str, object]:
+    return {
+        "python": findings.python,
+        "torch": findings.torch,
+        "extras": [
+            {
+                "extra": part.extra,
+                "purpose": part.purpose,
+                "ready": part.ready,
+                "present": part.present,
+                "missing": list(part.missing),
+                "install": None if part.ready else part.install,
+            }
+            for part in findings.parts
+        ],
+        "tools": findings.tools,
+    }

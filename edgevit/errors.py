@@ -1,0 +1,126 @@
+"""Every error a user can meet: what went wrong, where in their model, why, and what to try."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class EdgevitError(Exception):
+    """Base of all errors we show. `exit_code` is what the command line returns."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, where: str = "", why: str = "", hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.where = where
+        self.why = why
+        self.hint = hint
+
+    def __str__(self) -> str:
+        rows = [f"error: {self.message}"]
+        for label, text in (("where", self.where), ("why", self.why), ("try", self.hint)):
+            if text:
+                first, *rest = text.splitlines()
+                rows.append(f"  {label:<6} {first}")
+                rows.extend(" " * 9 + line for line in rest)
+        return "\n".join(rows)
+
+    def as_dict(self) -> dict[str, object]:
+        return {
+            "error": type(self).__name__,
+            "message": self.message,
+            "where": self.where,
+            "why": self.why,
+            "try": self.hint,
+            "exit_code": self.exit_code,
+        }
+
+
+class UsageError(EdgevitError):
+    """A word on the command line that we do not take."""
+
+    exit_code = 2
+
+
+class ModelError(EdgevitError):
+    """The model spec does not lead to a model."""
+
+    exit_code = 3
+
+
+class WeightsError(EdgevitError):
+    """The weights do not fit the model, or are not numbers."""
+
+    exit_code = 4
+
+
+class CaptureError(EdgevitError):
+    """torch.export cannot turn the model into one graph."""
+
+    exit_code = 5
+
+
+class UnsupportedOp(EdgevitError):
+    """The target's format has no way to say these ops. Lists all of them."""
+
+    exit_code = 6
+
+
+class TargetError(EdgevitError):
+    """No such target or format, or a target file that is not well formed."""
+
+    exit_code = 7
+
+
+class DoesNotFit(EdgevitError):
+    """The model needs more than the target has."""
+
+    exit_code = 8
+
+
+class Drift(EdgevitError):
+    """A stage changed what the model computes."""
+
+    exit_code = 9
+
+
+class ToolMissing(EdgevitError):
+    """A backend or tool is not installed."""
+
+    exit_code = 10
+
+
+class OutputError(EdgevitError):
+    """The result cannot be written where it was asked for."""
+
+    exit_code = 11
+
+
+class PackageError(EdgevitError):
+    """A written artifact that is damaged, incomplete, or does not say what it should."""
+
+    exit_code = 12
+
+
+class InternalError(EdgevitError):
+    """Our own bug."""
+
+    exit_code = 70
+
+
+def nearest(name: str, known: Iterable[str], count: int = 3) -> list[str]:
+    """The known names most like `name`, best first."""
+    return difflib.get_close_matches(name, list(known), n=count, cutoff=0.5)
+
+
+def suggest(name: str, known: Iterable[str]) -> str:
+    """A hint for an unknown name: the nearest known ones, or all when few."""
+    pool = sorted(known)
+    close = nearest(name, pool)
+    if close:
+        return "did you mean " + " or ".join(f"`{n}`" for n in close) + "?"
+    if len(pool) <= 12:
+        return "one of " + ", ".join(f"`{n}`" for n in pool)
+    return ""

@@ -1,0 +1,154 @@
+"""A module and its example inputs -> `Program`, through `torch.export`, before any decomposition."""
+
+from __future__ import annotations
+
+import operator
+import warnings
+from typing import Any
+
+import torch
+from torch import fx
+from torch.fx.graph import CodeGen
+from torch.fx.node import Node
+from torch.utils import _pytree as pytree
+
+from edgevit.errors import CaptureError
+from edgevit.frontend.functional import NotPlain, make_functional
+from edgevit.frontend.lines import last_line_of_user, source_of_trace
+from edgevit.frontend.source import ModelSource
+from edgevit.graph.program import Origin, Program
+
+
+def capture(source: ModelSource) -> Program:
+    exported = source.exported or _export(source.module, source.inputs)
+    return program_of(exported, source.name, source.inputs, source.input_names)
+
+
+def _export(
+    module: torch.nn.Module, inputs: tuple[torch.Tensor, ...]
+) -> torch.export.ExportedProgram:
+    try:
+        with torch.no_grad(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return torch.export.export(module, inputs, strict=False)
+    except Exception as error:
+        raise _capture_error(error) from error
+
+
+def _capture_error(error: Exception) -> CaptureError:
+    first = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    data_dependent = (
+        "data-dependent" in str(error).lower() or "DataDependent" in type(error).__name__
+    )
+    return CaptureError(
+        "the model's control flow depends on its data"
+        if data_dependent
+        else "torch.export cannot capture the model",
+        where=last_line_of_user(error),
+        why=first.strip()[:400],
+        hint=(
+            "make the branch static, use `torch.where`, or `torch.cond` with both sides of one shape"
+            if data_dependent
+            else "make `torch.export.export(model, inputs)` work on its own, then come back"
+        ),
+    )
+
+
+def program_of(
+    exported: torch.export.ExportedProgram,
+    name: str,
+    inputs: tuple[torch.Tensor, ...],
+    input_names: tuple[str, ...],
+) -> Program:
+    """The flat, unlifted, functional form of an exported program."""
+    gm = _flat_module(exported)
+    try:
+        make_functional(gm.graph)
+    except NotPlain:
+        gm = _flat_module(exported.run_decompositions({}))
+    _require_static(gm.graph)
+    constants = {
+        str(n.target): _attribute(gm, str(n.target)) for n in gm.graph.nodes if n.op == "get_attr"
+    }
+    output_names = _name_outputs(exported)
+    leaves = pytree.tree_leaves(gm.graph.output_node().args[0], is_leaf=lambda item: item is None)
+    kept = [
+        (name, leaf)
+        for name, leaf in zip(output_names, leaves, strict=True)
+        if isinstance(leaf, Node)
+    ]
+    if not kept:
+        raise CaptureError(
+            "the model returns no tensor", hint="return the tensor the device should compute"
+        )
+    gm.graph.output_node().args = (tuple(leaf for _, leaf in kept),)
+    return Program(name, gm.graph, constants, inputs, input_names, tuple(name for name, _ in kept))
+
+
+def _flat_module(exported: torch.export.ExportedProgram) -> fx.GraphModule:
+    """Tensors in, tensors out, every node with its origin and its fake value, run-time assertions dropped."""
+    gm = exported.module(check_guards=False)
+    gm.graph.set_codegen(CodeGen())
+    fake_mode = next(n for n in gm.graph.nodes if n.op == "placeholder").meta["val"].fake_mode
+    for node in list(gm.graph.nodes):
+        if node.op == "call_module":
+            raise CaptureError(
+                f"the captured graph calls a submodule `{node.target}`",
+                why="higher-order calls (`torch.cond`, `torch.map`) have no static form on devices",
+                hint="make the choice when the model is built",
+            )
+        if str(node.target).startswith("aten._assert") and not node.users:
+            gm.graph.erase_node(node)
+            continue
+        fake = node.meta.get("val")
+        if node.op == "get_attr" and fake is None:
+            fake = fake_mode.from_tensor(_attribute(gm, str(node.target)), static_shapes=True)
+        node.meta = {"origin": _origin(node), "val": fake}
+    return gm
+
+
+def _attribute(module: torch.nn.Module, path: str) -> torch.Tensor:
+    return operator.attrgetter(path)(module).detach()
+
+
+def _origin(node: Node) -> Origin:
+    stack = node.meta.get("nn_module_stack") or {}
+    path = [entry[0] for entry in stack.values() if entry[0]]
+    module = path[-1].removeprefix("L['self'].") if path else ""
+    return Origin(module, source_of_trace(node.meta.get("stack_trace") or ""))
+
+
+def _name_outputs(exported: torch.export.ExportedProgram) -> list[str]:
+    """`logits` for a dictionary or a dataclass with that field, `output` for a lone tensor, else by position."""
+    spec = exported.call_spec.out_spec
+    count = spec.num_leaves
+    if count == 1 and not _has_keys(spec):
+        return ["output"]
+    paths = [
+        path
+        for path, _ in pytree.tree_flatten_with_path(
+            pytree.tree_unflatten(list(range(count)), spec)
+        )[0]
+    ]
+    names = ["_".join(_key(part) for part in path) for path in paths]
+    return [name if not name.isdigit() else f"output_{name}" for name in names]
+
+
+def _has_keys(spec: pytree.TreeSpec) -> bool:
+    return isinstance(spec.context, list) and bool(spec.context)
+
+
+def _key(part: Any) -> str:
+    return str(getattr(part, "key", getattr(part, "idx", getattr(part, "name", part))))
+
+
+def _require_static(graph: fx.Graph) -> None:
+    for node in graph.nodes:
+        fake = node.meta.get("val")
+        if isinstance(fake, torch.Tensor) and not all(isinstance(n, int) for n in fake.shape):
+            raise CaptureError(
+                f"`{node.name}` has a shape that is known only at run time: {list(fake.shape)}",
+                where=str(node.meta["origin"]),
+                why="devices plan memory ahead, so every shape must be static",
+                hint="export with fixed sizes; replace `nonzero` and boolean masks by `torch.where`",
+            )

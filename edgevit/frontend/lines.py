@@ -1,0 +1,47 @@
+"""Which line of the user's model an error or a graph node comes from."""
+
+from __future__ import annotations
+
+import re
+import traceback
+from pathlib import Path
+
+_FRAME = re.compile(r'File "([^"]+)", line (\d+), in (\S+)')
+_LIBRARY = (
+    "/torch/",
+    "/edgevit/frontend/",
+    "/edgevit/pipeline",
+    "<frozen",
+    "<string>",
+    "<eval_with_key>",
+)
+
+
+def source_of_trace(trace: str) -> str:
+    """The deepest frame of a recorded stack that is not inside PyTorch: `timm/models/shvit.py:88`."""
+    frames = [(path, line) for path, line, _ in _FRAME.findall(trace) if not _is_library(path)]
+    return f"{short_path(frames[-1][0])}:{frames[-1][1]}" if frames else ""
+
+
+def last_line_of_user(error: BaseException) -> str:
+    """The deepest frame of an exception (or of the stack torch.export wrote into its text) in the user's code."""
+    recorded = source_of_trace(str(error))
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if not _is_library(f.filename)]
+    if frames:
+        return f"{short_path(frames[-1].filename)}:{frames[-1].lineno}   {frames[-1].line or ''}".rstrip()
+    return recorded
+
+
+def short_path(path: str) -> str:
+    """Relative to site-packages or to the working folder, else the last two parts."""
+    for marker in ("/site-packages/", "/dist-packages/"):
+        if marker in path:
+            return path.split(marker)[-1]
+    try:
+        return str(Path(path).resolve().relative_to(Path.cwd()))
+    except ValueError:
+        return "/".join(Path(path).parts[-2:])
+
+
+def _is_library(path: str) -> bool:
+    return any(part in path for part in _LIBRARY)

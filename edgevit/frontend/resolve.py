@@ -1,0 +1,189 @@
+"""From the word on the command line to a module that runs: `resolve("timm:shvit_s1")`.
+
+One table says which resolver takes which spec. A resolver builds the module, its example input and
+what is known about preprocessing; weights, eval mode and the trial run are the same for all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+
+from edgevit.errors import ModelError, UsageError
+from edgevit.frontend import hf_models, pt2_file, python_callable, timm_models
+from edgevit.frontend.live_weights import make_live
+from edgevit.frontend.request import Request
+from edgevit.frontend.source import ModelSource, Preprocess
+from edgevit.frontend.state_dict_file import load_into
+from edgevit.frontend.trial import check_finite_outputs, run_once
+from edgevit.frontend.weight_values import check_finite_weights
+
+
+@dataclass(frozen=True)
+class Scheme:
+    form: str  # how a user writes it
+    takes: Callable[[str], bool]
+    build: Callable[[Request], ModelSource]
+    default_weights: str  # what `weights=None` means
+
+
+SCHEMES = (
+    Scheme("timm:NAME", timm_models.takes, timm_models.build, "random"),
+    Scheme("hf:NAME, hf:ORG/NAME or hf:FOLDER", hf_models.takes, hf_models.build, "random"),
+    Scheme("FILE.pt2", pt2_file.takes, pt2_file.build, "as built"),
+    Scheme(
+        "FILE.py:CALLABLE or PACKAGE.MODULE:CALLABLE",
+        python_callable.takes,
+        python_callable.build,
+        "as built",
+    ),
+)
+
+
+def resolve(
+    spec: str,
+    *,
+    weights: str | None = None,
+    input_size: int | tuple[int, int] | None = None,
+    batch: int = 1,
+    seed: int = 0,
+    trust: bool = False,
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
+    labels: Sequence[str] | None = None,
+) -> ModelSource:
+    """The model that `spec` names, in eval mode, with weights, and proven to run on its example input."""
+    scheme = _scheme_of(spec)
+    request = Request(
+        spec=spec,
+        weights=scheme.default_weights if weights is None else weights,
+        input_size=(input_size, input_size) if isinstance(input_size, int) else input_size,
+        batch=batch,
+        seed=seed,
+        trust=trust,
+        mean=None if mean is None else tuple(mean),
+        std=None if std is None else tuple(std),
+        labels=None if labels is None else tuple(labels),
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        source = _ready(scheme.build(request))
+        run_once(source.module, source.inputs, _size_hint(source))
+        source = _with_weights(source, request)
+    check_finite_weights(source.module, source.weights)
+    outputs = run_once(source.module, source.inputs, _size_hint(source))
+    check_finite_outputs(source.module, source.inputs, outputs)
+    return _with_overrides(source, request, outputs)
+
+
+def _scheme_of(spec: str) -> Scheme:
+    for scheme in SCHEMES:
+        if scheme.takes(spec):
+            return scheme
+    raise ModelError(
+        f"cannot tell what kind of model `{spec}` is",
+        why="a model is given as " + "; ".join(s.form for s in SCHEMES),
+        hint=_spelling_hint(spec),
+    )
+
+
+def _spelling_hint(spec: str) -> str:
+    if spec.endswith((".pt", ".pth", ".bin", ".ckpt", ".safetensors")):
+        return f"a weights file needs the model's code: MODEL --weights {spec}"
+    if spec.endswith(".py"):
+        return f"name what to call in it: {spec}:build"
+    if spec.endswith((".onnx", ".tflite", ".mlpackage", ".pte")):
+        return "start from the PyTorch model, not from a converted one"
+    if "/" in spec:
+        return f"hf:{spec}"
+    return f"timm:{spec}"
+
+
+def _ready(source: ModelSource) -> ModelSource:
+    """Eval mode, no gradients, on the CPU, in float32."""
+    module = source.module
+    if any(p.is_meta for p in module.parameters()):
+        raise ModelError(
+            "the model's parameters have no data",
+            why="they are on the `meta` device",
+            hint="build the model on the CPU",
+        )
+    if source.exported is None:  # an ExportedProgram's mode, device and types are fixed
+        module.eval().cpu().float()
+    module.requires_grad_(False)
+    inputs = tuple(x.detach().cpu() for x in source.inputs)
+    return replace(
+        source, inputs=tuple(x.float() if x.is_floating_point() else x for x in inputs)
+    )
+
+
+def _with_weights(source: ModelSource, request: Request) -> ModelSource:
+    match request.weights:
+        case None | "as built" | "pretrained":
+            return replace(source, weights=source.weights or str(request.weights))
+        case "random":
+            make_live(source.module, source.inputs, request.seed)
+            weights = f"random (seed {request.seed})"
+        case path:
+            load_into(source.module, path, request.trust)
+            weights = path
+    # Some modules cache values computed from parameters while in eval mode; leaving it drops them.
+    source.module.train().eval()
+    return replace(source, weights=weights)
+
+
+def _size_hint(source: ModelSource) -> str:
+    if source.preprocess is None:
+        return (
+            "--input-size N, or return (module, example_inputs) from the callable"
+            if source.exported is None
+            else ""
+        )
+    height, width = source.native_size or source.preprocess.size
+    return f"--input-size {height}" if height == width else f"--input-size {height}x{width}"
+
+
+def _with_overrides(
+    source: ModelSource, request: Request, outputs: tuple[torch.Tensor, ...]
+) -> ModelSource:
+    preprocess = source.preprocess
+    if request.mean is not None or request.std is not None:
+        preprocess = _override_preprocess(source, request)
+    labels = source.labels if request.labels is None else request.labels
+    classes = outputs[0].shape[-1] if outputs[0].dim() == 2 else None
+    if labels and classes is not None and len(labels) != classes:
+        if request.labels is not None:
+            raise UsageError(
+                f"{len(labels)} labels for a model with {classes} outputs",
+                hint="one label for each output, in order",
+            )
+        labels = ()
+    return replace(source, preprocess=preprocess, labels=labels)
+
+
+def _override_preprocess(source: ModelSource, request: Request) -> Preprocess:
+    image = source.inputs[0]
+    if image.dim() != 4:
+        raise UsageError(
+            "--mean and --std are for image input",
+            why=f"the model's first input has shape {tuple(image.shape)}",
+        )
+    channels, height, width = image.shape[1:]
+    known = source.preprocess or Preprocess((0.0,) * channels, (1.0,) * channels, (height, width))
+    mean = _per_channel(request.mean, known.mean, channels, "--mean")
+    std = _per_channel(request.std, known.std, channels, "--std")
+    return replace(known, mean=mean, std=std)
+
+
+def _per_channel(
+    given: tuple[float, ...] | None, known: tuple[float, ...], channels: int, option: str
+) -> tuple[float, ...]:
+    if given is None:
+        return known
+    if len(given) == 1:
+        return given * channels
+    if len(given) != channels:
+        raise UsageError(f"{option} has {len(given)} values for an image of {channels} channels")
+    return given

@@ -1,0 +1,108 @@
+"""One eager forward before anything else: a wrong input size is found here, not in a backend."""
+
+from __future__ import annotations
+
+import traceback
+from pathlib import Path
+
+import torch
+
+from edgevit.errors import ModelError, WeightsError
+
+_TORCH = Path(torch.__file__).parent
+
+
+def first_line(error: BaseException) -> str:
+    """`ValueError: the first line of its message`."""
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+
+
+def place_of(error: BaseException, module: torch.nn.Module | None = None) -> str:
+    """The deepest line outside torch and edgevit that led to `error`: `blocks.3.attn  net.py:88`."""
+    own = Path(__file__).parent
+    for frame, line in reversed(list(traceback.walk_tb(error.__traceback__))):
+        path = Path(frame.f_code.co_filename)
+        if path.is_relative_to(_TORCH) or path.is_relative_to(own) or not path.exists():
+            continue
+        owner = _name_within(module, frame.f_locals.get("self"))
+        return f"{owner}  {_short(path)}:{line}" if owner else f"{_short(path)}:{line}"
+    return ""
+
+
+def run_once(
+    module: torch.nn.Module, inputs: tuple[torch.Tensor, ...], hint: str
+) -> tuple[torch.Tensor, ...]:
+    """The model's output tensors on `inputs`, or a `ModelError` that points into the model."""
+    shapes = ", ".join("x".join(map(str, x.shape)) for x in inputs)
+    try:
+        with torch.no_grad():
+            output = module(*inputs)
+    except Exception as error:
+        raise ModelError(
+            f"the model does not run on its example input ({shapes})",
+            where=place_of(error, module),
+            why=first_line(error),
+            hint=hint,
+        ) from error
+    outputs = tensors_in(output)
+    if not outputs:
+        raise ModelError(
+            "the model returns no tensor",
+            why=f"forward gave a {type(output).__name__}",
+            hint="return a tensor, or a tuple or dict of tensors",
+        )
+    return outputs
+
+
+def check_finite_outputs(
+    module: torch.nn.Module, inputs: tuple[torch.Tensor, ...], outputs: tuple[torch.Tensor, ...]
+) -> None:
+    """NaN or Inf in an output makes every later comparison meaningless: say where it began."""
+    if all(bool(torch.isfinite(x).all()) for x in outputs if x.is_floating_point()):
+        return
+    raise WeightsError(
+        "the model's output on the example input is not finite",
+        where=_first_not_finite(module, inputs),
+        why="NaN or Inf appears in float32, before anything is converted",
+        hint="check the weights, or normalise the input (--mean, --std)",
+    )
+
+
+def tensors_in(output: object) -> tuple[torch.Tensor, ...]:
+    leaves = torch.utils._pytree.tree_leaves(output)
+    return tuple(x for x in leaves if isinstance(x, torch.Tensor))
+
+
+def _first_not_finite(module: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> str:
+    found: list[str] = []
+
+    def watch(name: str):
+        def hook(_module: torch.nn.Module, _args: object, output: object) -> None:
+            if not all(torch.isfinite(x).all() for x in tensors_in(output)):
+                found.append(name)
+
+        return hook
+
+    handles = [m.register_forward_hook(watch(n)) for n, m in module.named_modules() if n]
+    try:
+        with torch.no_grad():
+            module(*inputs)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return found[0] if found else ""
+
+
+def _name_within(module: torch.nn.Module | None, owner: object) -> str:
+    if module is None or not isinstance(owner, torch.nn.Module):
+        return ""
+    return next((name for name, child in module.named_modules() if child is owner), "")
+
+
+def _short(path: Path) -> str:
+    """Relative to the working directory or to site-packages, whichever holds the file."""
+    for root in (Path.cwd(), *(p for p in path.parents if p.name == "site-packages")):
+        if path.is_relative_to(root) and "site-packages" not in path.relative_to(root).parts:
+            return str(path.relative_to(root))
+    return str(path)

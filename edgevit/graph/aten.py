@@ -1,0 +1,55 @@
+"""Reading ATen nodes: which operator, and its arguments by the name the schema gives them."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import torch
+from torch.fx.node import Node
+
+_MISSING = object()
+
+
+def op(node: Node) -> str:
+    """`"conv2d"` for a call of `aten.conv2d.default`, `"add.Tensor"` keeps its overload, else `""`."""
+    target = node.target
+    if node.op != "call_function":
+        return ""
+    if target is operator.getitem:
+        return "getitem"
+    if not isinstance(target, torch._ops.OpOverload):
+        return getattr(target, "__name__", str(target))
+    name, overload = target._schema.name.split("::")[-1], target._overloadname
+    return name if overload == "default" else f"{name}.{overload}"
+
+
+def kind(node: Node) -> str:
+    """The operator without its overload: `"add"` for `add.Tensor` and `add.Scalar`."""
+    return op(node).split(".")[0]
+
+
+def argument(node: Node, name: str) -> Any:
+    """The value of one argument, with the schema's default where the call leaves it out."""
+    if name in node.kwargs:
+        return node.kwargs[name]
+    for position, spec in enumerate(node.target._schema.arguments):  # type: ignore[union-attr]
+        if spec.name == name:
+            if position < len(node.args) and not spec.kwarg_only:
+                return node.args[position]
+            return spec.default_value
+    raise KeyError(f"{op(node)} has no argument `{name}`")
+
+
+def has_argument(node: Node, name: str) -> bool:
+    target = node.target
+    return isinstance(target, torch._ops.OpOverload) and any(
+        a.name == name for a in target._schema.arguments
+    )
+
+
+def per_dimension(value: int | list[int] | tuple[int, ...], dims: int) -> tuple[int, ...]:
+    """`3` or `[3]` or `[3, 3]` -> `(3, 3)`: how convolutions and pools spell a number for each axis."""
+    if isinstance(value, int):
+        return (value,) * dims
+    return tuple(value) * dims if len(value) == 1 else tuple(value)

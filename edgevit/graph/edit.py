@@ -1,0 +1,109 @@
+"""The one way a graph is changed: a draft of a program, and the edits that keep its metadata whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace as dataclass_replace
+from typing import Any
+
+import torch
+from torch import fx
+from torch.fx.node import Node
+
+from edgevit.graph.program import Origin, Program, copy_graph, origin, value
+
+
+class Draft:
+    """A private copy of a program's graph, changed in place by `Edit` and frozen again by `program()`."""
+
+    def __init__(self, program: Program) -> None:
+        self._program = program
+        self.graph: fx.Graph = copy_graph(program.graph)
+        self.constants = dict(program.constants)
+        fake = program.placeholders()[0].meta["val"]
+        self.fake_mode = fake.fake_mode
+
+    def tensor(self, node: Node) -> torch.Tensor:
+        return self.constants[str(node.target)]
+
+    def is_constant(self, node: object) -> bool:
+        return isinstance(node, Node) and node.op == "get_attr"
+
+    def program(self) -> Program:
+        self.graph.eliminate_dead_code(
+            is_impure_node=lambda node: node.op in {"placeholder", "output"}
+        )
+        self.graph.lint()
+        used = {str(node.target) for node in self.graph.nodes if node.op == "get_attr"}
+        kept = {name: tensor for name, tensor in self.constants.items() if name in used}
+        return dataclass_replace(self._program, graph=self.graph, constants=kept)
+
+
+class Edit:
+    """Edits made by one rule at one place. New nodes go before `anchor` and inherit the origin of what they replace."""
+
+    def __init__(
+        self, draft: Draft, rule: str, anchor: Node, replaces: Sequence[Node] = ()
+    ) -> None:
+        self.draft = draft
+        self._anchor = anchor
+        self._origin = _merge([origin(node) for node in (replaces or (anchor,))], rule)
+
+    def call(self, target: Callable[..., Any], *args: Any, **kwargs: Any) -> Node:
+        with self.draft.graph.inserting_before(self._anchor):
+            node = self.draft.graph.call_function(target, args, kwargs)
+        node.meta = {"origin": self._origin, "val": self._fake(target, args, kwargs)}
+        return node
+
+    def constant(self, tensor: torch.Tensor, name: str) -> Node:
+        """A new constant. `name` says what it is: "weight", "bias"."""
+        stem = f"{self._origin.module or 'root'}.{self._origin.rules[-1].replace('-', '_')}.{name}"
+        unique, count = stem, 1
+        while unique in self.draft.constants:
+            unique, count = f"{stem}_{count}", count + 1
+        self.draft.constants[unique] = tensor.detach().contiguous()
+        with self.draft.graph.inserting_before(self._anchor):
+            node = self.draft.graph.create_node("get_attr", unique)
+        node.meta = {
+            "origin": self._origin,
+            "val": self.draft.fake_mode.from_tensor(tensor.detach(), static_shapes=True),
+        }
+        return node
+
+    def replace(self, old: Node, new: Node) -> Node:
+        """Every reader of `old` reads `new`, which must have the same shape and dtype; `old` and what only it read go."""
+        before, after = value(old), value(new)
+        if before.shape != after.shape or before.dtype != after.dtype:
+            raise AssertionError(
+                f"{old} is {before.dtype}{list(before.shape)}, {new} is {after.dtype}{list(after.shape)}"
+            )
+        old.replace_all_uses_with(new)
+        self._erase(old)
+        return new
+
+    def _erase(self, node: Node) -> None:
+        stack = [node]
+        while stack:
+            dead = stack.pop()
+            if dead.users or dead.op in {"placeholder", "output"} or dead._erased:
+                continue
+            readers = dead.all_input_nodes
+            self.draft.graph.erase_node(dead)
+            stack.extend(readers)
+
+    def _fake(self, target: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        with self.draft.fake_mode, torch.no_grad():
+            return target(*fx.node.map_arg(args, value), **fx.node.map_arg(kwargs, value))
+
+
+def _merge(origins: list[Origin], rule: str) -> Origin:
+    """The origin of several nodes made one: the module path they share, the last one's source line."""
+    last = origins[-1]
+    paths = [o.module.split(".") for o in origins]
+    shared = []
+    for parts in zip(*paths, strict=False):
+        if len(set(parts)) > 1:
+            break
+        shared.append(parts[0])
+    rules = tuple(dict.fromkeys(name for o in origins for name in o.rules if name != rule))
+    return Origin(".".join(shared) or last.module, last.source, (*rules, rule))

@@ -1,0 +1,82 @@
+"""The program every stage passes on: a flat, functional graph of ATen calls, its constants, and example inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import torch
+from torch import fx
+from torch.fx.node import Node
+
+Inputs = tuple[torch.Tensor, ...]
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where in the user's model a node comes from, and which rules have touched it since."""
+
+    module: str = ""  # dotted path: "blocks.3.attn"
+    source: str = ""  # "timm/models/shvit.py:88"
+    rules: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        text = "  ".join(part for part in (self.module, self.source) if part)
+        after = f"after rule `{self.rules[-1]}`" if self.rules else ""
+        return "   ".join(part for part in (text, after) if part) or "the model's own forward"
+
+
+def origin(node: Node) -> Origin:
+    return node.meta.get("origin", Origin())
+
+
+def value(node: Node) -> torch.Tensor:
+    """The node's fake tensor: shape and dtype without data."""
+    return node.meta["val"]
+
+
+def shape(node: Node) -> tuple[int, ...]:
+    return tuple(value(node).shape)
+
+
+def copy_graph(graph: fx.Graph) -> fx.Graph:
+    """A copy with the same node names: they reach the artifact, and the check finds values by them."""
+    copy = fx.Graph()
+    copy.output(copy.graph_copy(graph, val_map={}))
+    return copy
+
+
+@dataclass(frozen=True)
+class Program:
+    """Positional tensors in, a flat tuple of tensors out. Constants are read by `get_attr` nodes."""
+
+    name: str
+    graph: fx.Graph
+    constants: dict[str, torch.Tensor]
+    inputs: Inputs
+    input_names: tuple[str, ...]
+    output_names: tuple[str, ...]
+
+    def module(self) -> fx.GraphModule:
+        return fx.GraphModule(dict(self.constants), self.graph, class_name="Program")
+
+    def run(self, inputs: Inputs | None = None) -> tuple[torch.Tensor, ...]:
+        with torch.no_grad():
+            return fx.Interpreter(self.module()).run(*(inputs or self.inputs))
+
+    def in_float64(self) -> Program:
+        """The same graph on float64 constants and inputs: what it computes, with hardly any rounding."""
+        widen = {
+            name: t.double() if t.is_floating_point() else t for name, t in self.constants.items()
+        }
+        inputs = tuple(t.double() if t.is_floating_point() else t for t in self.inputs)
+        return replace(self, constants=widen, inputs=inputs)
+
+    def calls(self) -> Iterator[Node]:
+        return (node for node in self.graph.nodes if node.op == "call_function")
+
+    def placeholders(self) -> list[Node]:
+        return [node for node in self.graph.nodes if node.op == "placeholder"]
+
+    def outputs(self) -> tuple[Node, ...]:
+        return tuple(self.graph.output_node().args[0])  # type: ignore[arg-type]

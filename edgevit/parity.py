@@ -1,0 +1,123 @@
+"""How far what a stage computes is from what the model computed, and whether that is near enough."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+
+@dataclass(frozen=True)
+class Distance:
+    max_abs: float
+    rel_l2: float
+    cosine: float
+    top1_agree: float  # share of rows (all axes but the class axis) whose largest entry is in the same place
+
+
+@dataclass(frozen=True)
+class Limit:
+    """What a stage must keep to. Either bound may be left out."""
+
+    max_rel_l2: float = math.inf
+    min_cosine: float = -1.0
+
+    def holds(self, distance: Distance) -> bool:
+        return distance.rel_l2 <= self.max_rel_l2 and distance.cosine >= self.min_cosine
+
+    def __str__(self) -> str:
+        bounds = [f"relative L2 <= {self.max_rel_l2:g}"] if self.max_rel_l2 < math.inf else []
+        bounds += [f"cosine >= {self.min_cosine:g}"] if self.min_cosine > -1 else []
+        return " and ".join(bounds) or "no bound"
+
+
+FP32 = Limit(max_rel_l2=1e-4)
+FP16 = Limit(min_cosine=0.999)
+
+
+@dataclass(frozen=True)
+class Parity:
+    """One stage's verdict. `unchecked` names what could not be run: then nothing is known and nothing passes."""
+
+    stage: str  # "rewritten", "package"
+    precision: str  # "fp32", "fp16"
+    distance: Distance
+    limit: Limit
+    unchecked: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()  # overflow, subnormals, the first op that departs
+
+    @property
+    def passed(self) -> bool:
+        return not self.unchecked and self.limit.holds(self.distance)
+
+    def as_dict(self) -> dict[str, object]:
+        d = self.distance
+        return {
+            "stage": self.stage,
+            "precision": self.precision,
+            "max_abs": _number(d.max_abs),
+            "rel_l2": _number(d.rel_l2),
+            "cosine": _number(d.cosine),
+            "top1_agree": _number(d.top1_agree),
+            "limit": str(self.limit),
+            "passed": self.passed,
+            "unchecked": list(self.unchecked),
+            "notes": list(self.notes),
+        }
+
+
+def _number(x: float) -> float | None:
+    """JSON has no infinity and no NaN: they become null, which passes no bound."""
+    return x if math.isfinite(x) else None
+
+
+SAME = Distance(0.0, 0.0, 1.0, 1.0)
+UNKNOWN = Distance(math.inf, math.inf, -1.0, 0.0)
+
+
+def distance(expected: Sequence[torch.Tensor], actual: Sequence[torch.Tensor]) -> Distance:
+    """The worst over all outputs. A NaN or an infinity on one side only is infinitely far."""
+    pairs = [_pair(a, b) for a, b in zip(expected, actual, strict=True)]
+    return Distance(
+        max(p.max_abs for p in pairs),
+        max(p.rel_l2 for p in pairs),
+        min(p.cosine for p in pairs),
+        min(p.top1_agree for p in pairs),
+    )
+
+
+def _pair(expected: torch.Tensor, actual: torch.Tensor) -> Distance:
+    if expected.shape != actual.shape:
+        return UNKNOWN
+    a, b = expected.detach().double(), actual.detach().double()
+    finite = a.isfinite()
+    elsewhere_same = torch.equal(a[~finite].nan_to_num(nan=0.5), b[~finite].nan_to_num(nan=0.5))
+    if not elsewhere_same or not torch.equal(finite, b.isfinite()):
+        return UNKNOWN
+    x, y = a[finite], b[finite]
+    if x.numel() == 0:
+        return SAME
+    moved, norm = (x - y).norm().item(), x.norm().item()
+    return Distance(
+        max_abs=(x - y).abs().max().item(),
+        rel_l2=moved / norm if norm else (math.inf if moved else 0.0),
+        cosine=_cosine(x, y),
+        top1_agree=_top1(a, b),
+    )
+
+
+def _cosine(x: torch.Tensor, y: torch.Tensor) -> float:
+    norms = x.norm().item() * y.norm().item()
+    if norms == 0.0:
+        return 1.0 if x.norm().item() == y.norm().item() else 0.0
+    return min(1.0, torch.dot(x, y).item() / norms)
+
+
+def _top1(a: torch.Tensor, b: torch.Tensor) -> float:
+    """Classes are on the last axis of a 2-D or 3-D output and on axis 1 of a 4-D one (a dense prediction)."""
+    if a.ndim == 0:
+        return 1.0
+    axis = 1 if a.ndim == 4 else -1
+    return (a.argmax(axis) == b.argmax(axis)).double().mean().item()

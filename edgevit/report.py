@@ -1,0 +1,174 @@
+"""`edgevit.json`, the summary beside it, and what `edgevit inspect` prints. docs/edgevit-json.md documents the keys."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from edgevit.backends.artifact import Artifact
+from edgevit.frontend.source import ModelSource
+from edgevit.graph.cost import GraphStats, op_counts
+from edgevit.graph.program import Program
+from edgevit.graph.text import graph_text
+from edgevit.parity import Parity
+from edgevit.rewrites.report import RewriteReport
+from edgevit.stages import Stages
+from edgevit.targets import Target
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class GraphReport:
+    """What `edgevit inspect` knows: the graph, and what the rules make of it."""
+
+    source: ModelSource
+    target: Target | None
+    rewrites: RewriteReport
+    ops_before: dict[str, int]
+    ops_after: dict[str, int]
+    text: str
+
+    def as_dict(self) -> dict[str, object]:
+        return {
+            "schema": SCHEMA,
+            "model": model_dict(self.source),
+            "target": self.target.name if self.target else None,
+            **rewrite_dict(self.rewrites),
+            "ops": {"before": self.ops_before, "after": self.ops_after},
+        }
+
+    def __str__(self) -> str:
+        rows = [f"{self.source.name}   {self.source.origin}, weights {self.source.weights}", ""]
+        rows += graph_table(self.rewrites)
+        rows += ["", "ops                              before   after"]
+        for name in sorted(self.ops_before | self.ops_after, key=lambda n: -self.ops_before.get(n, 0)):
+            rows.append(f"  {name:<30} {self.ops_before.get(name, 0):6d}  {self.ops_after.get(name, 0):6d}")
+        return "\n".join([*rows, "", *rewrite_lines(self.rewrites)])
+
+
+def inspect_report(
+    source: ModelSource,
+    before: Program,
+    after: Program,
+    rewrites: RewriteReport,
+    target: Target | None,
+) -> GraphReport:
+    return GraphReport(
+        source, target, rewrites, op_counts(before), op_counts(after), graph_text(after)
+    )
+
+
+def export_manifest(
+    source: ModelSource,
+    target: Target,
+    artifact: Artifact,
+    rewrites: RewriteReport,
+    parity: Sequence[Parity],
+    stages: Stages,
+    versions: Mapping[str, str],
+) -> dict[str, object]:
+    return {
+        "schema": SCHEMA,
+        "model": model_dict(source),
+        "target": target.name,
+        "format": artifact.format,
+        "precision": artifact.precision,
+        "artifact": artifact.path.name,
+        "files": [],
+        "versions": dict(versions),
+        **rewrite_dict(rewrites),
+        "parity": [p.as_dict() for p in parity],
+        "passed": all(p.passed for p in parity),
+        "stages": stages.as_dict(),
+        "notes": list(artifact.notes),
+        **artifact.details,
+    }
+
+
+def model_dict(source: ModelSource) -> dict[str, object]:
+    return {
+        "spec": source.spec,
+        "name": source.name,
+        "origin": source.origin,
+        "weights": source.weights,
+        "inputs": [
+            {"name": name, "shape": list(x.shape), "dtype": str(x.dtype).removeprefix("torch.")}
+            for name, x in zip(source.input_names, source.inputs, strict=True)
+        ],
+        "preprocess": source.preprocess.as_dict() if source.preprocess else None,
+        "labels": len(source.labels),
+    }
+
+
+def rewrite_dict(rewrites: RewriteReport) -> dict[str, object]:
+    return {
+        "graph": {"before": rewrites.before.as_dict(), "after": rewrites.after.as_dict()},
+        "rewrites": [rule.as_dict() for rule in rewrites.rules],
+    }
+
+
+def graph_table(rewrites: RewriteReport) -> list[str]:
+    def row(label: str, of: GraphStats) -> str:
+        return (
+            f"  {label:<8} {of.ops:6d} {of.convs:6d} {of.macs / 1e6:10.1f} {of.params / 1e6:9.2f} "
+            f"{of.transposes:11d} {of.bytes_moved / 1e6:9.1f}"
+        )
+
+    head = "  graph       ops  convs   MACs (M) params (M) transposes  MB moved"
+    return [head, row("before", rewrites.before), row("after", rewrites.after)]
+
+
+def rewrite_lines(rewrites: RewriteReport, explain: bool = True) -> list[str]:
+    """One line a rule; with `explain`, every place where it fired or declined, and why."""
+    rows = ["rules                fired  refused   largest error   relative L2"]
+    for rule in rewrites.rules:
+        rows.append(
+            f"  {rule.rule:<18} {len(rule.fired):5d} {len(rule.refused):8d}   "
+            f"{rule.max_abs_error:13.2e} {rule.rel_l2:13.2e}"
+        )
+        if explain:
+            rows += [f"      fired    {place}" for place in rule.fired]
+            for refusal in rule.refused:
+                rows += [f"      refused  {refusal.where}", f"               {refusal.why}"]
+    return rows
+
+
+def summary(manifest: Mapping[str, Any]) -> str:
+    """The text a person reads first, made from the manifest alone."""
+    graph = {when: GraphStats(**figures) for when, figures in manifest["graph"].items()}
+    model = manifest["model"]
+    rows = [
+        f"{model['name']} for {manifest['target']}: {manifest['artifact']} ({manifest['precision']})",
+        f"  model      {model['spec']}, {model['origin']}, weights {model['weights']}",
+        f"  size       {sum(f['bytes'] for f in manifest['files']) / 1e6:.2f} MB in {len(manifest['files'])} files",
+        f"  graph      {_change(graph, 'ops')} ops, {_change(graph, 'convs')} convolutions, "
+        f"{_change(graph, 'macs', 1e6)} M MACs",
+        "  rewrites   "
+        + (", ".join(f"{r['rule']} x{r['fired']}" for r in manifest["rewrites"] if r["fired"]) or "none fired"),
+    ]
+    for entry in manifest["parity"]:
+        rows += _parity_rows(entry)
+    rows.append("  result     " + ("computes the same thing" if manifest["passed"] else "NOT the same: do not ship it"))
+    return "\n".join(rows)
+
+
+def _change(graph: Mapping[str, GraphStats], field: str, unit: float = 1) -> str:
+    before, after = getattr(graph["before"], field), getattr(graph["after"], field)
+    return f"{before / unit:.0f} -> {after / unit:.0f}"
+
+
+def _parity_rows(entry: Mapping[str, Any]) -> list[str]:
+    verdict = "ok" if entry["passed"] else "FAILED"
+    figures = (
+        f"relative L2 {_shown(entry['rel_l2'])}, cosine {_shown(entry['cosine'], '.6f')}, "
+        f"same top-1 {_shown(entry['top1_agree'], '.0%')}   (needs {entry['limit']})"
+    )
+    rows = [f"  {entry['stage'] + ' ' + entry['precision']:<14} {verdict}: {figures}"]
+    rows += [f"             unchecked: {what}" for what in entry["unchecked"]]
+    return rows + [f"             {note}" for note in entry["notes"]]
+
+
+def _shown(x: float | None, form: str = ".2e") -> str:
+    return "unknown" if x is None else format(x, form)

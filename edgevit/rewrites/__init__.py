@@ -1,0 +1,1 @@
+"""Graph-level rewrites: each an equation, each proven on every use."""

@@ -1,0 +1,3 @@
+from edgevit.rewrites.collapse_linear.rule import CollapseLinear
+
+__all__ = ["CollapseLinear"]

@@ -1,0 +1,77 @@
+"""Calls that return what they were given.
+
+    dropout(x), alias(x), detach(x), clone(x), contiguous(x), x.to(same), expand(x, same),
+    reshape(x, same), x[:, 0:all], pad(x, 0), x * 1, x / 1, x + 0, max_pool(x, 1)   ->   x
+
+The same bits come out (0 * NaN and -0.0 + 0 apart: `x + 0` turns -0.0 into 0.0, which compares equal).
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from torch.fx.node import Node
+
+from edgevit.graph.aten import argument, has_argument, kind
+from edgevit.graph.edit import Draft, Edit
+from edgevit.graph.program import shape, value
+from edgevit.rewrites.rule import Match, Rule
+
+_ALWAYS = frozenset({"alias", "detach", "clone", "contiguous", "lift_fresh_copy", "lift_fresh", "_to_copy", "to",
+                     "type_as", "view_as", "expand", "expand_as", "view", "reshape", "flatten", "squeeze", "unsqueeze",
+                     "constant_pad_nd", "pad"})  # fmt: skip
+
+
+class DropIdentity(Rule[Match]):
+    name: ClassVar[str] = "drop-identity"
+
+    def match(self, node: Node, draft: Draft) -> Match | None:
+        source = node.args[0] if node.args else None
+        if (
+            node.op != "call_function"
+            or not isinstance(source, Node)
+            or not _same_type(source, node)
+        ):
+            return None
+        return Match(node) if _is_identity(node, draft) else None
+
+    def rewrite(self, match: Match, edit: Edit) -> Node:
+        source = match.node.args[0]
+        assert isinstance(source, Node)
+        return source
+
+
+def _same_type(a: Node, b: Node) -> bool:
+    one, other = value(a), value(b)
+    return (
+        hasattr(one, "dtype")
+        and hasattr(other, "dtype")
+        and one.dtype == other.dtype
+        and shape(a) == shape(b)
+    )
+
+
+def _is_identity(node: Node, draft: Draft) -> bool:
+    """Given that input and output have one shape and dtype."""
+    name = kind(node)
+    if name in _ALWAYS:
+        return True
+    if name == "slice":
+        return argument(node, "step") == 1
+    if name in {"dropout", "feature_dropout", "alpha_dropout", "native_dropout"}:
+        return has_argument(node, "train") and not argument(node, "train")
+    if name in {"mul", "div"}:
+        return _is_number(node.args[1], 1, draft) and not node.kwargs
+    if name in {"add", "sub"}:
+        return _is_number(node.args[1], 0, draft)
+    if name in {"max_pool2d", "avg_pool2d"}:
+        return set(argument(node, "kernel_size")) == {1} and set(
+            argument(node, "stride") or [1]
+        ) == {1}
+    return name == "permute" and list(node.args[1]) == list(range(len(shape(node))))  # type: ignore[arg-type]
+
+
+def _is_number(operand: object, number: int, draft: Draft) -> bool:
+    if isinstance(operand, Node):
+        return draft.is_constant(operand) and bool((draft.tensor(operand) == number).all())
+    return isinstance(operand, int | float) and operand == number

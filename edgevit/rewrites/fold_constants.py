@@ -1,0 +1,72 @@
+"""Calls on constants alone are worked out now.
+
+    f(constant, ...)   ->   constant
+
+The same kernel runs now that would have run later, so the bits are the same. A constant that would be
+much larger than what it is made of (an expanded mask) is left to the device.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from torch import fx
+from torch.fx.node import Node
+
+from edgevit.graph.aten import kind
+from edgevit.graph.edit import Draft, Edit
+from edgevit.graph.program import value
+from edgevit.rewrites.rule import Match, Refused, Rule
+
+_RANDOM = frozenset({"rand", "randn", "randint", "randperm", "rand_like", "randn_like", "bernoulli", "multinomial",
+                     "normal", "uniform", "empty", "empty_like", "empty_strided", "new_empty"})  # fmt: skip
+_MAY_GROW = 1 << 16  # elements; a small constant may always be made
+
+
+class FoldConstants(Rule[Match]):
+    name: ClassVar[str] = "fold-constants"
+
+    def match(self, node: Node, draft: Draft) -> Match | None:
+        if (
+            node.op != "call_function"
+            or kind(node) in _RANDOM
+            or not isinstance(value(node), torch.Tensor)
+        ):
+            return None
+        if not all(_is_known(source, draft) for source in node.all_input_nodes):
+            return None
+        return Match(node)
+
+    def check(self, match: Match, draft: Draft) -> None:
+        made, of = value(match.node).numel(), sum(_elements(n) for n in match.node.all_input_nodes)
+        if made > max(_MAY_GROW, 4 * of):
+            raise Refused(f"the constant would grow from {of:,} to {made:,} elements")
+
+    def rewrite(self, match: Match, edit: Edit) -> Node:
+        return edit.constant(_evaluate(match.node, edit.draft), "constant")
+
+
+def _is_known(node: Node, draft: Draft) -> bool:
+    """A constant, or one part of a tuple made of constants (`split`, `unbind`)."""
+    if draft.is_constant(node):
+        return True
+    return not isinstance(value(node), torch.Tensor) and all(
+        _is_known(n, draft) for n in node.all_input_nodes
+    )
+
+
+def _elements(node: Node) -> int:
+    return (
+        value(node).numel()
+        if isinstance(value(node), torch.Tensor)
+        else sum(map(_elements, node.all_input_nodes))
+    )
+
+
+def _evaluate(node: Node, draft: Draft) -> torch.Tensor:
+    def read(source: Node) -> object:
+        return draft.tensor(source) if draft.is_constant(source) else _evaluate(source, draft)
+
+    with torch.no_grad():
+        return node.target(*fx.node.map_arg(node.args, read), **fx.node.map_arg(node.kwargs, read))  # type: ignore[operator]

@@ -1,0 +1,43 @@
+"""What the rewrites did: fired where, refused where and why, and how far each moved the output."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edgevit.graph.cost import GraphStats
+
+
+@dataclass(frozen=True)
+class Refusal:
+    where: str
+    why: str
+
+
+@dataclass(frozen=True)
+class RuleReport:
+    rule: str
+    fired: tuple[str, ...]  # the places, as "module  file:line"
+    refused: tuple[Refusal, ...]
+    max_abs_error: float
+    rel_l2: float
+    seconds: float
+
+    def as_dict(self) -> dict[str, object]:
+        return {
+            "rule": self.rule,
+            "fired": len(self.fired),
+            "fired_at": list(self.fired),
+            "max_abs_error": self.max_abs_error,
+            "rel_l2": self.rel_l2,
+            "refused": [{"where": r.where, "why": r.why} for r in self.refused],
+            "seconds": round(self.seconds, 3),
+        }
+
+
+@dataclass(frozen=True)
+class RewriteReport:
+    before: GraphStats
+    after: GraphStats
+    rules: tuple[RuleReport, ...]
+    max_abs_error: float  # the rewritten program against the captured one
+    rel_l2: float

@@ -1,0 +1,53 @@
+"""What a rewrite rule is: where it looks, when it declines, what it puts in place, and how exact it promises to be."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar, Generic, TypeVar
+
+from torch.fx.node import Node
+
+from edgevit.graph.edit import Draft, Edit
+
+
+class Refused(Exception):
+    """The pattern is there but must not be rewritten. The reason reaches the user."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class Match:
+    """A place where a rule may fire. `node` is the value that will be replaced."""
+
+    node: Node
+
+
+M = TypeVar("M", bound=Match)
+
+
+class Rule(ABC, Generic[M]):
+    """Stateless: nothing travels from `check` to `rewrite` but the match."""
+
+    name: ClassVar[str]
+    rtol: ClassVar[float] = 0.0  # relative L2 of the outputs; 0 promises the same bits
+    after: ClassVar[tuple[str, ...]] = ()
+    backward: ClassVar[bool] = False  # look at the last nodes first
+
+    @abstractmethod
+    def match(self, node: Node, draft: Draft) -> M | None:
+        """The match that ends at `node`, if there is one."""
+
+    def check(self, match: M, draft: Draft) -> None:
+        """Raise `Refused` when the match must stay as it is."""
+
+    @abstractmethod
+    def rewrite(self, match: M, edit: Edit) -> Node:
+        """Build the replacement of `match.node`."""
+
+    def replaces(self, match: M) -> tuple[Node, ...]:
+        """The nodes whose origin the replacement inherits."""
+        return (match.node,)

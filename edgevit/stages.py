@@ -1,0 +1,77 @@
+"""Time and memory of each stage, and the lines that tell a person how far it has come."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TextIO
+
+
+@dataclass(frozen=True)
+class StageCost:
+    stage: str
+    seconds: float
+    peak_memory_mb: float  # high-water mark of the whole process when the stage ended
+
+
+@dataclass
+class Stages:
+    """Collects what each stage cost. `stream` gets one line a stage; None keeps quiet."""
+
+    stream: TextIO | None = None
+    costs: list[StageCost] = field(default_factory=list)
+    _shown: int = 0
+
+    @contextlib.contextmanager
+    def stage(self, name: str, what: str) -> Iterator[None]:
+        self._start(what)
+        started = time.perf_counter()
+        yield
+        seconds = time.perf_counter() - started
+        self.costs.append(StageCost(name, seconds, peak_memory_mb()))
+        self._end(what, seconds)
+
+    def note(self, text: str) -> None:
+        """What a long stage is at. Only a terminal is told: a log would fill up."""
+        if self.stream is not None and self.stream.isatty():
+            self._rewrite(f"  {text}")
+
+    def as_dict(self) -> dict[str, dict[str, float]]:
+        return {
+            cost.stage: {
+                "seconds": round(cost.seconds, 3),
+                "peak_memory_mb": round(cost.peak_memory_mb, 1),
+            }
+            for cost in self.costs
+        }
+
+    def _start(self, what: str) -> None:
+        if self.stream is not None and self.stream.isatty():
+            self._rewrite(f"  {what} ...")
+
+    def _end(self, what: str, seconds: float) -> None:
+        if self.stream is None:
+            return
+        if self.stream.isatty():
+            self._rewrite("")
+        self.stream.write(f"  {what:<44} {seconds:6.1f} s\n")
+        self.stream.flush()
+
+    def _rewrite(self, text: str) -> None:
+        assert self.stream is not None
+        self.stream.write("\r" + " " * self._shown + "\r" + text)
+        self.stream.flush()
+        self._shown = len(text)
+
+
+def peak_memory_mb() -> float:
+    """Zero where the system does not say (Windows)."""
+    try:
+        import resource
+    except ImportError:
+        return 0.0
+    unit = 1024 * 1024 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit

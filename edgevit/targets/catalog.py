@@ -1,0 +1,191 @@
+"""Finds target files, resolves names, aliases and `extends`."""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgevit.data import data_dir
+from edgevit.errors import InternalError, TargetError, suggest
+from edgevit.targets import schema
+from edgevit.targets.fields import Fields
+from edgevit.targets.target import Target
+
+_LINE = re.compile(r" \(at line (\d+), column \d+\)$")
+
+
+@dataclass(frozen=True)
+class _File:
+    path: Path
+    shown: str  # the path as errors print it
+    family: str
+    name: str
+    aliases: tuple[str, ...]
+    extends: str | None
+    is_base: bool  # facts that several targets share, and no device by itself
+    values: Mapping[str, Any]
+
+
+def list_targets(folder: Path | None = None) -> tuple[Target, ...]:
+    """Every target under `folder` (the shipped ones), by family and name."""
+    shipped = _read_folder(folder) if folder else _shipped()
+    files = sorted(shipped.values(), key=lambda file: (file.family, file.name))
+    return tuple(_build(file, shipped) for file in files if not file.is_base)
+
+
+def load_target(name_or_path: str | os.PathLike[str], folder: Path | None = None) -> Target:
+    """The target called so, by name or alias; or the one in a TOML file of your own."""
+    shipped = _read_folder(folder) if folder else _shipped()
+    text = os.fspath(name_or_path)
+    if text.endswith(".toml") or "/" in text or os.sep in text:
+        return _load_file(Path(text).expanduser(), shipped)
+    by_word = _by_word(shipped)
+    if text not in by_word:
+        known = [word for word, file in by_word.items() if not file.is_base]
+        hint = suggest(text.lower(), known) or "`edgevit targets` lists them"
+        raise TargetError(f"no target is called `{text}`", hint=hint)
+    return _build(by_word[text], shipped)
+
+
+@functools.cache
+def _shipped() -> Mapping[str, _File]:
+    """The shipped files, read once a process."""
+    return _read_folder(data_dir("targets"))
+
+
+def _load_file(path: Path, shipped: Mapping[str, _File]) -> Target:
+    own = _read_file(path, shown=str(path))
+    _check_new_names(own, _by_word(shipped))
+    return _build(own, shipped, follows_chain=True)
+
+
+def _read_folder(folder: Path) -> dict[str, _File]:
+    if not folder.is_dir():
+        raise InternalError("the target files are not where they belong", where=str(folder))
+    files: dict[str, _File] = {}
+    for path in sorted(folder.rglob("*.toml")):
+        shown = f"{folder.name}/{path.relative_to(folder).as_posix()}"
+        file = _read_file(path, shown=shown, family=path.parent.name)
+        if file.name != path.stem:
+            why = f"`{file.name}` is looked for in {file.name}.toml"
+            raise TargetError("name and file name differ", where=f"{shown}  name", why=why)
+        _check_new_names(file, _by_word(files))
+        files[file.name] = file
+    return files
+
+
+def _read_file(path: Path, *, shown: str, family: str = "") -> _File:
+    values = _read_toml(path, shown)
+    schema.check_sources(values, shown)
+    fields = Fields(values, shown, known=schema.KEYS)
+    file = _File(
+        path=path,
+        shown=shown,
+        family=family,
+        name=fields.need("name", str),
+        aliases=fields.names("aliases"),
+        extends=fields.get("extends", str),
+        is_base=fields.get("base", bool) or False,
+        values=values,
+    )
+    for key, words in (("name", (file.name,)), ("aliases", file.aliases)):
+        for word in words:
+            schema.check_name(word, fields.where(key))
+    return file
+
+
+def _read_toml(path: Path, shown: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        hint = "a name without / or .toml is looked up among the shipped targets"
+        why = error.strerror or str(error)
+        raise TargetError("cannot read the target file", where=shown, why=why, hint=hint) from error
+    except UnicodeDecodeError as error:
+        why = f"byte {error.start} is not UTF-8"
+        raise TargetError("this is not a TOML file", where=shown, why=why) from error
+    except tomllib.TOMLDecodeError as error:
+        message = str(error)
+        line = _LINE.search(message)
+        where = f"{shown}:{line[1]}" if line else shown
+        why = _LINE.sub("", message)
+        raise TargetError("this is not a TOML file", where=where, why=why) from error
+
+
+def _by_word(files: Mapping[str, _File]) -> dict[str, _File]:
+    return {word: file for file in files.values() for word in (file.name, *file.aliases)}
+
+
+def _check_new_names(file: _File, known: Mapping[str, _File]) -> None:
+    for word in (file.name, *file.aliases):
+        if word in known:
+            why = f"{known[word].shown} has it"
+            raise TargetError(f"the name `{word}` is taken", where=file.shown, why=why)
+    if file.name in file.aliases:
+        raise TargetError(f"`{file.name}` is an alias of itself", where=f"{file.shown}  aliases")
+
+
+def _build(file: _File, shipped: Mapping[str, _File], *, follows_chain: bool = False) -> Target:
+    if file.is_base:
+        heirs = [other.name for other in shipped.values() if other.extends == file.name]
+        raise TargetError(
+            f"`{file.name}` holds what a family of targets shares and is no device",
+            where=file.shown,
+            hint=suggest(file.name, heirs) or "extend it in a file of your own",
+        )
+    values, origins = _inherit(file, shipped, follows_chain=follows_chain)
+    return schema.build(
+        values, file=file.path, shown=file.shown, family=file.family, origins=origins
+    )
+
+
+def _inherit(
+    file: _File, shipped: Mapping[str, _File], *, follows_chain: bool
+) -> tuple[Mapping[str, Any], dict[str, str]]:
+    """The file's values over those it extends, and which file each inherited key is from.
+
+    A shipped file extends one base and no further, so two files tell all about it. A file of your
+    own may extend any shipped target, and so follows that target's own `extends` too.
+    """
+    if file.extends is None:
+        return file.values, {}
+    base = _base_of(file, shipped)
+    if base.extends is None:
+        values, origins = base.values, {}
+    elif follows_chain:
+        values, origins = _inherit(base, shipped, follows_chain=False)
+    else:
+        raise TargetError(
+            f"`{file.name}` extends `{base.name}`, which extends `{base.extends}`",
+            where=f"{file.shown}  extends",
+            why="a target extends once, so that two files tell all about it",
+            hint=f"extend `{base.extends}`",
+        )
+    inherited = {key: origins.get(key, base.shown) for key in values if key not in file.values}
+    return schema.merge(values, file.values), inherited
+
+
+def _base_of(file: _File, shipped: Mapping[str, _File]) -> _File:
+    name = file.extends or ""
+    where = f"{file.shown}  extends"
+    if name == file.name:
+        raise TargetError(f"`{name}` extends itself", where=where)
+    by_word = _by_word(shipped)
+    if name not in by_word:
+        hint = suggest(name, by_word)
+        raise TargetError(
+            f"`{file.name}` extends `{name}`", where=where, why="no such target", hint=hint
+        )
+    base = by_word[name]
+    if base.extends in (file.name, *file.aliases):
+        why = f"{base.shown} extends `{base.extends}`"
+        raise TargetError(
+            f"`{file.name}` and `{base.name}` extend each other", where=where, why=why
+        )
+    return base

@@ -1,0 +1,251 @@
+"""Turns the TOML of a target, with what it extends merged in, into a `Target`.
+
+Every table of facts (`FACTS`) needs a line of the same name in `[source]`, in the same file: a
+value that replaces an inherited one never keeps the inherited source.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from edgevit.errors import TargetError, suggest
+from edgevit.targets.fields import Fields
+from edgevit.targets.target import (
+    CODE_MEMORY,
+    DATA_RAM,
+    FORMATS,
+    ISA_FEATURES,
+    ISAS,
+    OS_NAMES,
+    PRECISIONS,
+    REGION_KINDS,
+    ComputeUnit,
+    Emulator,
+    MemoryRegion,
+    Os,
+    Target,
+)
+
+NAMING = ("name", "title", "aliases", "extends", "base")  # never inherited
+FACTS = ("soc", "os", "cpu", "gpu", "npu", "memory", "region", "emulator")
+KEYS = (*NAMING, "formats", "precisions", *FACTS, "source")
+
+_NAME = re.compile(r"[a-z0-9]+([.-][a-z0-9]+)*")
+_VERSION = re.compile(r"\d{1,9}(\.\d{1,9})*")
+_ADDRESS_SPACE = 1 << 32  # the cores that get a region map are all 32-bit
+
+
+def check_sources(values: Mapping[str, Any], file: str) -> None:
+    """Each file answers for the facts it states itself: no value without a source."""
+    fields = Fields(values, file, known=KEYS)
+    source = fields.table("source", FACTS)
+    for fact in FACTS:
+        stated = fact in fields
+        if stated and (source is None or fact not in source):
+            raise TargetError(
+                f"`{fact}` has no source",
+                where=fields.where(fact),
+                why="every fact names the document it was read from",
+                hint=f'add `{fact} = "..."` to [source]',
+            )
+        if source is not None and fact in source:
+            source.need(fact, str)
+            if not stated:
+                why = f"this file states nothing about `{fact}`"
+                raise TargetError("a source without a fact", where=source.where(fact), why=why)
+
+
+def check_name(name: str, where: str) -> None:
+    if not _NAME.fullmatch(name):
+        why = "names are lower-case letters and digits, with - or . between"
+        raise TargetError(f"`{name}` cannot be a name", where=where, why=why)
+
+
+def merge(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """`own` over `base`: tables key by key; lists, `[[cpu]]` and `[[region]]` too, as a whole."""
+    merged = {key: value for key, value in base.items() if key not in NAMING}
+    for key, value in own.items():
+        under: Any = merged.get(key)
+        both_tables = isinstance(value, dict) and isinstance(under, dict)
+        merged[key] = {**under, **value} if both_tables else value
+    return merged | _join_sources(base, own, merged)
+
+
+def _join_sources(
+    base: Mapping[str, Any], own: Mapping[str, Any], merged: Mapping[str, Any]
+) -> dict[str, Any]:
+    """A table with values from both files keeps both sources, its own first."""
+    if "source" not in merged:
+        return {}
+    joined = dict(merged["source"])
+    for fact in own.get("source", {}):
+        inherits = isinstance(own[fact], dict) and base.get(fact, {}).keys() - own[fact].keys()
+        if inherits:
+            joined[fact] = f"{own['source'][fact]}; {base['source'][fact]}"
+    return {"source": joined}
+
+
+def build(
+    values: Mapping[str, Any],
+    *,
+    file: Path,
+    shown: str,
+    family: str = "",
+    origins: Mapping[str, str] | None = None,
+) -> Target:
+    fields = Fields(values, shown, known=KEYS, origins=origins)
+    name = fields.need("name", str)
+    check_name(name, fields.where("name"))
+    source = fields.table("source", FACTS)
+    regions = _regions(fields)
+    target = Target(
+        name=name,
+        title=fields.need("title", str),
+        family=family,
+        file=file,
+        formats=_choices(fields, "formats", FORMATS),
+        precisions=_choices(fields, "precisions", PRECISIONS),
+        aliases=fields.names("aliases"),
+        extends=fields.get("extends", str),
+        soc=fields.get("soc", str),
+        os=_os(fields),
+        compute=_compute(fields),
+        memory_bytes=_memory(fields),
+        regions=regions,
+        emulator=_emulator(fields),
+        sources=tuple((fact, source.need(fact, str)) for fact in FACTS if fact in source)
+        if source
+        else (),
+    )
+    _check_enough_for_formats(target, fields)
+    return target
+
+
+def _choices(fields: Fields, key: str, known: tuple[str, ...]) -> tuple[str, ...]:
+    fields.need(key, list)
+    choices = fields.names(key, known)
+    if not choices:
+        why = "the first one is the default"
+        raise TargetError(f"`{key}` is empty", where=fields.where(key), why=why)
+    return choices
+
+
+def _os(fields: Fields) -> Os | None:
+    table = fields.table("os", ("name", "minimum"))
+    if table is None:
+        return None
+    minimum = table.get("minimum", str)
+    if minimum is not None and not _VERSION.fullmatch(minimum):
+        why = 'a version is numbers and dots: "17.0"'
+        raise TargetError(f"`minimum` is `{minimum}`", where=table.where("minimum"), why=why)
+    return Os(name=table.word("name", OS_NAMES), minimum=minimum)
+
+
+def _compute(fields: Fields) -> tuple[ComputeUnit, ...]:
+    units = [
+        ComputeUnit(
+            kind="cpu",
+            name=cpu.need("name", str),
+            cores=cpu.positive("cores"),
+            isa=_isa(cpu),
+            clock_hz=cpu.positive("clock_hz"),
+        )
+        for cpu in fields.tables("cpu", ("name", "cores", "isa", "clock_hz"))
+    ]
+    for kind in ("gpu", "npu"):
+        unit = fields.table(kind, ("name", "cores", "clock_hz", "tops"))
+        if unit is not None:
+            units.append(
+                ComputeUnit(
+                    kind=kind,
+                    name=unit.need("name", str),
+                    cores=unit.positive("cores"),
+                    clock_hz=unit.positive("clock_hz"),
+                    tops=unit.number("tops"),
+                )
+            )
+    return tuple(units)
+
+
+def _isa(cpu: Fields) -> str:
+    isa = cpu.need("isa", str)
+    core, *features = isa.split("+")
+    for word, known in ((core, ISAS), *((feature, ISA_FEATURES) for feature in features)):
+        if word not in known:
+            raise TargetError(
+                f"`{word}` is no instruction set that we know",
+                where=cpu.where("isa"),
+                why="known: " + ", ".join(known),
+                hint=suggest(word, known),
+            )
+    return isa
+
+
+def _memory(fields: Fields) -> int | None:
+    memory = fields.table("memory", ("ram",))
+    if memory is None:
+        return None
+    if "region" in fields:
+        why = "with a region map, RAM is the sum of its regions"
+        raise TargetError("both `memory` and `region`", where=memory.where(), why=why)
+    return memory.size("ram")
+
+
+def _regions(fields: Fields) -> tuple[MemoryRegion, ...]:
+    regions: list[MemoryRegion] = []
+    for table in fields.tables("region", ("name", "kind", "base", "size")):
+        region = MemoryRegion(
+            name=table.need("name", str),
+            kind=table.word("kind", REGION_KINDS),
+            base=table.need("base", int),
+            size=table.size("size"),
+        )
+        if region.base < 0 or region.end > _ADDRESS_SPACE:
+            why = "it does not lie in 32 bits of addresses"
+            raise TargetError(f"region `{region.name}`", where=table.where("base"), why=why)
+        for other in regions:
+            _check_apart(region, other, table.where())
+        regions.append(region)
+    return tuple(sorted(regions, key=lambda region: region.base))
+
+
+def _check_apart(region: MemoryRegion, other: MemoryRegion, where: str) -> None:
+    if region.name == other.name:
+        raise TargetError(f"two regions are called `{region.name}`", where=where)
+    if region.base < other.end and other.base < region.end:
+        why = "\n".join(f"{r.name}: {r.base:#010x} up to {r.end:#010x}" for r in (other, region))
+        message = f"regions `{other.name}` and `{region.name}` overlap"
+        raise TargetError(message, where=where, why=why)
+
+
+def _emulator(fields: Fields) -> Emulator | None:
+    table = fields.table("emulator", ("program", "machine", "cpu"))
+    if table is None:
+        return None
+    return Emulator(
+        program=table.need("program", str),
+        machine=table.need("machine", str),
+        cpu=table.get("cpu", str),
+    )
+
+
+def _check_enough_for_formats(target: Target, fields: Fields) -> None:
+    """A format needs certain facts: without them its backend would have to guess."""
+
+    def missing(format_name: str, key: str, why: str) -> TargetError:
+        message = f"`{key}` is missing for the format `{format_name}`"
+        return TargetError(message, where=fields.where(key), why=why)
+
+    if "coreml" in target.formats and not (target.os and target.os.minimum):
+        raise missing("coreml", "os.minimum", "it decides which Core ML operators may be used")
+    if "mcu" in target.formats:
+        if target.cpu is None:
+            raise missing("mcu", "cpu", "its instruction set decides which kernels are used")
+        kinds = {region.kind for region in target.regions}
+        for use, wanted in (("data", DATA_RAM), ("code", CODE_MEMORY)):
+            if not kinds.intersection(wanted):
+                why = f"the linker needs a region for {use}: {', '.join(wanted)}"
+                raise missing("mcu", "region", why)

@@ -1,0 +1,162 @@
+"""A device, as the other stages see it: facts only, frozen, with the source of each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgevit.errors import TargetError, suggest
+
+FORMATS = ("coreml", "executorch", "tflite", "onnx", "tvm", "mcu")
+PRECISIONS = ("fp16", "fp32", "int8")
+OS_NAMES = ("Android", "Linux", "iOS", "macOS")
+
+DATA_RAM = ("dtcm", "ccm", "sram")  # on chip, the CPU reads and writes data here
+CODE_MEMORY = ("flash", "external-flash", "rom", "itcm")
+REGION_KINDS = (*DATA_RAM, *CODE_MEMORY, "external-ram")
+
+ISAS = (
+    "aarch64",
+    "armv6-m",
+    "armv7-m",
+    "armv7e-m",
+    "armv8-m.main",
+    "armv8.1-m.main",
+    "rv32imac",
+    "rv32imc",
+    "x86-64",
+)
+# `fp` is single precision, `fp.dp` has double as well; `mve` has integer and float vectors.
+ISA_FEATURES = ("avx2", "dotprod", "dsp", "fp", "fp.dp", "fp16", "i8mm", "mve")
+
+
+@dataclass(frozen=True)
+class MemoryRegion:
+    name: str
+    kind: str  # one of REGION_KINDS
+    base: int
+    size: int  # bytes
+
+    @property
+    def end(self) -> int:
+        """The first address after the region."""
+        return self.base + self.size
+
+
+@dataclass(frozen=True)
+class ComputeUnit:
+    """One CPU cluster, the GPU, or the neural engine."""
+
+    kind: str  # cpu | gpu | npu
+    name: str
+    cores: int | None = None
+    isa: str | None = None  # "armv7e-m+dsp+fp"; a CPU always has one
+    clock_hz: int | None = None  # the highest the maker allows
+    tops: float | None = None  # the maker's own figure, 10^12 operations a second
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        return tuple(self.isa.split("+")[1:]) if self.isa else ()
+
+
+@dataclass(frozen=True)
+class Os:
+    name: str
+    minimum: str | None = None  # the oldest version that a result must still run on
+
+    @property
+    def version(self) -> tuple[int, ...]:
+        return tuple(int(part) for part in self.minimum.split(".")) if self.minimum else ()
+
+
+@dataclass(frozen=True)
+class Emulator:
+    program: str
+    machine: str
+    cpu: str | None = None
+
+
+@dataclass(frozen=True)
+class Target:
+    name: str
+    title: str
+    family: str  # the folder the file is in; "" for a file of your own
+    file: Path
+    formats: tuple[str, ...]  # the first is the default
+    precisions: tuple[str, ...]  # the first is the default
+    aliases: tuple[str, ...] = ()
+    extends: str | None = None
+    soc: str | None = None
+    os: Os | None = None
+    compute: tuple[ComputeUnit, ...] = ()
+    memory_bytes: int | None = None  # as the file states it, for devices without a region map
+    regions: tuple[MemoryRegion, ...] = ()  # by address
+    emulator: Emulator | None = None
+    sources: tuple[tuple[str, str], ...] = ()  # fact, the document that states it
+
+    @property
+    def backend(self) -> str:
+        return self.formats[0]
+
+    @property
+    def cpu(self) -> ComputeUnit | None:
+        """The first CPU cluster: the fastest one of a phone, the only one of an MCU."""
+        return next((unit for unit in self.compute if unit.kind == "cpu"), None)
+
+    @property
+    def isa(self) -> str | None:
+        return self.cpu.isa if self.cpu else None
+
+    @property
+    def clock_hz(self) -> int | None:
+        return self.cpu.clock_hz if self.cpu else None
+
+    @property
+    def ram_bytes(self) -> int | None:
+        """On-chip data RAM where there is a region map, all of the RAM where there is none."""
+        if self.regions:
+            return self._bytes_of(DATA_RAM)
+        return self.memory_bytes
+
+    @property
+    def flash_bytes(self) -> int | None:
+        """The flash that firmware is read from in place: on chip, else the external one."""
+        return self._bytes_of(("flash",)) or self._bytes_of(("external-flash",)) or None
+
+    def region(self, name: str) -> MemoryRegion:
+        known = {region.name: region for region in self.regions}
+        if name not in known:
+            raise TargetError(
+                f"`{self.name}` has no memory region `{name}`",
+                where=str(self.file),
+                hint=suggest(name, known),
+            )
+        return known[name]
+
+    def format(self, requested: str | None = None) -> str:
+        """The format to write: the one asked for, or the target's default."""
+        return self._choose("format", requested, self.formats, FORMATS)
+
+    def precision(self, requested: str | None = None) -> str:
+        """The precision to compute in: the one asked for, or the target's default."""
+        return self._choose("precision", requested, self.precisions, PRECISIONS)
+
+    def _choose(
+        self, what: str, requested: str | None, taken: tuple[str, ...], known: tuple[str, ...]
+    ) -> str:
+        if requested is None:
+            return taken[0]
+        if requested in taken:
+            return requested
+        if requested not in known:
+            hint = suggest(requested, known)
+            raise TargetError(f"no {what} is called `{requested}`", where=self.name, hint=hint)
+        raise TargetError(
+            f"`{self.name}` does not take the {what} `{requested}`",
+            where=str(self.file),
+            why=f"it takes {', '.join(taken)}",
+            hint=f"--{what} {taken[0]}, or another target (`edgevit targets` lists them)",
+        )
+
+    def _bytes_of(self, kinds: tuple[str, ...]) -> int:
+        return sum(region.size for region in self.regions if region.kind in kinds)
