@@ -1,8 +1,8 @@
 """edgevit: a PyTorch vision model in; what runs on the device out, proven to compute the same thing.
 
-    import edgevit
-    result = edgevit.export("timm:shvit_s1", target="iphone")
-    assert result.passed
+import edgevit
+result = edgevit.export("timm:shvit_s1", target="iphone")
+assert result.passed
 """
 
 from __future__ import annotations

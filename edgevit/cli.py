@@ -39,13 +39,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing more to say at exit
+        os.dup2(
+            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
+        )  # nothing more to say at exit
         return 141
     except Exception as error:
         if debug:
             raise
         why = f"{type(error).__name__}: {error}"
-        bug = InternalError("something in edgevit broke", why=why, hint="--debug shows where; tell us: it is our bug")
+        bug = InternalError(
+            "something in edgevit broke",
+            why=why,
+            hint="--debug shows where; tell us: it is our bug",
+        )
         return _fail(bug, as_json)
 
 
@@ -110,7 +116,11 @@ def _targets(options: argparse.Namespace) -> int:
         print(json.dumps(as_dict(target)) if options.json else describe(target))
     else:
         targets = list_targets()
-        print(json.dumps({"targets": [as_dict(t) for t in targets]}) if options.json else table(targets))
+        print(
+            json.dumps({"targets": [as_dict(t) for t in targets]})
+            if options.json
+            else table(targets)
+        )
     return 0
 
 
@@ -157,49 +167,87 @@ def _parser() -> argparse.ArgumentParser:
     _add_export(commands)
     _add_inspect(commands)
     targets = _command(commands, "targets", _targets, "the devices that edgevit knows")
-    targets.add_argument("name", nargs="?", metavar="NAME", help="a target, an alias, or a .toml file")
-    _command(commands, "doctor", _doctor, "which backends and tools are there, and how to get the others")
+    targets.add_argument(
+        "name", nargs="?", metavar="NAME", help="a target, an alias, or a .toml file"
+    )
+    _command(
+        commands, "doctor", _doctor, "which backends and tools are there, and how to get the others"
+    )
     return parser
 
 
-def _command(commands: argparse._SubParsersAction, name: str, run: object, text: str) -> argparse.ArgumentParser:
+def _command(
+    commands: argparse._SubParsersAction, name: str, run: object, text: str
+) -> argparse.ArgumentParser:
     parser = commands.add_parser(name, help=text, description=text)
     parser.set_defaults(run=run)
-    parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+    parser.add_argument(
+        "--json", action="store_true", help="print one JSON object and nothing else"
+    )
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     return parser
 
 
 def _add_export(commands: argparse._SubParsersAction) -> None:
-    parser = _command(commands, "export", _export, "turn a model into a checked artifact for a device")
+    parser = _command(
+        commands, "export", _export, "turn a model into a checked artifact for a device"
+    )
     _add_model(parser)
-    parser.add_argument("--target", required=True, metavar="T", help="a device: see `edgevit targets`")
-    parser.add_argument("-o", "--output", metavar="DIR", help="where to (default: out/MODEL-TARGET)")
-    parser.add_argument("--format", metavar="F", help="one of the target's formats (default: its first)")
-    parser.add_argument("--precision", metavar="P", help="one of the target's precisions (default: its first)")
-    parser.add_argument("--explain", action="store_true", help="say where each rule fired or declined, and why")
+    parser.add_argument(
+        "--target", required=True, metavar="T", help="a device: see `edgevit targets`"
+    )
+    parser.add_argument(
+        "-o", "--output", metavar="DIR", help="where to (default: out/MODEL-TARGET)"
+    )
+    parser.add_argument(
+        "--format", metavar="F", help="one of the target's formats (default: its first)"
+    )
+    parser.add_argument(
+        "--precision", metavar="P", help="one of the target's precisions (default: its first)"
+    )
+    parser.add_argument(
+        "--explain", action="store_true", help="say where each rule fired or declined, and why"
+    )
 
 
 def _add_inspect(commands: argparse._SubParsersAction) -> None:
     parser = _command(commands, "inspect", _inspect, "show the graph, and what would be rewritten")
     _add_model(parser)
-    parser.add_argument("--target", metavar="T", help="with this device's rules (default: those all share)")
-    parser.add_argument("--graph", action="store_true", help="print the rewritten graph, a line a node")
+    parser.add_argument(
+        "--target", metavar="T", help="with this device's rules (default: those all share)"
+    )
+    parser.add_argument(
+        "--graph", action="store_true", help="print the rewritten graph, a line a node"
+    )
 
 
 def _add_model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", metavar="MODEL", help=MODEL_HELP)
     group = parser.add_argument_group("the model")
-    group.add_argument("--weights", metavar="W", help="random, pretrained, or a .safetensors / state-dict file")
+    group.add_argument(
+        "--weights", metavar="W", help="random, pretrained, or a .safetensors / state-dict file"
+    )
     group.add_argument("--input-size", type=_size, metavar="N", help="N or HxW pixels")
-    group.add_argument("--batch", type=int, default=1, metavar="N", help="images at a time (default: 1)")
-    group.add_argument("--seed", type=int, default=0, metavar="N", help="of random weights and inputs")
-    group.add_argument("--image-input", action="store_true", help="take 0-255 pixels; fold preprocessing in")
+    group.add_argument(
+        "--batch", type=int, default=1, metavar="N", help="images at a time (default: 1)"
+    )
+    group.add_argument(
+        "--seed", type=int, default=0, metavar="N", help="of random weights and inputs"
+    )
+    group.add_argument(
+        "--image-input", action="store_true", help="take 0-255 pixels; fold preprocessing in"
+    )
     group.add_argument("--mean", type=_numbers, metavar="A,B,C", help="preprocessing: mean, in 0-1")
-    group.add_argument("--std", type=_numbers, metavar="A,B,C", help="preprocessing: deviation, in 0-1")
+    group.add_argument(
+        "--std", type=_numbers, metavar="A,B,C", help="preprocessing: deviation, in 0-1"
+    )
     group.add_argument("--labels", metavar="FILE", help="class labels, one a line")
-    group.add_argument("--trust", action="store_true", help="run code found in weight files and .pt2 archives")
-    parser.add_argument("--without", action="append", default=[], metavar="RULE", help="leave a rule out")
+    group.add_argument(
+        "--trust", action="store_true", help="run code found in weight files and .pt2 archives"
+    )
+    parser.add_argument(
+        "--without", action="append", default=[], metavar="RULE", help="leave a rule out"
+    )
     parser.add_argument("--quiet", action="store_true", help="no progress on stderr")
 
 
@@ -214,4 +262,6 @@ def _numbers(text: str) -> tuple[float, ...]:
     try:
         return tuple(float(part) for part in text.split(","))
     except ValueError:
-        raise argparse.ArgumentTypeError(f"`{text}` is not a list of numbers: 0.5,0.5,0.5") from None
+        raise argparse.ArgumentTypeError(
+            f"`{text}` is not a list of numbers: 0.5,0.5,0.5"
+        ) from None

@@ -17,7 +17,15 @@ PURPOSE = {
     "mcu": "microcontrollers: C firmware",
     "zoo": "models: timm, transformers",
 }
-TOOLS = ("gcc", "clang", "arm-none-eabi-gcc", "qemu-system-arm", "qemu-system-riscv32", "adb", "ssh")
+TOOLS = (
+    "gcc",
+    "clang",
+    "arm-none-eabi-gcc",
+    "qemu-system-arm",
+    "qemu-system-riscv32",
+    "adb",
+    "ssh",
+)
 _REQUIREMENT = re.compile(r"^([A-Za-z0-9._-]+).*;.*extra\s*==\s*['\"]([^'\"]+)['\"]")
 
 
@@ -55,7 +63,10 @@ def examine() -> Findings:
     needs = _requirements()
     parts = tuple(_part(extra, needs.get(extra, ())) for extra in PURPOSE)
     return Findings(
-        platform.python_version(), _version("torch"), parts, {tool: shutil.which(tool) for tool in TOOLS}
+        platform.python_version(),
+        _version("torch"),
+        parts,
+        {tool: shutil.which(tool) for tool in TOOLS},
     )
 
 
@@ -71,7 +82,9 @@ def _requirements() -> dict[str, tuple[str, ...]]:
 def _part(extra: str, libraries: tuple[str, ...]) -> Part:
     versions = {library: _version(library) for library in libraries}
     present = {library: version for library, version in versions.items() if version}
-    return Part(extra, PURPOSE[extra], present, tuple(lib for lib in libraries if lib not in present))
+    return Part(
+        extra, PURPOSE[extra], present, tuple(lib for lib in libraries if lib not in present)
+    )
 
 
 def _version(library: str) -> str | None:
@@ -86,11 +99,16 @@ def table(findings: Findings) -> str:
     for part in findings.parts:
         rows.append(f"  {'yes' if part.ready else 'no':<4} {part.extra:<11} {part.purpose}")
         if part.present:
-            rows.append(" " * 19 + ", ".join(f"{name} {version}" for name, version in part.present.items()))
+            rows.append(
+                " " * 19 + ", ".join(f"{name} {version}" for name, version in part.present.items())
+            )
         if part.missing:
             rows.append(" " * 19 + f"missing {', '.join(part.missing)}:  {part.install}")
     rows += ["", "tools"]
-    rows += [f"  {'yes' if path else 'no':<4} {tool:<20} {path or ''}".rstrip() for tool, path in findings.tools.items()]
+    rows += [
+        f"  {'yes' if path else 'no':<4} {tool:<20} {path or ''}".rstrip()
+        for tool, path in findings.tools.items()
+    ]
     return "\n".join(rows)
 
 

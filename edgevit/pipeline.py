@@ -26,7 +26,7 @@ from edgevit.parity import FP32, Parity, distance
 from edgevit.report import GraphReport, export_manifest, inspect_report, summary
 from edgevit.rewrites import engine
 from edgevit.rewrites.report import RewriteReport
-from edgevit.rewrites.rule import Match, Rule
+from edgevit.rewrites.rule import AnyRule
 from edgevit.rewrites.standard import STANDARD
 from edgevit.stages import Stages
 from edgevit.targets import Target, load_target
@@ -139,7 +139,7 @@ def _front(model: str, options: ModelOptions, stages: Stages) -> tuple[ModelSour
 
 
 def _rewrite(
-    program: Program, rules: Sequence[Rule[Match]], stages: Stages
+    program: Program, rules: Sequence[AnyRule], stages: Stages
 ) -> tuple[Program, RewriteReport]:
     with stages.stage("rewrite", f"rewrite, {len(rules)} rules, each proven"):
         return engine.run(program, rules, stages.note)
@@ -155,9 +155,7 @@ def _lower(
     stages: Stages,
 ) -> Artifact:
     with stages.stage("lower", f"lower for {target.title}"):
-        return backend.lower(
-            Lowering(program, source, target, precision, directory, stages.note)
-        )
+        return backend.lower(Lowering(program, source, target, precision, directory, stages.note))
 
 
 def _leave(
@@ -191,7 +189,7 @@ def _remove(path: Path) -> None:
     shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
-def _rules(backend: Backend | None, without: Sequence[str]) -> tuple[Rule[Match], ...]:
+def _rules(backend: Backend | None, without: Sequence[str]) -> tuple[AnyRule, ...]:
     rules = backend.rules if backend else STANDARD
     known = {rule.name for rule in rules}
     for name in without:

@@ -43,8 +43,12 @@ class GraphReport:
         rows = [f"{self.source.name}   {self.source.origin}, weights {self.source.weights}", ""]
         rows += graph_table(self.rewrites)
         rows += ["", "ops                              before   after"]
-        for name in sorted(self.ops_before | self.ops_after, key=lambda n: -self.ops_before.get(n, 0)):
-            rows.append(f"  {name:<30} {self.ops_before.get(name, 0):6d}  {self.ops_after.get(name, 0):6d}")
+        for name in sorted(
+            self.ops_before | self.ops_after, key=lambda n: -self.ops_before.get(n, 0)
+        ):
+            rows.append(
+                f"  {name:<30} {self.ops_before.get(name, 0):6d}  {self.ops_after.get(name, 0):6d}"
+            )
         return "\n".join([*rows, "", *rewrite_lines(self.rewrites)])
 
 
@@ -146,11 +150,17 @@ def summary(manifest: Mapping[str, Any]) -> str:
         f"  graph      {_change(graph, 'ops')} ops, {_change(graph, 'convs')} convolutions, "
         f"{_change(graph, 'macs', 1e6)} M MACs",
         "  rewrites   "
-        + (", ".join(f"{r['rule']} x{r['fired']}" for r in manifest["rewrites"] if r["fired"]) or "none fired"),
+        + (
+            ", ".join(f"{r['rule']} x{r['fired']}" for r in manifest["rewrites"] if r["fired"])
+            or "none fired"
+        ),
     ]
     for entry in manifest["parity"]:
         rows += _parity_rows(entry)
-    rows.append("  result     " + ("computes the same thing" if manifest["passed"] else "NOT the same: do not ship it"))
+    rows.append(
+        "  result     "
+        + ("computes the same thing" if manifest["passed"] else "NOT the same: do not ship it")
+    )
     return "\n".join(rows)
 
 

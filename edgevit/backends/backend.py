@@ -15,7 +15,7 @@ from edgevit.errors import TargetError
 from edgevit.frontend.source import ModelSource
 from edgevit.graph.program import Inputs, Program
 from edgevit.parity import Parity
-from edgevit.rewrites.rule import Match, Rule
+from edgevit.rewrites.rule import AnyRule
 from edgevit.targets import Target
 
 
@@ -41,7 +41,7 @@ class Expected:
 
 
 class Backend(Protocol):
-    rules: tuple[Rule[Match], ...]
+    rules: tuple[AnyRule, ...]
 
     def lower(self, request: Lowering) -> Artifact: ...
 

@@ -1,10 +1,271 @@
+"""`hf:...`: a transformers vision model by architecture, by config file, or from the hub.
+
+hf:vit, hf:ViTForImageClassification   the architecture's default config
+hf:./folder, hf:./config.json          a config on disk, with weights beside it or without
+hf:org/name                            the hub, or its local cache
+"""
+
 from __future__ import annotations
 
-from edgevit.frontend.request import Request
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from edgevit.errors import ModelError, ToolMissing, WeightsError, suggest
+from edgevit.frontend.hf_outputs import TensorOutputs
+from edgevit.frontend.hf_preprocess import preprocess_of
+from edgevit.frontend.hub import hub_access
+from edgevit.frontend.images import random_images
+from edgevit.frontend.request import Request, file_safe
 from edgevit.frontend.source import ModelSource
+from edgevit.frontend.torchvision_ops import make_torchvision_importable
+from edgevit.frontend.trial import first_line
+
+# The heads tried, in this order, for a config that does not name its class.
+_HEADS = (
+    "ImageClassification",
+    "SemanticSegmentation",
+    "DepthEstimation",
+    "ObjectDetection",
+    "UniversalSegmentation",
+    "ImageToImage",
+)
 
 
 def takes(spec: str) -> bool:
-    return False
+    return spec.startswith("hf:")
+
+
 def build(request: Request) -> ModelSource:
-    raise NotImplementedError
+    transformers = _transformers()
+    name = request.spec.removeprefix("hf:")
+    folder = _folder(name)
+    config = _config(transformers, name, folder, request.trust)
+    model_class = _model_class(transformers, config, name)
+    if request.input_size is not None and request.weights == "random":
+        _set_image_size(config, request.input_size)  # position tables are built for it
+    model = (
+        _pretrained(model_class, config, name, folder)
+        if request.weights == "pretrained"
+        else _from_config(model_class, config, name)
+    )
+    _check_takes_images(model, name)
+    preprocess = preprocess_of(config, str(folder or name), request.input_size, _image_size(config))
+    shape = (request.batch, _channels(config), *preprocess.size)
+    images = random_images(shape, request.seed)
+    module = TensorOutputs(model, images)
+    return ModelSource(
+        spec=request.spec,
+        name=file_safe(folder.resolve().name if folder else name.rpartition("/")[2]),
+        module=module,
+        inputs=(images,),
+        input_names=("pixel_values",),
+        output_names=module.fields,
+        origin=f"transformers {transformers.__version__}, {model_class.__name__}",
+        weights="",
+        preprocess=preprocess,
+        labels=_labels(config),
+        native_size=_image_size(config),
+    )
+
+
+def _transformers() -> Any:
+    make_torchvision_importable()
+    try:
+        import transformers
+    except ImportError as error:
+        raise ToolMissing(
+            "transformers is not installed",
+            why=first_line(error),
+            hint="pip install 'edgevit[zoo]'",
+        ) from error
+    return transformers
+
+
+def _folder(name: str) -> Path | None:
+    """The folder that holds config.json, when the spec is a path."""
+    path = Path(name)
+    if path.name == "config.json" or path.suffix == ".json":
+        found = path.parent if path.name == "config.json" and path.is_file() else None
+    elif (path / "config.json").is_file():
+        found = path
+    elif name.startswith((".", "/", "~")) or path.is_dir():
+        found = None
+    else:
+        return None
+    if found is None:
+        raise ModelError(
+            f"no config.json at `{name}`",
+            why="a transformers model on disk is a folder with a file of that name",
+            hint="hf:FOLDER",
+        )
+    return found
+
+
+def _config(transformers: Any, name: str, folder: Path | None, trust: bool) -> Any:
+    if folder is None and "/" not in name:
+        return _named_config(transformers, name)
+    try:
+        with hub_access():
+            return transformers.AutoConfig.from_pretrained(
+                str(folder or name), trust_remote_code=trust, local_files_only=folder is not None
+            )
+    except Exception as error:
+        if "trust_remote_code" in str(error):
+            raise ModelError(
+                f"`{name}` comes with Python code of its own, which is not run",
+                why="its config.json names classes outside transformers (`auto_map`)",
+                hint="--trust, if you know who wrote it",
+            ) from error
+        if folder is not None:
+            raise ModelError(
+                f"`{folder / 'config.json'}` is not a transformers config", why=first_line(error)
+            ) from error
+        raise ModelError(
+            f"cannot get `{name}` from the Hugging Face hub",
+            why=first_line(error),
+            hint="check the name and go online once (it is cached), or give hf:FOLDER",
+        ) from error
+
+
+def _named_config(transformers: Any, name: str) -> Any:
+    """The default config of a model type (`vit`) or of a class (`ViTForImageClassification`)."""
+    known = transformers.models.auto.configuration_auto.CONFIG_MAPPING_NAMES
+    model_type = next(
+        (m for m in (name, name.replace("-", "_"), name.replace("_", "-")) if m in known), ""
+    )
+    if model_type:
+        return transformers.AutoConfig.for_model(model_type)
+    found = getattr(transformers, name, None) if name.isidentifier() else None
+    if isinstance(found, type) and issubclass(found, transformers.PreTrainedModel):
+        config = found.config_class()
+        config.architectures = [name]
+        return config
+    classes = _auto_classes(transformers)
+    names = set(known) | {c for mapping in classes for c in _flat(mapping.values())}
+    raise ModelError(
+        f"transformers {transformers.__version__} has no architecture `{name}`",
+        why="a bare name is a model type (vit) or a class (ViTForImageClassification)",
+        hint=suggest(name, names) or "hf:ORG/NAME is a model on the hub",
+    )
+
+
+def _auto_classes(transformers: Any) -> list[dict[str, Any]]:
+    auto = transformers.models.auto.modeling_auto
+    names = [*(f"MODEL_FOR_{_upper(h)}_MAPPING_NAMES" for h in _HEADS), "MODEL_MAPPING_NAMES"]
+    return [getattr(auto, n) for n in names if hasattr(auto, n)]
+
+
+def _upper(head: str) -> str:
+    return "".join("_" + c if c.isupper() else c for c in head).strip("_").upper()
+
+
+def _flat(values: Any) -> list[str]:
+    return [n for v in values for n in ((v,) if isinstance(v, str) else v)]
+
+
+def _model_class(transformers: Any, config: Any, name: str) -> Any:
+    for stated in config.architectures or ():
+        found = getattr(transformers, stated, None)
+        if found is not None:
+            return found
+    for mapping in _auto_classes(transformers):
+        classes = mapping.get(config.model_type)
+        if classes:
+            return getattr(transformers, _flat([classes])[0])
+    raise ModelError(
+        f"transformers has no model class for `{name}`",
+        why=f"its config is of type `{config.model_type}`",
+        hint="name the class: hf:SomethingForImageClassification",
+    )
+
+
+def _from_config(model_class: Any, config: Any, name: str) -> torch.nn.Module:
+    try:
+        return model_class(config)
+    except Exception as error:
+        raise ModelError(
+            f"transformers cannot build `{name}` from its config",
+            where=model_class.__name__,
+            why=first_line(error),
+        ) from error
+
+
+def _pretrained(model_class: Any, config: Any, name: str, folder: Path | None) -> torch.nn.Module:
+    if folder is None and "/" not in name:
+        raise WeightsError(
+            f"`hf:{name}` names an architecture, which has no weights",
+            hint="name a model: hf:ORG/NAME, or give --weights FILE",
+        )
+    try:
+        with hub_access():
+            model, info = model_class.from_pretrained(
+                str(folder or name),
+                config=config,
+                dtype=torch.float32,
+                local_files_only=folder is not None,
+                output_loading_info=True,
+            )
+    except Exception as error:
+        raise WeightsError(
+            f"cannot get the weights of `{name}`",
+            why=first_line(error),
+            hint="go online once (they are cached), give --weights FILE, or use random",
+        ) from error
+    missing = sorted(info["missing_keys"])
+    if missing:
+        raise WeightsError(
+            f"the weights of `{name}` lack {len(missing)} parameters of {model_class.__name__}",
+            why=", ".join(missing[:5]) + (" ..." if len(missing) > 5 else ""),
+            hint="name the class the weights were made for: `architectures` in config.json",
+        )
+    return model
+
+
+def _check_takes_images(model: torch.nn.Module, name: str) -> None:
+    takes_ = getattr(model, "main_input_name", "pixel_values")
+    if takes_ != "pixel_values":
+        raise ModelError(
+            f"`{name}` is not a vision model",
+            why=f"{type(model).__name__} takes `{takes_}`, not `pixel_values`",
+            hint="name its vision part, for example hf:CLIPVisionModel",
+        )
+
+
+def _holders(config: Any) -> list[Any]:
+    """The config itself, then those it nests, where image size and channels may be stated."""
+    nested = [getattr(config, n, None) for n in ("vision_config", "backbone_config")]
+    return [config, *(c for c in nested if c is not None)]
+
+
+def _image_size(config: Any) -> tuple[int, int] | None:
+    for holder in _holders(config):
+        size = getattr(holder, "image_size", None)
+        if isinstance(size, int):
+            return (size, size)
+        if isinstance(size, list | tuple) and len(size) == 2:
+            return (int(size[0]), int(size[1]))
+    return None
+
+
+def _set_image_size(config: Any, size: tuple[int, int]) -> None:
+    for holder in _holders(config):
+        if getattr(holder, "image_size", None) is not None:
+            holder.image_size = size[0] if size[0] == size[1] else size
+            return
+
+
+def _channels(config: Any) -> int:
+    for holder in _holders(config):
+        channels = getattr(holder, "num_channels", None)
+        if isinstance(channels, int):
+            return channels
+    return 3
+
+
+def _labels(config: Any) -> tuple[str, ...]:
+    """`id2label`, unless it is the generic LABEL_0, LABEL_1, ..."""
+    table = getattr(config, "id2label", None) or {}
+    labels = tuple(str(table[key]) for key in sorted(table, key=int))
+    return () if all(x == f"LABEL_{i}" for i, x in enumerate(labels)) else labels

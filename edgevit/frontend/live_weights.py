@@ -25,9 +25,10 @@ _QUIET_TABLE = 0.03  # std below which a free table (positions, tokens) is at it
 _TABLE_STD = 0.2
 _TINY_SCALE = 0.15  # a constant vector below this is a layer scale at its initial value
 _GAIN = (0.8, 1.5)  # std * sqrt(fan_in) of a weight matrix; 1 keeps the variance of its input
-_SHARED_VARIANCE = 0.5
+_SHARED_VARIANCE = 0.9
 _DEVIATION_FLOOR = 0.3  # of the channel's mean: else the norm turns rounding into signal
 _WARM_BATCH = 8
+_HIGH_CONTRAST = 2.0
 _PROBE_SEED = 1_000_003  # pictures other than the example inputs
 
 
@@ -57,9 +58,7 @@ def liveness(module: nn.Module, inputs: tuple[torch.Tensor, ...], seed: int = 0)
     return min(change, default=0.0)
 
 
-def _open(
-    parameter: nn.Parameter, name: str, owner: nn.Module, generator: torch.Generator
-) -> None:
+def _open(parameter: nn.Parameter, name: str, owner: nn.Module, generator: torch.Generator) -> None:
     low, high = float(parameter.min()), float(parameter.max())
     if low == high:
         _open_constant(parameter, low, name, generator)
@@ -101,9 +100,7 @@ def _scales(name: str) -> bool:
 
 
 def _is_matrix(parameter: nn.Parameter, name: str, owner: nn.Module) -> bool:
-    return (
-        parameter.dim() >= 2 and name.endswith("weight") and not isinstance(owner, nn.Embedding)
-    )
+    return parameter.dim() >= 2 and name.endswith("weight") and not isinstance(owner, nn.Embedding)
 
 
 def _set_gain(weight: nn.Parameter, owner: nn.Module) -> None:
@@ -125,12 +122,21 @@ def _warm_batch_norms(module: nn.Module, inputs: tuple[torch.Tensor, ...], seed:
     handles = [norm.register_forward_pre_hook(_take_statistics) for norm in norms]
     own = inputs[0].shape[0] if inputs[0].dim() else 1
     try:
-        module(*_other_inputs(inputs, max(_WARM_BATCH, own), seed))
+        module(*_varied(_other_inputs(inputs, max(_WARM_BATCH, own), seed)))
     except (RuntimeError, ValueError, AssertionError):  # a model that fixes its batch size
         module(*_other_inputs(inputs, own, seed))
     finally:
         for handle in handles:
             handle.remove()
+
+
+def _varied(inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
+    """From faint to glaring: statistics that hold for inputs of any contrast, not just one."""
+    contrast = torch.linspace(0.5, _HIGH_CONTRAST, inputs[0].shape[0])
+    return tuple(
+        x * contrast.view(-1, *[1] * (x.dim() - 1)) if x.is_floating_point() and x.dim() > 1 else x
+        for x in inputs
+    )
 
 
 def _take_statistics(norm: nn.Module, args: tuple[torch.Tensor, ...]) -> None:

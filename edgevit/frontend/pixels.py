@@ -1,6 +1,6 @@
 """A model that takes 8-bit pixels instead of normalised tensors: preprocessing becomes part of the graph.
 
-    y = model((pixels / 255 - mean) / std)   ->   y = model(pixels * scale + offset)
+y = model((pixels / 255 - mean) / std)   ->   y = model(pixels * scale + offset)
 """
 
 from __future__ import annotations
@@ -32,7 +32,9 @@ def takes_pixels(source: ModelSource) -> ModelSource:
     """The same model with preprocessing in front, and whole-number pixels as its example input."""
     if len(source.inputs) != 1 or source.inputs[0].ndim != 4 or source.inputs[0].shape[1] != 3:
         shapes = ", ".join("x".join(map(str, x.shape)) for x in source.inputs)
-        raise UsageError("--image-input needs one RGB image, Nx3xHxW", why=f"the model takes {shapes}")
+        raise UsageError(
+            "--image-input needs one RGB image, Nx3xHxW", why=f"the model takes {shapes}"
+        )
     if source.preprocess is None:
         raise UsageError(
             "--image-input needs to know the model's preprocessing",

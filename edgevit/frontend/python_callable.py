@@ -135,10 +135,14 @@ def _raised(error: Exception, message: str) -> ModelError:
     where = place_of(error)
     if isinstance(error, SyntaxError) and error.filename:
         where = f"{error.filename}:{error.lineno}"
-    return ModelError(message, where=where, why=first_line(error), hint="--debug shows the traceback")
+    return ModelError(
+        message, where=where, why=first_line(error), hint="--debug shows the traceback"
+    )
 
 
-def _module_and_example(made: object, spec: str) -> tuple[nn.Module, tuple[torch.Tensor, ...] | None]:
+def _module_and_example(
+    made: object, spec: str
+) -> tuple[nn.Module, tuple[torch.Tensor, ...] | None]:
     if isinstance(made, nn.Module):
         return made, None
     if isinstance(made, tuple) and len(made) == 2 and isinstance(made[0], nn.Module):
@@ -158,7 +162,11 @@ def _describe(made: object) -> str:
 
 def _as_tensors(example: object, spec: str) -> tuple[torch.Tensor, ...]:
     items = (example,) if isinstance(example, torch.Tensor) else example
-    if isinstance(items, tuple | list) and items and all(isinstance(x, torch.Tensor) for x in items):
+    if (
+        isinstance(items, tuple | list)
+        and items
+        and all(isinstance(x, torch.Tensor) for x in items)
+    ):
         return tuple(items)
     raise ModelError(
         f"the example inputs of `{spec}` are not tensors",
@@ -187,8 +195,7 @@ def _fit_example(example: tuple[torch.Tensor, ...], request: Request) -> tuple[t
     if len(example) != 1 or image.dim() != 4:
         raise UsageError(
             "--input-size and --batch are for models with one image input",
-            why="the example inputs have shapes "
-            + ", ".join(str(tuple(x.shape)) for x in example),
+            why="the example inputs have shapes " + ", ".join(str(tuple(x.shape)) for x in example),
             hint="change the example inputs that the callable returns",
         )
     return (random_images((request.batch, image.shape[1], size[0], size[1]), request.seed),)
@@ -240,4 +247,6 @@ def _input_names(module: nn.Module, count: int) -> tuple[str, ...]:
     except (TypeError, ValueError):
         parameters = []
     named = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    return tuple(named[:count]) if len(named) >= count else tuple(f"input_{i}" for i in range(count))
+    return (
+        tuple(named[:count]) if len(named) >= count else tuple(f"input_{i}" for i in range(count))
+    )

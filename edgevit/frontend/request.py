@@ -24,9 +24,7 @@ class Request:
         if self.batch < 1:
             raise UsageError(f"the batch size must be 1 or more, not {self.batch}")
         if self.input_size is not None and min(self.input_size) < 1:
-            raise UsageError(
-                f"the input size must be 1 or more, not {show_size(self.input_size)}"
-            )
+            raise UsageError(f"the input size must be 1 or more, not {show_size(self.input_size)}")
         if self.std is not None and min(self.std, default=1.0) <= 0:
             raise UsageError("every --std value must be above 0", why=f"got {self.std}")
 

@@ -114,9 +114,7 @@ def _ready(source: ModelSource) -> ModelSource:
         module.eval().cpu().float()
     module.requires_grad_(False)
     inputs = tuple(x.detach().cpu() for x in source.inputs)
-    return replace(
-        source, inputs=tuple(x.float() if x.is_floating_point() else x for x in inputs)
-    )
+    return replace(source, inputs=tuple(x.float() if x.is_floating_point() else x for x in inputs))
 
 
 def _with_weights(source: ModelSource, request: Request) -> ModelSource:

@@ -17,6 +17,7 @@ class Preprocess:
     size: tuple[int, int]  # height, width of the tensor the model sees
     crop_pct: float = 1.0
     interpolation: str = "bicubic"
+    channel_order: str = "rgb"  # or "bgr": how the tensor's channels are ordered
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -25,6 +26,7 @@ class Preprocess:
             "size": list(self.size),
             "crop_pct": self.crop_pct,
             "interpolation": self.interpolation,
+            "channel_order": self.channel_order,
             "range": [0, 255],
         }
 
@@ -43,4 +45,5 @@ class ModelSource:
     preprocess: Preprocess | None = None
     labels: tuple[str, ...] = ()
     exported: torch.export.ExportedProgram | None = None  # set when the spec was a .pt2 file
+    output_names: tuple[str, ...] = ()  # empty where the model does not name its outputs
     native_size: tuple[int, int] | None = None  # the input size its authors state, for hints

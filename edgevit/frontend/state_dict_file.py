@@ -1,7 +1,203 @@
+"""Reads a state dict from a file and fits it to a model, without running code from the file."""
+
 from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
 
 import torch
 
+from edgevit.errors import ToolMissing, WeightsError, suggest
+from edgevit.frontend.trial import first_line
+
+_SHOWN = 5
+# Where training scripts put the weights, in the order they are tried.
+_WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "module", "state_dict_ema")
+# What wrapping a model in DataParallel, torch.compile or a Lightning module puts before each name.
+_PREFIXES = ("module.", "_orig_mod.", "model.", "net.", "backbone.")
+_SUFFIXES = (".pt", ".pth", ".bin", ".ckpt", ".tar", ".safetensors")
+
 
 def load_into(module: torch.nn.Module, path: str, trust: bool) -> None:
-    module.load_state_dict(torch.load(path, weights_only=not trust))
+    """Load the weights at `path`. Every parameter must be there, with its shape, and nothing else."""
+    weights = _unwrap(_read(path, trust), path)
+    expected = module.state_dict()
+    weights = _rename(weights, expected)
+    _check_fit(weights, expected, path)
+    module.load_state_dict(weights, strict=False)  # strict but for step counters, see _check_fit
+
+
+def _read(path: str, trust: bool) -> Any:
+    file = Path(path)
+    if not file.is_file():
+        beside = [str(p) for p in _weight_files(file.parent)]
+        raise WeightsError(
+            f"no weights file `{path}`",
+            why="weights are `random`, `pretrained`, or a file",
+            hint=suggest(path, [*beside, "random", "pretrained"]),
+        )
+    if file.suffix == ".safetensors":
+        return _read_safetensors(file)
+    return _read_torch(file, trust)
+
+
+def _weight_files(folder: Path) -> Iterable[Path]:
+    return (p for p in folder.glob("*") if p.suffix in _SUFFIXES) if folder.is_dir() else ()
+
+
+def _read_safetensors(file: Path) -> Any:
+    try:
+        from safetensors.torch import load_file
+    except ImportError as error:
+        raise ToolMissing(
+            "safetensors is not installed",
+            why=first_line(error),
+            hint="pip install 'edgevit[zoo]'",
+        ) from error
+    try:
+        return load_file(file)
+    except Exception as error:
+        raise _unreadable(file, error) from error
+
+
+def _read_torch(file: Path, trust: bool) -> Any:
+    _refuse_programs(file)
+    try:
+        return torch.load(file, map_location="cpu", weights_only=True)
+    except Exception as error:
+        if not _wants_code(error):
+            raise _unreadable(file, error) from error
+        if not trust:
+            raise WeightsError(
+                f"`{file}` holds more than tensors, and is not executed",
+                why=_refused_global(error),
+                hint="save model.state_dict() alone, or --trust if you know who wrote the file",
+            ) from error
+    try:
+        return torch.load(file, map_location="cpu", weights_only=False)
+    except Exception as error:
+        raise _unreadable(file, error) from error
+
+
+def _refuse_programs(file: Path) -> None:
+    """TorchScript and exported programs are also zip files with tensors, but not state dicts."""
+    if not zipfile.is_zipfile(file):
+        return
+    try:
+        with zipfile.ZipFile(file) as archive:
+            names = archive.namelist()
+    except (zipfile.BadZipFile, OSError, ValueError) as error:
+        raise _unreadable(file, error) from error
+    if any("/code/" in name or name.endswith("/constants.pkl") for name in names):
+        raise WeightsError(
+            f"`{file}` is a TorchScript program, not a state dict",
+            hint="save model.state_dict() from the Python model",
+        )
+    if any(name.endswith("archive_format") for name in names):
+        raise WeightsError(
+            f"`{file}` is an exported program, not a state dict",
+            hint="give it as the model itself, with the ending .pt2",
+        )
+
+
+def _wants_code(error: Exception) -> bool:
+    text = str(error)
+    return "Weights only load failed" in text or "Unsupported" in text or "weights_only" in text
+
+
+def _refused_global(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines()]
+    named = [x for x in lines if "GLOBAL" in x or "Unsupported" in x]
+    return named[0] if named else first_line(error)
+
+
+def _unreadable(file: Path, error: Exception) -> WeightsError:
+    return WeightsError(
+        f"`{file}` cannot be read as weights",
+        why=f"{file.stat().st_size} bytes; {first_line(error)}",
+        hint="a download cut short? " + ", ".join(_SUFFIXES) + " are read",
+    )
+
+
+def _unwrap(found: Any, path: str) -> dict[str, torch.Tensor]:
+    """The mapping of names to tensors inside whatever a training script saved."""
+    if isinstance(found, torch.nn.Module):
+        return found.state_dict()
+    for _ in range(3):
+        if not isinstance(found, Mapping):
+            break
+        tensors = {str(k): v for k, v in found.items() if isinstance(v, torch.Tensor)}
+        inner = next((k for k in _WRAPPERS if _holds_tensors(found.get(k))), None)
+        if inner is None and tensors:
+            return tensors
+        found = found.get(inner) if inner is not None else None
+        if isinstance(found, torch.nn.Module):
+            return found.state_dict()
+    raise WeightsError(
+        f"`{path}` holds no state dict",
+        why=f"it holds a {type(found).__name__}" if found is not None else "no names with tensors",
+        hint="torch.save(model.state_dict(), FILE)",
+    )
+
+
+def _holds_tensors(value: object) -> bool:
+    return isinstance(value, torch.nn.Module) or (isinstance(value, Mapping) and len(value) > 0)
+
+
+def _rename(
+    weights: dict[str, torch.Tensor], expected: Mapping[str, torch.Tensor]
+) -> dict[str, torch.Tensor]:
+    """Drop or add the one prefix that makes the most names fit; as they are when none is better."""
+    best, fits = weights, _fitting(weights, expected)
+    for prefix in _PREFIXES:
+        dropped = {k.removeprefix(prefix): v for k, v in weights.items()}
+        added = {prefix + k: v for k, v in weights.items()}
+        for renamed in (dropped, added):
+            if len(renamed) == len(weights) and _fitting(renamed, expected) > fits:
+                best, fits = renamed, _fitting(renamed, expected)
+    return best
+
+
+def _fitting(weights: Mapping[str, torch.Tensor], expected: Mapping[str, torch.Tensor]) -> int:
+    return sum(name in expected for name in weights)
+
+
+def _check_fit(
+    weights: Mapping[str, torch.Tensor], expected: Mapping[str, torch.Tensor], path: str
+) -> None:
+    counters = ("num_batches_tracked",)
+    missing = [k for k in expected if k not in weights and not k.endswith(counters)]
+    unexpected = [k for k in weights if k not in expected and not k.endswith(counters)]
+    shapes = [
+        f"{k} is {_shape(weights[k])}, the model has {_shape(expected[k])}"
+        for k in expected
+        if k in weights and weights[k].shape != expected[k].shape
+    ]
+    if not missing and not unexpected and not shapes:
+        return
+    rows = [
+        f"{len(names)} {label}: {_some(names)}"
+        for label, names in (
+            ("missing", missing),
+            ("unexpected", unexpected),
+            ("of another shape", shapes),
+        )
+        if names
+    ]
+    raise WeightsError(
+        f"`{path}` does not fit the model",
+        where=(missing or [s.split(" ")[0] for s in shapes] or unexpected)[0],
+        why="\n".join(rows),
+        hint="build the model the weights were trained for (same variant, same number of classes)",
+    )
+
+
+def _shape(tensor: torch.Tensor) -> str:
+    return "x".join(map(str, tensor.shape)) or "a number"
+
+
+def _some(names: list[str]) -> str:
+    more = f", and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more

@@ -26,7 +26,7 @@ class Draft:
     def tensor(self, node: Node) -> torch.Tensor:
         return self.constants[str(node.target)]
 
-    def is_constant(self, node: object) -> bool:
+    def is_constant(self, node: Any) -> bool:
         return isinstance(node, Node) and node.op == "get_attr"
 
     def program(self) -> Program:

@@ -46,6 +46,10 @@ def copy_graph(graph: fx.Graph) -> fx.Graph:
     return copy
 
 
+def _widen_type(argument: object) -> object:
+    return torch.float64 if argument is torch.float32 else argument
+
+
 @dataclass(frozen=True)
 class Program:
     """Positional tensors in, a flat tuple of tensors out. Constants are read by `get_attr` nodes."""
@@ -70,7 +74,12 @@ class Program:
             name: t.double() if t.is_floating_point() else t for name, t in self.constants.items()
         }
         inputs = tuple(t.double() if t.is_floating_point() else t for t in self.inputs)
-        return replace(self, constants=widen, inputs=inputs)
+        graph = copy_graph(self.graph)
+        for node in graph.nodes:
+            if node.op == "call_function":
+                node.args = fx.node.map_aggregate(node.args, _widen_type)
+                node.kwargs = fx.node.map_aggregate(node.kwargs, _widen_type)
+        return replace(self, graph=graph, constants=widen, inputs=inputs)
 
     def calls(self) -> Iterator[Node]:
         return (node for node in self.graph.nodes if node.op == "call_function")

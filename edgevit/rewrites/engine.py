@@ -15,10 +15,9 @@ from edgevit.graph.program import Program, origin
 from edgevit.graph.text import graph_text
 from edgevit.parity import SAME, Distance, distance
 from edgevit.rewrites.report import Refusal, RewriteReport, RuleReport
-from edgevit.rewrites.rule import Match, Refused, Rule
+from edgevit.rewrites.rule import AnyRule, Refused
 
 Tensors = tuple[torch.Tensor, ...]
-AnyRule = Rule[Match]
 _MAX_PASSES = 50  # a rule that still fires after this many passes undoes its own work
 
 
@@ -86,6 +85,10 @@ def _one_pass(rule: AnyRule, draft: Draft) -> tuple[list[str], list[Refusal]]:
             fired.append(str(origin(node)))
         except Refused as refusal:
             refused.append(Refusal(str(origin(node)), refusal.reason))
+        except Exception as error:
+            raise _bug(
+                f"rule `{rule.name}` failed at {node}: {error}", draft.program(), rule
+            ) from error
     return fired, refused
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from torch.fx.node import Node
 
@@ -51,3 +51,6 @@ class Rule(ABC, Generic[M]):
     def replaces(self, match: M) -> tuple[Node, ...]:
         """The nodes whose origin the replacement inherits."""
         return (match.node,)
+
+
+AnyRule = Rule[Any]  # each over its own kind of match

@@ -5,10 +5,16 @@ from __future__ import annotations
 from edgevit.rewrites.collapse_linear import CollapseLinear
 from edgevit.rewrites.drop_identity import DropIdentity
 from edgevit.rewrites.fold_constants import FoldConstants
-from edgevit.rewrites.rule import Match, Rule
+from edgevit.rewrites.merge_reshapes import MergeReshapes
+from edgevit.rewrites.name_shapes import NameShapes
+from edgevit.rewrites.restore_batch_norm import RestoreBatchNorm
+from edgevit.rewrites.rule import AnyRule
 
-STANDARD: tuple[Rule[Match], ...] = (
+STANDARD: tuple[AnyRule, ...] = (
+    NameShapes(),
+    RestoreBatchNorm(),
     DropIdentity(),
     FoldConstants(),
-    CollapseLinear(),  # type: ignore[list-item]  # a rule over its own kind of match
+    CollapseLinear(),
+    MergeReshapes(),
 )

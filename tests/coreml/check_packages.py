@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 from torch import Tensor
 
@@ -19,18 +20,25 @@ Case = tuple[Callable[..., Var], Callable[..., Tensor]]
 
 
 def save_program(
-    folder: Path, build: Build, inputs: Mapping[str, Tensor], *, target: str = "iOS17", fp16: bool = False
+    folder: Path,
+    build: Build,
+    inputs: Mapping[str, Tensor],
+    *,
+    target: str = "iOS17",
+    fp16: bool = False,
 ) -> Path:
     """`build` takes the inputs as MIL variables; no optimising pass runs, so its operations stay."""
     ct = coremltools()
-    from coremltools.converters.mil import Builder as mb
+    mb = builder()
     from coremltools.converters.mil.mil import types
 
     kinds = {torch.float32: types.fp32, torch.int32: types.int32, torch.bool: types.bool}
     specs = [mb.TensorSpec(shape=tuple(x.shape), dtype=kinds[x.dtype]) for x in inputs.values()]
     names = ", ".join(inputs)
     opset = getattr(ct.target, target)
-    function = eval(f"lambda {names}: build({names})", {"build": build})  # the builder reads argument names
+    function = eval(
+        f"lambda {names}: build({names})", {"build": build}
+    )  # the builder reads argument names
     program = mb.program(input_specs=specs, opset_version=opset)(function)
     model = ct.convert(
         program,
@@ -72,9 +80,15 @@ def save(model: Any, folder: Path) -> Path:
 
 def coremltools() -> Any:
     logging.getLogger("coremltools").setLevel(logging.ERROR)
-    import coremltools as ct
+    return pytest.importorskip("coremltools", reason="pip install coremltools")
 
-    return ct
+
+def builder() -> Any:
+    """MIL's builder. Its operations are methods that exist at run time only."""
+    coremltools()
+    from coremltools.converters.mil import Builder
+
+    return Builder
 
 
 def run_cases(
@@ -85,25 +99,36 @@ def run_cases(
     def build(**variables: Var) -> tuple[Var, ...]:
         return tuple(make(**variables) for make, _ in cases.values())
 
-    path = save_program(folder, lambda *given: build(**dict(zip(inputs, given, strict=True))), inputs, target=target)
+    path = save_program(
+        folder, lambda *given: build(**dict(zip(inputs, given, strict=True))), inputs, target=target
+    )
     package = load_package(path)
     run = interpret(package, inputs)
     assert run.complete, [str(u) for u in run.unchecked]
     ours = [run.outputs[name] for name in package.main.outputs]
     wanted = [reference(**inputs) for _, reference in cases.values()]
-    return {name: pair for name, pair in zip(cases, zip(ours, wanted, strict=True), strict=True)}
+    return dict(zip(cases, zip(ours, wanted, strict=True), strict=True))
 
 
 def assert_cases(
-    folder: Path, cases: Mapping[str, Case], inputs: Mapping[str, Tensor], *, target: str = "iOS17", rtol: float = 1e-5
+    folder: Path,
+    cases: Mapping[str, Case],
+    inputs: Mapping[str, Tensor],
+    *,
+    target: str = "iOS17",
+    rtol: float = 1e-5,
 ) -> None:
     """Within a few fp32 roundings of an independent reference (torch's own operator, or the formula)."""
     for name, (ours, wanted) in run_cases(folder, cases, inputs, target=target).items():
         assert tuple(ours.shape) == tuple(wanted.shape), name
-        torch.testing.assert_close(ours, wanted.to(ours.dtype), rtol=rtol, atol=1e-5, msg=lambda m, n=name: f"{n}: {m}")
+        torch.testing.assert_close(
+            ours, wanted.to(ours.dtype), rtol=rtol, atol=1e-5, msg=lambda m, n=name: f"{n}: {m}"
+        )
 
 
-def run_module(folder: Path, module: torch.nn.Module, x: Tensor, **options: Any) -> tuple[Package, Run, Tensor]:
+def run_module(
+    folder: Path, module: torch.nn.Module, x: Tensor, **options: Any
+) -> tuple[Package, Run, Tensor]:
     """The package of a module, our fp32 run of it, and what the module itself answers."""
     package = load_package(save_module(folder, module, x, **options))
     with torch.no_grad():

@@ -8,11 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 import torch.nn.functional as F
-from check_packages import Case, Var, assert_cases
+from check_packages import Case, Var, assert_cases, builder
 from torch import Tensor
 
-pytest.importorskip("coremltools", reason="pip install coremltools")
-from coremltools.converters.mil import Builder as mb
+mb = builder()
 
 
 def unary(name: str, reference: Callable[[Tensor], Tensor], **options: object) -> Case:
@@ -25,7 +24,10 @@ def binary(name: str, reference: Callable[[Tensor, Tensor], Tensor]) -> Case:
 
 def as_float(make: Callable[..., Var], reference: Callable[..., Tensor]) -> Case:
     """Core ML has no bool outputs."""
-    return (lambda x, y: mb.cast(x=make(x=x, y=y), dtype="fp32"), lambda x, y: reference(x, y).float())
+    return (
+        lambda x, y: mb.cast(x=make(x=x, y=y), dtype="fp32"),
+        lambda x, y: reference(x, y).float(),
+    )
 
 
 @pytest.fixture
@@ -100,12 +102,17 @@ def test_activations(tmp_path: Path, inputs: dict[str, Tensor]) -> None:
         "elu": unary("elu", lambda x: F.elu(x, 0.7), alpha=0.7),
         "leaky_relu": unary("leaky_relu", lambda x: F.leaky_relu(x, 0.2), alpha=0.2),
         "clamped_relu": unary(
-            "clamped_relu", lambda x: torch.where(x >= 0, x, 0.3 * x).clamp(max=0.4), alpha=0.3, beta=0.4
+            "clamped_relu",
+            lambda x: torch.where(x >= 0, x, 0.3 * x).clamp(max=0.4),
+            alpha=0.3,
+            beta=0.4,
         ),
         "linear_activation": unary("linear_activation", lambda x: 2 * x + 0.5, alpha=2.0, beta=0.5),
         "scaled_tanh": unary("scaled_tanh", lambda x: 2 * torch.tanh(0.5 * x), alpha=2.0, beta=0.5),
         "sigmoid_hard": unary("sigmoid_hard", F.hardsigmoid, alpha=1 / 6, beta=0.5),
-        "thresholded_relu": unary("thresholded_relu", lambda x: torch.where(x >= 0.2, x, 0), alpha=0.2),
+        "thresholded_relu": unary(
+            "thresholded_relu", lambda x: torch.where(x >= 0.2, x, 0), alpha=0.2
+        ),
         "prelu": unary("prelu", lambda x: F.prelu(x, alpha), alpha=alpha.numpy()),
         "softplus_parametric": unary(
             "softplus_parametric",
@@ -116,8 +123,12 @@ def test_activations(tmp_path: Path, inputs: dict[str, Tensor]) -> None:
         "softmax last": unary("softmax", lambda x: F.softmax(x, -1)),
         "softmax 1": unary("softmax", lambda x: F.softmax(x, 1), axis=1),
         "gelu": unary("gelu", F.gelu),
-        "gelu tanh": unary("gelu", lambda x: F.gelu(x, approximate="tanh"), mode="TANH_APPROXIMATION"),
-        "gelu sigmoid": unary("gelu", lambda x: x * torch.sigmoid(1.702 * x), mode="SIGMOID_APPROXIMATION"),
+        "gelu tanh": unary(
+            "gelu", lambda x: F.gelu(x, approximate="tanh"), mode="TANH_APPROXIMATION"
+        ),
+        "gelu sigmoid": unary(
+            "gelu", lambda x: x * torch.sigmoid(1.702 * x), mode="SIGMOID_APPROXIMATION"
+        ),
     }
     assert_cases(tmp_path, cases, inputs)
 
@@ -177,7 +188,11 @@ def test_normalisations(tmp_path: Path, inputs: dict[str, Tensor]) -> None:
             axes=[1],
             **affine,
         ),
-        "l2": unary("l2_norm", lambda x: x / (x.square().sum((1, 2, 3), keepdim=True) + 0.1).sqrt(), epsilon=0.1),
+        "l2": unary(
+            "l2_norm",
+            lambda x: x / (x.square().sum((1, 2, 3), keepdim=True) + 0.1).sqrt(),
+            epsilon=0.1,
+        ),
         "lrn": unary(
             "local_response_norm",
             lambda x: F.local_response_norm(x, 3, 0.5, 0.6, 2.0),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,9 +16,10 @@ from torch import Tensor, nn
 from edgevit.backends.coreml.check import interpret, load_package
 from edgevit.backends.coreml.check.blob import WeightFile
 from edgevit.backends.coreml.check.element import ELEMENTS
+from edgevit.backends.coreml.check.messages import parse_model
 from edgevit.errors import PackageError, UsageError
 
-ct = pytest.importorskip("coremltools", reason="pip install coremltools")
+coremltools()
 
 
 class Net(nn.Module):
@@ -54,8 +56,15 @@ def program(package: Path) -> Path:
 def test_description(package: Path) -> None:
     loaded = load_package(package)
     (feature,) = loaded.description.inputs
-    assert (feature.kind, feature.type.dtype, feature.type.shape) == ("array", "fp32", (1, 3, 16, 16))
-    assert loaded.description.metadata["com.github.apple.coremltools.version"] == coremltools().__version__
+    assert (feature.kind, feature.type.dtype, feature.type.shape) == (
+        "array",
+        "fp32",
+        (1, 3, 16, 16),
+    )
+    assert (
+        loaded.description.metadata["com.github.apple.coremltools.version"]
+        == coremltools().__version__
+    )
     assert loaded.main.opset == 7
     assert loaded.main.op_counts()["conv"] == 1
     assert "const" not in loaded.main.op_counts()
@@ -67,12 +76,18 @@ def test_image_classifier(tmp_path: Path) -> None:
     torch.manual_seed(0)
     module, pixels = Net(), torch.randint(0, 256, (1, 3, 16, 16), dtype=torch.uint8)
     image = ct.ImageType(
-        name="x", shape=(1, 3, 16, 16), scale=1 / 127.5, bias=[-1, -1, -1], color_layout=ct.colorlayout.BGR
+        name="x",
+        shape=(1, 3, 16, 16),
+        scale=1 / 127.5,
+        bias=[-1, -1, -1],
+        color_layout=ct.colorlayout.BGR,
     )
     labels = ["ant", "bee", "cat", "dog", "elk"]
     config = ct.ClassifierConfig(labels)
     loaded = load_package(
-        save_module(tmp_path, module, torch.rand(1, 3, 16, 16), inputs=[image], classifier_config=config)
+        save_module(
+            tmp_path, module, torch.rand(1, 3, 16, 16), inputs=[image], classifier_config=config
+        )
     )
     (feature,) = loaded.description.inputs
     assert feature.image is not None
@@ -89,11 +104,17 @@ def test_image_classifier(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("inputs", "message"),
-    [({}, "not given"), ({"y": torch.zeros(1)}, "no input `y`"), ({"x": torch.zeros(1, 3, 8, 8)}, "wrong shape")],
+    [
+        ({}, "not given"),
+        ({"y": torch.zeros(1)}, "no input `y`"),
+        ({"x": torch.zeros(1, 3, 8, 8)}, "wrong shape"),
+    ],
 )
 def test_wrong_inputs(package: Path, inputs: dict[str, Tensor], message: str) -> None:
     loaded = load_package(package)
-    given = {loaded.main.inputs[0].name if name == "x" else name: value for name, value in inputs.items()}
+    given = {
+        loaded.main.inputs[0].name if name == "x" else name: value for name, value in inputs.items()
+    }
     with pytest.raises(UsageError, match=message):
         interpret(loaded, given)
 
@@ -117,7 +138,9 @@ def test_flipped_sentinel(package: Path) -> None:
     assert "0xdeadbeef" in error.value.why
 
 
-@pytest.mark.parametrize(("at", "message"), [(64 + 4, "wrong type"), (64 + 8, "wrong size"), (4, "unknown version")])
+@pytest.mark.parametrize(
+    ("at", "message"), [(64 + 4, "wrong type"), (64 + 8, "wrong size"), (4, "unknown version")]
+)
 def test_wrong_metadata(package: Path, at: int, message: str) -> None:
     data = bytearray(weights(package).read_bytes())
     data[at] ^= 0x07
@@ -157,16 +180,15 @@ def test_manifest_is_followed(package: Path) -> None:
     """The model is where the manifest says, not where converters usually put it."""
     manifest = json.loads((package / "Manifest.json").read_text())
     program(package).rename(program(package).with_name("other.mlmodel"))
-    manifest["itemInfoEntries"][manifest["rootModelIdentifier"]]["path"] = "com.apple.CoreML/other.mlmodel"
+    manifest["itemInfoEntries"][manifest["rootModelIdentifier"]]["path"] = (
+        "com.apple.CoreML/other.mlmodel"
+    )
     (package / "Manifest.json").write_text(json.dumps(manifest))
     assert load_package(package).main.op_counts()["conv"] == 1
 
 
 def test_unknown_operations_are_listed(package: Path) -> None:
-    from coremltools.proto.Model_pb2 import Model
-
-    model = Model()
-    model.ParseFromString(program(package).read_bytes())
+    model = parse_model(program(package))
     block = next(iter(model.mlProgram.functions["main"].block_specializations.values()))
     renamed = [op for op in block.operations if op.type in ("relu", "softmax")]
     for op in renamed:
@@ -176,15 +198,14 @@ def test_unknown_operations_are_listed(package: Path) -> None:
     run = interpret(loaded, {loaded.main.inputs[0].name: torch.rand(1, 3, 16, 16)})
     assert not run.complete
     assert run.outputs == {}
-    assert [(u.op, u.output) for u in run.unchecked][:1] == [("relu_of_tomorrow", renamed[0].outputs[0].name)]
+    assert [(u.op, u.output) for u in run.unchecked][:1] == [
+        ("relu_of_tomorrow", renamed[0].outputs[0].name)
+    ]
     assert "relu_of_tomorrow" in str(run.unchecked[0])
 
 
 def test_shape_that_is_not_the_declared_one(package: Path) -> None:
-    from coremltools.proto.Model_pb2 import Model
-
-    model = Model()
-    model.ParseFromString(program(package).read_bytes())
+    model = parse_model(program(package))
     block = next(iter(model.mlProgram.functions["main"].block_specializations.values()))
     conv = next(op for op in block.operations if op.type == "conv")
     conv.outputs[0].type.tensorType.dimensions[2].constant.size = 9
@@ -217,7 +238,9 @@ def test_every_stored_type(tmp_path: Path) -> None:
     del writer
     file = WeightFile(tmp_path / "weight.bin")
     for name, (offset, data) in wanted.items():
-        np.testing.assert_array_equal(file.read(offset, ELEMENTS[name], 37, name).numpy(), data, err_msg=name)
+        np.testing.assert_array_equal(
+            file.read(offset, ELEMENTS[name], 37, name).numpy(), data, err_msg=name
+        )
 
 
 @pytest.mark.parametrize("target", ["iOS16", "iOS18"])
@@ -228,12 +251,18 @@ def test_compressed_weights(tmp_path: Path, scheme: str, target: str) -> None:
     from coremltools.models import MLModel
 
     torch.manual_seed(0)
-    module, x = nn.Sequential(nn.Conv2d(3, 64, 3), nn.Flatten(), nn.Linear(256, 40)), torch.randn(1, 3, 4, 4)
+    module, x = (
+        nn.Sequential(nn.Conv2d(3, 64, 3), nn.Flatten(), nn.Linear(256, 40)),
+        torch.randn(1, 3, 4, 4),
+    )
     model = MLModel(str(save_module(tmp_path, module, x, target=target)), skip_model_load=True)
     block = target == "iOS18"
+    small: Any  # coremltools' annotation also allows a bare program, which cannot be saved
     if scheme == "linear":
         options = {"dtype": "int4", "granularity": "per_block", "block_size": 32} if block else {}
-        small = cto.linear_quantize_weights(model, cto.OptimizationConfig(cto.OpLinearQuantizerConfig(**options)))
+        small = cto.linear_quantize_weights(
+            model, cto.OptimizationConfig(cto.OpLinearQuantizerConfig(**options))
+        )
     elif scheme == "palette":
         options = {"granularity": "per_grouped_channel", "group_size": 8} if block else {}
         palette = cto.OpPalettizerConfig(mode="uniform", nbits=4, **options)
@@ -241,15 +270,18 @@ def test_compressed_weights(tmp_path: Path, scheme: str, target: str) -> None:
     else:
         pruner = cto.OpMagnitudePrunerConfig(target_sparsity=0.5, weight_threshold=10)
         small = cto.prune_weights(model, cto.OptimizationConfig(pruner))
+    models: dict[str, Any] = {"small": small, "plain": cto.decompress_weights(small)}
     runs = []
-    for name, saved in (("small", small), ("plain", cto.decompress_weights(small))):
+    for name, saved in models.items():
         saved.save(str(tmp_path / f"{name}.mlpackage"))
         package = load_package(tmp_path / f"{name}.mlpackage")
         assert not any(kind.startswith("constexpr") for kind in package.main.op_counts())
         run = interpret(package, {package.main.inputs[0].name: x})
         assert run.complete
         runs.append(next(iter(run.outputs.values())))
-    small_file, plain_file = (weights(tmp_path / f"{name}.mlpackage") for name in ("small", "plain"))
+    small_file, plain_file = (
+        weights(tmp_path / f"{name}.mlpackage") for name in ("small", "plain")
+    )
     assert small_file.stat().st_size < 0.7 * plain_file.stat().st_size
     torch.testing.assert_close(*runs, rtol=1e-5, atol=1e-6)
 

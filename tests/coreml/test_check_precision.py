@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import pytest
 import torch
-from check_packages import rel_l2, run_module, save_module, save_program
+from check_packages import Var, builder, rel_l2, run_module, save_module, save_program
 from torch import Tensor, nn
 
 from edgevit.backends.coreml.check import (
@@ -17,9 +16,8 @@ from edgevit.backends.coreml.check import (
     interpret,
     load_package,
 )
+from edgevit.backends.coreml.check.interpret import last_reads
 from edgevit.backends.coreml.check.rounding import round_to_fp16
-
-pytest.importorskip("coremltools", reason="pip install coremltools")
 
 
 class Blocks(nn.Module):
@@ -45,7 +43,10 @@ def half_package(folder: Path, gain: float = 1.0) -> tuple[Package, nn.Module, d
 
 def test_fp16_run_rounds_and_fp32_run_does_not(tmp_path: Path) -> None:
     package, module, inputs = half_package(tmp_path)
-    full, half = interpret(package, inputs, keep=True), interpret(package, inputs, "fp16", keep=True)
+    full, half = (
+        interpret(package, inputs, keep=True),
+        interpret(package, inputs, "fp16", keep=True),
+    )
     name = next(name for name in half.values if name.startswith("tanh"))
     value = half.values[name]
     assert value.dtype is torch.float32
@@ -88,7 +89,9 @@ def test_no_departure_in_a_healthy_package(tmp_path: Path) -> None:
 
 
 def test_counting() -> None:
-    x = torch.tensor([0.0, 1.0, 65504.0, 65519.9, 65520.0, -1e6, 6e-5, 1e-9, -3e-8, 6.2e-5, torch.inf])
+    x = torch.tensor(
+        [0.0, 1.0, 65504.0, 65519.9, 65520.0, -1e6, 6e-5, 1e-9, -3e-8, 6.2e-5, torch.inf]
+    )
     rounded, counted = round_to_fp16(x, "mul", "v")
     assert (counted.overflow, counted.subnormal, counted.elements) == (2, 3, 11)
     assert torch.equal(rounded, x.half().float())
@@ -143,22 +146,24 @@ def flip_weight(path: Path, weight: Tensor) -> None:
 
 
 def test_values_are_freed_after_their_last_reader(tmp_path: Path) -> None:
-    from coremltools.converters.mil import Builder as mb
+    mb = builder()
 
-    def chain(x: object) -> object:
+    def chain(x: Var) -> Var:
         for _ in range(30):
             x = mb.add(x=x, y=1.0)
         return x
 
-    from edgevit.backends.coreml.check.interpret import last_reads
-
     x = torch.zeros(1, 4)
     package = load_package(save_program(tmp_path, chain, {"x": x}))
     spent = last_reads(package.main)
-    assert sum(len(names) for names in spent) == len(package.main.operations)  # all but the output, and x
+    assert sum(len(names) for names in spent) == len(
+        package.main.operations
+    )  # all but the output, and x
     assert all(len(names) == 1 for names in spent)
     seen: list[str] = []
-    run = interpret(package, {"x": x}, watch=lambda op, name, value: seen.append(f"{op.kind}:{name}"))
+    run = interpret(
+        package, {"x": x}, watch=lambda op, name, value: seen.append(f"{op.kind}:{name}")
+    )
     assert len(seen) == len(package.main.operations)
     assert run.values == {}
     assert torch.equal(next(iter(run.outputs.values())), x + 30)
@@ -166,9 +171,9 @@ def test_values_are_freed_after_their_last_reader(tmp_path: Path) -> None:
 
 def test_index_outside_is_unchecked(tmp_path: Path) -> None:
     """What a device does with a negative index is undefined from iOS 17 on; we do not guess."""
-    from coremltools.converters.mil import Builder as mb
+    mb = builder()
 
-    def build(x: object) -> object:
+    def build(x: Var) -> Var:
         return mb.gather(x=x, indices=np.array([0, -1], np.int32), axis=1)
 
     for target, complete in (("iOS16", True), ("iOS17", False)):

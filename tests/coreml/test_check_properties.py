@@ -13,7 +13,11 @@ from torch import Tensor
 
 from edgevit.backends.coreml.check.ops import image_resizing, pool, table
 from edgevit.backends.coreml.check.ops.arguments import Arguments, Result
-from edgevit.backends.coreml.check.ops.tensor_transformation import bounds, resolved_shape, slice_by_index
+from edgevit.backends.coreml.check.ops.tensor_transformation import (
+    bounds,
+    resolved_shape,
+    slice_by_index,
+)
 from edgevit.backends.coreml.check.program import Value
 from edgevit.errors import InternalError
 
@@ -45,9 +49,13 @@ axis_slice = st.tuples(
 @quick
 @given(st.lists(axis_slice, min_size=1, max_size=3))
 def test_slice_by_index(axes: list[tuple[int, int, int, int, bool, bool]]) -> None:
-    shape, begin, end, stride, begin_mask, end_mask = (list(column) for column in zip(*axes, strict=True))
+    shape, begin, end, stride, begin_mask, end_mask = (
+        list(column) for column in zip(*axes, strict=True)
+    )
     x = torch.arange(int(np.prod(shape))).reshape(shape)
-    a = arguments(x=x, begin=begin, end=end, stride=stride, begin_mask=begin_mask, end_mask=end_mask)
+    a = arguments(
+        x=x, begin=begin, end=end, stride=stride, begin_mask=begin_mask, end_mask=end_mask
+    )
     index = tuple(
         slice(None if bm else b, None if em else e, s)
         for b, e, s, bm, em in zip(begin, end, stride, begin_mask, end_mask, strict=True)
@@ -63,7 +71,9 @@ def test_slice_squeezes(shape: list[int], data: st.DataObject) -> None:
     x = torch.arange(int(np.prod(shape))).reshape(shape)
     at = [data.draw(st.integers(-n, n - 1)) for n in shape]
     single = [data.draw(st.booleans()) for _ in shape]
-    a = arguments(x=x, begin=at, end=[0] * len(shape), squeeze_mask=single, end_mask=[not s for s in single])
+    a = arguments(
+        x=x, begin=at, end=[0] * len(shape), squeeze_mask=single, end_mask=[not s for s in single]
+    )
     index = tuple(n if s else slice(n, None) for n, s in zip(at, single, strict=True))
     np.testing.assert_array_equal(one(slice_by_index(a)).numpy(), x.numpy()[index])
 
@@ -80,10 +90,12 @@ def test_reshape_keeps_the_count(shape: list[int], data: st.DataObject) -> None:
 
 
 def test_reshape_zero_beyond_the_rank_is_one() -> None:
-    assert resolved_shape([2, 50], [1, 0, -1, 0]) == [1, 2, 1, 50] or resolved_shape([2, 50], [1, 0, -1, 0]) == [1, 1, 2, 50]
+    assert resolved_shape([2, 50], [1, 0, -1, 0]) == [1, 1, 2, 50]
 
 
-pool_axis = st.tuples(st.integers(1, 9), st.integers(1, 4), st.integers(1, 3), st.integers(0, 3), st.integers(0, 3))
+pool_axis = st.tuples(
+    st.integers(1, 9), st.integers(1, 4), st.integers(1, 3), st.integers(0, 3), st.integers(0, 3)
+)
 
 
 @quick
@@ -112,7 +124,9 @@ def test_pools(axis: tuple[int, int, int, int, int], ceil_mode: bool, exclude: b
     assert one(pool.max_pool(a)).flatten().tolist() == pytest.approx(highest)
 
 
-def windows_of(size: int, kernel: int, stride: int, before: int, after: int, ceil_mode: bool) -> list[range]:
+def windows_of(
+    size: int, kernel: int, stride: int, before: int, after: int, ceil_mode: bool
+) -> list[range]:
     """Window positions by the operation's documented output size."""
     steps = (size + before + after - kernel) / stride
     count = (ceil(steps) if ceil_mode else int(steps)) + 1
@@ -122,12 +136,18 @@ def windows_of(size: int, kernel: int, stride: int, before: int, after: int, cei
 
 
 @quick
-@given(st.integers(1, 7), st.integers(1, 9), st.sampled_from(["UNALIGN_CORNERS", "STRICT_ALIGN_CORNERS"]))
+@given(
+    st.integers(1, 7),
+    st.integers(1, 9),
+    st.sampled_from(["UNALIGN_CORNERS", "STRICT_ALIGN_CORNERS"]),
+)
 def test_bilinear_is_torch_where_torch_has_it(size: int, out: int, mode: str) -> None:
     x = torch.linspace(-1, 1, size * 3).reshape(1, 1, size, 3).square()
     align = mode == "STRICT_ALIGN_CORNERS"
     wanted = torch.nn.functional.interpolate(x, size=(out, 3), mode="bilinear", align_corners=align)
-    torch.testing.assert_close(image_resizing.bilinear(x, out, 3, mode), wanted, rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(
+        image_resizing.bilinear(x, out, 3, mode), wanted, rtol=1e-5, atol=1e-6
+    )
 
 
 def test_an_operation_defined_twice_is_our_bug() -> None:

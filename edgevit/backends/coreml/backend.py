@@ -23,12 +23,12 @@ from edgevit.backends.coreml.lower import lower
 from edgevit.backends.coreml.rules import RULES
 from edgevit.graph.program import Program
 from edgevit.parity import FP16, FP32, UNKNOWN, Limit, Parity, distance
-from edgevit.rewrites.rule import Match, Rule
+from edgevit.rewrites.rule import AnyRule
 
 
 @dataclass(frozen=True)
 class CoreML:
-    rules: tuple[Rule[Match], ...] = RULES
+    rules: tuple[AnyRule, ...] = RULES
 
     def lower(self, request: Lowering) -> Artifact:
         return lower(
@@ -76,7 +76,11 @@ def _rounding_notes(run: Run) -> tuple[str, ...]:
     if run.precision != "fp16":
         return ()
     over = [r for r in run.rounding if r.overflow]
-    notes = [f"{run.overflow} values overflow fp16, first in {over[0].op} `{over[0].value}`"] if over else []
+    notes = (
+        [f"{run.overflow} values overflow fp16, first in {over[0].op} `{over[0].value}`"]
+        if over
+        else []
+    )
     small = [r for r in run.rounding if r.subnormal]
     if small:
         worst = max(small, key=lambda r: r.subnormal)

@@ -1,6 +1,6 @@
 """A program -> the `ExportedProgram` that coremltools reads, without exporting again.
 
-`torch.export` on the flat module takes seconds and `run_decompositions` as many again. All that is
+`torch.export` on the flat module takes seconds and `run_decompositions({})` as many again. All that is
 missing is that constants are inputs of the graph, and the word of the ATen verifier that the graph is
 functional: without it coremltools refuses the program ("Provided Dialect: TRAINING").
 """
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import torch
 from torch import fx
-from torch._export.verifier import Verifier
+from torch._export.verifier import SpecViolationError, Verifier
 from torch.export import ExportedProgram, ModuleCallEntry, ModuleCallSignature
 from torch.export.graph_signature import (
     ExportGraphSignature,
@@ -26,12 +26,20 @@ from edgevit.graph.program import Program
 
 
 def exported_program(program: Program) -> ExportedProgram:
+    try:
+        return _lifted(program)
+    except SpecViolationError:
+        # Not functional after all: torch's own way round, which renames the nodes.
+        return torch.export.export(program.module(), program.inputs).run_decompositions({})
+
+
+def _lifted(program: Program) -> ExportedProgram:
     graph, state, signature = _lift(program)
     structure = ModuleCallSignature(
         inputs=[],
         outputs=[],
         in_spec=pytree.tree_structure((program.inputs, {})),
-        out_spec=pytree.tree_structure(tuple(program.inputs[:1] * len(program.output_names))),
+        out_spec=pytree.tree_structure(tuple(program.output_names)),
     )
     return ExportedProgram(
         root={},
@@ -46,26 +54,34 @@ def exported_program(program: Program) -> ExportedProgram:
 
 
 def _lift(program: Program) -> tuple[fx.Graph, dict[str, torch.Tensor], ExportGraphSignature]:
-    """Constants first, then the user's inputs; one placeholder for each constant however often it is read."""
-    graph, copies, inputs = fx.Graph(), {}, []
-    placeholders: dict[str, Node] = {}
+    """Constants first, one placeholder for each however often it is read; then the user's inputs."""
+    graph = fx.Graph()
+    copies: dict[Node, Node] = {}
+    inputs: list[InputSpec] = []
+    lifted: dict[str, Node] = {}
     for node in program.graph.nodes:
         if node.op != "get_attr":
             continue
         name = str(node.target)
-        if name not in placeholders:
-            placeholders[name] = _placeholder(graph, name.replace(".", "_"), node)
-            inputs.append(InputSpec(InputKind.BUFFER, TensorArgument(placeholders[name].name), name, persistent=True))
-        copies[node] = placeholders[name]
+        if name not in lifted:
+            lifted[name] = _placeholder(graph, name.replace(".", "_"), node)
+            inputs.append(
+                InputSpec(InputKind.BUFFER, TensorArgument(lifted[name].name), name, True)
+            )
+        copies[node] = lifted[name]
     for node in program.placeholders():
         copies[node] = _placeholder(graph, node.name, node)
         inputs.append(InputSpec(InputKind.USER_INPUT, TensorArgument(copies[node].name), None))
     for node in program.calls():
         copies[node] = graph.node_copy(node, lambda source: copies[source])
-    outputs = [_own_value(graph, copies[node], repeated) for repeated, node in _repeats(program)]
+    results = program.outputs()
+    outputs = [
+        _own_value(graph, copies[node], node in results[:position])
+        for position, node in enumerate(results)
+    ]
     graph.output(tuple(outputs)).meta = {"val": tuple(node.meta["val"] for node in outputs)}
-    state = {name: program.constants[name] for name in placeholders}
-    specs = [OutputSpec(OutputKind.USER_OUTPUT, TensorArgument(node.name), None) for node in outputs]
+    specs = [OutputSpec(OutputKind.USER_OUTPUT, TensorArgument(o.name), None) for o in outputs]
+    state = {name: program.constants[name] for name in lifted}
     return graph, state, ExportGraphSignature(inputs, specs)
 
 
@@ -75,16 +91,13 @@ def _placeholder(graph: fx.Graph, name: str, like: Node) -> Node:
     return node
 
 
-def _repeats(program: Program) -> list[tuple[bool, Node]]:
-    """Each output, and whether it was returned before."""
-    outputs = program.outputs()
-    return [(node in outputs[:position], node) for position, node in enumerate(outputs)]
-
-
 def _own_value(graph: fx.Graph, node: Node, repeated: bool) -> Node:
-    """A value in a package has one name, so an input, a constant or a repeat needs a copy to be an output."""
+    """A value in a package has one name: an input, a constant or a repeat is copied to be an output.
+
+    `aten.copy` becomes an `identity` that no pass removes; `aten.clone` would become nothing.
+    """
     if node.op == "call_function" and not repeated:
         return node
-    copy = graph.call_function(torch.ops.aten.clone.default, (node,))
+    copy = graph.call_function(torch.ops.aten.copy.default, (node, node))
     copy.meta = dict(node.meta)
     return copy

@@ -1,23 +1,28 @@
-"""A program -> a Core ML package on disk, and the same program at full precision to check it by."""
+"""A program -> a Core ML package on disk, and the same program at full precision to check it by.
+
+Inputs and outputs are float32 (int32 for integers) at either precision, so that the `MLMultiArray` code of
+an app does not change with `--precision`; an fp16 package casts at its border.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import gc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
-
-import torch
+from typing import Literal
 
 from edgevit.backends.artifact import Artifact
 from edgevit.backends.coreml.composite import expand_composites
-from edgevit.backends.coreml.exported import exported_program
-from edgevit.backends.coreml.passes import FULL_PRECISION, HALF_PRECISION, ONLY_FULL_PRECISION, run_passes
-from edgevit.backends.coreml.supported import is_known, require_supported
-from edgevit.backends.coreml.tool import coremltools, quiet
+from edgevit.backends.coreml.metadata import versions
+from edgevit.backends.coreml.names import feature_names
+from edgevit.backends.coreml.package import Package, deployment_target
+from edgevit.backends.coreml.passes import FULL_PRECISION, HALF_PRECISION, ONLY_FULL_PRECISION
+from edgevit.backends.coreml.supported import is_known, require_picture, require_supported
+from edgevit.backends.coreml.tool import coremltools
 from edgevit.frontend.source import ModelSource
 from edgevit.graph.program import Program
-
-Precision = Literal["fp16", "fp32"]
 
 
 def lower(
@@ -25,53 +30,76 @@ def lower(
     source: ModelSource,
     *,
     minimum_os: str,
-    precision: Precision,
+    precision: Literal["fp16", "fp32"],
     directory: Path,
     image_input: bool = False,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Artifact:
-    ct = coremltools()
-    program = expand_composites(program, is_known)
-    require_supported(program)
-    progress("convert")
-    with quiet():
-        mil = ct.convert(
-            exported_program(program),
-            source="pytorch",
-            convert_to="milinternal",
-            minimum_deployment_target=ct.target[minimum_os],
-            compute_precision=ct.precision.FLOAT32,
-            inputs=[ct.TensorType(name=name) for name in program.input_names],
-            outputs=[ct.TensorType(name=name) for name in program.output_names],
-            pass_pipeline=ct.PassPipeline.EMPTY,
-        )
-        run_passes(mil, FULL_PRECISION)
-    reference = None
-    path = directory / f"{program.name}.mlpackage"
-    if precision == "fp16":
-        reference = directory / f"{program.name}.fp32.mlpackage"
-        _save(ct, mil, reference, minimum_os, ct.precision.FLOAT32)
-        with quiet():
-            run_passes(mil, HALF_PRECISION)
-        _save(ct, mil, path, minimum_os, ct.precision.FLOAT16)
-    else:
-        with quiet():
-            run_passes(mil, ONLY_FULL_PRECISION)
-        _save(ct, mil, path, minimum_os, ct.precision.FLOAT32)
-    return Artifact(
-        "coreml", precision, path, {"coremltools": ct.__version__, "torch": torch.__version__}, reference=reference
+    """Writes `directory/<name>.mlpackage`, and for fp16 `<name>.fp32.mlpackage`, to be checked and thrown away.
+
+    With `image_input` the package takes an RGB picture: `program` must take pixels 0..255, as it does when it was
+    captured from `frontend.pixels.takes_pixels(source)`.
+    """
+    tools = versions(coremltools())
+    deployment_target(minimum_os)
+    if image_input:
+        require_picture(program)
+    named = _with_feature_names(expand_composites(program, is_known))
+    require_supported(named)
+    package = Package(named, source, minimum_os, image_input)
+    path, reference = directory / f"{program.name}.mlpackage", None
+    with _untouched_old_garbage():
+        progress("convert")
+        mil = package.convert(FULL_PRECISION)
+        if precision == "fp32":
+            package.run_passes(mil, ONLY_FULL_PRECISION)
+        else:
+            progress("save at full precision")
+            reference = directory / f"{program.name}.fp32.mlpackage"
+            package.save(mil, reference, tools)
+            progress("convert to fp16")
+            package.run_passes(mil, HALF_PRECISION)
+        progress("save")
+        package.save(mil, path, tools)
+    details: dict[str, object] = {
+        "minimum_os": minimum_os,
+        "inputs": list(named.input_names),
+        "outputs": list(named.output_names),
+        "image_input": image_input,
+    }
+    return Artifact("coreml", precision, path, tools, _notes(program, named), reference, details)
+
+
+def _with_feature_names(program: Program) -> Program:
+    inputs = feature_names(program.input_names)
+    return replace(
+        program, input_names=inputs, output_names=feature_names(program.output_names, taken=inputs)
     )
 
 
-def _save(ct: Any, mil: Any, path: Path, minimum_os: str, precision: Any) -> None:
-    with quiet():
-        model = ct.convert(
-            mil,
-            source="milinternal",
-            convert_to="mlprogram",
-            minimum_deployment_target=ct.target[minimum_os],
-            compute_precision=precision,
-            pass_pipeline=ct.PassPipeline.EMPTY,
-            skip_model_load=True,
-        )
-        model.save(str(path))
+def _notes(program: Program, named: Program) -> tuple[str, ...]:
+    """What a user would not expect of the package."""
+    before, after = (
+        program.input_names + program.output_names,
+        named.input_names + named.output_names,
+    )
+    renamed = [
+        f"`{old}` is called `{new}`" for old, new in zip(before, after, strict=True) if old != new
+    ]
+    narrowed = [
+        f"input `{name}` is int32 in the package ({str(tensor.dtype).removeprefix('torch.')} in the model)"
+        for name, tensor in zip(named.input_names, named.inputs, strict=True)
+        if str(tensor.dtype) in {"torch.int64", "torch.bool"}
+    ]
+    return (*renamed, *narrowed)
+
+
+@contextmanager
+def _untouched_old_garbage() -> Iterator[None]:
+    """The collector leaves alone what is alive now. coremltools makes millions of small objects, and torch's own
+    hundreds of thousands would be walked each time (a fifth of the whole conversion)."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()

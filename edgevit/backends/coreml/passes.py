@@ -86,7 +86,11 @@ FULL_PRECISION = (
 )
 
 # After the list above, for a package that stays at fp32. For fp16 it comes after the indices became int16.
-ONLY_FULL_PRECISION = ("guard_negative_gather_indices", "const_elimination", "dead_code_elimination")
+ONLY_FULL_PRECISION = (
+    "guard_negative_gather_indices",
+    "const_elimination",
+    "dead_code_elimination",
+)
 
 # After `FULL_PRECISION`: casts around every op, then the removal of nearly all of them.
 HALF_PRECISION = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edgevit.rewrites.rule import Match, Rule
+from edgevit.rewrites.rule import AnyRule
 from edgevit.rewrites.standard import STANDARD
 
-RULES: tuple[Rule[Match], ...] = STANDARD
+RULES: tuple[AnyRule, ...] = STANDARD

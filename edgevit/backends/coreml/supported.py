@@ -22,9 +22,15 @@ _SHOWN = 5  # places listed for each op
 def is_known(node: Node) -> bool:
     """Whether coremltools has a converter for the node, found by the name it will itself look for."""
     coremltools()
-    name = node.target.name() if isinstance(node.target, torch._ops.OpOverload) else getattr(node.target, "__name__", "")
+    name = (
+        node.target.name()
+        if isinstance(node.target, torch._ops.OpOverload)
+        else getattr(node.target, "__name__", "")
+    )
     kind = import_module("coremltools.converters.mil.frontend.torch.utils").sanitize_op_kind(name)
-    table = import_module("coremltools.converters.mil.frontend.torch.torch_op_registry")._TORCH_OPS_REGISTRY
+    table = import_module(
+        "coremltools.converters.mil.frontend.torch.torch_op_registry"
+    )._TORCH_OPS_REGISTRY
     return kind in table.name_to_func_mapping
 
 
@@ -68,4 +74,15 @@ def _require_inputs(program: Program) -> None:
             "Core ML has no such input: " + ", ".join(wrong),
             why="its inputs are float16, float32 and int32 (int64 and bool are passed as int32)",
             hint="take float32 in `forward` and cast inside the model",
+        )
+
+
+def require_picture(program: Program) -> None:
+    """Core ML passes one RGB picture at a time."""
+    wrong = [type_text(t) for t in program.inputs if t.ndim != 4 or t.shape[:2] != (1, 3)]
+    if len(program.inputs) != 1 or wrong:
+        raise UnsupportedOp(
+            "an image input is one 1x3xHxW tensor, and the model takes "
+            + ", ".join(type_text(tensor) for tensor in program.inputs),
+            hint="export with a batch of 1, or with a tensor input",
         )

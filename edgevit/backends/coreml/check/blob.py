@@ -15,12 +15,12 @@ import numpy as np
 from torch import Tensor
 
 from edgevit.backends.coreml.check.element import Element, decode
+from edgevit.backends.coreml.check.messages import HINT
 from edgevit.errors import PackageError
 
 HEADER = 64
 VERSION = 2
 SENTINEL = 0xDEADBEEF
-HINT = "the package was damaged or only partly copied; export it again"
 
 
 class WeightFile:
@@ -31,10 +31,14 @@ class WeightFile:
         except OSError as error:
             raise self._broken("the package has no readable weight file", str(error)) from error
         if self.data.size < HEADER:
-            raise self._broken("the weight file is truncated", f"{self.data.size} bytes, its header has {HEADER}")
+            raise self._broken(
+                "the weight file is truncated", f"{self.data.size} bytes, its header has {HEADER}"
+            )
         version = int(self.data[4:8].view(np.uint32)[0])
         if version != VERSION:
-            raise self._broken("the weight file has an unknown version", f"version {version}, we read {VERSION}")
+            raise self._broken(
+                "the weight file has an unknown version", f"version {version}, we read {VERSION}"
+            )
 
     def read(self, offset: int, element: Element, count: int, name: str) -> Tensor:
         """The blob whose metadata is at `offset`, as a flat tensor of `count` elements."""
@@ -57,7 +61,9 @@ class WeightFile:
             why = f"no blob at byte {offset}: found {sentinel:#010x} instead of {SENTINEL:#010x}"
             raise self._broken(f"the weights of `{name}` are not where the program says", why)
         if code != element.blob:
-            why = f"the program says {element.name} (code {element.blob}), the blob says code {code}"
+            why = (
+                f"the program says {element.name} (code {element.blob}), the blob says code {code}"
+            )
             raise self._broken(f"the weights of `{name}` have the wrong type", why)
         size, start = (int(n) for n in meta[8:24].view(np.uint64))
         return start, size

@@ -71,7 +71,10 @@ def first_fp16_departure(
 
 
 def against_reference(
-    package: Package, inputs: Mapping[str, Tensor], reference: Reference, precision: Precision = "fp32"
+    package: Package,
+    inputs: Mapping[str, Tensor],
+    reference: Reference,
+    precision: Precision = "fp32",
 ) -> Iterator[Difference]:
     look_up = reference if callable(reference) else reference.get
     for step in steps(package, inputs, precision):
@@ -83,7 +86,9 @@ def against_reference(
 
 def against_fp32(package: Package, inputs: Mapping[str, Tensor]) -> Iterator[Difference]:
     """Both runs in lock-step. They take the same steps unless one meets an operation it cannot run."""
-    for half, full in zip(steps(package, inputs, "fp16"), steps(package, inputs, "fp32"), strict=False):
+    for half, full in zip(
+        steps(package, inputs, "fp16"), steps(package, inputs, "fp32"), strict=False
+    ):
         if half.op is not full.op:
             return
         wanted = dict(full.tensors())
@@ -139,7 +144,9 @@ def first_of(main: Function, found: list[Difference], tolerance: float) -> Depar
             bad.discard(this.value)
         elif not bad & set(after):
             before = max((by_value[name].rel_l2 for name in after if name in by_value), default=0.0)
-            return Departure(this.op, this.value, this.rel_l2, this.cosine, this.max_abs, after, before)
+            return Departure(
+                this.op, this.value, this.rel_l2, this.cosine, this.max_abs, after, before
+            )
     return None
 
 

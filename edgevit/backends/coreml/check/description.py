@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from torch import Tensor
 
+from edgevit.backends.coreml.check.messages import Message
 from edgevit.backends.coreml.check.program import (
     Description,
     Feature,
@@ -14,14 +13,16 @@ from edgevit.backends.coreml.check.program import (
     ValueType,
 )
 
-if TYPE_CHECKING:
-    from coremltools.proto.FeatureTypes_pb2 import ArrayFeatureType, ImageFeatureType
-    from coremltools.proto.Model_pb2 import FeatureDescription, ModelDescription
+ARRAY_TYPES = {
+    "FLOAT32": "fp32",
+    "FLOAT16": "fp16",
+    "INT32": "int32",
+    "INT8": "int8",
+    "DOUBLE": "fp64",
+}
 
-ARRAY_TYPES = {"FLOAT32": "fp32", "FLOAT16": "fp16", "INT32": "int32", "INT8": "int8", "DOUBLE": "fp64"}
 
-
-def read_description(proto: ModelDescription, main: Function) -> Description:
+def read_description(proto: Message, main: Function) -> Description:
     """In a multi-function package the description of the default function is the one that counts."""
     source = next((f for f in proto.functions if f.name == main.name), proto)
     meta = proto.metadata
@@ -39,24 +40,26 @@ def read_description(proto: ModelDescription, main: Function) -> Description:
     )
 
 
-def read_feature(proto: FeatureDescription) -> Feature:
+def read_feature(proto: Message) -> Feature:
     kind = (proto.type.WhichOneof("Type") or "unknown").removesuffix("Type")
-    if kind == "imageType" or kind == "image":
+    if kind == "image":
         image = read_image(proto.type.imageType)
         planes = 1 if image.layout.startswith("GRAYSCALE") else 3
-        return Feature(proto.name, "image", ValueType("uint8", (1, planes, image.height, image.width)), image)
+        return Feature(
+            proto.name, "image", ValueType("uint8", (1, planes, image.height, image.width)), image
+        )
     if kind == "multiArray":
         return Feature(proto.name, "array", read_array(proto.type.multiArrayType))
     return Feature(proto.name, kind, ValueType(kind))
 
 
-def read_image(proto: ImageFeatureType) -> ImageInfo:
+def read_image(proto: Message) -> ImageInfo:
     layout = type(proto).ColorSpace.Name(proto.colorSpace)
     return ImageInfo(proto.width, proto.height, layout)
 
 
-def read_array(proto: ArrayFeatureType) -> ValueType:
-    name = type(proto).ArrayDataType.Name(proto.dataType)
+def read_array(proto: Message) -> ValueType:
+    name = str(type(proto).ArrayDataType.Name(proto.dataType))
     return ValueType(ARRAY_TYPES.get(name, name.lower()), tuple(proto.shape))
 
 
@@ -64,7 +67,11 @@ def class_labels(main: Function) -> tuple[str | int, ...]:
     """An ML program keeps its labels in the `classify` operation, not in the description."""
     for op in main.operations:
         for binding in op.arguments.get("classes", ()) if op.kind == "classify" else ():
-            value = binding if isinstance(binding, tuple) else main.constants.get(getattr(binding, "name", ""))
+            value = (
+                binding
+                if isinstance(binding, tuple)
+                else main.constants.get(getattr(binding, "name", ""))
+            )
             if isinstance(value, tuple):
                 return tuple(int(v) if isinstance(v, Tensor) else v for v in value)
     return ()

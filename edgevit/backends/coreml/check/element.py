@@ -68,9 +68,13 @@ def decode(data: NDArray[np.uint8], element: Element, count: int) -> Tensor:
     return torch.from_numpy(raw).to(element.held)
 
 
-def unpack_bits(data: NDArray[np.uint8], element: Element, count: int) -> NDArray[np.uint8 | np.int8]:
+def unpack_bits(
+    data: NDArray[np.uint8], element: Element, count: int
+) -> NDArray[np.uint8 | np.int8]:
     """Elements of 1 to 6 bits, packed from the least significant bit up."""
-    bits = np.unpackbits(data, bitorder="little")[: count * element.bits].reshape(count, element.bits)
+    bits = np.unpackbits(data, bitorder="little")[: count * element.bits].reshape(
+        count, element.bits
+    )
     values = (bits << np.arange(element.bits, dtype=np.uint8)).sum(axis=1, dtype=np.uint8)
     if element.name != "int4":
         return values

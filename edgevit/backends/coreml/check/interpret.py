@@ -109,7 +109,7 @@ def interpret(
             if watch:
                 watch(step.op, name, tensor)
     results |= straight_through(main, inputs)
-    outputs = {name: value for name, value in results.items() if is_array(name, value, package)}
+    outputs = arrays(results, package)
     labels = {name: plain_label(value) for name, value in results.items() if name not in outputs}
     return Run(precision, outputs, labels, tuple(unchecked), tuple(rounding), kept)
 
@@ -149,7 +149,9 @@ def perform(op: Operation, values: dict[str, Value], opset: int, precision: Prec
     except Unsupported as reason:
         return not_done(op, str(reason))
     except (RuntimeError, ValueError, TypeError, IndexError, KeyError) as error:
-        return not_done(op, f"cannot run as written: {str(error).splitlines()[0] if str(error) else error!r}")
+        return not_done(
+            op, f"cannot run as written: {str(error).splitlines()[0] if str(error) else error!r}"
+        )
     results = result if isinstance(result, tuple) else (result,)
     wrong = disagreement(op, results)
     if wrong:
@@ -167,7 +169,9 @@ def disagreement(op: Operation, results: tuple[Value, ...]) -> str:
         return f"{len(op.outputs)} outputs declared, {len(results)} computed"
     for out, value in zip(op.outputs, results, strict=True):
         if isinstance(value, Tensor) and not out.type.admits(tuple(value.shape)):
-            return f"`{out.name}` is declared {out.type}, its shape comes out as {tuple(value.shape)}"
+            return (
+                f"`{out.name}` is declared {out.type}, its shape comes out as {tuple(value.shape)}"
+            )
     return ""
 
 
@@ -191,7 +195,9 @@ def typed(value: Tensor, out: NamedType) -> Tensor:
     return value if element is None else value.to(element.held)
 
 
-def received(package: Package, inputs: Mapping[str, Tensor], precision: Precision) -> dict[str, Value]:
+def received(
+    package: Package, inputs: Mapping[str, Tensor], precision: Precision
+) -> dict[str, Value]:
     """The inputs, checked against what the package declares."""
     expected = {declared.name: declared for declared in package.main.inputs}
     for name in inputs:
@@ -203,12 +209,16 @@ def received(package: Package, inputs: Mapping[str, Tensor], precision: Precisio
         if declared.type.dtype == "state":
             continue
         if name not in inputs:
-            raise UsageError(f"input `{name}` is not given", hint=f"the package wants {declared.type}")
+            raise UsageError(
+                f"input `{name}` is not given", hint=f"the package wants {declared.type}"
+            )
         values[name] = checked_input(inputs[name].detach(), declared, features.get(name), precision)
     return values
 
 
-def checked_input(x: Tensor, declared: NamedType, feature: Feature | None, precision: Precision) -> Tensor:
+def checked_input(
+    x: Tensor, declared: NamedType, feature: Feature | None, precision: Precision
+) -> Tensor:
     if not declared.type.admits(tuple(x.shape)):
         why = f"declared {declared.type}, given {tuple(x.shape)}"
         raise UsageError(f"input `{declared.name}` has the wrong shape", why=why)
@@ -217,7 +227,9 @@ def checked_input(x: Tensor, declared: NamedType, feature: Feature | None, preci
         low, high = (float(n) for n in x.aminmax())
         if low < 0 or high > 255:
             hint = "give pixels from 0 to 255; scale and bias are inside the program"
-            raise UsageError(f"image `{declared.name}` has values from {low:g} to {high:g}", hint=hint)
+            raise UsageError(
+                f"image `{declared.name}` has values from {low:g} to {high:g}", hint=hint
+            )
     return x.half().float() if precision == "fp16" and declared.type.dtype == "fp16" else x
 
 
@@ -230,11 +242,14 @@ def straight_through(main: Function, inputs: Mapping[str, Tensor]) -> dict[str, 
 
 def other_functions(package: Package) -> list[Unchecked]:
     reason = "only the default function of a package is run"
-    return [Unchecked("function", name, reason) for name in package.functions if name != package.default]
+    return [
+        Unchecked("function", name, reason) for name in package.functions if name != package.default
+    ]
 
 
-def is_array(name: str, value: Value, package: Package) -> bool:
-    return isinstance(value, Tensor) and name != package.description.predicted_label
+def arrays(results: Mapping[str, Value], package: Package) -> dict[str, Tensor]:
+    label = package.description.predicted_label
+    return {n: v for n, v in results.items() if isinstance(v, Tensor) and n != label}
 
 
 def plain_label(value: Value) -> str | int:

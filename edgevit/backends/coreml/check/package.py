@@ -8,17 +8,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from edgevit.backends.coreml.check.description import read_description
+from edgevit.backends.coreml.check.messages import HINT, parse_model
 from edgevit.backends.coreml.check.program import Package
 from edgevit.backends.coreml.check.reader import FunctionReader, WeightFiles
-from edgevit.errors import PackageError, ToolMissing
-
-if TYPE_CHECKING:
-    from coremltools.proto.Model_pb2 import Model
-
-HINT = "the package was damaged or only partly copied; export it again"
+from edgevit.errors import PackageError
 
 
 def load_package(path: Path) -> Package:
@@ -26,14 +21,19 @@ def load_package(path: Path) -> Package:
     model = parse_model(spec_path)
     if model.WhichOneof("Type") != "mlProgram":
         kind = model.WhichOneof("Type") or "empty model"
-        raise PackageError(f"not an ML program but a {kind}", where=str(spec_path), hint="target iOS 15 or later")
+        raise PackageError(
+            f"not an ML program but a {kind}", where=str(spec_path), hint="target iOS 15 or later"
+        )
     weights = WeightFiles(spec_path.parent)
     functions = {
-        name: FunctionReader(name, function, weights).read() for name, function in model.mlProgram.functions.items()
+        name: FunctionReader(name, function, weights).read()
+        for name, function in model.mlProgram.functions.items()
     }
     default = model.description.defaultFunctionName or "main"
     if default not in functions:
-        raise PackageError(f"the program has no function `{default}`", where=str(spec_path), hint=HINT)
+        raise PackageError(
+            f"the program has no function `{default}`", where=str(spec_path), hint=HINT
+        )
     description = read_description(model.description, functions[default])
     return Package(path, model.specificationVersion, description, functions, default)
 
@@ -48,28 +48,17 @@ def model_path(path: Path) -> Path:
         paths = {key: path / "Data" / item["path"] for key, item in items.items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         why = f"{type(error).__name__}: {error}"
-        raise PackageError("no readable package manifest", where=str(manifest_path), why=why, hint=HINT) from error
+        raise PackageError(
+            "no readable package manifest", where=str(manifest_path), why=why, hint=HINT
+        ) from error
     for item in paths.values():
         if not item.exists():
-            raise PackageError("the package lacks an item of its manifest", where=str(item), hint=HINT)
+            raise PackageError(
+                "the package lacks an item of its manifest", where=str(item), hint=HINT
+            )
     if root not in paths:
         why = f"rootModelIdentifier {root} is no item"
-        raise PackageError("the manifest names no model", where=str(manifest_path), why=why, hint=HINT)
+        raise PackageError(
+            "the manifest names no model", where=str(manifest_path), why=why, hint=HINT
+        )
     return paths[root]
-
-
-def parse_model(path: Path) -> Model:
-    """The only place here that imports coremltools."""
-    try:
-        from coremltools.proto.Model_pb2 import Model
-    except ImportError as error:
-        why = str(error)
-        raise ToolMissing("coremltools is not installed", why=why, hint="pip install coremltools") from error
-    from google.protobuf.message import DecodeError
-
-    model = Model()
-    try:
-        model.ParseFromString(path.read_bytes())
-    except (OSError, DecodeError) as error:
-        raise PackageError("the model file cannot be read", where=str(path), why=str(error), hint=HINT) from error
-    return model

@@ -33,7 +33,11 @@ class ValueType:
         return all(want is None or want == got for want, got in zip(self.shape, shape, strict=True))
 
     def __str__(self) -> str:
-        sizes = "*" if self.shape is None else "x".join("?" if n is None else str(n) for n in self.shape)
+        sizes = (
+            "*"
+            if self.shape is None
+            else "x".join("?" if n is None else str(n) for n in self.shape)
+        )
         return f"{sizes or 'scalar'} {self.dtype}"
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -12,6 +11,7 @@ from torch import Tensor
 
 from edgevit.backends.coreml.check.blob import WeightFile
 from edgevit.backends.coreml.check.element import BY_NAME, ELEMENTS, Element, decode
+from edgevit.backends.coreml.check.messages import Message, element_names
 from edgevit.backends.coreml.check.ops.arguments import Arguments, Unsupported
 from edgevit.backends.coreml.check.ops.constexpr import OPS as CONSTEXPR
 from edgevit.backends.coreml.check.program import (
@@ -23,9 +23,6 @@ from edgevit.backends.coreml.check.program import (
     ValueType,
 )
 from edgevit.errors import PackageError
-
-if TYPE_CHECKING:
-    from coremltools.proto import MIL_pb2 as mil
 
 MODEL_PATH = "@model_path/"
 
@@ -44,7 +41,7 @@ class WeightFiles:
 
 
 class FunctionReader:
-    def __init__(self, name: str, proto: mil.Function, weights: WeightFiles) -> None:
+    def __init__(self, name: str, proto: Message, weights: WeightFiles) -> None:
         self.name = name
         self.proto = proto
         self.weights = weights
@@ -67,19 +64,24 @@ class FunctionReader:
             constants=self.constants,
         )
 
-    def _operation(self, proto: mil.Operation) -> Operation:
+    def _operation(self, proto: Message) -> Operation:
         outputs = tuple(named_type(o) for o in proto.outputs)
         label = outputs[0].name if outputs else proto.type
         arguments = {
-            key: tuple(self._binding(b, label) for b in value.arguments) for key, value in proto.inputs.items()
+            key: tuple(self._binding(b, label) for b in value.arguments)
+            for key, value in proto.inputs.items()
         }
         for key, value in proto.attributes.items():
             if key != "name":
                 arguments[key] = (self._value(value, label),)
         return Operation(proto.type, label, arguments, outputs)
 
-    def _binding(self, proto: mil.Argument.Binding, label: str) -> Ref | Value:
-        return self._value(proto.value, label) if proto.WhichOneof("binding") == "value" else Ref(proto.name)
+    def _binding(self, proto: Message, label: str) -> Ref | Value:
+        return (
+            self._value(proto.value, label)
+            if proto.WhichOneof("binding") == "value"
+            else Ref(proto.name)
+        )
 
     def _keep_constant(self, op: Operation) -> bool:
         """Whether the operation is a constant and now known. A constexpr we cannot expand stays."""
@@ -99,11 +101,13 @@ class FunctionReader:
             self.constants[out.name] = stored(value, out)
         return True
 
-    def _value(self, proto: mil.Value, label: str) -> Value:
+    def _value(self, proto: Message, label: str) -> Value:
         if proto.WhichOneof("value") == "blobFileValue":
             element, shape = tensor_type(proto.type.tensorType, label)
             blob = proto.blobFileValue
-            flat = self.weights.open(blob.fileName).read(blob.offset, element, int(np.prod(shape)), label)
+            flat = self.weights.open(blob.fileName).read(
+                blob.offset, element, int(np.prod(shape)), label
+            )
             return flat.reshape(shape)
         immediate = proto.immediateValue
         if immediate.WhichOneof("value") in ("list", "tuple"):
@@ -112,7 +116,7 @@ class FunctionReader:
         return immediate_tensor(proto, label)
 
 
-def immediate_tensor(proto: mil.Value, label: str) -> Value:
+def immediate_tensor(proto: Message, label: str) -> Value:
     """A small constant written in the program itself."""
     tensor = proto.immediateValue.tensor
     element, shape = tensor_type(proto.type.tensorType, label)
@@ -132,11 +136,11 @@ def immediate_tensor(proto: mil.Value, label: str) -> Value:
     return torch.tensor(list(values), dtype=element.held).reshape(shape)
 
 
-def named_type(proto: mil.NamedValueType) -> NamedType:
+def named_type(proto: Message) -> NamedType:
     return NamedType(proto.name, value_type(proto.type))
 
 
-def value_type(proto: mil.ValueType) -> ValueType:
+def value_type(proto: Message) -> ValueType:
     kind = proto.WhichOneof("type") or "unknown"
     if kind != "tensorType":
         return ValueType(kind.removesuffix("Type"), None)
@@ -146,19 +150,20 @@ def value_type(proto: mil.ValueType) -> ValueType:
     return ValueType(name, sizes(tensor))
 
 
-def sizes(proto: mil.TensorType) -> tuple[int | None, ...] | None:
+def sizes(proto: Message) -> tuple[int | None, ...] | None:
     if any(d.unknown.variadic for d in proto.dimensions):
         return None
-    return tuple(d.constant.size if d.WhichOneof("dimension") == "constant" else None for d in proto.dimensions)
+    return tuple(
+        d.constant.size if d.WhichOneof("dimension") == "constant" else None
+        for d in proto.dimensions
+    )
 
 
-def type_name(proto: mil.TensorType) -> str:
-    from coremltools.proto import MIL_pb2
-
-    return MIL_pb2.DataType.Name(proto.dataType)
+def type_name(proto: Message) -> str:
+    return element_names().get(proto.dataType, f"number {proto.dataType}")
 
 
-def tensor_type(proto: mil.TensorType, label: str) -> tuple[Element, tuple[int, ...]]:
+def tensor_type(proto: Message, label: str) -> tuple[Element, tuple[int, ...]]:
     name, shape = type_name(proto), sizes(proto)
     if name not in ELEMENTS:
         raise broken(label, f"element type {name}, which we cannot read")
@@ -195,4 +200,6 @@ def stored(value: Value, out: NamedType) -> Value:
 
 
 def broken(label: str, why: str) -> PackageError:
-    return PackageError(f"the constant `{label}` cannot be read", where=label, why=why, hint="export it again")
+    return PackageError(
+        f"the constant `{label}` cannot be read", where=label, why=why, hint="export it again"
+    )

@@ -14,7 +14,9 @@ class Unsupported(Exception):
 
 
 class Arguments:
-    def __init__(self, values: Mapping[str, Value], outputs: tuple[NamedType, ...], opset: int) -> None:
+    def __init__(
+        self, values: Mapping[str, Value], outputs: tuple[NamedType, ...], opset: int
+    ) -> None:
         self.values = values
         self.outputs = outputs
         self.opset = opset
@@ -25,7 +27,9 @@ class Arguments:
     def tensor(self, name: str) -> Tensor:
         value = self.values.get(name)
         if not isinstance(value, Tensor):
-            raise Unsupported(f"`{name}` is not a tensor" if name in self.values else f"`{name}` is not given")
+            raise Unsupported(
+                f"`{name}` is not a tensor" if name in self.values else f"`{name}` is not given"
+            )
         return value
 
     def maybe(self, name: str) -> Tensor | None:

@@ -12,14 +12,13 @@ from torch import Tensor
 
 from edgevit.backends.coreml.check.element import BY_NAME, unpack_bits
 from edgevit.backends.coreml.check.ops.arguments import Arguments, OpFunction
-from edgevit.backends.coreml.check.ops.quantization import along
+from edgevit.backends.coreml.check.ops.quantization import scale_and_zero
 
 
 def affine_dequantize(a: Arguments) -> Tensor:
     data = a.tensor("quantized_data")
-    scale, zero = along(a, "scale", data), along(a, "zero_point", data)
-    assert scale is not None
-    return (data.float() - (0 if zero is None else zero.float())) * scale
+    scale, zero = scale_and_zero(a, data)
+    return (data.float() - zero) * scale
 
 
 def cast(a: Arguments) -> Tensor:
@@ -43,7 +42,9 @@ def look_up(indices: Tensor, lut: Tensor, vector_axis: int | None) -> Tensor:
     table = 0
     for axis, (count, size) in enumerate(zip(groups, indices.shape, strict=True)):
         group = torch.arange(size) // (size // count)
-        table = table * count + group.reshape([-1 if i == axis else 1 for i in range(indices.dim())])
+        table = table * count + group.reshape(
+            [-1 if i == axis else 1 for i in range(indices.dim())]
+        )
     entries = lut.reshape(-1, vector)[(table * palette + indices.long())]
     if vector == 1 or vector_axis is None:
         return entries[..., 0]

@@ -23,7 +23,9 @@ def conv(a: Arguments) -> Tensor:
         padding = [before for before, _ in pads]
     else:
         x, padding = F.pad(x, flat(pads)), [0] * rank
-    return CONV[rank](x, weight, a.maybe("bias"), strides, padding, dilations, a.integer("groups", 1))
+    return CONV[rank](
+        x, weight, a.maybe("bias"), strides, padding, dilations, a.integer("groups", 1)
+    )
 
 
 def conv_transpose(a: Arguments) -> Tensor:

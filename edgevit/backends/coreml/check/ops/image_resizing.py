@@ -34,7 +34,9 @@ def lerp_axis(x: Tensor, axis: int, out: int, mode: str) -> Tensor:
     points = sample_points(size, out, mode)
     low = points.floor().long()
     high = (low + 1).clamp(max=size - 1)
-    weight = (points - low).float().reshape([-1 if i == axis % x.dim() else 1 for i in range(x.dim())])
+    weight = (
+        (points - low).float().reshape([-1 if i == axis % x.dim() else 1 for i in range(x.dim())])
+    )
     return torch.lerp(x.index_select(axis, low), x.index_select(axis, high), weight)
 
 
@@ -47,7 +49,9 @@ def nearest(x: Tensor, height: int, width: int, centre: float) -> Tensor:
     for axis, out in ((-2, height), (-1, width)):
         size = x.shape[axis]
         if out != size:
-            places = ((torch.arange(out, dtype=torch.float64) + centre) * (size / out)).floor().long()
+            places = (
+                ((torch.arange(out, dtype=torch.float64) + centre) * (size / out)).floor().long()
+            )
             x = x.index_select(axis, places.clamp(0, size - 1))
     return x
 
@@ -56,7 +60,10 @@ def scaled_size(a: Arguments) -> tuple[int, int]:
     """Product in fp32, as the converter infers the shape: 3 * 2.3333333 is 7 there."""
     x, one = a.tensor("x"), torch.ones(())
     scales = [a.maybe(name) for name in ("scale_factor_height", "scale_factor_width")]
-    sizes = [floor(float((one if s is None else s) * n)) for s, n in zip(scales, x.shape[-2:], strict=True)]
+    sizes = [
+        floor(float((one if s is None else s) * n))
+        for s, n in zip(scales, x.shape[-2:], strict=True)
+    ]
     return sizes[0], sizes[1]
 
 
@@ -66,7 +73,9 @@ def upsample_nearest_neighbor(a: Arguments) -> Tensor:
 
 def resize_nearest_neighbor(a: Arguments) -> Tensor:
     """Looks from pixel centres, unlike upsample_nearest_neighbor; it matters when sizes do not divide."""
-    return nearest(a.tensor("x"), a.integer("target_size_height"), a.integer("target_size_width"), centre=0.5)
+    return nearest(
+        a.tensor("x"), a.integer("target_size_height"), a.integer("target_size_width"), centre=0.5
+    )
 
 
 def upsample_bilinear(a: Arguments) -> Tensor:
@@ -107,7 +116,10 @@ def resample(a: Arguments) -> Tensor:
     x, grid = a.tensor("x"), a.tensor("coordinates").float()
     align, units = a.flag("align_corners"), a.text("coordinates_mode").lower()
     if units == "unnormalized":
-        grid, align = 2 * grid / torch.tensor([x.shape[-1] - 1, x.shape[-2] - 1]).clamp(min=1) - 1, True
+        grid, align = (
+            2 * grid / torch.tensor([x.shape[-1] - 1, x.shape[-2] - 1]).clamp(min=1) - 1,
+            True,
+        )
     elif units == "normalized_zero_to_one":
         grid = 2 * grid - 1
     mode = a.text("sampling_mode").lower()
@@ -130,7 +142,9 @@ def affine(a: Arguments) -> Tensor:
     x, matrix = a.tensor("x"), a.tensor("transform_matrix")
     theta = matrix.reshape(-1, 2, 3).expand(x.shape[0], 2, 3)
     size = [x.shape[0], x.shape[1], a.integer("output_height"), a.integer("output_width")]
-    if a.text("coordinates_mode").lower() != "normalized_minus_one_to_one" or not a.flag("align_corners"):
+    if a.text("coordinates_mode").lower() != "normalized_minus_one_to_one" or not a.flag(
+        "align_corners"
+    ):
         raise Unsupported("coordinates other than normalized_minus_one_to_one with aligned corners")
     grid = F.affine_grid(theta, size, align_corners=True)
     return F.grid_sample(x, grid, padding_mode=torch_padding(a, True), align_corners=True)

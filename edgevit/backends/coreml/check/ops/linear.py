@@ -28,7 +28,9 @@ def einsum(a: Arguments) -> Tensor:
 
 def scaled_dot_product_attention(a: Arguments) -> Tensor:
     mask = a.maybe("attn_mask")
-    return F.scaled_dot_product_attention(a.tensor("query"), a.tensor("key"), a.tensor("value"), attn_mask=mask)
+    return F.scaled_dot_product_attention(
+        a.tensor("query"), a.tensor("key"), a.tensor("value"), attn_mask=mask
+    )
 
 
 OPS: dict[str, OpFunction] = {

@@ -23,7 +23,9 @@ def max_pool(a: Arguments) -> Tensor:
     pool = MAX[len(kernel)]
     if torch_can_pad(pads, kernel):
         return pool(x, kernel, strides, [b for b, _ in pads], 1, a.flag("ceil_mode"))
-    padded = F.pad(x, flat(reaching_end(x, kernel, strides, pads, a.flag("ceil_mode"))), value=-torch.inf)
+    padded = F.pad(
+        x, flat(reaching_end(x, kernel, strides, pads, a.flag("ceil_mode"))), value=-torch.inf
+    )
     return pool(padded, kernel, strides)
 
 

@@ -49,7 +49,9 @@ def scatter(a: Arguments) -> Tensor:
     indices = legal(a, a.tensor("indices"), data.shape[axis])
     shape = [-1 if i == axis else 1 for i in range(data.dim())]
     updates = a.tensor("updates")
-    return scattered(data, axis, indices.reshape(shape).expand_as(updates), updates, a.text("mode", "add"))
+    return scattered(
+        data, axis, indices.reshape(shape).expand_as(updates), updates, a.text("mode", "add")
+    )
 
 
 def scatter_along_axis(a: Arguments) -> Tensor:
@@ -88,7 +90,9 @@ def legal(a: Arguments, indices: Tensor, size: int) -> Tensor:
         return indices
     low, high = indices.aminmax()
     if high >= size or low < (0 if a.opset >= IOS17_OPSET else -size):
-        raise Unsupported(f"index {int(high if high >= size else low)} into {size}: undefined on the device")
+        raise Unsupported(
+            f"index {int(high if high >= size else low)} into {size}: undefined on the device"
+        )
     return torch.where(indices < 0, indices + size, indices) if low < 0 else indices
 
 

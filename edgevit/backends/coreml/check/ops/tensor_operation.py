@@ -45,7 +45,10 @@ def cumsum(a: Arguments) -> Tensor:
     flips = [axis] if a.flag("reverse") else []
     total = x.flip(flips).cumsum(axis).to(x.dtype)
     if a.flag("exclusive"):
-        total = torch.cat([torch.zeros_like(total.narrow(axis, 0, 1)), total.narrow(axis, 0, x.shape[axis] - 1)], axis)
+        total = torch.cat(
+            [torch.zeros_like(total.narrow(axis, 0, 1)), total.narrow(axis, 0, x.shape[axis] - 1)],
+            axis,
+        )
     return total.flip(flips)
 
 
@@ -77,7 +80,11 @@ def non_zero(a: Arguments) -> Tensor:
 
 def one_hot(a: Arguments) -> Tensor:
     """An index outside the range, negative ones too, gives a row of `off_value`."""
-    indices, size, axis = a.tensor("indices"), a.integer("one_hot_vector_size"), a.integer("axis", -1)
+    indices, size, axis = (
+        a.tensor("indices"),
+        a.integer("one_hot_vector_size"),
+        a.integer("axis", -1),
+    )
     hot = (indices.unsqueeze(-1) == torch.arange(size)).movedim(-1, axis)
     on = a.maybe("on_value") if "on_value" in a else torch.ones((), dtype=torch.int32)
     off = a.maybe("off_value") if "off_value" in a else torch.zeros((), dtype=torch.int32)

@@ -34,7 +34,9 @@ def reshape_like(a: Arguments) -> Tensor:
     begins, ends = [int(t) for t in a.tensors("begins")], [int(t) for t in a.tensors("ends")]
     masks = [bool(t) for t in a.tensors("end_masks")]
     shape: list[int] = []
-    for ref, begin, end, open_ended in zip(a.tensors("ref_tensors"), begins, ends, masks, strict=True):
+    for ref, begin, end, open_ended in zip(
+        a.tensors("ref_tensors"), begins, ends, masks, strict=True
+    ):
         shape += ref.shape[begin:] if open_ended else ref.shape[begin:end]
     return a.tensor("x").reshape(shape)
 
@@ -67,7 +69,10 @@ def reverse_sequence(a: Arguments) -> Tensor:
     sequence, batch = (axis_of(a.integer(n, 0), x.dim()) for n in ("seq_axis", "batch_axis"))
     rows = []
     for row, length in zip(x.split(1, batch), lengths, strict=True):
-        head, tail = row.narrow(sequence, 0, length), row.narrow(sequence, length, row.shape[sequence] - length)
+        head, tail = (
+            row.narrow(sequence, 0, length),
+            row.narrow(sequence, length, row.shape[sequence] - length),
+        )
         rows.append(torch.cat([head.flip(sequence), tail], sequence))
     return torch.cat(rows, batch)
 
@@ -95,7 +100,9 @@ def bounds(a: Arguments, x: Tensor) -> list[tuple[int, int, int]]:
     rank = x.dim()
     begin, end = a.ints("begin", [0] * rank), a.ints("end", [0] * rank)
     stride = a.ints("stride", [1] * rank)
-    no_begin, no_end, single = (flags(a, n, rank) for n in ("begin_mask", "end_mask", "squeeze_mask"))
+    no_begin, no_end, single = (
+        flags(a, n, rank) for n in ("begin_mask", "end_mask", "squeeze_mask")
+    )
     spans: list[tuple[int, int, int]] = []
     for i, size in enumerate(x.shape):
         if single[i]:
@@ -139,13 +146,21 @@ def depth_to_space(a: Arguments) -> Tensor:
     """Block offsets are the slow part of the channel, unlike pixel_shuffle where they are the fast one."""
     x, b = a.tensor("x"), a.integer("block_size")
     n, c, h, w = x.shape
-    return x.reshape(n, b, b, c // (b * b), h, w).permute(0, 3, 4, 1, 5, 2).reshape(n, -1, h * b, w * b)
+    return (
+        x.reshape(n, b, b, c // (b * b), h, w)
+        .permute(0, 3, 4, 1, 5, 2)
+        .reshape(n, -1, h * b, w * b)
+    )
 
 
 def space_to_depth(a: Arguments) -> Tensor:
     x, b = a.tensor("x"), a.integer("block_size")
     n, c, h, w = x.shape
-    return x.reshape(n, c, h // b, b, w // b, b).permute(0, 3, 5, 1, 2, 4).reshape(n, -1, h // b, w // b)
+    return (
+        x.reshape(n, c, h // b, b, w // b, b)
+        .permute(0, 3, 5, 1, 2, 4)
+        .reshape(n, -1, h // b, w // b)
+    )
 
 
 def pixel_shuffle(a: Arguments) -> Tensor:
@@ -160,14 +175,22 @@ def space_to_batch(a: Arguments) -> Tensor:
     (bh, bw), (top, bottom, left, right) = a.ints("block_shape"), a.ints("paddings")
     x = F.pad(a.tensor("x"), [left, right, top, bottom])
     n, c, h, w = x.shape
-    return x.reshape(n, c, h // bh, bh, w // bw, bw).permute(3, 5, 0, 1, 2, 4).reshape(-1, c, h // bh, w // bw)
+    return (
+        x.reshape(n, c, h // bh, bh, w // bw, bw)
+        .permute(3, 5, 0, 1, 2, 4)
+        .reshape(-1, c, h // bh, w // bw)
+    )
 
 
 def batch_to_space(a: Arguments) -> Tensor:
     x = a.tensor("x")
     (bh, bw), (top, bottom, left, right) = a.ints("block_shape"), a.ints("crops")
     n, c, h, w = x.shape
-    x = x.reshape(bh, bw, n // (bh * bw), c, h, w).permute(2, 3, 4, 0, 5, 1).reshape(-1, c, h * bh, w * bw)
+    x = (
+        x.reshape(bh, bw, n // (bh * bw), c, h, w)
+        .permute(2, 3, 4, 0, 5, 1)
+        .reshape(-1, c, h * bh, w * bw)
+    )
     return x[:, :, top : h * bh - bottom, left : w * bw - right]
 
 

@@ -1,0 +1,106 @@
+"""A program through coremltools: converted once, its passes run, saved as often as there are precisions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgevit.backends.coreml.composite import expand_composites, has_definition
+from edgevit.backends.coreml.exported import exported_program
+from edgevit.backends.coreml.failure import blame, node_in_conversion
+from edgevit.backends.coreml.metadata import describe
+from edgevit.backends.coreml.passes import run_passes
+from edgevit.backends.coreml.supported import is_known
+from edgevit.backends.coreml.tool import coremltools, quiet
+from edgevit.errors import TargetError, suggest
+from edgevit.frontend.source import ModelSource
+from edgevit.graph.aten import op
+from edgevit.graph.program import Program
+
+_OLDEST = 6  # the specification of iOS 15, the first that has ML programs
+
+
+@dataclass(frozen=True)
+class Package:
+    """`program` has the names that the package will have; with `image_input` it takes pixels 0..255."""
+
+    program: Program
+    source: ModelSource
+    minimum_os: str
+    image_input: bool
+
+    def convert(self, passes: tuple[str, ...]) -> Any:
+        """The MIL program at full precision."""
+        with quiet(), blame(self.program, "convert the program"):
+            mil = self._convert(self.program, frozenset())
+        self.run_passes(mil, passes)
+        return mil
+
+    def _convert(self, program: Program, given_up: frozenset[str]) -> Any:
+        """Some converters are there but do not take what `torch.export` writes: then the op's definition is tried."""
+        ct = coremltools()
+        try:
+            return ct.convert(
+                exported_program(program),
+                source="pytorch",
+                convert_to="milinternal",
+                minimum_deployment_target=deployment_target(self.minimum_os),
+                compute_precision=ct.precision.FLOAT32,
+                inputs=self._inputs(),
+                outputs=[ct.TensorType(name=name) for name in program.output_names],
+                pass_pipeline=ct.PassPipeline.EMPTY,
+            )
+        except Exception as error:
+            node = node_in_conversion(error, program)
+            if node is None or op(node) in given_up or not has_definition(node):
+                raise
+            given_up |= {op(node)}
+        expanded = expand_composites(program, lambda n: is_known(n) and op(n) not in given_up)
+        return self._convert(expanded, given_up)
+
+    def run_passes(self, mil: Any, passes: tuple[str, ...]) -> None:
+        with quiet(), blame(self.program, "optimise the program"):
+            run_passes(mil, passes)
+
+    def save(self, mil: Any, path: Path, tools: dict[str, str]) -> None:
+        """The passes are done, so the precision said here changes nothing any more."""
+        ct = coremltools()
+        with quiet(), blame(self.program, "write the package"):
+            model = ct.convert(
+                mil,
+                source="milinternal",
+                convert_to="mlprogram",
+                minimum_deployment_target=deployment_target(self.minimum_os),
+                compute_precision=ct.precision.FLOAT32,
+                pass_pipeline=ct.PassPipeline.EMPTY,
+                skip_model_load=True,
+            )
+            describe(model, self.program, self.source, tools, self.image_input)
+            model.save(str(path))
+
+    def _inputs(self) -> list[Any]:
+        ct = coremltools()
+        if self.image_input:
+            shape = tuple(self.program.inputs[0].shape)
+            return [
+                ct.ImageType(
+                    name=self.program.input_names[0], shape=shape, color_layout=ct.colorlayout.RGB
+                )
+            ]
+        return [ct.TensorType(name=name) for name in self.program.input_names]
+
+
+def deployment_target(minimum_os: str) -> Any:
+    """`"iOS17"` or `"macOS14"` -> coremltools' enumeration of specifications."""
+    known = {
+        name: entry
+        for name, entry in coremltools().target.__members__.items()
+        if entry.value >= _OLDEST
+    }
+    if minimum_os not in known:
+        raise TargetError(
+            f"no operating system `{minimum_os}` is known to coremltools {coremltools().__version__}",
+            hint=suggest(minimum_os, known) or "iOS15 or later: ML programs begin there",
+        )
+    return known[minimum_os]

@@ -1,0 +1,114 @@
+"""What transformers' image processor does to a picture, as one `(pixel / 255 - mean) / std`.
+
+Read from preprocessor_config.json where there is one, else from the defaults of the architecture's
+processor class; the processor itself is never run.
+
+    (pixel * rescale - mean) / std  =  (pixel / 255 - mean/r) / (std/r)      r = 255 * rescale
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+from edgevit.frontend.hub import hub_access
+from edgevit.frontend.source import Preprocess
+
+_DEFAULT_SIZE = (224, 224)
+_RESAMPLING = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic"}
+_KEYS = (
+    "image_mean",
+    "image_std",
+    "size",
+    "crop_size",
+    "crop_pct",
+    "resample",
+    "do_rescale",
+    "rescale_factor",
+    "do_normalize",
+    "do_center_crop",
+    "do_flip_channel_order",
+)
+
+
+def preprocess_of(
+    config: Any, source: str, asked: tuple[int, int] | None, native: tuple[int, int] | None
+) -> Preprocess:
+    """`source` is the folder or hub name the model came from, or the name of an architecture."""
+    values = _defaults_of_class(config.model_type) | _stated(source)
+    size = asked or native or _side(values.get("crop_size")) or _side(values.get("size"))
+    size = size or _DEFAULT_SIZE
+    channels = int(getattr(config, "num_channels", None) or 3)
+    mean, std = _normalisation(values, channels)
+    return Preprocess(
+        mean=mean,
+        std=std,
+        size=size,
+        crop_pct=_crop_pct(values),
+        interpolation=_RESAMPLING.get(int(values.get("resample") or 2), "bilinear"),
+        channel_order="bgr" if values.get("do_flip_channel_order") else "rgb",
+    )
+
+
+def _defaults_of_class(model_type: str) -> dict[str, Any]:
+    import transformers
+    from transformers.models.auto import image_processing_auto
+
+    names = image_processing_auto.IMAGE_PROCESSOR_MAPPING_NAMES.get(model_type) or {}
+    choices = names.values() if isinstance(names, dict) else names
+    for name in filter(None, choices):
+        found = getattr(transformers, name, None)
+        if found is not None:
+            values = {key: getattr(found, key, None) for key in _KEYS}
+            return {key: value for key, value in values.items() if value is not None}
+    return {}
+
+
+def _stated(source: str) -> dict[str, Any]:
+    """preprocessor_config.json of a folder or hub model; empty where there is none."""
+    from transformers.models.auto import image_processing_auto
+
+    if "/" not in source and "\\" not in source and source not in (".", ".."):
+        return {}
+    with contextlib.suppress(Exception), hub_access():
+        found = image_processing_auto.get_image_processor_config(source)
+        return {key: found[key] for key in _KEYS if found.get(key) is not None}
+    return {}
+
+
+def _normalisation(
+    values: dict[str, Any], channels: int
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    normalised = values.get("do_normalize", True) and values.get("image_mean") is not None
+    mean = _each(values.get("image_mean") if normalised else 0.0, channels)
+    std = _each(values.get("image_std") if normalised else 1.0, channels)
+    rescale = float(values.get("rescale_factor") or 1 / 255)
+    range_ = 255 * (rescale if values.get("do_rescale", True) else 1.0)
+    return tuple(m / range_ for m in mean), tuple(s / range_ for s in std)
+
+
+def _each(value: Any, channels: int) -> tuple[float, ...]:
+    return (
+        (float(value),) * channels if isinstance(value, int | float) else tuple(map(float, value))
+    )
+
+
+def _side(size: Any) -> tuple[int, int] | None:
+    """Height and width from the ways processors write them."""
+    if isinstance(size, int):
+        return (size, size)
+    if isinstance(size, dict) and "height" in size:
+        return (int(size["height"]), int(size["width"]))
+    if isinstance(size, dict) and "shortest_edge" in size:
+        return (int(size["shortest_edge"]),) * 2
+    return None
+
+
+def _crop_pct(values: dict[str, Any]) -> float:
+    """The part of the resized picture's shorter side that the centre crop keeps."""
+    if values.get("crop_pct"):
+        return float(values["crop_pct"])
+    crop, size = _side(values.get("crop_size")), _side(values.get("size"))
+    if values.get("do_center_crop") and crop and size:
+        return min(1.0, min(crop) / min(size))
+    return 1.0

@@ -1,0 +1,74 @@
+"""Bicubic resizing as two products with constant matrices.
+
+    bicubic(x)   ->   rows @ (x @ columns^T)      rows: H_out x H,   columns: W_out x W
+
+Resizing is linear and separable, so its matrix along one axis is what the op itself makes of the unit
+vectors of that axis: corner alignment, given scales and antialiasing follow by construction. The sums are
+taken in another order than the kernel does, hence `rtol`. Core ML has no bicubic resize.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import torch
+from torch.fx.node import Node
+
+from edgevit.graph.aten import argument, has_argument, kind
+from edgevit.graph.edit import Draft, Edit
+from edgevit.graph.program import shape, value
+from edgevit.rewrites.rule import Match, Refused, Rule
+
+_RESIZES = frozenset({"upsample_bicubic2d", "_upsample_bicubic2d_aa"})
+_LARGEST = 1 << 24  # elements of both matrices: 64 MB
+
+
+class ExpandBicubic(Rule[Match]):
+    name: ClassVar[str] = "expand-bicubic"
+    rtol: ClassVar[float] = 1e-5
+
+    def match(self, node: Node, draft: Draft) -> Match | None:
+        return Match(node) if kind(node) in _RESIZES else None
+
+    def check(self, match: Match, draft: Draft) -> None:
+        if not value(match.node).is_floating_point():
+            raise Refused(
+                "integer pixels are rounded after each axis, and a matrix product does not round"
+            )
+        before, after = shape(match.node.args[0]), shape(match.node)  # type: ignore[arg-type]
+        elements = sum(a * b for a, b in zip(before[2:], after[2:], strict=True))
+        if elements > _LARGEST:
+            raise Refused(f"the two matrices would have {elements:,} elements")
+
+    def rewrite(self, match: Match, edit: Edit) -> Node:
+        node = match.node
+        rows = edit.constant(_matrix(node, axis=2), "rows")
+        columns = edit.constant(_matrix(node, axis=3).T, "columns")
+        wide = edit.call(torch.ops.aten.matmul.default, node.args[0], columns)
+        return edit.call(torch.ops.aten.matmul.default, rows, wide)
+
+
+def _matrix(node: Node, axis: int) -> torch.Tensor:
+    """The op applied to an image whose channels are the unit vectors of one axis; the other axis has one pixel."""
+    extent = shape(node.args[0])[axis]  # type: ignore[arg-type]
+    image = torch.eye(extent).unsqueeze(0).unsqueeze(5 - axis)
+    arguments = {spec.name: argument(node, spec.name) for spec in node.target._schema.arguments[1:]}  # type: ignore[union-attr]
+    arguments |= _for_one_axis(node, arguments, axis)
+    resized: torch.Tensor = node.target(image, **arguments)  # type: ignore[operator]
+    return resized.reshape(extent, -1).T.to(value(node).dtype)
+
+
+def _for_one_axis(node: Node, arguments: dict[str, Any], axis: int) -> dict[str, Any]:
+    """Sizes and scales of the other axis become 1."""
+    changed: dict[str, Any] = {}
+    if arguments["output_size"] is not None:
+        changed["output_size"] = [
+            shape(node)[2] if axis == 2 else 1,
+            shape(node)[3] if axis == 3 else 1,
+        ]
+    if arguments.get("scale_factors") is not None:
+        height, width = arguments["scale_factors"]
+        changed["scale_factors"] = [height if axis == 2 else 1.0, width if axis == 3 else 1.0]
+    if has_argument(node, "scales_h"):
+        changed["scales_w" if axis == 2 else "scales_h"] = None
+    return changed

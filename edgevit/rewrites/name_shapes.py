@@ -1,0 +1,37 @@
+"""Calls that read a tensor only for its shape take the shape itself.
+
+    reshape_as(x, y), view_as(x, y)   ->   reshape(x, sizes of y)
+    expand_as(x, y)                   ->   expand(x, sizes of y)
+
+The same bits; and `y` loses a reader that would have kept its neighbours from being folded.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from torch.fx.node import Node
+
+from edgevit.graph.aten import kind
+from edgevit.graph.edit import Draft, Edit
+from edgevit.graph.program import shape
+from edgevit.rewrites.rule import Match, Rule
+
+aten = torch.ops.aten
+_BY_SIZES = {
+    "reshape_as": aten.reshape.default,
+    "view_as": aten.reshape.default,
+    "expand_as": aten.expand.default,
+}
+
+
+class NameShapes(Rule[Match]):
+    name: ClassVar[str] = "name-shapes"
+
+    def match(self, node: Node, draft: Draft) -> Match | None:
+        return Match(node) if kind(node) in _BY_SIZES else None
+
+    def rewrite(self, match: Match, edit: Edit) -> Node:
+        node = match.node
+        return edit.call(_BY_SIZES[kind(node)], node.args[0], list(shape(node)))

@@ -1,0 +1,106 @@
+"""The engine proves every rule that fires, and blames the right one."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from checking import program_for
+from torch import nn
+from torch.fx.node import Node
+
+from edgevit.errors import Drift, InternalError
+from edgevit.graph.aten import kind
+from edgevit.graph.edit import Draft, Edit
+from edgevit.rewrites.engine import run
+from edgevit.rewrites.rule import Match, Rule
+from edgevit.rewrites.standard import STANDARD
+
+aten = torch.ops.aten
+
+
+class OnRelu(Rule[Match]):
+    def match(self, node: Node, draft: Draft) -> Match | None:
+        return Match(node) if kind(node) == "relu" else None
+
+
+class WrongRule(OnRelu):
+    name = "wrong-rule"
+    rtol = 1e-5
+
+    def rewrite(self, match: Match, edit: Edit) -> Node:
+        return edit.call(aten.leaky_relu.default, match.node.args[0], 1e-3)
+
+
+class ReshapingRule(OnRelu):
+    name = "reshaping-rule"
+
+    def rewrite(self, match: Match, edit: Edit) -> Node:
+        return edit.call(aten.flatten.using_ints, match.node.args[0])
+
+
+class EndlessRule(OnRelu):
+    name = "endless-rule"
+
+    def rewrite(self, match: Match, edit: Edit) -> Node:
+        return edit.call(aten.relu.default, match.node.args[0])
+
+
+X = torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+NET = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU())
+
+
+def test_a_wrong_rule_is_a_drift_that_names_it() -> None:
+    with pytest.raises(Drift) as caught:
+        run(program_for(NET, X), [*STANDARD, WrongRule()])
+    assert "wrong-rule" in caught.value.message
+    assert "promises 1e-05" in caught.value.why
+    assert "--without wrong-rule" in caught.value.hint
+    assert caught.value.where.startswith("2")  # the module path of the ReLU
+
+
+def test_an_edit_that_changes_a_shape_is_our_bug(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InternalError, match="reshaping-rule"):
+        run(program_for(NET, X), [ReshapingRule()])
+    assert (tmp_path / "edgevit-bug-reshaping-rule.txt").exists()
+
+
+def test_a_rule_that_never_ends_is_our_bug_and_leaves_the_graph(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InternalError) as caught:
+        run(program_for(NET, X), [EndlessRule()])
+    assert "endless-rule" in caught.value.message
+    assert "relu" in (tmp_path / "edgevit-bug-endless-rule.txt").read_text()
+
+
+def test_the_report_counts_what_fired_and_what_it_cost() -> None:
+    program, report = run(program_for(NET, X), STANDARD)
+    fired = {rule.rule: len(rule.fired) for rule in report.rules}
+    assert {name for name, count in fired.items() if count} == {"collapse-linear"}
+    assert set(fired) == {rule.name for rule in STANDARD}
+    assert (report.before.ops, report.after.ops) == (3, 2)
+    assert 0 < report.rel_l2 < 1e-5
+    assert program.run()[0].shape == (2, 4, 6, 6)
+
+
+def test_nan_that_appears_is_never_within_tolerance() -> None:
+    class MakesNan(OnRelu):
+        name = "makes-nan"
+        rtol = 1.0
+
+        def rewrite(self, match: Match, edit: Edit) -> Node:
+            return edit.call(aten.sqrt.default, match.node.args[0])
+
+    with pytest.raises(Drift, match="makes-nan"):
+        run(program_for(NET, X), [MakesNan()])
+
+
+def test_every_list_keeps_the_order_that_its_rules_ask_for() -> None:
+    from edgevit.backends.coreml.rules import RULES
+
+    for rules in (STANDARD, RULES):
+        names = [rule.name for rule in rules]
+        assert len(set(names)) == len(names)
+        for place, rule in enumerate(rules):
+            for earlier in rule.after:
+                assert earlier in names[:place], f"{rule.name} must come after {earlier}"

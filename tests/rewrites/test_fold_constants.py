@@ -1,0 +1,55 @@
+"""fold-constants works out what does not depend on the input."""
+
+from __future__ import annotations
+
+import torch
+from checking import check_rewrite
+from torch import nn
+
+from edgevit.rewrites.fold_constants import FoldConstants
+
+RULE = FoldConstants()
+
+
+class Bias(nn.Module):
+    """A relative position bias: gathered from a table, reshaped, split, all of it constant."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = nn.Parameter(torch.randn(9, 2))
+        self.register_buffer("index", torch.randint(0, 9, (16,)))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        bias = self.table[self.index].view(4, 4, 2).permute(2, 0, 1)
+        first, second = bias.unbind(0)
+        return x + first - second
+
+
+def test_folds_a_whole_chain_through_tuples() -> None:
+    after = check_rewrite(RULE, Bias(), torch.randn(4, 4), fires=5)
+    assert len(list(after.calls())) == 2
+
+
+class Made(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x * torch.arange(4.0) + torch.ones(4, 4).tril()
+
+
+def test_folds_tensors_made_from_nothing() -> None:
+    after = check_rewrite(RULE, Made(), torch.randn(4, 4), fires=3)
+    assert len(list(after.calls())) == 2
+
+
+class Wide(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.row = nn.Parameter(torch.randn(1, 1000))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x + self.row.expand(1000, 1000)
+
+
+def test_declines_to_blow_a_constant_up() -> None:
+    check_rewrite(
+        RULE, Wide(), torch.randn(1000, 1000), fires=0, refuses="grow from 1,000 to 1,000,000"
+    )
