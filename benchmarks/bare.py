@@ -11,7 +11,9 @@ import torch
 
 
 def main(net: str, path: str) -> None:
-    from edgevit.frontend.torchvision_ops import make_torchvision_importable  # timm does not import without
+    from edgevit.frontend.torchvision_ops import (
+        make_torchvision_importable,  # timm does not import without
+    )
 
     make_torchvision_importable()
     import coremltools as ct

@@ -34,7 +34,9 @@ def main() -> None:
     parser.add_argument("nets", nargs="*", default=FIVE)
     parser.add_argument("--runs", type=int, default=3)
     options = parser.parse_args()
-    print(f"{'net':<26} {'bare s':>8} {'ours s':>8} {'ratio':>6} {'bare MB':>8} {'ours MB':>8} {'ratio':>6}")
+    print(
+        f"{'net':<26} {'bare s':>8} {'ours s':>8} {'ratio':>6} {'bare MB':>8} {'ours MB':>8} {'ratio':>6}"
+    )
     time_ratios, memory_ratios = [], []
     with tempfile.TemporaryDirectory() as folder:
         for net in options.nets:
@@ -64,7 +66,17 @@ def main() -> None:
 def pair(net: str, folder: Path) -> tuple[Cost, Cost]:
     bare = measure([str(BARE), net, str(folder / "bare.mlpackage")])
     ours = measure(
-        ["-m", "edgevit", "export", f"timm:{net}", "--target", "iphone", "--quiet", "-o", str(folder / "ours")]
+        [
+            "-m",
+            "edgevit",
+            "export",
+            f"timm:{net}",
+            "--target",
+            "iphone",
+            "--quiet",
+            "-o",
+            str(folder / "ours"),
+        ]
     )
     shutil.rmtree(folder / "bare.mlpackage")
     return bare, ours
@@ -73,7 +85,9 @@ def pair(net: str, folder: Path) -> tuple[Cost, Cost]:
 def measure(arguments: list[str]) -> Cost:
     """Wall time and the child's own high-water mark, which `wait4` reports for that process alone."""
     started = time.perf_counter()
-    child = subprocess.Popen([sys.executable, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    child = subprocess.Popen(
+        [sys.executable, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     usage = wait(child)
     if child.returncode:
         raise SystemExit(f"{' '.join(arguments)} exited with {child.returncode}")

@@ -36,7 +36,10 @@ def main() -> int:
     else:
         print(table)
     failed = [net for net, entry in entries.items() if not entry["export"].get("passed")]
-    print(f"{len(entries) - len(failed)} passed, {len(failed)} failed {' '.join(failed)}", file=sys.stderr)
+    print(
+        f"{len(entries) - len(failed)} passed, {len(failed)} failed {' '.join(failed)}",
+        file=sys.stderr,
+    )
     return bool(failed)
 
 
@@ -63,7 +66,9 @@ def run(arguments: Sequence[str]) -> Any:
 
 
 def render(entries: dict[str, dict[str, Any]]) -> str:
-    versions = next((e["export"]["versions"] for e in entries.values() if "versions" in e["export"]), {})
+    versions = next(
+        (e["export"]["versions"] for e in entries.values() if "versions" in e["export"]), {}
+    )
     passed = sum(bool(e["export"].get("passed")) for e in entries.values())
     rows = [
         "# Every net, exported and checked",
@@ -87,7 +92,11 @@ def render(entries: dict[str, dict[str, Any]]) -> str:
         "",
         "| net | convs: author | ours | M MACs: author | ours | ops: author | ours |",
         "|---|---|---|---|---|---|---|",
-        *(author_row(net, e) for net, e in entries.items() if e["author"] and "graph" in e["export"]),
+        *(
+            author_row(net, e)
+            for net, e in entries.items()
+            if e["author"] and "graph" in e["export"]
+        ),
         "",
     ]
     return "\n".join(rows)

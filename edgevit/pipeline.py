@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import platform
-import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 

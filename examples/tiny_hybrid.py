@@ -1,6 +1,6 @@
 """A model of your own: a small convolution and attention net, as an author would write it.
 
-    edgevit export examples/tiny_hybrid.py:build --target iphone
+edgevit export examples/tiny_hybrid.py:build --target iphone
 """
 
 import torch
@@ -12,7 +12,9 @@ class RepConv(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.wide = nn.Sequential(nn.Conv2d(width, width, 3, padding=1, bias=False), nn.BatchNorm2d(width))
+        self.wide = nn.Sequential(
+            nn.Conv2d(width, width, 3, padding=1, bias=False), nn.BatchNorm2d(width)
+        )
         self.point = nn.Sequential(nn.Conv2d(width, width, 1, bias=False), nn.BatchNorm2d(width))
         self.skip = nn.BatchNorm2d(width)
 

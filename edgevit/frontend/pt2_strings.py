@@ -28,12 +28,66 @@ _LONGEST = 10_000
 _LARGEST_POWER = 16
 
 _SYMPY = frozenset(
-    "Symbol Integer Float Rational Add Mul Pow Max Min Abs floor ceiling sqrt Eq Ne Lt Le Gt Ge "
-    "Equality Unequality StrictLessThan LessThan StrictGreaterThan GreaterThan And Or Not "
-    "Piecewise true false True False oo zoo int_oo FloorDiv ModularIndexing Where PythonMod Mod "
-    "CleanDiv CeilToInt FloorToInt CeilDiv LShift RShift PowByNatural FloatPow FloatTrueDiv "
-    "IntTrueDiv IsNonOverlappingAndDenseIndicator TruncToFloat TruncToInt RoundToInt RoundDecimal "
-    "ToFloat Identity".split()
+    [
+        "Symbol",
+        "Integer",
+        "Float",
+        "Rational",
+        "Add",
+        "Mul",
+        "Pow",
+        "Max",
+        "Min",
+        "Abs",
+        "floor",
+        "ceiling",
+        "sqrt",
+        "Eq",
+        "Ne",
+        "Lt",
+        "Le",
+        "Gt",
+        "Ge",
+        "Equality",
+        "Unequality",
+        "StrictLessThan",
+        "LessThan",
+        "StrictGreaterThan",
+        "GreaterThan",
+        "And",
+        "Or",
+        "Not",
+        "Piecewise",
+        "true",
+        "false",
+        "True",
+        "False",
+        "oo",
+        "zoo",
+        "int_oo",
+        "FloorDiv",
+        "ModularIndexing",
+        "Where",
+        "PythonMod",
+        "Mod",
+        "CleanDiv",
+        "CeilToInt",
+        "FloorToInt",
+        "CeilDiv",
+        "LShift",
+        "RShift",
+        "PowByNatural",
+        "FloatPow",
+        "FloatTrueDiv",
+        "IntTrueDiv",
+        "IsNonOverlappingAndDenseIndicator",
+        "TruncToFloat",
+        "TruncToInt",
+        "RoundToInt",
+        "RoundDecimal",
+        "ToFloat",
+        "Identity",
+    ]
 )
 _SYMBOL = re.compile(r"[a-z]{1,4}\d+", re.ASCII)  # s77, u0, zuf1
 _ARITHMETIC = (
@@ -49,13 +103,50 @@ _HIGHER_ORDER = frozenset(
     for name in ("wrap_with_set_grad_enabled", "wrap_with_autocast", "cond", "wrap")
 )
 _PYTHON_OPERATORS = frozenset(
-    "getitem add sub mul truediv floordiv mod pow neg pos eq ne lt le gt ge and_ or_ lshift rshift "
-    "not_".split()
+    [
+        "getitem",
+        "add",
+        "sub",
+        "mul",
+        "truediv",
+        "floordiv",
+        "mod",
+        "pow",
+        "neg",
+        "pos",
+        "eq",
+        "ne",
+        "lt",
+        "le",
+        "gt",
+        "ge",
+        "and_",
+        "or_",
+        "lshift",
+        "rshift",
+        "not_",
+    ]
 )
 # Arguments through which an aten operator takes a string that is not the name of a file.
 _STRING_ARGUMENTS = frozenset(
-    "approximate mode pad_mode padding padding_side rounding_mode interpolation reduce equation "
-    "indexing side norm ord UPLO driver assert_msg".split()
+    [
+        "approximate",
+        "mode",
+        "pad_mode",
+        "padding",
+        "padding_side",
+        "rounding_mode",
+        "interpolation",
+        "reduce",
+        "equation",
+        "indexing",
+        "side",
+        "norm",
+        "ord",
+        "UPLO",
+        "driver",
+        "assert_msg",
+    ]
 )
 _CONTAINERS = ("builtins.tuple", "builtins.list", "builtins.dict", "collections.OrderedDict")
 

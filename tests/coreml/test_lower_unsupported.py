@@ -11,7 +11,7 @@ from torch import nn
 
 from edgevit.backends.coreml.composite import expand_composites
 from edgevit.backends.coreml.failure import blame
-from edgevit.backends.coreml.supported import is_known
+from edgevit.backends.coreml.supported import is_taken
 from edgevit.errors import InternalError, UnsupportedOp
 from edgevit.frontend.capture import capture
 from edgevit.graph.aten import op
@@ -74,7 +74,6 @@ COMPOSITES = {
     "swapaxes": lambda x: x.swapaxes(1, 2),
     "to": lambda x: (x > 0).to(torch.float32),
     "log_sigmoid": nn.functional.logsigmoid,
-    "circular pad": lambda x: nn.functional.pad(x, (1, 2, 1, 1), mode="circular"),
     "channel shuffle": lambda x: torch.channel_shuffle(x, 2),
     "rms_norm": lambda x: nn.functional.rms_norm(x, (6,)),
     "vector norm": lambda x: torch.linalg.vector_norm(x, 3, dim=1),
@@ -87,7 +86,6 @@ COMPOSITES = {
     "hardshrink": nn.functional.hardshrink,
     "celu": nn.functional.celu,
     "softmin": lambda x: nn.functional.softmin(x, 1),
-    "max_pool, dilated": lambda x: nn.functional.max_pool2d(x, 2, dilation=2),
     "adaptive_max_pool": lambda x: nn.functional.adaptive_max_pool2d(x, 2),
     "adaptive_avg_pool, uneven": lambda x: nn.functional.adaptive_avg_pool2d(x, 4),
     "upsample, nearest-exact": lambda x: nn.functional.interpolate(
@@ -97,13 +95,8 @@ COMPOSITES = {
     "upsample, aligned": lambda x: nn.functional.interpolate(
         x, scale_factor=2, mode="bilinear", align_corners=True
     ),
-    "upsample, antialiased": lambda x: nn.functional.interpolate(
-        x, size=(3, 4), mode="bilinear", antialias=True
-    ),
     "upsample, nearest": lambda x: nn.functional.interpolate(x, size=(9, 4), mode="nearest"),
     "unfold": lambda x: nn.functional.unfold(x, 3, stride=2),
-    "fold": lambda x: nn.functional.fold(nn.functional.unfold(x, 2), (6, 6), 2),
-    "window slices": lambda x: x.unfold(2, 3, 2),
     "roll": lambda x: x.roll((1, 2), (2, 3)),
     "einsum": lambda x: torch.einsum("bchw,bdhw->bcd", x, x),
     "reflect pad": lambda x: nn.functional.pad(x, (2, 1, 1, 2), mode="reflect"),
@@ -133,6 +126,15 @@ COMPOSITES = {
     "remainder": lambda x: torch.remainder(x * 10, 3),
     "clamp": lambda x: x.clamp(-0.5, None),
     "erf": torch.erf,
+    "scaled sum": lambda x: torch.add(x, x.sin(), alpha=3),
+    "scaled difference": lambda x: torch.sub(x, x.sin(), alpha=3),
+    "scaled reverse difference": lambda x: torch.rsub(x, x.sin(), alpha=3),
+    "mean of booleans": lambda x: (x > 0).sum(1, dtype=torch.float32),
+    "scaled attention": lambda x: nn.functional.scaled_dot_product_attention(x, x, x, scale=0.7),
+    "causal attention": lambda x: nn.functional.scaled_dot_product_attention(
+        x, x, x, is_causal=True
+    ),
+    "masked attention": lambda x: nn.functional.scaled_dot_product_attention(x, x, x, x > 0),
     "amax": lambda x: x.amax((2, 3)),
     "slice with step": lambda x: x[:, 1::2, ::3],
     "expand": lambda x: x[:, :1].expand(1, 4, 6, 6) + x,
@@ -157,8 +159,8 @@ def test_composites_are_said_with_ops_that_core_ml_has(tmp_path: Path, name: str
 
 def test_a_composite_becomes_its_definition() -> None:
     program = capture(source_of(Call("chunk"), X))
-    expanded = expand_composites(program, is_known)
+    expanded = expand_composites(program, is_taken)
     assert "chunk" not in {op(node) for node in expanded.calls()}
-    assert all(is_known(node) for node in expanded.calls())
+    assert all(is_taken(node) for node in expanded.calls())
     assert torch.equal(expanded.run()[0], program.run()[0])
     assert all(node.meta["origin"].source for node in expanded.calls())

@@ -1,12 +1,13 @@
 """Ops that coremltools cannot take but ATen defines in terms of others -> that definition.
 
-    flatten(x, 1)    ->   view(x, [1, 768])
-    chunk(x, 3, 1)   ->   split(x, 64, 1)
-    log_sigmoid(x)   ->   min(x, 0) - log1p(exp(-abs(x)))
+    flatten(x, 1)       ->   view(x, [1, 768])
+    chunk(x, 3, 1)      ->   split(x, 64, 1)
+    addcmul(x, a, b)    ->   x + a * b
 
-`torch.export` keeps composite ops whole. The definition of each one that is met is traced, composites by
-what torch itself dispatches them to, others by torch's table of decompositions, so that no list is
-kept here. An op that coremltools takes as it is stays as it is.
+`torch.export` keeps composite ops whole. The definition of each one that is met is traced: for composites
+what torch itself dispatches them to, for others torch's table of decompositions; our own `definitions` come
+first. An op that coremltools takes as it is stays as it is, and so does one whose definition fills buffers
+in place or leaves ATen.
 """
 
 from __future__ import annotations
@@ -16,88 +17,98 @@ from typing import Any
 
 import torch
 from torch import fx
+from torch._decomp import decomposition_table
 from torch.fx.experimental.proxy_tensor import make_fx
-from torch.fx.node import Node
+from torch.fx.node import Node, map_arg
 
+from edgevit.backends.coreml import definitions
 from edgevit.graph.aten import op
 from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import Program, value
 
 
 def expand_composites(program: Program, is_taken: Callable[[Node], bool]) -> Program:
-    """No node is left that is not taken and has a definition."""
+    """What is not taken and has a definition is expanded, and what that brings in, to the end."""
     draft = Draft(program)
     todo = [node for node in draft.graph.nodes if _must_expand(node, is_taken)]
     if not todo:
         return program
     while todo:
         node = todo.pop()
-        todo += [new for new in _inline(node, draft) if _must_expand(new, is_taken)]
+        if not node._erased:
+            todo += [new for new in _expand(node, draft) if _must_expand(new, is_taken)]
     return draft.program()
 
 
-def has_definition(node: Node) -> bool:
+def _must_expand(node: Node, is_taken: Callable[[Node], bool]) -> bool:
+    return node.op == "call_function" and not is_taken(node) and _definition(node) is not None
+
+
+def _definition(node: Node) -> Callable[..., Any] | None:
     target = node.target
     if not isinstance(target, torch._ops.OpOverload):
-        return False
-    return target._can_decompose() or target in torch._decomp.decomposition_table
+        return None
+    ours = definitions.definition(node)
+    if ours is None and target._can_decompose():
+        return target.decompose
+    return ours or decomposition_table.get(target)
 
 
-def _must_expand(node: Node, is_taken: Callable[[Node], bool]) -> bool:
-    return node.op == "call_function" and not is_taken(node) and has_definition(node)
+def _expand(node: Node, draft: Draft) -> list[Node]:
+    """The new nodes; none if the definition is of no use."""
+    traced = _trace(node)
+    if any(_is_foreign(call) or _is_again(call, node) for call in _calls(traced)):
+        return []
+    return _inline(traced, node, Edit(draft, "expand-composites", node))
 
 
-def _inline(node: Node, draft: Draft) -> list[Node]:
-    """The traced definition takes the place of `node`, its parts the place of `node`'s `getitem`s."""
-    edit = Edit(draft, "expand-composites", node)
-    definition = _trace(node)
-    copies: dict[Node, Node] = dict(
-        zip(definition.graph.find_nodes(op="placeholder"), node.all_input_nodes, strict=True)
+def _calls(traced: fx.GraphModule) -> list[Node]:
+    return [node for node in traced.graph.nodes if node.op == "call_function"]
+
+
+def _is_foreign(call: Node) -> bool:
+    """Not ATen (`prims`, a named tuple being built), or not functional."""
+    target = call.target
+    if not isinstance(target, torch._ops.OpOverload):
+        return op(call) != "getitem"
+    return target.namespace != "aten" or target._schema.is_mutable
+
+
+def _is_again(call: Node, node: Node) -> bool:
+    """A definition may use the op in the form that coremltools reads: `add(x, y * alpha)`."""
+    return op(call) == op(node) and (
+        not definitions.is_misread(node) or definitions.is_misread(call)
     )
-    made: list[Node] = []
-    for inner in definition.graph.nodes:
+
+
+def _inline(traced: fx.GraphModule, node: Node, edit: Edit) -> list[Node]:
+    """The traced calls take the place of `node`, and their parts the place of its `getitem`s."""
+    inputs = zip(traced.graph.find_nodes(op="placeholder"), node.all_input_nodes, strict=True)
+    copies: dict[Node, Node] = dict(inputs)
+    for inner in traced.graph.nodes:
         if inner.op == "get_attr":
-            copies[inner] = edit.constant(getattr(definition, str(inner.target)), "constant")
-        if inner.op == "call_function":
-            args, kwargs = fx.node.map_arg((inner.args, inner.kwargs), lambda n: copies[n])  # type: ignore[misc]
+            copies[inner] = edit.constant(getattr(traced, str(inner.target)), "constant")
+        elif inner.op == "call_function":
+            args, kwargs = map_arg((inner.args, inner.kwargs), lambda n: copies[n])  # type: ignore[misc]
             copies[inner] = edit.call(inner.target, *args, **kwargs)  # type: ignore[arg-type]
-            made.append(copies[inner])
-    result = fx.node.map_arg(definition.graph.output_node().args[0], lambda n: copies[n])
+    made = [copies[inner] for inner in _calls(traced)]
+    result = map_arg(traced.graph.output_node().args[0], lambda n: copies[n])
     if isinstance(result, Node):
         edit.replace(node, result)
     else:
         for part in list(node.users):
             edit.replace(part, result[part.args[1]])  # type: ignore[index]
-    return [new for new in made if not new._erased]
+    return made
 
 
 def _trace(node: Node) -> fx.GraphModule:
-    """As it is if that is functional; a definition that fills a buffer in place is traced functionalised."""
     sources = node.all_input_nodes
-    fakes = [value(source) for source in sources]
-    compute = _definition(node)
+    compute: Any = _definition(node)
 
     def definition(*tensors: torch.Tensor) -> Any:
         given = dict(zip(sources, tensors, strict=True))
-        args, kwargs = fx.node.map_arg((node.args, node.kwargs), lambda source: given[source])  # type: ignore[misc]
+        args, kwargs = map_arg((node.args, node.kwargs), lambda source: given[source])  # type: ignore[misc]
         return compute(*args, **kwargs)  # type: ignore[misc]
 
     with torch.no_grad():
-        traced = make_fx(definition, tracing_mode="fake")(*fakes)
-        if any(_mutates(inner) for inner in traced.graph.nodes):
-            functional = torch.func.functionalize(definition, remove="mutations")
-            traced = make_fx(functional, tracing_mode="fake")(*fakes)
-    if any(op(inner) == op(node) for inner in traced.graph.nodes):
-        raise AssertionError(f"the definition of {op(node)} uses {op(node)}")
-    return traced
-
-
-def _definition(node: Node) -> Callable[..., Any]:
-    target: Any = node.target
-    if target._can_decompose():
-        return target.decompose
-    return torch._decomp.decomposition_table[target]
-
-
-def _mutates(node: Node) -> bool:
-    return isinstance(node.target, torch._ops.OpOverload) and node.target._schema.is_mutable
+        return make_fx(definition, tracing_mode="fake")(*[value(source) for source in sources])

@@ -22,19 +22,27 @@ from torch.export.graph_signature import (
 from torch.fx.node import Node
 from torch.utils import _pytree as pytree
 
+from edgevit.backends.coreml.by_position import spell_by_position
+from edgevit.graph.aten import op
 from edgevit.graph.program import Program
 
 
-def exported_program(program: Program) -> ExportedProgram:
+def exported_program(
+    program: Program, by_position: frozenset[str] = frozenset()
+) -> ExportedProgram:
+    """Calls of the ops in `by_position` have their arguments spelled the way coremltools reads them."""
     try:
-        return _lifted(program)
+        return _lifted(program, by_position)
     except SpecViolationError:
         # Not functional after all: torch's own way round, which renames the nodes.
         return torch.export.export(program.module(), program.inputs).run_decompositions({})
 
 
-def _lifted(program: Program) -> ExportedProgram:
+def _lifted(program: Program, by_position: frozenset[str]) -> ExportedProgram:
     graph, state, signature = _lift(program)
+    for node in graph.nodes:
+        if op(node) in by_position:
+            spell_by_position(node)
     structure = ModuleCallSignature(
         inputs=[],
         outputs=[],

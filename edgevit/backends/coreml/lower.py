@@ -19,7 +19,7 @@ from edgevit.backends.coreml.metadata import versions
 from edgevit.backends.coreml.names import feature_names
 from edgevit.backends.coreml.package import Package, deployment_target
 from edgevit.backends.coreml.passes import FULL_PRECISION, HALF_PRECISION, ONLY_FULL_PRECISION
-from edgevit.backends.coreml.supported import is_known, require_picture, require_supported
+from edgevit.backends.coreml.supported import is_taken, require_picture, require_supported
 from edgevit.backends.coreml.tool import coremltools
 from edgevit.frontend.source import ModelSource
 from edgevit.graph.program import Program
@@ -44,7 +44,7 @@ def lower(
     deployment_target(minimum_os)
     if image_input:
         require_picture(program)
-    named = _with_feature_names(expand_composites(program, is_known))
+    named = _with_feature_names(expand_composites(program, is_taken))
     require_supported(named)
     package = Package(named, source, minimum_os, image_input)
     path, reference = directory / f"{program.name}.mlpackage", None

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgevit.backends.coreml.composite import expand_composites, has_definition
+from edgevit.backends.coreml.by_position import leaves_some_out
+from edgevit.backends.coreml.composite import expand_composites
 from edgevit.backends.coreml.exported import exported_program
 from edgevit.backends.coreml.failure import blame, node_in_conversion
 from edgevit.backends.coreml.metadata import describe
 from edgevit.backends.coreml.passes import run_passes
-from edgevit.backends.coreml.supported import is_known
+from edgevit.backends.coreml.supported import is_taken
 from edgevit.backends.coreml.tool import coremltools, quiet
 from edgevit.errors import TargetError, suggest
 from edgevit.frontend.source import ModelSource
@@ -33,16 +34,18 @@ class Package:
     def convert(self, passes: tuple[str, ...]) -> Any:
         """The MIL program at full precision."""
         with quiet(), blame(self.program, "convert the program"):
-            mil = self._convert(self.program, frozenset())
+            mil = self._convert(self.program, frozenset(), frozenset())
         self.run_passes(mil, passes)
         return mil
 
-    def _convert(self, program: Program, given_up: frozenset[str]) -> Any:
-        """Some converters are there but do not take what `torch.export` writes: then the op's definition is tried."""
+    def _convert(
+        self, program: Program, by_position: frozenset[str], given_up: frozenset[str]
+    ) -> Any:
+        """Some converters do not take what `torch.export` writes: tried again with all arguments, then by definition."""
         ct = coremltools()
         try:
             return ct.convert(
-                exported_program(program),
+                exported_program(program, by_position),
                 source="pytorch",
                 convert_to="milinternal",
                 minimum_deployment_target=deployment_target(self.minimum_os),
@@ -53,11 +56,18 @@ class Package:
             )
         except Exception as error:
             node = node_in_conversion(error, program)
-            if node is None or op(node) in given_up or not has_definition(node):
+            if node is None or op(node) in given_up:
                 raise
-            given_up |= {op(node)}
-        expanded = expand_composites(program, lambda n: is_known(n) and op(n) not in given_up)
-        return self._convert(expanded, given_up)
+            if op(node) not in by_position and leaves_some_out(node):
+                by_position |= {op(node)}
+            else:
+                given_up |= {op(node)}
+                program = expand_composites(
+                    program, lambda n: is_taken(n) and op(n) not in given_up
+                )
+                if any(op(n) in given_up or not is_taken(n) for n in program.calls()):
+                    raise
+        return self._convert(program, by_position, given_up)
 
     def run_passes(self, mil: Any, passes: tuple[str, ...]) -> None:
         with quiet(), blame(self.program, "optimise the program"):

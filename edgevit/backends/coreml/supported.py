@@ -8,6 +8,7 @@ from importlib import import_module
 import torch
 from torch.fx.node import Node
 
+from edgevit.backends.coreml.definitions import is_misread
 from edgevit.backends.coreml.tool import coremltools
 from edgevit.errors import UnsupportedOp
 from edgevit.graph.aten import op
@@ -32,6 +33,11 @@ def is_known(node: Node) -> bool:
         "coremltools.converters.mil.frontend.torch.torch_op_registry"
     )._TORCH_OPS_REGISTRY
     return kind in table.name_to_func_mapping
+
+
+def is_taken(node: Node) -> bool:
+    """Whether coremltools has a converter that computes what the node does."""
+    return is_known(node) and not is_misread(node)
 
 
 def require_supported(program: Program) -> None:
