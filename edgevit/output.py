@@ -40,8 +40,21 @@ def _move(draft: Path, final: Path) -> None:
     old = draft.with_name(draft.name + ".old")
     if final.exists():
         os.replace(final, old)
-    os.replace(draft, final)
+    try:
+        os.replace(draft, final)
+    except OSError:
+        if old.exists():
+            os.replace(old, final)
+        raise
     shutil.rmtree(old, ignore_errors=True)
+
+
+def remove(path: Path) -> None:
+    """A file, or a folder with all it holds."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
 
 
 def _require_replaceable(final: Path) -> None:

@@ -17,10 +17,11 @@ from edgevit.backends.backend import Backend, Expected, Lowering, backend_for
 from edgevit.errors import UsageError, suggest
 from edgevit.frontend.capture import capture
 from edgevit.frontend.pixels import takes_pixels
+from edgevit.frontend.request import file_safe
 from edgevit.frontend.resolve import resolve
 from edgevit.frontend.source import ModelSource
 from edgevit.graph.program import Program
-from edgevit.output import MANIFEST, listed_files, require_space, staged
+from edgevit.output import MANIFEST, listed_files, remove, require_space, staged
 from edgevit.parity import FP32, Parity, distance
 from edgevit.report import GraphReport, export_manifest, inspect_report, summary
 from edgevit.rewrites import engine
@@ -91,7 +92,18 @@ def export(
         rewritten, rewrites = _rewrite(program, rules, stages)
         parity = [Parity("rewritten", "fp32", distance(expected, rewritten.run()), FP32)]
         require_space(draft, 2 * _constant_bytes(rewritten) + (1 << 20))
-        artifact = _lower(backend, rewritten, source, aim, chosen_precision, draft, stages)
+        with stages.stage("lower", f"lower for {aim.title}"):
+            artifact = backend.lower(
+                Lowering(
+                    rewritten,
+                    source,
+                    aim,
+                    chosen_precision,
+                    draft,
+                    stages.note,
+                    model_options.image_input,
+                )
+            )
         with stages.stage("verify", f"check the saved {chosen} artifact"):
             parity += backend.check(artifact, Expected(source.inputs, expected, rewritten))
         manifest = _leave(draft, source, aim, artifact, rewrites, parity, stages)
@@ -144,19 +156,6 @@ def _rewrite(
         return engine.run(program, rules, stages.note)
 
 
-def _lower(
-    backend: Backend,
-    program: Program,
-    source: ModelSource,
-    target: Target,
-    precision: str,
-    directory: Path,
-    stages: Stages,
-) -> Artifact:
-    with stages.stage("lower", f"lower for {target.title}"):
-        return backend.lower(Lowering(program, source, target, precision, directory, stages.note))
-
-
 def _leave(
     draft: Path,
     source: ModelSource,
@@ -168,7 +167,7 @@ def _leave(
 ) -> dict[str, object]:
     """Writes the manifest and the summary beside the artifact; what was only there to be checked goes."""
     if artifact.reference is not None:
-        _remove(artifact.reference)
+        remove(artifact.reference)
     versions = {
         "edgevit": __version__,
         "python": platform.python_version(),
@@ -180,12 +179,6 @@ def _leave(
     manifest["files"] = listed_files(draft)
     (draft / MANIFEST).write_text(json.dumps(manifest, indent=2, allow_nan=False) + "\n")
     return manifest
-
-
-def _remove(path: Path) -> None:
-    import shutil
-
-    shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def _rules(backend: Backend | None, without: Sequence[str]) -> tuple[AnyRule, ...]:
@@ -208,7 +201,7 @@ def _constant_bytes(program: Program) -> int:
 
 
 def _slug(model: str) -> str:
-    from edgevit.frontend.request import file_safe
-
-    tail = model.rsplit(":", 1)[-1] if ":" in model else Path(model).stem
-    return file_safe(tail.rsplit("/", 1)[-1])
+    """A folder name: `shvit_s1` for `timm:shvit_s1`, `net` for `path/net.py:build`."""
+    scheme, _, rest = model.rpartition(":")
+    name = rest if scheme in {"", "timm", "hf"} else scheme
+    return file_safe(Path(name.rstrip("/")).name.removesuffix(".py").removesuffix(".pt2"))

@@ -170,6 +170,7 @@ def test_pixels_in_and_preprocessing_inside(tmp_path: Path) -> None:
     )
     assert result.passed
     assert result.manifest["model"]["preprocess"]["mean"] == [0.5, 0.4, 0.3]
+    assert result.manifest["image_input"] is True
 
 
 def test_an_earlier_export_is_replaced_and_a_strangers_folder_is_not(tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ class Lowering:
     precision: str
     directory: Path
     progress: Callable[[str], None]
+    image_input: bool = False  # the program takes 0-255 pixels, and the artifact a picture
 
 
 @dataclass(frozen=True)

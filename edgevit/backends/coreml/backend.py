@@ -35,8 +35,9 @@ class CoreML:
             request.program,
             request.source,
             minimum_os=_minimum_os(request),
-            precision=request.precision,
+            precision="fp16" if request.precision == "fp16" else "fp32",
             directory=request.directory,
+            image_input=request.image_input,
             progress=request.progress,
         )
 

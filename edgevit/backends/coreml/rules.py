@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from edgevit.rewrites.expand_resize import ExpandResize
 from edgevit.rewrites.rule import AnyRule
 from edgevit.rewrites.standard import STANDARD
 
-RULES: tuple[AnyRule, ...] = STANDARD
+RULES: tuple[AnyRule, ...] = (*STANDARD, ExpandResize())

@@ -1,10 +1,11 @@
-"""Bicubic resizing as two products with constant matrices.
+"""Bicubic and antialiased resizing as two products with constant matrices.
 
     bicubic(x)   ->   rows @ (x @ columns^T)      rows: H_out x H,   columns: W_out x W
 
 Resizing is linear and separable, so its matrix along one axis is what the op itself makes of the unit
 vectors of that axis: corner alignment, given scales and antialiasing follow by construction. The sums are
-taken in another order than the kernel does, hence `rtol`. Core ML has no bicubic resize.
+taken in another order than the kernel does, hence `rtol`. Core ML has no bicubic resize, and coremltools
+writes an antialiased bilinear one as if it were not antialiased.
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import shape, value
 from edgevit.rewrites.rule import Match, Refused, Rule
 
-_RESIZES = frozenset({"upsample_bicubic2d", "_upsample_bicubic2d_aa"})
+_RESIZES = frozenset({"upsample_bicubic2d", "_upsample_bicubic2d_aa", "_upsample_bilinear2d_aa"})
 _LARGEST = 1 << 24  # elements of both matrices: 64 MB
 
 
-class ExpandBicubic(Rule[Match]):
-    name: ClassVar[str] = "expand-bicubic"
+class ExpandResize(Rule[Match]):
+    name: ClassVar[str] = "expand-resize"
     rtol: ClassVar[float] = 1e-5
 
     def match(self, node: Node, draft: Draft) -> Match | None:
@@ -49,22 +50,26 @@ class ExpandBicubic(Rule[Match]):
 
 
 def _matrix(node: Node, axis: int) -> torch.Tensor:
-    """The op applied to an image whose channels are the unit vectors of one axis; the other axis has one pixel."""
+    """The op applied to an image whose channels are the unit vectors of one axis.
+
+    The other axis has two equal pixels that stay two: with one, torch 2.13's antialiasing kernel
+    interpolates along the wrong axis.
+    """
     extent = shape(node.args[0])[axis]  # type: ignore[arg-type]
-    image = torch.eye(extent).unsqueeze(0).unsqueeze(5 - axis)
+    image = torch.eye(extent).unsqueeze(0).unsqueeze(5 - axis).repeat_interleave(2, 5 - axis)
     arguments = {spec.name: argument(node, spec.name) for spec in node.target._schema.arguments[1:]}  # type: ignore[union-attr]
     arguments |= _for_one_axis(node, arguments, axis)
     resized: torch.Tensor = node.target(image, **arguments)  # type: ignore[operator]
-    return resized.reshape(extent, -1).T.to(value(node).dtype)
+    return resized.select(5 - axis, 0)[0].T.to(value(node).dtype)
 
 
 def _for_one_axis(node: Node, arguments: dict[str, Any], axis: int) -> dict[str, Any]:
-    """Sizes and scales of the other axis become 1."""
+    """Along the other axis two pixels stay two pixels."""
     changed: dict[str, Any] = {}
     if arguments["output_size"] is not None:
         changed["output_size"] = [
-            shape(node)[2] if axis == 2 else 1,
-            shape(node)[3] if axis == 3 else 1,
+            shape(node)[2] if axis == 2 else 2,
+            shape(node)[3] if axis == 3 else 2,
         ]
     if arguments.get("scale_factors") is not None:
         height, width = arguments["scale_factors"]

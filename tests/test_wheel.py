@@ -1,0 +1,61 @@
+"""The wheel works outside the checkout: built, installed into a clean environment, used from another folder."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import sysconfig
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+def run(*words: object, cwd: Path) -> str:
+    done = subprocess.run(
+        [str(w) for w in words], capture_output=True, text=True, check=False, cwd=cwd
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.slow
+def test_the_wheel_exports_from_another_folder(tmp_path: Path) -> None:
+    run(
+        sys.executable,
+        "-m",
+        "build",
+        "--wheel",
+        "--no-isolation",
+        "--outdir",
+        tmp_path,
+        ROOT,
+        cwd=ROOT,
+    )
+    (wheel,) = tmp_path.glob("*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+    assert "edgevit/_data/targets/apple/iphone-12.toml" in names
+    assert not [n for n in names if n.startswith(("tests/", "targets/", "benchmarks/"))]
+
+    run(sys.executable, "-m", "venv", tmp_path / "venv", cwd=tmp_path)
+    python = tmp_path / "venv" / "bin" / "python"
+    run(python, "-m", "pip", "install", "--no-deps", "--no-index", wheel, cwd=tmp_path)
+    # The libraries it depends on are gigabytes: they are lent from this environment, edgevit itself is not.
+    purelib = run(
+        python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))", cwd=tmp_path
+    ).strip()
+    Path(purelib, "lent.pth").write_text(sysconfig.get_path("purelib") + "\n")
+
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    where = run(python, "-c", "import edgevit; print(edgevit.__file__)", cwd=elsewhere).strip()
+    assert Path(where).is_relative_to(tmp_path / "venv")
+    (elsewhere / "net.py").write_text((ROOT / "examples" / "tiny_hybrid.py").read_text())
+    command = tmp_path / "venv" / "bin" / "edgevit"
+    printed = run(
+        command, "export", "net.py:build", "--target", "iphone", "--json", "--quiet", cwd=elsewhere
+    )
+    assert json.loads(printed)["passed"]
