@@ -18,6 +18,7 @@ from torch.utils import _pytree as pytree
 
 from edgevit.errors import CaptureError
 from edgevit.frontend.functional import NotPlain, make_functional
+from edgevit.frontend.inline import inline_modes
 from edgevit.frontend.lines import last_line_of_user, source_of_trace
 from edgevit.frontend.source import ModelSource
 from edgevit.graph.program import Origin, Program
@@ -106,6 +107,9 @@ def _flat_module(exported: torch.export.ExportedProgram) -> fx.GraphModule:
     """Tensors in, tensors out, every node with its origin and its fake value, run-time assertions dropped."""
     gm = exported.module(check_guards=False)
     gm.graph.set_codegen(CodeGen())
+    _drop_assertions(gm)
+    inline_modes(gm)
+    _drop_assertions(gm)
     fake_mode = next(n for n in gm.graph.nodes if n.op == "placeholder").meta["val"].fake_mode
     for node in list(gm.graph.nodes):
         if node.op == "call_module":
@@ -114,14 +118,20 @@ def _flat_module(exported: torch.export.ExportedProgram) -> fx.GraphModule:
                 why="higher-order calls (`torch.cond`, `torch.map`) have no static form on devices",
                 hint="make the choice when the model is built",
             )
-        if str(node.target).startswith("aten._assert") and not node.users:
-            gm.graph.erase_node(node)
-            continue
+        if node.target is torch.ops.aten.view.default:
+            # A view of memory means nothing here, and it fails once a rule has dropped a `contiguous`.
+            node.target = torch.ops.aten.reshape.default
         fake = node.meta.get("val")
         if node.op == "get_attr" and fake is None:
             fake = fake_mode.from_tensor(_attribute(gm, str(node.target)), static_shapes=True)
         node.meta = {"origin": _origin(node), "val": fake}
     return gm
+
+
+def _drop_assertions(gm: fx.GraphModule) -> None:
+    for node in list(gm.graph.nodes):
+        if str(node.target).startswith("aten._assert") and not node.users:
+            gm.graph.erase_node(node)
 
 
 def _attribute(module: torch.nn.Module, path: str) -> torch.Tensor:

@@ -3,7 +3,7 @@
     dropout(x), alias(x), detach(x), clone(x), contiguous(x), x.to(same), expand(x, same),
     reshape(x, same), x[:, 0:all], pad(x, 0), x * 1, x / 1, x + 0, max_pool(x, 1)   ->   x
 
-The same bits come out (0 * NaN and -0.0 + 0 apart: `x + 0` turns -0.0 into 0.0, which compares equal).
+The same values come out (0 * NaN and -0.0 + 0 apart: `x + 0` turns -0.0 into 0.0, which compares equal).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from torch.fx.node import Node
 from edgevit.graph.aten import argument, has_argument, kind
 from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import shape, value
-from edgevit.rewrites.rule import Match, Rule
+from edgevit.rewrites.rule import SAME_VALUES, Match, Rule
 
 _ALWAYS = frozenset({"alias", "detach", "clone", "contiguous", "lift_fresh_copy", "lift_fresh", "_to_copy", "to",
                      "type_as", "view_as", "expand", "expand_as", "view", "reshape", "flatten", "squeeze", "unsqueeze",
@@ -24,6 +24,7 @@ _ALWAYS = frozenset({"alias", "detach", "clone", "contiguous", "lift_fresh_copy"
 
 class DropIdentity(Rule[Match]):
     name: ClassVar[str] = "drop-identity"
+    rtol: ClassVar[float] = SAME_VALUES
 
     def match(self, node: Node, draft: Draft) -> Match | None:
         source = node.args[0] if node.args else None

@@ -2,7 +2,7 @@
 
     f(constant, ...)   ->   constant
 
-The same kernel runs now that would have run later, so the bits are the same. A constant that would be
+The same kernel runs now that would have run later, so the values are the same. A constant that would be
 much larger than what it is made of (an expanded mask) is left to the device.
 """
 
@@ -17,7 +17,7 @@ from torch.fx.node import Node
 from edgevit.graph.aten import kind
 from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import value
-from edgevit.rewrites.rule import Match, Refused, Rule
+from edgevit.rewrites.rule import SAME_VALUES, Match, Refused, Rule
 
 _RANDOM = frozenset({"rand", "randn", "randint", "randperm", "rand_like", "randn_like", "bernoulli", "multinomial",
                      "normal", "uniform", "empty", "empty_like", "empty_strided", "new_empty"})  # fmt: skip
@@ -26,6 +26,7 @@ _MAY_GROW = 1 << 16  # elements; a small constant may always be made
 
 class FoldConstants(Rule[Match]):
     name: ClassVar[str] = "fold-constants"
+    rtol: ClassVar[float] = SAME_VALUES
 
     def match(self, node: Node, draft: Draft) -> Match | None:
         if (

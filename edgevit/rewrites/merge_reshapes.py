@@ -2,7 +2,7 @@
 
     reshape(reshape(x, a), b)   ->   reshape(x, b)        and x itself where b is x's shape
 
-Row-major order is kept by each, so the same bits come out.
+Row-major order is kept by each, so the same values come out.
 """
 
 from __future__ import annotations
@@ -15,13 +15,14 @@ from torch.fx.node import Node
 from edgevit.graph.aten import kind
 from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import shape
-from edgevit.rewrites.rule import Match, Rule
+from edgevit.rewrites.rule import SAME_VALUES, Match, Rule
 
 RESHAPES = frozenset({"view", "reshape", "flatten", "unflatten", "squeeze", "unsqueeze"})
 
 
 class MergeReshapes(Rule[Match]):
     name: ClassVar[str] = "merge-reshapes"
+    rtol: ClassVar[float] = SAME_VALUES
     backward: ClassVar[bool] = True
 
     def match(self, node: Node, draft: Draft) -> Match | None:

@@ -3,7 +3,7 @@
     reshape_as(x, y), view_as(x, y)   ->   reshape(x, sizes of y)
     expand_as(x, y)                   ->   expand(x, sizes of y)
 
-The same bits; and `y` loses a reader that would have kept its neighbours from being folded.
+The same values; and `y` loses a reader that would have kept its neighbours from being folded.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from torch.fx.node import Node
 from edgevit.graph.aten import kind
 from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import shape
-from edgevit.rewrites.rule import Match, Rule
+from edgevit.rewrites.rule import SAME_VALUES, Match, Rule
 
 aten = torch.ops.aten
 _BY_SIZES = {
@@ -28,6 +28,7 @@ _BY_SIZES = {
 
 class NameShapes(Rule[Match]):
     name: ClassVar[str] = "name-shapes"
+    rtol: ClassVar[float] = SAME_VALUES
 
     def match(self, node: Node, draft: Draft) -> Match | None:
         return Match(node) if kind(node) in _BY_SIZES else None

@@ -10,6 +10,9 @@ from torch.fx.node import Node
 
 from edgevit.graph.edit import Draft, Edit
 
+# The same values, but perhaps laid out otherwise in memory: a kernel further on may then add in another order.
+SAME_VALUES = 1e-6
+
 
 class Refused(Exception):
     """The pattern is there but must not be rewritten. The reason reaches the user."""

@@ -63,6 +63,7 @@ def test_a_failure_that_names_a_value_of_the_graph() -> None:
 
 
 COMPOSITES = {
+    "alias": torch.ops.aten.alias,
     "flatten": lambda x: x.flatten(1),
     "chunk": lambda x: sum(part.sin() for part in x.chunk(2, 1)),
     "tensor_split": lambda x: torch.tensor_split(x, [1, 3], dim=1)[1],

@@ -39,6 +39,10 @@ def definition(node: Node) -> Callable[..., Any] | None:
     return _DEFINITIONS.get(op(node))
 
 
+def _itself(x: Tensor) -> Tensor:
+    return x
+
+
 def _tanh_gelu(x: Tensor, *, approximate: str) -> Tensor:
     """In the form that coremltools fuses into its own `gelu` of that mode."""
     inner = torch.add(x, torch.pow(x, 3.0) * 0.044715) * math.sqrt(2 / math.pi)
@@ -82,6 +86,7 @@ def _lerp(x: Tensor, y: Tensor, weight: float) -> Tensor:
 
 
 _DEFINITIONS: dict[str, Callable[..., Any]] = {
+    "alias": _itself,
     "gelu": _tanh_gelu,
     "add.Tensor": _add,
     "sub.Tensor": _sub,
