@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TextIO
 
 import torch
+from torch.utils._pytree import tree_leaves
 
 from edgevit import __version__
 from edgevit.backends.artifact import Artifact
@@ -192,7 +193,7 @@ def _rules(backend: Backend | None, without: Sequence[str]) -> tuple[AnyRule, ..
 
 def _outputs(source: ModelSource) -> tuple[torch.Tensor, ...]:
     """What the model itself computes, in eager mode."""
-    leaves = torch.utils._pytree.tree_leaves(source.module(*source.inputs))
+    leaves = tree_leaves(source.module(*source.inputs))
     return tuple(leaf for leaf in leaves if isinstance(leaf, torch.Tensor))
 
 

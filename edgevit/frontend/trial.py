@@ -6,6 +6,7 @@ import traceback
 from pathlib import Path
 
 import torch
+from torch.utils._pytree import tree_leaves
 
 from edgevit.errors import ModelError, WeightsError
 
@@ -70,7 +71,7 @@ def check_finite_outputs(
 
 
 def tensors_in(output: object) -> tuple[torch.Tensor, ...]:
-    leaves = torch.utils._pytree.tree_leaves(output)
+    leaves = tree_leaves(output)
     return tuple(x for x in leaves if isinstance(x, torch.Tensor))
 
 

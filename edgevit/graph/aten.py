@@ -41,6 +41,13 @@ def argument(node: Node, name: str) -> Any:
     raise KeyError(f"{op(node)} has no argument `{name}`")
 
 
+def operand(node: Node) -> Node:
+    """The first argument, where it is known to be a value."""
+    first = node.args[0]
+    assert isinstance(first, Node)
+    return first
+
+
 def has_argument(node: Node, name: str) -> bool:
     target = node.target
     return isinstance(target, torch._ops.OpOverload) and any(

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from torch import fx
-from torch.fx.node import Node
+from torch.fx.node import Node, map_arg
 
 from edgevit.graph.program import Origin, Program, copy_graph, origin, value
 
@@ -93,7 +93,7 @@ class Edit:
 
     def _fake(self, target: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         with self.draft.fake_mode, torch.no_grad():
-            return target(*fx.node.map_arg(args, value), **fx.node.map_arg(kwargs, value))
+            return target(*map_arg(args, value), **map_arg(kwargs, value))
 
 
 def _merge(origins: list[Origin], rule: str) -> Origin:

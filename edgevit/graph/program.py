@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import fx
-from torch.fx.node import Node
+from torch.fx.node import Node, map_aggregate
 
 Inputs = tuple[torch.Tensor, ...]
 
@@ -46,7 +47,7 @@ def copy_graph(graph: fx.Graph) -> fx.Graph:
     return copy
 
 
-def _widen_type(argument: object) -> object:
+def _widen_type(argument: Any) -> Any:
     return torch.float64 if argument is torch.float32 else argument
 
 
@@ -77,8 +78,8 @@ class Program:
         graph = copy_graph(self.graph)
         for node in graph.nodes:
             if node.op == "call_function":
-                node.args = fx.node.map_aggregate(node.args, _widen_type)
-                node.kwargs = fx.node.map_aggregate(node.kwargs, _widen_type)
+                node.args = map_aggregate(node.args, _widen_type)
+                node.kwargs = map_aggregate(node.kwargs, _widen_type)
         return replace(self, graph=graph, constants=widen, inputs=inputs)
 
     def calls(self) -> Iterator[Node]:

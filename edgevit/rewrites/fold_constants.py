@@ -11,8 +11,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 import torch
-from torch import fx
-from torch.fx.node import Node
+from torch.fx.node import Node, map_arg
 
 from edgevit.graph.aten import kind
 from edgevit.graph.edit import Draft, Edit
@@ -70,4 +69,4 @@ def _evaluate(node: Node, draft: Draft) -> torch.Tensor:
         return draft.tensor(source) if draft.is_constant(source) else _evaluate(source, draft)
 
     with torch.no_grad():
-        return node.target(*fx.node.map_arg(node.args, read), **fx.node.map_arg(node.kwargs, read))  # type: ignore[operator]
+        return node.target(*map_arg(node.args, read), **map_arg(node.kwargs, read))  # type: ignore[operator]

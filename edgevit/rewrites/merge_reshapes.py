@@ -12,7 +12,7 @@ from typing import ClassVar
 import torch
 from torch.fx.node import Node
 
-from edgevit.graph.aten import kind
+from edgevit.graph.aten import kind, operand
 from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import shape
 from edgevit.rewrites.rule import SAME_VALUES, Match, Rule
@@ -34,7 +34,7 @@ class MergeReshapes(Rule[Match]):
     def rewrite(self, match: Match, edit: Edit) -> Node:
         source = match.node
         while kind(source) in RESHAPES:
-            source = source.args[0]  # type: ignore[assignment]
+            source = operand(source)
         wanted = list(shape(match.node))
         if list(shape(source)) == wanted:
             return source

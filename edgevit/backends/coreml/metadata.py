@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import json
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+import torch
+
+from edgevit import __version__
 from edgevit.frontend.source import ModelSource
 from edgevit.graph.program import Program
 from edgevit.graph.text import type_text
 
 
 def versions(ct: Any) -> dict[str, str]:
-    import torch
-
-    try:
-        own = version("edgevit")
-    except PackageNotFoundError:  # run from a checkout
-        own = "0"
-    return {"edgevit": own, "coremltools": ct.__version__, "torch": torch.__version__}
+    return {"edgevit": __version__, "coremltools": ct.__version__, "torch": torch.__version__}
 
 
 def describe(
