@@ -24,6 +24,9 @@ from edgevit.frontend.source import ModelSource
 from edgevit.graph.program import Origin, Program
 
 
+_VIEWS = frozenset({torch.ops.aten.view.default, torch.ops.aten._unsafe_view.default})
+
+
 def capture(source: ModelSource) -> Program:
     exported = source.exported or _export(source.module, source.inputs)
     return program_of(exported, source.name, source.inputs, source.input_names)
@@ -118,7 +121,7 @@ def _flat_module(exported: torch.export.ExportedProgram) -> fx.GraphModule:
                 why="higher-order calls (`torch.cond`, `torch.map`) have no static form on devices",
                 hint="make the choice when the model is built",
             )
-        if node.target is torch.ops.aten.view.default:
+        if node.target in _VIEWS:
             # A view of memory means nothing here, and it fails once a rule has dropped a `contiguous`.
             node.target = torch.ops.aten.reshape.default
         fake = node.meta.get("val")

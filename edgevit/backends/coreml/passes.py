@@ -11,6 +11,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
+from edgevit.backends.coreml.exact_norms import PASS, fuse_exactly
 from edgevit.errors import InternalError
 
 # Everything that does not depend on the precision of the shipped package.
@@ -120,7 +121,7 @@ def run_passes(mil: Any, names: tuple[str, ...]) -> None:
     registry = import_module("coremltools.converters.mil.mil.passes.pass_registry").PASS_REGISTRY
     for name in names:
         try:
-            registry[f"common::{name}"](mil)
+            fuse_exactly(mil, registry) if name == PASS else registry[f"common::{name}"](mil)
         except Exception as error:
             raise InternalError(
                 f"coremltools' pass `{name}` failed",
