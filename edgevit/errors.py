@@ -111,8 +111,10 @@ class InternalError(EdgevitError):
 
 
 def nearest(name: str, known: Iterable[str], count: int = 3) -> list[str]:
-    """The known names most like `name`, best first."""
-    return difflib.get_close_matches(name, list(known), n=count, cutoff=0.5)
+    """The known names most like `name`, best first, in order of the alphabet where they are equally like it."""
+    likeness = {other: difflib.SequenceMatcher(None, name, other).ratio() for other in known}
+    close = [other for other, ratio in likeness.items() if ratio >= 0.5]
+    return sorted(close, key=lambda other: (-likeness[other], other))[:count]
 
 
 def suggest(name: str, known: Iterable[str]) -> str:

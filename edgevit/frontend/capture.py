@@ -8,6 +8,7 @@ import logging
 import operator
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -23,13 +24,15 @@ from edgevit.frontend.lines import last_line_of_user, source_of_trace
 from edgevit.frontend.source import ModelSource
 from edgevit.graph.program import Origin, Program
 
-
 _VIEWS = frozenset({torch.ops.aten.view.default, torch.ops.aten._unsafe_view.default})
 
 
 def capture(source: ModelSource) -> Program:
     exported = source.exported or _export(source.module, source.inputs)
-    return program_of(exported, source.name, source.inputs, source.input_names)
+    program = program_of(exported, source.name, source.inputs, source.input_names)
+    if len(source.output_names) == len(program.output_names):
+        program = replace(program, output_names=source.output_names)
+    return program
 
 
 def _export(
@@ -151,6 +154,7 @@ def _origin(node: Node) -> Origin:
 def _name_outputs(exported: torch.export.ExportedProgram) -> list[str]:
     """`logits` for a dictionary or a dataclass with that field, `output` for a lone tensor, else by position."""
     spec = exported.call_spec.out_spec
+    assert spec is not None
     count = spec.num_leaves
     if count == 1 and not _has_keys(spec):
         return ["output"]

@@ -54,7 +54,8 @@ def _defaults_of_class(model_type: str) -> dict[str, Any]:
     import transformers
     from transformers.models.auto import image_processing_auto
 
-    names = image_processing_auto.IMAGE_PROCESSOR_MAPPING_NAMES.get(model_type) or {}
+    table: Any = getattr(image_processing_auto, "IMAGE_PROCESSOR_MAPPING_NAMES", {})
+    names = table.get(model_type) or {}
     choices = names.values() if isinstance(names, dict) else names
     for name in filter(None, choices):
         found = getattr(transformers, name, None)
@@ -100,7 +101,8 @@ def _side(size: Any) -> tuple[int, int] | None:
     if isinstance(size, dict) and "height" in size:
         return (int(size["height"]), int(size["width"]))
     if isinstance(size, dict) and "shortest_edge" in size:
-        return (int(size["shortest_edge"]),) * 2
+        edge = int(size["shortest_edge"])
+        return (edge, edge)
     return None
 
 

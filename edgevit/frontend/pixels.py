@@ -16,6 +16,9 @@ from edgevit.frontend.source import ModelSource, Preprocess
 class FromPixels(torch.nn.Module):
     """One scale and one offset a channel, computed in float64 and rounded once."""
 
+    scale: torch.Tensor
+    offset: torch.Tensor
+
     def __init__(self, model: torch.nn.Module, preprocess: Preprocess) -> None:
         super().__init__()
         self.model = model

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch.utils import _pytree as pytree
 
 from edgevit.errors import ModelError
 from edgevit.frontend import pt2_strings as strings
@@ -223,12 +224,12 @@ def _safe_example(data: bytes, path: Path) -> bytes:
     if not data:
         return b""
     rebuilt = _unpickle(data, _EXAMPLE, path)
-    leaves, spec = torch.utils._pytree.tree_flatten(rebuilt)
+    leaves, spec = pytree.tree_flatten(rebuilt)
     if not all(isinstance(x, torch.Tensor | bool | int | float | None) for x in leaves):
         raise refuse(path, "its example inputs are not tensors", where=_EXAMPLE)
     if reason := _kinds(rebuilt):
         raise refuse(path, reason, where=_EXAMPLE)
-    return _pickled(torch.utils._pytree.tree_unflatten(leaves, spec))
+    return _pickled(pytree.tree_unflatten(leaves, spec))
 
 
 def _kinds(value: object) -> str:

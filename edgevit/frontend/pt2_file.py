@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -72,17 +74,16 @@ def _trusted(path: Path) -> ExportedProgram:
         raise unreadable(path, first_line(error)) from error
 
 
-class _quiet(warnings.catch_warnings):
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
     """torch logs warnings about file names and unused symbols that say nothing to our user."""
-
-    def __enter__(self) -> None:
-        super().__enter__()
-        warnings.simplefilter("ignore")
-        logging.disable(logging.WARNING)
-
-    def __exit__(self, *exception: object) -> None:
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
         logging.disable(logging.NOTSET)
-        super().__exit__(*exception)
 
 
 def _check_eval_mode(program: ExportedProgram, path: Path) -> None:

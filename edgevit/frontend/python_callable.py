@@ -47,7 +47,7 @@ def build(request: Request) -> ModelSource:
     inputs = _inputs(module, example, request)
     return ModelSource(
         spec=request.spec,
-        name=file_safe(name.rpartition(".")[2]),
+        name=file_safe(type(module).__name__),  # Xcode names the Swift class after the file
         module=module,
         inputs=inputs,
         input_names=_input_names(module, len(inputs)),
