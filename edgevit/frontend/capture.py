@@ -89,7 +89,9 @@ def program_of(
     try:
         make_functional(gm.graph)
     except NotPlain:
-        gm = _flat_module(exported.run_decompositions({}))
+        with _quiet():
+            exported = exported.run_decompositions({})
+        gm = _flat_module(exported)
     _require_static(gm.graph)
     constants = {
         str(n.target): _attribute(gm, str(n.target)) for n in gm.graph.nodes if n.op == "get_attr"
@@ -141,7 +143,14 @@ def _drop_assertions(gm: fx.GraphModule) -> None:
 
 
 def _attribute(module: torch.nn.Module, path: str) -> torch.Tensor:
-    return operator.attrgetter(path)(module).detach()
+    found = operator.attrgetter(path)(module)
+    if not isinstance(found, torch.Tensor):
+        raise CaptureError(
+            f"the model's forward reads a {type(found).__name__} while it runs",
+            why="only tensors can be stored in an artifact",
+            hint="make what it gives when the model is built, and keep it as a buffer",
+        )
+    return found.detach()
 
 
 def _origin(node: Node) -> Origin:

@@ -11,7 +11,14 @@ from __future__ import annotations
 
 import torch
 from torch import fx
-from torch.fx.node import Node
+from torch.fx.node import Node, map_arg
+
+# Their schemas promise nothing, and for some arguments they return memory of what they were given.
+_MAY_BE_VIEWS = frozenset(
+    {"reshape", "flatten", "contiguous", "to", "expand_as", "view_as", "type_as", "unflatten", "dropout",
+     "feature_dropout", "alpha_dropout", "feature_alpha_dropout", "einsum", "meshgrid", "broadcast_tensors",
+     "atleast_1d", "atleast_2d", "atleast_3d"}
+)  # fmt: skip
 
 
 class NotPlain(Exception):
@@ -34,6 +41,8 @@ def _replace(graph: fx.Graph, node: Node) -> None:
     target = _functional_overload(node)
     if target is None or not isinstance(written, Node) or _is_seen_elsewhere(graph, written, node):
         raise NotPlain(f"{node.target} writes into {written}")
+    if _type_of(target, node) != node.meta["val"].dtype:
+        raise NotPlain(f"{node.target} narrows its result to the type of {written}")
     with graph.inserting_before(node):
         new = graph.call_function(target, node.args, node.kwargs)
     new.meta = dict(node.meta)
@@ -55,6 +64,13 @@ def _functional_overload(node: Node) -> torch._ops.OpOverload | None:
     if overload is None or len(overload._schema.arguments) != len(target._schema.arguments):
         return None
     return overload
+
+
+def _type_of(target: torch._ops.OpOverload, node: Node) -> torch.dtype:
+    """What the call gives out of place: `x += y` keeps the type of `x`, and `x + y` may have the wider one of `y`."""
+    args, kwargs = map_arg((node.args, node.kwargs), lambda source: source.meta["val"])  # type: ignore[misc]
+    with node.meta["val"].fake_mode, torch.no_grad():
+        return target(*args, **kwargs).dtype
 
 
 def _is_seen_elsewhere(graph: fx.Graph, written: Node, writer: Node) -> bool:
@@ -86,20 +102,9 @@ def _is_view(node: Node) -> bool:
     target = node.target
     if not isinstance(target, torch._ops.OpOverload):
         return node.op == "call_function"  # getitem
-    names = {
-        "reshape",
-        "flatten",
-        "contiguous",
-        "to",
-        "expand_as",
-        "view_as",
-        "dropout",
-        "type_as",
-        "unflatten",
-    }
     return (
         any(ret.alias_info is not None for ret in target._schema.returns)
-        or target._schema.name.split("::")[-1] in names
+        or target._schema.name.split("::")[-1] in _MAY_BE_VIEWS
     )
 
 

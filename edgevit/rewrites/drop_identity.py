@@ -18,8 +18,7 @@ from edgevit.graph.program import shape, value
 from edgevit.rewrites.rule import SAME_VALUES, Match, Rule
 
 _ALWAYS = frozenset({"alias", "detach", "clone", "contiguous", "lift_fresh_copy", "lift_fresh", "_to_copy", "to",
-                     "type_as", "view_as", "expand", "expand_as", "view", "reshape", "flatten", "squeeze", "unsqueeze",
-                     "constant_pad_nd", "pad"})  # fmt: skip
+                     "type_as", "view_as", "expand", "expand_as", "view", "reshape", "flatten", "squeeze", "unsqueeze"})  # fmt: skip
 
 
 class DropIdentity(Rule[Match]):
@@ -57,6 +56,8 @@ def _is_identity(node: Node, draft: Draft) -> bool:
     name = kind(node)
     if name in _ALWAYS:
         return True
+    if name in {"constant_pad_nd", "pad"}:
+        return not any(argument(node, "pad"))  # (1, -1) keeps the size and shifts the image
     if name == "slice":
         return argument(node, "step") == 1
     if name in {"dropout", "feature_dropout", "alpha_dropout", "native_dropout"}:
@@ -66,9 +67,11 @@ def _is_identity(node: Node, draft: Draft) -> bool:
     if name in {"add", "sub"}:
         return _is_number(node.args[1], 0, draft)
     if name in {"max_pool2d", "avg_pool2d"}:
-        return set(argument(node, "kernel_size")) == {1} and set(
-            argument(node, "stride") or [1]
-        ) == {1}
+        return (
+            set(argument(node, "kernel_size")) == {1}
+            and set(argument(node, "stride") or [1]) == {1}
+            and not (name == "avg_pool2d" and argument(node, "divisor_override"))
+        )
     return name == "permute" and list(node.args[1]) == list(range(len(shape(node))))  # type: ignore[arg-type]
 
 

@@ -13,7 +13,7 @@ from math import prod
 import torch
 from torch.fx.node import Node
 
-from edgevit.graph.aten import argument, kind, per_dimension
+from edgevit.graph.aten import argument, has_argument, kind, per_dimension
 from edgevit.graph.edit import Draft
 from edgevit.graph.program import shape
 from edgevit.rewrites.collapse_linear.form import Axes, Form, identity, scaled, shifted
@@ -167,7 +167,8 @@ def _constant_divisor(
 
 
 def _pad(node: Node, draft: Draft, layout: str) -> Form | None:
-    if layout != FIRST or argument(node, "value") != 0:
+    mode = argument(node, "mode") if has_argument(node, "mode") else "constant"
+    if layout != FIRST or mode != "constant" or argument(node, "value") not in (None, 0):
         return None
     source, size = shape(node.args[0]), shape(node)  # type: ignore[arg-type]
     amounts: list[int] = list(argument(node, "pad"))
