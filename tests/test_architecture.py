@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parent.parent / "edgevit"
 
 # From the first stage to the last. A module may import from its own layer and those before it.
 LAYERS = (
-    ("errors", "data", "__init__"),
+    ("errors", "data", "quiet", "__init__"),
     ("targets", "graph", "parity", "stages", "output", "doctor"),
     ("rewrites", "frontend"),
     ("backends",),
@@ -29,7 +29,18 @@ HOMES = {
     "torchvision": "frontend/torchvision_ops.py",
     "safetensors": "frontend",
 }
-LIGHT = ("errors", "data", "targets", "doctor", "stages", "output", "cli", "__init__", "__main__")
+LIGHT = (
+    "errors",
+    "data",
+    "quiet",
+    "targets",
+    "doctor",
+    "stages",
+    "output",
+    "cli",
+    "__init__",
+    "__main__",
+)
 
 
 def modules() -> list[Path]:

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
-import logging
 import operator
-import warnings
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -23,6 +18,8 @@ from edgevit.frontend.inline import inline_modes
 from edgevit.frontend.lines import last_line_of_user, source_of_trace
 from edgevit.frontend.source import ModelSource
 from edgevit.graph.program import Origin, Program
+from edgevit.parity import FP32, distance
+from edgevit.quiet import quiet
 
 _VIEWS = frozenset({torch.ops.aten.view.default, torch.ops.aten._unsafe_view.default})
 
@@ -39,24 +36,10 @@ def _export(
     module: torch.nn.Module, inputs: tuple[torch.Tensor, ...]
 ) -> torch.export.ExportedProgram:
     try:
-        with torch.no_grad(), _quiet():
+        with torch.no_grad(), quiet("torch"):
             return torch.export.export(module, inputs, strict=False)
     except Exception as error:
         raise _capture_error(error) from error
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """torch.export warns, logs and, when it fails, prints the whole graph to stderr. The error says it all."""
-    logger = logging.getLogger("torch")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)
-    try:
-        with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.setLevel(level)
 
 
 def _capture_error(error: Exception) -> CaptureError:
@@ -86,10 +69,12 @@ def program_of(
 ) -> Program:
     """The flat, unlifted, functional form of an exported program."""
     gm = _flat_module(exported)
+    plain = True
     try:
         make_functional(gm.graph)
     except NotPlain:
-        with _quiet():
+        plain = False
+        with quiet("torch"):
             exported = exported.run_decompositions({})
         gm = _flat_module(exported)
     _require_static(gm.graph)
@@ -108,7 +93,27 @@ def program_of(
             "the model returns no tensor", hint="return the tensor the device should compute"
         )
     gm.graph.output_node().args = (tuple(leaf for _, leaf in kept),)
-    return Program(name, gm.graph, constants, inputs, input_names, tuple(name for name, _ in kept))
+    program = Program(
+        name, gm.graph, constants, inputs, input_names, tuple(name for name, _ in kept)
+    )
+    if not plain:
+        _require_all_writes(exported, program)
+    return program
+
+
+def _require_all_writes(exported: torch.export.ExportedProgram, program: Program) -> None:
+    """torch's functionalisation does not know every view: a write into what `einsum` returned is lost."""
+    with torch.no_grad():
+        found = exported.module(check_guards=False)(*(x.clone() for x in program.inputs))
+    expected = [leaf for leaf in pytree.tree_leaves(found) if isinstance(leaf, torch.Tensor)]
+    same_number = len(expected) == len(program.output_names)
+    if same_number and distance(expected, program.run()).rel_l2 <= FP32.max_rel_l2:
+        return
+    raise CaptureError(
+        "torch.export loses a write in place",
+        why="the model writes into a tensor that shares its memory with another, and the graph does not show it",
+        hint="write `y = y * 2` instead of `y *= 2` where `y` comes out of `einsum` or another view",
+    )
 
 
 def _flat_module(exported: torch.export.ExportedProgram) -> fx.GraphModule:

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import logging
-import warnings
-from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -18,6 +14,7 @@ from edgevit.frontend.pt2_archive import safe_copy, unreadable
 from edgevit.frontend.request import Request, file_safe
 from edgevit.frontend.source import ModelSource
 from edgevit.frontend.trial import first_line
+from edgevit.quiet import quiet
 
 
 def takes(spec: str) -> bool:
@@ -60,7 +57,7 @@ def _untrusted(path: Path) -> ExportedProgram:
 
     copy = safe_copy(path)
     try:
-        with _quiet():
+        with quiet("torch"):
             return load_pt2(copy).exported_programs["model"]
     except Exception as error:
         raise unreadable(path, first_line(error)) from error
@@ -68,22 +65,10 @@ def _untrusted(path: Path) -> ExportedProgram:
 
 def _trusted(path: Path) -> ExportedProgram:
     try:
-        with _quiet():
+        with quiet("torch"):
             return torch.export.load(str(path))
     except Exception as error:
         raise unreadable(path, first_line(error)) from error
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """torch logs warnings about file names and unused symbols that say nothing to our user."""
-    logging.disable(logging.WARNING)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(logging.NOTSET)
 
 
 def _check_eval_mode(program: ExportedProgram, path: Path) -> None:

@@ -21,10 +21,17 @@ class Origin:
     source: str = ""  # "timm/models/shvit.py:88"
     rules: tuple[str, ...] = ()
 
+    @property
+    def place(self) -> str:
+        """`blocks.3.attn  model.py:88`."""
+        return (
+            "  ".join(part for part in (self.module, self.source) if part)
+            or "the model's own forward"
+        )
+
     def __str__(self) -> str:
-        text = "  ".join(part for part in (self.module, self.source) if part)
-        after = f"after rule `{self.rules[-1]}`" if self.rules else ""
-        return "   ".join(part for part in (text, after) if part) or "the model's own forward"
+        """The place, and what a reader of an error must know: that a rule has been here."""
+        return f"{self.place}   after rule `{self.rules[-1]}`" if self.rules else self.place
 
 
 def origin(node: Node) -> Origin:

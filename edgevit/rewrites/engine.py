@@ -82,9 +82,9 @@ def _one_pass(rule: AnyRule, draft: Draft) -> tuple[list[str], list[Refusal]]:
             rule.check(match, draft)
             edit = Edit(draft, rule.name, match.node, rule.replaces(match))
             edit.replace(match.node, rule.rewrite(match, edit))
-            fired.append(str(origin(node)))
+            fired.append(origin(node).place)
         except Refused as refusal:
-            refused.append(Refusal(str(origin(node)), refusal.reason))
+            refused.append(Refusal(origin(node).place, refusal.reason))
         except Exception as error:
             raise _bug(
                 f"rule `{rule.name}` failed at {node}: {error}", draft.program(), rule

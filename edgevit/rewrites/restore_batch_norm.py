@@ -1,8 +1,11 @@
-"""The batch norm of a program that was decomposed before we got it, as one call again.
+"""What normalises by stored statistics is a batch norm, however it is called.
 
     getitem(_native_batch_norm_legit_no_training(x, ...), 0)   ->   batch_norm(x, ..., training=False)
+    instance_norm(x, ..., use_input_stats=False)               ->   batch_norm(x, ..., training=False)
 
-Another kernel computes the same formula, in another order: hence `rtol`.
+The first is the batch norm of a program that was decomposed before we got it. The second is an instance norm
+that tracks its statistics, which coremltools would convert as one that does not. Another kernel computes the
+same formula, in another order: hence `rtol`.
 """
 
 from __future__ import annotations
@@ -24,16 +27,22 @@ class RestoreBatchNorm(Rule[Match]):
     rtol: ClassVar[float] = 1e-6
 
     def match(self, node: Node, draft: Draft) -> Match | None:
-        if kind(node) != "getitem" or node.args[1] != 0:
-            return None
-        call = node.args[0]
-        if isinstance(call, Node) and kind(call) == "_native_batch_norm_legit_no_training":
-            return Match(node)
-        return None
+        return Match(node) if _norm_call(node) is not None else None
 
     def rewrite(self, match: Match, edit: Edit) -> Node:
-        call = match.node.args[0]
-        assert isinstance(call, Node)
+        call = _norm_call(match.node)
+        assert call is not None
         parameters = [argument(call, name) for name in _PARAMETERS]
         rest = False, argument(call, "momentum"), argument(call, "eps"), False
         return edit.call(torch.ops.aten.batch_norm.default, *parameters, *rest)
+
+
+def _norm_call(node: Node) -> Node | None:
+    """The call that holds the parameters."""
+    if kind(node) == "instance_norm":
+        return None if argument(node, "use_input_stats") else node
+    if kind(node) != "getitem" or node.args[1] != 0:
+        return None
+    call = node.args[0]
+    decomposed = isinstance(call, Node) and kind(call) == "_native_batch_norm_legit_no_training"
+    return call if decomposed else None

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
-import logging
 import sys
-import warnings
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
 from edgevit.errors import ToolMissing
+from edgevit.quiet import quiet as silence
 
 
 def coremltools() -> Any:
@@ -27,15 +24,6 @@ def coremltools() -> Any:
         return import_module("coremltools")
 
 
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """No log lines, no warnings, and no progress bars: those go to `sys.stderr` and cannot be switched off by argument."""
-    logger = logging.getLogger("coremltools")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)
-    try:
-        with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.setLevel(level)
+def quiet() -> AbstractContextManager[None]:
+    """coremltools' progress bars cannot be switched off by argument."""
+    return silence("coremltools")
