@@ -75,8 +75,8 @@ def program_of(
     except NotPlain:
         plain = False
         with quiet("torch"):
-            exported = exported.run_decompositions({})
-        gm = _flat_module(exported)
+            functional = exported.run_decompositions({})
+        gm = _flat_module(functional)
     _require_static(gm.graph)
     constants = {
         str(n.target): _attribute(gm, str(n.target)) for n in gm.graph.nodes if n.op == "get_attr"
@@ -102,7 +102,11 @@ def program_of(
 
 
 def _require_all_writes(exported: torch.export.ExportedProgram, program: Program) -> None:
-    """torch's functionalisation does not know every view: a write into what `einsum` returned is lost."""
+    """Held against the model, because torch's functionalisation does not know every view.
+
+    A write into what `einsum` returned is lost, and one into `y.flatten(1)` where the kernel laid `y` out in
+    another order than torch's own tracing foresaw.
+    """
     with torch.no_grad():
         found = exported.module(check_guards=False)(*(x.clone() for x in program.inputs))
     expected = [leaf for leaf in pytree.tree_leaves(found) if isinstance(leaf, torch.Tensor)]

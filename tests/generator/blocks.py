@@ -1,7 +1,7 @@
 """The pieces that random nets are made of: what people write, in as many spellings as they write it.
 
 Each entry of `BLOCKS` takes a random source and the shape `(channels, height, width)` that reaches it, and
-gives a module, or None where it does not fit.
+gives a module, or None where it does not fit. `spellings.py` and `tokens.py` hold more of them.
 """
 
 from __future__ import annotations
@@ -10,31 +10,9 @@ import random
 from collections.abc import Callable
 
 import torch
+from parts import Block, Constant, Fn, Shape, conv_bn
 from torch import nn
 from torch.nn import functional as F
-
-Shape = tuple[int, int, int]
-Block = Callable[[random.Random, Shape], nn.Module | None]
-
-
-class Fn(nn.Module):
-    """A function of the input and of modules that it owns."""
-
-    def __init__(self, function: Callable[..., object], *parts: nn.Module) -> None:
-        super().__init__()
-        self.function, self.parts = function, nn.ModuleList(parts)
-
-    def forward(self, x: torch.Tensor) -> object:
-        return self.function(x, *self.parts)
-
-
-class Constant(nn.Module):
-    def __init__(self, *shape: int, scale: float = 1.0) -> None:
-        super().__init__()
-        self.value = nn.Parameter(torch.randn(*shape) * scale)
-
-    def forward(self) -> torch.Tensor:
-        return self.value
 
 
 def conv(r: random.Random, s: Shape) -> nn.Module:
@@ -68,10 +46,6 @@ def norm(r: random.Random, s: Shape) -> nn.Module:
     groups = r.choice([g for g in (1, 2, 4) if c % g == 0])
     layer = Fn(lambda x, n: n(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2), nn.LayerNorm(c))
     return r.choice([nn.BatchNorm2d(c), nn.GroupNorm(groups, c), nn.InstanceNorm2d(c), layer])
-
-
-def conv_bn(c: int, out: int, kernel: int, **options: int) -> nn.Module:
-    return nn.Sequential(nn.Conv2d(c, out, kernel, bias=False, **options), nn.BatchNorm2d(out))
 
 
 def branches(r: random.Random, s: Shape) -> nn.Module:
@@ -117,7 +91,10 @@ def chain(r: random.Random, s: Shape) -> nn.Module:
 
 
 def norm_then_conv(r: random.Random, s: Shape) -> nn.Module:
-    return nn.Sequential(nn.BatchNorm2d(s[0]), nn.Conv2d(s[0], s[0], 3, padding=r.choice([0, 1])))
+    return nn.Sequential(
+        nn.BatchNorm2d(s[0]),
+        nn.Conv2d(s[0], s[0], 3, padding=r.choice([0, 1]) if min(s[1:]) > 4 else 1),
+    )
 
 
 def activation(r: random.Random, s: Shape) -> nn.Module:
@@ -169,7 +146,7 @@ def in_place(r: random.Random, s: Shape) -> nn.Module:
 
     def through_a_view(x, k):
         y = k(x)
-        y.view(y.shape[0], -1).mul_(0.5)
+        y.flatten(1).mul_(0.5)
         return y
 
     def partial(x, k):

@@ -5,19 +5,20 @@ add(x, y, alpha=3)            is converted as x + y
 rms_norm(x, shape)            is given an epsilon of 1e-5, where torch has that of the dtype
 
 and where it has no word for an argument: a negative pad crops, a circular one wraps around, and an average may
-be divided by another number than there are values.
+be divided by another number than there are values; a maximum of a dilated window; a floor division by one.
 """
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 from torch.fx.node import Node
+from torch.nn import functional as F
 
 from edgevit.graph.aten import argument, has_argument, op, per_dimension
 
@@ -37,6 +38,10 @@ def is_misread(node: Node) -> bool:
     if name in _READ_AS:
         parameter, only = _READ_AS[name]
         return argument(node, parameter) != only
+    if name == "max_pool2d":
+        return set(per_dimension(argument(node, "dilation"), 2)) != {1}
+    if name == "floor_divide":
+        return argument(node, "other") == 1
     if name in {"pad", "constant_pad_nd"}:
         return min(argument(node, "pad")) < 0 or _pad_mode(node) == "circular"
     return name == "rms_norm"
@@ -122,6 +127,51 @@ def _average_pool(x: Tensor, kernel_size: list[int], *args: Any, **kwargs: Any) 
     return mean * (math.prod(per_dimension(kernel_size, 2)) / divisor)
 
 
+def _dilated_max_pool(
+    x: Tensor,
+    kernel_size: list[int],
+    stride: list[int] = (),  # type: ignore[assignment]
+    padding: int | list[int] = 0,
+    dilation: int | list[int] = 1,
+    ceil_mode: bool = False,
+) -> Tensor:
+    """The largest of the image and its shifted copies, one for each place in the window."""
+    (tall, wide), (down, right) = per_dimension(kernel_size, 2), per_dimension(dilation, 2)
+    pace, (above, beside) = per_dimension(stride or kernel_size, 2), per_dimension(padding, 2)
+    size = F.max_pool2d(x, kernel_size, stride, padding, dilation, ceil_mode).shape[2:]
+    over = [(n - 1) * step for n, step in zip(size, pace, strict=True)]
+    behind = [
+        max(0, reach + d * (k - 1) + 1 - extent - p)
+        for reach, d, k, extent, p in zip(
+            over, (down, right), (tall, wide), x.shape[2:], (above, beside), strict=True
+        )
+    ]
+    x = F.pad(x, (beside, behind[1], above, behind[0]), value=-math.inf)
+    rows = [
+        torch.ops.aten.slice.Tensor(x, 2, k * down, k * down + over[0] + 1, pace[0])
+        for k in range(tall)
+    ]
+    parts = [
+        torch.ops.aten.slice.Tensor(row, 3, k * right, k * right + over[1] + 1, pace[1])
+        for row in rows
+        for k in range(wide)
+    ]
+    return functools.reduce(torch.maximum, parts)
+
+
+def _floor_divide(x: Tensor, other: float) -> Tensor:
+    """coremltools takes a floor division by one for nothing, of fractions too."""
+    return torch.floor(x) if x.is_floating_point() else x.clone()
+
+
+def _unfold(x: Tensor, dimension: int, size: int, step: int) -> Tensor:
+    """Windows along an axis: torch's own definition reads memory by strides."""
+    reach = x.shape[dimension] - size + 1
+    aten_slice = torch.ops.aten.slice.Tensor
+    parts = [aten_slice(x, dimension, start, start + reach, step) for start in range(size)]
+    return torch.stack(parts, -1)
+
+
 _POOL_ARGUMENTS = ("stride", "padding", "ceil_mode", "count_include_pad", "divisor_override")
 _DEFINITIONS: dict[str, Callable[..., Any]] = {
     "alias": _itself,
@@ -133,6 +183,9 @@ _DEFINITIONS: dict[str, Callable[..., Any]] = {
     "pad": _pad,
     "constant_pad_nd": _constant_pad,
     "avg_pool2d": _average_pool,
+    "unfold": _unfold,
+    "max_pool2d": _dilated_max_pool,
+    "floor_divide": _floor_divide,
     "var_mean.correction": _var_mean,
     "lerp.Scalar": _lerp,
     "log_sigmoid": _log_sigmoid,
