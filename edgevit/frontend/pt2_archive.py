@@ -163,8 +163,8 @@ def _strip_metadata(value: Any) -> None:
         for item in value:
             _strip_metadata(item)
     elif isinstance(value, dict):
-        stated = value.get("metadata")
-        if isinstance(stated, dict):
+        if "metadata" in value:
+            stated = value["metadata"] if isinstance(value["metadata"], dict) else {}
             kept = {k: stated[k] for k in _KEPT_METADATA if isinstance(stated.get(k), str)}
             value["metadata"] = kept
         for key, item in value.items():

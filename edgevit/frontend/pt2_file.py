@@ -55,11 +55,13 @@ def _check_request(request: Request, path: Path) -> None:
 def _untrusted(path: Path) -> ExportedProgram:
     from torch.export.pt2_archive._package import load_pt2
 
-    copy = safe_copy(path)
     try:
+        copy = safe_copy(path)
         with quiet("torch"):
             return load_pt2(copy).exported_programs["model"]
-    except Exception as error:
+    except ModelError:
+        raise
+    except Exception as error:  # JSON of another shape than torch.export writes, among others
         raise unreadable(path, first_line(error)) from error
 
 

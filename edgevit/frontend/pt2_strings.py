@@ -26,6 +26,7 @@ _PATH = re.compile(r"[A-Za-z0-9_.+-]*", re.ASCII)
 _TEXT = re.compile(r"[^'\"\\\r\n]{0,256}")
 _LONGEST = 10_000
 _LARGEST_POWER = 16
+_LARGEST_OPTION = 64  # of a keyword: `precision=53`, `integer=True`
 
 _SYMPY = frozenset(
     [
@@ -90,6 +91,11 @@ _SYMPY = frozenset(
     ]
 )
 _SYMBOL = re.compile(r"[a-z]{1,4}\d+", re.ASCII)  # s77, u0, zuf1
+# What sympy is handed as a string: a symbol, or a number that it would write out in full.
+_LITERAL = re.compile(r"[A-Za-z_]\w*|[+-]?[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]{1,3})?", re.ASCII)
+# `a ** b`, `a << b`, and `a ^ b`, which sympy reads as a power: small text, numbers without end.
+_GROWING = (ast.Pow, ast.LShift, ast.BitXor)
+_GROWING_CALLS = ("Pow", "FloatPow", "PowByNatural", "LShift")
 _ARITHMETIC = (
     ast.Expression, ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.operator, ast.unaryop,
     ast.boolop, ast.cmpop, ast.expr_context, ast.Tuple, ast.keyword,
@@ -253,14 +259,33 @@ def _in_expression(node: ast.AST) -> bool:
         case ast.Name():
             return node.id in _SYMPY or bool(_SYMBOL.fullmatch(node.id))
         case ast.Call():
-            called = node.func
-            if not isinstance(called, ast.Name) or called.id not in _SYMPY:
-                return False
-            return called.id not in ("Pow", "FloatPow", "PowByNatural") or _is_small(node.args[-1:])
-        case ast.BinOp(op=ast.Pow()):
-            return _is_small([node.right])
+            return _is_plain_call(node)
+        case ast.BinOp() if isinstance(node.op, _GROWING):
+            return _grows_little(node.left, node.right)
+        case ast.keyword():
+            return _is_small_constant(node.value, _LARGEST_OPTION)
         case _:
             return isinstance(node, _ARITHMETIC)
+
+
+def _is_plain_call(node: ast.Call) -> bool:
+    called = node.func
+    if not isinstance(called, ast.Name) or called.id not in _SYMPY:
+        return False
+    if called.id in _GROWING_CALLS:
+        return len(node.args) == 2 and not node.keywords and _grows_little(*node.args)
+    return called.id != "Float" or len(node.args) == 1
+
+
+def _grows_little(base: ast.expr, exponent: ast.expr) -> bool:
+    """A small literal power of something without powers: towers keep sympy busy for ever."""
+    return _is_small(exponent) and not any(map(_is_growing, ast.walk(base)))
+
+
+def _is_growing(node: ast.AST) -> bool:
+    if isinstance(node, ast.Call):
+        return isinstance(node.func, ast.Name) and node.func.id in _GROWING_CALLS
+    return isinstance(node, _GROWING)
 
 
 def _in_guard(node: ast.AST) -> bool:
@@ -271,6 +296,8 @@ def _in_guard(node: ast.AST) -> bool:
             return node.attr in _GUARD_METHODS
         case ast.Call(func=ast.Attribute()):
             return not node.args and not node.keywords
+        case ast.Constant(value=str()):
+            return not check_path(node.value)  # the key of an input
         case ast.Name():
             return node.id == "L" or _in_expression(node)
         case _:
@@ -279,16 +306,24 @@ def _in_guard(node: ast.AST) -> bool:
 
 def _is_plain_constant(value: object) -> bool:
     if isinstance(value, str):
-        return not check_path(value)
+        return bool(_LITERAL.fullmatch(value))
     return isinstance(value, bool | int | float) and abs(value) < 2**64
 
 
-def _is_small(exponent: list[ast.expr]) -> bool:
-    """A literal power: towers of powers keep sympy busy for ever."""
-    numbers = [n.value for e in exponent for n in ast.walk(e) if isinstance(n, ast.Constant)]
-    names = [n.id for e in exponent for n in ast.walk(e) if isinstance(n, ast.Name)]
-    plain = all(isinstance(n, int | float) and abs(n) <= _LARGEST_POWER for n in numbers)
-    return len(numbers) == 1 and plain and set(names) <= {"Integer"}
+def _is_small_constant(node: ast.expr, largest: int) -> bool:
+    value = node.value if isinstance(node, ast.Constant) else None
+    return isinstance(value, bool | int | float) and abs(value) <= largest
+
+
+def _is_small(exponent: ast.expr) -> bool:
+    """A literal, as it is, negated, or as `Integer(2)`."""
+    match exponent:
+        case ast.UnaryOp(op=ast.USub(), operand=inner):
+            return _is_small(inner)
+        case ast.Call(func=ast.Name(id="Integer"), args=[inner], keywords=[]):
+            return _is_small(inner)
+        case _:
+            return _is_small_constant(exponent, _LARGEST_POWER)
 
 
 def _cut(text: str) -> str:
