@@ -81,6 +81,8 @@ ALL_THE_WAY: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "a dilated maximum": lambda y: F.max_pool2d(y, 3, 1, 1, dilation=2).relu(),
     "a dilated, strided maximum": lambda y: F.max_pool2d(y, (2, 3), 2, 1, dilation=(2, 1)).relu(),
     "a floor division by one": lambda y: y + 3 * y // 1,
+    "one over small values": lambda y: 1 / (y.abs() + 0.01),
+    "either of two masks": lambda y: torch.where((y > 1) | (y < 0), y, 0.5),
     "windows along an axis": lambda y: y.unfold(3, 3, 2).amax(-1),
     "a wider sum in place": wider_in_place,
     "a write into what dropout gave": dropout_is_a_view,

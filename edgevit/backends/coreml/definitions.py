@@ -2,6 +2,7 @@
 
 gelu(x, approximate="tanh")   is converted as the exact gelu
 add(x, y, alpha=3)            is converted as x + y
+reciprocal(x), 1 / x          is converted as 1 / (x + 1e-4)
 rms_norm(x, shape)            is given an epsilon of 1e-5, where torch has that of the dtype
 
 and where it has no word for an argument: a negative pad crops, a circular one wraps around, and an average may
@@ -44,7 +45,7 @@ def is_misread(node: Node) -> bool:
         return argument(node, "other") == 1
     if name in {"pad", "constant_pad_nd"}:
         return min(argument(node, "pad")) < 0 or _pad_mode(node) == "circular"
-    return name == "rms_norm"
+    return name in {"rms_norm", "reciprocal"}
 
 
 def definition(node: Node) -> Callable[..., Any] | None:
@@ -164,6 +165,14 @@ def _floor_divide(x: Tensor, other: float) -> Tensor:
     return torch.floor(x) if x.is_floating_point() else x.clone()
 
 
+def _reciprocal(x: Tensor) -> Tensor:
+    return torch.full((), 1.0, dtype=x.dtype) / x
+
+
+def _bitwise_or(x: Tensor, y: Tensor) -> Tensor:
+    return torch.logical_or(x, y) if x.dtype == y.dtype == torch.bool else torch.bitwise_or(x, y)
+
+
 def _unfold(x: Tensor, dimension: int, size: int, step: int) -> Tensor:
     """Windows along an axis: torch's own definition reads memory by strides."""
     reach = x.shape[dimension] - size + 1
@@ -184,6 +193,8 @@ _DEFINITIONS: dict[str, Callable[..., Any]] = {
     "constant_pad_nd": _constant_pad,
     "avg_pool2d": _average_pool,
     "unfold": _unfold,
+    "reciprocal": _reciprocal,
+    "bitwise_or.Tensor": _bitwise_or,
     "max_pool2d": _dilated_max_pool,
     "floor_divide": _floor_divide,
     "var_mean.correction": _var_mean,
