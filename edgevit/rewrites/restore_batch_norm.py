@@ -15,7 +15,7 @@ from typing import ClassVar
 import torch
 from torch.fx.node import Node
 
-from edgevit.graph.aten import argument, kind
+from edgevit.graph.aten import argument, kind, operand
 from edgevit.graph.edit import Draft, Edit
 from edgevit.rewrites.rule import Match, Rule
 
@@ -43,6 +43,5 @@ def _norm_call(node: Node) -> Node | None:
         return None if argument(node, "use_input_stats") else node
     if kind(node) != "getitem" or node.args[1] != 0:
         return None
-    call = node.args[0]
-    decomposed = isinstance(call, Node) and kind(call) == "_native_batch_norm_legit_no_training"
-    return call if decomposed else None
+    call = operand(node)
+    return call if kind(call) == "_native_batch_norm_legit_no_training" else None
