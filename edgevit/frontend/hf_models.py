@@ -12,9 +12,10 @@ from typing import Any
 
 import torch
 
-from edgevit.errors import ModelError, ToolMissing, WeightsError, suggest
+from edgevit.errors import ModelError, ToolMissing, suggest
 from edgevit.frontend.hf_outputs import TensorOutputs
-from edgevit.frontend.hf_preprocess import preprocess_of
+from edgevit.frontend.hf_preprocess import preprocess_of, processor_values, stated_size
+from edgevit.frontend.hf_weights import from_file, pretrained
 from edgevit.frontend.hub import hub_access
 from edgevit.frontend.images import random_images
 from edgevit.frontend.request import Request, file_safe
@@ -45,14 +46,12 @@ def build(request: Request) -> ModelSource:
     model_class = _model_class(transformers, config, name)
     if request.input_size is not None and request.weights == "random":
         _set_image_size(config, request.input_size)  # position tables are built for it
-    model = (
-        _pretrained(model_class, config, name, folder)
-        if request.weights == "pretrained"
-        else _from_config(model_class, config, name)
-    )
+    model = _model(model_class, config, name, folder, request)
     _check_takes_images(model, name)
-    preprocess = preprocess_of(config, str(folder or name), request.input_size, _image_size(config))
-    shape = (request.batch, _channels(config), *preprocess.size)
+    values = processor_values(config.model_type, str(folder or name))
+    channels = _channels(config)
+    size = request.input_size or _image_size(config) or stated_size(values)
+    shape = (request.batch, channels, *size)
     images = random_images(shape, request.seed)
     module = TensorOutputs(model, images)
     return ModelSource(
@@ -63,8 +62,8 @@ def build(request: Request) -> ModelSource:
         input_names=("pixel_values",),
         output_names=module.fields,
         origin=f"transformers {transformers.__version__}, {model_class.__name__}",
-        weights="",
-        preprocess=preprocess,
+        weights=str(request.weights),
+        preprocess=preprocess_of(values, size, channels),
         labels=_labels(config),
         native_size=_image_size(config),
     )
@@ -181,6 +180,16 @@ def _model_class(transformers: Any, config: Any, name: str) -> Any:
     )
 
 
+def _model(
+    model_class: Any, config: Any, name: str, folder: Path | None, request: Request
+) -> torch.nn.Module:
+    if request.weights == "pretrained":
+        return pretrained(model_class, config, name, folder)
+    if request.weights not in (None, "random"):
+        return from_file(model_class, config, str(request.weights), request.trust)
+    return _from_config(model_class, config, name)
+
+
 def _from_config(model_class: Any, config: Any, name: str) -> torch.nn.Module:
     try:
         return model_class(config)
@@ -190,37 +199,6 @@ def _from_config(model_class: Any, config: Any, name: str) -> torch.nn.Module:
             where=model_class.__name__,
             why=first_line(error),
         ) from error
-
-
-def _pretrained(model_class: Any, config: Any, name: str, folder: Path | None) -> torch.nn.Module:
-    if folder is None and "/" not in name:
-        raise WeightsError(
-            f"`hf:{name}` names an architecture, which has no weights",
-            hint="name a model: hf:ORG/NAME, or give --weights FILE",
-        )
-    try:
-        with hub_access():
-            model, info = model_class.from_pretrained(
-                str(folder or name),
-                config=config,
-                dtype=torch.float32,
-                local_files_only=folder is not None,
-                output_loading_info=True,
-            )
-    except Exception as error:
-        raise WeightsError(
-            f"cannot get the weights of `{name}`",
-            why=first_line(error),
-            hint="go online once (they are cached), give --weights FILE, or use random",
-        ) from error
-    missing = sorted(info["missing_keys"])
-    if missing:
-        raise WeightsError(
-            f"the weights of `{name}` lack {len(missing)} parameters of {model_class.__name__}",
-            why=", ".join(missing[:5]) + (" ..." if len(missing) > 5 else ""),
-            hint="name the class the weights were made for: `architectures` in config.json",
-        )
-    return model
 
 
 def _check_takes_images(model: torch.nn.Module, name: str) -> None:

@@ -31,14 +31,21 @@ _KEYS = (
 )
 
 
-def preprocess_of(
-    config: Any, source: str, asked: tuple[int, int] | None, native: tuple[int, int] | None
-) -> Preprocess:
+def processor_values(model_type: str, source: str) -> dict[str, Any]:
     """`source` is the folder or hub name the model came from, or the name of an architecture."""
-    values = _defaults_of_class(config.model_type) | _stated(source)
-    size = asked or native or _side(values.get("crop_size")) or _side(values.get("size"))
-    size = size or _DEFAULT_SIZE
-    channels = int(getattr(config, "num_channels", None) or 3)
+    return _defaults_of_class(model_type) | _stated(source)
+
+
+def stated_size(values: dict[str, Any]) -> tuple[int, int]:
+    """The size of the pictures the processor hands to the model."""
+    return _side(values.get("crop_size")) or _side(values.get("size")) or _DEFAULT_SIZE
+
+
+def preprocess_of(
+    values: dict[str, Any], size: tuple[int, int], channels: int
+) -> Preprocess | None:
+    if not values:
+        return None
     mean, std = _normalisation(values, channels)
     return Preprocess(
         mean=mean,
@@ -60,8 +67,7 @@ def _defaults_of_class(model_type: str) -> dict[str, Any]:
     for name in filter(None, choices):
         found = getattr(transformers, name, None)
         if found is not None:
-            values = {key: getattr(found, key, None) for key in _KEYS}
-            return {key: value for key, value in values.items() if value is not None}
+            return {key: getattr(found, key, None) for key in _KEYS}
     return {}
 
 
@@ -80,11 +86,11 @@ def _stated(source: str) -> dict[str, Any]:
 def _normalisation(
     values: dict[str, Any], channels: int
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    normalised = values.get("do_normalize", True) and values.get("image_mean") is not None
+    normalised = values.get("do_normalize") and values.get("image_mean") is not None
     mean = _each(values.get("image_mean") if normalised else 0.0, channels)
     std = _each(values.get("image_std") if normalised else 1.0, channels)
     rescale = float(values.get("rescale_factor") or 1 / 255)
-    range_ = 255 * (rescale if values.get("do_rescale", True) else 1.0)
+    range_ = 255 * (rescale if values.get("do_rescale") else 1.0)
     return tuple(m / range_ for m in mean), tuple(s / range_ for s in std)
 
 

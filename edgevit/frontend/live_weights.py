@@ -25,10 +25,12 @@ _QUIET_TABLE = 0.03  # std below which a free table (positions, tokens) is at it
 _TABLE_STD = 0.2
 _TINY_SCALE = 0.15  # a constant vector below this is a layer scale at its initial value
 _GAIN = (0.8, 1.5)  # std * sqrt(fan_in) of a weight matrix; 1 keeps the variance of its input
+# A few pictures misjudge each channel's variance, and the error multiplies from layer to layer until
+# a picture not among them explodes (starnet_s1: 1e5). The layer's mean variance is known far better.
 _SHARED_VARIANCE = 0.9
 _DEVIATION_FLOOR = 0.3  # of the channel's mean: else the norm turns rounding into signal
-_WARM_BATCH = 8
-_HIGH_CONTRAST = 2.0
+_WARM_BATCH = 8  # with 4, starnet_s1 and efficientvit_m0 lose float16
+_HIGH_CONTRAST = 2.0  # of the strongest picture; example inputs have 1
 _PROBE_SEED = 1_000_003  # pictures other than the example inputs
 
 
@@ -39,7 +41,9 @@ def make_live(module: nn.Module, inputs: tuple[torch.Tensor, ...], seed: int) ->
     with torch.no_grad():
         for owner in module.modules():
             for name, parameter in owner.named_parameters(recurse=False):
-                if id(parameter) not in seen and parameter.is_floating_point():
+                if id(parameter) in seen or parameter.numel() == 0:
+                    continue
+                if parameter.is_floating_point():
                     seen.add(id(parameter))
                     _open(parameter, name, owner, generator)
         _warm_batch_norms(module, inputs, seed)
@@ -62,6 +66,9 @@ def _open(parameter: nn.Parameter, name: str, owner: nn.Module, generator: torch
     low, high = float(parameter.min()), float(parameter.max())
     if low == high:
         _open_constant(parameter, low, name, generator)
+    elif _is_vector(parameter) and _scales(name) and _rms(parameter) <= _TINY_SCALE:
+        # gammas drawn around 0, as some models do for batch norms
+        _uniform(parameter, 0.3, 1.0, generator)
     elif _is_matrix(parameter, name, owner):
         _set_gain(parameter, owner)
     elif parameter.dim() >= 2 and float(parameter.std()) < _QUIET_TABLE:
@@ -107,9 +114,13 @@ def _set_gain(weight: nn.Parameter, owner: nn.Module) -> None:
     """Bring std * sqrt(fan_in) into `_GAIN`: neither muted nor multiplying at every layer."""
     transposed = bool(getattr(owner, "transposed", False))
     fan_in = weight[:, 0].numel() if transposed else weight[0].numel()
-    gain = float(weight.square().mean().sqrt()) * math.sqrt(fan_in)
+    gain = _rms(weight) * math.sqrt(fan_in)
     if gain > 0:
         weight.mul_(min(max(gain, _GAIN[0]), _GAIN[1]) / gain)
+
+
+def _rms(tensor: torch.Tensor) -> float:
+    return float(tensor.square().mean().sqrt())
 
 
 def _uniform(tensor: torch.Tensor, low: float, high: float, generator: torch.Generator) -> None:

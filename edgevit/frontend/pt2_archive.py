@@ -97,7 +97,7 @@ def _members(path: Path) -> dict[str, bytes]:
     try:
         with zipfile.ZipFile(path) as archive:
             infos = archive.infolist()
-            _check_infos(infos, path)
+            _check_infos(infos, path.stat().st_size, path)
             root = infos[0].filename.split("/")[0] + "/" if infos else ""
             names = [i.filename.removeprefix(root) for i in infos]
             _check_names(names, path)
@@ -112,7 +112,8 @@ def _members(path: Path) -> dict[str, bytes]:
         raise refuse(path, first_line(error)) from error
 
 
-def _check_infos(infos: list[zipfile.ZipInfo], path: Path) -> None:
+def _check_infos(infos: list[zipfile.ZipInfo], size: int, path: Path) -> None:
+    """`size` bytes hold members that are what they seem: nothing unfolds, overlaps or hides."""
     names = [info.filename for info in infos]
     if len(set(names)) != len(names):
         raise refuse(path, "two members have the same name")
@@ -121,6 +122,8 @@ def _check_infos(infos: list[zipfile.ZipInfo], path: Path) -> None:
             raise refuse(path, f"the member `{info.filename}` points outside the archive")
         if info.compress_type != zipfile.ZIP_STORED or info.file_size != info.compress_size:
             raise refuse(path, f"the member `{info.filename}` is compressed")
+    if sum(info.file_size for info in infos) > size:
+        raise refuse(path, "its members overlap: together they are larger than the file")
 
 
 def _check_names(names: list[str], path: Path) -> None:
@@ -254,14 +257,13 @@ def _rebuilt(data: bytes, name: str, path: Path) -> bytes:
 def _unpickle(data: bytes, name: str, path: Path) -> Any:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as inner:
-            if any(i.compress_type != zipfile.ZIP_STORED for i in inner.infolist()):
-                raise refuse(path, f"`{name}` is compressed", where=name)
+            _check_infos(inner.infolist(), len(data), path)
         return torch.load(io.BytesIO(data), weights_only=True, map_location="cpu")
     except ModelError:
         raise
     except Exception as error:
         lines = [x.strip() for x in str(error).splitlines() if "GLOBAL" in x or "Unsupported" in x]
-        reason = lines[0] if lines else first_line(error)
+        reason = lines[0].partition(". Please")[0] if lines else first_line(error)
         raise refuse(path, f"the pickle `{name}`: {reason}", where=name) from error
 
 

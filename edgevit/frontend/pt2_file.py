@@ -27,10 +27,14 @@ def build(request: Request) -> ModelSource:
     program = _trusted(path) if request.trust else _untrusted(path)
     _check_eval_mode(program, path)
     inputs = _inputs(program, request, path)
+    try:
+        module = program.module()  # writes and compiles a forward
+    except Exception as error:
+        raise unreadable(path, first_line(error)) from error
     return ModelSource(
         spec=request.spec,
         name=file_safe(path.stem),
-        module=program.module(),
+        module=module,
         inputs=inputs,
         input_names=_input_names(program),
         origin=str(path),

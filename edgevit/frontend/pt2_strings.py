@@ -296,8 +296,8 @@ def _in_guard(node: ast.AST) -> bool:
             return node.attr in _GUARD_METHODS
         case ast.Call(func=ast.Attribute()):
             return not node.args and not node.keywords
-        case ast.Constant(value=str()):
-            return not check_path(node.value)  # the key of an input
+        case ast.Constant(value=str() as key):
+            return not check_path(key)  # of an input
         case ast.Name():
             return node.id == "L" or _in_expression(node)
         case _:

@@ -124,6 +124,8 @@ def _with_weights(source: ModelSource, request: Request) -> ModelSource:
         case "random":
             make_live(source.module, source.inputs, request.seed)
             weights = f"random (seed {request.seed})"
+        case path if path == source.weights:  # the resolver has put them in
+            return source
         case path:
             load_into(source.module, path, request.trust)
             weights = path

@@ -22,11 +22,34 @@ _SUFFIXES = (".pt", ".pth", ".bin", ".ckpt", ".tar", ".safetensors")
 
 def load_into(module: torch.nn.Module, path: str, trust: bool) -> None:
     """Load the weights at `path`. Every parameter must be there, with its shape, and nothing else."""
-    weights = _unwrap(_read(path, trust), path)
     expected = module.state_dict()
-    weights = _rename(weights, expected)
+    weights = _rename(read_state_dict(path, trust), expected)
     _check_fit(weights, expected, path)
     module.load_state_dict(weights, strict=False)  # strict but for step counters, see _check_fit
+
+
+def read_state_dict(path: str, trust: bool) -> dict[str, torch.Tensor]:
+    """The names and tensors in the file, out of whatever wrapping a training script put on."""
+    return _unwrap(_read(path, trust), path)
+
+
+def misfit(path: str, missing: list[str], unexpected: list[str], shapes: list[str]) -> WeightsError:
+    """The error for a state dict that is not this model's; `shapes` are sentences, by name."""
+    rows = [
+        f"{len(names)} {label}: {_some(names)}"
+        for label, names in (
+            ("missing", missing),
+            ("unexpected", unexpected),
+            ("of another shape", shapes),
+        )
+        if names
+    ]
+    return WeightsError(
+        f"`{path}` does not fit the model",
+        where=(missing or [s.split(" ")[0] for s in shapes] or unexpected)[0],
+        why="\n".join(rows),
+        hint="build the model the weights were trained for (same variant, same number of classes)",
+    )
 
 
 def _read(path: str, trust: bool) -> Any:
@@ -59,16 +82,20 @@ def _read_safetensors(file: Path) -> Any:
     try:
         return load_file(file)
     except Exception as error:
-        raise _unreadable(file, error) from error
+        raise _unreadable(file, first_line(error)) from error
 
 
 def _read_torch(file: Path, trust: bool) -> Any:
+    with file.open("rb") as data:
+        start = data.read(2)
+    if not start.startswith((b"PK", b"\x80")):  # a web page, a git-lfs pointer: trust is no help
+        raise _unreadable(file, "it is neither a zip file nor a pickle")
     _refuse_programs(file)
     try:
         return torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:
         if not _wants_code(error):
-            raise _unreadable(file, error) from error
+            raise _unreadable(file, first_line(error)) from error
         if not trust:
             raise WeightsError(
                 f"`{file}` holds more than tensors, and is not executed",
@@ -78,7 +105,7 @@ def _read_torch(file: Path, trust: bool) -> Any:
     try:
         return torch.load(file, map_location="cpu", weights_only=False)
     except Exception as error:
-        raise _unreadable(file, error) from error
+        raise _unreadable(file, first_line(error)) from error
 
 
 def _refuse_programs(file: Path) -> None:
@@ -89,7 +116,7 @@ def _refuse_programs(file: Path) -> None:
         with zipfile.ZipFile(file) as archive:
             names = archive.namelist()
     except (zipfile.BadZipFile, OSError, ValueError) as error:
-        raise _unreadable(file, error) from error
+        raise _unreadable(file, first_line(error)) from error
     if any("/code/" in name or name.endswith("/constants.pkl") for name in names):
         raise WeightsError(
             f"`{file}` is a TorchScript program, not a state dict",
@@ -110,13 +137,13 @@ def _wants_code(error: Exception) -> bool:
 def _refused_global(error: Exception) -> str:
     lines = [line.strip() for line in str(error).splitlines()]
     named = [x for x in lines if "GLOBAL" in x or "Unsupported" in x]
-    return named[0] if named else first_line(error)
+    return named[0].partition(". Please")[0] if named else first_line(error)
 
 
-def _unreadable(file: Path, error: Exception) -> WeightsError:
+def _unreadable(file: Path, why: str) -> WeightsError:
     return WeightsError(
         f"`{file}` cannot be read as weights",
-        why=f"{file.stat().st_size} bytes; {first_line(error)}",
+        why=f"{file.stat().st_size} bytes; {why}",
         hint="a download cut short? " + ", ".join(_SUFFIXES) + " are read",
     )
 
@@ -175,23 +202,8 @@ def _check_fit(
         for k in expected
         if k in weights and weights[k].shape != expected[k].shape
     ]
-    if not missing and not unexpected and not shapes:
-        return
-    rows = [
-        f"{len(names)} {label}: {_some(names)}"
-        for label, names in (
-            ("missing", missing),
-            ("unexpected", unexpected),
-            ("of another shape", shapes),
-        )
-        if names
-    ]
-    raise WeightsError(
-        f"`{path}` does not fit the model",
-        where=(missing or [s.split(" ")[0] for s in shapes] or unexpected)[0],
-        why="\n".join(rows),
-        hint="build the model the weights were trained for (same variant, same number of classes)",
-    )
+    if missing or unexpected or shapes:
+        raise misfit(path, missing, unexpected, shapes)
 
 
 def _shape(tensor: torch.Tensor) -> str:

@@ -1,16 +1,16 @@
-"""Weights: live random ones, files that fit, and files that do not."""
+"""Weights from files: those that fit, those that do not, and those that hold more than tensors."""
 
 from __future__ import annotations
 
 import pickle
+import zipfile
 from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 
-from edgevit.errors import WeightsError
-from edgevit.frontend.live_weights import liveness, make_live
+from edgevit.errors import UsageError, WeightsError
 from edgevit.frontend.resolve import resolve
 
 NET = """
@@ -21,71 +21,6 @@ def build():
     net = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.BatchNorm2d(4), torch.nn.Flatten(), torch.nn.Linear(144, 2))
     return net, (torch.randn(1, 3, 8, 8),)
 """
-
-
-class Dead(nn.Module):
-    """All that fresh nets switch off: zero gammas, tiny layer scales, zero tables, zero matrices."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.stem, self.norm = nn.Conv2d(3, 8, 3, padding=1), nn.BatchNorm2d(8)
-        self.branch, self.last = nn.Conv2d(8, 8, 3, padding=1), nn.BatchNorm2d(8)
-        nn.init.zeros_(self.last.weight)
-        self.gamma = nn.Parameter(torch.full((8, 1, 1), 1e-5))
-        self.table = nn.Parameter(torch.zeros(1, 8, 6, 6))
-        self.mix = nn.Linear(8, 8)
-        nn.init.zeros_(self.mix.weight)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        x = self.norm(self.stem(x)) + self.table
-        x = x + self.last(self.branch(x))
-        return x + self.gamma * self.mix(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
-
-
-X = torch.randn(1, 3, 6, 6, generator=torch.Generator().manual_seed(3))
-
-
-def alive(seed: int = 0) -> Dead:
-    torch.manual_seed(1)
-    net = Dead().eval()
-    make_live(net, (X,), seed)
-    return net
-
-
-def test_every_part_of_a_live_net_matters() -> None:
-    net = alive()
-    with torch.no_grad():
-        whole = net(X)
-        for part in ("last.weight", "gamma", "table", "mix.weight", "branch.weight"):
-            parameter = net.get_parameter(part)
-            kept = parameter.clone()
-            parameter.zero_()
-            change = (net(X) - whole).norm() / whole.norm()
-            parameter.copy_(kept)
-            assert change > 0.02, f"without {part} the output is the same"
-
-
-def test_batch_norms_are_warmed_by_data() -> None:
-    net = alive()
-    for norm in (net.norm, net.last):
-        assert not torch.allclose(norm.running_mean, torch.zeros(8))
-        assert not torch.allclose(norm.running_var, torch.ones(8))
-    assert torch.isfinite(net(X)).all()
-    assert not net.training
-    assert all(not module.training for module in net.modules())
-
-
-def test_the_output_follows_the_input_and_the_seed() -> None:
-    assert liveness(alive(), (X,)) > 0.05
-    assert torch.equal(alive(5)(X), alive(5)(X))
-    assert not torch.equal(alive(5)(X), alive(6)(X))
-
-
-@pytest.mark.parametrize("net", ["mobilenetv4_conv_small_035", "repghostnet_050", "convnext_atto"])
-def test_timm_nets_come_alive(net: str) -> None:
-    source = resolve(f"timm:{net}", input_size=64)
-    assert liveness(source.module, source.inputs) > 0.02
-    assert source.module(*source.inputs).abs().max() < 1e3
 
 
 @pytest.fixture
@@ -137,14 +72,27 @@ def test_a_state_dict_that_does_not_fit_lists_what(spec: str, tmp_path: Path) ->
     assert "3.weight is 5x144, the model has 2x144" in error.why
 
 
-@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
-def test_weights_that_are_not_numbers_are_named(spec: str, tmp_path: Path, bad: float) -> None:
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), float("-inf")])
+@pytest.mark.parametrize("name", ["0.weight", "1.running_var"])
+def test_weights_that_are_not_numbers_are_named(
+    spec: str, tmp_path: Path, bad: float, name: str
+) -> None:
     weights = trained()
-    weights["0.weight"][0, 0, 0, 0] = bad
+    weights[name].flatten()[0] = bad
     torch.save(weights, tmp_path / "w.pth")
     error = refused(spec, tmp_path / "w.pth")
-    assert error.where == "0.weight"
-    assert "1 NaN" in error.why or "1 Inf" in error.why
+    assert error.where == name
+    count = "1 NaN and 0 Inf" if bad != bad else "0 NaN and 1 Inf"
+    assert f"`{name}`: {count}" in error.why
+
+
+def test_finite_weights_with_an_infinite_output_are_traced_to_a_layer(tmp_path: Path) -> None:
+    code = NET.replace("    return net,", "    net[0].weight.data.fill_(3e38)\n    return net,")
+    (tmp_path / "net.py").write_text(code)
+    with pytest.raises(WeightsError) as caught:
+        resolve(f"{tmp_path / 'net.py'}:build")
+    assert "not finite" in caught.value.message
+    assert caught.value.where == "0"
 
 
 class Payload:
@@ -155,21 +103,82 @@ class Payload:
         return Path.touch, (self.marker,)
 
 
-def test_code_in_a_weights_file_is_not_run(spec: str, tmp_path: Path) -> None:
+def write_hostile(kind: str, path: Path, marker: Path) -> None:
+    if kind == "zip":
+        torch.save({"0.weight": Payload(marker)}, path)
+    elif kind == "legacy":
+        torch.save(Payload(marker), path, _use_new_zipfile_serialization=False)
+    else:
+        path.write_bytes(pickle.dumps(Payload(marker), protocol=2 if kind == "raw" else 4))
+
+
+@pytest.mark.filterwarnings("ignore:Detected pickle protocol")
+@pytest.mark.parametrize("kind", ["zip", "legacy", "raw", "raw 4"])
+def test_code_in_a_weights_file_runs_only_when_trusted(
+    spec: str, tmp_path: Path, kind: str
+) -> None:
     marker = tmp_path / "ran"
-    torch.save({"0.weight": Payload(marker)}, tmp_path / "w.pth")
-    (tmp_path / "raw.pth").write_bytes(pickle.dumps(Payload(marker)))
-    for name in ("w.pth", "raw.pth"):
-        error = refused(spec, tmp_path / name)
-        assert not marker.exists()
-        if name == "w.pth":
-            assert "not executed" in error.message
-            assert "--trust" in error.hint
+    write_hostile(kind, tmp_path / "w.pth", marker)
+    error = refused(spec, tmp_path / "w.pth")
+    assert not marker.exists()
+    assert "not executed" in error.message
+    assert "--trust" in error.hint
+    refused(spec, tmp_path / "w.pth", trust=True)
+    assert marker.exists()  # the payload is live: the refusal above was what kept it from running
+
+
+def test_a_whole_pickled_module_is_read_when_trusted(spec: str, tmp_path: Path) -> None:
+    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(144, 2))
+    torch.save(net, tmp_path / "w.pth")
+    assert "nn.modules" in refused(spec, tmp_path / "w.pth").why
+    source = resolve(spec, weights=str(tmp_path / "w.pth"), trust=True)
+    assert torch.equal(source.module.state_dict()["3.weight"], net[3].weight)
 
 
 def test_files_that_are_no_weights(spec: str, tmp_path: Path) -> None:
-    assert "no weights file" in refused(spec, tmp_path / "none.pth").message
-    (tmp_path / "short.pth").write_bytes(b"PK\x03\x04 and then nothing")
-    assert "cannot be read" in refused(spec, tmp_path / "short.pth").message
-    (tmp_path / "short.safetensors").write_bytes(b"\xff" * 40)
-    assert "cannot be read" in refused(spec, tmp_path / "short.safetensors").message
+    torch.save(trained(), tmp_path / "near.pth")
+    error = refused(spec, tmp_path / "neat.pth")
+    assert "no weights file" in error.message
+    assert "near.pth" in error.hint
+    whole = (tmp_path / "near.pth").read_bytes()
+    files = {
+        "cut.pth": whole[: len(whole) // 2],
+        "zip.pth": b"PK\x03\x04 and then nothing",
+        "empty.pth": b"",
+        "page.pth": b"<!DOCTYPE html>",
+        "lfs.bin": b"version https://git-lfs.github.com/spec/v1\n",
+        "short.safetensors": b"\xff" * 40,
+    }
+    for name, data in files.items():
+        (tmp_path / name).write_bytes(data)
+        error = refused(spec, tmp_path / name)
+        assert "cannot be read" in error.message, name
+        assert f"{len(data)} bytes" in error.why
+        assert "--trust" not in error.hint
+
+
+@pytest.mark.parametrize("found", [[1, 2], {}, {"epoch": 3}, {"0.weight": "text"}, 7])
+def test_a_file_without_a_state_dict(spec: str, tmp_path: Path, found: object) -> None:
+    torch.save(found, tmp_path / "w.pth")
+    assert "holds no state dict" in refused(spec, tmp_path / "w.pth").message
+
+
+def test_programs_are_not_weights(spec: str, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "script.pt", "w") as archive:
+        archive.writestr("net/code/__torch__.py", "")
+    assert "TorchScript" in refused(spec, tmp_path / "script.pt").message
+    program = torch.export.export(nn.Linear(2, 2), (torch.randn(1, 2),))
+    torch.export.save(program, str(tmp_path / "net.pt2"))
+    (tmp_path / "net.pt2").rename(tmp_path / "net.pth")
+    assert "exported program" in refused(spec, tmp_path / "net.pth").message
+
+
+def test_random_weights_can_be_asked_for(spec: str) -> None:
+    built, again = resolve(spec), resolve(spec, weights="random", seed=3)
+    assert built.weights == "as built"
+    assert again.weights == "random (seed 3)"
+    assert not torch.equal(
+        built.module.state_dict()["1.weight"], again.module.state_dict()["1.weight"]
+    )
+    with pytest.raises(UsageError):
+        resolve(spec, weights="pretrained")

@@ -1,0 +1,76 @@
+"""Weights for a transformers model. Its own loader is used, as names in its files are not those in its modules."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from edgevit.errors import WeightsError
+from edgevit.frontend.hub import hub_access
+from edgevit.frontend.state_dict_file import misfit, read_state_dict
+from edgevit.frontend.trial import first_line
+from edgevit.quiet import quiet
+
+
+def pretrained(model_class: Any, config: Any, name: str, folder: Path | None) -> torch.nn.Module:
+    """The weights in the folder, in the hub's cache or on the hub; none may be missing."""
+    if folder is None and "/" not in name:
+        raise WeightsError(
+            f"`hf:{name}` names an architecture, which has no weights",
+            hint="name a model: hf:ORG/NAME, or give --weights FILE",
+        )
+    try:
+        with hub_access(), quiet("transformers"):
+            model, found = model_class.from_pretrained(
+                str(folder or name),
+                config=config,
+                dtype=torch.float32,
+                local_files_only=folder is not None,
+                output_loading_info=True,
+            )
+    except Exception as error:
+        raise WeightsError(
+            f"cannot get the weights of `{name}`",
+            why=first_line(error),
+            hint="go online once (they are cached), give --weights FILE, or use random",
+        ) from error
+    missing = sorted(found["missing_keys"])
+    if missing:
+        raise WeightsError(
+            f"the weights of `{name}` lack {len(missing)} parameters of {model_class.__name__}",
+            why=", ".join(missing[:5]) + (" ..." if len(missing) > 5 else ""),
+            hint="name the class the weights were made for: `architectures` in config.json",
+        )
+    return model
+
+
+def from_file(model_class: Any, config: Any, path: str, trust: bool) -> torch.nn.Module:
+    """The weights of a file, by the names transformers saves or by those of the modules."""
+    weights = read_state_dict(path, trust)
+    while {name.partition(".")[0] for name in weights} in ({"module"}, {"_orig_mod"}):
+        weights = {name.partition(".")[2]: tensor for name, tensor in weights.items()}
+    try:
+        with quiet("transformers"):
+            model, found = model_class.from_pretrained(
+                None,
+                config=config,
+                state_dict=weights,
+                dtype=torch.float32,
+                ignore_mismatched_sizes=True,  # they are reported below, all of them
+                output_loading_info=True,
+            )
+    except Exception as error:
+        raise WeightsError(f"`{path}` does not fit the model", why=first_line(error)) from error
+    shapes = [
+        f"{n} is {_shape(a)}, the model has {_shape(b)}" for n, a, b in found["mismatched_keys"]
+    ]
+    missing, unexpected = sorted(found["missing_keys"]), sorted(found["unexpected_keys"])
+    if missing or unexpected or shapes:
+        raise misfit(path, missing, unexpected, shapes)
+    return model
+
+
+def _shape(size: Any) -> str:
+    return "x".join(map(str, size))
