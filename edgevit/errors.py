@@ -104,6 +104,18 @@ class PackageError(EdgevitError):
     exit_code = 12
 
 
+class NotDelegated(EdgevitError):
+    """Ops stay outside the accelerated part of the runtime, and the user asked that none does."""
+
+    exit_code = 13
+
+
+class RuntimeFailed(EdgevitError):
+    """A runtime died, hung, or refused to run an artifact."""
+
+    exit_code = 14
+
+
 class InternalError(EdgevitError):
     """Our own bug."""
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from edgevit.backends.delegation import Delegation
+
 
 @dataclass(frozen=True)
 class Artifact:
@@ -15,7 +17,10 @@ class Artifact:
     path: Path
     versions: dict[str, str]
     notes: tuple[str, ...] = ()
-    reference: Path | None = None  # the same program at full precision, written only to be checked
+    reference: Path | None = (
+        None  # the same program in a form that can be checked better: then thrown away
+    )
+    delegation: Delegation | None = None
     details: dict[str, object] = field(
         default_factory=dict
     )  # the format's own facts, for edgevit.json

@@ -1,4 +1,4 @@
-"""What every backend offers, and the one table that finds it."""
+"""What every backend offers, and how one is found."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Protocol
 import torch
 
 from edgevit.backends.artifact import Artifact
+from edgevit.backends.table import BACKENDS
 from edgevit.errors import TargetError
 from edgevit.frontend.source import ModelSource
 from edgevit.graph.program import Inputs, Program
@@ -30,6 +31,7 @@ class Lowering:
     directory: Path
     progress: Callable[[str], None]
     image_input: bool = False  # the program takes 0-255 pixels, and the artifact a picture
+    channels_last: bool = False  # the program takes and returns NxHxWxC already
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class Expected:
 
     inputs: Inputs
     outputs: tuple[torch.Tensor, ...]
-    program: Program  # to find the first call that departs
+    program: Program | None = None  # to find the first call that departs
 
 
 class Backend(Protocol):
@@ -51,12 +53,6 @@ class Backend(Protocol):
         ...
 
 
-# format -> module that defines BACKEND
-BACKENDS: dict[str, str] = {
-    "coreml": "edgevit.backends.coreml.backend",
-}
-
-
 def backend_for(format: str, target: Target) -> Backend:
     if format not in BACKENDS:
         ready = [name for name in target.formats if name in BACKENDS]
@@ -67,4 +63,4 @@ def backend_for(format: str, target: Target) -> Backend:
             f"ready: {', '.join(BACKENDS)}",
             hint=f"--format {ready[0]}" if ready else "--target iphone",
         )
-    return importlib.import_module(BACKENDS[format]).BACKEND
+    return importlib.import_module(f"{BACKENDS[format]}.backend").BACKEND

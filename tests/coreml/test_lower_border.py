@@ -12,8 +12,8 @@ from lowering import far, lowered, source_of
 from torch import nn
 
 from edgevit.backends.coreml.check import load_package
-from edgevit.backends.coreml.exported import exported_program
 from edgevit.backends.coreml.names import feature_names
+from edgevit.backends.exported import exported_program
 from edgevit.errors import UnsupportedOp
 from edgevit.frontend.capture import capture
 

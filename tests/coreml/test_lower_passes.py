@@ -12,10 +12,10 @@ from torch import nn
 
 from edgevit.backends.coreml.check import load_package
 from edgevit.backends.coreml.composite import expand_composites
-from edgevit.backends.coreml.exported import exported_program
 from edgevit.backends.coreml.passes import FULL_PRECISION, HALF_PRECISION, ONLY_FULL_PRECISION
 from edgevit.backends.coreml.supported import is_taken
 from edgevit.backends.coreml.tool import coremltools, quiet
+from edgevit.backends.exported import exported_program
 from edgevit.graph.program import Program
 
 X = torch.randn(1, 3, 16, 16, generator=torch.Generator().manual_seed(0))

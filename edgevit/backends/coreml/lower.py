@@ -67,7 +67,9 @@ def lower(
         "outputs": list(named.output_names),
         "image_input": image_input,
     }
-    return Artifact("coreml", precision, path, tools, _notes(program, named), reference, details)
+    return Artifact(
+        "coreml", precision, path, tools, _notes(program, named), reference, details=details
+    )
 
 
 def _with_feature_names(program: Program) -> Program:

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgevit.backends.coreml.by_position import leaves_some_out
+from edgevit.backends.by_position import leaves_some_out
 from edgevit.backends.coreml.composite import expand_composites
-from edgevit.backends.coreml.exported import exported_program
 from edgevit.backends.coreml.failure import blame, node_in_conversion
 from edgevit.backends.coreml.metadata import describe
 from edgevit.backends.coreml.passes import run_passes
 from edgevit.backends.coreml.supported import is_taken
 from edgevit.backends.coreml.tool import coremltools, quiet
+from edgevit.backends.exported import exported_program
 from edgevit.errors import TargetError, suggest
 from edgevit.frontend.source import ModelSource
 from edgevit.graph.aten import op

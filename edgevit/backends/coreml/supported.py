@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from importlib import import_module
 
 import torch
@@ -10,14 +9,13 @@ from torch.fx.node import Node
 
 from edgevit.backends.coreml.definitions import is_misread
 from edgevit.backends.coreml.tool import coremltools
+from edgevit.backends.unsupported import refuse_inputs, refuse_ops
 from edgevit.errors import UnsupportedOp
-from edgevit.graph.aten import op
-from edgevit.graph.program import Program, origin, value
+from edgevit.graph.program import Program
 from edgevit.graph.text import type_text
 
 # Core ML's inputs and outputs are float16, float32, int32 (and uint8 images). int64 and bool travel as int32.
 _INPUTS = frozenset({torch.float32, torch.float16, torch.int32, torch.int64, torch.bool})
-_SHOWN = 5  # places listed for each op
 
 
 def is_known(node: Node) -> bool:
@@ -42,45 +40,14 @@ def is_taken(node: Node) -> bool:
 
 def require_supported(program: Program) -> None:
     """Raises `UnsupportedOp` for everything that stands in the way, not for the first of it."""
-    _require_inputs(program)
-    unknown: dict[str, list[Node]] = defaultdict(list)
-    for node in program.calls():
-        if not is_known(node):
-            unknown[op(node)].append(node)
-    if not unknown:
-        return
-    names = ", ".join(f"`{name}` ({len(nodes)}x)" for name, nodes in unknown.items())
-    raise UnsupportedOp(
-        f"Core ML cannot lower {names}",
-        where="\n".join(line for name, nodes in unknown.items() for line in _places(name, nodes)),
-        why=f"coremltools {coremltools().__version__} has no converter for {'it' if len(unknown) == 1 else 'them'}",
-        hint="write these lines with other ops, or export with another `--format`",
+    refuse_inputs(
+        program,
+        _INPUTS,
+        "Core ML",
+        "its inputs are float16, float32 and int32 (int64 and bool are passed as int32)",
     )
-
-
-def _places(name: str, nodes: list[Node]) -> list[str]:
-    """`scatter_add(1x196x64 f32, ...) -> 1x196x64 f32   at  blocks.3.attn  model.py:88`."""
-    lines = []
-    for node in nodes[:_SHOWN]:
-        inputs = ", ".join(type_text(value(source)) for source in node.all_input_nodes)
-        lines.append(f"{name}({inputs}) -> {type_text(value(node))}   at  {origin(node)}")
-    if len(nodes) > _SHOWN:
-        lines.append(f"{name}: and {len(nodes) - _SHOWN} more")
-    return lines
-
-
-def _require_inputs(program: Program) -> None:
-    wrong = [
-        f"`{name}` is {type_text(tensor)}"
-        for name, tensor in zip(program.input_names, program.inputs, strict=True)
-        if tensor.dtype not in _INPUTS
-    ]
-    if wrong:
-        raise UnsupportedOp(
-            "Core ML has no such input: " + ", ".join(wrong),
-            why="its inputs are float16, float32 and int32 (int64 and bool are passed as int32)",
-            hint="take float32 in `forward` and cast inside the model",
-        )
+    unknown = [node for node in program.calls() if not is_known(node)]
+    refuse_ops(unknown, "Core ML", f"coremltools {coremltools().__version__} has no converter for")
 
 
 def require_picture(program: Program) -> None:

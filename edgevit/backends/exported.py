@@ -22,9 +22,16 @@ from torch.export.graph_signature import (
 from torch.fx.node import Node
 from torch.utils import _pytree as pytree
 
-from edgevit.backends.coreml.by_position import spell_by_position
+from edgevit.backends.by_position import spell_by_position
 from edgevit.graph.aten import op
 from edgevit.graph.program import Program
+
+NODE = "edgevit"  # key in `node.meta["custom"]`, which decompositions keep: the name of the program's node
+
+
+def name_in_program(node: Node) -> str:
+    """The node of the program that this one was made from; "" when no one knows."""
+    return (node.meta.get("custom") or {}).get(NODE, "")
 
 
 def exported_program(
@@ -82,6 +89,7 @@ def _lift(program: Program) -> tuple[fx.Graph, dict[str, torch.Tensor], ExportGr
         inputs.append(InputSpec(InputKind.USER_INPUT, TensorArgument(copies[node].name), None))
     for node in program.calls():
         copies[node] = graph.node_copy(node, lambda source: copies[source])
+        copies[node].meta["custom"] = {NODE: node.name}
     results = program.outputs()
     outputs = [
         _own_value(graph, copies[node], node in results[:position])

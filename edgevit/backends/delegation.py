@@ -1,0 +1,66 @@
+"""Which part of an artifact the accelerated library of its runtime takes, read from the artifact itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from edgevit.errors import NotDelegated
+
+
+@dataclass(frozen=True)
+class Outside:
+    """An op that the runtime computes with plain kernels."""
+
+    op: str
+    where: str  # the user's line; "" when the artifact does not tell
+    count: int
+    bytes: (
+        int  # read and written by all of them in one run: what leaving the delegate costs at least
+    )
+
+
+@dataclass(frozen=True)
+class Delegation:
+    to: str  # "XNNPACK"
+    delegates: int  # separate pieces; between two of them values are handed over
+    ops_inside: int | None  # None when the artifact does not tell
+    outside: tuple[Outside, ...]
+
+    @property
+    def ops_outside(self) -> int:
+        return sum(o.count for o in self.outside)
+
+    def as_dict(self) -> dict[str, object]:
+        return {
+            "to": self.to,
+            "delegates": self.delegates,
+            "ops_inside": self.ops_inside,
+            "ops_outside": self.ops_outside,
+            "outside": [
+                {"op": o.op, "where": o.where, "count": o.count, "bytes": o.bytes}
+                for o in self.outside
+            ],
+        }
+
+
+def grouped(outside: Iterable[Outside]) -> tuple[Outside, ...]:
+    """One entry for each op and place, in order of first appearance."""
+    found: dict[tuple[str, str], Outside] = {}
+    for one in outside:
+        key = (one.op, one.where)
+        before = found.get(key, Outside(one.op, one.where, 0, 0))
+        found[key] = Outside(*key, before.count + one.count, before.bytes + one.bytes)
+    return tuple(found.values())
+
+
+def require_delegated(delegation: Delegation) -> None:
+    if not delegation.outside:
+        return
+    raise NotDelegated(
+        f"{delegation.ops_outside} ops stay outside {delegation.to}, which takes the rest in "
+        f"{delegation.delegates} pieces",
+        where="\n".join(f"{o.op} x{o.count}   {o.where}" for o in delegation.outside),
+        why="--require-delegated was given",
+        hint="write these lines with other ops, or export without it",
+    )

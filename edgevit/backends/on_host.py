@@ -1,0 +1,64 @@
+"""The check of every format whose runtime is on this machine: run the artifact from disk, compare with the model."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from edgevit.backends.artifact import Artifact
+from edgevit.backends.backend import Expected
+from edgevit.backends.session import TensorSpec
+from edgevit.backends.worker import Worker
+from edgevit.errors import PackageError
+from edgevit.parity import FP16, FP32, Parity, distance
+
+LIMITS = {"fp32": FP32, "fp16": FP16}
+
+
+@functools.cache
+def worker_for(format: str) -> Worker:
+    """One for each format in this process, kept: loading a runtime takes longer than most checks."""
+    return Worker(format)
+
+
+def check_on_host(artifact: Artifact, expected: Expected) -> tuple[Parity, ...]:
+    worker = worker_for(artifact.format)
+    path = artifact.reference or artifact.path
+    worker.open(path)
+    arrays = fitted(worker.inputs, [tensor.numpy() for tensor in expected.inputs], str(path))
+    found = [torch.from_numpy(np.array(a)) for a in worker.run(arrays)]
+    if len(found) != len(expected.outputs):
+        raise PackageError(
+            f"{path.name} gives {len(found)} outputs, the model has {len(expected.outputs)}",
+            where=str(path),
+            hint="this is not the artifact that was exported here; export it again",
+        )
+    limit = LIMITS[artifact.precision]
+    stage = "runtime" if artifact.reference is None else "host build"
+    return (Parity(stage, artifact.precision, distance(expected.outputs, found), limit),)
+
+
+def fitted(
+    declared: Sequence[TensorSpec], arrays: Sequence[np.ndarray], path: str
+) -> list[np.ndarray]:
+    """The arrays, as the artifact takes them: it must say the same number and shapes, and the same types but for
+    int64, which most runtimes narrow to int32."""
+    given = [(tuple(a.shape), str(a.dtype)) for a in arrays]
+    taken = [(spec.shape, spec.dtype) for spec in declared]
+    if len(given) == len(taken) and all(map(_fits, given, taken)):
+        return [a.astype(spec.dtype) for a, spec in zip(arrays, declared, strict=True)]
+    model = ", ".join(f"{'x'.join(map(str, shape)) or 'scalar'} {dtype}" for shape, dtype in given)
+    raise PackageError(
+        "the artifact does not take what the model takes",
+        where=path,
+        why=f"it takes {', '.join(map(str, declared)) or 'nothing'}; the model takes {model}",
+        hint="this is not the artifact that was exported here; export it again",
+    )
+
+
+def _fits(given: tuple[tuple[int, ...], str], taken: tuple[tuple[int, ...], str]) -> bool:
+    narrowed = (given[1], taken[1]) == ("int64", "int32")
+    return given[0] == taken[0] and (given[1] == taken[1] or narrowed)

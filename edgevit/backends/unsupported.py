@@ -1,0 +1,58 @@
+"""The one way to say what a format cannot: every op at once, each with the user's line."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+import torch
+from torch.fx.node import Node
+
+from edgevit.errors import UnsupportedOp
+from edgevit.graph.aten import op
+from edgevit.graph.program import Program, origin, value
+from edgevit.graph.text import type_text
+
+_SHOWN = 5  # places listed for each op
+
+
+def refuse_ops(nodes: Iterable[Node], format: str, why: str) -> None:
+    """Raises `UnsupportedOp` for all of `nodes`; nothing when there are none. `why` ends in "for"."""
+    unknown: dict[str, list[Node]] = defaultdict(list)
+    for node in nodes:
+        unknown[op(node)].append(node)
+    if not unknown:
+        return
+    names = ", ".join(f"`{name}` ({len(nodes)}x)" for name, nodes in unknown.items())
+    raise UnsupportedOp(
+        f"{format} cannot lower {names}",
+        where="\n".join(line for name, nodes in unknown.items() for line in _places(name, nodes)),
+        why=f"{why} {'it' if len(unknown) == 1 else 'them'}",
+        hint="write these lines with other ops, or export with another `--format`",
+    )
+
+
+def refuse_inputs(program: Program, taken: Iterable[torch.dtype], format: str, why: str) -> None:
+    """Raises `UnsupportedOp` for all inputs of another type."""
+    wrong = [
+        f"`{name}` is {type_text(tensor)}"
+        for name, tensor in zip(program.input_names, program.inputs, strict=True)
+        if tensor.dtype not in set(taken)
+    ]
+    if wrong:
+        raise UnsupportedOp(
+            f"{format} has no such input: " + ", ".join(wrong),
+            why=why,
+            hint="take float32 in `forward` and cast inside the model",
+        )
+
+
+def _places(name: str, nodes: list[Node]) -> list[str]:
+    """`scatter_add(1x196x64 f32, ...) -> 1x196x64 f32   at  blocks.3.attn  model.py:88`."""
+    lines = []
+    for node in nodes[:_SHOWN]:
+        inputs = ", ".join(type_text(value(source)) for source in node.all_input_nodes)
+        lines.append(f"{name}({inputs}) -> {type_text(value(node))}   at  {origin(node)}")
+    if len(nodes) > _SHOWN:
+        lines.append(f"{name}: and {len(nodes) - _SHOWN} more")
+    return lines
