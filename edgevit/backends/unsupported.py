@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch.fx.node import Node
 
-from edgevit.errors import UnsupportedOp
+from edgevit.errors import TargetError, UnsupportedOp
 from edgevit.graph.aten import op
 from edgevit.graph.program import Program, origin, value
 from edgevit.graph.text import type_text
@@ -44,6 +44,15 @@ def refuse_inputs(program: Program, taken: Iterable[torch.dtype], format: str, w
             f"{format} has no such input: " + ", ".join(wrong),
             why=why,
             hint="take float32 in `forward` and cast inside the model",
+        )
+
+
+def refuse_precision(format: str, precision: str, taken: Sequence[str]) -> None:
+    if precision not in taken:
+        raise TargetError(
+            f"edgevit does not write {format} in {precision} yet",
+            why=f"it writes {', '.join(taken)}",
+            hint=f"--precision {taken[0]}",
         )
 
 

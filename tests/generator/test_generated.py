@@ -1,10 +1,13 @@
-"""Random nets: what the model computes, the rewritten program computes, and the saved package computes.
+"""Random nets: what the model computes, the rewritten program computes, and so does the artifact of each format,
+read from disk by its own runtime (Core ML: by our interpreter).
 
 More of them: `pytest tests/generator --nets 2000`. One of them: `pytest tests/generator --net-seed 123`.
+One format: `-k onnx`.
 """
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 import pytest
@@ -12,8 +15,7 @@ import torch
 from nets import random_net
 from torch.utils._pytree import tree_leaves
 
-from edgevit.backends.backend import Expected, Lowering
-from edgevit.backends.coreml.backend import BACKEND
+from edgevit.backends.backend import Backend, Expected, Lowering, backend_for
 from edgevit.errors import CaptureError, ModelError, UnsupportedOp
 from edgevit.frontend.capture import capture
 from edgevit.frontend.source import ModelSource
@@ -24,6 +26,7 @@ from edgevit.rewrites import engine
 from edgevit.targets import load_target
 
 CHUNK = 20
+TARGETS = {"coreml": "iphone", "onnx": "linux-x86"}  # format -> a device that takes it
 MAY_REFUSE = 0.15  # of each chunk: a refusal is an answer, but not the only one
 REFUSALS = (CaptureError, ModelError, UnsupportedOp)
 
@@ -40,10 +43,16 @@ def outputs_of(source: ModelSource) -> tuple[torch.Tensor, ...]:
     return tuple(leaf for leaf in tree_leaves(found) if isinstance(leaf, torch.Tensor))
 
 
-def rewritten(seed: int) -> tuple[ModelSource, tuple[torch.Tensor, ...], Program]:
+def backend(format: str) -> Backend:
+    return backend_for(format, load_target(TARGETS[format]))
+
+
+def rewritten(
+    seed: int, format: str = "coreml"
+) -> tuple[ModelSource, tuple[torch.Tensor, ...], Program]:
     source = source_of(seed)
     expected = outputs_of(source)
-    program, _ = engine.run(capture(source), BACKEND.rules)
+    program, _ = engine.run(capture(source), backend(format).rules)
     found = distance(expected, program.run())
     assert found.rel_l2 <= 1e-4, (
         f"seed {seed}: {found}\n{source.module.names}\n{graph_text(program)}"
@@ -51,11 +60,12 @@ def rewritten(seed: int) -> tuple[ModelSource, tuple[torch.Tensor, ...], Program
     return source, expected, program
 
 
-def through_package(seed: int, folder: Path) -> None:
-    source, expected, program = rewritten(seed)
-    request = Lowering(program, source, load_target("iphone"), "fp32", folder, lambda _: None)
-    artifact = BACKEND.lower(request)
-    for parity in BACKEND.check(artifact, Expected(source.inputs, expected, program)):
+def through_artifact(seed: int, format: str, folder: Path) -> None:
+    source, expected, program = rewritten(seed, format)
+    target = load_target(TARGETS[format])
+    request = Lowering(program, source, target, "fp32", folder, lambda _: None)
+    artifact = backend(format).lower(request)
+    for parity in backend(format).check(artifact, Expected(source.inputs, expected, program)):
         assert parity.passed, f"seed {seed}: {parity}\n{source.module.names}\n{graph_text(program)}"
 
 
@@ -87,10 +97,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.mark.slow
-def test_eager_is_rewritten_is_package(
-    chunk: int, request: pytest.FixtureRequest, tmp_path: Path
+@pytest.mark.parametrize("format", TARGETS)
+def test_eager_is_rewritten_is_artifact(
+    format: str, chunk: int, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
-    run_chunk(seeds(request.config, chunk), lambda seed: through_package(seed, tmp_path))
+    one = functools.partial(through_artifact, format=format, folder=tmp_path)
+    run_chunk(seeds(request.config, chunk), one)
 
 
 def test_eager_is_rewritten() -> None:

@@ -1,0 +1,104 @@
+"""A program -> an ONNX file on disk.
+
+Every node of the file is called after the module it came from (`blocks.3.attn/MatMul_2`), so that viewers and
+profilers speak of the user's model.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from edgevit.backends.artifact import Artifact
+from edgevit.backends.exported import exported_program, name_in_program
+from edgevit.backends.onnx.delegation import delegation
+from edgevit.backends.onnx.supported import blame, require_inputs
+from edgevit.backends.session import load_library
+from edgevit.backends.unsupported import refuse_precision
+from edgevit.errors import PackageError
+from edgevit.graph.program import Program, origin
+from edgevit.quiet import quiet
+
+ONE_FILE = 2_000_000_000  # bytes of weights; protobuf stops at 2 GiB
+
+
+def lower(
+    program: Program,
+    precision: str,
+    directory: Path,
+    progress: Callable[[str], None] = lambda _: None,
+    one_file: int = ONE_FILE,
+) -> Artifact:
+    """Weights larger than `one_file` together go to `<name>.onnx.data` beside the graph."""
+    refuse_precision("ONNX", precision, ("fp32",))
+    require_inputs(program)
+    onnx, onnxsim = load_library("onnx", "onnx"), load_library("onnxsim", "onnx")
+    load_library("onnxscript", "onnx")
+    tools = {
+        name: load_library(name, "onnx").__version__ for name in ("onnx", "onnxsim", "onnxruntime")
+    }
+    progress("convert")
+    model = _converted(program)
+    path = directory / f"{program.name}.onnx"
+    if sum(t.numel() * t.element_size() for t in program.constants.values()) > one_file:
+        progress("save with external data")
+        model.save(path, external_data=True)
+        notes = (f"its weights are in {path.name}.data: keep the two together",)
+    else:
+        progress("simplify")
+        with quiet("onnxsim"):
+            simplified, same = onnxsim.simplify(model.model_proto)
+        if not same:
+            raise PackageError("onnxsim changed what the model computes", where=str(path))
+        progress("save")
+        onnx.save(simplified, path)
+        notes = ()
+    return Artifact(
+        "onnx",
+        precision,
+        path,
+        tools,
+        notes,
+        delegation=delegation(path),
+        details=_details(onnx, path),
+    )
+
+
+def _converted(program: Program) -> Any:
+    with blame(program), quiet("torch.onnx"):
+        model = torch.onnx.export(
+            exported_program(program),
+            (),
+            dynamo=True,
+            optimize=True,
+            verbose=False,
+            input_names=list(program.input_names),
+            output_names=list(program.output_names),
+        )
+    assert model is not None
+    _name_nodes(model.model, program)
+    return model
+
+
+def _name_nodes(model: Any, program: Program) -> None:
+    """In place. The torch exporter leaves the fx node that each ONNX node was made from beside it."""
+    origins = {node.name: origin(node) for node in program.calls()}
+    seen: Counter[str] = Counter()
+    for node in model.graph:
+        made_from = node.meta.get("node")
+        name = name_in_program(made_from) if made_from is not None else ""
+        module = origins[name].module if name in origins else ""
+        label = f"{module}/{node.op_type}" if module else node.op_type
+        node.name = f"{label}_{seen[label]}"
+        seen[label] += 1
+        node.metadata_props.clear()  # graph dumps and paths of the machine it was made on
+
+
+def _details(onnx: Any, path: Path) -> dict[str, object]:
+    model = onnx.load(path, load_external_data=False)
+    opset = {entry.domain or "ai.onnx": entry.version for entry in model.opset_import}
+    return {"opset": opset["ai.onnx"], "nodes": len(model.graph.node)}

@@ -1,0 +1,8 @@
+"""The rewrites a program goes through on its way to ONNX, in order."""
+
+from __future__ import annotations
+
+from edgevit.rewrites.rule import AnyRule
+from edgevit.rewrites.standard import STANDARD
+
+RULES: tuple[AnyRule, ...] = STANDARD

@@ -1,0 +1,96 @@
+"""An ONNX file in ONNX Runtime."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections import defaultdict
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgevit.backends.session import Arrays, OpTime, TensorSpec, load_library
+from edgevit.errors import PackageError
+
+_NUMPY = {"float": "float32", "double": "float64"}  # the others are called alike
+_REMOTE = "AzureExecutionProvider"  # sends the input to a server
+
+
+def open_session(path: Path, threads: int) -> OnnxSession:
+    return OnnxSession(path, threads)
+
+
+class OnnxSession:
+    def __init__(self, path: Path, threads: int) -> None:
+        self._path, self._threads = path, threads
+        self._session = open_runtime(path, threads)
+        self.inputs = tuple(_spec(value) for value in self._session.get_inputs())
+        self.outputs = tuple(_spec(value) for value in self._session.get_outputs())
+
+    def run(self, arrays: Arrays) -> list[Any]:
+        return _run(self._session, self.inputs, arrays)
+
+    def op_times(self, arrays: Arrays, repeats: int) -> tuple[OpTime, ...]:
+        with tempfile.TemporaryDirectory() as folder:
+            prefix = str(Path(folder) / "profile")
+            session = open_runtime(self._path, self._threads, profile=prefix)
+            for _ in range(repeats + 1):
+                _run(session, self.inputs, arrays)
+            events = json.loads(Path(session.end_profiling()).read_text())
+        return tuple(
+            OpTime(op, node, unit, sum(times[1:]) / repeats)  # the first run allocates
+            for (op, node, unit), times in _node_seconds(events).items()
+        )
+
+
+def _node_seconds(events: list[dict[str, Any]]) -> dict[tuple[str, str, str], list[float]]:
+    """Kernel times of each node, run by run."""
+    found: dict[tuple[str, str, str], list[float]] = defaultdict(list)
+    for event in events:
+        if event.get("cat") == "Node" and event["name"].endswith("_kernel_time"):
+            facts = event["args"]
+            node = event["name"].removesuffix("_kernel_time")
+            key = (facts.get("op_name", ""), node, facts.get("provider", ""))
+            found[key].append(event["dur"] * 1e-6)
+    return found
+
+
+def providers() -> list[str]:
+    """What this build of ONNX Runtime can use on this machine, best first."""
+    found = load_library("onnxruntime", "onnx").get_available_providers()
+    return [name for name in found if name != _REMOTE]
+
+
+def open_runtime(
+    path: Path, threads: int, config: Mapping[str, str] | None = None, profile: str | None = None
+) -> Any:
+    runtime = load_library("onnxruntime", "onnx")
+    options = runtime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 4  # what matters is raised
+    for key, value in (config or {}).items():
+        options.add_session_config_entry(key, value)
+    if profile is not None:
+        options.enable_profiling = True
+        options.profile_file_prefix = profile
+    try:
+        return runtime.InferenceSession(str(path), options, providers=providers())
+    except Exception as error:  # its errors have no common base
+        raise PackageError(
+            "ONNX Runtime does not take this file",
+            where=str(path),
+            why=str(error).strip().partition("\n")[0][:400],
+            hint="the file is damaged or not ONNX: export it again",
+        ) from error
+
+
+def _run(session: Any, inputs: tuple[TensorSpec, ...], arrays: Arrays) -> list[Any]:
+    feeds = {spec.name: np.ascontiguousarray(a) for spec, a in zip(inputs, arrays, strict=True)}
+    return session.run(None, feeds)
+
+
+def _spec(value: Any) -> TensorSpec:
+    kind: str = value.type.removeprefix("tensor(").removesuffix(")")
+    return TensorSpec(value.name, tuple(value.shape), _NUMPY.get(kind, kind))
