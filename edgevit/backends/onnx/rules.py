@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from edgevit.rewrites.rule import AnyRule
+from edgevit.rewrites.scale_divisor import ScaleDivisor
 from edgevit.rewrites.standard import STANDARD
 
-RULES: tuple[AnyRule, ...] = STANDARD
+RULES: tuple[AnyRule, ...] = (*STANDARD, ScaleDivisor())
