@@ -63,32 +63,98 @@ def _fail(error: EdgevitError, as_json: bool) -> int:
 
 
 def _export(options: argparse.Namespace) -> int:
-    from edgevit.pipeline import export
+    from edgevit.pipeline import export, export_formats
 
-    result = export(
-        options.model,
-        target=options.target,
-        output=options.output,
-        format=options.format,
-        precision=options.precision,
-        without=options.without,
-        progress=None if options.quiet else sys.stderr,
+    shared = {
+        "target": options.target,
+        "output": options.output,
+        "precision": options.precision,
+        "without": options.without,
+        "require_delegated": options.require_delegated,
+        "progress": None if options.quiet else sys.stderr,
         **_model_options(options),
-    )
-    _show_export(result, options)
-    return 0 if result.passed else 9
+    }
+    if options.format is None or len(options.format) == 1:
+        chosen = options.format[0] if options.format else None
+        result = export(options.model, format=chosen, **shared)
+        _show_export(result, options)
+        return 0 if result.passed else 9
+    results = export_formats(options.model, formats=options.format, **shared)
+    return _show_exports(results, options)
 
 
 def _show_export(result: ExportResult, options: argparse.Namespace) -> None:
-    from edgevit.report import rewrite_lines
-
     if options.json:
-        print(json.dumps({**result.manifest, "directory": str(result.directory)}, allow_nan=False))
+        print(json.dumps(_export_dict(result), allow_nan=False))
         return
+    from edgevit.report import outside_lines, rewrite_lines
+
     if options.explain:
         print("\n".join(rewrite_lines(result.rewrites)), end="\n\n")
+        delegation = result.manifest["delegation"]
+        if isinstance(delegation, dict) and delegation["outside"]:
+            print("\n".join(outside_lines(delegation)), end="\n\n")
     print(result)
     print(f"  in         {result.directory}")
+
+
+def _show_exports(
+    results: dict[str, ExportResult | EdgevitError], options: argparse.Namespace
+) -> int:
+    errors = [result for result in results.values() if isinstance(result, EdgevitError)]
+    if options.json:
+        entries = {
+            format: result.as_dict() if isinstance(result, EdgevitError) else _export_dict(result)
+            for format, result in results.items()
+        }
+        print(json.dumps({"exports": entries}, allow_nan=False))
+    for format, result in results.items():
+        if isinstance(result, EdgevitError):
+            print(f"{format}: {result}", file=sys.stderr)
+        elif not options.json:
+            _show_export(result, options)
+    if errors:
+        return errors[0].exit_code
+    failed = any(not r.passed for r in results.values() if not isinstance(r, EdgevitError))
+    return 9 if failed else 0
+
+
+def _export_dict(result: ExportResult) -> dict[str, object]:
+    return {**result.manifest, "directory": str(result.directory)}
+
+
+def _verify(options: argparse.Namespace) -> int:
+    from pathlib import Path
+
+    from edgevit.exported_folder import expand_folders
+    from edgevit.verify import verify
+
+    verdicts = [verify(folder) for folder in expand_folders([Path(d) for d in options.folders])]
+    if options.json:
+        print(json.dumps({"verdicts": [v.as_dict() for v in verdicts]}, allow_nan=False))
+    else:
+        print("\n".join(map(str, verdicts)))
+    return 0 if all(verdict.passed for verdict in verdicts) else 9
+
+
+def _profile(options: argparse.Namespace) -> int:
+    from edgevit.profile_report import profile_dict, profile_text
+    from edgevit.profiling import profile
+    from edgevit.stages import Stages
+
+    progress = Stages(None if options.quiet else sys.stderr)
+    report = profile(
+        options.paths,
+        threads=options.threads,
+        rounds=options.rounds,
+        warmup=options.warmup,
+        ops=options.ops,
+        eager=options.eager,
+        progress=progress.note,
+    )
+    progress.clear()
+    print(json.dumps(profile_dict(report)) if options.json else profile_text(report))
+    return 0
 
 
 def _inspect(options: argparse.Namespace) -> int:
@@ -143,6 +209,7 @@ def _model_options(options: argparse.Namespace) -> dict[str, object]:
         "std": options.std,
         "labels": _labels(options.labels),
         "image_input": options.image_input,
+        "channels_last": options.channels_last,
     }
 
 
@@ -166,6 +233,8 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     _add_export(commands)
     _add_inspect(commands)
+    _add_verify(commands)
+    _add_profile(commands)
     targets = _command(commands, "targets", _targets, "the devices that edgevit knows")
     targets.add_argument(
         "name", nargs="?", metavar="NAME", help="a target, an alias, or a .toml file"
@@ -200,10 +269,18 @@ def _add_export(commands: argparse._SubParsersAction) -> None:
         "-o", "--output", metavar="DIR", help="where to (default: out/MODEL-TARGET)"
     )
     parser.add_argument(
-        "--format", metavar="F", help="one of the target's formats (default: its first)"
+        "--format",
+        type=_words,
+        metavar="F,...",
+        help="of the target's formats (default: its first); several share the front half, a folder each",
     )
     parser.add_argument(
         "--precision", metavar="P", help="one of the target's precisions (default: its first)"
+    )
+    parser.add_argument(
+        "--require-delegated",
+        action="store_true",
+        help="an op outside the runtime's accelerated part is an error",
     )
     parser.add_argument(
         "--explain", action="store_true", help="say where each rule fired or declined, and why"
@@ -221,6 +298,30 @@ def _add_inspect(commands: argparse._SubParsersAction) -> None:
     )
 
 
+def _add_verify(commands: argparse._SubParsersAction) -> None:
+    parser = _command(
+        commands, "verify", _verify, "check an exported folder again, without the model"
+    )
+    parser.add_argument("folders", nargs="+", metavar="DIR", help="what `export -o` wrote")
+
+
+def _add_profile(commands: argparse._SubParsersAction) -> None:
+    parser = _command(
+        commands, "profile", _profile, "measure latency here; several are compared by turns"
+    )
+    parser.add_argument(
+        "paths", nargs="+", metavar="DIR", help="an exported folder, or a .pte/.tflite/.onnx/.so"
+    )
+    parser.add_argument(
+        "--threads", type=_count, default=0, metavar="N", help="(default: as many as cores)"
+    )
+    parser.add_argument("--rounds", type=_count, default=20, metavar="N", help="(default: 20)")
+    parser.add_argument("--warmup", type=_count, default=3, metavar="N", help="(default: 3)")
+    parser.add_argument("--ops", action="store_true", help="a table of ops, by the own profiler")
+    parser.add_argument("--eager", action="store_true", help="the model in PyTorch as well")
+    parser.add_argument("--quiet", action="store_true", help="no progress on stderr")
+
+
 def _add_model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", metavar="MODEL", help=MODEL_HELP)
     group = parser.add_argument_group("the model")
@@ -236,6 +337,9 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--image-input", action="store_true", help="take 0-255 pixels; fold preprocessing in"
+    )
+    group.add_argument(
+        "--channels-last", action="store_true", help="take and return NxHxWxC instead of NxCxHxW"
     )
     group.add_argument("--mean", type=_numbers, metavar="A,B,C", help="preprocessing: mean, in 0-1")
     group.add_argument(
@@ -256,6 +360,16 @@ def _size(text: str) -> int | tuple[int, int]:
     if not all(part.isdigit() for part in parts) or len(parts) > 2:
         raise argparse.ArgumentTypeError(f"`{text}` is not a size: N or HxW")
     return int(parts[0]) if len(parts) == 1 else (int(parts[0]), int(parts[1]))
+
+
+def _words(text: str) -> list[str]:
+    return [word.strip() for word in text.split(",") if word.strip()]
+
+
+def _count(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"`{text}` is not a count")
+    return int(text)
 
 
 def _numbers(text: str) -> tuple[float, ...]:

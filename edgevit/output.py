@@ -133,14 +133,15 @@ def require_space(folder: Path, wanted: int) -> None:
 def listed_files(folder: Path) -> list[dict[str, object]]:
     """Every file below `folder` but the manifest, which cannot hold its own hash."""
     paths = sorted(p for p in folder.rglob("*") if p.is_file() and p.name != MANIFEST)
-    return [
-        {
-            "path": path.relative_to(folder).as_posix(),
-            "bytes": path.stat().st_size,
-            "sha256": _sha256(path),
-        }
-        for path in paths
-    ]
+    return [file_entry(path, folder) for path in paths]
+
+
+def file_entry(path: Path, folder: Path) -> dict[str, object]:
+    return {
+        "path": path.relative_to(folder).as_posix(),
+        "bytes": path.stat().st_size,
+        "sha256": _sha256(path),
+    }
 
 
 def _sha256(path: Path) -> str:

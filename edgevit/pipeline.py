@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TextIO
 
@@ -15,21 +15,22 @@ from torch.utils._pytree import tree_leaves
 from edgevit import __version__
 from edgevit.backends.artifact import Artifact
 from edgevit.backends.backend import Backend, Expected, Lowering, backend_for
-from edgevit.errors import UsageError, suggest
+from edgevit.backends.delegation import require_all_inside
+from edgevit.errors import EdgevitError, UsageError, suggest
 from edgevit.frontend.capture import capture
-from edgevit.frontend.pixels import takes_pixels
+from edgevit.frontend.rebuild import build_source
 from edgevit.frontend.request import file_safe
-from edgevit.frontend.resolve import resolve
 from edgevit.frontend.source import ModelSource
+from edgevit.golden import save_golden
 from edgevit.graph.program import Program
 from edgevit.output import MANIFEST, listed_files, remove, require_space, staged
 from edgevit.parity import FP32, Parity, distance
-from edgevit.report import GraphReport, export_manifest, inspect_report, summary
+from edgevit.report import SUMMARY, GraphReport, export_manifest, inspect_report, summary
 from edgevit.rewrites import engine
 from edgevit.rewrites.report import RewriteReport
 from edgevit.rewrites.rule import AnyRule
 from edgevit.rewrites.standard import STANDARD
-from edgevit.stages import Stages
+from edgevit.stages import StageCost, Stages
 from edgevit.targets import Target, load_target
 
 
@@ -46,6 +47,7 @@ class ModelOptions:
     std: Sequence[float] | None = None
     labels: Sequence[str] | None = None
     image_input: bool = False
+    channels_last: bool = False
 
 
 @dataclass(frozen=True)
@@ -74,43 +76,135 @@ def export(
     format: str | None = None,
     precision: str | None = None,
     without: Sequence[str] = (),
+    require_delegated: bool = False,
     progress: TextIO | None = None,
     **options: object,
 ) -> ExportResult:
     """Model in, checked artifact out. Raises an `EdgevitError` when there is no way to that."""
-    model_options = ModelOptions(**options)  # type: ignore[arg-type]
     aim = load_target(target)
-    chosen = aim.format(format)
-    chosen_precision = aim.precision(precision)
-    backend = backend_for(chosen, aim)
-    rules = _rules(backend, without)
+    how = _How(aim, precision, without, require_delegated)
+    directory = Path(output) if output is not None else _default_directory(model, aim)
     stages = Stages(progress)
-    directory = Path(output) if output is not None else Path("out") / f"{_slug(model)}-{aim.name}"
+    backend = backend_for(aim.format(format), aim)
+    _rules(backend, without)
     with staged(directory) as draft:
-        source, program = _front(model, model_options, stages)
+        front = _Front.build(model, ModelOptions(**options), stages)  # type: ignore[arg-type]
+        return _export_one(front, aim.format(format), how, draft, directory)
+
+
+def export_formats(
+    model: str,
+    *,
+    target: str,
+    formats: Sequence[str],
+    output: str | Path | None = None,
+    precision: str | None = None,
+    without: Sequence[str] = (),
+    require_delegated: bool = False,
+    progress: TextIO | None = None,
+    **options: object,
+) -> dict[str, ExportResult | EdgevitError]:
+    """One folder a format below `output`, from one model built, captured and run once. A format that cannot be had
+    does not keep the others from being written; its error is in its place."""
+    aim = load_target(target)
+    how = _How(aim, precision, without, require_delegated)
+    root = Path(output) if output is not None else _default_directory(model, aim)
+    chosen = list(dict.fromkeys(aim.format(format) for format in formats))
+    for format in chosen:
+        _rules(backend_for(format, aim), without)
+    front = _Front.build(model, ModelOptions(**options), Stages(progress))  # type: ignore[arg-type]
+    results: dict[str, ExportResult | EdgevitError] = {}
+    for format in chosen:
+        directory = root / format
+        try:
+            with staged(directory) as draft:
+                results[format] = _export_one(front, format, how, draft, directory)
+        except EdgevitError as error:
+            results[format] = error
+    return results
+
+
+@dataclass(frozen=True)
+class _How:
+    """What is asked of every format in one call."""
+
+    target: Target
+    precision: str | None
+    without: Sequence[str]
+    require_delegated: bool
+
+
+@dataclass
+class _Front:
+    """What all formats share: the model, what it computes, its graph, and the graph as each list of rules leaves it."""
+
+    options: ModelOptions
+    source: ModelSource
+    expected: tuple[torch.Tensor, ...]
+    program: Program
+    stages: Stages
+    rewritten: dict[tuple[AnyRule, ...], tuple[Program, RewriteReport, StageCost]]
+
+    @classmethod
+    def build(cls, model: str, options: ModelOptions, stages: Stages) -> _Front:
+        source, program = _front(model, options, stages)
         with torch.no_grad():
             expected = _outputs(source)
-        rewritten, rewrites = _rewrite(program, rules, stages)
-        parity = [Parity("rewritten", "fp32", distance(expected, rewritten.run()), FP32)]
-        require_space(draft, 2 * _constant_bytes(rewritten) + (1 << 20))
-        with stages.stage("lower", f"lower for {aim.title}"):
-            artifact = backend.lower(
-                Lowering(
-                    rewritten,
-                    source,
-                    aim,
-                    chosen_precision,
-                    draft,
-                    stages.note,
-                    model_options.image_input,
-                )
+        return cls(options, source, expected, program, stages, {})
+
+    def rewrite(self, rules: tuple[AnyRule, ...], stages: Stages) -> tuple[Program, RewriteReport]:
+        if rules in self.rewritten:
+            program, report, cost = self.rewritten[rules]
+            stages.costs.append(cost)
+        else:
+            program, report = _rewrite(self.program, rules, stages)
+            self.rewritten[rules] = program, report, stages.costs[-1]
+        return program, report
+
+
+def _export_one(
+    front: _Front, format: str, how: _How, draft: Path, directory: Path
+) -> ExportResult:
+    backend = backend_for(format, how.target)
+    stages = front.stages.fork()
+    rewritten, rewrites = front.rewrite(_rules(backend, how.without), stages)
+    parity = [Parity("rewritten", "fp32", distance(front.expected, rewritten.run()), FP32)]
+    require_space(draft, 2 * _constant_bytes(rewritten) + (1 << 20))
+    with stages.stage("lower", f"lower to {format} for {how.target.title}"):
+        artifact = backend.lower(
+            Lowering(
+                rewritten,
+                front.source,
+                how.target,
+                how.target.precision(how.precision),
+                draft,
+                stages.note,
+                front.options.image_input,
             )
-        with stages.stage("verify", f"check the saved {chosen} artifact"):
-            parity += backend.check(artifact, Expected(source.inputs, expected, rewritten))
-        manifest = _leave(draft, source, aim, artifact, rewrites, parity, stages)
+        )
+    if how.require_delegated:
+        _require_delegated(artifact)
+    with stages.stage("verify", f"check the saved {format} artifact"):
+        parity += backend.check(artifact, Expected(front.source.inputs, front.expected, rewritten))
+    save_golden(draft, front.source.inputs, front.expected)
+    manifest = _leave(draft, front, how.target, artifact, rewrites, parity, stages)
     return ExportResult(
         directory, directory / artifact.path.name, tuple(parity), rewrites, manifest
     )
+
+
+def _require_delegated(artifact: Artifact) -> None:
+    if artifact.delegation is None:
+        raise UsageError(
+            f"--require-delegated says nothing about {artifact.format}",
+            why="what runs where is decided on the device, not in the file",
+            hint="export without it",
+        )
+    require_all_inside(artifact.delegation)
+
+
+def _default_directory(model: str, target: Target) -> Path:
+    return Path("out") / f"{_slug(model)}-{target.name}"
 
 
 def inspect(
@@ -133,19 +227,7 @@ def inspect(
 
 def _front(model: str, options: ModelOptions, stages: Stages) -> tuple[ModelSource, Program]:
     with stages.stage("resolve", f"build {model}"):
-        source = resolve(
-            model,
-            weights=options.weights,
-            input_size=options.input_size,
-            batch=options.batch,
-            seed=options.seed,
-            trust=options.trust,
-            mean=options.mean,
-            std=options.std,
-            labels=options.labels,
-        )
-        if options.image_input:
-            source = takes_pixels(source)
+        source = build_source(model, **vars(options))
     with stages.stage("capture", "capture the graph"):
         return source, capture(source)
 
@@ -159,7 +241,7 @@ def _rewrite(
 
 def _leave(
     draft: Path,
-    source: ModelSource,
+    front: _Front,
     target: Target,
     artifact: Artifact,
     rewrites: RewriteReport,
@@ -175,8 +257,11 @@ def _leave(
         "torch": torch.__version__,
         **artifact.versions,
     }
-    manifest = export_manifest(source, target, artifact, rewrites, parity, stages, versions)
-    (draft / "summary.txt").write_text(summary({**manifest, "files": listed_files(draft)}) + "\n")
+    options = {key: choice for key, choice in asdict(front.options).items() if choice}
+    manifest = export_manifest(
+        front.source, options, target, artifact, rewrites, parity, stages, versions
+    )
+    (draft / SUMMARY).write_text(summary({**manifest, "files": listed_files(draft)}) + "\n")
     manifest["files"] = listed_files(draft)
     (draft / MANIFEST).write_text(json.dumps(manifest, indent=2, allow_nan=False) + "\n")
     return manifest

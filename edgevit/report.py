@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from edgevit.backends.artifact import Artifact
+from edgevit.exported_folder import SCHEMA
 from edgevit.frontend.source import ModelSource
+from edgevit.golden import GOLDEN
 from edgevit.graph.cost import GraphStats, op_counts
 from edgevit.graph.program import Program
 from edgevit.graph.text import graph_text
@@ -16,7 +19,7 @@ from edgevit.rewrites.report import RewriteReport
 from edgevit.stages import Stages
 from edgevit.targets import Target
 
-SCHEMA = 1
+SUMMARY = "summary.txt"
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,7 @@ def inspect_report(
 
 def export_manifest(
     source: ModelSource,
+    options: Mapping[str, object],
     target: Target,
     artifact: Artifact,
     rewrites: RewriteReport,
@@ -75,7 +79,7 @@ def export_manifest(
 ) -> dict[str, object]:
     return {
         "schema": SCHEMA,
-        "model": model_dict(source),
+        "model": {**model_dict(source), "options": dict(options)},
         "target": target.name,
         "format": artifact.format,
         "precision": artifact.precision,
@@ -83,6 +87,7 @@ def export_manifest(
         "files": [],
         "versions": dict(versions),
         **rewrite_dict(rewrites),
+        "delegation": artifact.delegation.as_dict() if artifact.delegation else None,
         "parity": [p.as_dict() for p in parity],
         "passed": all(p.passed for p in parity),
         "stages": stages.as_dict(),
@@ -146,7 +151,7 @@ def summary(manifest: Mapping[str, Any]) -> str:
     rows = [
         f"{model['name']} for {manifest['target']}: {manifest['artifact']} ({manifest['precision']})",
         f"  model      {model['spec']}, {model['origin']}, weights {model['weights']}",
-        f"  size       {sum(f['bytes'] for f in manifest['files']) / 1e6:.2f} MB in {len(manifest['files'])} files",
+        f"  size       {artifact_bytes(manifest) / 1e6:.2f} MB",
         f"  graph      {_change(graph, 'ops')} ops, {_change(graph, 'convs')} convolutions, "
         f"{_change(graph, 'macs', 1e6)} M MACs",
         "  rewrites   "
@@ -155,8 +160,8 @@ def summary(manifest: Mapping[str, Any]) -> str:
             or "none fired"
         ),
     ]
-    for entry in manifest["parity"]:
-        rows += _parity_rows(entry)
+    rows += _delegation_rows(manifest["delegation"])
+    rows += parity_rows(manifest["parity"])
     rows.append(
         "  result     "
         + ("computes the same thing" if manifest["passed"] else "NOT the same: do not ship it")
@@ -167,6 +172,40 @@ def summary(manifest: Mapping[str, Any]) -> str:
 def _change(graph: Mapping[str, GraphStats], field: str, unit: float = 1) -> str:
     before, after = getattr(graph["before"], field), getattr(graph["after"], field)
     return f"{before / unit:.0f} -> {after / unit:.0f}"
+
+
+def artifact_bytes(manifest: Mapping[str, Any]) -> int:
+    """What goes to the device: not the summary, not the vectors to check by."""
+    beside = {GOLDEN, SUMMARY}
+    return sum(f["bytes"] for f in manifest["files"] if f["path"] not in beside)
+
+
+def _delegation_rows(delegation: Mapping[str, Any] | None) -> list[str]:
+    if delegation is None:
+        return []
+    inside = f"{delegation['ops_inside']} ops in " if delegation["ops_inside"] is not None else ""
+    pieces = f"{inside}{delegation['delegates']} piece{'s' * (delegation['delegates'] != 1)}"
+    counts: Counter[str] = Counter()
+    for entry in delegation["outside"]:
+        counts[entry["op"]] += entry["count"]
+    left = ", ".join(f"{op} x{count}" for op, count in counts.most_common(8))
+    more = " ..." if len(counts) > 8 else ""
+    outside = f"{delegation['ops_outside']} outside" + (f": {left}{more}" if left else "")
+    return [f"  delegated  {delegation['to']} takes {pieces}, {outside}"]
+
+
+def outside_lines(delegation: Mapping[str, Any]) -> list[str]:
+    """Every op left outside, the dearest first, with the line it comes from."""
+    rows = [f"outside {delegation['to']}              count  KB moved"]
+    for entry in sorted(delegation["outside"], key=lambda e: -e["bytes"]):
+        rows.append(
+            f"  {entry['op']:<28} {entry['count']:6d} {entry['bytes'] / 1e3:9.1f}   {entry['where']}"
+        )
+    return rows
+
+
+def parity_rows(entries: Sequence[Mapping[str, Any]]) -> list[str]:
+    return [row for entry in entries for row in _parity_rows(entry)]
 
 
 def _parity_rows(entry: Mapping[str, Any]) -> list[str]:

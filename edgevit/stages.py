@@ -34,10 +34,19 @@ class Stages:
         self.costs.append(StageCost(name, seconds, peak_memory_mb()))
         self._end(what, seconds)
 
+    def fork(self) -> Stages:
+        """What has been done so far, and what one of several goes on to cost."""
+        return Stages(self.stream, list(self.costs))
+
     def note(self, text: str) -> None:
         """What a long stage is at. Only a terminal is told: a log would fill up."""
         if self.stream is not None and self.stream.isatty():
             self._rewrite(f"  {text}")
+
+    def clear(self) -> None:
+        """Takes the last note away."""
+        if self.stream is not None and self.stream.isatty():
+            self._rewrite("")
 
     def as_dict(self) -> dict[str, dict[str, float]]:
         return {
@@ -57,7 +66,7 @@ class Stages:
             return
         if self.stream.isatty():
             self._rewrite("")
-        self.stream.write(f"  {what:<44} {seconds:6.1f} s\n")
+        self.stream.write(f"  {what:<52} {seconds:6.1f} s\n")
         self.stream.flush()
 
     def _rewrite(self, text: str) -> None:

@@ -31,7 +31,6 @@ class Lowering:
     directory: Path
     progress: Callable[[str], None]
     image_input: bool = False  # the program takes 0-255 pixels, and the artifact a picture
-    channels_last: bool = False  # the program takes and returns NxHxWxC already
 
 
 @dataclass(frozen=True)
@@ -63,4 +62,8 @@ def backend_for(format: str, target: Target) -> Backend:
             f"ready: {', '.join(BACKENDS)}",
             hint=f"--format {ready[0]}" if ready else "--target iphone",
         )
+    return backend_of(format)
+
+
+def backend_of(format: str) -> Backend:
     return importlib.import_module(f"{BACKENDS[format]}.backend").BACKEND

@@ -54,7 +54,7 @@ def grouped(outside: Iterable[Outside]) -> tuple[Outside, ...]:
     return tuple(found.values())
 
 
-def require_delegated(delegation: Delegation) -> None:
+def require_all_inside(delegation: Delegation) -> None:
     if not delegation.outside:
         return
     raise NotDelegated(

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol
 
-from edgevit.backends.table import BACKENDS
+from edgevit.backends.table import SESSIONS
 from edgevit.errors import ToolMissing
 
 Arrays = Sequence[Any]  # numpy arrays, by position
@@ -65,5 +65,4 @@ def load_library(name: str, extra: str) -> ModuleType:
 
 def open_session(format: str, path: Path, threads: int) -> Session:
     """Raises `PackageError` for a file that is not a sound one of this format."""
-    module = importlib.import_module(f"{BACKENDS[format]}.session")
-    return module.open_session(path, threads)
+    return importlib.import_module(SESSIONS[format]).open_session(path, threads)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-# format -> package whose module `backend` defines BACKEND, and whose `session`, for what runs here, `open_session`
+# format -> package whose module `backend` defines BACKEND
 BACKENDS: dict[str, str] = {
     "coreml": "edgevit.backends.coreml",
     "executorch": "edgevit.backends.executorch",
     "tflite": "edgevit.backends.tflite",
     "onnx": "edgevit.backends.onnx",
     "tvm": "edgevit.backends.tvm",
+}
+# what a worker process can open -> module that defines `open_session`
+SESSIONS: dict[str, str] = {
+    **{format: f"{package}.session" for format, package in BACKENDS.items()},
+    "eager": "edgevit.backends.eager",
 }

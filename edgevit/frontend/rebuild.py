@@ -1,0 +1,30 @@
+"""The model of an export, built again from what its manifest says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from edgevit.frontend.channels_last import takes_channels_last
+from edgevit.frontend.pixels import takes_pixels
+from edgevit.frontend.resolve import resolve
+from edgevit.frontend.source import ModelSource
+
+
+def build_source(
+    spec: str, *, image_input: bool = False, channels_last: bool = False, **options: Any
+) -> ModelSource:
+    """`resolve`, and what the user asked to be put around the model."""
+    source = resolve(spec, **options)
+    if image_input:
+        source = takes_pixels(source)
+    if channels_last:
+        source = takes_channels_last(source)
+    return source
+
+
+def rebuild(model: dict[str, Any]) -> ModelSource:
+    """`model` is the manifest's entry of that name."""
+    options = dict(model["options"])
+    if isinstance(options.get("input_size"), list):
+        options["input_size"] = tuple(options["input_size"])
+    return build_source(model["spec"], **options)

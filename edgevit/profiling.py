@@ -1,0 +1,244 @@
+"""`edgevit profile`: how long artifacts take on this machine, measured by turns so that a busy moment hits all alike.
+
+Each artifact runs in a process of its own. A round gives each of them one turn, in an order that changes from round
+to round; in a turn one run warms the caches that the others have filled, and the next ones count. A round's figure is
+the median of its turn, the figure of an artifact the median of its rounds. Two artifacts are compared round by round.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgevit.backends.on_host import fitted
+from edgevit.backends.session import OpTime, TensorSpec
+from edgevit.backends.worker import Worker
+from edgevit.errors import EdgevitError, PackageError, UsageError
+from edgevit.exported_folder import expand_folders, read_manifest, require_untouched
+from edgevit.golden import load_golden
+from edgevit.host import Host, now, this_host
+
+SUFFIXES = {".pte": "executorch", ".tflite": "tflite", ".onnx": "onnx", ".so": "tvm"}
+_TURN = 0.05  # seconds that a turn should last, so that the clock's grain does not count
+_MOST = 50  # runs in a turn
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is to be timed, and what it is fed."""
+
+    label: str
+    format: str
+    path: Path
+    inputs: tuple[np.ndarray, ...] | None  # None: drawn for what the artifact says it takes
+    versions: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Seconds. `low` and `high` hold the middle half of the rounds."""
+
+    median: float
+    low: float
+    high: float
+    least: float
+    rounds: tuple[float, ...]
+
+    @classmethod
+    def of(cls, rounds: Sequence[float]) -> Latency:
+        low, median, high = np.percentile(rounds, [25, 50, 75])
+        return cls(float(median), float(low), float(high), min(rounds), tuple(rounds))
+
+    @property
+    def spread(self) -> float:
+        """Half the width of the middle half, relative to the median."""
+        return (self.high - self.low) / 2 / self.median
+
+
+@dataclass(frozen=True)
+class Measured:
+    subject: Subject
+    latency: Latency
+    ratio: float | None  # to the first subject, median over rounds; None for the first itself
+    ratio_spread: tuple[float, float] | None  # the middle half of the rounds
+    ops: tuple[OpTime, ...]
+    ops_missing: str = ""  # why there is no table of ops
+
+
+@dataclass(frozen=True)
+class ProfileReport:
+    measured: tuple[Measured, ...]
+    host: Host
+    threads: int
+    rounds: int
+    warmup: int
+    when: str
+
+
+def subject_of(path: str | Path) -> Subject:
+    """An exported folder, or an artifact of anyone's making by its suffix."""
+    path = Path(path)
+    if path.is_file():
+        if path.suffix not in SUFFIXES:
+            raise PackageError(
+                f"{path.name} is not an artifact that runs here",
+                where=str(path),
+                why=f"known by their suffix: {', '.join(SUFFIXES)}",
+                hint="give an exported folder, or one of these files",
+            )
+        return Subject(path.name, SUFFIXES[path.suffix], path, None, {})
+    manifest = read_manifest(path)
+    require_untouched(path, manifest)
+    _require_runs_here(manifest, path)
+    inputs = tuple(tensor.numpy() for tensor in load_golden(path)[0])
+    label = f"{manifest['model']['name']} {manifest['format']} {manifest['precision']}"
+    artifact = path / manifest["artifact"]
+    return Subject(label, manifest["format"], artifact, inputs, manifest["versions"])
+
+
+def eager_subject(folder: str | Path) -> Subject:
+    """The model of an exported folder in PyTorch itself, on the same input."""
+    path = Path(folder)
+    manifest = read_manifest(path)
+    inputs = tuple(tensor.numpy() for tensor in load_golden(path)[0])
+    versions = {"torch": manifest["versions"].get("torch", "")}
+    return Subject(f"{manifest['model']['name']} eager", "eager", path, inputs, versions)
+
+
+def profile(
+    paths: Sequence[str | Path],
+    *,
+    threads: int = 0,
+    rounds: int = 20,
+    warmup: int = 3,
+    ops: bool = False,
+    eager: bool = False,
+    progress: Callable[[str], None] = lambda _: None,
+) -> ProfileReport:
+    """Raises an `EdgevitError` when one of them is damaged or does not run here."""
+    if not paths:
+        raise UsageError("nothing to profile", hint="edgevit profile DIR...")
+    found = expand_folders([Path(path) for path in paths])
+    subjects = [subject_of(path) for path in found]
+    if eager:
+        subjects.append(eager_subject(found[0]))
+    return measure(
+        subjects, threads=threads, rounds=rounds, warmup=warmup, ops=ops, progress=progress
+    )
+
+
+def measure(
+    subjects: Sequence[Subject],
+    *,
+    threads: int = 0,
+    rounds: int = 20,
+    warmup: int = 3,
+    ops: bool = False,
+    progress: Callable[[str], None] = lambda _: None,
+) -> ProfileReport:
+    host, when = this_host(), now()
+    with contextlib.ExitStack() as stack:
+        runners = [stack.enter_context(_Runner(subject, threads)) for subject in subjects]
+        for runner in runners:
+            progress(f"warm up {runner.subject.label}")
+            runner.warm_up(warmup)
+        for number in range(rounds):
+            progress(f"round {number + 1} of {rounds}")
+            for runner in _turned(runners, number):
+                runner.take_turn()
+        tables = [runner.op_table(rounds) if ops else ((), "") for runner in runners]
+    first = runners[0].rounds
+    return ProfileReport(
+        tuple(
+            Measured(
+                runner.subject,
+                Latency.of(runner.rounds),
+                *(_ratio(runner.rounds, first) if runner is not runners[0] else (None, None)),
+                *table,
+            )
+            for runner, table in zip(runners, tables, strict=True)
+        ),
+        host,
+        runners[0].threads,
+        rounds,
+        warmup,
+        when,
+    )
+
+
+def _turned(runners: Sequence[_Runner], number: int) -> list[_Runner]:
+    """Nobody always follows the same one: forwards, then backwards, from another start each time."""
+    start = number // 2 % len(runners)
+    order = [*runners[start:], *runners[:start]]
+    return order[::-1] if number % 2 else order
+
+
+def _ratio(rounds: Sequence[float], first: Sequence[float]) -> tuple[float, tuple[float, float]]:
+    ratios = [mine / theirs for mine, theirs in zip(rounds, first, strict=True)]
+    low, median, high = np.percentile(ratios, [25, 50, 75])
+    return float(median), (float(low), float(high))
+
+
+class _Runner:
+    """One artifact in its process, and what its turns have taken."""
+
+    def __init__(self, subject: Subject, threads: int) -> None:
+        self.subject = subject
+        self.rounds: list[float] = []
+        self._worker = Worker(subject.format, threads)
+        self.threads = self._worker.threads
+        self._arrays: list[np.ndarray] = []
+        self._runs = 1
+
+    def __enter__(self) -> _Runner:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._worker.__exit__(None, None, None)
+
+    def warm_up(self, runs: int) -> None:
+        """Opens the artifact, and sees how many runs make a turn."""
+        self._worker.open(self.subject.path)
+        given = self.subject.inputs or [_drawn(spec) for spec in self._worker.inputs]
+        self._arrays = fitted(self._worker.inputs, given, str(self.subject.path))
+        taken = self._worker.seconds(self._arrays, max(runs, 1) + 1)
+        self._runs = max(1, min(_MOST, round(_TURN / min(taken))))
+
+    def take_turn(self) -> None:
+        taken = self._worker.seconds(self._arrays, 1 + self._runs)
+        self.rounds.append(statistics.median(taken[1:]))
+
+    def op_table(self, repeats: int) -> tuple[tuple[OpTime, ...], str]:
+        try:
+            return self._worker.op_times(self._arrays, repeats), ""
+        except EdgevitError as error:
+            return (), error.why or error.message
+
+
+def _drawn(spec: TensorSpec) -> np.ndarray:
+    """For an artifact that comes without its inputs. Timing hardly depends on values, as long as they are ordinary."""
+    generator = np.random.default_rng(0)
+    if not all(isinstance(extent, int) and extent > 0 for extent in spec.shape):
+        raise PackageError(
+            f"the input {spec} has no fixed size",
+            hint="export it with a fixed size, to be timed here",
+        )
+    if spec.dtype.startswith("float"):
+        return generator.standard_normal(spec.shape).astype(spec.dtype)
+    return generator.integers(0, 2, spec.shape).astype(spec.dtype)
+
+
+def _require_runs_here(manifest: dict[str, Any], folder: Path) -> None:
+    if manifest["format"] not in SUFFIXES.values():
+        raise PackageError(
+            f"a {manifest['format']} artifact does not run on this machine",
+            where=str(folder),
+            why="there is no runtime for it here; nothing can be measured",
+            hint="profile an export in " + ", ".join(SUFFIXES.values()),
+        )

@@ -1,0 +1,49 @@
+"""`edgevit verify`: an exported folder again held against what the model computed when it was exported."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgevit.backends.artifact import Artifact
+from edgevit.backends.backend import Expected, backend_of
+from edgevit.exported_folder import read_manifest, require_untouched
+from edgevit.golden import load_golden
+from edgevit.parity import Parity
+from edgevit.report import parity_rows
+
+
+@dataclass(frozen=True)
+class Verdict:
+    directory: Path
+    artifact: Path
+    parity: tuple[Parity, ...]
+
+    @property
+    def passed(self) -> bool:
+        return all(parity.passed for parity in self.parity)
+
+    def as_dict(self) -> dict[str, object]:
+        return {
+            "directory": str(self.directory),
+            "artifact": self.artifact.name,
+            "parity": [parity.as_dict() for parity in self.parity],
+            "passed": self.passed,
+        }
+
+    def __str__(self) -> str:
+        end = "computes the same thing" if self.passed else "NOT the same: do not ship it"
+        rows = [str(self.artifact), *parity_rows([p.as_dict() for p in self.parity])]
+        return "\n".join([*rows, f"  result     {end}"])
+
+
+def verify(directory: str | Path) -> Verdict:
+    """Needs the folder alone: neither the model's code nor its weights. Raises `PackageError` for a damaged one."""
+    folder = Path(directory)
+    manifest = read_manifest(folder)
+    require_untouched(folder, manifest)
+    inputs, outputs = load_golden(folder)
+    path = folder / manifest["artifact"]
+    artifact = Artifact(manifest["format"], manifest["precision"], path, manifest["versions"])
+    parity = backend_of(artifact.format).check(artifact, Expected(inputs, outputs))
+    return Verdict(folder, path, parity)
