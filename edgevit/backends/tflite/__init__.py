@@ -1,0 +1,1 @@
+"""TensorFlow Lite files (`.tflite`): written by litert-torch, run by LiteRT's interpreter."""

@@ -1,0 +1,88 @@
+"""A program -> a TFLite flatbuffer, through the inner stages of litert-torch.
+
+`litert_torch.convert` exports the module once more, and calls inputs and outputs `args_0` and `output_0`. Here its
+passes are given the program as it is: names and places in the user's model come through, and one export is saved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch.export import ExportedProgram
+from torch.utils import _pytree as pytree
+
+from edgevit.backends.exported import exported_program, name_in_program
+from edgevit.backends.tflite.tool import litert
+from edgevit.graph.program import Program
+
+SIGNATURE = "serving_default"  # what apps ask an interpreter for
+
+
+@dataclass(frozen=True)
+class _Signature:
+    """The part of litert-torch's own class that is read after the export."""
+
+    name: str
+    flat_arg_names: list[str]
+
+
+def convert(program: Program, path: Path, progress: Callable[[str], None] = lambda _: None) -> None:
+    """Writes the file at `path`."""
+    converter = litert("_convert.litert_converter")
+    progress("decompose")
+    exported = decomposed(program)
+    outputs = pytree.tree_structure(dict.fromkeys(program.output_names, 0))
+    exported.module_call_graph[0].signature.out_spec = outputs  # type: ignore[union-attr]
+    progress("convert")
+    signature = _Signature(SIGNATURE, list(program.input_names))
+    exporter = converter.exported_programs_to_flatbuffer([exported], [signature])
+    progress("save")
+    exporter.to_file(path)
+
+
+def decomposed(program: Program) -> ExportedProgram:
+    """Core ATen, with the layouts that TFLite likes."""
+    infra, core = litert("fx_infra"), litert("_convert.core")
+    exported = _marked(exported_program(_own_constants(program)))
+    table = infra.decomp.pre_convert_decomp()
+    exported = infra.safe_run_decompositions(exported, table, can_skip=False)
+    return core._run_convert_passes(exported)
+
+
+def fully_decomposed(exported: ExportedProgram) -> ExportedProgram:
+    """What litert-torch looks its lowerings up for."""
+    infra = litert("fx_infra")
+    table = infra.decomp.pre_lower_decomp()
+    return infra.safe_run_decompositions(exported, table, can_skip=False)
+
+
+def marked_name(node: torch.fx.Node) -> str:
+    """The node of the program that this one was made from."""
+    stack = node.meta.get("nn_module_stack") or {}
+    return next((layer for _, layer in stack.values()), "")
+
+
+def _marked(exported: ExportedProgram) -> ExportedProgram:
+    """litert-torch names tensors after the stack of modules: the name of the program's node takes its place. Source
+    lines stay here, and do not reach the file."""
+    for node in exported.graph.nodes:
+        node.meta.pop("stack_trace", None)
+        node.meta.pop("from_node", None)
+        node.meta["nn_module_stack"] = {"": ("", name_in_program(node) or node.name)}
+    return exported
+
+
+def _own_constants(program: Program) -> Program:
+    """litert-torch clamps infinities in place, and takes two constants for one when the second lies where a copy of
+    the first has been: it copies what is not contiguous."""
+    own = {name: _own(tensor) for name, tensor in program.constants.items()}
+    return replace(program, constants=own)
+
+
+def _own(tensor: torch.Tensor) -> torch.Tensor:
+    if tensor.is_floating_point() and tensor.isinf().any():
+        return tensor.clone(memory_format=torch.contiguous_format)
+    return tensor.contiguous()

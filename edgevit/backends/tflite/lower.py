@@ -1,0 +1,68 @@
+"""A program -> a TFLite file on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from edgevit.backends.artifact import Artifact
+from edgevit.backends.on_host import worker_for
+from edgevit.backends.tflite.convert import SIGNATURE, convert
+from edgevit.backends.tflite.delegation import delegation
+from edgevit.backends.tflite.runtime import open_interpreter
+from edgevit.backends.tflite.supported import blame, require_supported
+from edgevit.backends.tflite.tool import litert, quiet, versions
+from edgevit.backends.unsupported import refuse_precision
+from edgevit.graph.program import Program, value
+
+_NARROWED = {torch.int64: "int32", torch.float64: "float32"}
+
+
+def lower(
+    program: Program,
+    precision: str,
+    directory: Path,
+    progress: Callable[[str], None] = lambda _: None,
+) -> Artifact:
+    refuse_precision("TFLite", precision, ("fp32",))
+    require_supported(program)
+    litert("_convert.core")
+    path = directory / f"{program.name}.tflite"
+    with blame(program), quiet():
+        convert(program, path, progress)
+    worker_for("tflite").open(path)  # what dies in the runtime dies in a process of its own
+    with quiet():
+        report = delegation(open_interpreter(path, 1), program)
+    details: dict[str, object] = {
+        "signature": SIGNATURE,
+        "inputs": list(program.input_names),
+        "outputs": list(program.output_names),
+    }
+    return Artifact(
+        "tflite",
+        precision,
+        path,
+        versions(),
+        _notes(program),
+        delegation=report,
+        details=details,
+    )
+
+
+def _notes(program: Program) -> tuple[str, ...]:
+    """What a user would not expect of the file."""
+    given = [
+        ("input", name, tensor.dtype)
+        for name, tensor in zip(program.input_names, program.inputs, strict=True)
+    ]
+    returned = [
+        ("output", name, value(node).dtype)
+        for name, node in zip(program.output_names, program.outputs(), strict=True)
+    ]
+    return tuple(
+        f"{side} `{name}` is {_NARROWED[dtype]} in the file ({str(dtype).removeprefix('torch.')} in the model)"
+        for side, name, dtype in (*given, *returned)
+        if dtype in _NARROWED
+    )

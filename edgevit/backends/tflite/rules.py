@@ -1,0 +1,9 @@
+"""The rewrites a program goes through on its way to TFLite, in order."""
+
+from __future__ import annotations
+
+from edgevit.rewrites.expand_resize import ExpandResize
+from edgevit.rewrites.rule import AnyRule
+from edgevit.rewrites.standard import STANDARD
+
+RULES: tuple[AnyRule, ...] = (*STANDARD, ExpandResize())

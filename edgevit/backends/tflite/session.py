@@ -1,0 +1,59 @@
+"""A TFLite file in its interpreter."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgevit.backends.session import Arrays, OpTime, TensorSpec
+from edgevit.backends.tflite.runtime import open_interpreter
+
+
+def open_session(path: Path, threads: int) -> TFLiteSession:
+    return TFLiteSession(path, threads)
+
+
+class TFLiteSession:
+    """Positions are the file's own order of inputs and outputs. A signature only names them: it is a dictionary, and
+    its order says nothing."""
+
+    def __init__(self, path: Path, threads: int) -> None:
+        self._path, self._threads = path, threads
+        self._interpreter = open_interpreter(path, threads)
+        inputs = self._interpreter.get_input_details()
+        outputs = self._interpreter.get_output_details()
+        self._places = [detail["index"] for detail in inputs]
+        self._results = [detail["index"] for detail in outputs]
+        self.inputs = _specs(inputs, self._names("inputs"))
+        self.outputs = _specs(outputs, self._names("outputs"))
+
+    def run(self, arrays: Arrays) -> list[Any]:
+        for place, array in zip(self._places, arrays, strict=True):
+            self._interpreter.set_tensor(place, array)
+        self._interpreter.invoke()
+        return [self._interpreter.get_tensor(result) for result in self._results]
+
+    def op_times(self, arrays: Arrays, repeats: int) -> tuple[OpTime, ...]:
+        return ()
+
+    def _names(self, side: str) -> dict[int, list[str]]:
+        """Names of the signature by tensor; one tensor may be several outputs."""
+        names: dict[int, list[str]] = defaultdict(list)
+        for signature in self._interpreter._get_full_signature_list().values():
+            for name, index in signature[side].items():
+                names[index].append(name)
+        return names
+
+
+def _specs(details: list[dict[str, Any]], names: dict[int, list[str]]) -> tuple[TensorSpec, ...]:
+    return tuple(
+        TensorSpec(
+            names[detail["index"]].pop(0) if names[detail["index"]] else detail["name"],
+            tuple(int(extent) for extent in detail["shape"]),
+            np.dtype(detail["dtype"]).name,
+        )
+        for detail in details
+    )
