@@ -7,14 +7,10 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
-from edgevit import __version__
+from edgevit import __version__, commands
 from edgevit.errors import EdgevitError, InternalError, UsageError
-
-if TYPE_CHECKING:
-    from edgevit.pipeline import ExportResult
-    from edgevit.report import GraphReport
 
 MODEL_HELP = "timm:NAME, hf:NAME, FILE.py:CALLABLE, PACKAGE.MODULE:CALLABLE or FILE.pt2"
 
@@ -62,167 +58,6 @@ def _fail(error: EdgevitError, as_json: bool) -> int:
     return error.exit_code
 
 
-def _export(options: argparse.Namespace) -> int:
-    from edgevit.pipeline import export, export_formats
-
-    shared = {
-        "target": options.target,
-        "output": options.output,
-        "precision": options.precision,
-        "without": options.without,
-        "require_delegated": options.require_delegated,
-        "progress": None if options.quiet else sys.stderr,
-        **_model_options(options),
-    }
-    if options.format is None or len(options.format) == 1:
-        chosen = options.format[0] if options.format else None
-        result = export(options.model, format=chosen, **shared)
-        _show_export(result, options)
-        return 0 if result.passed else 9
-    results = export_formats(options.model, formats=options.format, **shared)
-    return _show_exports(results, options)
-
-
-def _show_export(result: ExportResult, options: argparse.Namespace) -> None:
-    if options.json:
-        print(json.dumps(_export_dict(result), allow_nan=False))
-        return
-    from edgevit.report import outside_lines, rewrite_lines
-
-    if options.explain:
-        print("\n".join(rewrite_lines(result.rewrites)), end="\n\n")
-        delegation = result.manifest["delegation"]
-        if isinstance(delegation, dict) and delegation["outside"]:
-            print("\n".join(outside_lines(delegation)), end="\n\n")
-    print(result)
-    print(f"  in         {result.directory}")
-
-
-def _show_exports(
-    results: dict[str, ExportResult | EdgevitError], options: argparse.Namespace
-) -> int:
-    errors = [result for result in results.values() if isinstance(result, EdgevitError)]
-    if options.json:
-        entries = {
-            format: result.as_dict() if isinstance(result, EdgevitError) else _export_dict(result)
-            for format, result in results.items()
-        }
-        print(json.dumps({"exports": entries}, allow_nan=False))
-    for format, result in results.items():
-        if isinstance(result, EdgevitError):
-            print(f"{format}: {result}", file=sys.stderr)
-        elif not options.json:
-            _show_export(result, options)
-    if errors:
-        return errors[0].exit_code
-    failed = any(not r.passed for r in results.values() if not isinstance(r, EdgevitError))
-    return 9 if failed else 0
-
-
-def _export_dict(result: ExportResult) -> dict[str, object]:
-    return {**result.manifest, "directory": str(result.directory)}
-
-
-def _verify(options: argparse.Namespace) -> int:
-    from pathlib import Path
-
-    from edgevit.exported_folder import expand_folders
-    from edgevit.verify import verify
-
-    verdicts = [verify(folder) for folder in expand_folders([Path(d) for d in options.folders])]
-    if options.json:
-        print(json.dumps({"verdicts": [v.as_dict() for v in verdicts]}, allow_nan=False))
-    else:
-        print("\n".join(map(str, verdicts)))
-    return 0 if all(verdict.passed for verdict in verdicts) else 9
-
-
-def _profile(options: argparse.Namespace) -> int:
-    from edgevit.profile_report import profile_dict, profile_text
-    from edgevit.profiling import profile
-    from edgevit.stages import Stages
-
-    progress = Stages(None if options.quiet else sys.stderr)
-    report = profile(
-        options.paths,
-        threads=options.threads,
-        rounds=options.rounds,
-        warmup=options.warmup,
-        ops=options.ops,
-        eager=options.eager,
-        progress=progress.note,
-    )
-    progress.clear()
-    print(json.dumps(profile_dict(report)) if options.json else profile_text(report))
-    return 0
-
-
-def _inspect(options: argparse.Namespace) -> int:
-    from edgevit.pipeline import inspect
-
-    report: GraphReport = inspect(
-        options.model,
-        target=options.target,
-        without=options.without,
-        progress=None if options.quiet else sys.stderr,
-        **_model_options(options),
-    )
-    if options.json:
-        print(json.dumps(report.as_dict(), allow_nan=False))
-    else:
-        print(report.text if options.graph else report)
-    return 0
-
-
-def _targets(options: argparse.Namespace) -> int:
-    from edgevit.targets import as_dict, describe, list_targets, load_target, table
-
-    if options.name:
-        target = load_target(options.name)
-        print(json.dumps(as_dict(target)) if options.json else describe(target))
-    else:
-        targets = list_targets()
-        print(
-            json.dumps({"targets": [as_dict(t) for t in targets]})
-            if options.json
-            else table(targets)
-        )
-    return 0
-
-
-def _doctor(options: argparse.Namespace) -> int:
-    from edgevit.doctor import as_dict, examine, table
-
-    found = examine()
-    print(json.dumps(as_dict(found)) if options.json else table(found))
-    return 0
-
-
-def _model_options(options: argparse.Namespace) -> dict[str, object]:
-    return {
-        "weights": options.weights,
-        "input_size": options.input_size,
-        "batch": options.batch,
-        "seed": options.seed,
-        "trust": options.trust,
-        "mean": options.mean,
-        "std": options.std,
-        "labels": _labels(options.labels),
-        "image_input": options.image_input,
-        "channels_last": options.channels_last,
-    }
-
-
-def _labels(path: str | None) -> list[str] | None:
-    if path is None:
-        return None
-    try:
-        with open(path, encoding="utf-8") as file:
-            return [line.strip() for line in file if line.strip()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError("cannot read the labels", where=path, why=str(error)) from error
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(
         prog="edgevit",
@@ -230,25 +65,29 @@ def _parser() -> argparse.ArgumentParser:
         epilog="example: edgevit export timm:shvit_s1 --target iphone",
     )
     parser.add_argument("--version", action="version", version=f"edgevit {__version__}")
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    _add_export(commands)
-    _add_inspect(commands)
-    _add_verify(commands)
-    _add_profile(commands)
-    targets = _command(commands, "targets", _targets, "the devices that edgevit knows")
+    verbs = parser.add_subparsers(metavar="COMMAND", required=True)
+    _add_export(verbs)
+    _add_inspect(verbs)
+    _add_verify(verbs)
+    _add_profile(verbs)
+    _add_matrix(verbs)
+    targets = _command(verbs, "targets", commands.run_targets, "the devices that edgevit knows")
     targets.add_argument(
         "name", nargs="?", metavar="NAME", help="a target, an alias, or a .toml file"
     )
     _command(
-        commands, "doctor", _doctor, "which backends and tools are there, and how to get the others"
+        verbs,
+        "doctor",
+        commands.run_doctor,
+        "which backends and tools are there, and how to get the others",
     )
     return parser
 
 
 def _command(
-    commands: argparse._SubParsersAction, name: str, run: object, text: str
+    verbs: argparse._SubParsersAction, name: str, run: object, text: str
 ) -> argparse.ArgumentParser:
-    parser = commands.add_parser(name, help=text, description=text)
+    parser = verbs.add_parser(name, help=text, description=text)
     parser.set_defaults(run=run)
     parser.add_argument(
         "--json", action="store_true", help="print one JSON object and nothing else"
@@ -257,9 +96,9 @@ def _command(
     return parser
 
 
-def _add_export(commands: argparse._SubParsersAction) -> None:
+def _add_export(verbs: argparse._SubParsersAction) -> None:
     parser = _command(
-        commands, "export", _export, "turn a model into a checked artifact for a device"
+        verbs, "export", commands.run_export, "turn a model into a checked artifact for a device"
     )
     _add_model(parser)
     parser.add_argument(
@@ -287,8 +126,10 @@ def _add_export(commands: argparse._SubParsersAction) -> None:
     )
 
 
-def _add_inspect(commands: argparse._SubParsersAction) -> None:
-    parser = _command(commands, "inspect", _inspect, "show the graph, and what would be rewritten")
+def _add_inspect(verbs: argparse._SubParsersAction) -> None:
+    parser = _command(
+        verbs, "inspect", commands.run_inspect, "show the graph, and what would be rewritten"
+    )
     _add_model(parser)
     parser.add_argument(
         "--target", metavar="T", help="with this device's rules (default: those all share)"
@@ -298,16 +139,19 @@ def _add_inspect(commands: argparse._SubParsersAction) -> None:
     )
 
 
-def _add_verify(commands: argparse._SubParsersAction) -> None:
+def _add_verify(verbs: argparse._SubParsersAction) -> None:
     parser = _command(
-        commands, "verify", _verify, "check an exported folder again, without the model"
+        verbs, "verify", commands.run_verify, "check an exported folder again, without the model"
     )
     parser.add_argument("folders", nargs="+", metavar="DIR", help="what `export -o` wrote")
 
 
-def _add_profile(commands: argparse._SubParsersAction) -> None:
+def _add_profile(verbs: argparse._SubParsersAction) -> None:
     parser = _command(
-        commands, "profile", _profile, "measure latency here; several are compared by turns"
+        verbs,
+        "profile",
+        commands.run_profile,
+        "measure latency here; several are compared by turns",
     )
     parser.add_argument(
         "paths", nargs="+", metavar="DIR", help="an exported folder, or a .pte/.tflite/.onnx/.so"
@@ -319,6 +163,34 @@ def _add_profile(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--warmup", type=_count, default=3, metavar="N", help="(default: 3)")
     parser.add_argument("--ops", action="store_true", help="a table of ops, by the own profiler")
     parser.add_argument("--eager", action="store_true", help="the model in PyTorch as well")
+    parser.add_argument("--quiet", action="store_true", help="no progress on stderr")
+
+
+def _add_matrix(verbs: argparse._SubParsersAction) -> None:
+    parser = _command(
+        verbs,
+        "matrix",
+        commands.run_matrix,
+        "every format of a target against PyTorch on this machine: parity, size, time, latency",
+    )
+    parser.add_argument("models", nargs="+", metavar="MODEL", help=MODEL_HELP)
+    parser.add_argument(
+        "--targets", nargs="+", default=["linux-x86"], metavar="T", help="(default: linux-x86)"
+    )
+    parser.add_argument(
+        "--format", type=_words, metavar="F,...", help="(default: all of the target's)"
+    )
+    parser.add_argument(
+        "-o", "--output", default="out/matrix", metavar="DIR", help="(default: out/matrix)"
+    )
+    parser.add_argument(
+        "--threads", type=_count, default=0, metavar="N", help="(default: as many as cores)"
+    )
+    parser.add_argument("--rounds", type=_count, default=20, metavar="N", help="(default: 20)")
+    parser.add_argument("--keep", action="store_true", help="leave the artifacts in DIR")
+    parser.add_argument(
+        "--fresh", action="store_true", help="measure again what DIR already has figures of"
+    )
     parser.add_argument("--quiet", action="store_true", help="no progress on stderr")
 
 

@@ -82,7 +82,7 @@ def export(
 ) -> ExportResult:
     """Model in, checked artifact out. Raises an `EdgevitError` when there is no way to that."""
     aim = load_target(target)
-    how = _How(aim, precision, without, require_delegated)
+    how = _How(aim, aim.precision(precision), without, require_delegated)
     directory = Path(output) if output is not None else _default_directory(model, aim)
     stages = Stages(progress)
     backend = backend_for(aim.format(format), aim)
@@ -107,7 +107,7 @@ def export_formats(
     """One folder a format below `output`, from one model built, captured and run once. A format that cannot be had
     does not keep the others from being written; its error is in its place."""
     aim = load_target(target)
-    how = _How(aim, precision, without, require_delegated)
+    how = _How(aim, aim.precision(precision), without, require_delegated)
     root = Path(output) if output is not None else _default_directory(model, aim)
     chosen = list(dict.fromkeys(aim.format(format) for format in formats))
     for format in chosen:
@@ -129,7 +129,7 @@ class _How:
     """What is asked of every format in one call."""
 
     target: Target
-    precision: str | None
+    precision: str
     without: Sequence[str]
     require_delegated: bool
 
@@ -176,7 +176,7 @@ def _export_one(
                 rewritten,
                 front.source,
                 how.target,
-                how.target.precision(how.precision),
+                how.precision,
                 draft,
                 stages.note,
                 front.options.image_input,

@@ -43,6 +43,12 @@ class Stages:
         if self.stream is not None and self.stream.isatty():
             self._rewrite(f"  {text}")
 
+    def say(self, text: str) -> None:
+        """A line that stays."""
+        if self.stream is not None:
+            self.clear()
+            print(text, file=self.stream, flush=True)
+
     def clear(self) -> None:
         """Takes the last note away."""
         if self.stream is not None and self.stream.isatty():

@@ -12,22 +12,32 @@ PACKAGE = Path(__file__).parent.parent / "edgevit"
 
 # From the first stage to the last. A module may import from its own layer and those before it.
 LAYERS = (
-    ("errors", "data", "quiet", "__init__"),
-    ("targets", "graph", "parity", "stages", "output", "doctor"),
+    ("errors", "data", "quiet", "host", "__init__"),
+    ("targets", "graph", "parity", "stages", "output", "doctor", "golden"),
     ("rewrites", "frontend"),
-    ("backends",),
+    ("backends", "exported_folder"),
     ("report",),
-    ("pipeline",),
+    ("pipeline", "verify", "profiling"),
+    ("profile_report",),
+    ("matrix",),
+    ("matrix_report",),
+    ("commands",),
     ("cli",),
     ("__main__",),
 )
-# library -> the only folder or file that may import it
+# library -> the only folders or files that may import it
 HOMES = {
-    "coremltools": "backends/coreml",
-    "timm": "frontend/timm_models.py",
-    "transformers": "frontend",
-    "torchvision": "frontend/torchvision_ops.py",
-    "safetensors": "frontend",
+    "coremltools": ("backends/coreml",),
+    "executorch": ("backends/executorch",),
+    "litert_torch": ("backends/tflite",),
+    "ai_edge_litert": ("backends/tflite",),
+    "onnx": ("backends/onnx",),
+    "onnxruntime": ("backends/onnx",),
+    "tvm": ("backends/tvm",),
+    "timm": ("frontend/timm_models.py",),
+    "transformers": ("frontend",),
+    "torchvision": ("frontend/torchvision_ops.py",),
+    "safetensors": ("frontend", "golden.py"),
 }
 LIGHT = (
     "errors",
@@ -37,6 +47,8 @@ LIGHT = (
     "doctor",
     "stages",
     "output",
+    "host",
+    "commands",
     "cli",
     "__init__",
     "__main__",

@@ -36,7 +36,9 @@ def leftovers(folder: Path) -> list[str]:
 def test_leaves_the_artifact_and_its_report(exported: edgevit.pipeline.ExportResult) -> None:
     assert exported.passed
     names = sorted(p.name for p in exported.directory.iterdir())
-    assert names == sorted([exported.artifact.name, "edgevit.json", "summary.txt"])
+    assert names == sorted(
+        [exported.artifact.name, "edgevit.json", "golden.safetensors", "summary.txt"]
+    )
     manifest = json.loads((exported.directory / "edgevit.json").read_text())
     assert manifest == exported.manifest
     for key in (

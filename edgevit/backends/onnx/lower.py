@@ -95,6 +95,9 @@ def _name_nodes(model: Any, program: Program) -> None:
         label = f"{module}/{node.op_type}" if module else node.op_type
         node.name = f"{label}_{seen[label]}"
         seen[label] += 1
+        for position, result in enumerate(node.outputs):
+            if not result.is_graph_output():  # the runtime names what it fuses after values
+                result.name = f"{node.name}:{position}" if position else node.name
         node.metadata_props.clear()  # graph dumps and paths of the machine it was made on
 
 

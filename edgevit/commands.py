@@ -1,0 +1,201 @@
+"""What each command does: calls the pipeline and prints. Everything heavy is imported by the command that needs it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import TYPE_CHECKING
+
+from edgevit.errors import EdgevitError, UsageError
+
+if TYPE_CHECKING:
+    from edgevit.pipeline import ExportResult
+    from edgevit.report import GraphReport
+
+
+def run_export(options: argparse.Namespace) -> int:
+    from edgevit.pipeline import export, export_formats
+
+    shared = {
+        "target": options.target,
+        "output": options.output,
+        "precision": options.precision,
+        "without": options.without,
+        "require_delegated": options.require_delegated,
+        "progress": None if options.quiet else sys.stderr,
+        **_model_options(options),
+    }
+    if options.format is None or len(options.format) == 1:
+        chosen = options.format[0] if options.format else None
+        result = export(options.model, format=chosen, **shared)
+        _show_export(result, options)
+        return 0 if result.passed else 9
+    results = export_formats(options.model, formats=options.format, **shared)
+    return _show_exports(results, options)
+
+
+def _show_export(result: ExportResult, options: argparse.Namespace) -> None:
+    if options.json:
+        print(json.dumps(_export_dict(result), allow_nan=False))
+        return
+    from edgevit.report import outside_lines, rewrite_lines
+
+    if options.explain:
+        print("\n".join(rewrite_lines(result.rewrites)), end="\n\n")
+        delegation = result.manifest["delegation"]
+        if isinstance(delegation, dict) and delegation["outside"]:
+            print("\n".join(outside_lines(delegation)), end="\n\n")
+    print(result)
+    print(f"  in         {result.directory}")
+
+
+def _show_exports(
+    results: dict[str, ExportResult | EdgevitError], options: argparse.Namespace
+) -> int:
+    errors = [result for result in results.values() if isinstance(result, EdgevitError)]
+    if options.json:
+        entries = {
+            format: result.as_dict() if isinstance(result, EdgevitError) else _export_dict(result)
+            for format, result in results.items()
+        }
+        print(json.dumps({"exports": entries}, allow_nan=False))
+    for format, result in results.items():
+        if isinstance(result, EdgevitError):
+            print(f"{format}: {result}", file=sys.stderr)
+        elif not options.json:
+            _show_export(result, options)
+    if errors:
+        return errors[0].exit_code
+    failed = any(not r.passed for r in results.values() if not isinstance(r, EdgevitError))
+    return 9 if failed else 0
+
+
+def _export_dict(result: ExportResult) -> dict[str, object]:
+    return {**result.manifest, "directory": str(result.directory)}
+
+
+def run_verify(options: argparse.Namespace) -> int:
+    from pathlib import Path
+
+    from edgevit.exported_folder import expand_folders
+    from edgevit.verify import verify
+
+    verdicts = [verify(folder) for folder in expand_folders([Path(d) for d in options.folders])]
+    if options.json:
+        print(json.dumps({"verdicts": [v.as_dict() for v in verdicts]}, allow_nan=False))
+    else:
+        print("\n".join(map(str, verdicts)))
+    return 0 if all(verdict.passed for verdict in verdicts) else 9
+
+
+def run_profile(options: argparse.Namespace) -> int:
+    from edgevit.profile_report import profile_dict, profile_text
+    from edgevit.profiling import profile
+    from edgevit.stages import Stages
+
+    progress = Stages(None if options.quiet else sys.stderr)
+    report = profile(
+        options.paths,
+        threads=options.threads,
+        rounds=options.rounds,
+        warmup=options.warmup,
+        ops=options.ops,
+        eager=options.eager,
+        progress=progress.note,
+    )
+    progress.clear()
+    print(json.dumps(profile_dict(report)) if options.json else profile_text(report))
+    return 0
+
+
+def run_inspect(options: argparse.Namespace) -> int:
+    from edgevit.pipeline import inspect
+
+    report: GraphReport = inspect(
+        options.model,
+        target=options.target,
+        without=options.without,
+        progress=None if options.quiet else sys.stderr,
+        **_model_options(options),
+    )
+    if options.json:
+        print(json.dumps(report.as_dict(), allow_nan=False))
+    else:
+        print(report.text if options.graph else report)
+    return 0
+
+
+def run_targets(options: argparse.Namespace) -> int:
+    from edgevit.targets import as_dict, describe, list_targets, load_target, table
+
+    if options.name:
+        target = load_target(options.name)
+        print(json.dumps(as_dict(target)) if options.json else describe(target))
+    else:
+        targets = list_targets()
+        print(
+            json.dumps({"targets": [as_dict(t) for t in targets]})
+            if options.json
+            else table(targets)
+        )
+    return 0
+
+
+def run_doctor(options: argparse.Namespace) -> int:
+    from edgevit.doctor import as_dict, examine, table
+
+    found = examine()
+    print(json.dumps(as_dict(found)) if options.json else table(found))
+    return 0
+
+
+def _model_options(options: argparse.Namespace) -> dict[str, object]:
+    return {
+        "weights": options.weights,
+        "input_size": options.input_size,
+        "batch": options.batch,
+        "seed": options.seed,
+        "trust": options.trust,
+        "mean": options.mean,
+        "std": options.std,
+        "labels": _labels(options.labels),
+        "image_input": options.image_input,
+        "channels_last": options.channels_last,
+    }
+
+
+def _labels(path: str | None) -> list[str] | None:
+    if path is None:
+        return None
+    try:
+        with open(path, encoding="utf-8") as file:
+            return [line.strip() for line in file if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError("cannot read the labels", where=path, why=str(error)) from error
+
+
+def run_matrix(options: argparse.Namespace) -> int:
+    from pathlib import Path
+
+    from edgevit.matrix import MatrixOptions, matrix
+    from edgevit.matrix_report import MARKDOWN, matrix_text, write_matrix
+    from edgevit.stages import Stages
+
+    progress = Stages(None if options.quiet else sys.stderr)
+    how = MatrixOptions(
+        options.format, options.threads, options.rounds, options.keep, options.fresh
+    )
+    output = Path(options.output)
+    found = matrix(options.models, options.targets, output, how, progress.say)
+    write_matrix(found, output, _matrix_command(options))
+    print(json.dumps(found.as_dict()) if options.json else matrix_text(found))
+    if not options.json:
+        print(f"\nin {output}: {MARKDOWN}, JSON and CSV beside it")
+    return 0 if found.passed else 9
+
+
+def _matrix_command(options: argparse.Namespace) -> str:
+    words = ["edgevit matrix", *(options.models if len(options.models) <= 4 else ["MODEL..."])]
+    words += ["--targets", *options.targets]
+    return " ".join(words + (["--format", ",".join(options.format)] if options.format else []))
