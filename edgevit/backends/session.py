@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import Any, Protocol
 
 from edgevit.backends.table import SESSIONS
-from edgevit.errors import ToolMissing
+from edgevit.errors import PackageError, ToolMissing
 
 Arrays = Sequence[Any]  # numpy arrays, by position
 
@@ -65,4 +65,8 @@ def load_library(name: str, extra: str) -> ModuleType:
 
 def open_session(format: str, path: Path, threads: int) -> Session:
     """Raises `PackageError` for a file that is not a sound one of this format."""
+    if not path.exists():
+        raise PackageError(
+            f"there is no {path.name}", where=str(path), why="no such file", hint="export it again"
+        )
     return importlib.import_module(SESSIONS[format]).open_session(path, threads)

@@ -1,0 +1,48 @@
+"""`edgevit matrix`: one table of models and formats, that goes on where it was interrupted."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+from edgevit.cli import main
+
+ROOT = Path(__file__).parent.parent
+MODEL = f"{ROOT / 'examples' / 'tiny_hybrid.py'}:build"
+NET = "import torch\nfrom torch import nn\n\nclass Odd(nn.Module):\n    def forward(self, x):\n        return torch.special.bessel_j0(x)\n\ndef build():\n    return Odd(), (torch.ones(1, 4),)\n"
+
+
+def test_a_table_with_figures_and_refusals(tmp_path: Path, capsys) -> None:
+    odd = tmp_path / "odd.py"
+    odd.write_text(NET)
+    out = tmp_path / "out"
+    words = ["matrix", MODEL, f"{odd}:build", "--format", "onnx", "-o", str(out)]
+    assert main([*words, "--rounds", "2", "--threads", "1"]) == 9
+    said = capsys.readouterr()
+    assert "tiny_hybrid" in said.out
+    assert "FAILED" in said.out
+    report = json.loads((out / "matrix.json").read_text())
+    rows = {(r["model"].rpartition("/")[2], r["format"]): r for r in report["rows"]}
+    good, eager = rows["tiny_hybrid.py:build", "onnx"], rows["tiny_hybrid.py:build", "eager"]
+    assert good["passed"]
+    assert 0 < good["rel_l2"] < 1e-5
+    assert good["bytes"] > 10_000
+    assert good["convert_seconds"] > 0
+    assert good["latency_ms"] > 0
+    assert eager["latency_ms"] > 0
+    assert good["ops_outside"] == 0
+    refused = rows["odd.py:build", "onnx"]
+    assert not refused["passed"]
+    assert "special_bessel_j0" in refused["error"]
+    assert report["kind"] == "measured"
+    assert report["host"]["cpu"]
+    assert len(list(csv.DictReader((out / "matrix.csv").open()))) == 3
+    page = (out / "matrix.md").read_text()
+    assert "| onnx | 1 of 2 |" in page
+    assert "## Refused" in page
+    assert not list(out.glob("*/*.onnx"))  # artifacts go once they are timed
+
+    assert main(["matrix", MODEL, "--format", "onnx", "-o", str(out), "--quiet", "--json"]) == 0
+    again = json.loads(capsys.readouterr().out)
+    assert again["rows"][0]["latency_ms"] == good["latency_ms"]  # kept, not measured again
