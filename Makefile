@@ -20,9 +20,11 @@ check: .venv/.dev
 
 matrix: .venv/.dev
 	$(BIN)/python benchmarks/matrix.py --output docs/matrix.md
+	$(BIN)/python benchmarks/runtimes.py --output docs/runtimes.md
 
 bench: .venv/.dev
 	$(BIN)/python benchmarks/export_cost.py
+	$(BIN)/python benchmarks/default_recipes.py
 
 # torch first and alone: resolved together with the rest, pip may take a CUDA build.
 .venv/.demo: pyproject.toml constraints.txt
@@ -33,7 +35,7 @@ bench: .venv/.dev
 	touch $@
 
 .venv/.dev: .venv/.demo
-	$(PIP) -e ".[coreml,zoo,dev]"
+	$(PIP) -e ".[coreml,executorch,tflite,onnx,tvm,zoo,dev]"
 	touch $@
 
 clean:
