@@ -26,7 +26,12 @@ from edgevit.rewrites import engine
 from edgevit.targets import load_target
 
 CHUNK = 20
-TARGETS = {"coreml": "iphone", "onnx": "linux-x86"}  # format -> a device that takes it
+TARGETS = {
+    "coreml": "iphone",
+    "onnx": "linux-x86",
+    "executorch": "linux-x86",
+    "tflite": "linux-x86",
+}  # format -> a device that takes it
 MAY_REFUSE = 0.15  # of each chunk: a refusal is an answer, but not the only one
 REFUSALS = (CaptureError, ModelError, UnsupportedOp)
 

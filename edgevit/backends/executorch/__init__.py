@@ -1,0 +1,1 @@
+"""ExecuTorch: a .pte whose supported parts are handed to XNNPACK."""

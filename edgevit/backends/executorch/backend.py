@@ -1,0 +1,27 @@
+"""ExecuTorch as the pipeline sees it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edgevit.backends.artifact import Artifact
+from edgevit.backends.backend import Expected, Lowering
+from edgevit.backends.executorch.lower import lower
+from edgevit.backends.executorch.rules import RULES
+from edgevit.backends.on_host import check_on_host
+from edgevit.parity import Parity
+from edgevit.rewrites.rule import AnyRule
+
+
+@dataclass(frozen=True)
+class ExecuTorch:
+    rules: tuple[AnyRule, ...] = RULES
+
+    def lower(self, request: Lowering) -> Artifact:
+        return lower(request.program, request.precision, request.directory, request.progress)
+
+    def check(self, artifact: Artifact, expected: Expected) -> tuple[Parity, ...]:
+        return check_on_host(artifact, expected)
+
+
+BACKEND = ExecuTorch()

@@ -1,0 +1,53 @@
+"""A program -> a .pte file on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from edgevit.backends.artifact import Artifact
+from edgevit.backends.executorch.delegation import delegation
+from edgevit.backends.executorch.supported import blame, require_inputs, require_kernels
+from edgevit.backends.executorch.tool import module, quiet, versions
+from edgevit.backends.exported import exported_program
+from edgevit.backends.unsupported import refuse_precision
+from edgevit.graph.half import in_float16
+from edgevit.graph.program import Program
+
+PRECISIONS = ("fp32", "fp16")
+
+
+def lower(
+    program: Program,
+    precision: str,
+    directory: Path,
+    progress: Callable[[str], None] = lambda _: None,
+) -> Artifact:
+    """In fp16 all computes in half precision; inputs and outputs stay float32."""
+    refuse_precision("ExecuTorch", precision, PRECISIONS)
+    require_inputs(program)
+    tools = versions()
+    if precision == "fp16":
+        program = in_float16(program)
+    progress("convert and delegate")
+    with blame(program), quiet():
+        edge = _edge(program)
+        require_kernels(edge.exported_program(), program)
+        manager = edge.to_executorch()
+    progress("save")
+    path = directory / f"{program.name}.pte"
+    path.write_bytes(manager.buffer)
+    taken = delegation(path, manager.exported_program(), program)
+    return Artifact("executorch", precision, path, tools, delegation=taken)
+
+
+def _edge(program: Program) -> Any:
+    """The verifier is left out: it refuses ops that have kernels all the same, and those that have none we name."""
+    exir = module("exir")
+    partitioner = module("backends.xnnpack.partition.xnnpack_partitioner").XnnpackPartitioner
+    return exir.to_edge_transform_and_lower(
+        exported_program(program),
+        partitioner=[partitioner()],
+        compile_config=exir.EdgeCompileConfig(_check_ir_validity=False),
+    )

@@ -1,0 +1,9 @@
+"""The rewrites a program goes through on its way to ExecuTorch, in order."""
+
+from __future__ import annotations
+
+from edgevit.rewrites.rule import AnyRule
+from edgevit.rewrites.scale_divisor import ScaleDivisor
+from edgevit.rewrites.standard import STANDARD
+
+RULES: tuple[AnyRule, ...] = (*STANDARD, ScaleDivisor())

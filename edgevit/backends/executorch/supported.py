@@ -1,0 +1,106 @@
+"""What ExecuTorch cannot say: inputs beforehand, ops once the graph is the one that its kernels would run."""
+
+from __future__ import annotations
+
+import operator
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch.fx.node import Node
+
+from edgevit.backends.executorch.tool import module, versions
+from edgevit.backends.exported import name_in_program
+from edgevit.backends.unsupported import refuse_inputs, refuse_ops
+from edgevit.errors import EdgevitError, InternalError, UnsupportedOp
+from edgevit.graph.aten import op
+from edgevit.graph.program import Program, origin
+
+_INPUTS = (
+    torch.float32,
+    torch.float16,
+    torch.float64,
+    torch.int8,
+    torch.uint8,
+    torch.int16,
+    torch.int32,
+    torch.int64,
+    torch.bool,
+)
+
+
+def require_inputs(program: Program) -> None:
+    refuse_inputs(
+        program, _INPUTS, "ExecuTorch", "its kernels take real numbers, integers and booleans"
+    )
+
+
+def require_kernels(exported: Any, program: Program) -> None:
+    """Raises `UnsupportedOp` for every op that neither a delegate nor the portable kernels compute."""
+    kernels = set(module("extension.pybindings.portable_lib")._get_operator_names())
+    out_variant = module("exir.operator.convert").to_out_variant
+    without = {
+        name_in_program(node)
+        for node in exported.graph.nodes
+        if node.op == "call_function" and not _has_kernel(node, kernels, out_variant)
+    }
+    refuse_ops(
+        [node for node in program.calls() if node.name in without],
+        "ExecuTorch",
+        f"executorch {versions()['executorch']} has no kernel for",
+    )
+
+
+def _has_kernel(node: Node, kernels: set[str], out_variant: Any) -> bool:
+    target = node.target
+    overload = getattr(target, "_op", None)  # what the edge dialect wraps
+    if target is operator.getitem or overload is None:
+        return True  # a delegate, or arithmetic on sizes
+    try:
+        found, _ = out_variant(overload)
+    except (RuntimeError, AssertionError):
+        return False
+    return found.name() in kernels
+
+
+@contextmanager
+def blame(program: Program) -> Iterator[None]:
+    """What ExecuTorch raises -> an error that names the op and the line of the user's model."""
+    try:
+        yield
+    except EdgevitError:
+        raise
+    except Exception as error:
+        raise _explain(error, program) from error
+
+
+def _explain(error: Exception, program: Program) -> EdgevitError:
+    why = f"{type(error).__name__}: {str(error).strip()}"[:400]
+    node = _node_in_frames(error, program)
+    if node is None:
+        return InternalError(
+            "ExecuTorch failed to lower the program",
+            why=why,
+            hint="tell us: we should have rewritten the graph so that it does not meet this",
+        )
+    return UnsupportedOp(
+        f"ExecuTorch cannot lower `{op(node)}`",
+        where=str(origin(node)),
+        why=why,
+        hint="write this line with other ops, or export with another `--format`",
+    )
+
+
+def _node_in_frames(error: BaseException | None, program: Program) -> Node | None:
+    """The node that was being worked on is a local of the innermost frame that has one."""
+    found = None
+    while error is not None:
+        for frame, _ in traceback.walk_tb(error.__traceback__):
+            for local in ("node", "n"):
+                made_from = frame.f_locals.get(local)
+                if isinstance(made_from, Node) and name_in_program(made_from):
+                    found = name_in_program(made_from)
+        error = error.__cause__
+    return next((node for node in program.calls() if node.name == found), None)
