@@ -15,7 +15,9 @@ from torch.export import ExportedProgram
 from torch.utils import _pytree as pytree
 
 from edgevit.backends.exported import exported_program, name_in_program
+from edgevit.backends.tflite.decompositions import register
 from edgevit.backends.tflite.tool import litert
+from edgevit.graph.aten import kind
 from edgevit.graph.program import Program
 
 SIGNATURE = "serving_default"  # what apps ask an interpreter for
@@ -46,7 +48,8 @@ def convert(program: Program, path: Path, progress: Callable[[str], None] = lamb
 def decomposed(program: Program) -> ExportedProgram:
     """Core ATen, with the layouts that TFLite likes."""
     infra, core = litert("fx_infra"), litert("_convert.core")
-    exported = _marked(exported_program(_own_constants(program)))
+    register()
+    exported = _with_plain_weights(_marked(exported_program(_own_constants(program))))
     table = infra.decomp.pre_convert_decomp()
     exported = infra.safe_run_decompositions(exported, table, can_skip=False)
     return core._run_convert_passes(exported)
@@ -72,6 +75,27 @@ def _marked(exported: ExportedProgram) -> ExportedProgram:
         node.meta.pop("stack_trace", None)
         node.meta.pop("from_node", None)
         node.meta["nn_module_stack"] = {"": ("", name_in_program(node) or node.name)}
+    return exported
+
+
+def _with_plain_weights(exported: ExportedProgram) -> ExportedProgram:
+    """litert-torch changes the layout of an image between convolutions, and takes a weight that is worked out there
+    for one more image. It does not look past a reshape."""
+    graph = exported.graph
+    for node in graph.nodes:
+        if not kind(node).startswith("conv"):
+            continue
+        weight = node.args[1]
+        if weight.op != "call_function":
+            continue
+        sizes = list(weight.meta["val"].shape)
+        with graph.inserting_before(node):
+            flat = graph.call_function(torch.ops.aten.view.default, (weight, [-1]))
+            plain = graph.call_function(torch.ops.aten.view.default, (flat, sizes))
+        marks = {"nn_module_stack": weight.meta["nn_module_stack"]}
+        flat.meta = {"val": weight.meta["val"].reshape(-1), **marks}
+        plain.meta = {"val": weight.meta["val"], **marks}
+        node.args = (node.args[0], plain, *node.args[2:])
     return exported
 
 

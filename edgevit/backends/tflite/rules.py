@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
+from edgevit.rewrites.drop_expand import DropExpand
 from edgevit.rewrites.expand_resize import ExpandResize
+from edgevit.rewrites.gather_top import GatherTop
+from edgevit.rewrites.name_expand import NameExpand
 from edgevit.rewrites.rule import AnyRule
+from edgevit.rewrites.scale_divisor import ScaleDivisor
 from edgevit.rewrites.standard import STANDARD
 
-RULES: tuple[AnyRule, ...] = (*STANDARD, ExpandResize())
+RULES: tuple[AnyRule, ...] = (
+    *STANDARD,
+    ExpandResize(),
+    ScaleDivisor(),
+    GatherTop(),
+    NameExpand(),
+    DropExpand(),
+)

@@ -1,0 +1,186 @@
+"""Ops that litert-torch has no lowering for, or a wrong one, in terms of others.
+
+They are in its own table of decompositions and not rules, because its other decompositions make such ops too (a
+`matmul` of two ranks expands, a `tile` repeats), after all rules have run. All are exact but for the order of sums.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+
+from edgevit.backends.tflite.tool import litert
+
+aten = torch.ops.aten
+Tensor = torch.Tensor
+_COPIES = 4  # of a tensor in one concatenation; more are made by an expansion
+
+
+@functools.cache
+def register() -> None:
+    decomp = litert("fx_infra").decomp
+    theirs = decomp.pre_convert_decomp()[aten.convolution.default]
+    for target, decomposition in TABLE.items():
+        decomp.add_pre_convert_decomp(target, decomposition)
+    decomp.add_pre_convert_decomp(
+        aten.convolution.default, functools.partial(convolution, theirs=theirs)
+    )
+
+
+def expand(x: Tensor, size: Sequence[int], *, implicit: bool = False) -> Tensor:
+    """The converter takes a transpose past a `BROADCAST_TO` as a reshape, which it is not when two axes of `x` are
+    longer than one. An expansion is then a product with a row of ones, which nothing passes."""
+    lead = len(size) - x.ndim
+    before = [1] * lead + list(x.shape)
+    after = [b if s == -1 else s for s, b in zip(size, before, strict=True)]
+    if before == after or sum(extent > 1 for extent in before) < 2:
+        return NotImplemented
+    for axis, (one, many) in enumerate(zip(before, after, strict=True)):
+        if one != many:
+            x = _along(x, math.prod(before[:axis]), many)
+            before[axis] = many
+    return x.reshape(after)
+
+
+def _along(x: Tensor, rows: int, count: int) -> Tensor:
+    """Each of the `rows` that `x` has, `count` times in a row."""
+    if x.dtype != torch.float32:
+        return torch.cat([x.reshape(rows, 1, -1)] * count, 1)
+    ones = torch.ones(1, count)
+    width = x.numel() // rows
+    many = torch.mm(x.reshape(rows * width, 1), ones)
+    return many if width == 1 else many.reshape(rows, width, count).transpose(1, 2)
+
+
+def repeat(x: Tensor, repeats: Sequence[int]) -> Tensor:
+    """litert-torch changes the layout of `x` and leaves `repeats` as they were."""
+    x = x.reshape([1] * (len(repeats) - x.ndim) + list(x.shape))
+    for axis, count in enumerate(repeats):
+        if 1 < count <= _COPIES:
+            x = torch.cat([x] * count, axis)
+        elif count != 1:
+            shape = list(x.shape)
+            rows = math.prod(shape[:axis])
+            shape[axis] *= count
+            x = x.reshape(rows, 1, -1).expand(rows, count, -1).reshape(shape)
+    return x.clone()
+
+
+def unfold(x: Tensor, dimension: int, size: int, step: int) -> Tensor:
+    """Its lowering is a gather, that pads at six dimensions."""
+    if x.ndim == 0:
+        return NotImplemented
+    last = (x.shape[dimension] - size) // step * step + 1  # one past the last window's start
+    parts = [aten.slice.Tensor(x, dimension, k, k + last, step) for k in range(size)]
+    return torch.stack(parts, -1)
+
+
+def rsub(x: Tensor, other: Any, alpha: float = 1) -> Tensor:
+    """Python's own `other - x` would come back here."""
+    return x * -alpha + other
+
+
+def add(x: Tensor, other: Any, *, alpha: float = 1) -> Tensor:
+    return NotImplemented if alpha == 1 else x + other * alpha
+
+
+def sub(x: Tensor, other: Any, *, alpha: float = 1) -> Tensor:
+    return NotImplemented if alpha == 1 else x - other * alpha
+
+
+def sort(x: Tensor, dim: int = -1, descending: bool = False) -> tuple[Tensor, Tensor]:
+    """The interpreter has no STABLEHLO_SORT. TOPK_V2 keeps equal numbers in their order, as a stable sort does."""
+    if x.ndim == 0:
+        return x.clone(), torch.zeros_like(x, dtype=torch.int64)
+    places = torch.topk(x, x.shape[dim], dim, largest=descending)[1]
+    return x.gather(dim, places), places
+
+
+def stable_sort(
+    x: Tensor, *, stable: bool | None, dim: int = -1, descending: bool = False
+) -> tuple[Tensor, Tensor]:
+    return sort(x, dim, descending)
+
+
+def argsort(x: Tensor, dim: int = -1, descending: bool = False) -> Tensor:
+    return sort(x, dim, descending)[1]
+
+
+def one_hot(x: Tensor, num_classes: int = -1) -> Tensor:
+    if num_classes < 0:
+        return NotImplemented
+    return (x.unsqueeze(-1) == torch.arange(num_classes)).to(torch.int64)
+
+
+def empty_like(x: Tensor, **options: Any) -> Tensor:
+    """What is read before it is written is nobody's number."""
+    return torch.zeros_like(x, dtype=options.get("dtype"))
+
+
+def adaptive_max_pool2d(x: Tensor, output_size: Sequence[int]) -> tuple[Tensor, Tensor]:
+    """Windows that are all alike are those of a plain pool. litert-torch makes up the places of its maxima: who reads
+    them is refused."""
+    height, width = x.shape[-2:]
+    out_height, out_width = output_size
+    if height % out_height or width % out_width:
+        return NotImplemented
+    return aten.max_pool2d_with_indices(x, [height // out_height, width // out_width])
+
+
+def cdist(x: Tensor, y: Tensor, p: float, compute_mode: int | None) -> Tensor:
+    """Its lowering takes the last two axes for rows and columns in any layout."""
+    apart = (x.unsqueeze(-2) - y.unsqueeze(-3)).abs()
+    if p == 2:
+        return apart.square().sum(-1).sqrt()
+    return apart.sum(-1) if p == 1 else NotImplemented
+
+
+def convolution(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    stride: Sequence[int],
+    padding: Sequence[int],
+    dilation: Sequence[int],
+    transposed: bool,
+    output_padding: Sequence[int],
+    groups: int,
+    *,
+    theirs: Callable[..., Any],
+) -> Any:
+    """A transposed convolution whose output reaches further at its end: litert-torch writes zeros there.
+
+    Without padding all of the output is there; what the padding cuts off it is cut off afterwards.
+    """
+    if not transposed or not any(output_padding):
+        return theirs(
+            x, weight, bias, stride, padding, dilation, transposed, output_padding, groups
+        )
+    none = [0] * len(padding)
+    whole = aten.convolution(x, weight, None, stride, none, dilation, True, none, groups)
+    ends = zip(reversed(padding), reversed(output_padding), strict=True)
+    cuts = [amount for pad, more in ends for amount in (-pad, more - pad)]
+    cut = aten.constant_pad_nd(whole, cuts, 0.0)
+    return cut if bias is None else cut + bias.reshape([1, -1] + [1] * len(padding))
+
+
+TABLE: dict[Any, Callable[..., Any]] = {
+    aten.expand.default: expand,
+    aten.repeat.default: repeat,
+    aten.unfold.default: unfold,
+    aten.rsub.Scalar: rsub,
+    aten.rsub.Tensor: rsub,
+    aten.add.Tensor: add,
+    aten.sub.Tensor: sub,
+    aten.sort.default: sort,
+    aten.sort.stable: stable_sort,
+    aten.argsort.default: argsort,
+    aten.one_hot.default: one_hot,
+    aten.empty_like.default: empty_like,
+    aten.adaptive_max_pool2d.default: adaptive_max_pool2d,
+    aten._cdist_forward.default: cdist,
+}
