@@ -122,13 +122,16 @@ def empty_like(x: Tensor, **options: Any) -> Tensor:
 
 
 def adaptive_max_pool2d(x: Tensor, output_size: Sequence[int]) -> tuple[Tensor, Tensor]:
-    """Windows that are all alike are those of a plain pool. litert-torch makes up the places of its maxima: who reads
-    them is refused."""
+    """Who reads the places of the maxima is refused beforehand: litert-torch makes them up for any pool."""
     height, width = x.shape[-2:]
     out_height, out_width = output_size
-    if height % out_height or width % out_width:
-        return NotImplemented
-    return aten.max_pool2d_with_indices(x, [height // out_height, width // out_width])
+    if height % out_height == 0 and width % out_width == 0:
+        return aten.max_pool2d_with_indices(x, [height // out_height, width // out_width])
+    for axis, count in ((-2, out_height), (-1, out_width)):
+        extent = x.shape[axis]
+        bounds = [(k * extent // count, -(-(k + 1) * extent // count)) for k in range(count)]
+        x = torch.cat([x.narrow(axis, a, b - a).amax(axis, keepdim=True) for a, b in bounds], axis)
+    return x, torch.zeros_like(x, dtype=torch.int64)
 
 
 def cdist(x: Tensor, y: Tensor, p: float, compute_mode: int | None) -> Tensor:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from edgevit.rewrites.drop_expand import DropExpand
 from edgevit.rewrites.expand_resize import ExpandResize
+from edgevit.rewrites.expand_scaled_resize import ExpandScaledResize
+from edgevit.rewrites.gather_nearest import GatherNearest
 from edgevit.rewrites.gather_top import GatherTop
 from edgevit.rewrites.name_expand import NameExpand
+from edgevit.rewrites.pad_ceil import PadCeil
 from edgevit.rewrites.rule import AnyRule
 from edgevit.rewrites.scale_divisor import ScaleDivisor
 from edgevit.rewrites.standard import STANDARD
@@ -13,7 +16,10 @@ from edgevit.rewrites.standard import STANDARD
 RULES: tuple[AnyRule, ...] = (
     *STANDARD,
     ExpandResize(),
+    ExpandScaledResize(),
+    GatherNearest(),
     ScaleDivisor(),
+    PadCeil(),
     GatherTop(),
     NameExpand(),
     DropExpand(),

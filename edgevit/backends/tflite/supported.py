@@ -31,6 +31,15 @@ def require_supported(program: Program) -> None:
         "its kernels take float32, int32 and bool (int64 is passed as int32)",
     )
     _require_int32(program)
+    places = [node for node in program.calls() if _reads_places(node)]
+    refuse_ops(places, "TFLite", "litert-torch makes up where the maxima are for")
+
+
+def _reads_places(node: Node) -> bool:
+    """A pool that is asked where in the image its maxima are."""
+    if "max_pool" not in op(node):
+        return False
+    return any(op(read) == "getitem" and read.args[1] == 1 and read.users for read in node.users)
 
 
 def _require_int32(program: Program) -> None:

@@ -1,0 +1,89 @@
+"""Pools whose last windows reach over the edge (`ceil_mode`), as pools of an image that is padded so far.
+
+    max_pool(x, k, ceil_mode)   ->   max_pool(pad(x, over, -inf), k)
+    avg_pool(x, k, ceil_mode)   ->   avg_pool(pad(x, over, 0), k, divisor 1) * weights
+
+A window's weight is one over the number of pixels that it counts: with `count_include_pad` those of the padding are
+among them, those beyond it never. Converters differ in what they make of such windows.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, ClassVar
+
+import torch
+from torch.fx.node import Node
+
+from edgevit.graph.aten import argument, op, operand, per_dimension
+from edgevit.graph.edit import Draft, Edit
+from edgevit.graph.program import shape, value
+from edgevit.rewrites.rule import SAME_VALUES, Match, Rule
+
+aten = torch.ops.aten
+
+
+class PadCeil(Rule[Match]):
+    name: ClassVar[str] = "pad-ceil"
+    rtol: ClassVar[float] = SAME_VALUES
+
+    def match(self, node: Node, draft: Draft) -> Match | None:
+        if op(node) not in {"avg_pool2d", "max_pool2d"} or not argument(node, "ceil_mode"):
+            return None
+        overridden = op(node) == "avg_pool2d" and argument(node, "divisor_override") is not None
+        return None if overridden else Match(node)
+
+    def rewrite(self, match: Match, edit: Edit) -> Node:
+        node = match.node
+        window, stride = _numbers(node, "kernel_size"), _stride(node)
+        pads = _numbers(node, "padding")
+        over = [amount for extent in reversed(_over(node)) for amount in (0, extent)]
+        x: Any = operand(node)
+        average = op(node) == "avg_pool2d"
+        if any(over):
+            x = edit.call(aten.constant_pad_nd.default, x, over, 0.0 if average else -math.inf)
+        if not average:
+            dilation = list(_numbers(node, "dilation"))
+            return edit.call(aten.max_pool2d.default, x, window, stride, pads, dilation)
+        mean = edit.call(aten.avg_pool2d.default, x, window, stride, pads)
+        weights = _weights(node) * math.prod(window)
+        if bool((weights == 1).all()):
+            return mean
+        return edit.call(aten.mul.Tensor, mean, edit.constant(weights, "weights"))
+
+
+def _numbers(node: Node, name: str) -> list[int]:
+    return list(per_dimension(argument(node, name) or 0, 2))
+
+
+def _stride(node: Node) -> list[int]:
+    return _numbers(node, "stride") if argument(node, "stride") else _numbers(node, "kernel_size")
+
+
+def _over(node: Node) -> list[int]:
+    """How far the last window reaches past the padding, along each axis."""
+    dilation = _numbers(node, "dilation") if op(node) == "max_pool2d" else [1, 1]
+    axes = zip(
+        shape(operand(node))[-2:],
+        shape(node)[-2:],
+        _numbers(node, "kernel_size"),
+        _stride(node),
+        _numbers(node, "padding"),
+        dilation,
+        strict=True,
+    )
+    return [
+        max((out - 1) * step + (size - 1) * apart + 1 - extent - 2 * pad, 0)
+        for extent, out, size, step, pad, apart in axes
+    ]
+
+
+def _weights(node: Node) -> torch.Tensor:
+    """What each window's sum is multiplied with, asked of the op itself: on ones it gives weight times pixels."""
+    lead = [1] * (len(shape(node)) - 2)
+    ones = torch.ones(*lead, *shape(operand(node))[-2:], dtype=torch.float64)
+    window, stride, pads = _numbers(node, "kernel_size"), _stride(node), _numbers(node, "padding")
+    counts = argument(node, "count_include_pad")
+    pixels = aten.avg_pool2d(ones, window, stride, pads, True, counts, 1)
+    means = aten.avg_pool2d(ones, window, stride, pads, True, counts)
+    return (means / pixels).to(value(node).dtype)
