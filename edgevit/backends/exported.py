@@ -97,7 +97,7 @@ def _lift(program: Program) -> tuple[fx.Graph, dict[str, torch.Tensor], ExportGr
     ]
     graph.output(tuple(outputs)).meta = {"val": tuple(node.meta["val"] for node in outputs)}
     specs = [OutputSpec(OutputKind.USER_OUTPUT, TensorArgument(o.name), None) for o in outputs]
-    state = {name: program.constants[name] for name in lifted}
+    state = {name: program.constants[name].contiguous() for name in lifted}
     return graph, state, ExportGraphSignature(inputs, specs)
 
 

@@ -18,7 +18,7 @@ from edgevit.parity import Parity
 from edgevit.rewrites import engine
 from edgevit.targets import load_target
 
-FORMATS = ("onnx", "executorch")
+FORMATS = ("onnx", "executorch", "tflite", "tvm")
 SUFFIX = {"onnx": ".onnx", "executorch": ".pte", "tflite": ".tflite", "tvm": ".so"}
 
 

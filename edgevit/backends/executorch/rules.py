@@ -2,8 +2,21 @@
 
 from __future__ import annotations
 
+from edgevit.rewrites.crop_before_pad import CropBeforePad
+from edgevit.rewrites.expand_attention import ExpandAttention
+from edgevit.rewrites.expand_gelu import ExpandGelu
+from edgevit.rewrites.expand_vector_norm import ExpandVectorNorm
+from edgevit.rewrites.flatten_softmax import FlattenSoftmax
 from edgevit.rewrites.rule import AnyRule
 from edgevit.rewrites.scale_divisor import ScaleDivisor
 from edgevit.rewrites.standard import STANDARD
 
-RULES: tuple[AnyRule, ...] = (*STANDARD, ScaleDivisor())
+RULES: tuple[AnyRule, ...] = (
+    *STANDARD,
+    ScaleDivisor(),
+    CropBeforePad(),
+    ExpandVectorNorm(),
+    ExpandGelu(),
+    ExpandAttention(),
+    FlattenSoftmax(),
+)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -54,10 +53,11 @@ def require_kernels(exported: Any, program: Program) -> None:
 
 
 def _has_kernel(node: Node, kernels: set[str], out_variant: Any) -> bool:
-    target = node.target
-    overload = getattr(target, "_op", None)  # what the edge dialect wraps
-    if target is operator.getitem or overload is None:
-        return True  # a delegate, or arithmetic on sizes
+    overload = node.target
+    if not isinstance(overload, torch._ops.OpOverload):
+        overload = getattr(overload, "_op", None)  # what the edge dialect wraps
+    if not isinstance(overload, torch._ops.OpOverload):
+        return True  # a delegate, or a part of its result
     try:
         found, _ = out_variant(overload)
     except (RuntimeError, AssertionError):

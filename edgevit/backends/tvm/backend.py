@@ -1,0 +1,29 @@
+"""TVM as the pipeline sees it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edgevit.backends.artifact import Artifact
+from edgevit.backends.backend import Expected, Lowering
+from edgevit.backends.on_host import check_on_host
+from edgevit.backends.tvm.lower import lower
+from edgevit.backends.tvm.rules import RULES
+from edgevit.parity import Parity
+from edgevit.rewrites.rule import AnyRule
+
+
+@dataclass(frozen=True)
+class Tvm:
+    rules: tuple[AnyRule, ...] = RULES
+
+    def lower(self, request: Lowering) -> Artifact:
+        return lower(
+            request.program, request.target, request.precision, request.directory, request.progress
+        )
+
+    def check(self, artifact: Artifact, expected: Expected) -> tuple[Parity, ...]:
+        return check_on_host(artifact, expected)
+
+
+BACKEND = Tvm()

@@ -1,0 +1,30 @@
+"""Object files -> a shared library, for this machine or another. zig is a C compiler and linker for all of them, from
+PyPI: no cross toolchain has to be installed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from edgevit.backends.tvm.machine import Machine
+from edgevit.errors import ToolMissing
+
+
+def link(executable: Any, machine: Machine, path: Path) -> None:
+    if find_spec("ziglang") is None:
+        raise ToolMissing(
+            "ziglang is not installed",
+            why="it links the library that TVM compiles",
+            hint="pip install 'edgevit[tvm]'",
+        )
+
+    def compiler(output: str, objects: Sequence[str], options: object = None, **_: object) -> None:
+        words = [sys.executable, "-m", "ziglang", "cc", "-target", machine.linker_target]
+        words += ["-shared", "-fPIC", "-O2", "-o", output, *objects, "-lm"]
+        subprocess.run(words, check=True, capture_output=True)
+
+    executable.export_library(str(path), fcompile=compiler)

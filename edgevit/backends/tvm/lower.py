@@ -1,0 +1,123 @@
+"""A program -> a shared library, what it takes and gives in a JSON file beside it, and a script that runs it on the board."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from edgevit.backends.artifact import Artifact
+from edgevit.backends.delegation import Delegation, Outside, grouped
+from edgevit.backends.exported import exported_program
+from edgevit.backends.session import TensorSpec
+from edgevit.backends.tvm.converters import CONVERTERS
+from edgevit.backends.tvm.link import link
+from edgevit.backends.tvm.machine import Machine, machine_of, this_machine
+from edgevit.backends.tvm.supported import blame, require_inputs, require_ops
+from edgevit.backends.tvm.tool import tvm, versions
+from edgevit.backends.unsupported import refuse_precision
+from edgevit.graph.program import Program, value
+from edgevit.quiet import quiet
+from edgevit.targets import Target
+
+BESIDE = ".json"  # appended to the library's name
+
+
+def lower(
+    program: Program,
+    target: Target,
+    precision: str,
+    directory: Path,
+    progress: Callable[[str], None] = lambda _: None,
+) -> Artifact:
+    """For another machine a second library is made for this one, only to be checked."""
+    refuse_precision("TVM", precision, ("fp32",))
+    require_inputs(program)
+    tools = versions()
+    machine = machine_of(target)
+    progress("import")
+    with quiet("tvm"):
+        module = _imported(program)
+        progress("compile")
+        executable = _compiled(module, machine, program)
+        path = directory / f"{program.name}.so"
+        link(executable, machine, path)
+        _describe(program, path)
+        reference, notes = None, ()
+        if not machine.is_host:
+            progress("compile for this machine")
+            host = this_machine(machine)
+            reference = directory / f"{program.name}.host.so"
+            link(_compiled(module, host, program), host, reference)
+            _describe(program, reference)
+            notes = (
+                f"the library is for {machine.architecture} and was not run here: the same program was compiled "
+                f"for {host.architecture} and checked",
+            )
+    _write_runner(directory, path.name)
+    details: dict[str, object] = {
+        "machine": asdict(machine) | {"triple": machine.triple},
+        "inputs": list(program.input_names),
+        "outputs": list(program.output_names),
+    }
+    return Artifact(
+        "tvm",
+        precision,
+        path,
+        tools,
+        notes,
+        reference,
+        delegation=_delegation(executable),
+        details=details,
+    )
+
+
+def _imported(program: Program) -> Any:
+    frontend = tvm("relax.frontend.torch")
+    with blame(program):
+        decomposed = exported_program(program).run_decompositions()
+        require_ops(decomposed, program)
+        return frontend.from_exported_program(
+            decomposed, run_ep_decomposition=False, custom_convert_map=CONVERTERS
+        )
+
+
+def _compiled(module: Any, machine: Machine, program: Program) -> Any:
+    with blame(program):
+        return tvm().compile(module, target=machine.llvm())
+
+
+def _describe(program: Program, library: Path) -> None:
+    """The library itself does not tell."""
+    facts = {
+        "inputs": [_spec(n, t) for n, t in zip(program.input_names, program.inputs, strict=True)],
+        "outputs": [
+            _spec(name, value(node))
+            for name, node in zip(program.output_names, program.outputs(), strict=True)
+        ],
+    }
+    library.with_name(library.name + BESIDE).write_text(json.dumps(facts, indent=2) + "\n")
+
+
+def _spec(name: str, tensor: torch.Tensor) -> dict[str, object]:
+    dtype = str(tensor.dtype).removeprefix("torch.")
+    return asdict(TensorSpec(name, tuple(tensor.shape), dtype))
+
+
+def _delegation(executable: Any) -> Delegation:
+    """Everything is compiled, but for what the executable calls by name in some other library."""
+    found = re.search(r"Globals \(#\d+\): \[(.*?)\]", executable.stats(), re.DOTALL)
+    names = [name.strip() for name in found[1].split(",")] if found else []
+    outside = [name for name in names if "." in name and not name.startswith("vm.")]
+    inside = sum(name != "main" and "." not in name for name in names)
+    return Delegation("LLVM", 1, inside, grouped(Outside(name, "", 1, 0) for name in outside))
+
+
+def _write_runner(directory: Path, library: str) -> None:
+    source = Path(__file__).with_name("runner.py.txt").read_text()
+    (directory / "run.py").write_text(source.replace("LIBRARY", library))

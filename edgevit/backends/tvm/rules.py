@@ -1,0 +1,10 @@
+"""The rewrites a program goes through on its way to TVM, in order."""
+
+from __future__ import annotations
+
+from edgevit.rewrites.expand_resize import ExpandResize
+from edgevit.rewrites.rule import AnyRule
+from edgevit.rewrites.scale_divisor import ScaleDivisor
+from edgevit.rewrites.standard import STANDARD
+
+RULES: tuple[AnyRule, ...] = (*STANDARD, ScaleDivisor(), ExpandResize())

@@ -1,0 +1,100 @@
+"""Scaled dot-product attention in two batched products and a softmax, of three dimensions each.
+
+    attention(q, k, v, mask)   ->   bmm(softmax(bmm(q * scale, k^T) + mask), v)
+
+The runtimes' own expansion guards every row against being masked as a whole: an eq, a not, an any, a full and a where
+that no delegate takes. Here it is known beforehand that no row is. Batch and heads are one axis, so no product has to
+expand its operands, and no softmax has four axes.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, ClassVar
+
+import torch
+from torch.fx.node import Node
+
+from edgevit.graph.aten import argument, op
+from edgevit.graph.edit import Draft, Edit
+from edgevit.graph.program import shape, value
+from edgevit.rewrites.rule import Match, Refused, Rule
+
+_RESHAPE = torch.ops.aten.reshape.default
+
+
+class ExpandAttention(Rule[Match]):
+    name: ClassVar[str] = "expand-attention"
+    rtol: ClassVar[float] = 1e-5
+
+    def match(self, node: Node, draft: Draft) -> Match | None:
+        return Match(node) if op(node) == "scaled_dot_product_attention" else None
+
+    def check(self, match: Match, draft: Draft) -> None:
+        node = match.node
+        if argument(node, "dropout_p"):
+            raise Refused("it drops values at random")
+        if argument(node, "enable_gqa"):
+            raise Refused("groups of queries share a key")
+        query, key, content = (shape(argument(node, name)) for name in ("query", "key", "value"))
+        if not query[:-2] == key[:-2] == content[:-2]:
+            raise Refused("queries, keys and values have other batches")
+        mask = argument(node, "attn_mask")
+        if mask is None:
+            return
+        if not draft.is_constant(mask):
+            raise Refused("the mask is computed, and may leave a row with nothing")
+        if not _is_open(draft.tensor(mask)):
+            raise Refused("the mask leaves a row with nothing")
+
+    def rewrite(self, match: Match, edit: Edit) -> Node:
+        node = match.node
+        query, key, content = (argument(node, name) for name in ("query", "key", "value"))
+        batch, length, width = math.prod(shape(query)[:-2]), *shape(query)[-2:]
+        keys, depth = shape(key)[-2], shape(content)[-1]
+        scale = argument(node, "scale")
+        scaled = edit.call(
+            torch.ops.aten.mul.Tensor, query, 1 / math.sqrt(width) if scale is None else scale
+        )
+        q = edit.call(_RESHAPE, scaled, [batch, length, width])
+        k = edit.call(_RESHAPE, key, [batch, keys, width])
+        turned = edit.call(torch.ops.aten.transpose.int, k, 1, 2)
+        scores = edit.call(torch.ops.aten.bmm.default, q, turned)
+        for mask in _masks(node, edit, length, keys):
+            scores = _added(scores, mask, [*shape(query)[:-1], keys], edit)
+        weights = edit.call(torch.ops.aten.softmax.int, scores, -1)
+        v = edit.call(_RESHAPE, content, [batch, keys, depth])
+        mixed = edit.call(torch.ops.aten.bmm.default, weights, v)
+        return edit.call(_RESHAPE, mixed, list(shape(node)))
+
+
+def _is_open(mask: torch.Tensor) -> bool:
+    """Every row has a key that it may look at."""
+    allowed = mask if mask.dtype == torch.bool else mask > -math.inf
+    return bool(allowed.any(-1).all()) and not bool(mask.isnan().any())
+
+
+def _masks(node: Node, edit: Edit, length: int, keys: int) -> list[Node]:
+    """What is added to the scores."""
+    found = []
+    mask, dtype = argument(node, "attn_mask"), value(node).dtype
+    if mask is not None:
+        tensor = edit.draft.tensor(mask)
+        if tensor.dtype == torch.bool:
+            tensor = torch.zeros(tensor.shape, dtype=dtype).masked_fill_(~tensor, -math.inf)
+        found.append(edit.constant(tensor.to(dtype), "mask"))
+    if argument(node, "is_causal"):
+        ahead = torch.ones(length, keys).triu(1).bool()
+        tensor = torch.zeros(length, keys, dtype=dtype).masked_fill_(ahead, -math.inf)
+        found.append(edit.constant(tensor, "causal"))
+    return found
+
+
+def _added(scores: Node, mask: Node, whole: list[Any], edit: Edit) -> Node:
+    """`whole` is the shape of the scores with batch and heads apart, which the mask is broadcast to."""
+    add = torch.ops.aten.add.Tensor
+    if math.prod(shape(mask)[:-2]) == 1:
+        rows, columns = ([1, 1, *shape(mask)])[-2:]
+        return edit.call(add, scores, edit.call(_RESHAPE, mask, [1, rows, columns]))
+    apart = edit.call(add, edit.call(_RESHAPE, scores, whole), mask)
+    return edit.call(_RESHAPE, apart, list(shape(scores)))

@@ -1,0 +1,40 @@
+"""A softmax over the last of four axes, on three.
+
+    softmax(x, -1)   ->   reshape(softmax(reshape(x, N, C * H, W), -1), N, C, H, W)
+
+XNNPACK keeps four-dimensional values channels-last in memory once a convolution has been there, and then takes the
+softmax over the wrong axis. A value of three dimensions has one layout.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from torch.fx.node import Node
+
+from edgevit.graph.aten import argument, kind, operand
+from edgevit.graph.edit import Draft, Edit
+from edgevit.graph.program import shape
+from edgevit.rewrites.rule import SAME_VALUES, Match, Rule
+
+_SOFTMAXES = frozenset({"softmax", "log_softmax", "_softmax", "_log_softmax"})
+
+
+class FlattenSoftmax(Rule[Match]):
+    name: ClassVar[str] = "flatten-softmax"
+    rtol: ClassVar[float] = SAME_VALUES
+
+    def match(self, node: Node, draft: Draft) -> Match | None:
+        if kind(node) not in _SOFTMAXES or len(shape(node)) != 4:
+            return None
+        return Match(node) if argument(node, "dim") in (-1, 3) else None
+
+    def rewrite(self, match: Match, edit: Edit) -> Node:
+        node = match.node
+        batch, channels, height, width = shape(node)
+        reshape = torch.ops.aten.reshape.default
+        flat = edit.call(reshape, operand(node), [batch, channels * height, width])
+        rest = list(node.args[2:])
+        taken = edit.call(node.target, flat, -1, *rest, **node.kwargs)  # type: ignore[arg-type]
+        return edit.call(reshape, taken, [batch, channels, height, width])
