@@ -60,13 +60,26 @@ def delegation(interpreter: Any, program: Program) -> Delegation:
     taken = inside(ops)
     details = {detail["index"]: detail for detail in interpreter.get_tensor_details()}
     places = Places(program, interpreter.get_output_details())
+    once = _computed_once(ops, {detail["index"] for detail in interpreter.get_input_details()})
     outside = [
         Outside(op.name, places.of(op, details), 1, _bytes(op, details))
         for position, op in enumerate(ops)
-        if op.name != DELEGATE and position not in taken
+        if op.name != DELEGATE and position not in taken | once
     ]
     delegates = sum(op.name == DELEGATE for op in ops)
-    return Delegation("XNNPACK", delegates, len(taken), grouped(outside))
+    return Delegation("XNNPACK", delegates, len(taken - once), grouped(outside))
+
+
+def _computed_once(ops: Sequence[Op], inputs: set[int]) -> set[int]:
+    """Positions of the ops that read constants only, such as those that widen float16 weights."""
+    varies = set(inputs)
+    found = set()
+    for position, op in enumerate(ops):
+        if op.name != DELEGATE and varies.isdisjoint(op.inputs):
+            found.add(position)
+        else:
+            varies.update(op.outputs)
+    return found
 
 
 class Places:

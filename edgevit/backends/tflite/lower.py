@@ -11,6 +11,7 @@ from edgevit.backends.artifact import Artifact
 from edgevit.backends.on_host import worker_for
 from edgevit.backends.tflite.convert import SIGNATURE, convert
 from edgevit.backends.tflite.delegation import delegation
+from edgevit.backends.tflite.half import halve_weights
 from edgevit.backends.tflite.runtime import open_interpreter
 from edgevit.backends.tflite.supported import blame, require_supported
 from edgevit.backends.tflite.tool import litert, quiet, versions
@@ -26,12 +27,15 @@ def lower(
     directory: Path,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Artifact:
-    refuse_precision("TFLite", precision, ("fp32",))
+    refuse_precision("TFLite", precision, ("fp32", "fp16"))
     require_supported(program)
     litert("_convert.core")
     path = directory / f"{program.name}.tflite"
     with blame(program), quiet():
         convert(program, path, progress)
+        if precision == "fp16":
+            progress("halve the weights")
+            halve_weights(path)
     worker_for("tflite").open(path)  # what dies in the runtime dies in a process of its own
     with quiet():
         report = delegation(open_interpreter(path, 1), program)
