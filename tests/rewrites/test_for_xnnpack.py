@@ -16,6 +16,7 @@ from edgevit.graph.program import Program, shape
 from edgevit.rewrites.crop_before_pad import CropBeforePad
 from edgevit.rewrites.expand_attention import ExpandAttention
 from edgevit.rewrites.expand_gelu import ExpandGelu
+from edgevit.rewrites.expand_remainder import ExpandRemainder
 from edgevit.rewrites.expand_vector_norm import ExpandVectorNorm
 from edgevit.rewrites.flatten_softmax import FlattenSoftmax
 
@@ -76,6 +77,19 @@ def test_lengths_are_spelled_out(axes: int | tuple[int, ...] | None) -> None:
 def test_other_norms_stay() -> None:
     net = Call(lambda s, x: torch.linalg.vector_norm(x, 1, dim=1))
     check_rewrite(ExpandVectorNorm(), net, torch.randn(2, 6, 7), fires=0)
+
+
+@pytest.mark.parametrize("divisor", [3, -3, "tensor"])
+def test_remainders_of_whole_numbers(divisor: int | str) -> None:
+    by = {"n": torch.tensor([4, -4, 5])} if divisor == "tensor" else {}
+    net = Call(lambda s, x: torch.remainder(x, s.n if by else divisor), **by)
+    after = check_rewrite(ExpandRemainder(), net, torch.arange(-9, 9).reshape(6, 3), fires=1)
+    assert "remainder" not in kinds(after)
+
+
+def test_remainders_of_fractions_stay() -> None:
+    net = Call(lambda s, x: torch.remainder(x, 0.3))
+    check_rewrite(ExpandRemainder(), net, torch.randn(6, 3), fires=0)
 
 
 ATTENTION = nn.functional.scaled_dot_product_attention

@@ -5,6 +5,7 @@ from __future__ import annotations
 from edgevit.rewrites.crop_before_pad import CropBeforePad
 from edgevit.rewrites.expand_attention import ExpandAttention
 from edgevit.rewrites.expand_gelu import ExpandGelu
+from edgevit.rewrites.expand_remainder import ExpandRemainder
 from edgevit.rewrites.expand_vector_norm import ExpandVectorNorm
 from edgevit.rewrites.flatten_softmax import FlattenSoftmax
 from edgevit.rewrites.rule import AnyRule
@@ -16,6 +17,7 @@ RULES: tuple[AnyRule, ...] = (
     ScaleDivisor(),
     CropBeforePad(),
     ExpandVectorNorm(),
+    ExpandRemainder(),
     ExpandGelu(),
     ExpandAttention(),
     FlattenSoftmax(),

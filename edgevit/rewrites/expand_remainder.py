@@ -1,0 +1,35 @@
+"""The remainder of whole numbers, by a division that rounds down.
+
+    remainder(x, n)   ->   x - floor(x / n) * n        of integers
+
+ExecuTorch's kernel gives the remainder the sign of the dividend, PyTorch that of the divisor.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from torch.fx.node import Node
+
+from edgevit.graph.aten import kind
+from edgevit.graph.edit import Draft, Edit
+from edgevit.graph.program import value
+from edgevit.rewrites.rule import Match, Rule
+
+
+class ExpandRemainder(Rule[Match]):
+    name: ClassVar[str] = "expand-remainder"
+
+    def match(self, node: Node, draft: Draft) -> Match | None:
+        if kind(node) != "remainder" or value(node).is_floating_point():
+            return None
+        return Match(node) if isinstance(node.args[0], Node) else None
+
+    def rewrite(self, match: Match, edit: Edit) -> Node:
+        x, n = match.node.args[:2]
+        tensor = isinstance(n, Node)
+        divide = torch.ops.aten.div.Tensor_mode if tensor else torch.ops.aten.div.Scalar_mode
+        times = torch.ops.aten.mul.Tensor if tensor else torch.ops.aten.mul.Scalar
+        whole = edit.call(divide, x, n, rounding_mode="floor")
+        return edit.call(torch.ops.aten.sub.Tensor, x, edit.call(times, whole, n))
