@@ -92,6 +92,11 @@ def sub(x: Tensor, other: Any, *, alpha: float = 1) -> Tensor:
     return NotImplemented if alpha == 1 else x - other * alpha
 
 
+def power(x: Tensor, exponent: float) -> Tensor:
+    """POW has at most four dimensions."""
+    return x * x if exponent == 2 else NotImplemented
+
+
 def sort(x: Tensor, dim: int = -1, descending: bool = False) -> tuple[Tensor, Tensor]:
     """The interpreter has no STABLEHLO_SORT. TOPK_V2 keeps equal numbers in their order, as a stable sort does."""
     if x.ndim == 0:
@@ -138,7 +143,7 @@ def cdist(x: Tensor, y: Tensor, p: float, compute_mode: int | None) -> Tensor:
     """Its lowering takes the last two axes for rows and columns in any layout."""
     apart = (x.unsqueeze(-2) - y.unsqueeze(-3)).abs()
     if p == 2:
-        return apart.square().sum(-1).sqrt()
+        return (apart * apart).sum(-1).sqrt()
     return apart.sum(-1) if p == 1 else NotImplemented
 
 
@@ -179,6 +184,7 @@ TABLE: dict[Any, Callable[..., Any]] = {
     aten.rsub.Tensor: rsub,
     aten.add.Tensor: add,
     aten.sub.Tensor: sub,
+    aten.pow.Tensor_Scalar: power,
     aten.sort.default: sort,
     aten.sort.stable: stable_sort,
     aten.argsort.default: argsort,

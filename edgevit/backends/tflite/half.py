@@ -26,4 +26,5 @@ def halve_weights(path: Path) -> None:
         operation = qtyping.TFLOperationName[name]
         tool.add_weight_only_config(".*", operation, 16, algorithm_key=_ALGORITHM)
     result = tool.quantize(enable_progress_bar=False, enable_progress_report=False)
+    assert result.quantized_model is not None
     path.write_bytes(result.quantized_model)
