@@ -101,6 +101,7 @@ def sort(x: Tensor, dim: int = -1, descending: bool = False) -> tuple[Tensor, Te
     """The interpreter has no STABLEHLO_SORT. TOPK_V2 keeps equal numbers in their order, as a stable sort does."""
     if x.ndim == 0:
         return x.clone(), torch.zeros_like(x, dtype=torch.int64)
+    dim %= x.ndim
     places = torch.topk(x, x.shape[dim], dim, largest=descending)[1]
     return x.gather(dim, places), places
 
@@ -113,6 +114,25 @@ def stable_sort(
 
 def argsort(x: Tensor, dim: int = -1, descending: bool = False) -> Tensor:
     return sort(x, dim, descending)[1]
+
+
+def topk(
+    x: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True
+) -> tuple[Tensor, Tensor]:
+    """litert-torch changes the layout of `x`, and an axis that is left out stays the last."""
+    if dim >= 0 or x.ndim == 0:
+        return NotImplemented
+    values, places = aten.topk(x, k, dim % x.ndim, largest, sorted)
+    return values, places
+
+
+def flip(x: Tensor, dims: Sequence[int]) -> Tensor:
+    """REVERSE_V2 turns neighbouring axes only."""
+    if len(dims) < 2:
+        return NotImplemented
+    for dim in dims:
+        x = aten.flip(x, [dim])
+    return x
 
 
 def one_hot(x: Tensor, num_classes: int = -1) -> Tensor:
@@ -188,6 +208,8 @@ TABLE: dict[Any, Callable[..., Any]] = {
     aten.sort.default: sort,
     aten.sort.stable: stable_sort,
     aten.argsort.default: argsort,
+    aten.topk.default: topk,
+    aten.flip.default: flip,
     aten.one_hot.default: one_hot,
     aten.empty_like.default: empty_like,
     aten.adaptive_max_pool2d.default: adaptive_max_pool2d,
