@@ -30,7 +30,7 @@ from edgevit.rewrites import engine
 from edgevit.rewrites.report import RewriteReport
 from edgevit.rewrites.rule import AnyRule
 from edgevit.rewrites.standard import STANDARD
-from edgevit.stages import StageCost, Stages
+from edgevit.stages import Stages
 from edgevit.targets import Target, load_target
 
 
@@ -112,7 +112,7 @@ def export_formats(
     chosen = list(dict.fromkeys(aim.format(format) for format in formats))
     for format in chosen:
         _rules(backend_for(format, aim), without)
-    front = _Front.build(model, ModelOptions(**options), Stages(progress))  # type: ignore[arg-type]
+    front = _Front.build(model, ModelOptions(**options), Stages(progress), several=True)  # type: ignore[arg-type]
     results: dict[str, ExportResult | EdgevitError] = {}
     for format in chosen:
         directory = root / format
@@ -136,30 +136,25 @@ class _How:
 
 @dataclass
 class _Front:
-    """What all formats share: the model, what it computes, its graph, and the graph as each list of rules leaves it."""
+    """What all formats share: the model, what it computes, its graph, and what the rules in common make of it."""
 
     options: ModelOptions
     source: ModelSource
     expected: tuple[torch.Tensor, ...]
     program: Program
     stages: Stages
-    rewritten: dict[tuple[AnyRule, ...], tuple[Program, RewriteReport, StageCost]]
+    known: (
+        engine.Known | None
+    )  # the graph as the first few rules leave it, when others will want it
 
     @classmethod
-    def build(cls, model: str, options: ModelOptions, stages: Stages) -> _Front:
+    def build(
+        cls, model: str, options: ModelOptions, stages: Stages, several: bool = False
+    ) -> _Front:
         source, program = _front(model, options, stages)
         with torch.no_grad():
             expected = _outputs(source)
-        return cls(options, source, expected, program, stages, {})
-
-    def rewrite(self, rules: tuple[AnyRule, ...], stages: Stages) -> tuple[Program, RewriteReport]:
-        if rules in self.rewritten:
-            program, report, cost = self.rewritten[rules]
-            stages.costs.append(cost)
-        else:
-            program, report = _rewrite(self.program, rules, stages)
-            self.rewritten[rules] = program, report, stages.costs[-1]
-        return program, report
+        return cls(options, source, expected, program, stages, {} if several else None)
 
 
 def _export_one(
@@ -167,7 +162,7 @@ def _export_one(
 ) -> ExportResult:
     backend = backend_for(format, how.target)
     stages = front.stages.fork()
-    rewritten, rewrites = front.rewrite(_rules(backend, how.without), stages)
+    rewritten, rewrites = _rewrite(front.program, _rules(backend, how.without), stages, front.known)
     parity = [Parity("rewritten", "fp32", distance(front.expected, rewritten.run()), FP32)]
     require_space(draft, 2 * _constant_bytes(rewritten) + (1 << 20))
     with stages.stage("lower", f"lower to {format} for {how.target.title}"):
@@ -233,10 +228,13 @@ def _front(model: str, options: ModelOptions, stages: Stages) -> tuple[ModelSour
 
 
 def _rewrite(
-    program: Program, rules: Sequence[AnyRule], stages: Stages
+    program: Program,
+    rules: Sequence[AnyRule],
+    stages: Stages,
+    known: engine.Known | None = None,
 ) -> tuple[Program, RewriteReport]:
     with stages.stage("rewrite", f"rewrite, {len(rules)} rules, each proven"):
-        return engine.run(program, rules, stages.note)
+        return engine.run(program, rules, stages.note, known)
 
 
 def _leave(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -21,35 +22,53 @@ Tensors = tuple[torch.Tensor, ...]
 _MAX_PASSES = 50  # a rule that still fires after this many passes undoes its own work
 
 
+@dataclass(frozen=True)
+class State:
+    """A program as the first few rules leave it, what it computes, and what they did."""
+
+    program: Program
+    outputs: Tensors
+    reports: tuple[RuleReport, ...]
+
+
+Known = dict[tuple[AnyRule, ...], State]
+
+
 def run(
-    program: Program, rules: Sequence[AnyRule], progress: Callable[[str], None] = lambda _: None
+    program: Program,
+    rules: Sequence[AnyRule],
+    progress: Callable[[str], None] = lambda _: None,
+    known: Known | None = None,
 ) -> tuple[Program, RewriteReport]:
-    first = previous = program.run()
-    before = stats(program)
-    reports = []
-    for rule in rules:
-        progress(rule.name)
-        started = time.perf_counter()
-        candidate, places, refusals = apply(rule, program)
-        error = SAME
-        if places:
-            outputs = _run_or_blame(candidate, rule)
-            error = prove(rule, (program, previous), (candidate, outputs), places)
-            program, previous = candidate, outputs
-        reports.append(
-            RuleReport(
-                rule.name,
-                places,
-                refusals,
-                error.max_abs,
-                error.rel_l2,
-                time.perf_counter() - started,
-            )
-        )
-    total = distance(first, previous)
-    return program, RewriteReport(
-        before, stats(program), tuple(reports), total.max_abs, total.rel_l2
+    """`known` is filled with the state after each rule, and spares the rules that an earlier run of the same program
+    began with."""
+    states = {} if known is None else known
+    first = states.setdefault((), State(program, program.run(), ()))
+    state = first
+    for count, rule in enumerate(rules, 1):
+        key = tuple(rules[:count])
+        if key not in states:
+            progress(rule.name)
+            states[key] = _after(rule, state)
+        state = states[key]
+    total = distance(first.outputs, state.outputs)
+    return state.program, RewriteReport(
+        stats(program), stats(state.program), state.reports, total.max_abs, total.rel_l2
     )
+
+
+def _after(rule: AnyRule, state: State) -> State:
+    started = time.perf_counter()
+    program, outputs = state.program, state.outputs
+    candidate, places, refusals = apply(rule, program)
+    error = SAME
+    if places:
+        found = _run_or_blame(candidate, rule)
+        error = prove(rule, (program, outputs), (candidate, found), places)
+        program, outputs = candidate, found
+    seconds = time.perf_counter() - started
+    report = RuleReport(rule.name, places, refusals, error.max_abs, error.rel_l2, seconds)
+    return State(program, outputs, (*state.reports, report))
 
 
 def apply(rule: AnyRule, program: Program) -> tuple[Program, tuple[str, ...], tuple[Refusal, ...]]:
