@@ -248,7 +248,7 @@ def _leave(
 ) -> dict[str, object]:
     """Writes the manifest and the summary beside the artifact; what was only there to be checked goes."""
     if artifact.reference is not None:
-        remove(artifact.reference)
+        remove(draft / artifact.reference.relative_to(draft).parts[0])
     versions = {
         "edgevit": __version__,
         "python": platform.python_version(),

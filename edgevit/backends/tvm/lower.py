@@ -52,7 +52,8 @@ def lower(
         if not machine.is_host:
             progress("compile for this machine")
             host = this_machine(machine)
-            reference = directory / f"{program.name}.host.so"
+            reference = directory / "host" / path.name
+            reference.parent.mkdir()
             link(_compiled(module, host, program), host, reference)
             _describe(program, reference)
             notes = (

@@ -29,7 +29,7 @@ class TvmSession:
         os.environ["TVM_NUM_THREADS"] = str(max(threads, 1))  # read when the first kernel runs
         self._tvm = load_library("tvm", "tvm")
         _require_runs_here(path)
-        self.inputs, self.outputs = _specs(path)
+        self.inputs, self.outputs = specs(path)
         self._relax = load_library("tvm.relax", "tvm")
         try:
             self._module = self._tvm.runtime.load_module(_fresh_copy(path))
@@ -40,7 +40,7 @@ class TvmSession:
 
     def run(self, arrays: Arrays) -> list[Any]:
         found = self._main(*(self._tvm.runtime.tensor(a) for a in arrays))
-        return [tensor.numpy() for tensor in _flat(found)]
+        return [tensor.numpy() for tensor in flat(found)]
 
     def op_times(self, arrays: Arrays, repeats: int) -> tuple[OpTime, ...]:
         """By the machine's own hook around every call."""
@@ -80,8 +80,8 @@ class _Clock:
         return 0
 
 
-def _flat(found: Any) -> list[Any]:
-    return [found] if hasattr(found, "numpy") else [x for part in found for x in _flat(part)]
+def flat(found: Any) -> list[Any]:
+    return [found] if hasattr(found, "numpy") else [x for part in found for x in flat(part)]
 
 
 def _fresh_copy(path: Path) -> str:
@@ -107,7 +107,7 @@ def _require_runs_here(path: Path) -> None:
         )
 
 
-def _specs(path: Path) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]:
+def specs(path: Path) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]:
     beside = path.with_name(path.name + _BESIDE)
     try:
         facts = json.loads(beside.read_text())
