@@ -97,6 +97,14 @@ def power(x: Tensor, exponent: float) -> Tensor:
     return x * x if exponent == 2 else NotImplemented
 
 
+def exp2(x: Tensor) -> Tensor:
+    return torch.exp(x * math.log(2))
+
+
+def erfc(x: Tensor) -> Tensor:
+    return 1 - torch.erf(x)
+
+
 def sort(x: Tensor, dim: int = -1, descending: bool = False) -> tuple[Tensor, Tensor]:
     """The interpreter has no STABLEHLO_SORT. TOPK_V2 keeps equal numbers in their order, as a stable sort does."""
     if x.ndim == 0:
@@ -205,6 +213,8 @@ TABLE: dict[Any, Callable[..., Any]] = {
     aten.add.Tensor: add,
     aten.sub.Tensor: sub,
     aten.pow.Tensor_Scalar: power,
+    aten.exp2.default: exp2,
+    aten.erfc.default: erfc,
     aten.sort.default: sort,
     aten.sort.stable: stable_sort,
     aten.argsort.default: argsort,
