@@ -61,12 +61,13 @@ class Edit:
         unique, count = stem, 1
         while unique in self.draft.constants:
             unique, count = f"{stem}_{count}", count + 1
-        self.draft.constants[unique] = tensor.detach().contiguous()
+        tensor = tensor.detach().contiguous()
+        self.draft.constants[unique] = tensor
         with self.draft.graph.inserting_before(self._anchor):
             node = self.draft.graph.create_node("get_attr", unique)
         node.meta = {
             "origin": self._origin,
-            "val": self.draft.fake_mode.from_tensor(tensor.detach(), static_shapes=True),
+            "val": self.draft.fake_mode.from_tensor(tensor, static_shapes=True),
         }
         return node
 
