@@ -57,6 +57,7 @@ def profile_text(report: ProfileReport) -> str:
     rows = [
         f"measured {report.when} on {report.host}",
         f"{report.threads} threads, {report.warmup} warm-up runs, {report.rounds} rounds by turns, a process each",
+        *_busy(report),
         "",
         f"{'':<{width}}   median ms   middle half        min   {_ratio_head(report)}".rstrip(),
     ]
@@ -70,6 +71,16 @@ def profile_text(report: ProfileReport) -> str:
     for m in report.measured:
         rows += _op_rows(m)
     return "\n".join(rows)
+
+
+def _busy(report: ProfileReport) -> list[str]:
+    """The load is that of the minute before."""
+    load, cores = report.host.load, report.host.cores
+    if load is None or load < cores / 2:
+        return []
+    return [
+        f"the machine was busy (load {load:.1f} on {cores} cores): trust the ratios more than the figures"
+    ]
 
 
 def _ratio_head(report: ProfileReport) -> str:

@@ -15,7 +15,7 @@ from edgevit.quiet import quiet as silence
 
 def module(name: str) -> ModuleType:
     """A module of ExecuTorch, by its name within it. Its imports log of kernels that are not for this machine."""
-    with silence("torchao"):
+    with silence("torch.utils._pytree"):
         load_library("executorch", "executorch")
         return import_module(f"executorch.{name}")
 
