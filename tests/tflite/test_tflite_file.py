@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 from types import ModuleType
 
@@ -135,10 +136,22 @@ def test_the_models_own_constants_stay_as_they_are(tmp_path: Path) -> None:
 def test_a_failure_of_the_passes_names_the_line() -> None:
     source = ModelSource("t:net", "net", nn.ReLU(), (X,), ("x",), "a test", "none")
     program = capture(source)
-    with pytest.raises(UnsupportedOp, match="`relu`"), blame(program):
-        raise RuntimeError('error: loc("relu;"("relu")): \'tfl.relu\' op is not')
-    with pytest.raises(InternalError, match="litert-torch failed"), blame(program):
+    told = 'error: loc("relu;"("relu")): \'tfl.relu\' op is not'
+    with pytest.raises(UnsupportedOp, match="`relu`"), blame(program, BytesIO()):
+        raise RuntimeError(told)
+    with pytest.raises(UnsupportedOp, match="`relu`"), blame(program, BytesIO(told.encode())):
+        raise RuntimeError("Failed to export flatbuffer:")
+    with pytest.raises(InternalError, match="litert-torch failed"), blame(program, BytesIO()):
         raise RuntimeError("something else")
+
+
+def test_bits_of_whole_numbers_are_refused(tmp_path: Path) -> None:
+    def function(s: Call, x: torch.Tensor, gate: torch.Tensor) -> torch.Tensor:
+        return s.conv(x) * (gate & 5)
+
+    with pytest.raises(UnsupportedOp, match="and") as caught:
+        lowered(function, tmp_path, X, torch.tensor(2, dtype=torch.int32))
+    assert "test_tflite_file.py:" in caught.value.where
 
 
 def test_tflite_runtime_serves_where_its_successor_is_not(

@@ -143,6 +143,10 @@ def flip(x: Tensor, dims: Sequence[int]) -> Tensor:
     return x
 
 
+def xor(x: Tensor, other: Tensor) -> Tensor:
+    return x != other if x.dtype == other.dtype == torch.bool else NotImplemented
+
+
 def one_hot(x: Tensor, num_classes: int = -1) -> Tensor:
     if num_classes < 0:
         return NotImplemented
@@ -188,20 +192,38 @@ def convolution(
     *,
     theirs: Callable[..., Any],
 ) -> Any:
-    """A transposed convolution whose output reaches further at its end: litert-torch writes zeros there.
+    """TRANSPOSE_CONV knows no padding, or the one that makes every pixel `stride` pixels, and no dilation. For an
+    output that reaches further at its end litert-torch writes zeros.
 
-    Without padding all of the output is there; what the padding cuts off it is cut off afterwards.
+    Without padding all of the output is there; what the padding cuts off it is cut off afterwards. A dilated weight
+    is one with zeros between its numbers.
     """
-    if not transposed or not any(output_padding):
+    sizes = [(k - 1) * apart + 1 for k, apart in zip(weight.shape[2:], dilation, strict=True)]
+    plain = not any(output_padding) and all(apart == 1 for apart in dilation)
+    same = all(
+        size - 2 * pad == step for size, pad, step in zip(sizes, padding, stride, strict=True)
+    )
+    if not transposed or (plain and (same or not any(padding))):
         return theirs(
             x, weight, bias, stride, padding, dilation, transposed, output_padding, groups
         )
-    none = [0] * len(padding)
-    whole = aten.convolution(x, weight, None, stride, none, dilation, True, none, groups)
+    for axis, apart in enumerate(dilation, start=2):
+        weight = _apart(weight, axis, apart)
+    none, ones = [0] * len(padding), [1] * len(padding)
+    whole = aten.convolution(x, weight, None, stride, none, ones, True, none, groups)
     ends = zip(reversed(padding), reversed(output_padding), strict=True)
     cuts = [amount for pad, more in ends for amount in (-pad, more - pad)]
     cut = aten.constant_pad_nd(whole, cuts, 0.0)
     return cut if bias is None else cut + bias.reshape([1, -1] + [1] * len(padding))
+
+
+def _apart(weight: Tensor, axis: int, step: int) -> Tensor:
+    """With zeros between the numbers along one axis."""
+    if step == 1:
+        return weight
+    wide = weight.movedim(axis, -1).unsqueeze(-1)
+    wide = aten.constant_pad_nd(wide, [0, step - 1], 0.0).flatten(-2)
+    return wide[..., : wide.shape[-1] - step + 1].movedim(-1, axis)
 
 
 TABLE: dict[Any, Callable[..., Any]] = {
@@ -220,6 +242,7 @@ TABLE: dict[Any, Callable[..., Any]] = {
     aten.argsort.default: argsort,
     aten.topk.default: topk,
     aten.flip.default: flip,
+    aten.bitwise_xor.Tensor: xor,
     aten.one_hot.default: one_hot,
     aten.empty_like.default: empty_like,
     aten.adaptive_max_pool2d.default: adaptive_max_pool2d,

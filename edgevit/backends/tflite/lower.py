@@ -31,7 +31,7 @@ def lower(
     require_supported(program)
     litert("_convert.core")
     path = directory / f"{program.name}.tflite"
-    with blame(program), quiet():
+    with quiet() as said, blame(program, said):
         convert(program, path, progress)
         if precision == "fp16":
             progress("halve the weights")

@@ -6,6 +6,7 @@ import re
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import IO
 
 import torch
 from torch import fx
@@ -15,11 +16,14 @@ from edgevit.backends.tflite.convert import decomposed, fully_decomposed, marked
 from edgevit.backends.tflite.tool import litert, quiet, versions
 from edgevit.backends.unsupported import refuse_inputs, refuse_ops
 from edgevit.errors import EdgevitError, InternalError, UnsupportedOp
-from edgevit.graph.aten import op
+from edgevit.graph.aten import kind, op
 from edgevit.graph.program import Program, origin, value
 from edgevit.graph.text import type_text
 
 _INPUTS = (torch.float32, torch.int32, torch.int64, torch.bool)
+_BITS = frozenset(
+    {"bitwise_and", "bitwise_or", "bitwise_not", "__and__", "__or__", "__rand__", "__ror__"}
+)
 _INT32 = torch.iinfo(torch.int32)
 
 
@@ -31,8 +35,14 @@ def require_supported(program: Program) -> None:
         "its kernels take float32, int32 and bool (int64 is passed as int32)",
     )
     _require_int32(program)
+    bits = [node for node in program.calls() if kind(node) in _BITS and not _of_bools(node)]
+    refuse_ops(bits, "TFLite", "TFLite has no kernel for")
     places = [node for node in program.calls() if _reads_places(node)]
     refuse_ops(places, "TFLite", "litert-torch makes up where the maxima are for")
+
+
+def _of_bools(node: Node) -> bool:
+    return value(node).dtype == torch.bool
 
 
 def _reads_places(node: Node) -> bool:
@@ -65,8 +75,9 @@ def _overflows(tensor: torch.Tensor) -> bool:
 
 
 @contextmanager
-def blame(program: Program) -> Iterator[None]:
-    """What the converter raises -> all the ops it does not know, or the one it failed at."""
+def blame(program: Program, said: IO[bytes]) -> Iterator[None]:
+    """What the converter raises -> all the ops it does not know, or the one it failed at. Some of its errors say why
+    in `said` alone, which holds what it wrote to stderr."""
     try:
         yield
     except EdgevitError:
@@ -77,7 +88,9 @@ def blame(program: Program) -> Iterator[None]:
             "TFLite",
             f"litert-torch {versions()['litert-torch']} has no lowering for",
         )
-        raise _explain(error, program) from error
+        said.seek(0)
+        told = f"{error}\n{said.read().decode(errors='replace')}"
+        raise _explain(error, told, program) from error
 
 
 def _unknown(program: Program) -> list[Node]:
@@ -98,9 +111,9 @@ def _unknown(program: Program) -> list[Node]:
     return [node for node in program.calls() if node.name in names]
 
 
-def _explain(error: Exception, program: Program) -> EdgevitError:
-    why = _first_line(error)
-    node = _node_in_frames(error, program) or _node_in_message(str(error), program)
+def _explain(error: Exception, told: str, program: Program) -> EdgevitError:
+    why = _gist(told) or type(error).__name__
+    node = _node_in_frames(error, program) or _node_in_message(told, program)
     if node is None:
         return InternalError(
             "litert-torch failed",
@@ -116,10 +129,9 @@ def _explain(error: Exception, program: Program) -> EdgevitError:
     )
 
 
-def _first_line(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    told = next((line for line in lines if "error:" in line), lines[0] if lines else "")
-    return told[:400] or type(error).__name__
+def _gist(told: str) -> str:
+    lines = [line.strip() for line in told.splitlines() if line.strip()]
+    return next((line for line in lines if "error:" in line), lines[0] if lines else "")[:400]
 
 
 def _node_in_frames(error: BaseException, program: Program) -> Node | None:
