@@ -18,7 +18,12 @@ from edgevit.backends.session import TensorSpec
 from edgevit.backends.tvm.converters import CONVERTERS
 from edgevit.backends.tvm.link import link
 from edgevit.backends.tvm.machine import Machine, machine_of, this_machine
-from edgevit.backends.tvm.supported import blame, require_inputs, require_ops
+from edgevit.backends.tvm.supported import (
+    blame,
+    refuse_misread,
+    require_inputs,
+    require_ops,
+)
 from edgevit.backends.tvm.tool import tvm, versions
 from edgevit.backends.unsupported import refuse_precision
 from edgevit.graph.program import Program, value
@@ -38,6 +43,7 @@ def lower(
     """For another machine a second library is made for this one, only to be checked."""
     refuse_precision("TVM", precision, ("fp32",))
     require_inputs(program)
+    refuse_misread(program)
     tools = versions()
     machine = machine_of(target)
     progress("import")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from edgevit.rewrites.expand_resize import ExpandResize
+from edgevit.rewrites.gather_nearest import GatherNearest
 from edgevit.rewrites.rule import AnyRule
 from edgevit.rewrites.scale_divisor import ScaleDivisor
 from edgevit.rewrites.standard import STANDARD
 
-RULES: tuple[AnyRule, ...] = (*STANDARD, ScaleDivisor(), ExpandResize())
+RULES: tuple[AnyRule, ...] = (*STANDARD, ScaleDivisor(), ExpandResize(), GatherNearest())

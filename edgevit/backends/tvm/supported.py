@@ -15,8 +15,8 @@ from edgevit.backends.tvm.converters import CONVERTERS
 from edgevit.backends.tvm.tool import tvm, versions
 from edgevit.backends.unsupported import refuse_inputs, refuse_ops
 from edgevit.errors import EdgevitError, InternalError, UnsupportedOp
-from edgevit.graph.aten import op
-from edgevit.graph.program import Program, origin
+from edgevit.graph.aten import kind, op, operand
+from edgevit.graph.program import Program, origin, shape
 
 _INPUTS = (
     torch.float32,
@@ -47,6 +47,22 @@ def require_ops(decomposed: torch.export.ExportedProgram, program: Program) -> N
         "TVM",
         f"apache-tvm {versions()['apache-tvm']} has no converter for",
     )
+
+
+def refuse_misread(program: Program) -> None:
+    """Raises `UnsupportedOp` for what TVM takes and computes otherwise."""
+    refuse_ops(
+        [node for node in program.calls() if _is_misread(node)],
+        "TVM",
+        f"apache-tvm {versions()['apache-tvm']} computes something else for",
+    )
+
+
+def _is_misread(node: Node) -> bool:
+    if kind(node) == "adaptive_avg_pool2d":  # windows of unequal sizes
+        sizes = zip(shape(operand(node))[-2:], shape(node)[-2:], strict=True)
+        return any(extent % out for extent, out in sizes)
+    return kind(node) in {"selu", "grid_sampler", "grid_sampler_2d"}
 
 
 @contextmanager
