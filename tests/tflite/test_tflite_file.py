@@ -154,6 +154,19 @@ def test_bits_of_whole_numbers_are_refused(tmp_path: Path) -> None:
     assert "test_tflite_file.py:" in caught.value.where
 
 
+def test_an_op_that_the_interpreter_has_no_kernel_for_has_its_line(tmp_path: Path) -> None:
+    weight = torch.randn(4, 2, 3, 3, 3)
+
+    def function(s: Call, x: torch.Tensor) -> torch.Tensor:
+        return nn.functional.conv_transpose3d(x[:, :, None], weight, stride=2).relu() + 1
+
+    with pytest.raises(UnsupportedOp, match="`conv_transpose3d") as caught:
+        lowered(function, tmp_path, X)
+    assert "STABLEHLO_CONVOLUTION" in caught.value.why
+    assert "test_tflite_file.py:" in caught.value.where
+    assert not list(tmp_path.iterdir())
+
+
 def test_tflite_runtime_serves_where_its_successor_is_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

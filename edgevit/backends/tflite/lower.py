@@ -12,10 +12,12 @@ from edgevit.backends.on_host import worker_for
 from edgevit.backends.tflite.convert import SIGNATURE, convert
 from edgevit.backends.tflite.delegation import delegation
 from edgevit.backends.tflite.half import halve_weights
+from edgevit.backends.tflite.kernels import refuse_missing_kernel
 from edgevit.backends.tflite.runtime import open_interpreter
 from edgevit.backends.tflite.supported import blame, require_supported
 from edgevit.backends.tflite.tool import litert, quiet, versions
 from edgevit.backends.unsupported import refuse_precision
+from edgevit.errors import PackageError
 from edgevit.graph.program import Program, value
 
 _NARROWED = {torch.int64: "int32", torch.float64: "float32"}
@@ -36,7 +38,11 @@ def lower(
         if precision == "fp16":
             progress("halve the weights")
             halve_weights(path)
-    worker_for("tflite").open(path)  # what dies in the runtime dies in a process of its own
+    try:
+        worker_for("tflite").open(path)  # what dies in the runtime dies in a process of its own
+    except PackageError as error:
+        refuse_missing_kernel(error, path, program)
+        raise
     with quiet():
         report = delegation(open_interpreter(path, 1), program)
     details: dict[str, object] = {

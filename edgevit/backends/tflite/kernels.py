@@ -1,0 +1,45 @@
+"""Ops that a file may hold and the interpreter has no kernel for: found when it is opened, told with their lines."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from edgevit.backends.session import load_library
+from edgevit.backends.unsupported import refuse_ops
+from edgevit.errors import PackageError
+from edgevit.graph.program import Program
+
+_MISSING = re.compile(r"Didn't find op for builtin opcode '(\w+)'")
+
+
+def refuse_missing_kernel(error: PackageError, path: Path, program: Program) -> None:
+    """Raises `UnsupportedOp` when that is what the interpreter says in `error`."""
+    found = _MISSING.search(error.why)
+    if found is None:
+        return
+    kernel = found.group(1)
+    parts = {part for name in _made_by(kernel, path) for part in name.split(";")}
+    nodes = [node for node in program.calls() if node.name in parts]
+    nodes = nodes or list(
+        program.outputs()
+    )  # what is an output of the file is not named after its node
+    path.unlink()
+    refuse_ops(
+        nodes, "TFLite", f"its interpreter has no kernel {kernel}, which litert-torch makes of"
+    )
+
+
+def _made_by(kernel: str, path: Path) -> list[str]:
+    """Names of the tensors that ops of this kind give."""
+    schema = load_library("ai_edge_litert.schema_py_generated", "tflite")
+    model = schema.ModelT.InitFromPackedBuf(path.read_bytes())
+    code = getattr(schema.BuiltinOperator, kernel)
+    kinds = [k for k, entry in enumerate(model.operatorCodes) if entry.builtinCode == code]
+    return [
+        bytes(graph.tensors[tensor].name).decode(errors="replace")
+        for graph in model.subgraphs
+        for operator in graph.operators
+        if operator.opcodeIndex in kinds
+        for tensor in operator.outputs
+    ]
