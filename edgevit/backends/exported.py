@@ -102,7 +102,8 @@ def _lift(program: Program) -> tuple[fx.Graph, dict[str, torch.Tensor], ExportGr
 
 
 def _placeholder(graph: fx.Graph, name: str, like: Node) -> Node:
-    node = graph.placeholder(name)
+    """The name becomes a Python argument: a layer of a plain `Sequential` is called `0`."""
+    node = graph.placeholder(name if name.isidentifier() else f"_{name}")
     node.meta = dict(like.meta)
     return node
 
