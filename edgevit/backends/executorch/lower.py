@@ -8,6 +8,7 @@ from typing import Any
 
 from edgevit.backends.artifact import Artifact
 from edgevit.backends.executorch.delegation import delegation
+from edgevit.backends.executorch.partitioner import partitioner
 from edgevit.backends.executorch.supported import blame, require_inputs, require_kernels
 from edgevit.backends.executorch.tool import module, quiet, versions
 from edgevit.backends.exported import exported_program
@@ -45,7 +46,6 @@ def lower(
 def _edge(program: Program) -> Any:
     """The verifier is left out: it refuses ops that have kernels all the same, and those that have none we name."""
     exir = module("exir")
-    partitioner = module("backends.xnnpack.partition.xnnpack_partitioner").XnnpackPartitioner
     return exir.to_edge_transform_and_lower(
         exported_program(program),
         partitioner=[partitioner()],

@@ -6,8 +6,11 @@ from edgevit.rewrites.crop_before_pad import CropBeforePad
 from edgevit.rewrites.expand_attention import ExpandAttention
 from edgevit.rewrites.expand_gelu import ExpandGelu
 from edgevit.rewrites.expand_remainder import ExpandRemainder
+from edgevit.rewrites.expand_scaled_resize import ExpandScaledResize
 from edgevit.rewrites.expand_vector_norm import ExpandVectorNorm
 from edgevit.rewrites.flatten_softmax import FlattenSoftmax
+from edgevit.rewrites.merge_clamps import MergeClamps
+from edgevit.rewrites.own_weights import OwnWeights
 from edgevit.rewrites.rule import AnyRule
 from edgevit.rewrites.scale_divisor import ScaleDivisor
 from edgevit.rewrites.standard import STANDARD
@@ -16,6 +19,9 @@ RULES: tuple[AnyRule, ...] = (
     *STANDARD,
     ScaleDivisor(),
     CropBeforePad(),
+    ExpandScaledResize(),
+    MergeClamps(),
+    OwnWeights(),
     ExpandVectorNorm(),
     ExpandRemainder(),
     ExpandGelu(),

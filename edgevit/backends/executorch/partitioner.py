@@ -1,0 +1,55 @@
+"""XNNPACK's partitioner, held back from what its converter then reads otherwise, or its runtime refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch.fx.node import Node
+
+from edgevit.backends.executorch.tool import module
+from edgevit.graph.aten import operand
+from edgevit.graph.program import shape
+
+_MOST_AXES = 6  # XNN_MAX_TENSOR_DIMS
+
+
+def partitioner() -> Any:
+    made = module("backends.xnnpack.partition.xnnpack_partitioner").XnnpackPartitioner()
+    for config in made.target_partitioner_configs.values():
+        config.check_constraints = _held_back(config.check_constraints)
+    return made
+
+
+def _held_back(accepts: Callable[[Node, Any], bool]) -> Callable[[Node, Any], bool]:
+    """What is declined here goes to the portable kernels, which take it."""
+    return lambda node, exported: _is_taken(node) and accepts(node, exported)
+
+
+def _is_taken(node: Node) -> bool:
+    if any(tensor.ndim > _MOST_AXES for tensor in _tensors(node)):
+        return False
+    if _name(node) == "prelu":
+        return len(shape(operand(node))) == 4
+    if _name(node) == "addmm":  # it forgets factors, and adds a row whatever the shape
+        factors = (node.kwargs.get(name, 1) for name in ("alpha", "beta"))
+        return all(factor == 1 for factor in factors) and shape(operand(node)) == shape(node)[1:]
+    if _name(node) == "slice_copy":
+        start = node.args[2] if len(node.args) > 2 else 0
+        axis = node.args[1] if len(node.args) > 1 else 0
+        return not isinstance(start, int) or start >= -shape(operand(node))[axis]  # type: ignore[index]
+    return True
+
+
+def _name(node: Node) -> str:
+    """`slice_copy` for `edge.aten.slice_copy.Tensor`, which wraps ATen's."""
+    return str(getattr(node.target, "__name__", "")).removeprefix("aten.").partition(".")[0]
+
+
+def _tensors(node: Node) -> Iterator[torch.Tensor]:
+    for each in (node, *node.all_input_nodes):
+        found = each.meta.get("val")
+        for tensor in found if isinstance(found, list | tuple) else (found,):
+            if isinstance(tensor, torch.Tensor):
+                yield tensor
