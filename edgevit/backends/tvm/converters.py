@@ -1,21 +1,105 @@
-"""Ops that TVM's importer does not know, said in relax. A line in the table each."""
+"""TVM's importer, with converters of our own where it knows no op or reads it otherwise.
+
+Shapes are static and the graph tells each of them, so whatever only moves values is said by the shape it leads to.
+Every value is held to the shape and type that PyTorch gives it: where the importer departs from them the op is
+refused, and not computed otherwise.
+"""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
+import torch
 from torch.fx.node import Node
 
+from edgevit.backends.tvm.arithmetic import ARITHMETIC, Converter, Expr, relax_type, typed
 from edgevit.backends.tvm.tool import tvm
 from edgevit.graph.aten import argument
 
 
-def _extreme(name: str) -> Callable[[Node, Any], Any]:
-    def convert(node: Node, importer: Any) -> Any:
-        relax = tvm("relax")
+class Departs(Exception):
+    """A converter makes something else than PyTorch does."""
+
+
+def importer() -> Any:
+    """As `ExportedProgramImporter`, whose class exists only once TVM is imported."""
+    theirs = tvm("relax.frontend.torch.exported_program_translator").ExportedProgramImporter
+
+    class Importer(theirs):  # type: ignore[misc, valid-type]
+        def create_convert_map(self) -> dict[str, Callable[[Node], Expr]]:
+            ours = {name: functools.partial(_own, convert, self) for name, convert in OURS.items()}
+            table = super().create_convert_map() | ours
+            return {name: functools.partial(_held, convert) for name, convert in table.items()}
+
+    return Importer()
+
+
+def _own(convert: Converter, importer: Any, node: Node) -> Expr:
+    return convert(node, importer)
+
+
+def _held(convert: Callable[[Node], Expr], node: Node) -> Expr:
+    made = convert(node)
+    meant, found = node.meta.get("val"), getattr(made, "ty", None)
+    if isinstance(meant, torch.Tensor) and hasattr(found, "dtype"):
+        shape = tuple(int(extent) for extent in found.shape)  # type: ignore[union-attr]
+        dtype = str(found.dtype)  # type: ignore[union-attr]
+        if (shape, dtype) != (tuple(meant.shape), relax_type(meant.dtype)):
+            raise Departs(
+                f"its importer makes {shape} {dtype} of it, "
+                f"and PyTorch {tuple(meant.shape)} {relax_type(meant.dtype)}"
+            )
+    return made
+
+
+def _shape(node: Node) -> list[int]:
+    return [int(extent) for extent in node.meta["val"].shape]
+
+
+def _reshaped(node: Node, importer: Any) -> Expr:
+    x = importer.env[node.args[0]]
+    return importer.block_builder.emit(tvm("relax").op.reshape(x, _shape(node)))
+
+
+def _expanded(node: Node, importer: Any) -> Expr:
+    """The importer takes -1 for the wrong axis when the expansion adds axes."""
+    x = importer.env[node.args[0]]
+    return importer.block_builder.emit(tvm("relax").op.broadcast_to(x, _shape(node)))
+
+
+def _copied(node: Node, importer: Any) -> Expr:
+    """`aten.copy` is functional: the importer gives its destination the new value too."""
+    source = typed(importer, node.args[1], node.meta["val"].dtype)
+    return importer.block_builder.emit(tvm("relax").op.broadcast_to(source, _shape(node)))
+
+
+def _sliced(node: Node, importer: Any) -> Expr:
+    dim, step = argument(node, "dim"), argument(node, "step")
+    axis = dim % len(_shape(node))
+    extent = _shape(node.args[0])[axis]  # type: ignore[arg-type]
+    start, stop, _ = slice(argument(node, "start"), argument(node, "end")).indices(extent)
+    x = importer.env[node.args[0]]
+    cut = tvm("relax").op.strided_slice(x, [axis], [start], [max(start, stop)], [step])
+    return importer.block_builder.emit(cut)
+
+
+def _split(node: Node, importer: Any) -> Expr:
+    """A slice for each part: TVM takes no empty part, and makes parts of one size of what has a smaller last one."""
+    relax, emit = tvm("relax"), importer.block_builder.emit
+    x, axis, start, parts = importer.env[node.args[0]], argument(node, "dim"), 0, []
+    for meant in node.meta["val"]:
+        stop = start + int(meant.shape[axis])
+        parts.append(emit(relax.op.strided_slice(x, [axis % meant.ndim], [start], [stop])))
+        start = stop
+    return emit(relax.Tuple(parts))
+
+
+def _extreme(name: str) -> Converter:
+    def convert(node: Node, importer: Any) -> Expr:
         axes = argument(node, "dim") or None
-        reduced = getattr(relax.op, name)(
+        reduced = getattr(tvm("relax").op, name)(
             importer.env[node.args[0]],
             axis=list(axes) if axes else None,
             keepdims=argument(node, "keepdim"),
@@ -25,7 +109,120 @@ def _extreme(name: str) -> Callable[[Node, Any], Any]:
     return convert
 
 
-CONVERTERS: dict[str, Callable[[Node, Any], Any]] = {
+def _averaged(node: Node, importer: Any) -> Expr:
+    x = typed(importer, node.args[0], node.meta["val"].dtype)
+    axes = argument(node, "dim") or None
+    keep = argument(node, "keepdim")
+    return importer.block_builder.emit(tvm("relax").op.mean(x, axes, keepdims=keep))
+
+
+def _product(node: Node, importer: Any) -> Expr:
+    x = typed(importer, node.args[0], node.meta["val"].dtype)
+    axis, keep = argument(node, "dim"), argument(node, "keepdim")
+    return importer.block_builder.emit(tvm("relax").op.prod(x, axis, keepdims=keep))
+
+
+def _any(node: Node, importer: Any) -> Expr:
+    op = tvm("relax").op
+    yes = op.astype(typed(importer, node.args[0], torch.bool), "int8")
+    whole = node.target is torch.ops.aten.any.default
+    axes = None if whole else argument(node, "dim")
+    found = op.max(yes, axes, keepdims=not whole and argument(node, "keepdim"))
+    return importer.block_builder.emit(op.astype(found, "bool"))
+
+
+def _sorted(node: Node, importer: Any) -> Expr:
+    """Places are int64, and equal numbers stay in their order."""
+    op, emit = tvm("relax").op, importer.block_builder.emit
+    x = importer.env[node.args[0]]
+    axis, descending = argument(node, "dim"), argument(node, "descending")
+    places = emit(op.argsort(x, axis, descending, dtype="int64"))
+    if "argsort" in str(node.target):
+        return places
+    values = emit(op.gather_elements(x, places, axis=axis % x.ty.ndim))
+    return emit(tvm("relax").Tuple([values, places]))
+
+
+def _looked_up(node: Node, importer: Any) -> Expr:
+    weight, places = (importer.env[node.args[k]] for k in (0, 1))
+    return importer.block_builder.emit(tvm("relax").op.take(weight, places, 0, mode="clip"))
+
+
+def _selected(node: Node, importer: Any) -> Expr:
+    x, places = importer.env[node.args[0]], importer.env[node.args[2]]
+    axis = argument(node, "dim") % len(_shape(node))
+    return importer.block_builder.emit(tvm("relax").op.take(x, places, axis, mode="clip"))
+
+
+def _indexed(node: Node, importer: Any) -> Expr:
+    """`x[:, i, j]`: the indexed axes first and as one, a single gather, and the new axes where PyTorch puts them.
+
+    The importer's own way is an outer product for some shapes, and reads before the tensor for negative indices.
+    """
+    op, emit = tvm("relax").op, importer.block_builder.emit
+    source, indices = node.args[:2]
+    extents = _shape(source)  # type: ignore[arg-type]
+    axes = [axis for axis, index in enumerate(indices) if index is not None]  # type: ignore[arg-type]
+    rest = [axis for axis in range(len(extents)) if axis not in axes]
+    place = None
+    for axis in axes:
+        index = _not_negative(importer, indices[axis], extents[axis])  # type: ignore[index]
+        if place is None:
+            place = index
+        else:
+            size = tvm("relax").const(extents[axis], "int64")
+            place = emit(op.add(emit(op.multiply(place, size)), index))
+    assert place is not None
+    x = importer.env[source]
+    order = axes + rest
+    if order != list(range(len(extents))):
+        x = emit(op.permute_dims(x, order))
+    kept = [extents[axis] for axis in rest]
+    flat = emit(op.reshape(x, [-1, *kept]))
+    taken = emit(op.take(flat, place, 0, mode="clip"))
+    together = axes == list(range(axes[0], axes[0] + len(axes)))
+    new = place.ty.ndim
+    if not together or axes[0] == 0:
+        return taken
+    before = list(range(new, new + axes[0]))
+    after = list(range(new + axes[0], new + len(rest)))
+    return emit(op.permute_dims(taken, [*before, *range(new), *after]))
+
+
+def _not_negative(importer: Any, index: Node, extent: int) -> Expr:
+    relax = tvm("relax")
+    op = relax.op
+    place = typed(importer, index, torch.int64)
+    zero, size = relax.const(0, "int64"), relax.const(extent, "int64")
+    return importer.block_builder.emit(op.where(op.less(place, zero), op.add(place, size), place))
+
+
+OURS: dict[str, Converter] = {
+    **ARITHMETIC,
+    **dict.fromkeys(
+        (
+            "view.default", "_unsafe_view.default", "reshape.default", "flatten.using_ints",
+            "unflatten.int", "squeeze.default", "squeeze.dim", "squeeze.dims", "unsqueeze.default",
+        ),
+        _reshaped,
+    ),
     "amax.default": _extreme("max"),
     "amin.default": _extreme("min"),
-}
+    "any.default": _any,
+    "any.dim": _any,
+    "any.dims": _any,
+    "argsort.default": _sorted,
+    "argsort.stable": _sorted,
+    "copy.default": _copied,
+    "embedding.default": _looked_up,
+    "expand.default": _expanded,
+    "index.Tensor": _indexed,
+    "index_select.default": _selected,
+    "mean.dim": _averaged,
+    "prod.dim_int": _product,
+    "slice.Tensor": _sliced,
+    "sort.default": _sorted,
+    "sort.stable": _sorted,
+    "split.Tensor": _split,
+    "split_with_sizes.default": _split,
+}  # fmt: skip

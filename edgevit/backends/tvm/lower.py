@@ -15,12 +15,13 @@ from edgevit.backends.artifact import Artifact
 from edgevit.backends.delegation import Delegation, Outside, grouped
 from edgevit.backends.exported import exported_program
 from edgevit.backends.session import TensorSpec
-from edgevit.backends.tvm.converters import CONVERTERS
+from edgevit.backends.tvm.converters import importer
+from edgevit.backends.tvm.decompositions import decompositions
 from edgevit.backends.tvm.link import link
 from edgevit.backends.tvm.machine import Machine, machine_of, this_machine
 from edgevit.backends.tvm.supported import (
     blame,
-    refuse_misread,
+    refuse_places,
     require_inputs,
     require_ops,
 )
@@ -43,7 +44,7 @@ def lower(
     """For another machine a second library is made for this one, only to be checked."""
     refuse_precision("TVM", precision, ("fp32",))
     require_inputs(program)
-    refuse_misread(program)
+    refuse_places(program)
     tools = versions()
     machine = machine_of(target)
     progress("import")
@@ -85,12 +86,15 @@ def lower(
 
 
 def _imported(program: Program) -> Any:
-    frontend = tvm("relax.frontend.torch")
     with blame(program):
-        decomposed = exported_program(program).run_decompositions()
+        decomposed = exported_program(program).run_decompositions(decompositions())
         require_ops(decomposed, program)
-        return frontend.from_exported_program(
-            decomposed, run_ep_decomposition=False, custom_convert_map=CONVERTERS
+        return importer().from_exported_program(
+            decomposed,
+            keep_params_as_input=False,
+            unwrap_unit_return_tuple=False,
+            no_bind_return_tuple=False,
+            custom_convert_map=None,
         )
 
 

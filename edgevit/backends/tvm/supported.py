@@ -11,12 +11,12 @@ import torch
 from torch.fx.node import Node
 
 from edgevit.backends.exported import name_in_program
-from edgevit.backends.tvm.converters import CONVERTERS
-from edgevit.backends.tvm.tool import tvm, versions
+from edgevit.backends.tvm.converters import importer
+from edgevit.backends.tvm.tool import versions
 from edgevit.backends.unsupported import refuse_inputs, refuse_ops
 from edgevit.errors import EdgevitError, InternalError, UnsupportedOp
-from edgevit.graph.aten import kind, op, operand
-from edgevit.graph.program import Program, origin, shape
+from edgevit.graph.aten import kind, op
+from edgevit.graph.program import Program, origin
 
 _INPUTS = (
     torch.float32,
@@ -35,8 +35,7 @@ def require_inputs(program: Program) -> None:
 
 def require_ops(decomposed: torch.export.ExportedProgram, program: Program) -> None:
     """Raises `UnsupportedOp` for all the ops without a converter."""
-    importer = tvm("relax.frontend.torch.exported_program_translator").ExportedProgramImporter()
-    known = set(importer.create_convert_map()) | set(CONVERTERS)
+    known = importer().convert_map
     names = {
         name_in_program(node)
         for node in decomposed.graph.nodes
@@ -49,20 +48,17 @@ def require_ops(decomposed: torch.export.ExportedProgram, program: Program) -> N
     )
 
 
-def refuse_misread(program: Program) -> None:
-    """Raises `UnsupportedOp` for what TVM takes and computes otherwise."""
+def refuse_places(program: Program) -> None:
+    """Raises `UnsupportedOp` for pools that are asked where in the image their maxima are."""
     refuse_ops(
-        [node for node in program.calls() if _is_misread(node)],
+        [node for node in program.calls() if "max_pool" in kind(node) and _reads_places(node)],
         "TVM",
-        f"apache-tvm {versions()['apache-tvm']} computes something else for",
+        f"apache-tvm {versions()['apache-tvm']} does not tell where the maxima are for",
     )
 
 
-def _is_misread(node: Node) -> bool:
-    if kind(node) == "adaptive_avg_pool2d":  # windows of unequal sizes
-        sizes = zip(shape(operand(node))[-2:], shape(node)[-2:], strict=True)
-        return any(extent % out for extent, out in sizes)
-    return kind(node) in {"selu", "grid_sampler", "grid_sampler_2d"}
+def _reads_places(node: Node) -> bool:
+    return any(op(read) == "getitem" and read.args[1] == 1 and read.users for read in node.users)
 
 
 @contextmanager

@@ -1,0 +1,61 @@
+"""An adaptive average pool with windows of unequal sizes, as a product with a constant matrix along each axis.
+
+    adaptive_avg_pool2d(x, (h, w))   ->   rows @ (x @ columns^T)      rows: h x H,   columns: w x W
+
+The pool is linear and separable, so its matrix along one axis is what the op itself makes of the unit vectors of that
+axis. The sums are taken in another order, hence `rtol`. Windows of one size are a plain average pool, which every
+converter knows: such a pool stays.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from torch.fx.node import Node
+
+from edgevit.graph.aten import kind, operand
+from edgevit.graph.edit import Draft, Edit
+from edgevit.graph.program import shape, value
+from edgevit.rewrites.rule import Match, Refused, Rule
+
+_AXES = {"adaptive_avg_pool1d": 1, "adaptive_avg_pool2d": 2, "_adaptive_avg_pool2d": 2}
+_LARGEST = 1 << 24  # elements of the matrices: 64 MB
+
+
+class ExpandAdaptivePool(Rule[Match]):
+    name: ClassVar[str] = "expand-adaptive-pool"
+    rtol: ClassVar[float] = 1e-5
+
+    def match(self, node: Node, draft: Draft) -> Match | None:
+        if kind(node) not in _AXES:
+            return None
+        return Match(node) if any(extent % count for extent, count in _sizes(node)) else None
+
+    def check(self, match: Match, draft: Draft) -> None:
+        elements = sum(extent * count for extent, count in _sizes(match.node))
+        if elements > _LARGEST:
+            raise Refused(f"the matrices would have {elements:,} elements")
+
+    def rewrite(self, match: Match, edit: Edit) -> Node:
+        node = match.node
+        sizes, x = _sizes(node), operand(node)
+        dtype = value(node).dtype
+        columns = edit.constant(_matrix(*sizes[-1]).T.to(dtype), "columns")
+        wide = edit.call(torch.ops.aten.matmul.default, x, columns)
+        if len(sizes) == 1:
+            return wide
+        rows = edit.constant(_matrix(*sizes[0]).to(dtype), "rows")
+        return edit.call(torch.ops.aten.matmul.default, rows, wide)
+
+
+def _sizes(node: Node) -> list[tuple[int, int]]:
+    """Pixels before and after, along each pooled axis."""
+    axes = _AXES[kind(node)]
+    return list(zip(shape(operand(node))[-axes:], shape(node)[-axes:], strict=True))
+
+
+def _matrix(extent: int, count: int) -> torch.Tensor:
+    """A row of weights for each window."""
+    unit = torch.eye(extent, dtype=torch.float64).unsqueeze(0)
+    return torch.nn.functional.adaptive_avg_pool1d(unit, count)[0].T
