@@ -34,7 +34,7 @@ def delegation(path: Path, exported: Any, program: Program) -> Delegation:
             name.partition("::")[2],
             places.get(name_in_program(node), ""),
             1,
-            _bytes(node) + sum(map(_bytes, node.all_input_nodes)),
+            _bytes(node) + sum(map(_bytes, _read(node))),
         )
         for name, node in zip(kernels, nodes, strict=True)
     ]
@@ -79,6 +79,16 @@ def _ops_inside(exported: Any) -> int:
                 for node in original.graph.nodes
             )
     return count
+
+
+def _read(node: Node) -> list[Node]:
+    """Its inputs, without the memory that its results go to."""
+    return [source for source in node.all_input_nodes if source not in _written(node)]
+
+
+def _written(node: Node) -> list[Any]:
+    assert isinstance(node.target, torch._ops.OpOverload)
+    return [node.kwargs.get(spec.name) for spec in node.target._schema.arguments if spec.is_out]
 
 
 def _bytes(node: Node) -> int:
