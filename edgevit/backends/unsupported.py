@@ -9,7 +9,7 @@ import torch
 from torch.fx.node import Node
 
 from edgevit.errors import TargetError, UnsupportedOp
-from edgevit.graph.aten import op
+from edgevit.graph.aten import kind, op
 from edgevit.graph.program import Program, origin, value
 from edgevit.graph.text import type_text
 
@@ -54,6 +54,16 @@ def refuse_precision(format: str, precision: str, taken: Sequence[str]) -> None:
             why=f"it writes {', '.join(taken)}",
             hint=f"--precision {taken[0]}",
         )
+
+
+def read_places(program: Program) -> list[Node]:
+    """The pools that are asked where in the image their maxima are."""
+    return [
+        node
+        for node in program.calls()
+        if "max_pool" in kind(node)
+        and any(op(read) == "getitem" and read.args[1] == 1 and read.users for read in node.users)
+    ]
 
 
 def _places(name: str, nodes: list[Node]) -> list[str]:

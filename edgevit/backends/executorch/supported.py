@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
+from types import FrameType
 from typing import Any
 
 import torch
 from torch.fx.node import Node
 
+from edgevit.backends.blame import blamed, node_in_frames
 from edgevit.backends.executorch.tool import module, versions
 from edgevit.backends.exported import name_in_program
 from edgevit.backends.unsupported import refuse_inputs, refuse_ops
-from edgevit.errors import EdgevitError, InternalError, UnsupportedOp
-from edgevit.graph.aten import op
-from edgevit.graph.program import Program, origin
+from edgevit.graph.program import Program
 
 _INPUTS = (
     torch.float32,
@@ -69,42 +67,13 @@ def _has_kernel(node: Node, kernels: set[str], out_variant: Any) -> bool:
     return found.name() in kernels
 
 
-@contextmanager
-def blame(program: Program) -> Iterator[None]:
-    """What ExecuTorch raises -> an error that names the op and the line of the user's model."""
-    try:
-        yield
-    except EdgevitError:
-        raise
-    except Exception as error:
-        raise _explain(error, program) from error
+def blame(program: Program) -> AbstractContextManager[None]:
+    def explain(error: Exception) -> tuple[Node | None, str]:
+        return node_in_frames(error, program, _worked_on), f"{type(error).__name__}: {error}"
+
+    return blamed("ExecuTorch", "ExecuTorch failed to lower the program", explain)
 
 
-def _explain(error: Exception, program: Program) -> EdgevitError:
-    why = f"{type(error).__name__}: {str(error).strip()}"[:400]
-    node = _node_in_frames(error, program)
-    if node is None:
-        return InternalError(
-            "ExecuTorch failed to lower the program",
-            why=why,
-            hint="tell us: we should have rewritten the graph so that it does not meet this",
-        )
-    return UnsupportedOp(
-        f"ExecuTorch cannot lower `{op(node)}`",
-        where=str(origin(node)),
-        why=why,
-        hint="write this line with other ops, or export with another `--format`",
-    )
-
-
-def _node_in_frames(error: BaseException | None, program: Program) -> Node | None:
-    """The node that was being worked on is a local of the innermost frame that has one."""
-    found = None
-    while error is not None:
-        for frame, _ in traceback.walk_tb(error.__traceback__):
-            for local in ("node", "n"):
-                made_from = frame.f_locals.get(local)
-                if isinstance(made_from, Node) and name_in_program(made_from):
-                    found = name_in_program(made_from)
-        error = error.__cause__
-    return next((node for node in program.calls() if node.name == found), None)
+def _worked_on(frame: FrameType) -> str:
+    held = (frame.f_locals.get(local) for local in ("node", "n"))
+    return next((name_in_program(node) for node in held if isinstance(node, Node)), "")

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from importlib import import_module
+from types import FrameType
 
 import torch
 from torch.fx.node import Node
 
+from edgevit.backends.blame import blamed, node_in_frames
 from edgevit.backends.exported import exported_program, name_in_program
 from edgevit.backends.unsupported import refuse_inputs, refuse_ops
-from edgevit.errors import EdgevitError, InternalError, UnsupportedOp
-from edgevit.graph.aten import op
-from edgevit.graph.program import Program, origin
+from edgevit.graph.program import Program
 
 _INPUTS = (
     torch.float32,
@@ -34,16 +32,16 @@ def require_inputs(program: Program) -> None:
     )
 
 
-@contextmanager
-def blame(program: Program) -> Iterator[None]:
+def blame(program: Program) -> AbstractContextManager[None]:
     """What the exporter raises -> all the ops it does not know, or the one it failed at."""
-    try:
-        yield
-    except EdgevitError:
-        raise
-    except Exception as error:
-        refuse_ops(_unknown(program), "ONNX", f"torch {torch.__version__} has no ONNX function for")
-        raise _explain(error, program) from error
+
+    def explain(error: Exception) -> tuple[Node | None, str]:
+        why = f"torch {torch.__version__} has no ONNX function for"
+        refuse_ops(_unknown(program), "ONNX", why)
+        said = str(error.__cause__ or error).strip().partition("\n")[0]
+        return node_in_frames(error, program, _translated), said
+
+    return blamed("ONNX", "torch's ONNX exporter failed", explain)
 
 
 def _unknown(program: Program) -> list[Node]:
@@ -66,31 +64,8 @@ def _unknown(program: Program) -> list[Node]:
     return [node for node in program.calls() if node.name in names]
 
 
-def _explain(error: Exception, program: Program) -> EdgevitError:
-    cause = error.__cause__ or error
-    why = str(cause).strip().partition("\n")[0][:400] or type(cause).__name__
-    node = _node_in_conversion(error, program)
-    if node is None:
-        return InternalError(
-            "torch's ONNX exporter failed",
-            why=why,
-            hint="tell us: we should have rewritten the graph so that it does not meet this",
-        )
-    return UnsupportedOp(
-        f"ONNX cannot lower `{op(node)}`",
-        where=str(origin(node)),
-        why=why,
-        hint="write this line with other ops, or export with another `--format`",
-    )
-
-
-def _node_in_conversion(error: BaseException | None, program: Program) -> Node | None:
-    """The fx node that was being translated is a local of the exporter's own frame."""
-    while error is not None:
-        for frame, _ in traceback.walk_tb(error.__traceback__):
-            made_from = frame.f_locals.get("node")
-            if frame.f_code.co_name.startswith("_handle_call") and isinstance(made_from, Node):
-                name = name_in_program(made_from)
-                return next((n for n in program.calls() if n.name == name), None)
-        error = error.__cause__ or error.__context__
-    return None
+def _translated(frame: FrameType) -> str:
+    made_from = frame.f_locals.get("node")
+    if frame.f_code.co_name.startswith("_handle_call") and isinstance(made_from, Node):
+        return name_in_program(made_from)
+    return ""

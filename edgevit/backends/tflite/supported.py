@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import re
-import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
+from types import FrameType
 from typing import IO
 
 import torch
-from torch import fx
 from torch.fx.node import Node
 
+from edgevit.backends.blame import blamed, named, node_in_frames
 from edgevit.backends.tflite.convert import decomposed, fully_decomposed, marked_name
 from edgevit.backends.tflite.tool import litert, quiet, versions
-from edgevit.backends.unsupported import refuse_inputs, refuse_ops
-from edgevit.errors import EdgevitError, InternalError, UnsupportedOp
-from edgevit.graph.aten import kind, op
-from edgevit.graph.program import Program, origin, value
-from edgevit.graph.text import type_text
+from edgevit.backends.unsupported import read_places, refuse_inputs, refuse_ops
+from edgevit.errors import UnsupportedOp
+from edgevit.graph.aten import kind
+from edgevit.graph.program import Program, value
 
 _INPUTS = (torch.float32, torch.int32, torch.int64, torch.bool)
 _BITS = frozenset(
@@ -37,19 +35,11 @@ def require_supported(program: Program) -> None:
     _require_int32(program)
     bits = [node for node in program.calls() if kind(node) in _BITS and not _of_bools(node)]
     refuse_ops(bits, "TFLite", "TFLite has no kernel for")
-    places = [node for node in program.calls() if _reads_places(node)]
-    refuse_ops(places, "TFLite", "litert-torch makes up where the maxima are for")
+    refuse_ops(read_places(program), "TFLite", "litert-torch makes up where the maxima are for")
 
 
 def _of_bools(node: Node) -> bool:
     return value(node).dtype == torch.bool
-
-
-def _reads_places(node: Node) -> bool:
-    """A pool that is asked where in the image its maxima are."""
-    if "max_pool" not in op(node):
-        return False
-    return any(op(read) == "getitem" and read.args[1] == 1 and read.users for read in node.users)
 
 
 def _require_int32(program: Program) -> None:
@@ -74,23 +64,19 @@ def _overflows(tensor: torch.Tensor) -> bool:
     return bool(tensor.max() > _INT32.max or tensor.min() < _INT32.min)
 
 
-@contextmanager
-def blame(program: Program, said: IO[bytes]) -> Iterator[None]:
+def blame(program: Program, said: IO[bytes]) -> AbstractContextManager[None]:
     """What the converter raises -> all the ops it does not know, or the one it failed at. Some of its errors say why
     in `said` alone, which holds what it wrote to stderr."""
-    try:
-        yield
-    except EdgevitError:
-        raise
-    except Exception as error:
-        refuse_ops(
-            _unknown(program),
-            "TFLite",
-            f"litert-torch {versions()['litert-torch']} has no lowering for",
-        )
+
+    def explain(error: Exception) -> tuple[Node | None, str]:
+        why = f"litert-torch {versions()['litert-torch']} has no lowering for"
+        refuse_ops(_unknown(program), "TFLite", why)
         said.seek(0)
         told = f"{error}\n{said.read().decode(errors='replace')}"
-        raise _explain(error, told, program) from error
+        node = node_in_frames(error, program, _run) or _node_in_message(told, program)
+        return node, _gist(told)
+
+    return blamed("TFLite", "litert-torch failed", explain)
 
 
 def _unknown(program: Program) -> list[Node]:
@@ -111,48 +97,24 @@ def _unknown(program: Program) -> list[Node]:
     return [node for node in program.calls() if node.name in names]
 
 
-def _explain(error: Exception, told: str, program: Program) -> EdgevitError:
-    why = _gist(told) or type(error).__name__
-    node = _node_in_frames(error, program) or _node_in_message(told, program)
-    if node is None:
-        return InternalError(
-            "litert-torch failed",
-            why=why,
-            hint="tell us: we should have rewritten the graph so that it does not meet this",
-        )
-    inputs = ", ".join(type_text(value(source)) for source in node.all_input_nodes)
-    return UnsupportedOp(
-        f"TFLite cannot lower `{op(node)}` ({inputs} -> {type_text(value(node))})",
-        where=str(origin(node)),
-        why=why,
-        hint="write this line with other ops, or export with another `--format`",
-    )
-
-
 def _gist(told: str) -> str:
     lines = [line.strip() for line in told.splitlines() if line.strip()]
-    return next((line for line in lines if "error:" in line), lines[0] if lines else "")[:400]
+    return next((line for line in lines if "error:" in line), lines[0] if lines else "")
 
 
-def _node_in_frames(error: BaseException, program: Program) -> Node | None:
-    """The graph's node that was being traced or lowered: it is an argument of the interpreter's own frame."""
-    for frame, _ in traceback.walk_tb(error.__traceback__):
-        if frame.f_code.co_name == "run_node":
-            for held in (frame.f_locals.get("n"), frame.f_locals.get("node")):
-                if isinstance(held, fx.Node):
-                    return _named(program, marked_name(held))
-    return None
+def _run(frame: FrameType) -> str:
+    """The graph's node that was being traced or lowered is an argument of the interpreter's own frame."""
+    if frame.f_code.co_name != "run_node":
+        return ""
+    held = (frame.f_locals.get(local) for local in ("n", "node"))
+    return next((marked_name(node) for node in held if isinstance(node, Node)), "")
 
 
 def _node_in_message(message: str, program: Program) -> Node | None:
     """The MLIR passes quote locations, and these hold the nodes' names."""
     for quoted in re.findall(r"\"([^\"]+)\"", message):
         for part in quoted.split(";"):
-            node = _named(program, part)
+            node = named(program, part)
             if node is not None:
                 return node
     return None
-
-
-def _named(program: Program, name: str) -> Node | None:
-    return next((node for node in program.calls() if node.name == name), None)

@@ -32,7 +32,10 @@ class TvmSession:
         self.inputs, self.outputs = specs(path)
         self._relax = load_library("tvm.relax", "tvm")
         try:
-            self._module = self._tvm.runtime.load_module(_fresh_copy(path))
+            with tempfile.TemporaryDirectory(prefix="edgevit-") as folder:
+                # The loader knows a library by its path: one written anew would be taken for the old one.
+                copy = shutil.copy(path, folder)
+                self._module = self._tvm.runtime.load_module(str(copy))
             self._machine = self._relax.VirtualMachine(self._module, self._tvm.cpu())
             self._main = self._machine["main"]
         except Exception as error:
@@ -82,13 +85,6 @@ class _Clock:
 
 def flat(found: Any) -> list[Any]:
     return [found] if hasattr(found, "numpy") else [x for part in found for x in flat(part)]
-
-
-def _fresh_copy(path: Path) -> str:
-    """The loader knows a library by its path: one that was written anew would be taken for the old one."""
-    folder = tempfile.mkdtemp(prefix="edgevit-tvm-")
-    copy = Path(shutil.copy(path, folder))
-    return str(copy)
 
 
 def _require_runs_here(path: Path) -> None:

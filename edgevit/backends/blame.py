@@ -1,0 +1,67 @@
+"""What a tool raises -> an error that names the op and the line of the user's model."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from torch.fx.node import Node
+
+from edgevit.errors import EdgevitError, InternalError, UnsupportedOp
+from edgevit.graph.aten import op
+from edgevit.graph.program import Program, origin, value
+from edgevit.graph.text import type_text
+
+_LONGEST = 400  # letters of the tool's own words
+
+
+@contextmanager
+def blamed(
+    format: str, failed: str, explain: Callable[[Exception], tuple[Node | None, str]]
+) -> Iterator[None]:
+    """`explain` says at which node the tool gave up, if it can tell, and why. `failed` is said where it cannot."""
+    try:
+        yield
+    except EdgevitError:
+        raise
+    except Exception as error:
+        node, why = explain(error)
+        why = why.strip()[:_LONGEST] or type(error).__name__
+        raise _at(node, format, why) if node else _nowhere(failed, why) from error
+
+
+def _at(node: Node, format: str, why: str) -> UnsupportedOp:
+    inputs = ", ".join(type_text(value(source)) for source in node.all_input_nodes)
+    return UnsupportedOp(
+        f"{format} cannot lower `{op(node)}` ({inputs} -> {type_text(value(node))})",
+        where=str(origin(node)),
+        why=why,
+        hint="write this line with other ops, or export with another `--format`",
+    )
+
+
+def _nowhere(failed: str, why: str) -> InternalError:
+    return InternalError(
+        failed,
+        why=why,
+        hint="tell us: we should have rewritten the graph so that it does not meet this",
+    )
+
+
+def node_in_frames(
+    error: BaseException | None, program: Program, name_in: Callable[[FrameType], str]
+) -> Node | None:
+    """The node that was worked on when `error` was raised, or what it was raised from: the innermost that
+    `name_in` finds among the locals of a frame."""
+    found = None
+    while error is not None:
+        for frame, _ in traceback.walk_tb(error.__traceback__):
+            found = named(program, name_in(frame)) or found
+        error = error.__cause__
+    return found
+
+
+def named(program: Program, name: str) -> Node | None:
+    return next((node for node in program.calls() if node.name == name), None)
