@@ -3,20 +3,34 @@
 from __future__ import annotations
 
 from edgevit.rewrites.crop_before_pad import CropBeforePad
+from edgevit.rewrites.drop_key_bias import DropKeyBias
 from edgevit.rewrites.expand_attention import ExpandAttention
 from edgevit.rewrites.expand_gelu import ExpandGelu
+from edgevit.rewrites.expand_norm import ExpandNorm
 from edgevit.rewrites.expand_remainder import ExpandRemainder
 from edgevit.rewrites.expand_scaled_resize import ExpandScaledResize
 from edgevit.rewrites.expand_vector_norm import ExpandVectorNorm
+from edgevit.rewrites.flatten_matmul import FlattenMatmul
 from edgevit.rewrites.flatten_softmax import FlattenSoftmax
+from edgevit.rewrites.fold_constants import FoldConstants
 from edgevit.rewrites.merge_clamps import MergeClamps
+from edgevit.rewrites.merge_permutes import MergePermutes
+from edgevit.rewrites.merge_reshapes import MergeReshapes
+from edgevit.rewrites.name_views import NameViews
 from edgevit.rewrites.own_weights import OwnWeights
 from edgevit.rewrites.rule import AnyRule
 from edgevit.rewrites.scale_divisor import ScaleDivisor
+from edgevit.rewrites.scale_projection import ScaleProjection
+from edgevit.rewrites.split_projection import SplitProjection
 from edgevit.rewrites.standard import STANDARD
 
 RULES: tuple[AnyRule, ...] = (
     *STANDARD,
+    NameViews(),
+    MergePermutes(),
+    MergeReshapes(),
+    SplitProjection(),
+    DropKeyBias(),
     ScaleDivisor(),
     CropBeforePad(),
     ExpandScaledResize(),
@@ -26,5 +40,12 @@ RULES: tuple[AnyRule, ...] = (
     ExpandRemainder(),
     ExpandGelu(),
     ExpandAttention(),
+    ScaleProjection(),
+    FlattenMatmul(),
+    ExpandNorm(),
     FlattenSoftmax(),
+    NameViews(),
+    FoldConstants(),
+    MergePermutes(),
+    MergeReshapes(),
 )

@@ -1,0 +1,80 @@
+"""Layer norms and group norms in steps that a delegate takes whole.
+
+    layer_norm(x)   ->   d = x - linear(x, 1/C);   d * rsqrt(linear(d * d, 1/C, eps)) * w + b
+    group_norm(x)   ->   d = x - conv(mean_hw(x), 1/C);   d * rsqrt(conv(mean_hw(d * d), 1/C, eps)) * w + b
+
+A mean over channels is a product with a row of 1/C, over an image the pooling that delegates have. The deviations are
+taken before they are squared, as the formula says: nothing cancels. Sums are added in another order: hence `rtol`.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from torch.fx.node import Node
+
+from edgevit.graph.aten import argument, kind, operand
+from edgevit.graph.edit import Draft, Edit
+from edgevit.graph.program import shape, value
+from edgevit.rewrites.rule import Match, Refused, Rule
+
+aten = torch.ops.aten
+
+
+class ExpandNorm(Rule[Match]):
+    name: ClassVar[str] = "expand-norm"
+    rtol: ClassVar[float] = 1e-5
+
+    def match(self, node: Node, draft: Draft) -> Match | None:
+        if kind(node) == "layer_norm":
+            return Match(node) if len(argument(node, "normalized_shape")) == 1 else None
+        return Match(node) if kind(node) == "group_norm" and len(shape(node)) == 4 else None
+
+    def check(self, match: Match, draft: Draft) -> None:
+        if value(match.node).dtype != torch.float32:
+            raise Refused("it is not in float32")
+
+    def rewrite(self, match: Match, edit: Edit) -> Node:
+        node = match.node
+        source = operand(node)
+        mean = _mean_of_channels if kind(node) == "layer_norm" else _mean_of_groups
+        deviation = edit.call(aten.sub.Tensor, source, mean(node, source, None, edit))
+        square = edit.call(aten.mul.Tensor, deviation, deviation)
+        spread = mean(node, square, argument(node, "eps"), edit)
+        scale = edit.call(aten.rsqrt.default, spread)
+        weight, bias = argument(node, "weight"), argument(node, "bias")
+        if kind(node) == "group_norm":
+            weight, bias = (_per_channel(held, edit) for held in (weight, bias))
+            if weight is not None:  # of one number for each channel and image
+                scale, weight = edit.call(aten.mul.Tensor, scale, weight), None
+        made = edit.call(aten.mul.Tensor, deviation, scale)
+        if weight is not None:
+            made = edit.call(aten.mul.Tensor, made, weight)
+        return made if bias is None else edit.call(aten.add.Tensor, made, bias)
+
+
+def _mean_of_channels(node: Node, source: Node, eps: float | None, edit: Edit) -> Node:
+    count = shape(node)[-1]
+    row = edit.constant(torch.full((1, count), 1 / count), "mean")
+    bias = None if eps is None else edit.constant(torch.tensor([eps]), "eps")
+    return edit.call(aten.linear.default, source, row, bias)
+
+
+def _mean_of_groups(node: Node, source: Node, eps: float | None, edit: Edit) -> Node:
+    """Of one value for each channel: all channels of a group have the same; with one group, one for all."""
+    channels, groups = shape(node)[1], argument(node, "num_groups")
+    each = channels // groups
+    rows = torch.ones(1, channels) if groups == 1 else _blocks(groups, each)
+    weight = edit.constant((rows / each)[:, :, None, None], "mean")
+    bias = None if eps is None else edit.constant(torch.full((len(rows),), eps), "eps")
+    pooled = edit.call(aten.mean.dim, source, [2, 3], True)
+    return edit.call(aten.conv2d.default, pooled, weight, bias)
+
+
+def _blocks(groups: int, each: int) -> torch.Tensor:
+    return torch.block_diag(*[torch.ones(each, each)] * groups)
+
+
+def _per_channel(held: Node | None, edit: Edit) -> Node | None:
+    return None if held is None else edit.call(aten.reshape.default, held, [1, -1, 1, 1])
