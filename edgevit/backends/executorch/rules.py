@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from edgevit.rewrites.crop_before_pad import CropBeforePad
+from edgevit.rewrites.drop_expand import DropExpand
 from edgevit.rewrites.drop_key_bias import DropKeyBias
 from edgevit.rewrites.expand_attention import ExpandAttention
 from edgevit.rewrites.expand_gelu import ExpandGelu
 from edgevit.rewrites.expand_norm import ExpandNorm
+from edgevit.rewrites.expand_reduction import ExpandReduction
 from edgevit.rewrites.expand_remainder import ExpandRemainder
+from edgevit.rewrites.expand_roll import ExpandRoll
 from edgevit.rewrites.expand_scaled_resize import ExpandScaledResize
+from edgevit.rewrites.expand_step import ExpandStep
 from edgevit.rewrites.expand_vector_norm import ExpandVectorNorm
 from edgevit.rewrites.flatten_matmul import FlattenMatmul
 from edgevit.rewrites.flatten_softmax import FlattenSoftmax
@@ -26,6 +30,7 @@ from edgevit.rewrites.standard import STANDARD
 
 RULES: tuple[AnyRule, ...] = (
     *STANDARD,
+    ExpandRoll(),
     NameViews(),
     MergePermutes(),
     MergeReshapes(),
@@ -43,6 +48,9 @@ RULES: tuple[AnyRule, ...] = (
     ScaleProjection(),
     FlattenMatmul(),
     ExpandNorm(),
+    ExpandReduction(),
+    ExpandStep(),
+    DropExpand(),
     FlattenSoftmax(),
     NameViews(),
     FoldConstants(),

@@ -1,0 +1,61 @@
+"""Means and sums are products with a row of the same number; only those over whole images are left to a pooling.
+
+    mean(x, axes)   ->   linear(x with these axes last, 1/K)        sum(x, axes)   ->   linear(x with these axes last, 1)
+    mean(x, (2, 3), keepdim=False)   ->   reshape(mean(x, (2, 3), keepdim=True))
+
+Delegates take a mean over the height and width of an image, and no other. Sums are added in another order: `rtol`.
+"""
+
+from __future__ import annotations
+
+from math import prod
+from typing import ClassVar
+
+import torch
+from torch.fx.node import Node
+
+from edgevit.graph.aten import argument, has_argument, kind, operand
+from edgevit.graph.edit import Draft, Edit
+from edgevit.graph.program import shape, value
+from edgevit.rewrites.rule import Match, Rule
+
+aten = torch.ops.aten
+_IMAGE = [2, 3]
+
+
+class ExpandReduction(Rule[Match]):
+    name: ClassVar[str] = "expand-reduction"
+    rtol: ClassVar[float] = 1e-5
+
+    def match(self, node: Node, draft: Draft) -> Match | None:
+        if kind(node) not in {"mean", "sum"} or not shape(operand(node)):
+            return None
+        if value(node).dtype != torch.float32 or value(operand(node)).dtype != torch.float32:
+            return None
+        pooled = _is_pooling(node) and argument(node, "keepdim")
+        return Match(node) if not pooled else None
+
+    def rewrite(self, match: Match, edit: Edit) -> Node:
+        node = match.node
+        source, wanted = operand(node), list(shape(node))
+        if _is_pooling(node):
+            made = edit.call(aten.mean.dim, source, _IMAGE, True)
+            return edit.call(aten.reshape.default, made, wanted)
+        sizes, axes = shape(source), _axes(node)
+        kept = [axis for axis in range(len(sizes)) if axis not in axes]
+        count = prod(sizes[axis] for axis in axes)
+        last = edit.call(aten.permute.default, source, [*kept, *axes])
+        rows = edit.call(aten.reshape.default, last, [*(sizes[axis] for axis in kept), count])
+        share = 1 / count if kind(node) == "mean" else 1.0
+        weight = edit.constant(torch.full((1, count), share), "row")
+        return edit.call(aten.reshape.default, edit.call(aten.linear.default, rows, weight), wanted)
+
+
+def _axes(node: Node) -> list[int]:
+    rank = len(shape(operand(node)))
+    axes = argument(node, "dim") if has_argument(node, "dim") else None
+    return sorted(axis % rank for axis in axes) if axes else list(range(rank))
+
+
+def _is_pooling(node: Node) -> bool:
+    return kind(node) == "mean" and len(shape(operand(node))) == 4 and _axes(node) == _IMAGE

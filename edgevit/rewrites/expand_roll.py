@@ -1,0 +1,50 @@
+"""A roll is two slices that change places, for each axis.
+
+    roll(x, s, axis)   ->   cat(slice(x, axis, n - s, n), slice(x, axis, 0, n - s))
+
+The same values. Converters make index arithmetic and a gather of it, which no delegate takes.
+"""
+
+from __future__ import annotations
+
+from math import prod
+from typing import ClassVar
+
+import torch
+from torch.fx.node import Node
+
+from edgevit.graph.aten import argument, kind, operand
+from edgevit.graph.edit import Draft, Edit
+from edgevit.graph.program import shape
+from edgevit.rewrites.rule import SAME_VALUES, Match, Rule
+
+aten = torch.ops.aten
+
+
+class ExpandRoll(Rule[Match]):
+    name: ClassVar[str] = "expand-roll"
+    rtol: ClassVar[float] = SAME_VALUES
+
+    def match(self, node: Node, draft: Draft) -> Match | None:
+        return Match(node) if kind(node) == "roll" and prod(shape(node)) else None
+
+    def rewrite(self, match: Match, edit: Edit) -> Node:
+        node = match.node
+        source, sizes = operand(node), list(shape(node))
+        shifts, axes = argument(node, "shifts"), argument(node, "dims")
+        if not axes:  # of the values in a row
+            flat = edit.call(aten.reshape.default, source, [prod(sizes)])
+            return edit.call(aten.reshape.default, _rolled(flat, shifts[0], 0, edit), sizes)
+        for shift, axis in zip(shifts, axes, strict=True):
+            source = _rolled(source, shift, axis % len(sizes), edit)
+        return source
+
+
+def _rolled(source: Node, shift: int, axis: int, edit: Edit) -> Node:
+    size = shape(source)[axis]
+    seam = -shift % size
+    if not seam:
+        return source
+    head = edit.call(aten.slice.Tensor, source, axis, 0, seam)
+    tail = edit.call(aten.slice.Tensor, source, axis, seam, size)
+    return edit.call(aten.cat.default, [tail, head], axis)
