@@ -24,7 +24,7 @@ matrix: .venv/.dev
 
 bench: .venv/.dev
 	$(BIN)/python benchmarks/export_cost.py
-	$(BIN)/python benchmarks/default_recipes.py
+	$(BIN)/python benchmarks/latency.py
 
 # torch first and alone: resolved together with the rest, pip may take a CUDA build.
 .venv/.demo: pyproject.toml constraints.txt

@@ -1,14 +1,15 @@
 """Layer norms and group norms in steps that a delegate takes whole.
 
-    layer_norm(x)   ->   d = x - linear(x, 1/C);   d * rsqrt(linear(d * d, 1/C, eps)) * w + b
+    layer_norm(x)   ->   d = x - mean(x);   d * rsqrt(mean(d * d) + eps) * w + b
     group_norm(x)   ->   d = x - conv(mean_hw(x), 1/C);   d * rsqrt(conv(mean_hw(d * d), 1/C, eps)) * w + b
 
-A mean over channels is a product with a row of 1/C, over an image the pooling that delegates have. The deviations are
+Means are taken by the pooling that delegates have; over groups of channels, a product with 1/C follows. The deviations are
 taken before they are squared, as the formula says: nothing cancels. Sums are added in another order: hence `rtol`.
 """
 
 from __future__ import annotations
 
+from math import prod
 from typing import ClassVar
 
 import torch
@@ -55,10 +56,12 @@ class ExpandNorm(Rule[Match]):
 
 
 def _mean_of_channels(node: Node, source: Node, eps: float | None, edit: Edit) -> Node:
-    count = shape(node)[-1]
-    row = edit.constant(torch.full((1, count), 1 / count), "mean")
-    bias = None if eps is None else edit.constant(torch.tensor([eps]), "eps")
-    return edit.call(aten.linear.default, source, row, bias)
+    """Each place is a channel of one image, which the pooling that delegates have takes the mean of."""
+    sizes = shape(node)
+    rows = edit.call(aten.reshape.default, source, [1, prod(sizes[:-1]), sizes[-1], 1])
+    mean = edit.call(aten.mean.dim, rows, [2, 3], True)
+    made = edit.call(aten.reshape.default, mean, [*sizes[:-1], 1])
+    return made if eps is None else edit.call(aten.add.Tensor, made, eps)
 
 
 def _mean_of_groups(node: Node, source: Node, eps: float | None, edit: Edit) -> Node:
