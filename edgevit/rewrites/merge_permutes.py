@@ -29,25 +29,22 @@ class MergePermutes(Rule[Match]):
     def match(self, node: Node, draft: Draft) -> Match | None:
         if kind(node) != "permute":
             return None
-        return Match(node) if kind(operand(node)) == "permute" or _keeps_order(node) else None
+        merges = kind(operand(node)) == "permute"
+        return Match(node) if merges or _keeps_order(operand(node), turn_of(node)) else None
 
     def rewrite(self, match: Match, edit: Edit) -> Node:
         node = match.node
         source, turn = operand(node), turn_of(node)
-        if _keeps_order(node):
-            return edit.call(aten.reshape.default, source, list(shape(node)))
         if kind(source) == "permute":
             first = turn_of(source)
             source, turn = operand(source), [first[axis] for axis in turn]
         if turn == sorted(turn):
             return source
+        if _keeps_order(source, turn):
+            return edit.call(aten.reshape.default, source, list(shape(node)))
         return edit.call(aten.permute.default, source, turn)
 
 
-def _keeps_order(node: Node) -> bool:
-    return _long_axes(node) == sorted(_long_axes(node))
-
-
-def _long_axes(node: Node) -> list[int]:
-    sizes = shape(operand(node))
-    return [axis for axis in turn_of(node) if sizes[axis] > 1]
+def _keeps_order(source: Node, turn: list[int]) -> bool:
+    long = [axis for axis in turn if shape(source)[axis] > 1]
+    return long == sorted(long)

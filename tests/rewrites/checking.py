@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import nn
 
 from edgevit.frontend.capture import capture
 from edgevit.frontend.source import ModelSource
+from edgevit.graph.aten import kind
 from edgevit.graph.program import Program
 from edgevit.graph.text import graph_text
 from edgevit.parity import distance
@@ -67,3 +70,20 @@ def warm(model: nn.Module, seed: int = 0) -> nn.Module:
                 nn.init.uniform_(module.weight, 0.5, 1.5, generator=generator)
                 nn.init.normal_(module.bias, generator=generator)
     return model.eval()
+
+
+class Call(nn.Module):
+    """A module that is one function of itself and its inputs."""
+
+    def __init__(self, function: Callable[..., torch.Tensor], **constants: torch.Tensor) -> None:
+        super().__init__()
+        self.function = function
+        for name, tensor in constants.items():
+            self.register_buffer(name, tensor)
+
+    def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
+        return self.function(self, *inputs)
+
+
+def kinds(program: Program) -> list[str]:
+    return [kind(node) for node in program.calls()]

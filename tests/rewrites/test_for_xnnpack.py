@@ -6,34 +6,19 @@ import math
 
 import pytest
 import torch
-from checking import check_rewrite
+from checking import Call, check_rewrite, kinds
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
 from edgevit.graph.aten import kind
-from edgevit.graph.program import Program, shape
+from edgevit.graph.program import shape
 from edgevit.rewrites.crop_before_pad import CropBeforePad
 from edgevit.rewrites.expand_attention import ExpandAttention
 from edgevit.rewrites.expand_gelu import ExpandGelu
 from edgevit.rewrites.expand_remainder import ExpandRemainder
 from edgevit.rewrites.expand_vector_norm import ExpandVectorNorm
 from edgevit.rewrites.flatten_softmax import FlattenSoftmax
-
-
-class Call(nn.Module):
-    def __init__(self, function, **constants: torch.Tensor) -> None:
-        super().__init__()
-        self.function = function
-        for name, tensor in constants.items():
-            self.register_buffer(name, tensor)
-
-    def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
-        return self.function(self, *inputs)
-
-
-def kinds(program: Program) -> list[str]:
-    return [kind(node) for node in program.calls()]
 
 
 @pytest.mark.parametrize("name", ["softmax", "log_softmax"])
