@@ -224,6 +224,13 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--without", action="append", default=[], metavar="RULE", help="leave a rule out"
     )
+    parser.add_argument(
+        "--lossy",
+        action="append",
+        default=[],
+        metavar="NAME[=V],...",
+        help="change what the model computes, by name, and say how far; `--lossy help` lists them",
+    )
     parser.add_argument("--quiet", action="store_true", help="no progress on stderr")
 
 

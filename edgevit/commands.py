@@ -21,6 +21,7 @@ def run_export(options: argparse.Namespace) -> int:
         "target": options.target,
         "output": options.output,
         "precision": options.precision,
+        "lossy": options.lossy,
         "without": options.without,
         "require_delegated": options.require_delegated,
         "progress": None if options.quiet else sys.stderr,
@@ -39,10 +40,12 @@ def _show_export(result: ExportResult, options: argparse.Namespace) -> None:
     if options.json:
         print(json.dumps(_export_dict(result), allow_nan=False))
         return
-    from edgevit.report import outside_lines, rewrite_lines
+    from edgevit.report import lossy_rows, outside_lines, rewrite_lines
 
     if options.explain:
         print("\n".join(rewrite_lines(result.rewrites)), end="\n\n")
+        if result.manifest["lossy"]:
+            print("\n".join(["lossy", *lossy_rows(result.manifest, True)]), end="\n\n")
         delegation = result.manifest["delegation"]
         if isinstance(delegation, dict) and delegation["outside"]:
             print("\n".join(outside_lines(delegation)), end="\n\n")
@@ -115,6 +118,7 @@ def run_inspect(options: argparse.Namespace) -> int:
     report: GraphReport = inspect(
         options.model,
         target=options.target,
+        lossy=options.lossy,
         without=options.without,
         progress=None if options.quiet else sys.stderr,
         **_model_options(options),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TextIO
 
@@ -27,6 +27,8 @@ from edgevit.output import MANIFEST, listed_files, remove, require_space, staged
 from edgevit.parity import FP32, Parity, distance
 from edgevit.report import SUMMARY, GraphReport, export_manifest, inspect_report, summary
 from edgevit.rewrites import engine
+from edgevit.rewrites.lossy.choice import Choice, choices
+from edgevit.rewrites.lossy.run import LossyPart, lose
 from edgevit.rewrites.report import RewriteReport
 from edgevit.rewrites.rule import AnyRule
 from edgevit.rewrites.standard import STANDARD
@@ -75,6 +77,7 @@ def export(
     output: str | Path | None = None,
     format: str | None = None,
     precision: str | None = None,
+    lossy: str | Sequence[str] = (),
     without: Sequence[str] = (),
     require_delegated: bool = False,
     progress: TextIO | None = None,
@@ -82,13 +85,13 @@ def export(
 ) -> ExportResult:
     """Model in, checked artifact out. Raises an `EdgevitError` when there is no way to that."""
     aim = load_target(target)
-    how = _How(aim, aim.precision(precision), without, require_delegated)
+    how = _How(aim, aim.precision(precision), choices(lossy), without, require_delegated)
     directory = Path(output) if output is not None else _default_directory(model, aim)
     stages = Stages(progress)
     backend = backend_for(aim.format(format), aim)
     _rules(backend, without)
     with staged(directory) as draft:
-        front = _Front.build(model, ModelOptions(**options), stages)  # type: ignore[arg-type]
+        front = _Front.build(model, ModelOptions(**options), how, stages)  # type: ignore[arg-type]
         return _export_one(front, aim.format(format), how, draft, directory)
 
 
@@ -99,6 +102,7 @@ def export_formats(
     formats: Sequence[str],
     output: str | Path | None = None,
     precision: str | None = None,
+    lossy: str | Sequence[str] = (),
     without: Sequence[str] = (),
     require_delegated: bool = False,
     progress: TextIO | None = None,
@@ -107,12 +111,12 @@ def export_formats(
     """One folder a format below `output`, from one model built, captured and run once. A format that cannot be had
     does not keep the others from being written; its error is in its place."""
     aim = load_target(target)
-    how = _How(aim, aim.precision(precision), without, require_delegated)
+    how = _How(aim, aim.precision(precision), choices(lossy), without, require_delegated)
     root = Path(output) if output is not None else _default_directory(model, aim)
     chosen = list(dict.fromkeys(aim.format(format) for format in formats))
     for format in chosen:
         _rules(backend_for(format, aim), without)
-    front = _Front.build(model, ModelOptions(**options), Stages(progress), several=True)  # type: ignore[arg-type]
+    front = _Front.build(model, ModelOptions(**options), how, Stages(progress), several=True)  # type: ignore[arg-type]
     results: dict[str, ExportResult | EdgevitError] = {}
     for format in chosen:
         directory = root / format
@@ -130,18 +134,21 @@ class _How:
 
     target: Target
     precision: str
+    lossy: Sequence[Choice]
     without: Sequence[str]
     require_delegated: bool
 
 
 @dataclass
 class _Front:
-    """What all formats share: the model, what it computes, its graph, and what the rules in common make of it."""
+    """What all formats share: the model, what it computes, its graph, and what the rules in common make of it.
+    With lossy steps, `program` and `expected` are those after them."""
 
     options: ModelOptions
     source: ModelSource
     expected: tuple[torch.Tensor, ...]
     program: Program
+    lossy: LossyPart | None
     stages: Stages
     known: (
         engine.Known | None
@@ -149,12 +156,15 @@ class _Front:
 
     @classmethod
     def build(
-        cls, model: str, options: ModelOptions, stages: Stages, several: bool = False
+        cls, model: str, options: ModelOptions, how: _How, stages: Stages, several: bool = False
     ) -> _Front:
         source, program = _front(model, options, stages)
         with torch.no_grad():
             expected = _outputs(source)
-        return cls(options, source, expected, program, stages, {} if several else None)
+        part = _lose(program, how.lossy, how.without, expected, stages)
+        if part is not None:
+            program, expected = part.loss.program, part.loss.outputs
+        return cls(options, source, expected, program, part, stages, {} if several else None)
 
 
 def _export_one(
@@ -163,7 +173,9 @@ def _export_one(
     backend = backend_for(format, how.target)
     stages = front.stages.fork()
     rewritten, rewrites = _rewrite(front.program, _rules(backend, how.without), stages, front.known)
-    parity = [Parity("rewritten", "fp32", distance(front.expected, rewritten.run()), FP32)]
+    rewrites = _with_lossy(rewrites, front.lossy)
+    parity = [front.lossy.captured] if front.lossy else []
+    parity.append(Parity("rewritten", "fp32", distance(front.expected, rewritten.run()), FP32))
     require_space(draft, 2 * _constant_bytes(rewritten) + (1 << 20))
     with stages.stage("lower", f"lower to {format} for {how.target.title}"):
         artifact = backend.lower(
@@ -206,6 +218,7 @@ def inspect(
     model: str,
     *,
     target: str | None = None,
+    lossy: str | Sequence[str] = (),
     without: Sequence[str] = (),
     progress: TextIO | None = None,
     **options: object,
@@ -214,10 +227,12 @@ def inspect(
     model_options = ModelOptions(**options)  # type: ignore[arg-type]
     aim = load_target(target) if target is not None else None
     rules = _rules(backend_for(aim.backend, aim) if aim else None, without)
+    chosen = choices(lossy)
     stages = Stages(progress)
     source, program = _front(model, model_options, stages)
-    rewritten, rewrites = _rewrite(program, rules, stages)
-    return inspect_report(source, program, rewritten, rewrites, aim)
+    part = _lose(program, chosen, without, program.run(), stages) if chosen else None
+    rewritten, rewrites = _rewrite(part.loss.program if part else program, rules, stages)
+    return inspect_report(source, program, rewritten, _with_lossy(rewrites, part), part, aim)
 
 
 def _front(model: str, options: ModelOptions, stages: Stages) -> tuple[ModelSource, Program]:
@@ -225,6 +240,29 @@ def _front(model: str, options: ModelOptions, stages: Stages) -> tuple[ModelSour
         source = build_source(model, **vars(options))
     with stages.stage("capture", "capture the graph"):
         return source, capture(source)
+
+
+def _lose(
+    program: Program,
+    chosen: Sequence[Choice],
+    without: Sequence[str],
+    expected: Sequence[torch.Tensor],
+    stages: Stages,
+) -> LossyPart | None:
+    """`expected` is what the model computes as it was given."""
+    if not chosen:
+        return None
+    with stages.stage("lossy", f"change it as asked: {', '.join(map(str, chosen))}"):
+        captured = Parity("captured", "fp32", distance(expected, program.run()), FP32)
+        loss = lose(program, chosen, without, stages.note)
+        return LossyPart(loss, captured, distance(expected, loss.outputs))
+
+
+def _with_lossy(rewrites: RewriteReport, part: LossyPart | None) -> RewriteReport:
+    """The graph before is the model's own, and the rules that prepared the lossy steps come first."""
+    if part is None:
+        return rewrites
+    return replace(rewrites, before=part.loss.before, rules=(*part.loss.rules, *rewrites.rules))
 
 
 def _rewrite(
@@ -257,7 +295,15 @@ def _leave(
     }
     options = {key: choice for key, choice in asdict(front.options).items() if choice}
     manifest = export_manifest(
-        front.source, options, target, artifact, rewrites, parity, stages, versions
+        front.source,
+        options,
+        target,
+        artifact,
+        rewrites,
+        front.lossy,
+        parity,
+        stages,
+        versions,
     )
     (draft / SUMMARY).write_text(summary({**manifest, "files": listed_files(draft)}) + "\n")
     manifest["files"] = listed_files(draft)

@@ -15,6 +15,7 @@ from edgevit.graph.cost import GraphStats, op_counts
 from edgevit.graph.program import Program
 from edgevit.graph.text import graph_text
 from edgevit.parity import Parity
+from edgevit.rewrites.lossy.run import NOT_LOSSY, LossyPart
 from edgevit.rewrites.report import RewriteReport
 from edgevit.stages import Stages
 from edgevit.targets import Target
@@ -29,6 +30,7 @@ class GraphReport:
     source: ModelSource
     target: Target | None
     rewrites: RewriteReport
+    lossy: LossyPart | None
     ops_before: dict[str, int]
     ops_after: dict[str, int]
     text: str
@@ -39,12 +41,14 @@ class GraphReport:
             "model": model_dict(self.source),
             "target": self.target.name if self.target else None,
             **rewrite_dict(self.rewrites),
+            **lossy_dict(self.lossy),
             "ops": {"before": self.ops_before, "after": self.ops_after},
         }
 
     def __str__(self) -> str:
         rows = [f"{self.source.name}   {self.source.origin}, weights {self.source.weights}", ""]
         rows += graph_table(self.rewrites)
+        rows += lossy_rows(lossy_dict(self.lossy), explain=True)
         rows += ["", "ops                              before   after"]
         for name in sorted(
             self.ops_before | self.ops_after, key=lambda n: -self.ops_before.get(n, 0)
@@ -60,10 +64,11 @@ def inspect_report(
     before: Program,
     after: Program,
     rewrites: RewriteReport,
+    lossy: LossyPart | None,
     target: Target | None,
 ) -> GraphReport:
     return GraphReport(
-        source, target, rewrites, op_counts(before), op_counts(after), graph_text(after)
+        source, target, rewrites, lossy, op_counts(before), op_counts(after), graph_text(after)
     )
 
 
@@ -73,6 +78,7 @@ def export_manifest(
     target: Target,
     artifact: Artifact,
     rewrites: RewriteReport,
+    lossy: LossyPart | None,
     parity: Sequence[Parity],
     stages: Stages,
     versions: Mapping[str, str],
@@ -87,6 +93,7 @@ def export_manifest(
         "files": [],
         "versions": dict(versions),
         **rewrite_dict(rewrites),
+        **lossy_dict(lossy),
         "delegation": artifact.delegation.as_dict() if artifact.delegation else None,
         "parity": [p.as_dict() for p in parity],
         "passed": all(p.passed for p in parity),
@@ -116,6 +123,10 @@ def rewrite_dict(rewrites: RewriteReport) -> dict[str, object]:
         "graph": {"before": rewrites.before.as_dict(), "after": rewrites.after.as_dict()},
         "rewrites": [rule.as_dict() for rule in rewrites.rules],
     }
+
+
+def lossy_dict(lossy: LossyPart | None) -> dict[str, object]:
+    return lossy.as_dict() if lossy else NOT_LOSSY
 
 
 def graph_table(rewrites: RewriteReport) -> list[str]:
@@ -160,13 +171,45 @@ def summary(manifest: Mapping[str, Any]) -> str:
             or "none fired"
         ),
     ]
+    rows += lossy_rows(manifest)
     rows += _delegation_rows(manifest["delegation"])
     rows += parity_rows(manifest["parity"])
-    rows.append(
-        "  result     "
-        + ("computes the same thing" if manifest["passed"] else "NOT the same: do not ship it")
-    )
+    rows.append("  result     " + verdict(manifest["passed"], manifest))
     return "\n".join(rows)
+
+
+def verdict(passed: bool, manifest: Mapping[str, Any]) -> str:
+    if not passed:
+        return "NOT the same: do not ship it"
+    changed = any(step["places"] for step in manifest.get("lossy", ()))
+    return "computes the same thing" + (" as the model after its lossy steps" if changed else "")
+
+
+def lossy_rows(manifest: Mapping[str, Any], explain: bool = False) -> list[str]:
+    """How far each lossy step moved the outputs. One that did nothing says why."""
+    rows = [row for step in manifest["lossy"] for row in _lossy_rows(step, explain)]
+    total = manifest["from_original"]
+    return rows + ([f"  in all     {_moved(total)} from the original model"] if total else [])
+
+
+def _lossy_rows(step: Mapping[str, Any], explain: bool) -> list[str]:
+    name = f"{step['name']}={step['value']}" if step["value"] else step["name"]
+    if step["places"]:
+        before, after = (step["macs"][when] / 1e6 for when in ("before", "after"))
+        figures = f"{_moved(step)}, {before:.0f} -> {after:.0f} M MACs"
+        rows = [f"  lossy      {name} x{len(step['places'])}: {figures}"]
+    else:
+        first = step["refused"][0]["why"] if step["refused"] else "the graph has no place for it"
+        rows = [f"  lossy      {name} did nothing: {first}"]
+    if explain:
+        rows += [f"      fired    {place}" for place in step["places"]]
+        for refusal in step["refused"]:
+            rows += [f"      refused  {refusal['where']}", f"               {refusal['why']}"]
+    return rows
+
+
+def _moved(figures: Mapping[str, Any]) -> str:
+    return f"relative L2 {figures['rel_l2']:.2e}, cosine {figures['cosine']:.6f}, same top-1 {figures['top1_agree']:.0%}"
 
 
 def _change(graph: Mapping[str, GraphStats], field: str, unit: float = 1) -> str:

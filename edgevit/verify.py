@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from edgevit.backends.artifact import Artifact
 from edgevit.backends.backend import Expected, backend_of
 from edgevit.exported_folder import read_manifest, require_untouched
 from edgevit.golden import load_golden
 from edgevit.parity import Parity
-from edgevit.report import parity_rows
+from edgevit.report import parity_rows, verdict
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,7 @@ class Verdict:
     directory: Path
     artifact: Path
     parity: tuple[Parity, ...]
+    manifest: dict[str, Any]
 
     @property
     def passed(self) -> bool:
@@ -32,9 +34,8 @@ class Verdict:
         }
 
     def __str__(self) -> str:
-        end = "computes the same thing" if self.passed else "NOT the same: do not ship it"
         rows = [str(self.artifact), *parity_rows([p.as_dict() for p in self.parity])]
-        return "\n".join([*rows, f"  result     {end}"])
+        return "\n".join([*rows, f"  result     {verdict(self.passed, self.manifest)}"])
 
 
 def verify(directory: str | Path) -> Verdict:
@@ -46,4 +47,4 @@ def verify(directory: str | Path) -> Verdict:
     path = folder / manifest["artifact"]
     artifact = Artifact(manifest["format"], manifest["precision"], path, manifest["versions"])
     parity = backend_of(artifact.format).check(artifact, Expected(inputs, outputs))
-    return Verdict(folder, path, parity)
+    return Verdict(folder, path, parity, manifest)

@@ -63,7 +63,7 @@ def _after(rule: AnyRule, state: State) -> State:
     candidate, places, refusals = apply(rule, program)
     error = SAME
     if places:
-        found = _run_or_blame(candidate, rule)
+        found = run_or_blame(candidate, rule.name)
         error = prove(rule, (program, outputs), (candidate, found), places)
         program, outputs = candidate, found
     seconds = time.perf_counter() - started
@@ -84,7 +84,7 @@ def apply(rule: AnyRule, program: Program) -> tuple[Program, tuple[str, ...], tu
                 tuple(places),
                 tuple(dict.fromkeys(refused)),
             )
-    raise _bug(f"rule `{rule.name}` does not come to an end", draft.program(), rule)
+    raise _bug(f"rule `{rule.name}` does not come to an end", draft.program(), rule.name)
 
 
 def _one_pass(rule: AnyRule, draft: Draft) -> tuple[list[str], list[Refusal]]:
@@ -106,7 +106,7 @@ def _one_pass(rule: AnyRule, draft: Draft) -> tuple[list[str], list[Refusal]]:
             refused.append(Refusal(origin(node).place, refusal.reason))
         except Exception as error:
             raise _bug(
-                f"rule `{rule.name}` failed at {node}: {error}", draft.program(), rule
+                f"rule `{rule.name}` failed at {node}: {error}", draft.program(), rule.name
             ) from error
     return fired, refused
 
@@ -133,20 +133,20 @@ def prove(
     return error
 
 
-def _run_or_blame(candidate: Program, rule: AnyRule) -> Tensors:
+def run_or_blame(candidate: Program, rule: str) -> Tensors:
     try:
         return candidate.run()
     except Exception as error:
         raise _bug(
-            f"after rule `{rule.name}` the graph does not run: {error}", candidate, rule
+            f"after rule `{rule}` the graph does not run: {error}", candidate, rule
         ) from error
 
 
-def _bug(message: str, program: Program, rule: AnyRule) -> InternalError:
-    path = Path(f"edgevit-bug-{rule.name}.txt")
+def _bug(message: str, program: Program, rule: str) -> InternalError:
+    path = Path(f"edgevit-bug-{rule}.txt")
     path.write_text(graph_text(program))
     return InternalError(
         message,
         why="this is our bug",
-        hint=f"send us {path}, and export with `--without {rule.name}`",
+        hint=f"send us {path}, and export without it: `--without {rule}`, or not in `--lossy`",
     )

@@ -1,0 +1,28 @@
+"""The tanh form of GELU for the exact one.
+
+    gelu(x) = x * Phi(x)   ->   gelu(x, "tanh") = x * (0.5 + 0.5 * tanh(sqrt(2 / pi) * (x + 0.044715 x^3)))
+
+At most 5e-4 away at any x (Hendrycks and Gimpel 2016). For runtimes that have no erf.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from torch.fx.node import Node
+
+from edgevit.graph.aten import argument, op, operand
+from edgevit.graph.edit import Draft, Edit
+from edgevit.rewrites.rule import Match, Rule
+
+
+class GeluTanh(Rule[Match]):
+    name: ClassVar[str] = "gelu-tanh"
+
+    def match(self, node: Node, draft: Draft) -> Match | None:
+        exact = op(node) == "gelu" and argument(node, "approximate") == "none"
+        return Match(node) if exact else None
+
+    def rewrite(self, match: Match, edit: Edit) -> Node:
+        return edit.call(torch.ops.aten.gelu.default, operand(match.node), approximate="tanh")
