@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
+from edgevit.rewrites.collapse_linear import CollapseLinear
 from edgevit.rewrites.lossy.gelu_relu import GeluRelu
 from edgevit.rewrites.lossy.gelu_sigmoid import GeluSigmoid
 from edgevit.rewrites.lossy.gelu_tanh import GeluTanh
-from edgevit.rewrites.lossy.option import Option, by_rule
+from edgevit.rewrites.lossy.low_rank import low_rank
+from edgevit.rewrites.lossy.merge_heads import merge_heads
+from edgevit.rewrites.lossy.option import TIDY, Option, by_rule
+from edgevit.rewrites.restore_batch_norm import RestoreBatchNorm
 
 OPTIONS: dict[str, Option] = {
     "gelu-tanh": Option("GELU by its tanh form", by_rule(GeluTanh())),
     "gelu-sigmoid": Option("GELU by x * sigmoid(1.702 x)", by_rule(GeluSigmoid())),
     "gelu-relu": Option("GELU by ReLU", by_rule(GeluRelu())),
+    # After what is one convolution has been made one: a branch cut in two could no longer be.
+    "low-rank": Option(
+        "linears and 1x1 convolutions as two, by SVD: R is a share of the energy, or a rank",
+        low_rank,
+        "R",
+        (*TIDY, RestoreBatchNorm(), CollapseLinear()),
+    ),
+    "merge-heads": Option(
+        "heads whose attention maps are alike share one: T is a cosine similarity",
+        merge_heads,
+        "T",
+    ),
 }

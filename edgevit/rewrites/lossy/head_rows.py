@@ -1,0 +1,77 @@
+"""Which channels of a projection each head of an attention reads, through whatever views stand between."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+
+import torch
+from torch.fx.node import Node
+
+from edgevit.graph.aten import kind, operand
+from edgevit.graph.edit import Draft, Edit
+from edgevit.graph.program import shape
+from edgevit.rewrites.merge_reshapes import RESHAPES
+from edgevit.rewrites.projections import channel_axis, is_projection, with_weights
+from edgevit.rewrites.rule import Refused
+
+aten = torch.ops.aten
+# Calls that pick or arrange values: what they do to labels, they do to values.
+VIEWS = RESHAPES | {"permute", "transpose", "movedim", "swapaxes", "slice", "select", "narrow", "contiguous", "clone",
+                    "unbind", "split", "split_with_sizes", "chunk", "getitem"}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class HeadRows:
+    """`rows[h, d]` is the channel of `projection` that channel d of head h is."""
+
+    projection: Node
+    path: tuple[Node, ...]  # the views, from the projection on
+    rows: torch.Tensor
+
+
+def head_rows(node: Node, draft: Draft) -> HeadRows:
+    """Of queries, keys or values: batch x heads x tokens x channels. Raises `Refused`."""
+    path: list[Node] = []
+    source = node
+    while kind(source) in VIEWS:
+        path.insert(0, source)
+        source = operand(source)
+    if not is_projection(source, draft):
+        raise Refused(f"`{kind(source) or source.op}` stands between the projection and the heads")
+    place, channel = _labels(source)
+    for view in path:
+        place, channel = (_through(view, labels) for labels in (place, channel))
+    if not bool((channel == channel[:1, :, :1]).all()):
+        raise Refused("the views after the projection mix channels and tokens")
+    batch, _, tokens, _ = shape(node)
+    straight = torch.arange(batch * tokens).reshape(batch, 1, tokens, 1)
+    if not bool((place == straight).all()):
+        raise Refused("the views after the projection rearrange the tokens")
+    return HeadRows(source, tuple(path), channel[0, :, 0])
+
+
+def read_rows(found: HeadRows, rows: torch.Tensor, like: Node, edit: Edit) -> Node:
+    """Heads of their own from the rows given, in the shape of `like` but for heads and channels."""
+    heads, width = rows.shape
+    batch, _, tokens, _ = shape(like)
+    made = with_weights(found.projection, lambda held: held[rows.flatten()], edit)
+    if kind(found.projection) == "linear":
+        apart = edit.call(aten.reshape.default, made, [batch, tokens, heads, width])
+        return edit.call(aten.permute.default, apart, [0, 2, 1, 3])
+    apart = edit.call(aten.reshape.default, made, [batch, heads, width, tokens])
+    return edit.call(aten.permute.default, apart, [0, 1, 3, 2])
+
+
+def _labels(projection: Node) -> tuple[torch.Tensor, torch.Tensor]:
+    """For every number that the projection makes, its place (picture and token) and its channel."""
+    sizes, axis = shape(projection), channel_axis(projection)
+    rest = [size for position, size in enumerate(sizes) if position != axis]
+    place = torch.arange(prod(rest)).reshape(rest).unsqueeze(axis).expand(sizes)
+    along = [-1 if position == axis else 1 for position in range(len(sizes))]
+    channel = torch.arange(sizes[axis]).reshape(along).expand(sizes)
+    return place, channel
+
+
+def _through(view: Node, labels: torch.Tensor) -> torch.Tensor:
+    return view.target(labels, *view.args[1:], **view.kwargs)  # type: ignore[operator]

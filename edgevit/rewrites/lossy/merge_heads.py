@@ -1,0 +1,190 @@
+"""Heads of an attention that look at the same places share one attention map.
+
+    cat(m_1 v_1, m_2 v_2), m_h = softmax(q_h k_h^T)   ->   split(m_1 cat(v_1, v_2))       where cos(m_1, m_2) > THRESHOLD
+
+The maps are measured on the example inputs. A head joins the one that has the most like it; its rows of the query and
+key projections go, and its values are multiplied by the other's map. Values and what follows stay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any, ClassVar
+
+import torch
+from torch import fx
+from torch.fx.node import Node
+
+from edgevit.graph.aten import argument, op
+from edgevit.graph.edit import Draft, Edit
+from edgevit.graph.program import Program, shape
+from edgevit.rewrites.engine import apply
+from edgevit.rewrites.lossy.head_rows import HeadRows, head_rows, read_rows
+from edgevit.rewrites.lossy.option import BadValue, Step, Taken
+from edgevit.rewrites.rule import Match, Refused, Rule
+
+aten = torch.ops.aten
+_ATTENTION = "scaled_dot_product_attention"
+_READ = ("query", "key", "value")
+Groups = list[list[int]]  # of heads; the first of each lends its map
+
+
+@dataclass(frozen=True)
+class MergeHeads(Rule[Match]):
+    threshold: float
+    likeness: Mapping[str, torch.Tensor]  # of every pair of heads, by the attention's name
+    name: ClassVar[str] = "merge-heads"
+
+    def match(self, node: Node, draft: Draft) -> Match | None:
+        return Match(node) if node.name in self.likeness and op(node) == _ATTENTION else None
+
+    def check(self, match: Match, draft: Draft) -> None:
+        node = match.node
+        likeness = self.likeness[node.name]
+        if len(likeness) == 1:
+            raise Refused("it has one head")
+        _require_plain(node, draft)
+        found = [head_rows(argument(node, name), draft) for name in _READ]
+        _require_unread(node, found)
+        if len(_groups(likeness, self.threshold)) == len(likeness):
+            nearest = (likeness - 2 * torch.eye(len(likeness))).max()
+            raise Refused(
+                f"no heads are that much alike: the nearest two have cosine {nearest:.3f}"
+            )
+
+    def rewrite(self, match: Match, edit: Edit) -> Node:
+        groups = _groups(self.likeness[match.node.name], self.threshold)
+        parts, order = [], []
+        for _, alike in groupby(sorted(groups, key=len), key=len):
+            members = torch.tensor(list(alike))
+            parts.append(_shared(match.node, members, edit))
+            order += members.flatten().tolist()
+        return _in_order(parts, order, edit)
+
+
+def merge_heads(value: str) -> Step:
+    try:
+        threshold = float(value)
+    except ValueError:
+        threshold = -1.0
+    if not 0 <= threshold < 1:
+        raise BadValue("its value is a cosine similarity from 0 to below 1: merge-heads=0.9")
+    return lambda program: _merged(program, threshold)
+
+
+def _merged(program: Program, threshold: float) -> Taken:
+    measured = _Measured(program)
+    with torch.no_grad():
+        measured.run(*program.inputs)
+    return apply(MergeHeads(threshold, measured.likeness), program)
+
+
+class _Measured(fx.Interpreter):
+    """Runs the program, and notes how like one another the attention maps of the heads are."""
+
+    def __init__(self, program: Program) -> None:
+        super().__init__(program.module())
+        self.likeness: dict[str, torch.Tensor] = {}
+
+    def run_node(self, n: Node) -> Any:
+        if op(n) == _ATTENTION and len(shape(n)) == 4:
+            self.likeness[n.name] = _likeness(n, self.map_nodes_to_values)
+        return super().run_node(n)
+
+
+def _likeness(node: Node, valued: Any) -> torch.Tensor:
+    query, key, mask = (argument(node, name) for name in ("query", "key", "attn_mask"))
+    q, k = (valued(one, node).double() for one in (query, key))
+    if q.shape[1] != k.shape[1]:
+        k = k.repeat_interleave(q.shape[1] // k.shape[1], 1)
+    scale = argument(node, "scale")
+    # Of values that tell the keys apart, an attention gives back its own map.
+    every = torch.eye(k.shape[-2], dtype=q.dtype).expand(*k.shape[:2], -1, -1)
+    held = None if mask is None else valued(mask, node)
+    if held is not None and held.is_floating_point():
+        held = held.double()
+    maps = torch.nn.functional.scaled_dot_product_attention(
+        q, k, every, held, is_causal=argument(node, "is_causal"), scale=scale
+    )
+    rows = torch.nn.functional.normalize(maps.transpose(0, 1).flatten(1), dim=1)
+    return rows @ rows.T
+
+
+def _require_plain(node: Node, draft: Draft) -> None:
+    mask, heads = argument(node, "attn_mask"), shape(node)[1]
+    if argument(node, "dropout_p") or argument(node, "enable_gqa"):
+        raise Refused("it drops values at random, or groups of its queries share a key")
+    if mask is not None and _for_each_head(mask, heads) and not draft.is_constant(mask):
+        raise Refused("its mask is computed for each head")
+
+
+def _for_each_head(mask: Node, heads: int) -> bool:
+    return len(shape(mask)) >= 3 and shape(mask)[-3] == heads
+
+
+def _require_unread(node: Node, found: list[HeadRows]) -> None:
+    """Else the projections stay, and nothing is saved."""
+    known = {node, *(view for rows in found for view in rows.path)}
+    passed = [one for rows in found for one in (rows.projection, *rows.path)]
+    if any(user not in known for one in passed for user in one.users):
+        raise Refused("its projections are read elsewhere too")
+
+
+def _groups(likeness: torch.Tensor, threshold: float) -> Groups:
+    """Heads with the most others like them first; none is in two groups."""
+    left, groups = list(range(len(likeness))), []
+    while left:
+        alike = {h: [o for o in left if o != h and likeness[h, o] > threshold] for h in left}
+        leader = max(left, key=lambda h: (len(alike[h]), -h))
+        groups.append([leader, *alike[leader]])
+        left = [h for h in left if h not in groups[-1]]
+    return groups
+
+
+def _shared(node: Node, members: torch.Tensor, edit: Edit) -> Node:
+    """The attention of groups of one size: a map for each, over the values of all of its heads side by side."""
+    query, key, content = (argument(node, name) for name in _READ)
+    leaders, (count, size) = members[:, 0], members.shape
+    q, k, v = (head_rows(one, edit.draft) for one in (query, key, content))
+    values = v.rows[members].flatten(1)
+    mixed = edit.call(
+        node.target,  # type: ignore[arg-type]
+        read_rows(q, q.rows[leaders], query, edit),
+        read_rows(k, k.rows[leaders], key, edit),
+        read_rows(v, values, content, edit),
+        _mask(node, leaders, edit),
+        0.0,
+        argument(node, "is_causal"),
+        scale=argument(node, "scale"),
+    )
+    if size == 1:
+        return mixed
+    batch, _, tokens, width = shape(node)
+    apart = edit.call(aten.reshape.default, mixed, [batch, count, tokens, size, width])
+    turned = edit.call(aten.permute.default, apart, [0, 1, 3, 2, 4])
+    return edit.call(aten.reshape.default, turned, [batch, count * size, tokens, width])
+
+
+def _mask(node: Node, leaders: torch.Tensor, edit: Edit) -> Node | None:
+    mask = argument(node, "attn_mask")
+    if mask is None or not _for_each_head(mask, shape(node)[1]):
+        return mask
+    return edit.constant(edit.draft.tensor(mask).index_select(-3, leaders), "mask")
+
+
+def _in_order(parts: list[Node], order: list[int], edit: Edit) -> Node:
+    """The heads where they were. Neighbours stay together, so that few slices do."""
+    whole = parts[0] if len(parts) == 1 else edit.call(aten.cat.default, parts, 1)
+    if order == sorted(order):
+        return whole
+    places = [order.index(head) for head in range(len(order))]
+    runs: list[list[int]] = []
+    for place in places:
+        if runs and runs[-1][1] == place:
+            runs[-1][1] = place + 1
+        else:
+            runs.append([place, place + 1])
+    pieces = [edit.call(aten.slice.Tensor, whole, 1, start, end) for start, end in runs]
+    return edit.call(aten.cat.default, pieces, 1)
