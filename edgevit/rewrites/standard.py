@@ -5,7 +5,6 @@ from __future__ import annotations
 from edgevit.rewrites.collapse_linear import CollapseLinear
 from edgevit.rewrites.drop_identity import DropIdentity
 from edgevit.rewrites.fold_constants import FoldConstants
-from edgevit.rewrites.fold_norm_affine import FoldNormAffine
 from edgevit.rewrites.merge_reshapes import MergeReshapes
 from edgevit.rewrites.name_shapes import NameShapes
 from edgevit.rewrites.restore_batch_norm import RestoreBatchNorm
@@ -17,6 +16,5 @@ STANDARD: tuple[AnyRule, ...] = (
     DropIdentity(),
     FoldConstants(),
     CollapseLinear(),
-    FoldNormAffine(),
     MergeReshapes(),
 )

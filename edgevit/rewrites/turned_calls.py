@@ -34,7 +34,7 @@ def is_movable(node: Node, turn: Turn, inside: Container[Node], draft: Draft) ->
     if kind(node) in _UNARY or _is_kept_reduction(node):
         return len(node.all_input_nodes) == 1
     others = [source for source in node.all_input_nodes if source not in inside]
-    if not all(draft.is_constant(source) for source in others) or len(shape(node)) != len(turn):
+    if not all(draft.is_constant(source) for source in others):
         return False
     if kind(node) in _BINARY:
         return all(len(shape(source)) <= len(turn) for source in others)

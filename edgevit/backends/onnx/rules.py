@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from edgevit.rewrites.fold_norm_affine import FoldNormAffine
 from edgevit.rewrites.rule import AnyRule
 from edgevit.rewrites.scale_divisor import ScaleDivisor
 from edgevit.rewrites.standard import STANDARD
 
-RULES: tuple[AnyRule, ...] = (*STANDARD, ScaleDivisor())
+RULES: tuple[AnyRule, ...] = (*STANDARD, FoldNormAffine(), ScaleDivisor())

@@ -9,6 +9,7 @@ from edgevit.rewrites.expand_resize import ExpandResize
 from edgevit.rewrites.expand_scaled_resize import ExpandScaledResize
 from edgevit.rewrites.flatten_matmul import FlattenMatmul
 from edgevit.rewrites.fold_constants import FoldConstants
+from edgevit.rewrites.fold_norm_affine import FoldNormAffine
 from edgevit.rewrites.gather_nearest import GatherNearest
 from edgevit.rewrites.gather_top import GatherTop
 from edgevit.rewrites.merge_permutes import MergePermutes
@@ -24,6 +25,7 @@ from edgevit.rewrites.standard import STANDARD
 
 RULES: tuple[AnyRule, ...] = (
     *STANDARD,
+    FoldNormAffine(),
     NameViews(),
     MergePermutes(),
     MergeReshapes(),
