@@ -101,8 +101,9 @@ def test_permutes_in_a_row_are_one() -> None:
         lambda s, x: x.permute(LAST).relu().flatten(1, 2) + 1,
         lambda s, x: x.permute(LAST).softmax(1).permute(FIRST),  # not pushed through
         lambda s, x: x.permute(LAST) + torch.ones(3, 1, 1, 1, 1),  # of one axis more
+        lambda s, x: x.permute(LAST).chunk(2, -1)[1].permute(FIRST),
     ],
-    ids=["open", "reshape", "softmax", "rank"],
+    ids=["open", "reshape", "softmax", "rank", "chunk"],
 )
 def test_what_gains_nothing_stays(function: Callable[..., torch.Tensor]) -> None:
     check_rewrite(SinkPermute(), Call(function), X, fires=0)
