@@ -122,6 +122,11 @@ def _add_export(verbs: argparse._SubParsersAction) -> None:
         help="an op outside the runtime's accelerated part is an error",
     )
     parser.add_argument(
+        "--require-ane",
+        action="store_true",
+        help="an op predicted to run off the Neural Engine is an error (Core ML)",
+    )
+    parser.add_argument(
         "--explain", action="store_true", help="say where each rule fired or declined, and why"
     )
 

@@ -24,6 +24,7 @@ def run_export(options: argparse.Namespace) -> int:
         "lossy": options.lossy,
         "without": options.without,
         "require_delegated": options.require_delegated,
+        "require_ane": options.require_ane,
         "progress": None if options.quiet else sys.stderr,
         **_model_options(options),
     }
@@ -40,7 +41,7 @@ def _show_export(result: ExportResult, options: argparse.Namespace) -> None:
     if options.json:
         print(json.dumps(_export_dict(result), allow_nan=False))
         return
-    from edgevit.report import lossy_rows, outside_lines, rewrite_lines
+    from edgevit.report import lossy_rows, off_engine_lines, outside_lines, rewrite_lines
 
     if options.explain:
         print("\n".join(rewrite_lines(result.rewrites)), end="\n\n")
@@ -49,6 +50,8 @@ def _show_export(result: ExportResult, options: argparse.Namespace) -> None:
         delegation = result.manifest["delegation"]
         if isinstance(delegation, dict) and delegation["outside"]:
             print("\n".join(outside_lines(delegation)), end="\n\n")
+        if off := off_engine_lines(result.manifest):
+            print("\n".join(off), end="\n\n")
     print(result)
     print(f"  in         {result.directory}")
 

@@ -116,6 +116,12 @@ class RuntimeFailed(EdgevitError):
     exit_code = 14
 
 
+class NotOnEngine(EdgevitError):
+    """Ops are predicted to run off the Neural Engine, and the user asked that none does."""
+
+    exit_code = 15
+
+
 class InternalError(EdgevitError):
     """Our own bug."""
 

@@ -16,6 +16,7 @@ from edgevit import __version__
 from edgevit.backends.artifact import Artifact
 from edgevit.backends.backend import Backend, Expected, Lowering, backend_for
 from edgevit.backends.delegation import require_all_inside
+from edgevit.backends.placement import require_engine
 from edgevit.errors import EdgevitError, UsageError, suggest
 from edgevit.frontend.capture import capture
 from edgevit.frontend.rebuild import build_source
@@ -80,16 +81,20 @@ def export(
     lossy: str | Sequence[str] = (),
     without: Sequence[str] = (),
     require_delegated: bool = False,
+    require_ane: bool = False,
     progress: TextIO | None = None,
     **options: object,
 ) -> ExportResult:
     """Model in, checked artifact out. Raises an `EdgevitError` when there is no way to that."""
     aim = load_target(target)
-    how = _How(aim, aim.precision(precision), choices(lossy), without, require_delegated)
+    how = _How(
+        aim, aim.precision(precision), choices(lossy), without, require_delegated, require_ane
+    )
     directory = Path(output) if output is not None else _default_directory(model, aim)
     stages = Stages(progress)
     backend = backend_for(aim.format(format), aim)
     _rules(backend, without)
+    _refuse_vain(how, aim.format(format))
     with staged(directory) as draft:
         front = _Front.build(model, ModelOptions(**options), how, stages)  # type: ignore[arg-type]
         return _export_one(front, aim.format(format), how, draft, directory)
@@ -105,17 +110,21 @@ def export_formats(
     lossy: str | Sequence[str] = (),
     without: Sequence[str] = (),
     require_delegated: bool = False,
+    require_ane: bool = False,
     progress: TextIO | None = None,
     **options: object,
 ) -> dict[str, ExportResult | EdgevitError]:
     """One folder a format below `output`, from one model built, captured and run once. A format that cannot be had
     does not keep the others from being written; its error is in its place."""
     aim = load_target(target)
-    how = _How(aim, aim.precision(precision), choices(lossy), without, require_delegated)
+    how = _How(
+        aim, aim.precision(precision), choices(lossy), without, require_delegated, require_ane
+    )
     root = Path(output) if output is not None else _default_directory(model, aim)
     chosen = list(dict.fromkeys(aim.format(format) for format in formats))
     for format in chosen:
         _rules(backend_for(format, aim), without)
+        _refuse_vain(how, format)
     front = _Front.build(model, ModelOptions(**options), how, Stages(progress), several=True)  # type: ignore[arg-type]
     results: dict[str, ExportResult | EdgevitError] = {}
     for format in chosen:
@@ -137,6 +146,7 @@ class _How:
     lossy: Sequence[Choice]
     without: Sequence[str]
     require_delegated: bool
+    require_ane: bool
 
 
 @dataclass
@@ -191,6 +201,8 @@ def _export_one(
         )
     if how.require_delegated:
         _require_delegated(artifact)
+    if how.require_ane and artifact.placement is not None:
+        require_engine(artifact.placement)
     with stages.stage("verify", f"check the saved {format} artifact"):
         parity += backend.check(artifact, Expected(front.source.inputs, front.expected, rewritten))
     save_golden(draft, front.source.inputs, front.expected)
@@ -198,6 +210,15 @@ def _export_one(
     return ExportResult(
         directory, directory / artifact.path.name, tuple(parity), rewrites, manifest
     )
+
+
+def _refuse_vain(how: _How, format: str) -> None:
+    if how.require_ane and format != "coreml":
+        raise UsageError(
+            f"--require-ane says nothing about {format}",
+            why="only Core ML runs ops on the Neural Engine",
+            hint="export without it, or with --format coreml",
+        )
 
 
 def _require_delegated(artifact: Artifact) -> None:

@@ -95,6 +95,7 @@ def export_manifest(
         **rewrite_dict(rewrites),
         **lossy_dict(lossy),
         "delegation": artifact.delegation.as_dict() if artifact.delegation else None,
+        "placement": artifact.placement.as_dict() if artifact.placement else None,
         "parity": [p.as_dict() for p in parity],
         "passed": all(p.passed for p in parity),
         "stages": stages.as_dict(),
@@ -173,6 +174,7 @@ def summary(manifest: Mapping[str, Any]) -> str:
     ]
     rows += lossy_rows(manifest)
     rows += _delegation_rows(manifest["delegation"])
+    rows += _placement_rows(manifest.get("placement"))
     rows += parity_rows(manifest["parity"])
     rows.append("  result     " + verdict(manifest["passed"], manifest))
     return "\n".join(rows)
@@ -235,6 +237,38 @@ def _delegation_rows(delegation: Mapping[str, Any] | None) -> list[str]:
     more = " ..." if len(counts) > 8 else ""
     outside = f"{delegation['ops_outside']} outside" + (f": {left}{more}" if left else "")
     return [f"  delegated  {delegation['to']} takes {pieces}, {outside}"]
+
+
+_UNITS = {"neural_engine": "the Neural Engine", "gpu": "the GPU", "cpu": "the CPU"}
+
+
+def _placement_rows(placement: Mapping[str, Any] | None) -> list[str]:
+    if placement is None:
+        return []
+    units = [f"{count} on {_UNITS[unit]}" for unit, count in placement["units"].items() if count]
+    parts, turns = placement["partitions"], placement["transposes"]
+    rows = [
+        f"  placed     predicted: {', '.join(units)}, in {parts} piece{'s' * (parts != 1)}; "
+        f"{turns} transpose{'s' * (turns != 1)}"
+    ]
+    off = [entry for entry in placement["ops"] if entry["unit"] != "neural_engine"]
+    whys = dict.fromkeys(entry["why"] for entry in off)
+    if off and len(whys) == 1:
+        return [*rows, f"             off the engine: {next(iter(whys))}"]
+    counts = Counter(entry["op"] for entry in off).most_common(8)
+    left = ", ".join(f"{op} x{count}" for op, count in counts)
+    return [*rows, f"             off the engine: {left}"] if off else rows
+
+
+def off_engine_lines(manifest: Mapping[str, Any]) -> list[str]:
+    """Every op that is predicted to run off the Neural Engine, with its line and the reason, each pair once."""
+    placement = manifest["placement"]
+    off = [e for e in placement["ops"] if e["unit"] != "neural_engine"] if placement else []
+    counts = Counter((e["op"], _UNITS[e["unit"]], e["where"], e["why"]) for e in off)
+    rows = ["predicted to run off the Neural Engine"] if off else []
+    for (op, unit, where, why), count in counts.items():
+        rows += [f"  {op} x{count} on {unit}   {where}", f"      {why}"]
+    return rows
 
 
 def outside_lines(delegation: Mapping[str, Any]) -> list[str]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from edgevit.backends.delegation import Delegation
+from edgevit.backends.placement import Placement
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,7 @@ class Artifact:
         None  # the same program in a form that can be checked better: then thrown away
     )
     delegation: Delegation | None = None
+    placement: Placement | None = None  # where the device decides: a prediction
     details: dict[str, object] = field(
         default_factory=dict
     )  # the format's own facts, for edgevit.json

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -13,6 +14,7 @@ from edgevit.backends.backend import Expected, Lowering
 from edgevit.backends.coreml.check import (
     Package,
     Precision,
+    Rounding,
     Run,
     first_departure,
     first_fp16_departure,
@@ -20,6 +22,7 @@ from edgevit.backends.coreml.check import (
     load_package,
 )
 from edgevit.backends.coreml.lower import lower
+from edgevit.backends.coreml.places import places
 from edgevit.backends.coreml.rules import RULES
 from edgevit.graph.program import Inputs, Program
 from edgevit.parity import FP16, FP32, UNKNOWN, Limit, Parity, distance
@@ -66,30 +69,35 @@ def _parity(package: Package, expected: Expected, precision: Precision, limit: L
     if not unchecked:
         outputs = [run.outputs[name] for name in package.main.outputs]
         found = distance(expected.outputs, outputs)
-    parity = Parity("package", precision, found, limit, unchecked, _rounding_notes(run))
+    where = places(package.main, expected.program) if expected.program is not None else {}
+    parity = Parity("package", precision, found, limit, unchecked, _rounding_notes(run, where))
     if parity.passed or unchecked:
         return parity
-    where = _departure(package, inputs, expected, precision)
-    return Parity("package", precision, found, limit, unchecked, (*parity.notes, *where))
+    departure = _departure(package, inputs, expected, precision)
+    return Parity("package", precision, found, limit, unchecked, (*parity.notes, *departure))
 
 
-def _rounding_notes(run: Run) -> tuple[str, ...]:
+def _rounding_notes(run: Run, where: Mapping[str, str]) -> tuple[str, ...]:
     if run.precision != "fp16":
         return ()
     over = [r for r in run.rounding if r.overflow]
     notes = (
-        [f"{run.overflow} values overflow fp16, first in {over[0].op} `{over[0].value}`"]
-        if over
-        else []
+        [f"{run.overflow} values overflow fp16, first in {_named(over[0], where)}"] if over else []
     )
     small = [r for r in run.rounding if r.subnormal]
     if small:
         worst = max(small, key=lambda r: r.subnormal)
         notes.append(
             f"{run.subnormal} values below the normal fp16 range in {len(small)} ops, "
-            f"most in {worst.op} `{worst.value}` ({worst.subnormal} of {worst.elements})"
+            f"most in {_named(worst, where)} ({worst.subnormal} of {worst.elements})"
         )
     return tuple(notes)
+
+
+def _named(rounding: Rounding, where: Mapping[str, str]) -> str:
+    """The op, its value and, where it is known, the line it comes from."""
+    place = where.get(rounding.value, "")
+    return f"{rounding.op} `{rounding.value}`" + (f" at {place}" if place else "")
 
 
 def _departure(

@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Literal
 
 from edgevit.backends.artifact import Artifact
+from edgevit.backends.coreml.check import load_package
 from edgevit.backends.coreml.composite import expand_composites
+from edgevit.backends.coreml.forecast import forecast
 from edgevit.backends.coreml.metadata import versions
 from edgevit.backends.coreml.names import feature_names
 from edgevit.backends.coreml.package import Package, deployment_target
@@ -68,7 +70,14 @@ def lower(
         "image_input": image_input,
     }
     return Artifact(
-        "coreml", precision, path, tools, _notes(program, named), reference, details=details
+        "coreml",
+        precision,
+        path,
+        tools,
+        _notes(program, named),
+        reference,
+        placement=forecast(load_package(path), named),
+        details=details,
     )
 
 

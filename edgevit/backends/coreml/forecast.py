@@ -1,0 +1,189 @@
+"""Where Core ML is predicted to run each operation of a saved package: on the Neural Engine, the GPU or the CPU.
+
+The rules are data, each with its source: `placement.toml`. Nothing here has been measured by us.
+"""
+
+from __future__ import annotations
+
+import functools
+import tomllib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from edgevit.backends.coreml.check.program import Function, Operation, Package, Ref, ValueType
+from edgevit.backends.coreml.places import places
+from edgevit.backends.placement import Placed, Placement, Unit
+from edgevit.graph.program import Program
+
+_UNKNOWN = "no source says that the engine has it"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Holds for an operation if it is one of `ops` and every condition does."""
+
+    ops: frozenset[str]  # empty: any
+    exempt: frozenset[str]
+    conditions: dict[str, Any]
+    unit: Unit
+    why: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Rules:
+    native: frozenset[str]
+    rules: tuple[Rule, ...]
+    catalog: str  # the source of `native`
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of an operation: what it computes, and what it reads that is computed."""
+
+    operation: Operation
+    results: tuple[ValueType, ...]
+    operands: tuple[ValueType, ...]
+    constants: dict[str, Any]  # its arguments that are known, by name
+
+    def shapes(self) -> Iterator[tuple[int, ...]]:
+        for value in (*self.results, *self.operands):
+            if value.shape is not None:
+                yield tuple(size or 0 for size in value.shape)
+
+
+def forecast(package: Package, program: Program) -> Placement:
+    """`program` is what the package was lowered from."""
+    function, table = package.main, load_rules()
+    where = places(function, program)
+    types = {value.name: value.type for value in function.inputs}
+    types |= {out.name: out.type for operation in function.operations for out in operation.outputs}
+    placed = []
+    for operation in function.operations:
+        unit, why, source = place(_facts(operation, function, types), table)
+        placed.append(
+            Placed(operation.kind, operation.name, where.get(operation.name, ""), unit, why, source)
+        )
+    return Placement(tuple(placed), function.op_counts()["transpose"])
+
+
+def place(facts: Facts, table: Rules) -> tuple[Unit, str, str]:
+    kind = facts.operation.kind
+    for rule in table.rules:
+        if _holds(rule, facts):
+            return rule.unit, rule.why, rule.source
+    if kind in table.native:
+        return (
+            "neural_engine",
+            "the engine has it, and nothing published speaks against",
+            table.catalog,
+        )
+    return "cpu", _UNKNOWN, table.catalog
+
+
+@functools.cache
+def load_rules() -> Rules:
+    table = tomllib.loads(Path(__file__).with_name("placement.toml").read_text(encoding="utf-8"))
+    sources: dict[str, str] = table["source"]
+    return Rules(
+        frozenset(table["native"]),
+        tuple(_rule(entry, sources) for entry in table["rule"]),
+        sources["catalog"],
+    )
+
+
+def _rule(entry: dict[str, Any], sources: dict[str, str]) -> Rule:
+    conditions = {name: bound for name, bound in entry.items() if name in _CONDITIONS}
+    return Rule(
+        frozenset(entry.get("ops", ())),
+        frozenset(entry.get("except", ())),
+        conditions,
+        entry["unit"],
+        entry["why"],
+        sources[entry["source"]],
+    )
+
+
+def _holds(rule: Rule, facts: Facts) -> bool:
+    kind = facts.operation.kind
+    if kind in rule.exempt or (rule.ops and kind not in rule.ops):
+        return False
+    return all(_CONDITIONS[name](facts, bound) for name, bound in rule.conditions.items())
+
+
+def _facts(operation: Operation, function: Function, types: dict[str, ValueType]) -> Facts:
+    known = {
+        name: function.constants[bound.name] if isinstance(bound, Ref) else bound
+        for name, bindings in operation.arguments.items()
+        for bound in bindings[:1]
+        if not isinstance(bound, Ref) or bound.name in function.constants
+    }
+    operands = tuple(types[name] for name in operation.reads() if name in types)
+    return Facts(operation, tuple(out.type for out in operation.outputs), operands, known)
+
+
+def _has_dtype(facts: Facts, dtypes: list[str]) -> bool:
+    return any(value.dtype in dtypes for value in (*facts.results, *facts.operands))
+
+
+def _is_dynamic(facts: Facts, expected: bool) -> bool:
+    shapes = [value.shape for value in facts.results]
+    return any(shape is None or None in shape for shape in shapes) == expected
+
+
+def _has_rank_above(facts: Facts, bound: int) -> bool:
+    return any(len(shape) > bound for shape in facts.shapes())
+
+
+def _has_extent_above(facts: Facts, bound: int) -> bool:
+    return any(size > bound for shape in facts.shapes() for size in shape[-2:])
+
+
+def _has_channels_above(facts: Facts, bound: int) -> bool:
+    return any(shape[-3] > bound for shape in facts.shapes() if len(shape) > 2)
+
+
+def _has_depth_above(facts: Facts, bound: int) -> bool:
+    return any(shape[1] > bound for shape in facts.shapes() if len(shape) == 5)
+
+
+def _has_kernel_above(facts: Facts, bound: list[int]) -> bool:
+    weight = facts.constants.get("weight")
+    if not isinstance(weight, Tensor):
+        return False
+    window = ([1, *weight.shape[2:]])[-2:]
+    return any(size > most for size, most in zip(window, bound, strict=True))
+
+
+def _reduces_above(facts: Facts, bound: int) -> bool:
+    axis = int(facts.constants.get("axis", -1))
+    shape = facts.operands[0].shape
+    return shape is not None and (shape[axis] or 0) > bound
+
+
+def _has_mode(facts: Facts, modes: list[str]) -> bool:
+    return facts.constants.get("mode", "constant") in modes
+
+
+def _pads_before_last(facts: Facts, bound: int) -> bool:
+    """`pad` holds two numbers for each of the last axes that it names."""
+    pad = facts.constants.get("pad")
+    return isinstance(pad, Tensor) and bool(pad.flatten()[: -2 * bound].any())
+
+
+_CONDITIONS: dict[str, Callable[[Facts, Any], bool]] = {
+    "dtypes": _has_dtype,
+    "dynamic": _is_dynamic,
+    "rank_above": _has_rank_above,
+    "extent_above": _has_extent_above,
+    "channels_above": _has_channels_above,
+    "depth_above": _has_depth_above,
+    "kernel_above": _has_kernel_above,
+    "reduced_above": _reduces_above,
+    "modes": _has_mode,
+    "pads_before_last": _pads_before_last,
+}

@@ -1,0 +1,50 @@
+"""From the values of a package back to the lines of the user's model."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+from torch.fx.node import Node
+
+from edgevit.backends.coreml.check.program import Function, Operation
+from edgevit.graph.program import Program, origin
+
+_OF_A_PASS = re.compile(r"(?:_cast_fp16|_to_fp16)(?:_\d+)?$")
+
+
+def places(function: Function, program: Program) -> dict[str, str]:
+    """The place of every operation, by name. coremltools gives a value its node's name, if it is the last that the
+    node became: one of another name belongs to the nearest named one that reads it, or that it reads."""
+    nodes = {node.name: node for node in program.calls()}
+    known = {
+        operation.name: place
+        for operation in function.operations
+        if (place := _own_place(operation, nodes))
+    }
+    readers: dict[str, list[str]] = {}
+    for operation in function.operations:
+        for source in operation.reads():
+            readers.setdefault(source, []).append(operation.name)
+    for operation in reversed(function.operations):
+        results = [reader for out in operation.outputs for reader in readers.get(out.name, ())]
+        _take(operation, results, known)
+    for operation in function.operations:
+        _take(operation, operation.reads(), known)
+    return known
+
+
+def _own_place(operation: Operation, nodes: Mapping[str, Node]) -> str:
+    """A name that coremltools made up may be that of another node; then its shape is another, mostly."""
+    node = nodes.get(_OF_A_PASS.sub("", operation.name))
+    if node is None:
+        return ""
+    made = getattr(node.meta["val"], "shape", None)
+    alike = made is None or operation.outputs[0].type.admits(tuple(made))
+    return origin(node).place if alike else ""
+
+
+def _take(operation: Operation, others: Iterable[str], known: dict[str, str]) -> None:
+    found = next((known[other] for other in others if other in known), "")
+    if found:
+        known.setdefault(operation.name, found)
