@@ -8,6 +8,7 @@ from edgevit.rewrites.lossy.gelu_sigmoid import GeluSigmoid
 from edgevit.rewrites.lossy.gelu_tanh import GeluTanh
 from edgevit.rewrites.lossy.low_rank import low_rank
 from edgevit.rewrites.lossy.merge_heads import merge_heads
+from edgevit.rewrites.lossy.merge_tokens import merge_tokens
 from edgevit.rewrites.lossy.option import TIDY, Option, by_rule
 from edgevit.rewrites.restore_batch_norm import RestoreBatchNorm
 
@@ -26,5 +27,10 @@ OPTIONS: dict[str, Option] = {
         "heads whose attention maps are alike share one: T is a cosine similarity",
         merge_heads,
         "T",
+    ),
+    "merge-tokens": Option(
+        "the N most alike tokens are averaged after every attention; N:M:... for each",
+        merge_tokens,
+        "N",
     ),
 }
