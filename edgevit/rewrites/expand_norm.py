@@ -1,4 +1,4 @@
-"""Layer norms and group norms in steps that a delegate takes whole.
+"""Layer norms, group norms and instance norms in steps that a delegate takes whole.
 
     layer_norm(x)   ->   d = x - mean(x);   d * rsqrt(mean(d * d) + eps) * w + b
     group_norm(x)   ->   d = x - conv(mean_hw(x), 1/C);   d * rsqrt(conv(mean_hw(d * d), 1/C, eps)) * w + b
@@ -23,6 +23,9 @@ from edgevit.rewrites.rule import Match, Refused, Rule
 aten = torch.ops.aten
 
 
+_GROUPED = frozenset({"group_norm", "instance_norm"})
+
+
 class ExpandNorm(Rule[Match]):
     name: ClassVar[str] = "expand-norm"
     rtol: ClassVar[float] = 1e-5
@@ -30,11 +33,13 @@ class ExpandNorm(Rule[Match]):
     def match(self, node: Node, draft: Draft) -> Match | None:
         if kind(node) == "layer_norm":
             return Match(node) if len(argument(node, "normalized_shape")) == 1 else None
-        return Match(node) if kind(node) == "group_norm" and len(shape(node)) == 4 else None
+        return Match(node) if kind(node) in _GROUPED and len(shape(node)) == 4 else None
 
     def check(self, match: Match, draft: Draft) -> None:
         if value(match.node).dtype != torch.float32:
             raise Refused("it is not in float32")
+        if kind(match.node) == "instance_norm" and not argument(match.node, "use_input_stats"):
+            raise Refused("it normalises by stored statistics")
 
     def rewrite(self, match: Match, edit: Edit) -> Node:
         node = match.node
@@ -45,7 +50,7 @@ class ExpandNorm(Rule[Match]):
         spread = mean(node, square, argument(node, "eps"), edit)
         scale = edit.call(aten.rsqrt.default, spread)
         weight, bias = argument(node, "weight"), argument(node, "bias")
-        if kind(node) == "group_norm":
+        if kind(node) in _GROUPED:
             weight, bias = (_per_channel(held, edit) for held in (weight, bias))
             if weight is not None:  # of one number for each channel and image
                 scale, weight = edit.call(aten.mul.Tensor, scale, weight), None
@@ -66,12 +71,15 @@ def _mean_of_channels(node: Node, source: Node, eps: float | None, edit: Edit) -
 
 def _mean_of_groups(node: Node, source: Node, eps: float | None, edit: Edit) -> Node:
     """Of one value for each channel: all channels of a group have the same; with one group, one for all."""
-    channels, groups = shape(node)[1], argument(node, "num_groups")
+    channels = shape(node)[1]
+    groups = channels if kind(node) == "instance_norm" else argument(node, "num_groups")
     each = channels // groups
     rows = torch.ones(1, channels) if groups == 1 else _blocks(groups, each)
     weight = edit.constant((rows / each)[:, :, None, None], "mean")
     bias = None if eps is None else edit.constant(torch.full((len(rows),), eps), "eps")
     pooled = edit.call(aten.mean.dim, source, [2, 3], True)
+    if groups == channels:
+        return pooled if eps is None else edit.call(aten.add.Tensor, pooled, eps)
     return edit.call(aten.conv2d.default, pooled, weight, bias)
 
 

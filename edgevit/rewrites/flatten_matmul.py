@@ -2,6 +2,7 @@
 
     matmul(x, y)   ->   reshape(bmm(reshape(x), reshape(y)))        where both have as many matrices
     matmul(x, y)   ->   reshape(mm(reshape(x), y))                  where y is one matrix
+    matmul(x, y)   ->   permute(matmul(permute(y), permute(x)))     where x is one matrix
 
 Otherwise the runtime expands both sides first, and copies them though nothing grows.
 """
@@ -30,15 +31,17 @@ class FlattenMatmul(Rule[Match]):
         if kind(node) != "matmul":
             return None
         left, right = (shape(read) for read in node.args)  # type: ignore[arg-type]
-        if len(left) < 3 or len(right) < 2:
+        if len(left) < 2 or len(right) < 2 or len(left) + len(right) < 5:
             return None
-        alike = left[:-2] == right[:-2] or len(right) == 2
+        alike = left[:-2] == right[:-2] or 2 in (len(left), len(right))
         return Match(node) if alike else None
 
     def rewrite(self, match: Match, edit: Edit) -> Node:
         node = match.node
         left, right = node.args
         assert isinstance(left, Node) and isinstance(right, Node)
+        if len(shape(left)) == 2:
+            return _from_the_left(node, left, right, edit)
         rows, inner, columns = shape(left)[-2], shape(left)[-1], shape(right)[-1]
         stack = prod(shape(left)[:-2])
         if len(shape(right)) == 2:
@@ -51,3 +54,11 @@ class FlattenMatmul(Rule[Match]):
                 edit.call(aten.reshape.default, right, [stack, inner, columns]),
             )
         return edit.call(aten.reshape.default, made, list(shape(node)))
+
+
+def _from_the_left(node: Node, left: Node, right: Node, edit: Edit) -> Node:
+    last = len(shape(right)) - 1
+    swap = [*range(last - 1), last, last - 1]
+    turned = edit.call(aten.permute.default, right, swap)
+    made = edit.call(aten.matmul.default, turned, edit.call(aten.permute.default, left, [1, 0]))
+    return edit.call(aten.permute.default, made, swap)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from edgevit.rewrites.crop_before_pad import CropBeforePad
 from edgevit.rewrites.drop_expand import DropExpand
 from edgevit.rewrites.drop_key_bias import DropKeyBias
+from edgevit.rewrites.expand_adaptive_pool import ExpandAdaptivePool
 from edgevit.rewrites.expand_attention import ExpandAttention
 from edgevit.rewrites.expand_gelu import ExpandGelu
 from edgevit.rewrites.expand_norm import ExpandNorm
@@ -13,26 +14,41 @@ from edgevit.rewrites.expand_remainder import ExpandRemainder
 from edgevit.rewrites.expand_roll import ExpandRoll
 from edgevit.rewrites.expand_scaled_resize import ExpandScaledResize
 from edgevit.rewrites.expand_step import ExpandStep
+from edgevit.rewrites.expand_unfold import ExpandUnfold
+from edgevit.rewrites.expand_variance import ExpandVariance
 from edgevit.rewrites.expand_vector_norm import ExpandVectorNorm
 from edgevit.rewrites.flatten_matmul import FlattenMatmul
 from edgevit.rewrites.flatten_softmax import FlattenSoftmax
 from edgevit.rewrites.fold_constants import FoldConstants
 from edgevit.rewrites.fold_norm_affine import FoldNormAffine
+from edgevit.rewrites.gather_nearest import GatherNearest
+from edgevit.rewrites.gather_pad import GatherPad
 from edgevit.rewrites.merge_clamps import MergeClamps
 from edgevit.rewrites.merge_permutes import MergePermutes
 from edgevit.rewrites.merge_reshapes import MergeReshapes
 from edgevit.rewrites.name_views import NameViews
 from edgevit.rewrites.own_weights import OwnWeights
+from edgevit.rewrites.pad_average import PadAverage
+from edgevit.rewrites.pad_ceil import PadCeil
 from edgevit.rewrites.rule import AnyRule
 from edgevit.rewrites.scale_divisor import ScaleDivisor
 from edgevit.rewrites.scale_projection import ScaleProjection
+from edgevit.rewrites.slice_select import SliceSelect
 from edgevit.rewrites.split_projection import SplitProjection
 from edgevit.rewrites.standard import STANDARD
+from edgevit.rewrites.turn_softmax import TurnSoftmax
 
 RULES: tuple[AnyRule, ...] = (
     *STANDARD,
     FoldNormAffine(),
     ExpandRoll(),
+    ExpandAdaptivePool(),
+    PadCeil(),
+    PadAverage(),
+    GatherNearest(every=True),
+    GatherPad(),
+    SliceSelect(),
+    ExpandUnfold(),
     NameViews(),
     MergePermutes(),
     MergeReshapes(),
@@ -49,10 +65,12 @@ RULES: tuple[AnyRule, ...] = (
     ExpandAttention(),
     ScaleProjection(),
     FlattenMatmul(),
+    ExpandVariance(),
     ExpandNorm(),
     ExpandReduction(),
     ExpandStep(),
     DropExpand(),
+    TurnSoftmax(),
     FlattenSoftmax(),
     NameViews(),
     FoldConstants(),

@@ -1,0 +1,28 @@
+"""Which value along an axis each value of a result is, for calls that only pick values by their place."""
+
+from __future__ import annotations
+
+import torch
+from torch.fx.node import Node
+
+from edgevit.graph.aten import argument, operand
+from edgevit.graph.edit import Edit
+from edgevit.graph.program import shape
+
+
+def chosen(node: Node, axis: int) -> torch.Tensor:
+    """Asked of the call itself, on the numbers 0, 1, 2 ... along the axis. Axes before the third stay as long as 1."""
+    sizes = [1, 1, *shape(operand(node))[2:]] if axis >= 2 else list(shape(operand(node)))
+    along = [sizes[axis] if k == axis else 1 for k in range(len(sizes))]
+    numbers = torch.arange(sizes[axis], dtype=torch.float64).reshape(along).expand(sizes)
+    arguments = {spec.name: argument(node, spec.name) for spec in node.target._schema.arguments[1:]}  # type: ignore[union-attr]
+    picked: torch.Tensor = node.target(numbers.contiguous(), **arguments)  # type: ignore[operator]
+    return picked.movedim(axis, 0).flatten(1)[:, 0].long()
+
+
+def selected(x: Node, axis: int, indices: torch.Tensor, edit: Edit) -> Node:
+    """`x` itself where every value stays in its place."""
+    if indices.tolist() == list(range(shape(x)[axis])):
+        return x
+    held = edit.constant(indices, "places")
+    return edit.call(torch.ops.aten.index_select.default, x, axis, held)
