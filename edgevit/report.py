@@ -16,7 +16,7 @@ from edgevit.graph.program import Program
 from edgevit.graph.text import graph_text
 from edgevit.parity import Parity
 from edgevit.rewrites.lossy.run import NOT_LOSSY, LossyPart
-from edgevit.rewrites.report import RewriteReport
+from edgevit.rewrites.report import RewriteReport, RuleReport
 from edgevit.stages import Stages
 from edgevit.targets import Target
 
@@ -142,18 +142,31 @@ def graph_table(rewrites: RewriteReport) -> list[str]:
 
 
 def rewrite_lines(rewrites: RewriteReport, explain: bool = True) -> list[str]:
-    """One line a rule; with `explain`, every place where it fired or declined, and why."""
-    rows = ["rules                fired  refused   largest error   relative L2"]
-    for rule in rewrites.rules:
+    """One line for each rule that found something; with `explain`, every place where it fired or declined, and why."""
+    busy = [rule for rule in rewrites.rules if rule.fired or rule.refused]
+    rows = [
+        f"{'rules':<22} fired  refused  relative L2     ops            M MACs            MB moved"
+    ]
+    for rule in busy:
         rows.append(
-            f"  {rule.rule:<18} {len(rule.fired):5d} {len(rule.refused):8d}   "
-            f"{rule.max_abs_error:13.2e} {rule.rel_l2:13.2e}"
+            f"  {rule.rule:<20} {len(rule.fired):5d} {len(rule.refused):8d}  {rule.rel_l2:11.2e}"
+            + (_figures(rule) if rule.fired else "")
         )
         if explain:
             rows += [f"      fired    {place}" for place in rule.fired]
             for refusal in rule.refused:
                 rows += [f"      refused  {refusal.where}", f"               {refusal.why}"]
-    return rows
+    idle = len(rewrites.rules) - len(busy)
+    return [*rows, f"  {idle} other rules found nothing"] if idle else rows
+
+
+def _figures(rule: RuleReport) -> str:
+    """Of the graph before and after the rule."""
+    before, after = rule.before, rule.after
+    return (
+        f"  {before.ops:6d} -> {after.ops:<6d} {before.macs / 1e6:9.1f} -> {after.macs / 1e6:<9.1f} "
+        f"{before.bytes_moved / 1e6:8.1f} -> {after.bytes_moved / 1e6:<8.1f}".rstrip()
+    )
 
 
 def summary(manifest: Mapping[str, Any]) -> str:

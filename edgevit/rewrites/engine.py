@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from edgevit.errors import Drift, InternalError
-from edgevit.graph.cost import stats
+from edgevit.graph.cost import GraphStats, stats
 from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import Program, origin
 from edgevit.graph.text import graph_text
@@ -28,6 +28,7 @@ class State:
 
     program: Program
     outputs: Tensors
+    figures: GraphStats
     reports: tuple[RuleReport, ...]
 
 
@@ -43,7 +44,7 @@ def run(
     """`known` is filled with the state after each rule, and spares the rules that an earlier run of the same program
     began with."""
     states = {} if known is None else known
-    first = states.setdefault((), State(program, program.run(), ()))
+    first = states.setdefault((), State(program, program.run(), stats(program), ()))
     state = first
     for count, rule in enumerate(rules, 1):
         key = tuple(rules[:count])
@@ -53,22 +54,24 @@ def run(
         state = states[key]
     total = distance(first.outputs, state.outputs)
     return state.program, RewriteReport(
-        stats(program), stats(state.program), state.reports, total.max_abs, total.rel_l2
+        first.figures, state.figures, state.reports, total.max_abs, total.rel_l2
     )
 
 
 def _after(rule: AnyRule, state: State) -> State:
     started = time.perf_counter()
-    program, outputs = state.program, state.outputs
+    program, outputs, figures = state.program, state.outputs, state.figures
     candidate, places, refusals = apply(rule, program)
     error = SAME
     if places:
         found = run_or_blame(candidate, rule.name)
         error = prove(rule, (program, outputs), (candidate, found), places)
-        program, outputs = candidate, found
+        program, outputs, figures = candidate, found, stats(candidate)
     seconds = time.perf_counter() - started
-    report = RuleReport(rule.name, places, refusals, error.max_abs, error.rel_l2, seconds)
-    return State(program, outputs, (*state.reports, report))
+    report = RuleReport(
+        rule.name, places, refusals, error.max_abs, error.rel_l2, seconds, state.figures, figures
+    )
+    return State(program, outputs, figures, (*state.reports, report))
 
 
 def apply(rule: AnyRule, program: Program) -> tuple[Program, tuple[str, ...], tuple[Refusal, ...]]:

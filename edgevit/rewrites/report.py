@@ -21,6 +21,8 @@ class RuleReport:
     max_abs_error: float
     rel_l2: float
     seconds: float
+    before: GraphStats
+    after: GraphStats
 
     def as_dict(self) -> dict[str, object]:
         return {
@@ -31,7 +33,13 @@ class RuleReport:
             "rel_l2": self.rel_l2,
             "refused": [{"where": r.where, "why": r.why} for r in self.refused],
             "seconds": round(self.seconds, 3),
+            "before": _figures(self.before),
+            "after": _figures(self.after),
         }
+
+
+def _figures(of: GraphStats) -> dict[str, int]:
+    return {"ops": of.ops, "macs": of.macs, "bytes_moved": of.bytes_moved}
 
 
 @dataclass(frozen=True)
