@@ -63,7 +63,7 @@ def _other_term(total: Node, node: Node, draft: Draft) -> Node | None:
     if kind(total) != "add" or len(total.args) < 2 or total.kwargs:
         return None
     other = total.args[1] if total.args[0] is node else total.args[0]
-    if not isinstance(other, Node) or draft.is_constant(other):
+    if not isinstance(other, Node) or other is node or draft.is_constant(other):
         return None
     return other if shape(other) == shape(node) else None
 
