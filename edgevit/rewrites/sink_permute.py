@@ -4,6 +4,7 @@
     permute(x, t) + permute(y, t)     ->   permute(x + y, t)                    and - * / min max, and with constants
     linear(permute(x, t), W, b)       ->   permute(conv2d(x, W, b), t)          where t puts the channels last
     layer_norm(permute(x, t), w, b)   ->   permute(d * rsqrt(mean(d * d) + eps) * w + b, t)       d = x - mean(x)
+    cat(permute(x, t), ..., axis)     ->   permute(cat(x, ..., t[axis]), t)     and softmax, split, chunk, slice, narrow
     mean(permute(x, t), axes)         ->   mean(x, t[axes])
     permute(permute(x, t), s)         ->   permute(x, t[s])                     and x itself where that is the identity
 

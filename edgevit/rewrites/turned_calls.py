@@ -10,7 +10,7 @@ from collections.abc import Container, Mapping
 from typing import Any
 
 import torch
-from torch.fx.node import Node
+from torch.fx.node import Node, map_arg
 
 from edgevit.graph.aten import argument, kind, op, operand
 from edgevit.graph.cost import TRANSPOSES
@@ -23,6 +23,9 @@ Turn = tuple[int, ...]
 _UNARY = frozenset({"relu", "relu6", "gelu", "silu", "sigmoid", "tanh", "hardswish", "hardsigmoid", "hardtanh", "elu",
                     "leaky_relu", "mish", "softplus", "clamp", "exp", "erf", "abs", "neg", "sqrt", "rsqrt", "pow"})  # fmt: skip
 _BINARY = frozenset({"add", "sub", "mul", "div", "maximum", "minimum"})
+_ALONG_AXIS = frozenset(
+    {"softmax", "cat", "slice", "narrow", "split", "split_with_sizes", "chunk"}
+)  # `dim` names the one axis that matters
 _REDUCTIONS = frozenset({"mean.dim", "sum.dim_IntList", "amax", "amin"})
 _CHANNELS = 1  # where a convolution has them
 
@@ -33,6 +36,8 @@ def is_movable(node: Node, turn: Turn, inside: Container[Node], draft: Draft) ->
         return False
     if kind(node) in _UNARY or _is_kept_reduction(node):
         return len(node.all_input_nodes) == 1
+    if kind(node) in _ALONG_AXIS or kind(node) == "getitem":
+        return all(source in inside for source in node.all_input_nodes)
     others = [source for source in node.all_input_nodes if source not in inside]
     if not all(draft.is_constant(source) for source in others):
         return False
@@ -60,6 +65,8 @@ def moved(node: Node, turn: Turn, new: Mapping[Node, Node], edit: Edit) -> Node:
         return _norm(node, new, edit)
     if op(node) in _REDUCTIONS:
         return _reduction(node, turn, new, edit)
+    if kind(node) in _ALONG_AXIS:
+        return _along_axis(node, turn, new, edit)
     return _pointwise(node, turn, new, edit)
 
 
@@ -97,6 +104,14 @@ def _axes(node: Node) -> list[int]:
 def _reduction(node: Node, turn: Turn, new: Mapping[Node, Node], edit: Edit) -> Node:
     axes = [turn[axis] for axis in _axes(node)]
     return edit.call(node.target, new[operand(node)], axes, *node.args[2:], **node.kwargs)  # type: ignore[arg-type]
+
+
+def _along_axis(node: Node, turn: Turn, new: Mapping[Node, Node], edit: Edit) -> Node:
+    names = [spec.name for spec in node.target._schema.arguments]  # type: ignore[union-attr]
+    found = {name: argument(node, name) for name in names}
+    found["dim"] = turn[found["dim"] % len(turn)]
+    args = map_arg(list(found.values()), lambda source: new[source])
+    return edit.call(node.target, *args)  # type: ignore[arg-type, misc]
 
 
 def _pointwise(node: Node, turn: Turn, new: Mapping[Node, Node], edit: Edit) -> Node:

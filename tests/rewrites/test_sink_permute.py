@@ -77,6 +77,18 @@ def test_a_gate_of_means() -> None:
     assert turns(check_rewrite(SinkPermute(), Call(function), X, fires=1)) == 0
 
 
+def test_parts_and_joins_along_an_axis() -> None:
+    def function(_: nn.Module, x: torch.Tensor) -> torch.Tensor:
+        gate, one, other = x.permute(LAST).split([3, 1, 2], -1)
+        first, second = one.permute(FIRST).exp().permute(LAST).chunk(2, 0)
+        joined = torch.cat([other, torch.cat([second, first])], -1)
+        return (gate.softmax(-1) * joined[:, 1:2]).permute(FIRST) + 1
+
+    after = check_rewrite(SinkPermute(), Call(function), X, fires=1)
+    assert turns(after) == 0
+    assert {"split_with_sizes", "chunk", "cat", "softmax", "slice"} <= set(kinds(after))
+
+
 def test_a_mean_that_leaves_one_order_takes_the_permute_in() -> None:
     net = Call(lambda s, x: x.permute(LAST).relu().mean((1, 2)))
     after = check_rewrite(SinkPermute(), net, X, fires=1)
@@ -99,11 +111,11 @@ def test_permutes_in_a_row_are_one() -> None:
     [
         lambda s, x: x.permute(LAST).relu() + 1,  # nothing turns it back
         lambda s, x: x.permute(LAST).relu().flatten(1, 2) + 1,
-        lambda s, x: x.permute(LAST).softmax(1).permute(FIRST),  # not pushed through
+        lambda s, x: x.permute(LAST).roll(1, 1).permute(FIRST),  # not pushed through
         lambda s, x: x.permute(LAST) + torch.ones(3, 1, 1, 1, 1),  # of one axis more
-        lambda s, x: x.permute(LAST).chunk(2, -1)[1].permute(FIRST),
+        lambda s, x: x.permute(LAST).unbind(0)[1].permute(2, 0, 1),
     ],
-    ids=["open", "reshape", "softmax", "rank", "chunk"],
+    ids=["open", "reshape", "roll", "rank", "unbind"],
 )
 def test_what_gains_nothing_stays(function: Callable[..., torch.Tensor]) -> None:
     check_rewrite(SinkPermute(), Call(function), X, fires=0)
@@ -125,6 +137,7 @@ STEPS: dict[str, Callable[[nn.Module, torch.Tensor, torch.Tensor], torch.Tensor]
     "maximum": lambda s, a, b: torch.maximum(a, b * 0.5),
     "scaled": lambda s, a, b: a * s.row - s.plane,  # type: ignore[operator]
     "gate": lambda s, a, b: a * b.amax(-1, keepdim=True).tanh(),
+    "parts": lambda s, a, b: torch.cat([a.chunk(2, -1)[1], b[..., 1:3]], -1).softmax(2),
     "window": lambda s, a, b: a.flatten(1, 2).reshape(a.shape).roll(1, 1),
     "there and back": lambda s, a, b: a.permute(FIRST).relu().permute(LAST),
     "other way": lambda s, a, b: a.transpose(1, 2).exp().transpose(1, 2).clamp(max=3),
