@@ -62,10 +62,10 @@ def test_an_attention_net_is_in_one_piece(tmp_path: Path) -> None:
 CASES: dict[str, tuple[Callable[[torch.Tensor], torch.Tensor], str, str, str]] = {
     "topk": (lambda x: x.topk(3, -1).values, "topk", "cpu", "by index"),
     "cumsum": (lambda x: x.cumsum(1), "cumsum", "cpu", "no path"),
-    "sin": (lambda x: x.sin(), "sin", "cpu", "from the A15"),
+    "sin": (lambda x: x.sin(), "sin", "cpu", "from the M3"),
     "tan": (lambda x: x.tan(), "tan", "cpu", "no generation"),
     "wide kernel": (lambda x: F.conv2d(x, torch.ones(4, 4, 1, 15)), "conv", "gpu", "13 wide"),
-    "reflected": (lambda x: F.pad(x, (1, 1, 1, 1), "reflect"), "pad", "gpu", "texture"),
+    "reflected": (lambda x: F.pad(x, (1, 1, 1, 1), "reflect"), "pad", "gpu", "only constants"),
     "channels": (lambda x: F.pad(x, (0, 0, 0, 0, 0, 3)), "pad", "gpu", "height and width"),
     "long": (lambda x: x.repeat(1, 1, 9, 8).flatten(2).exp(), "exp", "gpu", "16384 long"),
 }
