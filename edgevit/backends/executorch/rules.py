@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from edgevit.rewrites.attention import ATTENTION
 from edgevit.rewrites.crop_before_pad import CropBeforePad
 from edgevit.rewrites.drop_expand import DropExpand
-from edgevit.rewrites.drop_key_bias import DropKeyBias
 from edgevit.rewrites.expand_adaptive_pool import ExpandAdaptivePool
-from edgevit.rewrites.expand_attention import ExpandAttention
 from edgevit.rewrites.expand_gelu import ExpandGelu
 from edgevit.rewrites.expand_norm import ExpandNorm
 from edgevit.rewrites.expand_reduction import ExpandReduction
@@ -32,15 +31,14 @@ from edgevit.rewrites.pad_average import PadAverage
 from edgevit.rewrites.pad_ceil import PadCeil
 from edgevit.rewrites.rule import AnyRule
 from edgevit.rewrites.scale_divisor import ScaleDivisor
-from edgevit.rewrites.scale_projection import ScaleProjection
 from edgevit.rewrites.slice_select import SliceSelect
-from edgevit.rewrites.split_projection import SplitProjection
 from edgevit.rewrites.standard import STANDARD
 from edgevit.rewrites.turn_softmax import TurnSoftmax
 
 RULES: tuple[AnyRule, ...] = (
     *STANDARD,
     FoldNormAffine(),
+    *ATTENTION,
     ExpandRoll(),
     ExpandAdaptivePool(),
     PadCeil(),
@@ -49,11 +47,6 @@ RULES: tuple[AnyRule, ...] = (
     GatherPad(),
     SliceSelect(),
     ExpandUnfold(),
-    NameViews(),
-    MergePermutes(),
-    MergeReshapes(),
-    SplitProjection(),
-    DropKeyBias(),
     ScaleDivisor(),
     CropBeforePad(),
     ExpandScaledResize(),
@@ -62,12 +55,10 @@ RULES: tuple[AnyRule, ...] = (
     ExpandVectorNorm(),
     ExpandRemainder(),
     ExpandGelu(),
-    ExpandAttention(),
-    ScaleProjection(),
-    FlattenMatmul(),
     ExpandVariance(),
     ExpandNorm(),
     ExpandReduction(),
+    FlattenMatmul(),
     ExpandStep(),
     DropExpand(),
     TurnSoftmax(),

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
+from edgevit.rewrites.attention import ATTENTION
 from edgevit.rewrites.drop_expand import DropExpand
-from edgevit.rewrites.drop_key_bias import DropKeyBias
-from edgevit.rewrites.expand_attention import ExpandAttention
 from edgevit.rewrites.expand_resize import ExpandResize
 from edgevit.rewrites.expand_scaled_resize import ExpandScaledResize
-from edgevit.rewrites.flatten_matmul import FlattenMatmul
 from edgevit.rewrites.fold_constants import FoldConstants
 from edgevit.rewrites.fold_norm_affine import FoldNormAffine
 from edgevit.rewrites.gather_nearest import GatherNearest
@@ -15,25 +13,15 @@ from edgevit.rewrites.gather_top import GatherTop
 from edgevit.rewrites.merge_permutes import MergePermutes
 from edgevit.rewrites.merge_reshapes import MergeReshapes
 from edgevit.rewrites.name_expand import NameExpand
-from edgevit.rewrites.name_views import NameViews
 from edgevit.rewrites.pad_ceil import PadCeil
 from edgevit.rewrites.rule import AnyRule
 from edgevit.rewrites.scale_divisor import ScaleDivisor
-from edgevit.rewrites.scale_projection import ScaleProjection
-from edgevit.rewrites.split_projection import SplitProjection
 from edgevit.rewrites.standard import STANDARD
 
 RULES: tuple[AnyRule, ...] = (
     *STANDARD,
     FoldNormAffine(),
-    NameViews(),
-    MergePermutes(),
-    MergeReshapes(),
-    SplitProjection(),
-    DropKeyBias(),
-    ExpandAttention(),
-    ScaleProjection(),
-    FlattenMatmul(),
+    *ATTENTION,
     ExpandResize(),
     ExpandScaledResize(),
     GatherNearest(),

@@ -1,0 +1,119 @@
+"""A softmax between two products of matrices is an attention, however it is written.
+
+    matmul(softmax(matmul(q, k^T) * s + bias, -1), v)   ->   attention(q, k, v, mask=bias, scale=s)
+
+Runtimes with a fused attention know it only by that name, and so do the rules that simplify one. The fused kernel adds
+in another order: hence `rtol`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch.fx.node import Node
+
+from edgevit.graph.aten import argument, kind, operand
+from edgevit.graph.edit import Draft, Edit
+from edgevit.graph.program import shape, value
+from edgevit.rewrites.name_views import turn_of
+from edgevit.rewrites.rule import Match, Refused, Rule
+
+aten = torch.ops.aten
+_PRODUCTS = frozenset({"matmul", "bmm"})
+
+
+@dataclass(frozen=True)
+class Written(Match):
+    query: Node
+    turned_key: Node
+    content: Node
+    scale: float
+    biases: tuple[Node, ...]
+
+
+class RestoreAttention(Rule[Written]):
+    name: ClassVar[str] = "restore-attention"
+    rtol: ClassVar[float] = 1e-5
+
+    def match(self, node: Node, draft: Draft) -> Written | None:
+        if kind(node) not in _PRODUCTS:
+            return None
+        weights, content = node.args
+        assert isinstance(weights, Node) and isinstance(content, Node)
+        if kind(weights) != "softmax" or argument(weights, "dim") not in (
+            -1,
+            len(shape(weights)) - 1,
+        ):
+            return None
+        scores, biases = _without_biases(operand(weights))
+        scores, scale = _without_scale(scores, draft)
+        if kind(scores) not in _PRODUCTS or not isinstance(scores.args[1], Node):
+            return None
+        return Written(node, operand(scores), scores.args[1], content, scale, biases)
+
+    def check(self, match: Written, draft: Draft) -> None:
+        sides = match.query, match.turned_key, match.content
+        if len({shape(side)[:-2] for side in sides}) > 1 or len(shape(match.query)) < 3:
+            raise Refused("queries, keys and values have other batches")
+        weights = operand(match.node)
+        if len(weights.users) > 1:
+            raise Refused("the weights are read by others too")
+        if value(weights).dtype != value(operand(weights)).dtype:
+            raise Refused("the softmax is in another precision")
+        if any(value(bias).dtype != value(match.node).dtype for bias in match.biases):
+            raise Refused("what is added to the scores is of another type")
+
+    def rewrite(self, match: Written, edit: Edit) -> Node:
+        key = _turned_back(match.turned_key, edit)
+        mask = None
+        for bias in match.biases:
+            mask = bias if mask is None else edit.call(aten.add.Tensor, mask, bias)
+        return edit.call(
+            aten.scaled_dot_product_attention.default,
+            match.query,
+            key,
+            match.content,
+            mask,
+            scale=match.scale,
+        )
+
+
+def _without_biases(scores: Node) -> tuple[Node, tuple[Node, ...]]:
+    """Of an addition, the term that leads to the product of queries and keys, and those that do not."""
+    biases: list[Node] = []
+    while kind(scores) == "add" and argument(scores, "alpha") == 1:
+        terms = [term for term in scores.args[:2] if isinstance(term, Node)]
+        whole = [term for term in terms if _leads_to_product(term)]
+        if len(terms) != 2 or len(whole) != 1 or shape(whole[0]) != shape(scores):
+            break
+        biases += [term for term in terms if term is not whole[0]]
+        scores = whole[0]
+    return scores, tuple(biases)
+
+
+def _leads_to_product(term: Node) -> bool:
+    while kind(term) in {"add", "mul", "div"} and isinstance(term.args[0], Node):
+        term = term.args[0]
+    return kind(term) in _PRODUCTS
+
+
+def _without_scale(scores: Node, draft: Draft) -> tuple[Node, float]:
+    if kind(scores) not in {"mul", "div"}:
+        return scores, 1.0
+    source, number = scores.args[:2]
+    if isinstance(number, Node) and draft.is_constant(number) and value(number).numel() == 1:
+        number = float(draft.tensor(number))
+    if not isinstance(source, Node) or not isinstance(number, int | float):
+        return scores, 1.0
+    return source, float(number) if kind(scores) == "mul" else 1 / number
+
+
+def _turned_back(turned: Node, edit: Edit) -> Node:
+    """Keys by rows. What was a transpose before is left out."""
+    rank = len(shape(turned))
+    swap = [*range(rank - 2), rank - 1, rank - 2]
+    if kind(turned) in {"transpose", "permute", "mT"} and turn_of(turned) == swap:
+        return operand(turned)
+    return edit.call(aten.permute.default, turned, swap)

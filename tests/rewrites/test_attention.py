@@ -1,0 +1,109 @@
+"""Attention as it is written by hand, and einsums."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from checking import Call, check_rewrite, kinds
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from edgevit.graph.aten import argument, kind
+from edgevit.rewrites.expand_einsum import ExpandEinsum
+from edgevit.rewrites.restore_attention import RestoreAttention
+
+Q, K, V = torch.randn(2, 3, 5, 4), torch.randn(2, 3, 6, 4), torch.randn(2, 3, 6, 7)
+BIAS = torch.randn(3, 5, 6)
+WRITTEN = {
+    "scaled": lambda s, q, k, v: (q @ k.transpose(-2, -1) * 0.5).softmax(-1) @ v,
+    "divided": lambda s, q, k, v: (q @ k.mT / math.sqrt(4)).softmax(dim=3) @ v,
+    "plain": lambda s, q, k, v: (q * 0.1 @ k.permute(0, 1, 3, 2)).softmax(-1) @ v,
+    "biased": lambda s, q, k, v: (q @ k.transpose(-2, -1) * 0.5 + s.bias).softmax(-1) @ v,
+    "biased_twice": lambda s, q, k, v: (s.bias + (q @ k.mT + s.bias * 2)).softmax(-1) @ v,
+    "keys_by_column": lambda s, q, k, v: (q @ k.reshape(2, 3, 4, 6)).softmax(-1) @ v,
+    "three_axes": lambda s, q, k, v: torch.bmm((q[0] @ k[0].mT).softmax(-1), v[0]),
+}
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_attention_is_known_however_it_is_written(name: str) -> None:
+    after = check_rewrite(RestoreAttention(), Call(WRITTEN[name], bias=BIAS), Q, K, V, fires=1)
+    assert "scaled_dot_product_attention" in kinds(after)
+    assert "softmax" not in kinds(after)
+
+
+@pytest.mark.parametrize(
+    ("function", "why"),
+    [
+        (lambda s, q, k, v: (w := (q @ k.mT).softmax(-1)) @ v + w.sum(), "read by others"),
+        (lambda s, q, k, v: (q @ k[:1].mT).softmax(-1) @ v, "other batches"),
+        (lambda s, q, k, v: (q @ k.mT).softmax(-1, dtype=torch.float64).float() @ v, ""),
+        (lambda s, q, k, v: (q @ k.mT).softmax(-2) @ v, ""),
+        (lambda s, q, k, v: (q @ k.mT).relu().softmax(-1) @ v, ""),
+    ],
+)
+def test_what_is_no_attention_stays(function, why: str) -> None:
+    check_rewrite(RestoreAttention(), Call(function), Q, K, V, refuses=why)
+
+
+def test_talking_heads_are_two_products() -> None:
+    """A convolution between the softmax and the values mixes heads: no attention op does."""
+    net = Call(lambda s, q, k, v: nn.functional.conv2d((q @ k.mT).softmax(-1), s.mix) @ v, mix=torch.randn(3, 3, 1, 1))  # fmt: skip
+    check_rewrite(RestoreAttention(), net, Q, K, V, fires=0)
+
+
+def test_the_scale_reaches_the_op() -> None:
+    after = check_rewrite(RestoreAttention(), Call(WRITTEN["scaled"]), Q, K, V, fires=1)
+    (node,) = [node for node in after.calls() if "attention" in kind(node)]
+    assert argument(node, "scale") == 0.5
+
+
+@pytest.mark.parametrize(
+    "equation",
+    ["bhqd,bhkd->bhqk", "bhqk,bhkd->bqhd", "bhqd,bhkd", "bhqd,bjqd->bhj", "bhqd,bhkd->bq", "bhqd,bxyz->bhqdxyz"],
+)  # fmt: skip
+def test_einsums_of_two(equation: str) -> None:
+    second = Q if "jq" in equation else V.permute(0, 1, 2, 3)[..., :4] if "qd,bh" in equation else V
+    first = torch.randn(2, 3, 5, 6) if equation.startswith("bhqk") else Q
+    net = Call(lambda s, x, y: torch.einsum(equation, x, y))
+    after = check_rewrite(ExpandEinsum(), net, first, second, fires=1)
+    assert "einsum" not in kinds(after)
+
+
+@pytest.mark.parametrize("equation", ["bhqd->bqhd", "bhqd->bd", "bhqd->hb"])
+def test_einsums_of_one(equation: str) -> None:
+    net = Call(lambda s, x: torch.einsum(equation, x) * 2)
+    check_rewrite(ExpandEinsum(), net, Q, fires=1)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.permutations("abcd"),
+    st.permutations("abcd"),
+    st.integers(1, 4),
+    st.integers(1, 4),
+    st.data(),
+)
+def test_any_einsum_of_two(
+    first: list[str], second: list[str], one: int, two: int, data: st.DataObject
+) -> None:
+    sizes = {"a": 2, "b": 3, "c": 4, "d": 5}
+    terms = "".join(first[:one]), "".join(second[:two])
+    result = "".join(data.draw(st.permutations(sorted(set("".join(terms))))))
+    result = result[: data.draw(st.integers(0, len(result)))]
+    operands = [torch.randn([sizes[c] for c in term]) for term in terms]
+    equation = f"{terms[0]},{terms[1]}->{result}"
+    net = Call(lambda s, x, y: torch.einsum(equation, x, y))
+    check_rewrite(ExpandEinsum(), net, *operands, fires=1)
+
+
+@pytest.mark.parametrize(
+    ("equation", "why"), [("...d,...d->...", "ellipsis"), ("bhqq,bhqd->bqd", "diagonal")]
+)
+def test_other_einsums_stay(equation: str, why: str) -> None:
+    x = torch.randn(2, 3, 4, 4)
+    net = Call(lambda s, x: torch.einsum(equation, x, x))
+    check_rewrite(ExpandEinsum(), net, x, refuses=why)
