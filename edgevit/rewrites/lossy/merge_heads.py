@@ -22,7 +22,7 @@ from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import Program, shape
 from edgevit.rewrites.engine import apply
 from edgevit.rewrites.lossy.head_rows import HeadRows, head_rows, read_rows
-from edgevit.rewrites.lossy.option import BadValue, Step, Taken
+from edgevit.rewrites.lossy.option import NO_ATTENTION, BadValue, Step, Taken
 from edgevit.rewrites.rule import Match, Refused, Rule
 
 aten = torch.ops.aten
@@ -78,6 +78,8 @@ def _merged(program: Program, threshold: float) -> Taken:
     measured = _Measured(program)
     with torch.no_grad():
         measured.run(*program.inputs)
+    if not measured.likeness:
+        return program, (), (NO_ATTENTION,)
     return apply(MergeHeads(threshold, measured.likeness), program)
 
 

@@ -14,7 +14,7 @@ from edgevit.errors import UsageError
 from edgevit.graph.aten import op
 from edgevit.graph.edit import Draft
 from edgevit.graph.program import Program, origin
-from edgevit.rewrites.lossy.option import BadValue, Step, Taken
+from edgevit.rewrites.lossy.option import NO_ATTENTION, BadValue, Step, Taken
 from edgevit.rewrites.lossy.token_blocks import Block, block_of
 from edgevit.rewrites.lossy.token_walk import NeedsPrefix, Stopped, Walk
 from edgevit.rewrites.report import Refusal
@@ -58,7 +58,7 @@ def _merged(program: Program, counts: Counts) -> Taken:
 def _blocks(draft: Draft, counts: Counts) -> tuple[dict[Block, int], tuple[Refusal, ...]]:
     found = [node for node in draft.graph.nodes if op(node) == "scaled_dot_product_attention"]
     if not found:
-        return {}, (Refusal("the model", "no scaled_dot_product_attention is in its graph"),)
+        return {}, (NO_ATTENTION,)
     blocks: dict[Block, int] = {}
     refused: list[Refusal] = []
     for attention, count in zip(found, _for_each(len(found), counts), strict=True):

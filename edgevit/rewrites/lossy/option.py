@@ -20,6 +20,8 @@ Step = Callable[[Program], Taken]
 # Exact rules that leave fewer spellings to know: no dropouts, no copies, no tables worked out anew.
 TIDY: tuple[AnyRule, ...] = (NameShapes(), DropIdentity(), FoldConstants())
 
+NO_ATTENTION = Refusal("the model", "no scaled_dot_product_attention is in its graph")
+
 
 class BadValue(Exception):
     """The value of an option that it does not take; the message says what it does take."""
