@@ -64,7 +64,9 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=30)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--output", type=Path, help="write the page here too")
-    parser.add_argument("--keep", type=Path, help="keep our artifacts here, and take those there are")
+    parser.add_argument(
+        "--keep", type=Path, help="keep our artifacts here, and take those there are"
+    )
     parser.add_argument("--make", nargs=2, metavar=("FORMAT", "NET"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.make:
