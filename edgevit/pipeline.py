@@ -30,6 +30,7 @@ from edgevit.report import SUMMARY, GraphReport, export_manifest, inspect_report
 from edgevit.rewrites import engine
 from edgevit.rewrites.lossy.choice import Choice, choices
 from edgevit.rewrites.lossy.run import LossyPart, lose
+from edgevit.rewrites.lossy.table import OPTIONS
 from edgevit.rewrites.report import RewriteReport
 from edgevit.rewrites.rule import AnyRule
 from edgevit.rewrites.standard import STANDARD
@@ -334,7 +335,8 @@ def _leave(
 
 def _rules(backend: Backend | None, without: Sequence[str]) -> tuple[AnyRule, ...]:
     rules = backend.rules if backend else STANDARD
-    known = {rule.name for rule in rules}
+    preparing = (rule for option in OPTIONS.values() for rule in option.prepare)
+    known = {rule.name for rule in (*rules, *preparing)}
     for name in without:
         if name not in known:
             raise UsageError(f"no rule is called `{name}`", hint=suggest(name, known))

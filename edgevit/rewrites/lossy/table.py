@@ -10,7 +10,10 @@ from edgevit.rewrites.lossy.low_rank import low_rank
 from edgevit.rewrites.lossy.merge_heads import merge_heads
 from edgevit.rewrites.lossy.merge_tokens import merge_tokens
 from edgevit.rewrites.lossy.option import TIDY, Option, by_rule
+from edgevit.rewrites.restore_attention import RestoreAttention
 from edgevit.rewrites.restore_batch_norm import RestoreBatchNorm
+
+_ATTENTIONS = (*TIDY, RestoreAttention())
 
 OPTIONS: dict[str, Option] = {
     "gelu-tanh": Option("GELU by its tanh form", by_rule(GeluTanh())),
@@ -27,10 +30,12 @@ OPTIONS: dict[str, Option] = {
         "heads whose attention maps are alike share one: T is a cosine similarity",
         merge_heads,
         "T",
+        _ATTENTIONS,
     ),
     "merge-tokens": Option(
         "the N most alike tokens are averaged after every attention; N:M:... for each",
         merge_tokens,
         "N",
+        _ATTENTIONS,
     ),
 }
