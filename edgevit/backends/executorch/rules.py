@@ -32,6 +32,7 @@ from edgevit.rewrites.pad_ceil import PadCeil
 from edgevit.rewrites.rule import AnyRule
 from edgevit.rewrites.scale_divisor import ScaleDivisor
 from edgevit.rewrites.slice_select import SliceSelect
+from edgevit.rewrites.split_depthwise import SplitDepthwise
 from edgevit.rewrites.standard import STANDARD
 from edgevit.rewrites.turn_softmax import TurnSoftmax
 
@@ -39,6 +40,7 @@ RULES: tuple[AnyRule, ...] = (
     *STANDARD,
     FoldNormAffine(),
     *ATTENTION,
+    SplitDepthwise(),
     ExpandRoll(),
     ExpandAdaptivePool(),
     PadCeil(),

@@ -16,12 +16,14 @@ from edgevit.rewrites.name_expand import NameExpand
 from edgevit.rewrites.pad_ceil import PadCeil
 from edgevit.rewrites.rule import AnyRule
 from edgevit.rewrites.scale_divisor import ScaleDivisor
+from edgevit.rewrites.split_depthwise import SplitDepthwise
 from edgevit.rewrites.standard import STANDARD
 
 RULES: tuple[AnyRule, ...] = (
     *STANDARD,
     FoldNormAffine(),
     *ATTENTION,
+    SplitDepthwise(),
     ExpandResize(),
     ExpandScaledResize(),
     GatherNearest(),
