@@ -26,4 +26,6 @@ ATTENTION: tuple[AnyRule, ...] = (
     ExpandAttention(),
     ScaleProjection(),
     FlattenMatmul(),
+    MergeReshapes(),
+    MergePermutes(),
 )

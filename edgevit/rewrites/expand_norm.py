@@ -9,6 +9,7 @@ taken before they are squared, as the formula says: nothing cancels. Sums are ad
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from math import prod
 from typing import ClassVar
 
@@ -26,13 +27,18 @@ aten = torch.ops.aten
 _GROUPED = frozenset({"group_norm", "instance_norm"})
 
 
+@dataclass(frozen=True)
 class ExpandNorm(Rule[Match]):
+    """`layers`: layer norms too."""
+
+    layers: bool = True
     name: ClassVar[str] = "expand-norm"
     rtol: ClassVar[float] = 1e-5
 
     def match(self, node: Node, draft: Draft) -> Match | None:
         if kind(node) == "layer_norm":
-            return Match(node) if len(argument(node, "normalized_shape")) == 1 else None
+            taken = self.layers and len(argument(node, "normalized_shape")) == 1
+            return Match(node) if taken else None
         return Match(node) if kind(node) in _GROUPED and len(shape(node)) == 4 else None
 
     def check(self, match: Match, draft: Draft) -> None:

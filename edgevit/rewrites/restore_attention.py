@@ -1,6 +1,7 @@
 """A softmax between two products of matrices is an attention, however it is written.
 
-    matmul(softmax(matmul(q, k^T) * s + bias, -1), v)   ->   attention(q, k, v, mask=bias, scale=s)
+    matmul(softmax(matmul(q, k^T) * s + bias, -1), v)       ->   attention(q, k, v, mask=bias, scale=s)
+    matmul(v^T, softmax(matmul(q, k^T) * s + bias, -1)^T)   ->   attention(q, k, v, mask=bias, scale=s)^T
 
 Runtimes with a fused attention know it only by that name, and so do the rules that simplify one. The fused kernel adds
 in another order: hence `rtol`.
@@ -22,13 +23,16 @@ from edgevit.rewrites.rule import Match, Refused, Rule
 
 aten = torch.ops.aten
 _PRODUCTS = frozenset({"matmul", "bmm"})
+_TURNS = frozenset({"transpose", "permute", "mT"})
 
 
 @dataclass(frozen=True)
 class Written(Match):
     query: Node
     turned_key: Node
-    content: Node
+    content: Node  # turned where `turned` says so
+    weights: Node
+    turned: bool
     scale: float
     biases: tuple[Node, ...]
 
@@ -42,6 +46,9 @@ class RestoreAttention(Rule[Written]):
             return None
         weights, content = node.args
         assert isinstance(weights, Node) and isinstance(content, Node)
+        turned = kind(content) in _TURNS and turn_of(content) == _swap(content)
+        if turned:
+            weights, content = operand(content), weights
         if kind(weights) != "softmax" or argument(weights, "dim") not in (
             -1,
             len(shape(weights)) - 1,
@@ -51,13 +58,14 @@ class RestoreAttention(Rule[Written]):
         scores, scale = _without_scale(scores, draft)
         if kind(scores) not in _PRODUCTS or not isinstance(scores.args[1], Node):
             return None
-        return Written(node, operand(scores), scores.args[1], content, scale, biases)
+        sides = operand(scores), scores.args[1], content
+        return Written(node, *sides, weights, turned, scale, biases)
 
     def check(self, match: Written, draft: Draft) -> None:
         sides = match.query, match.turned_key, match.content
         if len({shape(side)[:-2] for side in sides}) > 1 or len(shape(match.query)) < 3:
             raise Refused("queries, keys and values have other batches")
-        weights = operand(match.node)
+        weights = match.weights
         if len(weights.users) > 1:
             raise Refused("the weights are read by others too")
         if value(weights).dtype != value(operand(weights)).dtype:
@@ -70,14 +78,16 @@ class RestoreAttention(Rule[Written]):
         mask = None
         for bias in match.biases:
             mask = bias if mask is None else edit.call(aten.add.Tensor, mask, bias)
-        return edit.call(
+        content = _turned_back(match.content, edit) if match.turned else match.content
+        made = edit.call(
             aten.scaled_dot_product_attention.default,
             match.query,
             key,
-            match.content,
+            content,
             mask,
             scale=match.scale,
         )
+        return edit.call(aten.permute.default, made, _swap(made)) if match.turned else made
 
 
 def _without_biases(scores: Node) -> tuple[Node, tuple[Node, ...]]:
@@ -111,9 +121,13 @@ def _without_scale(scores: Node, draft: Draft) -> tuple[Node, float]:
 
 
 def _turned_back(turned: Node, edit: Edit) -> Node:
-    """Keys by rows. What was a transpose before is left out."""
-    rank = len(shape(turned))
-    swap = [*range(rank - 2), rank - 1, rank - 2]
-    if kind(turned) in {"transpose", "permute", "mT"} and turn_of(turned) == swap:
+    """By rows again. What was a transpose before is left out."""
+    if kind(turned) in _TURNS and turn_of(turned) == _swap(turned):
         return operand(turned)
-    return edit.call(aten.permute.default, turned, swap)
+    return edit.call(aten.permute.default, turned, _swap(turned))
+
+
+def _swap(node: Node) -> list[int]:
+    """Of the last two axes."""
+    rank = len(shape(node))
+    return [*range(rank - 2), rank - 1, rank - 2]

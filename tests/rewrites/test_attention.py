@@ -24,6 +24,7 @@ WRITTEN = {
     "biased": lambda s, q, k, v: (q @ k.transpose(-2, -1) * 0.5 + s.bias).softmax(-1) @ v,
     "biased_twice": lambda s, q, k, v: (s.bias + (q @ k.mT + s.bias * 2)).softmax(-1) @ v,
     "keys_by_column": lambda s, q, k, v: (q @ k.reshape(2, 3, 4, 6)).softmax(-1) @ v,
+    "by_columns": lambda s, q, k, v: v.mT @ (q @ k.mT * 0.5).softmax(-1).transpose(-2, -1),
     "three_axes": lambda s, q, k, v: torch.bmm((q[0] @ k[0].mT).softmax(-1), v[0]),
 }
 

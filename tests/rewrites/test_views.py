@@ -17,6 +17,7 @@ from edgevit.rewrites.expand_step import ExpandStep
 from edgevit.rewrites.flatten_matmul import FlattenMatmul
 from edgevit.rewrites.merge_permutes import MergePermutes
 from edgevit.rewrites.name_views import NameViews
+from edgevit.rewrites.turn_images import TurnImages
 
 X = torch.randn(2, 6, 7, 5)
 VIEWS = {
@@ -128,3 +129,24 @@ def test_products_of_stacks(
     net = Call(lambda s, x, y: x @ y)
     after = check_rewrite(FlattenMatmul(), net, torch.randn(left), torch.randn(right), fires=fires)
     assert name in kinds(after)
+
+
+def test_images_are_turned_before_they_are_tokens() -> None:
+    net = Call(lambda s, x: x.reshape(2, 6, 35).permute(0, 2, 1) * 2)
+    after = check_rewrite(TurnImages(), net, X, fires=1)
+    assert kinds(after) == ["permute", "reshape", "mul"]
+    net = Call(lambda s, x: x.permute(0, 2, 1).reshape(2, 6, 7, 5) * 2)
+    after = check_rewrite(TurnImages(), net, torch.randn(2, 35, 6), fires=1)
+    assert kinds(after) == ["reshape", "permute", "mul"]
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda s, x: x.reshape(2, 42, 5).permute(0, 2, 1),  # rows of an image are no tokens
+        lambda s, x: (y := x.reshape(2, 6, 35)).permute(0, 2, 1) @ y,  # read as it is, too
+        lambda s, x: x.reshape(2, 6, 35).permute(1, 2, 0),
+    ],
+)
+def test_other_turns_stay(function) -> None:
+    check_rewrite(TurnImages(), Call(function), X, fires=0)

@@ -34,6 +34,7 @@ from edgevit.rewrites.scale_divisor import ScaleDivisor
 from edgevit.rewrites.slice_select import SliceSelect
 from edgevit.rewrites.split_depthwise import SplitDepthwise
 from edgevit.rewrites.standard import STANDARD
+from edgevit.rewrites.turn_images import TurnImages
 from edgevit.rewrites.turn_softmax import TurnSoftmax
 
 RULES: tuple[AnyRule, ...] = (
@@ -69,4 +70,5 @@ RULES: tuple[AnyRule, ...] = (
     FoldConstants(),
     MergePermutes(),
     MergeReshapes(),
+    TurnImages(),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from edgevit.rewrites.attention import ATTENTION
 from edgevit.rewrites.drop_expand import DropExpand
+from edgevit.rewrites.expand_norm import ExpandNorm
 from edgevit.rewrites.expand_resize import ExpandResize
 from edgevit.rewrites.expand_scaled_resize import ExpandScaledResize
 from edgevit.rewrites.fold_constants import FoldConstants
@@ -18,12 +19,14 @@ from edgevit.rewrites.rule import AnyRule
 from edgevit.rewrites.scale_divisor import ScaleDivisor
 from edgevit.rewrites.split_depthwise import SplitDepthwise
 from edgevit.rewrites.standard import STANDARD
+from edgevit.rewrites.turn_images import TurnImages
 
 RULES: tuple[AnyRule, ...] = (
     *STANDARD,
     FoldNormAffine(),
     *ATTENTION,
     SplitDepthwise(),
+    ExpandNorm(layers=False),
     ExpandResize(),
     ExpandScaledResize(),
     GatherNearest(),
@@ -35,4 +38,5 @@ RULES: tuple[AnyRule, ...] = (
     FoldConstants(),
     MergePermutes(),
     MergeReshapes(),
+    TurnImages(),
 )
