@@ -7,6 +7,7 @@ from edgevit.rewrites.drop_expand import DropExpand
 from edgevit.rewrites.expand_norm import ExpandNorm
 from edgevit.rewrites.expand_resize import ExpandResize
 from edgevit.rewrites.expand_scaled_resize import ExpandScaledResize
+from edgevit.rewrites.expand_step import ExpandStep
 from edgevit.rewrites.fold_constants import FoldConstants
 from edgevit.rewrites.fold_norm_affine import FoldNormAffine
 from edgevit.rewrites.gather_nearest import GatherNearest
@@ -33,6 +34,7 @@ RULES: tuple[AnyRule, ...] = (
     ScaleDivisor(),
     PadCeil(),
     GatherTop(),
+    ExpandStep(),
     NameExpand(),
     DropExpand(),
     FoldConstants(),
