@@ -13,7 +13,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 import torch
@@ -189,8 +189,8 @@ def summary(found: dict[str, Times]) -> list[str]:
     return lines
 
 
-def geomean(ratios: Sequence[float] | object) -> float:
-    return statistics.geometric_mean(list(ratios))  # type: ignore[call-overload]
+def geomean(ratios: Iterable[float]) -> float:
+    return statistics.geometric_mean(list(ratios))
 
 
 def run(arguments: list[str]) -> None:

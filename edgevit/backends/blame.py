@@ -53,13 +53,13 @@ def _nowhere(failed: str, why: str) -> InternalError:
 def node_in_frames(
     error: BaseException | None, program: Program, name_in: Callable[[FrameType], str]
 ) -> Node | None:
-    """The node that was worked on when `error` was raised, or what it was raised from: the innermost that
+    """The node that was worked on when `error` was raised, or what led to it: the innermost that
     `name_in` finds among the locals of a frame."""
     found = None
     while error is not None:
         for frame, _ in traceback.walk_tb(error.__traceback__):
             found = named(program, name_in(frame)) or found
-        error = error.__cause__
+        error = error.__cause__ or error.__context__
     return found
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import fx
 from torch.fx.node import Node, map_arg
 
-from edgevit.graph.program import Origin, Program, copy_graph, origin, value
+from edgevit.graph.program import Origin, Program, copy_graph, origin, shape, value
 
 
 class Draft:
@@ -54,6 +54,12 @@ class Edit:
             node = self.draft.graph.call_function(target, args, kwargs)
         node.meta = {"origin": self._origin, "val": self._fake(target, args, kwargs)}
         return node
+
+    def reshaped(self, node: Node, sizes: Sequence[int]) -> Node:
+        """`node` itself where it has that shape."""
+        if list(shape(node)) == list(sizes):
+            return node
+        return self.call(torch.ops.aten.reshape.default, node, list(sizes))
 
     def constant(self, tensor: torch.Tensor, name: str) -> Node:
         """A new constant. `name` says what it is: "weight", "bias"."""

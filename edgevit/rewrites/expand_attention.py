@@ -56,20 +56,16 @@ class ExpandAttention(Rule[Match]):
         scaled = edit.call(
             torch.ops.aten.mul.Tensor, query, 1 / math.sqrt(width) if scale is None else scale
         )
-        q = _reshaped(scaled, [batch, length, width], edit)
-        k = _reshaped(key, [batch, keys, width], edit)
+        q = edit.reshaped(scaled, [batch, length, width])
+        k = edit.reshaped(key, [batch, keys, width])
         turned = edit.call(torch.ops.aten.permute.default, k, [0, 2, 1])
         scores = edit.call(torch.ops.aten.bmm.default, q, turned)
         for mask in _masks(node, edit, length, keys):
             scores = _added(scores, mask, [*shape(query)[:-1], keys], edit)
         weights = edit.call(torch.ops.aten.softmax.int, scores, -1)
-        v = _reshaped(content, [batch, keys, depth], edit)
+        v = edit.reshaped(content, [batch, keys, depth])
         mixed = edit.call(torch.ops.aten.bmm.default, weights, v)
-        return _reshaped(mixed, list(shape(node)), edit)
-
-
-def _reshaped(source: Node, wanted: list[int], edit: Edit) -> Node:
-    return source if list(shape(source)) == wanted else edit.call(_RESHAPE, source, wanted)
+        return edit.reshaped(mixed, list(shape(node)))
 
 
 def _is_open(mask: torch.Tensor) -> bool:

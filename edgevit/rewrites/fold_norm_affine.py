@@ -116,7 +116,7 @@ def _through(user: Node, node: Node, axis: int) -> int | None:
         return None
     if name in _TURNS:
         return turn_of(user).index(axis)
-    if name in RESHAPES or name == "reshape":
+    if name in RESHAPES:
         return _kept(shape(node), shape(user), axis)
     if name == "roll":
         rank = len(shape(node))

@@ -79,7 +79,7 @@ def _part(node: Node, edit: Edit) -> Node:
 
 def _slice(source: Node, axis: int, start: int, length: int, wanted: list[int], edit: Edit) -> Node:
     part = edit.call(aten.slice.Tensor, source, axis, start, start + length)
-    return part if list(shape(part)) == wanted else edit.call(aten.reshape.default, part, wanted)
+    return edit.reshaped(part, wanted)
 
 
 def _select(node: Node, edit: Edit) -> Node:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import reduce
-from itertools import product
 from typing import ClassVar
 
 import torch
@@ -26,8 +25,17 @@ from edgevit.rewrites.rule import Match, Refused, Rule
 aten = torch.ops.aten
 _MOST = 25  # taps
 Cut = tuple[int, int]  # the first row (or column) and the step to the next
-_WHOLE: tuple[Cut, ...] = ((0, 1),)
-_HALVES: tuple[Cut, ...] = ((0, 2), (1, 2))
+_WHOLE: Cut = (0, 1)
+_EVEN: Cut = (0, 2)
+_ODD: Cut = (1, 2)
+_WAYS: tuple[tuple[tuple[Cut, Cut], ...], ...] = (  # the fewest parts first
+    ((_WHOLE, _WHOLE),),
+    ((_EVEN, _WHOLE), (_ODD, _WHOLE)),
+    ((_WHOLE, _EVEN), (_WHOLE, _ODD)),
+    ((_EVEN, _WHOLE), (_ODD, _EVEN), (_ODD, _ODD)),
+    ((_EVEN, _EVEN), (_EVEN, _ODD), (_ODD, _WHOLE)),
+    ((_EVEN, _EVEN), (_EVEN, _ODD), (_ODD, _EVEN), (_ODD, _ODD)),
+)
 
 
 @dataclass(frozen=True)
@@ -57,7 +65,7 @@ class SplitDepthwise(Rule[Large]):
         if not match.parts:
             raise Refused(f"four parts of {window[0]}x{window[1]} have more than {_MOST} taps")
         for axis in range(2):
-            if any(part[axis] != (0, 1) for part in match.parts):
+            if any(part[axis] != _WHOLE for part in match.parts):
                 if not window[axis] % 2:
                     raise Refused("a window of even size has no centre")
                 if match.padding[axis] < dilation[axis]:
@@ -104,16 +112,9 @@ def _summed(match: Large, weight: torch.Tensor, bias: torch.Tensor | None, edit:
 
 
 def _parts(high: int, wide: int) -> tuple[tuple[Cut, Cut], ...]:
-    """As few as there can be; none when four are not enough."""
-    if high * wide <= _MOST:
-        return tuple(product(_WHOLE, _WHOLE))
-    ways = [
-        [(rows, columns) for rows, cuts in zip(_HALVES, halves, strict=True) for columns in cuts]
-        for halves in product((_WHOLE, _HALVES), repeat=2)
-    ]
-    ways += [list(product(_WHOLE, _HALVES))]
-    fitting = [way for way in ways if all(_taps(part, high, wide) <= _MOST for part in way)]
-    return tuple(min(fitting, key=len)) if fitting else ()
+    """The first way in which every part is small enough; none when four parts are not."""
+    fitting = (way for way in _WAYS if all(_taps(part, high, wide) <= _MOST for part in way))
+    return next(fitting, ())
 
 
 def _taps(part: tuple[Cut, Cut], high: int, wide: int) -> int:

@@ -76,4 +76,5 @@ def blame(program: Program) -> AbstractContextManager[None]:
 
 def _worked_on(frame: FrameType) -> str:
     held = (frame.f_locals.get(local) for local in ("node", "n"))
-    return next((name_in_program(node) for node in held if isinstance(node, Node)), "")
+    names = (name_in_program(node) for node in held if isinstance(node, Node))
+    return next(filter(None, names), "")

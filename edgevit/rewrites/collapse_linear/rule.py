@@ -171,8 +171,7 @@ def _emit_linear(match: Collapse, edit: Edit) -> Node:
     dtype = value(match.node).dtype
     weight = edit.constant(best.form.kernel().to(dtype), "weight")
     out = edit.call(aten.linear.default, best.source, weight, _bias(best.form, dtype, edit))
-    wanted = list(shape(match.node))
-    return out if list(shape(out)) == wanted else edit.call(aten.reshape.default, out, wanted)
+    return edit.reshaped(out, shape(match.node))
 
 
 def _bias(form: Form, dtype: torch.dtype, edit: Edit) -> Node | None:
