@@ -1,0 +1,154 @@
+"""The integer graph: values with a scale, operations that each make one of them, in the order they run."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from math import prod
+from typing import ClassVar
+
+import numpy as np
+
+from edgevit.graph.program import Origin
+
+SIZES = {"int8": 1, "int16": 2}
+
+
+class Malformed(ValueError):
+    """An operation whose parts do not fit together: our bug, named at the step that made it."""
+
+
+def require(holds: bool, why: str) -> None:
+    if not holds:
+        raise Malformed(why)
+
+
+@dataclass(frozen=True)
+class Value:
+    """A tensor: channels last, no batch. It stands for `scale * (integer - zero)`."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str = "int8"
+    scale: float = 1.0
+    zero: int = 0
+
+    @property
+    def size(self) -> int:
+        return prod(self.shape)
+
+    @property
+    def bytes(self) -> int:
+        return self.size * SIZES[self.dtype]
+
+    @property
+    def rows(self) -> int:
+        """How many vectors of channels there are."""
+        return self.size // self.shape[-1]
+
+    def dequantized(self, integers: np.ndarray) -> np.ndarray:
+        return self.scale * (integers.astype(np.float64) - self.zero)
+
+    def __str__(self) -> str:
+        sizes = "x".join(map(str, self.shape))
+        zero = f" zero {self.zero}" if self.zero else ""
+        return f"{self.dtype}[{sizes}] scale {self.scale:.6g}{zero}"
+
+
+@dataclass(frozen=True, eq=False)
+class Op(ABC):
+    """One step. What it computes is `run`, in integers alone; the scales of its values are only for people."""
+
+    kind: ClassVar[str]
+
+    inputs: tuple[Value, ...]
+    output: Value
+    origin: Origin = field(default=Origin(), kw_only=True)
+
+    @property
+    def name(self) -> str:
+        return self.output.name
+
+    @property
+    def source(self) -> Value:
+        return self.inputs[0]
+
+    @abstractmethod
+    def check(self) -> None:
+        """Raise `Malformed` unless shapes, types and parameters fit, and no 32-bit accumulator can overflow."""
+
+    @abstractmethod
+    def run(self, *inputs: np.ndarray) -> np.ndarray:
+        """The definition of correct."""
+
+    def constants(self) -> dict[str, np.ndarray]:
+        """What goes to flash, by name."""
+        return {}
+
+    def macs(self) -> int:
+        return 0
+
+    def settings(self) -> str:
+        """The parameters that the text form shows."""
+        return ""
+
+
+@dataclass(frozen=True, eq=False)
+class Constant:
+    """A tensor known beforehand: a class token, a position table."""
+
+    value: Value
+    data: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class IntegerGraph:
+    name: str
+    inputs: tuple[Value, ...]
+    constants: tuple[Constant, ...]
+    ops: tuple[Op, ...]
+    outputs: tuple[Value, ...]
+
+    def values(self) -> Iterator[Value]:
+        yield from self.inputs
+        yield from (constant.value for constant in self.constants)
+        yield from (op.output for op in self.ops)
+
+    def macs(self) -> int:
+        return sum(op.macs() for op in self.ops)
+
+    def constant_bytes(self) -> int:
+        arrays = [array for op in self.ops for array in op.constants().values()]
+        return sum(a.nbytes for a in (*arrays, *(c.data for c in self.constants)))
+
+    def verify(self) -> IntegerGraph:
+        """Itself, when it is whole: every value is made once, before it is read, and every operation holds."""
+        known: dict[str, Value] = {}
+        for value in (*self.inputs, *(constant.value for constant in self.constants)):
+            self._define(value, known)
+        for constant in self.constants:
+            data, value = constant.data, constant.value
+            require(
+                data.shape == value.shape and data.dtype == value.dtype, f"{value.name}: its data"
+            )
+        for op in self.ops:
+            for value in op.inputs:
+                require(
+                    known.get(value.name) == value, f"{op.name} reads {value.name}, not made yet"
+                )
+            try:
+                op.check()
+            except Malformed as error:
+                raise Malformed(f"{op.kind} {op.name}: {error}") from None
+            self._define(op.output, known)
+        for value in self.outputs:
+            require(known.get(value.name) == value, f"nothing makes the output {value.name}")
+        return self
+
+    def _define(self, value: Value, known: dict[str, Value]) -> None:
+        require(value.name not in known, f"{value.name} is made twice")
+        require(
+            value.dtype in SIZES and value.size > 0 and value.scale > 0, f"{value.name}: {value}"
+        )
+        known[value.name] = value

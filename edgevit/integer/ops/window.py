@@ -1,0 +1,44 @@
+"""A window that slides over an image of shape height x width x channels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Window:
+    size: tuple[int, int]
+    stride: tuple[int, int] = (1, 1)
+    padding: tuple[int, int, int, int] = (0, 0, 0, 0)  # top, left, bottom, right
+    dilation: tuple[int, int] = (1, 1)
+
+    def output(self, height: int, width: int) -> tuple[int, int]:
+        top, left, bottom, right = self.padding
+        high, wide = (d * (s - 1) + 1 for d, s in zip(self.dilation, self.size, strict=True))
+        rows = (height + top + bottom - high) // self.stride[0] + 1
+        return rows, (width + left + right - wide) // self.stride[1] + 1
+
+    def padded(self, image: np.ndarray, value: int) -> np.ndarray:
+        top, left, bottom, right = self.padding
+        sides = ((top, bottom), (left, right), (0, 0))
+        return np.pad(image, sides, constant_values=value)
+
+    def views(self, image: np.ndarray) -> np.ndarray:
+        """Of a padded image: output rows x columns x window rows x columns x channels."""
+        high, wide = (d * (s - 1) + 1 for d, s in zip(self.dilation, self.size, strict=True))
+        seen = np.lib.stride_tricks.sliding_window_view(image, (high, wide), axis=(0, 1))
+        step, along = self.stride
+        seen = seen[::step, ::along, :, :: self.dilation[0], :: self.dilation[1]]
+        return seen.transpose(0, 1, 3, 4, 2)
+
+    def __str__(self) -> str:
+        words = ["x".join(map(str, self.size))]
+        if self.stride != (1, 1):
+            words.append(f"stride {self.stride[0]}x{self.stride[1]}")
+        if any(self.padding):
+            words.append("padding " + ",".join(map(str, self.padding)))
+        if self.dilation != (1, 1):
+            words.append(f"dilation {self.dilation[0]}x{self.dilation[1]}")
+        return " ".join(words)

@@ -1,0 +1,43 @@
+"""The graph as text: one line a value, what a reviewer reads in a diff.
+
+%fc1 = linear(%norm2) int8[64x384] scale 0.0213 zero -3        # blocks.0.mlp.fc1
+"""
+
+from __future__ import annotations
+
+from zlib import crc32
+
+import numpy as np
+
+from edgevit.integer.graph import IntegerGraph, Op, Value
+
+
+def integer_text(graph: IntegerGraph, sums: bool = True) -> str:
+    """With `sums`, every constant has a checksum: two texts are equal when the graphs compute the same."""
+    lines = [f"graph {graph.name}"]
+    lines += [f"  %{value.name} = input {value}" for value in graph.inputs]
+    lines += [
+        f"  %{constant.value.name} = constant {constant.value}" + _sum(sums, constant.data)
+        for constant in graph.constants
+    ]
+    lines += [_line(op, sums) for op in graph.ops]
+    lines.append("  return " + ", ".join(f"%{value.name}" for value in graph.outputs))
+    return "\n".join(lines) + "\n"
+
+
+def _line(op: Op, sums: bool) -> str:
+    words = ", ".join(map(_reference, op.inputs))
+    settings = f" {{{op.settings()}}}" if op.settings() else ""
+    place = f"  # {op.origin.module}" if op.origin.module else ""
+    numbers = "".join(
+        f" {name}{_sum(sums, array)}" for name, array in op.constants().items() if sums
+    )
+    return f"  %{op.name} = {op.kind}({words}){settings} {op.output}{numbers}{place}"
+
+
+def _reference(value: Value) -> str:
+    return f"%{value.name}"
+
+
+def _sum(wanted: bool, array: np.ndarray) -> str:
+    return f" {crc32(np.ascontiguousarray(array).tobytes()):08x}" if wanted else ""
