@@ -110,6 +110,11 @@ struct ev_move { /* y[i * y_steps + ...] = x[i * x_steps + ...], the last axis i
     uint8_t width;                  /* bytes of an element */
 };
 
+struct ev_fill {
+    int16_t value;
+    uint8_t width; /* bytes of an element */
+};
+
 void ev_linear_s8(const struct ev_linear *p, const int8_t *x, int8_t *y, uint32_t rows, void *scratch);
 /* `pack` puts the right side, and what the zero point takes from each column, in `packed`: once, then rows by rows. */
 void ev_matmul_pack_s8(const struct ev_matmul *p, const int8_t *b, void *packed);
@@ -131,5 +136,6 @@ void ev_rescale_to_s8(const struct ev_rescale *p, const int16_t *x, int8_t *y, u
 void ev_rescale_to_s16(const struct ev_rescale *p, const int8_t *x, int16_t *y, uint32_t count);
 void ev_multiply_s8(const struct ev_multiply *p, const int8_t *a, const int8_t *b, int8_t *y, uint32_t count);
 void ev_move(const struct ev_move *p, const void *x, void *y);
+void ev_fill(const struct ev_fill *p, void *y, uint32_t count);
 
 #endif

@@ -28,10 +28,10 @@ class Window:
     def views(self, image: np.ndarray) -> np.ndarray:
         """Of a padded image: output rows x columns x window rows x columns x channels."""
         high, wide = (d * (s - 1) + 1 for d, s in zip(self.dilation, self.size, strict=True))
-        seen = np.lib.stride_tricks.sliding_window_view(image, (high, wide), axis=(0, 1))
+        block = (high, wide, image.shape[2])
+        seen = np.lib.stride_tricks.sliding_window_view(image, block)[:, :, 0]
         step, along = self.stride
-        seen = seen[::step, ::along, :, :: self.dilation[0], :: self.dilation[1]]
-        return seen.transpose(0, 1, 3, 4, 2)
+        return seen[::step, ::along, :: self.dilation[0], :: self.dilation[1]]
 
     def __str__(self) -> str:
         words = ["x".join(map(str, self.size))]

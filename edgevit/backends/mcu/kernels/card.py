@@ -1,0 +1,75 @@
+"""A kernel card: what a C function computes, where it is, and how an operation becomes calls of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from edgevit.integer.graph import Op
+
+
+@dataclass(frozen=True)
+class Input:
+    """The operation's input `index`, from a byte on; each repetition starts `step` bytes further."""
+
+    index: int = 0
+    offset: int = 0
+    step: int = 0
+
+
+@dataclass(frozen=True)
+class Output:
+    offset: int = 0
+    step: int = 0
+
+
+@dataclass(frozen=True)
+class Scratch:
+    offset: int = 0
+
+
+Argument = Input | Output | Scratch | int
+Field = int | np.ndarray | Mapping[str, Any] | tuple[int, ...]  # an array goes to flash
+
+
+@dataclass(frozen=True)
+class Call:
+    """`function(&parameters, arguments...)`, with the parameters a constant `struct`."""
+
+    function: str
+    struct: str
+    fields: Mapping[str, Field]
+    arguments: tuple[Argument, ...]
+
+
+@dataclass(frozen=True)
+class Steps:
+    """Calls in order, all of them `repeat` times."""
+
+    calls: tuple[Call, ...]
+    repeat: int = 1
+
+
+def _always(_: Any) -> bool:
+    return True
+
+
+def _no_scratch(_: Any) -> int:
+    return 0
+
+
+@dataclass(frozen=True)
+class Card:
+    """Calls are built from the operation alone: weights packed as the function reads them, sizes, strides."""
+
+    function: str
+    op: type[Op]
+    family: str  # plain, dsp or mve
+    sources: tuple[str, ...]  # below kernels/
+    steps: Callable[[Any], Steps]
+    scratch: Callable[[Any], int] = _no_scratch  # bytes
+    takes: Callable[[Any], bool] = _always
+    in_place: bool = False  # the output may lie where the first input does

@@ -1,0 +1,146 @@
+"""Cards of the portable kernels that sum products. The other families take the same fields, their weights packed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from edgevit.backends.mcu.kernels.card import Call, Card, Field, Input, Output, Scratch, Steps
+from edgevit.integer.graph import Value
+from edgevit.integer.ops.products import Conv2d, Depthwise, Linear, MatMul
+from edgevit.integer.ops.window import Window
+
+
+def linear_steps(op: Linear, function: str, weight: np.ndarray) -> Steps:
+    columns, depth = op.weight.shape
+    fields = {
+        "depth": depth,
+        "columns": columns,
+        "x_stride": depth,
+        "y_stride": columns,
+        "weight": weight,
+        "bias": op.bias,
+        "multiplier": op.multiplier,
+    }
+    arguments = (Input(), Output(), op.source.rows, Scratch())
+    return Steps((Call(function, "ev_linear", fields, arguments),))
+
+
+def window_fields(window: Window, source: Value, output: Value, pad_value: int) -> dict[str, Field]:
+    height, width, channels = source.shape
+    return {
+        "in_height": height,
+        "in_width": width,
+        "channels": channels,
+        "out_width": output.shape[1],
+        "high": window.size[0],
+        "wide": window.size[1],
+        "stride_y": window.stride[0],
+        "stride_x": window.stride[1],
+        "dilation_y": window.dilation[0],
+        "dilation_x": window.dilation[1],
+        "top": window.padding[0],
+        "left": window.padding[1],
+        "pad_value": pad_value,
+        "in_ring": height,
+        "out_ring": output.shape[0],
+    }
+
+
+def window_steps(
+    op_output: Value, function: str, struct: str, fields: Mapping[str, Field]
+) -> Steps:
+    """Over all output rows."""
+    arguments = (Input(), Output(), 0, op_output.shape[0], Scratch())
+    return Steps((Call(function, struct, fields, arguments),))
+
+
+def conv2d_steps(op: Conv2d, function: str, weight: np.ndarray) -> Steps:
+    fields = {
+        "window": window_fields(op.window, op.source, op.output, op.pad_value),
+        "columns": len(op.weight),
+        "groups": op.groups,
+        "weight": weight,
+        "bias": op.bias,
+        "multiplier": op.multiplier,
+    }
+    return window_steps(op.output, function, "ev_conv2d", fields)
+
+
+def depthwise_steps(op: Depthwise, function: str, weight: np.ndarray) -> Steps:
+    fields = {
+        "window": window_fields(op.window, op.source, op.output, op.pad_value),
+        "weight": weight,
+        "bias": op.bias,
+        "multiplier": op.multiplier,
+    }
+    return window_steps(op.output, function, "ev_depthwise", fields)
+
+
+def matmul_steps(op: MatMul, pack: str, function: str, packed_bytes: int) -> Steps:
+    """The right side is packed at the start of scratch, matrix by matrix."""
+    (stack, rows, depth), right = op.inputs[0].shape, op.inputs[1].shape
+    columns = right[1] if op.turned else right[2]
+    fields = {
+        "depth": depth,
+        "columns": columns,
+        "a_stride": depth,
+        "b_stride": right[2],
+        "y_stride": columns,
+        "zero": op.zero,
+        "bias": op.bias,
+        "multiplier": op.multiplier,
+        "turned": int(op.turned),
+    }
+    a = Input(0, step=rows * depth)
+    y = Output(step=rows * columns)
+    packing = (Input(1, step=right[1] * right[2]), Scratch())
+    product = (a, Scratch(), y, rows, Scratch(aligned(packed_bytes)))
+    return Steps(
+        (Call(pack, "ev_matmul", fields, packing), Call(function, "ev_matmul", fields, product)),
+        stack,
+    )
+
+
+def aligned(count: int) -> int:
+    return -(-count // 16) * 16
+
+
+def plain_packed_bytes(op: MatMul) -> int:
+    """A sum a column, then the columns themselves."""
+    columns = op.output.shape[2]
+    return 4 * columns + columns * op.inputs[0].shape[2]
+
+
+PLAIN_PRODUCTS: tuple[Card, ...] = (
+    Card(
+        "ev_linear_s8",
+        Linear,
+        "plain",
+        ("linear/ev_linear_s8.c",),
+        lambda op: linear_steps(op, "ev_linear_s8", op.weight),
+    ),
+    Card(
+        "ev_conv2d_s8",
+        Conv2d,
+        "plain",
+        ("conv2d/ev_conv2d_s8.c",),
+        lambda op: conv2d_steps(op, "ev_conv2d_s8", op.weight),
+    ),
+    Card(
+        "ev_depthwise_s8",
+        Depthwise,
+        "plain",
+        ("depthwise/ev_depthwise_s8.c",),
+        lambda op: depthwise_steps(op, "ev_depthwise_s8", op.weight),
+    ),
+    Card(
+        "ev_matmul_s8",
+        MatMul,
+        "plain",
+        ("matmul/ev_matmul_pack_s8.c", "matmul/ev_matmul_s8.c"),
+        lambda op: matmul_steps(op, "ev_matmul_pack_s8", "ev_matmul_s8", plain_packed_bytes(op)),
+        plain_packed_bytes,
+    ),
+)

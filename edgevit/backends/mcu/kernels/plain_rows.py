@@ -1,0 +1,153 @@
+"""Cards of the portable kernels that go row by row, element by element, over windows without weights, or move bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from edgevit.backends.mcu.kernels.card import Call, Card, Field, Input, Output, Scratch, Steps
+from edgevit.backends.mcu.kernels.moves import MOVES
+from edgevit.backends.mcu.kernels.plain_products import window_fields, window_steps
+from edgevit.integer.ops.norm import Norm
+from edgevit.integer.ops.pointwise import Add, AddWide, Lookup, Multiply, Rescale
+from edgevit.integer.ops.softmax import Softmax
+from edgevit.integer.ops.windows import AveragePool, MaxPool
+
+
+def softmax_steps(op: Softmax, function: str) -> Steps:
+    length = op.source.shape[-1]
+    fields = {
+        "length": length,
+        "x_stride": length,
+        "y_stride": length,
+        "table": op.table,
+        "numerator": op.numerator,
+        "shift": op.shift,
+    }
+    return Steps((Call(function, "ev_softmax", fields, (Input(), Output(), op.source.rows, Scratch())),))  # fmt: skip
+
+
+def norm_steps(op: Norm, function: str) -> Steps:
+    reciprocal, shift = op.reciprocal
+    fields: dict[str, Field] = {
+        "length": op.length,
+        "channels": op.source.shape[-1],
+        "centred": int(op.centred),
+        "epsilon": op.epsilon,
+        "numerator": op.numerator,
+        "shift": op.shift,
+        "reciprocal": reciprocal,
+        "reciprocal_shift": shift - op.mean_bits,
+        "gain_shift": op.gain_shift,
+        **op.constants(),
+    }
+    rows = op.source.size // op.length
+    return Steps((Call(function, "ev_norm", fields, (Input(), Output(), rows, Scratch())),))
+
+
+def lookup_steps(op: Lookup, function: str) -> Steps:
+    arguments = (Input(), Output(), op.output.size)
+    return Steps((Call(function, "ev_lookup", {"table": op.table}, arguments),))
+
+
+def add_steps(op: Add | AddWide, function: str) -> Steps:
+    fields = {"left": op.left, "right": op.right, "offset": op.offset, "shift": op.shift}
+    struct = "ev_add" if isinstance(op, Add) else "ev_add_wide"
+    arguments = (Input(0), Input(1), Output(), op.output.size)
+    return Steps((Call(function, struct, fields, arguments),))
+
+
+def rescale_steps(op: Rescale, function: str) -> Steps:
+    fields = {"factor": op.factor, "offset": op.offset, "shift": op.shift}
+    return Steps((Call(function, "ev_rescale", fields, (Input(), Output(), op.output.size)),))
+
+
+def multiply_steps(op: Multiply, function: str) -> Steps:
+    a, b = op.inputs
+    fields = {
+        "left_zero": op.left_zero,
+        "right_zero": op.right_zero,
+        "bias": op.bias,
+        "multiplier": op.multiplier,
+        "row": 0 if a.shape == b.shape else b.size,
+    }
+    arguments = (Input(0), Input(1), Output(), op.output.size)
+    return Steps((Call(function, "ev_multiply", fields, arguments),))
+
+
+def average_steps(op: AveragePool, function: str) -> Steps:
+    fields = {
+        "window": window_fields(op.window, op.source, op.output, op.pad_value),
+        "bias": op.bias,
+        "multiplier": op.multiplier,
+    }
+    return window_steps(op.output, function, "ev_pool", fields)
+
+
+def max_steps(op: MaxPool, function: str) -> Steps:
+    fields = {"window": window_fields(op.window, op.source, op.output, -128)}
+    return window_steps(op.output, function, "ev_pool", fields)
+
+
+def softmax_scratch(op: Softmax) -> int:
+    """The exponentials of a row."""
+    return 2 * op.source.shape[-1]
+
+
+def _second_is_byte(op: AddWide) -> bool:
+    return op.inputs[1].dtype == "int8"
+
+
+def _card(
+    name: str,
+    op: type,
+    folder: str,
+    steps: Callable[[Any, str], Steps],
+    *,
+    takes: Callable[[Any], bool] = lambda _: True,
+    scratch: Callable[[Any], int] = lambda _: 0,
+    in_place: bool = False,
+) -> Card:
+    function = f"ev_{name}"
+    source = f"{folder}/{function}.c"
+    return Card(
+        function, op, "plain", (source,), lambda o: steps(o, function), scratch, takes, in_place
+    )
+
+
+PLAIN_ROWS: tuple[Card, ...] = (
+    _card("softmax_s8", Softmax, "softmax", softmax_steps, scratch=softmax_scratch),
+    _card("norm_s8", Norm, "norm", norm_steps, takes=lambda op: not op.wide),
+    _card("norm_s16", Norm, "norm", norm_steps, takes=lambda op: op.wide),
+    _card("lookup_s8", Lookup, "pointwise", lookup_steps, in_place=True),
+    _card("add_s8", Add, "pointwise", add_steps, in_place=True),
+    _card(
+        "add_wide_s8", AddWide, "pointwise", add_steps, takes=_second_is_byte, in_place=True
+    ),
+    _card(
+        "add_wide_s16",
+        AddWide,
+        "pointwise",
+        add_steps,
+        takes=lambda op: not _second_is_byte(op),
+        in_place=True,
+    ),
+    _card(
+        "rescale_to_s8",
+        Rescale,
+        "pointwise",
+        rescale_steps,
+        takes=lambda op: op.output.dtype == "int8",
+    ),
+    _card(
+        "rescale_to_s16",
+        Rescale,
+        "pointwise",
+        rescale_steps,
+        takes=lambda op: op.output.dtype == "int16",
+    ),
+    _card("multiply_s8", Multiply, "pointwise", multiply_steps, in_place=True),
+    _card("average_pool_s8", AveragePool, "pool", average_steps),
+    _card("max_pool_s8", MaxPool, "pool", max_steps),
+    *MOVES,
+)  # fmt: skip

@@ -1,0 +1,23 @@
+"""All kernel cards; the first of a core's families that takes an operation does it."""
+
+from __future__ import annotations
+
+from edgevit.backends.mcu.cores import Core
+from edgevit.backends.mcu.kernels.card import Card
+from edgevit.backends.mcu.kernels.plain_products import PLAIN_PRODUCTS
+from edgevit.backends.mcu.kernels.plain_rows import PLAIN_ROWS
+from edgevit.integer.graph import Op
+from edgevit.integer.ops.moves import Reshape
+
+CARDS: tuple[Card, ...] = (*PLAIN_PRODUCTS, *PLAIN_ROWS)
+
+
+def card_of(op: Op, core: Core) -> Card | None:
+    """None: there is nothing to do. Every operation has a plain kernel."""
+    if isinstance(op, Reshape):
+        return None
+    for family in core.families:
+        for card in CARDS:
+            if card.family == family and isinstance(op, card.op) and card.takes(op):
+                return card
+    raise LookupError(f"no kernel for {op.kind} {op.name} on {core.name}")

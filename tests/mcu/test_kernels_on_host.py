@@ -1,0 +1,26 @@
+"""Every portable kernel equals its Python definition, and stays inside its buffers, on the host with sanitizers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from cases import MAKERS, graph_of
+from host import check_on_host
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("host")
+
+
+@pytest.mark.parametrize("kind", MAKERS)
+@settings(max_examples=2, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_equals_the_definition(kind: str, folder: Path, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    made = [MAKERS[kind](rng) for _ in range(25)]
+    check_on_host([(graph_of(op), inputs) for op, inputs in made], folder)
