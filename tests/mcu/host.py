@@ -18,9 +18,7 @@ from edgevit.integer.graph import IntegerGraph
 from edgevit.integer.simulate import outputs_of
 
 _GUARD = 16
-_FLAGS = (
-    "-std=c99 -O1 -g -Wall -Wextra -Werror -fsanitize=address,undefined -fno-sanitize-recover=all"
-).split()
+_FLAGS = ["-std=c99", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 _EMIT = """
 #include <stdint.h>
 #include <stdio.h>

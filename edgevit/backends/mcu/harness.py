@@ -23,13 +23,14 @@ class Case:
     inputs: tuple[np.ndarray, ...]
 
 
-def harness(cases: Sequence[Case], emit_arena: bool = False) -> str:
-    """`main` runs all cases by turns in one arena; each emits its outputs, then the arena if asked for."""
+def harness(cases: Sequence[Case], emit_arena: bool = False, poked: bool = False) -> str:
+    """`main` runs all cases by turns in one arena; each emits its outputs, then the arena if asked for. Inputs are
+    constants of the program, or written by the emulator (`poked_inputs`)."""
     size = max(max(case.emitted.plan.size, 1) for case in cases)
     outputs = max(sum(value.bytes for value in case.graph.outputs) for case in cases)
     includes = "".join(f'#include "{case.prefix}.h"\n' for case in cases)
     body = "".join(_case(case, emit_arena) for case in cases)
-    data = "".join(_inputs(case) for case in cases)
+    data = "".join(_inputs(case, poked) for case in cases)
     return (
         f'#include <stdint.h>\n#include <string.h>\n\n#include "ev_run.h"\n{includes}\n{data}'
         f"static uint8_t arena[{size}] __attribute__((aligned(16)));\n"
@@ -56,13 +57,24 @@ def read_outputs(
     return found
 
 
-def _inputs(case: Case) -> str:
+def poked_inputs(cases: Sequence[Case]) -> dict[str, bytes]:
+    """By symbol."""
+    return {
+        f"{case.prefix}_input_{index}": np.ascontiguousarray(data).tobytes()
+        for case in cases
+        for index, data in enumerate(case.inputs)
+    }
+
+
+def _inputs(case: Case, poked: bool) -> str:
     lines = []
-    for index, data in enumerate(case.inputs):
-        flat = ", ".join(str(byte) for byte in np.ascontiguousarray(data).tobytes())
+    for name, data in poked_inputs([case]).items():
+        if poked:
+            lines.append(f"EV_INPUT uint8_t {name}[{len(data)}];\n")
+            continue
+        body = ", ".join(map(str, data))
         lines.append(
-            f"static const uint8_t {case.prefix}_input_{index}[{data.nbytes}] "
-            f"__attribute__((aligned(16))) = {{{flat}}};\n"
+            f"static const uint8_t {name}[{len(data)}] __attribute__((aligned(16))) = {{{body}}};\n"
         )
     return "".join(lines)
 

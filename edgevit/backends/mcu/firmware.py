@@ -1,0 +1,59 @@
+"""The C sources of an integer graph in a folder: the model, the kernels it uses, their headers."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from edgevit.backends.mcu.cores import Core
+from edgevit.backends.mcu.emit import Emitted, emit
+from edgevit.backends.mcu.harness import Case, harness
+from edgevit.backends.mcu.toolchain import Toolchain
+from edgevit.data import data_dir
+from edgevit.integer.graph import IntegerGraph
+
+MODEL = "ev_model"
+STACK = 16 * 1024  # reserved in the emulator; what is used is measured
+
+
+def write_firmware(graph: IntegerGraph, core: Core, folder: Path) -> Emitted:
+    emitted = emit(graph, core, MODEL)
+    kernels = data_dir("kernels")
+    folder.mkdir(parents=True)
+    (folder / f"{MODEL}.h").write_text(emitted.header)
+    (folder / f"{MODEL}.c").write_text(emitted.source)
+    shutil.copytree(kernels / "include", folder / "include")
+    (folder / "kernels").mkdir()
+    for source in emitted.kernels:
+        shutil.copy(kernels / source, folder / "kernels")
+    return emitted
+
+
+def link_firmware(folder: Path, main: str, core: Core, tool: Toolchain, work: Path) -> Path:
+    """A program of the folder's own sources and a `main` -> its ELF in `work`."""
+    (work / "main.c").write_text(main)
+    include = [folder, folder / "include"]
+    sources = [work / "main.c", folder / f"{MODEL}.c", *sorted((folder / "kernels").iterdir())]
+    objects = [tool.compile(source, core, include=include) for source in sources]
+    return tool.link(objects, core, work / "program.elf", stack_size=STACK)
+
+
+def link_cases(
+    cases: Sequence[Case], core: Core, tool: Toolchain, work: Path, emit_arena: bool = False
+) -> Path:
+    """Many networks in one program, their kernels from where edgevit keeps them."""
+    kernels = data_dir("kernels")
+    (work / "main.c").write_text(harness(cases, emit_arena=emit_arena))
+    for case in cases:
+        (work / f"{case.prefix}.h").write_text(case.emitted.header)
+        (work / f"{case.prefix}.c").write_text(case.emitted.source)
+    used = dict.fromkeys(source for case in cases for source in case.emitted.kernels)
+    sources = [
+        work / "main.c",
+        *(work / f"{case.prefix}.c" for case in cases),
+        *(kernels / source for source in used),
+    ]
+    include = [work, kernels / "include"]
+    objects = [tool.compile(source, core, include=include) for source in sources]
+    return tool.link(objects, core, work / "program.elf", stack_size=STACK)

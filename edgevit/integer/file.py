@@ -1,0 +1,115 @@
+"""An integer graph on disk: one .safetensors file with the tensors, and everything else as JSON in its header."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from edgevit.errors import PackageError
+from edgevit.graph.program import Origin
+from edgevit.integer.graph import Constant, IntegerGraph, Malformed, Op, Value
+from edgevit.integer.ops import OPS
+from edgevit.integer.ops.window import Window
+
+_SCHEMA = 1
+_KINDS = {op.kind: op for op in OPS}
+
+
+def save_graph(graph: IntegerGraph, path: Path, more: Mapping[str, Any] | None = None) -> None:
+    """`more` is kept with it, as JSON."""
+    tensors: dict[str, np.ndarray] = {c.value.name: c.data for c in graph.constants}
+    ops = [_op_dict(op, tensors) for op in graph.ops]
+    about = {
+        "schema": _SCHEMA,
+        "name": graph.name,
+        "inputs": [asdict(value) for value in graph.inputs],
+        "constants": [asdict(constant.value) for constant in graph.constants],
+        "ops": ops,
+        "outputs": [value.name for value in graph.outputs],
+        "more": dict(more or {}),
+    }
+    whole = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
+    save_file(whole, path, {"graph": json.dumps(about)})
+
+
+def load_graph(path: Path) -> tuple[IntegerGraph, dict[str, Any]]:
+    """Verified; and what was kept with it."""
+    try:
+        with safe_open(path, "numpy") as file:
+            about = json.loads((file.metadata() or {})["graph"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        if about["schema"] != _SCHEMA:
+            raise ValueError(f"schema {about['schema']}, this edgevit reads {_SCHEMA}")
+        return _graph(about, tensors).verify(), about["more"]
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError, Malformed) as error:
+        raise PackageError(
+            "the integer graph cannot be read",
+            where=str(path),
+            why=f"{type(error).__name__}: {error}",
+            hint="export the model again",
+        ) from error
+
+
+def _op_dict(op: Op, tensors: dict[str, np.ndarray]) -> dict[str, Any]:
+    found: dict[str, Any] = {"kind": op.kind}
+    for field in fields(op):
+        content = getattr(op, field.name)
+        if field.name == "inputs":
+            content = [value.name for value in content]
+        elif isinstance(content, np.ndarray):
+            tensors[f"{op.name}/{field.name}"] = content
+            content = {"tensor": f"{op.name}/{field.name}"}
+        elif isinstance(content, (Value, Window, Origin)):
+            content = asdict(content)
+        found[field.name] = content
+    return found
+
+
+def _graph(about: dict[str, Any], tensors: dict[str, np.ndarray]) -> IntegerGraph:
+    values = {v.name: v for v in map(_value, (*about["inputs"], *about["constants"]))}
+    inputs = tuple(values[entry["name"]] for entry in about["inputs"])
+    constants = tuple(
+        Constant(values[entry["name"]], tensors[entry["name"]]) for entry in about["constants"]
+    )
+    ops = []
+    for entry in about["ops"]:
+        op = _op(entry, values, tensors)
+        values[op.name] = op.output
+        ops.append(op)
+    outputs = tuple(values[name] for name in about["outputs"])
+    return IntegerGraph(about["name"], inputs, constants, tuple(ops), outputs)
+
+
+def _op(entry: dict[str, Any], values: dict[str, Value], tensors: dict[str, np.ndarray]) -> Op:
+    given = dict(entry)
+    kind = _KINDS[given.pop("kind")]
+    given["inputs"] = tuple(values[name] for name in given["inputs"])
+    given["output"] = _value(given["output"])
+    given["origin"] = Origin(**_tuples(given["origin"]))
+    for name, content in given.items():
+        if isinstance(content, dict):
+            given[name] = (
+                tensors[content["tensor"]] if "tensor" in content else Window(**_tuples(content))
+            )
+        elif isinstance(content, list):
+            given[name] = _tuple(content)
+    return kind(**given)
+
+
+def _value(entry: dict[str, Any]) -> Value:
+    return Value(**_tuples(entry))
+
+
+def _tuples(entry: dict[str, Any]) -> dict[str, Any]:
+    return {key: _tuple(x) if isinstance(x, list) else x for key, x in entry.items()}
+
+
+def _tuple(content: list[Any]) -> tuple[Any, ...]:
+    return tuple(_tuple(x) if isinstance(x, list) else x for x in content)
