@@ -1,0 +1,159 @@
+"""What an emulator is asked for, and what it found."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from edgevit.backends.mcu.cores import Core
+from edgevit.backends.mcu.elf import Elf, Segment, read_elf
+from edgevit.errors import RuntimeFailed, UsageError
+
+MAIN = "main"  # the region before the first one that was asked for
+READ, WRITTEN = 1, 2
+SECONDS = 120.0
+
+
+@dataclass(frozen=True)
+class Touched:
+    """For each byte of the RAM: READ, WRITTEN, both or neither, by the code that is counted."""
+
+    base: int
+    marks: bytes
+
+    def count(self, mark: int = READ | WRITTEN, start: int | None = None, size: int = -1) -> int:
+        """How many bytes carry the mark, of all the RAM or of one range."""
+        first = 0 if start is None else start - self.base
+        part = self.marks[first:] if size < 0 else self.marks[first : first + size]
+        return sum(part.count(value) for value in range(1, 4) if value & mark)
+
+
+@dataclass(frozen=True)
+class Run:
+    emulator: str  # with its version
+    instructions: int
+    by_region: Mapping[str, int]
+    output: bytes  # all that was given to `ev_emit`
+    text: str  # all that was given to `ev_text`
+    status: int  # what `main` returned
+    stack_bytes: int  # the most that was ever in use, in multiples of four
+    touched: Touched | None = None
+    profile: Mapping[int, int] | None = None  # address of an instruction -> how often it ran
+
+
+class Emulator(Protocol):
+    @property
+    def name(self) -> str: ...
+    def version(self, core: Core) -> str: ...
+    def run(
+        self,
+        elf: Path,
+        core: Core,
+        *,
+        inputs: Mapping[str, bytes] | None = None,
+        regions: Sequence[str] = (),
+        touch: bool = False,
+        profile: bool = False,
+        seconds: float = SECONDS,
+    ) -> Run: ...
+
+
+@dataclass(frozen=True)
+class Job:
+    """A run in addresses, as both emulators take it."""
+
+    elf: Elf
+    core: Core
+    pokes: tuple[Segment, ...]  # inputs
+    entries: Mapping[int, str]  # address -> the region that starts there
+    start: int  # code below it is start-up and semihosting, and not counted
+    touch: bool
+    profile: bool
+    seconds: float
+
+
+def job(
+    path: Path,
+    core: Core,
+    inputs: Mapping[str, bytes],
+    regions: Sequence[str],
+    touch: bool,
+    profile: bool,
+    seconds: float,
+) -> Job:
+    elf = read_elf(path)
+    return Job(
+        elf,
+        core,
+        tuple(_poke(elf, name, data) for name, data in inputs.items()),
+        {_entry(elf, name): name for name in regions},
+        elf.symbol("ev_run_end").address,
+        touch,
+        profile,
+        seconds,
+    )
+
+
+def _poke(elf: Elf, name: str, data: bytes) -> Segment:
+    symbol = elf.symbol(name)
+    if len(data) > symbol.size:
+        raise UsageError(
+            f"{len(data)} bytes do not fit into `{name}`, which has {symbol.size}",
+            where=str(elf.path),
+        )
+    return Segment(symbol.address, data)
+
+
+def _entry(elf: Elf, name: str) -> int:
+    symbol = elf.symbol(name)
+    if not symbol.is_function:
+        raise UsageError(f"`{name}` is not a function", where=str(elf.path))
+    return symbol.address
+
+
+def died(job: Job, emulator: str, why: str, pc: int | None = None) -> RuntimeFailed:
+    """The error for a program that did not come to its end."""
+    where = str(job.elf.path)
+    if pc is not None:
+        function = job.elf.function_at(pc) or "no function"
+        where += f": pc {pc:#010x}, in {function}"
+    return RuntimeFailed(
+        f"the program died on an emulated {job.core.title}",
+        where=where,
+        why=why,
+        hint=f"the same on another emulator? this was {emulator}",
+    )
+
+
+def concluded(job: Job, emulator: str, written: Mapping[str, bytes]) -> tuple[int, int]:
+    """`main`'s status and the stack it took, from the files the support code wrote as it left."""
+    if fault := written.get("fault"):
+        pc, cause = struct.unpack("<II", fault)
+        raise died(job, emulator, _fault(job.core, cause), pc & ~1)
+    if "finish" not in written:
+        raise died(job, emulator, "it stopped without coming back from `main`")
+    status, stack = struct.unpack("<iI", written["finish"])
+    reserved = job.elf.sections[".stack"]
+    if stack >= reserved:
+        raise died(job, emulator, f"all {reserved} bytes of its stack were used")
+    return status, stack
+
+
+_ARM_FAULTS = {3: "hard", 4: "memory management", 5: "bus", 6: "usage", 7: "secure"}
+_RISCV_FAULTS = {
+    0: "misaligned instruction",
+    1: "instruction access",
+    2: "illegal instruction",
+    4: "misaligned load",
+    5: "load access",
+    6: "misaligned store",
+    7: "store access",
+}
+
+
+def _fault(core: Core, cause: int) -> str:
+    names = _ARM_FAULTS if core.is_arm else _RISCV_FAULTS
+    return f"{names.get(cause, 'unknown')} fault (exception {cause})"

@@ -1,0 +1,174 @@
+"""What the compilers share: the flags of kernels, the kept objects, and the link."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import subprocess
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from edgevit.backends.mcu.cores import Core
+from edgevit.data import data_dir
+from edgevit.errors import DoesNotFit, InternalError
+
+# C99 without a C library; `kernels/run/include/string.h` says how words are read in one load.
+FLAGS = (
+    "-std=c99",
+    "-Wall",
+    "-Wextra",
+    "-Werror",
+    "-ffreestanding",
+    "-ffunction-sections",
+    "-fdata-sections",
+)
+_QUOTED = re.compile(rb'^\s*#\s*include\s*"([^"]+)"', re.MULTILINE)
+_OVERFLOW = re.compile(r"region [`'](\w+)'.*overflowed by (\d+) bytes")
+
+
+class Maker(Protocol):
+    """One family of compilers: how it is called for a core."""
+
+    @property
+    def name(self) -> str: ...
+    def version(self, core: Core) -> str: ...
+    def compile_command(self, core: Core) -> list[str]: ...
+    def link_command(self, core: Core) -> list[str]: ...
+    def environment(self, cache: Path) -> dict[str, str]: ...
+    @property
+    def arithmetic(self) -> tuple[tuple[str, ...], ...]:
+        """Flags to try in turn for what the core has no instruction for, such as a 64-bit division."""
+        ...
+
+
+@dataclass(frozen=True)
+class Toolchain:
+    maker: Maker
+    cache: Path  # objects are kept here, by what went into them
+
+    @property
+    def name(self) -> str:
+        return self.maker.name
+
+    def version(self, core: Core) -> str:
+        return self.maker.version(core)
+
+    def compile(
+        self,
+        source: Path,
+        core: Core,
+        *,
+        optimize: str = "-O3",
+        defines: Mapping[str, str | int] | None = None,
+        include: Sequence[Path] = (),
+        flags: Sequence[str] = (),
+    ) -> Path:
+        """C or assembly -> an object file in the cache."""
+        run = data_dir("kernels") / "run"
+        folders = [*include, run, run / "include"]
+        words = [
+            *self.maker.compile_command(core),
+            *FLAGS,
+            optimize,
+            *(f"-D{name}={value}" for name, value in sorted((defines or {}).items())),
+            *flags,
+        ]
+        key = self._key(source, folders, [self.version(core), *words[1:]])
+        kept = self.cache / "objects" / f"{source.stem}-{core.name}-{key}.o"
+        if not kept.exists():
+            words += [f"-I{folder.resolve()}" for folder in folders]
+            self._make(kept, [*words, "-c", str(source.resolve())], core, f"compile `{source}`")
+        return kept
+
+    def link(
+        self, objects: Iterable[Path], core: Core, output: Path, *, stack_size: int = 8192
+    ) -> Path:
+        """Objects -> a program that starts itself, on the core as it is emulated."""
+        parts = [str(part.resolve()) for part in (*self._support(core), *objects)]
+        with tempfile.TemporaryDirectory(prefix="edgevit-") as folder:
+            script = Path(folder) / "program.ld"
+            script.write_text(_linker_script(core, stack_size))
+            words = [*self.maker.link_command(core), "-T", str(script)]
+            words += [
+                "-Wl,--entry=ev_start",
+                "-Wl,--gc-sections",
+                "-Wl,-z,max-page-size=16",
+                *parts,
+            ]
+            for last, arithmetic in enumerate(
+                self.maker.arithmetic, 1 - len(self.maker.arithmetic)
+            ):
+                try:
+                    self._make(output, [*words, *arithmetic], core, f"link `{output}`")
+                    break
+                except InternalError as error:
+                    if last == 0 or "undefined" not in error.why:
+                        raise
+        return output
+
+    def _support(self, core: Core) -> list[Path]:
+        run = data_dir("kernels") / "run"
+        names = ["report.c", "memory.c"]
+        names += ["start_arm.S", "memory_aeabi.c"] if core.is_arm else ["start_riscv.S"]
+        return [self.compile(run / name, core, optimize="-O2") for name in names]
+
+    def _key(self, source: Path, folders: Sequence[Path], words: Sequence[str]) -> str:
+        digest = hashlib.sha256("\0".join(words).encode())
+        for path in _sources(source.resolve(), [folder.resolve() for folder in folders]):
+            digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+        return digest.hexdigest()[:24]
+
+    def _make(self, output: Path, words: list[str], core: Core, doing: str) -> None:
+        """Runs the compiler beside the output's place, and moves what it made there whole."""
+        output.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=output.parent, prefix=".making-") as folder:
+            made = Path(folder) / output.name
+            done = subprocess.run(
+                [*words, "-o", str(made)],
+                capture_output=True,
+                text=True,
+                cwd=folder,
+                env=self.maker.environment(self.cache),
+            )
+            if done.returncode != 0 or not made.exists():
+                raise self._failure(done.stderr, core, doing)
+            os.replace(made, output)
+
+    def _failure(self, said: str, core: Core, doing: str) -> DoesNotFit | InternalError:
+        for region, excess in _OVERFLOW.findall(said):
+            return DoesNotFit(
+                f"the program is {excess} bytes too large for the {region} of an emulated {core.title}",
+                where=doing,
+            )
+        return InternalError(
+            f"{self.version(core)} could not {doing} for {core.title}",
+            why="\n".join(said.splitlines()[:20]),
+        )
+
+
+def _sources(source: Path, folders: Sequence[Path]) -> list[Path]:
+    """The file, what it includes by "name", what that includes, and all of our <headers>."""
+    found = [source, *sorted((data_dir("kernels") / "run" / "include").glob("*.h"))]
+    for path in found:  # grows as it goes
+        for name in _QUOTED.findall(path.read_bytes()):
+            places = (folder / name.decode() for folder in (path.parent, *folders))
+            place = next((place.resolve() for place in places if place.is_file()), None)
+            if place is not None and place not in found:
+                found.append(place)
+    return found
+
+
+def _linker_script(core: Core, stack_size: int) -> str:
+    memory = core.memory
+    sections = (data_dir("kernels") / "run" / "sections.ld").read_text()
+    return f"""MEMORY
+{{
+    FLASH (rx) : ORIGIN = {memory.flash_base:#x}, LENGTH = {memory.flash_size:#x}
+    RAM (rwx) : ORIGIN = {memory.ram_base:#x}, LENGTH = {memory.ram_size:#x}
+}}
+ev_stack_size = {(stack_size + 15) // 16 * 16:#x};
+{sections}"""
