@@ -12,7 +12,9 @@ from typing import NoReturn
 from edgevit import __version__, commands
 from edgevit.errors import EdgevitError, InternalError, UsageError
 
-MODEL_HELP = "timm:NAME, hf:NAME, FILE.py:CALLABLE, PACKAGE.MODULE:CALLABLE or FILE.pt2"
+MODEL_HELP = (
+    "timm:NAME, hf:NAME, zoo:FAMILY-SIZES, FILE.py:CALLABLE, PACKAGE.MODULE:CALLABLE or FILE.pt2"
+)
 
 
 class Parser(argparse.ArgumentParser):

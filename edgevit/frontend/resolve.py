@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from edgevit.errors import ModelError, UsageError
-from edgevit.frontend import hf_models, pt2_file, python_callable, timm_models
+from edgevit.frontend import hf_models, pt2_file, python_callable, timm_models, zoo_models
 from edgevit.frontend.live_weights import make_live
 from edgevit.frontend.request import Request
 from edgevit.frontend.source import ModelSource, Preprocess
@@ -32,6 +32,7 @@ class Scheme:
 SCHEMES = (
     Scheme("timm:NAME", timm_models.takes, timm_models.build, "random"),
     Scheme("hf:NAME, hf:ORG/NAME or hf:FOLDER", hf_models.takes, hf_models.build, "random"),
+    Scheme("zoo:FAMILY-SIZES", zoo_models.takes, zoo_models.build, "random"),
     Scheme("FILE.pt2", pt2_file.takes, pt2_file.build, "as built"),
     Scheme(
         "FILE.py:CALLABLE or PACKAGE.MODULE:CALLABLE",

@@ -1,0 +1,105 @@
+"""`zoo:FAMILY-KNOBS`: our own nets for microcontrollers, by their sizes: `zoo:vit-i64-p8-d96-h3-l6`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from edgevit import __version__
+from edgevit.errors import ModelError, suggest
+from edgevit.frontend.images import random_images
+from edgevit.frontend.request import Request, file_safe
+from edgevit.frontend.source import ModelSource, Preprocess
+from edgevit.zoo.hybrid import Hybrid, HybridSizes
+from edgevit.zoo.vit import Vit, VitSizes
+
+
+@dataclass(frozen=True)
+class Family:
+    sizes: type[Any]
+    build: Callable[[Any], torch.nn.Module]
+    knobs: dict[str, str]  # letter -> field
+
+
+FAMILIES = {
+    "vit": Family(
+        VitSizes,
+        Vit,
+        {
+            "i": "image",
+            "p": "patch",
+            "d": "width",
+            "h": "heads",
+            "l": "layers",
+            "m": "ratio",
+            "r": "rank",
+            "c": "classes",
+        },
+    ),
+    "hybrid": Family(
+        HybridSizes,
+        Hybrid,
+        {"i": "image", "d": "width", "l": "layers", "k": "key", "c": "classes"},
+    ),
+}
+
+
+def takes(spec: str) -> bool:
+    return spec.startswith("zoo:")
+
+
+def build(request: Request) -> ModelSource:
+    name = request.spec.removeprefix("zoo:")
+    word, *knobs = name.split("-")
+    if word not in FAMILIES:
+        raise ModelError(
+            f"the zoo has no family `{word}`", hint=suggest(word, FAMILIES) + "  e.g. zoo:vit-i64-p8"
+        )  # fmt: skip
+    family = FAMILIES[word]
+    settings = dict(_setting(knob, family, word) for knob in knobs)
+    if request.input_size is not None:
+        settings["image"] = _square(request.input_size)
+    sizes = family.sizes(**settings)
+    _check(sizes)
+    return ModelSource(
+        spec=request.spec,
+        name=file_safe(name),
+        module=family.build(sizes),
+        inputs=(random_images((request.batch, 3, sizes.image, sizes.image), request.seed),),
+        input_names=("image",),
+        origin=f"edgevit {__version__}, {word}",
+        weights="",
+        preprocess=Preprocess((0.5,) * 3, (0.5,) * 3, (sizes.image, sizes.image)),
+        native_size=(sizes.image, sizes.image),
+    )
+
+
+def _setting(knob: str, family: Family, word: str) -> tuple[str, int]:
+    found = re.fullmatch(r"([a-z])(\d+)", knob)
+    if not found or found[1] not in family.knobs:
+        meant = ", ".join(f"{letter}N {field}" for letter, field in family.knobs.items())
+        raise ModelError(f"`{knob}` is no size of a {word}", hint=meant)
+    return family.knobs[found[1]], int(found[2])
+
+
+def _square(size: tuple[int, int]) -> int:
+    if size[0] != size[1]:
+        raise ModelError("the zoo's nets take square images", hint=f"--input-size {min(size)}")
+    return size[0]
+
+
+def _check(sizes: Any) -> None:
+    """What would fail deep in the model, or go wrong without a word, is told here."""
+    if min(v for k, v in vars(sizes).items() if k != "rank") < 1:
+        raise ModelError("every size but the rank is at least 1", why=str(sizes))
+    if isinstance(sizes, VitSizes):
+        if sizes.image % sizes.patch:
+            raise ModelError(f"{sizes.image} pixels are no whole number of patches of {sizes.patch}")  # fmt: skip
+        if sizes.width % sizes.heads:
+            raise ModelError(f"a width of {sizes.width} is not shared evenly by {sizes.heads} heads")  # fmt: skip
+    elif sizes.width % 8:
+        raise ModelError(f"a width of {sizes.width} is no multiple of 8")
