@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from edgevit.errors import TargetError, suggest
 from edgevit.targets.target import Target
 
-KIB = 1024
-MIB = 1024 * KIB
+MIB = 1024 * 1024
 
 
 @dataclass(frozen=True)
 class Memory:
-    """Where code and data lie as the emulators have them; both are read and written as the linker says."""
+    """Where code and data lie on the emulated board: its largest memories, not any chip's."""
 
+    boot_base: int  # a page for the vectors, or the first jump
     flash_base: int
     flash_size: int
     ram_base: int
@@ -49,7 +49,8 @@ class Core:
         return self.architecture == "arm"
 
 
-_MPS2 = Memory(0x0000_0000, 4 * MIB, 0x2000_0000, 4 * MIB)
+PAGE = 4096
+_MPS2 = Memory(0x0000_0000, 0x2100_0000, 16 * MIB, 0x2000_0000, 4 * MIB)
 
 
 def _zig_arm(cpu: str, abi: str = "eabihf") -> tuple[str, ...]:
@@ -110,7 +111,7 @@ CORES: dict[str, Core] = {
             isa="armv7e-m",
             zig=_zig_arm("cortex_m7+fp_armv8d16sp"),
             gcc=("-mcpu=cortex-m7", "-mthumb", *_hard("fpv5-sp-d16")),
-            memory=_MPS2,
+            memory=replace(_MPS2, flash_base=0x6000_0000),
             machine=Machine("qemu-system-arm", "mps2-an500", "cortex-m7"),
             unicorn="UC_CPU_ARM_CORTEX_M7",
         ),
@@ -122,8 +123,8 @@ CORES: dict[str, Core] = {
             isa="armv8-m.main",
             zig=_zig_arm("cortex_m33+dsp+fp_armv8d16sp"),
             gcc=("-mcpu=cortex-m33", "-mthumb", *_hard("fpv5-sp-d16")),
-            # The secure aliases of the board's two large RAMs: the core starts secure.
-            memory=Memory(0x1000_0000, 4 * MIB, 0x3800_0000, 4 * MIB),
+            # Boot and RAM by their secure aliases: the core starts secure.
+            memory=Memory(0x1000_0000, 0x8000_0000, 16 * MIB, 0x3800_0000, 4 * MIB),
             machine=Machine("qemu-system-arm", "mps2-an505", "cortex-m33"),
             unicorn="UC_CPU_ARM_CORTEX_M33",
         ),
@@ -135,7 +136,7 @@ CORES: dict[str, Core] = {
             isa="armv8.1-m.main",
             zig=_zig_arm("cortex_m55+mve+mve_fp"),
             gcc=("-mcpu=cortex-m55", "-mthumb", "-mfloat-abi=hard"),
-            memory=Memory(0x0000_0000, 512 * KIB, 0x2000_0000, 512 * KIB),
+            memory=Memory(0x0000_0000, 0x6000_0000, 64 * MIB, 0x2100_0000, 4 * MIB),
             machine=Machine("qemu-system-arm", "mps3-an547", "cortex-m55"),
             unicorn=None,
             clang=("--target=thumb-none-eabi", "-mcpu=cortex-m55", "-mfloat-abi=hard"),
@@ -148,7 +149,7 @@ CORES: dict[str, Core] = {
             isa="rv32imc",
             zig=("-target", "riscv32-freestanding-none", "-mcpu=generic_rv32+m+c"),
             gcc=("-march=rv32imc", "-mabi=ilp32", "-mstrict-align"),
-            memory=Memory(0x8000_0000, 64 * MIB, 0x8400_0000, 64 * MIB),
+            memory=Memory(0x8000_0000, 0x8000_1000, 63 * MIB, 0x8400_0000, 64 * MIB),
             machine=Machine("qemu-system-riscv32", "virt", "rv32"),
             unicorn="UC_CPU_RISCV32_BASE32",
         ),

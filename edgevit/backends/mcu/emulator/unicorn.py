@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from edgevit.backends.mcu.cores import Core
+from edgevit.backends.mcu.cores import PAGE, Core
 from edgevit.backends.mcu.emulator.blocks import (
     Ledger,
     instructions,
@@ -38,7 +38,6 @@ from edgevit.backends.mcu.emulator.run import (
 from edgevit.backends.mcu.emulator.semihosting import Host
 from edgevit.errors import RuntimeFailed, ToolMissing
 
-_PAGE = 4096
 _SYSTEM_CONTROL = 0xE000_E000  # start-up writes CPACR there; Unicorn models no such block
 
 
@@ -99,18 +98,17 @@ class _Machine:
     def run(self) -> Run:
         self._hook()
         self._execute()
-        task = self._task
-        status, stack = concluded(task, self._version, self._host.files)
+        task, files = self._task, {name: bytes(data) for name, data in self._host.files.items()}
+        status, stack = concluded(task, self._version, files)
         size = thumb_bytes if task.core.is_arm else riscv_bytes
         by_region, profile = totals(
             self._ledger.counted(task.start), lambda block: instructions(block, self._read, size)
         )
-        files = self._host.files
         return Run(
             self._version,
             sum(by_region.values()),
             {name: by_region.get(name, 0) for name in (MAIN, *task.entries.values())},
-            bytes(files.get("output", b"")),
+            files.get("output", b""),
             files.get("text", b"").decode(errors="replace"),
             status,
             stack,
@@ -127,10 +125,11 @@ class _Machine:
             engine = library.Uc(library.UC_ARCH_RISCV, library.UC_MODE_RISCV32)
         constants = _unicorn("arm_const" if core.is_arm else "riscv_const")
         engine.ctl_set_cpu_model(getattr(constants, core.unicorn or ""))
+        engine.mem_map(core.memory.boot_base, PAGE)
         engine.mem_map(core.memory.flash_base, core.memory.flash_size)
         engine.mem_map(core.memory.ram_base, core.memory.ram_size)
         if core.is_arm:
-            engine.mem_map(_SYSTEM_CONTROL, _PAGE)
+            engine.mem_map(_SYSTEM_CONTROL, PAGE)
         for part in (*self._task.elf.segments, *self._task.pokes):
             engine.mem_write(part.address, part.data)
         return engine

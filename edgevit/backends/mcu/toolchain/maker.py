@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from edgevit.backends.mcu.cores import Core
+from edgevit.backends.mcu.cores import PAGE, Core
 from edgevit.data import data_dir
 from edgevit.errors import DoesNotFit, InternalError
 
@@ -167,6 +167,7 @@ def _linker_script(core: Core, stack_size: int) -> str:
     sections = (data_dir("kernels") / "run" / "sections.ld").read_text()
     return f"""MEMORY
 {{
+    BOOT (rx) : ORIGIN = {memory.boot_base:#x}, LENGTH = {PAGE:#x}
     FLASH (rx) : ORIGIN = {memory.flash_base:#x}, LENGTH = {memory.flash_size:#x}
     RAM (rwx) : ORIGIN = {memory.ram_base:#x}, LENGTH = {memory.ram_size:#x}
 }}
