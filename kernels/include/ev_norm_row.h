@@ -1,0 +1,49 @@
+/* The few numbers that normalise a row, from its sums: y = (x * a + b) >> shift, with half a step already in b.
+   Once a row, so it is short rather than fast, and the same for all families. */
+#ifndef EV_NORM_ROW_H
+#define EV_NORM_ROW_H
+
+#include <stdint.h>
+
+#include "ev_kernels.h"
+
+struct ev_norm_row {
+    int32_t a; /* up to 16 bits, or 14 for 16-bit input */
+    int32_t b;
+    uint8_t shift;
+};
+
+/* Exact, of x in [2^30, 2^32). The tangent of the root at 2^31 is 6 % too large at both ends, two of Newton's steps
+   make that less than one, and never come out too small. */
+static inline uint32_t ev_root(uint32_t x)
+{
+    uint32_t root = ((x >> 16) * 46341u >> 16) + 23171u;
+    root = (root + x / root) >> 1;
+    root = (root + x / root) >> 1;
+    return root - (root > x / root);
+}
+
+/* `narrower`: bits that `a` has less; `mean_bits`: of the mean's fraction. */
+static inline struct ev_norm_row ev_norm_row(const struct ev_norm *p, int32_t total, uint64_t squares, int narrower,
+                                             int mean_bits)
+{
+    int64_t sum = p->centred ? total : 0;
+    uint64_t v = p->length * squares - (uint64_t)(sum * sum) + p->epsilon;
+    uint32_t high = (uint32_t)(v >> 32), low = (uint32_t)v;
+    int shift = p->shift - narrower;
+    if (!v)
+        low = 1;
+    for (; high; high >>= 2, shift++)
+        low = low >> 2 | high << 30;
+    for (; !(low >> 30); low <<= 2)
+        shift--;
+    shift = shift < 1 ? 1 : shift > 30 ? 30 : shift;
+
+    int64_t a = p->numerator / ev_root(low) >> narrower;
+    int64_t mean = (sum * p->reciprocal + ((int64_t)1 << (p->reciprocal_shift - 1))) >> p->reciprocal_shift;
+    int64_t b = -((a * mean + ((int64_t)1 << (mean_bits - 1))) >> mean_bits);
+    struct ev_norm_row row = {(int32_t)a, (int32_t)b + ((int32_t)1 << (shift - 1)), (uint8_t)shift};
+    return row;
+}
+
+#endif

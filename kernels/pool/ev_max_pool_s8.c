@@ -1,0 +1,52 @@
+#include "ev_pool_window.h"
+
+static int8_t larger(int8_t a, int8_t b)
+{
+    return a > b ? a : b;
+}
+
+static void four_channels(const struct ev_window *w, const struct ev_view *view, uint32_t channel, int8_t *y)
+{
+    int8_t y0 = -128, y1 = -128, y2 = -128, y3 = -128;
+    uint32_t row = view->row;
+    for (uint32_t i = view->rows; i; i--, row = ev_next_row(w, row)) {
+        const int8_t *x = view->x + row * view->row_bytes + channel;
+        for (uint32_t j = view->columns; j; j--, x += view->step) {
+            y0 = larger(y0, x[0]);
+            y1 = larger(y1, x[1]);
+            y2 = larger(y2, x[2]);
+            y3 = larger(y3, x[3]);
+        }
+    }
+    y[0] = y0;
+    y[1] = y1;
+    y[2] = y2;
+    y[3] = y3;
+}
+
+static void one_channel(const struct ev_window *w, const struct ev_view *view, uint32_t channel, int8_t *y)
+{
+    int8_t largest = -128;
+    uint32_t row = view->row;
+    for (uint32_t i = view->rows; i; i--, row = ev_next_row(w, row)) {
+        const int8_t *x = view->x + row * view->row_bytes + channel;
+        for (uint32_t j = view->columns; j; j--, x += view->step)
+            largest = larger(largest, *x);
+    }
+    *y = largest;
+}
+
+static void pixel(const struct ev_pool *p, const struct ev_view *view, int8_t *y)
+{
+    uint32_t channel = 0;
+    for (; channel + 4 <= p->window.channels; channel += 4)
+        four_channels(&p->window, view, channel, y + channel);
+    for (; channel < p->window.channels; channel++)
+        one_channel(&p->window, view, channel, y + channel);
+}
+
+void ev_max_pool_s8(const struct ev_pool *p, const int8_t *x, int8_t *y, uint32_t first, uint32_t rows, void *scratch)
+{
+    (void)scratch;
+    ev_pool_walk(p, x, y, first, rows, pixel);
+}
