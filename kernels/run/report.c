@@ -16,7 +16,7 @@ int32_t ev_semihost(uint32_t operation, const void *argument);
 void ev_append_output(const void *data, uint32_t size);
 void ev_append_text(const char *text);
 void ev_finish(uint32_t status, uint32_t stack_bytes);
-void ev_fault(uint32_t pc, uint32_t cause);
+void ev_fault(uint32_t pc, uint32_t cause, uint32_t detail);
 
 static const char OUTPUT[] EV_RUN_DATA = "output";
 static const char TEXT[] EV_RUN_DATA = "text";
@@ -53,9 +53,9 @@ EV_RUN_CODE void ev_append_text(const char *text)
     append(TEXT, text, length(text));
 }
 
-EV_RUN_CODE static void leave(const char *name, uint32_t first, uint32_t second)
+EV_RUN_CODE static void leave(const char *name, uint32_t first, uint32_t second, uint32_t third)
 {
-    uint32_t words[2] = {first, second};
+    uint32_t words[3] = {first, second, third};
     append(name, words, sizeof words);
     for (;;)
         ev_semihost(SYS_EXIT, (const void *)STOPPED_APPLICATION_EXIT);
@@ -63,10 +63,10 @@ EV_RUN_CODE static void leave(const char *name, uint32_t first, uint32_t second)
 
 EV_RUN_CODE void ev_finish(uint32_t status, uint32_t stack_bytes)
 {
-    leave(FINISH, status, stack_bytes);
+    leave(FINISH, status, stack_bytes, 0);
 }
 
-EV_RUN_CODE void ev_fault(uint32_t pc, uint32_t cause)
+EV_RUN_CODE void ev_fault(uint32_t pc, uint32_t cause, uint32_t detail)
 {
-    leave(FAULT, pc, cause);
+    leave(FAULT, pc, cause, detail);
 }

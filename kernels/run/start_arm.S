@@ -27,7 +27,7 @@ ev_start:
     dsb
     isb
 #endif
-    ldr r0, =ev_stack_bottom
+    ldr r0, =ev_guard_bottom
     ldr r1, =ev_stack_top
     ldr r2, =0xA5A5A5A5
     mov sp, r1
@@ -58,7 +58,7 @@ ev_start:
 
     bl main
 
-    ldr r2, =ev_stack_bottom
+    ldr r2, =ev_guard_bottom
     ldr r1, =ev_stack_top
     ldr r4, =0xA5A5A5A5
 6:  cmp r2, r1
@@ -76,10 +76,22 @@ ev_start:
     .thumb_func
     .type ev_faulted, %function
 ev_faulted:
-    ldr r0, [sp, #24]           /* the stacked pc */
-    mrs r1, ipsr                /* which exception */
-    ldr r2, =ev_run_stack_top
-    mov sp, r2
+    movs r0, #0                 /* the pc, as far as it is known */
+    movs r1, #0                 /* the exception; 0 where the stack ran out */
+    movs r2, #0                 /* the fault's status */
+    mov r3, sp
+    ldr r4, =ev_guard_bottom
+    cmp r3, r4
+    blo 8f                      /* nothing was stacked there */
+    ldr r0, [r3, #24]
+    mrs r1, ipsr
+#if __ARM_ARCH >= 7
+    ldr r2, =0xE000ED28         /* CFSR */
+    ldr r2, [r2]
+#endif
+8:
+    ldr r3, =ev_run_stack_top
+    mov sp, r3
     b ev_fault
 
     .thumb_func

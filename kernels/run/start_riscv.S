@@ -9,7 +9,7 @@
 ev_start:
     la t0, ev_faulted
     csrw mtvec, t0
-    la t0, ev_stack_bottom
+    la t0, ev_guard_bottom
     la t1, ev_stack_top
     li t2, 0xA5A5A5A5
     mv sp, t1
@@ -36,7 +36,7 @@ ev_start:
 
     call main
 
-    la t0, ev_stack_bottom
+    la t0, ev_guard_bottom
     la t1, ev_stack_top
     li t2, 0xA5A5A5A5
 6:  bgeu t0, t1, 7f
@@ -52,6 +52,7 @@ ev_start:
 ev_faulted:
     csrr a0, mepc
     csrr a1, mcause
+    csrr a2, mtval
     la sp, ev_run_stack_top
     j ev_fault
 

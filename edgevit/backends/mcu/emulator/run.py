@@ -10,6 +10,7 @@ from typing import Protocol
 
 from edgevit.backends.mcu.cores import Core
 from edgevit.backends.mcu.elf import Elf, Segment, read_elf
+from edgevit.backends.mcu.emulator.faults import STACK_RAN_OUT, explain
 from edgevit.errors import RuntimeFailed, UsageError
 
 MAIN = "main"  # the region before the first one that was asked for
@@ -131,29 +132,12 @@ def died(job: Job, emulator: str, why: str, pc: int | None = None) -> RuntimeFai
 def concluded(job: Job, emulator: str, written: Mapping[str, bytes]) -> tuple[int, int]:
     """`main`'s status and the stack it took, from the files the support code wrote as it left."""
     if fault := written.get("fault"):
-        pc, cause = struct.unpack("<II", fault)
-        raise died(job, emulator, _fault(job.core, cause), pc & ~1)
+        pc, cause, detail = struct.unpack("<III", fault)
+        raise died(job, emulator, explain(job.core, cause, detail), pc & ~1 if pc else None)
     if "finish" not in written:
         raise died(job, emulator, "it stopped without coming back from `main`")
-    status, stack = struct.unpack("<iI", written["finish"])
+    status, stack = struct.unpack("<iI4x", written["finish"])
     reserved = job.elf.sections[".stack"]
-    if stack >= reserved:
-        raise died(job, emulator, f"all {reserved} bytes of its stack were used")
+    if stack > reserved:
+        raise died(job, emulator, f"{STACK_RAN_OUT}: it has {reserved} bytes")
     return status, stack
-
-
-_ARM_FAULTS = {3: "hard", 4: "memory management", 5: "bus", 6: "usage", 7: "secure"}
-_RISCV_FAULTS = {
-    0: "misaligned instruction",
-    1: "instruction access",
-    2: "illegal instruction",
-    4: "misaligned load",
-    5: "load access",
-    6: "misaligned store",
-    7: "store access",
-}
-
-
-def _fault(core: Core, cause: int) -> str:
-    names = _ARM_FAULTS if core.is_arm else _RISCV_FAULTS
-    return f"{names.get(cause, 'unknown')} fault (exception {cause})"
