@@ -1,0 +1,1 @@
+"""Rewrites of integer graphs. Every one is exact: the values computed are the same integers."""

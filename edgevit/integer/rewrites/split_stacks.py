@@ -1,0 +1,191 @@
+"""Products of stacks, one matrix at a time; and what feeds them, by slices.
+
+    matmul(a, b) over a stack of H   ->   concat(matmul(a[h], b[h]) for h in range(H))
+
+A slice is pushed up through what works row by row or element by element, until it cuts the weights of a linear: then
+attention has one head at a time, and neither q, k and v nor the scores are ever there for all heads. A concatenation is
+pulled down through permutes and reshapes, until the heads lie side by side.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import prod
+
+from edgevit.integer.graph import IntegerGraph, Op, Value
+from edgevit.integer.ops.moves import Concat, Permute, Reshape, Slice
+from edgevit.integer.ops.norm import Norm
+from edgevit.integer.ops.pointwise import Add, AddWide, Lookup, Rescale
+from edgevit.integer.ops.products import Linear, MatMul
+from edgevit.integer.ops.softmax import Softmax
+from edgevit.integer.rewrites.builder import Builder
+
+MOST = 16  # matrices in a stack: more would be code without end
+Part = tuple[int, int, int]  # axis, start, count
+
+
+def split_stacks(graph: IntegerGraph) -> IntegerGraph:
+    splitter = _Splitter(Builder(graph))
+    for op in graph.ops:
+        splitter.copy(op)
+    return splitter.builder.graph(splitter.now(value) for value in graph.outputs)
+
+
+class _Splitter:
+    def __init__(self, builder: Builder) -> None:
+        self.builder = builder
+        self._now: dict[str, Value] = {}  # name in the old graph -> value in the new one
+        self._parts: dict[tuple[str, Part], Value] = {}
+
+    def now(self, value: Value) -> Value:
+        return self._now.get(value.name, value)
+
+    def copy(self, op: Op) -> None:
+        op = replace(op, inputs=tuple(map(self.now, op.inputs)))
+        if isinstance(op, MatMul) and 1 < op.output.shape[0] <= MOST:
+            self._now[op.name] = self._by_matrix(op)
+        elif isinstance(op, (Permute, Reshape)):
+            self._now[op.name] = self._below_concat(op)
+        else:
+            self.builder.add(op)
+
+    def _by_matrix(self, op: MatMul) -> Value:
+        a, b = op.inputs
+        parts = [
+            self._with(op, self._part(a, (0, h, 1)), self._part(b, (0, h, 1)), (1, *op.output.shape[1:]))
+            for h in range(op.output.shape[0])
+        ]  # fmt: skip
+        return self.builder.add(Concat(tuple(parts), op.output, 0, origin=op.origin))
+
+    def _with(self, op: MatMul, a: Value, b: Value, shape: tuple[int, ...]) -> Value:
+        output = self.builder.fresh(op.output, shape)
+        return self.builder.add(replace(op, inputs=(a, b), output=output))
+
+    # slices, up
+
+    def _part(self, value: Value, part: Part) -> Value:
+        axis, start, count = part
+        if (start, count) == (0, value.shape[axis]):
+            return value
+        if (value.name, part) not in self._parts:
+            self._parts[value.name, part] = self._cut(value, part)
+        return self._parts[value.name, part]
+
+    def _cut(self, value: Value, part: Part) -> Value:
+        axis, start, count = part
+        shape = list(value.shape)
+        shape[axis] = count
+        output = self.builder.fresh(value, shape)
+        data = self.builder.data(value)
+        if data is not None:
+            where = (*[slice(None)] * axis, slice(start, start + count))
+            return self.builder.constant(output, data[where])
+        op = self.builder.maker(value)
+        found = None if op is None else self._above(op, output, part)
+        if isinstance(found, Value):
+            return found
+        return self.builder.add(found or Slice((value,), output, axis, start))
+
+    def _above(self, op: Op, output: Value, part: Part) -> Op | Value | None:
+        """The operation on a part of its input, or that part itself; None where the whole output is needed."""
+        axis, start, count = part
+        last = axis == len(output.shape) - 1
+        match op:
+            case Linear() if last:
+                rows = slice(start, start + count)
+                return replace(
+                    op,
+                    output=output,
+                    weight=op.weight[rows],
+                    bias=op.bias[rows],
+                    multiplier=op.multiplier[rows],
+                )
+            case Lookup() | Add() | AddWide() | Rescale():
+                pass
+            case Linear() | Softmax() if not last:
+                pass
+            case Norm() if axis < len(output.shape) - op.axes:
+                pass
+            case MatMul() if axis == 1:
+                a = self._part(op.inputs[0], part)
+                return replace(op, inputs=(a, op.inputs[1]), output=output)
+            case Slice() if op.step == 1 and axis == op.axis:
+                return self._part(op.source, (axis, op.start + start, count))
+            case Slice() if op.step == 1:
+                own = (op.axis, op.start, op.output.shape[op.axis])
+                return self._part(self._part(op.source, own), part)
+            case Concat() if axis == op.axis:
+                return self._inside(op, part)
+            case Permute():
+                source = self._part(op.source, (op.order[axis], start, count))
+                return _permute(source, output, op.order, op)
+            case Reshape():
+                return self._above_reshape(op, output, part)
+            case _:
+                return None
+        inputs = tuple(self._part(value, part) for value in op.inputs)
+        return replace(op, inputs=inputs, output=output)
+
+    def _inside(self, op: Concat, part: Part) -> Value | None:
+        """When it lies in one of what was put together."""
+        axis, start, count = part
+        for value in op.inputs:
+            if start >= 0 and start + count <= value.shape[axis]:
+                return self._part(value, (axis, start, count))
+            start -= value.shape[axis]
+        return None
+
+    def _above_reshape(self, op: Op, output: Value, part: Part) -> Op | None:
+        """When the axis is the outermost of those that one axis of the source was cut into."""
+        axis, start, count = part
+        outer, whole = prod(op.output.shape[:axis]), op.output.shape[axis]
+        seen = 1
+        for place, size in enumerate(op.source.shape):
+            if seen == outer and size > 1:
+                if size % whole:
+                    return None
+                inner = size // whole
+                source = self._part(op.source, (place, start * inner, count * inner))
+                return Reshape((source,), output, origin=op.origin)
+            seen *= size
+        return None
+
+    # concatenations, down
+
+    def _below_concat(self, op: Permute | Reshape) -> Value:
+        concat = self.builder.maker(op.source)
+        if isinstance(concat, Concat):
+            axis = _axis_after(op, concat.axis)
+            if axis is not None:
+                parts = tuple(self._moved(op, value, axis) for value in concat.inputs)
+                return self.builder.add(Concat(parts, op.output, axis, origin=op.origin))
+        return self.builder.add(op)
+
+    def _moved(self, op: Permute | Reshape, value: Value, axis: int) -> Value:
+        shape = list(op.output.shape)
+        shape[axis] = value.size // prod(shape[:axis] + shape[axis + 1 :])
+        output = self.builder.fresh(replace(value, name=op.name), shape)
+        if isinstance(op, Permute):
+            return self.builder.add(_permute(value, output, op.order, op))
+        return self._below_concat(Reshape((value,), output, origin=op.origin))
+
+
+def _permute(source: Value, output: Value, order: tuple[int, ...], op: Op) -> Op:
+    """A reshape, where only axes of one element change places."""
+    kept = [axis for axis in order if source.shape[axis] > 1]
+    if kept == sorted(kept):
+        return Reshape((source,), output, origin=op.origin)
+    return Permute((source,), output, order, origin=op.origin)
+
+
+def _axis_after(op: Permute | Reshape, axis: int) -> int | None:
+    """Where the axis that was concatenated along is afterwards: the outermost part of an axis, or None."""
+    if isinstance(op, Permute):
+        return op.order.index(axis)
+    outer = prod(op.source.shape[:axis])
+    seen = 1
+    for place, size in enumerate(op.output.shape):
+        if seen == outer and size > 1:
+            return place if size % op.source.shape[axis] == 0 else None
+        seen *= size
+    return None

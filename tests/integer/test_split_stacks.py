@@ -1,0 +1,38 @@
+"""One head at a time: the same integers, and nothing that is there for all heads."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from attention import attention
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edgevit.integer.rewrites.split_stacks import MOST, split_stacks
+from edgevit.integer.simulate import outputs_of
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(1, 7), st.integers(1, 5), st.integers(1, 6), st.integers(0, 99))
+def test_computes_the_same_integers(tokens: int, heads: int, depth: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    whole = attention(rng, tokens, heads, depth)
+    split = split_stacks(whole)
+    x = rng.integers(-128, 128, (tokens, heads * depth), np.int8)
+    assert np.array_equal(outputs_of(whole, (x,))[0], outputs_of(split, (x,))[0])
+
+
+def test_weights_are_cut_and_nothing_is_moved() -> None:
+    whole = attention(np.random.default_rng(0), tokens=6, heads=3, depth=4)
+    split = split_stacks(whole)
+    kinds = [op.kind for op in split.ops if op.kind != "reshape"]
+    assert sorted(kinds) == sorted(3 * [*3 * ["linear"], *2 * ["matmul"], "softmax"] + ["concat", "linear"])  # fmt: skip
+    assert max(op.output.size for op in split.ops) == 6 * 12
+    assert split.macs() == whole.macs()
+    assert split.constant_bytes() - whole.constant_bytes() == 2 * 512  # the softmax table, each
+
+
+@pytest.mark.parametrize("heads", [1, MOST + 1])
+def test_other_stacks_stay(heads: int) -> None:
+    whole = attention(np.random.default_rng(0), tokens=2, heads=heads, depth=2)
+    assert len(split_stacks(whole).ops) <= len(whole.ops)
