@@ -1,6 +1,6 @@
 /* A QEMU plugin: counts the instructions of a program by region, and if asked how often each ran and
    which bytes of the RAM were read and written. It reads the file `plan` in the folder QEMU was started
-   in, and writes `counts`, `profile` and `marks` there as QEMU leaves.
+   in, and writes `counts`, `profile`, `marks` and `unaligned` there as QEMU leaves.
 
    A counter is added to in line, once for a run of instructions that are left only at their end. Code
    below `start` is not counted. A region starts at the entry of a function. */
@@ -24,6 +24,13 @@ struct run {
     uint64_t address[];
 };
 
+/* An instruction whose accesses are watched. */
+struct place {
+    struct place *next;
+    uint64_t address;
+    bool unaligned; /* once, or more often */
+};
+
 static struct {
     uint64_t start;
     uint64_t entry[MOST_REGIONS]; /* region k + 1 starts at entry[k]; region 0 is what comes before */
@@ -37,6 +44,7 @@ static uint64_t region_start; /* `executed` when the region was entered */
 static size_t region;
 static uint64_t by_region[MOST_REGIONS + 1];
 static struct run *runs;
+static struct place *places;
 static uint8_t *marks; /* by byte of the RAM */
 
 static void close_region(void)
@@ -55,8 +63,10 @@ static void on_entry(unsigned cpu, void *data)
 static void on_access(unsigned cpu, qemu_plugin_meminfo_t info, uint64_t address, void *data)
 {
     (void)cpu;
-    (void)data;
+    struct place *place = data;
     uint64_t size = (uint64_t)1 << qemu_plugin_mem_size_shift(info);
+    if (address % size)
+        place->unaligned = true;
     uint64_t first = address - plan.ram_base;
     if (address < plan.ram_base || first + size > plan.ram_size)
         return;
@@ -106,8 +116,11 @@ static void count_run(const struct qemu_plugin_tb *tb, size_t start, size_t end)
 
 static void watch(const struct qemu_plugin_tb *tb, size_t index)
 {
+    struct place *place = malloc(sizeof *place);
+    *place = (struct place){places, address_of(tb, index), false};
+    places = place;
     qemu_plugin_register_vcpu_mem_cb(
-        qemu_plugin_tb_get_insn(tb, index), on_access, EV_NO_REGISTERS, EV_READS_AND_WRITES, NULL);
+        qemu_plugin_tb_get_insn(tb, index), on_access, EV_NO_REGISTERS, EV_READS_AND_WRITES, place);
 }
 
 /* A run ends in front of the entry of a region and in front of quiet code. */
@@ -143,6 +156,18 @@ static void write_profile(void)
     fclose(file);
 }
 
+static void write_accesses(void)
+{
+    FILE *bytes = fopen("marks", "wb");
+    fwrite(marks, 1, plan.ram_size, bytes);
+    fclose(bytes);
+    FILE *file = fopen("unaligned", "w");
+    for (const struct place *place = places; place; place = place->next)
+        if (place->unaligned)
+            fprintf(file, "%llu\n", (unsigned long long)place->address);
+    fclose(file);
+}
+
 static void on_exit_of_qemu(qemu_plugin_id_t id, void *data)
 {
     (void)id;
@@ -154,11 +179,8 @@ static void on_exit_of_qemu(qemu_plugin_id_t id, void *data)
     fclose(file);
     if (plan.profile)
         write_profile();
-    if (marks) {
-        FILE *bytes = fopen("marks", "wb");
-        fwrite(marks, 1, plan.ram_size, bytes);
-        fclose(bytes);
-    }
+    if (marks)
+        write_accesses();
 }
 
 /* Lines of a word and numbers: "start ADDRESS", "entry ADDRESS", "profile 1", "ram BASE SIZE". */

@@ -182,7 +182,8 @@ def _found(task: Job, version: str, folder: Path) -> Run:
 
 
 def _touched(task: Job, folder: Path) -> Touched:
-    return Touched(task.core.memory.ram_base, (folder / "marks").read_bytes())
+    unaligned = frozenset(int(line) for line in (folder / "unaligned").read_text().split())
+    return Touched(task.core.memory.ram_base, (folder / "marks").read_bytes(), unaligned)
 
 
 def _profile(folder: Path) -> dict[int, int]:

@@ -24,6 +24,9 @@ class Touched:
 
     base: int
     marks: bytes
+    unaligned: frozenset[
+        int
+    ]  # instructions that accessed memory off a multiple of the access's size
 
     def count(self, mark: int = READ | WRITTEN, start: int | None = None, size: int = -1) -> int:
         """How many bytes carry the mark, of all the RAM or of one range."""

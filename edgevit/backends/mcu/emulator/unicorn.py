@@ -23,6 +23,7 @@ from edgevit.backends.mcu.emulator.blocks import (
     thumb_bytes,
     totals,
 )
+from edgevit.backends.mcu.emulator.faults import STACK_RAN_OUT
 from edgevit.backends.mcu.emulator.run import (
     MAIN,
     READ,
@@ -93,6 +94,7 @@ class _Machine:
         self._ledger = Ledger(task.entries)
         memory = task.core.memory
         self._marks = bytearray(memory.ram_size if task.touch else 0)
+        self._unaligned: set[int] = set()
         self._watching = False
 
     def run(self) -> Run:
@@ -112,9 +114,13 @@ class _Machine:
             files.get("text", b"").decode(errors="replace"),
             status,
             stack,
-            Touched(task.core.memory.ram_base, bytes(self._marks)) if task.touch else None,
+            self._touched() if task.touch else None,
             dict(profile) if task.profile else None,
         )
+
+    def _touched(self) -> Touched:
+        base = self._task.core.memory.ram_base
+        return Touched(base, bytes(self._marks), frozenset(self._unaligned))
 
     def _start(self) -> Any:
         library, core = self._library, self._task.core
@@ -156,7 +162,11 @@ class _Machine:
             self._watching = address >= start
 
         def on_access(_: object, kind: int, at: int, size: int, __: int, ___: object) -> None:
-            if self._watching and base <= at < end:
+            if not self._watching:
+                return
+            if at % size:
+                self._unaligned.add(self._get(self._registers.pc) & ~1)
+            if base <= at < end:
                 mark = WRITTEN if kind == library.UC_MEM_WRITE else READ
                 for byte in range(at - base, at - base + size):
                     marks[byte] |= mark
@@ -176,7 +186,9 @@ class _Machine:
             try:
                 engine.emu_start(at | thumb, call, timeout=max(int(left * 1e6), 1))
             except self._library.UcError as error:
-                raise died(task, self._version, str(error), self._get(registers.pc)) from error
+                ran_out = self._get(registers.stack) < task.elf.symbol("ev_guard_bottom").address
+                why = STACK_RAN_OUT if ran_out else str(error)
+                raise died(task, self._version, why, self._get(registers.pc)) from error
             pc = self._get(registers.pc) & ~1
             if pc != call:
                 why = f"it was still running after {task.seconds:g} seconds"
@@ -192,18 +204,14 @@ class _Machine:
 @dataclass(frozen=True)
 class _Registers:
     pc: int
+    stack: int
     link: int
     first: int  # argument and result
     second: int
 
 
 def _registers(core: Core) -> _Registers:
-    if core.is_arm:
-        arm = _unicorn("arm_const")
-        return _Registers(
-            arm.UC_ARM_REG_PC, arm.UC_ARM_REG_LR, arm.UC_ARM_REG_R0, arm.UC_ARM_REG_R1
-        )
-    riscv = _unicorn("riscv_const")
-    return _Registers(
-        riscv.UC_RISCV_REG_PC, riscv.UC_RISCV_REG_RA, riscv.UC_RISCV_REG_A0, riscv.UC_RISCV_REG_A1
-    )
+    prefix = "UC_ARM_REG_" if core.is_arm else "UC_RISCV_REG_"
+    names = ("PC", "SP", "LR", "R0", "R1") if core.is_arm else ("PC", "SP", "RA", "A0", "A1")
+    constants = _unicorn("arm_const" if core.is_arm else "riscv_const")
+    return _Registers(*(getattr(constants, prefix + name) for name in names))
