@@ -62,6 +62,14 @@ class Elf:
             )
         return self.symbols[name]
 
+    def code_at(self, address: int, size: int) -> bytes:
+        """Up to `size` bytes of what is loaded there; code runs where it is loaded."""
+        for segment in self.segments:
+            start = address - segment.address
+            if 0 <= start < len(segment.data):
+                return segment.data[start : start + size]
+        return b""
+
     def function_at(self, address: int) -> str:
         """The function that the address is in; "" where there is none."""
         index = bisect_right(self._functions, address, key=lambda function: function.address)
