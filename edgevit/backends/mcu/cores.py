@@ -42,6 +42,7 @@ class Core:
     memory: Memory
     machine: Machine | None  # none: QEMU has no board of it with enough memory
     unicorn: str | None  # the constant's name; none: Unicorn lacks its instructions
+    aligned: bool = False  # words must be read where they are aligned; no emulator insists on it
     clang: tuple[str, ...] = ()  # compiled by clang and linked by gcc: gcc 12 crashes on MVE
 
     @property
@@ -78,6 +79,7 @@ CORES: dict[str, Core] = {
             memory=_MPS2,
             machine=None,
             unicorn="UC_CPU_ARM_CORTEX_M0",
+            aligned=True,
         ),
         Core(
             name="m3",
@@ -149,9 +151,10 @@ CORES: dict[str, Core] = {
             isa="rv32imc",
             zig=("-target", "riscv32-freestanding-none", "-mcpu=generic_rv32+m+c"),
             gcc=("-march=rv32imc", "-mabi=ilp32", "-mstrict-align"),
-            memory=Memory(0x8000_0000, 0x8000_1000, 63 * MIB, 0x8400_0000, 64 * MIB),
+            memory=Memory(0x8000_0000, 0x8000_1000, 63 * MIB, 0x8400_0000, 16 * MIB),
             machine=Machine("qemu-system-riscv32", "virt", "rv32"),
             unicorn="UC_CPU_RISCV32_BASE32",
+            aligned=True,
         ),
     )
 }

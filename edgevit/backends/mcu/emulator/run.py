@@ -93,7 +93,7 @@ def job(
         elf,
         core,
         tuple(_poke(elf, name, data) for name, data in inputs.items()),
-        {_entry(elf, name): name for name in regions},
+        {_entry(elf, name): name for name in regions if name != MAIN},
         elf.symbol("ev_run_end").address,
         touch,
         profile,

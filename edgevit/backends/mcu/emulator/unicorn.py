@@ -23,7 +23,7 @@ from edgevit.backends.mcu.emulator.blocks import (
     thumb_bytes,
     totals,
 )
-from edgevit.backends.mcu.emulator.faults import STACK_RAN_OUT
+from edgevit.backends.mcu.emulator.faults import STACK_RAN_OUT, explain
 from edgevit.backends.mcu.emulator.run import (
     MAIN,
     READ,
@@ -40,6 +40,7 @@ from edgevit.backends.mcu.emulator.semihosting import Host
 from edgevit.errors import RuntimeFailed, ToolMissing
 
 _SYSTEM_CONTROL = 0xE000_E000  # start-up writes CPACR there; Unicorn models no such block
+_AFTER_EXCEPTION = 4  # on RISC-V Unicorn steps over what raised one
 
 
 class Unicorn:
@@ -149,7 +150,13 @@ class _Machine:
         def on_block(_: object, address: int, size: int, __: object) -> None:
             enter((address, size))
 
+        def on_exception(_: object, cause: int, __: object) -> None:
+            pc = self._get(self._registers.pc) - _AFTER_EXCEPTION
+            raise died(self._task, self._version, explain(self._task.core, cause, 0), pc)
+
         self._engine.hook_add(library.UC_HOOK_BLOCK, on_block)
+        if not self._task.core.is_arm:
+            self._engine.hook_add(library.UC_HOOK_INTR, on_exception)
         if self._task.touch:
             self._watch()
 
@@ -186,9 +193,7 @@ class _Machine:
             try:
                 engine.emu_start(at | thumb, call, timeout=max(int(left * 1e6), 1))
             except self._library.UcError as error:
-                ran_out = self._get(registers.stack) < task.elf.symbol("ev_guard_bottom").address
-                why = STACK_RAN_OUT if ran_out else str(error)
-                raise died(task, self._version, why, self._get(registers.pc)) from error
+                raise self._failure(str(error)) from error
             pc = self._get(registers.pc) & ~1
             if pc != call:
                 why = f"it was still running after {task.seconds:g} seconds"
@@ -196,6 +201,12 @@ class _Machine:
             answer = self._host.call(self._get(registers.first), self._get(registers.second))
             engine.reg_write(registers.first, answer & 0xFFFF_FFFF)
             at = self._get(registers.link) & ~1
+
+    def _failure(self, error: str) -> RuntimeFailed:
+        task, registers = self._task, self._registers
+        if self._get(registers.stack) < task.elf.symbol("ev_guard_bottom").address:
+            error = STACK_RAN_OUT
+        return died(task, self._version, error, self._get(registers.pc))
 
     def _get(self, register: int) -> int:
         return self._engine.reg_read(register)
