@@ -27,8 +27,8 @@ static inline uint32_t ev_root(uint32_t x)
 static inline struct ev_norm_row ev_norm_row(const struct ev_norm *p, int32_t total, uint64_t squares, int narrower,
                                              int mean_bits)
 {
-    int64_t sum = p->centred ? total : 0;
-    uint64_t v = p->length * squares - (uint64_t)(sum * sum) + p->epsilon;
+    const int32_t sum = p->centred ? total : 0;
+    const uint64_t v = p->length * squares - (uint64_t)((int64_t)sum * sum) + p->epsilon;
     uint32_t high = (uint32_t)(v >> 32), low = (uint32_t)v;
     int shift = p->shift - narrower;
     if (!v)
@@ -39,10 +39,11 @@ static inline struct ev_norm_row ev_norm_row(const struct ev_norm *p, int32_t to
         shift--;
     shift = shift < 1 ? 1 : shift > 30 ? 30 : shift;
 
-    int64_t a = p->numerator / ev_root(low) >> narrower;
-    int64_t mean = (sum * p->reciprocal + ((int64_t)1 << (p->reciprocal_shift - 1))) >> p->reciprocal_shift;
-    int64_t b = -((a * mean + ((int64_t)1 << (mean_bits - 1))) >> mean_bits);
-    struct ev_norm_row row = {(int32_t)a, (int32_t)b + ((int32_t)1 << (shift - 1)), (uint8_t)shift};
+    const int32_t a = (int32_t)(p->numerator / ev_root(low) >> narrower);
+    const int64_t twice = (int64_t)sum * (int32_t)p->reciprocal >> (p->reciprocal_shift - 1);
+    const int32_t mean = (int32_t)((twice + 1) >> 1);
+    const int32_t b = -(int32_t)(((int64_t)a * mean + ((int64_t)1 << (mean_bits - 1))) >> mean_bits);
+    const struct ev_norm_row row = {a, b + ((int32_t)1 << (shift - 1)), (uint8_t)shift};
     return row;
 }
 

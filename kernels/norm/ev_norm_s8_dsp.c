@@ -1,0 +1,122 @@
+#include <stddef.h>
+
+#include "ev_clamp.h"
+#include "ev_kernels_dsp.h"
+#include "ev_lanes_dsp.h"
+#include "ev_norm_row.h"
+
+enum { CHUNK = 1 << 16 }; /* as many squares as 32 bits hold */
+
+static inline void add_four(const int8_t *x, int32_t *total, int32_t *squares)
+{
+    const uint32_t word = ev_load4(x);
+    const int32_t even = ev_even_bytes(word), odd = ev_odd_bytes(word);
+    *total = __smlad(odd, EV_ONES, __smlad(even, EV_ONES, *total));
+    *squares = __smlad(odd, odd, __smlad(even, even, *squares));
+}
+
+static struct ev_norm_row measured(const struct ev_norm *p, const int8_t *x)
+{
+    int32_t total = 0;
+    uint64_t all_squares = 0;
+    for (uint32_t left = p->length; left;) {
+        const uint32_t count = left < CHUNK ? left : CHUNK;
+        int32_t squares = 0;
+        EV_AS_WRITTEN
+        for (uint32_t i = count / 8; i; i--, x += 8) {
+            add_four(x, &total, &squares);
+            add_four(x + 4, &total, &squares);
+        }
+        EV_AS_WRITTEN
+        for (uint32_t i = count % 8; i; i--, x++) {
+            total += *x;
+            squares += *x * *x;
+        }
+        all_squares += (uint32_t)squares;
+        left -= count;
+    }
+    return ev_norm_row(p, total, all_squares, 0, 16);
+}
+
+EV_INLINE void shift_four(const int8_t *x, int32_t a, int32_t b, uint32_t shift, int8_t *y)
+{
+    const int32_t x0 = x[0], x1 = x[1], x2 = x[2], x3 = x[3];
+    y[0] = (int8_t)__ssat((x0 * a + b) >> shift, 8);
+    y[1] = (int8_t)__ssat((x1 * a + b) >> shift, 8);
+    y[2] = (int8_t)__ssat((x2 * a + b) >> shift, 8);
+    y[3] = (int8_t)__ssat((x3 * a + b) >> shift, 8);
+}
+
+EV_INLINE void shift_all(const int8_t *x, int32_t a, int32_t b, uint32_t shift, int8_t *y, uint32_t count)
+{
+    EV_AS_WRITTEN
+    for (uint32_t i = count / 8; i; i--, x += 8, y += 8) {
+        shift_four(x, a, b, shift, y);
+        shift_four(x + 4, a, b, shift, y + 4);
+    }
+    EV_AS_WRITTEN
+    for (uint32_t i = count % 8; i; i--)
+        *y++ = (int8_t)__ssat((*x++ * a + b) >> shift, 8);
+}
+
+/* x * a + b has 24 bits, so a shift of 9 and more can become one of 16, which costs nothing beside the saturation. */
+static void shifted(struct ev_norm_row row, const int8_t *x, int8_t *y, uint32_t count)
+{
+    if (row.shift < 9 || row.shift > 16) {
+        shift_all(x, row.a, row.b, row.shift, y, count);
+        return;
+    }
+    const int32_t up = (int32_t)1 << (16 - row.shift);
+    shift_all(x, row.a * up, row.b * up, 16, y, count);
+}
+
+static inline int32_t wide(int32_t x, int32_t a, int32_t b, uint32_t shift)
+{
+    return __ssat((x * a + b) >> shift, 16);
+}
+
+/* Channels by fours; the number of those that are done. */
+EV_INLINE uint32_t scale_fours(const struct ev_norm *p, int32_t a, int32_t b, uint32_t shift, const int8_t *x, int8_t *y)
+{
+    const int16_t *gain = p->gain;
+    const int32_t *bias = p->bias;
+    const uint32_t last = p->gain_shift;
+    EV_AS_WRITTEN
+    for (uint32_t i = p->channels / 4; i; i--, x += 4, y += 4, gain += 4, bias += 4) {
+        const int32_t first = (int32_t)ev_load4(gain), second = (int32_t)ev_load4(gain + 2);
+        y[0] = (int8_t)__ssat(__smlabb(wide(x[0], a, b, shift), first, bias[0]) >> last, 8);
+        y[1] = (int8_t)__ssat(__smlabt(wide(x[1], a, b, shift), first, bias[1]) >> last, 8);
+        y[2] = (int8_t)__ssat(__smlabb(wide(x[2], a, b, shift), second, bias[2]) >> last, 8);
+        y[3] = (int8_t)__ssat(__smlabt(wide(x[3], a, b, shift), second, bias[3]) >> last, 8);
+        EV_POINTER(x);
+        EV_POINTER(y);
+        EV_POINTER(gain);
+        EV_POINTER(bias);
+    }
+    return p->channels & ~3u;
+}
+
+/* Here too a shift is made one of 8 or of 16, as far as 32 bits go. */
+EV_APART static void scaled(const struct ev_norm *p, const struct ev_norm_row *row, const int8_t *x, int8_t *y)
+{
+    const uint32_t shift = row->shift > 16 ? row->shift : row->shift > 8 ? 16 : 8;
+    const int32_t up = (int32_t)1 << (shift - row->shift), a = row->a * up, b = row->b * up;
+    uint32_t i = shift == 8 ? scale_fours(p, a, b, 8, x, y) : shift == 16 ? scale_fours(p, a, b, 16, x, y) : 0;
+    EV_AS_WRITTEN
+    for (; i < p->channels; i++)
+        y[i] = (int8_t)__ssat((wide(x[i], a, b, shift) * p->gain[i] + p->bias[i]) >> p->gain_shift, 8);
+}
+
+void ev_norm_s8_dsp(const struct ev_norm *p, const int8_t *x, int8_t *y, uint32_t rows, void *scratch)
+{
+    (void)scratch;
+    for (; rows; rows--, x += p->length, y += p->length) {
+        const struct ev_norm_row row = measured(p, x);
+        if (p->gain == NULL) {
+            shifted(row, x, y, p->length);
+            continue;
+        }
+        for (uint32_t i = 0; i < p->length; i += p->channels)
+            scaled(p, &row, x + i, y + i);
+    }
+}
