@@ -4,13 +4,17 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet -c constraints.txt
 OUT ?= out/shvit_s1-iphone
 
-.PHONY: demo test check matrix bench clean
+.PHONY: demo test tools check matrix bench clean
 
 demo: .venv/.demo
 	$(BIN)/edgevit export timm:shvit_s1 --target iphone -o $(OUT)
 
-test: .venv/.dev
+test: .venv/.dev tools
 	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+# Cross compilers and QEMU, by apt-get where that is allowed.
+tools:
+	tests/install_tools.sh
 
 check: .venv/.dev
 	$(BIN)/ruff check .
@@ -35,7 +39,7 @@ bench: .venv/.dev
 	touch $@
 
 .venv/.dev: .venv/.demo
-	$(PIP) -e ".[coreml,executorch,tflite,onnx,tvm,zoo,dev]"
+	$(PIP) -e ".[coreml,executorch,tflite,onnx,tvm,mcu,zoo,dev]"
 	touch $@
 
 clean:

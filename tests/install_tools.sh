@@ -1,0 +1,36 @@
+#!/bin/sh
+# Cross compilers and emulators for the tests of firmware, from Debian or Ubuntu, where they are missing
+# and where that is allowed. What stays missing is skipped by the tests, and fails them in CI.
+set -eu
+
+missing=""
+need() { # package, then the programs of which one is enough
+    package=$1
+    shift
+    for program in "$@"; do
+        command -v "$program" >/dev/null 2>&1 && return
+    done
+    missing="$missing $package"
+}
+
+need gcc-arm-none-eabi arm-none-eabi-gcc
+need gcc-riscv64-unknown-elf riscv64-unknown-elf-gcc
+need qemu-system-arm qemu-system-arm
+need qemu-system-misc qemu-system-riscv32
+need clang-19 clang clang-15 clang-16 clang-17 clang-18 clang-19 clang-20 # the Cortex-M55
+need gcc cc gcc clang                                                     # QEMU's plugin
+
+[ -n "$missing" ] || exit 0
+install="apt-get install -y -qq --no-install-recommends$missing"
+
+if ! command -v apt-get >/dev/null 2>&1; then
+    echo "Tests of firmware are skipped in part. They need, under Debian's names:$missing"
+elif [ "$(id -u)" -eq 0 ]; then
+    export DEBIAN_FRONTEND=noninteractive
+    { apt-get update -qq && $install >/dev/null; } || echo "Not installed: $install"
+elif sudo -n true 2>/dev/null; then
+    { sudo -n apt-get update -qq && sudo -n DEBIAN_FRONTEND=noninteractive $install >/dev/null; } ||
+        echo "Not installed: $install"
+else
+    echo "Tests of firmware are skipped in part. To run them all: sudo $install"
+fi
