@@ -107,13 +107,14 @@ def test_emulators_agree_on_everything(core: Core, tool: str, tmp_path: Path) ->
 @each_pair
 def test_every_instruction_is_counted_once(core: Core, name: str, tmp_path: Path) -> None:
     elf = build(tmp_path, "zig", core, "counted.c", assembly(core))
-    regions = ["loop", "into_next", "next", "choose"]
+    regions = ["loop", "into_next", "next", "dig", "choose"]
     run = emulator(name).run(elf, core, regions=regions, profile=True)
     ran = by_function(elf, run.profile)
     assert {region: ran[region] for region in regions} == {
         "loop": (1 + 2 + 1) + (1 + 2000 + 1),
         "into_next": 2,
         "next": 3 + 3,
+        "dig": 4,
         "choose": 5 + 5,
     }
     assert run.by_region["into_next"] == 2, "it ends where the code runs on into `next`"
@@ -121,6 +122,7 @@ def test_every_instruction_is_counted_once(core: Core, name: str, tmp_path: Path
     assert sum(run.by_region.values()) == run.instructions == ran.total()
     assert 0 <= run.by_region["loop"] - ran["loop"] < 8
     assert run.status == 11
+    assert 200 <= run.stack_bytes <= 232, "what `dig` takes, and the frame of `main`"
 
 
 @each_pair
@@ -145,6 +147,7 @@ def test_bytes_touched(core: Core, name: str, tmp_path: Path) -> None:
     assert written == [int(i in range(3, 23, 2)) * WRITTEN for i in range(64)]
     assert touched.count(WRITTEN, made.address, 64) == 10
     assert touched.count(READ | WRITTEN, never.address, 64) == 0
+    assert run.stack_bytes < 48, "`ev_emit` has a stack of its own"
     assert run.output == struct.pack("<I", 0x03020100 + 0x08070605)
     functions = {read_elf(elf).function_at(address) for address in touched.unaligned}
     assert functions == (set() if core.aligned else {"word_at"})

@@ -5,6 +5,7 @@ void loop(uint32_t times);       /* 1 + 2 * times + 1 instructions */
 void into_next(void);            /* 2, and then goes on into next */
 void next(void);                 /* 3 */
 uint32_t choose(uint32_t value); /* 5 */
+void dig(void);                  /* 4, and 200 bytes of stack */
 
 int main(void)
 {
@@ -12,5 +13,6 @@ int main(void)
     loop(1000);
     into_next();
     next();
+    dig();
     return (int)(choose(0) + choose(1));
 }

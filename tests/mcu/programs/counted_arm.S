@@ -23,6 +23,12 @@
     nop
     bx lr
 
+    function dig
+    sub sp, #200
+    str r0, [sp]
+    add sp, #200
+    bx lr
+
     function choose
     cmp r0, #0
 #if __ARM_ARCH >= 7

@@ -20,6 +20,12 @@
     nop
     ret
 
+    function dig
+    addi sp, sp, -200
+    sw a0, 0(sp)
+    addi sp, sp, 200
+    ret
+
     function choose
     nop
     nop
