@@ -1,0 +1,87 @@
+"""Cards of the kernels for Helium, the vectors of Cortex-M55, and how their weights are packed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TypeVar
+
+import numpy as np
+
+from edgevit.backends.mcu.kernels.card import Card, Piece, Steps
+from edgevit.backends.mcu.kernels.plain_products import linear_steps, matmul_steps
+from edgevit.integer.ops.products import Conv2d, Linear, MatMul
+
+_COLUMNS = 4  # of a block
+_DEPTH = 16  # bytes of a vector
+_Product = TypeVar("_Product", Linear, Conv2d)
+
+
+def column_order(count: int) -> np.ndarray:
+    """Blocks x 4: the last block overlaps the one before it; columns that there are too few for are -1."""
+    blocks = -(-count // _COLUMNS)
+    starts = np.minimum(np.arange(blocks) * _COLUMNS, max(count - _COLUMNS, 0))
+    columns = starts[:, None] + np.arange(_COLUMNS)
+    return np.where(columns < count, columns, -1)
+
+
+def packed_columns(weight: np.ndarray) -> np.ndarray:
+    """N x K -> blocks x sixteens of K x 4 x 16."""
+    count, depth = weight.shape
+    sixteens = -(-depth // _DEPTH)
+    padded = np.pad(weight, ((0, 1), (0, sixteens * _DEPTH - depth)))
+    blocks = padded[column_order(count)].reshape(-1, _COLUMNS, sixteens, _DEPTH)
+    return np.ascontiguousarray(blocks.transpose(0, 2, 1, 3))
+
+
+def in_blocks(values: np.ndarray) -> np.ndarray:
+    """One a column -> in the order of the blocks."""
+    return np.pad(values, (0, 1))[column_order(len(values))].ravel()
+
+
+def _linear(op: Linear, at: Piece) -> Steps:
+    return linear_steps(_blocked(op), at, "ev_linear_s8_mve", packed_columns(op.weight))
+
+
+def _blocked(op: _Product) -> _Product:
+    return replace(op, bias=in_blocks(op.bias), multiplier=in_blocks(op.multiplier))
+
+
+def _matmul(op: MatMul, at: Piece) -> Steps:
+    return matmul_steps(
+        op, at, "ev_matmul_pack_s8_mve", "ev_matmul_s8_mve", _packed_matrix_bytes(op)
+    )
+
+
+def _packed_matrix_bytes(op: MatMul) -> int:
+    """What each column begins with, then the columns, both in blocks."""
+    columns = _COLUMNS * len(column_order(op.output.shape[2]))
+    return 4 * columns + columns * -(-op.inputs[0].shape[2] // _DEPTH) * _DEPTH
+
+
+def _near_enough(op: MatMul) -> bool:
+    """Packing fetches eight rows of the right side at once, their distances in 16 bits."""
+    return op.turned or op.inputs[1].shape[2] < 2**13
+
+
+MVE: tuple[Card, ...] = (
+    Card(
+        "ev_linear_s8_mve",
+        Linear,
+        "mve",
+        ("linear/ev_linear_s8_mve.c", "linear/ev_product_s8_mve.c"),
+        _linear,
+    ),
+    Card(
+        "ev_matmul_s8_mve",
+        MatMul,
+        "mve",
+        (
+            "matmul/ev_matmul_pack_s8_mve.c",
+            "matmul/ev_matmul_s8_mve.c",
+            "linear/ev_product_s8_mve.c",
+        ),
+        _matmul,
+        _packed_matrix_bytes,
+        _near_enough,
+    ),
+)

@@ -1,0 +1,40 @@
+/* The kernels of cores with Helium, the M-profile vector extension (Cortex-M55, M85): integer vectors are enough. */
+#ifndef EV_KERNELS_MVE_H
+#define EV_KERNELS_MVE_H
+
+#include "ev_kernels.h"
+
+/* Columns go four by four; where their count is no multiple of four, the last four overlap the four before.
+
+   `bias` and `multiplier` are in the order of the blocks. `weight`: a block after another; in it 16 of the depth after
+   another, the last filled up with zeros; of these 16 the four columns one after another. */
+struct ev_product {
+    uint32_t depth, columns;
+    uint32_t x_stride, y_stride;
+    const int8_t *weight;
+    const int32_t *bias, *multiplier;
+    uint32_t multiplier_step; /* from block to block: 4, or 0 where one multiplier is for all */
+};
+
+/* What linear, matmul and conv2d have in common. */
+void ev_product_s8_mve(const struct ev_product *p, const int8_t *x, int8_t *y, uint32_t rows);
+
+void ev_linear_s8_mve(const struct ev_linear *p, const int8_t *x, int8_t *y, uint32_t rows, void *scratch);
+void ev_matmul_pack_s8_mve(const struct ev_matmul *p, const int8_t *b, void *packed);
+void ev_matmul_s8_mve(const struct ev_matmul *p, const int8_t *a, const void *packed, int8_t *y, uint32_t rows, void *scratch);
+void ev_conv2d_s8_mve(const struct ev_conv2d *p, const int8_t *x, int8_t *y, uint32_t first, uint32_t rows, void *scratch);
+void ev_depthwise_s8_mve(const struct ev_depthwise *p, const int8_t *x, int8_t *y, uint32_t first, uint32_t rows, void *scratch);
+void ev_average_pool_s8_mve(const struct ev_pool *p, const int8_t *x, int8_t *y, uint32_t first, uint32_t rows, void *scratch);
+void ev_max_pool_s8_mve(const struct ev_pool *p, const int8_t *x, int8_t *y, uint32_t first, uint32_t rows, void *scratch);
+void ev_softmax_s8_mve(const struct ev_softmax *p, const int8_t *x, int8_t *y, uint32_t rows, void *scratch);
+void ev_norm_s8_mve(const struct ev_norm *p, const int8_t *x, int8_t *y, uint32_t rows, void *scratch);
+void ev_norm_s16_mve(const struct ev_norm *p, const int16_t *x, int8_t *y, uint32_t rows, void *scratch);
+void ev_lookup_s8_mve(const struct ev_lookup *p, const int8_t *x, int8_t *y, uint32_t count);
+void ev_add_s8_mve(const struct ev_add *p, const int8_t *a, const int8_t *b, int8_t *y, uint32_t count);
+void ev_add_wide_s8_mve(const struct ev_add_wide *p, const int16_t *a, const int8_t *b, int16_t *y, uint32_t count);
+void ev_add_wide_s16_mve(const struct ev_add_wide *p, const int16_t *a, const int16_t *b, int16_t *y, uint32_t count);
+void ev_rescale_to_s8_mve(const struct ev_rescale *p, const int16_t *x, int8_t *y, uint32_t count);
+void ev_rescale_to_s16_mve(const struct ev_rescale *p, const int8_t *x, int16_t *y, uint32_t count);
+void ev_multiply_s8_mve(const struct ev_multiply *p, const int8_t *a, const int8_t *b, int8_t *y, uint32_t count);
+
+#endif

@@ -1,0 +1,229 @@
+#include <arm_mve.h>
+
+#include "ev_kernels_mve.h"
+
+/* Sixteen of the depth: two rows by four columns. Eight sums are all that there are registers for (VMLAVA adds to even
+   ones only), with the link register among them; a compiler would sooner keep a loop's count there and move sums about,
+   hence assembly. */
+#define SIXTEEN(MULTIPLY)                \
+    "vldrb.8 q0, [%[x0]], #16\n\t"       \
+    "vldrb.8 q2, [%[w]], #16\n\t"        \
+    MULTIPLY " %[s0], q0, q2\n\t"        \
+    "vldrb.8 q1, [%[x1]], #16\n\t"       \
+    MULTIPLY " %[t0], q1, q2\n\t"        \
+    "vldrb.8 q2, [%[w]], #16\n\t"        \
+    MULTIPLY " %[s1], q0, q2\n\t"        \
+    MULTIPLY " %[t1], q1, q2\n\t"        \
+    "vldrb.8 q2, [%[w]], #16\n\t"        \
+    MULTIPLY " %[s2], q0, q2\n\t"        \
+    MULTIPLY " %[t2], q1, q2\n\t"        \
+    "vldrb.8 q2, [%[w]], #16\n\t"        \
+    MULTIPLY " %[s3], q0, q2\n\t"        \
+    MULTIPLY " %[t3], q1, q2\n\t"
+
+enum {
+    BLOCK = 4,
+    WIDEST = 1 << 14 /* stride of results that are put down four rows at a time: their places have 16 bits */
+};
+
+/* Four columns, and where they go. */
+struct block {
+    const int8_t *weight;
+    const int32_t *bias, *multiplier;
+    uint32_t column;
+};
+
+static inline struct block first_block(const struct ev_product *p)
+{
+    const struct block first = {p->weight, p->bias, p->multiplier, 0};
+    return first;
+}
+
+/* False after the last. */
+static inline int to_next(struct block *block, const struct ev_product *p)
+{
+    const uint32_t next = block->column + BLOCK;
+    if (next >= p->columns)
+        return 0;
+    block->column = next + BLOCK > p->columns ? p->columns - BLOCK : next;
+    block->weight += (p->depth + 15) / 16 * (16 * BLOCK);
+    block->bias += BLOCK;
+    block->multiplier += p->multiplier_step;
+    return 1;
+}
+
+static inline int32x4_t lanes(int32_t a, int32_t b, int32_t c, int32_t d)
+{
+    int32x4_t all = vuninitializedq_s32();
+    all = vsetq_lane_s32(a, all, 0);
+    all = vsetq_lane_s32(b, all, 1);
+    all = vsetq_lane_s32(c, all, 2);
+    return vsetq_lane_s32(d, all, 3);
+}
+
+/* The lowest byte of each lane is the result. */
+static inline int32x4_t requantized(int32x4_t acc, int32x4_t bias, int32x4_t multiplier)
+{
+    const int32x4_t y = vrmulhq_s32(vaddq_s32(acc, bias), multiplier);
+    const int16x8_t halves = vqmovnbq_s32(vuninitializedq_s16(), y);
+    return vreinterpretq_s32_s8(vqmovnbq_s16(vuninitializedq_s8(), halves));
+}
+
+/* Two rows at a time: depth is at least 16, columns at least 4. `rest` is depth % 16. */
+static inline void pairs_of_rows(const struct ev_product *p, const int8_t *x, int8_t *y, uint32_t pairs,
+                                 const uint32_t rest)
+{
+    const uint32_t x_stride = p->x_stride, y_stride = p->y_stride;
+    const uint32_t steps = p->depth / 16, back = 2 * x_stride - 16 * steps;
+    struct block block = first_block(p);
+    do {
+        const int32x4_t bias = vldrwq_s32(block.bias), multiplier = vldrwq_s32(block.multiplier);
+        const int8_t *x0 = x, *x1 = x + x_stride;
+        int8_t *out = y + block.column;
+        for (uint32_t left = pairs; left; left--) {
+            const int8_t *w = block.weight;
+            int32_t s0, s1, s2, s3, t0, t1, t2, t3;
+            uint32_t more = steps - 1;
+            __asm__(SIXTEEN("vmlav.s8")
+                    "lsrs %[more], %[more], #1\n\t"
+                    "bcc 1f\n\t"
+                    SIXTEEN("vmlava.s8")
+                    "1:\n\t"
+                    "beq 3f\n"
+                    "2:\n\t"
+                    SIXTEEN("vmlava.s8")
+                    SIXTEEN("vmlava.s8")
+                    "subs %[more], #1\n\t"
+                    "bne 2b\n"
+                    "3:"
+                    : [s0] "=&Te"(s0), [s1] "=&Te"(s1), [s2] "=&Te"(s2), [s3] "=&Te"(s3), [t0] "=&Te"(t0), [t1] "=&Te"(t1),
+                      [t2] "=&Te"(t2), [t3] "=&Te"(t3), [w] "+&r"(w), [x0] "+&r"(x0), [x1] "+&r"(x1), [more] "+&r"(more)
+                    :
+                    : "q0", "q1", "q2", "cc", "memory");
+            if (rest) {
+                const mve_pred16_t inside = vctp8q(rest);
+                const int8x16_t a = vldrbq_z_s8(x0, inside), b = vldrbq_z_s8(x1, inside);
+                int8x16_t c = vldrbq_s8(w);
+                s0 = vmladavaq_s8(s0, a, c);
+                t0 = vmladavaq_s8(t0, b, c);
+                c = vldrbq_s8(w + 16);
+                s1 = vmladavaq_s8(s1, a, c);
+                t1 = vmladavaq_s8(t1, b, c);
+                c = vldrbq_s8(w + 32);
+                s2 = vmladavaq_s8(s2, a, c);
+                t2 = vmladavaq_s8(t2, b, c);
+                c = vldrbq_s8(w + 48);
+                s3 = vmladavaq_s8(s3, a, c);
+                t3 = vmladavaq_s8(t3, b, c);
+            }
+            vstrbq_s32(out, requantized(lanes(s0, s1, s2, s3), bias, multiplier));
+            out += y_stride;
+            vstrbq_s32(out, requantized(lanes(t0, t1, t2, t3), bias, multiplier));
+            out += y_stride;
+            x0 += back;
+            x1 += back;
+        }
+    } while (to_next(&block, p));
+}
+
+/* Apart, or they take registers from one another. */
+static __attribute__((noinline)) void pairs_of_full_rows(const struct ev_product *p, const int8_t *x, int8_t *y, uint32_t pairs)
+{
+    pairs_of_rows(p, x, y, pairs, 0);
+}
+
+static __attribute__((noinline)) void pairs_of_odd_rows(const struct ev_product *p, const int8_t *x, int8_t *y, uint32_t pairs)
+{
+    pairs_of_rows(p, x, y, pairs, p->depth % 16);
+}
+
+/* Four rows at a time, of a depth of 32: two columns fit into the registers for good. */
+static __attribute__((noinline)) void quads_of_rows(const struct ev_product *p, const int8_t *x, int8_t *y, uint32_t quads)
+{
+    const uint32_t x_stride = p->x_stride, y_stride = p->y_stride;
+    const uint32x4_t row = vmulq_n_u32(vidupq_n_u32(0, 1), y_stride);
+    const uint32x4_t both = vorrq_u32(row, vshlq_n_u32(vaddq_n_u32(row, 1), 16));
+    const uint16x8_t places = vreinterpretq_u16_u32(both);
+    struct block block = first_block(p);
+    do {
+        for (uint32_t i = 0; i < BLOCK; i += 2) {
+            const int8_t *w = block.weight + 16 * i, *a = x;
+            const int8x16_t c0 = vldrbq_s8(w), d0 = vldrbq_s8(w + 16), c1 = vldrbq_s8(w + 64), d1 = vldrbq_s8(w + 80);
+            const int32_t c_bias = block.bias[i], d_bias = block.bias[i + 1];
+            const int32x4_t c_multiplier = vdupq_n_s32(block.multiplier[i]);
+            const int32x4_t d_multiplier = vdupq_n_s32(block.multiplier[i + 1]);
+            int8_t *out = y + block.column + i;
+            for (uint32_t left = quads; left; left--, out += 4 * y_stride) {
+                int32_t c[4], d[4];
+                for (uint32_t r = 0; r < 4; r++, a += x_stride) {
+                    int8x16_t sixteen = vldrbq_s8(a);
+                    c[r] = vmladavq_s8(sixteen, c0);
+                    d[r] = vmladavq_s8(sixteen, d0);
+                    sixteen = vldrbq_s8(a + 16);
+                    c[r] = vmladavaq_s8(c[r], sixteen, c1);
+                    d[r] = vmladavaq_s8(d[r], sixteen, d1);
+                }
+                const int32x4_t e = vrmulhq_s32(vaddq_n_s32(lanes(c[0], c[1], c[2], c[3]), c_bias), c_multiplier);
+                const int32x4_t f = vrmulhq_s32(vaddq_n_s32(lanes(d[0], d[1], d[2], d[3]), d_bias), d_multiplier);
+                const int16x8_t halves = vqmovntq_s32(vqmovnbq_s32(vuninitializedq_s16(), e), f);
+                const int8x16_t bytes = vqmovnbq_s16(vuninitializedq_s8(), halves);
+                vstrbq_scatter_offset_s16(out, places, vreinterpretq_s16_s8(bytes));
+            }
+        }
+    } while (to_next(&block, p));
+}
+
+/* What is left of the rows, and what is too small for more than one. */
+static __attribute__((noinline)) void single_rows(const struct ev_product *p, const int8_t *x, int8_t *y, uint32_t rows)
+{
+    const uint32_t rest = p->depth % 16;
+    const mve_pred16_t columns = vctp32q(p->columns);
+    struct block block = first_block(p);
+    do {
+        const int32x4_t bias = vldrwq_s32(block.bias), multiplier = vldrwq_s32(block.multiplier);
+        const int8_t *a = x;
+        int8_t *out = y + block.column;
+        for (uint32_t left = rows; left; left--) {
+            const int8_t *w = block.weight;
+            int32_t s0 = 0, s1 = 0, s2 = 0, s3 = 0;
+            for (uint32_t steps = p->depth / 16; steps; steps--, a += 16, w += 64) {
+                const int8x16_t sixteen = vldrbq_s8(a);
+                s0 = vmladavaq_s8(s0, sixteen, vldrbq_s8(w));
+                s1 = vmladavaq_s8(s1, sixteen, vldrbq_s8(w + 16));
+                s2 = vmladavaq_s8(s2, sixteen, vldrbq_s8(w + 32));
+                s3 = vmladavaq_s8(s3, sixteen, vldrbq_s8(w + 48));
+            }
+            if (rest) {
+                const int8x16_t sixteen = vldrbq_z_s8(a, vctp8q(rest));
+                s0 = vmladavaq_s8(s0, sixteen, vldrbq_s8(w));
+                s1 = vmladavaq_s8(s1, sixteen, vldrbq_s8(w + 16));
+                s2 = vmladavaq_s8(s2, sixteen, vldrbq_s8(w + 32));
+                s3 = vmladavaq_s8(s3, sixteen, vldrbq_s8(w + 48));
+            }
+            vstrbq_p_s32(out, requantized(lanes(s0, s1, s2, s3), bias, multiplier), columns);
+            out += p->y_stride;
+            a += p->x_stride - (p->depth - rest);
+        }
+    } while (to_next(&block, p));
+}
+
+void ev_product_s8_mve(const struct ev_product *p, const int8_t *x, int8_t *y, uint32_t rows)
+{
+    const uint32_t depth = p->depth;
+    uint32_t done = 0;
+    if (depth == 32 && p->columns >= BLOCK && p->y_stride < WIDEST && rows >= 4) {
+        quads_of_rows(p, x, y, rows / 4);
+        done = rows & ~3u;
+    }
+    if (depth >= 16 && p->columns >= BLOCK && rows - done >= 2) {
+        const int8_t *from = x + done * p->x_stride;
+        int8_t *to = y + done * p->y_stride;
+        if (depth % 16)
+            pairs_of_odd_rows(p, from, to, (rows - done) / 2);
+        else
+            pairs_of_full_rows(p, from, to, (rows - done) / 2);
+        done = rows & ~1u;
+    }
+    if (done < rows)
+        single_rows(p, x + done * p->x_stride, y + done * p->y_stride, rows - done);
+}
