@@ -15,6 +15,7 @@ from torch.fx.node import Node
 from edgevit.graph.aten import argument, kind, operand
 from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import shape
+from edgevit.rewrites.name_views import places_of
 from edgevit.rewrites.rule import SAME_VALUES, Match, Rule
 
 aten = torch.ops.aten
@@ -27,22 +28,18 @@ class ExpandStep(Rule[Match]):
     def match(self, node: Node, draft: Draft) -> Match | None:
         if kind(node) != "slice" or argument(node, "step") == 1:
             return None
-        axis = argument(node, "dim") % len(shape(node))
-        return Match(node) if shape(node)[axis] else None
+        return Match(node) if places_of(node)[1] else None
 
     def rewrite(self, match: Match, edit: Edit) -> Node:
         node = match.node
         source, step = operand(node), argument(node, "step")
-        axis = argument(node, "dim") % len(shape(node))
-        size, count = shape(source)[axis], shape(node)[axis]
-        start = argument(node, "start") or 0
-        start = max(start + size, 0) if start < 0 else start
-        whole = min(count, (size - start) // step)
+        axis, places = places_of(node)
+        whole = min(len(places), (shape(source)[axis] - places.start) // step)
         parts = []
         if whole:
-            parts.append(_firsts(source, axis, start, whole, step, edit))
-        if whole < count:
-            last = start + whole * step
+            parts.append(_firsts(source, axis, places.start, whole, step, edit))
+        if whole < len(places):
+            last = places[-1]
             parts.append(edit.call(aten.slice.Tensor, source, axis, last, last + 1))
         return parts[0] if len(parts) == 1 else edit.call(aten.cat.default, parts, axis)
 

@@ -20,6 +20,7 @@ from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import shape
 from edgevit.rewrites.merge_reshapes import RESHAPES
 from edgevit.rewrites.name_views import turn_of
+from edgevit.rewrites.padding import pads
 from edgevit.rewrites.projections import called_with
 from edgevit.rewrites.rule import Match, Refused, Rule
 
@@ -55,7 +56,7 @@ class FoldNormAffine(Rule[Affine]):
         if bias is None or not bool(draft.tensor(bias).any()):
             return
         for sink in match.sinks:
-            if kind(sink) != "linear" and _pads(sink):
+            if kind(sink) != "linear" and pads(sink):
                 raise Refused("the convolution that reads it pads with zeros, not with its bias")
 
     def rewrite(self, match: Affine, edit: Edit) -> Node:
@@ -136,13 +137,6 @@ def _kept(before: tuple[int, ...], after: tuple[int, ...], axis: int) -> int | N
         if size == before[axis] and prod(after[:place]) == left:
             return place
     return None
-
-
-def _pads(sink: Node) -> bool:
-    padding = argument(sink, "padding")
-    if isinstance(padding, str):
-        return padding != "valid"
-    return any([padding] if isinstance(padding, int) else padding)
 
 
 def _held(node: Node, name: str, draft: Draft) -> torch.Tensor | None:

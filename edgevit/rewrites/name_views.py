@@ -66,6 +66,14 @@ def turn_of(node: Node) -> list[int]:
     return [stride - 1 for stride in turned.stride()]
 
 
+def places_of(cut: Node) -> tuple[int, range]:
+    """The axis of a slice, and the places it takes there, counted from the front."""
+    sizes = shape(operand(cut))
+    axis = argument(cut, "dim") % len(sizes)
+    given = slice(*(argument(cut, name) for name in ("start", "end", "step")))
+    return axis, range(*given.indices(sizes[axis]))
+
+
 def _part(node: Node, edit: Edit) -> Node:
     split, index = operand(node), node.args[1]
     assert isinstance(index, int)

@@ -10,6 +10,7 @@ from torch.fx.node import Node
 from edgevit.graph.aten import argument, kind, operand
 from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import shape
+from edgevit.rewrites.padding import pads
 
 _POINTWISE = frozenset({"conv1d", "conv2d", "conv3d"})
 _PARAMETERS = frozenset({"weight", "bias"})
@@ -55,13 +56,6 @@ def called_with(
 
 
 def _is_pointwise(node: Node) -> bool:
-    if kind(node) not in _POINTWISE or argument(node, "groups") != 1 or _pads(node):
+    if kind(node) not in _POINTWISE or argument(node, "groups") != 1 or pads(node):
         return False
     return set(shape(argument(node, "weight"))[2:]) == {1}
-
-
-def _pads(node: Node) -> bool:
-    padding = argument(node, "padding")
-    if isinstance(padding, str):
-        return False  # of a 1x1 kernel there is nothing to pad
-    return any([padding] if isinstance(padding, int) else padding)

@@ -20,6 +20,7 @@ from torch.fx.node import Node
 from edgevit.graph.aten import argument, kind, operand, per_dimension
 from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import shape
+from edgevit.rewrites.padding import padding_of
 from edgevit.rewrites.rule import Match, Refused, Rule
 
 aten = torch.ops.aten
@@ -40,7 +41,6 @@ _WAYS: tuple[tuple[tuple[Cut, Cut], ...], ...] = (  # the fewest parts first
 
 @dataclass(frozen=True)
 class Large(Match):
-    padding: tuple[int, int]
     parts: tuple[tuple[Cut, Cut], ...]  # by rows and columns
 
 
@@ -58,17 +58,20 @@ class SplitDepthwise(Rule[Large]):
             return None
         if high * wide <= _MOST and outs == channels:
             return None
-        return Large(node, _padding(node), _parts(high, wide))
+        return Large(node, _parts(high, wide))
 
     def check(self, match: Large, draft: Draft) -> None:
         window, dilation = _pair(match.node, "kernel"), _pair(match.node, "dilation")
+        padding = padding_of(match.node)
+        if any(before != behind for before, behind in padding):
+            raise Refused("it pads more on one side than on the other")
         if not match.parts:
             raise Refused(f"four parts of {window[0]}x{window[1]} have more than {_MOST} taps")
         for axis in range(2):
             if any(part[axis] != _WHOLE for part in match.parts):
                 if not window[axis] % 2:
                     raise Refused("a window of even size has no centre")
-                if match.padding[axis] < dilation[axis]:
+                if padding[axis][0] < dilation[axis]:
                     raise Refused("it does not pad")
 
     def rewrite(self, match: Large, edit: Edit) -> Node:
@@ -92,6 +95,7 @@ class SplitDepthwise(Rule[Large]):
 def _summed(match: Large, weight: torch.Tensor, bias: torch.Tensor | None, edit: Edit) -> Node:
     node = match.node
     stride, dilation = _pair(node, "stride"), _pair(node, "dilation")
+    padding = [before for before, _ in padding_of(node)]
     made = []
     for rows, columns in match.parts:
         part = weight[:, :, rows[0] :: rows[1], columns[0] :: columns[1]]
@@ -103,7 +107,7 @@ def _summed(match: Large, weight: torch.Tensor, bias: torch.Tensor | None, edit:
                 edit.constant(part, "weight"),
                 edit.constant(bias, "bias") if bias is not None and not made else None,
                 stride,
-                [p - f * d for p, f, d in zip(match.padding, firsts, dilation, strict=True)],
+                [p - f * d for p, f, d in zip(padding, firsts, dilation, strict=True)],
                 [d * s for d, s in zip(dilation, steps, strict=True)],
                 len(weight),
             )
@@ -126,15 +130,3 @@ def _pair(node: Node, name: str) -> list[int]:
     if name == "kernel":
         return list(shape(argument(node, "weight"))[2:])
     return list(per_dimension(argument(node, name), 2))
-
-
-def _padding(node: Node) -> tuple[int, int]:
-    given = argument(node, "padding")
-    if given == "valid":
-        return 0, 0
-    if isinstance(given, str):  # "same", of a window that has a centre
-        high, wide = _pair(node, "kernel")
-        down, right = _pair(node, "dilation")
-        return down * (high - 1) // 2, right * (wide - 1) // 2
-    first, second = per_dimension(given, 2)
-    return first, second

@@ -18,7 +18,7 @@ from torch.fx.node import Node
 from edgevit.graph.aten import argument, kind, operand
 from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import shape
-from edgevit.rewrites.name_views import turn_of
+from edgevit.rewrites.name_views import places_of, turn_of
 from edgevit.rewrites.projections import channel_axis, is_projection, with_weights
 from edgevit.rewrites.rule import Match, Refused, Rule
 
@@ -124,12 +124,9 @@ def _is_tight(after: tuple[int, ...], last: int) -> bool:
 
 
 def _rows(match: Part) -> torch.Tensor:
-    start = argument(match.node, "start") or 0
-    length = shape(match.node)[argument(match.node, "dim") % len(shape(match.node))]
-    size = match.factors[match.axis - match.first]
-    start = max(start + size, 0) if start < 0 else start
+    _, places = places_of(match.node)
     channels = torch.arange(prod(match.factors)).reshape(match.factors)
-    return channels.narrow(match.axis - match.first, start, length)
+    return channels.narrow(match.axis - match.first, places.start, len(places))
 
 
 def _again(view: Node, source: Node, match: Part, part: tuple[int, ...], edit: Edit) -> Node:

@@ -17,6 +17,7 @@ from edgevit.graph.aten import argument, has_argument, kind, per_dimension
 from edgevit.graph.edit import Draft
 from edgevit.graph.program import shape
 from edgevit.rewrites.collapse_linear.form import Axes, Form, identity, scaled, shifted
+from edgevit.rewrites.padding import padding_of
 
 FIRST, LAST = "channels first", "channels last"
 Step = Callable[[Node, Draft, str], Form | None]
@@ -76,18 +77,15 @@ def _convolution(node: Node, draft: Draft, layout: str) -> Form | None:
         or not (bias is None or draft.is_constant(bias))
     ):
         return None
-    padding = argument(node, "padding")
-    if isinstance(padding, str):
-        return None
     source = shape(node.args[0])  # type: ignore[arg-type]
     kernel = draft.tensor(weight)
     dims = kernel.ndim - 2
     if len(source) != kernel.ndim:
         return None
-    pad, dilation = per_dimension(padding, dims), per_dimension(argument(node, "dilation"), dims)
+    dilation = per_dimension(argument(node, "dilation"), dims)
     taps = tuple(
-        tuple(k * d - p for k in range(extent))
-        for extent, d, p in zip(kernel.shape[2:], dilation, pad, strict=True)
+        tuple(k * d - before for k in range(extent))
+        for extent, d, (before, _) in zip(kernel.shape[2:], dilation, padding_of(node), strict=True)
     )
     outs = kernel.shape[0]
     offset = torch.zeros(outs, dtype=torch.float64) if bias is None else draft.tensor(bias).double()

@@ -1,0 +1,27 @@
+"""How far a convolution pads, however its call says so."""
+
+from __future__ import annotations
+
+from torch.fx.node import Node
+
+from edgevit.graph.aten import argument, per_dimension
+from edgevit.graph.program import shape
+
+Pads = tuple[tuple[int, int], ...]
+
+
+def padding_of(convolution: Node) -> Pads:
+    """Before and behind, along each axis. `same` puts what is left over behind."""
+    given = argument(convolution, "padding")
+    window = shape(argument(convolution, "weight"))[2:]
+    if given == "valid":
+        return ((0, 0),) * len(window)
+    if given == "same":
+        dilation = per_dimension(argument(convolution, "dilation"), len(window))
+        spans = [apart * (size - 1) for apart, size in zip(dilation, window, strict=True)]
+        return tuple((span // 2, span - span // 2) for span in spans)
+    return tuple((pad, pad) for pad in per_dimension(given, len(window)))
+
+
+def pads(convolution: Node) -> bool:
+    return any(amount for axis in padding_of(convolution) for amount in axis)
