@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
+from edgevit.backends.mcu.kernels import plain_rows as rows
 from edgevit.backends.mcu.kernels.card import Card, Piece, Steps
 from edgevit.backends.mcu.kernels.plain_products import linear_steps, matmul_steps
+from edgevit.integer.graph import Op
+from edgevit.integer.ops.pointwise import Add, AddWide, Lookup, Multiply, Rescale
 from edgevit.integer.ops.products import Conv2d, Linear, MatMul
 
 _COLUMNS = 4  # of a block
@@ -63,6 +67,38 @@ def _near_enough(op: MatMul) -> bool:
     return op.turned or op.inputs[1].shape[2] < 2**13
 
 
+def _row_card(
+    name: str,
+    op: type[Op],
+    folder: str,
+    steps: Callable[[Any, Piece, str], Steps],
+    *,
+    takes: Callable[[Any], bool] = lambda _: True,
+    scratch: Callable[[Any], int] = lambda _: 0,
+    in_place: bool = True,
+) -> Card:
+    function = f"ev_{name}_mve"
+    source = f"{folder}/{function}.c"
+    return Card(
+        function,
+        op,
+        "mve",
+        (source,),
+        lambda o, at: steps(o, at, function),
+        scratch,
+        takes,
+        in_place,
+    )
+
+
+def _adds_bytes(op: AddWide) -> bool:
+    return op.inputs[1].dtype == "int8"
+
+
+def _makes_bytes(op: Rescale) -> bool:
+    return op.output.dtype == "int8"
+
+
 MVE: tuple[Card, ...] = (
     Card(
         "ev_linear_s8_mve",
@@ -84,4 +120,27 @@ MVE: tuple[Card, ...] = (
         _packed_matrix_bytes,
         _near_enough,
     ),
+    _row_card("lookup_s8", Lookup, "pointwise", rows.lookup_steps),
+    _row_card("add_s8", Add, "pointwise", rows.add_steps),
+    _row_card("add_wide_s8", AddWide, "pointwise", rows.add_steps, takes=_adds_bytes),
+    _row_card(
+        "add_wide_s16", AddWide, "pointwise", rows.add_steps, takes=lambda op: not _adds_bytes(op)
+    ),
+    _row_card(
+        "rescale_to_s8",
+        Rescale,
+        "pointwise",
+        rows.rescale_steps,
+        takes=_makes_bytes,
+        in_place=False,
+    ),
+    _row_card(
+        "rescale_to_s16",
+        Rescale,
+        "pointwise",
+        rows.rescale_steps,
+        takes=lambda op: not _makes_bytes(op),
+        in_place=False,
+    ),
+    _row_card("multiply_s8", Multiply, "pointwise", rows.multiply_steps),
 )

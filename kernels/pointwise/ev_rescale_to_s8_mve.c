@@ -1,0 +1,20 @@
+#include "ev_halves_mve.h"
+#include "ev_kernels_mve.h"
+
+/* Saturated to 16 bits with eight of fraction, that is to 8 bits. */
+static inline int16x8_t rescaled(const struct ev_rescale *p, int16x8_t x)
+{
+    const int16x8_t factor = vdupq_n_s16(p->factor);
+    const int32x4_t even = vaddq_n_s32(vmullbq_int_s16(x, factor), p->offset);
+    const int32x4_t odd = vaddq_n_s32(vmulltq_int_s16(x, factor), p->offset);
+    return vshrq_n_s16(ev_halves_mve(even, odd, p->shift - 8), 8);
+}
+
+void ev_rescale_to_s8_mve(const struct ev_rescale *p, const int16_t *x, int8_t *y, uint32_t count)
+{
+    const struct ev_rescale rescale = *p;
+    for (uint32_t blocks = count / 8; blocks; blocks--, x += 8, y += 8)
+        vstrbq_s16(y, rescaled(&rescale, vldrhq_s16(x)));
+    const mve_pred16_t inside = vctp16q(count % 8);
+    vstrbq_p_s16(y, rescaled(&rescale, vldrhq_z_s16(x, inside)), inside);
+}
