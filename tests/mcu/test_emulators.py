@@ -67,11 +67,11 @@ def spread(data: bytes) -> bytes:
 def mixed_output() -> bytes:
     data = struct.pack("<64h", *NUMBERS)
     results = struct.pack(
-        "<iIIfi",
+        "<iIIii",
         clipped(NUMBERS, -100, 200),
         walked(data, 7),
         89,
-        NUMBERS[0] / 2,
+        int(NUMBERS[0] / 2),
         clipped(sorted(NUMBERS)[:32], -5, 5),
     )
     return results + spread(data) + struct.pack("<64h", *sorted(NUMBERS))

@@ -1,5 +1,5 @@
 /* A little of everything that compilers make blocks of: loops, conditional instructions, calls,
-   recursion, a jump table, copies of every alignment, and a float. */
+   recursion, a jump table, copies of every alignment, and a float where there is an FPU. */
 #include "ev_run.h"
 #include <string.h>
 
@@ -7,13 +7,25 @@ enum { COUNT = 64 };
 EV_INPUT int16_t numbers[COUNT];
 static uint8_t copies[3 * COUNT];
 static uint32_t initial[2] = {7, 11};
-volatile float half = 0.5f;
 
 void sort(int16_t *values, int count);
 int32_t clip(const int16_t *values, int count, int32_t low, int32_t high);
 uint32_t walk(const uint8_t *codes, int count, uint32_t state);
 uint32_t fibonacci(uint32_t n);
 void spread(const void *from);
+
+#ifdef __ARM_FP
+volatile float one_half = 0.5f;
+static int32_t half(int32_t value)
+{
+    return (int32_t)(one_half * (float)value);
+}
+#else
+static int32_t half(int32_t value)
+{
+    return value / 2;
+}
+#endif
 
 __attribute__((noinline)) void sort(int16_t *values, int count)
 {
@@ -72,8 +84,7 @@ int main(void)
     results[0] = (uint32_t)clip(numbers, COUNT, -100, 200);
     results[1] = walk((const uint8_t *)numbers, 2 * COUNT, initial[0]);
     results[2] = fibonacci(initial[1]);
-    float scaled = half * (float)numbers[0];
-    memcpy(&results[3], &scaled, sizeof scaled);
+    results[3] = (uint32_t)half(numbers[0]);
     spread(numbers);
     sort(numbers, COUNT);
     results[4] = (uint32_t)clip(numbers, COUNT / 2, -5, 5);

@@ -22,7 +22,8 @@ _CLANGS = ("clang-19", "clang-20", "clang-18", "clang-17", "clang-16", "clang-15
 
 class Gcc:
     name = "gcc"
-    arithmetic = (("-lgcc",),)
+    libraries = ("-lgcc",)
+    late_libraries = ()
 
     def version(self, core: Core) -> str:
         return _version(_compiler(core))

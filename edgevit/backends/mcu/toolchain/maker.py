@@ -26,8 +26,9 @@ FLAGS = (
     "-ffunction-sections",
     "-fdata-sections",
 )
-_QUOTED = re.compile(rb'^\s*#\s*include\s*"([^"]+)"', re.MULTILINE)
+_INCLUDED = re.compile(rb'^\s*#\s*include\s*["<]([^">]+)', re.MULTILINE)
 _OVERFLOW = re.compile(r"region [`'](\w+)'.*overflowed by (\d+) bytes")
+_ARITHMETIC = re.compile(r"undefined symbol: __")  # names that only a compiler calls
 
 
 class Maker(Protocol):
@@ -39,10 +40,12 @@ class Maker(Protocol):
     def compile_command(self, core: Core) -> list[str]: ...
     def link_command(self, core: Core) -> list[str]: ...
     def environment(self, cache: Path) -> dict[str, str]: ...
+
+    # For what the core has no instruction for, such as a 64-bit division.
     @property
-    def arithmetic(self) -> tuple[tuple[str, ...], ...]:
-        """Flags to try in turn for what the core has no instruction for, such as a 64-bit division."""
-        ...
+    def libraries(self) -> tuple[str, ...]: ...
+    @property
+    def late_libraries(self) -> tuple[str, ...]: ...  # only when they are missed
 
 
 @dataclass(frozen=True)
@@ -93,22 +96,19 @@ class Toolchain:
             script = Path(folder) / "program.ld"
             script.write_text(_linker_script(core, stack_size))
             words = [*self.maker.link_command(core), "-T", str(script)]
-            words += [
-                "-Wl,--entry=ev_start",
-                "-Wl,--gc-sections",
-                "-Wl,-z,max-page-size=16",
-                *parts,
-            ]
-            for last, arithmetic in enumerate(
-                self.maker.arithmetic, 1 - len(self.maker.arithmetic)
-            ):
-                try:
-                    self._make(output, [*words, *arithmetic], core, f"link `{output}`")
-                    break
-                except InternalError as error:
-                    if last == 0 or "undefined" not in error.why:
-                        raise
+            words += ["-Wl,--entry=ev_start", "-Wl,--gc-sections", "-Wl,-z,max-page-size=16"]
+            words += [*parts, *self.maker.libraries]
+            self._link(output, words, core)
         return output
+
+    def _link(self, output: Path, words: list[str], core: Core) -> None:
+        doing, late = f"link `{output}`", self.maker.late_libraries
+        try:
+            self._make(output, words, core, doing)
+        except InternalError as error:
+            if not late or not _ARITHMETIC.search(error.why):
+                raise
+            self._make(output, [*words, *late], core, doing)
 
     def _support(self, core: Core) -> list[Path]:
         run = data_dir("kernels") / "run"
@@ -151,10 +151,10 @@ class Toolchain:
 
 
 def _sources(source: Path, folders: Sequence[Path]) -> list[Path]:
-    """The file, what it includes by "name", what that includes, and all of our <headers>."""
-    found = [source, *sorted((data_dir("kernels") / "run" / "include").glob("*.h"))]
+    """The file, what it includes, and what that includes; the compiler's own headers go by its version."""
+    found = [source]
     for path in found:  # grows as it goes
-        for name in _QUOTED.findall(path.read_bytes()):
+        for name in _INCLUDED.findall(path.read_bytes()):
             places = (folder / name.decode() for folder in (path.parent, *folders))
             place = next((place.resolve() for place in places if place.is_file()), None)
             if place is not None and place not in found:

@@ -18,7 +18,8 @@ _FLAGS = ("-fomit-frame-pointer", "-fno-sanitize=undefined", "-fno-stack-protect
 class Zig:
     name = "zig"
     # zig compiles its library for the core when it is first asked for: six seconds, then kept.
-    arithmetic = ((), ("-lgcc",))
+    libraries = ()
+    late_libraries = ("-lgcc",)
 
     def version(self, core: Core) -> str:
         _program()
