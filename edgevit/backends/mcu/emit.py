@@ -10,7 +10,15 @@ import numpy as np
 
 from edgevit.backends.mcu.arena import ArenaPlan, plan_arena
 from edgevit.backends.mcu.cores import Core
-from edgevit.backends.mcu.kernels.card import Argument, Call, Card, Input, Scratch
+from edgevit.backends.mcu.kernels.card import (
+    Argument,
+    Call,
+    Card,
+    First,
+    Input,
+    Scratch,
+    whole,
+)
 from edgevit.backends.mcu.kernels.table import card_of
 from edgevit.integer.graph import IntegerGraph, Op, Value
 from edgevit.integer.ops.moves import Reshape
@@ -86,7 +94,7 @@ class _Writer:
                 self._places[op.name] = self._places[op.source.name]
 
     def layer(self, op: Op, card: Card) -> None:
-        steps = card.steps(op)
+        steps = card.steps(op, whole(op))
         self._families.add(card.family)
         lines = [self._call(op, call, steps.repeat > 1) for call in steps.calls]
         if steps.repeat > 1:
@@ -111,6 +119,8 @@ class _Writer:
     def _argument(self, op: Op, argument: Argument, looped: bool) -> str:
         if isinstance(argument, int):
             return f"{argument}u"
+        if isinstance(argument, First):
+            return "0u"
         step = "" if isinstance(argument, Scratch) or not argument.step or not looped else f" + i * {argument.step}u"  # fmt: skip
         if isinstance(argument, Scratch):
             return f"arena + {self._scratch.get(op.name, 0) + argument.offset}u"

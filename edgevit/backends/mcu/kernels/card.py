@@ -31,7 +31,12 @@ class Scratch:
     offset: int = 0
 
 
-Argument = Input | Output | Scratch | int
+@dataclass(frozen=True)
+class First:
+    """The first row of the output, of an image, that a call makes."""
+
+
+Argument = Input | Output | Scratch | First | int
 Field = int | np.ndarray | Mapping[str, Any] | tuple[int, ...]  # an array goes to flash
 
 
@@ -53,6 +58,23 @@ class Steps:
     repeat: int = 1
 
 
+@dataclass(frozen=True)
+class Piece:
+    """How much of an operation one call does, and in how many rows the images are kept that it reads and writes."""
+
+    rows: int  # positions; image rows, where there is a window
+    in_ring: int = 0
+    out_ring: int = 0
+
+
+def whole(op: Op) -> Piece:
+    """All of it at once, nothing in rings."""
+    height = op.output.shape[0]
+    if hasattr(op, "window"):
+        return Piece(height, op.source.shape[0], height)
+    return Piece(op.output.rows)
+
+
 def _always(_: Any) -> bool:
     return True
 
@@ -63,13 +85,13 @@ def _no_scratch(_: Any) -> int:
 
 @dataclass(frozen=True)
 class Card:
-    """Calls are built from the operation alone: weights packed as the function reads them, sizes, strides."""
+    """Calls are built from the operation and the piece of it: weights packed as the function reads them, sizes, strides."""
 
     function: str
     op: type[Op]
     family: str  # plain, dsp or mve
     sources: tuple[str, ...]  # below kernels/
-    steps: Callable[[Any], Steps]
+    steps: Callable[[Any, Piece], Steps]
     scratch: Callable[[Any], int] = _no_scratch  # bytes
     takes: Callable[[Any], bool] = _always
     in_place: bool = False  # the output may lie where the first input does

@@ -6,7 +6,16 @@ from collections.abc import Callable, Sequence
 from itertools import accumulate, product
 from typing import Any
 
-from edgevit.backends.mcu.kernels.card import Argument, Call, Card, Field, Input, Output, Steps
+from edgevit.backends.mcu.kernels.card import (
+    Argument,
+    Call,
+    Card,
+    Field,
+    Input,
+    Output,
+    Piece,
+    Steps,
+)
 from edgevit.integer.graph import SIZES, Malformed, Value
 from edgevit.integer.ops.moves import Concat, Pad, Permute, Slice, Upsample
 
@@ -14,10 +23,16 @@ _AXES = 4
 Axis = tuple[int, int, int]  # size, then bytes from one to the next in x and in y
 
 
-def steps_of(value: Value) -> list[int]:
+def steps_of(shape: Sequence[int], dtype: str) -> list[int]:
     """Bytes from one to the next along each axis."""
-    sizes = [SIZES[value.dtype], *reversed(value.shape[1:])]
+    sizes = [SIZES[dtype], *reversed(shape[1:])]
     return list(accumulate(sizes, lambda a, b: a * b))[::-1]
+
+
+def _shape(value: Value, axis: int, at: Piece) -> tuple[int, ...]:
+    """Of what one call works on: along channels, that is some rows."""
+    last = axis == len(value.shape) - 1
+    return (at.rows, value.shape[-1]) if last else value.shape
 
 
 def move(x: Argument, y: Argument, axes: Sequence[Axis], width: int) -> Call:
@@ -45,59 +60,69 @@ def _merged(axes: Sequence[Axis]) -> list[Axis]:
     return merged
 
 
-def _permute(op: Permute) -> Steps:
-    x_steps, y_steps = steps_of(op.source), steps_of(op.output)
+def _axis(op: Slice | Concat, rank: int) -> int:
+    """In such a shape."""
+    return rank - 1 if op.axis == len(op.output.shape) - 1 else op.axis
+
+
+def _permute(op: Permute, _: Piece) -> Steps:
+    dtype = op.output.dtype
+    x_steps, y_steps = steps_of(op.source.shape, dtype), steps_of(op.output.shape, dtype)
     axes = [(op.output.shape[i], x_steps[a], y_steps[i]) for i, a in enumerate(op.order)]
-    return Steps((move(Input(), Output(), axes, SIZES[op.output.dtype]),))
+    return Steps((move(Input(), Output(), axes, SIZES[dtype]),))
 
 
-def _slice(op: Slice) -> Steps:
-    steps = steps_of(op.source)
-    start = op.start * steps[op.axis]
-    steps[op.axis] *= op.step
-    axes = list(zip(op.output.shape, steps, steps_of(op.output), strict=True))
-    return Steps((move(Input(offset=start), Output(), axes, SIZES[op.output.dtype]),))
+def _slice(op: Slice, at: Piece) -> Steps:
+    dtype = op.output.dtype
+    x_shape, y_shape = (_shape(value, op.axis, at) for value in (op.source, op.output))
+    steps = steps_of(x_shape, dtype)
+    axis = _axis(op, len(x_shape))
+    start = op.start * steps[axis]
+    steps[axis] *= op.step
+    axes = list(zip(y_shape, steps, steps_of(y_shape, dtype), strict=True))
+    return Steps((move(Input(offset=start), Output(), axes, SIZES[dtype]),))
 
 
-def _concat(op: Concat) -> Steps:
-    y_steps, width = steps_of(op.output), SIZES[op.output.dtype]
+def _concat(op: Concat, at: Piece) -> Steps:
+    dtype = op.output.dtype
+    y_steps = steps_of(_shape(op.output, op.axis, at), dtype)
+    axis = _axis(op, len(y_steps))
     starts = accumulate((value.shape[op.axis] for value in op.inputs), initial=0)
-    calls = [
-        move(
-            Input(index),
-            Output(start * y_steps[op.axis]),
-            list(zip(value.shape, steps_of(value), y_steps, strict=True)),
-            width,
-        )
-        for index, (value, start) in enumerate(zip(op.inputs, starts, strict=False))
-    ]
+    calls = []
+    for index, (value, start) in enumerate(zip(op.inputs, starts, strict=False)):
+        shape = _shape(value, op.axis, at)
+        axes = list(zip(shape, steps_of(shape, dtype), y_steps, strict=True))
+        calls.append(move(Input(index), Output(start * y_steps[axis]), axes, SIZES[dtype]))
     return Steps(tuple(calls))
 
 
-def _pad(op: Pad) -> Steps:
+def _pad(op: Pad, _: Piece) -> Steps:
     """Filled, then the middle put over it."""
-    y_steps, width = steps_of(op.output), SIZES[op.output.dtype]
+    width = SIZES[op.output.dtype]
+    y_steps = steps_of(op.output.shape, op.output.dtype)
     start = sum(before * step for (before, _), step in zip(op.sides, y_steps, strict=True))
-    axes = list(zip(op.source.shape, steps_of(op.source), y_steps, strict=True))
-    fill = Call("ev_fill", "ev_fill", {"value": op.value, "width": width}, (Output(), op.output.size))  # fmt: skip
+    x_steps = steps_of(op.source.shape, op.source.dtype)
+    axes = list(zip(op.source.shape, x_steps, y_steps, strict=True))
+    values: dict[str, Field] = {"value": op.value, "width": width}
+    fill = Call("ev_fill", "ev_fill", values, (Output(), op.output.size))
     return Steps((fill, move(Input(), Output(start), axes, width)))
 
 
-def _upsample(op: Upsample) -> Steps:
+def _upsample(op: Upsample, _: Piece) -> Steps:
     """Every pixel to each of its places."""
-    y_steps = steps_of(op.output)
+    dtype = op.output.dtype
+    y_steps = steps_of(op.output.shape, dtype)
     rows, columns = op.factor
     far = [y_steps[0] * rows, y_steps[1] * columns, y_steps[2]]
-    axes = list(zip(op.source.shape, steps_of(op.source), far, strict=True))
-    places = product(range(rows), range(columns))
+    axes = list(zip(op.source.shape, steps_of(op.source.shape, dtype), far, strict=True))
     calls = [
-        move(Input(), Output(i * y_steps[0] + j * y_steps[1]), axes, SIZES[op.output.dtype])
-        for i, j in places
+        move(Input(), Output(i * y_steps[0] + j * y_steps[1]), axes, SIZES[dtype])
+        for i, j in product(range(rows), range(columns))
     ]
     return Steps(tuple(calls))
 
 
-def _card(op: type, steps: Callable[[Any], Steps], *more: str) -> Card:
+def _card(op: type, steps: Callable[[Any, Piece], Steps], *more: str) -> Card:
     return Card("ev_move", op, "plain", ("move/ev_move.c", *more), steps)
 
 

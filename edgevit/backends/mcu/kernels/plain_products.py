@@ -6,13 +6,24 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from edgevit.backends.mcu.kernels.card import Call, Card, Field, Input, Output, Scratch, Steps
-from edgevit.integer.graph import Value
+from edgevit.backends.mcu.kernels.card import (
+    Call,
+    Card,
+    Field,
+    First,
+    Input,
+    Output,
+    Piece,
+    Scratch,
+    Steps,
+)
 from edgevit.integer.ops.products import Conv2d, Depthwise, Linear, MatMul
-from edgevit.integer.ops.window import Window
+from edgevit.integer.ops.windows import AveragePool, MaxPool
+
+Windowed = Conv2d | Depthwise | AveragePool | MaxPool
 
 
-def linear_steps(op: Linear, function: str, weight: np.ndarray) -> Steps:
+def linear_steps(op: Linear, at: Piece, function: str, weight: np.ndarray) -> Steps:
     columns, depth = op.weight.shape
     fields = {
         "depth": depth,
@@ -23,17 +34,18 @@ def linear_steps(op: Linear, function: str, weight: np.ndarray) -> Steps:
         "bias": op.bias,
         "multiplier": op.multiplier,
     }
-    arguments = (Input(), Output(), op.source.rows, Scratch())
+    arguments = (Input(), Output(), at.rows, Scratch())
     return Steps((Call(function, "ev_linear", fields, arguments),))
 
 
-def window_fields(window: Window, source: Value, output: Value, pad_value: int) -> dict[str, Field]:
-    height, width, channels = source.shape
+def window_fields(op: Windowed, at: Piece, pad_value: int) -> dict[str, Field]:
+    height, width, channels = op.source.shape
+    window = op.window
     return {
         "in_height": height,
         "in_width": width,
         "channels": channels,
-        "out_width": output.shape[1],
+        "out_width": op.output.shape[1],
         "high": window.size[0],
         "wide": window.size[1],
         "stride_y": window.stride[0],
@@ -43,42 +55,39 @@ def window_fields(window: Window, source: Value, output: Value, pad_value: int) 
         "top": window.padding[0],
         "left": window.padding[1],
         "pad_value": pad_value,
-        "in_ring": height,
-        "out_ring": output.shape[0],
+        "in_ring": at.in_ring,
+        "out_ring": at.out_ring,
     }
 
 
-def window_steps(
-    op_output: Value, function: str, struct: str, fields: Mapping[str, Field]
-) -> Steps:
-    """Over all output rows."""
-    arguments = (Input(), Output(), 0, op_output.shape[0], Scratch())
+def window_steps(at: Piece, function: str, struct: str, fields: Mapping[str, Field]) -> Steps:
+    arguments = (Input(), Output(), First(), at.rows, Scratch())
     return Steps((Call(function, struct, fields, arguments),))
 
 
-def conv2d_steps(op: Conv2d, function: str, weight: np.ndarray) -> Steps:
+def conv2d_steps(op: Conv2d, at: Piece, function: str, weight: np.ndarray) -> Steps:
     fields = {
-        "window": window_fields(op.window, op.source, op.output, op.pad_value),
+        "window": window_fields(op, at, op.pad_value),
         "columns": len(op.weight),
         "groups": op.groups,
         "weight": weight,
         "bias": op.bias,
         "multiplier": op.multiplier,
     }
-    return window_steps(op.output, function, "ev_conv2d", fields)
+    return window_steps(at, function, "ev_conv2d", fields)
 
 
-def depthwise_steps(op: Depthwise, function: str, weight: np.ndarray) -> Steps:
+def depthwise_steps(op: Depthwise, at: Piece, function: str, weight: np.ndarray) -> Steps:
     fields = {
-        "window": window_fields(op.window, op.source, op.output, op.pad_value),
+        "window": window_fields(op, at, op.pad_value),
         "weight": weight,
         "bias": op.bias,
         "multiplier": op.multiplier,
     }
-    return window_steps(op.output, function, "ev_depthwise", fields)
+    return window_steps(at, function, "ev_depthwise", fields)
 
 
-def matmul_steps(op: MatMul, pack: str, function: str, packed_bytes: int) -> Steps:
+def matmul_steps(op: MatMul, at: Piece, pack: str, function: str, packed_bytes: int) -> Steps:
     """The right side is packed at the start of scratch, matrix by matrix."""
     (stack, rows, depth), right = op.inputs[0].shape, op.inputs[1].shape
     columns = right[1] if op.turned else right[2]
@@ -96,7 +105,7 @@ def matmul_steps(op: MatMul, pack: str, function: str, packed_bytes: int) -> Ste
     a = Input(0, step=rows * depth)
     y = Output(step=rows * columns)
     packing = (Input(1, step=right[1] * right[2]), Scratch())
-    product = (a, Scratch(), y, rows, Scratch(aligned(packed_bytes)))
+    product = (a, Scratch(), y, at.rows // stack, Scratch(aligned(packed_bytes)))
     return Steps(
         (Call(pack, "ev_matmul", fields, packing), Call(function, "ev_matmul", fields, product)),
         stack,
@@ -119,28 +128,30 @@ PLAIN_PRODUCTS: tuple[Card, ...] = (
         Linear,
         "plain",
         ("linear/ev_linear_s8.c",),
-        lambda op: linear_steps(op, "ev_linear_s8", op.weight),
+        lambda op, at: linear_steps(op, at, "ev_linear_s8", op.weight),
     ),
     Card(
         "ev_conv2d_s8",
         Conv2d,
         "plain",
         ("conv2d/ev_conv2d_s8.c",),
-        lambda op: conv2d_steps(op, "ev_conv2d_s8", op.weight),
+        lambda op, at: conv2d_steps(op, at, "ev_conv2d_s8", op.weight),
     ),
     Card(
         "ev_depthwise_s8",
         Depthwise,
         "plain",
         ("depthwise/ev_depthwise_s8.c",),
-        lambda op: depthwise_steps(op, "ev_depthwise_s8", op.weight),
+        lambda op, at: depthwise_steps(op, at, "ev_depthwise_s8", op.weight),
     ),
     Card(
         "ev_matmul_s8",
         MatMul,
         "plain",
         ("matmul/ev_matmul_pack_s8.c", "matmul/ev_matmul_s8.c"),
-        lambda op: matmul_steps(op, "ev_matmul_pack_s8", "ev_matmul_s8", plain_packed_bytes(op)),
+        lambda op, at: matmul_steps(
+            op, at, "ev_matmul_pack_s8", "ev_matmul_s8", plain_packed_bytes(op)
+        ),
         plain_packed_bytes,
     ),
 )

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from edgevit.backends.mcu.kernels.card import Call, Card, Field, Input, Output, Scratch, Steps
+from edgevit.backends.mcu.kernels.card import (
+    Call,
+    Card,
+    Field,
+    Input,
+    Output,
+    Piece,
+    Scratch,
+    Steps,
+)
 from edgevit.backends.mcu.kernels.moves import MOVES
 from edgevit.backends.mcu.kernels.plain_products import window_fields, window_steps
 from edgevit.integer.ops.norm import Norm
@@ -14,7 +23,7 @@ from edgevit.integer.ops.softmax import Softmax
 from edgevit.integer.ops.windows import AveragePool, MaxPool
 
 
-def softmax_steps(op: Softmax, function: str) -> Steps:
+def softmax_steps(op: Softmax, at: Piece, function: str) -> Steps:
     length = op.source.shape[-1]
     fields = {
         "length": length,
@@ -24,10 +33,10 @@ def softmax_steps(op: Softmax, function: str) -> Steps:
         "numerator": op.numerator,
         "shift": op.shift,
     }
-    return Steps((Call(function, "ev_softmax", fields, (Input(), Output(), op.source.rows, Scratch())),))  # fmt: skip
+    return Steps((Call(function, "ev_softmax", fields, (Input(), Output(), at.rows, Scratch())),))  # fmt: skip
 
 
-def norm_steps(op: Norm, function: str) -> Steps:
+def norm_steps(op: Norm, at: Piece, function: str) -> Steps:
     reciprocal, shift = op.reciprocal
     fields: dict[str, Field] = {
         "length": op.length,
@@ -41,28 +50,30 @@ def norm_steps(op: Norm, function: str) -> Steps:
         "gain_shift": op.gain_shift,
         **op.constants(),
     }
-    rows = op.source.size // op.length
+    rows = at.rows * op.source.shape[-1] // op.length
     return Steps((Call(function, "ev_norm", fields, (Input(), Output(), rows, Scratch())),))
 
 
-def lookup_steps(op: Lookup, function: str) -> Steps:
-    arguments = (Input(), Output(), op.output.size)
+def lookup_steps(op: Lookup, at: Piece, function: str) -> Steps:
+    arguments = (Input(), Output(), at.rows * op.output.shape[-1])
     return Steps((Call(function, "ev_lookup", {"table": op.table}, arguments),))
 
 
-def add_steps(op: Add | AddWide, function: str) -> Steps:
+def add_steps(op: Add | AddWide, at: Piece, function: str) -> Steps:
     fields = {"left": op.left, "right": op.right, "offset": op.offset, "shift": op.shift}
     struct = "ev_add" if isinstance(op, Add) else "ev_add_wide"
-    arguments = (Input(0), Input(1), Output(), op.output.size)
+    arguments = (Input(0), Input(1), Output(), at.rows * op.output.shape[-1])
     return Steps((Call(function, struct, fields, arguments),))
 
 
-def rescale_steps(op: Rescale, function: str) -> Steps:
+def rescale_steps(op: Rescale, at: Piece, function: str) -> Steps:
     fields = {"factor": op.factor, "offset": op.offset, "shift": op.shift}
-    return Steps((Call(function, "ev_rescale", fields, (Input(), Output(), op.output.size)),))
+    return Steps(
+        (Call(function, "ev_rescale", fields, (Input(), Output(), at.rows * op.output.shape[-1])),)
+    )
 
 
-def multiply_steps(op: Multiply, function: str) -> Steps:
+def multiply_steps(op: Multiply, at: Piece, function: str) -> Steps:
     a, b = op.inputs
     fields = {
         "left_zero": op.left_zero,
@@ -71,22 +82,22 @@ def multiply_steps(op: Multiply, function: str) -> Steps:
         "multiplier": op.multiplier,
         "row": 0 if a.shape == b.shape else b.size,
     }
-    arguments = (Input(0), Input(1), Output(), op.output.size)
+    arguments = (Input(0), Input(1), Output(), at.rows * op.output.shape[-1])
     return Steps((Call(function, "ev_multiply", fields, arguments),))
 
 
-def average_steps(op: AveragePool, function: str) -> Steps:
+def average_steps(op: AveragePool, at: Piece, function: str) -> Steps:
     fields = {
-        "window": window_fields(op.window, op.source, op.output, op.pad_value),
+        "window": window_fields(op, at, op.pad_value),
         "bias": op.bias,
         "multiplier": op.multiplier,
     }
-    return window_steps(op.output, function, "ev_pool", fields)
+    return window_steps(at, function, "ev_pool", fields)
 
 
-def max_steps(op: MaxPool, function: str) -> Steps:
-    fields = {"window": window_fields(op.window, op.source, op.output, -128)}
-    return window_steps(op.output, function, "ev_pool", fields)
+def max_steps(op: MaxPool, at: Piece, function: str) -> Steps:
+    fields = {"window": window_fields(op, at, -128)}
+    return window_steps(at, function, "ev_pool", fields)
 
 
 def softmax_scratch(op: Softmax) -> int:
@@ -102,7 +113,7 @@ def _card(
     name: str,
     op: type,
     folder: str,
-    steps: Callable[[Any, str], Steps],
+    steps: Callable[[Any, Piece, str], Steps],
     *,
     takes: Callable[[Any], bool] = lambda _: True,
     scratch: Callable[[Any], int] = lambda _: 0,
@@ -111,7 +122,14 @@ def _card(
     function = f"ev_{name}"
     source = f"{folder}/{function}.c"
     return Card(
-        function, op, "plain", (source,), lambda o: steps(o, function), scratch, takes, in_place
+        function,
+        op,
+        "plain",
+        (source,),
+        lambda o, at: steps(o, at, function),
+        scratch,
+        takes,
+        in_place,
     )
 
 

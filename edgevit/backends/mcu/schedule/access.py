@@ -1,0 +1,84 @@
+"""Which rows of its inputs an operation needs for a row of its output.
+
+A row is a position: one vector of channels. Operations over windows go by rows of the image.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edgevit.integer.graph import IntegerGraph, Op, Value
+from edgevit.integer.ops.moves import Concat, Reshape, Slice
+from edgevit.integer.ops.norm import Norm
+from edgevit.integer.ops.pointwise import Add, AddWide, Lookup, Multiply, Rescale
+from edgevit.integer.ops.products import Conv2d, Depthwise, Linear, MatMul
+from edgevit.integer.ops.softmax import Softmax
+from edgevit.integer.ops.windows import AveragePool, MaxPool
+
+WINDOWED = (Conv2d, Depthwise, AveragePool, MaxPool)
+
+
+@dataclass(frozen=True)
+class Same:
+    """The same position."""
+
+
+@dataclass(frozen=True)
+class Sliding:
+    """Image rows from `stride * row - top` on, `extent` of them."""
+
+    stride: int
+    top: int
+    extent: int
+
+    def upto(self, rows: int, height: int) -> int:
+        """How many input rows there must be for the first `rows` output rows."""
+        return max(0, min(height, (rows - 1) * self.stride - self.top + self.extent))
+
+    def lowest(self, row: int) -> int:
+        return max(0, row * self.stride - self.top)
+
+
+@dataclass(frozen=True)
+class Whole:
+    """All of it, before anything is computed."""
+
+
+Access = Same | Sliding | Whole
+SAME, WHOLE = Same(), Whole()
+
+
+def access(op: Op, index: int) -> Access:
+    """Of the operation's input `index`."""
+    match op:
+        case Conv2d() | Depthwise() | AveragePool() | MaxPool():
+            window = op.window
+            extent = window.dilation[0] * (window.size[0] - 1) + 1
+            return Sliding(window.stride[0], window.padding[0], extent)
+        case Linear() | Softmax() | Lookup() | Add() | AddWide() | Rescale():
+            return SAME
+        case Norm() if op.length == op.source.shape[-1]:
+            return SAME
+        case Multiply() if op.inputs[index].rows == op.output.rows:
+            return SAME
+        case MatMul() if index == 0 and op.output.shape[0] == 1:
+            return SAME
+        case Concat() | Slice() if op.axis == len(op.output.shape) - 1:
+            return SAME
+        case Reshape() if keeps_rows(op):
+            return SAME
+    return WHOLE
+
+
+def keeps_rows(op: Reshape) -> bool:
+    """The same positions, named otherwise."""
+    return op.source.shape[-1] == op.output.shape[-1]
+
+
+def storage_of(graph: IntegerGraph) -> dict[str, Value]:
+    """For each value, the one whose bytes it is: reshapes have none of their own."""
+    found = {value.name: value for value in graph.values()}
+    for op in graph.ops:
+        if isinstance(op, Reshape):
+            found[op.name] = found[op.source.name]
+    return found

@@ -1,0 +1,196 @@
+"""Loops of what is kept: each makes one or more kept values, row by row, and streams all that leads to them.
+
+What is streamed is made again in every loop that needs it. A loop goes in lockstep, a tile of positions at a time, where
+every operation needs the same positions; where one has a window, it goes by rows of the image, and what is streamed
+stays as long as a window reaches back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from edgevit.backends.mcu.schedule.access import WHOLE, WINDOWED, access, keeps_rows, storage_of
+from edgevit.integer.graph import IntegerGraph, Op, Value
+from edgevit.integer.ops.moves import Reshape
+
+
+class NoLoop(Exception):
+    """What is kept does not make loops: something streamed is needed as a whole, or rows do not meet."""
+
+
+@dataclass(frozen=True)
+class Net:
+    """A graph, and what is asked of it again and again."""
+
+    graph: IntegerGraph
+    storage: dict[str, Value]
+    makers: dict[str, Op]  # storage -> operation; none for inputs and constants
+    readers: dict[str, tuple[Op, ...]]  # storage -> operations, without reshapes
+    order: dict[str, int]
+
+    @classmethod
+    def of(cls, graph: IntegerGraph) -> Net:
+        storage = storage_of(graph)
+        ops = [op for op in graph.ops if not isinstance(op, Reshape)]
+        readers: dict[str, list[Op]] = {}
+        for op in ops:
+            for name in dict.fromkeys(storage[value.name].name for value in op.inputs):
+                readers.setdefault(name, []).append(op)
+        return cls(
+            graph,
+            storage,
+            {op.name: op for op in ops},
+            {name: tuple(found) for name, found in readers.items()},
+            {op.name: index for index, op in enumerate(ops)},
+        )
+
+    def sources(self, op: Op) -> list[tuple[int, str]]:
+        """Index and storage of the inputs that an operation makes."""
+        names = [(i, self.storage[value.name].name) for i, value in enumerate(op.inputs)]
+        return [(i, name) for i, name in names if name in self.makers]
+
+    def must_keep(self) -> frozenset[str]:
+        """Outputs; what somebody needs as a whole; what is read under a shape with other rows."""
+        found = {self.storage[value.name].name for value in self.graph.outputs}
+        for op in self.graph.ops:
+            if isinstance(op, Reshape):
+                if not keeps_rows(op):
+                    found.add(self.storage[op.name].name)
+                continue
+            for index, name in self.sources(op):
+                if access(op, index) == WHOLE:
+                    found.add(name)
+        return frozenset(found & set(self.makers))
+
+
+@dataclass(frozen=True)
+class Loop:
+    ops: tuple[Op, ...]  # in order; each makes a row when its inputs have what it needs
+    kept: tuple[str, ...]  # storages that are written whole
+    reads: tuple[str, ...]  # kept storages of other loops, in the arena
+    by_image: bool
+    units: dict[str, int] = field(default_factory=dict)  # storage -> positions in a row
+
+
+def build_loops(net: Net, kept: frozenset[str]) -> list[Loop]:
+    """In the order in which they run. Raises `NoLoop`."""
+    closures = {name: _closure(net, name, kept) for name in kept}
+    needs = {name: _reads(net, closures[name]) & kept - {name} for name in kept}
+    users = {name: {user for user in kept if name in needs[user]} for name in kept}
+    merged: list[Member] = []
+    for name in _in_turn(net, needs):
+        last = merged[-1] if merged else None
+        if last and _fit(last, name, closures[name], needs[name], kept, users):
+            merged[-1] = (last[0] | closures[name], (*last[1], name))
+        else:
+            merged.append((closures[name], (name,)))
+    return [_loop(net, ops, names, kept) for ops, names in merged]
+
+
+def _in_turn(net: Net, needs: dict[str, set[str]]) -> list[str]:
+    """From each output back to what it needs, one branch after the other: little is alive at a time."""
+    turn: dict[str, None] = {}
+
+    def visit(name: str) -> None:
+        stack = [(name, False)]
+        while stack:
+            top, ready = stack.pop()
+            if top in turn:
+                continue
+            if ready:
+                turn[top] = None
+                continue
+            stack.append((top, True))
+            before = sorted(needs[top], key=net.order.__getitem__, reverse=True)
+            stack += [(other, False) for other in before if other not in turn]
+
+    for name in sorted(needs, key=net.order.__getitem__):
+        if name in {net.storage[value.name].name for value in net.graph.outputs}:
+            visit(name)
+    return list(turn)
+
+
+Member = tuple[frozenset[str], tuple[str, ...]]
+
+
+def _closure(net: Net, name: str, kept: frozenset[str]) -> frozenset[str]:
+    found: set[str] = set()
+    stack = [name]
+    while stack:
+        top = stack.pop()
+        if top in found:
+            continue
+        found.add(top)
+        op = net.makers[top]
+        for index, source in net.sources(op):
+            if source in kept:
+                continue
+            if access(op, index) == WHOLE:
+                raise NoLoop(f"{op.name} needs all of {source}")
+            stack.append(source)
+    return frozenset(found)
+
+
+def _fit(
+    last: Member,
+    name: str,
+    ops: frozenset[str],
+    needs: set[str],
+    kept: frozenset[str],
+    users: dict[str, set[str]],
+) -> bool:
+    """Two that stream the same, are read by the same loops, and do not wait for each other, are one loop."""
+    shared = (ops & last[0]) - kept
+    same_users = all(users[other] == users[name] for other in last[1])
+    return bool(shared) and same_users and not needs & set(last[1])
+
+
+def _reads(net: Net, ops: Iterable[str]) -> set[str]:
+    return {source for name in ops for _, source in net.sources(net.makers[name])}
+
+
+def _loop(net: Net, members: frozenset[str], names: tuple[str, ...], kept: frozenset[str]) -> Loop:
+    ops = tuple(net.makers[name] for name in sorted(members, key=net.order.__getitem__))
+    reads = tuple(sorted((_reads(net, members) & kept) - set(names)))
+    by_image = any(isinstance(op, WINDOWED) for op in ops)
+    units = _image_units(net, ops, members) if by_image else {}
+    if not by_image and len({_positions(op) for op in ops}) > 1:
+        raise NoLoop(f"rows of {', '.join(op.name for op in ops)} do not meet")
+    return Loop(ops, names, reads, by_image, units)
+
+
+def _positions(op: Op) -> int:
+    return op.output.rows
+
+
+def _image_units(net: Net, ops: Sequence[Op], members: frozenset[str]) -> dict[str, int]:
+    """Positions in an image row, from the windows outward."""
+    units: dict[str, int] = {}
+
+    def settle(name: str, unit: int) -> bool:
+        if units.get(name, unit) != unit:
+            raise NoLoop(f"{name} is in rows of {units[name]} and of {unit}")
+        known = name in units
+        units[name] = unit
+        return not known
+
+    for op in ops:
+        if isinstance(op, WINDOWED):
+            settle(op.name, op.output.shape[1])
+            settle(net.storage[op.source.name].name, op.source.shape[1])
+    changed = True
+    while changed:
+        changed = False
+        for op in ops:
+            if isinstance(op, WINDOWED):
+                continue
+            near = [op.name, *(source for i, source in net.sources(op) if access(op, i) != WHOLE)]
+            known = next((units[name] for name in near if name in units), None)
+            if known is not None:
+                settled = [settle(name, known) for name in near]
+                changed |= any(settled)
+    for op in ops:
+        if op.name not in units or op.output.rows % units[op.name]:
+            raise NoLoop(f"{op.name} has no image rows")
+    return units

@@ -1,0 +1,109 @@
+"""A loop on paper: which operation makes which row when, as the emitted code will.
+
+Each step asks for some more rows of what the loop keeps; going back from there, every operation learns how many rows it
+has to have made; going forward, it makes those that are missing, one row at a time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from edgevit.backends.mcu.schedule.access import Sliding, access
+from edgevit.backends.mcu.schedule.loops import Loop, Net
+from edgevit.integer.graph import Op, Value
+
+
+@dataclass(frozen=True)
+class Walk:
+    net: Net
+    loop: Loop
+    tile: int  # positions of a row, where the loop goes in lockstep
+
+    def unit(self, name: str) -> int:
+        """Positions of one row of a storage."""
+        return self.loop.units.get(name, self.tile)
+
+    def height(self, name: str) -> int:
+        """Rows of a storage; the last may be short in lockstep."""
+        return -(-self._value(name).rows // self.unit(name))
+
+    def _value(self, name: str) -> Value:
+        return self.net.storage[name]
+
+    @property
+    def driver(self) -> Op:
+        return self.loop.ops[-1]
+
+    @property
+    def steps(self) -> int:
+        return self.height(self.driver.name)
+
+    def wanted(self, name: str, step: int) -> int:
+        """Rows of a kept value after so many steps."""
+        height = self.height(name)
+        return height if step == self.steps else step * height // self.steps
+
+    def demands(self, step: int) -> dict[str, int]:
+        """Rows that every operation must have made by then."""
+        needs = {op.name: 0 for op in self.loop.ops}
+        for name in self.loop.kept:
+            needs[name] = self.wanted(name, step)
+        for op in reversed(self.loop.ops):
+            for index, source in self.inside(op):
+                needs[source] = max(needs[source], self._upto(op, index, source, needs[op.name]))
+        return needs
+
+    def _upto(self, op: Op, index: int, source: str, rows: int) -> int:
+        how = access(op, index)
+        if rows == 0 or not isinstance(how, Sliding):
+            return rows
+        return how.upto(rows, self.height(source))
+
+    def inside(self, op: Op) -> list[tuple[int, str]]:
+        """Inputs that this loop makes."""
+        made = {member.name for member in self.loop.ops}
+        return [(i, source) for i, source in self.net.sources(op) if source in made]
+
+    @cached_property
+    def events(self) -> tuple[tuple[Op, int], ...]:
+        """Every row that is made, in order."""
+        done = {op.name: 0 for op in self.loop.ops}
+        found: list[tuple[Op, int]] = []
+        for step in range(1, self.steps + 1):
+            needs = self.demands(step)
+            for op in self.loop.ops:
+                found += [(op, row) for row in range(done[op.name], needs[op.name])]
+                done[op.name] = max(done[op.name], needs[op.name])
+        return tuple(found)
+
+    def lowest(self, op: Op, index: int, row: int) -> int:
+        """The first input row that is read for an output row."""
+        how = access(op, index)
+        return how.lowest(row) if isinstance(how, Sliding) else row
+
+    def highest(self, op: Op, index: int, source: str, row: int) -> int:
+        """The row after the last one."""
+        return self._upto(op, index, source, row + 1)
+
+    @cached_property
+    def rings(self) -> dict[str, int]:
+        """Rows that have to stay of each streamed storage."""
+        if not self.loop.by_image:
+            return {op.name: 1 for op in self.loop.ops if op.name not in self.loop.kept}
+        made = {op.name: 0 for op in self.loop.ops}
+        rings = {op.name: 1 for op in self.loop.ops if op.name not in self.loop.kept}
+        readers = self._readers()
+        for op, row in self.events:
+            made[op.name] = row + 1
+            if op.name in rings:
+                oldest = min(self.lowest(r, i, made[r.name]) for r, i in readers[op.name])
+                rings[op.name] = max(rings[op.name], row + 1 - oldest)
+        return {name: min(ring, self.height(name)) for name, ring in rings.items()}
+
+    def _readers(self) -> dict[str, list[tuple[Op, int]]]:
+        found: dict[str, list[tuple[Op, int]]] = {}
+        for op in self.loop.ops:
+            for index, source in self.inside(op):
+                found.setdefault(source, []).append((op, index))
+        return found
