@@ -14,6 +14,7 @@ from edgevit.backends.mcu.kernels.plain_products import linear_steps, matmul_ste
 from edgevit.integer.graph import Op
 from edgevit.integer.ops.pointwise import Add, AddWide, Lookup, Multiply, Rescale
 from edgevit.integer.ops.products import Conv2d, Linear, MatMul
+from edgevit.integer.ops.softmax import Softmax
 
 _COLUMNS = 4  # of a block
 _DEPTH = 16  # bytes of a vector
@@ -99,6 +100,11 @@ def _makes_bytes(op: Rescale) -> bool:
     return op.output.dtype == "int8"
 
 
+def _exponentials(op: Softmax) -> int:
+    """Of a row, in whole pairs of vectors."""
+    return 2 * -(-op.source.shape[-1] // _DEPTH) * _DEPTH
+
+
 MVE: tuple[Card, ...] = (
     Card(
         "ev_linear_s8_mve",
@@ -120,6 +126,7 @@ MVE: tuple[Card, ...] = (
         _packed_matrix_bytes,
         _near_enough,
     ),
+    _row_card("softmax_s8", Softmax, "softmax", rows.softmax_steps, scratch=_exponentials),
     _row_card("lookup_s8", Lookup, "pointwise", rows.lookup_steps),
     _row_card("add_s8", Add, "pointwise", rows.add_steps),
     _row_card("add_wide_s8", AddWide, "pointwise", rows.add_steps, takes=_adds_bytes),
