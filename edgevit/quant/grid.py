@@ -1,0 +1,67 @@
+"""The integers a value is put on: what they stand for, and how they are found from a range of real numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from edgevit.integer.rounding import LIMITS
+
+_SMALLEST = 1e-9  # a range below this has nothing in it
+_HEADROOM = 2.0  # 16 bits have some to spare: what calibration has not seen still fits
+
+
+@dataclass(frozen=True)
+class Grid:
+    """An integer stands for `scale * (integer - zero)`."""
+
+    scale: float
+    zero: int = 0
+    dtype: str = "int8"
+
+    @property
+    def low(self) -> float:
+        return self.scale * (LIMITS[self.dtype][0] - self.zero)
+
+    @property
+    def high(self) -> float:
+        return self.scale * (LIMITS[self.dtype][1] - self.zero)
+
+    def quantized(self, x: np.ndarray) -> np.ndarray:
+        low, high = LIMITS[self.dtype]
+        steps = np.floor(np.asarray(x, np.float64) / self.scale + 0.5) + self.zero
+        return np.clip(steps, low, high).astype(self.dtype)
+
+    def points(self) -> np.ndarray:
+        """What each of the 256 bytes stands for, as a table has them: 0 ... 127, then -128 ... -1."""
+        integers = np.arange(256, dtype=np.uint8).view(np.int8)
+        return self.scale * (integers.astype(np.float64) - self.zero)
+
+    def within(self, low: float, high: float) -> bool:
+        """Nothing on it lies outside by more than half a step."""
+        half = 0.5 * self.scale
+        return self.low >= low - half and self.high <= high + half
+
+    def widened(self, scale: float) -> Grid:
+        return self if scale <= self.scale else Grid(scale, self.zero, self.dtype)
+
+
+def asymmetric(low: float, high: float) -> Grid:
+    """Zero is always on it, exactly."""
+    low, high = min(low, 0.0), max(high, 0.0)
+    if high - low < _SMALLEST:
+        return Grid(1.0)
+    scale = (high - low) / 255
+    return Grid(scale, int(np.clip(np.rint(-128 - low / scale), -128, 127)))
+
+
+def symmetric(low: float, high: float) -> Grid:
+    peak = max(-low, high)
+    return Grid(peak / 127 if peak >= _SMALLEST else 1.0)
+
+
+def wide(low: float, high: float) -> Grid:
+    """16 bits."""
+    peak = _HEADROOM * max(-low, high)
+    return Grid(peak / 32767 if peak >= _SMALLEST else 1.0, 0, "int16")

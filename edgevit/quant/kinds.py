@@ -1,0 +1,105 @@
+"""What a call does to the grid of its input: moves it along, clamps it, or computes a function of it value by value."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch.fx.node import Node
+
+from edgevit.graph.aten import argument, kind
+from edgevit.graph.program import Program, shape, value
+
+# The same numbers in another place or fewer of them: the grid stays.
+MOVES = frozenset(
+    {"reshape", "view", "flatten", "unflatten", "squeeze", "unsqueeze", "permute", "transpose",
+     "slice", "max_pool2d", "upsample_nearest2d", "expand", "alias", "clone", "contiguous",
+     "detach", "dropout", "pixel_shuffle", "pixel_unshuffle", "channel_shuffle"}
+)  # fmt: skip
+_POINTWISE = frozenset({"hardswish", "log_sigmoid"})  # composite, so torch does not tag them
+_BOUNDS = {
+    "hardtanh": ("min_val", "max_val"),
+    "clamp": ("min", "max"),
+    "clamp_min": ("min", ""),
+    "clamp_max": ("", "max"),
+}
+_FIXED = {"relu": (0.0, math.inf), "relu6": (0.0, 6.0)}
+
+
+def is_real(node: Node) -> bool:
+    """A tensor of floating point numbers."""
+    held = node.meta.get("val")
+    return isinstance(held, torch.Tensor) and held.is_floating_point()
+
+
+def is_move(node: Node) -> bool:
+    """A zero that is padded is on every grid."""
+    if kind(node) in {"constant_pad_nd", "pad"}:
+        return pad_value(node) == 0.0
+    return node.op == "call_function" and kind(node) in MOVES
+
+
+def is_view(node: Node) -> bool:
+    """The same numbers, all of them."""
+    return kind(node) in MOVES - {"slice", "max_pool2d", "upsample_nearest2d", "expand"}
+
+
+def pad_value(node: Node) -> float | None:
+    """Of a padding with one number; None for another."""
+    if kind(node) == "pad" and argument(node, "mode") != "constant":
+        return None
+    return float(argument(node, "value") or 0.0)
+
+
+def bounds(node: Node) -> tuple[float, float] | None:
+    """Of a clamp by numbers."""
+    if kind(node) in _FIXED:
+        return _FIXED[kind(node)]
+    if kind(node) not in _BOUNDS:
+        return None
+    held = [argument(node, name) if name else None for name in _BOUNDS[kind(node)]]
+    if any(isinstance(one, Node) for one in held):
+        return None
+    least, most = held
+    return (-math.inf if least is None else float(least), math.inf if most is None else float(most))
+
+
+def is_norm_without_bias(node: Node) -> bool:
+    return kind(node) in {"layer_norm", "group_norm", "rms_norm"} and (
+        kind(node) == "rms_norm" or argument(node, "bias") is None
+    )
+
+
+def sources(node: Node, program: Program) -> list[Node]:
+    """What it reads that is not known beforehand."""
+    return [read for read in node.all_input_nodes if not is_constant(read, program)]
+
+
+def is_constant(node: object, program: Program) -> bool:
+    return (
+        isinstance(node, Node) and node.op == "get_attr" and str(node.target) in program.constants
+    )
+
+
+def number(argument: object, program: Program) -> float | None:
+    """Of a number, or a constant of one element."""
+    if isinstance(argument, Node):
+        if not is_constant(argument, program) or value(argument).numel() != 1:
+            return None
+        return float(program.constants[str(argument.target)])
+    return float(argument) if isinstance(argument, int | float) else None
+
+
+def is_pointwise(node: Node, program: Program) -> bool:
+    """Each number of the result is a function of one number at the same place, and of nothing else but numbers."""
+    if node.op != "call_function" or not isinstance(value(node), torch.Tensor):
+        return False
+    target = node.target
+    tagged = isinstance(target, torch._ops.OpOverload) and torch.Tag.pointwise in target.tags
+    if not tagged and kind(node) not in _POINTWISE:
+        return False
+    read = sources(node, program)
+    alone = all(
+        value(held).numel() == 1 for held in node.all_input_nodes if is_constant(held, program)
+    )
+    return bool(read) and alone and all(shape(one) == shape(node) for one in read)

@@ -1,0 +1,158 @@
+"""How the axes of a torch tensor lie in memory. Permutes and most reshapes only change this, and move nothing.
+
+Memory has axes of its own, and every torch axis is some of them, the slowest first:
+
+    image 1 x C x H x W, channels last        sizes (H, W, C)      axes ((), (2), (0), (1))
+    the same as tokens, 1 x HW x C            sizes (H, W, C)      axes ((), (0, 1), (2))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate, pairwise
+from math import prod
+
+Axes = tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Torch axes of one element have no place in memory, and no memory axis has one element."""
+
+    sizes: tuple[int, ...]
+    axes: Axes
+
+    @classmethod
+    def plain(cls, shape: Sequence[int], order: Sequence[int] | None = None) -> Layout:
+        """Every torch axis is one axis of memory; they lie in `order`, as torch has them by default."""
+        order = range(len(shape)) if order is None else order
+        kept = [axis for axis in order if shape[axis] > 1]
+        places = {axis: (place,) for place, axis in enumerate(kept)}
+        axes = tuple(places.get(axis, ()) for axis in range(len(shape)))
+        return cls(tuple(shape[axis] for axis in kept), axes)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(prod(self.sizes[place] for place in axis) for axis in self.axes)
+
+    @property
+    def rank(self) -> int:
+        return len(self.axes)
+
+    def permuted(self, order: Sequence[int]) -> Layout:
+        return Layout(self.sizes, tuple(self.axes[axis] for axis in order))
+
+    def reshaped(self, shape: Sequence[int]) -> Layout | None:
+        """None where an axis would begin inside one of memory at no whole part of it."""
+        pieces = [[size] for size in self.sizes]  # what each memory axis is cut into
+        flat = [(place, self.sizes[place]) for axis in self.axes for place in axis]
+        axes: list[list[int]] = []
+        for wanted in shape:
+            taken: list[int] = []
+            while wanted > 1:
+                place, left = flat.pop(0)
+                if wanted % left == 0:
+                    wanted //= left
+                elif left % wanted == 0:
+                    pieces[place][-1:] = [wanted, left // wanted]
+                    flat.insert(0, (place, left // wanted))
+                    wanted = 1
+                else:
+                    return None
+                taken.append(place)
+            axes.append(taken)
+        return _numbered(pieces, axes)
+
+    def merged(self) -> Layout:
+        """Memory axes that are one after the other, in memory and in a torch axis, are one."""
+        follows = {b for axis in self.axes for a, b in pairwise(axis) if b == a + 1}
+        heads = [place for place in range(len(self.sizes)) if place not in follows]
+        ends = [*heads[1:], len(self.sizes)]
+        sizes = tuple(prod(self.sizes[a:b]) for a, b in zip(heads, ends, strict=True))
+        number = {place: index for index, place in enumerate(heads)}
+        axes = tuple(tuple(number[p] for p in axis if p in number) for axis in self.axes)
+        return Layout(sizes, axes)
+
+    def ordered(self, places: Sequence[int]) -> Layout:
+        """After memory has been permuted."""
+        number = {place: index for index, place in enumerate(places)}
+        axes = tuple(tuple(number[place] for place in axis) for axis in self.axes)
+        return Layout(tuple(self.sizes[place] for place in places), axes)
+
+    def replaced(self, axis: int, size: int) -> Layout:
+        """With another size of a torch axis that is the last of memory, or is not there."""
+        gone = set(self.axes[axis])
+        kept = [place for place in range(len(self.sizes)) if place not in gone]
+        assert kept == list(range(len(kept)))
+        sizes = (*(self.sizes[place] for place in kept), *([size] if size > 1 else []))
+        axes = [tuple(self.axes[other]) for other in range(self.rank)]
+        axes[axis] = (len(kept),) if size > 1 else ()
+        return Layout(sizes, tuple(axes))
+
+    def resized(self, axis: int, size: int) -> Layout:
+        """With another size of a torch axis that is one axis of memory, wherever that is."""
+        (place,) = self.axes[axis]
+        sizes = list(self.sizes)
+        sizes[place] = size
+        if size > 1:
+            return Layout(tuple(sizes), self.axes)
+        del sizes[place]
+        axes = tuple(tuple(p - (p > place) for p in held if p != place) for held in self.axes)
+        return Layout(tuple(sizes), axes)
+
+
+def aligned(
+    one: Layout, other: Layout, pairs: Sequence[tuple[int, int]] | None = None
+) -> tuple[Layout, Layout] | None:
+    """The same with memory cut alike along pairs of axes of one size, by default all. None where no cut of both is."""
+    pairs = [(axis, axis) for axis in range(one.rank)] if pairs is None else pairs
+    steps = [_steps(_cuts(one, a) | _cuts(other, b)) for a, b in pairs]
+    first = _cut(one, {a: step for (a, _), step in zip(pairs, steps, strict=True)})
+    second = _cut(other, {b: step for (_, b), step in zip(pairs, steps, strict=True)})
+    return None if first is None or second is None else (first, second)
+
+
+def _cuts(layout: Layout, axis: int) -> set[int]:
+    """How many elements of the axis are behind each of its cuts."""
+    found = {1}
+    for place in reversed(layout.axes[axis]):
+        found.add(max(found) * layout.sizes[place])
+    return found
+
+
+def _steps(cuts: set[int]) -> list[int] | None:
+    falling = sorted(cuts, reverse=True)
+    if any(a % b for a, b in pairwise(falling)):
+        return None
+    return [a // b for a, b in pairwise(falling)]
+
+
+def _cut(layout: Layout, steps: dict[int, list[int] | None]) -> Layout | None:
+    """With each of these axes made of memory axes of these sizes."""
+    groups: list[list[int]] = []
+    for axis in range(layout.rank):
+        step = steps.get(axis, [layout.sizes[place] for place in layout.axes[axis]])
+        if step is None:
+            return None
+        groups.append(step)
+    fine = layout.reshaped([size for group in groups for size in group])
+    if fine is None:
+        return None
+    held = iter(fine.axes)
+    axes = tuple(tuple(place for _ in group for place in next(held)) for group in groups)
+    return Layout(fine.sizes, axes)
+
+
+def _numbered(pieces: list[list[int]], axes: list[list[int]]) -> Layout:
+    """Pieces of memory axes get places of their own; each is asked for in order."""
+    first = list(accumulate((len(held) for held in pieces), initial=0))
+    given = [0] * len(pieces)
+    numbered: list[tuple[int, ...]] = []
+    for axis in axes:
+        places: list[int] = []
+        for place in axis:
+            places.append(first[place] + given[place])
+            given[place] += 1
+        numbered.append(tuple(places))
+    return Layout(tuple(size for held in pieces for size in held), tuple(numbered))

@@ -1,0 +1,174 @@
+"""The integer parameters of operations, from grids and real numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from edgevit.integer.rounding import LARGEST, multiplier_of
+from edgevit.quant.grid import Grid
+
+_ONE = float(1 << 32)
+_REACH = 2.0**31 - 1
+_SMALLEST = 2.0**-18  # of a multiplier: 14 bits are left of it
+
+
+@dataclass(frozen=True)
+class Channels:
+    """Of a sum of products: weights, and a bias and a multiplier a channel. Its output is put on `grid`."""
+
+    weight: np.ndarray  # int8, N x taps
+    bias: np.ndarray
+    multiplier: np.ndarray
+    grid: Grid
+
+
+def channels(weight: np.ndarray, bias: np.ndarray, source: Grid, output: Grid) -> Channels:
+    """`weight` is N x taps. The grid is widened where a multiplier would not hold its factor."""
+    peak = np.abs(weight).max(1)
+    scale = peak / 127
+    output = output.widened(float((source.scale * scale).max() / LARGEST))
+    scale = np.maximum(scale, _SMALLEST * output.scale / source.scale)
+    while True:
+        found = _rounded(weight, bias, source, output, scale)
+        taken = 128 * np.abs(found.weight.astype(np.int64)).sum(1) + np.abs(
+            _exact_bias(found, bias, source)
+        )
+        over = taken > _REACH
+        if not over.any():
+            return found
+        scale = np.where(over, 2 * scale, scale)
+
+
+def _rounded(
+    weight: np.ndarray, bias: np.ndarray, source: Grid, output: Grid, scale: np.ndarray
+) -> Channels:
+    integers = np.clip(np.rint(weight / scale[:, None]), -127, 127).astype(np.int8)
+    multiplier = multiplier_of(np.minimum(source.scale * scale / output.scale, LARGEST))
+    found = Channels(integers, np.zeros(len(scale), np.int32), multiplier, output)
+    exact = _exact_bias(found, bias, source)
+    return Channels(integers, np.clip(exact, -_REACH, _REACH).astype(np.int32), multiplier, output)
+
+
+def _exact_bias(found: Channels, bias: np.ndarray, source: Grid) -> np.ndarray:
+    """Both zero points are in it, and what the multiplier makes of it is rounded once."""
+    step = _ONE / found.multiplier.astype(np.float64)
+    moved = np.rint((bias / found.grid.scale + found.grid.zero) * step)
+    return moved - source.zero * found.weight.astype(np.int64).sum(1)
+
+
+@dataclass(frozen=True)
+class Scaled:
+    """A multiplier with what the accumulator starts from; the output is put on `grid`."""
+
+    multiplier: int
+    bias: int
+    grid: Grid
+
+
+def scaled(step: float, output: Grid, bias: float = 0.0) -> Scaled:
+    """`step` is what one of the accumulator stands for; `bias`, in its units, is added to it."""
+    output = output.widened(step / LARGEST)
+    multiplier = int(multiplier_of(min(step / output.scale, LARGEST)))
+    return Scaled(multiplier, round(bias + output.zero * _ONE / multiplier), output)
+
+
+@dataclass(frozen=True)
+class Sum:
+    """The parameters of an `Add`."""
+
+    left: int
+    right: int
+    offset: int
+    shift: int
+
+
+def narrow_sum(a: Grid, b: Grid, y: Grid, sign: int = 1) -> Sum | None:
+    """With the longest shift whose sums fit 16 bits; None where there is none."""
+    ra, rb = a.scale / y.scale, sign * b.scale / y.scale
+    rest = y.zero - ra * a.zero - rb * b.zero + 0.5
+    for shift in range(15, -1, -1):
+        # each of the two floors takes half of one away on average
+        found = Sum(
+            round(ra * 2 ** (8 + shift)),
+            round(rb * 2 ** (8 + shift)),
+            round(rest * 2**shift + 1),
+            shift,
+        )
+        factors = abs(found.left), abs(found.right)
+        if max(factors) < 2**15 and sum(factors) // 2 + 2 + abs(found.offset) < 2**15:
+            return found
+    return None
+
+
+def wide_sum(a: Grid, b: Grid, y: Grid, sign: int = 1) -> Sum:
+    """The same in 32 bits."""
+    ra, rb = a.scale / y.scale, sign * b.scale / y.scale
+    rest = y.zero - ra * a.zero - rb * b.zero + 0.5
+    width = 128 if b.dtype == "int8" else 2**15
+    for shift in range(31, 0, -1):
+        found = Sum(round(ra * 2**shift), round(rb * 2**shift), round(rest * 2**shift), shift)
+        factors = abs(found.left), abs(found.right)
+        reach = 2**15 * factors[0] + width * factors[1] + abs(found.offset)
+        if max(factors) < 2**15 and reach < 2**31:
+            return found
+    raise ValueError(f"no sum of {a} and {b} on {y}")
+
+
+@dataclass(frozen=True)
+class Shifted:
+    """The parameters of a `Rescale`."""
+
+    factor: int
+    offset: int
+    shift: int
+
+
+def rescale(x: Grid, y: Grid) -> Shifted:
+    ratio = x.scale / y.scale
+    for shift in range(31, 0, -1):
+        factor = round(ratio * 2**shift)
+        offset = round((y.zero - ratio * x.zero + 0.5) * 2**shift)
+        if 0 < factor < 2**15 and 2**15 * factor + abs(offset) < 2**31:
+            return Shifted(factor, offset, shift)
+    raise ValueError(f"no rescaling from {x} to {y}")
+
+
+@dataclass(frozen=True)
+class Quotient:
+    """`numerator / 2^shift`."""
+
+    numerator: int
+    shift: int
+
+
+def quotient(ratio: float, most: int = 65535 << 15) -> Quotient:
+    """With a numerator from 2^30, or half of `most`, on."""
+    shift = int(np.floor(np.log2(most / ratio)))
+    return Quotient(min(round(ratio * 2.0**shift), most), shift)
+
+
+@dataclass(frozen=True)
+class Affine:
+    """Gain and bias a channel behind a norm of 16 bits."""
+
+    gain: np.ndarray
+    bias: np.ndarray
+    shift: int
+
+
+def affine(weight: np.ndarray, bias: np.ndarray, step: float, y: Grid) -> Affine:
+    """`step` is what one of the 16 bits stands for."""
+    ratio, rest = weight * step / y.scale, bias / y.scale + y.zero + 0.5
+    for shift in range(31, 0, -1):
+        gain, offset = np.rint(ratio * 2.0**shift), np.rint(rest * 2.0**shift)
+        reach = np.abs(gain) * 2**15 + np.abs(offset)
+        if np.abs(gain).max() < 2**15 and reach.max() < 2**31:
+            return Affine(gain.astype(np.int16), offset.astype(np.int32), shift)
+    raise ValueError(f"no gain of {np.abs(weight).max():.3g} on {y}")
+
+
+def table(points: Sequence[float] | np.ndarray, y: Grid) -> np.ndarray:
+    return y.quantized(np.nan_to_num(np.asarray(points), nan=0.0))
