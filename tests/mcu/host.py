@@ -13,12 +13,22 @@ import numpy as np
 from edgevit.backends.mcu.cores import CORES
 from edgevit.backends.mcu.emit import emit
 from edgevit.backends.mcu.harness import PAINT, Case, harness, read_outputs
+from edgevit.backends.mcu.schedule.simple import simple_plan
 from edgevit.data import data_dir
 from edgevit.integer.graph import IntegerGraph
 from edgevit.integer.simulate import outputs_of
 
 _GUARD = 16
-_FLAGS = ["-std=c99", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+_FLAGS = [
+    "-std=c99",
+    "-O1",
+    "-g",
+    "-Wall",
+    "-Wextra",
+    "-Werror",
+    "-fsanitize=address,undefined",
+    "-fno-sanitize-recover=all",
+]
 _EMIT = """
 #include <stdint.h>
 #include <stdio.h>
@@ -51,7 +61,7 @@ def check_on_host(singles: Sequence[Single], folder: Path) -> None:
     """Bit for bit what the graphs compute in Python, and no byte changed between the buffers."""
     library = _library(folder)
     cases = [
-        Case(f"net{i}", graph, emit(graph, CORES["m3"], f"net{i}", _GUARD), inputs)
+        Case(f"net{i}", graph, emit(simple_plan(graph, CORES["m3"], _GUARD), f"net{i}"), inputs)
         for i, (graph, inputs) in enumerate(singles)
     ]
     work = folder / "program"

@@ -12,6 +12,7 @@ from edgevit.backends.mcu.emit import emit
 from edgevit.backends.mcu.emulator import Run, emulator, emulators_of
 from edgevit.backends.mcu.firmware import link_cases
 from edgevit.backends.mcu.harness import Case, read_outputs
+from edgevit.backends.mcu.schedule.simple import simple_plan
 from edgevit.backends.mcu.toolchain import toolchain
 from edgevit.integer.graph import IntegerGraph
 from edgevit.integer.simulate import outputs_of
@@ -24,11 +25,13 @@ def check_on_core(
 ) -> tuple[Run, list[Case]]:
     core = CORES[name]
     cases = [
-        Case(f"net{i}", graph, emit(graph, core, f"net{i}"), inputs)
+        Case(f"net{i}", graph, emit(simple_plan(graph, core), f"net{i}"), inputs)
         for i, (graph, inputs) in enumerate(singles)
     ]
     elf = link_cases(cases, core, toolchain(tool), folder)
-    regions = [layer.function for case in cases for layer in case.emitted.layers]
+    regions = [
+        function for case in cases for layer in case.emitted.layers for function in layer.functions
+    ]
     run = emulator(machine or emulators_of(core)[0]).run(elf, core, regions=regions)
     for case, (outputs, _) in zip(cases, read_outputs(cases, run.output), strict=True):
         for found, wanted in zip(outputs, outputs_of(case.graph, case.inputs), strict=True):

@@ -1,38 +1,36 @@
-"""C99 for an integer graph on a core: constants in flash, one function a step, one arena, calls of the kernels."""
+"""C99 for a plan: constants in flash, a function for each operation of each loop, one arena, calls of the kernels."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
+from edgevit.backends.mcu.constants import Constants
+from edgevit.backends.mcu.kernels.card import Argument, Call, First, Input, Scratch, Steps
+from edgevit.backends.mcu.schedule.access import Same, Sliding, access
+from edgevit.backends.mcu.schedule.plan import Plan, piece_of, ring_name, scratch_name, unit_bytes
+from edgevit.backends.mcu.schedule.walk import Walk
+from edgevit.integer.graph import Op, Value
 
-from edgevit.backends.mcu.arena import ArenaPlan, plan_arena
-from edgevit.backends.mcu.cores import Core
-from edgevit.backends.mcu.kernels.card import (
-    Argument,
-    Call,
-    Card,
-    First,
-    Input,
-    Scratch,
-    whole,
-)
-from edgevit.backends.mcu.kernels.table import card_of
-from edgevit.integer.graph import IntegerGraph, Op, Value
-from edgevit.integer.ops.moves import Reshape
+_SIGNATURE = "(const void *const *inputs, uint8_t *arena, uint32_t row)"
+_UPTO = """static inline uint32_t upto(uint32_t rows, int32_t stride, int32_t reach, int32_t height)
+{
+    int32_t last = ((int32_t)rows - 1) * stride + reach;
+    return rows == 0 || last < 0 ? 0u : (uint32_t)(last < height ? last : height);
+}
 
-_TYPES = {"int8": "int8_t", "uint8": "uint8_t", "int16": "int16_t", "uint16": "uint16_t", "int32": "int32_t"}  # fmt: skip
-_PER_LINE = 32
+static inline uint32_t most(uint32_t a, uint32_t b)
+{
+    return a > b ? a : b;
+}
+"""
 
 
 @dataclass(frozen=True)
 class Layer:
-    """A step of the network, as C knows it."""
+    """An operation as C knows it: a function for each loop that does it, and for a last tile that is short."""
 
     op: Op
-    function: str
+    functions: tuple[str, ...]
     kernels: tuple[str, ...]
 
 
@@ -42,166 +40,208 @@ class Emitted:
     source: str
     kernels: tuple[str, ...]  # the files it needs, below kernels/
     layers: tuple[Layer, ...]
-    plan: ArenaPlan
+    plan: Plan
 
 
-def emit(graph: IntegerGraph, core: Core, prefix: str = "ev_model", guard: int = 0) -> Emitted:
-    """`prefix` begins every name that a linker sees; `guard` bytes are left free after every buffer."""
-    cards = {op.name: card for op in graph.ops if (card := card_of(op, core))}
-    plan = plan_arena(graph, lambda op: _scratch(op, cards), lambda op: _in_place(op, cards), guard)
-    writer = _Writer(graph, plan, prefix)
-    for constant in graph.constants:
-        writer.constant(constant.value.name, constant.data)
-    for op in graph.ops:
-        if op.name in cards:
-            writer.layer(op, cards[op.name])
-    files = dict.fromkeys(source for card in cards.values() for source in card.sources)
-    return Emitted(writer.header(), writer.source(), tuple(files), tuple(writer.layers), plan)
+def emit(plan: Plan, prefix: str = "ev_model") -> Emitted:
+    """`prefix` begins every name that a linker sees."""
+    writer = _Writer(plan, prefix)
+    for index, walk in enumerate(plan.walks):
+        writer.loop(index, walk)
+    files = dict.fromkeys(source for card in plan.cards.values() for source in card.sources)
+    layers = tuple(
+        Layer(op, tuple(functions), tuple(writer.called[op.name]))
+        for op, functions in writer.functions.values()
+    )
+    return Emitted(header(plan, prefix), writer.source(), tuple(files), layers, plan)
 
 
-def _scratch(op: Op, cards: Mapping[str, Card]) -> int:
-    return cards[op.name].scratch(op) if op.name in cards else 0
-
-
-def _in_place(op: Op, cards: Mapping[str, Card]) -> bool:
-    return op.name in cards and cards[op.name].in_place
+def header(plan: Plan, prefix: str) -> str:
+    graph, upper = plan.net.graph, prefix.upper()
+    sizes = [
+        f"#define {upper}_{kind}_{index}_BYTES {value.bytes}u /* {value} */"
+        for kind, values in (("INPUT", graph.inputs), ("OUTPUT", graph.outputs))
+        for index, value in enumerate(values)
+    ]
+    return "\n".join(
+        [
+            f"#ifndef {upper}_H",
+            f"#define {upper}_H",
+            "",
+            "#include <stdint.h>",
+            "",
+            *sizes,
+            f"#define {upper}_ARENA_BYTES {max(plan.size, 1)}u /* aligned to 16 */",
+            "",
+            "/* Inputs and outputs in order; none may lie in the arena. */",
+            f"void {prefix}_run(const void *const *inputs, void *const *outputs, uint8_t *arena);",
+            "",
+            "#endif",
+            "",
+        ]
+    )
 
 
 class _Writer:
-    def __init__(self, graph: IntegerGraph, plan: ArenaPlan, prefix: str) -> None:
-        self._graph = graph
+    def __init__(self, plan: Plan, prefix: str) -> None:
         self._plan = plan
-        self._offsets, self._scratch = plan.offsets, plan.scratch
+        self._net = plan.net
         self._prefix = prefix
-        self._texts: dict[str, str] = {}  # what a constant holds -> its name
+        self._offsets = plan.offsets
+        self._constants = Constants()
+        graph = plan.net.graph
+        self._outside = {v.name: f"inputs[{i}]" for i, v in enumerate(graph.inputs)}
+        self._outside |= {c.value.name: self._constants.array(c.data) for c in graph.constants}
         self._lines: list[str] = []
-        self._places = self._outside()
-        self._families: set[str] = set()
-        self.layers: list[Layer] = []
+        self._loops: list[str] = []
+        self.functions: dict[str, tuple[Op, list[str]]] = {}
+        self.called: dict[str, dict[str, None]] = {}
 
-    def _outside(self) -> dict[str, str]:
-        """C expressions of the values that are not in the arena."""
-        places = {v.name: f"inputs[{i}]" for i, v in enumerate(self._graph.inputs)}
-        for op in self._graph.ops:
-            if isinstance(op, Reshape) and op.source.name in places:
-                places[op.name] = places[op.source.name]
-        return places
-
-    def constant(self, name: str, data: np.ndarray) -> None:
-        self._places[name] = self._array(data)
-        for op in self._graph.ops:
-            if isinstance(op, Reshape) and op.source.name in self._places:
-                self._places[op.name] = self._places[op.source.name]
-
-    def layer(self, op: Op, card: Card) -> None:
-        steps = card.steps(op, whole(op))
-        self._families.add(card.family)
-        lines = [self._call(op, call, steps.repeat > 1) for call in steps.calls]
-        if steps.repeat > 1:
-            loop = f"for (uint32_t i = 0; i < {steps.repeat}; i++) {{"
-            lines = [loop, *("    " + line for line in lines), "}"]
-        function = f"{self._prefix}_layer_{len(self.layers)}"
-        about = f"/* {op.name}: {op.kind} {op.settings()} -> {op.output} */".replace("  ", " ")
-        body = "\n".join("    " + line for line in lines)
+    def loop(self, index: int, walk: Walk) -> None:
+        """A function for each operation in it, then the loop itself."""
+        body = self._by_image(index, walk) if walk.loop.by_image else self._in_lockstep(index, walk)
+        name = f"{self._prefix}_loop_{index}"
+        makes = ", ".join(walk.loop.kept)
         self._lines.append(
-            f"{about}\nvoid {function}(const void *const *inputs, uint8_t *arena);\n"
-            f"EV_LAYER void {function}(const void *const *inputs, uint8_t *arena)\n"
-            f"{{\n    (void)inputs;\n    (void)arena;\n{body}\n}}\n"
+            f"/* {makes} */\nstatic void {name}(const void *const *inputs, uint8_t *arena)\n{{\n"
+            + "".join(f"    {line}\n" for line in body)
+            + "}\n"
         )
-        called = tuple(dict.fromkeys(call.function for call in steps.calls))
-        self.layers.append(Layer(op, function, called))
+        self._loops.append(name)
 
-    def _call(self, op: Op, call: Call, looped: bool) -> str:
-        struct = self._struct(call)
-        arguments = [self._argument(op, argument, looped) for argument in call.arguments]
-        return f"{call.function}({', '.join([f'&{struct}', *arguments])});"
+    def _in_lockstep(self, index: int, walk: Walk) -> list[str]:
+        ops = walk.loop.ops
+        rows, tile = ops[-1].output.rows, walk.tile
+        full, rest = divmod(rows, tile)
+        once = full == 1 and not rest
+        calls = [f"{self._function(index, walk, op)}(inputs, arena, row);" for op in ops]
+        if once or len(ops) == 1:
+            return [call.replace("row);", "0u);") for call in calls]
+        lines = [f"for (uint32_t row = 0; row < {full}u; row++) {{", *(f"    {c}" for c in calls), "}"]  # fmt: skip
+        if rest:
+            lines += [
+                f"{self._function(index, walk, op, rest)}(inputs, arena, {full}u);" for op in ops
+            ]
+        return lines
 
-    def _argument(self, op: Op, argument: Argument, looped: bool) -> str:
+    def _by_image(self, index: int, walk: Walk) -> list[str]:
+        """What is missing of each, as `Walk` has it."""
+        ops = walk.loop.ops
+        if len(ops) == 1:
+            return [f"{self._function(index, walk, ops[0])}(inputs, arena, 0u);"]
+        place = {op.name: k for k, op in enumerate(ops)}
+        lines = [f"uint32_t made[{len(ops)}] = {{0}};"]
+        lines.append(f"for (uint32_t step = 1; step <= {walk.steps}u; step++) {{")
+        lines.append(f"    uint32_t need[{len(ops)}] = {{0}};")
+        for name in walk.loop.kept:
+            lines.append(f"    need[{place[name]}] = {_wanted(walk, name)};")
+        for op in reversed(ops):
+            for i, source in walk.inside(op):
+                there, here = f"need[{place[source]}]", f"need[{place[op.name]}]"
+                lines.append(f"    {there} = most({there}, {_upto(walk, op, i, source, here)});")
+        for k, op in enumerate(ops):
+            function = self._function(index, walk, op)
+            lines.append(f"    for (; made[{k}] < need[{k}]; made[{k}]++)")
+            lines.append(f"        {function}(inputs, arena, made[{k}]);")
+        return [*lines, "}"]
+
+    def _function(self, index: int, walk: Walk, op: Op, rest: int | None = None) -> str:
+        place = walk.loop.ops.index(op)
+        name = f"{self._prefix}_{index}_{place}" + ("_rest" if rest else "")
+        steps = self._plan.cards[op.name].steps(op, piece_of(walk, op, rest))
+        about = f"/* {op.name}: {op.kind} {op.settings()} -> {op.output} */".replace("  ", " ")
+        self._lines.append(
+            f"{about}\nvoid {name}{_SIGNATURE};\nEV_STEP void {name}{_SIGNATURE}\n{{\n"
+            "    (void)inputs;\n    (void)arena;\n    (void)row;\n"
+            + "".join(f"    {line}\n" for line in self._calls(index, walk, op, steps))
+            + "}\n"
+        )
+        self.functions.setdefault(op.name, (op, []))[1].append(name)
+        called = self.called.setdefault(op.name, {})
+        called.update(dict.fromkeys(call.function for call in steps.calls))
+        return name
+
+    def _calls(self, index: int, walk: Walk, op: Op, steps: Steps) -> list[str]:
+        lines = [self._call(index, walk, op, call, steps.repeat > 1) for call in steps.calls]
+        if steps.repeat == 1:
+            return lines
+        head = f"for (uint32_t i = 0; i < {steps.repeat}u; i++) {{"
+        return [head, *(f"    {line}" for line in lines), "}"]
+
+    def _call(self, index: int, walk: Walk, op: Op, call: Call, looped: bool) -> str:
+        words = [f"&{self._constants.parameters(call)}"]
+        words += [self._argument(index, walk, op, a, looped) for a in call.arguments]
+        return f"{call.function}({', '.join(words)});"
+
+    def _argument(self, index: int, walk: Walk, op: Op, argument: Argument, looped: bool) -> str:
         if isinstance(argument, int):
             return f"{argument}u"
         if isinstance(argument, First):
-            return "0u"
-        step = "" if isinstance(argument, Scratch) or not argument.step or not looped else f" + i * {argument.step}u"  # fmt: skip
+            return "row"
         if isinstance(argument, Scratch):
-            return f"arena + {self._scratch.get(op.name, 0) + argument.offset}u"
-        value = op.inputs[argument.index] if isinstance(argument, Input) else op.output
-        const = "const " if isinstance(argument, Input) else ""
-        place = f"{self._place(value, const)} + {argument.offset}u{step}"
+            offset = self._offsets.get(scratch_name(index), 0) + argument.offset
+            return f"arena + {offset}u"
+        if isinstance(argument, Input):
+            value, how = op.inputs[argument.index], access(op, argument.index)
+            moves = isinstance(how, Same)
+            stride = unit_bytes(walk, op, argument.index) if moves else 0
+            const = "const "
+        else:
+            value, const = op.output, ""
+            moves = not isinstance(access(op, 0), Sliding)
+            stride = unit_bytes(walk, op) if moves else 0
+        place = self._place(index, walk, value, stride, const) + (f" + {argument.offset}u" if argument.offset else "")  # fmt: skip
+        if looped and argument.step:
+            place += f" + i * {argument.step}u"
         return f"({const}void *)({place})"
 
-    def _place(self, value: Value, const: str) -> str:
-        if value.name in self._places:
-            return f"({const}uint8_t *){self._places[value.name]}"
-        return f"arena + {self._offsets[value.name]}u"
+    def _place(self, index: int, walk: Walk, value: Value, stride: int, const: str) -> str:
+        """Where the row is: of what is streamed, in its ring."""
+        name = self._net.storage[value.name].name
+        ring = walk.rings.get(name)
+        if ring is not None and name in {op.name for op in walk.loop.ops}:
+            base = f"arena + {self._offsets[ring_name(index, name)]}u"
+            return base + (f" + row % {ring}u * {stride}u" if stride and ring > 1 else "")
+        moved = f" + row * {stride}u" if stride and walk.steps > 1 and len(walk.loop.ops) > 1 else ""  # fmt: skip
+        if name in self._outside:
+            return f"({const}uint8_t *){self._outside[name]}{moved}"
+        return f"arena + {self._offsets[name]}u{moved}"
 
-    def _struct(self, call: Call) -> str:
-        return self._shared(f"const struct {call.struct}", "", _braced(call.fields, self._array), "p")  # fmt: skip
-
-    def _array(self, data: np.ndarray) -> str:
-        flat = np.ascontiguousarray(data).ravel()
-        numbers = [str(int(x)) for x in flat]
-        rows = [", ".join(numbers[i : i + _PER_LINE]) for i in range(0, len(numbers), _PER_LINE)]
-        body = "{\n    " + ",\n    ".join(rows) + "}"
-        ctype = f"const {_TYPES[flat.dtype.name]}"
-        return self._shared(ctype, f"[{len(flat)}] __attribute__((aligned(16)))", body, "w")
-
-    def _shared(self, ctype: str, size: str, body: str, letter: str) -> str:
-        """What holds the same is there once."""
-        key = f"{ctype}{size}{body}"
-        if key not in self._texts:
-            name = f"{letter}{len(self._texts)}"
-            self._texts[key] = name
-            self._lines.append(f"static {ctype} {name}{size} = {body};\n")
-        return self._texts[key]
-
-    def header(self) -> str:
-        guard = f"{self._prefix.upper()}_H"
-        sizes = [
-            f"#define {self._prefix.upper()}_{kind}_{index}_BYTES {value.bytes}u /* {value} */"
-            for kind, values in (("INPUT", self._graph.inputs), ("OUTPUT", self._graph.outputs))
-            for index, value in enumerate(values)
-        ]
+    def source(self) -> str:
+        graph = self._net.graph
+        calls = "".join(f"    {loop}(inputs, arena);\n" for loop in self._loops)
+        outputs = ""
+        for i, value in enumerate(graph.outputs):
+            name = self._net.storage[value.name].name
+            place = f"arena + {self._offsets[name]}u" if name in self._offsets else self._outside[name]  # fmt: skip
+            outputs += f"    memcpy(outputs[{i}], {place}, {value.bytes}u);\n"
         return (
-            f"#ifndef {guard}\n#define {guard}\n\n#include <stdint.h>\n\n"
-            + "\n".join(sizes)
-            + f"\n#define {self._prefix.upper()}_ARENA_BYTES {max(self._plan.size, 1)}u /* aligned to 16 */\n\n"
-            f"/* Inputs and outputs in order; none may lie in the arena. */\n"
-            f"void {self._prefix}_run(const void *const *inputs, void *const *outputs, uint8_t *arena);\n\n#endif\n"
+            f"/* {graph.name}, written by edgevit. */\n"
+            f'#include "{self._prefix}.h"\n\n#include <string.h>\n\n{self._includes()}\n'
+            "#define EV_STEP __attribute__((noinline))\n\n"
+            + (_UPTO + "\n" if any("upto(" in line for line in self._lines) else "")
+            + f"{self._constants.text()}\n\n"
+            + "\n".join(self._lines)
+            + f"\nvoid {self._prefix}_run(const void *const *inputs, void *const *outputs, uint8_t *arena)\n"
+            f"{{\n    (void)inputs;\n    (void)arena;\n{calls}{outputs}}}\n"
         )
 
     def _includes(self) -> str:
         """The headers of the families that are used, the plain one always."""
-        families = sorted(self._families - {"plain"})
+        families = sorted({card.family for card in self._plan.cards.values()} - {"plain"})
         headers = ["ev_kernels.h", *(f"ev_kernels_{family}.h" for family in families)]
         return "".join(f'#include "{header}"\n' for header in headers)
 
-    def source(self) -> str:
-        calls = "".join(f"    {layer.function}(inputs, arena);\n" for layer in self.layers)
-        outputs = "".join(
-            f"    memcpy(outputs[{i}], {self._place(value, 'const ')}, {value.bytes}u);\n"
-            for i, value in enumerate(self._graph.outputs)
-        )
-        return (
-            f"/* {self._graph.name}, written by edgevit. */\n"
-            f'#include "{self._prefix}.h"\n\n#include <string.h>\n\n'
-            f"{self._includes()}\n"
-            "#define EV_LAYER __attribute__((noinline))\n\n"
-            + "\n".join(self._lines)
-            + f"\nvoid {self._prefix}_run(const void *const *inputs, void *const *outputs, uint8_t *arena)\n"
-            f"{{\n{calls}{outputs}}}\n"
-        )
+
+def _wanted(walk: Walk, name: str) -> str:
+    height = walk.height(name)
+    if height == walk.steps:
+        return "step"
+    return f"step * {height}u / {walk.steps}u"
 
 
-def _braced(fields: Mapping[str, Any], array: Any) -> str:
-    return "{" + ", ".join(f".{name} = {_field(field, array)}" for name, field in fields.items()) + "}"  # fmt: skip
-
-
-def _field(field: Any, array: Any) -> str:
-    if isinstance(field, np.ndarray):
-        return array(field)
-    if isinstance(field, Mapping):
-        return _braced(field, array)
-    if isinstance(field, Sequence):
-        return "{" + ", ".join(map(str, field)) + "}"
-    suffix = "ull" if field >= 2**32 else "u" if field >= 2**31 else ""
-    return f"{field}{suffix}"
+def _upto(walk: Walk, op: Op, index: int, source: str, rows: str) -> str:
+    how = access(op, index)
+    if not isinstance(how, Sliding):
+        return rows
+    return f"upto({rows}, {how.stride}, {how.extent - how.top}, {walk.height(source)})"

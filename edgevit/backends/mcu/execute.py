@@ -78,7 +78,7 @@ def execute(
     case = Case(MODEL, graph, emitted, inputs)
     tool = toolchain(tool_name)
     machine = emulator(emulator_name or emulators_of(core)[0])
-    regions = [layer.function for layer in emitted.layers]
+    regions = [function for layer in emitted.layers for function in layer.functions]
     with tempfile.TemporaryDirectory(prefix="edgevit-run-") as work:
         program = link_firmware(folder, harness([case], poked=True), core, tool, Path(work))
         run = machine.run(program, core, inputs=poked_inputs([case]), regions=regions)
@@ -95,7 +95,13 @@ def execute(
 
 def _cost(layer: Layer, counts: Any) -> LayerCost:
     op = layer.op
-    return LayerCost(op.name, op.kind, layer.kernels, counts.get(layer.function, 0), op.macs())
+    return LayerCost(
+        op.name,
+        op.kind,
+        layer.kernels,
+        sum(counts.get(function, 0) for function in layer.functions),
+        op.macs(),
+    )
 
 
 def _memory(elf: Elf, emitted: Emitted, case: Case, stack: int) -> Memory:

@@ -9,16 +9,16 @@ from pathlib import Path
 from edgevit.backends.mcu.cores import Core
 from edgevit.backends.mcu.emit import Emitted, emit
 from edgevit.backends.mcu.harness import Case, harness
+from edgevit.backends.mcu.schedule.plan import Plan
 from edgevit.backends.mcu.toolchain import Toolchain
 from edgevit.data import data_dir
-from edgevit.integer.graph import IntegerGraph
 
 MODEL = "ev_model"
 STACK = 16 * 1024  # reserved in the emulator; what is used is measured
 
 
-def write_firmware(graph: IntegerGraph, core: Core, folder: Path) -> Emitted:
-    emitted = emit(graph, core, MODEL)
+def write_firmware(plan: Plan, folder: Path) -> Emitted:
+    emitted = emit(plan, MODEL)
     kernels = data_dir("kernels")
     folder.mkdir(parents=True)
     (folder / f"{MODEL}.h").write_text(emitted.header)

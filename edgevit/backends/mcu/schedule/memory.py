@@ -45,8 +45,14 @@ def bound(buffers: Sequence[Buffer]) -> int:
     return max(alive, default=0)
 
 
-def place(buffers: Sequence[Buffer]) -> tuple[list[Buffer], int]:
-    """With their offsets, and the size of the arena."""
+def place(buffers: Sequence[Buffer], guard: int = 0) -> tuple[list[Buffer], int]:
+    """With their offsets, and the size of the arena; `guard` bytes after each are free."""
+    wider = [replace(buffer, size=buffer.size + guard) for buffer in buffers]
+    placed, size = _place(wider)
+    return [replace(buffer, size=buffer.size - guard) for buffer in placed], size
+
+
+def _place(buffers: Sequence[Buffer]) -> tuple[list[Buffer], int]:
     least = bound(buffers)
     order = sorted(buffers, key=lambda b: (-b.size, b.first, b.name))
     best = _in_order(order)

@@ -1,0 +1,203 @@
+"""A plan: loops in order, a card for each operation, and a place for every buffer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from edgevit.backends.mcu.kernels.card import Card, Piece, whole
+from edgevit.backends.mcu.schedule.access import WINDOWED, Same, access
+from edgevit.backends.mcu.schedule.loops import Loop, Net, build_loops
+from edgevit.backends.mcu.schedule.memory import Buffer, place
+from edgevit.backends.mcu.schedule.walk import Walk
+from edgevit.integer.graph import SIZES, Op
+
+Cards = Mapping[str, Card]  # by operation
+
+
+@dataclass(frozen=True)
+class Plan:
+    net: Net
+    cards: Cards
+    walks: tuple[Walk, ...]
+    buffers: tuple[Buffer, ...]
+    size: int  # of the arena
+    same_bytes: Mapping[str, str]  # kept storage -> the kept storage whose place it takes over
+
+    @property
+    def offsets(self) -> dict[str, int]:
+        """By the name of a buffer."""
+        found = {buffer.name: buffer.offset for buffer in self.buffers}
+        return found | {name: found[_root(name, self.same_bytes)] for name in self.same_bytes}
+
+    @property
+    def loops(self) -> tuple[Loop, ...]:
+        return tuple(walk.loop for walk in self.walks)
+
+    @property
+    def computed(self) -> int:
+        """Work in the loops, with what is done again: products, and a share for every value made."""
+        return sum(_work(walk) for walk in self.walks)
+
+
+def ring_name(loop: int, storage: str) -> str:
+    return f"{loop}:{storage}"
+
+
+def scratch_name(loop: int) -> str:
+    return f"{loop}:scratch"
+
+
+def make_plan(net: Net, cards: Cards, kept: frozenset[str], tile: int, guard: int = 0) -> Plan:
+    """Raises `NoLoop`. `guard` bytes after every buffer belong to nobody."""
+    walks = [Walk(net, loop, _tile(loop, tile)) for loop in build_loops(net, kept)]
+    same = {} if guard else _taken_over(net, cards, walks)
+    buffers = [*_kept_buffers(net, walks, same)]
+    for index, walk in enumerate(walks):
+        buffers += _loop_buffers(index, walk, cards)
+    placed, size = place(buffers, guard)
+    return Plan(net, cards, tuple(walks), tuple(placed), size, same)
+
+
+def _tile(loop: Loop, tile: int) -> int:
+    """One operation alone does all of its rows at once."""
+    rows = loop.ops[-1].output.rows
+    return rows if len(loop.ops) == 1 else min(tile, rows)
+
+
+def piece_of(walk: Walk, op: Op, rows: int | None = None) -> Piece:
+    """What one call does in its loop; `rows` where the last tile is short."""
+    if isinstance(op, WINDOWED):
+        source = walk.net.storage[op.source.name].name
+        rings = (walk.rings.get(source, op.source.shape[0]), walk.rings.get(op.name, op.output.shape[0]))  # fmt: skip
+        return Piece(op.output.shape[0] if len(walk.loop.ops) == 1 else 1, *rings)
+    if len(walk.loop.ops) == 1:
+        return whole(op)
+    return Piece(rows or min(walk.unit(op.name), op.output.rows))
+
+
+def unit_bytes(walk: Walk, op: Op, index: int | None = None) -> int:
+    """Of one row of the output, or of an input that is read by the same rows."""
+    value = op.output if index is None else op.inputs[index]
+    return walk.unit(op.name) * value.shape[-1] * SIZES[value.dtype]
+
+
+def _last_loops(net: Net, walks: list[Walk]) -> dict[str, int]:
+    """Of each kept storage, the last loop that reads it; outputs are read after the end."""
+    last = {name: index for index, walk in enumerate(walks) for name in walk.loop.kept}
+    for index, walk in enumerate(walks):
+        for op in walk.loop.ops:
+            for _, source in net.sources(op):
+                if source in last:
+                    last[source] = max(last[source], index)
+    for value in net.graph.outputs:
+        if net.storage[value.name].name in last:
+            last[net.storage[value.name].name] = len(walks)
+    return last
+
+
+def _kept_buffers(net: Net, walks: list[Walk], same: Mapping[str, str]) -> list[Buffer]:
+    last = _last_loops(net, walks)
+    found: dict[str, Buffer] = {}
+    for index, walk in enumerate(walks):
+        for name in walk.loop.kept:
+            root = _root(name, same)
+            if root == name:
+                found[name] = Buffer(name, net.storage[name].bytes, index, last[name])
+            else:
+                found[root] = replace(found[root], last=max(found[root].last, last[name]))
+    return list(found.values())
+
+
+def _root(name: str, same: Mapping[str, str]) -> str:
+    while name in same:
+        name = same[name]
+    return name
+
+
+def _loop_buffers(index: int, walk: Walk, cards: Cards) -> list[Buffer]:
+    found = []
+    for op in walk.loop.ops:
+        if op.name in walk.rings:
+            size = walk.rings[op.name] * unit_bytes(walk, op)
+            found.append(Buffer(ring_name(index, op.name), size, index, index))
+    scratch = max(cards[op.name].scratch(op) for op in walk.loop.ops)
+    if scratch:
+        found.append(Buffer(scratch_name(index), scratch, index, index))
+    return found
+
+
+def _taken_over(net: Net, cards: Cards, walks: list[Walk]) -> dict[str, str]:
+    """Token overwriting, and work in place: a value written over one of the same size that dies in the loop, row by row,
+    each row after it was last read."""
+    last = _last_loops(net, walks)
+    same: dict[str, str] = {}
+    for index, walk in enumerate(walks):
+        for name in walk.loop.kept:
+            dying = [
+                other
+                for other in walk.loop.reads
+                if last[other] == index
+                and net.storage[other].bytes == net.storage[name].bytes
+                and other not in same.values()
+            ]
+            found = next((other for other in dying if _overwrites(walk, cards, name, other)), None)
+            if found is not None:
+                same[name] = found
+    return same
+
+
+def _overwrites(walk: Walk, cards: Cards, name: str, dying: str) -> bool:
+    """Whether every row is read for the last time before its bytes are written, or by the very call that does."""
+    if len(walk.loop.ops) == 1:
+        op = walk.loop.ops[0]
+        by_rows = all(
+            isinstance(access(op, i), Same) for i, s in walk.net.sources(op) if s == dying
+        )
+        return by_rows and cards[op.name].in_place
+    for op in walk.loop.ops:
+        for index, source in walk.net.sources(op):
+            if source != dying:
+                continue
+            if not isinstance(access(op, index), Same):
+                return False
+            if walk.unit(op.name) * op.inputs[index].shape[-1] != walk.unit(name) * walk.net.storage[name].shape[-1]:  # fmt: skip
+                return False
+            if op.name == name and not cards[name].in_place:
+                return False
+    return _read_before(walk, name, dying)
+
+
+def _read_before(walk: Walk, name: str, dying: str) -> bool:
+    written: dict[int, int] = {}
+    for time, (op, row) in enumerate(walk.events):
+        if op.name == name:
+            written[row] = time
+    return all(
+        time <= written[row]
+        for time, (op, row) in enumerate(walk.events)
+        if any(source == dying for _, source in walk.net.sources(op))
+    )
+
+
+_VALUE = 6  # what a value costs to make, in products: a clamp, a table, a store
+
+
+def _work(walk: Walk) -> int:
+    total = 0
+    for op in walk.loop.ops:
+        total += op.macs() + _VALUE * op.output.size
+    return total
+
+
+def plan_text(plan: Plan) -> str:
+    """For people and goldens."""
+    lines = [f"plan {plan.net.graph.name}: arena {plan.size} bytes"]
+    for index, walk in enumerate(plan.walks):
+        how = "by image rows" if walk.loop.by_image else f"{walk.tile} rows at a time"
+        lines.append(f"  loop {index}, {how}: keeps {', '.join(walk.loop.kept)}")
+        for op in walk.loop.ops:
+            ring = f"  ring {walk.rings[op.name]}" if op.name in walk.rings else ""
+            over = f"  over {plan.same_bytes[op.name]}" if op.name in plan.same_bytes else ""
+            lines.append(f"    {op.kind} {op.name}{ring}{over}")
+    return "\n".join(lines) + "\n"

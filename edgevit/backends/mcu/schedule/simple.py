@@ -1,0 +1,14 @@
+"""The plain plan: every value whole, one operation after the other."""
+
+from __future__ import annotations
+
+from edgevit.backends.mcu.cores import Core
+from edgevit.backends.mcu.schedule.cards import cards_of
+from edgevit.backends.mcu.schedule.loops import Net
+from edgevit.backends.mcu.schedule.plan import Plan, make_plan
+from edgevit.integer.graph import IntegerGraph
+
+
+def simple_plan(graph: IntegerGraph, core: Core, guard: int = 0) -> Plan:
+    net = Net.of(graph)
+    return make_plan(net, cards_of(graph, core), frozenset(net.makers), tile=1, guard=guard)
