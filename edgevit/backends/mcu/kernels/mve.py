@@ -12,6 +12,7 @@ from edgevit.backends.mcu.kernels import plain_rows as rows
 from edgevit.backends.mcu.kernels.card import Card, Piece, Steps
 from edgevit.backends.mcu.kernels.plain_products import linear_steps, matmul_steps
 from edgevit.integer.graph import Op
+from edgevit.integer.ops.norm import Norm
 from edgevit.integer.ops.pointwise import Add, AddWide, Lookup, Multiply, Rescale
 from edgevit.integer.ops.products import Conv2d, Linear, MatMul
 from edgevit.integer.ops.softmax import Softmax
@@ -105,6 +106,26 @@ def _exponentials(op: Softmax) -> int:
     return 2 * -(-op.source.shape[-1] // _DEPTH) * _DEPTH
 
 
+_EVEN_FIRST = np.array([0, 2, 4, 6, 1, 3, 5, 7])  # as 16 bits widen to 32
+
+
+def _norm(op: Norm, at: Piece, function: str) -> Steps:
+    """Gain and bias of the channels in the order of the lanes they meet."""
+    steps = rows.norm_steps(op, at, function)
+    if op.gain is None or op.bias is None:
+        return steps
+    halves = np.arange(8) if op.wide else np.concatenate([2 * np.arange(8), 2 * np.arange(8) + 1])
+    words = halves.reshape(-1, 8)[:, _EVEN_FIRST].ravel()
+    (call,) = steps.calls
+    packed = {"gain": _by_lanes(op.gain, halves), "bias": _by_lanes(op.bias, words)}
+    return replace(steps, calls=(replace(call, fields={**call.fields, **packed}),))
+
+
+def _by_lanes(values: np.ndarray, order: np.ndarray) -> np.ndarray:
+    whole = np.pad(values, (0, -len(values) % len(order)))
+    return whole.reshape(-1, len(order))[:, order].ravel()
+
+
 MVE: tuple[Card, ...] = (
     Card(
         "ev_linear_s8_mve",
@@ -127,6 +148,8 @@ MVE: tuple[Card, ...] = (
         _near_enough,
     ),
     _row_card("softmax_s8", Softmax, "softmax", rows.softmax_steps, scratch=_exponentials),
+    _row_card("norm_s8", Norm, "norm", _norm, takes=lambda op: not op.wide),
+    _row_card("norm_s16", Norm, "norm", _norm, takes=lambda op: op.wide, in_place=False),
     _row_card("lookup_s8", Lookup, "pointwise", rows.lookup_steps),
     _row_card("add_s8", Add, "pointwise", rows.add_steps),
     _row_card("add_wide_s8", AddWide, "pointwise", rows.add_steps, takes=_adds_bytes),
