@@ -16,6 +16,7 @@ from torch.fx.node import Node
 from edgevit.graph.aten import argument, kind, operand
 from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import shape
+from edgevit.rewrites.name_views import sliced
 from edgevit.rewrites.rule import Match, Refused, Rule
 
 
@@ -37,8 +38,7 @@ class CropBeforePad(Rule[Match]):
         x, pads = operand(node), argument(node, "pad")
         for axis, (before, after) in _by_axis(pads, len(shape(x))):
             start, stop = max(-before, 0), shape(x)[axis] - max(-after, 0)
-            if (start, stop) != (0, shape(x)[axis]):
-                x = edit.call(torch.ops.aten.slice.Tensor, x, axis, start, stop)
+            x = sliced(x, axis, start, stop, edit)
         grown = [max(pad, 0) for pad in pads]
         if not any(grown):
             return x

@@ -52,11 +52,7 @@ class ExpandAttention(Rule[Match]):
         query, key, content = (argument(node, name) for name in ("query", "key", "value"))
         batch, length, width = math.prod(shape(query)[:-2]), *shape(query)[-2:]
         keys, depth = shape(key)[-2], shape(content)[-1]
-        scale = argument(node, "scale")
-        scaled = edit.call(
-            torch.ops.aten.mul.Tensor, query, 1 / math.sqrt(width) if scale is None else scale
-        )
-        q = edit.reshaped(scaled, [batch, length, width])
+        q = edit.reshaped(_scaled(node, query, edit), [batch, length, width])
         k = edit.reshaped(key, [batch, keys, width])
         turned = edit.call(torch.ops.aten.permute.default, k, [0, 2, 1])
         scores = edit.call(torch.ops.aten.bmm.default, q, turned)
@@ -72,6 +68,12 @@ def _is_open(mask: torch.Tensor) -> bool:
     """Every row has a key that it may look at."""
     allowed = mask if mask.dtype == torch.bool else mask > -math.inf
     return bool(allowed.any(-1).all()) and not bool(mask.isnan().any())
+
+
+def _scaled(node: Node, query: Node, edit: Edit) -> Node:
+    given = argument(node, "scale")
+    scale = 1 / math.sqrt(shape(query)[-1]) if given is None else given
+    return query if scale == 1 else edit.call(torch.ops.aten.mul.Tensor, query, scale)
 
 
 def _masks(node: Node, edit: Edit, length: int, keys: int) -> list[Node]:
@@ -95,6 +97,6 @@ def _added(scores: Node, mask: Node, whole: list[Any], edit: Edit) -> Node:
     add = torch.ops.aten.add.Tensor
     if math.prod(shape(mask)[:-2]) == 1:
         rows, columns = ([1, 1, *shape(mask)])[-2:]
-        return edit.call(add, scores, edit.call(_RESHAPE, mask, [1, rows, columns]))
+        return edit.call(add, scores, edit.reshaped(mask, [1, rows, columns]))
     apart = edit.call(add, edit.call(_RESHAPE, scores, whole), mask)
     return edit.call(_RESHAPE, apart, list(shape(scores)))

@@ -15,7 +15,7 @@ from torch.fx.node import Node
 from edgevit.graph.aten import argument, kind, operand
 from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import shape
-from edgevit.rewrites.name_views import places_of
+from edgevit.rewrites.name_views import places_of, sliced
 from edgevit.rewrites.rule import SAME_VALUES, Match, Rule
 
 aten = torch.ops.aten
@@ -45,7 +45,7 @@ class ExpandStep(Rule[Match]):
 
 
 def _firsts(source: Node, axis: int, start: int, rows: int, step: int, edit: Edit) -> Node:
-    part = edit.call(aten.slice.Tensor, source, axis, start, start + rows * step)
+    part = sliced(source, axis, start, start + rows * step, edit)
     sizes = list(shape(part))
     apart = edit.call(aten.reshape.default, part, [*sizes[:axis], rows, step, *sizes[axis + 1 :]])
     first = edit.call(aten.slice.Tensor, apart, axis + 1, 0, 1)

@@ -74,6 +74,13 @@ def places_of(cut: Node) -> tuple[int, range]:
     return axis, range(*given.indices(sizes[axis]))
 
 
+def sliced(source: Node, axis: int, start: int, end: int, edit: Edit) -> Node:
+    """`source` itself where that is all of it."""
+    if (start, end) == (0, shape(source)[axis]):
+        return source
+    return edit.call(aten.slice.Tensor, source, axis, start, end)
+
+
 def _part(node: Node, edit: Edit) -> Node:
     split, index = operand(node), node.args[1]
     assert isinstance(index, int)
@@ -86,8 +93,7 @@ def _part(node: Node, edit: Edit) -> Node:
 
 
 def _slice(source: Node, axis: int, start: int, length: int, wanted: list[int], edit: Edit) -> Node:
-    part = edit.call(aten.slice.Tensor, source, axis, start, start + length)
-    return edit.reshaped(part, wanted)
+    return edit.reshaped(sliced(source, axis, start, start + length, edit), wanted)
 
 
 def _select(node: Node, edit: Edit) -> Node:

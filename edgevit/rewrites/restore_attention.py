@@ -19,7 +19,7 @@ from edgevit.graph.aten import argument, kind, operand
 from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import shape, value
 from edgevit.rewrites.name_views import turn_of
-from edgevit.rewrites.rule import Match, Refused, Rule
+from edgevit.rewrites.rule import Match, Refused, Rule, spelled_out
 
 aten = torch.ops.aten
 _PRODUCTS = frozenset({"matmul", "bmm"})
@@ -53,6 +53,8 @@ class RestoreAttention(Rule[Written]):
             -1,
             len(shape(weights)) - 1,
         ):
+            return None
+        if spelled_out(weights, "expand-attention"):
             return None
         scores, biases = _without_biases(operand(weights))
         scores, scale = _without_scale(scores, draft)

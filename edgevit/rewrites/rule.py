@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 from torch.fx.node import Node
 
 from edgevit.graph.edit import Draft, Edit
+from edgevit.graph.program import origin
 
 # The same values, but perhaps laid out otherwise in memory: a kernel further on may then add in another order.
 SAME_VALUES = 1e-6
@@ -20,6 +21,11 @@ class Refused(Exception):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+def spelled_out(node: Node, rule: str) -> bool:
+    """Whether that rule has made the node, for a runtime that needs it so: what would undo it leaves it."""
+    return rule in origin(node).rules
 
 
 @dataclass(frozen=True)

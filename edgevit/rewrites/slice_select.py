@@ -17,6 +17,7 @@ from torch.fx.node import Node
 from edgevit.graph.aten import kind, operand
 from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import shape, value
+from edgevit.rewrites.name_views import sliced
 from edgevit.rewrites.rule import SAME_VALUES, Match, Refused, Rule
 
 aten = torch.ops.aten
@@ -64,7 +65,7 @@ class SliceSelect(Rule[Selected]):
             )
             repeated = edit.call(aten.mul.Tensor, apart, edit.constant(ones, "ones"))
             return edit.call(aten.reshape.default, repeated, list(shape(node)))
-        parts = [edit.call(aten.slice.Tensor, source, axis, *run) for run in match.runs]
+        parts = [sliced(source, axis, *run, edit) for run in match.runs]
         return parts[0] if len(parts) == 1 else edit.call(aten.cat.default, parts, axis)
 
 

@@ -93,14 +93,3 @@ def test_nan_that_appears_is_never_within_tolerance() -> None:
 
     with pytest.raises(Drift, match="makes-nan"):
         run(program_for(NET, X), [MakesNan()])
-
-
-def test_every_list_keeps_the_order_that_its_rules_ask_for() -> None:
-    from edgevit.backends.coreml.rules import RULES
-
-    for rules in (STANDARD, RULES):
-        names = [rule.name for rule in rules]
-        assert len(set(names)) == len(names)
-        for place, rule in enumerate(rules):
-            for earlier in rule.after:
-                assert earlier in names[:place], f"{rule.name} must come after {earlier}"

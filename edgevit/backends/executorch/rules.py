@@ -71,4 +71,5 @@ RULES: tuple[AnyRule, ...] = (
     MergePermutes(),
     MergeReshapes(),
     TurnImages(),
+    MergeReshapes(),
 )

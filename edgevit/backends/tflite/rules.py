@@ -25,11 +25,11 @@ from edgevit.rewrites.turn_images import TurnImages
 RULES: tuple[AnyRule, ...] = (
     *STANDARD,
     FoldNormAffine(),
+    ExpandResize(),
+    ExpandScaledResize(),
     *ATTENTION,
     SplitDepthwise(),
     ExpandNorm(layers=False),
-    ExpandResize(),
-    ExpandScaledResize(),
     GatherNearest(),
     ScaleDivisor(),
     PadCeil(),
@@ -41,4 +41,5 @@ RULES: tuple[AnyRule, ...] = (
     MergePermutes(),
     MergeReshapes(),
     TurnImages(),
+    MergeReshapes(),
 )

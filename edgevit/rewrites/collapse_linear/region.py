@@ -30,6 +30,7 @@ from edgevit.rewrites.collapse_linear.steps import (
     step_of,
     sum_of,
 )
+from edgevit.rewrites.rule import spelled_out
 
 Key = tuple[Node, str]  # a source, and where its channels are
 _REACH = 24  # linear calls looked back through; the longest branch of the nets we know has nine
@@ -53,7 +54,8 @@ class Region:
         if node not in self.forms:
             found = dict(self._as_source(node))
             self.forms[node] = found
-            if reach and node.op == "call_function":
+            kept_apart = spelled_out(node, "split-depthwise")
+            if reach and node.op == "call_function" and not kept_apart:
                 found.update(self._derived(node, reach - 1))
         return self.forms[node]
 
