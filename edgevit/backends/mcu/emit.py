@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from edgevit.backends.mcu.constants import Constants
 from edgevit.backends.mcu.kernels.card import Argument, Call, First, Input, Scratch, Steps
-from edgevit.backends.mcu.schedule.access import Same, Sliding, access
+from edgevit.backends.mcu.schedule.access import WINDOWED, Same, Sliding, access, moves
 from edgevit.backends.mcu.schedule.plan import Plan, piece_of, ring_name, scratch_name, unit_bytes
 from edgevit.backends.mcu.schedule.walk import Walk
 from edgevit.integer.graph import Op, Value
@@ -177,19 +177,17 @@ class _Writer:
         if isinstance(argument, int):
             return f"{argument}u"
         if isinstance(argument, First):
-            return "row"
+            return "row" if isinstance(op, WINDOWED) else f"row * {walk.unit(op.name)}u"
         if isinstance(argument, Scratch):
             offset = self._offsets.get(scratch_name(index), 0) + argument.offset
             return f"arena + {offset}u"
         if isinstance(argument, Input):
             value, how = op.inputs[argument.index], access(op, argument.index)
-            moves = isinstance(how, Same)
-            stride = unit_bytes(walk, op, argument.index) if moves else 0
+            stride = unit_bytes(walk, op, argument.index) if isinstance(how, Same) else 0
             const = "const "
         else:
             value, const = op.output, ""
-            moves = not isinstance(access(op, 0), Sliding)
-            stride = unit_bytes(walk, op) if moves else 0
+            stride = unit_bytes(walk, op) if moves(op) else 0
         place = self._place(index, walk, value, stride, const) + (f" + {argument.offset}u" if argument.offset else "")  # fmt: skip
         if looped and argument.step:
             place += f" + i * {argument.step}u"

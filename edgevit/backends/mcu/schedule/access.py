@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from edgevit.backends.mcu.schedule.packing import Pack, Packed
 from edgevit.integer.graph import IntegerGraph, Op, Value
 from edgevit.integer.ops.moves import Concat, Reshape, Slice
 from edgevit.integer.ops.norm import Norm
@@ -63,11 +64,20 @@ def access(op: Op, index: int) -> Access:
             return SAME
         case MatMul() if index == 0 and op.output.shape[0] == 1:
             return SAME
+        case Pack():
+            return SAME
+        case Packed() if index == 0:
+            return SAME
         case Concat() | Slice() if op.axis == len(op.output.shape) - 1:
             return SAME
         case Reshape() if keeps_rows(op):
             return SAME
     return WHOLE
+
+
+def moves(op: Op) -> bool:
+    """Whether a call writes the rows it makes, and nothing else, behind the pointer it is given."""
+    return not isinstance(op, (*WINDOWED, Pack))
 
 
 def keeps_rows(op: Reshape) -> bool:

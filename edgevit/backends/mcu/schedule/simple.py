@@ -11,4 +11,5 @@ from edgevit.integer.graph import IntegerGraph
 
 def simple_plan(graph: IntegerGraph, core: Core, guard: int = 0) -> Plan:
     net = Net.of(graph)
-    return make_plan(net, cards_of(graph, core), frozenset(net.makers), tile=1, guard=guard)
+    cards = cards_of(graph, core)
+    return make_plan(net, cards, frozenset(net.makers), tile=1, guard=guard)

@@ -1,0 +1,115 @@
+"""The right side of a product is packed as its rows are made, and kept only so: an operation of its own in a plan.
+
+matmul(a, b)   ->   matmul(a, pack(b))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+
+from edgevit.backends.mcu.kernels.card import (  # fmt: skip
+    Card,
+    First,
+    Input,
+    Output,
+    Piece,
+    Scratch,
+    Steps,
+    whole,
+)
+from edgevit.integer.graph import IntegerGraph, Op, Value
+from edgevit.integer.ops.products import MatMul
+
+
+@dataclass(frozen=True, eq=False)
+class Pack(Op):
+    """The values of `b`, in the order and with the sums that the kernel of `product` reads."""
+
+    kind: ClassVar[str] = "pack"
+    product: MatMul
+
+    def check(self) -> None: ...
+
+    def run(self, *inputs: np.ndarray) -> np.ndarray:
+        return inputs[0]
+
+
+@dataclass(frozen=True, eq=False)
+class Packed(Op):
+    """`product`, its right side packed."""
+
+    kind: ClassVar[str] = "matmul"
+    product: MatMul
+
+    def check(self) -> None: ...
+
+    def run(self, *inputs: np.ndarray) -> np.ndarray:
+        return self.product.run(*inputs)
+
+    def macs(self) -> int:
+        return self.product.macs()
+
+    def settings(self) -> str:
+        return self.product.settings()
+
+
+def pack_right_sides(graph: IntegerGraph, cards: dict[str, Card]) -> tuple[IntegerGraph, dict[str, Card]]:  # fmt: skip
+    """Of single products; those of stacks pack as they go."""
+    ops: list[Op] = []
+    cards = dict(cards)
+    for op in graph.ops:
+        if not isinstance(op, MatMul) or op.output.shape[0] > 1:
+            ops.append(op)
+            continue
+        card = cards[op.name]
+        packed = _packed_value(op, card)
+        ops.append(Pack((op.inputs[1],), packed, op, origin=op.origin))
+        ops.append(Packed((op.inputs[0], packed), op.output, op, origin=op.origin))
+        cards[packed.name] = replace(card, steps=_pack_steps(card), scratch=_none, in_place=False)
+        cards[op.name] = replace(card, steps=_product_steps(card), scratch=_product_scratch(card))
+    return replace(graph, ops=tuple(ops)), cards
+
+
+def _packed_bytes(op: MatMul, card: Card) -> int:
+    """Where the product's own scratch begins."""
+    own = card.steps(op, whole(op)).calls[1].arguments[-1]
+    assert isinstance(own, Scratch)
+    return own.offset
+
+
+def _packed_value(op: MatMul, card: Card) -> Value:
+    """As many rows as the right side has, and room in them for the packed bytes."""
+    rows = op.inputs[1].rows
+    return Value(f"{op.name}.packed", (rows, -(-_packed_bytes(op, card) // rows)))
+
+
+def _pack_steps(card: Card) -> Callable[[Pack, Piece], Steps]:
+    def steps(op: Pack, at: Piece) -> Steps:
+        pack = card.steps(op.product, whole(op.product)).calls[0]
+        return Steps((replace(pack, arguments=(Input(0), First(), at.rows, Output())),))
+
+    return steps
+
+
+def _product_steps(card: Card) -> Callable[[Packed, Piece], Steps]:
+    def steps(op: Packed, at: Piece) -> Steps:
+        call = card.steps(op.product, at).calls[1]
+        a, _, y, rows, _ = call.arguments
+        return Steps((replace(call, arguments=(a, Input(1), y, rows, Scratch())),))
+
+    return steps
+
+
+def _product_scratch(card: Card) -> Callable[[Packed], int]:
+    def scratch(op: Packed) -> int:
+        return card.scratch(op.product) - _packed_bytes(op.product, card)
+
+    return scratch
+
+
+def _none(_: Op) -> int:
+    return 0

@@ -1,0 +1,150 @@
+"""Which values are kept: chosen by what it does to the arena and to the work, from the plan itself.
+
+Steps are taken one at a time, each to the plan with the best price: a value that was kept is streamed, or the other way
+round, here and wherever the graph looks the same. The price is the arena's size times a power of the work; `ram` hardly
+counts the work, `speed` hardly the size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from math import log
+
+from edgevit.backends.mcu.cores import Core
+from edgevit.backends.mcu.schedule.cards import cards_of
+from edgevit.backends.mcu.schedule.loops import Net, NoLoop
+from edgevit.backends.mcu.schedule.packing import pack_right_sides
+from edgevit.backends.mcu.schedule.plan import Cards, Plan, make_plan
+from edgevit.integer.graph import IntegerGraph, Op
+
+# What a tenth less work may cost in size: the exponent of the work in the price.
+OPTIMIZE = {"ram": 0.05, "balanced": 1.0, "speed": 12.0}
+TILES = (4, 8, 12, 16)
+_NEIGHBOURS = 3  # operations around a value that make two places look the same
+
+
+@dataclass(frozen=True)
+class Choice:
+    kept: frozenset[str]
+    tile: int
+
+
+def best_plan(
+    graph: IntegerGraph, core: Core, optimize: str = "balanced", max_ram: int | None = None
+) -> Plan:
+    """The smallest that is still worth its work; where `max_ram` is given, the fastest found that fits, or the smallest."""
+    plans = candidates(graph, core, optimize)
+    price = _price(optimize)
+    if max_ram is None:
+        return min(plans, key=price)
+    fitting = [plan for plan in plans if plan.size <= max_ram]
+    return min(fitting, key=price) if fitting else min(plans, key=lambda plan: plan.size)
+
+
+def candidates(graph: IntegerGraph, core: Core, optimize: str) -> list[Plan]:
+    """All that were passed on the way, from everything kept and from as little as can be."""
+    packed, cards = pack_right_sides(graph, cards_of(graph, core))
+    net = Net.of(packed)
+    classes = _classes(net)
+    must = net.must_keep()
+    price = _price(optimize)
+    found: list[Plan] = []
+    for start in (frozenset(net.makers), _least(net, cards, must)):
+        found += _descend(net, cards, start, must, classes, price)
+    return found
+
+
+def _price(optimize: str) -> Callable[[Plan], float]:
+    exponent = OPTIMIZE[optimize]
+    return lambda plan: log(max(plan.size, 1)) + exponent * log(max(plan.computed, 1))
+
+
+def _least(net: Net, cards: Cards, must: frozenset[str]) -> frozenset[str]:
+    """What must be, and whatever more it takes until there are loops at all."""
+    kept = must
+    for op in net.makers.values():
+        try:
+            make_plan(net, cards, kept, TILES[0])
+            return kept
+        except NoLoop:
+            kept = kept | {op.name}
+    return kept
+
+
+def _descend(
+    net: Net,
+    cards: Cards,
+    start: frozenset[str],
+    must: frozenset[str],
+    classes: dict[str, frozenset[str]],
+    price: Callable[[Plan], float],
+) -> list[Plan]:
+    here = Choice(start, TILES[0])
+    best = _try(net, cards, here)
+    if best is None:
+        return []
+    passed = [best]
+    while True:
+        tried = ((choice, _try(net, cards, choice)) for choice in _steps(here, must, classes))
+        better = [(price(plan), n, choice, plan) for n, (choice, plan) in enumerate(tried) if plan]
+        if not better:
+            return passed
+        cost, _, choice, plan = min(better, key=lambda entry: entry[:2])
+        if cost >= price(best) - 1e-9:
+            return passed
+        here, best = choice, plan
+        passed.append(plan)
+
+
+def _try(net: Net, cards: Cards, choice: Choice) -> Plan | None:
+    try:
+        return make_plan(net, cards, choice.kept, choice.tile)
+    except NoLoop:
+        return None
+
+
+def _steps(
+    here: Choice, must: frozenset[str], classes: dict[str, frozenset[str]]
+) -> Iterator[Choice]:
+    for members in dict.fromkeys(classes.values()):
+        kept = here.kept & members
+        if kept - must:
+            yield Choice(here.kept - (members - must), here.tile)
+        if members - here.kept:
+            yield Choice(here.kept | members, here.tile)
+    for tile in TILES:
+        if tile != here.tile:
+            yield Choice(here.kept, tile)
+
+
+def _classes(net: Net) -> dict[str, frozenset[str]]:
+    """Values at places that look the same: the operations around them, a few steps up and down."""
+    looks: dict[str, tuple[object, ...]] = {}
+    for name, op in net.makers.items():
+        looks[name] = (_around(net, op, up=True), _around(net, op, up=False), _places(net, name))
+    groups: dict[tuple[object, ...], set[str]] = {}
+    for name, look in looks.items():
+        groups.setdefault(look, set()).add(name)
+    return {name: frozenset(groups[look]) for name, look in looks.items()}
+
+
+def _around(net: Net, op: Op, up: bool, depth: int = _NEIGHBOURS) -> tuple[object, ...]:
+    own = (op.kind, op.output.shape, op.settings())
+    if depth == 0:
+        return own
+    if up:
+        near = [net.makers[source] for _, source in net.sources(op)]
+    else:
+        near = list(net.readers.get(op.name, ()))
+    return (*own, tuple(_around(net, other, up, depth - 1) for other in near))
+
+
+def _places(net: Net, name: str) -> tuple[int, ...]:
+    """Which of its readers' inputs it is: the heads that are put together differ in nothing else."""
+    return tuple(
+        index
+        for op in net.readers.get(name, ())
+        for index, source in net.sources(op)
+        if source == name
+    )
