@@ -7,6 +7,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "ev_loops.h"
+
 enum { EV_ONES = 0x00010001 };
 
 /* Unaligned words are one load or store on the cores that have these instructions. */
@@ -70,21 +72,5 @@ static inline uint32_t ev_high_halves(int32_t first, int32_t second)
     __asm__("pkhtb %0, %2, %1, asr #16" : "=r"(halves) : "r"(first), "r"(second));
     return halves;
 }
-
-/* Before a loop that is unrolled by hand as far as it pays, or runs a few times: clang would make it long. */
-#if defined(__clang__)
-#define EV_AS_WRITTEN _Pragma("clang loop unroll(disable)")
-#else
-#define EV_AS_WRITTEN
-#endif
-
-/* At the end of a loop over several pointers: compilers would make them one index, which takes more registers. */
-#define EV_POINTER(x) __asm__("" : "+r"(x))
-
-/* For what is called with constants that must reach its loop. */
-#define EV_INLINE static inline __attribute__((always_inline))
-
-/* For a loop that needs all registers: inlined, it would share them with what is around it. */
-#define EV_APART __attribute__((noinline))
 
 #endif

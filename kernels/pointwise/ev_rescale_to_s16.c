@@ -1,10 +1,12 @@
 #include "ev_clamp.h"
 #include "ev_kernels.h"
+#include "ev_loops.h"
 
 void ev_rescale_to_s16(const struct ev_rescale *p, const int8_t *x, int16_t *y, uint32_t count)
 {
     const int32_t factor = p->factor, offset = p->offset;
     const uint32_t shift = p->shift;
+    EV_BY_FOUR
     for (uint32_t i = 0; i < count; i++)
-        y[i] = ev_clamp_s16((x[i] * factor + offset) >> shift);
+        y[i] = (int16_t)ev_clamp_s16((x[i] * factor + offset) >> shift);
 }

@@ -8,7 +8,7 @@ static void four_channels(const struct ev_pool *p, const struct ev_view *view, u
     uint32_t row = view->row;
     for (uint32_t i = view->rows; i; i--, row = ev_next_row(&p->window, row)) {
         const int8_t *x = view->x + row * view->row_bytes + channel;
-        for (uint32_t j = view->columns; j; j--, x += view->step) {
+        for (uint32_t j = view->columns; j; j--, x += view->column_bytes) {
             s0 += x[0];
             s1 += x[1];
             s2 += x[2];
@@ -28,7 +28,7 @@ static void one_channel(const struct ev_pool *p, const struct ev_view *view, uin
     uint32_t row = view->row;
     for (uint32_t i = view->rows; i; i--, row = ev_next_row(&p->window, row)) {
         const int8_t *x = view->x + row * view->row_bytes + channel;
-        for (uint32_t j = view->columns; j; j--, x += view->step)
+        for (uint32_t j = view->columns; j; j--, x += view->column_bytes)
             sum += *x;
     }
     *y = ev_requantize(sum, p->multiplier);
@@ -36,13 +36,11 @@ static void one_channel(const struct ev_pool *p, const struct ev_view *view, uin
 
 static void pixel(const struct ev_pool *p, const struct ev_view *view, int8_t *y)
 {
-    const struct ev_window *w = &p->window;
-    const int32_t outside = w->high * w->wide - (int32_t)(view->rows * view->columns);
-    const int32_t start = p->bias + outside * w->pad_value;
+    const int32_t start = ev_pool_start(p, view);
     uint32_t channel = 0;
-    for (; channel + 4 <= w->channels; channel += 4)
+    for (; channel + 4 <= p->window.channels; channel += 4)
         four_channels(p, view, channel, start, y + channel);
-    for (; channel < w->channels; channel++)
+    for (; channel < p->window.channels; channel++)
         one_channel(p, view, channel, start, y + channel);
 }
 

@@ -11,7 +11,7 @@ static void four_channels(const struct ev_window *w, const struct ev_view *view,
     uint32_t row = view->row;
     for (uint32_t i = view->rows; i; i--, row = ev_next_row(w, row)) {
         const int8_t *x = view->x + row * view->row_bytes + channel;
-        for (uint32_t j = view->columns; j; j--, x += view->step) {
+        for (uint32_t j = view->columns; j; j--, x += view->column_bytes) {
             y0 = larger(y0, x[0]);
             y1 = larger(y1, x[1]);
             y2 = larger(y2, x[2]);
@@ -30,7 +30,7 @@ static void one_channel(const struct ev_window *w, const struct ev_view *view, u
     uint32_t row = view->row;
     for (uint32_t i = view->rows; i; i--, row = ev_next_row(w, row)) {
         const int8_t *x = view->x + row * view->row_bytes + channel;
-        for (uint32_t j = view->columns; j; j--, x += view->step)
+        for (uint32_t j = view->columns; j; j--, x += view->column_bytes)
             largest = larger(largest, *x);
     }
     *y = largest;

@@ -1,0 +1,93 @@
+"""Cards of the kernels in Arm's DSP instructions that are not products; what has none here is as fast in plain C."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from edgevit.backends.mcu.kernels import plain_rows as plain
+from edgevit.backends.mcu.kernels.card import Card, Piece, Steps
+from edgevit.backends.mcu.kernels.moves import MOVES
+from edgevit.integer.ops.norm import Norm
+from edgevit.integer.ops.pointwise import Add, AddWide, Multiply, Rescale
+from edgevit.integer.ops.softmax import Softmax
+from edgevit.integer.ops.windows import AveragePool, MaxPool
+
+_MOVE = "ev_move_dsp"
+
+
+def _softmax(op: Softmax, at: Piece, function: str) -> Steps:
+    """From the smallest exponential on, and less 2^15 so that it is a signed half."""
+    table = (op.table[::-1].astype(np.int32) - 2**15).astype(np.int16)
+    return plain.softmax_steps(replace(op, table=table.view(np.uint16)), at, function)
+
+
+def _adds_bytes(op: AddWide) -> bool:
+    return op.inputs[1].dtype == "int8"
+
+
+def _makes_bytes(op: Rescale) -> bool:
+    return op.output.dtype == "int8"
+
+
+def _sums_in_halves(op: AveragePool) -> bool:
+    return op.window.size[0] * op.window.size[1] <= 256
+
+
+def _card(
+    name: str,
+    op: type,
+    folder: str,
+    steps: Callable[[Any, Piece, str], Steps],
+    *,
+    takes: Callable[[Any], bool] = lambda _: True,
+    scratch: Callable[[Any], int] = lambda _: 0,
+    in_place: bool = False,
+) -> Card:
+    function = f"ev_{name}_dsp"
+    source = f"{folder}/{function}.c"
+    return Card(
+        function,
+        op,
+        "dsp",
+        (source,),
+        lambda o, at: steps(o, at, function),
+        scratch,
+        takes,
+        in_place,
+    )
+
+
+def _move(card: Card) -> Card:
+    """The same calls of the other copy."""
+
+    def steps(op: Any, at: Piece) -> Steps:
+        made = card.steps(op, at)
+        calls = (
+            replace(c, function=_MOVE) if c.function == card.function else c for c in made.calls
+        )
+        return replace(made, calls=tuple(calls))
+
+    _, *more = card.sources
+    return replace(
+        card, function=_MOVE, family="dsp", sources=(f"move/{_MOVE}.c", *more), steps=steps
+    )
+
+
+DSP_ROWS: tuple[Card, ...] = (
+    _card("softmax_s8", Softmax, "softmax", _softmax, scratch=plain.softmax_scratch, in_place=True),
+    _card("norm_s8", Norm, "norm", plain.norm_steps, takes=lambda op: not op.wide),
+    _card("norm_s16", Norm, "norm", plain.norm_steps, takes=lambda op: op.wide),
+    _card("add_s8", Add, "pointwise", plain.add_steps, in_place=True),
+    _card("add_wide_s8", AddWide, "pointwise", plain.add_steps, takes=_adds_bytes, in_place=True),
+    _card("add_wide_s16", AddWide, "pointwise", plain.add_steps, in_place=True),
+    _card("rescale_to_s8", Rescale, "pointwise", plain.rescale_steps, takes=_makes_bytes),
+    _card("rescale_to_s16", Rescale, "pointwise", plain.rescale_steps),
+    _card("multiply_s8", Multiply, "pointwise", plain.multiply_steps, in_place=True),
+    _card("average_pool_s8", AveragePool, "pool", plain.average_steps, takes=_sums_in_halves),
+    _card("max_pool_s8", MaxPool, "pool", plain.max_steps),
+    *(_move(card) for card in MOVES),
+)

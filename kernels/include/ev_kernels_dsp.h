@@ -1,0 +1,23 @@
+/* Kernels for Arm cores with the DSP extension (Cortex-M4, M7, M33): parameters and results as in ev_kernels.h. */
+#ifndef EV_KERNELS_DSP_H
+#define EV_KERNELS_DSP_H
+
+#include "ev_kernels.h"
+
+/* Windows of at most 256 pixels. */
+void ev_average_pool_s8_dsp(const struct ev_pool *p, const int8_t *x, int8_t *y, uint32_t first, uint32_t rows,
+                            void *scratch);
+void ev_max_pool_s8_dsp(const struct ev_pool *p, const int8_t *x, int8_t *y, uint32_t first, uint32_t rows,
+                        void *scratch);
+void ev_softmax_s8_dsp(const struct ev_softmax *p, const int8_t *x, int8_t *y, uint32_t rows, void *scratch);
+void ev_norm_s8_dsp(const struct ev_norm *p, const int8_t *x, int8_t *y, uint32_t rows, void *scratch);
+void ev_norm_s16_dsp(const struct ev_norm *p, const int16_t *x, int8_t *y, uint32_t rows, void *scratch);
+void ev_add_s8_dsp(const struct ev_add *p, const int8_t *a, const int8_t *b, int8_t *y, uint32_t count);
+void ev_add_wide_s8_dsp(const struct ev_add_wide *p, const int16_t *a, const int8_t *b, int16_t *y, uint32_t count);
+void ev_add_wide_s16_dsp(const struct ev_add_wide *p, const int16_t *a, const int16_t *b, int16_t *y, uint32_t count);
+void ev_rescale_to_s8_dsp(const struct ev_rescale *p, const int16_t *x, int8_t *y, uint32_t count);
+void ev_rescale_to_s16_dsp(const struct ev_rescale *p, const int8_t *x, int16_t *y, uint32_t count);
+void ev_multiply_s8_dsp(const struct ev_multiply *p, const int8_t *a, const int8_t *b, int8_t *y, uint32_t count);
+void ev_move_dsp(const struct ev_move *p, const void *x, void *y);
+
+#endif
