@@ -23,13 +23,13 @@ X = torch.randn(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
 
 
 class Attention(nn.Module):
-    """Written out, with a bias; `scale` of 1 is one that somebody has folded already."""
+    """Written out; a `scale` of 1 is one that somebody has folded already."""
 
-    def __init__(self, scale: float) -> None:
+    def __init__(self, scale: float, bias: bool) -> None:
         super().__init__()
         self.scale, self.norm = scale, nn.LayerNorm(8)
         self.qkv, self.out = nn.Linear(8, 24), nn.Linear(8, 8)
-        self.bias = nn.Parameter(torch.randn(2, 64, 64))
+        self.bias = nn.Parameter(torch.randn(2, 64, 64)) if bias else 0.0
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         tokens = x.flatten(2).transpose(1, 2)
@@ -51,7 +51,10 @@ class Everything(nn.Module):
         self.far = nn.Sequential(
             nn.Conv2d(8, 8, 7, padding=3, groups=8), nn.BatchNorm2d(8), nn.ReLU6()
         )
-        self.groups, self.attend = nn.GroupNorm(2, 8), nn.Sequential(Attention(0.5), Attention(1.0))
+        self.groups, self.attend = (
+            nn.GroupNorm(2, 8),
+            nn.Sequential(Attention(0.5, True), Attention(1.0, False)),
+        )
         self.mix = nn.Conv2d(8, 8, 1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
