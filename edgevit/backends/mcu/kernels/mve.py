@@ -10,7 +10,7 @@ import numpy as np
 
 from edgevit.backends.mcu.kernels import plain_rows as rows
 from edgevit.backends.mcu.kernels.card import Card, Piece, Steps
-from edgevit.backends.mcu.kernels.plain_products import linear_steps, matmul_steps
+from edgevit.backends.mcu.kernels.plain_products import conv2d_steps, linear_steps, matmul_steps
 from edgevit.integer.graph import Op
 from edgevit.integer.ops.norm import Norm
 from edgevit.integer.ops.pointwise import Add, AddWide, Lookup, Multiply, Rescale
@@ -19,6 +19,7 @@ from edgevit.integer.ops.softmax import Softmax
 
 _COLUMNS = 4  # of a block
 _DEPTH = 16  # bytes of a vector
+_STRIP = 2048  # bytes of the image that a convolution gathers at a time
 _Product = TypeVar("_Product", Linear, Conv2d)
 
 
@@ -49,7 +50,34 @@ def _linear(op: Linear, at: Piece) -> Steps:
 
 
 def _blocked(op: _Product) -> _Product:
-    return replace(op, bias=in_blocks(op.bias), multiplier=in_blocks(op.multiplier))
+    groups = op.groups if isinstance(op, Conv2d) else 1
+    bias, multiplier = (
+        np.concatenate([in_blocks(part) for part in np.split(values, groups)])
+        for values in (op.bias, op.multiplier)
+    )
+    return replace(op, bias=bias, multiplier=multiplier)
+
+
+def _conv2d(op: Conv2d, at: Piece) -> Steps:
+    """A group after another; the depth in the order in which the kernel gathers the image."""
+    weight = op.weight if _apart(op) else op.weight.transpose(0, 2, 1, 3)
+    groups = weight.reshape(op.groups, -1, op.weight[0].size)
+    packed = np.concatenate([packed_columns(group) for group in groups])
+    return conv2d_steps(_blocked(op), at, "ev_conv2d_s8_mve", packed)
+
+
+def _apart(op: Conv2d) -> bool:
+    """Windows share no columns: each is gathered row by row. Others are by columns, which they share."""
+    return op.groups == 1 and op.window.stride[1] >= op.window.size[1]
+
+
+def _strip(op: Conv2d) -> int:
+    """The image under the windows of some pixels, and what is read past the last of them."""
+    column = op.weight[0].size // op.window.size[1]
+    wide, stride = op.window.size[1], op.window.stride[1]
+    step = wide if _apart(op) else stride  # columns that a pixel adds
+    pixels = min(max(_STRIP // (step * column) // 4 * 4, 4), 16)
+    return ((pixels - 1) * step + wide) * column + _DEPTH
 
 
 def _matmul(op: MatMul, at: Piece) -> Steps:
@@ -133,6 +161,15 @@ MVE: tuple[Card, ...] = (
         "mve",
         ("linear/ev_linear_s8_mve.c", "linear/ev_product_s8_mve.c"),
         _linear,
+    ),
+    Card(
+        "ev_conv2d_s8_mve",
+        Conv2d,
+        "mve",
+        ("conv2d/ev_conv2d_s8_mve.c", "linear/ev_product_s8_mve.c"),
+        _conv2d,
+        _strip,
+        lambda op: op.window.dilation[1] == 1,
     ),
     Card(
         "ev_matmul_s8_mve",
