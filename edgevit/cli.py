@@ -73,6 +73,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_verify(verbs)
     _add_profile(verbs)
     _add_matrix(verbs)
+    _add_run(verbs)
+    _add_simulate(verbs)
     targets = _command(verbs, "targets", commands.run_targets, "the devices that edgevit knows")
     targets.add_argument(
         "name", nargs="?", metavar="NAME", help="a target, an alias, or a .toml file"
@@ -128,9 +130,55 @@ def _add_export(verbs: argparse._SubParsersAction) -> None:
         action="store_true",
         help="an op predicted to run off the Neural Engine is an error (Core ML)",
     )
+    _add_firmware(parser)
     parser.add_argument(
         "--explain", action="store_true", help="say where each rule fired or declined, and why"
     )
+
+
+def _add_firmware(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("for microcontrollers")
+    group.add_argument(
+        "--calibrate", metavar="PATH", help="a folder of pictures, an .npz or .npy (default: generated)"
+    )  # fmt: skip
+    group.add_argument(
+        "--observer", default="mse", metavar="O", help="ranges by minmax, percentile or mse (default)"
+    )  # fmt: skip
+    group.add_argument(
+        "--residual", default="int8", metavar="T", help="of the stream blocks add to: int8 or int16"
+    )
+    group.add_argument(
+        "--scheme", default="exact", metavar="S", help="softmax and GELU: exact, or i-vit's shifts"
+    )
+    group.add_argument(
+        "--optimize", default="balanced", metavar="W", help="ram, balanced (default) or speed"
+    )
+    group.add_argument(
+        "--max-ram", type=_bytes, metavar="N", help="bytes, or 20K: the arena's limit"
+    )
+
+
+def _add_run(verbs: argparse._SubParsersAction) -> None:
+    parser = _command(
+        verbs, "run", commands.run_run, "build exported firmware and run it on an emulated core"
+    )
+    parser.add_argument("folder", metavar="DIR", help="what `export -o` wrote")
+    parser.add_argument(
+        "--core", metavar="C", help="another core than the target's: m0plus ... rv32"
+    )
+    parser.add_argument("--toolchain", default="zig", metavar="T", help="zig (default) or gcc")
+    parser.add_argument(
+        "--emulator", metavar="E", help="unicorn or qemu (default: the first that can)"
+    )
+
+
+def _add_simulate(verbs: argparse._SubParsersAction) -> None:
+    parser = _command(
+        verbs, "simulate", commands.run_simulate, "run the integer model of exported firmware here"
+    )
+    parser.add_argument("folder", metavar="DIR", help="what `export -o` wrote")
+    parser.add_argument("--input", metavar="FILE", help="an .npy (default: the input it was exported with)")  # fmt: skip
+    parser.add_argument("--output", metavar="FILE", help="write the outputs to this .npz")
 
 
 def _add_inspect(verbs: argparse._SubParsersAction) -> None:
@@ -256,6 +304,15 @@ def _count(text: str) -> int:
     if not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"`{text}` is not a count")
     return int(text)
+
+
+def _bytes(text: str) -> int:
+    number, unit = text.upper().removesuffix("B"), 1
+    if number.endswith(("K", "M")):
+        number, unit = number[:-1], {"K": 1024, "M": 1024**2}[number[-1]]
+    if not number.isdigit() or int(number) < 1:
+        raise argparse.ArgumentTypeError(f"`{text}` is not a size: 20000, 20K or 1M")
+    return int(number) * unit
 
 
 def _numbers(text: str) -> tuple[float, ...]:

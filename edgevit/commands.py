@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from edgevit.errors import EdgevitError, UsageError
 
 if TYPE_CHECKING:
+    from edgevit.backends.mcu.options import FirmwareOptions
     from edgevit.pipeline import ExportResult
     from edgevit.report import GraphReport
 
@@ -25,6 +26,7 @@ def run_export(options: argparse.Namespace) -> int:
         "without": options.without,
         "require_delegated": options.require_delegated,
         "require_ane": options.require_ane,
+        "firmware": _firmware_options(options),
         "progress": None if options.quiet else sys.stderr,
         **_model_options(options),
     }
@@ -79,6 +81,36 @@ def _show_exports(
 
 def _export_dict(result: ExportResult) -> dict[str, object]:
     return {**result.manifest, "directory": str(result.directory)}
+
+
+def _firmware_options(options: argparse.Namespace) -> FirmwareOptions:
+    from edgevit.backends.mcu.options import FirmwareOptions
+
+    return FirmwareOptions(
+        options.calibrate,
+        options.observer,
+        options.residual,
+        options.scheme,
+        options.optimize,
+        options.max_ram,
+    )
+
+
+def run_run(options: argparse.Namespace) -> int:
+    from edgevit.backends.mcu.execute import execution_text
+    from edgevit.firmware_runs import run_firmware
+
+    found = run_firmware(options.folder, options.core, options.toolchain, options.emulator)
+    print(json.dumps(found.as_dict()) if options.json else execution_text(found))
+    return 0 if found.golden_match else 9
+
+
+def run_simulate(options: argparse.Namespace) -> int:
+    from edgevit.firmware_runs import simulate_firmware
+
+    found = simulate_firmware(options.folder, options.input, options.output)
+    print(json.dumps(found.as_dict()) if options.json else found)
+    return 0
 
 
 def run_verify(options: argparse.Namespace) -> int:

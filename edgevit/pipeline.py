@@ -16,6 +16,7 @@ from edgevit import __version__
 from edgevit.backends.artifact import Artifact
 from edgevit.backends.backend import Backend, Expected, Lowering, backend_for
 from edgevit.backends.delegation import require_all_inside
+from edgevit.backends.mcu.options import NO_WISHES, FirmwareOptions
 from edgevit.backends.placement import require_engine
 from edgevit.errors import EdgevitError, UsageError, suggest
 from edgevit.frontend.capture import capture
@@ -83,22 +84,18 @@ def export(
     without: Sequence[str] = (),
     require_delegated: bool = False,
     require_ane: bool = False,
+    firmware: FirmwareOptions = NO_WISHES,
     progress: TextIO | None = None,
     **options: object,
 ) -> ExportResult:
     """Model in, checked artifact out. Raises an `EdgevitError` when there is no way to that."""
-    aim = load_target(target)
-    how = _How(
-        aim, aim.precision(precision), choices(lossy), without, require_delegated, require_ane
+    how = _How.asked(
+        target, [format], precision, lossy, without, require_delegated, require_ane, firmware
     )
-    directory = Path(output) if output is not None else _default_directory(model, aim)
-    stages = Stages(progress)
-    backend = backend_for(aim.format(format), aim)
-    _rules(backend, without)
-    _refuse_vain(how, aim.format(format))
+    directory = _directory(output, model, how.target)
     with staged(directory) as draft:
-        front = _Front.build(model, ModelOptions(**options), how, stages)  # type: ignore[arg-type]
-        return _export_one(front, aim.format(format), how, draft, directory)
+        front = _Front.build(model, ModelOptions(**options), how, Stages(progress))  # type: ignore[arg-type]
+        return _export_one(front, how.formats[0], how, draft, directory)
 
 
 def export_formats(
@@ -112,23 +109,19 @@ def export_formats(
     without: Sequence[str] = (),
     require_delegated: bool = False,
     require_ane: bool = False,
+    firmware: FirmwareOptions = NO_WISHES,
     progress: TextIO | None = None,
     **options: object,
 ) -> dict[str, ExportResult | EdgevitError]:
     """One folder a format below `output`, from one model built, captured and run once. A format that cannot be had
     does not keep the others from being written; its error is in its place."""
-    aim = load_target(target)
-    how = _How(
-        aim, aim.precision(precision), choices(lossy), without, require_delegated, require_ane
+    how = _How.asked(
+        target, formats, precision, lossy, without, require_delegated, require_ane, firmware
     )
-    root = Path(output) if output is not None else _default_directory(model, aim)
-    chosen = list(dict.fromkeys(aim.format(format) for format in formats))
-    for format in chosen:
-        _rules(backend_for(format, aim), without)
-        _refuse_vain(how, format)
-    front = _Front.build(model, ModelOptions(**options), how, Stages(progress), several=True)  # type: ignore[arg-type]
+    root = _directory(output, model, how.target)
+    front = _Front.build(model, ModelOptions(**options), how, Stages(progress))  # type: ignore[arg-type]
     results: dict[str, ExportResult | EdgevitError] = {}
-    for format in chosen:
+    for format in how.formats:
         directory = root / format
         try:
             with staged(directory) as draft:
@@ -143,11 +136,43 @@ class _How:
     """What is asked of every format in one call."""
 
     target: Target
+    formats: Sequence[str]
     precision: str
     lossy: Sequence[Choice]
     without: Sequence[str]
     require_delegated: bool
     require_ane: bool
+    firmware: FirmwareOptions
+
+    @classmethod
+    def asked(
+        cls,
+        target: str,
+        formats: Sequence[str | None],
+        precision: str | None,
+        lossy: str | Sequence[str],
+        without: Sequence[str],
+        require_delegated: bool,
+        require_ane: bool,
+        firmware: FirmwareOptions,
+    ) -> _How:
+        """What cannot be had is refused before the model is built."""
+        aim = load_target(target)
+        chosen = list(dict.fromkeys(aim.format(format) for format in formats))
+        how = cls(
+            aim,
+            chosen,
+            aim.precision(precision),
+            choices(lossy),
+            without,
+            require_delegated,
+            require_ane,
+            firmware,
+        )
+        for format in chosen:
+            _rules(backend_for(format, aim), without)
+            _refuse_vain(how, format)
+        return how
 
 
 @dataclass
@@ -166,16 +191,15 @@ class _Front:
     )  # the graph as the first few rules leave it, when others will want it
 
     @classmethod
-    def build(
-        cls, model: str, options: ModelOptions, how: _How, stages: Stages, several: bool = False
-    ) -> _Front:
+    def build(cls, model: str, options: ModelOptions, how: _How, stages: Stages) -> _Front:
         source, program = _front(model, options, stages)
         with torch.no_grad():
             expected = _outputs(source)
         part = _lose(program, how.lossy, how.without, expected, stages)
         if part is not None:
             program, expected = part.loss.program, part.loss.outputs
-        return cls(options, source, expected, program, part, stages, {} if several else None)
+        known = {} if len(how.formats) > 1 else None
+        return cls(options, source, expected, program, part, stages, known)
 
 
 def _export_one(
@@ -198,6 +222,8 @@ def _export_one(
                 draft,
                 stages.note,
                 front.options.image_input,
+                front.options.channels_last,
+                how.firmware,
             )
         )
     if how.require_delegated:
@@ -220,6 +246,12 @@ def _refuse_vain(how: _How, format: str) -> None:
             why="only Core ML runs ops on the Neural Engine",
             hint="export without it, or with --format coreml",
         )
+    if how.firmware != NO_WISHES and format != "mcu":
+        raise UsageError(
+            f"calibration, residual and plan options say nothing about {format}",
+            why="they are for microcontrollers",
+            hint="export without them",
+        )
 
 
 def _require_delegated(artifact: Artifact) -> None:
@@ -232,8 +264,8 @@ def _require_delegated(artifact: Artifact) -> None:
     require_all_inside(artifact.delegation)
 
 
-def _default_directory(model: str, target: Target) -> Path:
-    return Path("out") / f"{_slug(model)}-{target.name}"
+def _directory(output: str | Path | None, model: str, target: Target) -> Path:
+    return Path("out") / f"{_slug(model)}-{target.name}" if output is None else Path(output)
 
 
 def inspect(

@@ -14,10 +14,12 @@ PACKAGE = Path(__file__).parent.parent / "edgevit"
 LAYERS = (
     ("errors", "data", "quiet", "host", "__init__"),
     ("targets", "graph", "parity", "stages", "output", "doctor", "golden"),
+    ("integer", "zoo"),
     ("rewrites", "frontend"),
+    ("quant",),
     ("backends", "exported_folder"),
     ("report",),
-    ("pipeline", "verify", "profiling"),
+    ("pipeline", "verify", "profiling", "firmware_runs"),
     ("profile_report",),
     ("matrix",),
     ("matrix_report",),
@@ -37,7 +39,10 @@ HOMES = {
     "timm": ("frontend/timm_models.py",),
     "transformers": ("frontend",),
     "torchvision": ("frontend/torchvision_ops.py",),
-    "safetensors": ("frontend", "golden.py"),
+    "safetensors": ("frontend", "golden.py", "integer/file.py"),
+    "unicorn": ("backends/mcu/emulator",),
+    "elftools": ("backends/mcu/elf.py",),
+    "capstone": ("backends/mcu",),
 }
 LIGHT = (
     "errors",

@@ -11,6 +11,7 @@ from typing import Protocol
 import torch
 
 from edgevit.backends.artifact import Artifact
+from edgevit.backends.mcu.options import NO_WISHES, FirmwareOptions
 from edgevit.backends.table import BACKENDS
 from edgevit.errors import TargetError
 from edgevit.frontend.source import ModelSource
@@ -31,6 +32,8 @@ class Lowering:
     directory: Path
     progress: Callable[[str], None]
     image_input: bool = False  # the program takes 0-255 pixels, and the artifact a picture
+    channels_last: bool = False
+    firmware: FirmwareOptions = NO_WISHES
 
 
 @dataclass(frozen=True)

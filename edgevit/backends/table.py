@@ -9,9 +9,10 @@ BACKENDS: dict[str, str] = {
     "tflite": "edgevit.backends.tflite",
     "onnx": "edgevit.backends.onnx",
     "tvm": "edgevit.backends.tvm",
+    "mcu": "edgevit.backends.mcu",
 }
 # what a worker process can open -> module that defines `open_session`
 SESSIONS: dict[str, str] = {
-    **{format: f"{package}.session" for format, package in BACKENDS.items()},
+    **{format: f"{package}.session" for format, package in BACKENDS.items() if format != "mcu"},
     "eager": "edgevit.backends.eager",
 }

@@ -116,8 +116,9 @@ struct ev_fill {
 };
 
 void ev_linear_s8(const struct ev_linear *p, const int8_t *x, int8_t *y, uint32_t rows, void *scratch);
-/* `pack` puts the right side, and what the zero point takes from each column, in `packed`: once, then rows by rows. */
-void ev_matmul_pack_s8(const struct ev_matmul *p, const int8_t *b, void *packed);
+/* `pack` puts rows of the right side, as they are stored, and what the zero point takes from each column, in `packed`:
+   row `first` and those after it, from `b` on; every row once, in order. Then the product goes rows by rows. */
+void ev_matmul_pack_s8(const struct ev_matmul *p, const int8_t *b, uint32_t first, uint32_t rows, void *packed);
 void ev_matmul_s8(const struct ev_matmul *p, const int8_t *a, const void *packed, int8_t *y, uint32_t rows, void *scratch);
 /* Over images: output rows `first` up to `first + rows`. */
 void ev_conv2d_s8(const struct ev_conv2d *p, const int8_t *x, int8_t *y, uint32_t first, uint32_t rows, void *scratch);

@@ -20,7 +20,7 @@ struct ev_product {
 void ev_product_s8_mve(const struct ev_product *p, const int8_t *x, int8_t *y, uint32_t rows);
 
 void ev_linear_s8_mve(const struct ev_linear *p, const int8_t *x, int8_t *y, uint32_t rows, void *scratch);
-void ev_matmul_pack_s8_mve(const struct ev_matmul *p, const int8_t *b, void *packed);
+void ev_matmul_pack_s8_mve(const struct ev_matmul *p, const int8_t *b, uint32_t first, uint32_t rows, void *packed);
 void ev_matmul_s8_mve(const struct ev_matmul *p, const int8_t *a, const void *packed, int8_t *y, uint32_t rows, void *scratch);
 void ev_conv2d_s8_mve(const struct ev_conv2d *p, const int8_t *x, int8_t *y, uint32_t first, uint32_t rows, void *scratch);
 void ev_depthwise_s8_mve(const struct ev_depthwise *p, const int8_t *x, int8_t *y, uint32_t first, uint32_t rows, void *scratch);

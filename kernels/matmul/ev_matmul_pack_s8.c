@@ -1,20 +1,38 @@
 #include "ev_kernels.h"
 
-/* What a column's sum starts from, for every column; then the columns, each in a row. */
-void ev_matmul_pack_s8(const struct ev_matmul *p, const int8_t *b, void *packed)
+/* Each row is a column of its own. */
+static void pack_turned(const struct ev_matmul *p, const int8_t *b, uint32_t first, uint32_t rows, int32_t *bias)
 {
-    const uint32_t depth = p->depth, columns = p->columns;
-    const uint32_t along = p->turned ? 1 : p->b_stride, across = p->turned ? p->b_stride : 1;
-    int32_t *bias = packed;
-    int8_t *out = (int8_t *)(bias + columns);
-    for (uint32_t n = 0; n < columns; n++, b += across) {
-        const int8_t *from = b;
+    const uint32_t depth = p->depth;
+    int8_t *out = (int8_t *)(bias + p->columns) + first * depth;
+    for (uint32_t n = first; n < first + rows; n++, b += p->b_stride) {
         int32_t sum = 0;
-        for (uint32_t k = 0; k < depth; k++, from += along) {
-            const int8_t value = *from;
+        for (uint32_t k = 0; k < depth; k++) {
+            const int8_t value = b[k];
             *out++ = value;
             sum += value;
         }
-        *bias++ = p->bias - p->zero * sum;
+        bias[n] = p->bias - p->zero * sum;
     }
+}
+
+/* Each row has a value of every column. */
+static void pack_straight(const struct ev_matmul *p, const int8_t *b, uint32_t first, uint32_t rows, int32_t *bias)
+{
+    const uint32_t depth = p->depth, columns = p->columns;
+    int8_t *out = (int8_t *)(bias + columns) + first;
+    if (first == 0)
+        for (uint32_t n = 0; n < columns; n++)
+            bias[n] = p->bias;
+    for (; rows > 0; rows--, b += p->b_stride, out++)
+        for (uint32_t n = 0; n < columns; n++) {
+            out[n * depth] = b[n];
+            bias[n] -= p->zero * b[n];
+        }
+}
+
+/* What a column's sum starts from, for every column; then the columns, each in a row. */
+void ev_matmul_pack_s8(const struct ev_matmul *p, const int8_t *b, uint32_t first, uint32_t rows, void *packed)
+{
+    (p->turned ? pack_turned : pack_straight)(p, b, first, rows, packed);
 }

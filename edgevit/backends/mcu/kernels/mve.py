@@ -10,15 +10,22 @@ import numpy as np
 
 from edgevit.backends.mcu.kernels import plain_rows as rows
 from edgevit.backends.mcu.kernels.card import Card, Piece, Steps
-from edgevit.backends.mcu.kernels.plain_products import conv2d_steps, linear_steps, matmul_steps
+from edgevit.backends.mcu.kernels.plain_products import (
+    conv2d_steps,
+    depthwise_steps,
+    linear_steps,
+    matmul_steps,
+)
 from edgevit.integer.graph import Op
 from edgevit.integer.ops.norm import Norm
 from edgevit.integer.ops.pointwise import Add, AddWide, Lookup, Multiply, Rescale
-from edgevit.integer.ops.products import Conv2d, Linear, MatMul
+from edgevit.integer.ops.products import Conv2d, Depthwise, Linear, MatMul
 from edgevit.integer.ops.softmax import Softmax
 
 _COLUMNS = 4  # of a block
 _DEPTH = 16  # bytes of a vector
+_IMAGE = 4096  # bytes of the image that a depthwise convolution has in words at a time
+_PIXEL = 64  # of these, for a pixel of sixteen channels, four rows of it
 _STRIP = 2048  # bytes of the image that a convolution gathers at a time
 _Product = TypeVar("_Product", Linear, Conv2d)
 
@@ -78,6 +85,47 @@ def _strip(op: Conv2d) -> int:
     step = wide if _apart(op) else stride  # columns that a pixel adds
     pixels = min(max(_STRIP // (step * column) // 4 * 4, 4), 16)
     return ((pixels - 1) * step + wide) * column + _DEPTH
+
+
+def _depthwise(op: Depthwise, at: Piece) -> Steps:
+    return depthwise_steps(op, at, "ev_depthwise_s8_mve", _packed_taps(op))
+
+
+def _words(op: Depthwise) -> int:
+    """Of a column of the window: four rows are a word."""
+    return {1: 1, 2: 2, 3: 4, 4: 4}[-(-op.window.size[0] // 4)]
+
+
+def _vectors(op: Depthwise) -> int:
+    """Of a window."""
+    return -(-op.window.size[1] * _words(op) // 4)
+
+
+def _packed_taps(op: Depthwise) -> np.ndarray:
+    """Channels x vectors x 16: column by column, each in whole words."""
+    high, wide, channels = op.weight.shape
+    columns = 4 * _vectors(op) // _words(op)
+    padded = np.pad(op.weight, ((0, 4 * _words(op) - high), (0, columns - wide), (0, 0)))
+    return np.ascontiguousarray(padded.transpose(2, 1, 0)).reshape(channels, -1, _DEPTH)
+
+
+def _columns(op: Depthwise) -> int:
+    """Of the image, for as many pixels as find room."""
+    (_, wide), (_, stride), (_, apart) = op.window.size, op.window.stride, op.window.dilation
+    pixels = -(-op.output.shape[1] // 4) * 4
+
+    def columns() -> int:
+        return (pixels - 1) * stride + (wide - 1) * apart + 1
+
+    while pixels > 4 and columns() * _words(op) * _PIXEL > _IMAGE:
+        pixels -= 4
+    return columns()
+
+
+def _depthwise_scratch(op: Depthwise) -> int:
+    """The columns, and the weights of two rows of the output."""
+    reach = 4 * op.window.dilation[1]  # columns of zero weight that the last vector reads
+    return (_columns(op) * _words(op) + reach) * _PIXEL + 2 * _DEPTH * _vectors(op)
 
 
 def _matmul(op: MatMul, at: Piece) -> Steps:
@@ -170,6 +218,15 @@ MVE: tuple[Card, ...] = (
         _conv2d,
         _strip,
         lambda op: op.window.dilation[1] == 1,
+    ),
+    Card(
+        "ev_depthwise_s8_mve",
+        Depthwise,
+        "mve",
+        ("depthwise/ev_depthwise_s8_mve.c",),
+        _depthwise,
+        _depthwise_scratch,
+        lambda op: op.window.size[0] <= 16,
     ),
     Card(
         "ev_matmul_s8_mve",

@@ -104,7 +104,7 @@ def matmul_steps(op: MatMul, at: Piece, pack: str, function: str, packed_bytes: 
     }
     a = Input(0, step=rows * depth)
     y = Output(step=rows * columns)
-    packing = (Input(1, step=right[1] * right[2]), Scratch())
+    packing = (Input(1, step=right[1] * right[2]), 0, right[1], Scratch())
     product = (a, Scratch(), y, at.rows // stack, Scratch(aligned(packed_bytes)))
     return Steps(
         (Call(pack, "ev_matmul", fields, packing), Call(function, "ev_matmul", fields, product)),

@@ -19,6 +19,7 @@ Cards = Mapping[str, Card]  # by operation
 class Plan:
     net: Net
     cards: Cards
+    tile: int
     walks: tuple[Walk, ...]
     buffers: tuple[Buffer, ...]
     size: int  # of the arena
@@ -56,7 +57,7 @@ def make_plan(net: Net, cards: Cards, kept: frozenset[str], tile: int, guard: in
     for index, walk in enumerate(walks):
         buffers += _loop_buffers(index, walk, cards)
     placed, size = place(buffers, guard)
-    return Plan(net, cards, tuple(walks), tuple(placed), size, same)
+    return Plan(net, cards, tile, tuple(walks), tuple(placed), size, same)
 
 
 def _tile(loop: Loop, tile: int) -> int:

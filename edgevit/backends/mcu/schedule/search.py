@@ -42,6 +42,12 @@ def best_plan(
     return min(fitting, key=price) if fitting else min(plans, key=lambda plan: plan.size)
 
 
+def planned(graph: IntegerGraph, core: Core, kept: frozenset[str], tile: int) -> Plan:
+    """The plan that keeps just these."""
+    packed, cards = pack_right_sides(graph, cards_of(graph, core))
+    return make_plan(Net.of(packed), cards, kept, tile)
+
+
 def candidates(graph: IntegerGraph, core: Core, optimize: str) -> list[Plan]:
     """All that were passed on the way, from everything kept and from as little as can be."""
     packed, cards = pack_right_sides(graph, cards_of(graph, core))

@@ -1,0 +1,127 @@
+"""Microcontrollers as the pipeline sees them: quantise, plan, write C; then run it on an emulated core."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+
+import numpy as np
+import torch
+
+from edgevit.backends.artifact import Artifact
+from edgevit.backends.backend import Expected, Lowering
+from edgevit.backends.mcu.bundle import FIRMWARE, Bundle, read_bundle, write_bundle
+from edgevit.backends.mcu.cores import core_of
+from edgevit.backends.mcu.execute import Execution, execute
+from edgevit.backends.mcu.rules import RULES
+from edgevit.backends.mcu.schedule.plan import plan_text
+from edgevit.backends.mcu.schedule.search import best_plan
+from edgevit.errors import DoesNotFit, ToolMissing
+from edgevit.integer.rewrites.split_stacks import split_stacks
+from edgevit.integer.simulate import outputs_of
+from edgevit.integer.text import integer_text
+from edgevit.parity import SAME, UNKNOWN, Limit, Parity, distance
+from edgevit.quant.calibration import Intake
+from edgevit.quant.pictures import calibration
+from edgevit.quant.quantize import Quantized, QuantOptions, quantize
+from edgevit.rewrites.rule import AnyRule
+from edgevit.targets import Target
+
+INT8 = Limit(min_cosine=0.99)
+EXACT = Limit(max_rel_l2=0.0)
+
+
+@dataclass(frozen=True)
+class Microcontroller:
+    rules: tuple[AnyRule, ...] = RULES
+
+    def lower(self, request: Lowering) -> Artifact:
+        core = core_of(request.target)
+        request.progress("quantize")
+        found = _quantized(request)
+        graph = split_stacks(found.graph)
+        request.progress("plan")
+        how = request.firmware
+        plan = best_plan(graph, core, how.optimize, how.max_ram)
+        _require_fit(request.target, plan.size, graph.constant_bytes(), how.max_ram)
+        emitted = write_bundle(
+            request.directory, graph, found.inputs, found.outputs, core, plan
+        )  # fmt: skip
+        (request.directory / "graph.txt").write_text(integer_text(graph))
+        (request.directory / "plan.txt").write_text(plan_text(plan))
+        (request.directory / "quantization.txt").write_text(found.report.text(10**6) + "\n")
+        details = {
+            "core": core.name,
+            "arena_bytes": plan.size,
+            "constant_bytes": graph.constant_bytes(),
+            "macs": graph.macs(),
+            "kernels": list(emitted.kernels),
+            "quantization": {
+                "options": vars(found.options),
+                "calibration": found_source(request),
+                "worst": [value.as_dict() for value in found.report.worst[:10]],
+            },
+        }
+        versions = {name: version(name) for name in ("numpy",)}
+        return Artifact(
+            "mcu", "int8", request.directory / FIRMWARE, versions, details={"firmware": details}
+        )
+
+    def check(self, artifact: Artifact, expected: Expected) -> tuple[Parity, ...]:
+        bundle = read_bundle(artifact.path.parent)
+        inputs = bundle.quantized([tensor.numpy() for tensor in expected.inputs])
+        outputs = bundle.dequantized(outputs_of(bundle.graph, inputs))
+        near = distance(expected.outputs, [torch.from_numpy(y) for y in outputs])
+        return Parity("integers", "int8", near, INT8), _on_core(bundle, inputs)
+
+
+def found_source(request: Lowering) -> str:
+    return request.firmware.calibrate or "generated"
+
+
+def _quantized(request: Lowering) -> Quantized:
+    how = request.firmware
+    intake = Intake(request.source.preprocess, request.image_input, request.channels_last)
+    given = calibration(how.calibrate, request.program, intake)
+    options = QuantOptions(how.observer, how.residual, how.scheme, how.scheme)
+    return quantize(request.program, given, options)
+
+
+def _require_fit(target: Target, arena: int, constants: int, max_ram: int | None) -> None:
+    limits = [size for size in (target.ram_bytes, max_ram) if size is not None]
+    if limits and arena > min(limits):
+        raise DoesNotFit(
+            f"the network needs {arena:,} bytes of RAM, and there are {min(limits):,}",
+            where=target.title,
+            why="that is the arena alone, in the smallest plan that was found",
+            hint="--optimize ram, a smaller --input-size, or a target with more RAM",
+        )
+    flash = target.flash_bytes
+    if flash is not None and constants > flash:
+        raise DoesNotFit(
+            f"weights and tables take {constants:,} bytes, and the flash has {flash:,}",
+            where=target.title,
+            hint="a smaller model, or a target with more flash",
+        )
+
+
+def _on_core(bundle: Bundle, inputs: tuple[np.ndarray, ...]) -> Parity:
+    """Bit for bit, or not at all."""
+    exact = Parity("firmware", "int8", SAME, EXACT)
+    try:
+        ran = execute(bundle.folder, bundle.graph, bundle.emitted(), inputs, bundle.core)
+    except ToolMissing as error:
+        return replace(exact, distance=UNKNOWN, unchecked=(f"{error.message}: {error.hint}",))
+    note = _told(ran)
+    return replace(exact, distance=SAME if ran.golden_match else UNKNOWN, notes=(note,))
+
+
+def _told(ran: Execution) -> str:
+    memory = ran.memory
+    return (
+        f"emulated {ran.core}: {ran.instructions:,} instructions, RAM {memory.ram:,} bytes "
+        f"(arena {memory.arena:,}, stack {memory.stack:,}), flash {memory.flash:,}"
+    )
+
+
+BACKEND = Microcontroller()

@@ -1,0 +1,100 @@
+"""`edgevit run` and `edgevit simulate`: exported firmware on an emulated core, and its integer model here."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgevit.backends.mcu.bundle import GRAPH, Bundle, read_bundle
+from edgevit.backends.mcu.cores import CORES
+from edgevit.backends.mcu.execute import Execution, execute
+from edgevit.backends.mcu.firmware import write_firmware
+from edgevit.backends.mcu.schedule.search import planned
+from edgevit.errors import PackageError, UsageError, suggest
+from edgevit.exported_folder import read_manifest, require_untouched
+from edgevit.golden import load_golden
+from edgevit.integer.simulate import outputs_of
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """What the integers compute, as real numbers, by the model's output names."""
+
+    outputs: tuple[np.ndarray, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"outputs": [output.tolist() for output in self.outputs]}
+
+    def __str__(self) -> str:
+        rows = []
+        for index, output in enumerate(self.outputs):
+            shown = np.array2string(output.ravel()[:8], precision=4)
+            sizes = "x".join(map(str, output.shape))
+            rows.append(f"output {index} [{sizes}] largest at {int(output.argmax())}: {shown}")
+        return "\n".join(rows)
+
+
+def run_firmware(
+    directory: str | Path, core: str | None, toolchain: str, emulator: str | None
+) -> Execution:
+    """On the golden input. Another core than the folder's gets code of its own, from the same integer graph and plan."""
+    folder = Path(directory)
+    bundle = _bundle(folder)
+    inputs = bundle.quantized([tensor.numpy() for tensor in load_golden(folder)[0]])
+    if core is None or core == bundle.core.name:
+        emitted, chosen = bundle.emitted(), bundle.core
+        return execute(bundle.folder, bundle.graph, emitted, inputs, chosen, toolchain, emulator)
+    if core not in CORES:
+        raise UsageError(f"no core is called `{core}`", hint=suggest(core, CORES))
+    kept = frozenset(name for walk in bundle.plan.walks for name in walk.loop.kept)
+    plan = planned(bundle.graph, CORES[core], kept, bundle.plan.tile)
+    with tempfile.TemporaryDirectory(prefix="edgevit-") as work:
+        emitted = write_firmware(plan, Path(work) / "firmware")
+        return execute(
+            Path(work) / "firmware", bundle.graph, emitted, inputs, CORES[core], toolchain, emulator
+        )  # fmt: skip
+
+
+def simulate_firmware(directory: str | Path, given: str | None, output: str | None) -> Simulated:
+    folder = Path(directory)
+    bundle = _bundle(folder)
+    tensors = [tensor.numpy() for tensor in load_golden(folder)[0]]
+    if given is not None:
+        tensors = [_read(Path(given), bundle)]
+    found = bundle.dequantized(outputs_of(bundle.graph, bundle.quantized(tensors)))
+    if output is not None:
+        np.savez(output, *found)
+    return Simulated(found)
+
+
+def _bundle(folder: Path) -> Bundle:
+    manifest = read_manifest(folder)
+    require_untouched(folder, manifest)
+    if manifest["format"] != "mcu":
+        raise UsageError(
+            f"{folder} is no firmware",
+            why=f"it was exported as {manifest['format']}",
+            hint=f"edgevit profile {folder}",
+        )
+    if not (folder / GRAPH).is_file():
+        raise PackageError(f"{GRAPH} is missing", where=str(folder), hint="export the model again")
+    return read_bundle(folder)
+
+
+def _read(path: Path, bundle: Bundle) -> np.ndarray:
+    try:
+        array = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise UsageError("the input cannot be read", where=str(path), why=str(error)) from error
+    if len(bundle.inputs) != 1 or array.shape != bundle.inputs[0].shape:
+        wanted = " and ".join("x".join(map(str, port.shape)) for port in bundle.inputs)
+        raise UsageError(
+            f"the model takes {wanted}, not {'x'.join(map(str, array.shape))}", where=str(path)
+        )
+    if not np.isfinite(array).all():
+        raise UsageError("the input has NaN or infinite values", where=str(path))
+    return array.astype(np.float32)

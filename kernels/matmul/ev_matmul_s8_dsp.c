@@ -1,0 +1,20 @@
+#include "ev_kernels_dsp.h"
+#include "ev_products_dsp.h"
+
+/* Scratch is a tile, of values from which the zero point is taken. */
+void ev_matmul_s8_dsp(const struct ev_matmul *p, const int8_t *a, const void *packed, int8_t *y, uint32_t rows,
+                      void *scratch)
+{
+    const int32_t constants[4] = {p->bias, p->bias, p->multiplier, p->multiplier};
+    const struct ev_products products = {packed, constants, 0, ev_tile_words(p->depth), p->columns};
+    const uint32_t offset = (uint16_t)-p->zero * 0x10001u;
+    uint32_t *tile = scratch;
+    while (rows > 0) {
+        const uint32_t count = rows < EV_TILE_ROWS ? rows : EV_TILE_ROWS;
+        for (uint32_t r = 0; r < count; r++, a += p->a_stride)
+            ev_set_tile_head(tile, r, ev_tile_row_dsp(tile + EV_TILE_HEAD + r, a, p->depth, offset));
+        ev_products_tile_dsp(&products, tile, count, y, p->y_stride);
+        y += count * p->y_stride;
+        rows -= count;
+    }
+}
