@@ -77,7 +77,7 @@ def main_source(op: Op, card: Card) -> str:
     return (
         "".join(f'#include "{name}"\n' for name in headers)
         + f"\n{constants.text()}\n{inputs}static uint8_t output[{op.output.bytes}] {aligned};\n"
-        + f"static uint8_t scratch[{max(card.scratch(op), 1)}] {aligned};\n"
+        + f"uint8_t scratch[{max(card.scratch(op), 1)}] {aligned};\n"
         + _MAIN.format(repeat=steps.repeat, calls=calls, size=op.output.bytes)
     )
 

@@ -1,6 +1,5 @@
 #include <stddef.h>
 
-#include "ev_clamp.h"
 #include "ev_kernels_dsp.h"
 #include "ev_lanes_dsp.h"
 #include "ev_norm_row.h"
@@ -47,27 +46,27 @@ EV_INLINE void shift_four(const int8_t *x, int32_t a, int32_t b, uint32_t shift,
     y[3] = (int8_t)__ssat((x3 * a + b) >> shift, 8);
 }
 
-EV_INLINE void shift_all(const int8_t *x, int32_t a, int32_t b, uint32_t shift, int8_t *y, uint32_t count)
+EV_INLINE void shift_eights(const int8_t *x, int32_t a, int32_t b, uint32_t shift, int8_t *y, uint32_t count)
 {
     EV_AS_WRITTEN
     for (uint32_t i = count / 8; i; i--, x += 8, y += 8) {
         shift_four(x, a, b, shift, y);
         shift_four(x + 4, a, b, shift, y + 4);
     }
-    EV_AS_WRITTEN
-    for (uint32_t i = count % 8; i; i--)
-        *y++ = (int8_t)__ssat((*x++ * a + b) >> shift, 8);
 }
 
 /* x * a + b has 24 bits, so a shift of 9 and more can become one of 16, which costs nothing beside the saturation. */
-static void shifted(struct ev_norm_row row, const int8_t *x, int8_t *y, uint32_t count)
+static void shifted(const struct ev_norm_row *row, const int8_t *x, int8_t *y, uint32_t count)
 {
-    if (row.shift < 9 || row.shift > 16) {
-        shift_all(x, row.a, row.b, row.shift, y, count);
-        return;
-    }
-    const int32_t up = (int32_t)1 << (16 - row.shift);
-    shift_all(x, row.a * up, row.b * up, 16, y, count);
+    const uint32_t shift = row->shift < 9 || row->shift > 16 ? row->shift : 16;
+    const int32_t up = (int32_t)1 << (shift - row->shift), a = row->a * up, b = row->b * up;
+    if (shift == 16)
+        shift_eights(x, a, b, 16, y, count);
+    else
+        shift_eights(x, a, b, shift, y, count);
+    EV_AS_WRITTEN
+    for (uint32_t i = count & ~7u; i < count; i++)
+        y[i] = (int8_t)__ssat((x[i] * a + b) >> shift, 8);
 }
 
 static inline int32_t wide(int32_t x, int32_t a, int32_t b, uint32_t shift)
@@ -76,7 +75,8 @@ static inline int32_t wide(int32_t x, int32_t a, int32_t b, uint32_t shift)
 }
 
 /* Channels by fours; the number of those that are done. */
-EV_INLINE uint32_t scale_fours(const struct ev_norm *p, int32_t a, int32_t b, uint32_t shift, const int8_t *x, int8_t *y)
+EV_INLINE uint32_t scale_fours(const struct ev_norm *p, int32_t a, int32_t b, uint32_t shift, const int8_t *x,
+                               int8_t *y)
 {
     const int16_t *gain = p->gain;
     const int32_t *bias = p->bias;
@@ -113,7 +113,7 @@ void ev_norm_s8_dsp(const struct ev_norm *p, const int8_t *x, int8_t *y, uint32_
     for (; rows; rows--, x += p->length, y += p->length) {
         const struct ev_norm_row row = measured(p, x);
         if (p->gain == NULL) {
-            shifted(row, x, y, p->length);
+            shifted(&row, x, y, p->length);
             continue;
         }
         for (uint32_t i = 0; i < p->length; i += p->channels)

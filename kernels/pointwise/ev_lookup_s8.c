@@ -1,11 +1,13 @@
 #include "ev_kernels.h"
+#include "ev_loops.h"
 
 /* Eight by eight: loads one after another are pipelined. */
 void ev_lookup_s8(const struct ev_lookup *p, const int8_t *x, int8_t *y, uint32_t count)
 {
     const int8_t *table = p->table;
     const uint8_t *in = (const uint8_t *)x;
-    for (; count >= 8; count -= 8, in += 8, y += 8) {
+    EV_AS_WRITTEN
+    for (uint32_t i = count / 8; i; i--, in += 8, y += 8) {
         int8_t y0 = table[in[0]], y1 = table[in[1]], y2 = table[in[2]], y3 = table[in[3]];
         int8_t y4 = table[in[4]], y5 = table[in[5]], y6 = table[in[6]], y7 = table[in[7]];
         y[0] = y0;
@@ -17,6 +19,7 @@ void ev_lookup_s8(const struct ev_lookup *p, const int8_t *x, int8_t *y, uint32_
         y[6] = y6;
         y[7] = y7;
     }
-    while (count--)
+    EV_AS_WRITTEN
+    for (uint32_t i = count % 8; i; i--)
         *y++ = table[*in++];
 }

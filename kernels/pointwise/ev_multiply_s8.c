@@ -2,7 +2,8 @@
 #include "ev_loops.h"
 #include "ev_round.h"
 
-static void multiply(const struct ev_multiply *p, const int8_t *a, const int8_t *b, int8_t *y, uint32_t count)
+EV_APART static void multiply(const struct ev_multiply *p, const int8_t *a, const int8_t *b, int8_t *y,
+                              uint32_t count)
 {
     const int32_t left_zero = p->left_zero, right_zero = p->right_zero;
     const int32_t bias = p->bias, multiplier = p->multiplier;
