@@ -2,6 +2,7 @@
 #include <stddef.h>
 
 #include "ev_kernels_mve.h"
+#include "ev_loops.h"
 
 /* Pixels of the output for which the image is gathered at a time: as many as fit into BYTES, between these. */
 enum { BYTES = 2048, FEWEST = 4, MOST = 16 };
@@ -32,13 +33,13 @@ static inline void filled(int8_t *to, int8_t value, uint32_t count)
         vstrbq_p_s8(to, vdupq_n_s8(value), vctp8q((uint32_t)left));
 }
 
-static __attribute__((noinline)) void fill_units(int8_t *to, int8_t value, uint32_t bytes, uint32_t stride, uint32_t units)
+EV_APART static void fill_units(int8_t *to, int8_t value, uint32_t bytes, uint32_t stride, uint32_t units)
 {
     for (; units; units--, to += stride)
         filled(to, value, bytes);
 }
 
-static __attribute__((noinline)) void copy_units(int8_t *to, uint32_t to_step, const int8_t *from, uint32_t from_step,
+EV_APART static void copy_units(int8_t *to, uint32_t to_step, const int8_t *from, uint32_t from_step,
                                                  uint32_t bytes, uint32_t units)
 {
     if (bytes > 16) {

@@ -2,6 +2,7 @@
 #include <stddef.h>
 
 #include "ev_kernels_mve.h"
+#include "ev_loops.h"
 
 /* Sixteen channels at a time, and of the image as many columns as fit into BYTES of scratch. There a word is four rows of
    a column of a channel. Four words are sixteen taps, which VMLAV multiplies and sums at once; words of weights shifted
@@ -236,7 +237,7 @@ static inline void single_row(const struct part *part, uint32x4_t first, const u
     }
 }
 
-static __attribute__((noinline)) void made(const struct part *p, uint32x4_t taps, uint32_t rows, int8_t *weights)
+EV_APART static void made(const struct part *p, uint32x4_t taps, uint32_t rows, int8_t *weights)
 {
     if (rows == 1 && p->vectors == 1)
         single_row(p, taps, 1);
@@ -283,7 +284,7 @@ static inline uint8_t *interleaved(uint8_t *z, const struct rows *rows, int32_t 
 }
 
 /* Columns of four rows of the image, from column `left` and row `y` on, in words; `used` of the rows matter. */
-static __attribute__((noinline)) void words_of_rows(const struct ev_window *w, const int8_t *x, int32_t y, int32_t used,
+EV_APART static void words_of_rows(const struct ev_window *w, const int8_t *x, int32_t y, int32_t used,
                                                     int32_t left, int32_t columns, uint32_t channels, uint8_t *z)
 {
     uint8_t outside[CHANNELS];

@@ -36,5 +36,6 @@ void ev_add_wide_s16_mve(const struct ev_add_wide *p, const int16_t *a, const in
 void ev_rescale_to_s8_mve(const struct ev_rescale *p, const int16_t *x, int8_t *y, uint32_t count);
 void ev_rescale_to_s16_mve(const struct ev_rescale *p, const int8_t *x, int16_t *y, uint32_t count);
 void ev_multiply_s8_mve(const struct ev_multiply *p, const int8_t *a, const int8_t *b, int8_t *y, uint32_t count);
+void ev_move_mve(const struct ev_move *p, const void *x, void *y);
 
 #endif

@@ -1,6 +1,7 @@
 #include <arm_mve.h>
 
 #include "ev_kernels_mve.h"
+#include "ev_loops.h"
 
 /* Sixteen of the depth: two rows by four columns. Eight sums are all that there are registers for (VMLAVA adds to even
    ones only), with the link register among them; a compiler would sooner keep a loop's count there and move sums about,
@@ -127,18 +128,18 @@ static inline void pairs_of_rows(const struct ev_product *p, const int8_t *x, in
 }
 
 /* Apart, or they take registers from one another. */
-static __attribute__((noinline)) void pairs_of_full_rows(const struct ev_product *p, const int8_t *x, int8_t *y, uint32_t pairs)
+EV_APART static void pairs_of_full_rows(const struct ev_product *p, const int8_t *x, int8_t *y, uint32_t pairs)
 {
     pairs_of_rows(p, x, y, pairs, 0);
 }
 
-static __attribute__((noinline)) void pairs_of_odd_rows(const struct ev_product *p, const int8_t *x, int8_t *y, uint32_t pairs)
+EV_APART static void pairs_of_odd_rows(const struct ev_product *p, const int8_t *x, int8_t *y, uint32_t pairs)
 {
     pairs_of_rows(p, x, y, pairs, p->depth % 16);
 }
 
 /* Four rows at a time, of a depth of 32: two columns fit into the registers for good. */
-static __attribute__((noinline)) void quads_of_rows(const struct ev_product *p, const int8_t *x, int8_t *y, uint32_t quads)
+EV_APART static void quads_of_rows(const struct ev_product *p, const int8_t *x, int8_t *y, uint32_t quads)
 {
     const uint32_t x_stride = p->x_stride, y_stride = p->y_stride;
     const uint32x4_t row = vmulq_n_u32(vidupq_n_u32(0, 1), y_stride);
@@ -174,7 +175,7 @@ static __attribute__((noinline)) void quads_of_rows(const struct ev_product *p, 
 }
 
 /* What is left of the rows, and what is too small for more than one. */
-static __attribute__((noinline)) void single_rows(const struct ev_product *p, const int8_t *x, int8_t *y, uint32_t rows)
+EV_APART static void single_rows(const struct ev_product *p, const int8_t *x, int8_t *y, uint32_t rows)
 {
     const uint32_t rest = p->depth % 16;
     const mve_pred16_t columns = vctp32q(p->columns);

@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 import numpy as np
 
 from edgevit.backends.mcu.kernels import plain_rows as rows
-from edgevit.backends.mcu.kernels.card import Card, Piece, Steps
+from edgevit.backends.mcu.kernels.card import Call, Card, Piece, Steps
+from edgevit.backends.mcu.kernels.moves import MOVES
 from edgevit.backends.mcu.kernels.plain_products import (
     conv2d_steps,
     depthwise_steps,
@@ -21,6 +22,7 @@ from edgevit.integer.ops.norm import Norm
 from edgevit.integer.ops.pointwise import Add, AddWide, Lookup, Multiply, Rescale
 from edgevit.integer.ops.products import Conv2d, Depthwise, Linear, MatMul
 from edgevit.integer.ops.softmax import Softmax
+from edgevit.integer.ops.windows import AveragePool, MaxPool
 
 _COLUMNS = 4  # of a block
 _DEPTH = 16  # bytes of a vector
@@ -169,6 +171,22 @@ def _row_card(
     )
 
 
+def _move(card: Card) -> Card:
+    """The same calls, of the other function."""
+    function = f"{card.function}_mve"
+    source, *more = card.sources
+
+    def renamed(call: Call) -> Call:
+        return replace(call, function=function) if call.function == card.function else call
+
+    def steps(op: Op, at: Piece) -> Steps:
+        made = card.steps(op, at)
+        return replace(made, calls=tuple(map(renamed, made.calls)))
+
+    sources = (source.replace(".c", "_mve.c"), *more)
+    return replace(card, function=function, family="mve", sources=sources, steps=steps)
+
+
 def _adds_bytes(op: AddWide) -> bool:
     return op.inputs[1].dtype == "int8"
 
@@ -267,4 +285,7 @@ MVE: tuple[Card, ...] = (
         in_place=False,
     ),
     _row_card("multiply_s8", Multiply, "pointwise", rows.multiply_steps),
+    _row_card("average_pool_s8", AveragePool, "pool", rows.average_steps, in_place=False),
+    _row_card("max_pool_s8", MaxPool, "pool", rows.max_steps, in_place=False),
+    *(_move(card) for card in MOVES),
 )
