@@ -8,6 +8,7 @@ static void four_channels(const struct ev_pool *p, const struct ev_view *view, u
     uint32_t row = view->row;
     for (uint32_t i = view->rows; i; i--, row = ev_next_row(&p->window, row)) {
         const int8_t *x = view->x + row * view->row_bytes + channel;
+        EV_AS_WRITTEN
         for (uint32_t j = view->columns; j; j--, x += view->column_bytes) {
             s0 += x[0];
             s1 += x[1];
@@ -28,6 +29,7 @@ static void one_channel(const struct ev_pool *p, const struct ev_view *view, uin
     uint32_t row = view->row;
     for (uint32_t i = view->rows; i; i--, row = ev_next_row(&p->window, row)) {
         const int8_t *x = view->x + row * view->row_bytes + channel;
+        EV_AS_WRITTEN
         for (uint32_t j = view->columns; j; j--, x += view->column_bytes)
             sum += *x;
     }

@@ -1,16 +1,17 @@
 #include "ev_pool_window.h"
 
-static int8_t larger(int8_t a, int8_t b)
+static int32_t larger(int32_t a, int32_t b)
 {
     return a > b ? a : b;
 }
 
 static void four_channels(const struct ev_window *w, const struct ev_view *view, uint32_t channel, int8_t *y)
 {
-    int8_t y0 = -128, y1 = -128, y2 = -128, y3 = -128;
+    int32_t y0 = -128, y1 = -128, y2 = -128, y3 = -128;
     uint32_t row = view->row;
     for (uint32_t i = view->rows; i; i--, row = ev_next_row(w, row)) {
         const int8_t *x = view->x + row * view->row_bytes + channel;
+        EV_AS_WRITTEN
         for (uint32_t j = view->columns; j; j--, x += view->column_bytes) {
             y0 = larger(y0, x[0]);
             y1 = larger(y1, x[1]);
@@ -18,22 +19,23 @@ static void four_channels(const struct ev_window *w, const struct ev_view *view,
             y3 = larger(y3, x[3]);
         }
     }
-    y[0] = y0;
-    y[1] = y1;
-    y[2] = y2;
-    y[3] = y3;
+    y[0] = (int8_t)y0;
+    y[1] = (int8_t)y1;
+    y[2] = (int8_t)y2;
+    y[3] = (int8_t)y3;
 }
 
 static void one_channel(const struct ev_window *w, const struct ev_view *view, uint32_t channel, int8_t *y)
 {
-    int8_t largest = -128;
+    int32_t largest = -128;
     uint32_t row = view->row;
     for (uint32_t i = view->rows; i; i--, row = ev_next_row(w, row)) {
         const int8_t *x = view->x + row * view->row_bytes + channel;
+        EV_AS_WRITTEN
         for (uint32_t j = view->columns; j; j--, x += view->column_bytes)
             largest = larger(largest, *x);
     }
-    *y = largest;
+    *y = (int8_t)largest;
 }
 
 static void pixel(const struct ev_pool *p, const struct ev_view *view, int8_t *y)
