@@ -14,4 +14,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--nets", type=int, default=200, help="how many random nets go through everything"
     )
+    parser.addoption(
+        "--firmware-nets", type=int, default=100, help="how many random nets run on every core"
+    )
     parser.addoption("--net-seed", type=int, default=None, help="only the random net of this seed")

@@ -12,28 +12,27 @@ from edgevit.backends.mcu.emit import emit
 from edgevit.backends.mcu.emulator import Run, emulator, emulators_of
 from edgevit.backends.mcu.firmware import link_cases
 from edgevit.backends.mcu.harness import Case, read_outputs
-from edgevit.backends.mcu.schedule.simple import simple_plan
+from edgevit.backends.mcu.schedule.plan import Plan, plan_text
 from edgevit.backends.mcu.toolchain import toolchain
-from edgevit.integer.graph import IntegerGraph
 from edgevit.integer.simulate import outputs_of
 
-Single = tuple[IntegerGraph, tuple[np.ndarray, ...]]
+
+def programs_of(plans: Sequence[Plan], inputs: Sequence[tuple[np.ndarray, ...]]) -> list[Case]:
+    return [
+        Case(f"net{index}", plan.net.graph, emit(plan, f"net{index}"), given)
+        for index, (plan, given) in enumerate(zip(plans, inputs, strict=True))
+    ]
 
 
 def check_on_core(
-    singles: Sequence[Single], name: str, tool: str, folder: Path, machine: str | None = None
-) -> tuple[Run, list[Case]]:
+    cases: Sequence[Case], name: str, tool: str, folder: Path, machine: str | None = None
+) -> Run:
+    """The run, when every output is what the graph computes in Python."""
     core = CORES[name]
-    cases = [
-        Case(f"net{i}", graph, emit(simple_plan(graph, core), f"net{i}"), inputs)
-        for i, (graph, inputs) in enumerate(singles)
-    ]
     elf = link_cases(cases, core, toolchain(tool), folder)
-    regions = [
-        function for case in cases for layer in case.emitted.layers for function in layer.functions
-    ]
+    regions = [f for case in cases for layer in case.emitted.layers for f in layer.functions]
     run = emulator(machine or emulators_of(core)[0]).run(elf, core, regions=regions)
     for case, (outputs, _) in zip(cases, read_outputs(cases, run.output), strict=True):
         for found, wanted in zip(outputs, outputs_of(case.graph, case.inputs), strict=True):
-            assert np.array_equal(found, wanted), f"{name} {tool}: {case.graph.ops}"
-    return run, cases
+            assert np.array_equal(found, wanted), f"{name} {tool}\n{plan_text(case.emitted.plan)}"
+    return run

@@ -14,7 +14,8 @@ _PER_LINE = 32
 
 
 class Constants:
-    def __init__(self) -> None:
+    def __init__(self, prefix: str) -> None:
+        self._prefix = prefix
         self._names: dict[str, str] = {}
         self._lines: list[str] = []
 
@@ -35,7 +36,7 @@ class Constants:
     def _shared(self, ctype: str, size: str, body: str, letter: str) -> str:
         key = f"{ctype}{size}{body}"
         if key not in self._names:
-            name = f"{letter}{len(self._names)}"
+            name = f"{self._prefix}_{letter}{len(self._names)}"
             self._names[key] = name
             self._lines.append(f"static {ctype} {name}{size} = {body};")
         return self._names[key]

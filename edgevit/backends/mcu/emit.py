@@ -12,17 +12,6 @@ from edgevit.backends.mcu.schedule.walk import Walk
 from edgevit.integer.graph import Op, Value
 
 _SIGNATURE = "(const void *const *inputs, uint8_t *arena, uint32_t row)"
-_UPTO = """static inline uint32_t upto(uint32_t rows, int32_t stride, int32_t reach, int32_t height)
-{
-    int32_t last = ((int32_t)rows - 1) * stride + reach;
-    return rows == 0 || last < 0 ? 0u : (uint32_t)(last < height ? last : height);
-}
-
-static inline uint32_t most(uint32_t a, uint32_t b)
-{
-    return a > b ? a : b;
-}
-"""
 
 
 @dataclass(frozen=True)
@@ -88,7 +77,7 @@ class _Writer:
         self._net = plan.net
         self._prefix = prefix
         self._offsets = plan.offsets
-        self._constants = Constants()
+        self._constants = Constants(prefix)
         graph = plan.net.graph
         self._outside = {v.name: f"inputs[{i}]" for i, v in enumerate(graph.inputs)}
         self._outside |= {c.value.name: self._constants.array(c.data) for c in graph.constants}
@@ -138,7 +127,7 @@ class _Writer:
         for op in reversed(ops):
             for i, source in walk.inside(op):
                 there, here = f"need[{place[source]}]", f"need[{place[op.name]}]"
-                lines.append(f"    {there} = most({there}, {_upto(walk, op, i, source, here)});")
+                lines.append(f"    {there} = ev_most({there}, {_upto(walk, op, i, source, here)});")
         for k, op in enumerate(ops):
             function = self._function(index, walk, op)
             lines.append(f"    for (; made[{k}] < need[{k}]; made[{k}]++)")
@@ -200,7 +189,7 @@ class _Writer:
         if ring is not None and name in {op.name for op in walk.loop.ops}:
             base = f"arena + {self._offsets[ring_name(index, name)]}u"
             return base + (f" + row % {ring}u * {stride}u" if stride and ring > 1 else "")
-        moved = f" + row * {stride}u" if stride and walk.steps > 1 and len(walk.loop.ops) > 1 else ""  # fmt: skip
+        moved = f" + row * {stride}u" if stride and len(walk.loop.ops) > 1 else ""  # fmt: skip
         if name in self._outside:
             return f"({const}uint8_t *){self._outside[name]}{moved}"
         return f"arena + {self._offsets[name]}u{moved}"
@@ -217,7 +206,6 @@ class _Writer:
             f"/* {graph.name}, written by edgevit. */\n"
             f'#include "{self._prefix}.h"\n\n#include <string.h>\n\n{self._includes()}\n'
             "#define EV_STEP __attribute__((noinline))\n\n"
-            + (_UPTO + "\n" if any("upto(" in line for line in self._lines) else "")
             + f"{self._constants.text()}\n\n"
             + "\n".join(self._lines)
             + f"\nvoid {self._prefix}_run(const void *const *inputs, void *const *outputs, uint8_t *arena)\n"
@@ -227,7 +215,11 @@ class _Writer:
     def _includes(self) -> str:
         """The headers of the families that are used, the plain one always."""
         families = sorted({card.family for card in self._plan.cards.values()} - {"plain"})
-        headers = ["ev_kernels.h", *(f"ev_kernels_{family}.h" for family in families)]
+        headers = [
+            "ev_kernels.h",
+            "ev_schedule.h",
+            *(f"ev_kernels_{family}.h" for family in families),
+        ]
         return "".join(f'#include "{header}"\n' for header in headers)
 
 
@@ -242,4 +234,4 @@ def _upto(walk: Walk, op: Op, index: int, source: str, rows: str) -> str:
     how = access(op, index)
     if not isinstance(how, Sliding):
         return rows
-    return f"upto({rows}, {how.stride}, {how.extent - how.top}, {walk.height(source)})"
+    return f"ev_upto({rows}, {how.stride}, {how.extent - how.top}, {walk.height(source)})"

@@ -39,21 +39,15 @@ def link_firmware(folder: Path, main: str, core: Core, tool: Toolchain, work: Pa
     return tool.link(objects, core, work / "program.elf", stack_size=STACK)
 
 
-def link_cases(
-    cases: Sequence[Case], core: Core, tool: Toolchain, work: Path, emit_arena: bool = False
-) -> Path:
+def link_cases(cases: Sequence[Case], core: Core, tool: Toolchain, work: Path) -> Path:
     """Many networks in one program, their kernels from where edgevit keeps them."""
     kernels = data_dir("kernels")
-    (work / "main.c").write_text(harness(cases, emit_arena=emit_arena))
     for case in cases:
         (work / f"{case.prefix}.h").write_text(case.emitted.header)
-        (work / f"{case.prefix}.c").write_text(case.emitted.source)
+    (work / "main.c").write_text(
+        "\n".join([*(case.emitted.source for case in cases), harness(cases)])
+    )
     used = dict.fromkeys(source for case in cases for source in case.emitted.kernels)
-    sources = [
-        work / "main.c",
-        *(work / f"{case.prefix}.c" for case in cases),
-        *(kernels / source for source in used),
-    ]
     include = [work, kernels / "include"]
-    objects = [tool.compile(source, core, include=include) for source in sources]
+    objects = [tool.compile(source, core, include=include) for source in (work / "main.c", *(kernels / s for s in used))]  # fmt: skip
     return tool.link(objects, core, work / "program.elf", stack_size=STACK)

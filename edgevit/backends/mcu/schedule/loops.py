@@ -51,16 +51,17 @@ class Net:
         return [(i, name) for i, name in names if name in self.makers]
 
     def must_keep(self) -> frozenset[str]:
-        """Outputs; what somebody needs as a whole; what is read under a shape with other rows."""
+        """Outputs; what somebody needs as a whole, or is made as a whole; what is read under a shape with other rows."""
         found = {self.storage[value.name].name for value in self.graph.outputs}
         for op in self.graph.ops:
             if isinstance(op, Reshape):
                 if not keeps_rows(op):
                     found.add(self.storage[op.name].name)
                 continue
-            for index, name in self.sources(op):
-                if access(op, index) == WHOLE:
-                    found.add(name)
+            ways = [access(op, index) for index in range(len(op.inputs))]
+            found.update(name for index, name in self.sources(op) if ways[index] == WHOLE)
+            if all(way == WHOLE for way in ways):
+                found.add(op.name)
         return frozenset(found & set(self.makers))
 
 

@@ -1,0 +1,21 @@
+/* What loops over rows of images count with. */
+#ifndef EV_SCHEDULE_H
+#define EV_SCHEDULE_H
+
+#include <stdint.h>
+
+/* Input rows that the first `rows` output rows of a window need: it reaches `reach` rows beyond the first row's start. */
+static inline uint32_t ev_upto(uint32_t rows, int32_t stride, int32_t reach, int32_t height)
+{
+    const int32_t last = ((int32_t)rows - 1) * stride + reach;
+    if (rows == 0 || last < 0)
+        return 0;
+    return (uint32_t)(last < height ? last : height);
+}
+
+static inline uint32_t ev_most(uint32_t a, uint32_t b)
+{
+    return a > b ? a : b;
+}
+
+#endif

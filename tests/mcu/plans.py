@@ -1,0 +1,26 @@
+"""Plans of every kind for one net: plain ones, searched ones, and any others that can be made."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from edgevit.backends.mcu.cores import Core
+from edgevit.backends.mcu.schedule.cards import cards_of
+from edgevit.backends.mcu.schedule.loops import Net, NoLoop
+from edgevit.backends.mcu.schedule.packing import pack_right_sides
+from edgevit.backends.mcu.schedule.plan import Plan, make_plan
+from edgevit.integer.graph import IntegerGraph
+
+
+def random_plan(graph: IntegerGraph, core: Core, rng: np.random.Generator) -> Plan:
+    """What must be kept, and a random share of the rest: all of it, where that makes no loops."""
+    packed, cards = pack_right_sides(graph, cards_of(graph, core))
+    net = Net.of(packed)
+    share, tile = rng.uniform(0, 0.7), int(rng.integers(1, 6))
+    for _ in range(8):
+        some = {name for name in net.makers if rng.random() < share}
+        try:
+            return make_plan(net, cards, net.must_keep() | some, tile)
+        except NoLoop:
+            share += 0.1
+    return make_plan(net, cards, frozenset(net.makers), tile)
