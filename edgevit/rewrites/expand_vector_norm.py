@@ -1,6 +1,8 @@
-"""The Euclidean length, in the ops it is made of.
+"""The length of a vector, in the ops it is made of.
 
-    vector_norm(x, 2, dim)   ->   sqrt(sum(x * x, dim))
+    vector_norm(x, 2, dim)     ->   sqrt(sum(x * x, dim))
+    vector_norm(x, 1, dim)     ->   sum(abs(x), dim)
+    vector_norm(x, inf, dim)   ->   amax(abs(x), dim)
 
 `F.normalize` is written with it, and ExecuTorch has no kernel for it. Values whose squares leave the range of the
 type would be lost, so it stays where the type is float16.
@@ -8,6 +10,7 @@ type would be lost, so it stays where the type is float16.
 
 from __future__ import annotations
 
+import math
 from typing import ClassVar
 
 import torch
@@ -18,14 +21,16 @@ from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import shape, value
 from edgevit.rewrites.rule import Match, Refused, Rule
 
+aten = torch.ops.aten
+
 
 class ExpandVectorNorm(Rule[Match]):
     name: ClassVar[str] = "expand-vector-norm"
     rtol: ClassVar[float] = 1e-6
 
     def match(self, node: Node, draft: Draft) -> Match | None:
-        euclidean = op(node) == "linalg_vector_norm" and argument(node, "ord") == 2
-        return Match(node) if euclidean else None
+        known = op(node) == "linalg_vector_norm" and argument(node, "ord") in (1, 2, math.inf)
+        return Match(node) if known else None
 
     def check(self, match: Match, draft: Draft) -> None:
         if argument(match.node, "dtype") is not None:
@@ -35,9 +40,12 @@ class ExpandVectorNorm(Rule[Match]):
 
     def rewrite(self, match: Match, edit: Edit) -> Node:
         node = match.node
-        x = operand(node)
+        x, order, keepdim = operand(node), argument(node, "ord"), argument(node, "keepdim")
         axes = argument(node, "dim")
         axes = list(range(len(shape(x)))) if axes is None else list(axes)
-        square = edit.call(torch.ops.aten.mul.Tensor, x, x)
-        total = edit.call(torch.ops.aten.sum.dim_IntList, square, axes, argument(node, "keepdim"))
-        return edit.call(torch.ops.aten.sqrt.default, total)
+        if order == 2:
+            square = edit.call(aten.mul.Tensor, x, x)
+            total = edit.call(aten.sum.dim_IntList, square, axes, keepdim)
+            return edit.call(aten.sqrt.default, total)
+        reduced = aten.sum.dim_IntList if order == 1 else aten.amax.default
+        return edit.call(reduced, edit.call(aten.abs.default, x), axes, keepdim)

@@ -59,8 +59,16 @@ def test_lengths_are_spelled_out(axes: int | tuple[int, ...] | None) -> None:
     assert kinds(after) == ["mul", "sum", "sqrt"]
 
 
+@pytest.mark.parametrize(("order", "reduced"), [(1, "sum"), (math.inf, "amax")])
+@pytest.mark.parametrize("axes", [1, (0, 2), None])
+def test_lengths_by_other_measures(order: float, reduced: str, axes: int | None) -> None:
+    net = Call(lambda s, x: torch.linalg.vector_norm(x, order, dim=axes))
+    after = check_rewrite(ExpandVectorNorm(), net, torch.randn(2, 6, 7), fires=1)
+    assert kinds(after) == ["abs", reduced]
+
+
 def test_other_norms_stay() -> None:
-    net = Call(lambda s, x: torch.linalg.vector_norm(x, 1, dim=1))
+    net = Call(lambda s, x: torch.linalg.vector_norm(x, 3, dim=1))
     check_rewrite(ExpandVectorNorm(), net, torch.randn(2, 6, 7), fires=0)
 
 

@@ -83,5 +83,5 @@ def test_a_second_run_of_a_list_changes_nothing(name: str) -> None:
 def test_a_list_keeps_the_order_that_its_rules_ask_for(name: str) -> None:
     names = [rule.name for rule in LISTS[name]]
     for place, rule in enumerate(LISTS[name]):
-        for earlier in rule.after:
+        for earlier in set(rule.after) & set(names):  # a list may do without
             assert earlier in names[:place], f"{rule.name} must come after {earlier}"

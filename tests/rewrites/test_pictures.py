@@ -92,8 +92,9 @@ def test_other_average_pools_stay() -> None:
 
 WINDOWS = [
     {"kernel_size": 3, "padding": 1},
-    {"kernel_size": 2, "stride": 2},
     {"kernel_size": (2, 3), "dilation": (2, 1)},
+    {"kernel_size": 3, "stride": 2, "padding": 1},
+    {"kernel_size": 2, "stride": (3, 2)},
 ]
 
 
@@ -106,13 +107,35 @@ def test_windows_are_convolutions(how: dict[str, int]) -> None:
     assert kinds(after) == ["reshape", "conv2d", "reshape"][-len(kinds(after)) :]
     columns = functional.unfold(x, **how)
     net = Call(lambda s, y: functional.fold(y, (6, 8), **how))
-    check_rewrite(ExpandUnfold(), net, columns, fires=1)
+    after = check_rewrite(ExpandUnfold(), net, columns, fires=1)
+    assert kinds(after) == ["reshape", "conv_transpose2d", "reshape"]
 
 
-def test_windows_that_leave_pixels_out_stay() -> None:
-    columns = functional.unfold(X, 2, stride=2)
-    net = Call(lambda s, y: functional.fold(y, (6, 7), 2, stride=2))
-    check_rewrite(ExpandUnfold(), net, columns, refuses="far border")
+@settings(max_examples=30, deadline=None)
+@given(st.data())
+def test_any_window_of_any_image(data: st.DataObject) -> None:
+    window = [data.draw(st.integers(1, 4)) for _ in range(2)]
+    tiles = data.draw(st.booleans())
+    step = window if tiles else [data.draw(st.integers(1, 4)) for _ in range(2)]
+    near = [1 if tiles else data.draw(st.integers(1, 2)) for _ in range(2)]
+    pad = [0 if tiles else data.draw(st.integers(0, 2)) for _ in range(2)]
+    size = [
+        d * (k - 1) + 1 + data.draw(st.integers(0, 6)) for k, d in zip(window, near, strict=True)
+    ]
+    how = {"kernel_size": window, "stride": step, "dilation": near, "padding": pad}
+    x = torch.randn(2, 3, *size)
+    check_rewrite(ExpandUnfold(), Call(lambda s, x: functional.unfold(x, **how)), x, fires=1)
+    net = Call(lambda s, y: functional.fold(y, size, **how))
+    check_rewrite(ExpandUnfold(), net, functional.unfold(x, **how), fires=1)
+
+
+def test_windows_side_by_side_are_a_permute() -> None:
+    x = torch.randn(2, 3, 6, 8)
+    unfold = Call(lambda s, x: functional.unfold(x, (2, 4), stride=(2, 4)))
+    fold = Call(lambda s, y: functional.fold(y, (6, 8), (2, 4), stride=(2, 4)))
+    for net, source in ((unfold, x), (fold, unfold(x))):
+        after = check_rewrite(ExpandUnfold(), net, source, fires=1)
+        assert kinds(after) == ["reshape", "permute", "reshape"]
 
 
 @pytest.mark.parametrize("name", ["var", "std"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from edgevit.rewrites.attention import ATTENTION
 from edgevit.rewrites.crop_before_pad import CropBeforePad
 from edgevit.rewrites.drop_expand import DropExpand
+from edgevit.rewrites.expand_adaptive_max import ExpandAdaptiveMax
 from edgevit.rewrites.expand_adaptive_pool import ExpandAdaptivePool
 from edgevit.rewrites.expand_gelu import ExpandGelu
 from edgevit.rewrites.expand_norm import ExpandNorm
@@ -12,6 +13,7 @@ from edgevit.rewrites.expand_reduction import ExpandReduction
 from edgevit.rewrites.expand_remainder import ExpandRemainder
 from edgevit.rewrites.expand_roll import ExpandRoll
 from edgevit.rewrites.expand_scaled_resize import ExpandScaledResize
+from edgevit.rewrites.expand_sort import ExpandSort
 from edgevit.rewrites.expand_step import ExpandStep
 from edgevit.rewrites.expand_unfold import ExpandUnfold
 from edgevit.rewrites.expand_variance import ExpandVariance
@@ -44,6 +46,8 @@ RULES: tuple[AnyRule, ...] = (
     SplitDepthwise(),
     ExpandRoll(),
     ExpandAdaptivePool(),
+    ExpandAdaptiveMax(),
+    ExpandSort(),
     PadCeil(),
     PadAverage(),
     GatherNearest(every=True),

@@ -8,6 +8,7 @@ from edgevit.rewrites.expand_norm import ExpandNorm
 from edgevit.rewrites.expand_resize import ExpandResize
 from edgevit.rewrites.expand_scaled_resize import ExpandScaledResize
 from edgevit.rewrites.expand_step import ExpandStep
+from edgevit.rewrites.expand_unfold import ExpandUnfold
 from edgevit.rewrites.fold_constants import FoldConstants
 from edgevit.rewrites.fold_norm_affine import FoldNormAffine
 from edgevit.rewrites.gather_nearest import GatherNearest
@@ -33,6 +34,7 @@ RULES: tuple[AnyRule, ...] = (
     GatherNearest(),
     ScaleDivisor(),
     PadCeil(),
+    ExpandUnfold(),
     GatherTop(),
     ExpandStep(),
     NameExpand(),
