@@ -2,82 +2,120 @@
 
 #include "ev_kernels_mve.h"
 
-enum { BLOCK = 4, SIXTEEN_OF_A_BLOCK = 16 * BLOCK };
+enum {
+    BLOCK = 4,              /* columns */
+    SIXTEENS = 16 * BLOCK,  /* bytes of a block for sixteen of the depth */
+    EIGHT = 8,              /* columns at a time where rows have a value of each */
+    MOST = 256              /* values whose sum 16 bits hold */
+};
 
-/* Where column `lane` of a block is from: the last block ends with the last column, and may repeat some. */
-static inline uint32_t column_of(uint32_t columns, uint32_t block, uint32_t lane)
+/* What ev_product_s8_mve reads: biases block by block, then blocks. */
+struct packed {
+    int32_t *bias;
+    int8_t *weight;
+    uint32_t block_bytes;
+    uint32_t whole; /* columns in blocks that do not overlap */
+};
+
+static inline struct packed layout_of(const struct ev_matmul *p, void *packed)
 {
-    const uint32_t n = block * BLOCK;
-    const uint32_t first = n == 0 || n + BLOCK <= columns ? n : columns - BLOCK;
-    return first + lane < columns ? first + lane : columns - 1;
+    const uint32_t columns = p->columns, blocks = (columns + BLOCK - 1) / BLOCK;
+    int32_t *bias = packed;
+    const struct packed layout = {
+        bias, (int8_t *)(bias + BLOCK * blocks), (p->depth + 15u) / 16 * SIXTEENS, columns / BLOCK * BLOCK,
+    };
+    return layout;
 }
 
-static inline uint32_t block_bytes(const struct ev_matmul *p)
-{
-    return (p->depth + 15u) / 16 * SIXTEEN_OF_A_BLOCK;
-}
-
-/* A column whose bytes follow one another; zeros fill up to sixteen. The sum of it. */
-static inline int32_t packed_column(const int8_t *b, uint32_t depth, int8_t *packed)
+/* A column, filled up to sixteen with zeros. Returns its sum. */
+static int32_t pack_column(const int8_t *b, uint32_t depth, int8_t *to)
 {
     int32_t sum = 0;
-    for (int32_t left = (int32_t)depth; left > 0; left -= 16, b += 16, packed += SIXTEEN_OF_A_BLOCK) {
-        const int8x16_t sixteen = vldrbq_z_s8(b, vctp8q((uint32_t)left));
-        sum = vaddvaq_s8(sum, sixteen);
-        vstrbq_s8(packed, sixteen);
+    for (uint32_t sixteens = depth / 16; sixteens; sixteens--, b += 16, to += SIXTEENS) {
+        const int8x16_t values = vldrbq_s8(b);
+        sum = vaddvaq_s8(sum, values);
+        vstrbq_s8(to, values);
+    }
+    if (depth % 16) {
+        const int8x16_t values = vldrbq_z_s8(b, vctp8q(depth % 16));
+        sum = vaddvaq_s8(sum, values);
+        vstrbq_s8(to, values);
     }
     return sum;
 }
 
-/* Each row is a column; those that the last block repeats are in two places. */
-static void pack_turned(const struct ev_matmul *p, const int8_t *b, uint32_t first, uint32_t rows, int32_t *bias,
-                        int8_t *weight)
+static inline void pack_column_at(const struct ev_matmul *p, const struct packed *to, const int8_t *b, uint32_t place)
 {
-    const uint32_t last = (p->columns + BLOCK - 1u) / BLOCK - 1, end = (first + rows - 1) / BLOCK;
-    uint32_t block = first / BLOCK;
-    for (;;) {
-        for (uint32_t lane = 0; lane < BLOCK; lane++) {
-            const uint32_t column = column_of(p->columns, block, lane) - first;
-            if (column < rows) {
-                const int8_t *from = b + column * p->b_stride;
-                const int32_t sum = packed_column(from, p->depth, weight + block * block_bytes(p) + 16 * lane);
-                bias[block * BLOCK + lane] = p->bias - p->zero * sum;
-            }
-        }
-        if (block == last)
-            break;
-        block = block < end ? block + 1 : last;
+    const int32_t sum = pack_column(b, p->depth, to->weight + place / BLOCK * to->block_bytes + place % BLOCK * 16);
+    to->bias[place] = p->bias - p->zero * sum;
+}
+
+/* Each row is a column of its own. The last four are in a block together; some of them are in another too. */
+static void pack_turned(const struct ev_matmul *p, const int8_t *b, uint32_t first, uint32_t rows, const struct packed *to)
+{
+    const uint32_t last = p->columns < BLOCK ? 0 : p->columns - BLOCK;
+    for (uint32_t n = first; n < first + rows; n++, b += p->b_stride) {
+        if (n < to->whole)
+            pack_column_at(p, to, b, n);
+        if (to->whole < p->columns && n >= last)
+            pack_column_at(p, to, b, to->whole + n - last);
     }
+}
+
+/* What is past the depth is zero, and biases are before anything is taken off. */
+static void prepare(const struct ev_matmul *p, const struct packed *to)
+{
+    int8_t *end = to->weight + to->block_bytes - SIXTEENS;
+    for (uint32_t n = 0; n < p->columns; n += BLOCK, end += to->block_bytes) {
+        vstrwq_s32(to->bias + n, vdupq_n_s32(p->bias));
+        for (uint32_t i = 0; i < SIXTEENS; i += 16)
+            vstrbq_s8(end + i, vdupq_n_s8(0));
+    }
+}
+
+/* Values of up to eight columns, each row's to their blocks. */
+static inline void pack_values(const struct ev_matmul *p, const int8_t *b, uint32_t first, uint32_t rows,
+                               uint32_t columns, int8_t *to, uint32_t block_bytes, int32_t *bias)
+{
+    const uint16x8_t lane = vandq_u16(vidupq_n_u16(0, 1), vdupq_n_u16(BLOCK - 1));
+    const uint16x8_t block = vshrq_n_u16(vidupq_n_u16(0, 1), 2);
+    const uint16x8_t places = vmlaq_n_u16(vshlq_n_u16(lane, 4), block, (uint16_t)block_bytes);
+    const mve_pred16_t inside = vctp16q(columns);
+    int16x8_t sums = vdupq_n_s16(0);
+    for (uint32_t k = first; k < first + rows; k++, b += p->b_stride) {
+        const int16x8_t values = vldrbq_z_s16(b, inside);
+        sums = vaddq_s16(sums, values);
+        vstrbq_scatter_offset_p_s16(to + k / 16 * SIXTEENS + k % 16, places, values, inside);
+    }
+    int16_t sum[EIGHT];
+    vstrhq_s16(sum, sums);
+    for (uint32_t n = 0; n < columns; n += BLOCK)
+        vstrwq_s32(bias + n, vmlaq_n_s32(vldrwq_s32(bias + n), vldrhq_s32(sum + n), -p->zero));
 }
 
 /* Each row has a value of every column. */
-static void pack_straight(const struct ev_matmul *p, const int8_t *b, uint32_t first, uint32_t rows, int32_t *bias,
-                          int8_t *weight)
+static void pack_straight(const struct ev_matmul *p, const int8_t *b, uint32_t first, uint32_t rows,
+                          const struct packed *to)
 {
-    const uint32_t blocks = (p->columns + BLOCK - 1u) / BLOCK, bytes = block_bytes(p);
-    if (first == 0) {
-        for (uint32_t n = 0; n < BLOCK * blocks; n++)
-            bias[n] = p->bias;
-        for (uint32_t block = 0; block < blocks; block++) /* what the last rows leave of sixteen */
-            for (uint32_t i = 0; i < SIXTEEN_OF_A_BLOCK; i += 16)
-                vstrbq_s8(weight + (block + 1) * bytes - SIXTEEN_OF_A_BLOCK + i, vdupq_n_s8(0));
+    const uint32_t columns = p->columns, rest = columns - to->whole;
+    if (first == 0)
+        prepare(p, to);
+    for (uint32_t n = 0; n < to->whole; n += EIGHT) {
+        const uint32_t count = to->whole - n < EIGHT ? to->whole - n : EIGHT;
+        pack_values(p, b + n, first, rows, count, to->weight + n / BLOCK * to->block_bytes, to->block_bytes, to->bias + n);
     }
-    for (uint32_t k = first; k < first + rows; k++, b += p->b_stride) {
-        int8_t *to = weight + k / 16 * SIXTEEN_OF_A_BLOCK + k % 16;
-        int32_t *start = bias;
-        for (uint32_t block = 0; block < blocks; block++, to += bytes)
-            for (uint32_t lane = 0; lane < BLOCK; lane++) {
-                const int8_t value = b[column_of(p->columns, block, lane)];
-                to[16 * lane] = value;
-                *start++ -= p->zero * value;
-            }
-    }
+    if (rest)
+        pack_values(p, b + (columns < BLOCK ? 0 : columns - BLOCK), first, rows, columns < BLOCK ? columns : BLOCK,
+                    to->weight + to->whole / BLOCK * to->block_bytes, to->block_bytes, to->bias + to->whole);
 }
 
-/* What the columns begin with, block by block, then the blocks as ev_product_s8_mve takes them. */
 void ev_matmul_pack_s8_mve(const struct ev_matmul *p, const int8_t *b, uint32_t first, uint32_t rows, void *packed)
 {
-    int32_t *bias = packed;
-    int8_t *weight = (int8_t *)(bias + (p->columns + BLOCK - 1u) / BLOCK * BLOCK);
-    (p->turned ? pack_turned : pack_straight)(p, b, first, rows, bias, weight);
+    const struct packed to = layout_of(p, packed);
+    if (p->turned) {
+        pack_turned(p, b, first, rows, &to);
+        return;
+    }
+    for (uint32_t done = 0; done < rows; done += MOST)
+        pack_straight(p, b + done * p->b_stride, first + done, rows - done < MOST ? rows - done : MOST, &to);
 }

@@ -143,8 +143,8 @@ def _packed_matrix_bytes(op: MatMul) -> int:
 
 
 def _near_enough(op: MatMul) -> bool:
-    """Packing fetches eight rows of the right side at once, their distances in 16 bits."""
-    return op.turned or op.inputs[1].shape[2] < 2**13
+    """Packing puts down values of eight columns at once, in two blocks, their distances in 16 bits."""
+    return op.turned or op.inputs[0].shape[2] < 2**13
 
 
 def _row_card(
