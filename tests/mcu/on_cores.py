@@ -30,8 +30,7 @@ def check_on_core(
     """The run, when every output is what the graph computes in Python."""
     core = CORES[name]
     elf = link_cases(cases, core, toolchain(tool), folder)
-    regions = [f for case in cases for layer in case.emitted.layers for f in layer.functions]
-    run = emulator(machine or emulators_of(core)[0]).run(elf, core, regions=regions)
+    run = emulator(machine or emulators_of(core)[0]).run(elf, core)
     for case, (outputs, _) in zip(cases, read_outputs(cases, run.output), strict=True):
         for found, wanted in zip(outputs, outputs_of(case.graph, case.inputs), strict=True):
             assert np.array_equal(found, wanted), f"{name} {tool}\n{plan_text(case.emitted.plan)}"

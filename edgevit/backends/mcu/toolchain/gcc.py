@@ -31,8 +31,9 @@ class Gcc:
     def compile_command(self, core: Core) -> list[str]:
         if core.clang:
             return [_compiler(core), *core.clang]
-        # gcc turns the loop of a memset into a call of memset, even inside memset.
-        return [_gcc(core), *core.gcc, "-fno-tree-loop-distribute-patterns"]
+        # gcc turns the loop of a memset into a call of memset, even inside memset; and functions that are the same into
+        # one, whose instructions would count for the other.
+        return [_gcc(core), *core.gcc, "-fno-tree-loop-distribute-patterns", "-fno-ipa-icf"]
 
     def link_command(self, core: Core) -> list[str]:
         return [_gcc(core), *core.gcc, "-nostdlib", "-Wl,--no-warn-rwx-segments"]
