@@ -7,6 +7,8 @@
 /* Pixels of the output for which the image is gathered at a time: as many as fit into BYTES, between these. */
 enum { BYTES = 2048, FEWEST = 4, MOST = 16 };
 
+enum { CONSTANTS = 32 }; /* bytes of a block in front of the weights */
+
 /* The part of the image under some windows in a row, in scratch: unit by unit from left to right, row by row within a
    unit. Where windows overlap, a unit is a column, and a window is some units on end: nothing is there twice. Where they
    do not, a unit is a window. */
@@ -117,8 +119,7 @@ void ev_conv2d_s8_mve(const struct ev_conv2d *p, const int8_t *x, int8_t *y, uin
     const uint32_t window = w->wide / s.columns, advance = w->stride_x / s.step; /* in units */
     const uint32_t depth = (window * s.stride + 15) / 16 * 16, columns = (uint32_t)p->columns / p->groups;
     const uint32_t blocks = (columns + 3) / 4, most = pixels_at_a_time(advance * s.stride);
-    struct ev_product product = {depth,     columns, advance * s.stride, p->columns,
-                                 p->weight, p->bias, p->multiplier,      4};
+    struct ev_product product = {depth, columns, advance * s.stride, p->columns, p->weight};
     for (; s.channel < w->channels; s.channel += s.channels, y += columns) {
         for (uint32_t row = first; row < first + rows; row++) {
             int8_t *out = y + (size_t)(row % w->out_ring) * w->out_width * p->columns;
@@ -132,8 +133,6 @@ void ev_conv2d_s8_mve(const struct ev_conv2d *p, const int8_t *x, int8_t *y, uin
                 ev_product_s8_mve(&product, scratch, out, pixels);
             }
         }
-        product.weight += blocks * 4 * depth;
-        product.bias += 4 * blocks;
-        product.multiplier += 4 * blocks;
+        product.blocks += blocks * (CONSTANTS + 4 * depth);
     }
 }

@@ -4,21 +4,19 @@
 
 #include "ev_kernels.h"
 
-/* Columns go four by four; where their count is no multiple of four, the last four overlap the four before.
-
-   `bias` and `multiplier` are in the order of the blocks. `weight`: a block after another; in it 16 of the depth after
-   another, the last filled up with zeros; of these 16 the four columns one after another. */
+/* Columns go four by four, in blocks; where their count is no multiple of four, the last four overlap the four before.
+   A block is four biases and four multipliers, then 16 of the depth after another, the last filled up with zeros; of these
+   16 the four columns one after another. */
 struct ev_product {
     uint32_t depth, columns;
     uint32_t x_stride, y_stride;
-    const int8_t *weight;
-    const int32_t *bias, *multiplier;
-    uint32_t multiplier_step; /* from block to block: 4, or 0 where one multiplier is for all */
+    const int8_t *blocks; /* aligned to four bytes */
 };
 
 /* What linear, matmul and conv2d have in common. */
 void ev_product_s8_mve(const struct ev_product *p, const int8_t *x, int8_t *y, uint32_t rows);
 
+/* Weights of linear and conv2d are such blocks, those of conv2d group by group; there is no other bias or multiplier. */
 void ev_linear_s8_mve(const struct ev_linear *p, const int8_t *x, int8_t *y, uint32_t rows, void *scratch);
 void ev_matmul_pack_s8_mve(const struct ev_matmul *p, const int8_t *b, uint32_t first, uint32_t rows, void *packed);
 void ev_matmul_s8_mve(const struct ev_matmul *p, const int8_t *a, const void *packed, int8_t *y, uint32_t rows, void *scratch);

@@ -23,34 +23,28 @@
     MULTIPLY " %[t3], q1, q2\n\t"
 
 enum {
-    BLOCK = 4,
+    BLOCK = 4, /* columns */
+    CONSTANTS = 2 * 4 * BLOCK, /* bytes */
     WIDEST = 1 << 14 /* stride of results that are put down four rows at a time: their places have 16 bits */
 };
 
-/* Four columns, and where they go. */
-struct block {
-    const int8_t *weight;
-    const int32_t *bias, *multiplier;
-    uint32_t column;
+/* Of a block. */
+struct constants {
+    int32x4_t bias, multiplier;
 };
 
-static inline struct block first_block(const struct ev_product *p)
+static inline struct constants constants_of(const int8_t *block)
 {
-    const struct block first = {p->weight, p->bias, p->multiplier, 0};
-    return first;
+    const int32_t *words = (const int32_t *)(const void *)block;
+    const struct constants c = {vldrwq_s32(words), vldrwq_s32(words + 4)};
+    return c;
 }
 
-/* False after the last. */
-static inline int to_next(struct block *block, const struct ev_product *p)
+/* The columns of the next block; `columns` after the last. */
+static inline uint32_t next_column(const struct ev_product *p, uint32_t column)
 {
-    const uint32_t next = block->column + BLOCK;
-    if (next >= p->columns)
-        return 0;
-    block->column = next + BLOCK > p->columns ? p->columns - BLOCK : next;
-    block->weight += (p->depth + 15) / 16 * (16 * BLOCK);
-    block->bias += BLOCK;
-    block->multiplier += p->multiplier_step;
-    return 1;
+    const uint32_t next = column + BLOCK, last = p->columns - BLOCK;
+    return next >= p->columns ? p->columns : next > last ? last : next;
 }
 
 static inline int32x4_t lanes(int32_t a, int32_t b, int32_t c, int32_t d)
@@ -63,9 +57,9 @@ static inline int32x4_t lanes(int32_t a, int32_t b, int32_t c, int32_t d)
 }
 
 /* The lowest byte of each lane is the result. */
-static inline int32x4_t requantized(int32x4_t acc, int32x4_t bias, int32x4_t multiplier)
+static inline int32x4_t requantized(int32x4_t acc, const struct constants *c)
 {
-    const int32x4_t y = vrmulhq_s32(vaddq_s32(acc, bias), multiplier);
+    const int32x4_t y = vrmulhq_s32(vaddq_s32(acc, c->bias), c->multiplier);
     const int16x8_t halves = vqmovnbq_s32(vuninitializedq_s16(), y);
     return vreinterpretq_s32_s8(vqmovnbq_s16(vuninitializedq_s8(), halves));
 }
@@ -76,13 +70,13 @@ static inline void pairs_of_rows(const struct ev_product *p, const int8_t *x, in
 {
     const uint32_t x_stride = p->x_stride, y_stride = p->y_stride;
     const uint32_t steps = p->depth / 16, back = 2 * x_stride - 16 * steps;
-    struct block block = first_block(p);
-    do {
-        const int32x4_t bias = vldrwq_s32(block.bias), multiplier = vldrwq_s32(block.multiplier);
-        const int8_t *x0 = x, *x1 = x + x_stride;
-        int8_t *out = y + block.column;
+    const int8_t *w = p->blocks;
+    for (uint32_t column = 0; column < p->columns; column = next_column(p, column)) {
+        const struct constants c = constants_of(w);
+        const int8_t *x0 = x, *x1 = x + x_stride, *weight = w + CONSTANTS;
+        int8_t *out = y + column;
         for (uint32_t left = pairs; left; left--) {
-            const int8_t *w = block.weight;
+            w = weight;
             int32_t s0, s1, s2, s3, t0, t1, t2, t3;
             uint32_t more = steps - 1;
             __asm__(SIXTEEN("vmlav.s8")
@@ -104,27 +98,28 @@ static inline void pairs_of_rows(const struct ev_product *p, const int8_t *x, in
             if (rest) {
                 const mve_pred16_t inside = vctp8q(rest);
                 const int8x16_t a = vldrbq_z_s8(x0, inside), b = vldrbq_z_s8(x1, inside);
-                int8x16_t c = vldrbq_s8(w);
-                s0 = vmladavaq_s8(s0, a, c);
-                t0 = vmladavaq_s8(t0, b, c);
-                c = vldrbq_s8(w + 16);
-                s1 = vmladavaq_s8(s1, a, c);
-                t1 = vmladavaq_s8(t1, b, c);
-                c = vldrbq_s8(w + 32);
-                s2 = vmladavaq_s8(s2, a, c);
-                t2 = vmladavaq_s8(t2, b, c);
-                c = vldrbq_s8(w + 48);
-                s3 = vmladavaq_s8(s3, a, c);
-                t3 = vmladavaq_s8(t3, b, c);
+                int8x16_t four = vldrbq_s8(w);
+                s0 = vmladavaq_s8(s0, a, four);
+                t0 = vmladavaq_s8(t0, b, four);
+                four = vldrbq_s8(w + 16);
+                s1 = vmladavaq_s8(s1, a, four);
+                t1 = vmladavaq_s8(t1, b, four);
+                four = vldrbq_s8(w + 32);
+                s2 = vmladavaq_s8(s2, a, four);
+                t2 = vmladavaq_s8(t2, b, four);
+                four = vldrbq_s8(w + 48);
+                s3 = vmladavaq_s8(s3, a, four);
+                t3 = vmladavaq_s8(t3, b, four);
+                w += 64;
             }
-            vstrbq_s32(out, requantized(lanes(s0, s1, s2, s3), bias, multiplier));
+            vstrbq_s32(out, requantized(lanes(s0, s1, s2, s3), &c));
             out += y_stride;
-            vstrbq_s32(out, requantized(lanes(t0, t1, t2, t3), bias, multiplier));
+            vstrbq_s32(out, requantized(lanes(t0, t1, t2, t3), &c));
             out += y_stride;
             x0 += back;
             x1 += back;
         }
-    } while (to_next(&block, p));
+    }
 }
 
 /* Apart, or they take registers from one another. */
@@ -145,15 +140,16 @@ EV_APART static void quads_of_rows(const struct ev_product *p, const int8_t *x, 
     const uint32x4_t row = vmulq_n_u32(vidupq_n_u32(0, 1), y_stride);
     const uint32x4_t both = vorrq_u32(row, vshlq_n_u32(vaddq_n_u32(row, 1), 16));
     const uint16x8_t places = vreinterpretq_u16_u32(both);
-    struct block block = first_block(p);
-    do {
+    const int8_t *block = p->blocks;
+    for (uint32_t column = 0; column < p->columns; column = next_column(p, column), block += CONSTANTS + 32 * BLOCK) {
+        const int32_t *constants = (const int32_t *)(const void *)block;
         for (uint32_t i = 0; i < BLOCK; i += 2) {
-            const int8_t *w = block.weight + 16 * i, *a = x;
+            const int8_t *w = block + CONSTANTS + 16 * i, *a = x;
             const int8x16_t c0 = vldrbq_s8(w), d0 = vldrbq_s8(w + 16), c1 = vldrbq_s8(w + 64), d1 = vldrbq_s8(w + 80);
-            const int32_t c_bias = block.bias[i], d_bias = block.bias[i + 1];
-            const int32x4_t c_multiplier = vdupq_n_s32(block.multiplier[i]);
-            const int32x4_t d_multiplier = vdupq_n_s32(block.multiplier[i + 1]);
-            int8_t *out = y + block.column + i;
+            const int32_t c_bias = constants[i], d_bias = constants[i + 1];
+            const int32x4_t c_multiplier = vdupq_n_s32(constants[BLOCK + i]);
+            const int32x4_t d_multiplier = vdupq_n_s32(constants[BLOCK + i + 1]);
+            int8_t *out = y + column + i;
             for (uint32_t left = quads; left; left--, out += 4 * y_stride) {
                 int32_t c[4], d[4];
                 for (uint32_t r = 0; r < 4; r++, a += x_stride) {
@@ -171,7 +167,7 @@ EV_APART static void quads_of_rows(const struct ev_product *p, const int8_t *x, 
                 vstrbq_scatter_offset_s16(out, places, vreinterpretq_s16_s8(bytes));
             }
         }
-    } while (to_next(&block, p));
+    }
 }
 
 /* What is left of the rows, and what is too small for more than one. */
@@ -179,13 +175,13 @@ EV_APART static void single_rows(const struct ev_product *p, const int8_t *x, in
 {
     const uint32_t rest = p->depth % 16;
     const mve_pred16_t columns = vctp32q(p->columns);
-    struct block block = first_block(p);
-    do {
-        const int32x4_t bias = vldrwq_s32(block.bias), multiplier = vldrwq_s32(block.multiplier);
-        const int8_t *a = x;
-        int8_t *out = y + block.column;
+    const int8_t *w = p->blocks;
+    for (uint32_t column = 0; column < p->columns; column = next_column(p, column)) {
+        const struct constants c = constants_of(w);
+        const int8_t *a = x, *weight = w + CONSTANTS;
+        int8_t *out = y + column;
         for (uint32_t left = rows; left; left--) {
-            const int8_t *w = block.weight;
+            w = weight;
             int32_t s0 = 0, s1 = 0, s2 = 0, s3 = 0;
             for (uint32_t steps = p->depth / 16; steps; steps--, a += 16, w += 64) {
                 const int8x16_t sixteen = vldrbq_s8(a);
@@ -200,12 +196,13 @@ EV_APART static void single_rows(const struct ev_product *p, const int8_t *x, in
                 s1 = vmladavaq_s8(s1, sixteen, vldrbq_s8(w + 16));
                 s2 = vmladavaq_s8(s2, sixteen, vldrbq_s8(w + 32));
                 s3 = vmladavaq_s8(s3, sixteen, vldrbq_s8(w + 48));
+                w += 64;
             }
-            vstrbq_p_s32(out, requantized(lanes(s0, s1, s2, s3), bias, multiplier), columns);
+            vstrbq_p_s32(out, requantized(lanes(s0, s1, s2, s3), &c), columns);
             out += p->y_stride;
             a += p->x_stride - (p->depth - rest);
         }
-    } while (to_next(&block, p));
+    }
 }
 
 void ev_product_s8_mve(const struct ev_product *p, const int8_t *x, int8_t *y, uint32_t rows)

@@ -3,9 +3,7 @@
 void ev_matmul_s8_mve(const struct ev_matmul *p, const int8_t *a, const void *packed, int8_t *y, uint32_t rows,
                       void *scratch)
 {
-    const int32_t *bias = packed, multiplier[4] = {p->multiplier, p->multiplier, p->multiplier, p->multiplier};
-    const int8_t *weight = (const int8_t *)(bias + (p->columns + 3) / 4 * 4);
-    const struct ev_product product = {p->depth, p->columns, p->a_stride, p->y_stride, weight, bias, multiplier, 0};
+    const struct ev_product product = {p->depth, p->columns, p->a_stride, p->y_stride, packed};
     (void)scratch;
     ev_product_s8_mve(&product, a, y, rows);
 }

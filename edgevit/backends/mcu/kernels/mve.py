@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
@@ -29,50 +29,46 @@ _DEPTH = 16  # bytes of a vector
 _IMAGE = 4096  # bytes of the image that a depthwise convolution has in words at a time
 _PIXEL = 64  # of these, for a pixel of sixteen channels, four rows of it
 _STRIP = 2048  # bytes of the image that a convolution gathers at a time
-_Product = TypeVar("_Product", Linear, Conv2d)
 
 
 def column_order(count: int) -> np.ndarray:
-    """Blocks x 4: the last block overlaps the one before it; columns that there are too few for are -1."""
-    blocks = -(-count // _COLUMNS)
-    starts = np.minimum(np.arange(blocks) * _COLUMNS, max(count - _COLUMNS, 0))
-    columns = starts[:, None] + np.arange(_COLUMNS)
-    return np.where(columns < count, columns, -1)
+    """Blocks x 4: the last block overlaps the one before it; where there are too few columns, the last is repeated."""
+    starts = np.minimum(np.arange(0, count, _COLUMNS), max(count - _COLUMNS, 0))
+    return np.minimum(starts[:, None] + np.arange(_COLUMNS), count - 1)
 
 
-def packed_columns(weight: np.ndarray) -> np.ndarray:
-    """N x K -> blocks x sixteens of K x 4 x 16."""
-    count, depth = weight.shape
-    sixteens = -(-depth // _DEPTH)
-    padded = np.pad(weight, ((0, 1), (0, sixteens * _DEPTH - depth)))
-    blocks = padded[column_order(count)].reshape(-1, _COLUMNS, sixteens, _DEPTH)
-    return np.ascontiguousarray(blocks.transpose(0, 2, 1, 3))
-
-
-def in_blocks(values: np.ndarray) -> np.ndarray:
-    """One a column -> in the order of the blocks."""
-    return np.pad(values, (0, 1))[column_order(len(values))].ravel()
+def packed_columns(weight: np.ndarray, bias: np.ndarray, multiplier: np.ndarray) -> np.ndarray:
+    """N x K and one bias and multiplier for each of N -> blocks of these two, then sixteens of K x 4 x 16."""
+    order = column_order(len(weight))
+    constants = np.stack([bias, multiplier]).astype("<i4")[:, order].transpose(1, 0, 2)
+    padded = np.pad(weight, ((0, 0), (0, -weight.shape[1] % _DEPTH)))
+    sixteens = padded[order].reshape(len(order), _COLUMNS, -1, _DEPTH).transpose(0, 2, 1, 3)
+    parts = [np.ascontiguousarray(part).view(np.int8) for part in (constants, sixteens)]
+    return np.concatenate([part.reshape(len(order), -1) for part in parts], axis=1)
 
 
 def _linear(op: Linear, at: Piece) -> Steps:
-    return linear_steps(_blocked(op), at, "ev_linear_s8_mve", packed_columns(op.weight))
+    packed = packed_columns(op.weight, op.bias, op.multiplier)
+    return _in_blocks(linear_steps(op, at, "ev_linear_s8_mve", packed))
 
 
-def _blocked(op: _Product) -> _Product:
-    groups = op.groups if isinstance(op, Conv2d) else 1
-    bias, multiplier = (
-        np.concatenate([in_blocks(part) for part in np.split(values, groups)])
-        for values in (op.bias, op.multiplier)
+def _in_blocks(steps: Steps) -> Steps:
+    """Bias and multiplier are with the weights."""
+    (call,) = steps.calls
+    return replace(
+        steps, calls=(replace(call, fields={**call.fields, "bias": 0, "multiplier": 0}),)
     )
-    return replace(op, bias=bias, multiplier=multiplier)
 
 
 def _conv2d(op: Conv2d, at: Piece) -> Steps:
     """A group after another; the depth in the order in which the kernel gathers the image."""
     weight = op.weight if _apart(op) else op.weight.transpose(0, 2, 1, 3)
-    groups = weight.reshape(op.groups, -1, op.weight[0].size)
-    packed = np.concatenate([packed_columns(group) for group in groups])
-    return conv2d_steps(_blocked(op), at, "ev_conv2d_s8_mve", packed)
+    flat = weight.reshape(len(weight), -1)
+    groups = zip(
+        *(np.split(part, op.groups) for part in (flat, op.bias, op.multiplier)), strict=True
+    )
+    packed = np.concatenate([packed_columns(*group) for group in groups])
+    return _in_blocks(conv2d_steps(op, at, "ev_conv2d_s8_mve", packed))
 
 
 def _apart(op: Conv2d) -> bool:
@@ -137,9 +133,8 @@ def _matmul(op: MatMul, at: Piece) -> Steps:
 
 
 def _packed_matrix_bytes(op: MatMul) -> int:
-    """What each column begins with, then the columns, both in blocks."""
-    columns = _COLUMNS * len(column_order(op.output.shape[2]))
-    return 4 * columns + columns * -(-op.inputs[0].shape[2] // _DEPTH) * _DEPTH
+    sixteens = -(-op.inputs[0].shape[2] // _DEPTH)
+    return len(column_order(op.output.shape[2])) * _COLUMNS * (8 + sixteens * _DEPTH)
 
 
 def _near_enough(op: MatMul) -> bool:
