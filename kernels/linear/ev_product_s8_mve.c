@@ -3,24 +3,49 @@
 #include "ev_kernels_mve.h"
 #include "ev_loops.h"
 
-/* Sixteen of the depth: two rows by four columns. Eight sums are all that there are registers for (VMLAVA adds to even
-   ones only), with the link register among them; a compiler would sooner keep a loop's count there and move sums about,
-   hence assembly. */
+/* Two rows by four columns: eight sums are all that there are registers for (VMLAVA adds to even ones only), with the link
+   register among them; a compiler would sooner keep a loop's count there and move sums about, hence assembly. */
+#define BY_COLUMN(MULTIPLY)              \
+    "vldrb.8 q2, [%[w]], #16\n\t"        \
+    MULTIPLY " r0, q0, q2\n\t"           \
+    MULTIPLY " r8, q1, q2\n\t"           \
+    "vldrb.8 q2, [%[w]], #16\n\t"        \
+    MULTIPLY " r2, q0, q2\n\t"           \
+    MULTIPLY " r10, q1, q2\n\t"          \
+    "vldrb.8 q2, [%[w]], #16\n\t"        \
+    MULTIPLY " r4, q0, q2\n\t"           \
+    MULTIPLY " r12, q1, q2\n\t"          \
+    "vldrb.8 q2, [%[w]], #16\n\t"        \
+    MULTIPLY " r6, q0, q2\n\t"           \
+    MULTIPLY " lr, q1, q2\n\t"
+
 #define SIXTEEN(MULTIPLY)                \
     "vldrb.8 q0, [%[x0]], #16\n\t"       \
-    "vldrb.8 q2, [%[w]], #16\n\t"        \
-    MULTIPLY " %[s0], q0, q2\n\t"        \
     "vldrb.8 q1, [%[x1]], #16\n\t"       \
-    MULTIPLY " %[t0], q1, q2\n\t"        \
-    "vldrb.8 q2, [%[w]], #16\n\t"        \
-    MULTIPLY " %[s1], q0, q2\n\t"        \
-    MULTIPLY " %[t1], q1, q2\n\t"        \
-    "vldrb.8 q2, [%[w]], #16\n\t"        \
-    MULTIPLY " %[s2], q0, q2\n\t"        \
-    MULTIPLY " %[t2], q1, q2\n\t"        \
-    "vldrb.8 q2, [%[w]], #16\n\t"        \
-    MULTIPLY " %[s3], q0, q2\n\t"        \
-    MULTIPLY " %[t3], q1, q2\n\t"
+    BY_COLUMN(MULTIPLY)
+
+/* `more`: sixteens after the first. */
+#define ALL_SIXTEENS                     \
+    SIXTEEN("vmlav.s8")                  \
+    "lsrs %[more], %[more], #1\n\t"      \
+    "bcc 1f\n\t"                         \
+    SIXTEEN("vmlava.s8")                 \
+    "1:\n\t"                             \
+    "beq 3f\n"                           \
+    "2:\n\t"                             \
+    SIXTEEN("vmlava.s8")                 \
+    SIXTEEN("vmlava.s8")                 \
+    "subs %[more], #1\n\t"               \
+    "bne 2b\n"                           \
+    "3:\n\t"
+
+#define TO_LANES                                    \
+    "vmov %q[upper][2], %q[upper][0], r0, r4\n\t"   \
+    "vmov %q[upper][3], %q[upper][1], r2, r6\n\t"   \
+    "vmov %q[lower][2], %q[lower][0], r8, r12\n\t"  \
+    "vmov %q[lower][3], %q[lower][1], r10, lr"
+
+#define CLOBBERED "r0", "r2", "r4", "r6", "r8", "r10", "r12", "lr", "q0", "q1", "q2", "cc", "memory"
 
 enum {
     BLOCK = 4, /* columns */
@@ -64,60 +89,63 @@ static inline int32x4_t requantized(int32x4_t acc, const struct constants *c)
     return vreinterpretq_s32_s8(vqmovnbq_s16(vuninitializedq_s8(), halves));
 }
 
+struct sums {
+    int32x4_t upper, lower; /* of a row */
+};
+
+static inline struct sums sums_of(const int8_t **x0, const int8_t **x1, const int8_t **w, uint32_t more)
+{
+    struct sums s;
+    __asm__(ALL_SIXTEENS TO_LANES
+            : [upper] "=&w"(s.upper), [lower] "=&w"(s.lower), [w] "+&r"(*w), [x0] "+&r"(*x0), [x1] "+&r"(*x1), [more] "+&r"(more)
+            :
+            : CLOBBERED);
+    return s;
+}
+
+/* With the rest of both rows. */
+static inline struct sums sums_with_rest(const int8_t **x0, const int8_t **x1, const int8_t **w, uint32_t more,
+                                         int8x16_t rest0, int8x16_t rest1)
+{
+    struct sums s;
+    __asm__(ALL_SIXTEENS
+            "vmov q0, %q[rest0]\n\t"
+            "vmov q1, %q[rest1]\n\t"
+            BY_COLUMN("vmlava.s8")
+            TO_LANES
+            : [upper] "=&w"(s.upper), [lower] "=&w"(s.lower), [w] "+&r"(*w), [x0] "+&r"(*x0), [x1] "+&r"(*x1), [more] "+&r"(more)
+            : [rest0] "w"(rest0), [rest1] "w"(rest1)
+            : CLOBBERED);
+    return s;
+}
+
 /* Two rows at a time: depth is at least 16, columns at least 4. `rest` is depth % 16. */
 static inline void pairs_of_rows(const struct ev_product *p, const int8_t *x, int8_t *y, uint32_t pairs,
                                  const uint32_t rest)
 {
-    const uint32_t x_stride = p->x_stride, y_stride = p->y_stride;
-    const uint32_t steps = p->depth / 16, back = 2 * x_stride - 16 * steps;
+    const uint32_t x_stride = p->x_stride, y_stride = p->y_stride, sixteens = p->depth / 16, bytes = 16 * sixteens;
+    const volatile uint32_t more = sixteens - 1; /* read each time: in a register it would be in the way */
     const int8_t *w = p->blocks;
     for (uint32_t column = 0; column < p->columns; column = next_column(p, column)) {
         const struct constants c = constants_of(w);
         const int8_t *x0 = x, *x1 = x + x_stride, *weight = w + CONSTANTS;
         int8_t *out = y + column;
         for (uint32_t left = pairs; left; left--) {
+            struct sums s;
             w = weight;
-            int32_t s0, s1, s2, s3, t0, t1, t2, t3;
-            uint32_t more = steps - 1;
-            __asm__(SIXTEEN("vmlav.s8")
-                    "lsrs %[more], %[more], #1\n\t"
-                    "bcc 1f\n\t"
-                    SIXTEEN("vmlava.s8")
-                    "1:\n\t"
-                    "beq 3f\n"
-                    "2:\n\t"
-                    SIXTEEN("vmlava.s8")
-                    SIXTEEN("vmlava.s8")
-                    "subs %[more], #1\n\t"
-                    "bne 2b\n"
-                    "3:"
-                    : [s0] "=&Te"(s0), [s1] "=&Te"(s1), [s2] "=&Te"(s2), [s3] "=&Te"(s3), [t0] "=&Te"(t0), [t1] "=&Te"(t1),
-                      [t2] "=&Te"(t2), [t3] "=&Te"(t3), [w] "+&r"(w), [x0] "+&r"(x0), [x1] "+&r"(x1), [more] "+&r"(more)
-                    :
-                    : "q0", "q1", "q2", "cc", "memory");
             if (rest) {
                 const mve_pred16_t inside = vctp8q(rest);
-                const int8x16_t a = vldrbq_z_s8(x0, inside), b = vldrbq_z_s8(x1, inside);
-                int8x16_t four = vldrbq_s8(w);
-                s0 = vmladavaq_s8(s0, a, four);
-                t0 = vmladavaq_s8(t0, b, four);
-                four = vldrbq_s8(w + 16);
-                s1 = vmladavaq_s8(s1, a, four);
-                t1 = vmladavaq_s8(t1, b, four);
-                four = vldrbq_s8(w + 32);
-                s2 = vmladavaq_s8(s2, a, four);
-                t2 = vmladavaq_s8(t2, b, four);
-                four = vldrbq_s8(w + 48);
-                s3 = vmladavaq_s8(s3, a, four);
-                t3 = vmladavaq_s8(t3, b, four);
-                w += 64;
+                s = sums_with_rest(&x0, &x1, &w, more, vldrbq_z_s8(x0 + bytes, inside),
+                                   vldrbq_z_s8(x1 + bytes, inside));
+            } else {
+                s = sums_of(&x0, &x1, &w, more);
             }
-            vstrbq_s32(out, requantized(lanes(s0, s1, s2, s3), &c));
+            vstrbq_s32(out, requantized(s.upper, &c));
             out += y_stride;
-            vstrbq_s32(out, requantized(lanes(t0, t1, t2, t3), &c));
+            vstrbq_s32(out, requantized(s.lower, &c));
             out += y_stride;
-            x0 += back;
-            x1 += back;
+            x0 += 2 * x_stride - bytes;
+            x1 += 2 * x_stride - bytes;
         }
     }
 }
