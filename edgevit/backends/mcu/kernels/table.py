@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from edgevit.backends.mcu.cores import Core
 from edgevit.backends.mcu.kernels.card import Card
+from edgevit.backends.mcu.kernels.dsp_products import DSP_PRODUCTS
 from edgevit.backends.mcu.kernels.dsp_rows import DSP_ROWS
 from edgevit.backends.mcu.kernels.mve import MVE
 from edgevit.backends.mcu.kernels.plain_products import PLAIN_PRODUCTS
@@ -11,7 +12,7 @@ from edgevit.backends.mcu.kernels.plain_rows import PLAIN_ROWS
 from edgevit.integer.graph import Op
 from edgevit.integer.ops.moves import Reshape
 
-CARDS: tuple[Card, ...] = (*PLAIN_PRODUCTS, *PLAIN_ROWS, *DSP_ROWS, *MVE)
+CARDS: tuple[Card, ...] = (*PLAIN_PRODUCTS, *PLAIN_ROWS, *DSP_PRODUCTS, *DSP_ROWS, *MVE)
 
 
 def card_of(op: Op, core: Core) -> Card | None:
