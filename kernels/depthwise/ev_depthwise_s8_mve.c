@@ -206,34 +206,48 @@ static void pair_of_rows(const struct part *part, uint32x4_t taps, int8_t *weigh
     }
 }
 
-/* One row of the output: any window, any stride. */
-static inline void single_row(const struct part *part, uint32x4_t first, const uint32_t vectors)
+/* What a channel needs for one row of the output: any window, any stride. */
+struct single {
+    uint32x4_t first, second, third, fourth; /* the words of four pixels */
+    uint32x4_t to;
+    const int8_t *weight;
+    int32_t bias, multiplier;
+    uint32_t vectors, ahead;
+};
+
+static inline void one_by_four(const struct single *c, const uint32_t *z, int8_t *y, uint32_t pixels)
+{
+    const int8_t *w = c->weight;
+    int8x16_t weight = vldrbq_s8(w);
+    int32_t s0 = vmladavq_s8(TAPS_FROM(z, c->first), weight), s1 = vmladavq_s8(TAPS_FROM(z, c->second), weight);
+    int32_t s2 = vmladavq_s8(TAPS_FROM(z, c->third), weight), s3 = vmladavq_s8(TAPS_FROM(z, c->fourth), weight);
+    for (uint32_t more = c->vectors - 1; more; more--) {
+        w += 16;
+        z += c->ahead / 4;
+        weight = vldrbq_s8(w);
+        s0 = vmladavaq_s8(s0, TAPS_FROM(z, c->first), weight);
+        s1 = vmladavaq_s8(s1, TAPS_FROM(z, c->second), weight);
+        s2 = vmladavaq_s8(s2, TAPS_FROM(z, c->third), weight);
+        s3 = vmladavaq_s8(s3, TAPS_FROM(z, c->fourth), weight);
+    }
+    put(y, c->to, requantized(lanes(s0, s1, s2, s3), c->bias, c->multiplier), pixels);
+}
+
+static inline void single_row(const struct part *part, uint32x4_t taps, const uint32_t vectors)
 {
     const struct part p = *part;
-    const uint32x4_t to = four_times(p.pixel), second = vaddq_n_u32(first, p.apart);
-    const uint32x4_t third = vaddq_n_u32(second, p.apart), fourth = vaddq_n_u32(third, p.apart);
-    for (uint32_t c = 0; c < p.channels; c++) {
-        const int32_t bias = p.bias[c], multiplier = p.multiplier[c];
-        const uint32_t *z = p.z + c;
-        int8_t *y = p.y + c;
-        for (int32_t left = (int32_t)p.pixels; left > 0; left -= 4, y += 4 * p.pixel, z += p.apart) {
-            const int8_t *w = p.weight + 16 * vectors * c;
-            const uint32_t *at = z;
-            int8x16_t weight = vldrbq_s8(w);
-            int32_t s0 = vmladavq_s8(TAPS_FROM(at, first), weight), s1 = vmladavq_s8(TAPS_FROM(at, second), weight);
-            int32_t s2 = vmladavq_s8(TAPS_FROM(at, third), weight), s3 = vmladavq_s8(TAPS_FROM(at, fourth), weight);
-            for (uint32_t more = vectors - 1; more; more--) {
-                w += 16;
-                at += p.ahead / 4;
-                weight = vldrbq_s8(w);
-                s0 = vmladavaq_s8(s0, TAPS_FROM(at, first), weight);
-                s1 = vmladavaq_s8(s1, TAPS_FROM(at, second), weight);
-                s2 = vmladavaq_s8(s2, TAPS_FROM(at, third), weight);
-                s3 = vmladavaq_s8(s3, TAPS_FROM(at, fourth), weight);
-            }
-            const int32x4_t s = requantized(lanes(s0, s1, s2, s3), bias, multiplier);
-            vstrbq_scatter_offset_p_s32(y, to, s, vctp32q((uint32_t)left));
-        }
+    const uint32x4_t second = vaddq_n_u32(taps, p.apart), third = vaddq_n_u32(second, p.apart);
+    struct single c = {taps, second, third, vaddq_n_u32(third, p.apart), four_times(p.pixel), 0, 0, 0, vectors, p.ahead};
+    for (uint32_t i = 0; i < p.channels; i++) {
+        const uint32_t *z = p.z + i;
+        int8_t *y = p.y + i;
+        c.weight = p.weight + 16 * vectors * i;
+        c.bias = p.bias[i];
+        c.multiplier = p.multiplier[i];
+        for (uint32_t fours = p.pixels / 4; fours; fours--, y += 4 * p.pixel, z += p.apart)
+            one_by_four(&c, z, y, 4);
+        if (p.pixels % 4)
+            one_by_four(&c, z, y, p.pixels % 4);
     }
 }
 
