@@ -2,59 +2,75 @@
 #include "ev_lanes_dsp.h"
 #include "ev_products_dsp.h"
 
-enum { FIRST = 0x00800080 }; /* the bytes of the first column have 128 added */
+/* Where things are in a block of four columns: 16 bytes for four taps. Taps 0 and 2 of the first pair of columns, then of
+   the second pair; then taps 1 and 3. Two bytes are a tap of a pair, and the first has 128 added. */
+enum { FOUR_TAPS = 16, ODD_TAPS = 8, SECOND_PAIR = 4, LATER_TAP = 2 };
+enum { FIRST = 0x00800080 };
 
-/* Two columns that are rows of b: four bytes of each make two words. */
-static uint32_t *pack_rows(uint32_t *out, const int8_t *first, const int8_t *second, uint32_t depth)
+static inline uint32_t block_bytes(const struct ev_matmul *p)
 {
-    while (depth > 0) {
-        uint32_t one = 0, two = 0;
-        const uint32_t count = depth < 4 ? depth : 4;
-        if (count == 4) {
-            one = ev_load4(first);
-            two = ev_load4(second);
-        } else {
-            memcpy(&one, first, count);
-            memcpy(&two, second, count);
-        }
-        const uint32_t even = __uxtb16(two);
-        *out++ = (__uxtb16(one) | even << 8) ^ FIRST;
-        *out++ = (__uxtb16(one >> 8) | (two ^ even)) ^ FIRST;
-        first += 4, second += 4, depth -= count;
-    }
-    return out;
+    return (p->depth + 3u) / 4 * FOUR_TAPS;
 }
 
-/* Two columns of b, `beside` bytes from one another. */
-static inline uint32_t taps(const int8_t *b, uint32_t beside)
+/* Two columns that are rows of b, from their pair's place on. */
+static void pack_pair(const int8_t *first, const int8_t *second, uint32_t depth, int8_t *out)
 {
-    return (uint8_t)b[0] | (uint32_t)(uint8_t)b[beside] << 8;
+    EV_AS_WRITTEN
+    for (; depth >= 4; depth -= 4, first += 4, second += 4, out += FOUR_TAPS) {
+        const uint32_t one = ev_load4(first), two = ev_load4(second), even = __uxtb16(two);
+        ev_store4(out, (__uxtb16(one) | even << 8) ^ FIRST);
+        ev_store4(out + ODD_TAPS, (__uxtb16(one >> 8) | (two ^ even)) ^ FIRST);
+    }
+    for (uint32_t k = 0; k < depth; k++) {
+        int8_t *tap = out + k % 2 * ODD_TAPS + k / 2 * LATER_TAP;
+        tap[0] = (int8_t)(first[k] ^ -128);
+        tap[1] = second[k];
+    }
 }
 
-static uint32_t *pack_columns(uint32_t *out, const int8_t *b, uint32_t stride, uint32_t beside, uint32_t depth)
+/* One of a pair; `flip` is -128 for the first. */
+static void pack_single(const int8_t *b, uint32_t depth, int8_t flip, int8_t *out)
 {
-    for (; depth >= 4; depth -= 4, b += 4 * stride) {
-        *out++ = (taps(b, beside) | taps(b + 2 * stride, beside) << 16) ^ FIRST;
-        *out++ = (taps(b + stride, beside) | taps(b + 3 * stride, beside) << 16) ^ FIRST;
-    }
-    if (depth > 0) {
-        const uint32_t second = depth > 1 ? taps(b + stride, beside) : 0;
-        const uint32_t third = depth > 2 ? taps(b + 2 * stride, beside) : 0;
-        *out++ = (taps(b, beside) | third << 16) ^ FIRST;
-        *out++ = second ^ FIRST;
-    }
-    return out;
+    for (uint32_t k = 0; k < depth; k++)
+        out[k / 4 * FOUR_TAPS + k % 2 * ODD_TAPS + k % 4 / 2 * LATER_TAP] = (int8_t)(b[k] ^ flip);
 }
 
-void ev_matmul_pack_s8_dsp(const struct ev_matmul *p, const int8_t *b, void *packed)
+/* Each row is a column. */
+static void pack_turned(const struct ev_matmul *p, const int8_t *b, uint32_t first, uint32_t rows, int8_t *packed)
 {
-    const uint32_t columns = p->columns, depth = p->depth, beside = columns > 1;
-    uint32_t *out = packed;
-    for (uint32_t n = 0; n < columns; n += 2) {
-        const uint32_t first = n + beside < columns ? n : n - beside;
-        if (p->turned)
-            out = pack_rows(out, b + first * p->b_stride, b + (first + beside) * p->b_stride, depth);
+    const uint32_t end = first + rows;
+    for (uint32_t n = first; n < end;) {
+        int8_t *out = packed + n / EV_BLOCK * block_bytes(p) + n % EV_BLOCK / 2 * SECOND_PAIR;
+        const uint32_t count = n % 2 == 0 && n + 1 < end ? 2 : 1;
+        if (count == 2)
+            pack_pair(b, b + p->b_stride, p->depth, out);
         else
-            out = pack_columns(out, b + first, p->b_stride, beside, depth);
+            pack_single(b, p->depth, n % 2 == 0 ? -128 : 0, out + n % 2);
+        b += count * p->b_stride;
+        n += count;
     }
+}
+
+/* Each row is a tap of all columns. */
+static void pack_straight(const struct ev_matmul *p, const int8_t *b, uint32_t first, uint32_t rows, int8_t *packed)
+{
+    const uint32_t columns = p->columns, bytes = block_bytes(p);
+    for (uint32_t k = first; k < first + rows; k++, b += p->b_stride) {
+        int8_t *out = packed + k / 4 * FOUR_TAPS + k % 2 * ODD_TAPS + k % 4 / 2 * LATER_TAP;
+        uint32_t n = 0;
+        EV_AS_WRITTEN
+        for (; n + EV_BLOCK <= columns; n += EV_BLOCK, out += bytes) {
+            const uint32_t taps = ev_load4(b + n) ^ FIRST;
+            const uint16_t pairs[2] = {(uint16_t)taps, (uint16_t)(taps >> 16)};
+            memcpy(out, &pairs[0], 2);
+            memcpy(out + SECOND_PAIR, &pairs[1], 2);
+        }
+        for (uint32_t i = 0; n + i < columns; i++)
+            out[i / 2 * SECOND_PAIR + i % 2] = (int8_t)(b[n + i] ^ (i % 2 == 0 ? -128 : 0));
+    }
+}
+
+void ev_matmul_pack_s8_dsp(const struct ev_matmul *p, const int8_t *b, uint32_t first, uint32_t rows, void *packed)
+{
+    (p->turned ? pack_turned : pack_straight)(p, b, first, rows, packed);
 }

@@ -5,7 +5,8 @@
 void ev_matmul_s8_dsp(const struct ev_matmul *p, const int8_t *a, const void *packed, int8_t *y, uint32_t rows,
                       void *scratch)
 {
-    const int32_t constants[4] = {p->bias, p->bias, p->multiplier, p->multiplier};
+    const int32_t bias = p->bias, multiplier = p->multiplier;
+    const int32_t constants[8] = {bias, bias, multiplier, multiplier, bias, bias, multiplier, multiplier};
     const struct ev_products products = {packed, constants, 0, ev_tile_words(p->depth), p->columns};
     const uint32_t offset = (uint16_t)-p->zero * 0x10001u;
     uint32_t *tile = scratch;

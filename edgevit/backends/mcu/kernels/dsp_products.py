@@ -1,7 +1,7 @@
 """Cards of the kernels that sum products by Arm's SMLAD, and the order in which they read weights.
 
 See kernels/include/ev_products_dsp.h for the arithmetic. A word is two taps of a pair of columns; taps go in fours, 0 and
-2 in one word and 1 and 3 in the next.
+2 in one word and 1 and 3 in the next, and columns in fours, two pairs by turns.
 """
 
 from __future__ import annotations
@@ -11,38 +11,44 @@ from dataclasses import replace
 import numpy as np
 
 from edgevit.backends.mcu.kernels.card import Card, Piece, Steps
-from edgevit.backends.mcu.kernels.plain_products import aligned, linear_steps, matmul_steps
-from edgevit.integer.ops.products import Linear, MatMul
+from edgevit.backends.mcu.kernels.plain_products import (
+    aligned,
+    conv2d_steps,
+    depthwise_steps,
+    linear_steps,
+    matmul_steps,
+)
+from edgevit.integer.ops.products import Conv2d, Depthwise, Linear, MatMul
 
-_ROWS = 4  # of a tile
+_ROWS, _HEAD, _BLOCK = 2, 8, 4  # of a tile: rows, words before them; columns at once
+_STRIP = 16  # outputs of a depthwise convolution
 _EXACT = 2**23  # sums of products below it come out of the difference of two sums
 
 
-def column_pairs(count: int) -> np.ndarray:
-    """Pairs x 2: the last pair of an odd number is the last two columns; a single column is both of its pair."""
-    first = np.minimum(np.arange(0, count, 2), max(count - 2, 0))
-    return np.stack([first, np.minimum(first + 1, count - 1)], axis=1)
-
-
 def packed_columns(weight: np.ndarray) -> np.ndarray:
-    """N x runs x taps -> pairs x runs x fours of taps x 2 words x 2 taps x 2 columns; runs are filled up with zeros."""
+    """N x runs x taps -> blocks x runs x fours of taps x 2 words x 2 pairs x 2 taps x 2 columns, filled up with zeros."""
     count, runs, taps = weight.shape
-    padded = np.pad(weight, ((0, 0), (0, 0), (0, -taps % 4)))
-    pairs = padded[column_pairs(count)].reshape(-(-count // 2), 2, runs, -1, 2, 2)
-    words = pairs.transpose(0, 2, 3, 5, 4, 1).copy()
+    padded = np.pad(weight, ((0, -count % _BLOCK), (0, 0), (0, -taps % 4)))
+    blocks = padded.reshape(-1, 2, 2, runs, -(-taps // 4), 2, 2)
+    words = blocks.transpose(0, 3, 4, 6, 1, 5, 2).copy()
     words[..., 0] ^= -128
     return words
 
 
 def packed_constants(bias: np.ndarray, multiplier: np.ndarray) -> np.ndarray:
-    """Of every pair: two biases, two multipliers."""
-    pairs = column_pairs(len(bias))
-    return np.concatenate([bias[pairs], multiplier[pairs]], axis=1)
+    """Of every pair of columns: two biases, two multipliers."""
+    both = np.stack([bias, multiplier])
+    padded = np.pad(both, ((0, 0), (0, -len(bias) % _BLOCK)))
+    return padded.reshape(2, -1, 2).transpose(1, 0, 2)
 
 
 def tile_bytes(runs: int, taps: int) -> int:
-    """A head of two words a row, then the taps as halves."""
-    return _ROWS * (8 + 2 * runs * -(-taps // 4) * 4)
+    """Taps become halves, each run filled up to four."""
+    return 4 * _HEAD + _ROWS * 2 * runs * _fours(taps)
+
+
+def _fours(taps: int) -> int:
+    return -(-taps // 4) * 4
 
 
 def _is_exact(weight: np.ndarray) -> bool:
@@ -53,6 +59,46 @@ def _is_exact(weight: np.ndarray) -> bool:
 def _linear(op: Linear, at: Piece) -> Steps:
     steps = linear_steps(op, at, "ev_linear_s8_dsp", packed_columns(op.weight[:, None]))
     return _with_constants(steps, op.bias, op.multiplier)
+
+
+def _conv2d(op: Conv2d, at: Piece) -> Steps:
+    """A row of the window is a run."""
+    packed = packed_columns(op.weight.reshape(*op.weight.shape[:2], -1))
+    steps = conv2d_steps(op, at, "ev_conv2d_s8_dsp", packed)
+    return _with_constants(steps, op.bias, op.multiplier)
+
+
+def _conv2d_scratch(op: Conv2d) -> int:
+    """A tile, and a row of a window."""
+    _, high, wide, channels = op.weight.shape
+    return tile_bytes(high, wide * channels) + wide * channels
+
+
+def _depthwise(op: Depthwise, at: Piece) -> Steps:
+    return depthwise_steps(op, at, "ev_depthwise_s8_dsp", packed_windows(op))
+
+
+def packed_windows(op: Depthwise) -> np.ndarray:
+    """Fours of channels x 4 x rows x fours of taps: 0, 2, 1, 3. Between taps that are apart are zeros."""
+    high, wide, channels = op.weight.shape
+    apart = op.window.dilation[1]
+    spread = np.zeros((high, -(-2 * _words(op) // 4) * 4, -(-channels // 4) * 4), np.int8)
+    spread[:, : apart * (wide - 1) + 1 : apart, :channels] = op.weight
+    fours = spread.reshape(high, -1, 2, 2, spread.shape[2])
+    return fours.transpose(4, 0, 1, 3, 2)
+
+
+def _words(op: Depthwise) -> int:
+    """Of a row of a window: pairs of taps, from the first column on or the second."""
+    return (op.window.dilation[1] * (op.window.size[1] - 1) + 1) // 2 + 1
+
+
+def _depthwise_scratch(op: Depthwise) -> int:
+    """Of four channels: the unpacked rows under a strip of outputs, two words for every two taps; two words a row."""
+    high, words = op.window.size[0], _words(op)
+    outputs = min(_STRIP, _fours(op.output.shape[1]))
+    pairs = (outputs - 1) * op.window.stride[1] // 2 + words
+    return high * (16 * pairs + 32 * words + 8)
 
 
 def _with_constants(steps: Steps, bias: np.ndarray, multiplier: np.ndarray) -> Steps:
@@ -69,7 +115,7 @@ def _matmul(op: MatMul, at: Piece) -> Steps:
 
 def _packed_matrix_bytes(op: MatMul) -> int:
     depth, columns = op.inputs[0].shape[2], op.output.shape[2]
-    return -(-columns // 2) * 2 * -(-depth // 4) * 4
+    return -(-columns // _BLOCK) * _BLOCK * _fours(depth)
 
 
 def _matmul_scratch(op: MatMul) -> int:
@@ -100,6 +146,23 @@ DSP_PRODUCTS: tuple[Card, ...] = (
         _linear,
         lambda op: tile_bytes(1, op.weight.shape[1]),
         lambda op: _is_exact(op.weight),
+    ),
+    Card(
+        "ev_conv2d_s8_dsp",
+        Conv2d,
+        "dsp",
+        ("conv2d/ev_conv2d_s8_dsp.c", *_SHARED),
+        _conv2d,
+        _conv2d_scratch,
+        lambda op: op.groups == 1 and _is_exact(op.weight),
+    ),
+    Card(
+        "ev_depthwise_s8_dsp",
+        Depthwise,
+        "dsp",
+        ("depthwise/ev_depthwise_s8_dsp.c",),
+        _depthwise,
+        _depthwise_scratch,
     ),
     Card(
         "ev_matmul_s8_dsp",
