@@ -10,8 +10,8 @@ enum { BYTES = 2048, FEWEST = 4, MOST = 16 };
 enum { CONSTANTS = 32 }; /* bytes of a block in front of the weights */
 
 /* The part of the image under some windows in a row, in scratch: unit by unit from left to right, row by row within a
-   unit. Where windows overlap, a unit is a column, and a window is some units on end: nothing is there twice. Where they
-   do not, a unit is a window. */
+   unit. Where windows overlap, a unit is a column, and a window is some units on end: nothing is there twice. Where
+   they do not, a unit is a window. */
 struct strip {
     uint32_t columns;  /* of a unit */
     uint32_t step;     /* columns of the image from unit to unit */
@@ -41,8 +41,8 @@ EV_APART static void fill_units(int8_t *to, int8_t value, uint32_t bytes, uint32
         filled(to, value, bytes);
 }
 
-EV_APART static void copy_units(int8_t *to, uint32_t to_step, const int8_t *from, uint32_t from_step,
-                                                 uint32_t bytes, uint32_t units)
+EV_APART static void copy_units(int8_t *to, uint32_t to_step, const int8_t *from, uint32_t from_step, uint32_t bytes,
+                                uint32_t units)
 {
     if (bytes > 16) {
         for (; units; units--, to += to_step, from += from_step)
@@ -111,8 +111,10 @@ static inline uint32_t pixels_at_a_time(uint32_t bytes)
     return fit < FEWEST ? FEWEST : fit > MOST ? MOST : fit;
 }
 
-/* A window is multiplied up to whole vectors with whatever follows it: weights are zero there. */
-void ev_conv2d_s8_mve(const struct ev_conv2d *p, const int8_t *x, int8_t *y, uint32_t first, uint32_t rows, void *scratch)
+/* Columns of a window are next to each other: `dilation_x` is 1. A window is multiplied up to whole vectors with
+   whatever follows it: weights are zero there. */
+void ev_conv2d_s8_mve(const struct ev_conv2d *p, const int8_t *x, int8_t *y, uint32_t first, uint32_t rows,
+                      void *scratch)
 {
     const struct ev_window *w = &p->window;
     struct strip s = strip_of(p);

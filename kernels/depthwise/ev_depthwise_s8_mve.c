@@ -3,10 +3,11 @@
 
 #include "ev_kernels_mve.h"
 #include "ev_loops.h"
+#include "ev_round_mve.h"
 
-/* Sixteen channels at a time, and of the image as many columns as fit into BYTES of scratch. There a word is four rows of
-   a column of a channel. Four words are sixteen taps, which VMLAV multiplies and sums at once; words of weights shifted
-   by a byte are the window one row further down, so a word that is fetched serves two rows of the output. */
+/* Sixteen channels at a time, and of the image as many columns as fit into BYTES of scratch. There a word is four rows
+   of a column of a channel. Four words are sixteen taps, which VMLAV multiplies and sums at once; words of weights
+   shifted by a byte are the window one row further down, so a word that is fetched serves two rows of the output. */
 enum { BYTES = 4096, CHANNELS = 16, PIXEL = 4 * CHANNELS };
 
 /* How a window is laid over words. */
@@ -55,25 +56,18 @@ static struct shape shape_of(const struct ev_window *w)
 static inline uint32x4_t places(const struct ev_window *w, const struct shape *s)
 {
     const uint32_t column = PIXEL * w->dilation_x, word = PIXEL * s->columns;
-    const uint32_t all[3][4] = {{0, column, 2 * column, 3 * column}, {0, word, column, column + word}, {0, word, 2 * word, 3 * word}};
+    const uint32_t all[3][4] = {
+        {0, column, 2 * column, 3 * column},
+        {0, word, column, column + word},
+        {0, word, 2 * word, 3 * word},
+    };
     return vldrwq_u32(all[s->words / 2]);
-}
-
-static inline int32x4_t lanes(int32_t a, int32_t b, int32_t c, int32_t d)
-{
-    int32x4_t all = vuninitializedq_s32();
-    all = vsetq_lane_s32(a, all, 0);
-    all = vsetq_lane_s32(b, all, 1);
-    all = vsetq_lane_s32(c, all, 2);
-    return vsetq_lane_s32(d, all, 3);
 }
 
 /* The lowest byte of each lane is the result. */
 static inline int32x4_t requantized(int32x4_t acc, int32_t bias, int32_t multiplier)
 {
-    const int32x4_t y = vrmulhq_s32(vaddq_n_s32(acc, bias), vdupq_n_s32(multiplier));
-    const int16x8_t halves = vqmovnbq_s32(vuninitializedq_s16(), y);
-    return vreinterpretq_s32_s8(vqmovnbq_s16(vuninitializedq_s8(), halves));
+    return ev_requantize_mve(vaddq_n_s32(acc, bias), vdupq_n_s32(multiplier));
 }
 
 static inline uint32x4_t four_times(uint32_t step)
@@ -93,8 +87,8 @@ static inline void put(int8_t *y, uint32x4_t to, int32x4_t bytes, uint32_t pixel
         vstrbq_scatter_offset_s32(y, to, bytes);
 }
 
-/* The same weights one row further down. Where two words are a column, what a byte's shift pushes out of the first comes
-   into the second. */
+/* The same weights one row further down. Where two words are a column, what a byte's shift pushes out of the first
+   comes into the second. */
 static inline uint32x4_t lowered(uint32x4_t weights)
 {
     return vorrq_u32(vshlq_n_u32(weights, 8), vrev64q_u32(vshrq_n_u32(weights, 24)));
@@ -119,8 +113,8 @@ static inline void two_by_four(const struct channel *c, uint32x4_t *at, int8_t *
     const int32_t s1 = vmladavq_s8(taps, c->upper), t1 = vmladavq_s8(taps, c->lower);
     taps = vreinterpretq_s8_u32(vldrwq_gather_base_wb_u32(at, 4 * PIXEL));
     const int32_t s3 = vmladavq_s8(taps, c->upper), t3 = vmladavq_s8(taps, c->lower);
-    put(y, c->to, requantized(lanes(s0, s1, s2, s3), c->bias, c->multiplier), pixels);
-    put(y + c->below, c->to, requantized(lanes(t0, t1, t2, t3), c->bias, c->multiplier), pixels);
+    put(y, c->to, requantized(ev_lanes_mve(s0, s1, s2, s3), c->bias, c->multiplier), pixels);
+    put(y + c->below, c->to, requantized(ev_lanes_mve(t0, t1, t2, t3), c->bias, c->multiplier), pixels);
 }
 
 static void pair_of_rows_of_one_vector(const struct part *part, uint32x4_t taps)
@@ -192,15 +186,16 @@ static void pair_of_rows(const struct part *part, uint32x4_t taps, int8_t *weigh
                     "subs %[more], #1\n\t"
                     "bne 1b\n"
                     "2:"
-                    : [s0] "=&Te"(s0), [s1] "=&Te"(s1), [s2] "=&Te"(s2), [s3] "=&Te"(s3), [t0] "=&Te"(t0), [t1] "=&Te"(t1),
-                      [t2] "=&Te"(t2), [t3] "=&Te"(t3), [w] "+&r"(w), [more] "+&r"(more), [at] "+&w"(at)
+                    : [s0] "=&Te"(s0), [s1] "=&Te"(s1), [s2] "=&Te"(s2), [s3] "=&Te"(s3), [t0] "=&Te"(t0),
+                      [t1] "=&Te"(t1), [t2] "=&Te"(t2), [t3] "=&Te"(t3), [w] "+&r"(w), [more] "+&r"(more),
+                      [at] "+&w"(at)
                     : [ahead] "r"(p.ahead)
                     : "q0", "q1", "q2", "cc", "memory");
             const mve_pred16_t inside = vctp32q((uint32_t)left);
             start = vaddq_n_u32(start, 4 * PIXEL);
-            const int32x4_t s = requantized(lanes(s0, s1, s2, s3), bias, multiplier);
+            const int32x4_t s = requantized(ev_lanes_mve(s0, s1, s2, s3), bias, multiplier);
             vstrbq_scatter_offset_p_s32(y, to, s, inside);
-            const int32x4_t t = requantized(lanes(t0, t1, t2, t3), bias, multiplier);
+            const int32x4_t t = requantized(ev_lanes_mve(t0, t1, t2, t3), bias, multiplier);
             vstrbq_scatter_offset_p_s32(y + p.below, to, t, inside);
         }
     }
@@ -230,14 +225,16 @@ static inline void one_by_four(const struct single *c, const uint32_t *z, int8_t
         s2 = vmladavaq_s8(s2, TAPS_FROM(z, c->third), weight);
         s3 = vmladavaq_s8(s3, TAPS_FROM(z, c->fourth), weight);
     }
-    put(y, c->to, requantized(lanes(s0, s1, s2, s3), c->bias, c->multiplier), pixels);
+    put(y, c->to, requantized(ev_lanes_mve(s0, s1, s2, s3), c->bias, c->multiplier), pixels);
 }
 
 static inline void single_row(const struct part *part, uint32x4_t taps, const uint32_t vectors)
 {
     const struct part p = *part;
     const uint32x4_t second = vaddq_n_u32(taps, p.apart), third = vaddq_n_u32(second, p.apart);
-    struct single c = {taps, second, third, vaddq_n_u32(third, p.apart), four_times(p.pixel), 0, 0, 0, vectors, p.ahead};
+    struct single c = {
+        taps, second, third, vaddq_n_u32(third, p.apart), four_times(p.pixel), NULL, 0, 0, vectors, p.ahead,
+    };
     for (uint32_t i = 0; i < p.channels; i++) {
         const uint32_t *z = p.z + i;
         int8_t *y = p.y + i;
@@ -298,8 +295,8 @@ static inline uint8_t *interleaved(uint8_t *z, const struct rows *rows, int32_t 
 }
 
 /* Columns of four rows of the image, from column `left` and row `y` on, in words; `used` of the rows matter. */
-EV_APART static void words_of_rows(const struct ev_window *w, const int8_t *x, int32_t y, int32_t used,
-                                                    int32_t left, int32_t columns, uint32_t channels, uint8_t *z)
+EV_APART static void words_of_rows(const struct ev_window *w, const int8_t *x, int32_t y, int32_t used, int32_t left,
+                                   int32_t columns, uint32_t channels, uint8_t *z)
 {
     uint8_t outside[CHANNELS];
     struct rows rows;
@@ -321,7 +318,9 @@ EV_APART static void words_of_rows(const struct ev_window *w, const int8_t *x, i
     padded(z, w->pad_value, columns - end);
 }
 
-void ev_depthwise_s8_mve(const struct ev_depthwise *p, const int8_t *x, int8_t *y, uint32_t first, uint32_t rows, void *scratch)
+/* For windows of at most 16 rows. */
+void ev_depthwise_s8_mve(const struct ev_depthwise *p, const int8_t *x, int8_t *y, uint32_t first, uint32_t rows,
+                         void *scratch)
 {
     const struct ev_window *w = &p->window;
     const struct shape s = shape_of(w);
@@ -341,8 +340,8 @@ void ev_depthwise_s8_mve(const struct ev_depthwise *p, const int8_t *x, int8_t *
                 const uint32_t more = w->out_width - column;
                 const int32_t left = (int32_t)(column * w->stride_x) - w->left;
                 for (uint32_t word = 0; word < s.words; word++)
-                    words_of_rows(w, x + channel, top + 4 * (int32_t)word * w->dilation_y, used - 4 * (int32_t)word, left,
-                                  (int32_t)s.columns, channels, (uint8_t *)scratch + word * plane);
+                    words_of_rows(w, x + channel, top + 4 * (int32_t)word * w->dilation_y, used - 4 * (int32_t)word,
+                                  left, (int32_t)s.columns, channels, (uint8_t *)scratch + word * plane);
                 const struct part part = {
                     scratch,
                     p->weight + 16 * s.vectors * channel,

@@ -5,8 +5,8 @@
 #include "ev_kernels.h"
 
 /* Columns go four by four, in blocks; where their count is no multiple of four, the last four overlap the four before.
-   A block is four biases and four multipliers, then 16 of the depth after another, the last filled up with zeros; of these
-   16 the four columns one after another. */
+   A block is four biases and four multipliers, then 16 of the depth after another, the last filled up with zeros; of
+   these 16 the four columns one after another. */
 struct ev_product {
     uint32_t depth, columns;
     uint32_t x_stride, y_stride;

@@ -2,9 +2,10 @@
 
 #include "ev_kernels_mve.h"
 #include "ev_loops.h"
+#include "ev_round_mve.h"
 
-/* Two rows by four columns: eight sums are all that there are registers for (VMLAVA adds to even ones only), with the link
-   register among them; a compiler would sooner keep a loop's count there and move sums about, hence assembly. */
+/* Two rows by four columns: eight sums are all that there are registers for (VMLAVA adds to even ones only), with the
+   link register among them; a compiler would sooner keep a loop's count there and move sums about, hence assembly. */
 #define BY_COLUMN(MULTIPLY)              \
     "vldrb.8 q2, [%[w]], #16\n\t"        \
     MULTIPLY " r0, q0, q2\n\t"           \
@@ -72,40 +73,34 @@ static inline uint32_t next_column(const struct ev_product *p, uint32_t column)
     return next >= p->columns ? p->columns : next > last ? last : next;
 }
 
-static inline int32x4_t lanes(int32_t a, int32_t b, int32_t c, int32_t d)
-{
-    int32x4_t all = vuninitializedq_s32();
-    all = vsetq_lane_s32(a, all, 0);
-    all = vsetq_lane_s32(b, all, 1);
-    all = vsetq_lane_s32(c, all, 2);
-    return vsetq_lane_s32(d, all, 3);
-}
-
-/* The lowest byte of each lane is the result. */
-static inline int32x4_t requantized(int32x4_t acc, const struct constants *c)
-{
-    const int32x4_t y = vrmulhq_s32(vaddq_s32(acc, c->bias), c->multiplier);
-    const int16x8_t halves = vqmovnbq_s32(vuninitializedq_s16(), y);
-    return vreinterpretq_s32_s8(vqmovnbq_s16(vuninitializedq_s8(), halves));
-}
-
 struct sums {
     int32x4_t upper, lower; /* of a row */
 };
 
-static inline struct sums sums_of(const int8_t **x0, const int8_t **x1, const int8_t **w, uint32_t more)
+/* Where the rows and the weights are; the assembly moves them on. */
+struct places {
+    const int8_t *x0, *x1, *w;
+};
+
+/* The lowest byte of each lane is the result. */
+static inline int32x4_t requantized(int32x4_t acc, const struct constants *c)
+{
+    return ev_requantize_mve(vaddq_s32(acc, c->bias), c->multiplier);
+}
+
+static inline struct sums sums_of(struct places *at, uint32_t more)
 {
     struct sums s;
     __asm__(ALL_SIXTEENS TO_LANES
-            : [upper] "=&w"(s.upper), [lower] "=&w"(s.lower), [w] "+&r"(*w), [x0] "+&r"(*x0), [x1] "+&r"(*x1), [more] "+&r"(more)
+            : [upper] "=&w"(s.upper), [lower] "=&w"(s.lower), [x0] "+&r"(at->x0), [x1] "+&r"(at->x1), [w] "+&r"(at->w),
+              [more] "+&r"(more)
             :
             : CLOBBERED);
     return s;
 }
 
 /* With the rest of both rows. */
-static inline struct sums sums_with_rest(const int8_t **x0, const int8_t **x1, const int8_t **w, uint32_t more,
-                                         int8x16_t rest0, int8x16_t rest1)
+static inline struct sums sums_with_rest(struct places *at, uint32_t more, int8x16_t rest0, int8x16_t rest1)
 {
     struct sums s;
     __asm__(ALL_SIXTEENS
@@ -113,7 +108,8 @@ static inline struct sums sums_with_rest(const int8_t **x0, const int8_t **x1, c
             "vmov q1, %q[rest1]\n\t"
             BY_COLUMN("vmlava.s8")
             TO_LANES
-            : [upper] "=&w"(s.upper), [lower] "=&w"(s.lower), [w] "+&r"(*w), [x0] "+&r"(*x0), [x1] "+&r"(*x1), [more] "+&r"(more)
+            : [upper] "=&w"(s.upper), [lower] "=&w"(s.lower), [x0] "+&r"(at->x0), [x1] "+&r"(at->x1), [w] "+&r"(at->w),
+              [more] "+&r"(more)
             : [rest0] "w"(rest0), [rest1] "w"(rest1)
             : CLOBBERED);
     return s;
@@ -125,27 +121,28 @@ static inline void pairs_of_rows(const struct ev_product *p, const int8_t *x, in
 {
     const uint32_t x_stride = p->x_stride, y_stride = p->y_stride, sixteens = p->depth / 16, bytes = 16 * sixteens;
     const volatile uint32_t more = sixteens - 1; /* read each time: in a register it would be in the way */
-    const int8_t *w = p->blocks;
+    struct places at = {x, x + x_stride, p->blocks};
     for (uint32_t column = 0; column < p->columns; column = next_column(p, column)) {
-        const struct constants c = constants_of(w);
-        const int8_t *x0 = x, *x1 = x + x_stride, *weight = w + CONSTANTS;
+        const struct constants c = constants_of(at.w);
+        const int8_t *weight = at.w + CONSTANTS;
         int8_t *out = y + column;
+        at.x0 = x;
+        at.x1 = x + x_stride;
         for (uint32_t left = pairs; left; left--) {
             struct sums s;
-            w = weight;
+            at.w = weight;
             if (rest) {
                 const mve_pred16_t inside = vctp8q(rest);
-                s = sums_with_rest(&x0, &x1, &w, more, vldrbq_z_s8(x0 + bytes, inside),
-                                   vldrbq_z_s8(x1 + bytes, inside));
+                s = sums_with_rest(&at, more, vldrbq_z_s8(at.x0 + bytes, inside), vldrbq_z_s8(at.x1 + bytes, inside));
             } else {
-                s = sums_of(&x0, &x1, &w, more);
+                s = sums_of(&at, more);
             }
             vstrbq_s32(out, requantized(s.upper, &c));
             out += y_stride;
             vstrbq_s32(out, requantized(s.lower, &c));
             out += y_stride;
-            x0 += 2 * x_stride - bytes;
-            x1 += 2 * x_stride - bytes;
+            at.x0 += 2 * x_stride - bytes;
+            at.x1 += 2 * x_stride - bytes;
         }
     }
 }
@@ -188,11 +185,9 @@ EV_APART static void quads_of_rows(const struct ev_product *p, const int8_t *x, 
                     c[r] = vmladavaq_s8(c[r], sixteen, c1);
                     d[r] = vmladavaq_s8(d[r], sixteen, d1);
                 }
-                const int32x4_t e = vrmulhq_s32(vaddq_n_s32(lanes(c[0], c[1], c[2], c[3]), c_bias), c_multiplier);
-                const int32x4_t f = vrmulhq_s32(vaddq_n_s32(lanes(d[0], d[1], d[2], d[3]), d_bias), d_multiplier);
-                const int16x8_t halves = vqmovntq_s32(vqmovnbq_s32(vuninitializedq_s16(), e), f);
-                const int8x16_t bytes = vqmovnbq_s16(vuninitializedq_s8(), halves);
-                vstrbq_scatter_offset_s16(out, places, vreinterpretq_s16_s8(bytes));
+                const int32x4_t even = vaddq_n_s32(ev_lanes_mve(c[0], c[1], c[2], c[3]), c_bias);
+                const int32x4_t odd = vaddq_n_s32(ev_lanes_mve(d[0], d[1], d[2], d[3]), d_bias);
+                vstrbq_scatter_offset_s16(out, places, ev_requantize_halves_mve(even, c_multiplier, odd, d_multiplier));
             }
         }
     }
@@ -226,7 +221,7 @@ EV_APART static void single_rows(const struct ev_product *p, const int8_t *x, in
                 s3 = vmladavaq_s8(s3, sixteen, vldrbq_s8(w + 48));
                 w += 64;
             }
-            vstrbq_p_s32(out, requantized(lanes(s0, s1, s2, s3), &c), columns);
+            vstrbq_p_s32(out, requantized(ev_lanes_mve(s0, s1, s2, s3), &c), columns);
             out += p->y_stride;
             a += p->x_stride - (p->depth - rest);
         }

@@ -49,7 +49,8 @@ static inline void pack_column_at(const struct ev_matmul *p, const struct blocks
 }
 
 /* Each row is a column of its own. The last four are in a block together; some of them are in another too. */
-static void pack_turned(const struct ev_matmul *p, const int8_t *b, uint32_t first, uint32_t rows, const struct blocks *to)
+static void pack_turned(const struct ev_matmul *p, const int8_t *b, uint32_t first, uint32_t rows,
+                        const struct blocks *to)
 {
     const uint32_t last = p->columns < BLOCK ? 0 : p->columns - BLOCK;
     for (uint32_t n = first; n < first + rows; n++, b += p->b_stride) {

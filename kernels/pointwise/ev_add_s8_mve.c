@@ -2,8 +2,8 @@
 
 #include "ev_kernels_mve.h"
 
-/* In lanes of 16 bits, the even bytes and the odd ones: (x << 7) * factor * 2 >> 16 is (x * factor) >> 8. Shifted up until
-   a result is the upper byte of its lane, saturation to 16 bits is the one to 8. */
+/* In lanes of 16 bits, the even bytes and the odd ones: (x << 7) * factor * 2 >> 16 is (x * factor) >> 8. Shifted up
+   until a result is the upper byte of its lane, saturation to 16 bits is the one to 8. */
 static inline int8x16_t sums(const struct ev_add *p, int8x16_t a, int8x16_t b)
 {
     const int16x8_t left = vdupq_n_s16(p->left);

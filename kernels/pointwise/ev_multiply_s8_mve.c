@@ -1,6 +1,7 @@
 #include <arm_mve.h>
 
 #include "ev_kernels_mve.h"
+#include "ev_round_mve.h"
 
 /* The lower byte of each lane is the result. */
 static inline int16x8_t products(const struct ev_multiply *p, int16x8_t a, int16x8_t b)
@@ -8,13 +9,13 @@ static inline int16x8_t products(const struct ev_multiply *p, int16x8_t a, int16
     const int32x4_t multiplier = vdupq_n_s32(p->multiplier);
     a = vsubq_n_s16(a, p->left_zero);
     b = vsubq_n_s16(b, p->right_zero);
-    const int32x4_t even = vrmulhq_s32(vaddq_n_s32(vmullbq_int_s16(a, b), p->bias), multiplier);
-    const int32x4_t odd = vrmulhq_s32(vaddq_n_s32(vmulltq_int_s16(a, b), p->bias), multiplier);
-    const int16x8_t halves = vqmovntq_s32(vqmovnbq_s32(vuninitializedq_s16(), even), odd);
-    return vreinterpretq_s16_s8(vqmovnbq_s16(vuninitializedq_s8(), halves));
+    const int32x4_t even = vaddq_n_s32(vmullbq_int_s16(a, b), p->bias);
+    const int32x4_t odd = vaddq_n_s32(vmulltq_int_s16(a, b), p->bias);
+    return ev_requantize_halves_mve(even, multiplier, odd, multiplier);
 }
 
-static inline void multiply_row(const struct ev_multiply *p, const int8_t *a, const int8_t *b, int8_t *y, uint32_t count)
+static inline void multiply_row(const struct ev_multiply *p, const int8_t *a, const int8_t *b, int8_t *y,
+                                uint32_t count)
 {
     for (uint32_t blocks = count / 8; blocks; blocks--, a += 8, b += 8, y += 8)
         vstrbq_s16(y, products(p, vldrbq_s16(a), vldrbq_s16(b)));

@@ -2,6 +2,7 @@
 
 #include "ev_kernels_mve.h"
 #include "ev_pool_window.h"
+#include "ev_round_mve.h"
 
 enum {
     CHANNELS = 16,
@@ -53,13 +54,9 @@ static inline struct sums sums_of(const struct ev_window *w, const struct window
     return sums;
 }
 
-/* The lower byte of each lane is the result. */
 static inline int16x8_t requantized(int32x4_t even, int32x4_t odd, int32_t multiplier)
 {
-    even = vrmulhq_s32(even, vdupq_n_s32(multiplier));
-    odd = vrmulhq_s32(odd, vdupq_n_s32(multiplier));
-    const int16x8_t halves = vqmovntq_s32(vqmovnbq_s32(vuninitializedq_s16(), even), odd);
-    return vreinterpretq_s16_s8(vqmovnbq_s16(vuninitializedq_s8(), halves));
+    return ev_requantize_halves_mve(even, vdupq_n_s32(multiplier), odd, vdupq_n_s32(multiplier));
 }
 
 static void pixel(const struct ev_pool *p, const struct ev_view *view, int8_t *y)
