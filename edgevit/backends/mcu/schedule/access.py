@@ -6,6 +6,7 @@ A row is a position: one vector of channels. Operations over windows go by rows 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from edgevit.backends.mcu.schedule.packing import Pack, Packed
 from edgevit.integer.graph import IntegerGraph, Op, Value
@@ -49,6 +50,7 @@ Access = Same | Sliding | Whole
 SAME, WHOLE = Same(), Whole()
 
 
+@lru_cache(maxsize=1 << 16)
 def access(op: Op, index: int) -> Access:
     """Of the operation's input `index`."""
     match op:

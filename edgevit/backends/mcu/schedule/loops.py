@@ -28,6 +28,7 @@ class Net:
     makers: dict[str, Op]  # storage -> operation; none for inputs and constants
     readers: dict[str, tuple[Op, ...]]  # storage -> operations, without reshapes
     order: dict[str, int]
+    _sources: dict[str, tuple[tuple[int, str], ...]]
 
     @classmethod
     def of(cls, graph: IntegerGraph) -> Net:
@@ -37,18 +38,19 @@ class Net:
         for op in ops:
             for name in dict.fromkeys(storage[value.name].name for value in op.inputs):
                 readers.setdefault(name, []).append(op)
+        makers = {op.name: op for op in ops}
         return cls(
             graph,
             storage,
-            {op.name: op for op in ops},
+            makers,
             {name: tuple(found) for name, found in readers.items()},
             {op.name: index for index, op in enumerate(ops)},
+            {op.name: _made_inputs(op, storage, makers) for op in ops},
         )
 
-    def sources(self, op: Op) -> list[tuple[int, str]]:
+    def sources(self, op: Op) -> tuple[tuple[int, str], ...]:
         """Index and storage of the inputs that an operation makes."""
-        names = [(i, self.storage[value.name].name) for i, value in enumerate(op.inputs)]
-        return [(i, name) for i, name in names if name in self.makers]
+        return self._sources[op.name]
 
     def must_keep(self) -> frozenset[str]:
         """Outputs; what somebody needs as a whole, or is made as a whole; what is read under a shape with other rows."""
@@ -63,6 +65,13 @@ class Net:
             if all(way == WHOLE for way in ways):
                 found.add(op.name)
         return frozenset(found & set(self.makers))
+
+
+def _made_inputs(
+    op: Op, storage: dict[str, Value], makers: dict[str, Op]
+) -> tuple[tuple[int, str], ...]:
+    names = [(i, storage[value.name].name) for i, value in enumerate(op.inputs)]
+    return tuple((i, name) for i, name in names if name in makers)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from edgevit.backends.mcu.kernels.card import Card, Piece, whole
 from edgevit.backends.mcu.schedule.access import WINDOWED, Same, access
 from edgevit.backends.mcu.schedule.loops import Loop, Net, build_loops
-from edgevit.backends.mcu.schedule.memory import Buffer, place
+from edgevit.backends.mcu.schedule.memory import Buffer, bound, place
 from edgevit.backends.mcu.schedule.walk import Walk
 from edgevit.integer.graph import SIZES, Op
 
@@ -49,15 +49,21 @@ def scratch_name(loop: int) -> str:
     return f"{loop}:scratch"
 
 
-def make_plan(net: Net, cards: Cards, kept: frozenset[str], tile: int, guard: int = 0) -> Plan:
-    """Raises `NoLoop`. `guard` bytes after every buffer belong to nobody."""
+def make_plan(
+    net: Net, cards: Cards, kept: frozenset[str], tile: int, guard: int = 0, placed: bool = True
+) -> Plan:
+    """Raises `NoLoop`. `guard` bytes after every buffer belong to nobody. Where nothing is `placed`, the size is what no
+    placement goes below."""
     walks = [Walk(net, loop, _tile(loop, tile)) for loop in build_loops(net, kept)]
     same = {} if guard else _taken_over(net, cards, walks)
     buffers = [*_kept_buffers(net, walks, same)]
     for index, walk in enumerate(walks):
         buffers += _loop_buffers(index, walk, cards)
-    placed, size = place(buffers, guard)
-    return Plan(net, cards, tile, tuple(walks), tuple(placed), size, same)
+    if placed:
+        buffers, size = place(buffers, guard)
+    else:
+        size = bound(buffers)
+    return Plan(net, cards, tile, tuple(walks), tuple(buffers), size, same)
 
 
 def _tile(loop: Loop, tile: int) -> int:
@@ -170,6 +176,14 @@ def _overwrites(walk: Walk, cards: Cards, name: str, dying: str) -> bool:
 
 
 def _read_before(walk: Walk, name: str, dying: str) -> bool:
+    if not walk.loop.by_image:  # each row is read in the order of the operations, and then no more
+        names = [op.name for op in walk.loop.ops]
+        readers = [
+            k
+            for k, op in enumerate(walk.loop.ops)
+            if any(s == dying for _, s in walk.net.sources(op))
+        ]
+        return max(readers) <= names.index(name)
     written: dict[int, int] = {}
     for time, (op, row) in enumerate(walk.events):
         if op.name == name:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from math import log
 
 from edgevit.backends.mcu.cores import Core
@@ -21,6 +22,7 @@ from edgevit.integer.graph import IntegerGraph, Op
 # What a tenth less work may cost in size: the exponent of the work in the price.
 OPTIMIZE = {"ram": 0.05, "balanced": 1.0, "speed": 12.0}
 TILES = (4, 8, 12, 16)
+_LAST = 4  # plans on the way that are placed and looked at: the way is long
 _NEIGHBOURS = 3  # operations around a value that make two places look the same
 
 
@@ -71,7 +73,7 @@ def _least(net: Net, cards: Cards, must: frozenset[str]) -> frozenset[str]:
     kept = must
     for op in net.makers.values():
         try:
-            make_plan(net, cards, kept, TILES[0])
+            make_plan(net, cards, kept, TILES[0], placed=False)
             return kept
         except NoLoop:
             kept = kept | {op.name}
@@ -86,42 +88,58 @@ def _descend(
     classes: dict[str, frozenset[str]],
     price: Callable[[Plan], float],
 ) -> list[Plan]:
+    """Every step is tried; then those that helped are taken, the best first, as long as they go on helping."""
     here = Choice(start, TILES[0])
     best = _try(net, cards, here)
     if best is None:
         return []
-    passed = [best]
+    passed = [here]
     while True:
-        tried = ((choice, _try(net, cards, choice)) for choice in _steps(here, must, classes))
-        better = [(price(plan), n, choice, plan) for n, (choice, plan) in enumerate(tried) if plan]
-        if not better:
-            return passed
-        cost, _, choice, plan = min(better, key=lambda entry: entry[:2])
-        if cost >= price(best) - 1e-9:
-            return passed
-        here, best = choice, plan
-        passed.append(plan)
+        gains = []
+        for count, step in enumerate(_steps(here, must, classes)):
+            plan = _try(net, cards, step(here))
+            if plan and price(plan) < price(best) - 1e-9:
+                gains.append((price(plan), count, step))
+        if not gains:
+            return [make_plan(net, cards, c.kept, c.tile) for c in passed[-_LAST:]]
+        for _, _, step in sorted(gains, key=lambda gain: gain[:2]):
+            plan = _try(net, cards, step(here))
+            if plan and price(plan) < price(best) - 1e-9:
+                here, best = step(here), plan
+                passed.append(here)
 
 
 def _try(net: Net, cards: Cards, choice: Choice) -> Plan | None:
     try:
-        return make_plan(net, cards, choice.kept, choice.tile)
+        return make_plan(net, cards, choice.kept, choice.tile, placed=False)
     except NoLoop:
         return None
 
 
-def _steps(
-    here: Choice, must: frozenset[str], classes: dict[str, frozenset[str]]
-) -> Iterator[Choice]:
+Step = Callable[[Choice], Choice]
+
+
+def _steps(here: Choice, must: frozenset[str], classes: dict[str, frozenset[str]]) -> Iterator[Step]:  # fmt: skip
     for members in dict.fromkeys(classes.values()):
-        kept = here.kept & members
-        if kept - must:
-            yield Choice(here.kept - (members - must), here.tile)
+        if (here.kept & members) - must:
+            yield partial(_streamed, members=members - must)
         if members - here.kept:
-            yield Choice(here.kept | members, here.tile)
+            yield partial(_kept, members=members)
     for tile in TILES:
         if tile != here.tile:
-            yield Choice(here.kept, tile)
+            yield partial(_tiled, tile=tile)
+
+
+def _streamed(here: Choice, members: frozenset[str]) -> Choice:
+    return Choice(here.kept - members, here.tile)
+
+
+def _kept(here: Choice, members: frozenset[str]) -> Choice:
+    return Choice(here.kept | members, here.tile)
+
+
+def _tiled(here: Choice, tile: int) -> Choice:
+    return Choice(here.kept, tile)
 
 
 def _classes(net: Net) -> dict[str, frozenset[str]]:

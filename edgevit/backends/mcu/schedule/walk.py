@@ -60,10 +60,13 @@ class Walk:
             return rows
         return how.upto(rows, self.height(source))
 
+    @cached_property
+    def _made(self) -> frozenset[str]:
+        return frozenset(member.name for member in self.loop.ops)
+
     def inside(self, op: Op) -> list[tuple[int, str]]:
         """Inputs that this loop makes."""
-        made = {member.name for member in self.loop.ops}
-        return [(i, source) for i, source in self.net.sources(op) if source in made]
+        return [(i, source) for i, source in self.net.sources(op) if source in self._made]
 
     @cached_property
     def events(self) -> tuple[tuple[Op, int], ...]:
