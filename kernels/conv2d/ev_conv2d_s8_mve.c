@@ -121,7 +121,7 @@ void ev_conv2d_s8_mve(const struct ev_conv2d *p, const int8_t *x, int8_t *y, uin
     const uint32_t window = w->wide / s.columns, advance = w->stride_x / s.step; /* in units */
     const uint32_t depth = (window * s.stride + 15) / 16 * 16, columns = (uint32_t)p->columns / p->groups;
     const uint32_t blocks = (columns + 3) / 4, most = pixels_at_a_time(advance * s.stride);
-    struct ev_product product = {depth, columns, advance * s.stride, p->columns, p->weight};
+    struct ev_product_mve product = {depth, columns, advance * s.stride, p->columns, p->weight};
     for (; s.channel < w->channels; s.channel += s.channels, y += columns) {
         for (uint32_t row = first; row < first + rows; row++) {
             int8_t *out = y + (size_t)(row % w->out_ring) * w->out_width * p->columns;

@@ -7,14 +7,14 @@
 /* Columns go four by four, in blocks; where their count is no multiple of four, the last four overlap the four before.
    A block is four biases and four multipliers, then 16 of the depth after another, the last filled up with zeros; of
    these 16 the four columns one after another. */
-struct ev_product {
+struct ev_product_mve {
     uint32_t depth, columns;
     uint32_t x_stride, y_stride;
     const int8_t *blocks; /* aligned to four bytes */
 };
 
 /* What linear, matmul and conv2d have in common. */
-void ev_product_s8_mve(const struct ev_product *p, const int8_t *x, int8_t *y, uint32_t rows);
+void ev_product_s8_mve(const struct ev_product_mve *p, const int8_t *x, int8_t *y, uint32_t rows);
 
 /* Weights of linear and conv2d are such blocks, those of conv2d group by group; there is no other bias or multiplier. */
 void ev_linear_s8_mve(const struct ev_linear *p, const int8_t *x, int8_t *y, uint32_t rows, void *scratch);

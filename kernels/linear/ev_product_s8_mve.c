@@ -67,7 +67,7 @@ static inline struct constants constants_of(const int8_t *block)
 }
 
 /* The columns of the next block; `columns` after the last. */
-static inline uint32_t next_column(const struct ev_product *p, uint32_t column)
+static inline uint32_t next_column(const struct ev_product_mve *p, uint32_t column)
 {
     const uint32_t next = column + BLOCK, last = p->columns - BLOCK;
     return next >= p->columns ? p->columns : next > last ? last : next;
@@ -116,7 +116,7 @@ static inline struct sums sums_with_rest(struct places *at, uint32_t more, int8x
 }
 
 /* Two rows at a time: depth is at least 16, columns at least 4. `rest` is depth % 16. */
-static inline void pairs_of_rows(const struct ev_product *p, const int8_t *x, int8_t *y, uint32_t pairs,
+static inline void pairs_of_rows(const struct ev_product_mve *p, const int8_t *x, int8_t *y, uint32_t pairs,
                                  const uint32_t rest)
 {
     const uint32_t x_stride = p->x_stride, y_stride = p->y_stride, sixteens = p->depth / 16, bytes = 16 * sixteens;
@@ -148,18 +148,18 @@ static inline void pairs_of_rows(const struct ev_product *p, const int8_t *x, in
 }
 
 /* Apart, or they take registers from one another. */
-EV_APART static void pairs_of_full_rows(const struct ev_product *p, const int8_t *x, int8_t *y, uint32_t pairs)
+EV_APART static void pairs_of_full_rows(const struct ev_product_mve *p, const int8_t *x, int8_t *y, uint32_t pairs)
 {
     pairs_of_rows(p, x, y, pairs, 0);
 }
 
-EV_APART static void pairs_of_odd_rows(const struct ev_product *p, const int8_t *x, int8_t *y, uint32_t pairs)
+EV_APART static void pairs_of_odd_rows(const struct ev_product_mve *p, const int8_t *x, int8_t *y, uint32_t pairs)
 {
     pairs_of_rows(p, x, y, pairs, p->depth % 16);
 }
 
 /* Four rows at a time, of a depth of 32: two columns fit into the registers for good. */
-EV_APART static void quads_of_rows(const struct ev_product *p, const int8_t *x, int8_t *y, uint32_t quads)
+EV_APART static void quads_of_rows(const struct ev_product_mve *p, const int8_t *x, int8_t *y, uint32_t quads)
 {
     const uint32_t x_stride = p->x_stride, y_stride = p->y_stride;
     const uint32x4_t row = vmulq_n_u32(vidupq_n_u32(0, 1), y_stride);
@@ -194,7 +194,7 @@ EV_APART static void quads_of_rows(const struct ev_product *p, const int8_t *x, 
 }
 
 /* What is left of the rows, and what is too small for more than one. */
-EV_APART static void single_rows(const struct ev_product *p, const int8_t *x, int8_t *y, uint32_t rows)
+EV_APART static void single_rows(const struct ev_product_mve *p, const int8_t *x, int8_t *y, uint32_t rows)
 {
     const uint32_t rest = p->depth % 16;
     const mve_pred16_t columns = vctp32q(p->columns);
@@ -228,7 +228,7 @@ EV_APART static void single_rows(const struct ev_product *p, const int8_t *x, in
     }
 }
 
-void ev_product_s8_mve(const struct ev_product *p, const int8_t *x, int8_t *y, uint32_t rows)
+void ev_product_s8_mve(const struct ev_product_mve *p, const int8_t *x, int8_t *y, uint32_t rows)
 {
     const uint32_t depth = p->depth;
     uint32_t done = 0;
