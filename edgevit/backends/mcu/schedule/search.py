@@ -17,6 +17,7 @@ from edgevit.backends.mcu.schedule.cards import cards_of
 from edgevit.backends.mcu.schedule.loops import Net, NoLoop
 from edgevit.backends.mcu.schedule.packing import pack_right_sides
 from edgevit.backends.mcu.schedule.plan import Cards, Plan, make_plan
+from edgevit.errors import UsageError, suggest
 from edgevit.integer.graph import IntegerGraph, Op
 
 # What a tenth less work may cost in size: the exponent of the work in the price.
@@ -36,6 +37,10 @@ def best_plan(
     graph: IntegerGraph, core: Core, optimize: str = "balanced", max_ram: int | None = None
 ) -> Plan:
     """The smallest that is still worth its work; where `max_ram` is given, the fastest found that fits, or the smallest."""
+    if optimize not in OPTIMIZE:
+        raise UsageError(
+            f"there is no way to optimize called `{optimize}`", hint=suggest(optimize, OPTIMIZE)
+        )
     plans = candidates(graph, core, optimize)
     price = _price(optimize)
     if max_ram is None:

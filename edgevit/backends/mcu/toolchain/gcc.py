@@ -20,6 +20,11 @@ _PACKAGES = {
 _CLANGS = ("clang-19", "clang-20", "clang-18", "clang-17", "clang-16", "clang-15", "clang")
 
 
+# gcc turns the loop of a memset into a call of memset, even inside memset. It makes functions that are the same one, and
+# copies of others under new names: what runs in them would count for their neighbours.
+_FLAGS = ("-fno-tree-loop-distribute-patterns", "-fno-ipa-icf", "-fno-ipa-cp", "-fno-ipa-sra")
+
+
 class Gcc:
     name = "gcc"
     libraries = ("-lgcc",)
@@ -31,9 +36,7 @@ class Gcc:
     def compile_command(self, core: Core) -> list[str]:
         if core.clang:
             return [_compiler(core), *core.clang]
-        # gcc turns the loop of a memset into a call of memset, even inside memset; and functions that are the same into
-        # one, whose instructions would count for the other.
-        return [_gcc(core), *core.gcc, "-fno-tree-loop-distribute-patterns", "-fno-ipa-icf"]
+        return [_gcc(core), *core.gcc, *_FLAGS]
 
     def link_command(self, core: Core) -> list[str]:
         return [_gcc(core), *core.gcc, "-nostdlib", "-Wl,--no-warn-rwx-segments"]

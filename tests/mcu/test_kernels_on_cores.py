@@ -1,0 +1,44 @@
+"""Every kernel of every family equals its Python definition: on all cores, by all compilers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from cases import MAKERS, graph_of
+from on_cores import check_on_core, programs_of
+
+from edgevit.backends.mcu.cores import CORES
+from edgevit.backends.mcu.schedule.simple import simple_plan
+from edgevit.backends.mcu.toolchain import TOOLCHAINS
+
+_EACH = 12
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("tool", TOOLCHAINS)
+@pytest.mark.parametrize("core", CORES)
+def test_equals_the_definition(core: str, tool: str, tmp_path: Path) -> None:
+    rng = np.random.default_rng(7)
+    singles = [make(rng) for make in MAKERS.values() for _ in range(_EACH)]
+    # sizes that fill blocks of rows, columns and vectors, and leave something over
+    singles += [MAKERS["linear"](rng, rows, depth, 18) for rows in (3, 4, 13) for depth in (16, 52, 99)]  # fmt: skip
+    singles += [MAKERS["matmul"](rng, 2, 5, 33, 18, turned) for turned in (True, False)]
+    plans = [simple_plan(graph_of(op), CORES[core]) for op, _ in singles]
+    check_on_core(programs_of(plans, [inputs for _, inputs in singles]), core, tool, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("core", ["m3", "m4", "m7", "m33", "rv32"])
+def test_both_emulators_count_the_same(core: str, tmp_path: Path) -> None:
+    rng = np.random.default_rng(8)
+    singles = [make(rng) for make in MAKERS.values()]
+    plans = [simple_plan(graph_of(op), CORES[core]) for op, _ in singles]
+    cases = programs_of(plans, [inputs for _, inputs in singles])
+    counts = []
+    for machine in ("unicorn", "qemu"):
+        folder = tmp_path / machine
+        folder.mkdir()
+        counts.append(check_on_core(cases, core, "zig", folder, machine).instructions)
+    assert counts[0] == counts[1]
