@@ -5,9 +5,9 @@ windows are tiles that lie side by side.
     fold(y, k)                ->   reshape(conv_transpose(reshape(y, B * C, k * k, H, W), one-hot))
     unfold(x, k, stride=k)    ->   reshape(permute(reshape(x, B, C, H, k, W, k), 0, 1, 3, 5, 2, 4))        and fold its inverse
 
-The same values: each sum has one term for unfold, and for fold those that fold adds itself, in another order. Pixels at
-the far border that no window reaches stay zero: the transposed convolution is told of them as its output's padding.
-It has no groups but a larger batch: TFLite makes one call for each group, and XNNPACK is three times faster so.
+The same values: each sum has one term for unfold, and for fold those that fold adds itself, in another order. Where the
+last window does not meet the image's far border, what it makes is cut and padded afterwards: coremltools fails at an
+output padding. The transposed convolution has no groups but a larger batch: TFLite makes one call for each group.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from torch.fx.node import Node
 from edgevit.graph.aten import argument, kind, operand, per_dimension
 from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import shape, value
+from edgevit.rewrites.name_views import sliced
 from edgevit.rewrites.rule import Match, Refused, Rule
 
 aten = torch.ops.aten
@@ -89,10 +90,23 @@ def _folded(node: Node, edit: Edit) -> Node:
     columns = edit.call(aten.reshape.default, operand(node), [-1, size, *counts])
     picks = edit.constant(_picks(node, 1), "picks")
     stride, padding, dilation = (_pair(node, name) for name in ("stride", "padding", "dilation"))
+    cut = [0, 0] if any(left) else padding
     made = edit.call(
-        aten.conv_transpose2d.input, columns, picks, None, stride, padding, list(left), 1, dilation
-    )  # fmt: skip
+        aten.conv_transpose2d.input, columns, picks, None, stride, cut, [0, 0], 1, dilation
+    )
+    if any(left):
+        made = _windowed(made, padding, shape(node)[-2:], edit)
     return edit.call(aten.reshape.default, made, list(shape(node)))
+
+
+def _windowed(whole: Node, first: list[int], size: tuple[int, ...], edit: Edit) -> Node:
+    """So many pixels from the first on, zeros where there are none."""
+    behind = []
+    for axis, (start, extent) in enumerate(zip(first, size, strict=True), start=2):
+        end = min(start + extent, shape(whole)[axis])
+        whole = sliced(whole, axis, start, end, edit)
+        behind = [0, start + extent - end, *behind]
+    return edit.call(aten.constant_pad_nd.default, whole, behind, 0.0) if any(behind) else whole
 
 
 def _pair(node: Node, name: str) -> list[int]:

