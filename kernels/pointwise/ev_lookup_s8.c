@@ -1,25 +1,31 @@
 #include "ev_kernels.h"
 #include "ev_loops.h"
 
-/* Eight by eight: loads one after another are pipelined. */
+/* Loads one after another are pipelined. */
+static inline void eight(const int8_t *table, const uint8_t *in, int8_t *y)
+{
+    int8_t y0 = table[in[0]], y1 = table[in[1]], y2 = table[in[2]], y3 = table[in[3]];
+    int8_t y4 = table[in[4]], y5 = table[in[5]], y6 = table[in[6]], y7 = table[in[7]];
+    y[0] = y0;
+    y[1] = y1;
+    y[2] = y2;
+    y[3] = y3;
+    y[4] = y4;
+    y[5] = y5;
+    y[6] = y6;
+    y[7] = y7;
+}
+
 void ev_lookup_s8(const struct ev_lookup *p, const int8_t *x, int8_t *y, uint32_t count)
 {
     const int8_t *table = p->table;
     const uint8_t *in = (const uint8_t *)x;
     EV_AS_WRITTEN
-    for (uint32_t i = count / 8; i; i--, in += 8, y += 8) {
-        int8_t y0 = table[in[0]], y1 = table[in[1]], y2 = table[in[2]], y3 = table[in[3]];
-        int8_t y4 = table[in[4]], y5 = table[in[5]], y6 = table[in[6]], y7 = table[in[7]];
-        y[0] = y0;
-        y[1] = y1;
-        y[2] = y2;
-        y[3] = y3;
-        y[4] = y4;
-        y[5] = y5;
-        y[6] = y6;
-        y[7] = y7;
+    for (uint32_t i = count / 16; i; i--, in += 16, y += 16) {
+        eight(table, in, y);
+        eight(table, in + 8, y + 8);
     }
     EV_AS_WRITTEN
-    for (uint32_t i = count % 8; i; i--)
+    for (uint32_t i = count % 16; i; i--)
         *y++ = table[*in++];
 }
