@@ -16,6 +16,7 @@ from edgevit.backends.mcu.execute import Execution, execute
 from edgevit.backends.mcu.rules import RULES
 from edgevit.backends.mcu.schedule.plan import plan_text
 from edgevit.backends.mcu.schedule.search import best_plan
+from edgevit.backends.mcu.schedule.verifier import verify_plan
 from edgevit.errors import DoesNotFit, ToolMissing
 from edgevit.integer.rewrites.split_stacks import split_stacks
 from edgevit.integer.simulate import outputs_of
@@ -43,6 +44,7 @@ class Microcontroller:
         request.progress("plan")
         how = request.firmware
         plan = best_plan(graph, core, how.optimize, how.max_ram)
+        verify_plan(plan)
         _require_fit(request.target, plan.size, graph.constant_bytes(), how.max_ram)
         emitted = write_bundle(
             request.directory, graph, found.inputs, found.outputs, core, plan
@@ -58,7 +60,7 @@ class Microcontroller:
             "kernels": list(emitted.kernels),
             "quantization": {
                 "options": vars(found.options),
-                "calibration": found_source(request),
+                "calibration": _calibrated_on(request),
                 "worst": [value.as_dict() for value in found.report.worst[:10]],
             },
         }
@@ -75,7 +77,7 @@ class Microcontroller:
         return Parity("integers", "int8", near, INT8), _on_core(bundle, inputs)
 
 
-def found_source(request: Lowering) -> str:
+def _calibrated_on(request: Lowering) -> str:
     return request.firmware.calibrate or "generated"
 
 

@@ -1,0 +1,166 @@
+"""Checks a plan by running it on paper over a map of the arena: every byte that is read must be the one that was meant.
+
+It takes from the planner only what the emitted code has in it: which operations each loop does, rings, offsets. What an
+operation reads, and in which order rows are made, is worked out here once more, from the operations themselves.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from edgevit.backends.mcu.schedule.packing import Pack
+from edgevit.backends.mcu.schedule.plan import Plan, ring_name, scratch_name
+from edgevit.backends.mcu.schedule.walk import Walk
+from edgevit.integer.graph import SIZES, Op, Value
+from edgevit.integer.ops.moves import Concat, Permute, Slice
+from edgevit.integer.ops.norm import Norm
+
+_NOBODY, _SCRATCH = -1, -2
+
+
+class Overwritten(AssertionError):
+    """A byte that is still needed was written over, or one is read that nobody wrote: our bug."""
+
+
+def verify_plan(plan: Plan) -> None:
+    _Check(plan).run()
+
+
+@dataclass
+class _Check:
+    plan: Plan
+    owner: np.ndarray = field(init=False)  # whose byte it is: the storage's number
+    place: np.ndarray = field(init=False)  # and which of its bytes
+
+    def __post_init__(self) -> None:
+        self.owner = np.full(self.plan.size, _NOBODY, np.int64)
+        self.place = np.zeros(self.plan.size, np.int64)
+        self.numbers = {name: i for i, name in enumerate(self.plan.net.makers)}
+        self.offsets = self.plan.offsets
+
+    def run(self) -> None:
+        for index, walk in enumerate(self.plan.walks):
+            self._loop(index, walk)
+        for value in self.plan.net.graph.outputs:
+            storage = self.plan.net.storage[value.name]
+            if storage.name in self.numbers:
+                self._read(storage.name, 0, storage.bytes, self.offsets[storage.name], "the caller")
+
+    def _loop(self, index: int, walk: Walk) -> None:
+        ops = walk.loop.ops
+        if len(ops) == 1:
+            self._call(index, walk, ops[0], 0, ops[0].output.rows)
+        elif walk.loop.by_image:
+            self._by_image(index, walk)
+        else:
+            for first in range(0, ops[-1].output.rows, walk.tile):
+                for op in ops:
+                    self._call(index, walk, op, first, min(walk.tile, op.output.rows - first))
+
+    def _by_image(self, index: int, walk: Walk) -> None:
+        """By rows of images, each made when a row further on needs it."""
+        ops, units = walk.loop.ops, walk.loop.units
+        heights = {op.name: op.output.rows // units[op.name] for op in ops}
+        done = dict.fromkeys(heights, 0)
+        steps = heights[ops[-1].name]
+        for step in range(1, steps + 1):
+            needs = dict.fromkeys(heights, 0)
+            needs |= {name: heights[name] * step // steps for name in walk.loop.kept}
+            for op in reversed(ops):
+                for name in self._names(op):
+                    if name in needs:
+                        needs[name] = max(needs[name], _rows_for(op, needs[op.name], heights[name]))
+            for op in ops:
+                unit = units[op.name]
+                for row in range(done[op.name], needs[op.name]):
+                    self._call(index, walk, op, row * unit, unit)
+                done[op.name] = max(done[op.name], needs[op.name])
+
+    def _names(self, op: Op) -> list[str]:
+        return [self.plan.net.storage[value.name].name for value in op.inputs]
+
+    def _call(self, index: int, walk: Walk, op: Op, first: int, count: int) -> None:
+        """One call of a kernel: positions `first` up to `first + count` of its output."""
+        for value, name in zip(op.inputs, self._names(op), strict=True):
+            if name in self.numbers:
+                start, end = _positions_read(op, value, first, count)
+                step = value.shape[-1] * SIZES[value.dtype]
+                self._span(index, walk, name, start * step, end * step, op.name)
+        scratch = scratch_name(index)
+        if scratch in self.offsets:
+            base = self.offsets[scratch]
+            size = next(b.size for b in self.plan.buffers if b.name == scratch)
+            self.owner[base : base + size] = _SCRATCH
+        step = op.output.shape[-1] * SIZES[op.output.dtype]
+        if isinstance(op, Pack):  # into all of it, in an order of its own
+            self._write(op.name, 0, op.output.bytes, self.offsets[op.name])
+        else:
+            self._spread(index, walk, op.name, first * step, (first + count) * step)
+
+    def _addresses(self, index: int, walk: Walk, name: str, start: int, end: int) -> list[tuple[int, int, int]]:  # fmt: skip
+        """Pieces of a storage, from a byte to another: start, end, address."""
+        if ring_name(index, name) not in self.offsets:
+            return [(start, end, self.offsets[name] + start)]
+        base, ring = self.offsets[ring_name(index, name)], walk.rings[name]
+        value = self.plan.net.storage[name]
+        row = walk.loop.units.get(name, walk.tile) * value.shape[-1] * SIZES[value.dtype]
+        pieces = []
+        while start < end:
+            upto = min(end, (start // row + 1) * row)
+            pieces.append((start, upto, base + start // row % ring * row + start % row))
+            start = upto
+        return pieces
+
+    def _span(self, index: int, walk: Walk, name: str, start: int, end: int, reader: str) -> None:
+        for begin, upto, address in self._addresses(index, walk, name, start, end):
+            self._read(name, begin, upto, address, reader)
+
+    def _spread(self, index: int, walk: Walk, name: str, start: int, end: int) -> None:
+        for begin, upto, address in self._addresses(index, walk, name, start, end):
+            self._write(name, begin, upto, address)
+
+    def _write(self, name: str, start: int, end: int, address: int) -> None:
+        where = slice(address, address + end - start)
+        if where.stop > self.plan.size:
+            raise Overwritten(f"{name} is written beyond the arena")
+        self.owner[where] = self.numbers[name]
+        self.place[where] = np.arange(start, end)
+
+    def _read(self, name: str, start: int, end: int, address: int, reader: str) -> None:
+        where = slice(address, address + end - start)
+        mine = self.owner[where] == self.numbers[name]
+        right = mine & (self.place[where] == np.arange(start, end))
+        if len(right) != end - start or not right.all():
+            at = int(np.argmin(right)) if len(right) else 0
+            raise Overwritten(
+                f"{reader} reads byte {start + at} of {name} at {address + at}, which is not there"
+            )
+
+
+def _rows_for(op: Op, rows: int, height: int) -> int:
+    """Image rows of an input that the first `rows` of the output take."""
+    window = getattr(op, "window", None)
+    if window is None or rows == 0:
+        return rows
+    last = (rows - 1) * window.stride[0] - window.padding[0]
+    return min(height, max(0, last + window.dilation[0] * (window.size[0] - 1) + 1))
+
+
+def _positions_read(op: Op, value: Value, first: int, count: int) -> tuple[int, int]:
+    """Of an input, for some positions of the output."""
+    window = getattr(op, "window", None)
+    if window is not None:
+        wide, height = op.output.shape[1], value.shape[0]
+        top = first // wide * window.stride[0] - window.padding[0]
+        rows = _rows_for(op, (first + count) // wide, height)
+        return max(0, top) * value.shape[1], rows * value.shape[1]
+    whole = (0, value.rows)
+    if isinstance(op, Permute) or value.rows != op.output.rows:
+        return whole
+    if isinstance(op, Norm) and op.axes > 1 and op.length != value.shape[-1]:
+        return whole
+    if isinstance(op, (Concat, Slice)) and op.axis != len(value.shape) - 1:
+        return whole
+    return first, first + count
