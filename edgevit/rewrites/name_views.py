@@ -20,7 +20,7 @@ from edgevit.graph.aten import argument, kind, operand
 from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import shape, value
 from edgevit.rewrites.merge_reshapes import RESHAPES
-from edgevit.rewrites.rule import SAME_VALUES, Match, Rule
+from edgevit.rewrites.rule import SAME_VALUES, Match, Rule, spelled_out
 
 aten = torch.ops.aten
 _SPLITS = frozenset({"split", "split_with_sizes", "chunk", "unsafe_chunk", "unsafe_split", "tensor_split", "unbind",
@@ -29,6 +29,7 @@ _TURNS = frozenset(
     {"transpose", "t", "movedim", "moveaxis", "swapaxes", "swapdims", "numpy_T", "mT"}
 )
 _PICKS = frozenset({"select", "narrow"})
+_SPLITTING = ("join-projections", "join-slices", "split-heads", "turn-by-parts")
 
 
 class NameViews(Rule[Match]):
@@ -38,7 +39,9 @@ class NameViews(Rule[Match]):
     def match(self, node: Node, draft: Draft) -> Match | None:
         name = kind(node)
         if name == "getitem":
-            return Match(node) if kind(operand(node)) in _SPLITS else None
+            split = operand(node)
+            wanted = any(spelled_out(split, rule) for rule in _SPLITTING)
+            return Match(node) if kind(split) in _SPLITS and not wanted else None
         if name in RESHAPES:
             return Match(node) if name != "reshape" else None
         return Match(node) if name in _TURNS or name in _PICKS else None

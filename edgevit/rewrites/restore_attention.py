@@ -23,6 +23,7 @@ from edgevit.rewrites.rule import Match, Refused, Rule, spelled_out
 
 aten = torch.ops.aten
 _PRODUCTS = frozenset({"matmul", "bmm"})
+_EXPANDING = ("expand-attention", "split-heads")
 _TURNS = frozenset({"transpose", "permute", "mT"})
 
 
@@ -54,7 +55,7 @@ class RestoreAttention(Rule[Written]):
             len(shape(weights)) - 1,
         ):
             return None
-        if spelled_out(weights, "expand-attention"):
+        if any(spelled_out(weights, rule) for rule in _EXPANDING):
             return None
         scores, biases = _without_biases(operand(weights))
         scores, scale = _without_scale(scores, draft)

@@ -1,0 +1,80 @@
+"""A norm over the channels, written out, as the one operation that Core ML has for it.
+
+    d = x - mean(x);   d * rsqrt(mean(d * d) + eps)   ->   layer_norm(x, axes=[1])
+
+coremltools' pass `fuse_layernorm_or_instancenorm` does this where nothing else reads `x`. In a transformer its
+residual does.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+PASS = "fuse_layernorm_or_instancenorm"
+_CHANNELS = 1
+
+
+def fuse_all(mil: Any, registry: Any) -> None:
+    registry[f"common::{PASS}"](mil)
+    for function in mil.functions.values():
+        for root in [op for op in function.operations if op.op_type == "rsqrt"]:
+            _fuse(function, root)
+
+
+def _fuse(function: Any, root: Any) -> None:
+    found = _deviation(root)
+    scaled = _only_reader(root.outputs[0], "mul")
+    if found is None or scaled is None:
+        return
+    deviation, epsilon = found
+    if not _is_of(scaled, deviation, root.outputs[0]):
+        return
+    made = _layer_norm(deviation.op.x, epsilon, scaled)
+    function.replace_uses_of_var_after_op(anchor_op=scaled, old_var=scaled.outputs[0], new_var=made)
+
+
+def _deviation(root: Any) -> tuple[Any, float] | None:
+    """What the root is taken of: the mean of the squares of this, and a number."""
+    spread = root.x.op
+    if spread is None or spread.op_type != "add" or spread.y.val is None or spread.y.val.size != 1:
+        return None
+    mean = spread.x.op
+    square = mean.x.op if _is_mean(mean) else None
+    if square is None or square.op_type != "mul" or square.x is not square.y:
+        return None
+    difference = square.x.op
+    if difference is None or difference.op_type != "sub" or not _is_mean(difference.y.op):
+        return None
+    source = difference.y.op.x
+    return (square.x, float(spread.y.val)) if difference.x is source else None
+
+
+def _is_mean(op: Any) -> bool:
+    """Over the channels of an image."""
+    if op is None or op.op_type != "reduce_mean" or op.x.rank != 4 or not op.keep_dims.val:
+        return False
+    return [axis % 4 for axis in op.axes.val] == [_CHANNELS]
+
+
+def _is_of(product: Any, one: Any, other: Any) -> bool:
+    return {id(product.x), id(product.y)} == {id(one), id(other)}
+
+
+def _only_reader(value: Any, kind: str) -> Any | None:
+    readers = list(value.child_ops)
+    return readers[0] if len(readers) == 1 and readers[0].op_type == kind else None
+
+
+def _layer_norm(source: Any, epsilon: float, instead: Any) -> Any:
+    mb = import_module("coremltools.converters.mil.mil").Builder
+    scope = import_module("coremltools.converters.mil.mil.scope")
+    info = scope.ScopeInfo(source=scope.ScopeSource.COREMLTOOLS_GRAPH_PASS, data=[PASS])
+    with mb.scope(info), instead.enclosing_block:
+        return mb.layer_norm(
+            x=source,
+            axes=[_CHANNELS],
+            epsilon=epsilon,
+            name=instead.outputs[0].name,
+            before_op=instead,
+        )

@@ -1,0 +1,179 @@
+"""How the axes of a value lie in memory.
+
+Memory is cut into factors, outermost first; an axis of the value is made of some of them. A permute of the value is
+then another order of its axes, and a reshape another grouping of the factors: neither touches the memory.
+
+    x of [C, H, W] as tokens [H * W, C]:     sizes (C, H, W), axes ((1, 2), (0,))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate, pairwise
+from math import prod
+
+Parts = tuple[tuple[int, ...], ...]  # of each axis, the sizes of what it is made of
+Order = tuple[
+    int, ...
+]  # parts of all axes, numbered in turn, in the order in which they lie in memory
+
+
+@dataclass(frozen=True)
+class Layout:
+    sizes: tuple[int, ...]  # all above 1
+    axes: tuple[
+        tuple[int, ...], ...
+    ]  # positions in `sizes`, outermost first; none for an axis of 1
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(prod(self.sizes[f] for f in axis) for axis in self.axes)
+
+    @property
+    def is_plain(self) -> bool:
+        """Row-major: memory is the value as anyone would write it down."""
+        flat = [f for axis in self.axes for f in axis]
+        return flat == sorted(flat)
+
+    def permuted(self, turn: Sequence[int]) -> Layout:
+        return Layout(self.sizes, tuple(self.axes[axis] for axis in turn))
+
+    def reshaped(self, shape: Sequence[int]) -> Layout | None:
+        """Factors that straddle a border of the new axes are cut; None where that does not come out even."""
+        rest = [(f, self.sizes[f]) for axis in reversed(self.axes) for f in reversed(axis)]
+        pieces: dict[int, list[int]] = {f: [] for f in range(len(self.sizes))}
+        axes: list[list[tuple[int, int]]] = []
+        for size in shape:
+            axis: list[tuple[int, int]] = []
+            while size > 1:
+                factor, length = rest.pop()
+                taken = min(size, length)
+                if size % taken or length % taken:
+                    return None
+                if length > taken:
+                    rest.append((factor, length // taken))
+                axis.append((factor, len(pieces[factor])))
+                pieces[factor].append(taken)
+                size //= taken
+            axes.append(axis)
+        return _renumbered(pieces, axes)
+
+    def resized(self, block: Sequence[int], axis: int, size: int) -> Layout:
+        """An axis that is of another size where it has had these neighbours, and of no more than them."""
+        kept = [f for f in range(len(self.sizes)) if f not in block]
+        place = sum(f < min(block) for f in kept)
+        lies = kept if size == 1 else [*kept[:place], -1, *kept[place:]]
+        number = {f: k for k, f in enumerate(lies)}
+        axes = [tuple(number[f] for f in one if f in number) for one in self.axes]
+        axes[axis] = () if size == 1 else (place,)
+        return Layout(tuple(size if f < 0 else self.sizes[f] for f in lies), tuple(axes))
+
+    def merged(self) -> Layout:
+        """Factors that are neighbours in memory and in their axis are one."""
+        follows = {b for axis in self.axes for a, b in pairwise(axis) if b == a + 1}
+        first = [f for f in range(len(self.sizes)) if f not in follows]
+        place = {f: k for k, f in enumerate(first)}
+        ends = [*first, len(self.sizes)][1:]
+        sizes = tuple(prod(self.sizes[a:b]) for a, b in zip(first, ends, strict=True))
+        return Layout(
+            sizes, tuple(tuple(place[f] for f in axis if f in place) for axis in self.axes)
+        )
+
+
+def plain(shape: Sequence[int]) -> Layout:
+    sizes = tuple(size for size in shape if size > 1)
+    places = accumulate((size > 1 for size in shape), initial=0)
+    return Layout(
+        sizes, tuple((k,) if size > 1 else () for k, size in zip(places, shape, strict=False))
+    )
+
+
+def common_parts(layouts: Sequence[Layout], shape: Sequence[int]) -> Parts | None:
+    """What all axes of `shape` must be cut into for each layout to be made of whole parts. Layouts of fewer axes
+    are without the first; an axis of 1 may be anything."""
+    found = []
+    for place, size in enumerate(shape, start=-len(shape)):
+        borders = {1, size}
+        for layout in layouts:
+            axis = layout.axes[place] if -place <= len(layout.axes) else ()
+            borders |= set(accumulate((layout.sizes[f] for f in reversed(axis)), int.__mul__))
+        steps = sorted(borders)
+        pairs = list(pairwise(steps))
+        if any(above % below for below, above in pairs):
+            return None
+        found.append(tuple(above // below for below, above in reversed(pairs)))
+    return tuple(found)
+
+
+def order_in(layout: Layout, parts: Parts) -> Order:
+    """In which order the parts lie; without those of axes that have length 1."""
+    missing = len(parts) - len(layout.axes)
+    present = [
+        place >= missing and layout.axes[place - missing] != () for place in range(len(parts))
+    ]
+    flat = [size for axis, here in zip(parts, present, strict=True) if here for size in axis]
+    cut = layout.reshaped(flat)
+    assert cut is not None
+    numbers = [n for axis, here in zip(numbered(parts), present, strict=True) if here for n in axis]
+    lies = {axis[0]: n for axis, n in zip(cut.axes, numbers, strict=True)}
+    return tuple(lies[k] for k in sorted(lies))
+
+
+def numbered(parts: Parts) -> tuple[tuple[int, ...], ...]:
+    ends = list(accumulate((len(axis) for axis in parts), initial=0))
+    return tuple(tuple(range(a, b)) for a, b in pairwise(ends))
+
+
+def laid_in(order: Order, parts: Parts) -> Layout:
+    """The layout of a value that has the parts of `order`, and length 1 where it has none of an axis."""
+    flat = [size for axis in parts for size in axis]
+    place = {part: k for k, part in enumerate(order)}
+    axes = tuple(tuple(place[n] for n in axis if n in place) for axis in numbered(parts))
+    return Layout(tuple(flat[n] for n in order), axes).merged()
+
+
+def kept(order: Order, layout: Layout, parts: Parts) -> Order:
+    """Without the parts of axes that it has length 1 along."""
+    present = set(order_in(layout, parts))
+    return tuple(part for part in order if part in present)
+
+
+def parts_of(layout: Layout) -> Parts:
+    return tuple(tuple(layout.sizes[f] for f in axis) for axis in layout.axes)
+
+
+def runs(
+    parts: Sequence[int], sizes: Sequence[int], shape: Sequence[int]
+) -> list[list[int]] | None:
+    """Which of the parts, in that order, each axis of a row-major `shape` is; None where one is cut."""
+    rest, found = list(parts), []
+    for size in shape:
+        run: list[int] = []
+        while size > 1:
+            part = rest.pop(0)
+            if size % sizes[part]:
+                return None
+            size //= sizes[part]
+            run.append(part)
+        found.append(run)
+    return found
+
+
+def four(groups: Sequence[list[int]]) -> list[list[int]]:
+    """Two to three groups of parts as the axes of an image: the engine's own form. One or two come out as channels
+    and width, of three the second as channels."""
+    filled = [group for group in groups if group]
+    if len(filled) == 3:
+        return [filled[0], filled[1], [], filled[2]]
+    if len(filled) == 2:
+        return [[], filled[0], [], filled[1]]
+    return [[], *filled, [], []] if len(filled) == 1 else list(groups)
+
+
+def _renumbered(pieces: dict[int, list[int]], axes: list[list[tuple[int, int]]]) -> Layout:
+    first = dict(
+        zip(pieces, accumulate((len(cut) for cut in pieces.values()), initial=0), strict=False)
+    )
+    sizes = tuple(size for cut in pieces.values() for size in cut)
+    return Layout(sizes, tuple(tuple(first[f] + k for f, k in axis) for axis in axes))

@@ -1,0 +1,87 @@
+"""Calls that compute each value from the values at its own place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+from math import prod
+
+from torch.fx.node import Node, map_arg
+
+from edgevit.graph.program import shape
+from edgevit.rewrites.sink_permute.expression import Call, Expression, Held, Laid
+from edgevit.rewrites.sink_permute.layout import (
+    Order,
+    Parts,
+    common_parts,
+    four,
+    kept,
+    laid_in,
+    order_in,
+    runs,
+)
+from edgevit.rewrites.sink_permute.plan import Plan
+
+
+def pointwise(plan: Plan, node: Node) -> Laid | None:
+    read = [source for source in node.all_input_nodes if shape(source)]
+    laid = {source: plan.of(source) for source in read}
+    parts = common_parts([one.known for one in laid.values()], shape(node))
+    if parts is None:
+        return None
+    order = _order(plan, list(laid.values()), parts)
+    arranged = {
+        source: plan.arranged(one, parts, kept(order, one.known, parts), node)
+        for source, one in laid.items()
+    }
+    dims = _dims(order, parts, [(arranged[source], one) for source, one in laid.items()])
+    sizes = [size for axis in parts for size in axis]
+    for source, one in laid.items():
+        present = set(order_in(one.known, parts))
+        own = [prod(sizes[part] for part in run if part in present) for run in dims]
+        arranged[source] = plan.workshop.reshaped(arranged[source], own, node)
+    scalars = {
+        source: plan.of(source).source for source in node.all_input_nodes if not shape(source)
+    }
+    args, kwargs = map_arg((node.args, node.kwargs), lambda source: {**arranged, **scalars}[source])  # type: ignore[misc]
+    made = tuple(prod(sizes[part] for part in run) for run in dims)
+    return Laid(Call(node, node.target, args, kwargs, made), laid_in(order, parts))  # type: ignore[arg-type]
+
+
+def _order(plan: Plan, laid: Sequence[Laid], parts: Parts) -> Order:
+    """Of the result: that of the operand to which the others can be brought with the fewest copies."""
+    computed = [one for one in laid if not isinstance(one.source, Held)]
+    count = sum(len(axis) for axis in parts)
+    whole = {order_in(one.known, parts): one for one in computed}
+    whole = {order: one for order, one in whole.items() if len(order) == count}
+    if not whole:
+        return tuple(range(count))
+
+    def copies(order: Order) -> tuple[int, int]:
+        turned = sum(
+            not plan.is_free(one, parts, kept(order, one.known, parts)) for one in computed
+        )
+        return turned, len(whole[order].known.sizes)
+
+    return min(whole, key=copies)
+
+
+def _dims(
+    order: Order, parts: Parts, operands: Sequence[tuple[Expression, Laid]]
+) -> list[list[int]]:
+    """Which parts make an axis: those that the same operands have. In the shape of the first whole one, if that
+    will do."""
+    sizes = [size for axis in parts for size in axis]
+    having = [set(order_in(laid.known, parts)) for _, laid in operands]
+
+    def readers(part: int) -> tuple[bool, ...]:
+        return tuple(part in present for present in having)
+
+    for (source, _), present in zip(operands, having, strict=True):
+        if len(present) < len(order) or isinstance(source, Held):
+            continue
+        found = runs(order, sizes, source.shape)
+        if found is not None and all(len(set(map(readers, run))) < 2 for run in found):
+            return found
+    groups = [list(group) for _, group in groupby(order, key=readers)]
+    return four(groups) if len(groups) < 4 else groups
