@@ -1,8 +1,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "ev_keep.h"
 #include "ev_kernels.h"
-#include "ev_products.h"
+#include "ev_loops.h"
+#include "ev_round.h"
 
 enum { CHANNELS = 4 }; /* at once */
 
@@ -11,9 +13,16 @@ struct place { /* of the window of an output pixel, in the input */
     bool inside; /* all of it */
 };
 
-static inline uint32_t ring_row(int32_t row, uint32_t ring)
+static inline uint32_t ring_row(const struct ev_window *window, int32_t row)
 {
-    return (uint32_t)row < ring ? (uint32_t)row : (uint32_t)row % ring;
+    return (uint32_t)row < window->in_ring ? (uint32_t)row : (uint32_t)row % window->in_ring;
+}
+
+EV_INLINE void start(int32_t acc[CHANNELS], const int32_t *bias, int width)
+{
+#pragma GCC unroll 4
+    for (int c = 0; c < width; c++)
+        acc[c] = bias[c];
 }
 
 EV_INLINE void add_tap(int32_t acc[CHANNELS], const int8_t *x, const int8_t *w, int width)
@@ -25,51 +34,61 @@ EV_INLINE void add_tap(int32_t acc[CHANNELS], const int8_t *x, const int8_t *w, 
     }
 }
 
-/* One row of a window that is inside. */
-EV_INLINE void add_row(int32_t acc[CHANNELS], const int8_t *x, uint32_t step, const int8_t *w, uint32_t channels,
-                       uint32_t wide, int width)
+EV_INLINE void finish(const int32_t acc[CHANNELS], const int32_t *multiplier, int8_t *y, int width)
 {
-    EV_AS_WRITTEN
-    for (; wide > 0; wide--, x += step, w += channels)
-        add_tap(acc, x, w, width);
+#pragma GCC unroll 4
+    for (int c = 0; c < width; c++)
+        y[c] = ev_requantize(acc[c], multiplier[c]);
 }
 
-/* One row of a window at the edge. */
-EV_INLINE void add_edge_row(const struct ev_window *window, int32_t acc[CHANNELS], const int8_t *x, int32_t left,
-                            const int8_t *w, int width)
-{
-    const int8_t pad[CHANNELS] = {window->pad_value, window->pad_value, window->pad_value, window->pad_value};
-    EV_AS_WRITTEN
-    for (uint32_t i = 0; i < window->wide; i++, left += window->dilation_x, w += window->channels)
-        add_tap(acc, x && left >= 0 && left < window->in_width ? x + left * window->channels : pad, w, width);
-}
-
-/* `width` channels of one pixel from `first` on. */
-EV_INLINE void convolve(const struct ev_depthwise *p, const struct place *place, const int8_t *x, int8_t *y,
-                        uint32_t first, int width)
+/* `width` channels of one pixel, `first` and after; its window is inside the image. */
+EV_INLINE void convolve_inside(const struct ev_depthwise *p, const struct place *place, const int8_t *x, int8_t *y,
+                               uint32_t first, int width)
 {
     const struct ev_window *window = &p->window;
-    const uint32_t channels = window->channels, row_bytes = window->in_width * channels;
-    const uint32_t step = window->dilation_x * channels, wide = window->wide;
+    const uint32_t channels = window->channels, step = window->dilation_x * channels;
+    const uint32_t row_bytes = window->in_width * channels, down = window->dilation_y * row_bytes;
+    const uint32_t ring_bytes = window->in_ring * row_bytes;
+    const int8_t *w = p->weight + first;
+    int32_t acc[CHANNELS];
+    uint32_t at = ring_row(window, place->top) * row_bytes;
+    x += (uint32_t)place->left * channels + first;
+    start(acc, p->bias + first, width);
+    EV_AS_WRITTEN
+    for (uint32_t i = window->high; i > 0; i--) {
+        const int8_t *tap = x + at;
+        EV_AS_WRITTEN
+        for (uint32_t k = window->wide; k > 0; k--, tap += step, w += channels)
+            add_tap(acc, tap, w, width);
+        at += down;
+        while (at >= ring_bytes)
+            at -= ring_bytes;
+    }
+    finish(acc, p->multiplier + first, y + first, width);
+}
+
+/* The same with any part of the window outside. */
+EV_INLINE void convolve_edge(const struct ev_depthwise *p, const struct place *place, const int8_t *x, int8_t *y,
+                             uint32_t first, int width)
+{
+    const struct ev_window *window = &p->window;
+    const int8_t pad[CHANNELS] = {window->pad_value, window->pad_value, window->pad_value, window->pad_value};
     const int8_t *w = p->weight + first;
     int32_t acc[CHANNELS];
     int32_t row = place->top;
-#pragma GCC unroll 4
-    for (int c = 0; c < width; c++)
-        acc[c] = p->bias[first + c];
-    x += first;
-    for (uint32_t i = window->high; i > 0; i--, row += window->dilation_y, w += wide * channels) {
-        if (place->inside)
-            add_row(acc, x + ring_row(row, window->in_ring) * row_bytes + place->left * channels, step, w, channels, wide,
-                    width);
-        else if (row < 0 || row >= window->in_height)
-            add_edge_row(window, acc, NULL, 0, w, width);
-        else
-            add_edge_row(window, acc, x + ring_row(row, window->in_ring) * row_bytes, place->left, w, width);
+    start(acc, p->bias + first, width);
+    for (uint32_t i = window->high; i > 0; i--, row += window->dilation_y) {
+        const int8_t *from = NULL;
+        if (row >= 0 && row < window->in_height)
+            from = x + ring_row(window, row) * window->in_width * window->channels + first;
+        int32_t column = place->left;
+        EV_AS_WRITTEN
+        for (uint32_t k = window->wide; k > 0; k--, column += window->dilation_x, w += window->channels) {
+            const bool inside = from && column >= 0 && column < window->in_width;
+            add_tap(acc, inside ? from + (uint32_t)column * window->channels : pad, w, width);
+        }
     }
-#pragma GCC unroll 4
-    for (int c = 0; c < width; c++)
-        y[first + c] = ev_requantize(acc[c], p->multiplier[first + c]);
+    finish(acc, p->multiplier + first, y + first, width);
 }
 
 static struct place place_of(const struct ev_window *window, uint32_t row, uint32_t column)
@@ -81,20 +100,43 @@ static struct place place_of(const struct ev_window *window, uint32_t row, uint3
     return (struct place){top, left, down && along};
 }
 
+EV_APART static void convolve_four(const struct ev_depthwise *p, const struct place *place, const int8_t *x, int8_t *y,
+                                   uint32_t first)
+{
+    if (place->inside)
+        convolve_inside(p, place, x, y, first, CHANNELS);
+    else
+        convolve_edge(p, place, x, y, first, CHANNELS);
+}
+
+EV_APART static void convolve_one(const struct ev_depthwise *p, const struct place *place, const int8_t *x, int8_t *y,
+                                  uint32_t first)
+{
+    if (place->inside)
+        convolve_inside(p, place, x, y, first, 1);
+    else
+        convolve_edge(p, place, x, y, first, 1);
+}
+
+static void convolve(const struct ev_depthwise *p, const struct place *place, const int8_t *x, int8_t *y)
+{
+    const uint32_t channels = p->window.channels;
+    uint32_t c = 0;
+    for (; c + CHANNELS <= channels; c += CHANNELS)
+        convolve_four(p, place, x, y, c);
+    for (; c < channels; c++)
+        convolve_one(p, place, x, y, c);
+}
+
 void ev_depthwise_s8(const struct ev_depthwise *p, const int8_t *x, int8_t *y, uint32_t first, uint32_t rows, void *scratch)
 {
     (void)scratch;
     const struct ev_window *window = &p->window;
-    const uint32_t channels = window->channels;
     for (uint32_t row = first; row < first + rows; row++) {
-        int8_t *out = y + ring_row((int32_t)row, window->out_ring) * window->out_width * channels;
-        for (uint32_t column = 0; column < window->out_width; column++, out += channels) {
+        int8_t *out = y + row % window->out_ring * window->out_width * window->channels;
+        for (uint32_t column = 0; column < window->out_width; column++, out += window->channels) {
             const struct place place = place_of(window, row, column);
-            uint32_t channel = 0;
-            for (; channel + CHANNELS <= channels; channel += CHANNELS)
-                convolve(p, &place, x, out, channel, CHANNELS);
-            for (; channel < channels; channel++)
-                convolve(p, &place, x, out, channel, 1);
+            convolve(p, &place, x, out);
         }
     }
 }

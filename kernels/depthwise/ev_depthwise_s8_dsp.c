@@ -1,6 +1,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "ev_keep.h"
 #include "ev_kernels_dsp.h"
 #include "ev_lanes_dsp.h"
 #include "ev_round_dsp.h"
@@ -10,9 +11,6 @@
    of a word multiplies the words by `even` weights (w0 w1) (w2 0), one whose window begins with the second by `odd` ones
    (0 w0) (w1 w2). Unpacked rows stay for the output rows below. */
 enum { CHANNELS = 4, STRIP = 16, OUTPUTS = 4 };
-
-/* It is in a register here: without this compilers load rows ahead, and run out of registers. */
-#define KEEP(value) __asm__ volatile("" : "+r"(value))
 
 enum kind { OTHER, THREE, FIVE, SEVEN, THREE_BY_TWO, FIVE_BY_TWO };
 
@@ -24,7 +22,8 @@ struct strip {
     const struct ev_depthwise *p;
     enum kind kind;
     uint32_t words;        /* of a row of the window, for a channel */
-    uint32_t pairs;        /* of columns */
+    uint32_t pitch;        /* words from one row of the tile to the next */
+    uint32_t pairs;        /* of columns under the strip */
     struct taps *taps;     /* channel by channel, row by row */
     const uint32_t **rows; /* of the window, in the tile */
     int32_t *kept;         /* which image row each row of the tile has, counted from the first of the padding; or -1 */
@@ -110,7 +109,7 @@ static void find_rows(const struct strip *s, const int8_t *x, uint32_t first)
     for (uint32_t k = 0; k < window->high; k++) {
         const int32_t row = (int32_t)(first + k * window->dilation_y), at = row - window->top;
         const uint32_t slot = window->dilation_y == 1 ? (uint32_t)row % window->high : k;
-        uint32_t *tile = s->tile + slot * s->pairs * CHANNELS;
+        uint32_t *tile = s->tile + slot * s->pitch;
         s->rows[k] = tile;
         if (s->kept[slot] == row)
             continue;
@@ -141,27 +140,37 @@ EV_INLINE void add_row(int32_t acc[OUTPUTS], const uint32_t *from, const struct 
     }
 #pragma GCC unroll 4
     for (uint32_t o = 0; o < OUTPUTS; o++)
-        KEEP(acc[o]);
+        EV_KEEP(acc[o]);
 }
 
-/* Where outputs go: the first pixel's four channels, and bytes from pixel to pixel; and the word its window begins with. */
-struct outputs {
-    int8_t *y;
-    uint32_t step, first;
-};
+/* All of them, or the first `count`; where the next four go. */
+EV_INLINE int8_t *put_outputs(const int32_t acc[OUTPUTS], int32_t multiplier, int8_t *y, uint32_t step, int32_t count)
+{
+    y[0] = ev_requantize_dsp(acc[0], multiplier);
+    if (count >= OUTPUTS) {
+        y[step] = ev_requantize_dsp(acc[1], multiplier);
+        y[2 * step] = ev_requantize_dsp(acc[2], multiplier);
+        y[3 * step] = ev_requantize_dsp(acc[3], multiplier);
+    } else if (count > 1) {
+        y[step] = ev_requantize_dsp(acc[1], multiplier);
+        if (count > 2)
+            y[2 * step] = ev_requantize_dsp(acc[2], multiplier);
+    }
+    return y + OUTPUTS * step;
+}
 
-/* So many times four pixels, of all channels. A window of three rows is not a loop. */
-EV_INLINE void by_fours(const struct strip *s, const struct outputs *to, uint32_t fours, uint32_t words, uint32_t stride)
+/* `count` outputs of all channels, four by four. A window of three rows is not a loop. */
+EV_INLINE void by_fours(const struct strip *s, int8_t *y, uint32_t count, uint32_t words, uint32_t stride)
 {
     const uint32_t *const *const rows = s->rows;
-    const uint32_t high = s->p->window.high, step = to->step;
+    const uint32_t high = s->p->window.high, step = s->p->window.channels;
     const struct taps *w = s->taps;
     for (uint32_t c = 0; c < s->channels; c++, w += high * words) {
         const int32_t bias = s->bias[c], multiplier = s->multiplier[c];
-        uint32_t x = to->first + c;
-        int8_t *y = to->y + c;
+        uint32_t x = c;
+        int8_t *to = y + c;
         EV_AS_WRITTEN
-        for (uint32_t i = fours; i > 0; i--, x += OUTPUTS / 2 * stride * CHANNELS, y += OUTPUTS * step) {
+        for (int32_t left = (int32_t)count; left > 0; left -= OUTPUTS, x += OUTPUTS / 2 * stride * CHANNELS) {
             int32_t acc[OUTPUTS] = {bias, bias, bias, bias};
             if (words == 2) {
                 add_row(acc, rows[0] + x, w, words, stride);
@@ -173,17 +182,16 @@ EV_INLINE void by_fours(const struct strip *s, const struct outputs *to, uint32_
                 for (uint32_t k = 0; k < high; k++, from += words)
                     add_row(acc, rows[k] + x, from, words, stride);
             }
-#pragma GCC unroll 4
-            for (uint32_t o = 0; o < OUTPUTS; o++)
-                y[o * step] = ev_requantize_dsp(acc[o], multiplier);
+            to = put_outputs(acc, multiplier, to, step, left);
         }
     }
 }
 
 /* Windows of any size and stride. */
-static void singly(const struct strip *s, const struct outputs *to, uint32_t count)
+static void singly(const struct strip *s, int8_t *y, uint32_t count)
 {
-    const uint32_t high = s->p->window.high, stride = s->p->window.stride_x;
+    const struct ev_window *window = &s->p->window;
+    const uint32_t high = window->high, stride = window->stride_x;
     const struct taps *taps = s->taps;
     for (uint32_t c = 0; c < s->channels; c++, taps += high * s->words)
         for (uint32_t o = 0; o < count; o++) {
@@ -194,54 +202,41 @@ static void singly(const struct strip *s, const struct outputs *to, uint32_t cou
                 for (uint32_t i = 0; i < s->words; i++, w++, x += CHANNELS)
                     acc = __smlad((int16x2_t)*x, (int16x2_t)(o * stride % 2 ? w->odd : w->even), acc);
             }
-            to->y[o * to->step + c] = ev_requantize_dsp(acc, s->multiplier[c]);
+            y[o * window->channels + c] = ev_requantize_dsp(acc, s->multiplier[c]);
         }
 }
 
-static void fours(const struct strip *s, const struct outputs *to, uint32_t count)
+EV_APART static void convolve(const struct strip *s, int8_t *y, uint32_t count)
 {
     switch (s->kind) {
     case THREE:
-        by_fours(s, to, count, 2, 1);
+        by_fours(s, y, count, 2, 1);
         break;
     case FIVE:
-        by_fours(s, to, count, 3, 1);
+        by_fours(s, y, count, 3, 1);
         break;
     case SEVEN:
-        by_fours(s, to, count, 4, 1);
+        by_fours(s, y, count, 4, 1);
         break;
     case THREE_BY_TWO:
-        by_fours(s, to, count, 2, 2);
+        by_fours(s, y, count, 2, 2);
+        break;
+    case FIVE_BY_TWO:
+        by_fours(s, y, count, 3, 2);
         break;
     default:
-        by_fours(s, to, count, 3, 2);
+        singly(s, y, count);
     }
 }
 
-/* A strip of an output row; what is over of four goes by way of four. */
-static void convolve(const struct strip *s, int8_t *y, uint32_t count)
+/* To the windows of `count` outputs from one whose window begins with column `left`. */
+static void move_strip(struct strip *s, int32_t left, uint32_t count)
 {
-    const uint32_t step = s->p->window.channels, whole = count / OUTPUTS * OUTPUTS;
-    const struct outputs to = {y, step, 0};
-    if (s->kind == OTHER) {
-        singly(s, &to, count);
-        return;
-    }
-    fours(s, &to, whole / OUTPUTS);
-    if (whole < count) {
-        int8_t last[OUTPUTS * CHANNELS];
-        const struct outputs over = {last, CHANNELS, whole / 2 * s->p->window.stride_x * CHANNELS};
-        fours(s, &over, 1);
-        for (uint32_t o = whole; o < count; o++)
-            memcpy(y + o * step, last + (o - whole) * CHANNELS, s->channels);
-    }
-}
-
-/* The strip begins with this column. */
-static void move_strip(struct strip *s, int32_t left)
-{
-    const int32_t width = s->p->window.in_width, after = left + 2 * (int32_t)s->pairs;
+    const struct ev_window *window = &s->p->window;
+    const uint32_t columns = (count - 1) * window->stride_x + window->dilation_x * (window->wide - 1u) + 1;
+    const int32_t width = window->in_width, after = left + (int32_t)columns;
     s->left = left;
+    s->pairs = (columns + 1) / 2;
     s->before = left < 0 ? (uint32_t)(1 - left) / 2 : 0;
     const int32_t from = left + 2 * (int32_t)s->before, upto = after < width ? after : width;
     s->inside = upto > from ? (uint32_t)(upto - from) / 2 : 0;
@@ -261,10 +256,10 @@ static enum kind kind_of(const struct ev_window *window, uint32_t words)
 static struct strip strip_of(const struct ev_depthwise *p, uint32_t outputs, void *scratch)
 {
     const struct ev_window *window = &p->window;
-    const uint32_t words = (uint32_t)(window->dilation_x * (window->wide - 1) + 1) / 2 + 1;
-    struct strip s = {.p = p, .kind = kind_of(window, words), .words = words, .pairs = (outputs - 1) * window->stride_x / 2 + words};
-    s.tile = scratch;
-    s.taps = (struct taps *)(s.tile + window->high * s.pairs * CHANNELS);
+    const uint32_t words = (window->dilation_x * (window->wide - 1u) + 1) / 2 + 1;
+    const uint32_t pitch = ((outputs - 1) * window->stride_x / 2 + words) * CHANNELS;
+    struct strip s = {.p = p, .kind = kind_of(window, words), .words = words, .pitch = pitch, .tile = scratch};
+    s.taps = (struct taps *)(s.tile + window->high * pitch);
     s.kept = (int32_t *)(s.taps + CHANNELS * window->high * words);
     s.rows = (const uint32_t **)(s.kept + window->high);
     return s;
@@ -285,7 +280,7 @@ void ev_depthwise_s8_dsp(const struct ev_depthwise *p, const int8_t *x, int8_t *
         weight = unpack_taps(&s, weight);
         for (uint32_t column = 0; column < width; column += outputs) {
             const uint32_t count = width - column < outputs ? width - column : outputs;
-            move_strip(&s, (int32_t)(column * window->stride_x) - window->left);
+            move_strip(&s, (int32_t)(column * window->stride_x) - window->left, count);
             for (uint32_t row = first; row < first + rows; row++) {
                 int8_t *out = y + (row % window->out_ring * width + column) * channels + c;
                 find_rows(&s, x + c, row * window->stride_y);

@@ -4,6 +4,8 @@
 
 #include <stdint.h>
 
+#include "ev_keep.h"
+#include "ev_loops.h"
 #include "ev_round.h"
 
 #if defined(__riscv)
@@ -15,20 +17,6 @@ enum { EV_ROWS = 2, EV_COLUMNS = 2, EV_STEPS = 4 };
 #endif
 
 typedef int32_t ev_sums[EV_ROWS][EV_COLUMNS];
-
-/* What takes constants is worth nothing when it is called. */
-#define EV_INLINE static inline __attribute__((always_inline))
-
-/* The value is in a register here, whatever else was planned: without it compilers load and multiply ahead, which takes
-   the registers of the sums, and make pointers from one another in each round. */
-#define EV_KEEP(value) __asm__ volatile("" : "+r"(value))
-
-/* Clang would unroll once more. */
-#if defined(__clang__)
-#define EV_AS_WRITTEN _Pragma("clang loop unroll(disable)")
-#else
-#define EV_AS_WRITTEN
-#endif
 
 /* acc[r][c] += x[r][k] * w[c][k] */
 EV_INLINE void ev_add_step(ev_sums acc, const int8_t *const x[EV_ROWS], const int8_t *const w[EV_COLUMNS], int32_t k,

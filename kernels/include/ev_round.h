@@ -4,6 +4,8 @@
 
 #include <stdint.h>
 
+#include "ev_clamp.h"
+
 #if defined(__ARM_ARCH_6M__)
 
 /* (acc * multiplier + 2^31) >> 32 where no instruction multiplies to 64 bits: in halves, each sum of which has room. */
@@ -29,8 +31,7 @@ static inline int32_t ev_scale(int32_t acc, int32_t multiplier)
 
 static inline int8_t ev_requantize(int32_t acc, int32_t multiplier)
 {
-    const int32_t y = ev_scale(acc, multiplier);
-    return (int8_t)(y < -128 ? -128 : y > 127 ? 127 : y);
+    return (int8_t)ev_clamp_s8(ev_scale(acc, multiplier));
 }
 
 #endif
