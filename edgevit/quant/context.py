@@ -26,13 +26,14 @@ class Unsupported(Exception):
 class Context:
     def __init__(
         self, program: Program, plan: Plan, grids: Grids, overrides: dict[str, Override],
-        shift_softmax: bool,
+        shift_softmax: bool, means: dict[Node, np.ndarray],
     ) -> None:  # fmt: skip
         self.program = program
         self.plan = plan
         self.grids = grids
         self.overrides = overrides
         self.shift_softmax = shift_softmax
+        self.means = means
         self.builder = Builder()
         self.held: dict[Node, Held] = {}
         self._rescaled: dict[tuple[str, Grid], Held] = {}

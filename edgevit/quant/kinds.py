@@ -16,6 +16,7 @@ MOVES = frozenset(
      "slice", "max_pool2d", "upsample_nearest2d", "expand", "alias", "clone", "contiguous",
      "detach", "dropout", "pixel_shuffle", "pixel_unshuffle", "channel_shuffle"}
 )  # fmt: skip
+PROJECTIONS = frozenset({"linear", "conv1d", "conv2d"})
 _POINTWISE = frozenset({"hardswish", "log_sigmoid"})  # composite, so torch does not tag them
 _BOUNDS = {
     "hardtanh": ("min_val", "max_val"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -25,37 +25,42 @@ class Channels:
     grid: Grid
 
 
-def channels(weight: np.ndarray, bias: np.ndarray, source: Grid, output: Grid) -> Channels:
-    """`weight` is N x taps. The grid is widened where a multiplier would not hold its factor."""
-    peak = np.abs(weight).max(1)
-    scale = peak / 127
+@dataclass(frozen=True)
+class Weights:
+    """Real numbers: N x taps, a bias a channel, and the mean of what each tap is multiplied with: N x taps, or of all N."""
+
+    taps: np.ndarray
+    bias: np.ndarray
+    mean: np.ndarray | float = 0.0
+
+
+def channels(weights: Weights, source: Grid, output: Grid) -> Channels:
+    """The grid is widened where a multiplier would not hold its factor."""
+    scale = np.abs(weights.taps).max(1) / 127
     output = output.widened(float((source.scale * scale).max() / LARGEST))
     scale = np.maximum(scale, _SMALLEST * output.scale / source.scale)
     while True:
-        found = _rounded(weight, bias, source, output, scale)
-        taken = 128 * np.abs(found.weight.astype(np.int64)).sum(1) + np.abs(
-            _exact_bias(found, bias, source)
-        )
-        over = taken > _REACH
+        found = _rounded(weights, source, output, scale)
+        reach = 128 * np.abs(found.weight.astype(np.int64)).sum(1)
+        over = reach + np.abs(_exact_bias(found, weights, source, scale)) > _REACH
         if not over.any():
             return found
         scale = np.where(over, 2 * scale, scale)
 
 
-def _rounded(
-    weight: np.ndarray, bias: np.ndarray, source: Grid, output: Grid, scale: np.ndarray
-) -> Channels:
-    integers = np.clip(np.rint(weight / scale[:, None]), -127, 127).astype(np.int8)
+def _rounded(weights: Weights, source: Grid, output: Grid, scale: np.ndarray) -> Channels:
+    integers = np.clip(np.rint(weights.taps / scale[:, None]), -127, 127).astype(np.int8)
     multiplier = multiplier_of(np.minimum(source.scale * scale / output.scale, LARGEST))
     found = Channels(integers, np.zeros(len(scale), np.int32), multiplier, output)
-    exact = _exact_bias(found, bias, source)
-    return Channels(integers, np.clip(exact, -_REACH, _REACH).astype(np.int32), multiplier, output)
+    exact = _exact_bias(found, weights, source, scale)
+    return replace(found, bias=np.clip(exact, -_REACH, _REACH).astype(np.int32))
 
 
-def _exact_bias(found: Channels, bias: np.ndarray, source: Grid) -> np.ndarray:
-    """Both zero points are in it, and what the multiplier makes of it is rounded once."""
+def _exact_bias(found: Channels, weights: Weights, source: Grid, scale: np.ndarray) -> np.ndarray:
+    """Both zero points are in it, and what rounding the weights adds on average is taken out."""
+    lost = ((weights.taps - found.weight * scale[:, None]) * weights.mean).sum(1)
     step = _ONE / found.multiplier.astype(np.float64)
-    moved = np.rint((bias / found.grid.scale + found.grid.zero) * step)
+    moved = np.rint(((weights.bias + lost) / found.grid.scale + found.grid.zero) * step)
     return moved - source.zero * found.weight.astype(np.int64).sum(1)
 
 

@@ -10,8 +10,6 @@ from typing import Protocol
 
 import numpy as np
 
-from edgevit.quant.grid import asymmetric, symmetric
-
 _BINS = 2048
 _PERCENTILE = 99.99
 _FRACTIONS = np.linspace(1.0, 0.3, 36)  # of an end of the range: how far it may be clipped
@@ -86,29 +84,28 @@ class Percentile(_Counted):
 
 
 class LeastSquares(_Counted):
-    """The ends that leave the least squared error, of rounding and of clipping together; found one end at a time."""
+    """The ends that leave the least squared error, of rounding and of clipping together."""
 
     def range(self, balanced: bool = False) -> tuple[float, float]:
-        low, high = self.low, self.high
         if not self._counts.any():
-            return low, high
+            return self.low, self.high
+        low, high = min(self.low, 0.0), max(self.high, 0.0)
         if balanced:
-            peak = max(-low, high)
-            best = min(_FRACTIONS, key=lambda f: self._error(-f * peak, f * peak, balanced))
-            return -best * peak, best * peak
-        for _ in range(2):
-            low = min(self.low * _FRACTIONS, key=lambda end: self._error(end, high, balanced))
-            high = min(self.high * _FRACTIONS, key=lambda end: self._error(low, end, balanced))
-        return float(low), float(high)
+            low, high = -max(-low, high), max(-low, high)
+        lows, highs = low * _FRACTIONS, high * _FRACTIONS
+        x = self.centres
+        below = (self._counts * np.maximum(lows[:, None] - x, 0) ** 2).sum(1)
+        above = (self._counts * np.maximum(x - highs[:, None], 0) ** 2).sum(1)
+        if balanced:
+            best = np.argmin(below + above + self._rounding(highs - lows))
+            return float(lows[best]), float(highs[best])
+        lost = below[:, None] + above + self._rounding(highs - lows[:, None])
+        row, column = np.unravel_index(np.argmin(lost), lost.shape)
+        return float(lows[row]), float(highs[column])
 
-    def _error(self, low: float, high: float, balanced: bool) -> float:
-        grid = symmetric(low, high) if balanced else asymmetric(low, high)
-        kept = self._counts > 0
-        x = self.centres[kept]
-        inside = np.clip(x, grid.low, grid.high)
-        # a step has a twelfth of its square as error; bins are too coarse to round their centres
-        error = (x - inside) ** 2 + grid.scale**2 / 12
-        return float((error * self._counts[kept]).sum())
+    def _rounding(self, width: np.ndarray) -> np.ndarray:
+        """A step has a twelfth of its square as error; bins are too coarse to round their centres."""
+        return self._counts.sum() * (width / 255) ** 2 / 12
 
 
 OBSERVERS: dict[str, Callable[[], Observer]] = {

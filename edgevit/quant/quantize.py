@@ -18,6 +18,7 @@ from edgevit.quant.arrange import by_axes
 from edgevit.quant.builder import Builder, Held
 from edgevit.quant.calibration import Calibration
 from edgevit.quant.context import Context, Unsupported
+from edgevit.quant.equalize import equalized
 from edgevit.quant.importers.table import import_call
 from edgevit.quant.kinds import sources
 from edgevit.quant.layout import Layout
@@ -43,6 +44,7 @@ class QuantOptions:
     residual: str = "int8"
     softmax: str = "exact"
     gelu: str = "exact"
+    equalize: bool = True
     report_inputs: int = 2  # of the calibration inputs: how many the report compares
 
     def check(self) -> QuantOptions:
@@ -86,16 +88,26 @@ def quantize(
     _refuse_batches(program)
     calibration.check(program)
     plan = Plan(program, options.residual == "int16")
-    observers = record(program, plan.observed(), calibration.inputs, OBSERVERS[options.observer])
+    if options.equalize:
+        program = equalized(program, calibration.inputs, plan.observed())
+        plan = Plan(program, options.residual == "int16")
+    found = record(program, plan.observed(), calibration.inputs, OBSERVERS[options.observer])
     overrides: dict[str, Override] = {"gelu": shift_gelu} if options.gelu == "i-vit" else {}
-    context = Context(program, plan, Grids(plan, observers), overrides, options.softmax == "i-vit")
+    context = Context(
+        program,
+        plan,
+        Grids(plan, found.observers),
+        overrides,
+        options.softmax == "i-vit",
+        found.means,
+    )
     inputs = _import_inputs(context)
     _import_calls(context)
     outputs, values = _outputs(context)
     graph = context.builder.graph(program.name, values)
-    found = Quantized(graph, inputs, outputs, QuantReport(()), options)
+    made = Quantized(graph, inputs, outputs, QuantReport(()), options)
     shown = calibration.inputs[: options.report_inputs]
-    return replace(found, report=compared(found, context.comparable(), program, shown))
+    return replace(made, report=compared(made, context.comparable(), program, shown))
 
 
 def _refuse_batches(program: Program) -> None:

@@ -2,44 +2,73 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import fx
 from torch.fx.node import Node
 
 from edgevit.errors import EdgevitError
-from edgevit.graph.aten import argument, kind
+from edgevit.graph.aten import argument, kind, operand
 from edgevit.graph.program import Inputs, Program, origin
+from edgevit.quant.kinds import PROJECTIONS
 from edgevit.quant.observers import Observer
 
 _UNSEEN = 10.0  # exp(-10) of the largest is less than half a step of 8 bits
 Look = Callable[[Node, Any], None]
 
 
+@dataclass(frozen=True)
+class Recorded:
+    observers: dict[Node, Observer]
+    means: dict[Node, np.ndarray]  # of each projection's input, by channel
+
+
 def record(
     program: Program, nodes: Sequence[Node], batches: Sequence[Inputs], make: Callable[[], Observer]
-) -> dict[Node, Observer]:
+) -> Recorded:
     observers = {node: make() for node in nodes}
-    by_name = {node.name: node for node in nodes}
+    watched = {node.name: node for node in nodes}
+    readers = _projections(program)
+    sums: dict[Node, np.ndarray] = {}
 
     def look(node: Node, result: Any) -> None:
-        known = by_name.get(node.name)
-        if known is None:
-            return
-        if not bool(torch.isfinite(result).all()) and not _masked(known):
-            raise _not_finite(known)
-        observers[known].see(_as_read(known, result).detach().numpy())
+        known = watched.get(node.name)
+        if known is not None:
+            if not bool(torch.isfinite(result).all()) and not _masked(known):
+                raise _not_finite(known)
+            observers[known].see(_as_read(known, result).detach().numpy())
+        for reader in readers.get(node.name, ()):
+            sums[reader] = sums.get(reader, 0.0) + _means(reader, result)
 
-    for batch in batches:
-        run_looking(program, batch, look)
-    return observers
+    run_looking(program, batches, look)
+    return Recorded(observers, {node: total / len(batches) for node, total in sums.items()})
 
 
-def run_looking(program: Program, inputs: Inputs, look: Look) -> None:
+def _projections(program: Program) -> dict[str, list[Node]]:
+    """By the name of what each reads."""
+    found: dict[str, list[Node]] = defaultdict(list)
+    for node in program.calls():
+        if kind(node) in PROJECTIONS:
+            found[operand(node).name].append(node)
+    return found
+
+
+def _means(reader: Node, x: torch.Tensor) -> np.ndarray:
+    axis = x.dim() - 1 if kind(reader) == "linear" else 1
+    return x.double().mean([other for other in range(x.dim()) if other != axis]).numpy()
+
+
+def run_looking(program: Program, batches: Sequence[Inputs], look: Look) -> None:
+    """`look` is called with every call and its result, once for each of the inputs."""
+    runner = _Looking(program.module(), look)
     with torch.no_grad():
-        _Looking(program.module(), look).run(*inputs)
+        for batch in batches:
+            runner.run(*batch)
 
 
 class _Looking(fx.Interpreter):

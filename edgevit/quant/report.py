@@ -14,7 +14,7 @@ from edgevit.graph.aten import kind
 from edgevit.graph.program import Inputs, Program, origin
 from edgevit.integer.simulate import simulate
 from edgevit.quant.builder import Held
-from edgevit.quant.recording import run_looking
+from edgevit.quant.recording import Look, run_looking
 
 if TYPE_CHECKING:
     from edgevit.quant.quantize import Quantized
@@ -32,7 +32,7 @@ class ValueReport:
     decibels: float
     scale: float
     dtype: str
-    clipped: float  # share of the integers that are at an end of the grid
+    clipped: float  # share of the integers at an end of the grid that is not zero
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -79,8 +79,9 @@ class _Tally:
         kept = np.isfinite(expected)
         self.signal += float((expected[kept] ** 2).sum())
         self.noise += float(((found - expected)[kept] ** 2).sum())
-        limits = np.iinfo(integers.dtype)
-        self.ends += int(((integers == limits.min) | (integers == limits.max)).sum())
+        zero, limits = held.grid.zero, np.iinfo(integers.dtype)
+        for end in {int(limits.min), int(limits.max)} - {zero}:
+            self.ends += int((integers == end).sum())
         self.count += integers.size
 
     @property
@@ -94,17 +95,9 @@ def compared(
     quantized: Quantized, values: dict[Node, Held], program: Program, inputs: Sequence[Inputs]
 ) -> QuantReport:
     tallies = {node: _Tally() for node in values}
-    by_name = {node.name: node for node in values}
     for given in inputs:
         found = simulate(quantized.graph, quantized.quantized(given))
-
-        def look(seen: Node, result: Any, found: dict[str, np.ndarray] = found) -> None:
-            node = by_name.get(seen.name)
-            if node is not None and values[node].value.name in found:
-                held = values[node]
-                tallies[node].add(held, found[held.value.name], result.double().numpy())
-
-        run_looking(program, given, look)
+        run_looking(program, [given], _tallying(found, values, tallies))
     return QuantReport(
         tuple(
             _value(node, held, tallies[node])
@@ -112,6 +105,20 @@ def compared(
             if tallies[node].count
         )
     )
+
+
+def _tallying(
+    found: dict[str, np.ndarray], values: dict[Node, Held], tallies: dict[Node, _Tally]
+) -> Look:
+    by_name = {node.name: node for node in values}
+
+    def look(seen: Node, result: Any) -> None:
+        node = by_name.get(seen.name)
+        if node is not None and values[node].value.name in found:
+            held = values[node]
+            tallies[node].add(held, found[held.value.name], result.double().numpy())
+
+    return look
 
 
 def _value(node: Node, held: Held, tally: _Tally) -> ValueReport:

@@ -13,7 +13,7 @@ from edgevit.integer.ops.window import Window
 from edgevit.quant.arrange import with_last
 from edgevit.quant.builder import Held
 from edgevit.quant.context import Context
-from edgevit.quant.numbers import channels
+from edgevit.quant.numbers import Weights, channels
 
 
 def per_channel(
@@ -24,7 +24,7 @@ def per_channel(
     shape = source.value.shape
     count = shape[-1]
     image = builder.shaped(source.value, (source.value.rows, 1, count))
-    found = channels(weight.reshape(count, 1), bias, source.grid, context.grids.of(node))
+    found = channels(Weights(weight.reshape(count, 1), bias), source.grid, context.grids.of(node))
     output = builder.value(node.name, image.shape, found.grid)
     taps = found.weight.reshape(1, 1, count)
     made = Depthwise(

@@ -21,7 +21,7 @@ from edgevit.quant.grid import Grid
 from edgevit.quant.importers.images import each_image
 from edgevit.quant.importers.products import over_axis
 from edgevit.quant.layout import Layout
-from edgevit.quant.numbers import scaled
+from edgevit.quant.numbers import Weights, scaled
 
 
 def max_pool(node: Node, context: Context) -> Held:
@@ -104,8 +104,8 @@ def reduction(node: Node, context: Context) -> Held:
     count = prod(source.shape[axis] for axis in axes)
     divisor = count if kind(node) == "mean" else 1
     if _is_last(source, axes) and len(axes) == 1:
-        weight = np.full((1, count), 1 / divisor)
-        made = over_axis(node, source, axes[0], weight, None, context)
+        ones = Weights(np.full((1, count), 1 / divisor), np.zeros(1))
+        made = over_axis(node, source, axes[0], ones, context)
     else:
         made = _over(node, source, axes, count, divisor, context)
     layout = made.layout.reshaped(shape(node))

@@ -16,37 +16,35 @@ from edgevit.quant.builder import Held
 from edgevit.quant.context import Context, Unsupported
 from edgevit.quant.grid import Grid
 from edgevit.quant.importers.images import each_image
-from edgevit.quant.numbers import channels
+from edgevit.quant.numbers import Weights, channels
 
 
 def linear(node: Node, context: Context) -> Held:
     source = context.narrow(operand(node))
-    weight, bias = context.weights(node, "weight"), context.optional(node, "bias")
-    return over_axis(node, source, source.layout.rank - 1, weight, bias, context)
+    weight = context.weights(node, "weight")
+    weights = Weights(weight, _bias(node, context), context.means[node])
+    return over_axis(node, source, source.layout.rank - 1, weights, context)
 
 
 def matrix_product(node: Node, context: Context) -> Held:
     """With a matrix that is known beforehand."""
     source, right = context.narrow(operand(node)), context.constant(node.args[1])
     assert right is not None
-    return over_axis(node, source, source.layout.rank - 1, right.T, None, context)
+    weights = Weights(right.T, np.zeros(right.shape[1]))
+    return over_axis(node, source, source.layout.rank - 1, weights, context)
 
 
-def over_axis(
-    node: Node,
-    source: Held,
-    axis: int,
-    weight: np.ndarray,
-    bias: np.ndarray | None,
-    context: Context,
-) -> Held:
+def _bias(node: Node, context: Context) -> np.ndarray:
+    bias = context.optional(node, "bias")
+    return np.zeros(len(context.weights(node, "weight"))) if bias is None else bias
+
+
+def over_axis(node: Node, source: Held, axis: int, weights: Weights, context: Context) -> Held:
     """Sums along one torch axis."""
     builder = context.builder
     source = with_last(source, [axis], builder)
-    count = len(weight)
-    found = channels(
-        weight, np.zeros(count) if bias is None else bias, source.grid, context.grids.of(node)
-    )
+    found = channels(weights, source.grid, context.grids.of(node))
+    count = len(found.weight)
     output = builder.value(node.name, (*source.value.shape[:-1], count), found.grid)
     made = Linear((source.value,), output, found.weight, found.bias, found.multiplier)
     return Held(builder.add(made), source.layout.replaced(axis, count))
@@ -54,17 +52,21 @@ def over_axis(
 
 def convolution(node: Node, context: Context) -> Held:
     source = context.narrow(operand(node))
-    weight, bias = context.weights(node, "weight"), context.optional(node, "bias")
-    bias = np.zeros(len(weight)) if bias is None else bias
+    weight, bias = context.weights(node, "weight"), _bias(node, context)
     groups = argument(node, "groups")
     if weight.ndim not in (3, 4):
         raise Unsupported("only images and rows of them have convolutions")
     window = window_of(node, weight.shape[2:])
     if window == Window((1, 1)) and groups == 1:
-        flat = weight.reshape(len(weight), -1)
-        return over_axis(node, source, 1, flat, bias, context)
-    weight = weight.reshape(*weight.shape[:2], *window.size)
-    kernel = _Kernel(weight, bias, window, groups)
+        flat = Weights(weight.reshape(len(weight), -1), bias, context.means[node])
+        return over_axis(node, source, 1, flat, context)
+    last = weight.reshape(*weight.shape[:2], *window.size).transpose(0, 2, 3, 1)
+    mean = context.means[node].reshape(groups, 1, 1, 1, -1)
+    spread = np.broadcast_to(mean, (groups, len(weight) // groups, *last.shape[1:]))
+    taps = Weights(
+        last.reshape(len(last), -1), bias, np.ascontiguousarray(spread).reshape(len(last), -1)
+    )
+    kernel = _Kernel(taps, last.shape, window, groups)
 
     def work(image: Value, stem: str) -> Value:
         return _convolved(image, stem, source.grid, kernel, context.grids.of(node), context)
@@ -92,8 +94,8 @@ def window_of(node: Node, size: tuple[int, ...]) -> Window:
 
 @dataclass(frozen=True)
 class _Kernel:
-    weight: np.ndarray  # N x C / groups x rows x columns
-    bias: np.ndarray
+    weights: Weights
+    shape: tuple[int, ...]  # N x rows x columns x C / groups
     window: Window
     groups: int
 
@@ -101,15 +103,13 @@ class _Kernel:
 def _convolved(
     image: Value, stem: str, source: Grid, kernel: _Kernel, grid: Grid, context: Context
 ) -> Value:
-    count, depth = kernel.weight.shape[:2]
-    last = kernel.weight.transpose(0, 2, 3, 1)  # channels last
-    found = channels(last.reshape(count, -1), kernel.bias, source, grid)
-    window = kernel.window
+    found = channels(kernel.weights, source, grid)
+    window, count = kernel.window, kernel.shape[0]
     size = (*window.output(*image.shape[:2]), count)
     output = context.builder.value(stem, size, found.grid)
-    integers = found.weight.reshape(last.shape)
+    integers = found.weight.reshape(kernel.shape)
     numbers = found.bias, found.multiplier, window
-    if depth == 1 and kernel.groups == count:
+    if kernel.shape[-1] == 1 and kernel.groups == count:
         taps = np.ascontiguousarray(integers[..., 0].transpose(1, 2, 0))
         made = Depthwise((image,), output, taps, *numbers, image.zero)
     else:
