@@ -97,6 +97,13 @@ def alike(held: Held, model: Held, builder: Builder) -> Held:
     return replace(moved, value=builder.shaped(moved.value, model.value.shape))
 
 
+def both_alike(left: Held, right: Held, builder: Builder) -> tuple[Held, Held]:
+    """As the left one is laid out, unless only the right one is as its torch axes are."""
+    if right.layout.is_natural and not left.layout.is_natural:
+        return alike(left, right, builder), right
+    return left, alike(right, left, builder)
+
+
 def exposed(held: Held, axis: int, builder: Builder) -> tuple[Value, int]:
     """The value in a shape that has a torch axis, which is one of memory, for itself; and where."""
     (place,) = held.layout.axes[axis]

@@ -37,6 +37,13 @@ class Layout:
         return tuple(prod(self.sizes[place] for place in axis) for axis in self.axes)
 
     @property
+    def is_natural(self) -> bool:
+        """In torch's order, images channels last: as whoever wrote the model sees it."""
+        order = (0, 2, 3, 1) if self.rank == 4 else range(self.rank)
+        places = [place for axis in order for place in self.axes[axis]]
+        return places == sorted(places)
+
+    @property
     def rank(self) -> int:
         return len(self.axes)
 

@@ -207,11 +207,11 @@ def _part(read: Node, grid: Grid, context: Context) -> Held:
 
 
 def joined(parts: Sequence[Held], axis: int, stem: str, context: Context) -> Held:
-    """Of values on one grid; laid out as the largest of them is."""
+    """Of values on one grid; laid out as the largest of those that are as their torch axes are."""
     if len(parts) == 1:
         return parts[0]
     builder = context.builder
-    model = max(parts, key=lambda held: (held.shape[axis] > 1, prod(held.shape)))
+    model = max(parts, key=lambda held: _weight(held, axis))
     layout = one_piece(model, axis, builder).layout if model.shape[axis] > 1 else model.layout
     for part in parts:
         layout = _cut_alike(part, layout, axis, builder)[1]
@@ -224,6 +224,10 @@ def joined(parts: Sequence[Held], axis: int, stem: str, context: Context) -> Hel
     output = builder.like(values[0], stem, sizes)
     made = builder.add(Concat(tuple(values), output, place))
     return Held(made, Layout(sizes, layout.axes))
+
+
+def _weight(held: Held, axis: int) -> tuple[bool, bool, int]:
+    return held.shape[axis] > 1, held.layout.is_natural, prod(held.shape)
 
 
 def _cut_alike(part: Held, layout: Layout, axis: int, builder: Builder) -> tuple[Held, Layout]:

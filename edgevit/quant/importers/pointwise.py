@@ -11,7 +11,7 @@ from torch.fx.node import Node
 from edgevit.graph.aten import argument, has_argument, kind
 from edgevit.graph.program import shape
 from edgevit.integer.ops.pointwise import Add, AddWide, Multiply
-from edgevit.quant.arrange import alike, in_one, with_last
+from edgevit.quant.arrange import alike, both_alike, in_one, with_last
 from edgevit.quant.builder import Held
 from edgevit.quant.context import Context, Unsupported
 from edgevit.quant.grid import Grid, asymmetric, wide
@@ -65,7 +65,7 @@ def addition(node: Node, context: Context) -> Held:
     known = [context.constant(term) for term in node.args[:2]]
     if known[0] is None and known[1] is None:
         left, right = (_spread_to(context.wide(term), node, context) for term in _nodes(node))
-        return _sum(node, left, alike(right, left, context.builder), sign, context)
+        return _sum(node, *both_alike(left, right, context.builder), sign, context)
     place = 0 if known[0] is not None else 1
     array, other = known[place], _nodes(node)[1 - place]
     assert array is not None
@@ -162,7 +162,7 @@ def multiplication(node: Node, context: Context) -> Held:
         row = (*(1 for _ in a.value.shape[:-1]), a.shape[axis])
         b = in_one(b, context.builder)
         return _product(node, a, replace(b, value=context.builder.shaped(b.value, row)), context)
-    return _product(node, a, alike(_spread_to(b, node, context), a, context.builder), context)
+    return _product(node, *both_alike(a, _spread_to(b, node, context), context.builder), context)
 
 
 def _row_axis(held: Held, shape: tuple[int, ...]) -> int | None:
