@@ -24,7 +24,10 @@ ATTENTION = (
     "deit_tiny_patch16_224", "swin_tiny_patch4_window7_224", "shvit_s1", "shvit_s4", "efficientvit_m0",
     "mobilevit_xxs", "levit_128s", "edgenext_xx_small", "pvt_v2_b0",
 )  # fmt: skip
-NETS = (*ATTENTION, "fastvit_t8", "repvit_m1", "convnext_atto")
+NETS = (
+    *ATTENTION, "efficientformerv2_s0", "fastvit_mci0", "fastvit_t8", "repvit_m1", "repvgg_a0", "mobileone_s0",
+    "convnext_atto",
+)  # fmt: skip
 FORMATS = ("onnx", "tflite", "executorch")
 NAMES = {"onnx": "ONNX Runtime", "tflite": "LiteRT", "executorch": "ExecuTorch"}
 SUFFIX = {format: suffix for suffix, format in SUFFIXES.items()}
