@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from functools import cache
 from typing import Any
 
 import torch
@@ -13,9 +14,11 @@ _MISSING = object()
 
 def op(node: Node) -> str:
     """`"conv2d"` for a call of `aten.conv2d.default`, `"add.Tensor"` keeps its overload, else `""`."""
-    target = node.target
-    if node.op != "call_function":
-        return ""
+    return _name(node.target) if node.op == "call_function" else ""
+
+
+@cache
+def _name(target: Any) -> str:
     if target is operator.getitem:
         return "getitem"
     if not isinstance(target, torch._ops.OpOverload):

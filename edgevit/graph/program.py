@@ -74,7 +74,7 @@ class Program:
 
     def run(self, inputs: Inputs | None = None) -> tuple[torch.Tensor, ...]:
         with torch.no_grad():
-            return fx.Interpreter(self.module()).run(*(inputs or self.inputs))
+            return _Run(self).run(*(inputs or self.inputs))
 
     def in_float64(self) -> Program:
         """The same graph on float64 constants and inputs: what it computes, with hardly any rounding."""
@@ -97,3 +97,14 @@ class Program:
 
     def outputs(self) -> tuple[Node, ...]:
         return tuple(self.graph.output_node().args[0])  # type: ignore[arg-type]
+
+
+class _Run(fx.Interpreter):
+    """Without a module, for which fx would write and compile code that nobody calls."""
+
+    def __init__(self, program: Program) -> None:
+        super().__init__(torch.nn.Module(), graph=program.graph)
+        self._constants = program.constants
+
+    def fetch_attr(self, target: str) -> torch.Tensor:
+        return self._constants[target]

@@ -45,25 +45,31 @@ def run(
     began with."""
     states = {} if known is None else known
     first = states.setdefault((), State(program, program.run(), stats(program), ()))
-    state = first
+    state, draft = first, None
     for count, rule in enumerate(rules, 1):
         key = tuple(rules[:count])
-        if key not in states:
-            progress(rule.name)
-            states[key] = _after(rule, state)
-        state = states[key]
+        if key in states:
+            state, draft = states[key], None
+            continue
+        progress(rule.name)
+        draft = draft or Draft(state.program)
+        state = states[key] = _after(rule, state, draft)
+        if state.reports[-1].fired or state.reports[-1].refused:
+            draft = None  # one that a rule has found nothing in is as good as new
     total = distance(first.outputs, state.outputs)
     return state.program, RewriteReport(
         first.figures, state.figures, state.reports, total.max_abs, total.rel_l2
     )
 
 
-def _after(rule: AnyRule, state: State) -> State:
+def _after(rule: AnyRule, state: State, draft: Draft) -> State:
+    """`draft` is of the state's program."""
     started = time.perf_counter()
     program, outputs, figures = state.program, state.outputs, state.figures
-    candidate, places, refusals = apply(rule, program)
+    places, refusals = _applied(rule, draft)
     error = SAME
     if places:
+        candidate = draft.program()
         found = run_or_blame(candidate, rule.name)
         error = prove(rule, (program, outputs), (candidate, found), places)
         program, outputs, figures = candidate, found, stats(candidate)
@@ -77,16 +83,17 @@ def _after(rule: AnyRule, state: State) -> State:
 def apply(rule: AnyRule, program: Program) -> tuple[Program, tuple[str, ...], tuple[Refusal, ...]]:
     """The rule's fixed point: the new program, the places it fired at, and the ones it declined."""
     draft = Draft(program)
+    places, refusals = _applied(rule, draft)
+    return (draft.program() if places else program), places, refusals
+
+
+def _applied(rule: AnyRule, draft: Draft) -> tuple[tuple[str, ...], tuple[Refusal, ...]]:
     places: list[str] = []
     for _ in range(_MAX_PASSES):
         fired, refused = _one_pass(rule, draft)
         places += fired
         if not fired:
-            return (
-                (draft.program() if places else program),
-                tuple(places),
-                tuple(dict.fromkeys(refused)),
-            )
+            return tuple(places), tuple(dict.fromkeys(refused))
     raise _bug(f"rule `{rule.name}` does not come to an end", draft.program(), rule.name)
 
 
