@@ -142,7 +142,7 @@ def _add_firmware(parser: argparse.ArgumentParser) -> None:
         "--calibrate", metavar="PATH", help="a folder of pictures, an .npz or .npy (default: generated)"
     )  # fmt: skip
     group.add_argument(
-        "--observer", default="mse", metavar="O", help="ranges by minmax, percentile or mse (default)"
+        "--observer", default="mse", metavar="O", help="ranges by min-max, percentile or mse (default)"
     )  # fmt: skip
     group.add_argument(
         "--residual", default="int8", metavar="T", help="of the stream blocks add to: int8 or int16"

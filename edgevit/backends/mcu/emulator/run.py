@@ -15,7 +15,7 @@ from edgevit.errors import RuntimeFailed, UsageError
 
 MAIN = "main"  # the region before the first one that was asked for
 READ, WRITTEN = 1, 2
-SECONDS = 120.0
+SECONDS = 300.0  # a shared machine may be slow; a program that hangs is found all the same
 
 
 @dataclass(frozen=True)
