@@ -65,7 +65,8 @@ def backend_for(format: str, target: Target) -> Backend:
             f"ready: {', '.join(BACKENDS)}",
             hint=f"--format {ready[0]}" if ready else "--target iphone",
         )
-    return backend_of(format)
+    module = importlib.import_module(f"{BACKENDS[format]}.backend")
+    return module.fitted_to(target) if hasattr(module, "fitted_to") else module.BACKEND
 
 
 def backend_of(format: str) -> Backend:

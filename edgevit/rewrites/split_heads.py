@@ -58,8 +58,10 @@ class SplitHeads(Rule[Heads]):
         return Heads(node, calls, axis)
 
     def check(self, match: Heads, draft: Draft) -> None:
+        if any(_is_of_windows(source) for call in match.calls for source in call.all_input_nodes):
+            raise Refused("its windows are small already")
         if match.count > _MOST:
-            raise Refused(f"{match.count} heads or windows would be as many pieces")
+            raise Refused(f"{match.count} heads would be as many pieces")
 
     def rewrite(self, match: Heads, edit: Edit) -> Node:
         inside = set(match.calls)
@@ -95,6 +97,15 @@ def _attention(node: Node) -> tuple[Node, ...] | None:
     ordered = [call for call in node.graph.nodes if call in {*between, *swaps}]
     alone = all(set(call.users) <= set(ordered) for call in ordered if call is not node)
     return tuple(ordered) if alone else None
+
+
+def _is_of_windows(source: Node) -> bool:
+    """Whether the stack is not only of the channels of one image."""
+    return (
+        kind(source) == "reshape"
+        and len(shape(operand(source))) == 4
+        and shape(operand(source))[0] > 1
+    )
 
 
 def _is_swap(node: Node) -> bool:

@@ -44,14 +44,14 @@ class Way:
     @property
     def moved(self) -> tuple[int, ...]:
         """The axes that pass others. The rest stays in order."""
-        axes = range(len(self.dims))
-        subsets = (gone for n in axes for gone in combinations(axes, n))
+        count = len(self.dims)
+        subsets = (gone for n in range(count + 1) for gone in combinations(range(count), n))
         found = [gone for gone in subsets if _is_sorted([a for a in self.turn if a not in gone])]
         return min(found, key=lambda gone: prod(self.dims[a] for a in gone))
 
     @property
     def keeps_rows(self) -> bool:
-        return self.turn[-1] == len(self.turn) - 1
+        return self.turn[-1:] == tuple(range(len(self.turn)))[-1:]
 
 
 @dataclass(frozen=True)

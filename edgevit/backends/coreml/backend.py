@@ -23,10 +23,13 @@ from edgevit.backends.coreml.check import (
 )
 from edgevit.backends.coreml.lower import lower
 from edgevit.backends.coreml.places import places
-from edgevit.backends.coreml.rules import RULES
+from edgevit.backends.coreml.rules import FUSED, RULES
 from edgevit.graph.program import Inputs, Program
 from edgevit.parity import FP16, FP32, UNKNOWN, Limit, Parity, distance
 from edgevit.rewrites.rule import AnyRule
+from edgevit.targets import Target
+
+_FUSES = (18,)  # the iOS that brought `scaled_dot_product_attention`
 
 
 @dataclass(frozen=True)
@@ -133,3 +136,8 @@ class _Recorder(fx.Interpreter):
 
 
 BACKEND = CoreML()
+
+
+def fitted_to(target: Target) -> CoreML:
+    """What the oldest system that it may run has words for."""
+    return CoreML(FUSED) if target.os and target.os.version >= _FUSES else BACKEND

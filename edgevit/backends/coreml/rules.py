@@ -1,4 +1,5 @@
-"""The rewrites a program goes through on its way to Core ML, in order."""
+"""The rewrites a program goes through on its way to Core ML, in order: two lists, as attention is one operation from
+iOS 18 on."""
 
 from __future__ import annotations
 
@@ -6,7 +7,9 @@ from edgevit.rewrites.collapse_linear import CollapseLinear
 from edgevit.rewrites.drop_expand import DropExpand
 from edgevit.rewrites.drop_key_bias import DropKeyBias
 from edgevit.rewrites.expand_attention import ExpandAttention
+from edgevit.rewrites.expand_columns import ExpandColumns
 from edgevit.rewrites.expand_einsum import ExpandEinsum
+from edgevit.rewrites.expand_fft import ExpandFft
 from edgevit.rewrites.expand_resize import ExpandResize
 from edgevit.rewrites.expand_roll import ExpandRoll
 from edgevit.rewrites.fold_norm_affine import FoldNormAffine
@@ -17,7 +20,9 @@ from edgevit.rewrites.merge_reshapes import MergeReshapes
 from edgevit.rewrites.name_views import NameViews
 from edgevit.rewrites.restore_attention import RestoreAttention
 from edgevit.rewrites.rule import AnyRule
+from edgevit.rewrites.scale_power_mean import ScalePowerMean
 from edgevit.rewrites.scale_projection import ScaleProjection
+from edgevit.rewrites.scale_query import ScaleQuery
 from edgevit.rewrites.sink_permute import SinkPermute
 from edgevit.rewrites.split_heads import SplitHeads
 from edgevit.rewrites.split_projection import SplitProjection
@@ -25,9 +30,13 @@ from edgevit.rewrites.split_window import SplitWindow
 from edgevit.rewrites.standard import STANDARD
 from edgevit.rewrites.turn_by_parts import TurnByParts
 
-RULES: tuple[AnyRule, ...] = (
+_LARGEST_WINDOW = (29, 13)  # of the engine of the A14, in fp16: `placement.toml`
+
+_BEFORE: tuple[AnyRule, ...] = (
+    ExpandFft(),
     *STANDARD,
     FoldNormAffine(),
+    ScalePowerMean(),
     ExpandRoll(),  # coremltools makes a gather of it, which leaves the Neural Engine
     ExpandEinsum(),
     RestoreAttention(),
@@ -36,7 +45,8 @@ RULES: tuple[AnyRule, ...] = (
     MergeReshapes(),
     SplitProjection(),
     DropKeyBias(),
-    ExpandAttention(),
+)
+_BEHIND: tuple[AnyRule, ...] = (
     ScaleProjection(),
     DropExpand(),
     SinkPermute(),
@@ -46,6 +56,9 @@ RULES: tuple[AnyRule, ...] = (
     JoinSlices(),
     MergeReshapes(),
     SplitHeads(),
-    SplitWindow((29, 13)),
+    SplitWindow(_LARGEST_WINDOW),
     ExpandResize(),
 )
+
+RULES: tuple[AnyRule, ...] = (*_BEFORE, ExpandAttention(), *_BEHIND)
+FUSED: tuple[AnyRule, ...] = (*_BEFORE, ExpandColumns(), ScaleQuery(), *_BEHIND)

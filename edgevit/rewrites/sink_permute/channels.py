@@ -35,8 +35,9 @@ def projection(plan: Plan, node: Node) -> Laid | None:
         laid = plan.gathered(laid, axis, node)
     block = laid.known.axes[axis]
     source, (place,) = plan.exposed(laid, block, node)
-    if place == len(source.shape) - 1:
-        call = _linear(node, source, _matrix(node, laid.known, block))
+    if max(block) == len(laid.known.sizes) - 1:
+        rows = plan.workshop.reshaped(source, source.shape[: place + 1], node)
+        call = _linear(node, rows, _matrix(node, laid.known, block))
     else:
         image = _as_image(plan, source, place, node)
         call = _convolution(node, image, _matrix(node, laid.known, block), [1, 1], image.shape[2:])

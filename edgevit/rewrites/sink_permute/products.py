@@ -43,8 +43,20 @@ def product(plan: Plan, node: Node) -> Laid | None:
 
 
 def _by_one_on_the_right(plan: Plan, left: Laid, right: Laid, node: Node) -> Laid | None:
-    """The stack is more rows."""
-    rows = left.known.reshaped([prod(left.known.shape[:-1]), left.known.shape[-1]])
+    """What lies before the summed axis is a stack; where nothing lies behind it, the stack is more rows."""
+    layout = left.known.merged()
+    block, count = layout.axes[-1], len(layout.sizes)
+    if len(block) == 1 and block[0] < count - 1:
+        before, size, behind = (
+            prod(layout.sizes[a:b])
+            for a, b in ((0, block[0]), (block[0], block[0] + 1), (block[0] + 1, count))
+        )
+        source = plan.workshop.reshaped(left.source, (1, before, size, behind), node)
+        matrix = plan.workshop.swapped(plan.settled(right, node), node)
+        sizes = (1, before, matrix.shape[0], behind)
+        call = Call(node, aten.matmul.default, (matrix, source), {}, sizes)
+        return Laid(call, layout.resized(block, len(layout.axes) - 1, matrix.shape[0]))
+    rows = layout.reshaped([prod(layout.shape[:-1]), layout.shape[-1]])
     made = None if rows is None else _of_stacks(plan, Laid(left.source, rows), right, node)
     found = None if made is None else made.known.reshaped(shape(node))
     return None if made is None or found is None else Laid(made.source, found)

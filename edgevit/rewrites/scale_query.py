@@ -1,0 +1,40 @@
+"""The scale of an attention, other than the usual one, goes to its queries.
+
+    attention(q, k, v, scale=s)   ->   attention(q * (s * sqrt(d)), k, v)
+
+Runtimes with an attention of their own know only 1 / sqrt(d). Each query is rounded once more: hence `rtol`.
+"""
+
+from __future__ import annotations
+
+from math import sqrt
+from typing import ClassVar
+
+import torch
+from torch.fx.node import Node
+
+from edgevit.graph.aten import argument, op
+from edgevit.graph.edit import Draft, Edit
+from edgevit.graph.program import shape
+from edgevit.rewrites.rule import Match, Rule
+
+_USUAL = 1e-7  # as near to 1 as the factor is left out
+
+
+class ScaleQuery(Rule[Match]):
+    name: ClassVar[str] = "scale-query"
+    rtol: ClassVar[float] = 1e-5
+
+    def match(self, node: Node, draft: Draft) -> Match | None:
+        if op(node) != "scaled_dot_product_attention":
+            return None
+        return Match(node) if argument(node, "scale") is not None else None
+
+    def rewrite(self, match: Match, edit: Edit) -> Node:
+        node = match.node
+        query = argument(node, "query")
+        factor = argument(node, "scale") * sqrt(shape(query)[-1])
+        if abs(factor - 1) > _USUAL:
+            query = edit.call(torch.ops.aten.mul.Tensor, query, factor)
+        others = {name: given for name, given in node.kwargs.items() if name != "scale"}
+        return edit.call(node.target, query, *node.args[1:], **others)  # type: ignore[arg-type]
