@@ -61,6 +61,8 @@ class SplitProjection(Rule[Part]):
         alone = all(len(view.users) == 1 for view in before)
         if not alone or any(kind(user) != "slice" for user in packed.users):
             raise Refused("the projection is also read as a whole")
+        if not all(prod(shape(user)) for user in packed.users):
+            raise Refused("a slice takes no channels")
         if sum(prod(shape(user)) for user in packed.users) > prod(shape(packed)):
             raise Refused("the slices overlap, and would be worked out twice")
 

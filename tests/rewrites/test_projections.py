@@ -74,6 +74,13 @@ def test_a_packed_convolution_is_split() -> None:
     check_rewrite(SplitProjection(), net, torch.randn(2, 4, 3, 3), fires=2)
 
 
+def test_a_slice_may_begin_before_the_start_but_not_be_empty() -> None:
+    net = Named(lambda s, x: (y := s.qkv(x))[:, -9:2].sum() + y[:, -3:], qkv=nn.Conv2d(4, 5, 1))
+    check_rewrite(SplitProjection(), net, torch.randn(1, 4, 3, 3), fires=2)
+    net = Named(lambda s, x: (y := s.qkv(x))[:, 9:].sum() + y[:, :2], qkv=nn.Conv2d(4, 5, 1))
+    check_rewrite(SplitProjection(), net, torch.randn(1, 4, 3, 3), refuses="takes no channels")
+
+
 @pytest.mark.parametrize(
     ("function", "why"),
     [
