@@ -25,9 +25,10 @@ check: .venv/.dev
 matrix: .venv/.dev
 	$(BIN)/python benchmarks/matrix.py --output docs/matrix.md
 	$(BIN)/python benchmarks/runtimes.py --output docs/runtimes.md
+	$(BIN)/python benchmarks/rules.py --output docs/rules.md
 
 bench: .venv/.dev
-	$(BIN)/python benchmarks/export_cost.py
+	$(BIN)/python benchmarks/export_cost.py --output docs/export-cost.md
 	$(BIN)/python benchmarks/latency.py
 
 # torch first and alone: resolved together with the rest, pip may take a CUDA build.
