@@ -4,7 +4,7 @@ python benchmarks/export_cost.py [--format F,...] [--runs N] [--output PAGE] [NE
 
 Ours resolves, makes the weights live, captures, rewrites with a proof for every rule, converts, saves, and runs what it
 saved (Core ML: reads it back at two precisions and interprets both); bare is `bare.py`. The ratio is of each pair of
-runs. Pairs are kept in out/export_cost/, so an interrupted run goes on where it stopped; --fresh starts over.
+runs. Pairs are kept in out/export_cost/; --resume goes on with them where a run was interrupted.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def main() -> int:
     parser.add_argument("--format", default=",".join(TARGETS), help="several: with commas")
     parser.add_argument("--runs", type=int, default=2)
     parser.add_argument("--output", type=Path, help="write the page here too")
-    parser.add_argument("--fresh", action="store_true")
+    parser.add_argument("--resume", action="store_true")
     options = parser.parse_args()
     CACHE.mkdir(parents=True, exist_ok=True)
     rows = []
@@ -78,7 +78,7 @@ def main() -> int:
             f"{format}: net, bare s, ours s, ratio, CPU ratio, bare MB, ours MB, ratio", flush=True
         )
         for net in options.nets:
-            rows.append(row_of(format, net, pairs_of(format, net, options.runs, options.fresh)))
+            rows.append(row_of(format, net, pairs_of(format, net, options.runs, options.resume)))
             print(rows[-1], flush=True)
     text = page(rows, options.runs)
     print("\n" + text)
@@ -87,9 +87,9 @@ def main() -> int:
     return any(median(rows, format).seconds > MOST for format in {row.format for row in rows})
 
 
-def pairs_of(format: str, net: str, runs: int, fresh: bool) -> list[Pair]:
+def pairs_of(format: str, net: str, runs: int, resume: bool) -> list[Pair]:
     path = CACHE / f"{format}-{net}.json"
-    known = json.loads(path.read_text()) if path.exists() and not fresh else []
+    known = json.loads(path.read_text()) if resume and path.exists() else []
     with tempfile.TemporaryDirectory() as folder:
         while len(known) < runs:
             pair = measured_pair(format, net, Path(folder))
