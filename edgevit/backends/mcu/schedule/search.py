@@ -56,16 +56,22 @@ def planned(graph: IntegerGraph, core: Core, kept: frozenset[str], tile: int) ->
 
 
 def candidates(graph: IntegerGraph, core: Core, optimize: str) -> list[Plan]:
-    """All that were passed on the way, from everything kept and from as little as can be."""
+    """The last that were passed on the way: to the smallest from as little as can be kept, and on from there and from
+    everything kept to the best price."""
     packed, cards = pack_right_sides(graph, cards_of(graph, core))
     net = Net.of(packed)
     classes = _classes(net)
     must = net.must_keep()
     price = _price(optimize)
-    found: list[Plan] = []
-    for start in (frozenset(net.makers), _least(net, cards, must)):
+    smallest = _descend(net, cards, _least(net, cards, must), must, classes, _price("ram"))
+    found = list(smallest)
+    for start in (frozenset(net.makers), _kept_in(smallest[-1]) if smallest else must):
         found += _descend(net, cards, start, must, classes, price)
     return found
+
+
+def _kept_in(plan: Plan) -> frozenset[str]:
+    return frozenset(name for loop in plan.loops for name in loop.kept)
 
 
 def _price(optimize: str) -> Callable[[Plan], float]:
