@@ -184,7 +184,7 @@ OTHERS: tuple[Shape, ...] = (
     Shape("norm 96 to few steps", lambda rng: norm(rng, 96, steps=5)),
     Shape("norm 384", lambda rng: norm(rng, 384), "element", "none", "none"),
     Shape("norm 96 of 16 bits", lambda rng: norm(rng, 96, dtype="int16")),
-    Shape("add, shift 6", lambda _: add(6), "element", "81", "8.3"),
+    Shape("add", lambda _: add(6), "element", "81", "8.3"),
     Shape("add, shift 5", lambda _: add(5)),
     Shape("add 16 + 8 bits", lambda _: add_wide("int8")),
     Shape("add 16 + 16 bits", lambda _: add_wide("int16")),

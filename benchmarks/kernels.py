@@ -166,7 +166,7 @@ def page(figures: Figures, cores: Sequence[Core], shapes: Sequence[Shape]) -> It
     yield "by this script, and it rounds in another way than we do; FC is its fully connected layer, 1x1 its convolution, `none`"
     yield "where it has no such kernel."
     yield ""
-    yield "Some DSP kernels are quicker for the parameters they mostly meet: an add with a shift of 6 or 7, a norm whose shift is"
+    yield "Some DSP kernels are quicker for the parameters they mostly meet: an add with a shift of 6 or 7 (`add` has 6), a norm whose shift is"
     yield "9 to 16 (few steps of the output make it longer). Averages over more than 256 pixels are the portable kernel there."
     for title, part in (("Products", PRODUCTS), ("Everything else", OTHERS)):
         chosen = [shape for shape in part if shape in shapes]
