@@ -13,7 +13,7 @@ from edgevit.graph.program import Program, shape, value
 # The same numbers in another place or fewer of them: the grid stays.
 MOVES = frozenset(
     {"reshape", "view", "flatten", "unflatten", "squeeze", "unsqueeze", "permute", "transpose",
-     "slice", "max_pool2d", "upsample_nearest2d", "expand", "alias", "clone", "contiguous",
+     "slice", "max_pool1d", "max_pool2d", "upsample_nearest2d", "expand", "alias", "clone", "contiguous",
      "detach", "dropout", "pixel_shuffle", "pixel_unshuffle", "channel_shuffle"}
 )  # fmt: skip
 PROJECTIONS = frozenset({"linear", "conv1d", "conv2d"})
@@ -42,7 +42,13 @@ def is_move(node: Node) -> bool:
 
 def is_view(node: Node) -> bool:
     """The same numbers, all of them."""
-    return kind(node) in MOVES - {"slice", "max_pool2d", "upsample_nearest2d", "expand"}
+    return kind(node) in MOVES - {
+        "slice",
+        "max_pool1d",
+        "max_pool2d",
+        "upsample_nearest2d",
+        "expand",
+    }
 
 
 def pad_value(node: Node) -> float | None:

@@ -176,4 +176,4 @@ def affine(weight: np.ndarray, bias: np.ndarray, step: float, y: Grid) -> Affine
 
 
 def table(points: Sequence[float] | np.ndarray, y: Grid) -> np.ndarray:
-    return y.quantized(np.nan_to_num(np.asarray(points), nan=0.0))
+    return y.quantized(np.nan_to_num(np.asarray(points), nan=0.0, posinf=y.high, neginf=y.low))

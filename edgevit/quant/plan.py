@@ -121,8 +121,9 @@ class Grids:
         x = np.linspace(low, high, _SAMPLES)
         first, last = _SAMPLES - 1, 0
         for end in ends:
-            y = self._plan.regions.function(end, {}, 1.0)(x)
-            half = 0.5 * self.of(end).scale
+            grid = self.of(end)
+            y = np.clip(self._plan.regions.function(end, {}, 1.0)(x), grid.low, grid.high)
+            half = 0.5 * grid.scale
             first = min(first, _flat_from_the_left(y, half))
             last = max(last, _SAMPLES - 1 - _flat_from_the_left(y[::-1], half))
         return float(x[first]), float(x[max(last, first)])

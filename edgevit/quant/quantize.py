@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from torch.fx.node import Node
 
-from edgevit.errors import UsageError, suggest
-from edgevit.graph.aten import kind
+from edgevit.errors import InternalError, UsageError, suggest
+from edgevit.graph.aten import kind, op
 from edgevit.graph.program import Inputs, Program, origin, shape
-from edgevit.integer.graph import IntegerGraph
+from edgevit.integer.graph import IntegerGraph, Malformed
 from edgevit.integer.ports import Port
 from edgevit.integer.simulate import outputs_of
 from edgevit.quant.arrange import by_axes
@@ -162,7 +162,18 @@ def _import_calls(context: Context) -> None:
         except Unsupported as reason:
             refused.append(Reason(node, str(reason)))
             lost.add(node)
+        except Malformed as error:
+            raise _bug(node, error) from error
     refuse(refused)
+
+
+def _bug(node: Node, error: Malformed) -> InternalError:
+    return InternalError(
+        f"`{op(node)}` became an integer operation that does not hold",
+        where=str(origin(node)),
+        why=str(error),
+        hint="tell us: this is our bug",
+    )
 
 
 def _outputs(context: Context) -> tuple[tuple[Port, ...], list]:

@@ -130,8 +130,7 @@ def softmax(node: Node, context: Context) -> Held:
     longest = (source.shape[axis] * 65535).bit_length()
     # 2^17 / 2^30 is the least scale that the shift allows, 2^(47 - longest) / 2^29 the largest
     scale = min(max(context.grids.peak(node) / 255, 2.0**-13), 2.0 ** (18 - longest))
-    numerator = 2.0**29
-    shift = int(np.ceil(np.log2(numerator * scale)))
+    shift = max(int(np.ceil(np.log2(2.0**29 * scale))), 17)
     numerator = min(max(round(2.0**shift / scale), 2**29), 2**30)
     table = _exponentials(source.grid.scale, context)
     output = builder.value(node.name, source.value.shape, Grid(scale, -128))

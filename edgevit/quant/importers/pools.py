@@ -6,6 +6,7 @@ from dataclasses import replace
 from math import prod
 
 import numpy as np
+import torch
 from torch.fx.node import Node
 
 from edgevit.graph.aten import argument, kind, operand, per_dimension
@@ -19,7 +20,7 @@ from edgevit.quant.builder import Held
 from edgevit.quant.context import Context, Unsupported
 from edgevit.quant.grid import Grid
 from edgevit.quant.importers.images import each_image
-from edgevit.quant.importers.products import over_axis
+from edgevit.quant.importers.products import over_axis, over_axis_on, window_along
 from edgevit.quant.layout import Layout
 from edgevit.quant.numbers import Weights, scaled
 
@@ -44,8 +45,8 @@ def average_pool(node: Node, context: Context) -> Held:
         raise Unsupported("its last windows reach over the edge")
     if any(window.padding) and not argument(node, "count_include_pad"):
         raise Unsupported("its windows at the border are smaller")
-    divisor = argument(node, "divisor_override") or prod(window.size)
-    return _averaged(node, window, divisor, context)
+    override = argument(node, "divisor_override") if kind(node) == "avg_pool2d" else None
+    return _averaged(node, window, override or prod(window.size), context)
 
 
 def adaptive_average_pool(node: Node, context: Context) -> Held:
@@ -53,16 +54,21 @@ def adaptive_average_pool(node: Node, context: Context) -> Held:
     if any(a % b for a, b in zip(before, after, strict=True)):
         raise Unsupported("its windows are of different sizes")
     size = tuple(a // b for a, b in zip(before, after, strict=True))
-    return _averaged(node, Window(size, size), prod(size), context)  # type: ignore[arg-type]
+    none = (0,) * len(size)
+    window = window_along(size, size, (none, none), (1,) * len(size))
+    return _averaged(node, window, prod(size), context)
 
 
 def _pool_window(node: Node) -> Window:
     """A stride that is left out is the window itself."""
-    size = per_dimension(argument(node, "kernel_size"), 2)
-    stride = per_dimension(argument(node, "stride") or list(size), 2)
-    high, wide = per_dimension(argument(node, "padding"), 2)
-    dilation = per_dimension(argument(node, "dilation"), 2) if "max" in kind(node) else (1, 1)
-    return Window(size, stride, (high, wide, high, wide), dilation)  # type: ignore[arg-type]
+    dims = 1 if kind(node).endswith("1d") else 2
+    size = per_dimension(argument(node, "kernel_size"), dims)
+    stride = per_dimension(argument(node, "stride") or list(size), dims)
+    padding = per_dimension(argument(node, "padding"), dims)
+    dilation = (
+        per_dimension(argument(node, "dilation"), dims) if "max" in kind(node) else (1,) * dims
+    )
+    return window_along(size, stride, (padding, padding), dilation)
 
 
 def _averaged(node: Node, window: Window, divisor: float, context: Context) -> Held:
@@ -153,3 +159,21 @@ def upsample(node: Node, context: Context) -> Held:
         return context.builder.add(Upsample((image,), output, factor))
 
     return replace(each_image(node, source, context, work), factor=source.factor)
+
+
+def bilinear(node: Node, context: Context) -> Held:
+    """Rows, then columns, by a matrix each. What lies between pixels is no larger than they: the grid can stay."""
+    held = context.narrow(operand(node))
+    corners = argument(node, "align_corners")
+    if held.layout.rank != 4:
+        raise Unsupported("only images are resized")
+    for axis in (2, 3):
+        before, after = shape(operand(node))[axis], shape(node)[axis]
+        if before == after:
+            continue
+        eye = torch.eye(before, dtype=torch.float64)[None]
+        matrix = torch.ops.aten.upsample_linear1d(eye, [after], corners)[0].T.numpy()
+        grid = held.grid if axis == 2 else context.grids.of(node)
+        weights = Weights(matrix, np.zeros(after))
+        held = over_axis_on(f"{node.name}.{axis}", held, axis, weights, grid, context)
+    return held

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,11 +42,17 @@ def _bias(node: Node, context: Context) -> np.ndarray:
 
 def over_axis(node: Node, source: Held, axis: int, weights: Weights, context: Context) -> Held:
     """Sums along one torch axis."""
+    return over_axis_on(node.name, source, axis, weights, context.grids.of(node), context)
+
+
+def over_axis_on(
+    stem: str, source: Held, axis: int, weights: Weights, grid: Grid, context: Context
+) -> Held:
     builder = context.builder
     source = with_last(source, [axis], builder)
-    found = channels(weights, source.grid, context.grids.of(node))
+    found = channels(weights, source.grid, grid)
     count = len(found.weight)
-    output = builder.value(node.name, (*source.value.shape[:-1], count), found.grid)
+    output = builder.value(stem, (*source.value.shape[:-1], count), found.grid)
     made = Linear((source.value,), output, found.weight, found.bias, found.multiplier)
     return Held(builder.add(made), source.layout.replaced(axis, count))
 
@@ -75,21 +82,30 @@ def convolution(node: Node, context: Context) -> Held:
 
 
 def window_of(node: Node, size: tuple[int, ...]) -> Window:
-    dims = len(size)
     stride, dilation = (
-        per_dimension(argument(node, name), dims) for name in ("stride", "dilation")
+        per_dimension(argument(node, name), len(size)) for name in ("stride", "dilation")
     )
     padding = argument(node, "padding")
-    if isinstance(padding, str):
-        spans = [d * (s - 1) for d, s in zip(dilation, size, strict=True)]
-        before = [span // 2 if padding == "same" else 0 for span in spans]
-        after = [span - span // 2 if padding == "same" else 0 for span in spans]
-    else:
-        before = after = list(per_dimension(padding, dims))
-    rest = (1,) * (2 - dims)
-    none = [0] * (2 - dims)
-    sides = (*none, *before, *none, *after)
-    return Window((*rest, *size), (*rest, *stride), sides, (*rest, *dilation))  # type: ignore[arg-type]
+    if not isinstance(padding, str):
+        before = per_dimension(padding, len(size))
+        return window_along(size, stride, (before, before), dilation)
+    spans = [d * (s - 1) if padding == "same" else 0 for d, s in zip(dilation, size, strict=True)]
+    sides = tuple(span // 2 for span in spans), tuple(span - span // 2 for span in spans)
+    return window_along(size, stride, sides, dilation)
+
+
+def window_along(
+    size: Sequence[int],
+    stride: Sequence[int],
+    sides: tuple[Sequence[int], Sequence[int]],
+    dilation: Sequence[int],
+) -> Window:
+    """Of two axes, or of the last of them. `sides` is the padding before and after."""
+    rest = 2 - len(size)
+    whole, none = (1,) * rest, (0,) * rest
+    padding = (*none, *sides[0], *none, *sides[1])
+    size, stride, dilation = ((*whole, *numbers) for numbers in (size, stride, dilation))
+    return Window(size, stride, padding, dilation)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
