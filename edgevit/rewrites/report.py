@@ -39,7 +39,7 @@ class RuleReport:
 
 
 def _figures(of: GraphStats) -> dict[str, int]:
-    return {"ops": of.ops, "macs": of.macs, "bytes_moved": of.bytes_moved}
+    return {"ops": of.ops, "convs": of.convs, "macs": of.macs, "bytes_moved": of.bytes_moved}
 
 
 @dataclass(frozen=True)
