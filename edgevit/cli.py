@@ -7,9 +7,11 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from functools import partial
 from typing import NoReturn
 
 from edgevit import __version__, commands
+from edgevit.commands_check import add_check
 from edgevit.errors import EdgevitError, InternalError, UsageError
 
 MODEL_HELP = (
@@ -75,6 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_matrix(verbs)
     _add_run(verbs)
     _add_simulate(verbs)
+    add_check(partial(_command, verbs))
     targets = _command(verbs, "targets", commands.run_targets, "the devices that edgevit knows")
     targets.add_argument(
         "name", nargs="?", metavar="NAME", help="a target, an alias, or a .toml file"

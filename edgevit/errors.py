@@ -122,6 +122,30 @@ class NotOnEngine(EdgevitError):
     exit_code = 15
 
 
+class DeviceError(EdgevitError):
+    """A device that cannot be reached or used, or is lost. `passing`: it may answer when asked once more."""
+
+    exit_code = 17
+
+    def __init__(
+        self, message: str, *, where: str = "", why: str = "", hint: str = "", passing: bool = False
+    ) -> None:
+        super().__init__(message, where=where, why=why, hint=hint)
+        self.passing = passing
+
+
+class StoreError(EdgevitError):
+    """The store of measurements cannot be read or written."""
+
+    exit_code = 18
+
+
+class OverBudget(EdgevitError):
+    """An exported folder is not within a budget, or nothing is known about it."""
+
+    exit_code = 19
+
+
 class InternalError(EdgevitError):
     """Our own bug."""
 
