@@ -61,6 +61,7 @@ class Op(ABC):
     """One step. What it computes is `run`, in integers alone; the scales of its values are only for people."""
 
     kind: ClassVar[str]
+    once: ClassVar[bool] = False  # whether it cannot be done again
 
     inputs: tuple[Value, ...]
     output: Value

@@ -29,7 +29,8 @@ struct ev_matmul { /* y[j] = requantize(bias + sum_k (a[k] - zero) * b[j][k], mu
 struct ev_window {
     uint16_t in_height, in_width, channels;
     uint16_t out_width;
-    uint8_t high, wide, stride_y, stride_x, dilation_y, dilation_x;
+    uint16_t high, wide;
+    uint8_t stride_y, stride_x, dilation_y, dilation_x;
     uint8_t top, left; /* padding; below and to the right it follows from the sizes */
     int8_t pad_value;
     /* An image may be kept in fewer rows than it has, the newest over the oldest: row r is at r % ring. */

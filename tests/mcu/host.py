@@ -19,7 +19,7 @@ from edgevit.integer.graph import IntegerGraph
 from edgevit.integer.simulate import outputs_of
 
 _GUARD = 16
-_FLAGS = [
+FLAGS = [
     "-std=c99",
     "-O1",
     "-g",
@@ -38,7 +38,7 @@ Single = tuple[IntegerGraph, tuple[np.ndarray, ...]]
 
 
 @cache
-def _library(folder: Path) -> Path:
+def library(folder: Path) -> Path:
     """All portable kernels, compiled once."""
     kernels = data_dir("kernels")
     sources = [
@@ -47,7 +47,7 @@ def _library(folder: Path) -> Path:
         if not path.stem.endswith(("_dsp", "_mve")) and path.parent.name != "run"
     ]
     subprocess.run(
-        ["gcc", *_FLAGS, f"-I{kernels / 'include'}", "-c", *map(str, sources)],
+        ["gcc", *FLAGS, f"-I{kernels / 'include'}", "-c", *map(str, sources)],
         cwd=folder,
         check=True,
     )
@@ -59,7 +59,7 @@ def _library(folder: Path) -> Path:
 
 def check_on_host(singles: Sequence[Single], folder: Path) -> None:
     """Bit for bit what the graphs compute in Python, and no byte changed between the buffers."""
-    library = _library(folder)
+    library = library(folder)
     cases = [
         Case(f"net{i}", graph, emit(simple_plan(graph, CORES["m3"], _GUARD), f"net{i}"), inputs)
         for i, (graph, inputs) in enumerate(singles)
@@ -76,7 +76,7 @@ def check_on_host(singles: Sequence[Single], folder: Path) -> None:
     includes = [f"-I{kernels / 'include'}", f"-I{kernels / 'run'}"]
     sources = sorted(path.name for path in work.glob("*.c"))
     subprocess.run(
-        ["gcc", *_FLAGS, *includes, *sources, str(library), "-o", "program"], cwd=work, check=True
+        ["gcc", *FLAGS, *includes, *sources, str(library), "-o", "program"], cwd=work, check=True
     )
     done = subprocess.run([work / "program"], capture_output=True, check=False)
     assert done.returncode == 0, done.stderr.decode()[-3000:]

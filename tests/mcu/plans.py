@@ -5,17 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from edgevit.backends.mcu.cores import Core
-from edgevit.backends.mcu.schedule.cards import cards_of
-from edgevit.backends.mcu.schedule.loops import Net, NoLoop
-from edgevit.backends.mcu.schedule.packing import pack_right_sides
+from edgevit.backends.mcu.schedule.intake import prepared
+from edgevit.backends.mcu.schedule.loops import NoLoop
 from edgevit.backends.mcu.schedule.plan import Plan, make_plan
 from edgevit.integer.graph import IntegerGraph
 
 
 def random_plan(graph: IntegerGraph, core: Core, rng: np.random.Generator) -> Plan:
     """What must be kept, and a random share of the rest: all of it, where that makes no loops."""
-    packed, cards = pack_right_sides(graph, cards_of(graph, core))
-    net = Net.of(packed)
+    net, cards = prepared(graph, core)
     share, tile = rng.uniform(0, 0.7), int(rng.integers(1, 6))
     for _ in range(8):
         some = {name for name in net.makers if rng.random() < share}

@@ -68,7 +68,7 @@ def test_the_folder_says_what_was_done(exported: Path) -> None:
         assert word not in code
 
 
-@pytest.mark.parametrize("file", ["firmware/ev_model.c", "model.integer.safetensors"])
+@pytest.mark.parametrize("file", ["firmware/edgevit_model.c", "model.integer.safetensors"])
 def test_what_was_changed_is_refused(
     exported: Path, file: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

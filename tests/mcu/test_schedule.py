@@ -10,10 +10,10 @@ from plans import random_plan
 from random_nets import random_net
 
 from edgevit.backends.mcu.cores import CORES
+from edgevit.backends.mcu.schedule.intake import prepared
 from edgevit.backends.mcu.schedule.memory import bound
-from edgevit.backends.mcu.schedule.plan import Plan
+from edgevit.backends.mcu.schedule.plan import Plan, make_plan
 from edgevit.backends.mcu.schedule.search import best_plan
-from edgevit.backends.mcu.schedule.simple import simple_plan
 from edgevit.backends.mcu.schedule.verifier import Overwritten, verify_plan
 
 M4 = CORES["m4"]
@@ -33,7 +33,8 @@ def test_a_search_holds_and_is_no_larger_than_the_plain_plan(seed: int) -> None:
     graph, _ = random_net(seed)
     found = best_plan(graph, M4, "ram")
     verify_plan(found)
-    assert found.size <= simple_plan(graph, M4).size
+    net, cards = prepared(graph, M4)
+    assert found.size <= make_plan(net, cards, frozenset(net.makers), tile=1).size
 
 
 def test_a_buffer_moved_onto_another_is_found() -> None:

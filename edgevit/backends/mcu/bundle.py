@@ -10,7 +10,7 @@ import numpy as np
 
 from edgevit.backends.mcu.cores import CORES, Core
 from edgevit.backends.mcu.emit import Emitted, emit
-from edgevit.backends.mcu.firmware import MODEL, write_firmware
+from edgevit.backends.mcu.firmware import FILES, MODEL, write_firmware
 from edgevit.backends.mcu.schedule.plan import Plan
 from edgevit.backends.mcu.schedule.search import planned
 from edgevit.errors import PackageError
@@ -32,7 +32,7 @@ class Bundle:
     plan: Plan
 
     def emitted(self) -> Emitted:
-        return emit(self.plan, MODEL)
+        return emit(self.plan, MODEL, FILES)
 
     def quantized(self, tensors: Sequence[np.ndarray]) -> tuple[np.ndarray, ...]:
         return tuple(port.quantized(x) for port, x in zip(self.inputs, tensors, strict=True))
@@ -69,7 +69,7 @@ def read_bundle(directory: Path) -> Bundle:
         tuple(Port.of(entry) for entry in more[key]) for key in ("inputs", "outputs")
     )
     bundle = Bundle(directory / FIRMWARE, graph, inputs, outputs, core, plan)
-    source = bundle.folder / f"{MODEL}.c"
+    source = bundle.folder / f"{FILES}.c"
     if not source.is_file() or source.read_text() != bundle.emitted().source:
         raise PackageError(
             "the C sources are not those of the integer graph",

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 from edgevit.backends.mcu.constants import Constants
+from edgevit.backends.mcu.interface import calls, debugging, header, tracing
 from edgevit.backends.mcu.kernels.card import Argument, Call, First, Input, Scratch, Steps
 from edgevit.backends.mcu.schedule.access import WINDOWED, Same, Sliding, access, moves
+from edgevit.backends.mcu.schedule.intake import Intake
 from edgevit.backends.mcu.schedule.plan import Plan, piece_of, ring_name, scratch_name, unit_bytes
 from edgevit.backends.mcu.schedule.walk import Walk
 from edgevit.integer.graph import Op, Value
@@ -30,10 +33,11 @@ class Emitted:
     kernels: tuple[str, ...]  # the files it needs, below kernels/
     layers: tuple[Layer, ...]
     plan: Plan
+    stem: str  # of the files' names
 
 
-def emit(plan: Plan, prefix: str = "ev_model") -> Emitted:
-    """`prefix` begins every name that a linker sees."""
+def emit(plan: Plan, prefix: str = "ev_model", stem: str | None = None) -> Emitted:
+    """`prefix` begins every name that a linker sees; `stem` is what the files are called."""
     writer = _Writer(plan, prefix)
     for index, walk in enumerate(plan.walks):
         writer.loop(index, walk)
@@ -42,32 +46,15 @@ def emit(plan: Plan, prefix: str = "ev_model") -> Emitted:
         Layer(op, tuple(functions), tuple(writer.called[op.name]))
         for op, functions in writer.functions.values()
     )
-    return Emitted(header(plan, prefix), writer.source(), tuple(files), layers, plan)
-
-
-def header(plan: Plan, prefix: str) -> str:
-    graph, upper = plan.net.graph, prefix.upper()
-    sizes = [
-        f"#define {upper}_{kind}_{index}_BYTES {value.bytes}u /* {value} */"
-        for kind, values in (("INPUT", graph.inputs), ("OUTPUT", graph.outputs))
-        for index, value in enumerate(values)
-    ]
-    return "\n".join(
-        [
-            f"#ifndef {upper}_H",
-            f"#define {upper}_H",
-            "",
-            "#include <stdint.h>",
-            "",
-            *sizes,
-            f"#define {upper}_ARENA_BYTES {max(plan.size, 1)}u /* aligned to 16 */",
-            "",
-            "/* Inputs and outputs in order; none may lie in the arena. */",
-            f"void {prefix}_run(const void *const *inputs, void *const *outputs, uint8_t *arena);",
-            "",
-            "#endif",
-            "",
-        ]
+    source = writer.source(stem or prefix)
+    digest = hashlib.sha256(source.encode()).hexdigest()
+    return Emitted(
+        header(plan, prefix, len(layers), digest),
+        source,
+        tuple(files),
+        layers,
+        plan,
+        stem or prefix,
     )
 
 
@@ -79,73 +66,109 @@ class _Writer:
         self._offsets = plan.offsets
         self._constants = Constants(prefix)
         graph = plan.net.graph
-        self._outside = {v.name: f"inputs[{i}]" for i, v in enumerate(graph.inputs)}
+        given = [(i, v.name) for i, v in enumerate(graph.inputs) if v.name not in self._net.makers]
+        self._outside = {name: f"inputs[{i}]" for i, name in given}
         self._outside |= {c.value.name: self._constants.array(c.data) for c in graph.constants}
         self._lines: list[str] = []
-        self._loops: list[str] = []
         self.functions: dict[str, tuple[Op, list[str]]] = {}
         self.called: dict[str, dict[str, None]] = {}
 
     def loop(self, index: int, walk: Walk) -> None:
         """A function for each operation in it, then the loop itself."""
-        body = self._by_image(index, walk) if walk.loop.by_image else self._in_lockstep(index, walk)
+        taking = any(isinstance(op, Intake) for op in walk.loop.ops)
+        if taking:
+            body = self._as_it_comes(index, walk)
+            gets = f"({self._prefix} *model, uint32_t ready)"
+        else:
+            body = self._by_image(index, walk) if walk.loop.by_image else self._in_lockstep(index, walk)  # fmt: skip
+            gets = "(const void *const *inputs, uint8_t *arena)"
         name = f"{self._prefix}_loop_{index}"
         makes = ", ".join(walk.loop.kept)
         self._lines.append(
-            f"/* {makes} */\nstatic void {name}(const void *const *inputs, uint8_t *arena)\n{{\n"
-            + "".join(f"    {line}\n" for line in body)
-            + "}\n"
-        )
-        self._loops.append(name)
+            f"/* {makes} */\nstatic void {name}{gets}\n{{\n" + "".join(f"    {line}\n" for line in body) + "}\n"
+        )  # fmt: skip
 
     def _in_lockstep(self, index: int, walk: Walk) -> list[str]:
         ops = walk.loop.ops
-        rows, tile = ops[-1].output.rows, walk.tile
-        full, rest = divmod(rows, tile)
-        once = full == 1 and not rest
+        full, rest = divmod(ops[-1].output.rows, walk.tile)
         calls = [f"{self._function(index, walk, op)}(inputs, arena, row);" for op in ops]
-        if once or len(ops) == 1:
+        if (full == 1 and not rest) or len(ops) == 1:
             return [call.replace("row);", "0u);") for call in calls]
         lines = [f"for (uint32_t row = 0; row < {full}u; row++) {{", *(f"    {c}" for c in calls), "}"]  # fmt: skip
-        if rest:
-            lines += [
-                f"{self._function(index, walk, op, rest)}(inputs, arena, {full}u);" for op in ops
-            ]
-        return lines
+        return [*lines, *self._last_tile(index, walk)]
+
+    def _last_tile(self, index: int, walk: Walk) -> list[str]:
+        """Where it is short."""
+        full, rest = divmod(walk.loop.ops[-1].output.rows, walk.tile)
+        ops = [op for op in walk.loop.ops if not isinstance(op, Intake)] if rest else []
+        return [f"{self._function(index, walk, op, rest)}(inputs, arena, {full}u);" for op in ops]
 
     def _by_image(self, index: int, walk: Walk) -> list[str]:
         """What is missing of each, as `Walk` has it."""
         ops = walk.loop.ops
         if len(ops) == 1:
             return [f"{self._function(index, walk, ops[0])}(inputs, arena, 0u);"]
-        place = {op.name: k for k, op in enumerate(ops)}
         lines = [f"uint32_t made[{len(ops)}] = {{0}};"]
         lines.append(f"for (uint32_t step = 1; step <= {walk.steps}u; step++) {{")
-        lines.append(f"    uint32_t need[{len(ops)}] = {{0}};")
-        for name in walk.loop.kept:
-            lines.append(f"    need[{place[name]}] = {_wanted(walk, name)};")
-        for op in reversed(ops):
-            for i, source in walk.inside(op):
-                there, here = f"need[{place[source]}]", f"need[{place[op.name]}]"
-                lines.append(f"    {there} = ev_most({there}, {_upto(walk, op, i, source, here)});")
+        lines += [f"    {line}" for line in self._needed(walk)]
         for k, op in enumerate(ops):
             function = self._function(index, walk, op)
             lines.append(f"    for (; made[{k}] < need[{k}]; made[{k}]++)")
             lines.append(f"        {function}(inputs, arena, made[{k}]);")
         return [*lines, "}"]
 
+    def _needed(self, walk: Walk) -> list[str]:
+        """How many rows each must have made after `step`."""
+        ops = walk.loop.ops
+        place = {op.name: k for k, op in enumerate(ops)}
+        lines = [f"uint32_t need[{len(ops)}] = {{0}};"]
+        lines += [f"need[{place[name]}] = {_wanted(walk, name)};" for name in walk.loop.kept]
+        for op in reversed(ops):
+            for i, source in walk.inside(op):
+                there, here = f"need[{place[source]}]", f"need[{place[op.name]}]"
+                lines.append(f"{there} = ev_most({there}, {_upto(walk, op, i, source, here)});")
+        return lines
+
+    def _as_it_comes(self, index: int, walk: Walk) -> list[str]:
+        """The steps for which there are enough rows of the image, from where it stopped."""
+        if len(walk.loop.ops) == 1:
+            return ["model->step = ready;"]
+        lines = ["const void *const *inputs = NULL;", "uint8_t *const arena = model->arena;"]
+        ops = list(enumerate(walk.loop.ops))
+        (taken,) = (k for k, op in ops if isinstance(op, Intake))
+        if walk.loop.by_image:
+            lines.append(f"for (uint32_t step = model->step + 1; step <= {walk.steps}u; step++) {{")
+            lines += [f"    {line}" for line in self._needed(walk)]
+            lines += [f"    if (need[{taken}] > ready)", "        return;"]
+            for k, op in ops:
+                if k != taken:
+                    function = self._function(index, walk, op)
+                    lines.append(f"    for (; model->made[{k}] < need[{k}]; model->made[{k}]++)")
+                    lines.append(f"        {function}(inputs, arena, model->made[{k}]);")
+            return [*lines, "    model->step = step;", "}"]
+        full, rest = divmod(walk.loop.ops[-1].output.rows, walk.tile)
+        lines.append(f"for (; model->step < {full}u && model->step < ready; model->step++) {{")
+        lines += [f"    {self._function(index, walk, op)}(inputs, arena, model->step);" for k, op in ops if k != taken]  # fmt: skip
+        lines.append("}")
+        if rest:
+            lines.append(f"if (model->step == {full}u && ready > {full}u) {{")
+            lines += [f"    {line}" for line in self._last_tile(index, walk)]
+            lines += ["    model->step++;", "}"]
+        return lines
+
     def _function(self, index: int, walk: Walk, op: Op, rest: int | None = None) -> str:
         place = walk.loop.ops.index(op)
         name = f"{self._prefix}_{index}_{place}" + ("_rest" if rest else "")
         steps = self._plan.cards[op.name].steps(op, piece_of(walk, op, rest))
+        self.functions.setdefault(op.name, (op, []))[1].append(name)
+        layer = list(self.functions).index(op.name)
         about = f"/* {op.name}: {op.kind} {op.settings()} -> {op.output} */".replace("  ", " ")
         self._lines.append(
             f"{about}\nvoid {name}{_SIGNATURE};\nEV_STEP void {name}{_SIGNATURE}\n{{\n"
-            "    (void)inputs;\n    (void)arena;\n    (void)row;\n"
+            f"    (void)inputs;\n    (void)arena;\n    (void)row;\n    EV_TRACE({layer}u, 0);\n"
             + "".join(f"    {line}\n" for line in self._calls(index, walk, op, steps))
-            + "}\n"
+            + f"    EV_TRACE({layer}u, 1);\n}}\n"
         )
-        self.functions.setdefault(op.name, (op, []))[1].append(name)
         called = self.called.setdefault(op.name, {})
         called.update(dict.fromkeys(call.function for call in steps.calls))
         return name
@@ -194,23 +217,23 @@ class _Writer:
             return f"({const}uint8_t *){self._outside[name]}{moved}"
         return f"arena + {self._offsets[name]}u{moved}"
 
-    def source(self) -> str:
-        graph = self._net.graph
-        calls = "".join(f"    {loop}(inputs, arena);\n" for loop in self._loops)
+    def source(self, stem: str) -> str:
+        plan, prefix = self._plan, self._prefix
         outputs = ""
-        for i, value in enumerate(graph.outputs):
+        for i, value in enumerate(self._net.graph.outputs):
             name = self._net.storage[value.name].name
             place = f"arena + {self._offsets[name]}u" if name in self._offsets else self._outside[name]  # fmt: skip
             outputs += f"    memcpy(outputs[{i}], {place}, {value.bytes}u);\n"
-        return (
-            f"/* {graph.name}, written by edgevit. */\n"
-            f'#include "{self._prefix}.h"\n\n#include <string.h>\n\n{self._includes()}\n'
-            "#define EV_STEP __attribute__((noinline))\n\n"
-            + f"{self._constants.text()}\n\n"
-            + "\n".join(self._lines)
-            + f"\nvoid {self._prefix}_run(const void *const *inputs, void *const *outputs, uint8_t *arena)\n"
-            f"{{\n    (void)inputs;\n    (void)arena;\n{calls}{outputs}}}\n"
-        )
+        parts = [
+            f"/* {self._net.graph.name}, written by edgevit. */",
+            f'#include "{stem}.h"\n\n#include <string.h>\n\n{self._includes()}',
+            "#define EV_STEP __attribute__((noinline))\n",
+            tracing(prefix, list(self.functions)) + debugging(plan, prefix),
+            self._constants.text() + "\n",
+            *self._lines,
+            calls(plan, prefix, outputs),
+        ]
+        return "\n".join(parts)
 
     def _includes(self) -> str:
         """The headers of the families that are used, the plain one always."""

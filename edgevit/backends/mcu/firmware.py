@@ -13,16 +13,17 @@ from edgevit.backends.mcu.schedule.plan import Plan
 from edgevit.backends.mcu.toolchain import Toolchain
 from edgevit.data import data_dir
 
-MODEL = "ev_model"
+MODEL = "ev_model"  # begins the names in C
+FILES = "edgevit_model"
 STACK = 16 * 1024  # reserved in the emulator; what is used is measured
 
 
 def write_firmware(plan: Plan, folder: Path) -> Emitted:
-    emitted = emit(plan, MODEL)
+    emitted = emit(plan, MODEL, FILES)
     kernels = data_dir("kernels")
     folder.mkdir(parents=True)
-    (folder / f"{MODEL}.h").write_text(emitted.header)
-    (folder / f"{MODEL}.c").write_text(emitted.source)
+    (folder / f"{FILES}.h").write_text(emitted.header)
+    (folder / f"{FILES}.c").write_text(emitted.source)
     shutil.copytree(kernels / "include", folder / "include")
     (folder / "kernels").mkdir()
     for source in emitted.kernels:
@@ -34,7 +35,7 @@ def link_firmware(folder: Path, main: str, core: Core, tool: Toolchain, work: Pa
     """A program of the folder's own sources and a `main` -> its ELF in `work`."""
     (work / "main.c").write_text(main)
     include = [folder, folder / "include"]
-    sources = [work / "main.c", folder / f"{MODEL}.c", *sorted((folder / "kernels").iterdir())]
+    sources = [work / "main.c", folder / f"{FILES}.c", *sorted((folder / "kernels").iterdir())]
     objects = [tool.compile(source, core, include=include) for source in sources]
     return tool.link(objects, core, work / "program.elf", stack_size=STACK)
 

@@ -28,7 +28,7 @@ def harness(cases: Sequence[Case], emit_arena: bool = False, poked: bool = False
     constants of the program, or written by the emulator (`poked_inputs`)."""
     size = max(max(case.emitted.plan.size, 1) for case in cases)
     outputs = max(sum(value.bytes for value in case.graph.outputs) for case in cases)
-    includes = "".join(f'#include "{case.prefix}.h"\n' for case in cases)
+    includes = "".join(f'#include "{case.emitted.stem}.h"\n' for case in cases)
     body = "".join(_case(case, emit_arena) for case in cases)
     data = "".join(_inputs(case, poked) for case in cases)
     return (
@@ -90,7 +90,8 @@ def _case(case: Case, emit_arena: bool) -> str:
         f"const void *const inputs[] = {{{inputs}}};",
         f"void *const outputs[] = {{{', '.join(places)}}};",
         *([f"memset(arena, {PAINT}, {size});"] if emit_arena and size else []),
-        f"{prefix}_run(inputs, outputs, arena);",
+        f"if ({prefix}_run(inputs, outputs, arena) != EV_OK)",
+        "    return 1;",
         f"ev_emit(result, {position});",
         *([f"ev_emit(arena, {size});"] if emit_arena and size else []),
     ]

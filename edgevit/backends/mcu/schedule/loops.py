@@ -62,7 +62,7 @@ class Net:
                 continue
             ways = [access(op, index) for index in range(len(op.inputs))]
             found.update(name for index, name in self.sources(op) if ways[index] == WHOLE)
-            if all(way == WHOLE for way in ways):
+            if ways and all(way == WHOLE for way in ways):
                 found.add(op.name)
         return frozenset(found & set(self.makers))
 
@@ -95,7 +95,14 @@ def build_loops(net: Net, kept: frozenset[str]) -> list[Loop]:
             merged[-1] = (last[0] | closures[name], (*last[1], name))
         else:
             merged.append((closures[name], (name,)))
+    _require_once(net, merged)
     return [_loop(net, ops, names, kept) for ops, names in merged]
+
+
+def _require_once(net: Net, merged: Sequence[Member]) -> None:
+    for name in (name for name, op in net.makers.items() if op.once):
+        if sum(name in ops for ops, _ in merged) > 1:
+            raise NoLoop(f"several loops need {name}, which comes only once")
 
 
 def _in_turn(net: Net, needs: dict[str, set[str]]) -> list[str]:

@@ -13,9 +13,8 @@ from functools import partial
 from math import log
 
 from edgevit.backends.mcu.cores import Core
-from edgevit.backends.mcu.schedule.cards import cards_of
+from edgevit.backends.mcu.schedule.intake import prepared
 from edgevit.backends.mcu.schedule.loops import Net, NoLoop
-from edgevit.backends.mcu.schedule.packing import pack_right_sides
 from edgevit.backends.mcu.schedule.plan import Cards, Plan, make_plan
 from edgevit.errors import UsageError, suggest
 from edgevit.integer.graph import IntegerGraph, Op
@@ -51,15 +50,14 @@ def best_plan(
 
 def planned(graph: IntegerGraph, core: Core, kept: frozenset[str], tile: int) -> Plan:
     """The plan that keeps just these."""
-    packed, cards = pack_right_sides(graph, cards_of(graph, core))
-    return make_plan(Net.of(packed), cards, kept, tile)
+    net, cards = prepared(graph, core)
+    return make_plan(net, cards, kept, tile)
 
 
 def candidates(graph: IntegerGraph, core: Core, optimize: str) -> list[Plan]:
     """The last that were passed on the way: to the smallest from as little as can be kept, and on from there and from
     everything kept to the best price."""
-    packed, cards = pack_right_sides(graph, cards_of(graph, core))
-    net = Net.of(packed)
+    net, cards = prepared(graph, core)
     classes = _classes(net)
     must = net.must_keep()
     price = _price(optimize)

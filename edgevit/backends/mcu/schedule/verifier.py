@@ -33,6 +33,9 @@ class _Check:
     plan: Plan
     owner: np.ndarray = field(init=False)  # whose byte it is: the storage's number
     place: np.ndarray = field(init=False)  # and which of its bytes
+    being_read: list[tuple[int, int, int]] = field(
+        default_factory=list
+    )  # by the call: start, end, address
 
     def __post_init__(self) -> None:
         self.owner = np.full(self.plan.size, _NOBODY, np.int64)
@@ -83,11 +86,13 @@ class _Check:
 
     def _call(self, index: int, walk: Walk, op: Op, first: int, count: int) -> None:
         """One call of a kernel: positions `first` up to `first + count` of its output."""
+        self.being_read = []
         for value, name in zip(op.inputs, self._names(op), strict=True):
             if name in self.numbers:
                 start, end = _positions_read(op, value, first, count)
                 step = value.shape[-1] * SIZES[value.dtype]
                 self._span(index, walk, name, start * step, end * step, op.name)
+                self.being_read += self._addresses(index, walk, name, start * step, end * step)
         scratch = scratch_name(index)
         if scratch in self.offsets:
             base = self.offsets[scratch]
@@ -125,6 +130,10 @@ class _Check:
         where = slice(address, address + end - start)
         if where.stop > self.plan.size:
             raise Overwritten(f"{name} is written beyond the arena")
+        for begin, upto, read in self.being_read:
+            in_place = self.plan.cards[name].in_place and read == address
+            if read < where.stop and address < read + upto - begin and not in_place:
+                raise Overwritten(f"{name} is written over what the same call reads, at {address}")
         self.owner[where] = self.numbers[name]
         self.place[where] = np.arange(start, end)
 

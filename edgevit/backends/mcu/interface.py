@@ -1,0 +1,266 @@
+"""The C that a caller sees: the header, begin, push_rows, finish, the one-shot call, and what a debug build checks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+
+from edgevit.backends.mcu.schedule.intake import Intake, pushed_rows
+from edgevit.backends.mcu.schedule.plan import Plan, ring_name, unit_bytes
+from edgevit.integer.graph import IntegerGraph
+
+_TAKING = 0x65766974  # the state of a model that has begun; stray memory hardly holds it
+CANARY = 16  # bytes after the arena, in a debug build
+
+
+@dataclass(frozen=True)
+class Taking:
+    """Where the rows of the image go, and the loop that works on them as they come."""
+
+    loop: int
+    made: int  # operations whose rows are counted, or none
+    steps: int
+    place: str  # of a byte, from `at`, the bytes received
+    unit: int  # bytes of a row as the loop takes it
+
+
+def taking(plan: Plan) -> Taking | None:
+    """None where inputs are handed over whole: where there are several, or a plan without an intake."""
+    for index, walk in enumerate(plan.walks):
+        for op in walk.loop.ops:
+            if not isinstance(op, Intake):
+                continue
+            unit = min(unit_bytes(walk, op), op.output.bytes)
+            ring = walk.rings.get(op.name)
+            if ring is None:
+                place = f"{plan.offsets[op.name]}u + at"
+            else:
+                place = f"{plan.offsets[ring_name(index, op.name)]}u + at % {ring * unit}u"
+            return Taking(index, len(walk.loop.ops), walk.steps, place, unit)
+    return None
+
+
+def header(plan: Plan, prefix: str, layers: int, digest: str) -> str:
+    graph, upper, takes = plan.net.graph, prefix.upper(), taking(plan)
+    sizes = [
+        f"#define {upper}_{kind}_{index}_BYTES {value.bytes}u /* {value} */"
+        for kind, values in (("INPUT", graph.inputs), ("OUTPUT", graph.outputs))
+        for index, value in enumerate(values)
+    ]
+    lines = [
+        f"/* {graph.name}, written by edgevit {version('edgevit')}. */",
+        f"#ifndef {upper}_H",
+        f"#define {upper}_H",
+        "",
+        "#include <stddef.h>",
+        "#include <stdint.h>",
+        "",
+        '#include "ev_status.h"',
+        "",
+        f'#define {upper}_NAME "{graph.name}"',
+        f'#define {upper}_VERSION "{version("edgevit")}"',
+        f'#define {upper}_HASH "{digest}" /* SHA-256 of the code and its constants */',
+        f"#define {upper}_LAYERS {layers}u",
+        *sizes,
+        f"#ifdef {upper}_DEBUG",
+        f"#define {upper}_ARENA_BYTES {plan.size + CANARY}u",
+        "#else",
+        f"#define {upper}_ARENA_BYTES {max(plan.size, 1)}u /* aligned to 16 */",
+        "#endif",
+        "",
+        *(_streaming(prefix, graph, takes) if takes else []),
+        "/* All at once. Inputs and outputs in order, the image channels last; none may lie in the arena. */",
+        f"int {prefix}_run(const void *const *inputs, void *const *outputs, uint8_t *arena);",
+        "",
+        *_tracing(prefix),
+        "#endif",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _streaming(prefix: str, graph: IntegerGraph, takes: Taking) -> list[str]:
+    upper, (image,) = prefix.upper(), graph.inputs
+    rows = pushed_rows(image)
+    return [
+        f"#define {upper}_ROWS {rows}u",
+        f"#define {upper}_ROW_BYTES {image.bytes // rows}u",
+        "",
+        "/* The state of one image; between begin and finish only these functions may change it. */",
+        f"typedef struct {prefix} {{",
+        "    uint8_t *arena;",
+        "    uint32_t state, received, step;",
+        f"    uint16_t made[{takes.made}];",
+        f"}} {prefix};",
+        "",
+        "/* An arena of the caller's, free again after finish. With EV_STATIC_ARENA defined when the model is compiled,",
+        "   NULL stands for one of its own. */",
+        f"int {prefix}_begin({prefix} *model, uint8_t *arena, size_t arena_bytes);",
+        "/* The next rows of the image, from the top; what can be computed from them is. The image is never there whole. */",
+        f"int {prefix}_push_rows({prefix} *model, const void *rows, uint32_t count);",
+        "/* After the last row: computes the rest, and writes the outputs. */",
+        f"int {prefix}_finish({prefix} *model, void *const *outputs);",
+        "",
+    ]
+
+
+def _tracing(prefix: str) -> list[str]:
+    upper = prefix.upper()
+    return [
+        f"#ifdef {upper}_TRACE /* the program defines it; called before and after each piece of a layer */",
+        f"void {prefix}_trace(uint32_t layer, int after);",
+        f"extern const char *const {prefix}_layers[{upper}_LAYERS];",
+        "#endif",
+        "",
+    ]
+
+
+def calls(plan: Plan, prefix: str, outputs: str) -> str:
+    """The functions of the header; `outputs` copies what was computed."""
+    takes = taking(plan)
+    loops = range(len(plan.walks))
+    if takes is None:
+        return _one_shot(prefix, "".join(_loop(prefix, loop) for loop in loops), outputs)
+    upper, (image,) = prefix.upper(), plan.net.graph.inputs
+    before = "".join(_loop(prefix, loop) for loop in loops if loop < takes.loop)
+    before = before and "    const void *const *inputs = NULL;\n" + before
+    after = "".join(_loop(prefix, loop) for loop in loops if loop > takes.loop)
+    row = f"{upper}_ROW_BYTES"
+    return f"""{_static_arena(prefix)}
+int {prefix}_begin({prefix} *model, uint8_t *arena, size_t arena_bytes)
+{{
+#ifdef EV_STATIC_ARENA
+    if (arena == NULL) {{
+        arena = {prefix}_arena;
+        arena_bytes = sizeof({prefix}_arena);
+    }}
+#endif
+    if (arena == NULL || arena_bytes < {upper}_ARENA_BYTES || (uintptr_t)arena % 16u != 0)
+        return EV_ERROR_ARENA;
+    memset(model, 0, sizeof(*model));
+    model->arena = arena;
+{before}    EV_POISON({takes.loop});
+    model->state = {_TAKING:#x}u;
+    return EV_OK;
+}}
+
+int {prefix}_push_rows({prefix} *model, const void *rows, uint32_t count)
+{{
+    if (model->state != {_TAKING:#x}u)
+        return EV_ERROR_ORDER;
+    if (count > ({image.bytes}u - model->received) / {row})
+        return EV_ERROR_ROWS;
+    const uint8_t *from = rows;
+    const uint32_t end = model->received + count * {row};
+    while (model->received != end) {{
+        const uint32_t at = model->received, whole = {takes.unit}u - at % {takes.unit}u;
+        const uint32_t taken = end - at < whole ? end - at : whole;
+        if (model->step < {takes.steps}u)
+            memcpy(model->arena + {takes.place}, from, taken);
+        from += taken;
+        model->received += taken;
+        if (taken == whole || model->received == {image.bytes}u)
+            {prefix}_loop_{takes.loop}(model, (model->received + {takes.unit - 1}u) / {takes.unit}u);
+    }}
+    return EV_OK;
+}}
+
+int {prefix}_finish({prefix} *model, void *const *outputs)
+{{
+    if (model->state != {_TAKING:#x}u)
+        return EV_ERROR_ORDER;
+    if (model->received != {image.bytes}u)
+        return EV_ERROR_ROWS;
+    const void *const *inputs = NULL;
+    uint8_t *const arena = model->arena;
+    model->state = 0;
+    (void)inputs;
+    EV_INTACT({takes.loop});
+{after}{outputs}    return EV_OK;
+}}
+
+int {prefix}_run(const void *const *inputs, void *const *outputs, uint8_t *arena)
+{{
+    {prefix} model;
+    int status = {prefix}_begin(&model, arena, {upper}_ARENA_BYTES);
+    if (status == EV_OK)
+        status = {prefix}_push_rows(&model, inputs[0], {upper}_ROWS);
+    return status == EV_OK ? {prefix}_finish(&model, outputs) : status;
+}}
+"""
+
+
+def _one_shot(prefix: str, loops: str, outputs: str) -> str:
+    return (
+        f"\nint {prefix}_run(const void *const *inputs, void *const *outputs, uint8_t *arena)\n"
+        f"{{\n    (void)inputs;\n    (void)arena;\n{loops}{outputs}    return EV_OK;\n}}\n"
+    )
+
+
+def _static_arena(prefix: str) -> str:
+    return (
+        "#ifdef EV_STATIC_ARENA\n"
+        f"static uint8_t {prefix}_arena[{prefix.upper()}_ARENA_BYTES] __attribute__((aligned(16)));\n"
+        "#endif\n"
+    )
+
+
+def _loop(prefix: str, loop: int) -> str:
+    return f"    EV_POISON({loop});\n    {prefix}_loop_{loop}(inputs, arena);\n    EV_INTACT({loop});\n"
+
+
+def tracing(prefix: str, layers: Sequence[str]) -> str:
+    """What the functions of layers call; nothing, unless asked for."""
+    names = ", ".join(f'"{name}"' for name in layers) or "0"
+    return f"""#ifdef {prefix.upper()}_TRACE
+const char *const {prefix}_layers[] = {{{names}}};
+#define EV_TRACE(layer, after) {prefix}_trace(layer, after)
+#else
+#define EV_TRACE(layer, after) ((void)0)
+#endif
+"""
+
+
+def debugging(plan: Plan, prefix: str) -> str:
+    """Bytes that belong to nobody while a loop runs: filled before it, and looked at after it."""
+    rows = [
+        f"{{{loop}, {start}, {end}}}"
+        for loop in range(len(plan.walks))
+        for start, end in free_bytes(plan, loop)
+    ]
+    return f"""#ifdef {prefix.upper()}_DEBUG
+static const uint32_t {prefix}_free[][3] = {{{", ".join(rows)}}}; /* loop, from, to */
+static int {prefix}_intact(uint8_t *arena, uint32_t loop, int fill)
+{{
+    for (size_t i = 0; i < sizeof({prefix}_free) / sizeof({prefix}_free[0]); i++) {{
+        const uint32_t *const row = {prefix}_free[i];
+        for (uint32_t at = row[1]; row[0] == loop && at < row[2]; at++) {{
+            if (fill)
+                arena[at] = 0xA5;
+            else if (arena[at] != 0xA5)
+                return 0;
+        }}
+    }}
+    return 1;
+}}
+#define EV_POISON(loop) (void){prefix}_intact(arena, loop, 1)
+#define EV_INTACT(loop)                     \\
+    if (!{prefix}_intact(arena, loop, 0)) \\
+    return EV_ERROR_OVERWRITTEN
+#else
+#define EV_POISON(loop) ((void)0)
+#define EV_INTACT(loop) ((void)0)
+#endif
+"""
+
+
+def free_bytes(plan: Plan, loop: int) -> list[tuple[int, int]]:
+    """The canary after the arena is always free."""
+    alive = sorted((b.offset, b.end) for b in plan.buffers if b.first <= loop <= b.last)
+    free, position = [], 0
+    for start, end in [*alive, (plan.size + CANARY, plan.size + CANARY)]:
+        if start > position:
+            free.append((position, start))
+        position = max(position, end)
+    return free
