@@ -43,7 +43,7 @@ def run_firmware(
 ) -> Execution:
     """On the golden input. Another core than the folder's gets code of its own, from the same integer graph and plan."""
     folder = Path(directory)
-    bundle = _bundle(folder)
+    bundle = bundle_of(folder)
     inputs = bundle.quantized([tensor.numpy() for tensor in load_golden(folder)[0]])
     if core is None or core == bundle.core.name:
         emitted, chosen = bundle.emitted(), bundle.core
@@ -61,7 +61,7 @@ def run_firmware(
 
 def simulate_firmware(directory: str | Path, given: str | None, output: str | None) -> Simulated:
     folder = Path(directory)
-    bundle = _bundle(folder)
+    bundle = bundle_of(folder)
     tensors = [tensor.numpy() for tensor in load_golden(folder)[0]]
     if given is not None:
         tensors = [_read(Path(given), bundle)]
@@ -71,7 +71,7 @@ def simulate_firmware(directory: str | Path, given: str | None, output: str | No
     return Simulated(found)
 
 
-def _bundle(folder: Path) -> Bundle:
+def bundle_of(folder: Path) -> Bundle:
     manifest = read_manifest(folder)
     require_untouched(folder, manifest)
     if manifest["format"] != "mcu":

@@ -12,14 +12,14 @@ import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from edgevit.backends.on_host import fitted
 from edgevit.backends.session import OpTime, TensorSpec
-from edgevit.backends.worker import Worker
-from edgevit.errors import EdgevitError, PackageError, UsageError
+from edgevit.backends.worker import TIMEOUT, Worker
+from edgevit.errors import DeviceError, EdgevitError, PackageError, UsageError
 from edgevit.exported_folder import expand_folders, read_manifest, require_untouched
 from edgevit.golden import load_golden
 from edgevit.host import Host, now, this_host
@@ -72,6 +72,14 @@ class Measured:
 
 
 @dataclass(frozen=True)
+class Lost:
+    """What has no figure, and why."""
+
+    subject: Subject
+    error: EdgevitError
+
+
+@dataclass(frozen=True)
 class ProfileReport:
     measured: tuple[Measured, ...]
     host: Host
@@ -79,10 +87,28 @@ class ProfileReport:
     rounds: int
     warmup: int
     when: str
+    lost: tuple[Lost, ...] = ()
 
 
-def subject_of(path: str | Path) -> Subject:
-    """An exported folder, or an artifact of anyone's making by its suffix."""
+class Opened(Protocol):
+    """An artifact opened in its runtime, here or on a device. Its clock is the device's own."""
+
+    threads: int
+
+    def seconds(self, runs: int) -> list[float]:
+        """Of each of `runs` runs, or fewer figures where the device only tells means: the first warms the caches."""
+        ...
+
+    def op_times(self, repeats: int) -> tuple[OpTime, ...]: ...
+
+    def close(self) -> None: ...
+
+
+Opener = Callable[[Subject, int], Opened]  # the second is the number of threads; 0: all cores
+
+
+def subject_of(path: str | Path, here: bool = True) -> Subject:
+    """An exported folder, or an artifact of anyone's making by its suffix. `here`: it must run on this machine."""
     path = Path(path)
     if path.is_file():
         if path.suffix not in SUFFIXES:
@@ -95,7 +121,8 @@ def subject_of(path: str | Path) -> Subject:
         return Subject(path.name, SUFFIXES[path.suffix], path, None, {})
     manifest = read_manifest(path)
     require_untouched(path, manifest)
-    _require_runs_here(manifest, path)
+    if here:
+        _require_runs_here(manifest, path)
     inputs = tuple(tensor.numpy() for tensor in load_golden(path)[0])
     label = f"{manifest['model']['name']} {manifest['format']} {manifest['precision']}"
     artifact = path / manifest["artifact"]
@@ -140,35 +167,46 @@ def measure(
     rounds: int = 20,
     warmup: int = 3,
     ops: bool = False,
+    opener: Opener | None = None,
+    host: Host | None = None,
+    lose: bool = False,
     progress: Callable[[str], None] = lambda _: None,
 ) -> ProfileReport:
-    host, when = this_host(), now()
+    """By turns, here or where `opener` opens. With `lose`, what fails is left out and told, unless all do."""
+    host, when = host or this_host(), now()
     with contextlib.ExitStack() as stack:
-        runners = [stack.enter_context(_Runner(subject, threads)) for subject in subjects]
+        runners = [
+            stack.enter_context(_Runner(subject, threads, opener or OpenedHere))
+            for subject in subjects
+        ]
         for runner in runners:
             progress(f"warm up {runner.subject.label}")
-            runner.warm_up(warmup)
+            runner.attempt(lambda one=runner: one.warm_up(warmup), lose)
         for number in range(rounds):
             progress(f"round {number + 1} of {rounds}")
             for runner in _turned(runners, number):
-                runner.take_turn()
-        tables = [runner.op_table(rounds) if ops else ((), "") for runner in runners]
-    first = runners[0].rounds
+                runner.attempt(runner.take_turn, lose)
+        kept = [runner for runner in runners if runner.error is None]
+        if not kept:
+            raise next(runner.error for runner in runners if runner.error is not None)
+        tables = [runner.op_table(rounds) if ops else ((), "") for runner in kept]
+    first = kept[0].rounds
     return ProfileReport(
         tuple(
             Measured(
                 runner.subject,
                 Latency.of(runner.rounds),
-                *(_ratio(runner.rounds, first) if runner is not runners[0] else (None, None)),
+                *(_ratio(runner.rounds, first) if runner is not kept[0] else (None, None)),
                 *table,
             )
-            for runner, table in zip(runners, tables, strict=True)
+            for runner, table in zip(kept, tables, strict=True)
         ),
         host,
-        runners[0].threads,
+        kept[0].threads,
         rounds,
         warmup,
         when,
+        tuple(Lost(runner.subject, runner.error) for runner in runners if runner.error is not None),
     )
 
 
@@ -185,43 +223,99 @@ def _ratio(rounds: Sequence[float], first: Sequence[float]) -> tuple[float, tupl
     return float(median), (float(low), float(high))
 
 
-class _Runner:
-    """One artifact in its process, and what its turns have taken."""
+class OpenedHere:
+    """An artifact in a process of its own on this machine."""
 
-    def __init__(self, subject: Subject, threads: int) -> None:
+    def __init__(self, subject: Subject, threads: int, limit: float = TIMEOUT) -> None:
+        self._worker = Worker(subject.format, threads, limit)
+        self.threads = self._worker.threads
+        try:
+            self._worker.open(subject.path)
+            given = subject.inputs or [drawn(spec) for spec in self._worker.inputs]
+            self._arrays = fitted(self._worker.inputs, given, str(subject.path))
+        except EdgevitError:
+            self.close()
+            raise
+
+    def seconds(self, runs: int) -> list[float]:
+        return self._worker.seconds(self._arrays, runs)
+
+    def op_times(self, repeats: int) -> tuple[OpTime, ...]:
+        return self._worker.op_times(self._arrays, repeats)
+
+    def close(self) -> None:
+        self._worker.__exit__(None, None, None)
+
+
+class _Runner:
+    """One artifact, and what its turns have taken. A lost device is asked once more."""
+
+    def __init__(self, subject: Subject, threads: int, opener: Opener) -> None:
         self.subject = subject
         self.rounds: list[float] = []
-        self._worker = Worker(subject.format, threads)
-        self.threads = self._worker.threads
-        self._arrays: list[np.ndarray] = []
+        self.threads = threads
+        self.error: EdgevitError | None = None
+        self._open = opener
+        self._opened: Opened | None = None
         self._runs = 1
+        self._retries = 1
 
     def __enter__(self) -> _Runner:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._worker.__exit__(None, None, None)
+        self._close()
+
+    def attempt(self, step: Callable[[], None], lose: bool) -> None:
+        """Does nothing once the artifact is lost."""
+        if self.error is not None:
+            return
+        try:
+            self._with_retry(step)
+        except EdgevitError as error:
+            self._close()
+            if not lose:
+                raise
+            self.error = error
 
     def warm_up(self, runs: int) -> None:
         """Opens the artifact, and sees how many runs make a turn."""
-        self._worker.open(self.subject.path)
-        given = self.subject.inputs or [_drawn(spec) for spec in self._worker.inputs]
-        self._arrays = fitted(self._worker.inputs, given, str(self.subject.path))
-        taken = self._worker.seconds(self._arrays, max(runs, 1) + 1)
-        self._runs = max(1, min(_MOST, round(_TURN / min(taken))))
+        taken = self._device().seconds(max(runs, 1) + 1)
+        self._runs = max(1, min(_MOST, round(_TURN / max(min(taken), 1e-9))))
 
     def take_turn(self) -> None:
-        taken = self._worker.seconds(self._arrays, 1 + self._runs)
+        taken = self._device().seconds(1 + self._runs)
         self.rounds.append(statistics.median(taken[1:]))
 
     def op_table(self, repeats: int) -> tuple[tuple[OpTime, ...], str]:
         try:
-            return self._worker.op_times(self._arrays, repeats), ""
+            return self._device().op_times(repeats), ""
         except EdgevitError as error:
             return (), error.why or error.message
 
+    def _with_retry(self, step: Callable[[], None]) -> None:
+        try:
+            step()
+        except DeviceError as error:
+            if not (error.passing and self._retries):
+                raise
+            self._retries -= 1
+            self._close()
+            step()
 
-def _drawn(spec: TensorSpec) -> np.ndarray:
+    def _device(self) -> Opened:
+        if self._opened is None:
+            self._opened = self._open(self.subject, self.threads)
+            self.threads = self._opened.threads
+        return self._opened
+
+    def _close(self) -> None:
+        opened, self._opened = self._opened, None
+        if opened is not None:
+            opened.close()
+
+
+def drawn(spec: TensorSpec) -> np.ndarray:
     """For an artifact that comes without its inputs. Timing hardly depends on values, as long as they are ordinary."""
     generator = np.random.default_rng(0)
     if not all(isinstance(extent, int) and extent > 0 for extent in spec.shape):

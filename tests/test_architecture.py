@@ -21,6 +21,7 @@ LAYERS = (
     ("report",),
     ("pipeline", "verify", "profiling", "firmware_runs"),
     ("profile_report", "budgets"),
+    ("measure",),
     ("budget_report",),
     ("matrix",),
     ("matrix_report",),
@@ -44,6 +45,7 @@ HOMES = {
     "unicorn": ("backends/mcu/emulator",),
     "elftools": ("backends/mcu/elf.py",),
     "capstone": ("backends/mcu",),
+    "psycopg": ("measure/database.py",),
 }
 LIGHT = (
     "errors",

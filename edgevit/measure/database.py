@@ -1,0 +1,177 @@
+"""SQLite and PostgreSQL behind the few words that the store needs. Their errors become `StoreError`."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import sqlite3
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from edgevit.errors import StoreError, ToolMissing
+
+WAIT = 10.0  # seconds for another process to finish its write
+
+
+class Database(Protocol):
+    where: str
+    serial: str  # the type of a column that numbers itself
+
+    def version(self) -> int | None:
+        """None for a store without tables."""
+        ...
+
+    def create(self, statements: Sequence[str], version: int) -> None: ...
+
+    def read(self, statement: str, values: Sequence[Any]) -> list[tuple[Any, ...]]: ...
+
+    def write(self, statement: str, rows: Sequence[Sequence[Any]]) -> None: ...
+
+    def close(self) -> None: ...
+
+
+def open_sqlite(path: Path, wait: float | None = None) -> Sqlite:
+    with _sqlite_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        connection = sqlite3.connect(path, timeout=WAIT if wait is None else wait)
+    return Sqlite(path, connection)
+
+
+class Sqlite:
+    serial = "INTEGER PRIMARY KEY"
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self.where = str(path)
+        self._path = path
+        self._connection = connection
+
+    def version(self) -> int | None:
+        with _sqlite_errors(self._path):
+            known = "SELECT name FROM sqlite_master WHERE name = 'store_version'"
+            if self._connection.execute(known).fetchone() is None:
+                return None
+            (found,) = self._connection.execute("SELECT MAX(version) FROM store_version").fetchone()
+            return found
+
+    def create(self, statements: Sequence[str], version: int) -> None:
+        with _sqlite_errors(self._path), self._connection as connection:
+            connection.execute("BEGIN IMMEDIATE")  # of two that find no tables, one makes them
+            for statement in statements:
+                connection.execute(statement)
+            if connection.execute("SELECT * FROM store_version").fetchone() is None:
+                connection.execute("INSERT INTO store_version VALUES (?)", [version])
+
+    def read(self, statement: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+        with _sqlite_errors(self._path):
+            return self._connection.execute(statement, list(values)).fetchall()
+
+    def write(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
+        with _sqlite_errors(self._path), self._connection as connection:
+            connection.executemany(statement, rows)
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+@contextlib.contextmanager
+def _sqlite_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (sqlite3.Error, OSError) as error:
+        said = str(error)
+        if "locked" in said:
+            raise StoreError(
+                "the store of measurements is locked",
+                where=str(path),
+                why=f"another process has been writing to it for {WAIT:g} s and more",
+                hint="wait for it or end it; --store FILE takes another, --no-store none",
+            ) from error
+        raise StoreError(
+            "the store of measurements cannot be used",
+            where=str(path),
+            why=said,
+            hint="--store FILE takes another, --no-store none",
+        ) from error
+
+
+def open_postgres(url: str) -> Postgres:
+    try:
+        import psycopg
+    except ModuleNotFoundError as error:
+        raise ToolMissing(
+            "psycopg is not installed",
+            why="it speaks to PostgreSQL",
+            hint="pip install 'edgevit[store]'",
+        ) from error
+    where = without_password(url)
+    with _postgres_errors(where):
+        wait = f"-c lock_timeout={int(WAIT * 1000)}"
+        connection = psycopg.connect(url, connect_timeout=int(WAIT), options=wait, autocommit=True)
+    return Postgres(where, connection)
+
+
+class Postgres:
+    serial = "BIGSERIAL PRIMARY KEY"
+
+    def __init__(self, where: str, connection: Any) -> None:
+        self.where = where
+        self._connection = connection
+
+    def version(self) -> int | None:
+        with _postgres_errors(self.where):
+            known = self._connection.execute("SELECT to_regclass('store_version')").fetchone()
+            if known == (None,):
+                return None
+            asked = self._connection.execute("SELECT MAX(version) FROM store_version")
+            return asked.fetchone()[0]
+
+    def create(self, statements: Sequence[str], version: int) -> None:
+        with _postgres_errors(self.where), self._connection.transaction():
+            self._connection.execute("SELECT pg_advisory_xact_lock(7209117)")  # one makes them
+            for statement in statements:
+                self._connection.execute(statement)
+            if self._connection.execute("SELECT * FROM store_version").fetchone() is None:
+                self._connection.execute("INSERT INTO store_version VALUES (%s)", [version])
+
+    def read(self, statement: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+        with _postgres_errors(self.where):
+            return self._connection.execute(_marked(statement), list(values)).fetchall()
+
+    def write(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
+        with _postgres_errors(self.where), self._connection.transaction():
+            self._connection.cursor().executemany(_marked(statement), rows)
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+def _marked(statement: str) -> str:
+    """SQLite marks values with `?`, psycopg with `%s`."""
+    return statement.replace("%", "%%").replace("?", "%s")
+
+
+@contextlib.contextmanager
+def _postgres_errors(where: str) -> Iterator[None]:
+    import psycopg
+
+    try:
+        yield
+    except psycopg.errors.LockNotAvailable as error:
+        raise StoreError(
+            "the store of measurements is locked",
+            where=where,
+            why=str(error).strip(),
+            hint="wait for the other process; --no-store leaves the store alone",
+        ) from error
+    except psycopg.Error as error:
+        raise StoreError(
+            "the store of measurements cannot be used",
+            where=where,
+            why=str(error).strip(),
+            hint="is the server up, and does the database exist? --no-store leaves the store alone",
+        ) from error
+
+
+def without_password(url: str) -> str:
+    return re.sub(r"(://[^:/@]*):[^@]*@", r"\1:***@", url)

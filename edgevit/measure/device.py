@@ -1,0 +1,82 @@
+"""What a figure was measured on. What does not change from run to run identifies the device; the rest is its state."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from dataclasses import asdict, dataclass, field
+from importlib import metadata
+from pathlib import Path
+
+from edgevit.host import Host, this_host
+
+# library -> the format it runs
+RUNTIMES = {
+    "onnxruntime": "onnx",
+    "ai-edge-litert": "tflite",
+    "tflite-runtime": "tflite",
+    "executorch": "executorch",
+    "apache-tvm": "tvm",
+    "torch": "eager",
+}
+
+
+@dataclass(frozen=True)
+class DeviceState(Host):
+    """`cpu` is the SoC where the system names one. What cannot be read is None."""
+
+    address: str = "local"
+    machine: str = ""  # as `uname -m` says
+    serial: str = ""  # tells two devices of a kind apart
+    temperature_c: float | None = None
+    versions: dict[str, str] = field(default_factory=dict)  # of the runtimes that are there
+
+    def identity(self, format: str) -> dict[str, object]:
+        """What a figure depends on: load and temperature are told with it, and do not make another device."""
+        versions = {k: v for k, v in self.versions.items() if RUNTIMES.get(k, format) == format}
+        kept = ("cpu", "cores", "memory_mb", "os", "governor", "machine", "serial")
+        return {**{name: getattr(self, name) for name in kept}, "versions": versions}
+
+    def __str__(self) -> str:
+        text = super().__str__()
+        text += f", {self.temperature_c:.0f} °C" if self.temperature_c is not None else ""
+        return text if self.address == "local" else f"{self.address}: {text}"
+
+
+def this_device() -> DeviceState:
+    return DeviceState(
+        **asdict(this_host()),
+        machine=platform.machine(),
+        serial=_serial(),
+        temperature_c=_temperature(),
+        versions=_versions(),
+    )
+
+
+def short_hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _serial() -> str:
+    try:
+        return short_hash(Path("/etc/machine-id").read_text().strip())
+    except OSError:
+        return ""
+
+
+def _temperature() -> float | None:
+    """The first zone, which is the SoC's on boards and phones."""
+    try:
+        return int(Path("/sys/class/thermal/thermal_zone0/temp").read_text()) / 1000
+    except (OSError, ValueError):
+        return None
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for library in RUNTIMES:
+        try:
+            found[library] = metadata.version(library)
+        except metadata.PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,112 @@
+"""`emulator`: firmware on an emulated core. Counts are exact, so that one run tells all and no turns are taken."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+
+from edgevit.backends.mcu.execute import Execution
+from edgevit.errors import Drift, EdgevitError
+from edgevit.firmware_runs import bundle_of, run_firmware
+from edgevit.host import now
+from edgevit.measure.device import DeviceState
+from edgevit.measure.figures import (
+    Figures,
+    LayerCost,
+    Memory,
+    Session,
+    Settings,
+    lost,
+    raise_if_all_lost,
+)
+from edgevit.measure.runner import Landed, Progress, plain
+from edgevit.profiling import Subject, subject_of
+
+
+def open_runner(address: str) -> EmulatorRunner:
+    plain(address, "emulator")
+    return EmulatorRunner()
+
+
+class EmulatorRunner:
+    address = "emulator"
+    by_turns = False
+
+    def device(self) -> DeviceState:
+        """The same on every machine: what is counted depends on the core and the tools alone."""
+        versions = {name: _version(name) for name in ("unicorn", "ziglang")}
+        return DeviceState(
+            cpu="emulated core",
+            cores=1,
+            memory_mb=None,
+            os="none",
+            python=platform.python_version(),
+            governor=None,
+            load=None,
+            address=self.address,
+            machine="emulated",
+            versions={name: version for name, version in versions.items() if version},
+        )
+
+    def subject(self, path: str | Path) -> Subject:
+        bundle_of(Path(path))  # firmware, untouched, whose sources are those of its graph
+        return subject_of(path, here=False)
+
+    def settings_key(self, subject: Subject, settings: Settings) -> dict[str, object]:
+        core = settings.core or bundle_of(subject.path.parent).core.name
+        return {"core": core, "toolchain": settings.toolchain, "emulator": settings.emulator}
+
+    def measure(
+        self,
+        subjects: Sequence[Subject],
+        settings: Settings,
+        progress: Progress = lambda _: None,
+        landed: Landed = lambda _: None,
+    ) -> Session:
+        figures = []
+        for subject in subjects:
+            progress(f"run {subject.label}")
+            figures.append(_run(subject, settings))
+            if figures[-1].error is None:
+                landed(figures[-1])
+        raise_if_all_lost(figures)
+        return Session(tuple(figures), self.device(), settings, now())
+
+
+def _run(subject: Subject, settings: Settings) -> Figures:
+    folder = subject.path.parent
+    try:
+        found = run_firmware(folder, settings.core, settings.toolchain, settings.emulator)
+        if not found.golden_match:
+            raise Drift(
+                "the firmware does not compute what its integer model does",
+                where=str(folder),
+                why=f"{found.core}, {found.toolchain}, {found.emulator}",
+                hint="this is our bug or the compiler's: tell us",
+            )
+    except EdgevitError as error:
+        return lost(subject, error, "emulated", "instructions")
+    return _figures(subject, found)
+
+
+def _figures(subject: Subject, found: Execution) -> Figures:
+    return Figures(
+        subject,
+        "emulated",
+        "instructions",
+        (float(found.instructions),),
+        layers=tuple(LayerCost(one.name, one.kind, one.instructions) for one in found.layers),
+        memory=Memory(**vars(found.memory)),
+        golden_match=True,
+        notes=(f"{found.core}, {found.toolchain}, {found.emulator}",),
+        when=now(),
+    )
+
+
+def _version(library: str) -> str:
+    try:
+        return metadata.version(library)
+    except metadata.PackageNotFoundError:
+        return ""

@@ -1,0 +1,71 @@
+"""Runners: where artifacts are measured. One interface, chosen by an address."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from edgevit.errors import UsageError, suggest
+
+if TYPE_CHECKING:
+    from edgevit.measure.device import DeviceState
+    from edgevit.measure.figures import Figures, Session, Settings
+    from edgevit.profiling import Subject
+
+Progress = Callable[[str], None]
+Landed = Callable[["Figures"], None]  # called as soon as a figure is final, so that it can be kept
+
+
+class Runner(Protocol):
+    address: str
+    by_turns: bool  # figures of one session belong together; else each stands alone and is exact
+
+    def device(self) -> DeviceState:
+        """The state of the device now."""
+        ...
+
+    def subject(self, path: str | Path) -> Subject:
+        """What is at `path`, if this runner can run it; an `EdgevitError` that says why not."""
+        ...
+
+    def settings_key(self, subject: Subject, settings: Settings) -> dict[str, object]:
+        """What of the settings, and of the tools it uses here, a figure depends on."""
+        ...
+
+    def measure(
+        self,
+        subjects: Sequence[Subject],
+        settings: Settings,
+        progress: Progress = ...,
+        landed: Landed = ...,
+    ) -> Session:
+        """One `Figures` for each, in order. What fails has its error, and the others go on; if all fail it is raised."""
+        ...
+
+
+# scheme of an address -> module that defines `open_runner(address)`
+RUNNERS = {
+    "local": "edgevit.measure.local",
+    "emulator": "edgevit.measure.emulated",
+}
+ADDRESSES = ("local", "emulator")
+
+
+def open_runner(address: str = "local") -> Runner:
+    """Nothing is connected yet: an unreachable device is an error when it is first asked."""
+    scheme = address.partition(":")[0]
+    if scheme not in RUNNERS:
+        raise UsageError(
+            f"no runner is called `{address}`",
+            why="it is one of " + ", ".join(ADDRESSES),
+            hint=suggest(scheme, RUNNERS),
+        )
+    return importlib.import_module(RUNNERS[scheme]).open_runner(address)
+
+
+def plain(address: str, scheme: str) -> None:
+    """For runners whose address is a single word."""
+    if address != scheme:
+        raise UsageError(f"`{address}` has more than `{scheme}`", hint=f"--on {scheme}")

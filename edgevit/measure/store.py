@@ -1,0 +1,197 @@
+"""The store of measurements: one SQLite file, or a PostgreSQL database that several machines share.
+
+It is in `~/.cache/edgevit/measurements.sqlite` (XDG_CACHE_HOME is honoured), where EDGEVIT_STORE says, or where `--store`
+says: a path, or postgresql://... A row is one figure; nothing is ever changed or deleted. Rows are found by a key: a hash
+of the artifact's content, of the device and its runtime, and of the settings. Imports nothing heavy.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from edgevit.errors import StoreError
+from edgevit.measure.database import Database, open_postgres, open_sqlite
+
+VERSION = (
+    1  # of the tables; a store of a newer one is refused, an older one is to be brought up here
+)
+_JSON = ("device", "settings", "rounds", "details")
+_TABLES = """
+CREATE TABLE IF NOT EXISTS store_version (version INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS measurements (
+    id {serial},
+    key TEXT NOT NULL,
+    session TEXT NOT NULL,
+    place INTEGER NOT NULL,
+    at TEXT NOT NULL,
+    label TEXT NOT NULL,
+    model TEXT NOT NULL,
+    target TEXT NOT NULL,
+    format TEXT NOT NULL,
+    precision_ TEXT NOT NULL,
+    artifact TEXT NOT NULL,
+    device TEXT NOT NULL,
+    settings TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    unit TEXT NOT NULL,
+    value DOUBLE PRECISION NOT NULL,
+    rounds TEXT NOT NULL,
+    details TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS measurements_key ON measurements (key);
+CREATE INDEX IF NOT EXISTS measurements_session ON measurements (session)
+"""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One figure. `session` is shared by what was measured by turns; `place` is the position in it."""
+
+    key: str
+    session: str
+    place: int
+    at: str  # ISO time, UTC
+    label: str
+    model: str
+    target: str
+    format: str
+    precision_: str
+    artifact: str  # SHA-256 of its content
+    device: dict[str, Any]  # `DeviceState`
+    settings: dict[str, Any]
+    kind: str  # "measured" or "emulated"
+    unit: str
+    value: float  # the median of `rounds`
+    rounds: tuple[float, ...]
+    details: dict[str, Any]  # ratio, ops, layers, memory...
+    id: int = 0  # given by the store
+
+    def as_dict(self) -> dict[str, Any]:
+        entry = asdict(self)
+        return {"precision": entry.pop("precision_"), **entry}
+
+
+_COLUMNS = tuple(f.name for f in fields(Row) if f.name != "id")
+
+
+class Store:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.where = database.where
+        try:
+            self._prepare()
+        except BaseException:
+            database.close()
+            raise
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._database.close()
+
+    def find(self, key: str) -> Row | None:
+        """The newest figure of this key."""
+        found = self._select("WHERE key = ? ORDER BY id DESC LIMIT 1", [key])
+        return found[0] if found else None
+
+    def session(self, keys: Sequence[str]) -> tuple[Row, ...] | None:
+        """The newest session of exactly these, in this order."""
+        for newest in self._select("WHERE key = ? AND place = 0 ORDER BY id DESC", keys[:1]):
+            rows = self._select("WHERE session = ? ORDER BY place", [newest.session])
+            if [row.key for row in rows] == list(keys):
+                return tuple(rows)
+        return None
+
+    def add(self, rows: Sequence[Row]) -> None:
+        """All of them or none."""
+        marks = ", ".join("?" * len(_COLUMNS))
+        self._database.write(
+            f"INSERT INTO measurements ({', '.join(_COLUMNS)}) VALUES ({marks})",
+            [[_column(row, name) for name in _COLUMNS] for row in rows],
+        )
+
+    def rows(
+        self,
+        *,
+        model: str | None = None,
+        device: str | None = None,
+        ids: Sequence[int] | None = None,
+        last: int | None = None,
+    ) -> tuple[Row, ...]:
+        """Oldest first. `model` and `device` are parts of the label and of the device's description."""
+        parts, values = [], list[Any]()
+        for column, text in (("label || ' ' || model", model), ("device", device)):
+            if text is not None:
+                parts.append(f"LOWER({column}) LIKE ?")
+                values.append(f"%{text.lower()}%")
+        if ids is not None:
+            parts.append(f"id IN ({', '.join('?' * len(ids)) or 'NULL'})")
+            values += ids
+        where = "WHERE " + " AND ".join(parts) if parts else ""
+        limit = f" LIMIT {int(last)}" if last is not None else ""
+        return tuple(reversed(self._select(f"{where} ORDER BY id DESC{limit}", values)))
+
+    def _select(self, rest: str, values: Sequence[Any]) -> list[Row]:
+        names = ("id", *_COLUMNS)
+        found = self._database.read(f"SELECT {', '.join(names)} FROM measurements {rest}", values)
+        return [_row(dict(zip(names, row, strict=True))) for row in found]
+
+    def _prepare(self) -> None:
+        version = self._database.version()
+        if version == VERSION:
+            return
+        if version is None:
+            statements = _TABLES.format(serial=self._database.serial).split(";")
+            self._database.create(statements, VERSION)
+            version = self._database.version()
+        if version != VERSION:
+            raise StoreError(
+                f"the store is of version {version}, this edgevit knows version {VERSION}",
+                where=self.where,
+                why="a newer edgevit has written it"
+                if (version or 0) > VERSION
+                else "an older one",
+                hint="upgrade edgevit, or --store another file",
+            )
+
+
+def open_store(url: str | None = None) -> Store:
+    """Made where there is none. Raises `StoreError` when it is locked, damaged, or of another version."""
+    url = url or os.environ.get("EDGEVIT_STORE") or str(default_path())
+    if url.startswith(("postgresql://", "postgres://")):
+        return Store(open_postgres(url))
+    if "://" in url and not url.startswith("sqlite://"):
+        raise StoreError(
+            f"`{url.partition('://')[0]}` is no store that edgevit knows",
+            where=url,
+            hint="give a file, or postgresql://user@host/database",
+        )
+    path = url.removeprefix("sqlite:///") if url.startswith("sqlite:///") else url
+    return Store(open_sqlite(Path(path.removeprefix("sqlite://")).expanduser()))
+
+
+def default_path() -> Path:
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(home) / "edgevit" / "measurements.sqlite"
+
+
+def _column(row: Row, name: str) -> Any:
+    value = getattr(row, name)
+    return json.dumps(value, ensure_ascii=False) if name in _JSON else value
+
+
+def _row(values: dict[str, Any]) -> Row:
+    decoded = {k: json.loads(v) if k in _JSON else v for k, v in values.items()}
+    return Row(**{**decoded, "rounds": tuple(decoded["rounds"])})
