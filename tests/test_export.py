@@ -218,7 +218,6 @@ REFUSED = {
     "unknown format": (["--target", "iphone", "--format", "coremml"], 7, "coreml"),
     "format of others": (["--target", "iphone", "--format", "tflite"], 7, "does not take"),
     "unknown precision": (["--target", "iphone", "--precision", "fp15"], 7, "fp16"),
-    "backend not there yet": (["--target", "stm32f746"], 7, "cannot write `mcu` yet"),
     "unknown rule": (["--target", "iphone", "--without", "collapse-liner"], 2, "collapse-linear"),
     "no such option": (["--target", "iphone", "--precison", "fp16"], 2, "--help"),
     "no target": ([], 2, "--target"),

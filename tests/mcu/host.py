@@ -59,7 +59,7 @@ def library(folder: Path) -> Path:
 
 def check_on_host(singles: Sequence[Single], folder: Path) -> None:
     """Bit for bit what the graphs compute in Python, and no byte changed between the buffers."""
-    library = library(folder)
+    archive = library(folder)
     cases = [
         Case(f"net{i}", graph, emit(simple_plan(graph, CORES["m3"], _GUARD), f"net{i}"), inputs)
         for i, (graph, inputs) in enumerate(singles)
@@ -76,7 +76,7 @@ def check_on_host(singles: Sequence[Single], folder: Path) -> None:
     includes = [f"-I{kernels / 'include'}", f"-I{kernels / 'run'}"]
     sources = sorted(path.name for path in work.glob("*.c"))
     subprocess.run(
-        ["gcc", *FLAGS, *includes, *sources, str(library), "-o", "program"], cwd=work, check=True
+        ["gcc", *FLAGS, *includes, *sources, str(archive), "-o", "program"], cwd=work, check=True
     )
     done = subprocess.run([work / "program"], capture_output=True, check=False)
     assert done.returncode == 0, done.stderr.decode()[-3000:]
