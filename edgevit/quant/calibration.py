@@ -14,7 +14,7 @@ from edgevit.frontend.images import random_images
 from edgevit.frontend.source import Preprocess
 from edgevit.graph.program import Inputs, Program
 
-GENERATED = 16
+GENERATED = 32
 _SEED = 2_000_003  # pictures other than the example inputs, and than those that warm batch norms
 
 

@@ -12,7 +12,11 @@ import numpy as np
 
 _BINS = 2048
 _PERCENTILE = 99.99
-_FRACTIONS = np.linspace(1.0, 0.3, 36)  # of an end of the range: how far it may be clipped
+_FRACTIONS = np.linspace(0.3, 1.6, 66)  # of an end of what was seen: where the range may end
+# How many of the largest numbers are taken for the tail: this share of all, and no fewer than this. On pictures other
+# than those calibrated on, seven nets had 1 to 3 dB less noise than with none; a third or thrice as many are as good.
+_TAIL_SHARE = 5e-3
+_TAIL_LEAST = 50
 
 
 class Observer(Protocol):
@@ -84,7 +88,11 @@ class Percentile(_Counted):
 
 
 class LeastSquares(_Counted):
-    """The ends that leave the least squared error, of rounding and of clipping together."""
+    """The ends that leave the least squared error, of rounding and of clipping together.
+
+    A few inputs have not shown the largest number there is: behind the few largest that were seen, numbers are taken to
+    fall off as an exponential does, with the mean that those few have.
+    """
 
     def range(self, balanced: bool = False) -> tuple[float, float]:
         if not self._counts.any():
@@ -93,9 +101,8 @@ class LeastSquares(_Counted):
         if balanced:
             low, high = -max(-low, high), max(-low, high)
         lows, highs = low * _FRACTIONS, high * _FRACTIONS
-        x = self.centres
-        below = (self._counts * np.maximum(lows[:, None] - x, 0) ** 2).sum(1)
-        above = (self._counts * np.maximum(x - highs[:, None], 0) ** 2).sum(1)
+        below = _clipped(-self.centres[::-1], self._counts[::-1], -lows)
+        above = _clipped(self.centres, self._counts, highs)
         if balanced:
             best = np.argmin(below + above + self._rounding(highs - lows))
             return float(lows[best]), float(highs[best])
@@ -106,6 +113,20 @@ class LeastSquares(_Counted):
     def _rounding(self, width: np.ndarray) -> np.ndarray:
         """A step has a twelfth of its square as error; bins are too coarse to round their centres."""
         return self._counts.sum() * (width / 255) ** 2 / 12
+
+
+def _clipped(x: np.ndarray, counts: np.ndarray, ends: np.ndarray) -> np.ndarray:
+    """The squared error of what lies above each of `ends`; `x` rises."""
+    beyond = np.cumsum(counts[::-1])[::-1]
+    wanted = max(_TAIL_LEAST, _TAIL_SHARE * counts.sum())
+    first = max(int((beyond >= wanted).sum()) - 1, 0)
+    start = x[first] - 0.5 * (x[1] - x[0])
+    mean = float((counts[first:] * (x[first:] - start)).sum() / max(beyond[first], 1))
+    seen = (counts[:first] * np.maximum(x[:first] - ends[:, None], 0) ** 2).sum(1)
+    # the mean of (start + t - end)^2 where t is exponential: from the start on, and what is left of it behind the end
+    short = np.maximum(start - ends, 0)
+    left = np.exp(-np.maximum(ends - start, 0) / max(mean, 1e-30))
+    return seen + beyond[first] * (short**2 + 2 * short * mean + 2 * mean**2) * left
 
 
 OBSERVERS: dict[str, Callable[[], Observer]] = {

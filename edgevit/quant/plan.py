@@ -103,13 +103,14 @@ class Grids:
         low, high = self._observers[sink].range(balanced)
         if balanced:
             return symmetric(low, high)
-        return asymmetric(*self._where_it_matters(sink, low, high))
+        least, most = bounds(sink) or (-np.inf, np.inf)
+        return asymmetric(*self._where_it_matters(sink, max(low, least), min(high, most)))
 
     def wide(self, node: Node) -> Grid:
         return wide(*self._observers[node].range())
 
     def peak(self, node: Node) -> float:
-        """The largest that was seen."""
+        """The largest that is worth an integer."""
         return self._observers[node].range()[1]
 
     def _where_it_matters(self, node: Node, low: float, high: float) -> tuple[float, float]:

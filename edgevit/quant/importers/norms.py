@@ -129,7 +129,8 @@ def softmax(node: Node, context: Context) -> Held:
         raise Unsupported(f"its rows are longer than {_MOST_KEYS}")
     longest = (source.shape[axis] * 65535).bit_length()
     # 2^17 / 2^30 is the least scale that the shift allows, 2^(47 - longest) / 2^29 the largest
-    scale = min(max(context.grids.peak(node) / 255, 2.0**-13), 2.0 ** (18 - longest))
+    peak = min(context.grids.peak(node), 1.0)
+    scale = min(max(peak / 255, 2.0**-13), 2.0 ** (18 - longest))
     shift = max(int(np.ceil(np.log2(2.0**29 * scale))), 17)
     numerator = min(max(round(2.0**shift / scale), 2**29), 2**30)
     table = _exponentials(source.grid.scale, context)
