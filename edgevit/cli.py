@@ -12,6 +12,7 @@ from typing import NoReturn
 
 from edgevit import __version__, commands
 from edgevit.commands_check import add_check
+from edgevit.commands_measure import add_history, add_profile
 from edgevit.errors import EdgevitError, InternalError, UsageError
 
 MODEL_HELP = (
@@ -73,7 +74,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_export(verbs)
     _add_inspect(verbs)
     _add_verify(verbs)
-    _add_profile(verbs)
+    add_profile(partial(_command, verbs))
+    add_history(partial(_command, verbs))
     _add_matrix(verbs)
     _add_run(verbs)
     _add_simulate(verbs)
@@ -202,26 +204,6 @@ def _add_verify(verbs: argparse._SubParsersAction) -> None:
         verbs, "verify", commands.run_verify, "check an exported folder again, without the model"
     )
     parser.add_argument("folders", nargs="+", metavar="DIR", help="what `export -o` wrote")
-
-
-def _add_profile(verbs: argparse._SubParsersAction) -> None:
-    parser = _command(
-        verbs,
-        "profile",
-        commands.run_profile,
-        "measure latency here; several are compared by turns",
-    )
-    parser.add_argument(
-        "paths", nargs="+", metavar="DIR", help="an exported folder, or a .pte/.tflite/.onnx/.so"
-    )
-    parser.add_argument(
-        "--threads", type=_count, default=0, metavar="N", help="(default: as many as cores)"
-    )
-    parser.add_argument("--rounds", type=_count, default=20, metavar="N", help="(default: 20)")
-    parser.add_argument("--warmup", type=_count, default=3, metavar="N", help="(default: 3)")
-    parser.add_argument("--ops", action="store_true", help="a table of ops, by the own profiler")
-    parser.add_argument("--eager", action="store_true", help="the model in PyTorch as well")
-    parser.add_argument("--quiet", action="store_true", help="no progress on stderr")
 
 
 def _add_matrix(verbs: argparse._SubParsersAction) -> None:

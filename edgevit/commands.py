@@ -127,26 +127,6 @@ def run_verify(options: argparse.Namespace) -> int:
     return 0 if all(verdict.passed for verdict in verdicts) else 9
 
 
-def run_profile(options: argparse.Namespace) -> int:
-    from edgevit.profile_report import profile_dict, profile_text
-    from edgevit.profiling import profile
-    from edgevit.stages import Stages
-
-    progress = Stages(None if options.quiet else sys.stderr)
-    report = profile(
-        options.paths,
-        threads=options.threads,
-        rounds=options.rounds,
-        warmup=options.warmup,
-        ops=options.ops,
-        eager=options.eager,
-        progress=progress.note,
-    )
-    progress.clear()
-    print(json.dumps(profile_dict(report)) if options.json else profile_text(report))
-    return 0
-
-
 def run_inspect(options: argparse.Namespace) -> int:
     from edgevit.pipeline import inspect
 

@@ -5,41 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from edgevit.backends.session import OpTime
-from edgevit.exported_folder import SCHEMA
 from edgevit.profiling import Latency, Measured, ProfileReport
 
 _OPS_SHOWN = 15
 
 
-def profile_dict(report: ProfileReport) -> dict[str, object]:
-    return {
-        "schema": SCHEMA,
-        "kind": "measured",
-        "when": report.when,
-        "host": report.host.as_dict(),
-        "threads": report.threads,
-        "rounds": report.rounds,
-        "warmup": report.warmup,
-        "results": [_measured_dict(m) for m in report.measured],
-    }
-
-
-def _measured_dict(measured: Measured) -> dict[str, object]:
-    subject = measured.subject
-    return {
-        "label": subject.label,
-        "format": subject.format,
-        "path": str(subject.path),
-        "versions": subject.versions,
-        "latency_ms": latency_dict(measured.latency),
-        "ratio": measured.ratio,
-        "ratio_spread": measured.ratio_spread,
-        "ops": [
-            {"op": t.op, "place": t.place, "unit": t.unit, "ms": t.seconds * 1e3}
-            for t in measured.ops
-        ],
-        "ops_missing": measured.ops_missing,
-    }
+def ops_dicts(ops: Sequence[OpTime]) -> list[dict[str, object]]:
+    return [{"op": t.op, "place": t.place, "unit": t.unit, "ms": t.seconds * 1e3} for t in ops]
 
 
 def latency_dict(latency: Latency) -> dict[str, object]:

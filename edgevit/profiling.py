@@ -334,5 +334,8 @@ def _require_runs_here(manifest: dict[str, Any], folder: Path) -> None:
             f"a {manifest['format']} artifact does not run on this machine",
             where=str(folder),
             why="there is no runtime for it here; nothing can be measured",
-            hint="profile an export in " + ", ".join(SUFFIXES.values()),
+            hint="--on emulator runs firmware"
+            if manifest["format"] == "mcu"
+            else "--on mac or iphone, at a Mac; or profile an export in "
+            + ", ".join(SUFFIXES.values()),
         )

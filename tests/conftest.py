@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 
 import pytest
 
 # Two test processes share two cores; torch's own threads would only get in each other's way.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@pytest.fixture(autouse=True)
+def _a_store_of_its_own(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No test reads what another has measured, or writes to the user's store."""
+    name = f"store-{next(_STORES)}.sqlite"
+    monkeypatch.setenv("EDGEVIT_STORE", str(tmp_path_factory.getbasetemp() / name))
+
+
+_STORES = itertools.count()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

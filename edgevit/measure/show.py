@@ -1,0 +1,115 @@
+"""What `edgevit profile` prints of a session, as text and as JSON. Every figure says how it was obtained."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from edgevit.measure.figures import Figures, Session
+from edgevit.profile_report import latency_dict, ops_dicts, profile_text
+from edgevit.profiling import Measured, ProfileReport
+
+SCHEMA = 1
+_LAYERS_SHOWN = 15
+
+
+def session_dict(session: Session) -> dict[str, object]:
+    kinds = {one.kind for one in session.figures}
+    return {
+        "schema": SCHEMA,
+        "kind": kinds.pop() if len(kinds) == 1 else "mixed",
+        "when": session.when,
+        "host": session.device.as_dict(),
+        "threads": session.settings.threads or session.device.cores,
+        "rounds": session.settings.rounds,
+        "warmup": session.settings.warmup,
+        "from_store": session.from_store,
+        "results": [_figures_dict(one) for one in session.figures],
+    }
+
+
+def _figures_dict(one: Figures) -> dict[str, object]:
+    timed = one.unit == "seconds" and one.error is None
+    return {
+        "label": one.subject.label,
+        "format": one.subject.format,
+        "path": str(one.subject.path),
+        "versions": one.subject.versions,
+        "kind": one.kind,
+        "unit": one.unit,
+        "value": one.value,
+        "latency_ms": latency_dict(one.latency) if timed else None,
+        "ratio": one.ratio,
+        "ratio_spread": one.ratio_spread,
+        "ops": ops_dicts(one.ops),
+        "ops_missing": one.ops_missing,
+        "layers": [asdict(layer) for layer in one.layers],
+        "memory": asdict(one.memory) if one.memory else None,
+        "golden_match": one.golden_match,
+        "notes": list(one.notes),
+        "error": one.error.as_dict() if one.error else None,
+    }
+
+
+def session_text(session: Session) -> str:
+    rows = []
+    if session.from_store:
+        rows += [f"from the store, measured before ({session.when}); --fresh measures again", ""]
+    timed = [one for one in session.figures if one.error is None and one.unit == "seconds"]
+    if timed:
+        rows.append(profile_text(_report(session, timed)))
+        rows += [f"{one.subject.label}: {note}" for one in timed for note in one.notes]
+        for one in timed:
+            rows += _layer_rows(one, 1e3, "ms")
+    for one in session.figures:
+        if one.error is None and one.unit != "seconds":
+            rows += _counted_rows(one)
+    for one in session.figures:
+        if one.error is not None:
+            rows += ["", f"{one.subject.label}: no figure", *str(one.error).splitlines()]
+    return "\n".join(rows)
+
+
+def _report(session: Session, timed: list[Figures]) -> ProfileReport:
+    device, settings = session.device, session.settings
+    measured = tuple(
+        Measured(
+            one.subject, one.latency, one.ratio, one.ratio_spread, one.ops, one.ops_missing
+        )
+        for one in timed
+    )  # fmt: skip
+    return ProfileReport(
+        measured,
+        device,
+        settings.threads or device.cores,
+        len(timed[0].rounds),
+        settings.warmup,
+        session.when,
+    )
+
+
+def _counted_rows(one: Figures) -> list[str]:
+    golden = {True: "equal, bit for bit", False: "NOT EQUAL", None: "not looked at"}
+    rows = [
+        one.subject.label + (f"   ({'; '.join(one.notes)})" if one.notes else ""),
+        f"  {one.kind:<10} {one.latency.median:,.0f} {one.unit}",
+    ]
+    if one.memory is not None:
+        m = one.memory
+        rows.append(f"  RAM        {m.ram:,} bytes: arena {m.arena:,}, stack {m.stack:,}, the rest static")  # fmt: skip
+        rows.append(f"  flash      {m.flash:,} bytes")
+    return [*rows, f"  golden     {golden[one.golden_match]}", *_layer_rows(one, 1, one.unit)]
+
+
+def _layer_rows(one: Figures, scale: float, unit: str) -> list[str]:
+    """The dearest layers of firmware."""
+    if not one.layers:
+        return []
+    dearest = sorted(one.layers, key=lambda layer: -layer.cost)
+    digits = ",.0f" if scale == 1 else ",.3f"
+    rows = ["", f"  layer                                   kind          {unit:>12}"]
+    rows += [
+        f"  {layer.name[-38:]:<38}  {layer.kind:<12} {layer.cost * scale:>13{digits}}"
+        for layer in dearest[:_LAYERS_SHOWN]
+    ]
+    left = len(dearest) - _LAYERS_SHOWN
+    return rows + ([f"  ... and {left} more"] if left > 0 else [])
