@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from edgevit.graph.aten import kind
 from edgevit.graph.cost import TRANSPOSES
-from edgevit.graph.program import Program
+from edgevit.graph.program import Program, shape
 from edgevit.parity import distance
 from edgevit.rewrites.engine import apply
 from edgevit.rewrites.sink_permute import SinkPermute
@@ -104,6 +105,18 @@ def test_permutes_in_a_row_are_one() -> None:
     net = Call(lambda s, x: x.permute(LAST).relu().transpose(1, 2) + 1)
     after = check_rewrite(SinkPermute(), net, X, fires=1)
     assert kinds(after).count("permute") == turns(after) == 1
+
+
+def test_what_is_left_is_of_four_axes() -> None:
+    """The Neural Engine's values have four."""
+
+    def function(_: nn.Module, x: torch.Tensor) -> torch.Tensor:
+        tokens = x.flatten(2).transpose(1, 2)
+        return tokens.relu().transpose(1, 2).sigmoid().transpose(1, 2)
+
+    after = check_rewrite(SinkPermute(), Call(function), X, fires=1)
+    (left,) = (node for node in after.calls() if kind(node) in TRANSPOSES)
+    assert shape(left) == (1, 2, 35, 6)
 
 
 @pytest.mark.parametrize(

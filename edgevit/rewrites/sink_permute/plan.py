@@ -193,7 +193,7 @@ def is_together(factors: Sequence[int]) -> bool:
 
 def _turn(lies: Order, wanted: Order, parts: Parts) -> tuple[list[int], list[int]]:
     """The shape to take the value by and the permute that brings the parts from one order to the other. Parts that
-    stay neighbours are one axis."""
+    stay neighbours are one axis; there are four axes at least, as the Neural Engine has them."""
     sizes = [size for axis in parts for size in axis]
     follows = dict(pairwise(lies))
     groups: list[list[int]] = []
@@ -204,7 +204,9 @@ def _turn(lies: Order, wanted: Order, parts: Parts) -> tuple[list[int], list[int
             groups.append([part])
     lying = sorted(groups, key=lambda group: lies.index(group[0]))
     dims = [prod(sizes[part] for part in group) for group in lying]
-    return dims, [lying.index(group) for group in groups]
+    turn = [lying.index(group) for group in groups]
+    added = max(4 - len(dims), 0)
+    return [1] * added + dims, [*range(added), *(added + axis for axis in turn)]
 
 
 def _is_itself(source: Expression, node: Node) -> bool:
