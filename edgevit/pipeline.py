@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import platform
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -15,9 +14,7 @@ from torch.utils._pytree import tree_leaves
 from edgevit import __version__
 from edgevit.backends.artifact import Artifact
 from edgevit.backends.backend import Backend, Expected, Lowering, backend_for
-from edgevit.backends.delegation import require_all_inside
 from edgevit.backends.mcu.options import NO_WISHES, FirmwareOptions
-from edgevit.backends.placement import require_engine
 from edgevit.errors import EdgevitError, UsageError, suggest
 from edgevit.frontend.capture import capture
 from edgevit.frontend.rebuild import build_source
@@ -25,9 +22,10 @@ from edgevit.frontend.request import file_safe
 from edgevit.frontend.source import ModelSource
 from edgevit.golden import save_golden
 from edgevit.graph.program import Program
-from edgevit.output import MANIFEST, listed_files, remove, require_space, staged
+from edgevit.leave import leave
+from edgevit.output import require_space, staged
 from edgevit.parity import FP32, Parity, distance
-from edgevit.report import SUMMARY, GraphReport, export_manifest, inspect_report, summary
+from edgevit.report import GraphReport, export_manifest, inspect_report, summary
 from edgevit.rewrites import engine
 from edgevit.rewrites.lossy.choice import Choice, choices
 from edgevit.rewrites.lossy.run import LossyPart, lose
@@ -37,6 +35,8 @@ from edgevit.rewrites.rule import AnyRule
 from edgevit.rewrites.standard import STANDARD
 from edgevit.stages import Stages
 from edgevit.targets import Target, load_target
+from edgevit.tunable import Settings
+from edgevit.wishes import NO_MORE, Wishes, graph_hash
 
 
 @dataclass(frozen=True)
@@ -85,13 +85,14 @@ def export(
     require_delegated: bool = False,
     require_ane: bool = False,
     firmware: FirmwareOptions = NO_WISHES,
+    chosen: Settings | None = None,
+    graph: str = "",
     progress: TextIO | None = None,
     **options: object,
 ) -> ExportResult:
     """Model in, checked artifact out. Raises an `EdgevitError` when there is no way to that."""
-    how = _How.asked(
-        target, [format], precision, lossy, without, require_delegated, require_ane, firmware
-    )
+    wishes = Wishes(require_delegated, require_ane, firmware, chosen or {}, graph)
+    how = _How.asked(target, [format], precision, lossy, without, wishes)
     directory = _directory(output, model, how.target)
     with staged(directory) as draft:
         front = _Front.build(model, ModelOptions(**options), how, Stages(progress))  # type: ignore[arg-type]
@@ -110,14 +111,15 @@ def export_formats(
     require_delegated: bool = False,
     require_ane: bool = False,
     firmware: FirmwareOptions = NO_WISHES,
+    chosen: Settings | None = None,
+    graph: str = "",
     progress: TextIO | None = None,
     **options: object,
 ) -> dict[str, ExportResult | EdgevitError]:
     """One folder a format below `output`, from one model built, captured and run once. A format that cannot be had
     does not keep the others from being written; its error is in its place."""
-    how = _How.asked(
-        target, formats, precision, lossy, without, require_delegated, require_ane, firmware
-    )
+    wishes = Wishes(require_delegated, require_ane, firmware, chosen or {}, graph)
+    how = _How.asked(target, formats, precision, lossy, without, wishes)
     root = _directory(output, model, how.target)
     front = _Front.build(model, ModelOptions(**options), how, Stages(progress))  # type: ignore[arg-type]
     results: dict[str, ExportResult | EdgevitError] = {}
@@ -140,9 +142,7 @@ class _How:
     precision: str
     lossy: Sequence[Choice]
     without: Sequence[str]
-    require_delegated: bool
-    require_ane: bool
-    firmware: FirmwareOptions
+    wishes: Wishes
 
     @classmethod
     def asked(
@@ -152,26 +152,16 @@ class _How:
         precision: str | None,
         lossy: str | Sequence[str],
         without: Sequence[str],
-        require_delegated: bool,
-        require_ane: bool,
-        firmware: FirmwareOptions,
+        wishes: Wishes,
     ) -> _How:
         """What cannot be had is refused before the model is built."""
         aim = load_target(target)
         chosen = list(dict.fromkeys(aim.format(format) for format in formats))
-        how = cls(
-            aim,
-            chosen,
-            aim.precision(precision),
-            choices(lossy),
-            without,
-            require_delegated,
-            require_ane,
-            firmware,
-        )
+        how = cls(aim, chosen, aim.precision(precision), choices(lossy), without, wishes)
         for format in chosen:
-            _rules(backend_for(format, aim), without)
-            _refuse_vain(how, format)
+            backend = backend_for(format, aim)
+            wishes.refuse_vain(format, backend)
+            _rules(backend, without, wishes)
         return how
 
 
@@ -184,6 +174,7 @@ class _Front:
     source: ModelSource
     expected: tuple[torch.Tensor, ...]
     program: Program
+    graph: str  # hash of the program as captured
     lossy: LossyPart | None
     stages: Stages
     known: (
@@ -193,13 +184,15 @@ class _Front:
     @classmethod
     def build(cls, model: str, options: ModelOptions, how: _How, stages: Stages) -> _Front:
         source, program = _front(model, options, stages)
+        how.wishes.require_graph(program)
+        graph = graph_hash(program)
         with torch.no_grad():
             expected = _outputs(source)
         part = _lose(program, how.lossy, how.without, expected, stages)
         if part is not None:
             program, expected = part.loss.program, part.loss.outputs
         known = {} if len(how.formats) > 1 else None
-        return cls(options, source, expected, program, part, stages, known)
+        return cls(options, source, expected, program, graph, part, stages, known)
 
 
 def _export_one(
@@ -207,7 +200,9 @@ def _export_one(
 ) -> ExportResult:
     backend = backend_for(format, how.target)
     stages = front.stages.fork()
-    rewritten, rewrites = _rewrite(front.program, _rules(backend, how.without), stages, front.known)
+    rewritten, rewrites = _rewrite(
+        front.program, _rules(backend, how.without, how.wishes), stages, front.known
+    )
     rewrites = _with_lossy(rewrites, front.lossy)
     parity = [front.lossy.captured] if front.lossy else []
     parity.append(Parity("rewritten", "fp32", distance(front.expected, rewritten.run()), FP32))
@@ -223,45 +218,17 @@ def _export_one(
                 stages.note,
                 front.options.image_input,
                 front.options.channels_last,
-                how.firmware,
+                how.wishes.for_firmware(),
             )
         )
-    if how.require_delegated:
-        _require_delegated(artifact)
-    if how.require_ane and artifact.placement is not None:
-        require_engine(artifact.placement)
+    how.wishes.require_met(artifact)
     with stages.stage("verify", f"check the saved {format} artifact"):
         parity += backend.check(artifact, Expected(front.source.inputs, front.expected, rewritten))
     save_golden(draft, front.source.inputs, front.expected)
-    manifest = _leave(draft, front, how.target, artifact, rewrites, parity, stages)
+    manifest = _leave(draft, front, how, artifact, rewrites, parity, stages)
     return ExportResult(
         directory, directory / artifact.path.name, tuple(parity), rewrites, manifest
     )
-
-
-def _refuse_vain(how: _How, format: str) -> None:
-    if how.require_ane and format != "coreml":
-        raise UsageError(
-            f"--require-ane says nothing about {format}",
-            why="only Core ML runs ops on the Neural Engine",
-            hint="export without it, or with --format coreml",
-        )
-    if how.firmware != NO_WISHES and format != "mcu":
-        raise UsageError(
-            f"calibration, residual and plan options say nothing about {format}",
-            why="they are for microcontrollers",
-            hint="export without them",
-        )
-
-
-def _require_delegated(artifact: Artifact) -> None:
-    if artifact.delegation is None:
-        raise UsageError(
-            f"--require-delegated says nothing about {artifact.format}",
-            why="what runs where is decided on the device, not in the file",
-            hint="export without it",
-        )
-    require_all_inside(artifact.delegation)
 
 
 def _directory(output: str | Path | None, model: str, target: Target) -> Path:
@@ -332,15 +299,13 @@ def _rewrite(
 def _leave(
     draft: Path,
     front: _Front,
-    target: Target,
+    how: _How,
     artifact: Artifact,
     rewrites: RewriteReport,
     parity: Sequence[Parity],
     stages: Stages,
 ) -> dict[str, object]:
-    """Writes the manifest and the summary beside the artifact; what was only there to be checked goes."""
-    if artifact.reference is not None:
-        remove(draft / artifact.reference.relative_to(draft).parts[0])
+    """Writes the manifest, and what lies beside the artifact."""
     versions = {
         "edgevit": __version__,
         "python": platform.python_version(),
@@ -351,22 +316,23 @@ def _leave(
     manifest = export_manifest(
         front.source,
         options,
-        target,
+        how.target,
         artifact,
         rewrites,
         front.lossy,
         parity,
         stages,
         versions,
+        {"graph": front.graph, "chosen": dict(how.wishes.chosen)},
     )
-    (draft / SUMMARY).write_text(summary({**manifest, "files": listed_files(draft)}) + "\n")
-    manifest["files"] = listed_files(draft)
-    (draft / MANIFEST).write_text(json.dumps(manifest, indent=2, allow_nan=False) + "\n")
+    leave(draft, manifest, artifact, Expected(front.source.inputs, front.expected))
     return manifest
 
 
-def _rules(backend: Backend | None, without: Sequence[str]) -> tuple[AnyRule, ...]:
-    rules = backend.rules if backend else STANDARD
+def _rules(
+    backend: Backend | None, without: Sequence[str], wishes: Wishes = NO_MORE
+) -> tuple[AnyRule, ...]:
+    rules = wishes.rules(backend) if backend else STANDARD
     preparing = (rule for option in OPTIONS.values() for rule in option.prepare)
     known = {rule.name for rule in (*rules, *preparing)}
     for name in without:

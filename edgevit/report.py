@@ -21,6 +21,8 @@ from edgevit.stages import Stages
 from edgevit.targets import Target
 
 SUMMARY = "summary.txt"
+PAGE = "report.html"
+CALLS = "call"  # the folder of call snippets
 
 
 @dataclass(frozen=True)
@@ -82,10 +84,13 @@ def export_manifest(
     parity: Sequence[Parity],
     stages: Stages,
     versions: Mapping[str, str],
+    made: Mapping[str, object],
 ) -> dict[str, object]:
+    """`made`: the hash of the captured graph, and what was chosen of what the backend leaves open."""
     return {
         "schema": SCHEMA,
-        "model": {**model_dict(source), "options": dict(options)},
+        "model": {**model_dict(source), "options": dict(options), "graph": made["graph"]},
+        "chosen": made["chosen"],
         "target": target.name,
         "format": artifact.format,
         "precision": artifact.precision,
@@ -233,9 +238,10 @@ def _change(graph: Mapping[str, GraphStats], field: str, unit: float = 1) -> str
 
 
 def artifact_bytes(manifest: Mapping[str, Any]) -> int:
-    """What goes to the device: not the summary, not the vectors to check by."""
-    beside = {GOLDEN, SUMMARY}
-    return sum(f["bytes"] for f in manifest["files"] if f["path"] not in beside)
+    """What goes to the device: not the reports, not the vectors to check by, not the code that calls it."""
+    beside = {GOLDEN, SUMMARY, PAGE}
+    files = (f for f in manifest["files"] if f["path"].partition("/")[0] not in {*beside, CALLS})
+    return sum(f["bytes"] for f in files)
 
 
 def _delegation_rows(delegation: Mapping[str, Any] | None) -> list[str]:
