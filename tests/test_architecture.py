@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parent.parent / "edgevit"
 
 # From the first stage to the last. A module may import from its own layer and those before it.
 LAYERS = (
-    ("errors", "data", "quiet", "host", "__init__"),
+    ("errors", "data", "quiet", "host", "tunable", "__init__"),
     ("targets", "graph", "parity", "stages", "output", "doctor", "golden"),
     ("integer", "zoo"),
     ("rewrites", "frontend", "forecast"),
@@ -20,7 +20,7 @@ LAYERS = (
     ("backends", "exported_folder"),
     ("report",),
     ("calls", "report_page"),
-    ("leave",),
+    ("leave", "wishes"),
     ("pipeline", "verify", "profiling", "firmware_runs"),
     ("profile_report", "budgets"),
     ("measure",),

@@ -17,6 +17,7 @@ from edgevit.errors import TargetError
 from edgevit.frontend.source import ModelSource
 from edgevit.graph.program import Inputs, Program
 from edgevit.parity import Parity
+from edgevit.rewrites.form import Form
 from edgevit.rewrites.rule import AnyRule
 from edgevit.targets import Target
 
@@ -47,6 +48,7 @@ class Expected:
 
 class Backend(Protocol):
     rules: tuple[AnyRule, ...]
+    forms: tuple[Form, ...]  # in which other ways the graph may be written
 
     def lower(self, request: Lowering) -> Artifact: ...
 

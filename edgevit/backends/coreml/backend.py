@@ -23,9 +23,10 @@ from edgevit.backends.coreml.check import (
 )
 from edgevit.backends.coreml.lower import lower
 from edgevit.backends.coreml.places import places
-from edgevit.backends.coreml.rules import FUSED, RULES
+from edgevit.backends.coreml.rules import FORMS, FUSED, RULES
 from edgevit.graph.program import Inputs, Program
 from edgevit.parity import FP16, FP32, UNKNOWN, Limit, Parity, distance
+from edgevit.rewrites.form import Form
 from edgevit.rewrites.rule import AnyRule
 from edgevit.targets import Target
 
@@ -35,6 +36,7 @@ _FUSES = (18,)  # the iOS that brought `scaled_dot_product_attention`
 @dataclass(frozen=True)
 class CoreML:
     rules: tuple[AnyRule, ...] = RULES
+    forms: tuple[Form, ...] = FORMS
 
     def lower(self, request: Lowering) -> Artifact:
         return lower(

@@ -13,6 +13,7 @@ from edgevit.rewrites.expand_fft import ExpandFft
 from edgevit.rewrites.expand_resize import ExpandResize
 from edgevit.rewrites.expand_roll import ExpandRoll
 from edgevit.rewrites.fold_norm_affine import FoldNormAffine
+from edgevit.rewrites.form import Form, optional
 from edgevit.rewrites.join_projections import JoinProjections
 from edgevit.rewrites.join_slices import JoinSlices
 from edgevit.rewrites.merge_permutes import MergePermutes
@@ -62,3 +63,15 @@ _BEHIND: tuple[AnyRule, ...] = (
 
 RULES: tuple[AnyRule, ...] = (*_BEFORE, ExpandAttention(), *_BEHIND)
 FUSED: tuple[AnyRule, ...] = (*_BEFORE, ExpandColumns(), ScaleQuery(), *_BEHIND)
+
+FORMS: tuple[Form, ...] = (
+    optional("split-heads", "all heads at once are fewer and larger calls"),
+    optional("join-projections", "projections of one value apart need no slices behind them"),
+    optional(
+        "sink-permute",
+        "permutes where the author put them; those left may cost less than those moved",
+    ),
+    optional(
+        "split-window", "windows too large for the Neural Engine are one call on another unit"
+    ),
+)

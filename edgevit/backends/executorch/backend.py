@@ -7,15 +7,17 @@ from dataclasses import dataclass
 from edgevit.backends.artifact import Artifact
 from edgevit.backends.backend import Expected, Lowering
 from edgevit.backends.executorch.lower import lower
-from edgevit.backends.executorch.rules import RULES
+from edgevit.backends.executorch.rules import FORMS, RULES
 from edgevit.backends.on_host import check_on_host
 from edgevit.parity import Parity
+from edgevit.rewrites.form import Form
 from edgevit.rewrites.rule import AnyRule
 
 
 @dataclass(frozen=True)
 class ExecuTorch:
     rules: tuple[AnyRule, ...] = RULES
+    forms: tuple[Form, ...] = FORMS
 
     def lower(self, request: Lowering) -> Artifact:
         return lower(request.program, request.precision, request.directory, request.progress)

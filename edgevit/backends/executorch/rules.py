@@ -5,6 +5,7 @@ from __future__ import annotations
 from edgevit.rewrites.attention import ATTENTION
 from edgevit.rewrites.crop_before_pad import CropBeforePad
 from edgevit.rewrites.drop_expand import DropExpand
+from edgevit.rewrites.drop_norm_mean import DropNormMean
 from edgevit.rewrites.expand_adaptive_max import ExpandAdaptiveMax
 from edgevit.rewrites.expand_adaptive_pool import ExpandAdaptivePool
 from edgevit.rewrites.expand_gelu import ExpandGelu
@@ -22,6 +23,7 @@ from edgevit.rewrites.flatten_matmul import FlattenMatmul
 from edgevit.rewrites.flatten_softmax import FlattenSoftmax
 from edgevit.rewrites.fold_constants import FoldConstants
 from edgevit.rewrites.fold_norm_affine import FoldNormAffine
+from edgevit.rewrites.form import Form, behind, form, optional, without
 from edgevit.rewrites.gather_nearest import GatherNearest
 from edgevit.rewrites.gather_pad import GatherPad
 from edgevit.rewrites.merge_clamps import MergeClamps
@@ -35,6 +37,7 @@ from edgevit.rewrites.rule import AnyRule
 from edgevit.rewrites.scale_divisor import ScaleDivisor
 from edgevit.rewrites.slice_select import SliceSelect
 from edgevit.rewrites.split_depthwise import SplitDepthwise
+from edgevit.rewrites.split_heads import SplitHeads
 from edgevit.rewrites.standard import STANDARD
 from edgevit.rewrites.turn_images import TurnImages
 from edgevit.rewrites.turn_softmax import TurnSoftmax
@@ -63,6 +66,7 @@ RULES: tuple[AnyRule, ...] = (
     ExpandRemainder(),
     ExpandGelu(),
     ExpandVariance(),
+    DropNormMean(),
     ExpandNorm(),
     ExpandReduction(),
     FlattenMatmul(),
@@ -76,4 +80,25 @@ RULES: tuple[AnyRule, ...] = (
     MergeReshapes(),
     TurnImages(),
     MergeReshapes(),
+)
+
+FORMS: tuple[Form, ...] = (
+    form(
+        "attention",
+        "stacks",
+        "one head at a time keeps scores in the cache",
+        heads=lambda rules: behind(rules, "expand-attention", SplitHeads()),
+    ),
+    form(
+        "norm",
+        "steps",
+        "a norm that the delegate does not take is one call outside it, against many inside",
+        kernel=lambda rules: without(rules, "expand-norm"),
+    ),
+    optional("split-projection", "one large product of q, k and v against three and no slices"),
+    optional(
+        "split-depthwise",
+        "large windows are one call; the delegate has kernels for small ones only",
+    ),
+    optional("turn-images", "a turn of an image is free only where channels lie last"),
 )

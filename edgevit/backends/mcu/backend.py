@@ -25,6 +25,7 @@ from edgevit.parity import SAME, UNKNOWN, Limit, Parity, distance
 from edgevit.quant.calibration import Intake
 from edgevit.quant.pictures import calibration
 from edgevit.quant.quantize import Quantized, QuantOptions, quantize
+from edgevit.rewrites.form import Form
 from edgevit.rewrites.rule import AnyRule
 from edgevit.targets import Target
 
@@ -35,6 +36,7 @@ EXACT = Limit(max_rel_l2=0.0)
 @dataclass(frozen=True)
 class Microcontroller:
     rules: tuple[AnyRule, ...] = RULES
+    forms: tuple[Form, ...] = ()
 
     def lower(self, request: Lowering) -> Artifact:
         core = core_of(request.target)
@@ -43,7 +45,7 @@ class Microcontroller:
         graph = split_stacks(found.graph)
         request.progress("plan")
         how = request.firmware
-        plan = best_plan(graph, core, how.optimize, how.max_ram)
+        plan = best_plan(graph, core, how.optimize, how.max_ram, how.tile)
         verify_plan(plan)
         _require_fit(request.target, plan.size, graph.constant_bytes(), how.max_ram)
         emitted = write_bundle(

@@ -8,14 +8,16 @@ from edgevit.backends.artifact import Artifact
 from edgevit.backends.backend import Expected, Lowering
 from edgevit.backends.on_host import check_on_host
 from edgevit.backends.onnx.lower import lower
-from edgevit.backends.onnx.rules import RULES
+from edgevit.backends.onnx.rules import FORMS, RULES
 from edgevit.parity import Parity
+from edgevit.rewrites.form import Form
 from edgevit.rewrites.rule import AnyRule
 
 
 @dataclass(frozen=True)
 class Onnx:
     rules: tuple[AnyRule, ...] = RULES
+    forms: tuple[Form, ...] = FORMS
 
     def lower(self, request: Lowering) -> Artifact:
         return lower(request.program, request.precision, request.directory, request.progress)

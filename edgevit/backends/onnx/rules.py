@@ -2,10 +2,38 @@
 
 from __future__ import annotations
 
+from edgevit.rewrites.attention import ATTENTION
 from edgevit.rewrites.expand_adaptive_max import ExpandAdaptiveMax
+from edgevit.rewrites.expand_norm import ExpandNorm
 from edgevit.rewrites.fold_norm_affine import FoldNormAffine
+from edgevit.rewrites.form import Form, form, without
 from edgevit.rewrites.rule import AnyRule
 from edgevit.rewrites.scale_divisor import ScaleDivisor
+from edgevit.rewrites.split_depthwise import SplitDepthwise
+from edgevit.rewrites.split_heads import SplitHeads
 from edgevit.rewrites.standard import STANDARD
 
 RULES: tuple[AnyRule, ...] = (*STANDARD, FoldNormAffine(), ScaleDivisor(), ExpandAdaptiveMax())
+
+FORMS: tuple[Form, ...] = (
+    form(
+        "attention",
+        "written",
+        "stacks of matrices without guards and unpacking, or one head at a time, are other kernels of the runtime",
+        stacks=lambda rules: (*rules, *ATTENTION),
+        packed=lambda rules: (*rules, *without(ATTENTION, "split-projection")),
+        heads=lambda rules: (*rules, *ATTENTION, SplitHeads()),
+    ),
+    form(
+        "norm",
+        "kernel",
+        "the runtime's own norms are one call, which may use one thread",
+        steps=lambda rules: (*rules, ExpandNorm()),
+    ),
+    form(
+        "depthwise",
+        "whole",
+        "windows of more than 25 taps as a sum of smaller ones",
+        split=lambda rules: (*rules, SplitDepthwise()),
+    ),
+)

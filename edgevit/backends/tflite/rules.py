@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from edgevit.rewrites.attention import ATTENTION
 from edgevit.rewrites.drop_expand import DropExpand
+from edgevit.rewrites.drop_norm_mean import DropNormMean
 from edgevit.rewrites.expand_norm import ExpandNorm
 from edgevit.rewrites.expand_resize import ExpandResize
 from edgevit.rewrites.expand_scaled_resize import ExpandScaledResize
@@ -11,6 +12,7 @@ from edgevit.rewrites.expand_step import ExpandStep
 from edgevit.rewrites.expand_unfold import ExpandUnfold
 from edgevit.rewrites.fold_constants import FoldConstants
 from edgevit.rewrites.fold_norm_affine import FoldNormAffine
+from edgevit.rewrites.form import Form, behind, form, optional, replaced, without
 from edgevit.rewrites.gather_nearest import GatherNearest
 from edgevit.rewrites.gather_top import GatherTop
 from edgevit.rewrites.merge_permutes import MergePermutes
@@ -20,6 +22,7 @@ from edgevit.rewrites.pad_ceil import PadCeil
 from edgevit.rewrites.rule import AnyRule
 from edgevit.rewrites.scale_divisor import ScaleDivisor
 from edgevit.rewrites.split_depthwise import SplitDepthwise
+from edgevit.rewrites.split_heads import SplitHeads
 from edgevit.rewrites.standard import STANDARD
 from edgevit.rewrites.turn_images import TurnImages
 
@@ -30,6 +33,7 @@ RULES: tuple[AnyRule, ...] = (
     ExpandScaledResize(),
     *ATTENTION,
     SplitDepthwise(),
+    DropNormMean(),
     ExpandNorm(layers=False),
     GatherNearest(),
     ScaleDivisor(),
@@ -44,4 +48,27 @@ RULES: tuple[AnyRule, ...] = (
     MergeReshapes(),
     TurnImages(),
     MergeReshapes(),
+)
+
+FORMS: tuple[Form, ...] = (
+    form(
+        "attention",
+        "stacks",
+        "one head at a time keeps scores in the cache; the converter's own form needs no copies of stacks",
+        heads=lambda rules: behind(rules, "expand-attention", SplitHeads()),
+        converter=lambda rules: without(rules, "expand-attention"),
+    ),
+    form(
+        "norm",
+        "groups",
+        "layer norms too in steps that the delegate takes: more calls, and sums in pools",
+        all=lambda rules: replaced(rules, ExpandNorm()),
+        none=lambda rules: without(rules, "expand-norm"),
+    ),
+    optional("split-projection", "one large product of q, k and v against three and no slices"),
+    optional(
+        "split-depthwise",
+        "large windows are one call; the delegate has kernels for small ones only",
+    ),
+    optional("turn-images", "a turn of an image is free only where channels lie last"),
 )

@@ -8,14 +8,16 @@ from edgevit.backends.artifact import Artifact
 from edgevit.backends.backend import Expected, Lowering
 from edgevit.backends.on_host import check_on_host
 from edgevit.backends.tvm.lower import lower
-from edgevit.backends.tvm.rules import RULES
+from edgevit.backends.tvm.rules import FORMS, RULES
 from edgevit.parity import Parity
+from edgevit.rewrites.form import Form
 from edgevit.rewrites.rule import AnyRule
 
 
 @dataclass(frozen=True)
 class Tvm:
     rules: tuple[AnyRule, ...] = RULES
+    forms: tuple[Form, ...] = FORMS
 
     def lower(self, request: Lowering) -> Artifact:
         return lower(

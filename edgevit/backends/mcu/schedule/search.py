@@ -7,7 +7,7 @@ counts the work, `speed` hardly the size.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from math import log
@@ -33,14 +33,19 @@ class Choice:
 
 
 def best_plan(
-    graph: IntegerGraph, core: Core, optimize: str = "balanced", max_ram: int | None = None
+    graph: IntegerGraph,
+    core: Core,
+    optimize: str = "balanced",
+    max_ram: int | None = None,
+    tile: int | None = None,
 ) -> Plan:
-    """The smallest that is still worth its work; where `max_ram` is given, the fastest found that fits, or the smallest."""
+    """The smallest that is still worth its work; where `max_ram` is given, the fastest found that fits, or the smallest.
+    With `tile`, loops take that many rows at a time, and the search is over the rest."""
     if optimize not in OPTIMIZE:
         raise UsageError(
             f"there is no way to optimize called `{optimize}`", hint=suggest(optimize, OPTIMIZE)
         )
-    plans = candidates(graph, core, optimize)
+    plans = candidates(graph, core, optimize, TILES if tile is None else (tile,))
     price = _price(optimize)
     if max_ram is None:
         return min(plans, key=price)
@@ -54,17 +59,19 @@ def planned(graph: IntegerGraph, core: Core, kept: frozenset[str], tile: int) ->
     return make_plan(net, cards, kept, tile)
 
 
-def candidates(graph: IntegerGraph, core: Core, optimize: str) -> list[Plan]:
+def candidates(
+    graph: IntegerGraph, core: Core, optimize: str, tiles: Sequence[int] = TILES
+) -> list[Plan]:
     """The last that were passed on the way: to the smallest from as little as can be kept, and on from there and from
     everything kept to the best price."""
     net, cards = prepared(graph, core)
     classes = _classes(net)
     must = net.must_keep()
     price = _price(optimize)
-    smallest = _descend(net, cards, _least(net, cards, must), must, classes, _price("ram"))
+    smallest = _descend(net, cards, _least(net, cards, must), must, classes, _price("ram"), tiles)
     found = list(smallest)
     for start in (frozenset(net.makers), _kept_in(smallest[-1]) if smallest else must):
-        found += _descend(net, cards, start, must, classes, price)
+        found += _descend(net, cards, start, must, classes, price, tiles)
     return found
 
 
@@ -96,16 +103,17 @@ def _descend(
     must: frozenset[str],
     classes: dict[str, frozenset[str]],
     price: Callable[[Plan], float],
+    tiles: Sequence[int],
 ) -> list[Plan]:
     """Every step is tried; then those that helped are taken, the best first, as long as they go on helping."""
-    here = Choice(start, TILES[0])
+    here = Choice(start, tiles[0])
     best = _try(net, cards, here)
     if best is None:
         return []
     passed = [here]
     while True:
         gains = []
-        for count, step in enumerate(_steps(here, must, classes)):
+        for count, step in enumerate(_steps(here, must, classes, tiles)):
             plan = _try(net, cards, step(here))
             if plan and price(plan) < price(best) - 1e-9:
                 gains.append((price(plan), count, step))
@@ -128,13 +136,18 @@ def _try(net: Net, cards: Cards, choice: Choice) -> Plan | None:
 Step = Callable[[Choice], Choice]
 
 
-def _steps(here: Choice, must: frozenset[str], classes: dict[str, frozenset[str]]) -> Iterator[Step]:  # fmt: skip
+def _steps(
+    here: Choice,
+    must: frozenset[str],
+    classes: dict[str, frozenset[str]],
+    tiles: Sequence[int],
+) -> Iterator[Step]:
     for members in dict.fromkeys(classes.values()):
         if (here.kept & members) - must:
             yield partial(_streamed, members=members - must)
         if members - here.kept:
             yield partial(_kept, members=members)
-    for tile in TILES:
+    for tile in tiles:
         if tile != here.tile:
             yield partial(_tiled, tile=tile)
 
