@@ -69,6 +69,7 @@ class Measured:
     ratio_spread: tuple[float, float] | None  # the middle half of the rounds
     ops: tuple[OpTime, ...]
     ops_missing: str = ""  # why there is no table of ops
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,7 @@ class Opened(Protocol):
     """An artifact opened in its runtime, here or on a device. Its clock is the device's own."""
 
     threads: int
+    notes: tuple[str, ...]  # what to tell beside the figure
 
     def seconds(self, runs: int) -> list[float]:
         """Of each of `runs` runs, or fewer figures where the device only tells means: the first warms the caches."""
@@ -198,6 +200,7 @@ def measure(
                 Latency.of(runner.rounds),
                 *(_ratio(runner.rounds, first) if runner is not kept[0] else (None, None)),
                 *table,
+                runner.notes,
             )
             for runner, table in zip(kept, tables, strict=True)
         ),
@@ -225,6 +228,8 @@ def _ratio(rounds: Sequence[float], first: Sequence[float]) -> tuple[float, tupl
 
 class OpenedHere:
     """An artifact in a process of its own on this machine."""
+
+    notes = ()
 
     def __init__(self, subject: Subject, threads: int, limit: float = TIMEOUT) -> None:
         self._worker = Worker(subject.format, threads, limit)
@@ -254,6 +259,7 @@ class _Runner:
         self.subject = subject
         self.rounds: list[float] = []
         self.threads = threads
+        self.notes: tuple[str, ...] = ()
         self.error: EdgevitError | None = None
         self._open = opener
         self._opened: Opened | None = None
@@ -306,7 +312,7 @@ class _Runner:
     def _device(self) -> Opened:
         if self._opened is None:
             self._opened = self._open(self.subject, self.threads)
-            self.threads = self._opened.threads
+            self.threads, self.notes = self._opened.threads, self._opened.notes
         return self._opened
 
     def _close(self) -> None:
@@ -326,6 +332,16 @@ def drawn(spec: TensorSpec) -> np.ndarray:
     if spec.dtype.startswith("float"):
         return generator.standard_normal(spec.shape).astype(spec.dtype)
     return generator.integers(0, 2, spec.shape).astype(spec.dtype)
+
+
+def require_timed(subject: Subject, where: str) -> None:
+    """Raises a `PackageError` for a format that has no latency on a machine like this one."""
+    if subject.format not in SUFFIXES.values():
+        raise PackageError(
+            f"a {subject.format} artifact does not run there",
+            where=f"{subject.path}  on {where}",
+            hint="profile an export in " + ", ".join(SUFFIXES.values()),
+        )
 
 
 def _require_runs_here(manifest: dict[str, Any], folder: Path) -> None:

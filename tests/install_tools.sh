@@ -2,6 +2,7 @@
 # Cross compilers and emulators for the tests of firmware, from Debian or Ubuntu, where they are missing
 # and where that is allowed. What stays missing is skipped by the tests, and fails them in CI.
 set -eu
+PATH=$PATH:/usr/sbin:/sbin
 
 missing=""
 need() { # package, then the programs of which one is enough
@@ -19,6 +20,11 @@ need qemu-system-arm qemu-system-arm
 need qemu-system-misc qemu-system-riscv32
 need clang-19 clang clang-15 clang-16 clang-17 clang-18 clang-19 clang-20 # the Cortex-M55
 need gcc cc gcc clang                                                     # QEMU's plugin
+
+need openssh-server sshd
+need openssh-client ssh
+need adb adb
+need postgresql initdb /usr/lib/postgresql/*/bin/initdb
 
 [ -n "$missing" ] || exit 0
 install="apt-get install -y -qq --no-install-recommends$missing"

@@ -49,8 +49,9 @@ class Runner(Protocol):
 RUNNERS = {
     "local": "edgevit.measure.local",
     "emulator": "edgevit.measure.emulated",
+    "ssh": "edgevit.measure.ssh",
 }
-ADDRESSES = ("local", "emulator")
+ADDRESSES = ("local", "emulator", "ssh://user@host[:port]")
 
 
 def open_runner(address: str = "local") -> Runner:

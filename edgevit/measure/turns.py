@@ -51,6 +51,7 @@ def _figures(entry: Measured | Lost, when: str) -> Figures:
         entry.ratio_spread,
         entry.ops,
         entry.ops_missing,
+        notes=entry.notes,
         when=when,
     )
 

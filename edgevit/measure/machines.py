@@ -1,0 +1,45 @@
+"""Which machine an artifact is for, against the one it would run on."""
+
+from __future__ import annotations
+
+from edgevit.errors import DeviceError, EdgevitError
+from edgevit.exported_folder import read_manifest
+from edgevit.output import MANIFEST
+from edgevit.profiling import Subject
+from edgevit.targets import load_target
+
+# ISA of a target -> as `uname -m` calls it
+_ISAS = {"aarch64": "aarch64", "x86-64": "x86_64"}
+_ELF = {0x03: "i686", 0x28: "armv7l", 0x3E: "x86_64", 0xB7: "aarch64", 0xF3: "riscv64"}
+
+
+def require_machine(subject: Subject, machine: str, host: str) -> None:
+    """Raises `DeviceError` for an artifact made for another architecture than `machine`."""
+    wanted = machine_of(subject)
+    if wanted is None or wanted == machine:
+        return
+    raise DeviceError(
+        f"{subject.path.name} is for {wanted}, {host} is {machine}",
+        where=str(subject.path),
+        why="a figure of it there would not be the target's"
+        if subject.format != "tvm"
+        else "a compiled library runs on its own architecture alone",
+        hint=f"export for a target that is {machine}: `edgevit targets` lists them",
+    )
+
+
+def machine_of(subject: Subject) -> str | None:
+    """Of a compiled library, what its header says; of other exports, what their target is; None: any."""
+    with subject.path.open("rb") as file:
+        head = file.read(20)
+    if head[:4] == b"\x7fELF":
+        number = int.from_bytes(head[18:20], "little")
+        return _ELF.get(number, f"machine {number:#x}")
+    folder = subject.path.parent
+    if not (folder / MANIFEST).is_file():
+        return None
+    try:
+        target = load_target(read_manifest(folder)["target"])
+    except EdgevitError:
+        return None  # a target of the user's own, not at hand: its artifact runs anywhere
+    return _ISAS.get((target.isa or "").partition("+")[0])

@@ -1,0 +1,40 @@
+"""What an artifact computed on a device, against what the model computed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from edgevit.backends.on_host import LIMITS
+from edgevit.errors import Drift
+from edgevit.exported_folder import read_manifest
+from edgevit.golden import GOLDEN, load_golden
+from edgevit.output import MANIFEST
+from edgevit.parity import FP16, distance
+from edgevit.profiling import Subject
+
+
+def compare_outputs(subject: Subject, found: Sequence[np.ndarray], host: str) -> tuple[str, ...]:
+    """A line to tell, nothing where there is nothing to compare with; `Drift` where they are too far apart."""
+    folder = subject.path.parent
+    if not (folder / MANIFEST).is_file() or not (folder / GOLDEN).is_file():
+        return ()
+    if subject.inputs is None:
+        return ()
+    expected = load_golden(folder)[1]
+    actual = [torch.from_numpy(np.array(array)) for array in found]
+    limit = LIMITS.get(read_manifest(folder)["precision"], FP16)
+    if len(actual) != len(expected):
+        raise Drift(f"{subject.label} gives {len(actual)} outputs on {host}, not {len(expected)}")
+    apart = distance(expected, actual)
+    text = f"relative L2 {apart.rel_l2:.2e}, cosine {apart.cosine:.6f}"
+    if not limit.holds(apart):
+        raise Drift(
+            f"{subject.label} computes something else on {host}",
+            where=str(subject.path),
+            why=f"{text}; it needs {limit}",
+            hint="its runtime there may be of another version; a figure of wrong results is none",
+        )
+    return (f"computes the same on {host}: {text}",)
