@@ -50,7 +50,7 @@ class ExpandNorm(Rule[Match]):
     def rewrite(self, match: Match, edit: Edit) -> Node:
         node = match.node
         source = operand(node)
-        mean = _mean_of_channels if kind(node) == "layer_norm" else _mean_of_groups
+        mean = mean_of_channels if kind(node) == "layer_norm" else _mean_of_groups
         deviation = edit.call(aten.sub.Tensor, source, mean(node, source, None, edit))
         square = edit.call(aten.mul.Tensor, deviation, deviation)
         spread = mean(node, square, argument(node, "eps"), edit)
@@ -66,7 +66,7 @@ class ExpandNorm(Rule[Match]):
         return made if bias is None else edit.call(aten.add.Tensor, made, bias)
 
 
-def _mean_of_channels(node: Node, source: Node, eps: float | None, edit: Edit) -> Node:
+def mean_of_channels(node: Node, source: Node, eps: float | None, edit: Edit) -> Node:
     """Each place is a channel of one image, which the pooling that delegates have takes the mean of."""
     sizes = shape(node)
     rows = edit.call(aten.reshape.default, source, [1, prod(sizes[:-1]), sizes[-1], 1])

@@ -9,7 +9,6 @@ well. Every reader must be able to take it, as the norm is there once. Weights a
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import prod
 from typing import ClassVar
 
 import torch
@@ -18,14 +17,10 @@ from torch.fx.node import Node
 from edgevit.graph.aten import argument, kind, operand
 from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import shape
-from edgevit.rewrites.merge_reshapes import RESHAPES
-from edgevit.rewrites.name_views import turn_of
+from edgevit.rewrites.arranged import through
 from edgevit.rewrites.padding import pads
 from edgevit.rewrites.projections import called_with
 from edgevit.rewrites.rule import Match, Refused, Rule
-
-_TURNS = frozenset({"permute", "transpose"})
-_PIECES = frozenset({"slice", "select", "narrow", "roll"})
 
 
 @dataclass(frozen=True)
@@ -91,7 +86,7 @@ def _follow(node: Node, axis: int, sinks: dict[Node, None], draft: Draft) -> Nod
         if _is_sink(user, node, axis, draft):
             sinks[user] = None
             continue
-        there = _through(user, node, axis)
+        there = through(user, node, axis)
         stopped = user if there is None else _follow(user, there, sinks, draft)
         if stopped is not None:
             return stopped
@@ -108,35 +103,6 @@ def _is_sink(user: Node, node: Node, axis: int, draft: Draft) -> bool:
     if name == "linear":
         return axis == len(shape(node)) - 1
     return axis == 1 and argument(user, "groups") == 1
-
-
-def _through(user: Node, node: Node, axis: int) -> int | None:
-    """Where the channels are behind a call that only arranges the rest."""
-    name = kind(user)
-    if not user.args or user.args[0] is not node:
-        return None
-    if name in _TURNS:
-        return turn_of(user).index(axis)
-    if name in RESHAPES:
-        return _kept(shape(node), shape(user), axis)
-    if name == "roll":
-        rank = len(shape(node))
-        moved = argument(user, "dims")
-        return axis if moved and axis not in {d % rank for d in moved} else None
-    if name in _PIECES:
-        cut = argument(user, "dim") % len(shape(node))
-        if cut == axis:
-            return None
-        return axis - 1 if name == "select" and cut < axis else axis
-    return None
-
-
-def _kept(before: tuple[int, ...], after: tuple[int, ...], axis: int) -> int | None:
-    left = prod(before[:axis])
-    for place, size in enumerate(after):
-        if size == before[axis] and prod(after[:place]) == left:
-            return place
-    return None
 
 
 def _held(node: Node, name: str, draft: Draft) -> torch.Tensor | None:
