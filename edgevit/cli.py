@@ -161,6 +161,9 @@ def _add_firmware(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--max-ram", type=_bytes, metavar="N", help="bytes, or 20K: the arena's limit"
     )
+    group.add_argument(
+        "--weights-as", default="c", metavar="F", help="c (default), object, or binary[@ADDRESS] in memory"
+    )  # fmt: skip
 
 
 def _add_run(verbs: argparse._SubParsersAction) -> None:

@@ -93,6 +93,7 @@ def _firmware_options(options: argparse.Namespace) -> FirmwareOptions:
         options.scheme,
         options.optimize,
         options.max_ram,
+        weights_as=options.weights_as,
     )
 
 

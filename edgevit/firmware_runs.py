@@ -53,7 +53,7 @@ def run_firmware(
     kept = frozenset(name for walk in bundle.plan.walks for name in walk.loop.kept)
     plan = planned(bundle.graph, CORES[core], kept, bundle.plan.tile)
     with tempfile.TemporaryDirectory(prefix="edgevit-") as work:
-        emitted = write_firmware(plan, Path(work) / "firmware")
+        emitted = write_firmware(plan, Path(work) / "firmware", CORES[core])
         return execute(
             Path(work) / "firmware", bundle.graph, emitted, inputs, CORES[core], toolchain, emulator
         )  # fmt: skip

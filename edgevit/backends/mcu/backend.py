@@ -10,6 +10,8 @@ import torch
 
 from edgevit.backends.artifact import Artifact
 from edgevit.backends.backend import Expected, Lowering
+from edgevit.backends.mcu.board.weights import weights_form
+from edgevit.backends.mcu.board.write import write_board
 from edgevit.backends.mcu.bundle import FIRMWARE, Bundle, read_bundle, write_bundle
 from edgevit.backends.mcu.cores import core_of
 from edgevit.backends.mcu.execute import Execution, execute
@@ -48,9 +50,14 @@ class Microcontroller:
         plan = best_plan(graph, core, how.optimize, how.max_ram, how.tile)
         verify_plan(plan)
         _require_fit(request.target, plan.size, graph.constant_bytes(), how.max_ram)
+        weights = weights_form(how.weights_as, request.target)
         emitted = write_bundle(
-            request.directory, graph, found.inputs, found.outputs, core, plan
+            request.directory, graph, found.inputs, found.outputs, core, plan, weights
         )  # fmt: skip
+        tensors = [tensor.numpy() for tensor in request.source.inputs]
+        golden = [port.quantized(x) for port, x in zip(found.inputs, tensors, strict=True)]
+        folder = request.directory / FIRMWARE
+        write_board(folder, emitted, golden, request.target, core, weights)
         (request.directory / "graph.txt").write_text(integer_text(graph))
         (request.directory / "plan.txt").write_text(plan_text(plan))
         (request.directory / "quantization.txt").write_text(found.report.text(10**6) + "\n")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from edgevit.backends.mcu.board.weights import C_ARRAY, WeightsForm
 from edgevit.backends.mcu.cores import CORES, Core
 from edgevit.backends.mcu.emit import Emitted, emit
 from edgevit.backends.mcu.firmware import FILES, MODEL, write_firmware
@@ -32,7 +33,7 @@ class Bundle:
     plan: Plan
 
     def emitted(self) -> Emitted:
-        return emit(self.plan, MODEL, FILES)
+        return emit(self.plan, MODEL, FILES, apart=True)
 
     def quantized(self, tensors: Sequence[np.ndarray]) -> tuple[np.ndarray, ...]:
         return tuple(port.quantized(x) for port, x in zip(self.inputs, tensors, strict=True))
@@ -48,6 +49,7 @@ def write_bundle(
     outputs: Sequence[Port],
     core: Core,
     plan: Plan,
+    weights: WeightsForm = C_ARRAY,
 ) -> Emitted:
     more = {
         "core": core.name,
@@ -57,7 +59,7 @@ def write_bundle(
         "outputs": [port.as_dict() for port in outputs],
     }
     save_graph(graph, directory / GRAPH, more)
-    return write_firmware(plan, directory / FIRMWARE)
+    return write_firmware(plan, directory / FIRMWARE, core, weights)
 
 
 def read_bundle(directory: Path) -> Bundle:

@@ -1,4 +1,8 @@
-"""Constants in C: arrays and parameter structs. What holds the same is there once."""
+"""Constants in C: arrays and parameter structs. What holds the same is there once.
+
+Arrays are beside the code as C arrays, or *apart*: one run of bytes under one name, which may be another file of C, an
+object, or a binary somewhere in the address space.
+"""
 
 from __future__ import annotations
 
@@ -11,27 +15,44 @@ from edgevit.backends.mcu.kernels.card import Call
 
 _TYPES = {"int8": "int8_t", "uint8": "uint8_t", "int16": "int16_t", "uint16": "uint16_t", "int32": "int32_t"}  # fmt: skip
 _PER_LINE = 32
+_ALIGNMENT = 16  # a vector of the widest core
 
 
 class Constants:
-    def __init__(self, prefix: str) -> None:
+    def __init__(self, prefix: str, apart: bool = False) -> None:
         self._prefix = prefix
+        self._apart = apart
         self._names: dict[str, str] = {}
         self._lines: list[str] = []
+        self._places: dict[bytes, int] = {}
+        self._blob = bytearray()
 
     def array(self, data: np.ndarray) -> str:
         flat = np.ascontiguousarray(data).ravel()
-        numbers = [str(int(x)) for x in flat]
-        rows = [", ".join(numbers[i : i + _PER_LINE]) for i in range(0, len(numbers), _PER_LINE)]
-        body = "{\n    " + ",\n    ".join(rows) + "}"
-        size = f"[{len(flat)}] __attribute__((aligned(16)))"
-        return self._shared(f"const {_TYPES[flat.dtype.name]}", size, body, "w")
+        ctype = _TYPES[flat.dtype.name]
+        if self._apart:
+            place = self._place(flat.astype(flat.dtype.newbyteorder("<")).tobytes())
+            return f"(const {ctype} *)(const void *)({self._prefix}_weights + {place}u)"
+        body = braced(flat)
+        size = f"[{len(flat)}] __attribute__((aligned({_ALIGNMENT})))"
+        return self._shared(f"const {ctype}", size, body, "w")
 
     def parameters(self, call: Call) -> str:
         return self._shared(f"const struct {call.struct}", "", self._braced(call.fields), "p")
 
     def text(self) -> str:
         return "\n".join(self._lines)
+
+    @property
+    def weights(self) -> bytes:
+        """All arrays, little-endian, each aligned; empty where they are beside the code."""
+        return bytes(self._blob)
+
+    def _place(self, data: bytes) -> int:
+        if data not in self._places:
+            self._places[data] = len(self._blob)
+            self._blob += data + bytes(-len(data) % _ALIGNMENT)
+        return self._places[data]
 
     def _shared(self, ctype: str, size: str, body: str, letter: str) -> str:
         key = f"{ctype}{size}{body}"
@@ -52,3 +73,9 @@ class Constants:
         if isinstance(field, tuple):
             return "{" + ", ".join(map(str, field)) + "}"
         return f"{field}{'ull' if field >= 2**32 else 'u' if field >= 2**31 else ''}"
+
+
+def braced(flat: np.ndarray) -> str:
+    numbers = [str(int(x)) for x in flat]
+    rows = [", ".join(numbers[i : i + _PER_LINE]) for i in range(0, len(numbers), _PER_LINE)]
+    return "{\n    " + ",\n    ".join(rows) + "}"

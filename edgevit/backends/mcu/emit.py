@@ -34,11 +34,15 @@ class Emitted:
     layers: tuple[Layer, ...]
     plan: Plan
     stem: str  # of the files' names
+    weights: bytes = b""  # where they are apart from the source
 
 
-def emit(plan: Plan, prefix: str = "ev_model", stem: str | None = None) -> Emitted:
-    """`prefix` begins every name that a linker sees; `stem` is what the files are called."""
-    writer = _Writer(plan, prefix)
+def emit(
+    plan: Plan, prefix: str = "ev_model", stem: str | None = None, apart: bool = False
+) -> Emitted:
+    """`prefix` begins every name that a linker sees; `stem` is what the files are called. Arrays are in the source, or
+    `apart` from it."""
+    writer = _Writer(plan, prefix, apart)
     for index, walk in enumerate(plan.walks):
         writer.loop(index, walk)
     files = dict.fromkeys(source for card in plan.cards.values() for source in card.sources)
@@ -47,7 +51,7 @@ def emit(plan: Plan, prefix: str = "ev_model", stem: str | None = None) -> Emitt
         for op, functions in writer.functions.values()
     )
     source = writer.source(stem or prefix)
-    digest = hashlib.sha256(source.encode()).hexdigest()
+    digest = hashlib.sha256(source.encode() + writer.weights).hexdigest()
     return Emitted(
         header(plan, prefix, len(layers), digest),
         source,
@@ -55,16 +59,18 @@ def emit(plan: Plan, prefix: str = "ev_model", stem: str | None = None) -> Emitt
         layers,
         plan,
         stem or prefix,
+        writer.weights,
     )
 
 
 class _Writer:
-    def __init__(self, plan: Plan, prefix: str) -> None:
+    def __init__(self, plan: Plan, prefix: str, apart: bool) -> None:
         self._plan = plan
         self._net = plan.net
         self._prefix = prefix
         self._offsets = plan.offsets
-        self._constants = Constants(prefix)
+        self._constants = Constants(prefix, apart)
+        self._apart = apart
         graph = plan.net.graph
         given = [(i, v.name) for i, v in enumerate(graph.inputs) if v.name not in self._net.makers]
         self._outside = {name: f"inputs[{i}]" for i, name in given}
@@ -72,6 +78,10 @@ class _Writer:
         self._lines: list[str] = []
         self.functions: dict[str, tuple[Op, list[str]]] = {}
         self.called: dict[str, dict[str, None]] = {}
+
+    @property
+    def weights(self) -> bytes:
+        return self._constants.weights
 
     def loop(self, index: int, walk: Walk) -> None:
         """A function for each operation in it, then the loop itself."""
@@ -226,7 +236,7 @@ class _Writer:
             outputs += f"    memcpy(outputs[{i}], {place}, {value.bytes}u);\n"
         parts = [
             f"/* {self._net.graph.name}, written by edgevit. */",
-            f'#include "{stem}.h"\n\n#include <string.h>\n\n{self._includes()}',
+            f'#include "{stem}.h"\n\n#include <string.h>\n\n{self._includes(stem)}',
             "#define EV_STEP __attribute__((noinline))\n",
             tracing(prefix, list(self.functions)) + debugging(plan, prefix),
             self._constants.text() + "\n",
@@ -235,13 +245,14 @@ class _Writer:
         ]
         return "\n".join(parts)
 
-    def _includes(self) -> str:
+    def _includes(self, stem: str) -> str:
         """The headers of the families that are used, the plain one always."""
         families = sorted({card.family for card in self._plan.cards.values()} - {"plain"})
         headers = [
             "ev_kernels.h",
             "ev_schedule.h",
             *(f"ev_kernels_{family}.h" for family in families),
+            *([f"{stem}_weights.h"] if self._apart else []),
         ]
         return "".join(f'#include "{header}"\n' for header in headers)
 

@@ -1,4 +1,4 @@
-"""The C sources of an integer graph in a folder: the model, the kernels it uses, their headers."""
+"""The C sources of an integer graph in a folder: the model, its weights, the kernels it uses, their headers."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+from edgevit.backends.mcu.board.weights import C_ARRAY, NAME, WeightsForm, assembled, write_weights
 from edgevit.backends.mcu.cores import Core
 from edgevit.backends.mcu.emit import Emitted, emit
 from edgevit.backends.mcu.harness import Case, harness
 from edgevit.backends.mcu.schedule.plan import Plan
-from edgevit.backends.mcu.toolchain import Toolchain
+from edgevit.backends.mcu.toolchain import Toolchain, toolchain
 from edgevit.data import data_dir
 
 MODEL = "ev_model"  # begins the names in C
@@ -18,12 +19,13 @@ FILES = "edgevit_model"
 STACK = 16 * 1024  # reserved in the emulator; what is used is measured
 
 
-def write_firmware(plan: Plan, folder: Path) -> Emitted:
-    emitted = emit(plan, MODEL, FILES)
+def write_firmware(plan: Plan, folder: Path, core: Core, weights: WeightsForm = C_ARRAY) -> Emitted:
+    emitted = emit(plan, MODEL, FILES, apart=True)
     kernels = data_dir("kernels")
     folder.mkdir(parents=True)
     (folder / f"{FILES}.h").write_text(emitted.header)
     (folder / f"{FILES}.c").write_text(emitted.source)
+    write_weights(folder, emitted.weights, weights, core, toolchain())
     shutil.copytree(kernels / "include", folder / "include")
     (folder / "kernels").mkdir()
     for source in emitted.kernels:
@@ -37,7 +39,16 @@ def link_firmware(folder: Path, main: str, core: Core, tool: Toolchain, work: Pa
     include = [folder, folder / "include"]
     sources = [work / "main.c", folder / f"{FILES}.c", *sorted((folder / "kernels").iterdir())]
     objects = [tool.compile(source, core, include=include) for source in sources]
+    objects.append(_weights(folder, core, tool, work))
     return tool.link(objects, core, work / "program.elf", stack_size=STACK)
+
+
+def _weights(folder: Path, core: Core, tool: Toolchain, work: Path) -> Path:
+    """Whatever form they have; in the emulator they are always linked."""
+    source, binary = (folder / f"{NAME}.{ending}" for ending in ("c", "bin"))
+    if source.is_file():
+        return tool.compile(source, core, include=[folder])
+    return assembled(binary, core, tool, work) if binary.is_file() else folder / f"{NAME}.o"
 
 
 def link_cases(cases: Sequence[Case], core: Core, tool: Toolchain, work: Path) -> Path:

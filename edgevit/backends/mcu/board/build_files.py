@@ -1,0 +1,201 @@
+"""Makefile, CMake files, and the manifests of Zephyr, PlatformIO and Arduino, filled in for a bundle."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import edgevit
+from edgevit.backends.mcu.board.golden import filled
+from edgevit.backends.mcu.board.port import Port
+from edgevit.backends.mcu.board.weights import NAME, WeightsForm
+from edgevit.backends.mcu.cores import Core
+from edgevit.data import data_dir
+from edgevit.targets import Target
+from edgevit.targets.target import Emulator
+
+_FILES = (
+    "Makefile",
+    "CMakeLists.txt",
+    "cmake/gcc.cmake",
+    "cmake/zig.cmake",
+    "zephyr/module.yml",
+    "zephyr/Kconfig",
+    "zephyr/CMakeLists.txt",
+)
+# gcc makes a call of memset out of the loop in memset, and tells of a section both written and run.
+_GCC = ("-fno-tree-loop-distribute-patterns",)
+_ZIG = ("-fomit-frame-pointer", "-fno-sanitize=undefined", "-fno-stack-protector")
+
+
+@dataclass(frozen=True)
+class Build:
+    """All that the templates are filled from."""
+
+    name: str  # of the network
+    target: Target
+    core: Core
+    port: Port
+    sources: tuple[str, ...]  # of the network, without weights
+    weights: WeightsForm
+
+    @property
+    def model_sources(self) -> tuple[str, ...]:
+        return (*self.sources, f"{NAME}.c") if self.weights.form == "c" else self.sources
+
+    @property
+    def default_toolchain(self) -> str:
+        return "zig" if self.core.clang else "gcc"
+
+    @property
+    def default_output(self) -> str:
+        emulated = self.target.emulator is not None
+        return "uart" if self.port.has_uart and not emulated else "semihosting"
+
+
+def write_build_files(build: Build, folder: Path) -> None:
+    templates, values = data_dir("kernels") / "bundle", _values(build)
+    for name in _FILES:
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(filled((templates / name).read_text(), values))
+    if build.weights.form == "c":
+        _write_platformio(build, folder)
+        _write_arduino(build, folder)
+
+
+def _values(build: Build) -> dict[str, object]:
+    core = build.core
+    port = [f"port/{name}" for name in build.port.sources]
+    prefix = "arm-none-eabi-" if core.is_arm else "riscv64-unknown-elf-"
+    return {
+        "NAME": build.name,
+        "TITLE": build.target.title,
+        "CORE": core.title,
+        "ARCHITECTURE": core.architecture,
+        "TOOLCHAIN": build.default_toolchain,
+        "OUTPUT": build.default_output,
+        "GCC_PREFIX": prefix,
+        "GCC_FLAGS": " ".join((*core.gcc, *_GCC)),
+        "ZIG_FLAGS": " ".join((*core.zig, *_ZIG)),
+        "MODEL_SOURCES": " ".join(build.model_sources),
+        "PORT_SOURCES": " ".join(port),
+        "WEIGHTS_OBJECT": f"{NAME}.o" if build.weights.form == "object" else "",
+        "WEIGHTS_FLAG": _address_flag(build.weights),
+        "WEIGHTS_CMAKE": _weights_cmake(build.weights),
+        "RUN": _make_run(build.target.emulator, build.weights),
+        "TEST_CMAKE": _cmake_test(build.target.emulator, build.weights),
+        "ZEPHYR_SOURCES": "".join(f"    ../{source}\n" for source in _zephyr_sources(build)),
+        "ZEPHYR_DEFINE": _zephyr_define(build.weights),
+    }
+
+
+def _address_flag(weights: WeightsForm) -> str:
+    return f" -DEV_MODEL_WEIGHTS_ADDRESS={weights.address:#010x}u" if weights.address is not None else ""  # fmt: skip
+
+
+def _weights_cmake(weights: WeightsForm) -> str:
+    if weights.form == "object":
+        return (
+            f"set_source_files_properties({NAME}.o PROPERTIES EXTERNAL_OBJECT TRUE)\n"
+            f"target_sources(ev_model PRIVATE {NAME}.o)\n"
+        )
+    if weights.address is not None:
+        return f"target_compile_definitions(ev_model PUBLIC EV_MODEL_WEIGHTS_ADDRESS={weights.address:#010x}u)\n"
+    return ""
+
+
+def _zephyr_sources(build: Build) -> Sequence[str]:
+    return (*build.model_sources, *([f"{NAME}.o"] if build.weights.form == "object" else []))
+
+
+def _zephyr_define(weights: WeightsForm) -> str:
+    if weights.address is None:
+        return ""
+    return f"  zephyr_compile_definitions(EV_MODEL_WEIGHTS_ADDRESS={weights.address:#010x}u)\n"
+
+
+def emulator_command(emulator: Emulator, weights: WeightsForm, program: str, data: str) -> list[str]:  # fmt: skip
+    """QEMU with the program's semihosting and its UART on the terminal."""
+    cpu = ["-cpu", emulator.cpu] if emulator.cpu else []
+    bios = ["-bios", "none"] if "riscv" in emulator.program else []
+    loaded = []
+    if weights.address is not None:
+        loaded = ["-device", f"loader,file={data},addr={weights.address:#010x},force-raw=on"]
+    return [
+        emulator.program,
+        *("-M", emulator.machine, *cpu, *bios, "-display", "none", "-monitor", "none"),
+        *("-chardev", "stdio,id=text,mux=on", "-serial", "chardev:text"),
+        *("-semihosting-config", "enable=on,target=native,chardev=text"),
+        *("-icount", "shift=5,sleep=off"),  # 32 ns an instruction: the same ticks every time
+        *("-kernel", program, *loaded),
+    ]
+
+
+def _make_run(emulator: Emulator | None, weights: WeightsForm) -> str:
+    if emulator is None:
+        return 'echo "No emulator has this board: flash $< and listen." >&2; false'
+    words = emulator_command(emulator, weights, "$<", weights.file)
+    return " ".join(words) + " < /dev/null"
+
+
+def _cmake_test(emulator: Emulator | None, weights: WeightsForm) -> str:
+    if emulator is None:
+        return ""
+    data = f"${{CMAKE_CURRENT_SOURCE_DIR}}/{weights.file}"
+    words = emulator_command(emulator, weights, "$<TARGET_FILE:selftest>", data)
+    return (
+        "  enable_testing()\n"
+        f"  add_test(NAME selftest COMMAND {' '.join(words)})\n"
+        '  set_tests_properties(selftest PROPERTIES TIMEOUT 300 PASS_REGULAR_EXPRESSION "golden ok")\n'
+    )
+
+
+def _slug(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-") or "network"
+
+
+def _about(build: Build) -> str:
+    return f"{build.name} as integers, in C99 without heap, for {build.core.title}"
+
+
+def _write_platformio(build: Build, folder: Path) -> None:
+    manifest = {
+        "name": f"ev-model-{_slug(build.name)}",
+        "version": edgevit.__version__,
+        "description": _about(build),
+        "keywords": ["neural network", "vision", "int8"],
+        "license": "Apache-2.0",
+        "frameworks": "*",
+        "platforms": "*",
+        "headers": "edgevit_model.h",
+        "build": {
+            "srcDir": "src",
+            "includeDir": "src",
+        },
+    }
+    (folder / "library.json").write_text(json.dumps(manifest, indent=2) + "\n")
+
+
+def _write_arduino(build: Build, folder: Path) -> None:
+    """Its builder compiles what is below src/ with that as the only include folder: a line for each file leads it."""
+    properties = {
+        "name": f"ev_model_{_slug(build.name)}",
+        "version": edgevit.__version__,
+        "author": "edgevit",
+        "maintainer": "edgevit",
+        "sentence": _about(build) + ".",
+        "paragraph": "Call it by edgevit_model.h; README.md says how.",
+        "category": "Data Processing",
+        "url": "https://pypi.org/project/edgevit/",
+        "architectures": "*",
+        "includes": "edgevit_model.h",
+    }
+    (folder / "library.properties").write_text("".join(f"{k}={v}\n" for k, v in properties.items()))
+    (folder / "src").mkdir()
+    headers = [path.name for path in folder.glob("*.h")]
+    headers += [f"include/{path.name}" for path in (folder / "include").glob("*.h")]
+    for name in (*build.model_sources, *headers):
+        (folder / "src" / Path(name).name).write_text(f'#include "../{name}"\n')

@@ -1,0 +1,93 @@
+"""Which of a board's memory regions holds what: code, weights, the arena, and everything static with the stack."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edgevit.errors import DoesNotFit
+from edgevit.targets.target import MemoryRegion, Target
+
+# What reads and writes fastest, first; in external RAM only what fits nowhere else.
+_DATA = ("dtcm", "ccm", "sram", "external-ram")
+_CODE = ("flash", "rom", "external-flash", "itcm")
+_FAR = ("external-flash",)
+
+STACK = 8 * 1024  # reserved by the linker script
+_STATIC = 2 * 1024  # variables of a program around the network
+_PROGRAM = 96 * 1024  # code around the weights: an allowance, the linker has the last word
+
+
+@dataclass(frozen=True)
+class Layout:
+    code: MemoryRegion
+    weights: MemoryRegion
+    arena: MemoryRegion
+    data: MemoryRegion  # variables and stack
+
+
+def layout(target: Target, arena: int, weights: int, outputs: int = 0) -> Layout:
+    """Each in one region: nothing spans two, even where they lie side by side."""
+    code = _code(target, weights)
+    far = [region for region in target.regions if region.kind in _FAR and region != code]
+    home = code
+    if weights + _PROGRAM > code.size:
+        home = next((region for region in far if weights <= region.size), code)
+    around = STACK + _STATIC + outputs
+    place = _data(target, arena, "the arena")
+    with_both = [region for region in _ranked(target) if region.size >= arena + around]
+    if with_both and _DATA.index(with_both[0].kind) <= _DATA.index(place.kind):
+        return Layout(code, home, with_both[0], with_both[0])
+    rest = [r for r in _ranked(target) if r != place and r.size >= around]
+    if rest:
+        return Layout(code, home, place, rest[0])
+    if with_both:
+        return Layout(code, home, with_both[0], with_both[0])
+    raise DoesNotFit(
+        f"beside an arena of {arena:,} bytes no region has {around:,} for variables and the stack",
+        where=target.title,
+        hint="--optimize ram, or a smaller --input-size",
+    )
+
+
+def weights_region(target: Target) -> MemoryRegion | None:
+    """The external flash that weights may be put in by themselves."""
+    code = _code(target, 0)
+    far = [region for region in target.regions if region.kind in _FAR and region != code]
+    return max(far, key=lambda region: region.size, default=None)
+
+
+def _code(target: Target, weights: int) -> MemoryRegion:
+    """The first kind that holds all, else the first there is."""
+    found = sorted(
+        (region for region in target.regions if region.kind in _CODE),
+        key=lambda region: (_CODE.index(region.kind), -region.size),
+    )
+    return next((r for r in found if r.size >= weights + _PROGRAM and _boots(r)), _first(found))
+
+
+def _first(found: list[MemoryRegion]) -> MemoryRegion:
+    return next((region for region in found if _boots(region)), found[0])
+
+
+def _boots(region: MemoryRegion) -> bool:
+    """Code begins on chip where there is any choice: external flash is mapped by code."""
+    return region.kind != "external-flash"
+
+
+def _ranked(target: Target) -> list[MemoryRegion]:
+    found = [region for region in target.regions if region.kind in _DATA]
+    return sorted(found, key=lambda region: (_DATA.index(region.kind), -region.size, region.base))
+
+
+def _data(target: Target, size: int, what: str) -> MemoryRegion:
+    ranked = _ranked(target)
+    place = next((region for region in ranked if region.size >= size), None)
+    if place is None:
+        largest = max(ranked, key=lambda region: region.size)
+        raise DoesNotFit(
+            f"{what} takes {size:,} bytes, and the largest region has {largest.size:,}",
+            where=f"{target.title}, {largest.name}",
+            why="it lies in one region",
+            hint="--optimize ram, or a smaller --input-size",
+        )
+    return place

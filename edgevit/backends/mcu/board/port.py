@@ -1,0 +1,63 @@
+"""Which files of `kernels/port/` start a board and let it talk."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgevit.backends.mcu.cores import Core
+from edgevit.data import data_dir
+from edgevit.targets import Target
+
+_INCLUDED = re.compile(r'#include "(\w+\.h)"')
+_SHARED = ("output_semihosting.c", "output_uart.c")
+_SUPPORT = ("memory.c",)  # of kernels/run: what compilers call and no C library gives
+_SUPPORT_ARM = ("memory_aeabi.c",)
+
+
+@dataclass(frozen=True)
+class Port:
+    board: str  # its own file, without the ending
+    sources: tuple[str, ...]  # to compile, below port/
+    sections: str  # the linker script's second half
+    has_uart: bool
+
+    @property
+    def is_generic(self) -> bool:
+        return self.board.startswith("generic")
+
+
+def port_of(target: Target, core: Core) -> Port:
+    """The target's own, or that of what it extends, or one that fits every board of the core."""
+    folder = data_dir("kernels") / "port"
+    generic = "generic" if core.is_arm else "generic-riscv"
+    names = [name for name in (target.name, target.extends, generic) if name]
+    board = next(name for name in names if (folder / f"{name}.c").is_file())
+    start = (
+        ("start_arm.c", "semihost_arm.S") if core.is_arm else ("start_riscv.S", "semihost_riscv.S")
+    )
+    support = (*_SUPPORT, *(_SUPPORT_ARM if core.is_arm else ()))
+    own = folder / f"{board}.ld"
+    sections = (own if own.is_file() else folder / "sections.ld").read_text()
+    return Port(board, (*start, *support, f"{board}.c"), sections, _has_uart(folder, board))
+
+
+def _has_uart(folder: Path, board: str) -> bool:
+    """Whether the board's file, or what it includes, defines the function."""
+    text = (folder / f"{board}.c").read_text()
+    included = [name for name in _INCLUDED.findall(text) if name != "ev_port.h"]
+    return any(
+        "void ev_uart_put" in part for part in (text, *((folder / n).read_text() for n in included))
+    )
+
+
+def write_port(port: Port, folder: Path) -> None:
+    kernels = data_dir("kernels")
+    folder.mkdir()
+    own = (kernels / "port" / f"{port.board}.c").read_text()
+    for name in dict.fromkeys((*port.sources, *_SHARED, "ev_port.h", *_INCLUDED.findall(own))):
+        found = kernels / "port" / name
+        shutil.copy(found if found.is_file() else kernels / "run" / name, folder)
+    shutil.copytree(kernels / "run" / "include", folder / "include")

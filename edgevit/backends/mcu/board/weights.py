@@ -1,0 +1,121 @@
+"""Weights and tables beside the code, in the form that was asked for: C, an object to link, or a binary in memory."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import zlib
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from edgevit.backends.mcu.board.layout import weights_region
+from edgevit.backends.mcu.constants import braced
+from edgevit.backends.mcu.cores import Core
+from edgevit.backends.mcu.toolchain import Toolchain
+from edgevit.errors import UsageError, suggest
+from edgevit.targets import Target
+
+FORMS = ("c", "object", "binary")
+NAME = "edgevit_model_weights"  # of the files
+SYMBOL = "ev_model_weights"
+
+
+@dataclass(frozen=True)
+class WeightsForm:
+    form: str  # one of FORMS
+    address: int | None = None  # of a binary
+
+    @property
+    def file(self) -> str:
+        return f"{NAME}.{ {'c': 'c', 'object': 'o', 'binary': 'bin'}[self.form] }"
+
+
+C_ARRAY = WeightsForm("c")
+
+
+def weights_form(wish: str, target: Target) -> WeightsForm:
+    """`c`, `object`, `binary`: at the start of the target's external flash, or `binary@0x90000000`."""
+    form, at, place = wish.partition("@")
+    if form not in FORMS:
+        raise UsageError(
+            f"weights cannot be written as `{form}`", hint=suggest(form, FORMS) or ", ".join(FORMS)
+        )
+    if form != "binary":
+        if at:
+            raise UsageError(f"`{wish}`: only a binary has an address", hint="binary@0x90000000")
+        return WeightsForm(form)
+    if at:
+        return WeightsForm(form, _address(place))
+    region = weights_region(target)
+    if region is None:
+        raise UsageError(
+            f"where does the binary of weights lie on {target.title}?",
+            why="it has no external flash of its own in its memory map",
+            hint="binary@ADDRESS, a multiple of 16",
+        )
+    return WeightsForm(form, region.base)
+
+
+def _address(text: str) -> int:
+    try:
+        address = int(text, 0)
+    except ValueError:
+        address = -1
+    if not 0 <= address < 1 << 32 or address % 16:
+        raise UsageError(f"`{text}` is not an address for weights", why="a multiple of 16, below 2^32", hint="binary@0x90000000")  # fmt: skip
+    return address
+
+
+def write_weights(folder: Path, weights: bytes, form: WeightsForm, core: Core, tool: Toolchain) -> None:  # fmt: skip
+    (folder / f"{NAME}.h").write_text(_header(weights))
+    if form.form == "c":
+        numbers = braced(np.frombuffer(weights or bytes(16), np.uint8))
+        (folder / form.file).write_text(
+            f'/* All weights and tables. Written by edgevit. */\n#include "{NAME}.h"\n\n'
+            f"__attribute__((aligned(16))) const uint8_t {SYMBOL}[{_SIZE}] = {numbers};\n"
+        )
+    elif form.form == "binary":
+        (folder / form.file).write_bytes(weights or bytes(16))
+    else:
+        with tempfile.TemporaryDirectory(prefix="edgevit-") as work:
+            data = Path(work) / f"{NAME}.bin"
+            data.write_bytes(weights or bytes(16))
+            shutil.copy(assembled(data, core, tool, Path(work)), folder / form.file)
+
+
+def assembled(data: Path, core: Core, tool: Toolchain, work: Path) -> Path:
+    """An object of the bytes, under the symbol."""
+    source = work / f"{NAME}-bytes.S"
+    source.write_text(
+        f'.section .rodata.{SYMBOL}, "a"\n.balign 16\n.global {SYMBOL}\n'
+        f'{SYMBOL}:\n.incbin "{data.resolve()}"\n'
+    )
+    # Kept objects go by their source alone, and this one has its bytes elsewhere.
+    return replace(tool, cache=work / "objects").compile(source, core)
+
+
+_SIZE = f"{SYMBOL.upper()}_BYTES"
+
+
+def _header(weights: bytes) -> str:
+    guard = f"{NAME.upper()}_H"
+    return f"""/* All weights and tables, in one piece. Written by edgevit.
+   A binary that lies somewhere in memory: define EV_MODEL_WEIGHTS_ADDRESS, or `{SYMBOL}` in the linker script. */
+#ifndef {guard}
+#define {guard}
+
+#include <stdint.h>
+
+#define {_SIZE} {max(len(weights), 16)}u
+#define {SYMBOL.upper()}_CRC32 {zlib.crc32(weights or bytes(16)):#010x}u /* IEEE 802.3 */
+
+#ifdef EV_MODEL_WEIGHTS_ADDRESS
+#define {SYMBOL} ((const uint8_t *)EV_MODEL_WEIGHTS_ADDRESS)
+#else
+extern const uint8_t {SYMBOL}[{_SIZE}];
+#endif
+
+#endif
+"""

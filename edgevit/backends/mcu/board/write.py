@@ -1,0 +1,69 @@
+"""Adds to the C of a network all that makes it a bundle to build, test and flash."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from edgevit.backends.mcu.board.build_files import Build, write_build_files
+from edgevit.backends.mcu.board.golden import golden_header, golden_source
+from edgevit.backends.mcu.board.layout import Layout, layout
+from edgevit.backends.mcu.board.linker import linker_script
+from edgevit.backends.mcu.board.memory_map import draw_memory
+from edgevit.backends.mcu.board.port import port_of, write_port
+from edgevit.backends.mcu.board.weights import WeightsForm
+from edgevit.backends.mcu.cores import Core
+from edgevit.backends.mcu.emit import Emitted
+from edgevit.backends.mcu.firmware import FILES
+from edgevit.data import data_dir
+from edgevit.integer.simulate import outputs_of
+from edgevit.targets import Target
+
+
+@dataclass(frozen=True)
+class Board:
+    target: Target
+    core: Core
+    where: Layout
+    build: Build
+
+
+def write_board(
+    folder: Path,
+    emitted: Emitted,
+    inputs: Sequence[np.ndarray],
+    target: Target,
+    core: Core,
+    weights: WeightsForm,
+) -> Board:
+    """`inputs` are the golden ones, as integers."""
+    graph = emitted.plan.net.graph
+    outputs = outputs_of(graph, tuple(inputs))
+    largest = sum(data.nbytes for data in outputs)
+    # A binary is not linked; it lies where it was said to.
+    linked = 0 if weights.form == "binary" else len(emitted.weights)
+    where = layout(target, emitted.plan.size, linked, largest)
+    port = port_of(target, core)
+    write_port(port, folder / "port")
+    (folder / "port" / "board.ld").write_text(linker_script(target, where, port.sections))
+    _write_selftest(folder / "selftest", emitted, inputs, outputs)
+    sources = (f"{FILES}.c", *(f"kernels/{Path(source).name}" for source in emitted.kernels))
+    build = Build(graph.name, target, core, port, sources, weights)
+    write_build_files(build, folder)
+    draw_memory(emitted.plan, folder)
+    return Board(target, core, where, build)
+
+
+def _write_selftest(
+    folder: Path, emitted: Emitted, inputs: Sequence[np.ndarray], outputs: Sequence[np.ndarray]
+) -> None:
+    source = data_dir("kernels") / "selftest"
+    folder.mkdir()
+    template = (source / "ev_golden.h").read_text()
+    (folder / "ev_golden.h").write_text(golden_header(template, inputs, outputs, emitted.weights))
+    (folder / "ev_golden.c").write_text(golden_source(inputs, outputs))
+    shutil.copy(source / "selftest.c", folder)
