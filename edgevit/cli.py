@@ -13,6 +13,7 @@ from typing import NoReturn
 from edgevit import __version__, commands
 from edgevit.commands_check import add_check
 from edgevit.commands_measure import add_history, add_profile
+from edgevit.commands_plan import add_plan
 from edgevit.errors import EdgevitError, InternalError, UsageError
 
 MODEL_HELP = (
@@ -136,6 +137,7 @@ def _add_export(verbs: argparse._SubParsersAction) -> None:
         help="an op predicted to run off the Neural Engine is an error (Core ML)",
     )
     _add_firmware(parser)
+    add_plan(parser)
     parser.add_argument(
         "--explain", action="store_true", help="say where each rule fired or declined, and why"
     )

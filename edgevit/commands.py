@@ -7,6 +7,7 @@ import json
 import sys
 from typing import TYPE_CHECKING
 
+from edgevit.commands_plan import chosen, export_by_plan
 from edgevit.errors import EdgevitError, UsageError
 
 if TYPE_CHECKING:
@@ -18,6 +19,12 @@ if TYPE_CHECKING:
 def run_export(options: argparse.Namespace) -> int:
     from edgevit.pipeline import export, export_formats
 
+    if options.plan:
+        result, note = export_by_plan(options, _firmware_options(options), _model_options(options))
+        _show_export(result, options)
+        if note and not options.json:
+            print(f"  plan       {note}")
+        return 0 if result.passed else 9
     shared = {
         "target": options.target,
         "output": options.output,
@@ -27,12 +34,13 @@ def run_export(options: argparse.Namespace) -> int:
         "require_delegated": options.require_delegated,
         "require_ane": options.require_ane,
         "firmware": _firmware_options(options),
+        "chosen": chosen(options),
         "progress": None if options.quiet else sys.stderr,
         **_model_options(options),
     }
     if options.format is None or len(options.format) == 1:
-        chosen = options.format[0] if options.format else None
-        result = export(options.model, format=chosen, **shared)
+        format = options.format[0] if options.format else None
+        result = export(options.model, format=format, **shared)
         _show_export(result, options)
         return 0 if result.passed else 9
     results = export_formats(options.model, formats=options.format, **shared)
