@@ -129,6 +129,8 @@ def measurement_key(
         "device": device.identity(subject.format),
         "settings": runner.settings_key(subject, settings),
     }
+    if subject.threads:
+        facts["threads"] = subject.threads
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 

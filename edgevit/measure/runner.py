@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -50,13 +51,14 @@ RUNNERS = {
     "local": "edgevit.measure.local",
     "emulator": "edgevit.measure.emulated",
     "ssh": "edgevit.measure.ssh",
+    "adb": "edgevit.measure.adb",
 }
-ADDRESSES = ("local", "emulator", "ssh://user@host[:port]")
+ADDRESSES = ("local", "emulator", "ssh://user@host[:port]", "adb[:serial]")
 
 
 def open_runner(address: str = "local") -> Runner:
     """Nothing is connected yet: an unreachable device is an error when it is first asked."""
-    scheme = address.partition(":")[0]
+    scheme = re.split("[:?]", address, maxsplit=1)[0]
     if scheme not in RUNNERS:
         raise UsageError(
             f"no runner is called `{address}`",
