@@ -12,6 +12,7 @@ from typing import NoReturn
 
 from edgevit import __version__, commands
 from edgevit.commands_check import add_check
+from edgevit.commands_forecast import add_forecast
 from edgevit.commands_measure import add_history, add_profile
 from edgevit.commands_plan import add_plan
 from edgevit.errors import EdgevitError, InternalError, UsageError
@@ -81,6 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_run(verbs)
     _add_simulate(verbs)
     add_check(partial(_command, verbs))
+    add_forecast(partial(_command, verbs), _add_model, commands._model_options)
     targets = _command(verbs, "targets", commands.run_targets, "the devices that edgevit knows")
     targets.add_argument(
         "name", nargs="?", metavar="NAME", help="a target, an alias, or a .toml file"

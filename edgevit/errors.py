@@ -146,6 +146,12 @@ class OverBudget(EdgevitError):
     exit_code = 19
 
 
+class NoForecast(EdgevitError):
+    """A latency that the fitted table says nothing about."""
+
+    exit_code = 20
+
+
 class InternalError(EdgevitError):
     """Our own bug."""
 

@@ -21,7 +21,7 @@ LAYERS = (
     ("report",),
     ("calls", "report_page"),
     ("leave", "wishes"),
-    ("pipeline", "verify", "profiling", "firmware_runs"),
+    ("pipeline", "verify", "profiling", "firmware_runs", "forecasting"),
     ("profile_report", "planned", "budgets"),
     ("measure",),
     ("budget_report",),

@@ -1,0 +1,1 @@
+"""How long a graph may take on a device that nobody has at hand, from figures that others published: predictions."""
