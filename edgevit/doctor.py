@@ -15,6 +15,7 @@ PURPOSE = {
     "onnx": "anywhere: .onnx",
     "tvm": "Linux boards: shared library",
     "mcu": "microcontrollers: C firmware",
+    "store": "measurements in PostgreSQL",
     "zoo": "models: timm, transformers",
 }
 TOOLS = (

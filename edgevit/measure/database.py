@@ -107,7 +107,13 @@ def open_postgres(url: str) -> Postgres:
     where = without_password(url)
     with _postgres_errors(where):
         wait = f"-c lock_timeout={int(WAIT * 1000)}"
-        connection = psycopg.connect(url, connect_timeout=int(WAIT), options=wait, autocommit=True)
+        connection = psycopg.connect(
+            url,
+            connect_timeout=int(WAIT),
+            options=wait,
+            client_encoding="utf8",  # a server without an encoding would give bytes
+            autocommit=True,
+        )
     return Postgres(where, connection)
 
 
