@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from edgevit.rewrites.collapse_linear import CollapseLinear
 from edgevit.rewrites.drop_identity import DropIdentity
+from edgevit.rewrites.expand_fft import ExpandFft
 from edgevit.rewrites.fold_constants import FoldConstants
 from edgevit.rewrites.merge_reshapes import MergeReshapes
 from edgevit.rewrites.name_shapes import NameShapes
@@ -11,6 +12,7 @@ from edgevit.rewrites.restore_batch_norm import RestoreBatchNorm
 from edgevit.rewrites.rule import AnyRule
 
 STANDARD: tuple[AnyRule, ...] = (
+    ExpandFft(),  # no converter takes complex numbers whole
     NameShapes(),
     RestoreBatchNorm(),
     DropIdentity(),

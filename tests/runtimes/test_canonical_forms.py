@@ -33,6 +33,12 @@ FORMS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "normalize rows": lambda x: F.normalize(x.flatten(2), dim=-1),
     "normalize by sums": lambda x: F.normalize(x, p=1.0, dim=1),
     "normalize by the largest": lambda x: F.normalize(x, p=float("inf"), dim=1),
+    "GeM": lambda x: F.adaptive_avg_pool2d(x.clamp(min=1e-6).pow(3.0), 1).pow(1 / 3.0),
+    "FNet": lambda x: torch.fft.fft2(x.flatten(2)).real,
+    "global filter": lambda x: torch.fft.irfft2(
+        torch.fft.rfft2(x, norm="ortho") * torch.complex(torch.ones(8, 5), torch.ones(4, 8, 1)),
+        norm="ortho",
+    ),
     "chunk": lambda x: x.chunk(3, 2)[0] * x.chunk(3, 2)[1].sigmoid(),
     "unbind": lambda x: torch.stack(x.unbind(1)[::-1], 1) + x.unbind(3)[2].unsqueeze(-1),
 }

@@ -19,6 +19,7 @@ from edgevit.errors import UnsupportedOp
 X = torch.randn(2, 4, 9, 8, generator=torch.Generator().manual_seed(0))
 WHOLE = torch.arange(-12, 12).reshape(2, 3, 4)
 BY = torch.tensor([-3, 2, 5, -1])
+ONE = torch.ones(9, 5)
 EXACT = torch.tensor(
     [0.6, -0.6, 1.2, 7.5, -7.5, 0.0]
 )  # multiples of 0.3, as near as float32 has them
@@ -120,6 +121,15 @@ GROUPS: dict[str, tuple[tuple[Callable, ...], tuple[torch.Tensor, ...]]] = {
             lambda x: torch.var_mean(x, dim=1)[0],
             lambda x: x.std((2, 3), unbiased=False),
             lambda x: x.prod(1),
+        ),
+        (X,),
+    ),
+    "mixers": (
+        (
+            lambda x: F.normalize(x, dim=1),
+            lambda x: F.adaptive_avg_pool2d(x.clamp(min=1e-6).pow(3.0), 1).pow(1 / 3.0),
+            lambda x: torch.fft.fft2(x.flatten(2)).real,
+            lambda x: torch.fft.irfft2(torch.fft.rfft2(x) * torch.complex(ONE, 2 * ONE), s=(9, 8)),
         ),
         (X,),
     ),

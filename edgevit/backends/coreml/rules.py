@@ -9,7 +9,6 @@ from edgevit.rewrites.drop_key_bias import DropKeyBias
 from edgevit.rewrites.expand_attention import ExpandAttention
 from edgevit.rewrites.expand_columns import ExpandColumns
 from edgevit.rewrites.expand_einsum import ExpandEinsum
-from edgevit.rewrites.expand_fft import ExpandFft
 from edgevit.rewrites.expand_resize import ExpandResize
 from edgevit.rewrites.expand_roll import ExpandRoll
 from edgevit.rewrites.fold_norm_affine import FoldNormAffine
@@ -34,7 +33,6 @@ from edgevit.rewrites.turn_by_parts import TurnByParts
 _LARGEST_WINDOW = (29, 13)  # of the engine of the A14, in fp16: `placement.toml`
 
 _BEFORE: tuple[AnyRule, ...] = (
-    ExpandFft(),
     *STANDARD,
     FoldNormAffine(),
     ScalePowerMean(),
