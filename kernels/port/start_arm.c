@@ -20,6 +20,11 @@ void ev_fault(void)
         ;
 }
 
+#ifndef EV_STACK_BYTES
+#define EV_STACK_BYTES 8192
+#endif
+__attribute__((section(".bss.ev_stack"), used, aligned(16))) static uint8_t stack[EV_STACK_BYTES];
+
 typedef void (*handler)(void);
 
 struct vectors {

@@ -1,4 +1,11 @@
 /* Start-up for RISC-V: stack, .data and .bss, main. */
+#ifndef EV_STACK_BYTES
+#define EV_STACK_BYTES 8192
+#endif
+    .section .bss.ev_stack, "aw", @nobits
+    .balign 16
+    .space EV_STACK_BYTES
+
     .option arch, +zicsr
     .section .vectors, "ax"
     .global ev_reset

@@ -12,7 +12,7 @@ _DATA = ("dtcm", "ccm", "sram", "external-ram")
 _CODE = ("flash", "rom", "external-flash", "itcm")
 _FAR = ("external-flash",)
 
-STACK = 8 * 1024  # reserved by the linker script
+STACK = 8 * 1024  # of the self-test: EV_STACK_BYTES in kernels/port/start_*
 _STATIC = 2 * 1024  # variables of a program around the network
 _PROGRAM = 96 * 1024  # code around the weights: an allowance, the linker has the last word
 

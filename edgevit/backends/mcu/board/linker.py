@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from edgevit.backends.mcu.board.layout import STACK, Layout
-from edgevit.targets.target import CODE_MEMORY, Target
+from edgevit.backends.mcu.board.layout import Layout
+from edgevit.targets.target import Target
 
 
 def linker_script(target: Target, where: Layout, sections: str) -> str:
     regions = "".join(
-        f"    {region.name} ({'rx' if region.kind in CODE_MEMORY else 'rwx'}) : "
-        f"ORIGIN = {region.base:#010x}, LENGTH = {region.size:#x} /* {region.kind} */\n"
+        f"    {region.name} : ORIGIN = {region.base:#010x}, LENGTH = {region.size:#x} /* {region.kind} */\n"
         for region in target.regions
     )
     aliases = "".join(
@@ -24,5 +23,5 @@ def linker_script(target: Target, where: Layout, sections: str) -> str:
     return (
         f"/* {target.title}: all of its regions, and which hold what. Written by edgevit. */\n"
         f"MEMORY\n{{\n{regions}}}\n{aliases}"
-        f"ev_stack_size = {STACK};\n\n{sections}"
+        f"\n{sections}"
     )
