@@ -10,8 +10,8 @@ from edgevit.backends.mcu.interface import calls, debugging, header, tracing
 from edgevit.backends.mcu.kernels.card import Argument, Call, First, Input, Scratch, Steps
 from edgevit.backends.mcu.schedule.access import WINDOWED, Same, Sliding, access, moves
 from edgevit.backends.mcu.schedule.intake import Intake
-from edgevit.backends.mcu.schedule.plan import Plan, piece_of, ring_name, scratch_name, unit_bytes
-from edgevit.backends.mcu.schedule.walk import Walk
+from edgevit.backends.mcu.schedule.plan import Plan, piece_of, ring_name, scratch_name
+from edgevit.backends.mcu.schedule.walk import Walk, unit_bytes
 from edgevit.integer.graph import Op, Value
 
 _SIGNATURE = "(const void *const *inputs, uint8_t *arena, uint32_t row)"

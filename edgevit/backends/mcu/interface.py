@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from importlib.metadata import version
 
 from edgevit.backends.mcu.schedule.intake import Intake, pushed_rows
-from edgevit.backends.mcu.schedule.plan import Plan, ring_name, unit_bytes
+from edgevit.backends.mcu.schedule.plan import Plan, ring_name
+from edgevit.backends.mcu.schedule.walk import unit_bytes
 from edgevit.integer.graph import IntegerGraph
 
 _TAKING = 0x65766974  # the state of a model that has begun; stray memory hardly holds it

@@ -7,16 +7,29 @@ stays as long as a window reaches back.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+from math import inf
+from typing import TYPE_CHECKING
 
 from edgevit.backends.mcu.schedule.access import WHOLE, WINDOWED, access, keeps_rows, storage_of
 from edgevit.integer.graph import IntegerGraph, Op, Value
 from edgevit.integer.ops.moves import Reshape
 
+if TYPE_CHECKING:
+    from edgevit.backends.mcu.schedule.walk import Walk
+
+
+_VALUE = 6  # products
+
 
 class NoLoop(Exception):
     """What is kept does not make loops: something streamed is needed as a whole, or rows do not meet."""
+
+
+Member = tuple[frozenset[str], tuple[str, ...]]  # operations, and what of them is kept
 
 
 @dataclass(frozen=True)
@@ -29,6 +42,10 @@ class Net:
     readers: dict[str, tuple[Op, ...]]  # storage -> operations, without reshapes
     order: dict[str, int]
     _sources: dict[str, tuple[tuple[int, str], ...]]
+    # What was worked out so far: a search asks for most of it again.
+    loops: dict[Member, Loop] = field(default_factory=dict)
+    walks: dict[tuple[Loop, int], Walk] = field(default_factory=dict)
+    scratch: dict[Loop, int] = field(default_factory=dict)
 
     @classmethod
     def of(cls, graph: IntegerGraph) -> Net:
@@ -74,13 +91,18 @@ def _made_inputs(
     return tuple((i, name) for i, name in names if name in makers)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Loop:
     ops: tuple[Op, ...]  # in order; each makes a row when its inputs have what it needs
     kept: tuple[str, ...]  # storages that are written whole
     reads: tuple[str, ...]  # kept storages of other loops, in the arena
     by_image: bool
     units: dict[str, int] = field(default_factory=dict)  # storage -> positions in a row
+
+    @cached_property
+    def work(self) -> int:
+        """Products, and what each value costs to make beside them: a clamp, a table, a store."""
+        return sum(op.macs() + _VALUE * op.output.size for op in self.ops)
 
 
 def build_loops(net: Net, kept: frozenset[str]) -> list[Loop]:
@@ -91,12 +113,15 @@ def build_loops(net: Net, kept: frozenset[str]) -> list[Loop]:
     merged: list[Member] = []
     for name in _in_turn(net, needs):
         last = merged[-1] if merged else None
-        if last and _fit(last, name, closures[name], needs[name], kept, users):
+        if last and _fit(last, name, closures[name], needs, kept, users):
             merged[-1] = (last[0] | closures[name], (*last[1], name))
         else:
             merged.append((closures[name], (name,)))
     _require_once(net, merged)
-    return [_loop(net, ops, names, kept) for ops, names in merged]
+    for member in merged:
+        if member not in net.loops:
+            net.loops[member] = _loop(net, *member)
+    return [net.loops[member] for member in merged]
 
 
 def _require_once(net: Net, merged: Sequence[Member]) -> None:
@@ -106,8 +131,10 @@ def _require_once(net: Net, merged: Sequence[Member]) -> None:
 
 
 def _in_turn(net: Net, needs: dict[str, set[str]]) -> list[str]:
-    """From each output back to what it needs, one branch after the other: little is alive at a time."""
+    """From each output back to what it needs, one branch after the other, and of those first the one that takes the
+    most to make beyond what it leaves (Sethi and Ullman): little is alive at a time."""
     turn: dict[str, None] = {}
+    extra = _extra(net, needs)
 
     def visit(name: str) -> None:
         stack = [(name, False)]
@@ -119,8 +146,8 @@ def _in_turn(net: Net, needs: dict[str, set[str]]) -> list[str]:
                 turn[top] = None
                 continue
             stack.append((top, True))
-            before = sorted(needs[top], key=net.order.__getitem__, reverse=True)
-            stack += [(other, False) for other in before if other not in turn]
+            before = sorted(needs[top], key=lambda name: (-extra[name], net.order[name]))
+            stack += [(other, False) for other in reversed(before) if other not in turn]
 
     for name in sorted(needs, key=net.order.__getitem__):
         if name in {net.storage[value.name].name for value in net.graph.outputs}:
@@ -128,7 +155,19 @@ def _in_turn(net: Net, needs: dict[str, set[str]]) -> list[str]:
     return list(turn)
 
 
-Member = tuple[frozenset[str], tuple[str, ...]]
+def _extra(net: Net, needs: dict[str, set[str]]) -> dict[str, float]:
+    """Bytes alive at the worst moment of making a value, less its own. What several need comes before all else, and
+    counts for nobody."""
+    users = Counter(name for needed in needs.values() for name in needed)
+    extra: dict[str, float] = {}
+    for name in sorted(needs, key=net.order.__getitem__):
+        most = held = 0.0
+        own = [other for other in needs[name] if users[other] == 1]
+        for other in sorted(own, key=lambda other: (-extra[other], net.order[other])):
+            size = net.storage[other].bytes
+            most, held = max(most, held + size + extra[other]), held + size
+        extra[name] = max(most - net.storage[name].bytes, held)
+    return {name: extra[name] if users[name] == 1 else inf for name in needs}
 
 
 def _closure(net: Net, name: str, kept: frozenset[str]) -> frozenset[str]:
@@ -153,23 +192,23 @@ def _fit(
     last: Member,
     name: str,
     ops: frozenset[str],
-    needs: set[str],
+    needs: dict[str, set[str]],
     kept: frozenset[str],
     users: dict[str, set[str]],
 ) -> bool:
-    """Two that stream the same, are read by the same loops, and do not wait for each other, are one loop."""
+    """Two that stream the same, read the same, and are read by the same loops, are one loop."""
     shared = (ops & last[0]) - kept
-    same_users = all(users[other] == users[name] for other in last[1])
-    return bool(shared) and same_users and not needs & set(last[1])
+    same = all(users[name] == users[o] and needs[name] == needs[o] for o in last[1])
+    return bool(shared) and same
 
 
 def _reads(net: Net, ops: Iterable[str]) -> set[str]:
     return {source for name in ops for _, source in net.sources(net.makers[name])}
 
 
-def _loop(net: Net, members: frozenset[str], names: tuple[str, ...], kept: frozenset[str]) -> Loop:
+def _loop(net: Net, members: frozenset[str], names: tuple[str, ...]) -> Loop:
     ops = tuple(net.makers[name] for name in sorted(members, key=net.order.__getitem__))
-    reads = tuple(sorted((_reads(net, members) & kept) - set(names)))
+    reads = tuple(sorted(_reads(net, members) - members))
     by_image = any(isinstance(op, WINDOWED) for op in ops)
     units = _image_units(net, ops, members) if by_image else {}
     if not by_image and len({_positions(op) for op in ops}) > 1:

@@ -10,7 +10,7 @@ from edgevit.backends.mcu.schedule.access import WINDOWED, Same, access
 from edgevit.backends.mcu.schedule.loops import Loop, Net, build_loops
 from edgevit.backends.mcu.schedule.memory import Buffer, bound, place
 from edgevit.backends.mcu.schedule.walk import Walk
-from edgevit.integer.graph import SIZES, Op
+from edgevit.integer.graph import Op
 
 Cards = Mapping[str, Card]  # by operation
 
@@ -38,7 +38,7 @@ class Plan:
     @property
     def computed(self) -> int:
         """Work in the loops, with what is done again: products, and a share for every value made."""
-        return sum(_work(walk) for walk in self.walks)
+        return sum(walk.loop.work for walk in self.walks)
 
 
 def ring_name(loop: int, storage: str) -> str:
@@ -54,7 +54,7 @@ def make_plan(
 ) -> Plan:
     """Raises `NoLoop`. `guard` bytes after every buffer belong to nobody. Where nothing is `placed`, the size is what no
     placement goes below."""
-    walks = [Walk(net, loop, _tile(loop, tile)) for loop in build_loops(net, kept)]
+    walks = [_walk(net, loop, tile) for loop in build_loops(net, kept)]
     same = {} if guard else _taken_over(net, cards, walks)
     buffers = [*_kept_buffers(net, walks, same)]
     for index, walk in enumerate(walks):
@@ -64,6 +64,13 @@ def make_plan(
     else:
         size = bound(buffers)
     return Plan(net, cards, tile, tuple(walks), tuple(buffers), size, same)
+
+
+def _walk(net: Net, loop: Loop, tile: int) -> Walk:
+    key = loop, _tile(loop, tile)
+    if key not in net.walks:
+        net.walks[key] = Walk(net, *key)
+    return net.walks[key]
 
 
 def _tile(loop: Loop, tile: int) -> int:
@@ -81,12 +88,6 @@ def piece_of(walk: Walk, op: Op, rows: int | None = None) -> Piece:
     if len(walk.loop.ops) == 1:
         return whole(op)
     return Piece(rows or min(walk.unit(op.name), op.output.rows))
-
-
-def unit_bytes(walk: Walk, op: Op, index: int | None = None) -> int:
-    """Of one row of the output, or of an input that is read by the same rows."""
-    value = op.output if index is None else op.inputs[index]
-    return walk.unit(op.name) * value.shape[-1] * SIZES[value.dtype]
 
 
 def _last_loops(net: Net, walks: list[Walk]) -> dict[str, int]:
@@ -123,12 +124,13 @@ def _root(name: str, same: Mapping[str, str]) -> str:
 
 
 def _loop_buffers(index: int, walk: Walk, cards: Cards) -> list[Buffer]:
-    found = []
-    for op in walk.loop.ops:
-        if op.name in walk.rings:
-            size = walk.rings[op.name] * unit_bytes(walk, op)
-            found.append(Buffer(ring_name(index, op.name), size, index, index))
-    scratch = max(cards[op.name].scratch(op) for op in walk.loop.ops)
+    found = [
+        Buffer(ring_name(index, name), size, index, index) for name, size in walk.ring_bytes.items()
+    ]
+    scratch = walk.net.scratch.get(walk.loop)
+    if scratch is None:
+        scratch = max(cards[op.name].scratch(op) for op in walk.loop.ops)
+        walk.net.scratch[walk.loop] = scratch
     if scratch:
         found.append(Buffer(scratch_name(index), scratch, index, index))
     return found
@@ -193,16 +195,6 @@ def _read_before(walk: Walk, name: str, dying: str) -> bool:
         for time, (op, row) in enumerate(walk.events)
         if any(source == dying for _, source in walk.net.sources(op))
     )
-
-
-_VALUE = 6  # what a value costs to make, in products: a clamp, a table, a store
-
-
-def _work(walk: Walk) -> int:
-    total = 0
-    for op in walk.loop.ops:
-        total += op.macs() + _VALUE * op.output.size
-    return total
 
 
 def plan_text(plan: Plan) -> str:

@@ -23,7 +23,10 @@ from edgevit.integer.graph import IntegerGraph, Op
 OPTIMIZE = {"ram": 0.05, "balanced": 1.0, "speed": 12.0}
 TILES = (4, 8, 12, 16)
 _LAST = 4  # plans on the way that are placed and looked at: the way is long
-_NEIGHBOURS = 3  # operations around a value that make two places look the same
+_NEIGHBOURS = (
+    1,
+    3,
+)  # operations around a value that make two places look the same: blocks, and the first of them
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,7 @@ def candidates(
     """The last that were passed on the way: to the smallest from as little as can be kept, and on from there and from
     everything kept to the best price."""
     net, cards = prepared(graph, core)
-    classes = _classes(net)
+    classes = list(dict.fromkeys(c for depth in _NEIGHBOURS for c in _classes(net, depth)))
     must = net.must_keep()
     price = _price(optimize)
     smallest = _descend(net, cards, _least(net, cards, must), must, classes, _price("ram"), tiles)
@@ -101,7 +104,7 @@ def _descend(
     cards: Cards,
     start: frozenset[str],
     must: frozenset[str],
-    classes: dict[str, frozenset[str]],
+    classes: Sequence[frozenset[str]],
     price: Callable[[Plan], float],
     tiles: Sequence[int],
 ) -> list[Plan]:
@@ -113,7 +116,7 @@ def _descend(
     passed = [here]
     while True:
         gains = []
-        for count, step in enumerate(_steps(here, must, classes, tiles)):
+        for count, step in enumerate(_steps(net, here, must, classes, tiles)):
             plan = _try(net, cards, step(here))
             if plan and price(plan) < price(best) - 1e-9:
                 gains.append((price(plan), count, step))
@@ -137,19 +140,37 @@ Step = Callable[[Choice], Choice]
 
 
 def _steps(
+    net: Net,
     here: Choice,
     must: frozenset[str],
-    classes: dict[str, frozenset[str]],
+    classes: Sequence[frozenset[str]],
     tiles: Sequence[int],
 ) -> Iterator[Step]:
-    for members in dict.fromkeys(classes.values()):
+    for members in classes:
         if (here.kept & members) - must:
             yield partial(_streamed, members=members - must)
+            leading = _leading_to(net, here.kept, members) - must - members
+            if leading:  # two that only pay together: a head's queries, and what it makes of them
+                yield partial(_streamed, members=(members | leading) - must)
         if members - here.kept:
             yield partial(_kept, members=members)
     for tile in tiles:
         if tile != here.tile:
             yield partial(_tiled, tile=tile)
+
+
+def _leading_to(net: Net, kept: frozenset[str], members: frozenset[str]) -> frozenset[str]:
+    """The nearest kept values that these are made of."""
+    found: set[str] = set()
+    stack, seen = list(members), set(members)
+    while stack:
+        for _, source in net.sources(net.makers[stack.pop()]):
+            if source in kept:
+                found.add(source)
+            elif source not in seen:
+                seen.add(source)
+                stack.append(source)
+    return frozenset(found)
 
 
 def _streamed(here: Choice, members: frozenset[str]) -> Choice:
@@ -164,18 +185,16 @@ def _tiled(here: Choice, tile: int) -> Choice:
     return Choice(here.kept, tile)
 
 
-def _classes(net: Net) -> dict[str, frozenset[str]]:
+def _classes(net: Net, depth: int) -> list[frozenset[str]]:
     """Values at places that look the same: the operations around them, a few steps up and down."""
-    looks: dict[str, tuple[object, ...]] = {}
-    for name, op in net.makers.items():
-        looks[name] = (_around(net, op, up=True), _around(net, op, up=False), _places(net, name))
     groups: dict[tuple[object, ...], set[str]] = {}
-    for name, look in looks.items():
+    for name, op in net.makers.items():
+        look = (_around(net, op, True, depth), _around(net, op, False, depth), _places(net, name))
         groups.setdefault(look, set()).add(name)
-    return {name: frozenset(groups[look]) for name, look in looks.items()}
+    return [frozenset(group) for group in groups.values()]
 
 
-def _around(net: Net, op: Op, up: bool, depth: int = _NEIGHBOURS) -> tuple[object, ...]:
+def _around(net: Net, op: Op, up: bool, depth: int) -> tuple[object, ...]:
     own = (op.kind, op.output.shape, op.settings())
     if depth == 0:
         return own

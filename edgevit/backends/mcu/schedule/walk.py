@@ -11,7 +11,7 @@ from functools import cached_property
 
 from edgevit.backends.mcu.schedule.access import Sliding, access
 from edgevit.backends.mcu.schedule.loops import Loop, Net
-from edgevit.integer.graph import Op, Value
+from edgevit.integer.graph import SIZES, Op, Value
 
 
 @dataclass(frozen=True)
@@ -104,9 +104,23 @@ class Walk:
                 rings[op.name] = max(rings[op.name], row + 1 - oldest)
         return {name: min(ring, self.height(name)) for name, ring in rings.items()}
 
+    @cached_property
+    def ring_bytes(self) -> dict[str, int]:
+        return {
+            op.name: self.rings[op.name] * unit_bytes(self, op)
+            for op in self.loop.ops
+            if op.name in self.rings
+        }
+
     def _readers(self) -> dict[str, list[tuple[Op, int]]]:
         found: dict[str, list[tuple[Op, int]]] = {}
         for op in self.loop.ops:
             for index, source in self.inside(op):
                 found.setdefault(source, []).append((op, index))
         return found
+
+
+def unit_bytes(walk: Walk, op: Op, index: int | None = None) -> int:
+    """Of one row of the output, or of an input that is read by the same rows."""
+    value = op.output if index is None else op.inputs[index]
+    return walk.unit(op.name) * value.shape[-1] * SIZES[value.dtype]
