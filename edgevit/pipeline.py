@@ -93,7 +93,7 @@ def export(
     """Model in, checked artifact out. Raises an `EdgevitError` when there is no way to that."""
     wishes = Wishes(require_delegated, require_ane, firmware, chosen or {}, graph)
     how = _How.asked(target, [format], precision, lossy, without, wishes)
-    directory = _directory(output, model, how.target)
+    directory = output_folder(output, model, how.target)
     with staged(directory) as draft:
         front = _Front.build(model, ModelOptions(**options), how, Stages(progress))  # type: ignore[arg-type]
         return _export_one(front, how.formats[0], how, draft, directory)
@@ -120,7 +120,7 @@ def export_formats(
     does not keep the others from being written; its error is in its place."""
     wishes = Wishes(require_delegated, require_ane, firmware, chosen or {}, graph)
     how = _How.asked(target, formats, precision, lossy, without, wishes)
-    root = _directory(output, model, how.target)
+    root = output_folder(output, model, how.target)
     front = _Front.build(model, ModelOptions(**options), how, Stages(progress))  # type: ignore[arg-type]
     results: dict[str, ExportResult | EdgevitError] = {}
     for format in how.formats:
@@ -231,7 +231,7 @@ def _export_one(
     )
 
 
-def _directory(output: str | Path | None, model: str, target: Target) -> Path:
+def output_folder(output: str | Path | None, model: str, target: Target) -> Path:
     return Path("out") / f"{_slug(model)}-{target.name}" if output is None else Path(output)
 
 

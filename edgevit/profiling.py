@@ -23,6 +23,7 @@ from edgevit.errors import DeviceError, EdgevitError, PackageError, UsageError
 from edgevit.exported_folder import expand_folders, read_manifest, require_untouched
 from edgevit.golden import load_golden
 from edgevit.host import Host, now, this_host
+from edgevit.tunable import Choice
 
 SUFFIXES = {".pte": "executorch", ".tflite": "tflite", ".onnx": "onnx", ".so": "tvm"}
 _TURN = 0.05  # seconds that a turn should last, so that the clock's grain does not count
@@ -38,6 +39,7 @@ class Subject:
     path: Path
     inputs: tuple[np.ndarray, ...] | None  # None: drawn for what the artifact says it takes
     versions: dict[str, str]
+    threads: int = 0  # 0: as many as all that are measured together
 
 
 @dataclass(frozen=True)
@@ -109,6 +111,15 @@ class Opened(Protocol):
 Opener = Callable[[Subject, int], Opened]  # the second is the number of threads; 0: all cores
 
 
+def threads_choice(cores: int) -> list[Choice]:
+    """How many threads to run with, on a device of so many cores."""
+    if cores < 2:
+        return []
+    counts = sorted({1, *(2**k for k in range(1, cores.bit_length()) if 2**k < cores)})
+    why = "small nets lose more by waiting for threads than they gain"
+    return [Choice("threads", ("all", *map(str, counts)), "all", why)]
+
+
 def subject_of(path: str | Path, here: bool = True) -> Subject:
     """An exported folder, or an artifact of anyone's making by its suffix. `here`: it must run on this machine."""
     path = Path(path)
@@ -178,7 +189,7 @@ def measure(
     host, when = host or this_host(), now()
     with contextlib.ExitStack() as stack:
         runners = [
-            stack.enter_context(_Runner(subject, threads, opener or OpenedHere))
+            stack.enter_context(_Runner(subject, subject.threads or threads, opener or OpenedHere))
             for subject in subjects
         ]
         for runner in runners:

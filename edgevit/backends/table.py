@@ -11,6 +11,15 @@ BACKENDS: dict[str, str] = {
     "tvm": "edgevit.backends.tvm",
     "mcu": "edgevit.backends.mcu",
 }
+# format -> what it is written in, for a target that takes it
+PRECISIONS: dict[str, tuple[str, ...]] = {
+    "coreml": ("fp16", "fp32"),
+    "executorch": ("fp32", "fp16"),
+    "tflite": ("fp32", "fp16"),
+    "onnx": ("fp32",),
+    "tvm": ("fp32",),
+    "mcu": ("int8",),
+}
 # what a worker process can open -> module that defines `open_session`
 SESSIONS: dict[str, str] = {
     **{format: f"{package}.session" for format, package in BACKENDS.items() if format != "mcu"},

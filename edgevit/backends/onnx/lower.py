@@ -18,6 +18,7 @@ from edgevit.backends.exported import exported_program, name_in_program
 from edgevit.backends.onnx.delegation import delegation
 from edgevit.backends.onnx.supported import blame, require_inputs
 from edgevit.backends.session import load_library
+from edgevit.backends.table import PRECISIONS
 from edgevit.backends.unsupported import refuse_precision
 from edgevit.errors import PackageError
 from edgevit.graph.program import Program, origin
@@ -34,7 +35,7 @@ def lower(
     one_file: int = ONE_FILE,
 ) -> Artifact:
     """Weights larger than `one_file` together go to `<name>.onnx.data` beside the graph."""
-    refuse_precision("ONNX", precision, ("fp32",))
+    refuse_precision("ONNX", precision, PRECISIONS["onnx"])
     require_inputs(program)
     onnx, onnxsim = load_library("onnx", "onnx"), load_library("onnxsim", "onnx")
     load_library("onnxscript", "onnx")

@@ -9,6 +9,7 @@ import torch
 
 from edgevit.backends.artifact import Artifact
 from edgevit.backends.on_host import worker_for
+from edgevit.backends.table import PRECISIONS
 from edgevit.backends.tflite.convert import SIGNATURE, convert
 from edgevit.backends.tflite.delegation import delegation
 from edgevit.backends.tflite.half import halve_weights
@@ -29,7 +30,7 @@ def lower(
     directory: Path,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Artifact:
-    refuse_precision("TFLite", precision, ("fp32", "fp16"))
+    refuse_precision("TFLite", precision, PRECISIONS["tflite"])
     require_supported(program)
     litert("_convert.core")
     path = directory / f"{program.name}.tflite"

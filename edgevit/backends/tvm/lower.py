@@ -15,6 +15,7 @@ from edgevit.backends.artifact import Artifact
 from edgevit.backends.delegation import Delegation, Outside, grouped
 from edgevit.backends.exported import exported_program
 from edgevit.backends.session import TensorSpec
+from edgevit.backends.table import PRECISIONS
 from edgevit.backends.tvm.converters import importer
 from edgevit.backends.tvm.decompositions import decompositions
 from edgevit.backends.tvm.link import link
@@ -42,7 +43,7 @@ def lower(
     progress: Callable[[str], None] = lambda _: None,
 ) -> Artifact:
     """For another machine a second library is made for this one, only to be checked."""
-    refuse_precision("TVM", precision, ("fp32",))
+    refuse_precision("TVM", precision, PRECISIONS["tvm"])
     require_inputs(program)
     refuse_places(program)
     tools = versions()

@@ -12,6 +12,7 @@ from edgevit.rewrites.lossy.merge_tokens import merge_tokens
 from edgevit.rewrites.lossy.option import TIDY, Option, by_rule
 from edgevit.rewrites.restore_attention import RestoreAttention
 from edgevit.rewrites.restore_batch_norm import RestoreBatchNorm
+from edgevit.tunable import Choice
 
 _ATTENTIONS = (*TIDY, RestoreAttention())
 
@@ -39,3 +40,11 @@ OPTIONS: dict[str, Option] = {
         _ATTENTIONS,
     ),
 }
+
+# What the tuner may choose of these; the others have values that are the user's to weigh.
+GELU = Choice(
+    "gelu",
+    ("exact", "gelu-tanh", "gelu-sigmoid", "gelu-relu"),
+    "exact",
+    "a GELU by cheaper functions; how far it goes is measured",
+)

@@ -1,0 +1,73 @@
+"""`edgevit export` in a process of its own: a converter that dies, or takes all memory, takes down nothing else."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from edgevit import errors
+from edgevit.errors import EdgevitError, RuntimeFailed
+
+
+def export_apart(words: Sequence[str], limit: float | None = None) -> dict[str, Any]:
+    """What `edgevit export WORDS --json --quiet` says: the manifest with its folder. Raises what the export raised."""
+    command = [sys.executable, "-m", "edgevit", "export", *words, "--json", "--quiet"]
+    with _lock(fcntl.LOCK_SH) as lock:
+        # The child holds the lock too: one that outlives us still keeps others from measuring beside it.
+        held = () if lock is None else (lock,)
+        try:
+            done = subprocess.run(
+                command, capture_output=True, text=True, check=False, pass_fds=held, timeout=limit
+            )
+        except subprocess.TimeoutExpired as error:
+            raise RuntimeFailed(
+                "the export did not end",
+                where=" ".join(words[:1]),
+                why=f"no result in {limit:.0f} s",
+            ) from error
+    try:
+        said: dict[str, Any] = json.loads(done.stdout)
+    except ValueError:
+        last = done.stderr.strip().splitlines()[-1:]
+        raise RuntimeFailed(
+            "the export died", why="\n".join([f"exit code {done.returncode}", *last])
+        ) from None
+    if "error" in said:
+        raise raised(said)
+    return said
+
+
+def raised(said: dict[str, Any]) -> EdgevitError:
+    """An error again, from its JSON."""
+    kind = getattr(errors, said["error"])
+    return kind(said["message"], where=said["where"], why=said["why"], hint=said["try"])
+
+
+@contextlib.contextmanager
+def alone() -> Iterator[None]:
+    """Nothing is exported on this machine meanwhile, by this or another process of ours: for measuring."""
+    with _lock(fcntl.LOCK_EX):
+        yield
+
+
+@contextlib.contextmanager
+def _lock(kind: int) -> Iterator[int | None]:
+    path = Path(tempfile.gettempdir()) / f"edgevit-measuring-{os.getuid()}.lock"
+    try:
+        file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError:  # nowhere to write: one at a time is the user's to see to
+        yield None
+        return
+    try:
+        fcntl.flock(file, kind)
+        yield file
+    finally:
+        os.close(file)

@@ -1,0 +1,82 @@
+"""The artifacts of a tuning: each point's export in a folder of its own, by the plan that will make it again."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgevit.errors import Drift, EdgevitError
+from edgevit.exported_folder import read_manifest, require_untouched
+from edgevit.exporting import export_apart
+from edgevit.output import remove
+from edgevit.plan_file import ExportPlan, plan_text
+from edgevit.planned import made_of
+
+
+@dataclass(frozen=True)
+class Artifacts:
+    work: Path
+    trust: bool = False  # of the user, and in no plan
+
+    def made(self, key: str, plan: ExportPlan) -> tuple[Path, dict[str, Any]]:
+        """The folder and its manifest. What an earlier run left whole is not made again. Raises what the export does,
+        and `Drift` where it does not compute what the model does."""
+        folder, file = self.work / key, self.work / f"{key}.toml"
+        text = plan_text(plan)
+        if not (file.is_file() and file.read_text() == text and (found := _whole(folder))):
+            self.work.mkdir(parents=True, exist_ok=True)
+            file.write_text(text)
+            words = [plan.model, "--target", plan.target, "--plan", str(file), "-o", str(folder)]
+            export_apart([*words, *(["--trust"] if self.trust else [])])
+            found = read_manifest(folder)
+        if not found["passed"]:
+            raise Drift("the export does not compute what the model does", where=str(folder))
+        return folder, found
+
+    def keep_only(self, keys: Sequence[str]) -> None:
+        """The others' folders go; a worker beside us may have taken one away first."""
+        for folder in self.work.iterdir() if self.work.is_dir() else ():
+            if folder.is_dir() and not folder.name.startswith(".") and folder.name not in keys:
+                try:
+                    remove(folder)
+                except OSError:
+                    continue
+
+    def folder(self, key: str) -> Path:
+        return self.work / key
+
+
+def _whole(folder: Path) -> dict[str, Any] | None:
+    try:
+        manifest = read_manifest(folder)
+        require_untouched(folder, manifest)
+    except EdgevitError:
+        return None
+    return manifest
+
+
+def drop_of(manifest: dict[str, Any]) -> float:
+    """How far the cosine to the model as given may be below 1: angles add up at most."""
+    angles = [_angle([p["cosine"] for p in manifest["parity"]])]
+    if manifest["from_original"]:
+        angles.append(_angle([manifest["from_original"]["cosine"]]))
+    return 1 - math.cos(sum(angles))
+
+
+def _angle(cosines: Sequence[float | None]) -> float:
+    """The largest; of what nothing is known, a right angle."""
+    return max(math.acos(min(1.0, c)) if c is not None else math.pi / 2 for c in cosines)
+
+
+def facts_of(manifest: dict[str, Any]) -> dict[str, Any]:
+    """What a trial remembers of its artifact."""
+    made = made_of(manifest)
+    return {
+        "artifact": {"name": made.name, "bytes": made.bytes, "sha256": made.sha256},
+        "drop": drop_of(manifest),
+        "graph": manifest["model"]["graph"],
+        "versions": manifest["versions"],
+    }

@@ -1,0 +1,86 @@
+"""The best of a search is not yet better: of many that were measured some look fast by chance. They are measured again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from edgevit.measure.figures import Session
+from edgevit.tune.objective import Artifact, Latency, pair_figures
+from edgevit.tune.study import Tried
+
+FINALISTS = 3
+
+
+@dataclass(frozen=True)
+class Verdict:
+    winner: Tried  # the default's own trial, where that is the best
+    figures: dict[str, Any]
+    text: str
+
+
+def finalists(tried: Sequence[Tried], default: Tried) -> list[Tried]:
+    """The fastest of each artifact and count of threads, as far as they looked faster than the default."""
+    best: dict[tuple[str, str], Tried] = {}
+    for trial in sorted((t for t in tried if t.values), key=lambda t: t.values[0]):
+        if trial.values[0] < 1 and trial.key != default.key:
+            best.setdefault(_same(trial), trial)
+    best.pop(_same(default), None)
+    return list(best.values())[:FINALISTS]
+
+
+def _same(trial: Tried) -> tuple[str, str]:
+    return trial.result["artifact"]["sha256"], trial.point.get("threads", "all")
+
+
+def confirm(
+    objective: Latency,
+    default: tuple[Tried, Artifact],
+    others: Sequence[tuple[Tried, Artifact]],
+    rounds: int,
+) -> Verdict:
+    """All against the default and the default against itself; then the best alone against it once more."""
+    trial, artifact = default
+    if not others:
+        ms = trial.result["figures"]["ms"]
+        return Verdict(trial, trial.result["figures"], f"the default is best: {ms:.3g} ms")
+    session = objective.compare([artifact, artifact, *(a for _, a in others)], rounds, fresh=True)
+    own = pair_figures(session, 1)
+    again = [pair_figures(session, 2 + k) for k in range(len(others))]
+    winner = min(range(len(others)), key=lambda k: again[k]["ratio"])
+    floor = abs(1 - own["ratio"]) + (own["ratio_high"] - own["ratio_low"]) / 2
+    if not _wins(again[winner], floor):
+        return Verdict(trial, _of_default(again[winner], floor), _lost(again[winner], floor))
+    last: Session = objective.compare([artifact, others[winner][1]], rounds, fresh=True)
+    figures = {**pair_figures(last), "noise": floor}
+    if not _wins(figures, floor):
+        return Verdict(trial, _of_default(figures, floor), _lost(figures, floor))
+    text = (
+        f"x{figures['ratio']:.3f} of the default's time, by turns: {figures['ms']:.3g} against "
+        f"{figures['default_ms']:.3g} ms, spread {spread(figures, floor):.1%}"
+    )
+    return Verdict(others[winner][0], figures, text)
+
+
+def spread(figures: dict[str, Any], floor: float) -> float:
+    """The widest of: half the middle half of the ratios, of either's own times, and what the default is off itself."""
+    ratios = (figures["ratio_high"] - figures["ratio_low"]) / 2
+    return max(ratios, figures["default_spread"], figures["spread"], floor)
+
+
+def _wins(figures: dict[str, Any], floor: float) -> bool:
+    return 1 - figures["ratio"] > spread(figures, floor)
+
+
+def _of_default(next_best: dict[str, Any], floor: float) -> dict[str, Any]:
+    """The default's own figures, and beside them those of what came next."""
+    own = {"kind": next_best["kind"], "ms": next_best["default_ms"], "noise": floor}
+    return {**own, "spread": next_best["default_spread"], "next_best": next_best}
+
+
+def _lost(figures: dict[str, Any], floor: float) -> str:
+    return (
+        f"the default is best: the next took x{figures['ratio']:.3f} of its time, and the spread is "
+        f"{spread(figures, floor):.1%}"
+    )

@@ -1,0 +1,126 @@
+"""All that is left open for a model on a target. Nothing is known here of what a choice does: others declare them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from edgevit.backends.backend import backend_for
+from edgevit.backends.table import BACKENDS, PRECISIONS
+from edgevit.errors import TargetError
+from edgevit.profiling import threads_choice
+from edgevit.rewrites.lossy.table import GELU
+from edgevit.targets import Target
+from edgevit.tunable import Choice
+from edgevit.wishes import choices_of
+
+Point = Mapping[str, str]  # an option for `format`, and for every choice that it has
+FORMAT = "format"
+
+
+@dataclass(frozen=True)
+class Space:
+    formats: tuple[str, ...]  # the default first
+    choices: Mapping[str, tuple[Choice, ...]]  # by format; with more than one option each
+    settled: Mapping[str, str] = field(default_factory=dict)  # format -> its only precision
+
+    def default(self, format: str | None = None) -> Point:
+        name = format or self.formats[0]
+        return {FORMAT: name, **{c.name: c.default for c in self.choices[name]}}
+
+    def size(self) -> int:
+        return sum(
+            math.prod(len(choice.options) for choice in self.choices[format])
+            for format in self.formats
+        )
+
+    def changes(self, point: Point) -> Iterator[Point]:
+        """Points that differ from this one in one choice."""
+        for choice in self.choices[point[FORMAT]]:
+            for option in choice.options:
+                if option != point[choice.name]:
+                    yield {**point, choice.name: option}
+
+    def why(self, point: Point) -> dict[str, str]:
+        """Of the choices that are not at their default."""
+        return {
+            choice.name: choice.why
+            for choice in self.choices[point[FORMAT]]
+            if point[choice.name] != choice.default
+        }
+
+    def drawn(self, generator: random.Random) -> Point:
+        format = generator.choice(self.formats)
+        drawn = {c.name: generator.choice(c.options) for c in self.choices[format]}
+        return {FORMAT: format, **drawn}
+
+    def without(self, inert: Mapping[str, Sequence[tuple[str, str]]]) -> Space:
+        """Without the options, by format, that change nothing for this model."""
+        kept = {
+            format: tuple(
+                found
+                for choice in choices
+                if len((found := _less(choice, set(inert.get(format, ())))).options) > 1
+            )
+            for format, choices in self.choices.items()
+        }
+        return Space(self.formats, kept, self.settled)
+
+
+def _less(choice: Choice, inert: set[tuple[str, str]]) -> Choice:
+    options = tuple(option for option in choice.options if (choice.name, option) not in inert)
+    return replace(choice, options=options)
+
+
+def space_for(target: Target, formats: Sequence[str], cores: int, lossy: bool) -> Space:
+    """`cores` of the device, where a run can take fewer threads; `lossy` steps are offered only on request."""
+    found, settled = {}, {}
+    for format in formats:
+        precision = _precision(target, format)
+        settled[format] = precision.default
+        open_choices = [precision] if len(precision.options) > 1 else []
+        open_choices += choices_of(format, backend_for(format, target))
+        open_choices += [GELU] if lossy else []
+        open_choices += threads_choice(cores)
+        found[format] = tuple(open_choices)
+    return Space(tuple(formats), found, settled)
+
+
+def formats_of(target: Target, asked: Sequence[str] | None, taken: Sequence[str]) -> list[str]:
+    """Of the target's formats, or of those asked for, what is written by us and taken by the runner."""
+    wanted = [target.format(f) for f in asked] if asked else list(target.formats)
+    found = [format for format in wanted if format in BACKENDS and format in taken]
+    if not found:
+        raise TargetError(
+            f"nothing for {target.name} can be measured there",
+            why=f"it takes {', '.join(wanted)}; what can be measured: {', '.join(taken)}",
+            hint="--on another device",
+        )
+    return found
+
+
+def _precision(target: Target, format: str) -> Choice:
+    options = tuple(p for p in target.precisions if p in PRECISIONS[format])
+    if not options:
+        raise TargetError(
+            f"edgevit writes {format} in none of the precisions of {target.name}",
+            why=f"the target takes {', '.join(target.precisions)}; {format}: {', '.join(PRECISIONS[format])}",
+        )
+    why = "fewer bits are less to move and to multiply, and further from the model"
+    return Choice("precision", options, options[0], why)
+
+
+def point_key(point: Point) -> str:
+    """The same for the same choices, in whatever order."""
+    return hashlib.sha256(json.dumps(dict(point), sort_keys=True).encode()).hexdigest()[:16]
+
+
+def point_text(point: Point, space: Space) -> str:
+    """The format, and what is not at its default."""
+    default = space.default(point[FORMAT])
+    changed = [f"{k}={v}" for k, v in point.items() if k != FORMAT and default.get(k) != v]
+    return " ".join([point[FORMAT], *changed])

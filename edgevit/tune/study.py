@@ -1,0 +1,242 @@
+"""What has been tried, in a database that any number of workers share. A worker may be killed at any time.
+
+Optuna keeps the trials and proposes what to try. Beside its own columns a trial has: `key` of the point, `worker` and
+`beat` while it runs, and at its end either `result` or `refused`. A finished point is never tried again.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import socket
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgevit.errors import StoreError, ToolMissing
+from edgevit.tune.space import FORMAT, Point, Space, point_key
+
+_STALE = 1800.0  # seconds without a sign of life after which a worker elsewhere is given up
+_TRIES = 1000  # points drawn in search of one that is new
+_MISSES = 5  # proposals in a row that are known, before points are drawn at random
+
+
+@dataclass(frozen=True)
+class Tried:
+    """A finished trial. Without `values` it was refused."""
+
+    number: int
+    key: str
+    point: Point
+    values: tuple[float, ...]
+    result: dict[str, Any]
+    refused: str = ""
+
+
+@dataclass(frozen=True)
+class Running:
+    number: int
+    point: Point
+    key: str
+
+
+class Study:
+    def __init__(self, url: str, name: str, objectives: int) -> None:
+        optuna = _optuna()
+        self._states = optuna.trial.TrialState
+        self._study = _opened(optuna, url, name, objectives)
+        self._random = random.Random(f"{os.getpid()} {socket.gethostname()}")
+
+    def note(self, name: str) -> Any:
+        """What was found out once for all workers; None before."""
+        return self._study.user_attrs.get(name)
+
+    def set_note(self, name: str, value: Any) -> None:
+        self._study.set_user_attr(name, value)
+
+    def tried(self) -> list[Tried]:
+        found = []
+        for trial in self._study.get_trials(deepcopy=False):
+            attrs = trial.user_attrs
+            if "result" not in attrs and "refused" not in attrs:
+                continue
+            result = attrs.get("result", {})
+            values = tuple(result.get("values", ()))
+            refused = attrs.get("refused", "")
+            found.append(Tried(trial.number, attrs["key"], attrs["point"], values, result, refused))
+        return found
+
+    def recover(self) -> list[int]:
+        """Trials of workers that are no more go back into the queue; the numbers of those."""
+        lost = []
+        for trial in self._study.get_trials(deepcopy=False, states=(self._states.RUNNING,)):
+            if not _is_gone(trial):
+                continue
+            attrs = trial.user_attrs
+            try:
+                if "result" in attrs:  # it ended; only the study was not told
+                    self._study.tell(trial.number, attrs["result"]["values"])
+                    continue
+                self._study.tell(trial.number, state=self._states.FAIL)
+            except ValueError:  # another worker was faster
+                continue
+            if "point" in attrs and "refused" not in attrs:
+                self._queue(attrs["point"])
+                lost.append(trial.number)
+        return lost
+
+    def begin(self, space: Space, wanted: Sequence[Point]) -> Running | None:
+        """The first of `wanted` that nobody has tried or is trying, else what the sampler proposes; None: all is tried."""
+        if len(self._taken()) >= space.size():
+            return None
+        for miss in range(_TRIES):
+            taken = self._taken()
+            point = next((p for p in wanted if point_key(p) not in taken), None)
+            if point is None and miss >= _MISSES:
+                drawn = (space.drawn(self._random) for _ in range(_TRIES))
+                point = next((p for p in drawn if point_key(p) not in taken), None)
+                if point is None:
+                    return None
+            if point is not None:
+                self._queue(point)
+            trial = self._study.ask()
+            asked = _asked(trial, space)
+            key = point_key(asked)
+            if key in taken:
+                self._study.tell(trial, state=self._states.FAIL)
+                continue
+            for name, value in (("worker", _worker()), ("key", key), ("point", dict(asked))):
+                trial.set_user_attr(name, value)
+            self.beat(trial.number)
+            if self._other_at(key, trial.number):  # two asked at once: the first has it
+                self._study.tell(trial, state=self._states.FAIL)
+                continue
+            return Running(trial.number, asked, key)
+        return None
+
+    def beat(self, number: int) -> None:
+        """A sign of life."""
+        self._storage_attr(number, "beat", time.time())
+
+    def finish(self, running: Running, values: Sequence[float], result: dict[str, Any]) -> None:
+        self._storage_attr(running.number, "result", {**result, "values": list(values)})
+        self._study.tell(running.number, list(values), skip_if_finished=True)
+
+    def refuse(self, running: Running, why: str) -> None:
+        self._storage_attr(running.number, "refused", why)
+        self._study.tell(running.number, state=self._states.FAIL, skip_if_finished=True)
+
+    def _taken(self) -> set[str]:
+        """Keys of what is finished, and of what somebody is at."""
+        at_it = self._study.get_trials(deepcopy=False, states=(self._states.RUNNING,))
+        keys = {trial.user_attrs["key"] for trial in at_it if "key" in trial.user_attrs}
+        return keys | {tried.key for tried in self.tried()}
+
+    def _other_at(self, key: str, number: int) -> bool:
+        at_it = self._study.get_trials(deepcopy=False, states=(self._states.RUNNING,))
+        return any(t.user_attrs.get("key") == key and t.number < number for t in at_it)
+
+    def _queue(self, point: Point) -> None:
+        format = point[FORMAT]
+        values = {_name(format, name): option for name, option in point.items()}
+        self._study.enqueue_trial(values, skip_if_exists=False)
+
+    def _storage_attr(self, number: int, name: str, value: Any) -> None:
+        storage = self._study._storage
+        trial_id = storage.get_trial_id_from_study_id_trial_number(self._study._study_id, number)
+        storage.set_trial_user_attr(trial_id, name, value)
+
+
+def _name(format: str, choice: str) -> str:
+    """Of Optuna's parameter: each format has choices of its own."""
+    return choice if choice == FORMAT else f"{format}.{choice}"
+
+
+def _asked(trial: Any, space: Space) -> Point:
+    format = trial.suggest_categorical(FORMAT, space.formats)
+    point = {FORMAT: format}
+    for choice in space.choices[format]:
+        point[choice.name] = trial.suggest_categorical(_name(format, choice.name), choice.options)
+    return point
+
+
+def _optuna() -> Any:
+    try:
+        import optuna
+    except ModuleNotFoundError as error:
+        raise ToolMissing(
+            "optuna is not installed", why=str(error), hint="pip install 'edgevit[tune]'"
+        ) from error
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    return optuna
+
+
+def _opened(optuna: Any, url: str, name: str, objectives: int) -> Any:
+    import warnings
+
+    if "://" not in url:
+        Path(url).parent.mkdir(parents=True, exist_ok=True)
+        url = f"sqlite:///{Path(url).absolute()}"
+    if url.startswith(("postgresql://", "postgres://")):
+        url = "postgresql+psycopg://" + url.partition("://")[2]
+    wait = {"timeout": 60} if url.startswith("sqlite") else {"connect_timeout": 10}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the sampler's groups are called experimental
+        sampler = optuna.samplers.TPESampler(
+            n_startup_trials=8, multivariate=True, group=True, constant_liar=True
+        )
+        try:
+            storage = optuna.storages.RDBStorage(url, engine_kwargs={"connect_args": wait})
+            return optuna.create_study(
+                storage=storage,
+                study_name=name,
+                sampler=sampler,
+                directions=["minimize"] * objectives,
+                load_if_exists=True,
+            )
+        except ModuleNotFoundError as error:
+            raise ToolMissing(
+                "psycopg is not installed", why=str(error), hint="pip install 'edgevit[store]'"
+            ) from error
+        except Exception as error:
+            raise StoreError(
+                "the study cannot be opened",
+                where=url.partition("@")[2] or url,
+                why=str(error).splitlines()[0],
+                hint="--study takes a file, or postgresql://user@host/database",
+            ) from error
+
+
+def _worker() -> dict[str, Any]:
+    return {"host": socket.gethostname(), "pid": os.getpid(), "started": _started(os.getpid())}
+
+
+def _is_gone(trial: Any) -> bool:
+    """On this machine we look; of one elsewhere we only hear."""
+    attrs = trial.user_attrs
+    worker = attrs.get("worker")
+    if worker is None or worker["host"] != socket.gethostname():
+        begun = trial.datetime_start.timestamp() if trial.datetime_start else 0.0
+        return time.time() - max(attrs.get("beat", 0.0), begun) > _STALE
+    return _started(worker["pid"]) != worker["started"]
+
+
+def _started(pid: int) -> str | None:
+    """When the process began, in ticks since the system did: numbers of processes are used again."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except FileNotFoundError:
+        return None if Path("/proc/self/stat").exists() else _alive(pid)
+    return stat.rpartition(")")[2].split()[19]
+
+
+def _alive(pid: int) -> str | None:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return None
+    except OSError:
+        pass
+    return "alive"

@@ -1,0 +1,289 @@
+"""`edgevit tune`: try, measure, confirm, write the plan. Every step is kept, so that a killed run goes on where it was."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from edgevit.backends.table import SESSIONS
+from edgevit.errors import EdgevitError, InternalError
+from edgevit.frontend.capture import capture
+from edgevit.frontend.rebuild import build_source
+from edgevit.host import now
+from edgevit.measure.runner import Runner, open_runner
+from edgevit.measure.store import open_store
+from edgevit.plan_file import ExportPlan, Made, plan_text
+from edgevit.targets import load_target
+from edgevit.tune.artifacts import Artifacts, facts_of
+from edgevit.tune.asked import Asked
+from edgevit.tune.confirm import confirm, finalists
+from edgevit.tune.front import pareto
+from edgevit.tune.inert import inert_options
+from edgevit.tune.objective import Artifact, Latency, objective_for, reason
+from edgevit.tune.space import Point, Space, formats_of, point_key, point_text, space_for
+from edgevit.tune.study import Running, Study, Tried
+from edgevit.wishes import graph_hash
+
+PLAN = "plan.toml"
+PLANS = "plans"  # of a front: one a point
+TRIALS = "trials.json"
+STUDY = "study.sqlite"
+_CONFIRM = 2  # times the rounds of a trial
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Tuned:
+    plan: ExportPlan
+    file: Path
+    tried: tuple[Tried, ...]
+    front: tuple[Tried, ...]  # of firmware; for latency the winner alone
+    space: Space
+
+    def as_dict(self) -> dict[str, Any]:
+        front = [{"point": dict(t.point), **t.result["figures"]} for t in self.front]
+        return {
+            "plan": str(self.file),
+            "verdict": self.plan.verdict,
+            "choices": {**self.plan.chosen, "format": self.plan.format},
+            "figures": dict(self.plan.figures),
+            "front": front,
+            "trials": sum(bool(t.values) for t in self.tried),
+            "refused": sum(not t.values for t in self.tried),
+        }
+
+
+def tune(asked: Asked, say: Say = lambda _: None, note: Say = lambda _: None) -> Tuned:
+    """`say` gets lines that stay, `note` what is being done just now."""
+    started = time.monotonic()
+    asked = replace(asked, target=load_target(asked.target).name)
+    runner = open_runner(asked.on)
+    space = _space(asked, runner)
+    objectives = 1 if runner.by_turns else 2
+    study = Study(asked.study or str(asked.output / STUDY), asked.study_name(space), objectives)
+    graph, space = _narrowed(asked, space, study, note)
+    with open_store(asked.store) as store:
+        objective = objective_for(runner, asked.rounds, store, asked.firmware.max_ram, note)
+        work = Artifacts(asked.output / "work", bool(asked.options.get("trust")))
+        search = _Search(asked, space, study, objective, work, graph, say, note)
+        search.run(started)
+        return search.end(runner)
+
+
+def _space(asked: Asked, runner: Runner) -> Space:
+    target = load_target(asked.target)
+    taken = tuple(f for f in SESSIONS if f != "eager") if runner.by_turns else ("mcu",)
+    formats = formats_of(
+        target, asked.formats, (*taken, "coreml", "mcu") if _elsewhere(asked.on) else taken
+    )
+    cores = runner.device().cores if asked.on == "local" else 1
+    return space_for(target, formats, cores, lossy=asked.max_drop is not None)
+
+
+def _elsewhere(on: str) -> bool:
+    return on not in {"local", "emulator"}
+
+
+def _narrowed(asked: Asked, space: Space, study: Study, note: Say) -> tuple[str, Space]:
+    """The graph's hash, and the space without what changes nothing for it: found out once for all workers."""
+    known = study.note("model")
+    if known is None:
+        note(f"capture {asked.model}")
+        options = {**asked.options}
+        source = build_source(asked.model, **options)
+        program = capture(source)
+        inert = inert_options(program, load_target(asked.target), space.formats, note)
+        known = {
+            "graph": graph_hash(program),
+            "inert": inert,
+            "convert_threads": torch.get_num_threads(),
+        }
+        study.set_note("model", known)
+    inert = {f: [(name, option) for name, option in pairs] for f, pairs in known["inert"].items()}
+    return known["graph"], space.without(inert)
+
+
+@dataclass(frozen=True)
+class _Search:
+    asked: Asked
+    space: Space
+    study: Study
+    objective: Any
+    work: Artifacts
+    graph: str
+    say: Say
+    note: Say
+
+    def run(self, started: float) -> None:
+        for number in self.study.recover():
+            self.say(f"trial {number} was cut off, and is tried again")
+        known = len(self.study.tried())
+        if known:
+            self.say(f"{known} finished trials are taken over")
+        budget = self.asked.budget
+        while True:
+            tried = self.study.tried()
+            default = self._default(tried)
+            if default is not None:
+                if budget.seconds is not None and time.monotonic() - started > budget.seconds:
+                    return
+                if budget.trials is not None and len(tried) >= budget.trials:
+                    return
+            running = self.study.begin(self.space, self._wanted(tried, default))
+            if running is None:
+                self.say("everything there is to choose has been tried")
+                return
+            self._try(running)
+            self.study.recover()
+
+    def end(self, runner: Runner) -> Tuned:
+        tried = self.study.tried()
+        default = self._default(tried)
+        if default is None:  # another worker is at it, or it was refused: `_try` has raised
+            raise InternalError("the search ended without the default's figures")
+        if isinstance(self.objective, Latency):
+            plan, front = self._fastest(self.objective, tried, default)
+        else:
+            plan, front = self._smallest(tried, default)
+        plan = replace(plan, device=_told(runner.device().as_dict()))
+        return self._written(plan, tried, front)
+
+    def _default(self, tried: Sequence[Tried]) -> Tried | None:
+        key = point_key(self.space.default())
+        return next((t for t in tried if t.key == key and t.values), None)
+
+    def _wanted(self, tried: Sequence[Tried], default: Tried | None) -> list[Point]:
+        """The default, every format's default, then single changes of the best so far; the sampler does the rest."""
+        if default is None:
+            return [self.space.default()]
+        wanted = [self.space.default(format) for format in self.space.formats]
+        best = min((t for t in tried if t.values), key=lambda t: t.values[-1])
+        return [*wanted, *self.space.changes(best.point)]
+
+    def _plan(self, point: Point) -> ExportPlan:
+        threads = self.study.note("model")["convert_threads"]
+        return self.asked.plan(point, self.space, self.graph, threads)
+
+    def _artifact(self, point: Point) -> tuple[Artifact, dict[str, Any]]:
+        plan = self._plan(point)
+        folder, manifest = self.work.made(point_key(point), plan)
+        return Artifact(folder, plan.threads), manifest
+
+    def _try(self, running: Running) -> None:
+        """An error is this trial's, and the search goes on; but the default's is the whole search's."""
+        text = point_text(running.point, self.space)
+        is_default = running.key == point_key(self.space.default())
+        started = time.monotonic()
+        try:
+            self.note(f"trial {running.number}: export {text}")
+            artifact, manifest = self._artifact(running.point)
+            facts = facts_of(manifest)
+            self._require_near(facts["drop"])
+            self.study.beat(running.number)
+            default, _ = (artifact, {}) if is_default else self._artifact(self.space.default())
+            values, figures = self.objective.judge(artifact, default)
+        except EdgevitError as error:
+            if is_default:
+                self.study.refuse(running, "")
+                raise
+            self.study.refuse(running, reason(error))
+            self.say(f"trial {running.number}: {text}: refused, {reason(error)}")
+            return
+        seconds = round(time.monotonic() - started, 1)
+        result = {**facts, "figures": figures, "seconds": seconds, "at": now()}
+        self.study.finish(running, values, result)
+        self.say(f"trial {running.number}: {text}: {_figures_text(figures)}")
+        self.work.keep_only(self._worth_keeping())
+
+    def _require_near(self, drop: float) -> None:
+        limit = self.asked.max_drop
+        if limit is not None and drop > limit:
+            raise EdgevitError(f"its cosine is {drop:.2g} below 1, and --max-drop is {limit:g}")
+
+    def _worth_keeping(self) -> list[str]:
+        tried = self.study.tried()
+        default = self._default(tried)
+        best = finalists(tried, default) if default and isinstance(self.objective, Latency) else []
+        return [point_key(self.space.default()), *(t.key for t in best)]
+
+    def _fastest(
+        self, objective: Latency, tried: Sequence[Tried], default: Tried
+    ) -> tuple[ExportPlan, list[Tried]]:
+        self.note("measure the best again")
+        best = [(t, self._artifact(t.point)[0]) for t in finalists(tried, default)]
+        own = self._artifact(default.point)[0]
+        verdict = confirm(objective, (default, own), best, _CONFIRM * self.asked.rounds)
+        plan = self._filled(verdict.winner, verdict.figures, verdict.text)
+        return plan, [verdict.winner]
+
+    def _smallest(self, tried: Sequence[Tried], default: Tried) -> tuple[ExportPlan, list[Tried]]:
+        front = pareto(tried)
+        best = min(front, key=lambda t: t.values[-1])
+        figures = best.result["figures"]
+        text = (
+            f"{len(front)} points between {front[0].result['figures']['ram_bytes']:,} and "
+            f"{front[-1].result['figures']['ram_bytes']:,} bytes of RAM; this is the one with the fewest "
+            f"instructions: x{best.values[-1] / default.values[-1]:.4f} of the default's"
+        )
+        return self._filled(best, figures, text), front
+
+    def _filled(self, trial: Tried, figures: dict[str, Any], verdict: str) -> ExportPlan:
+        return replace(
+            self._plan(trial.point),
+            artifact=Made(**trial.result["artifact"]),
+            versions=trial.result["versions"],
+            verdict=verdict,
+            figures={**figures, "drop": trial.result["drop"], "on": self.asked.on},
+        )
+
+    def _written(self, plan: ExportPlan, tried: Sequence[Tried], front: Sequence[Tried]) -> Tuned:
+        output = self.asked.output
+        output.mkdir(parents=True, exist_ok=True)
+        if len(front) > 1:
+            folder = output / PLANS
+            folder.mkdir(exist_ok=True)
+            for old in folder.glob("*.toml"):
+                old.unlink()
+            for trial in front:
+                figures = trial.result["figures"]
+                own = replace(
+                    self._filled(trial, figures, "a point of the front"), device=plan.device
+                )
+                (folder / f"ram-{figures['ram_bytes']}.toml").write_text(plan_text(own))
+        entries = [
+            {
+                "number": t.number,
+                "key": t.key,
+                "point": dict(t.point),
+                "refused": t.refused,
+                **t.result,
+            }
+            for t in tried
+        ]
+        (output / TRIALS).write_text(json.dumps(entries, indent=1) + "\n")
+        (output / PLAN).write_text(plan_text(plan))
+        return Tuned(plan, output / PLAN, tuple(tried), tuple(front), self.space)
+
+
+def _figures_text(figures: dict[str, Any]) -> str:
+    if "instructions" in figures:
+        return f"{figures['instructions']:,} instructions, RAM {figures['ram_bytes']:,} bytes"
+    if "ratio" not in figures:
+        return f"{figures['ms']:.3g} ms, the default"
+    return (
+        f"{figures['ms']:.3g} ms, x{figures['ratio']:.3f} of the default "
+        f"(x{figures['ratio_low']:.3f}..{figures['ratio_high']:.3f})"
+    )
+
+
+def _told(device: dict[str, Any]) -> dict[str, Any]:
+    """What does not change from minute to minute, and names nobody's machine."""
+    kept = ("cpu", "cores", "memory_mb", "os", "governor", "machine", "versions")
+    return {name: device[name] for name in kept if device.get(name) is not None}
