@@ -107,6 +107,19 @@ def test_permutes_in_a_row_are_one() -> None:
     assert kinds(after).count("permute") == turns(after) == 1
 
 
+def test_no_axis_is_too_long_for_the_engine() -> None:
+    """Heads of windows and their mask: of one window's 12 heads, 19,200 scores in a row."""
+
+    def function(net: nn.Module, x: torch.Tensor) -> torch.Tensor:
+        windows = x.reshape(4, 12, 40, 40).transpose(0, 1) + net.mask
+        return windows.transpose(0, 1).reshape(x.shape).softmax(-1)
+
+    net = Call(function, mask=torch.randn(12, 1, 40, 40))
+    after = check_rewrite(SinkPermute(), net, torch.randn(1, 48, 40, 40), fires=1)
+    assert turns(after) == 0
+    assert all(size <= 16384 for node in after.calls() for size in shape(node))
+
+
 def test_what_is_left_is_of_four_axes() -> None:
     """The Neural Engine's values have four."""
 

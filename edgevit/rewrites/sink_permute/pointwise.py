@@ -22,6 +22,8 @@ from edgevit.rewrites.sink_permute.layout import (
 )
 from edgevit.rewrites.sink_permute.plan import Plan
 
+_LONGEST = 16384  # an axis of an image on the Neural Engine: `placement.toml`
+
 
 def pointwise(plan: Plan, node: Node) -> Laid | None:
     read = [source for source in node.all_input_nodes if shape(source)]
@@ -84,4 +86,15 @@ def _dims(
         if found is not None and all(len(set(map(readers, run))) < 2 for run in found):
             return found
     groups = [list(group) for _, group in groupby(order, key=readers)]
-    return four(groups) if len(groups) < 4 else groups
+    return _shortened(four(groups), sizes) if len(groups) < 4 else groups
+
+
+def _shortened(dims: list[list[int]], sizes: Sequence[int]) -> list[list[int]]:
+    """With what is too much for the last axis in the one before, where that is empty."""
+    if not dims:
+        return dims
+    *rest, height, width = dims
+    cut = len(width)
+    while cut and prod(sizes[part] for part in width[cut - 1 :]) <= _LONGEST:
+        cut -= 1
+    return [*rest, width[:cut], width[cut:]] if not height and cut < len(width) else dims
