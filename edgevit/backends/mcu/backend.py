@@ -57,7 +57,7 @@ class Microcontroller:
         tensors = [tensor.numpy() for tensor in request.source.inputs]
         golden = [port.quantized(x) for port, x in zip(found.inputs, tensors, strict=True)]
         folder = request.directory / FIRMWARE
-        write_board(folder, emitted, golden, request.target, core, weights)
+        board = write_board(folder, emitted, golden, request.target, core, weights)
         (request.directory / "graph.txt").write_text(integer_text(graph))
         (request.directory / "plan.txt").write_text(plan_text(plan))
         (request.directory / "quantization.txt").write_text(found.report.text(10**6) + "\n")
@@ -67,6 +67,7 @@ class Microcontroller:
             "constant_bytes": graph.constant_bytes(),
             "macs": graph.macs(),
             "kernels": list(emitted.kernels),
+            "board": board.as_dict(),
             "quantization": {
                 "options": vars(found.options),
                 "calibration": _calibrated_on(request),
@@ -83,7 +84,8 @@ class Microcontroller:
         inputs = bundle.quantized([tensor.numpy() for tensor in expected.inputs])
         outputs = bundle.dequantized(outputs_of(bundle.graph, inputs))
         near = distance(expected.outputs, [torch.from_numpy(y) for y in outputs])
-        return Parity("integers", "int8", near, INT8), _on_core(bundle, inputs)
+        told = artifact.details.get("firmware")
+        return Parity("integers", "int8", near, INT8), _on_core(bundle, inputs, told)
 
 
 def _calibrated_on(request: Lowering) -> str:
@@ -116,13 +118,15 @@ def _require_fit(target: Target, arena: int, constants: int, max_ram: int | None
         )
 
 
-def _on_core(bundle: Bundle, inputs: tuple[np.ndarray, ...]) -> Parity:
-    """Bit for bit, or not at all."""
+def _on_core(bundle: Bundle, inputs: tuple[np.ndarray, ...], told: object) -> Parity:
+    """Bit for bit, or not at all. What it cost is added to the details of an export."""
     exact = Parity("firmware", "int8", SAME, EXACT)
     try:
         ran = execute(bundle.folder, bundle.graph, bundle.emitted(), inputs, bundle.core)
     except ToolMissing as error:
         return replace(exact, distance=UNKNOWN, unchecked=(f"{error.message}: {error.hint}",))
+    if isinstance(told, dict):
+        told["execution"] = ran.as_dict()
     note = _told(ran)
     return replace(exact, distance=SAME if ran.golden_match else UNKNOWN, notes=(note,))
 

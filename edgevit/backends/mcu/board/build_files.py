@@ -18,6 +18,7 @@ from edgevit.targets import Target
 from edgevit.targets.target import Emulator
 
 _FILES = (
+    "LICENSE",
     "Makefile",
     "CMakeLists.txt",
     "cmake/gcc.cmake",
@@ -51,6 +52,10 @@ class Build:
         return "zig" if self.core.clang else "gcc"
 
     @property
+    def gcc_prefix(self) -> str:
+        return "arm-none-eabi-" if self.core.is_arm else "riscv64-unknown-elf-"
+
+    @property
     def default_output(self) -> str:
         emulated = self.target.emulator is not None
         return "uart" if self.port.has_uart and not emulated else "semihosting"
@@ -69,7 +74,6 @@ def write_build_files(build: Build, folder: Path) -> None:
 def _values(build: Build) -> dict[str, object]:
     core = build.core
     port = [f"port/{name}" for name in build.port.sources]
-    prefix = "arm-none-eabi-" if core.is_arm else "riscv64-unknown-elf-"
     return {
         "NAME": build.name,
         "TITLE": build.target.title,
@@ -77,7 +81,7 @@ def _values(build: Build) -> dict[str, object]:
         "ARCHITECTURE": core.architecture,
         "TOOLCHAIN": build.default_toolchain,
         "OUTPUT": build.default_output,
-        "GCC_PREFIX": prefix,
+        "GCC_PREFIX": build.gcc_prefix,
         "GCC_FLAGS": " ".join((*core.gcc, *_GCC)),
         "ZIG_FLAGS": " ".join((*core.zig, *_ZIG)),
         "MODEL_SOURCES": " ".join(build.model_sources),

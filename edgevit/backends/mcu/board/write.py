@@ -30,6 +30,31 @@ class Board:
     core: Core
     where: Layout
     build: Build
+    weights_bytes: int
+
+    def as_dict(self) -> dict[str, object]:
+        """For edgevit.json, and the README from it."""
+        build, where = self.build, self.where
+        places = {"code": where.code, "arena": where.arena, "variables and stack": where.data}
+        address = build.weights.address
+        if address is None:
+            places["weights"] = where.weights
+        return {
+            "title": self.target.title,
+            "core": self.core.title,
+            "port": build.port.board,
+            "toolchain": build.default_toolchain,
+            "gcc": f"{build.gcc_prefix}gcc",
+            "output": build.default_output,
+            "weights": build.weights.form,
+            "weights_bytes": self.weights_bytes,
+            "weights_address": address,
+            "regions": {
+                what: f"{region.name} ({region.kind}, {region.size:,} bytes at {region.base:#010x})"
+                for what, region in places.items()
+            },
+            **({"run": "make run"} if self.target.emulator else {}),
+        }
 
 
 def write_board(
@@ -55,7 +80,7 @@ def write_board(
     build = Build(graph.name, target, core, port, sources, weights)
     write_build_files(build, folder)
     draw_memory(emitted.plan, folder)
-    return Board(target, core, where, build)
+    return Board(target, core, where, build, len(emitted.weights))
 
 
 def _write_selftest(
