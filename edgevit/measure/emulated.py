@@ -33,6 +33,7 @@ def open_runner(address: str) -> EmulatorRunner:
 class EmulatorRunner:
     address = "emulator"
     by_turns = False
+    knows_device = True
 
     def device(self) -> DeviceState:
         """The same on every machine: what is counted depends on the core and the tools alone."""

@@ -48,7 +48,7 @@ class LayerCost:
 
     name: str
     kind: str
-    cost: int
+    cost: float
 
 
 @dataclass(frozen=True)

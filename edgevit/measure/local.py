@@ -20,6 +20,7 @@ def open_runner(address: str) -> LocalRunner:
 class LocalRunner:
     address = "local"
     by_turns = True
+    knows_device = True
 
     def device(self) -> DeviceState:
         return this_device()
@@ -28,7 +29,7 @@ class LocalRunner:
         return subject_of(path)
 
     def settings_key(self, subject: Subject, settings: Settings) -> dict[str, object]:
-        return turns_key(settings)
+        return turns_key(subject, settings)
 
     def measure(
         self,

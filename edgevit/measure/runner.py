@@ -21,7 +21,10 @@ Landed = Callable[["Figures"], None]  # called as soon as a figure is final, so 
 
 class Runner(Protocol):
     address: str
-    by_turns: bool  # figures of one session belong together; else each stands alone and is exact
+    by_turns: bool  # figures of one session belong together; else each stands alone
+    knows_device: (
+        bool  # `device` tells one from another; else figures are kept, and never taken for new ones
+    )
 
     def device(self) -> DeviceState:
         """The state of the device now."""
@@ -52,8 +55,21 @@ RUNNERS = {
     "emulator": "edgevit.measure.emulated",
     "ssh": "edgevit.measure.ssh",
     "adb": "edgevit.measure.adb",
+    "serial": "edgevit.measure.serial",
+    "tvm": "edgevit.measure.tvm_rpc",
+    "mac": "edgevit.measure.apple",
+    "iphone": "edgevit.measure.apple",
 }
-ADDRESSES = ("local", "emulator", "ssh://user@host[:port]", "adb[:serial]")
+ADDRESSES = (
+    "local",
+    "emulator",
+    "ssh://user@host[:port]",
+    "adb[:serial]",
+    "serial:/dev/tty...",
+    "tvm://tracker:port/key",
+    "mac",
+    "iphone",
+)
 
 
 def open_runner(address: str = "local") -> Runner:

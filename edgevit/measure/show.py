@@ -13,7 +13,7 @@ _LAYERS_SHOWN = 15
 
 
 def session_dict(session: Session) -> dict[str, object]:
-    kinds = {one.kind for one in session.figures}
+    kinds = {one.kind for one in session.figures if one.error is None}
     return {
         "schema": SCHEMA,
         "kind": kinds.pop() if len(kinds) == 1 else "mixed",
@@ -34,8 +34,8 @@ def _figures_dict(one: Figures) -> dict[str, object]:
         "format": one.subject.format,
         "path": str(one.subject.path),
         "versions": one.subject.versions,
-        "kind": one.kind,
-        "unit": one.unit,
+        "kind": one.kind if one.error is None else None,
+        "unit": one.unit if one.error is None else None,
         "value": one.value,
         "latency_ms": latency_dict(one.latency) if timed else None,
         "ratio": one.ratio,

@@ -56,5 +56,6 @@ def _figures(entry: Measured | Lost, when: str) -> Figures:
     )
 
 
-def turns_key(settings: Settings) -> dict[str, object]:
-    return {name: getattr(settings, name) for name in ("threads", "rounds", "warmup", "ops")}
+def turns_key(subject: Subject, settings: Settings) -> dict[str, object]:
+    kept = {name: getattr(settings, name) for name in ("rounds", "warmup", "ops")}
+    return {"threads": subject.threads or settings.threads, **kept}

@@ -128,3 +128,10 @@ def _server(folder: Path) -> Generator[Board]:
         process.terminate()
         process.wait()
         log.close()
+
+
+@pytest.fixture(scope="session")
+def firmware(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("measure") / "firmware"
+    edgevit.export("zoo:vit-i32-p8-d32-h2-l1", target="qemu-m4", output=folder)
+    return folder

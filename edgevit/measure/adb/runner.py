@@ -35,6 +35,7 @@ def open_runner(address: str) -> AdbRunner:
 
 class AdbRunner:
     by_turns = True
+    knows_device = True
 
     def __init__(self, serial: str, binary: str | None) -> None:
         self._bridge = Bridge(serial)
@@ -68,7 +69,7 @@ class AdbRunner:
         binary = self._binary or ""
         if not self._is_there():
             binary = hashlib.sha256(Path(binary).read_bytes()).hexdigest()
-        return {**turns_key(settings), "binary": binary}
+        return {**turns_key(subject, settings), "binary": binary}
 
     def measure(
         self,

@@ -23,6 +23,7 @@ def open_runner(address: str) -> SshRunner:
 
 class SshRunner:
     by_turns = True
+    knows_device = True
 
     def __init__(self, address: str) -> None:
         self.address = address
@@ -37,7 +38,7 @@ class SshRunner:
         return subject
 
     def settings_key(self, subject: Subject, settings: Settings) -> dict[str, object]:
-        return turns_key(settings)
+        return turns_key(subject, settings)
 
     def measure(
         self,

@@ -1,0 +1,156 @@
+"""The runner of serial addresses."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from urllib.parse import parse_qsl
+
+from edgevit.errors import DeviceError, Drift, EdgevitError, UsageError
+from edgevit.exported_folder import read_manifest
+from edgevit.firmware_runs import bundle_of
+from edgevit.host import now
+from edgevit.measure.device import DeviceState
+from edgevit.measure.figures import (
+    Figures,
+    Kind,
+    LayerCost,
+    Session,
+    Settings,
+    lost,
+    raise_if_all_lost,
+)
+from edgevit.measure.runner import Landed, Progress
+from edgevit.measure.serial.flash import flash
+from edgevit.measure.serial.port import Port
+from edgevit.measure.serial.selftest import SelfTest, read_selftests
+from edgevit.profiling import Subject, subject_of
+from edgevit.targets import load_target
+
+_TESTS = 3  # that are listened to
+_HASH = re.compile(r'#define\s+EV_MODEL_HASH\s+"([^"]+)"')
+
+
+def open_runner(address: str) -> SerialRunner:
+    place, _, query = address.partition("?")
+    options = dict(parse_qsl(query))
+    baud = options.pop("baud", "115200")
+    path = place.removeprefix("serial").removeprefix(":")
+    if options or not baud.isdigit() or not path:
+        raise UsageError(
+            f"`{address}` is not a serial port", hint="serial:/dev/ttyACM0?baud=115200"
+        )
+    return SerialRunner(path, int(baud))
+
+
+class SerialRunner:
+    by_turns = False
+    knows_device = False
+
+    def __init__(self, path: str, baud: int) -> None:
+        self.path, self.baud = path, baud
+        self.address = f"serial:{path}"
+
+    def device(self) -> DeviceState:
+        """A port does not say what is behind it: the self-test's model hash does, for the firmware."""
+        return DeviceState(
+            cpu=f"board at {self.path}",
+            cores=1,
+            memory_mb=None,
+            os="none",
+            python="",
+            governor=None,
+            load=None,
+            address=self.address,
+        )
+
+    def subject(self, path: str | Path) -> Subject:
+        bundle_of(Path(path))
+        return subject_of(path, here=False)
+
+    def settings_key(self, subject: Subject, settings: Settings) -> dict[str, object]:
+        target = read_manifest(subject.path.parent)["target"]
+        return {"tests": _TESTS, "elf": settings.elf, "target": target}
+
+    def measure(
+        self,
+        subjects: Sequence[Subject],
+        settings: Settings,
+        progress: Progress = lambda _: None,
+        landed: Landed = lambda _: None,
+    ) -> Session:
+        figures = []
+        for subject in subjects:
+            progress(f"self-test of {subject.label} at {self.path}")
+            figures.append(self._measured(subject, settings))
+            if figures[-1].error is None:
+                landed(figures[-1])
+        raise_if_all_lost(figures)
+        return Session(tuple(figures), self.device(), settings, now())
+
+    def _measured(self, subject: Subject, settings: Settings) -> Figures:
+        kind = _kind(subject)
+        try:
+            if settings.flash is not None:
+                flash(settings.flash, settings.elf, settings.chip, self.path, settings.limit)
+            with Port(self.path, self.baud) as port:
+                tests = read_selftests(port, _TESTS, settings.limit)
+            self._require_sound(subject, tests)
+        except EdgevitError as error:
+            return lost(subject, error, kind, "ticks")
+        return _figures(subject, tests, kind, self.path)
+
+    def _require_sound(self, subject: Subject, tests: Sequence[SelfTest]) -> None:
+        expected = model_hash(subject.path.parent)
+        other = next((test.model for test in tests if test.model != expected), None)
+        if other is not None:
+            raise DeviceError(
+                f"the board runs another model than {subject.path.parent}",
+                where=self.address,
+                why=f"it says {other[:16]}..., the folder is {expected[:16]}...",
+                hint="flash this folder's self-test: --flash TOOL --elf FILE",
+            )
+        if not all(test.golden for test in tests):
+            raise Drift(
+                "the self-test failed on the board: its outputs or its memory are not what was exported",
+                where=self.address,
+                why="golden bad",
+                hint="flash it again; where the core or its compiler differ, tell us",
+            )
+
+
+def model_hash(folder: Path) -> str:
+    """As the self-test of this folder's firmware will say it."""
+    for header in sorted((folder / "firmware").glob("*.h")):
+        if found := _HASH.search(header.read_text()):
+            return found[1]
+    raise UsageError(
+        f"the firmware in {folder} has no self-test",
+        why="no header of it has an EV_MODEL_HASH",
+        hint="export it again with this edgevit",
+    )
+
+
+def _kind(subject: Subject) -> Kind:
+    """What an emulator says over its UART is no measurement, whatever its clock tells."""
+    target = load_target(read_manifest(subject.path.parent)["target"])
+    return "emulated" if target.emulator is not None else "measured"
+
+
+def _figures(subject: Subject, tests: Sequence[SelfTest], kind: Kind, path: str) -> Figures:
+    hz = tests[0].hz
+    in_seconds = hz > 0 and kind == "measured"
+    scale = 1 / hz if in_seconds else 1.0
+    middle = sorted(tests, key=lambda test: test.total)[len(tests) // 2]
+    clock = f"at {hz / 1e6:g} MHz" if hz else "of an unknown clock"
+    return Figures(
+        subject,
+        kind,
+        "seconds" if in_seconds else "ticks",
+        tuple(test.total * scale for test in tests),
+        layers=tuple(LayerCost(name, "", ticks * scale) for name, ticks in middle.layers),
+        golden_match=True,
+        notes=(f"self-test over {path}, ticks {clock}, golden vectors equal",),
+        when=now(),
+    )

@@ -1,0 +1,104 @@
+"""The lines of a bundle's self-test:
+
+edgevit selftest 1 <model>
+layer <name> <ticks>         for each layer
+total <ticks> <hz>           hz 0: the port has no clock to tell by
+golden ok                    or bad
+end
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass
+
+from edgevit.errors import DeviceError, RuntimeFailed
+from edgevit.measure.serial.port import Port
+
+_HEAD = re.compile(r"edgevit selftest (\d+) (\S+)$")
+_LAYER = re.compile(r"layer (\S+) (\d+)$")
+_TOTAL = re.compile(r"total (\d+) (\d+)$")
+_VERSION = "1"
+_GARBLED = 3  # tests with unreadable lines until we give up
+_BAUD = "the speed of the port may be wrong (?baud=), or the cable poor"
+
+
+@dataclass(frozen=True)
+class SelfTest:
+    model: str
+    layers: tuple[tuple[str, int], ...]  # name, ticks
+    total: int
+    hz: int
+    golden: bool
+
+
+def read_selftests(port: Port, count: int, limit: float) -> list[SelfTest]:
+    """The test repeats on the board: up to `count` of them. The first has `limit` seconds to come; a board that runs
+    it only once gives one."""
+    found: list[SelfTest] = []
+    started = time.monotonic()
+    until, garbled = started + limit, 0
+    while len(found) < count:
+        try:
+            one = _next(port, until)
+        except ValueError as error:
+            garbled += 1
+            if garbled == _GARBLED:
+                raise _unreadable(port, str(error)) from error
+            continue
+        if one is None:
+            break
+        found.append(one)
+        now = time.monotonic()
+        until = min(started + limit, now + 3 * (now - started) + 5)
+    if not found:
+        raise RuntimeFailed(
+            "the board does not say anything of a self-test",
+            where=f"serial:{port.path}",
+            why=f"no complete test in {limit:g} s",
+            hint="is the self-test on it, with its UART on this port? --flash writes it; --limit waits longer",
+        )
+    return found
+
+
+def _next(port: Port, until: float) -> SelfTest | None:
+    """From the next head on: what was on its way when we began to listen is passed over."""
+    head = None
+    while head is None:
+        line = port.line(until)
+        if line is None:
+            return None
+        head = _HEAD.search(line)
+    if head[1] != _VERSION:
+        raise DeviceError(
+            f"the self-test is of version {head[1]}, this edgevit knows version {_VERSION}",
+            where=f"serial:{port.path}",
+            hint="export the firmware again with this edgevit, or upgrade edgevit",
+        )
+    layers: list[tuple[str, int]] = []
+    while layer := _LAYER.match(line := _expect(port, until)):
+        layers.append((layer[1], int(layer[2])))
+    total = _TOTAL.match(line)
+    golden = _expect(port, until)
+    if total is None or golden not in {"golden ok", "golden bad"} or _expect(port, until) != "end":
+        raise ValueError(line)
+    return SelfTest(head[2], tuple(layers), int(total[1]), int(total[2]), golden == "golden ok")
+
+
+def _expect(port: Port, until: float) -> str:
+    line = port.line(until)
+    if line is None:
+        raise RuntimeFailed(
+            "the self-test stopped half-way",
+            where=f"serial:{port.path}",
+            why="no further line in time",
+            hint="the board hangs: reset it; a stack or memory that is too small may be why",
+        )
+    return line
+
+
+def _unreadable(port: Port, line: str) -> RuntimeFailed:
+    return RuntimeFailed(
+        "the self-test cannot be read", where=f"serial:{port.path}", why=f"`{line}`", hint=_BAUD
+    )
