@@ -179,6 +179,17 @@ def test_a_board_behind_a_tracker(tracker: int, here: edgevit.pipeline.ExportRes
     assert all(0 < seconds < 5 for seconds in times)
 
 
+def test_profile_on_a_board_behind_a_tracker(
+    tracker: int, here: edgevit.pipeline.ExportResult, capsys
+) -> None:
+    on = f"tvm://127.0.0.1:{tracker}/board"
+    words = ["profile", str(here.directory), "--on", on, "--rounds", "3", "--threads", "1"]
+    assert main([*words, "--json", "--quiet"]) == 0
+    (result,) = json.loads(capsys.readouterr().out)["results"]
+    assert 0 < result["latency_ms"]["median"] < 5000
+    assert "computes the same on board: relative L2" in result["notes"][0]
+
+
 def test_no_tracker_is_an_error_of_ours(here: edgevit.pipeline.ExportResult) -> None:
     with pytest.raises(RuntimeFailed, match="no board answers") as caught:
         RemoteSession(here.artifact, "127.0.0.1", free_port(), "board")

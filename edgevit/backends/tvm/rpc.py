@@ -5,6 +5,7 @@ On the board: `python -m tvm.exec.rpc_server --tracker HOST:PORT --key KEY`.
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from edgevit.backends.session import Arrays, OpTime, load_library
 from edgevit.backends.tvm.session import flat, specs
 from edgevit.errors import RuntimeFailed
 
+CONNECT = 10  # seconds for the tracker to answer
 WAIT = 60  # seconds for a board to be free
 
 
@@ -24,6 +26,7 @@ class RemoteSession:
         self._tensor = tvm.runtime.tensor
         self.inputs, self.outputs = specs(path)
         try:
+            socket.create_connection((host, port), CONNECT).close()  # TVM's own try takes a minute
             remote = rpc.connect_tracker(host, port).request(key, session_timeout=WAIT)
             remote.upload(str(path))
             self._device = remote.cpu()
