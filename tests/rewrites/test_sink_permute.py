@@ -120,6 +120,15 @@ def test_no_axis_is_too_long_for_the_engine() -> None:
     assert all(size <= 16384 for node in after.calls() for size in shape(node))
 
 
+def test_tokens_are_computed_in_the_shape_of_the_image() -> None:
+    def function(_: nn.Module, x: torch.Tensor) -> torch.Tensor:
+        tokens = x.relu().flatten(2).transpose(1, 2).sigmoid()
+        return tokens.transpose(1, 2).reshape(x.shape) * 2
+
+    after = check_rewrite(SinkPermute(), Call(function), X, fires=1)
+    assert kinds(after) == ["relu", "sigmoid", "mul"]
+
+
 def test_what_is_left_is_of_four_axes() -> None:
     """The Neural Engine's values have four."""
 

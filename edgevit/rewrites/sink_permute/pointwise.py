@@ -36,17 +36,24 @@ def pointwise(plan: Plan, node: Node) -> Laid | None:
         source: plan.arranged(one, parts, kept(order, one.known, parts), node)
         for source, one in laid.items()
     }
-    dims = _dims(order, parts, [(arranged[source], one) for source, one in laid.items()])
-    sizes = [size for axis in parts for size in axis]
-    for source, one in laid.items():
-        present = set(order_in(one.known, parts))
-        own = [prod(sizes[part] for part in run if part in present) for run in dims]
+    made = _common_shape(order, parts, [(arranged[source], one) for source, one in laid.items()])
+    if made is not None:
+        owns = [made] * len(laid)
+    else:
+        dims = _dims(order, parts, [(arranged[source], one) for source, one in laid.items()])
+        sizes = [size for axis in parts for size in axis]
+        made = tuple(prod(sizes[part] for part in run) for run in dims)
+        having = [set(order_in(one.known, parts)) for one in laid.values()]
+        owns = [
+            [prod(sizes[part] for part in run if part in present) for run in dims]
+            for present in having
+        ]
+    for source, own in zip(laid, owns, strict=True):
         arranged[source] = plan.workshop.reshaped(arranged[source], own, node)
     scalars = {
         source: plan.of(source).source for source in node.all_input_nodes if not shape(source)
     }
     args, kwargs = map_arg((node.args, node.kwargs), lambda source: {**arranged, **scalars}[source])  # type: ignore[misc]
-    made = tuple(prod(sizes[part] for part in run) for run in dims)
     return Laid(Call(node, node.target, args, kwargs, made), laid_in(order, parts))  # type: ignore[arg-type]
 
 
@@ -66,6 +73,16 @@ def _order(plan: Plan, laid: Sequence[Laid], parts: Parts) -> Order:
         return turned, len(whole[order].known.sizes)
 
     return min(whole, key=copies)
+
+
+def _common_shape(
+    order: Order, parts: Parts, operands: Sequence[tuple[Expression, Laid]]
+) -> tuple[int, ...] | None:
+    """That all values have: whatever their parts, none is taken into another."""
+    if any(len(order_in(laid.known, parts)) < len(order) for _, laid in operands):
+        return None
+    shapes = {tuple(source.shape) for source, _ in operands if not isinstance(source, Held)}
+    return shapes.pop() if len(shapes) == 1 else None
 
 
 def _dims(
