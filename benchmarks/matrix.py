@@ -10,6 +10,7 @@ import argparse
 import json
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -86,6 +87,20 @@ def render(entries: dict[str, dict[str, Any]]) -> str:
         "|---|---|---|---|---|---|---|---|---|---|---|",
         *(row(net, entry["export"]) for net, entry in entries.items()),
         "",
+        "## Where Core ML runs it",
+        "",
+        "`predicted`, by the rules of [placement.toml](../edgevit/backends/coreml/placement.toml), each with its source. "
+        "*pieces*: stretches of the program on one unit. *transposes*: of the package, those that a product of matrices "
+        "takes in not counted.",
+        "",
+        "| net | ops | Neural Engine | GPU | CPU | pieces | transposes | what is off the engine |",
+        "|---|--:|--:|--:|--:|--:|--:|---|",
+        *(
+            placement_row(net, e["export"]["placement"])
+            for net, e in entries.items()
+            if e["export"].get("placement")
+        ),
+        "",
         "## Against the authors' own fuse",
         "",
         "For nets whose author wrote a fuse (`timm.utils.reparameterize_model`). Ours calls no hook.",
@@ -119,6 +134,15 @@ def row(net: str, export: dict[str, Any]) -> str:
         f"| {before['macs'] / 1e6:.0f} → {after['macs'] / 1e6:.0f} | {shown(rewritten)} | {shown(fp32)} "
         f"| {fp16['cosine'] or 0:.6f} | {overflow} | {size:.1f} | {seconds:.0f} | {peak:.0f} |"
     )
+
+
+def placement_row(net: str, placement: dict[str, Any]) -> str:
+    units, ops = placement["units"], placement["ops"]
+    off = Counter((op["op"], op["why"]) for op in ops if op["unit"] != "neural_engine")
+    why = "; ".join(f"{op} x{count}: {reason}" for (op, reason), count in off.items())
+    figures = [len(ops), units["neural_engine"], units["gpu"], units["cpu"]]
+    cells = [*figures, placement["partitions"], placement["transposes"], why]
+    return f"| {net} | " + " | ".join(map(str, cells)) + " |"
 
 
 def shown(parity: dict[str, Any]) -> str:
