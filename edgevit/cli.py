@@ -15,6 +15,7 @@ from edgevit.commands_check import add_check
 from edgevit.commands_forecast import add_forecast
 from edgevit.commands_measure import add_history, add_profile
 from edgevit.commands_plan import add_plan
+from edgevit.commands_sweep import add_sweep
 from edgevit.commands_tune import add_tune
 from edgevit.errors import EdgevitError, InternalError, UsageError
 
@@ -86,6 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     add_forecast(partial(_command, verbs), _add_model, commands._model_options)
     read = commands._model_options, commands._firmware_options
     add_tune(partial(_command, verbs), _add_model, read[0], _add_firmware, read[1])
+    add_sweep(partial(_command, verbs))
     targets = _command(verbs, "targets", commands.run_targets, "the devices that edgevit knows")
     targets.add_argument(
         "name", nargs="?", metavar="NAME", help="a target, an alias, or a .toml file"
@@ -207,6 +209,7 @@ def _add_inspect(verbs: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--graph", action="store_true", help="print the rewritten graph, a line a node"
     )
+    _add_firmware(parser)
 
 
 def _add_verify(verbs: argparse._SubParsersAction) -> None:

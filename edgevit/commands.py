@@ -145,6 +145,7 @@ def run_inspect(options: argparse.Namespace) -> int:
         lossy=options.lossy,
         without=options.without,
         progress=None if options.quiet else sys.stderr,
+        firmware=_firmware_options(options),
         **_model_options(options),
     )
     if options.json:

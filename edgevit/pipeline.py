@@ -13,7 +13,7 @@ from torch.utils._pytree import tree_leaves
 
 from edgevit import __version__
 from edgevit.backends.artifact import Artifact
-from edgevit.backends.backend import Backend, Expected, Lowering, backend_for
+from edgevit.backends.backend import Backend, Estimating, Expected, Lowering, backend_for
 from edgevit.backends.mcu.options import NO_WISHES, FirmwareOptions
 from edgevit.errors import EdgevitError, UsageError, suggest
 from edgevit.frontend.capture import capture
@@ -170,6 +170,7 @@ class _Front:
     """What all formats share: the model, what it computes, its graph, and what the rules in common make of it.
     With lossy steps, `program` and `expected` are those after them."""
 
+    model: str
     options: ModelOptions
     source: ModelSource
     expected: tuple[torch.Tensor, ...]
@@ -192,7 +193,7 @@ class _Front:
         if part is not None:
             program, expected = part.loss.program, part.loss.outputs
         known = {} if len(how.formats) > 1 else None
-        return cls(options, source, expected, program, graph, part, stages, known)
+        return cls(model, options, source, expected, program, graph, part, stages, known)
 
 
 def _export_one(
@@ -208,19 +209,7 @@ def _export_one(
     parity.append(Parity("rewritten", "fp32", distance(front.expected, rewritten.run()), FP32))
     require_space(draft, 2 * _constant_bytes(rewritten) + (1 << 20))
     with stages.stage("lower", f"lower to {format} for {how.target.title}"):
-        artifact = backend.lower(
-            Lowering(
-                rewritten,
-                front.source,
-                how.target,
-                how.precision,
-                draft,
-                stages.note,
-                front.options.image_input,
-                front.options.channels_last,
-                how.wishes.for_firmware(),
-            )
-        )
+        artifact = backend.lower(_lowering(front, backend, how, rewritten, draft, stages))
     how.wishes.require_met(artifact)
     with stages.stage("verify", f"check the saved {format} artifact"):
         parity += backend.check(artifact, Expected(front.source.inputs, front.expected, rewritten))
@@ -228,6 +217,29 @@ def _export_one(
     manifest = _leave(draft, front, how, artifact, rewrites, parity, stages)
     return ExportResult(
         directory, directory / artifact.path.name, tuple(parity), rewrites, manifest
+    )
+
+
+def _lowering(
+    front: _Front, backend: Backend, how: _How, program: Program, draft: Path, stages: Stages
+) -> Lowering:
+    def at_size(size: int) -> Lowering:
+        options = replace(front.options, input_size=size)
+        smaller = _Front.build(front.model, options, how, Stages())
+        rewritten, _ = _rewrite(smaller.program, _rules(backend, how.without, how.wishes), Stages())
+        return _lowering(smaller, backend, how, rewritten, draft, stages)
+
+    return Lowering(
+        program,
+        front.source,
+        how.target,
+        how.precision,
+        draft,
+        stages.note,
+        front.options.image_input,
+        front.options.channels_last,
+        how.wishes.for_firmware(),
+        at_size,
     )
 
 
@@ -241,19 +253,27 @@ def inspect(
     target: str | None = None,
     lossy: str | Sequence[str] = (),
     without: Sequence[str] = (),
+    firmware: FirmwareOptions = NO_WISHES,
     progress: TextIO | None = None,
     **options: object,
 ) -> GraphReport:
-    """The graph and what would be rewritten, without lowering. With no target: the rules all targets share."""
+    """The graph and what would be rewritten, without lowering; for a microcontroller, also what it would need. With no
+    target: the rules all targets share."""
     model_options = ModelOptions(**options)  # type: ignore[arg-type]
-    aim = load_target(target) if target is not None else None
-    rules = _rules(backend_for(aim.backend, aim) if aim else None, without)
+    how = _How.asked(target, [None], None, lossy, without, Wishes(firmware=firmware)) if target else None  # fmt: skip
+    backend = backend_for(how.formats[0], how.target) if how else None
     chosen = choices(lossy)
     stages = Stages(progress)
     source, program = _front(model, model_options, stages)
     part = _lose(program, chosen, without, program.run(), stages) if chosen else None
-    rewritten, rewrites = _rewrite(part.loss.program if part else program, rules, stages)
-    return inspect_report(source, program, rewritten, _with_lossy(rewrites, part), part, aim)
+    rewritten, rewrites = _rewrite(part.loss.program if part else program, _rules(backend, without), stages)  # fmt: skip
+    fit = None
+    if how is not None and isinstance(backend, Estimating):
+        front = _Front(model, model_options, source, (), program, "", part, stages, None)
+        with stages.stage("estimate", f"plan it for {how.target.title}"):
+            fit = backend.estimate(_lowering(front, backend, how, rewritten, Path(), stages))
+    aim = how.target if how else None
+    return inspect_report(source, program, rewritten, _with_lossy(rewrites, part), part, aim, fit)
 
 
 def _front(model: str, options: ModelOptions, stages: Stages) -> tuple[ModelSource, Program]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from edgevit.backends.artifact import Artifact
+from edgevit.backends.backend import Estimate
 from edgevit.exported_folder import SCHEMA
 from edgevit.frontend.source import ModelSource
 from edgevit.golden import GOLDEN
@@ -36,6 +37,7 @@ class GraphReport:
     ops_before: dict[str, int]
     ops_after: dict[str, int]
     text: str
+    fit: Estimate | None = None  # what a microcontroller would need for it
 
     def as_dict(self) -> dict[str, object]:
         return {
@@ -45,6 +47,7 @@ class GraphReport:
             **rewrite_dict(self.rewrites),
             **lossy_dict(self.lossy),
             "ops": {"before": self.ops_before, "after": self.ops_after},
+            **({"needs": self.fit.as_dict()} if self.fit else {}),
         }
 
     def __str__(self) -> str:
@@ -58,7 +61,8 @@ class GraphReport:
             rows.append(
                 f"  {name:<30} {self.ops_before.get(name, 0):6d}  {self.ops_after.get(name, 0):6d}"
             )
-        return "\n".join([*rows, "", *rewrite_lines(self.rewrites)])
+        needs = [str(self.fit), ""] if self.fit else []
+        return "\n".join([*rows, "", *needs, *rewrite_lines(self.rewrites)])
 
 
 def inspect_report(
@@ -68,10 +72,10 @@ def inspect_report(
     rewrites: RewriteReport,
     lossy: LossyPart | None,
     target: Target | None,
+    fit: Estimate | None = None,
 ) -> GraphReport:
-    return GraphReport(
-        source, target, rewrites, lossy, op_counts(before), op_counts(after), graph_text(after)
-    )
+    ops = op_counts(before), op_counts(after)
+    return GraphReport(source, target, rewrites, lossy, *ops, graph_text(after), fit)
 
 
 def export_manifest(

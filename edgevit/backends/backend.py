@@ -6,7 +6,7 @@ import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 
@@ -35,6 +35,7 @@ class Lowering:
     image_input: bool = False  # the program takes 0-255 pixels, and the artifact a picture
     channels_last: bool = False
     firmware: FirmwareOptions = NO_WISHES
+    at_size: Callable[[int], Lowering] | None = None  # the same model on smaller or larger images
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,19 @@ class Backend(Protocol):
     def check(self, artifact: Artifact, expected: Expected) -> tuple[Parity, ...]:
         """Run the artifact from disk."""
         ...
+
+
+class Estimate(Protocol):
+    """What a model needs of a device, for people and as JSON."""
+
+    def as_dict(self) -> dict[str, Any]: ...
+
+
+@runtime_checkable
+class Estimating(Protocol):
+    """A backend that can say beforehand what a model needs of a device."""
+
+    def estimate(self, request: Lowering) -> Estimate: ...
 
 
 def backend_for(format: str, target: Target) -> Backend:

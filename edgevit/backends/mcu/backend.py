@@ -15,21 +15,17 @@ from edgevit.backends.mcu.board.write import write_board
 from edgevit.backends.mcu.bundle import FIRMWARE, Bundle, read_bundle, write_bundle
 from edgevit.backends.mcu.cores import core_of
 from edgevit.backends.mcu.execute import Execution, execute
+from edgevit.backends.mcu.fitting import Estimate, estimate, planned_for, quantized, require_fit
 from edgevit.backends.mcu.rules import RULES
 from edgevit.backends.mcu.schedule.plan import plan_text
-from edgevit.backends.mcu.schedule.search import best_plan
 from edgevit.backends.mcu.schedule.verifier import verify_plan
-from edgevit.errors import DoesNotFit, ToolMissing
+from edgevit.errors import ToolMissing
 from edgevit.integer.rewrites.split_stacks import split_stacks
 from edgevit.integer.simulate import outputs_of
 from edgevit.integer.text import integer_text
 from edgevit.parity import SAME, UNKNOWN, Limit, Parity, distance
-from edgevit.quant.calibration import Intake
-from edgevit.quant.pictures import calibration
-from edgevit.quant.quantize import Quantized, QuantOptions, quantize
 from edgevit.rewrites.form import Form
 from edgevit.rewrites.rule import AnyRule
-from edgevit.targets import Target
 
 INT8 = Limit(min_cosine=0.99)
 EXACT = Limit(max_rel_l2=0.0)
@@ -43,14 +39,13 @@ class Microcontroller:
     def lower(self, request: Lowering) -> Artifact:
         core = core_of(request.target)
         request.progress("quantize")
-        found = _quantized(request)
+        found = quantized(request)
         graph = split_stacks(found.graph)
         request.progress("plan")
-        how = request.firmware
-        plan = best_plan(graph, core, how.optimize, how.max_ram, how.tile)
+        plan = planned_for(request, graph)
         verify_plan(plan)
-        _require_fit(request.target, plan.size, graph.constant_bytes(), how.max_ram)
-        weights = weights_form(how.weights_as, request.target)
+        require_fit(request, graph, plan)
+        weights = weights_form(request.firmware.weights_as, request.target)
         emitted = write_bundle(
             request.directory, graph, found.inputs, found.outputs, core, plan, weights
         )  # fmt: skip
@@ -79,6 +74,9 @@ class Microcontroller:
             "mcu", "int8", request.directory / FIRMWARE, versions, details={"firmware": details}
         )
 
+    def estimate(self, request: Lowering) -> Estimate:
+        return estimate(request)
+
     def check(self, artifact: Artifact, expected: Expected) -> tuple[Parity, ...]:
         bundle = read_bundle(artifact.path.parent)
         inputs = bundle.quantized([tensor.numpy() for tensor in expected.inputs])
@@ -90,32 +88,6 @@ class Microcontroller:
 
 def _calibrated_on(request: Lowering) -> str:
     return request.firmware.calibrate or "generated"
-
-
-def _quantized(request: Lowering) -> Quantized:
-    how = request.firmware
-    intake = Intake(request.source.preprocess, request.image_input, request.channels_last)
-    given = calibration(how.calibrate, request.program, intake)
-    options = QuantOptions(how.observer, how.residual, how.scheme, how.scheme)
-    return quantize(request.program, given, options)
-
-
-def _require_fit(target: Target, arena: int, constants: int, max_ram: int | None) -> None:
-    limits = [size for size in (target.ram_bytes, max_ram) if size is not None]
-    if limits and arena > min(limits):
-        raise DoesNotFit(
-            f"the network needs {arena:,} bytes of RAM, and there are {min(limits):,}",
-            where=target.title,
-            why="that is the arena alone, in the smallest plan that was found",
-            hint="--optimize ram, a smaller --input-size, or a target with more RAM",
-        )
-    flash = target.flash_bytes
-    if flash is not None and constants > flash:
-        raise DoesNotFit(
-            f"weights and tables take {constants:,} bytes, and the flash has {flash:,}",
-            where=target.title,
-            hint="a smaller model, or a target with more flash",
-        )
 
 
 def _on_core(bundle: Bundle, inputs: tuple[np.ndarray, ...], told: object) -> Parity:
