@@ -12,14 +12,14 @@ PACKAGE = Path(__file__).parent.parent / "edgevit"
 
 # From the first stage to the last. A module may import from its own layer and those before it.
 LAYERS = (
-    ("errors", "data", "quiet", "host", "tunable", "__init__"),
+    ("errors", "data", "quiet", "host", "tunable", "pareto_plot", "__init__"),
     ("targets", "graph", "parity", "stages", "output", "doctor", "golden"),
     ("integer", "zoo"),
     ("rewrites", "frontend", "forecast"),
     ("quant",),
     ("backends", "exported_folder", "plan_file"),
     ("report",),
-    ("calls", "report_page"),
+    ("calls", "report_page", "command_line"),
     ("leave", "wishes"),
     ("pipeline", "verify", "profiling", "firmware_runs", "forecasting"),
     ("profile_report", "planned", "budgets"),
@@ -35,6 +35,7 @@ LAYERS = (
         "commands_measure",
         "commands_plan",
         "commands_report",
+        "commands_sweep",
         "commands_tune",
     ),
     ("cli",),
@@ -75,6 +76,7 @@ LIGHT = (
     "commands_plan",
     "commands_forecast",
     "commands_report",
+    "commands_sweep",
     "commands_tune",
     "cli",
     "__init__",

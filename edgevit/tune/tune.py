@@ -11,7 +11,6 @@ from typing import Any
 
 import torch
 
-from edgevit.backends.table import SESSIONS
 from edgevit.errors import EdgevitError, InternalError
 from edgevit.frontend.capture import capture
 from edgevit.frontend.rebuild import build_source
@@ -19,6 +18,7 @@ from edgevit.host import now
 from edgevit.measure.runner import Runner, open_runner
 from edgevit.measure.store import open_store
 from edgevit.plan_file import ExportPlan, Made, plan_text
+from edgevit.profiling import SUFFIXES
 from edgevit.targets import load_target
 from edgevit.tune.artifacts import Artifacts, facts_of
 from edgevit.tune.asked import Asked
@@ -79,7 +79,7 @@ def tune(asked: Asked, say: Say = lambda _: None, note: Say = lambda _: None) ->
 
 def _space(asked: Asked, runner: Runner) -> Space:
     target = load_target(asked.target)
-    taken = tuple(f for f in SESSIONS if f != "eager") if runner.by_turns else ("mcu",)
+    taken = tuple(SUFFIXES.values()) if runner.by_turns else ("mcu",)
     formats = formats_of(
         target, asked.formats, (*taken, "coreml", "mcu") if _elsewhere(asked.on) else taken
     )

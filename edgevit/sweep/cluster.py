@@ -1,0 +1,151 @@
+"""Dask: who does which job. Workers hold devices as resources, and a job goes to one that holds its."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from edgevit import __version__
+from edgevit.errors import DeviceError, EdgevitError, RuntimeFailed, ToolMissing
+from edgevit.sweep.job import Job, Result, failed, keep_result, read_result, result_file
+from edgevit.sweep.work import Work, do_job, export_and_measure
+
+# Of which every worker on this machine has one: emulators are programs, and time is taken by one at a time.
+EVERYWHERE = ("local", "emulator")
+_WAIT = 30.0  # seconds for a scheduler to answer
+
+
+def run_jobs(
+    jobs: Sequence[Job],
+    output: Path,
+    *,
+    scheduler: str | None = None,
+    workers: int = 2,
+    work: Work = export_and_measure,
+    landed: Callable[[Result, int], None] = lambda _result, _left: None,
+) -> dict[str, Result]:
+    """By the job's key. What an earlier run left on disk is not done again, but for errors; each result is on disk
+    before it counts. `landed` gets it, and how many are left."""
+    found = {job.key: known for job in jobs if (known := _known(output, job))}
+    todo = {job.key: job for job in jobs if job.key not in found}
+    if not todo:
+        return found
+    devices = {name for job in todo.values() for name in job.resources}
+    with _client(scheduler, min(workers, len(todo)), devices) as client:
+        _require_held(client, devices)
+        futures = {
+            client.submit(
+                do_job, job, output.absolute(), work,
+                key=f"edgevit-{key}", resources=job.resources, pure=False,
+            ): job
+            for key, job in todo.items()
+        }  # fmt: skip
+        for future in _distributed().as_completed(list(futures)):
+            job = futures[future]
+            result = _landed(future, job)
+            keep_result(output, result)  # where the worker's disk is not ours, or it died
+            found[job.key] = result
+            landed(result, len(jobs) - len(found))
+    return {job.key: found[job.key] for job in jobs}
+
+
+def _known(output: Path, job: Job) -> Result | None:
+    known = read_result(output, job.key)
+    if known is not None and known.error:
+        result_file(output, job.key).unlink(missing_ok=True)
+        return None
+    return known
+
+
+def _landed(future: Any, job: Job) -> Result:
+    error = future.exception()
+    if error is None:
+        return future.result()
+    if isinstance(error, EdgevitError):
+        return failed(job, error)
+    died = RuntimeFailed("no worker could end it", why=f"{type(error).__name__}: {error}")
+    return failed(job, died)
+
+
+@contextlib.contextmanager
+def _client(scheduler: str | None, workers: int, devices: set[str]) -> Iterator[Any]:
+    distributed = _distributed()
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    with contextlib.ExitStack() as stack:
+        try:
+            address = scheduler or stack.enter_context(_cluster(distributed, workers, devices))
+            client = stack.enter_context(distributed.Client(address, timeout=_WAIT))
+        except OSError as error:
+            raise DeviceError(
+                "the scheduler does not answer",
+                where=str(scheduler),
+                why=str(error),
+                hint="dask scheduler; then dask worker ADDRESS --nthreads 1 --resources 'local=1'",
+            ) from error
+        if scheduler is not None:
+            _require_same_version(client)
+        yield client
+
+
+def _cluster(distributed: Any, workers: int, devices: set[str]) -> Any:
+    """Processes here. A device that is not this machine itself is held by one of them alone."""
+    spec = {}
+    for number in range(workers):
+        held = {name: 1 for name in devices if name in EVERYWHERE or number == 0}
+        options = {"nthreads": 1, "resources": held, "memory_limit": 0, "dashboard_address": None}
+        spec[number] = {
+            "cls": distributed.Nanny,
+            "options": {**options, "silence_logs": logging.CRITICAL},
+        }
+    scheduler = {"dashboard": False, "port": 0, "host": "127.0.0.1"}
+    return distributed.SpecCluster(
+        workers=spec,
+        scheduler={"cls": distributed.Scheduler, "options": scheduler},
+        silence_logs=logging.CRITICAL,
+    )
+
+
+def _require_held(client: Any, devices: set[str]) -> None:
+    """Dask would wait for ever for a worker that holds what none does."""
+    client.wait_for_workers(1, timeout=_WAIT)
+    workers = client.scheduler_info(n_workers=-1)["workers"].values()
+    held: set[str] = {name for worker in workers for name in worker.get("resources", {})}
+    if missing := sorted(devices - held):
+        raise DeviceError(
+            f"no worker holds {', '.join(missing)}",
+            why=f"the workers hold: {', '.join(sorted(held)) or 'nothing'}",
+            hint=f"dask worker ADDRESS --nthreads 1 --resources '{missing[0]}=1'",
+        )
+
+
+def _require_same_version(client: Any) -> None:
+    found: Mapping[str, str] = client.run(_version)
+    other = {address: version for address, version in found.items() if version != __version__}
+    if other:
+        raise DeviceError(
+            "a worker has another edgevit",
+            where=", ".join(other),
+            why=f"it has {next(iter(other.values()))}, here is {__version__}",
+            hint="install the same on all",
+        )
+
+
+def _version() -> str:
+    import edgevit
+
+    return edgevit.__version__
+
+
+def _distributed() -> Any:
+    try:
+        import distributed
+    except ModuleNotFoundError as error:
+        raise ToolMissing(
+            "dask's distributed is not installed",
+            why=str(error),
+            hint="pip install 'edgevit[sweep]'",
+        ) from error
+    return distributed

@@ -1,0 +1,148 @@
+"""One model for one target in one format and precision: what is to be done, and what is known when it is."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from edgevit import __version__
+from edgevit.backends.table import BACKENDS
+from edgevit.errors import EdgevitError, TargetError
+from edgevit.targets import Target, load_target
+
+JOBS = "jobs"
+
+
+@dataclass(frozen=True)
+class Job:
+    model: str
+    target: str
+    format: str
+    precision: str
+    on: str  # where it is measured; empty: nowhere
+    options: tuple[str, ...] = ()  # of the model, as words of the command line
+    rounds: int = 20
+
+    @property
+    def key(self) -> str:
+        facts = {**self.as_dict(), "edgevit": __version__}
+        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
+
+    def as_dict(self) -> dict[str, Any]:
+        """As it comes back from JSON."""
+        return {**asdict(self), "options": list(self.options)}
+
+    @property
+    def resources(self) -> dict[str, float]:
+        """What a worker must hold to do it."""
+        return {self.on: 1} if self.on else {}
+
+
+@dataclass(frozen=True)
+class Result:
+    """What is not known is None. `error` where the job came to nothing."""
+
+    key: str
+    job: dict[str, Any]
+    passed: bool | None = None
+    cosine: float | None = None
+    bytes: int | None = None
+    kind: str = ""  # how the figures were obtained: measured, emulated
+    latency_ms: float | None = None
+    spread: float | None = None
+    instructions: int | None = None
+    ram_bytes: int | None = None
+    seconds: float | None = None
+    versions: dict[str, str] = field(default_factory=dict)
+    device: str = ""
+    when: str = ""
+    error: str = ""
+
+
+def jobs_of(
+    models: Sequence[str],
+    targets: Sequence[str],
+    formats: Sequence[str] | None,
+    precisions: Sequence[str] | None,
+    on: str | None,
+    options: Sequence[str],
+    rounds: int,
+) -> list[Job]:
+    """In order, none twice. What no target can take is refused; what some cannot is left out for those."""
+    found: list[Job] = []
+    for target in map(load_target, targets):
+        name = target.name if target.family else str(target.file)
+        for format in _taken("format", formats, target.formats, target):
+            for precision in _taken("precision", precisions, target.precisions, target):
+                where = on if on is not None else _where(format)
+                found += [
+                    Job(model, name, format, precision, where, tuple(options), rounds)
+                    for model in models
+                ]
+    return list(dict.fromkeys(found))
+
+
+def _taken(
+    what: str, asked: Sequence[str] | None, offered: Sequence[str], target: Target
+) -> list[str]:
+    if asked is None:
+        return [next((o for o in offered if what == "precision" or o in BACKENDS), offered[0])]
+    found = [word for word in asked if word in offered]
+    if not found:
+        raise TargetError(
+            f"{target.name} takes none of the {what}s that are asked for",
+            where=", ".join(asked),
+            why=f"it takes {', '.join(offered)}",
+        )
+    return found
+
+
+def _where(format: str) -> str:
+    """Without `--on`: where it runs here, if it does."""
+    from edgevit.profiling import (
+        SUFFIXES,  # workers, which import this, need nothing heavy to begin
+    )
+
+    if format == "mcu":
+        return "emulator"
+    return "local" if format in SUFFIXES.values() else ""
+
+
+def result_file(output: Path, key: str) -> Path:
+    return output / JOBS / f"{key}.json"
+
+
+def read_result(output: Path, key: str) -> Result | None:
+    try:
+        return Result(**json.loads(result_file(output, key).read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def keep_result(output: Path, result: Result) -> Result:
+    """On disk whole or not at all. Of two the first is kept, and returned."""
+    path = result_file(output, result.key)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_suffix(f".{os.getpid()}.draft")
+    draft.write_text(json.dumps(asdict(result), indent=1) + "\n")
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        kept = read_result(output, result.key)
+        if kept is not None:
+            return kept
+        os.replace(draft, path)  # what is there is damaged
+        return result
+    finally:
+        draft.unlink(missing_ok=True)
+    return result
+
+
+def failed(job: Job, error: EdgevitError) -> Result:
+    why = f"{error.message}: {error.why.splitlines()[0]}" if error.why else error.message
+    return Result(job.key, job.as_dict(), passed=False, error=why)
