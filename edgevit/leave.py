@@ -11,18 +11,33 @@ from edgevit.backends.backend import Expected
 from edgevit.backends.mcu.board.readme import write_readme
 from edgevit.calls.ports import ports_of
 from edgevit.calls.write import write_calls
+from edgevit.graph.cost import op_counts
+from edgevit.graph.program import Program
+from edgevit.graph.text import graph_text
 from edgevit.output import MANIFEST, listed_files, remove
-from edgevit.report import SUMMARY, summary
+from edgevit.report import GRAPHS, PAGE, SUMMARY, summary
+from edgevit.report_page.page import page
 
 
-def leave(draft: Path, manifest: dict[str, Any], artifact: Artifact, expected: Expected) -> None:
-    """Fills in `ports`, `notes` and `files` of the manifest. What was only there to be checked goes."""
+def leave(
+    draft: Path, manifest: dict[str, Any], artifact: Artifact, expected: Expected, before: Program
+) -> None:
+    """Fills in `ports`, `ops`, `notes` and `files` of the manifest. What was only there to be checked goes. `before` is
+    the program that the rules were given, `expected.program` the one that they made."""
     manifest["ports"] = ports_of(artifact, expected)
     if artifact.format == "mcu":
         write_readme(artifact.path, manifest)
     if artifact.reference is not None:
         remove(draft / artifact.reference.relative_to(draft).parts[0])
     manifest["notes"] += write_calls(draft, manifest)
-    (draft / SUMMARY).write_text(summary({**manifest, "files": listed_files(draft)}) + "\n")
+    manifest["ops"] = {}
+    (draft / GRAPHS).mkdir()
+    for when, program in (("before", before), ("after", expected.program)):
+        if program is not None:
+            manifest["ops"][when] = op_counts(program)
+            (draft / GRAPHS / f"{when}.txt").write_text(graph_text(program) + "\n")
+    manifest["files"] = listed_files(draft)
+    (draft / SUMMARY).write_text(summary(manifest) + "\n")
+    (draft / PAGE).write_text(page(draft, manifest), encoding="utf-8")
     manifest["files"] = listed_files(draft)
     (draft / MANIFEST).write_text(json.dumps(manifest, indent=2, allow_nan=False) + "\n")

@@ -15,6 +15,7 @@ from edgevit import __version__
 from edgevit.backends.artifact import Artifact
 from edgevit.backends.backend import Backend, Estimating, Expected, Lowering, backend_for
 from edgevit.backends.mcu.options import NO_WISHES, FirmwareOptions
+from edgevit.command_line import export_command
 from edgevit.errors import EdgevitError, UsageError, suggest
 from edgevit.frontend.capture import capture
 from edgevit.frontend.rebuild import build_source
@@ -214,7 +215,7 @@ def _export_one(
     with stages.stage("verify", f"check the saved {format} artifact"):
         parity += backend.check(artifact, Expected(front.source.inputs, front.expected, rewritten))
     save_golden(draft, front.source.inputs, front.expected)
-    manifest = _leave(draft, front, how, artifact, rewrites, parity, stages)
+    manifest = _leave(draft, front, how, artifact, rewritten, rewrites, parity, stages)
     return ExportResult(
         directory, directory / artifact.path.name, tuple(parity), rewrites, manifest
     )
@@ -321,6 +322,7 @@ def _leave(
     front: _Front,
     how: _How,
     artifact: Artifact,
+    rewritten: Program,
     rewrites: RewriteReport,
     parity: Sequence[Parity],
     stages: Stages,
@@ -345,7 +347,19 @@ def _leave(
         versions,
         {"graph": front.graph, "chosen": dict(how.wishes.chosen)},
     )
-    leave(draft, manifest, artifact, Expected(front.source.inputs, front.expected))
+    manifest["command"] = export_command(
+        front.model,
+        how.target,
+        artifact.format,
+        artifact.precision,
+        options=options,
+        lossy=how.lossy,
+        without=how.without,
+        chosen=how.wishes.chosen,
+        firmware=how.wishes.firmware,
+    )
+    expected = Expected(front.source.inputs, front.expected, rewritten)
+    leave(draft, manifest, artifact, expected, front.program)
     return manifest
 
 

@@ -24,6 +24,7 @@ from edgevit.targets import Target
 SUMMARY = "summary.txt"
 PAGE = "report.html"
 CALLS = "call"  # the folder of call snippets
+GRAPHS = "graph"  # the folder of listings
 
 
 @dataclass(frozen=True)
@@ -243,8 +244,8 @@ def _change(graph: Mapping[str, GraphStats], field: str, unit: float = 1) -> str
 
 def artifact_bytes(manifest: Mapping[str, Any]) -> int:
     """What goes to the device: not the reports, not the vectors to check by, not the code that calls it."""
-    beside = {GOLDEN, SUMMARY, PAGE}
-    files = (f for f in manifest["files"] if f["path"].partition("/")[0] not in {*beside, CALLS})
+    beside = {GOLDEN, SUMMARY, PAGE, CALLS, GRAPHS}
+    files = (f for f in manifest["files"] if f["path"].partition("/")[0] not in beside)
     return sum(f["bytes"] for f in files)
 
 

@@ -37,7 +37,15 @@ def test_leaves_the_artifact_and_its_report(exported: edgevit.pipeline.ExportRes
     assert exported.passed
     names = sorted(p.name for p in exported.directory.iterdir())
     assert names == sorted(
-        [exported.artifact.name, "call", "edgevit.json", "golden.safetensors", "summary.txt"]
+        [
+            exported.artifact.name,
+            "call",
+            "edgevit.json",
+            "golden.safetensors",
+            "graph",
+            "report.html",
+            "summary.txt",
+        ]
     )
     manifest = json.loads((exported.directory / "edgevit.json").read_text())
     assert manifest == exported.manifest

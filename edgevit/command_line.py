@@ -1,0 +1,59 @@
+"""The words that would export the same again: kept in `edgevit.json`, shown in the report."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from typing import Any
+
+from edgevit.backends.mcu.options import NO_WISHES, FirmwareOptions
+from edgevit.targets import Target
+
+_UNSAID = {"batch": 1, "seed": 0}  # the defaults of the command line that are not nothing
+
+
+def export_command(
+    model: str,
+    target: Target,
+    format: str,
+    precision: str,
+    *,
+    options: Mapping[str, Any],
+    lossy: Sequence[object] = (),
+    without: Sequence[str] = (),
+    chosen: Mapping[str, str] | None = None,
+    firmware: FirmwareOptions = NO_WISHES,
+) -> str:
+    """`options` are the model's. Labels come from a file whose name nobody kept."""
+    words = ["edgevit", "export", model, "--target", target.name if target.family else str(target.file)]  # fmt: skip
+    words += ["--format", format, "--precision", precision]
+    for name, value in options.items():
+        if value and _UNSAID.get(name) != value:
+            words += _option(name, "LABELS.txt" if name == "labels" else value)
+    for name in without:
+        words += ["--without", name]
+    if lossy:
+        words += ["--lossy", ",".join(map(str, lossy))]
+    choices = dict(chosen or {})
+    for field in fields(firmware):
+        value = getattr(firmware, field.name)
+        if value == getattr(NO_WISHES, field.name):
+            continue
+        if field.name == "tile":
+            choices["tile"] = str(value)
+        else:
+            words += _option(field.name, value)
+    if choices:
+        words += ["--choose", ",".join(f"{name}={option}" for name, option in choices.items())]
+    return shlex.join(words)
+
+
+def _option(name: str, value: Any) -> list[str]:
+    flag = "--" + name.replace("_", "-")
+    if value is True:
+        return [flag]
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        sign = "x" if name == "input_size" else ","
+        return [f"{flag}={sign.join(map(str, value))}"]  # `=`: a mean may begin with a minus
+    return [flag, str(value)]

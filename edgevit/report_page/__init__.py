@@ -1,0 +1,1 @@
+"""report.html: what an export did, in one file that opens offline."""
