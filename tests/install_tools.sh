@@ -19,6 +19,8 @@ need gcc-riscv64-unknown-elf riscv64-unknown-elf-gcc
 need qemu-system-arm qemu-system-arm
 need qemu-system-misc qemu-system-riscv32
 need clang-19 clang clang-15 clang-16 clang-17 clang-18 clang-19 clang-20 # the Cortex-M55
+need cmake cmake                                                          # bundles
+need make make gmake
 need gcc cc gcc clang                                                     # QEMU's plugin
 
 need openssh-server sshd

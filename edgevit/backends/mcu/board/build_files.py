@@ -27,6 +27,7 @@ _FILES = (
     "zephyr/Kconfig",
     "zephyr/CMakeLists.txt",
 )
+CTEST = " && ctest --test-dir build/cmake"
 # gcc makes a call of memset out of the loop in memset, and tells of a section both written and run.
 _GCC = ("-fno-tree-loop-distribute-patterns",)
 _ZIG = ("-fomit-frame-pointer", "-fno-sanitize=undefined", "-fno-stack-protector")
@@ -89,6 +90,7 @@ def _values(build: Build) -> dict[str, object]:
         "WEIGHTS_OBJECT": f"{NAME}.o" if build.weights.form == "object" else "",
         "WEIGHTS_FLAG": _address_flag(build.weights),
         "WEIGHTS_CMAKE": _weights_cmake(build.weights),
+        "TEST": CTEST if build.target.emulator else "",
         "RUN": _make_run(build.target.emulator, build.weights),
         "TEST_CMAKE": _cmake_test(build.target.emulator, build.weights),
         "ZEPHYR_SOURCES": "".join(f"    ../{source}\n" for source in _zephyr_sources(build)),

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from edgevit.errors import DoesNotFit
 from edgevit.targets.target import MemoryRegion, Target
 
-# What reads and writes fastest, first; in external RAM only what fits nowhere else.
-_DATA = ("dtcm", "ccm", "sram", "external-ram")
+# What reads and writes fastest, first. External RAM is there after some program has set it up: not for a start.
+_DATA = ("dtcm", "ccm", "sram")
 _CODE = ("flash", "rom", "external-flash", "itcm")
 _FAR = ("external-flash",)
 
@@ -34,14 +34,14 @@ def layout(target: Target, arena: int, weights: int, outputs: int = 0) -> Layout
         home = next((region for region in far if weights <= region.size), code)
     around = STACK + _STATIC + outputs
     place = _data(target, arena, "the arena")
-    with_both = [region for region in _ranked(target) if region.size >= arena + around]
-    if with_both and _DATA.index(with_both[0].kind) <= _DATA.index(place.kind):
-        return Layout(code, home, with_both[0], with_both[0])
-    rest = [r for r in _ranked(target) if r != place and r.size >= around]
-    if rest:
-        return Layout(code, home, place, rest[0])
-    if with_both:
-        return Layout(code, home, with_both[0], with_both[0])
+    if place.size >= arena + around:
+        return Layout(code, home, place, place)
+    others = [r for r in _ranked(target) if r != place and r.size >= around]
+    if others:
+        return Layout(code, home, place, others[0])
+    for region in _ranked(target):
+        if region.size >= arena + around:
+            return Layout(code, home, region, region)
     raise DoesNotFit(
         f"beside an arena of {arena:,} bytes no region has {around:,} for variables and the stack",
         where=target.title,

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from edgevit.backends.mcu.board.build_files import CTEST
 from edgevit.backends.mcu.board.golden import filled
 from edgevit.backends.mcu.board.weights import NAME
 from edgevit.data import data_dir
@@ -45,7 +46,7 @@ def _values(folder: Path, manifest: Mapping[str, Any]) -> dict[str, object]:
         "GCC": board["gcc"],
         "GCC_PACKAGE": f"gcc-{board['gcc'].removesuffix('-gcc')}",
         "RUN": _RUN if emulated else "",
-        "TEST": " && ctest --test-dir build" if emulated else "",
+        "TEST": CTEST if emulated else "",
         "PORT_FILE": f"port/{board['port']}.c",
         "PORT": _comment((folder / "port" / f"{board['port']}.c").read_text()),
         "TESTED": _TESTED if emulated else _UNTESTED,
