@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from conftest import Board, free_port
+from conftest import Board, free_port, wait_until
 
 from edgevit.cli import main
 from edgevit.errors import DeviceError, UsageError
@@ -111,6 +113,19 @@ def test_a_library_tells_its_architecture_itself(board: Board, tmp_path: Path, c
     assert "net.so is for aarch64" in fails(board.address, library, capsys)
 
 
+def test_a_full_device_is_refused_before_anything_is_sent(
+    board: Board, tmp_path: Path, capsys
+) -> None:
+    """A file of holes, larger than what is free."""
+    huge = tmp_path / "huge.onnx"
+    with huge.open("wb") as file:
+        file.truncate(shutil.disk_usage(board.work).free + 1_000_000_000)
+    said = fails(board.address, huge, capsys, "--no-store")
+    assert said.startswith("17 error: no space left on 127.0.0.1")
+    assert "MB are needed" in said
+    assert list(board.work.iterdir()) == []
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """3 MB of disk."""
@@ -121,16 +136,6 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         pytest.skip("a small file system cannot be mounted here")
     yield folder
     subprocess.run(["umount", "-l", str(folder)], check=True)
-
-
-def test_a_full_device_is_refused_before_anything_is_sent(
-    board: Board, exported: Path, small_disk: Path, capsys
-) -> None:
-    (small_disk / "fill").write_bytes(b"\1" * 2_500_000)
-    said = fails(replace(board, work=small_disk).address, exported, capsys)
-    assert said.startswith("17 error: no space left on 127.0.0.1")
-    assert "MB are needed, 0.6 MB are free" in said
-    assert [path.name for path in small_disk.iterdir()] == ["fill"]
 
 
 def test_a_disk_that_fills_while_sending_is_told_and_cleaned(
@@ -179,8 +184,24 @@ def test_a_hung_run_is_killed_on_both_sides(
     assert said.startswith("14 error: endless.onnx hangs on 127.0.0.1")
     assert "no answer in 2 s; it was killed there" in said
     assert list(board.work.iterdir()) == []
-    running = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True)
-    assert "far.py onnx endless.onnx" not in running.stdout
+    assert not any(b"far.py\0onnx\0endless.onnx" in command for command in commands())
+
+
+def commands() -> Iterator[bytes]:
+    """Of all processes, as Linux lists them."""
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            yield path.read_bytes()
+
+
+def test_nothing_stays_when_we_are_killed(board: Board, exported: Path) -> None:
+    words = ["profile", str(exported), "--on", board.address, "--rounds", "100000", "--quiet"]
+    ours = subprocess.Popen([sys.executable, "-m", "edgevit", *words])
+    wait_until(lambda: any(board.work.iterdir()), 60)
+    time.sleep(1)
+    ours.kill()
+    ours.wait()
+    wait_until(lambda: not any(board.work.iterdir()), 30)
 
 
 def test_no_runtime_over_there(board: Board, exported: Path, tmp_path: Path, capsys) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 from edgevit.errors import DeviceError, ToolMissing
@@ -11,6 +12,7 @@ from edgevit.measure.ssh.shell import Shell, quoted
 
 # 32-bit programs on a 64-bit kernel take 32-bit libraries, whatever `uname -m` says.
 _NARROW = {"aarch64": "armv7l", "x86_64": "i686"}
+_PAUSE = 1.0  # seconds before a board is asked again
 _ASK = r"""
 import json, os, platform, struct, sys
 try:
@@ -52,7 +54,7 @@ def state_of(shell: Shell) -> DeviceState:
     python = shell.address.python
     script = _ASK % repr(tuple(RUNTIMES))
     try:
-        said = shell.run(f"{quoted(python)} -c {quoted(script)}")
+        said = _asked(shell, f"{quoted(python)} -c {quoted(script)}")
     except DeviceError as error:
         if "not found" not in error.why and "No such file" not in error.why:
             raise
@@ -63,6 +65,17 @@ def state_of(shell: Shell) -> DeviceState:
             hint="?python=/path names the interpreter whose packages hold the runtime",
         ) from error
     return _state(json.loads(said.strip().splitlines()[-1]), shell.address.text)
+
+
+def _asked(shell: Shell, line: str) -> str:
+    """Once more where the network may have hiccuped."""
+    try:
+        return shell.run(line)
+    except DeviceError as error:
+        if not error.passing:
+            raise
+        time.sleep(_PAUSE)
+        return shell.run(line)
 
 
 def _state(facts: dict[str, Any], address: str) -> DeviceState:
