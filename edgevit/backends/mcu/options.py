@@ -25,16 +25,16 @@ NO_WISHES = FirmwareOptions()
 
 CHOICES = (
     Choice(
-        "optimize",
-        ("balanced", "ram", "speed"),
-        "balanced",
-        "values kept whole are made once; streamed ones take less RAM and may be made again",
-    ),
-    Choice(
         "tile",
         ("auto", "1", "2", "4", "6", "8", "12", "16", "24", "32", "64"),
         "auto",
         "more rows at a time are fewer calls of kernels and larger buffers between them",
+    ),
+    Choice(
+        "optimize",
+        ("balanced", "ram", "speed"),
+        "balanced",
+        "values kept whole are made once; streamed ones take less RAM and may be made again",
     ),
     Choice(
         "residual",

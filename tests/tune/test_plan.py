@@ -1,0 +1,81 @@
+"""Plans: written, read, and refused where they were made for something else."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from edgevit.cli import main
+from edgevit.errors import PackageError, UsageError
+from edgevit.plan_file import ExportPlan, Made, plan_text, read_plan
+from edgevit.planned import export_planned, made_of, same_bytes
+
+PLAN = ExportPlan(
+    "net.py:build",
+    "linux-x86",
+    "onnx",
+    "fp32",
+    chosen={"attention": "stacks"},
+    verdict='so "good"\n',
+    why={},
+    options={"batch": 1, "input_size": [3, 4], "labels": ["a", "b\u007f"]},
+    firmware={"max_ram": 10},
+    figures={"kind": "measured", "ratio": 0.5, "right": True, "next": {"ms": 1e-9}},
+    artifact=Made("x.onnx", 3, "ab"),
+    versions={"torch": "2", "a b.c": "1"},
+    device={"cpu": "x"},
+    convert_threads=1,
+)
+
+
+def test_a_plan_comes_back_as_it_was(tmp_path: Path) -> None:
+    (tmp_path / "plan.toml").write_text(plan_text(PLAN))
+    assert read_plan(tmp_path / "plan.toml") == replace(PLAN, lossy=())
+
+
+def test_reasons_stand_behind_choices() -> None:
+    text = plan_text(replace(PLAN, why={"attention": "fewer copies"}))
+    assert 'attention = "stacks"  # fewer copies' in text
+
+
+@pytest.mark.parametrize("text", ["schema = 2", "schema = 1", "so = ", "\xff"])
+def test_a_file_that_is_no_plan_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "plan.toml").write_bytes(text.encode("latin-1"))
+    with pytest.raises(PackageError, match="cannot be read"):
+        read_plan(tmp_path / "plan.toml")
+
+
+def test_another_target_model_or_size_is_refused(tmp_path: Path, net: str) -> None:
+    plan = replace(PLAN, options={}, firmware={})
+    with pytest.raises(UsageError, match="made for another target") as caught:
+        export_planned(plan, net, target="raspberry-pi-4")
+    assert "tuned for linux-x86" in caught.value.why
+    with pytest.raises(UsageError, match="made with another input size"):
+        export_planned(plan, net, target="linux-x86", input_size=96)
+    with pytest.raises(UsageError, match="made for another model"):
+        export_planned(replace(plan, graph="ab"), net, target="linux-x86", output=tmp_path / "x")
+    assert not (tmp_path / "x").exists()
+
+
+def test_a_choice_of_the_plan_is_what_is_exported(tmp_path: Path, net: str) -> None:
+    plan = replace(PLAN, options={}, firmware={}, artifact=None)
+    found = export_planned(plan, net, target="linux-x86", output=tmp_path / "x")
+    assert found.passed and found.manifest["chosen"] == {"attention": "stacks"}
+    assert any(rule.rule == "expand-attention" and rule.fired for rule in found.rewrites.rules)
+    measured = replace(plan, artifact=made_of(found.manifest))
+    assert same_bytes(measured, found).startswith("the same bytes")
+    other = replace(measured, artifact=Made("x", 1, "00"), versions={"torch": "1.0"})
+    assert "NOT the bytes that were measured: torch 1.0 then" in same_bytes(other, found)
+
+
+def test_words_that_the_plan_has_said_are_refused(
+    tmp_path: Path, net: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "plan.toml").write_text(plan_text(PLAN))
+    words = ["export", net, "--target", "linux-x86", "--plan", str(tmp_path / "plan.toml")]
+    assert main([*words, "--format", "tflite"]) == 2
+    assert "--format and --plan both say" in capsys.readouterr().err
+    assert main([*words[:4], "--format", "onnx", "--choose", "attention=stack"]) == 2
+    assert "did you mean `stacks`" in capsys.readouterr().err
