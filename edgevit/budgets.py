@@ -11,6 +11,7 @@ from typing import Any, Literal
 from edgevit.errors import EdgevitError, UsageError
 from edgevit.exported_folder import read_manifest, require_untouched
 from edgevit.firmware_runs import run_firmware
+from edgevit.measure.latest import latest_latency
 from edgevit.profiling import SUFFIXES, profile
 from edgevit.report import artifact_bytes
 from edgevit.targets import load_target
@@ -181,17 +182,23 @@ def _emulated(folder: Path, manifest: dict[str, Any]) -> dict[str, Known]:
 def _latency(folder: Path, manifest: dict[str, Any], here: Here) -> Known:
     if manifest["format"] == "mcu":
         return Known(None, None, "a core is not timed by an emulator: --max-instructions")
-    if manifest["format"] not in SUFFIXES.values():
-        return Known(None, None, f"{manifest['format']} does not run here: measure on a device")
-    if not here.stands_for_all and not _is_of_this_kind(manifest["target"]):
-        why = f"this machine is no {manifest['target']}: measure there, or --here to let this machine's figure count"
-        return Known(None, None, why)
-    found = profile(
-        [folder], threads=here.threads, rounds=here.rounds, progress=here.progress
-    )  # fmt: skip
+    runs_here = manifest["format"] in SUFFIXES.values()
+    if not (runs_here and (here.stands_for_all or _is_of_this_kind(manifest["target"]))):
+        return _elsewhere(folder, manifest, runs_here)
+    found = profile([folder], threads=here.threads, rounds=here.rounds, progress=here.progress)
     latency = found.measured[0].latency
     how = f"{latency.low * 1e3:.3g} to {latency.high * 1e3:.3g} ms, {found.threads} threads, {found.host}"
     return Known(latency.median, "measured", how)
+
+
+def _elsewhere(folder: Path, manifest: dict[str, Any], runs_here: bool) -> Known:
+    """The newest figure of these very bytes on a device that is not this machine, as the store has it."""
+    row = latest_latency(folder, manifest, elsewhere=True)
+    if row is not None:
+        where = f"{row.device['address']}: {row.device['cpu']}"
+        return Known(row.value, "measured", f"on {where}, {row.at}")
+    why = f"this machine is no {manifest['target']}, and the store has no figure of another device: edgevit profile {folder} --on ..."
+    return Known(None, None, why + (", or --here to let this machine's count" if runs_here else ""))
 
 
 def _is_of_this_kind(target: str) -> bool:

@@ -15,6 +15,7 @@ from edgevit.commands_check import add_check
 from edgevit.commands_forecast import add_forecast
 from edgevit.commands_measure import add_history, add_profile
 from edgevit.commands_plan import add_plan
+from edgevit.commands_report import add_report
 from edgevit.commands_sweep import add_sweep
 from edgevit.commands_tune import add_tune
 from edgevit.errors import EdgevitError, InternalError, UsageError
@@ -84,6 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_run(verbs)
     _add_simulate(verbs)
     add_check(partial(_command, verbs))
+    add_report(partial(_command, verbs))
     add_forecast(partial(_command, verbs), _add_model, commands._model_options)
     read = commands._model_options, commands._firmware_options
     add_tune(partial(_command, verbs), _add_model, read[0], _add_firmware, read[1])

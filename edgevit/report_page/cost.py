@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from edgevit.report_page.html import Html, bar, fold, note, section, table, tag
+from edgevit.report_page.html import Html, bar, fold, named, note, section, table, tag
 
 _SHOWN = 25
 
@@ -54,14 +54,14 @@ def _ops(ops: Sequence[Mapping[str, Any]]) -> Html:
 
     def rows(part: Sequence[Mapping[str, Any]]) -> list[Sequence[object]]:
         return [
-            (tag("code", op["op"]), op["place"], op["unit"], bar(op["ms"] / most), f"{op['ms']:.4g}", f"{op['ms'] / total:.1%}")
+            (named(op["op"], f"{op['place']}  {op['unit']}"), bar(op["ms"] / most), f"{op['ms']:.4g}", f"{op['ms'] / total:.1%}")
             for op in part
         ]  # fmt: skip
 
-    head = ("op", "place", "by", "", "ms", "share")
-    parts = [table(head, rows(dear[:_SHOWN]), "Latency by op, the dearest first; measured", left=4)]
+    head = ("op", "", "ms", "share")
+    parts = [table(head, rows(dear[:_SHOWN]), "Latency by op, the dearest first; measured", left=2)]
     if len(dear) > _SHOWN:
-        rest = table(head, rows(dear[_SHOWN:]), "The other ops", left=4)
+        rest = table(head, rows(dear[_SHOWN:]), "The other ops", left=2)
         parts.append(fold("The other ops", rest, count=f"{len(dear) - _SHOWN}"))
     return tag("div", *parts)
 
@@ -93,12 +93,12 @@ def _execution(execution: Mapping[str, Any] | None) -> Html:
     layers = sorted(execution["per_layer"], key=lambda layer: -layer["instructions"])
     most = max((layer["instructions"] for layer in layers), default=1) or 1
     rows = [
-        (tag("code", layer["name"]), layer["kind"], bar(layer["instructions"] / most), f"{layer['instructions']:,}", f"{layer['macs']:,}")
+        (named(layer["name"], layer["kind"]), bar(layer["instructions"] / most), f"{layer['instructions']:,}", f"{layer['macs']:,}")
         for layer in layers
     ]  # fmt: skip
-    head = ("layer", "kind", "", "instructions", "MACs")
-    shown = table(head, rows[:_SHOWN], "Instructions by layer, the dearest first; emulated", left=3)
-    rest = table(head, rows[_SHOWN:], "The other layers", left=3)
+    head = ("layer", "", "instructions", "MACs")
+    shown = table(head, rows[:_SHOWN], "Instructions by layer, the dearest first; emulated", left=2)
+    rest = table(head, rows[_SHOWN:], "The other layers", left=2)
     return tag("div", tag("p", said), shown, fold("The other layers", rest, count=str(len(rows) - _SHOWN)) if len(rows) > _SHOWN else "")  # fmt: skip
 
 

@@ -61,6 +61,11 @@ def bar(share: float, kind: str = "") -> Html:
                 f'<rect width="{width:.2f}" height="10"/></svg>')  # fmt: skip
 
 
+def named(name: str, more: str) -> Html:
+    """A name, and under it in small what else is to say of it."""
+    return joined([tag("code", name), tag("div", more, class_="more")])
+
+
 def badge(passed: bool, words: str) -> Html:
     return tag("span", ("✓ " if passed else "✗ ") + words, class_="ok" if passed else "bad")
 

@@ -65,7 +65,7 @@ def _head(manifest: Mapping[str, Any], name: str, sections: Sequence[Html | str]
     figures = tiles(
         [
             ("format", f"{manifest['format']} {manifest['precision']}", manifest["artifact"]),
-            ("size", f"{artifact_bytes(manifest) / 1e6:.2f} MB", "what goes to the device"),
+            _size(manifest),
             ("operations", f"{after['ops']:,}", f"{before['ops']:,} before"),
             ("M MACs", f"{after['macs'] / 1e6:,.1f}", f"{before['macs'] / 1e6:,.1f} before"),
             ("cosine", lowest, "the lowest of all stages"),
@@ -85,6 +85,17 @@ def _head(manifest: Mapping[str, Any], name: str, sections: Sequence[Html | str]
         figures,
         tag("nav", menu, aria_label="sections"),
     )
+
+
+def _size(manifest: Mapping[str, Any]) -> tuple[str, str, str]:
+    execution = (manifest.get("firmware") or {}).get("execution")
+    if execution:
+        return (
+            "flash",
+            f"{execution['memory']['flash_bytes']:,} bytes",
+            "code and weights, emulated",
+        )
+    return "size", f"{artifact_bytes(manifest) / 1e6:.2f} MB", "what goes to the device"
 
 
 def _made(manifest: Mapping[str, Any]) -> Html:

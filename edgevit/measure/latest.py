@@ -1,0 +1,29 @@
+"""The newest figure that the store has of an exported folder's artifact, by its content."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from edgevit.measure.kept import artifact_hash
+from edgevit.measure.store import Row, open_store
+from edgevit.profiling import Subject
+
+
+def latest_latency(
+    folder: Path, manifest: Mapping[str, Any], *, elsewhere: bool = False, store: str | None = None
+) -> Row | None:
+    """In seconds. With `elsewhere`, of another device than the machine that measured it."""
+    path = folder / manifest["artifact"]
+    artifact = artifact_hash(Subject("", manifest["format"], path, None, {}))
+    with open_store(store) as kept:
+        rows = kept.rows(model=str(manifest["model"]["spec"]))
+    fitting = [
+        row
+        for row in rows
+        if row.artifact == artifact
+        and (row.unit, row.kind) == ("seconds", "measured")
+        and not (elsewhere and row.device.get("address", "local") == "local")
+    ]
+    return fitting[-1] if fitting else None

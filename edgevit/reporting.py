@@ -1,0 +1,130 @@
+"""`edgevit report`: the page of an exported folder again, with what was measured since."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgevit.errors import EdgevitError, OutputError, StoreError, UsageError
+from edgevit.exported_folder import read_manifest, require_untouched
+from edgevit.measure.latest import latest_latency
+from edgevit.output import MANIFEST, file_entry
+from edgevit.pareto_plot import Dot, Panel, pareto_svg
+from edgevit.profiling import profile
+from edgevit.report import PAGE
+from edgevit.report_page.cost import Timings, Trade
+from edgevit.report_page.page import page
+from edgevit.sweep.job import Result
+from edgevit.sweep.show import panels
+
+
+def report(
+    directory: str | Path,
+    output: str | Path | None = None,
+    *,
+    measure: bool = False,
+    trades: Sequence[str | Path] = (),
+    store: str | None = None,
+    threads: int = 0,
+    rounds: int = 20,
+    progress: Callable[[str], None] = lambda _: None,
+) -> Path:
+    """Where it was written: `report.html` in the folder, whose manifest then lists it as it is, or `output`."""
+    folder = Path(directory)
+    manifest = read_manifest(folder)
+    require_untouched(folder, manifest)
+    if measure:
+        timings = _measured(folder, threads, rounds, progress)
+    else:
+        timings = _kept(folder, manifest, store)
+    text = page(folder, manifest, timings, [_trade(Path(path)) for path in trades])
+    target = folder / PAGE if output is None else Path(output)
+    try:
+        _replace(target, text)
+        if output is None:
+            others = [entry for entry in manifest["files"] if entry["path"] != PAGE]
+            files = sorted([*others, file_entry(target, folder)], key=lambda e: str(e["path"]))
+            _replace(
+                folder / MANIFEST,
+                json.dumps({**manifest, "files": files}, indent=2, allow_nan=False) + "\n",
+            )
+    except OSError as error:
+        raise OutputError(f"cannot write {target}", why=str(error)) from error
+    return target
+
+
+def _replace(path: Path, text: str) -> None:
+    """Whole or not at all."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        draft.write_text(text, encoding="utf-8")
+        os.replace(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _measured(folder: Path, threads: int, rounds: int, progress: Callable[[str], None]) -> Timings:
+    found = profile([folder], threads=threads, rounds=rounds, ops=True, progress=progress)
+    (one,) = found.measured
+    ops = [{"op": t.op, "place": t.place, "unit": t.unit, "ms": t.seconds * 1e3} for t in one.ops]
+    low, median, high = (s * 1e3 for s in (one.latency.low, one.latency.median, one.latency.high))
+    where = f"{found.host}, {found.threads} threads"
+    return Timings(median, low, high, where, found.when, ops, one.ops_missing)
+
+
+def _kept(folder: Path, manifest: Mapping[str, Any], store: str | None) -> Timings | None:
+    """A store that cannot be read is no reason to have no report, unless it was asked for."""
+    try:
+        row = latest_latency(folder, manifest, store=store)
+    except StoreError:
+        if store is not None:
+            raise
+        return None
+    if row is None:
+        return None
+    low, median, high = (float(x) * 1e3 for x in np.percentile(row.rounds, [25, 50, 75]))
+    details, device = row.details, row.device
+    ops = [
+        {"op": t["op"], "place": t["place"], "unit": t["unit"], "ms": t["seconds"] * 1e3}
+        for t in details.get("ops", ())
+    ]
+    where = ", ".join(str(device[key]) for key in ("address", "cpu", "os") if device.get(key))
+    return Timings(median, low, high, where, row.at, ops, details.get("ops_missing", ""))
+
+
+def _trade(path: Path) -> Trade:
+    """What `edgevit sweep` or `edgevit tune` wrote: its folder, or the JSON in it."""
+    if path.is_dir():
+        found = [path / name for name in ("sweep.json", "trials.json") if (path / name).is_file()]
+        if not found:
+            raise UsageError(
+                f"{path} holds neither sweep.json nor trials.json",
+                hint="give a folder that `edgevit sweep` or `edgevit tune` wrote",
+            )
+        path = found[0]
+    try:
+        content = json.loads(path.read_text())
+        if isinstance(content, dict):
+            drawn = panels([Result(**entry) for entry in content["results"]])
+        else:
+            drawn = _tuned(content)
+    except (OSError, ValueError, TypeError, KeyError, EdgevitError) as error:
+        raise UsageError("the trade-offs cannot be read", where=str(path), why=f"{type(error).__name__}: {error}") from error  # fmt: skip
+    return Trade(f"{path.parent.name}/{path.name}", pareto_svg(drawn))
+
+
+def _tuned(trials: Sequence[Mapping[str, Any]]) -> list[Panel]:
+    """Instructions and RAM of firmware; of the others, latency and what it costs in nearness."""
+    done = [trial for trial in trials if trial.get("figures")]
+    firmware = [t for t in done if "instructions" in t["figures"]]
+    if firmware:
+        dots = [Dot(t["figures"]["instructions"], t["figures"]["ram_bytes"], f"#{t['number']}") for t in firmware]  # fmt: skip
+        return [Panel("trials, emulated", "instructions", "RAM, bytes", tuple(dots))]
+    timed = [t for t in done if "ms" in t["figures"]]
+    dots = [Dot(t["figures"]["ms"], float(t.get("drop") or 0), f"#{t['number']}") for t in timed]
+    return [Panel("trials, measured", "latency, ms", "drop", tuple(dots))]
