@@ -14,6 +14,7 @@ from edgevit.quant.builder import Builder, Held
 from edgevit.quant.grid import Grid
 from edgevit.quant.kinds import is_constant, is_view, number
 from edgevit.quant.layout import Layout
+from edgevit.quant.moments import Moments
 from edgevit.quant.numbers import rescale, table
 from edgevit.quant.plan import Grids, Plan
 from edgevit.quant.regions import Override
@@ -26,14 +27,14 @@ class Unsupported(Exception):
 class Context:
     def __init__(
         self, program: Program, plan: Plan, grids: Grids, overrides: dict[str, Override],
-        shift_softmax: bool, means: dict[Node, np.ndarray],
+        shift_softmax: bool, moments: dict[Node, Moments],
     ) -> None:  # fmt: skip
         self.program = program
         self.plan = plan
         self.grids = grids
         self.overrides = overrides
         self.shift_softmax = shift_softmax
-        self.means = means
+        self.moments = moments
         self.builder = Builder()
         self.held: dict[Node, Held] = {}
         self._rescaled: dict[tuple[str, Grid], Held] = {}

@@ -8,7 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from edgevit.integer.rounding import LARGEST, multiplier_of
+from edgevit.quant.compensate import compensated
 from edgevit.quant.grid import Grid
+from edgevit.quant.moments import Moments
 
 _ONE = float(1 << 32)
 _REACH = 2.0**31 - 1
@@ -27,11 +29,11 @@ class Channels:
 
 @dataclass(frozen=True)
 class Weights:
-    """Real numbers: N x taps, a bias a channel, and the mean of what each tap is multiplied with: N x taps, or of all N."""
+    """Real numbers: N x taps, and a bias a channel; and what is known of that which the taps are multiplied with."""
 
     taps: np.ndarray
     bias: np.ndarray
-    mean: np.ndarray | float = 0.0
+    inputs: Moments | None = None
 
 
 def channels(weights: Weights, source: Grid, output: Grid) -> Channels:
@@ -49,19 +51,33 @@ def channels(weights: Weights, source: Grid, output: Grid) -> Channels:
 
 
 def _rounded(weights: Weights, source: Grid, output: Grid, scale: np.ndarray) -> Channels:
-    integers = np.clip(np.rint(weights.taps / scale[:, None]), -127, 127).astype(np.int8)
+    integers = _integers(weights, source, scale)
     multiplier = multiplier_of(np.minimum(source.scale * scale / output.scale, LARGEST))
     found = Channels(integers, np.zeros(len(scale), np.int32), multiplier, output)
     exact = _exact_bias(found, weights, source, scale)
     return replace(found, bias=np.clip(exact, -_REACH, _REACH).astype(np.int32))
 
 
+def _integers(weights: Weights, source: Grid, scale: np.ndarray) -> np.ndarray:
+    if weights.inputs is not None:
+        return compensated(weights.taps, scale, weights.inputs, source.scale)
+    return np.clip(np.rint(weights.taps / scale[:, None]), -127, 127).astype(np.int8)
+
+
 def _exact_bias(found: Channels, weights: Weights, source: Grid, scale: np.ndarray) -> np.ndarray:
     """Both zero points are in it, and what rounding the weights adds on average is taken out."""
-    lost = ((weights.taps - found.weight * scale[:, None]) * weights.mean).sum(1)
+    lost = _lost(weights, weights.taps - found.weight * scale[:, None])
     step = _ONE / found.multiplier.astype(np.float64)
     moved = np.rint(((weights.bias + lost) / found.grid.scale + found.grid.zero) * step)
     return moved - source.zero * found.weight.astype(np.int64).sum(1)
+
+
+def _lost(weights: Weights, rest: np.ndarray) -> np.ndarray:
+    """What is missing of every sum, on average."""
+    if weights.inputs is None:
+        return np.zeros(len(rest))
+    groups, width = weights.inputs.mean.shape
+    return (rest.reshape(groups, -1, width) * weights.inputs.mean[:, None]).sum(2).ravel()
 
 
 @dataclass(frozen=True)

@@ -99,7 +99,7 @@ def quantize(
         Grids(plan, found.observers),
         overrides,
         options.softmax == "i-vit",
-        found.means,
+        found.moments,
     )
     inputs = _import_inputs(context)
     _import_calls(context)

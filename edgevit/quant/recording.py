@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from torch import fx
 from torch.fx.node import Node
@@ -16,6 +15,7 @@ from edgevit.errors import EdgevitError
 from edgevit.graph.aten import argument, kind, operand
 from edgevit.graph.program import Inputs, Program, origin
 from edgevit.quant.kinds import PROJECTIONS
+from edgevit.quant.moments import Gathering, Moments
 from edgevit.quant.observers import Observer
 
 _UNSEEN = 10.0  # exp(-10) of the largest is less than half a step of 8 bits
@@ -25,7 +25,7 @@ Look = Callable[[Node, Any], None]
 @dataclass(frozen=True)
 class Recorded:
     observers: dict[Node, Observer]
-    means: dict[Node, np.ndarray]  # of each projection's input, by channel
+    moments: dict[Node, Moments]  # of each projection's input
 
 
 def record(
@@ -34,7 +34,7 @@ def record(
     observers = {node: make() for node in nodes}
     watched = {node.name: node for node in nodes}
     readers = _projections(program)
-    sums: dict[Node, np.ndarray] = {}
+    gathered = {node: Gathering(node, len(batches)) for held in readers.values() for node in held}
 
     def look(node: Node, result: Any) -> None:
         known = watched.get(node.name)
@@ -43,10 +43,10 @@ def record(
                 raise _not_finite(known)
             observers[known].see(_as_read(known, result).detach().numpy())
         for reader in readers.get(node.name, ()):
-            sums[reader] = sums.get(reader, 0.0) + _means(reader, result)
+            gathered[reader].see(result)
 
     run_looking(program, batches, look)
-    return Recorded(observers, {node: total / len(batches) for node, total in sums.items()})
+    return Recorded(observers, {node: sums.moments() for node, sums in gathered.items()})
 
 
 def _projections(program: Program) -> dict[str, list[Node]]:
@@ -56,11 +56,6 @@ def _projections(program: Program) -> dict[str, list[Node]]:
         if kind(node) in PROJECTIONS:
             found[operand(node).name].append(node)
     return found
-
-
-def _means(reader: Node, x: torch.Tensor) -> np.ndarray:
-    axis = x.dim() - 1 if kind(reader) == "linear" else 1
-    return x.double().mean([other for other in range(x.dim()) if other != axis]).numpy()
 
 
 def run_looking(program: Program, batches: Sequence[Inputs], look: Look) -> None:

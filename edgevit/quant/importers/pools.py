@@ -20,8 +20,9 @@ from edgevit.quant.builder import Held
 from edgevit.quant.context import Context, Unsupported
 from edgevit.quant.grid import Grid
 from edgevit.quant.importers.images import each_image
-from edgevit.quant.importers.products import over_axis, over_axis_on, window_along
+from edgevit.quant.importers.products import over_axis, over_axis_on
 from edgevit.quant.layout import Layout
+from edgevit.quant.moments import window_along
 from edgevit.quant.numbers import Weights, scaled
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from torch.fx.node import Node
 
-from edgevit.graph.aten import argument, operand, per_dimension
+from edgevit.graph.aten import argument, operand
 from edgevit.integer.graph import Value
 from edgevit.integer.ops.products import Conv2d, Depthwise, Linear
 from edgevit.integer.ops.window import Window
@@ -17,13 +16,14 @@ from edgevit.quant.builder import Held
 from edgevit.quant.context import Context, Unsupported
 from edgevit.quant.grid import Grid
 from edgevit.quant.importers.images import each_image
+from edgevit.quant.moments import window_of
 from edgevit.quant.numbers import Weights, channels
 
 
 def linear(node: Node, context: Context) -> Held:
     source = context.narrow(operand(node))
     weight = context.weights(node, "weight")
-    weights = Weights(weight, _bias(node, context), context.means[node])
+    weights = Weights(weight, _bias(node, context), context.moments[node])
     return over_axis(node, source, source.layout.rank - 1, weights, context)
 
 
@@ -65,47 +65,16 @@ def convolution(node: Node, context: Context) -> Held:
         raise Unsupported("only images and rows of them have convolutions")
     window = window_of(node, weight.shape[2:])
     if window == Window((1, 1)) and groups == 1:
-        flat = Weights(weight.reshape(len(weight), -1), bias, context.means[node])
+        flat = Weights(weight.reshape(len(weight), -1), bias, context.moments[node])
         return over_axis(node, source, 1, flat, context)
     last = weight.reshape(*weight.shape[:2], *window.size).transpose(0, 2, 3, 1)
-    mean = context.means[node].reshape(groups, 1, 1, 1, -1)
-    spread = np.broadcast_to(mean, (groups, len(weight) // groups, *last.shape[1:]))
-    taps = Weights(
-        last.reshape(len(last), -1), bias, np.ascontiguousarray(spread).reshape(len(last), -1)
-    )
+    taps = Weights(last.reshape(len(last), -1), bias, context.moments[node])
     kernel = _Kernel(taps, last.shape, window, groups)
 
     def work(image: Value, stem: str) -> Value:
         return _convolved(image, stem, source.grid, kernel, context.grids.of(node), context)
 
     return each_image(node, source, context, work)
-
-
-def window_of(node: Node, size: tuple[int, ...]) -> Window:
-    stride, dilation = (
-        per_dimension(argument(node, name), len(size)) for name in ("stride", "dilation")
-    )
-    padding = argument(node, "padding")
-    if not isinstance(padding, str):
-        before = per_dimension(padding, len(size))
-        return window_along(size, stride, (before, before), dilation)
-    spans = [d * (s - 1) if padding == "same" else 0 for d, s in zip(dilation, size, strict=True)]
-    sides = tuple(span // 2 for span in spans), tuple(span - span // 2 for span in spans)
-    return window_along(size, stride, sides, dilation)
-
-
-def window_along(
-    size: Sequence[int],
-    stride: Sequence[int],
-    sides: tuple[Sequence[int], Sequence[int]],
-    dilation: Sequence[int],
-) -> Window:
-    """Of two axes, or of the last of them. `sides` is the padding before and after."""
-    rest = 2 - len(size)
-    whole, none = (1,) * rest, (0,) * rest
-    padding = (*none, *sides[0], *none, *sides[1])
-    size, stride, dilation = ((*whole, *numbers) for numbers in (size, stride, dilation))
-    return Window(size, stride, padding, dilation)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
