@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ from edgevit.data import data_dir
 
 MODEL = "ev_model"  # begins the names in C
 FILES = "edgevit_model"
+_INCLUDED = re.compile(r'^#include "(\w+\.h)"', re.MULTILINE)
 STACK = 16 * 1024  # reserved in the emulator; what is used is measured
 
 
@@ -26,11 +28,25 @@ def write_firmware(plan: Plan, folder: Path, core: Core, weights: WeightsForm = 
     (folder / f"{FILES}.h").write_text(emitted.header)
     (folder / f"{FILES}.c").write_text(emitted.source)
     write_weights(folder, emitted.weights, weights, core, toolchain())
-    shutil.copytree(kernels / "include", folder / "include")
     (folder / "kernels").mkdir()
     for source in emitted.kernels:
         shutil.copy(kernels / source, folder / "kernels")
+    (folder / "include").mkdir()
+    for name in _headers(folder, kernels / "include"):
+        shutil.copy(kernels / "include" / name, folder / "include")
     return emitted
+
+
+def _headers(folder: Path, include: Path) -> list[str]:
+    """Those that the sources include, and what those include."""
+    texts = [path.read_text() for path in (folder / f"{FILES}.h", folder / f"{FILES}.c", *(folder / "kernels").iterdir())]  # fmt: skip
+    found: list[str] = []
+    for text in texts:  # grows as it goes
+        for name in _INCLUDED.findall(text):
+            if name not in found and (include / name).is_file():
+                found.append(name)
+                texts.append((include / name).read_text())
+    return found
 
 
 def link_firmware(folder: Path, main: str, core: Core, tool: Toolchain, work: Path) -> Path:

@@ -67,7 +67,7 @@ def _axes(plan: Plan, wide: float, high: float, loops: int) -> tuple[list[Box], 
     for loop in range(0, loops, _step(loops, parts=12)):
         labels.append(Label(_LEFT + (loop + 0.5) * wide, bottom + 12, str(loop), "middle"))
     labels.append(Label(_LEFT, bottom + 32, "loops, in order"))
-    for x, colour, text in ((240, _KEPT[0], "kept values"), (380, _STREAMED, "streamed in a loop"), (580, _SCRATCH, "scratch of kernels")):  # fmt: skip
+    for x, colour, text in ((240, _KEPT[0], "kept, a colour a value"), (430, _STREAMED, "streamed in a loop"), (630, _SCRATCH, "scratch of kernels")):  # fmt: skip
         boxes.append(Box(x, bottom + 27, 10, 10, colour))
         labels.append(Label(x + 16, bottom + 32, text))
     return boxes, labels
