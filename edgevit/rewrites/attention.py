@@ -21,7 +21,7 @@ ATTENTION: tuple[AnyRule, ...] = (
     NameViews(),
     MergePermutes(),
     MergeReshapes(),
-    SplitProjection(),
+    SplitProjection(least=8),
     DropKeyBias(),
     ExpandAttention(),
     ScaleProjection(),

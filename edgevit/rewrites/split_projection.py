@@ -4,6 +4,9 @@
 
 The packed q/k/v projection of an attention, in whatever order it is unpacked. The same products in the same order;
 nothing is copied to be taken apart again, and what follows one part alone (a scale) can be folded into its weights.
+
+Kernels work out several channels at once, and the rest is padding. In XNNPACK on x86-64, three parts of 49 places take
+1.63 times the instructions of one projection and its slices when each has 2 channels, 1.23 times with 4, as many with 8.
 """
 
 from __future__ import annotations
@@ -36,7 +39,11 @@ class Part(Match):
     axis: int  # the sliced axis, before a permute
 
 
+@dataclass(frozen=True)
 class SplitProjection(Rule[Part]):
+    """`least`: channels of a part."""
+
+    least: int = 1
     name: ClassVar[str] = "split-projection"
     rtol: ClassVar[float] = 1e-6
     after: ClassVar[tuple[str, ...]] = ("name-views", "merge-reshapes", "merge-permutes")
@@ -65,6 +72,10 @@ class SplitProjection(Rule[Part]):
             raise Refused("a slice takes no channels")
         if sum(prod(shape(user)) for user in packed.users) > prod(shape(packed)):
             raise Refused("the slices overlap, and would be worked out twice")
+        places = prod(shape(packed)) // prod(match.factors)
+        fewest = min(prod(shape(user)) for user in packed.users) // places
+        if fewest < self.least:
+            raise Refused(f"a part of {fewest} channels would be padded to {self.least}")
 
     def rewrite(self, match: Part, edit: Edit) -> Node:
         part = _rows(match)

@@ -93,6 +93,17 @@ def test_a_projection_that_is_read_otherwise_stays(function, why: str) -> None:
     check_rewrite(SplitProjection(), net, torch.randn(1, 5, 7), refuses=why)
 
 
+@pytest.mark.parametrize("name", UNPACKED)
+def test_parts_that_a_kernel_would_pad_stay(name: str) -> None:
+    def function(s: nn.Module, x: torch.Tensor) -> torch.Tensor:
+        q, k, v = SLICED[name](UNPACKED[name](s.qkv(x)))
+        return q * 2 + k.sin() + v.cos()
+
+    net, x = Named(function, qkv=nn.Linear(7, 18)), torch.randn(1, 5, 7)
+    check_rewrite(SplitProjection(least=6), net, x, fires=3)
+    check_rewrite(SplitProjection(least=7), net, x, refuses="a part of 6 channels")
+
+
 def test_slices_of_tokens_and_padded_convolutions_stay() -> None:
     net = Named(lambda s, x: s.qkv(x)[:, :2], qkv=nn.Linear(7, 18))
     check_rewrite(SplitProjection(), net, torch.randn(1, 5, 7), fires=0)
