@@ -97,7 +97,8 @@ def _one_by_one(
     for subject, key in zip(subjects, keys, strict=True):
         row = None if fresh else store.find(key)
         if row is not None:
-            figures.append(_figures(row, subject))
+            known = _figures(row, subject)
+            figures.append(replace(known, notes=(*known.notes, f"from the store, {row.at}")))
             continue
         reused = False
         try:
