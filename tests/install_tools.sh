@@ -27,6 +27,7 @@ need openssh-server sshd
 need openssh-client ssh
 need adb adb
 need postgresql initdb /usr/lib/postgresql/*/bin/initdb
+need chromium chromium # the report is looked at
 
 [ -n "$missing" ] || exit 0
 install="apt-get install -y -qq --no-install-recommends$missing"
