@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import os
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -21,6 +23,21 @@ def _a_store_of_its_own(
 
 
 _STORES = itertools.count()
+_GOLDEN = Path(__file__).parent / "golden"
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
+    """`golden(name, text)`: the text is that of tests/golden/NAME.txt, or becomes it with --update-golden."""
+
+    def check(name: str, text: str) -> None:
+        path = _GOLDEN / f"{name}.txt"
+        if request.config.getoption("--update-golden"):
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text)
+        assert text == path.read_text(), "pytest --update-golden, if this is what it should be"
+
+    return check
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -29,5 +46,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     parser.addoption(
         "--firmware-nets", type=int, default=100, help="how many random nets run on every core"
+    )
+    parser.addoption(
+        "--update-golden", action="store_true", help="write tests/golden/ instead of comparing"
     )
     parser.addoption("--net-seed", type=int, default=None, help="only the random net of this seed")
