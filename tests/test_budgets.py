@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -10,6 +11,9 @@ import pytest
 
 import edgevit
 from edgevit.cli import main
+from edgevit.measure.kept import artifact_hash
+from edgevit.measure.store import Row, open_store
+from edgevit.profiling import subject_of
 
 ROOT = Path(__file__).parent.parent
 MODEL = f"{ROOT / 'examples' / 'tiny_hybrid.py'}:build"
@@ -79,6 +83,45 @@ def test_this_machine_is_no_phone(folder: Path, tmp_path: Path, capsys) -> None:
         (other / "edgevit.json").write_text(text)
         assert main(["check", str(other), "--max-latency", "10s"]) == OVER
         assert f"this machine is no {target}" in capsys.readouterr().out
+
+
+def test_a_figure_of_another_device_from_the_store(folder: Path, tmp_path: Path, capsys) -> None:
+    """Of the same bytes, on a device that is not this machine; the newest counts."""
+    other = Path(shutil.copytree(folder, tmp_path / "phone"))
+    manifest = json.loads((other / "edgevit.json").read_text())
+    (other / "edgevit.json").write_text(json.dumps({**manifest, "target": "pixel-8"}))
+    subject = subject_of(other)
+    device = {"cpu": "Tensor G3", "address": "adb:1"}
+
+    def kept(seconds: float, address: str, artifact: str) -> Row:
+        place = {**device, "address": address}
+        return Row("k", "s", 0, "2026-01-01", "n", manifest["model"]["spec"], "pixel-8", "onnx", "fp32", artifact,
+                   place, {}, "measured", "seconds", seconds, (seconds,), {})  # fmt: skip
+
+    mine = artifact_hash(subject)
+    with open_store() as store:
+        store.add([kept(0.001, "adb:1", "other bytes"), kept(0.009, "adb:1", mine)])
+        store.add([kept(0.004, "adb:1", mine), kept(0.002, "local", mine)])
+    assert main(["check", str(other), "--max-latency", "5ms", "--json"]) == 0
+    latency = found(capsys)["latency_seconds"]
+    assert latency["found"] == 0.004 and latency["kind"] == "measured"
+    assert "adb:1: Tensor G3" in latency["how"]
+    assert main(["check", str(other), "--max-latency", "3ms"]) == OVER
+
+
+def test_firmware_by_the_emulator(tmp_path: Path, capsys) -> None:
+    made = edgevit.export("zoo:vit-i32-p8-d24-h2-l1", target="qemu-m3", output=tmp_path / "f")
+    words = ["check", str(made.directory), "--json"]
+    within = ["--max-ram", "20K", "--max-flash", "1M", "--max-instructions", "5M"]
+    assert main([*words, *within]) == 0
+    entries = found(capsys)
+    assert {entries[name]["kind"] for name in ("ram_bytes", "flash_bytes", "instructions")} == {"emulated"}  # fmt: skip
+    count = int(entries["instructions"]["found"])
+    assert main([*words, "--max-instructions", str(count - 1)]) == OVER
+    assert found(capsys)["instructions"]["status"] == "over"
+    assert main([*words, "--max-latency", "1s", "--max-size", "1G"]) == OVER
+    statuses = {name: entry["status"] for name, entry in found(capsys).items()}
+    assert statuses["latency_seconds"] == statuses["size_bytes"] == "unknown"
 
 
 def test_a_folder_that_failed_parity_is_within_nothing(

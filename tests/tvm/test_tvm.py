@@ -61,8 +61,11 @@ def test_it_is_checked_through_a_twin_for_this_machine(
     assert sorted(p.name for p in board.directory.iterdir()) == [
         "TinyHybrid.so",
         "TinyHybrid.so.json",
+        "call",
         "edgevit.json",
         "golden.safetensors",
+        "graph",
+        "report.html",
         "run.py",
         "summary.txt",
     ]
