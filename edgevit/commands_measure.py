@@ -91,11 +91,12 @@ def run_profile(options: argparse.Namespace) -> int:
         with open_store(options.store) as store:
             session = _measured(options, store)
     print(json.dumps(session_dict(session)) if options.json else session_text(session))
-    for error in (session.unkept, session.first_error):
-        if error is not None:
-            print(error, file=sys.stderr)
-            return error.exit_code
-    return 0
+    error = session.unkept or session.first_error
+    if error is None:
+        return 0
+    if options.json or error is session.unkept:  # the text above has the others
+        print(error, file=sys.stderr)
+    return error.exit_code
 
 
 def _measured(options: argparse.Namespace, store: Store | None) -> Session:
