@@ -17,6 +17,7 @@ from edgevit.frontend.rebuild import build_source
 from edgevit.host import now
 from edgevit.measure.runner import Runner, open_runner
 from edgevit.measure.store import open_store
+from edgevit.pareto_plot import Dot, Panel, pareto_svg
 from edgevit.plan_file import ExportPlan, Made, plan_text
 from edgevit.profiling import SUFFIXES
 from edgevit.targets import load_target
@@ -34,6 +35,7 @@ PLAN = "plan.toml"
 PLANS = "plans"  # of a front: one a point
 TRIALS = "trials.json"
 STUDY = "study.sqlite"
+PICTURE = "pareto.svg"
 _CONFIRM = 2  # times the rounds of a trial
 
 Say = Callable[[str], None]
@@ -246,17 +248,8 @@ class _Search:
     def _written(self, plan: ExportPlan, tried: Sequence[Tried], front: Sequence[Tried]) -> Tuned:
         output = self.asked.output
         output.mkdir(parents=True, exist_ok=True)
-        if len(front) > 1:
-            folder = output / PLANS
-            folder.mkdir(exist_ok=True)
-            for old in folder.glob("*.toml"):
-                old.unlink()
-            for trial in front:
-                figures = trial.result["figures"]
-                own = replace(
-                    self._filled(trial, figures, "a point of the front"), device=plan.device
-                )
-                (folder / f"ram-{figures['ram_bytes']}.toml").write_text(plan_text(own))
+        if "ram_bytes" in plan.figures:
+            self._write_front(plan, front)
         entries = [
             {
                 "number": t.number,
@@ -270,6 +263,29 @@ class _Search:
         (output / TRIALS).write_text(json.dumps(entries, indent=1) + "\n")
         (output / PLAN).write_text(plan_text(plan))
         return Tuned(plan, output / PLAN, tuple(tried), tuple(front), self.space)
+
+    def _write_front(self, plan: ExportPlan, front: Sequence[Tried]) -> None:
+        """A plan for each point, and the picture."""
+        folder = self.asked.output / PLANS
+        folder.mkdir(exist_ok=True)
+        for old in folder.glob("*.toml"):
+            old.unlink()
+        for trial in front:
+            figures = trial.result["figures"]
+            own = replace(self._filled(trial, figures, "a point of the front"), device=plan.device)
+            (folder / f"ram-{figures['ram_bytes']}.toml").write_text(plan_text(own))
+        dots = [
+            Dot(
+                t.values[0],
+                t.values[1],
+                point_text(t.point, self.space).partition(" ")[2] or "default",
+            )
+            for t in self.study.tried()
+            if t.values
+        ]
+        title = f"{self.asked.model} for {self.asked.target}, emulated"
+        panel = Panel(title, "RAM, bytes", "instructions", tuple(dots))
+        (self.asked.output / PICTURE).write_text(pareto_svg([panel]))
 
 
 def _figures_text(figures: dict[str, Any]) -> str:
