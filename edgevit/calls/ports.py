@@ -23,7 +23,8 @@ class PortFacts:
     zero: int | None = None
 
     def as_dict(self) -> dict[str, object]:
-        return {key: fact for key, fact in asdict(self).items() if fact is not None}
+        facts = {key: fact for key, fact in asdict(self).items() if fact is not None}
+        return {**facts, "shape": list(self.shape)}
 
     @classmethod
     def of_dict(cls, entry: dict[str, Any]) -> PortFacts:
