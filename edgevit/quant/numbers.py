@@ -14,6 +14,9 @@ from edgevit.quant.moments import Moments
 
 _ONE = float(1 << 32)
 _REACH = 2.0**31 - 1
+_FAR = (
+    2.0**11
+)  # of an accumulator: beyond both ends of the grid where its multiplier cannot be doubled
 _SMALLEST = 2.0**-18  # of a multiplier: 14 bits are left of it
 
 
@@ -43,19 +46,25 @@ def channels(weights: Weights, source: Grid, output: Grid) -> Channels:
     scale = np.maximum(scale, _SMALLEST * output.scale / source.scale)
     while True:
         found = _rounded(weights, source, output, scale)
-        reach = 128 * np.abs(found.weight.astype(np.int64)).sum(1)
-        over = reach + np.abs(_exact_bias(found, weights, source, scale)) > _REACH
-        if not over.any():
-            return found
-        scale = np.where(over, 2 * scale, scale)
+        exact = _exact_bias(found, weights, source, scale)
+        reach = 128.0 * np.abs(found.weight.astype(np.int64)).sum(1)
+        room = _REACH - reach
+        over = np.abs(exact) > room
+        grow = over & (2 * source.scale * scale <= LARGEST * output.scale)
+        if grow.any():
+            scale = np.where(grow, 2 * scale, scale)
+        elif (reach[over] < _REACH / 2 - _FAR).all():
+            # what such a bias leaves of a channel is an end of the grid, and so it is with a lesser one
+            return replace(found, bias=np.clip(exact, -room, room).astype(np.int32))
+        else:
+            output = output.widened(2 * output.scale)
 
 
 def _rounded(weights: Weights, source: Grid, output: Grid, scale: np.ndarray) -> Channels:
-    integers = _integers(weights, source, scale)
+    """Its bias is yet to be found."""
     multiplier = multiplier_of(np.minimum(source.scale * scale / output.scale, LARGEST))
-    found = Channels(integers, np.zeros(len(scale), np.int32), multiplier, output)
-    exact = _exact_bias(found, weights, source, scale)
-    return replace(found, bias=np.clip(exact, -_REACH, _REACH).astype(np.int32))
+    none = np.zeros(len(scale), np.int32)
+    return Channels(_integers(weights, source, scale), none, multiplier, output)
 
 
 def _integers(weights: Weights, source: Grid, scale: np.ndarray) -> np.ndarray:
