@@ -68,7 +68,7 @@ HEAD = """# Forecast
 `edgevit forecast MODEL --target T` predicts latency from figures that others published. Nothing here was measured by us: every figure it
 gives is `predicted`, with a range, and refused outside what it was fitted on. Written by `python benchmarks/forecast.py`, which fits it
 anew from [`targets/forecast/`](../targets/forecast): the published figures with the source of each, which of them are used, and
-what the graphs of those nets hold.
+what the graphs of those nets hold. A target is known there by its chip, the `soc` of its TOML.
 
     latency = (sum of cost_i * feature_i) * exp(setting + source)
 
