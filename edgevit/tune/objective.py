@@ -14,6 +14,9 @@ from edgevit.measure.kept import measured
 from edgevit.measure.runner import Progress, Runner
 from edgevit.measure.store import Store
 
+_LOOK = 3  # rounds of a first look
+_HOPELESS = 1.5  # times the default's time: what is slower in most of them gets no more
+
 
 @dataclass(frozen=True)
 class Artifact:
@@ -45,7 +48,9 @@ class Latency:
         if artifact == default:
             one = self.compare([default]).figures[0]
             return [1.0], {"kind": one.kind, "ms": one.latency.median * 1e3}
-        session = self.compare([default, artifact])
+        session = self.compare([default, artifact], _LOOK)
+        if pair_figures(session)["ratio_low"] < _HOPELESS:
+            session = self.compare([default, artifact])
         ratio = session.figures[1].ratio
         assert ratio is not None
         return [ratio], pair_figures(session)

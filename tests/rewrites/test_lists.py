@@ -12,12 +12,18 @@ from torch.nn import functional as F
 
 from edgevit.backends.table import BACKENDS
 from edgevit.rewrites.engine import run
+from edgevit.rewrites.form import formed
 from edgevit.rewrites.rule import AnyRule
 from edgevit.rewrites.standard import STANDARD
 
 LISTS: dict[str, tuple[AnyRule, ...]] = {
     "standard": STANDARD,
     **{name: import_module(f"{package}.rules").RULES for name, package in BACKENDS.items()},
+}
+FORMS = {
+    name: import_module(f"{package}.rules").FORMS
+    for name, package in BACKENDS.items()
+    if name != "mcu"
 }
 X = torch.randn(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
 
@@ -85,3 +91,24 @@ def test_a_list_keeps_the_order_that_its_rules_ask_for(name: str) -> None:
     for place, rule in enumerate(LISTS[name]):
         for earlier in set(rule.after) & set(names):  # a list may do without
             assert earlier in names[:place], f"{rule.name} must come after {earlier}"
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_every_form_keeps_that_order(name: str) -> None:
+    for form in FORMS[name]:
+        for option in form.turns:
+            rules = formed(LISTS[name], FORMS[name], {form.choice.name: option})
+            assert rules != LISTS[name], f"{form.choice.name}={option} changes no list"
+            names = [rule.name for rule in rules]
+            for place, rule in enumerate(rules):
+                for earlier in set(rule.after) & set(names):
+                    assert earlier in names[:place], f"{option}: {rule.name} after {earlier}"
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_forms_compute_the_same(name: str) -> None:
+    """Each choice at its first other option, all at once."""
+    torch.manual_seed(0)
+    settings = {form.choice.name: next(iter(form.turns)) for form in FORMS[name]}
+    rules = formed(LISTS[name], FORMS[name], settings)
+    assert run(program_for(warm(Everything()), X), rules)[1].rel_l2 <= 1e-4

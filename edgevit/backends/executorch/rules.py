@@ -95,6 +95,9 @@ FORMS: tuple[Form, ...] = (
         "a norm that the delegate does not take is one call outside it, against many inside",
         kernel=lambda rules: without(rules, "expand-norm"),
     ),
+    optional(
+        "drop-norm-mean", "a layer norm left whole is one call, where the runtime has one for it"
+    ),
     optional("split-projection", "one large product of q, k and v against three and no slices"),
     optional(
         "split-depthwise",

@@ -65,6 +65,9 @@ FORMS: tuple[Form, ...] = (
         all=lambda rules: replaced(rules, ExpandNorm()),
         none=lambda rules: without(rules, "expand-norm"),
     ),
+    optional(
+        "drop-norm-mean", "a layer norm left whole is one call, where the runtime has one for it"
+    ),
     optional("split-projection", "one large product of q, k and v against three and no slices"),
     optional(
         "split-depthwise",
