@@ -58,7 +58,7 @@ def uart(firmware: Path, tmp_path: Path) -> Iterator[str]:
     bundle = tmp_path / "bundle"
     shutil.copytree(firmware / "firmware", bundle)
     built = subprocess.run(
-        [make, "OUTPUT=uart", "TOOLCHAIN=gcc"],
+        [make, "OUTPUT=uart", "TOOLCHAIN=gcc", "BUILD=built"],
         cwd=bundle,
         capture_output=True,
         text=True,
@@ -66,7 +66,7 @@ def uart(firmware: Path, tmp_path: Path) -> Iterator[str]:
     )
     assert built.returncode == 0, built.stderr
     words = ["-M", "mps2-an386", "-display", "none", "-monitor", "none", "-serial", "pty"]
-    program = str(bundle / "build" / "selftest.elf")
+    program = str(bundle / "built" / "selftest.elf")
     said = tmp_path / "qemu.txt"
     with said.open("w") as log:
         board = subprocess.Popen([qemu, *words, "-kernel", program], stdout=log, stderr=log)

@@ -41,7 +41,7 @@ def flash(tool: str, file: str | None, chip: str | None, port: str, limit: float
     if file is None or not Path(file).is_file():
         raise UsageError(
             "which file should be flashed?" if file is None else f"there is no {file}",
-            hint="make OUTPUT=uart in the bundle's folder, then --elf build/selftest.elf",
+            hint="make OUTPUT=uart in the bundle's folder, then --elf build/gcc-uart/selftest.elf",
         )
     if chip is None:
         raise UsageError(
