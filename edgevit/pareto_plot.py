@@ -106,10 +106,10 @@ def _panel(panel: Panel) -> list[str]:
     best = best_of(panel.dots)
     line = " ".join(f"{x.at(d.x):.1f},{y.at(d.y):.1f}" for d in best)
     parts.append(f'<polyline class="front" points="{line}"/>')
-    taken: list[tuple[float, float]] = []
-    for dot in sorted(panel.dots, key=lambda d: (d not in best, d.x)):
-        parts += _dot(dot, x.at(dot.x), y.at(dot.y), dot in best, taken)
-    return parts
+    others = [dot for dot in panel.dots if dot not in best]
+    parts += [_circle(dot, x.at(dot.x), y.at(dot.y), "other") for dot in others]
+    parts += [_circle(dot, x.at(dot.x), y.at(dot.y), "best") for dot in best]
+    return [*parts, *_labels([*best, *others], x, y)]
 
 
 def _grid(x: _Axis, y: _Axis, panel: Panel) -> list[str]:
@@ -130,18 +130,23 @@ def _grid(x: _Axis, y: _Axis, panel: Panel) -> list[str]:
     return parts
 
 
-def _dot(dot: Dot, x: float, y: float, best: bool, taken: list[tuple[float, float]]) -> list[str]:
-    """A label only where there is room for it; the title tells the rest."""
-    figures = f"{dot.label}: {_short(dot.x)}, {_short(dot.y)}"
-    kind = "best" if best else "other"
-    parts = [
-        f'<circle class="{kind}" cx="{x:.1f}" cy="{y:.1f}" r="5"><title>{escape(figures)}</title></circle>'
-    ]
-    if all(abs(x - a) > 140 or abs(y - b) > 13 for a, b in taken):
-        taken.append((x, y))
-        parts.append(
-            f'<text class="label" x="{x + 8:.1f}" y="{y + 4:.1f}">{escape(dot.label)}</text>'
-        )
+def _circle(dot: Dot, x: float, y: float, kind: str) -> str:
+    figures = escape(f"{dot.label}: {_short(dot.x)}, {_short(dot.y)}")
+    return (
+        f'<circle class="{kind}" cx="{x:.1f}" cy="{y:.1f}" r="5"><title>{figures}</title></circle>'
+    )
+
+
+def _labels(dots: Sequence[Dot], x: _Axis, y: _Axis) -> list[str]:
+    """The first go first, and only where there is room; a circle's title tells the rest."""
+    parts: list[str] = []
+    taken: list[tuple[float, float, float]] = []  # left, right, line
+    for dot in dots:
+        left, line = x.at(dot.x) + 4, y.at(dot.y) - 9
+        right = left + 6.5 * len(dot.label)
+        if all(right < a or left > b or abs(line - other) > 13 for a, b, other in taken):
+            taken.append((left, right, line))
+            parts.append(f'<text class="label" x="{left:.1f}" y="{line:.1f}">{escape(dot.label)}</text>')  # fmt: skip
     return parts
 
 

@@ -274,17 +274,13 @@ class _Search:
             figures = trial.result["figures"]
             own = replace(self._filled(trial, figures, "a point of the front"), device=plan.device)
             (folder / f"ram-{figures['ram_bytes']}.toml").write_text(plan_text(own))
-        dots = [
-            Dot(
-                t.values[0],
-                t.values[1],
-                point_text(t.point, self.space).partition(" ")[2] or "default",
-            )
-            for t in self.study.tried()
-            if t.values
-        ]
+        dots: dict[tuple[float, ...], Dot] = {}  # of several with the same figures the first
+        for t in self.study.tried():
+            if t.values:
+                label = point_text(t.point, self.space).partition(" ")[2] or "default"
+                dots.setdefault(t.values, Dot(t.values[0], t.values[1], label))
         title = f"{self.asked.model} for {self.asked.target}, emulated"
-        panel = Panel(title, "RAM, bytes", "instructions", tuple(dots))
+        panel = Panel(title, "RAM, bytes", "instructions", tuple(dots.values()))
         (self.asked.output / PICTURE).write_text(pareto_svg([panel]))
 
 
