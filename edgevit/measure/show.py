@@ -54,15 +54,14 @@ def session_text(session: Session) -> str:
     rows = []
     if session.from_store:
         rows += [f"from the store, measured before ({session.when}); --fresh measures again", ""]
-    timed = [one for one in session.figures if one.error is None and one.unit == "seconds"]
+    sound = [one for one in session.figures if one.error is None]
+    timed = [one for one in sound if one.subject.format != "mcu"]
     if timed:
         rows.append(profile_text(_report(session, timed)))
         rows += [f"{one.subject.label}: {note}" for one in timed for note in one.notes]
-        for one in timed:
-            rows += _layer_rows(one, 1e3, "ms")
-    for one in session.figures:
-        if one.error is None and one.unit != "seconds":
-            rows += _counted_rows(one)
+    for one in sound:
+        if one.subject.format == "mcu":
+            rows += _firmware_rows(one)
     for one in session.figures:
         if one.error is not None:
             rows += ["", f"{one.subject.label}: no figure", *str(one.error).splitlines()]
@@ -87,17 +86,20 @@ def _report(session: Session, timed: list[Figures]) -> ProfileReport:
     )
 
 
-def _counted_rows(one: Figures) -> list[str]:
+def _firmware_rows(one: Figures) -> list[str]:
+    in_time = one.unit == "seconds"
+    scale, unit = (1e3, "ms") if in_time else (1.0, one.unit)
+    value = one.latency.median * scale
     golden = {True: "equal, bit for bit", False: "NOT EQUAL", None: "not looked at"}
     rows = [
         one.subject.label + (f"   ({'; '.join(one.notes)})" if one.notes else ""),
-        f"  {one.kind:<10} {one.latency.median:,.0f} {one.unit}",
+        f"  {one.kind:<10} {value:{_digits(in_time)}} {unit}",
     ]
     if one.memory is not None:
         m = one.memory
         rows.append(f"  RAM        {m.ram:,} bytes: arena {m.arena:,}, stack {m.stack:,}, the rest static")  # fmt: skip
         rows.append(f"  flash      {m.flash:,} bytes")
-    return [*rows, f"  golden     {golden[one.golden_match]}", *_layer_rows(one, 1, one.unit)]
+    return [*rows, f"  golden     {golden[one.golden_match]}", *_layer_rows(one, scale, unit)]
 
 
 def _layer_rows(one: Figures, scale: float, unit: str) -> list[str]:
@@ -105,7 +107,7 @@ def _layer_rows(one: Figures, scale: float, unit: str) -> list[str]:
     if not one.layers:
         return []
     dearest = sorted(one.layers, key=lambda layer: -layer.cost)
-    digits = ",.0f" if scale == 1 else ",.3f"
+    digits = _digits(one.unit == "seconds")
     rows = ["", f"  layer                                   kind          {unit:>12}"]
     rows += [
         f"  {layer.name[-38:]:<38}  {layer.kind:<12} {layer.cost * scale:>13{digits}}"
@@ -113,3 +115,7 @@ def _layer_rows(one: Figures, scale: float, unit: str) -> list[str]:
     ]
     left = len(dearest) - _LAYERS_SHOWN
     return rows + ([f"  ... and {left} more"] if left > 0 else [])
+
+
+def _digits(in_time: bool) -> str:
+    return ",.3f" if in_time else ",.0f"

@@ -158,6 +158,29 @@ def test_what_cannot_be_heard(
     assert time.monotonic() - started < 5
 
 
+def test_seconds_by_the_clock_that_a_board_says_it_has(
+    firmware: Path, wire: tuple[str, Callable[[str], None]], tmp_path: Path, capsys
+) -> None:
+    board = tmp_path / "board"
+    shutil.copytree(firmware, board)
+    manifest = json.loads((board / "edgevit.json").read_text())
+    (board / "edgevit.json").write_text(json.dumps({**manifest, "target": "stm32f746"}))
+    path, speak = wire
+    speak(TEST.replace("abc", model_hash(firmware)))
+    words = ["profile", str(board), "--on", f"serial:{path}", "--limit", "5", "--quiet"]
+    assert main([*words, "--json"]) == 0
+    (result,) = json.loads(capsys.readouterr().out)["results"]
+    assert (result["kind"], result["unit"]) == ("measured", "seconds")
+    assert result["latency_ms"]["rounds"] == [100.0] * 3  # 100 ticks of 1000 Hz
+    assert [layer["cost"] for layer in result["layers"]] == [0.07, 0.03]
+    assert main(words) == 0  # measured anew: a port does not tell which board is behind it
+    said = capsys.readouterr().out
+    assert "from the store" not in said
+    assert "measured   100.000 ms" in said
+    assert "70.000" in said
+    assert "by turns" not in said
+
+
 @pytest.mark.parametrize(
     ("hash", "golden", "code", "message"),
     [
