@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from edgevit.backends.session import OpTime
-from edgevit.errors import EdgevitError, StoreError
+from edgevit.errors import EdgevitError, StoreError, UsageError
 from edgevit.exported_folder import read_manifest
 from edgevit.golden import GOLDEN
 from edgevit.host import now
@@ -44,6 +44,8 @@ def measured(
     """What was measured by turns is only taken from the store whole; exact figures, one by one. `fresh` measures
     again. `more` are subjects beside those of the paths."""
     subjects = [*(runner.subject(path) for path in paths), *more]
+    if not subjects:
+        raise UsageError("nothing to measure", hint="give exported folders")
     if store is None:
         return runner.measure(subjects, settings, progress)
     device = runner.device()

@@ -87,16 +87,20 @@ def fails(url: str) -> bool:
     return False
 
 
+def emptied(url: str) -> str:
+    import psycopg
+
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("DROP TABLE IF EXISTS measurements, store_version")
+    return url
+
+
 @pytest.fixture(params=["sqlite", "postgres"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     if request.param == "sqlite":
         url = str(tmp_path / "deep" / "store.sqlite")
     else:
-        url = request.getfixturevalue("postgres")
-        import psycopg
-
-        with psycopg.connect(url, autocommit=True) as connection:
-            connection.execute("DROP TABLE IF EXISTS measurements, store_version")
+        url = emptied(request.getfixturevalue("postgres"))
     with open_store(url) as opened:
         yield opened
 
@@ -160,6 +164,19 @@ def test_a_locked_store(tmp_path: Path, monkeypatch, capsys) -> None:
     assert "the store of measurements is locked" in capsys.readouterr().err
     holder.close()
     assert main(["history", "--store", str(path)]) == 0
+
+
+def test_a_locked_server(postgres: str, monkeypatch) -> None:
+    import psycopg
+
+    open_store(emptied(postgres)).__exit__(None, None, None)
+    monkeypatch.setattr(database, "WAIT", 1.0)
+    with psycopg.connect(postgres) as holder:
+        holder.execute("LOCK TABLE measurements")
+        with open_store(postgres) as store, pytest.raises(StoreError, match="is locked"):
+            store.find("k")
+    with open_store(postgres) as store:
+        store.find("k")
 
 
 def test_a_store_that_locks_after_the_measurement_loses_no_figure(
