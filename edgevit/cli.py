@@ -173,7 +173,7 @@ def _add_firmware(parser: argparse.ArgumentParser) -> None:
         "--max-ram", type=_bytes, metavar="N", help="bytes, or 20K: the arena's limit"
     )
     group.add_argument(
-        "--weights-as", default="c", metavar="F", help="c (default), object, or binary[@ADDRESS] in memory"
+        "--weights-as", default="c", metavar="F", help="c (default), object, binary[@ADDRESS], streamed"
     )  # fmt: skip
 
 

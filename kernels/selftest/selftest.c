@@ -80,6 +80,30 @@ static uint32_t crc32(uint32_t crc, const void *data, uint32_t size)
     return ~crc;
 }
 
+#ifdef EV_MODEL_WEIGHTS_STREAMED
+
+static uint32_t sum_of_weights(void)
+{
+    static uint8_t piece[256];
+    uint32_t sum = 0;
+    for (uint32_t at = 0, size; at < EV_MODEL_WEIGHTS_BYTES; at += size) {
+        size = EV_MODEL_WEIGHTS_BYTES - at < sizeof piece ? EV_MODEL_WEIGHTS_BYTES - at : sizeof piece;
+        if (ev_model_read_weights(at, piece, size) != 0)
+            return ~EV_WEIGHTS_CRC32;
+        sum = crc32(sum, piece, size);
+    }
+    return sum;
+}
+
+#else
+
+static uint32_t sum_of_weights(void)
+{
+    return crc32(0, ev_model_weights, EV_MODEL_WEIGHTS_BYTES);
+}
+
+#endif
+
 static int same_sums(void)
 {
     uint32_t golden = 0;
@@ -87,8 +111,7 @@ static int same_sums(void)
         golden = crc32(golden, ev_golden_inputs[k], ev_golden_input_bytes[k]);
     for (int k = 0; k < EV_GOLDEN_OUTPUTS; k++)
         golden = crc32(golden, ev_golden_outputs[k], ev_golden_output_bytes[k]);
-    return golden == EV_GOLDEN_CRC32
-        && crc32(0, ev_model_weights, EV_MODEL_WEIGHTS_BYTES) == EV_WEIGHTS_CRC32;
+    return golden == EV_GOLDEN_CRC32 && sum_of_weights() == EV_WEIGHTS_CRC32;
 }
 
 static int same_outputs(void)

@@ -163,6 +163,27 @@ def test_weights_as_an_object(tmp_path: Path) -> None:
     assert "golden ok" in said(folder, "make", "-s", "run")
 
 
+@pytest.mark.parametrize("tool", ["gcc", "zig"])
+def test_weights_that_are_streamed(tool: str, tmp_path: Path) -> None:
+    """A piece before each loop, by a function of the program's; its failure is an error, never an answer."""
+    folder = bundle(tmp_path / "b", "qemu-m4", WeightsForm("streamed"))
+    made = ("make", "-s", f"TOOLCHAIN={tool}", "ZIG=python-zig", "run")
+    assert "golden ok" in said(folder, *made)
+    assert "EV_ERROR_WEIGHTS" in (folder / "edgevit_model.c").read_text()
+    reader = folder / "selftest" / "read_weights.c"
+    text = reader.read_text()
+    reader.write_text(text.replace("return 0;", "return bytes > 256;"))  # the sums are read by 256
+    assert "golden bad" in said(folder, *made, fails=True)
+    reader.write_text(text)
+    weights = folder / "edgevit_model_weights.bin"
+    weights.write_bytes(weights.read_bytes()[:-17] + bytes([1]) * 17)
+    assert "golden bad" in said(folder, *made, fails=True)
+    if tool == "gcc":
+        said(folder, "cmake", "-B", "c", "--toolchain", "cmake/gcc.cmake")
+        said(folder, "cmake", "--build", "c")
+        assert "golden bad" in said(folder, "ctest", "--test-dir", "c", "--verbose", fails=True)
+
+
 @pytest.mark.parametrize(
     ("wish", "told"),
     [("elf", "cannot be written"), ("binary", "where does"), ("c@16", "address"), ("binary@7", "16")],

@@ -10,8 +10,8 @@ import numpy as np
 
 from edgevit.backends.mcu.board.weights import C_ARRAY, WeightsForm
 from edgevit.backends.mcu.cores import CORES, Core
-from edgevit.backends.mcu.emit import Emitted, emit
-from edgevit.backends.mcu.firmware import FILES, MODEL, write_firmware
+from edgevit.backends.mcu.emit import Emitted
+from edgevit.backends.mcu.firmware import FILES, emitted_for, write_firmware
 from edgevit.backends.mcu.schedule.plan import Plan
 from edgevit.backends.mcu.schedule.search import planned
 from edgevit.errors import PackageError
@@ -31,9 +31,10 @@ class Bundle:
     outputs: tuple[Port, ...]
     core: Core
     plan: Plan
+    weights: str  # their form
 
     def emitted(self) -> Emitted:
-        return emit(self.plan, MODEL, FILES, apart=True)
+        return emitted_for(self.plan, self.weights)
 
     def quantized(self, tensors: Sequence[np.ndarray]) -> tuple[np.ndarray, ...]:
         return tuple(port.quantized(x) for port, x in zip(self.inputs, tensors, strict=True))
@@ -55,6 +56,7 @@ def write_bundle(
         "core": core.name,
         "kept": sorted(name for walk in plan.walks for name in walk.loop.kept),
         "tile": plan.tile,
+        "weights": weights.form,
         "inputs": [port.as_dict() for port in inputs],
         "outputs": [port.as_dict() for port in outputs],
     }
@@ -70,7 +72,7 @@ def read_bundle(directory: Path) -> Bundle:
     inputs, outputs = (
         tuple(Port.of(entry) for entry in more[key]) for key in ("inputs", "outputs")
     )
-    bundle = Bundle(directory / FIRMWARE, graph, inputs, outputs, core, plan)
+    bundle = Bundle(directory / FIRMWARE, graph, inputs, outputs, core, plan, more["weights"])
     source = bundle.folder / f"{FILES}.c"
     if not source.is_file() or source.read_text() != bundle.emitted().source:
         raise PackageError(

@@ -1,7 +1,7 @@
 """Constants in C: arrays and parameter structs. What holds the same is there once.
 
 Arrays are beside the code as C arrays, or *apart*: one run of bytes under one name, which may be another file of C, an
-object, or a binary somewhere in the address space.
+object, or a binary somewhere in the address space. Or *paged*: a run of bytes for each loop, read into one buffer before it.
 """
 
 from __future__ import annotations
@@ -19,13 +19,28 @@ _ALIGNMENT = 16  # a vector of the widest core
 
 
 class Constants:
-    def __init__(self, prefix: str, apart: bool = False) -> None:
+    def __init__(self, prefix: str, apart: bool = False, paged: bool = False) -> None:
         self._prefix = prefix
         self._apart = apart
+        self._paged = paged  # what is asked for before the first page is beside the code
         self._names: dict[str, str] = {}
         self._lines: list[str] = []
         self._places: dict[bytes, int] = {}
         self._blob = bytearray()
+        self._starts: list[int] = []
+
+    def begin_page(self) -> None:
+        """Before each loop."""
+        if self._paged:
+            self._apart = True
+            self._starts.append(len(self._blob))
+            self._places = {}
+
+    @property
+    def pages(self) -> tuple[tuple[int, int], ...]:
+        """Start and size of each loop's; empty where there are none."""
+        ends = [*self._starts[1:], len(self._blob)] if self._starts else []
+        return tuple((start, end - start) for start, end in zip(self._starts, ends, strict=True))
 
     def array(self, data: np.ndarray) -> str:
         flat = np.ascontiguousarray(data).ravel()
@@ -41,7 +56,9 @@ class Constants:
         return self._shared(f"const struct {call.struct}", "", self._braced(call.fields), "p")
 
     def text(self) -> str:
-        return "\n".join(self._lines)
+        largest = max((size for _, size in self.pages), default=0)
+        buffer = f"static uint8_t {self._prefix}_weights[{max(largest, 1)}] __attribute__((aligned({_ALIGNMENT})));"
+        return "\n".join([*([buffer] if self._paged else []), *self._lines])
 
     @property
     def weights(self) -> bytes:
@@ -50,7 +67,7 @@ class Constants:
 
     def _place(self, data: bytes) -> int:
         if data not in self._places:
-            self._places[data] = len(self._blob)
+            self._places[data] = len(self._blob) - (self._starts[-1] if self._paged else 0)
             self._blob += data + bytes(-len(data) % _ALIGNMENT)
         return self._places[data]
 

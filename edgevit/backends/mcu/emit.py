@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 
 from edgevit.backends.mcu.constants import Constants
-from edgevit.backends.mcu.interface import calls, debugging, header, tracing
+from edgevit.backends.mcu.interface import calls, debugging, fetching, header, tracing
 from edgevit.backends.mcu.kernels.card import Argument, Call, First, Input, Scratch, Steps
 from edgevit.backends.mcu.schedule.access import WINDOWED, Same, Sliding, access, moves
 from edgevit.backends.mcu.schedule.intake import Intake
@@ -35,14 +35,19 @@ class Emitted:
     plan: Plan
     stem: str  # of the files' names
     weights: bytes = b""  # where they are apart from the source
+    pages: tuple[tuple[int, int], ...] = ()  # of paged weights, by loop: start, bytes
 
 
 def emit(
-    plan: Plan, prefix: str = "ev_model", stem: str | None = None, apart: bool = False
+    plan: Plan,
+    prefix: str = "ev_model",
+    stem: str | None = None,
+    apart: bool = False,
+    paged: bool = False,
 ) -> Emitted:
     """`prefix` begins every name that a linker sees; `stem` is what the files are called. Arrays are in the source, or
-    `apart` from it."""
-    writer = _Writer(plan, prefix, apart)
+    `apart` from it, or `paged`: fetched for each loop."""
+    writer = _Writer(plan, prefix, apart, paged)
     for index, walk in enumerate(plan.walks):
         writer.loop(index, walk)
     files = dict.fromkeys(source for card in plan.cards.values() for source in card.sources)
@@ -60,17 +65,18 @@ def emit(
         plan,
         stem or prefix,
         writer.weights,
+        writer.pages,
     )
 
 
 class _Writer:
-    def __init__(self, plan: Plan, prefix: str, apart: bool) -> None:
+    def __init__(self, plan: Plan, prefix: str, apart: bool, paged: bool) -> None:
         self._plan = plan
         self._net = plan.net
         self._prefix = prefix
         self._offsets = plan.offsets
-        self._constants = Constants(prefix, apart)
-        self._apart = apart
+        self._constants = Constants(prefix, apart, paged)
+        self._apart = apart or paged
         graph = plan.net.graph
         given = [(i, v.name) for i, v in enumerate(graph.inputs) if v.name not in self._net.makers]
         self._outside = {name: f"inputs[{i}]" for i, name in given}
@@ -83,8 +89,13 @@ class _Writer:
     def weights(self) -> bytes:
         return self._constants.weights
 
+    @property
+    def pages(self) -> tuple[tuple[int, int], ...]:
+        return self._constants.pages
+
     def loop(self, index: int, walk: Walk) -> None:
         """A function for each operation in it, then the loop itself."""
+        self._constants.begin_page()
         taking = any(isinstance(op, Intake) for op in walk.loop.ops)
         if taking:
             body = self._as_it_comes(index, walk)
@@ -240,6 +251,7 @@ class _Writer:
             "#define EV_STEP __attribute__((noinline))\n",
             tracing(prefix, list(self.functions)) + debugging(plan, prefix),
             self._constants.text() + "\n",
+            fetching(prefix, self.pages),
             *self._lines,
             calls(plan, prefix, outputs),
         ]

@@ -7,7 +7,14 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from edgevit.backends.mcu.board.weights import C_ARRAY, NAME, WeightsForm, assembled, write_weights
+from edgevit.backends.mcu.board.weights import (
+    C_ARRAY,
+    NAME,
+    READ_LINKED,
+    WeightsForm,
+    assembled,
+    write_weights,
+)
 from edgevit.backends.mcu.cores import Core
 from edgevit.backends.mcu.emit import Emitted, emit
 from edgevit.backends.mcu.harness import Case, harness
@@ -21,8 +28,13 @@ _INCLUDED = re.compile(r'^#include "(\w+\.h)"', re.MULTILINE)
 STACK = 16 * 1024  # reserved in the emulator; what is used is measured
 
 
+def emitted_for(plan: Plan, form: str) -> Emitted:
+    paged = form == "streamed"
+    return emit(plan, MODEL, FILES, apart=not paged, paged=paged)
+
+
 def write_firmware(plan: Plan, folder: Path, core: Core, weights: WeightsForm = C_ARRAY) -> Emitted:
-    emitted = emit(plan, MODEL, FILES, apart=True)
+    emitted = emitted_for(plan, weights.form)
     kernels = data_dir("kernels")
     folder.mkdir(parents=True)
     (folder / f"{FILES}.h").write_text(emitted.header)
@@ -55,16 +67,22 @@ def link_firmware(folder: Path, main: str, core: Core, tool: Toolchain, work: Pa
     include = [folder, folder / "include"]
     sources = [work / "main.c", folder / f"{FILES}.c", *sorted((folder / "kernels").iterdir())]
     objects = [tool.compile(source, core, include=include) for source in sources]
-    objects.append(_weights(folder, core, tool, work))
+    objects += _weights(folder, core, tool, work)
     return tool.link(objects, core, work / "program.elf", stack_size=STACK)
 
 
-def _weights(folder: Path, core: Core, tool: Toolchain, work: Path) -> Path:
+def _weights(folder: Path, core: Core, tool: Toolchain, work: Path) -> list[Path]:
     """Whatever form they have; in the emulator they are always linked."""
     source, binary = (folder / f"{NAME}.{ending}" for ending in ("c", "bin"))
     if source.is_file():
-        return tool.compile(source, core, include=[folder])
-    return assembled(binary, core, tool, work) if binary.is_file() else folder / f"{NAME}.o"
+        return [tool.compile(source, core, include=[folder])]
+    if not binary.is_file():
+        return [folder / f"{NAME}.o"]
+    found = [assembled(binary, core, tool, work)]
+    if "EV_MODEL_WEIGHTS_STREAMED" in (folder / f"{NAME}.h").read_text():
+        (work / "read_weights.c").write_text(READ_LINKED)
+        found.append(tool.compile(work / "read_weights.c", core, include=[folder]))
+    return found
 
 
 def link_cases(cases: Sequence[Case], core: Core, tool: Toolchain, work: Path) -> Path:

@@ -141,7 +141,8 @@ int {prefix}_begin({prefix} *model, uint8_t *arena, size_t arena_bytes)
         return EV_ERROR_ARENA;
     memset(model, 0, sizeof(*model));
     model->arena = arena;
-{before}    EV_POISON({takes.loop});
+{before}    EV_FETCH({takes.loop});
+    EV_POISON({takes.loop});
     model->state = {_TAKING:#x}u;
     return EV_OK;
 }}
@@ -208,7 +209,7 @@ def _static_arena(prefix: str) -> str:
 
 
 def _loop(prefix: str, loop: int) -> str:
-    return f"    EV_POISON({loop});\n    {prefix}_loop_{loop}(inputs, arena);\n    EV_INTACT({loop});\n"
+    return f"    EV_FETCH({loop});\n    EV_POISON({loop});\n    {prefix}_loop_{loop}(inputs, arena);\n    EV_INTACT({loop});\n"
 
 
 def tracing(prefix: str, layers: Sequence[str]) -> str:
@@ -220,6 +221,19 @@ const char *const {prefix}_layers[] = {{{names}}};
 #else
 #define EV_TRACE(layer, after) ((void)0)
 #endif
+"""
+
+
+def fetching(prefix: str, pages: Sequence[tuple[int, int]]) -> str:
+    """What is done about weights before each loop: nothing, unless they are read by the program."""
+    if not pages:
+        return "#define EV_FETCH(loop) ((void)0)\n"
+    rows = ", ".join(f"{{{start}, {size}}}" for start, size in pages)
+    return f"""static const uint32_t {prefix}_pages[][2] = {{{rows}}}; /* of the weights: start, bytes */
+#define EV_FETCH(loop) \\
+    if ({prefix}_pages[loop][1] && \\
+        {prefix}_read_weights({prefix}_pages[loop][0], {prefix}_weights, {prefix}_pages[loop][1])) \\
+    return EV_ERROR_WEIGHTS
 """
 
 

@@ -18,7 +18,7 @@ class FirmwareOptions:
     optimize: str = "balanced"
     max_ram: int | None = None  # bytes
     tile: int | None = None  # rows that a loop takes at a time; None: as the search finds
-    weights_as: str = "c"  # or "object", "binary", "binary@ADDRESS"
+    weights_as: str = "c"  # or "object", "binary", "binary@ADDRESS", "streamed"
 
 
 NO_WISHES = FirmwareOptions()

@@ -49,6 +49,11 @@ class Build:
         return (*self.sources, f"{NAME}.c") if self.weights.form == "c" else self.sources
 
     @property
+    def selftest_sources(self) -> tuple[str, ...]:
+        more = ("selftest/read_weights.c", "selftest/weights.S") if self.weights.is_streamed else ()
+        return ("selftest/selftest.c", "selftest/ev_golden.c", *more)
+
+    @property
     def default_toolchain(self) -> str:
         return "zig" if self.core.clang else "gcc"
 
@@ -87,7 +92,12 @@ def _values(build: Build) -> dict[str, object]:
         "ZIG_FLAGS": " ".join((*core.zig, *_ZIG)),
         "MODEL_SOURCES": " ".join(build.model_sources),
         "PORT_SOURCES": " ".join(port),
+        "SELFTEST_SOURCES": " ".join(build.selftest_sources),
         "WEIGHTS_OBJECT": f"{NAME}.o" if build.weights.form == "object" else "",
+        # zig keeps objects by their source and flags, and does not see what they include.
+        "SUM": "-DEV_SUM=$(firstword $(shell cksum < edgevit_model_weights.bin)) "
+        if build.weights.is_streamed
+        else "",
         "WEIGHTS_FLAG": _address_flag(build.weights),
         "WEIGHTS_CMAKE": _weights_cmake(build.weights),
         "TEST": CTEST if build.target.emulator else "",
@@ -107,6 +117,14 @@ def _weights_cmake(weights: WeightsForm) -> str:
         return (
             f"set_source_files_properties({NAME}.o PROPERTIES EXTERNAL_OBJECT TRUE)\n"
             f"target_sources(ev_model PRIVATE {NAME}.o)\n"
+        )
+    if weights.is_streamed:
+        data = f"${{CMAKE_CURRENT_SOURCE_DIR}}/{NAME}.bin"
+        return (
+            f"file(SHA256 {data} EV_SUM) # for zig, which keeps objects and does not see what they include\n"
+            f"set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS {data})\n"
+            "set_source_files_properties(selftest/weights.S PROPERTIES\n"
+            f"  OBJECT_DEPENDS {data} COMPILE_DEFINITIONS EV_SUM_${{EV_SUM}})\n"
         )
     if weights.address is not None:
         return f"target_compile_definitions(ev_model PUBLIC EV_MODEL_WEIGHTS_ADDRESS={weights.address:#010x}u)\n"

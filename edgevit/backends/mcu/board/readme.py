@@ -174,16 +174,21 @@ def _pixels(manifest: Mapping[str, Any]) -> str:
 
 
 def _weights(folder: Path, board: Mapping[str, Any]) -> str:
-    names = {
-        form: f"`{NAME}.{ending}`"
-        for form, ending in (("c", "c"), ("object", "o"), ("binary", "bin"))
-    }
+    endings = {"c": "c", "object": "o", "binary": "bin", "streamed": "bin"}
+    names = {form: f"`{NAME}.{ending}`" for form, ending in endings.items()}
     form, address = board["weights"], board["weights_address"]
     size = f"{board['weights_bytes']:,} bytes"
     if form == "c":
         return f"They are {names['c']}, {size} as a C array."
     if form == "object":
         return f"They are {names['object']}, {size} as an object for the linker, under the symbol `ev_model_weights`."
+    if form == "streamed":
+        return (
+            f"They are {names['streamed']}, {size} that the program reads wherever it keeps them: it defines `ev_model_read_weights` "
+            f"(`{NAME}.h`), which the model calls before each of its loops, for what that loop needs. They come into a static buffer of "
+            f"{board['weights_buffer']:,} bytes, counted as static RAM above: one image at a time. The self-test has them linked, and "
+            "reads them from there (`selftest/read_weights.c`)."
+        )
     return (
         f"They are {names['binary']}, {size} that must lie at {address:#010x} and be readable there as memory: write the file to that "
         f"address with your programmer. The build files say so to the compiler by `EV_MODEL_WEIGHTS_ADDRESS`. The program must map the "

@@ -1,4 +1,5 @@
-"""Weights and tables beside the code, in the form that was asked for: C, an object to link, or a binary in memory."""
+"""Weights and tables beside the code, in the form that was asked for: C, an object to link, a binary in memory, or one that
+the program reads piece by piece."""
 
 from __future__ import annotations
 
@@ -17,7 +18,7 @@ from edgevit.backends.mcu.toolchain import Toolchain
 from edgevit.errors import UsageError, suggest
 from edgevit.targets import Target
 
-FORMS = ("c", "object", "binary")
+FORMS = ("c", "object", "binary", "streamed")
 NAME = "edgevit_model_weights"  # of the files
 SYMBOL = "ev_model_weights"
 
@@ -29,7 +30,11 @@ class WeightsForm:
 
     @property
     def file(self) -> str:
-        return f"{NAME}.{ {'c': 'c', 'object': 'o', 'binary': 'bin'}[self.form] }"
+        return f"{NAME}.{ {'c': 'c', 'object': 'o'}.get(self.form, 'bin') }"
+
+    @property
+    def is_streamed(self) -> bool:
+        return self.form == "streamed"
 
 
 C_ARRAY = WeightsForm("c")
@@ -69,14 +74,15 @@ def _address(text: str) -> int:
 
 
 def write_weights(folder: Path, weights: bytes, form: WeightsForm, core: Core, tool: Toolchain) -> None:  # fmt: skip
-    (folder / f"{NAME}.h").write_text(_header(weights))
+    text = _header(weights, _STREAMED if form.is_streamed else _IN_MEMORY)
+    (folder / f"{NAME}.h").write_text(text)
     if form.form == "c":
         numbers = braced(np.frombuffer(weights or bytes(16), np.uint8))
         (folder / form.file).write_text(
             f'/* All weights and tables. Written by edgevit. */\n#include "{NAME}.h"\n\n'
             f"__attribute__((aligned(16))) const uint8_t {SYMBOL}[{_SIZE}] = {numbers};\n"
         )
-    elif form.form == "binary":
+    elif form.form in ("binary", "streamed"):
         (folder / form.file).write_bytes(weights or bytes(16))
     else:
         with tempfile.TemporaryDirectory(prefix="edgevit-") as work:
@@ -85,13 +91,26 @@ def write_weights(folder: Path, weights: bytes, form: WeightsForm, core: Core, t
             shutil.copy(assembled(data, core, tool, Path(work)), folder / form.file)
 
 
+def write_reader(folder: Path) -> None:
+    """For a self-test: the file linked, and read from there."""
+    (folder / "read_weights.c").write_text(
+        "/* Of the self-test: a program has the driver of its flash or card here. Written by edgevit. */\n"
+        + READ_LINKED
+    )
+    (folder / "weights.S").write_text(_incbin(f"{NAME}.bin"))
+
+
+def _incbin(file: str) -> str:
+    return (
+        f'.section .rodata.{SYMBOL}, "a"\n.balign 16\n.global {SYMBOL}\n'
+        f'{SYMBOL}:\n.incbin "{file}"\n'
+    )
+
+
 def assembled(data: Path, core: Core, tool: Toolchain, work: Path) -> Path:
     """An object of the bytes, under the symbol."""
     source = work / f"{NAME}-bytes.S"
-    source.write_text(
-        f'.section .rodata.{SYMBOL}, "a"\n.balign 16\n.global {SYMBOL}\n'
-        f'{SYMBOL}:\n.incbin "{data.resolve()}"\n'
-    )
+    source.write_text(_incbin(str(data.resolve())))
     # Kept objects go by their source alone, and this one has its bytes elsewhere.
     return replace(tool, cache=work / "objects").compile(source, core)
 
@@ -99,10 +118,37 @@ def assembled(data: Path, core: Core, tool: Toolchain, work: Path) -> Path:
 _SIZE = f"{SYMBOL.upper()}_BYTES"
 
 
-def _header(weights: bytes) -> str:
+_IN_MEMORY = f"""/* A binary that lies somewhere in memory: define EV_MODEL_WEIGHTS_ADDRESS, or `{SYMBOL}` in the linker script. */
+#ifdef EV_MODEL_WEIGHTS_ADDRESS
+#define {SYMBOL} ((const uint8_t *)EV_MODEL_WEIGHTS_ADDRESS)
+#else
+extern const uint8_t {SYMBOL}[{_SIZE}];
+#endif
+"""
+_STREAMED = """#define EV_MODEL_WEIGHTS_STREAMED
+
+/* The program defines it: reads so many bytes of the file from `offset` on, and returns 0 when they are there. Anything
+   else ends the call of the model with EV_ERROR_WEIGHTS. It is asked before each loop of the model, for one piece. */
+int ev_model_read_weights(uint32_t offset, void *to, uint32_t bytes);
+"""
+# In emulators and self-tests the file is linked, and read from there.
+READ_LINKED = f"""#include <string.h>
+
+#include "{NAME}.h"
+
+extern const uint8_t {SYMBOL}[];
+
+int ev_model_read_weights(uint32_t offset, void *to, uint32_t bytes)
+{{
+    memcpy(to, {SYMBOL} + offset, bytes);
+    return 0;
+}}
+"""
+
+
+def _header(weights: bytes, how: str) -> str:
     guard = f"{NAME.upper()}_H"
-    return f"""/* All weights and tables, in one piece. Written by edgevit.
-   A binary that lies somewhere in memory: define EV_MODEL_WEIGHTS_ADDRESS, or `{SYMBOL}` in the linker script. */
+    return f"""/* All weights and tables, in one piece. Written by edgevit. */
 #ifndef {guard}
 #define {guard}
 
@@ -111,11 +157,6 @@ def _header(weights: bytes) -> str:
 #define {_SIZE} {max(len(weights), 16)}u
 #define {SYMBOL.upper()}_CRC32 {zlib.crc32(weights or bytes(16)):#010x}u /* IEEE 802.3 */
 
-#ifdef EV_MODEL_WEIGHTS_ADDRESS
-#define {SYMBOL} ((const uint8_t *)EV_MODEL_WEIGHTS_ADDRESS)
-#else
-extern const uint8_t {SYMBOL}[{_SIZE}];
-#endif
-
+{how}
 #endif
 """

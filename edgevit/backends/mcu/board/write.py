@@ -15,7 +15,7 @@ from edgevit.backends.mcu.board.layout import Layout, layout
 from edgevit.backends.mcu.board.linker import linker_script
 from edgevit.backends.mcu.board.memory_map import draw_memory
 from edgevit.backends.mcu.board.port import port_of, write_port
-from edgevit.backends.mcu.board.weights import WeightsForm
+from edgevit.backends.mcu.board.weights import WeightsForm, write_reader
 from edgevit.backends.mcu.cores import Core
 from edgevit.backends.mcu.emit import Emitted
 from edgevit.backends.mcu.firmware import FILES
@@ -31,13 +31,14 @@ class Board:
     where: Layout
     build: Build
     weights_bytes: int
+    buffer: int  # of RAM, for weights that are streamed
 
     def as_dict(self) -> dict[str, object]:
         """For edgevit.json, and the README from it."""
         build, where = self.build, self.where
         places = {"code": where.code, "arena": where.arena, "variables and stack": where.data}
         address = build.weights.address
-        if address is None:
+        if address is None and not build.weights.is_streamed:
             places["weights"] = where.weights
         return {
             "title": self.target.title,
@@ -49,6 +50,7 @@ class Board:
             "weights": build.weights.form,
             "weights_bytes": self.weights_bytes,
             "weights_address": address,
+            "weights_buffer": self.buffer,
             "regions": {
                 what: f"{region.name} ({region.kind}, {region.size:,} bytes at {region.base:#010x})"
                 for what, region in places.items()
@@ -68,19 +70,22 @@ def write_board(
     """`inputs` are the golden ones, as integers."""
     graph = emitted.plan.net.graph
     outputs = outputs_of(graph, tuple(inputs))
-    largest = sum(data.nbytes for data in outputs)
+    buffer = max((size for _, size in emitted.pages), default=0)
+    static = sum(data.nbytes for data in outputs) + buffer
     # A binary is not linked; it lies where it was said to.
     linked = 0 if weights.form == "binary" else len(emitted.weights)
-    where = layout(target, emitted.plan.size, linked, largest)
+    where = layout(target, emitted.plan.size, linked, static)
     port = port_of(target, core)
     write_port(port, folder / "port")
     (folder / "port" / "board.ld").write_text(linker_script(target, where, port.sections))
     _write_selftest(folder / "selftest", emitted, inputs, outputs)
+    if weights.is_streamed:
+        write_reader(folder / "selftest")
     sources = (f"{FILES}.c", *(f"kernels/{Path(source).name}" for source in emitted.kernels))
     build = Build(graph.name, target, core, port, sources, weights)
     write_build_files(build, folder)
     draw_memory(emitted.plan, folder)
-    return Board(target, core, where, build, len(emitted.weights))
+    return Board(target, core, where, build, len(emitted.weights), buffer)
 
 
 def _write_selftest(
