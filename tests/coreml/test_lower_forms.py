@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import torch
 from lowering import far, source_of
@@ -33,7 +34,8 @@ class Forms(nn.Module):
 def test_in_both_precisions(tmp_path: Path) -> None:
     source = source_of(Forms(), X)
     program, _ = engine.run(capture(source), RULES)
-    for precision, bound in (("fp32", 1e-5), ("fp16", 3e-3)):
+    bounds: dict[Literal["fp16", "fp32"], float] = {"fp32": 1e-5, "fp16": 3e-3}
+    for precision, bound in bounds.items():
         artifact = lower(
             program, source, minimum_os="iOS17", precision=precision, directory=tmp_path / precision
         )

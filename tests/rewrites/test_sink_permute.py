@@ -111,7 +111,7 @@ def test_no_axis_is_too_long_for_the_engine() -> None:
     """Heads of windows and their mask: of one window's 12 heads, 19,200 scores in a row."""
 
     def function(net: nn.Module, x: torch.Tensor) -> torch.Tensor:
-        windows = x.reshape(4, 12, 40, 40).transpose(0, 1) + net.mask
+        windows = x.reshape(4, 12, 40, 40).transpose(0, 1) + net.mask  # type: ignore[operator]
         return windows.transpose(0, 1).reshape(x.shape).softmax(-1)
 
     net = Call(function, mask=torch.randn(12, 1, 40, 40))
