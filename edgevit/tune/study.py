@@ -128,6 +128,10 @@ class Study:
         self._storage_attr(running.number, "refused", why)
         self._study.tell(running.number, state=self._states.FAIL, skip_if_finished=True)
 
+    def drop(self, running: Running) -> None:
+        """It counts for nothing, and may be tried again."""
+        self._study.tell(running.number, state=self._states.FAIL, skip_if_finished=True)
+
     def _taken(self) -> set[str]:
         """Keys of what is finished, and of what somebody is at."""
         at_it = self._study.get_trials(deepcopy=False, states=(self._states.RUNNING,))

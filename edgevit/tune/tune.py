@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from edgevit.errors import EdgevitError, InternalError
+from edgevit.errors import EdgevitError
 from edgevit.frontend.capture import capture
 from edgevit.frontend.rebuild import build_source
 from edgevit.host import now
@@ -148,8 +148,12 @@ class _Search:
     def end(self, runner: Runner) -> Tuned:
         tried = self.study.tried()
         default = self._default(tried)
-        if default is None:  # another worker is at it, or it was refused: `_try` has raised
-            raise InternalError("the search ended without the default's figures")
+        if default is None:
+            raise EdgevitError(
+                "nothing is known of the default yet",
+                why="another worker of the study is at it, and all else is tried",
+                hint="give the same command again when it has ended",
+            )
         if isinstance(self.objective, Latency):
             plan, front = self._fastest(self.objective, tried, default)
         else:
@@ -193,7 +197,7 @@ class _Search:
             values, figures = self.objective.judge(artifact, default)
         except EdgevitError as error:
             if is_default:
-                self.study.refuse(running, "")
+                self.study.drop(running)
                 raise
             self.study.refuse(running, reason(error))
             self.say(f"trial {running.number}: {text}: refused, {reason(error)}")

@@ -10,10 +10,12 @@ import pytest
 
 from edgevit.measure.device import this_device
 from edgevit.measure.figures import Figures, Session, Settings
+from edgevit.measure.runner import open_runner
 from edgevit.profiling import Latency, Subject
 from edgevit.tune.confirm import confirm, finalists
 from edgevit.tune.front import pareto
 from edgevit.tune.objective import Artifact
+from edgevit.tune.objective import Latency as Latency_
 from edgevit.tune.study import Tried
 
 DEFAULT = Artifact(Path("default"))
@@ -42,6 +44,27 @@ class Timed:
         subject = Subject("x", "a", Path("x"), None, {})
         spread = ratios.low, ratios.high
         return Figures(subject, "measured", "seconds", tuple(rounds), ratios.median, spread)
+
+
+class Looked(Latency_):
+    """Tells how many rounds it was asked for; every candidate takes `times` the default's time."""
+
+    def compare(self, artifacts: Sequence[Artifact], rounds: int = 0, fresh: bool = False) -> Session:  # fmt: skip
+        asked.append(rounds)
+        times = 9.0 if artifacts[-1].threads == 9 else 1.1
+        return Timed([[1.0] * 3, [times] * 3]).compare(artifacts, fresh=True)
+
+
+asked: list[int] = []
+
+
+def test_what_is_hopeless_gets_a_first_look_only() -> None:
+    asked.clear()
+    objective = Looked(open_runner("local"), Settings(), None, print)
+    values, figures = objective.judge(Artifact(Path("one"), 9), DEFAULT)
+    assert values == [9.0] and figures["rounds"] == 3 and asked == [3]
+    objective.judge(Artifact(Path("one")), DEFAULT)
+    assert asked == [3, 3, 0]
 
 
 def verdict(*sessions: Sequence[Sequence[float]]) -> Any:

@@ -101,6 +101,16 @@ def test_a_killed_worker_s_trial_is_done_again_and_a_finished_one_is_not(
         assert [t.values for t in study.tried()] == [(1.0,), (2.0,)]
 
 
+def test_what_is_dropped_may_be_tried_again(tmp_path: Path) -> None:
+    study = opened(tmp_path)
+    first = study.begin(SPACE, [SPACE.default()])
+    assert first is not None
+    study.drop(first)
+    assert study.tried() == [] and study.recover() == []
+    again = study.begin(SPACE, [SPACE.default()])
+    assert again is not None and again.key == first.key
+
+
 def test_a_worker_elsewhere_is_given_up_when_it_is_silent(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
