@@ -20,6 +20,7 @@ import torch
 from edgevit.backends.mcu.bundle import read_bundle
 from edgevit.backends.mcu.emulator import emulator, emulators_of
 from edgevit.backends.mcu.firmware import link_firmware
+from edgevit.backends.mcu.options import FirmwareOptions
 from edgevit.backends.mcu.toolchain import toolchain
 from edgevit.calls.write import write_calls
 from edgevit.golden import load_golden
@@ -209,6 +210,17 @@ int main(void)
     assert best == int(expected.argmax())
     real = np.frombuffer(ran.output[expected.size + 4 :], np.float32)[0]
     assert real == pytest.approx(bundle.dequantized([expected])[0].ravel()[best], rel=1e-6)
+
+
+@pytest.mark.parametrize("form", ["streamed", "binary@0x90000000"])
+def test_firmware_says_where_its_weights_must_be(form: str, tmp_path: Path) -> None:
+    wish = FirmwareOptions(weights_as=form)
+    found = export(
+        "zoo:vit-i32-p8-d24-h2-l1", target="qemu-m3", output=tmp_path / "f", firmware=wish
+    )
+    text = (found.directory / "call" / "call.c").read_text()
+    assert ("ev_model_read_weights" in text) == (form == "streamed")
+    assert ("put at 0x90000000" in text) == form.startswith("binary")
 
 
 def manifest_of(dtype: str, format: str) -> dict[str, object]:

@@ -47,6 +47,7 @@ class Facts:
     prepare: Prepare | None
     is_picture: bool  # Core ML takes a CVPixelBuffer
     folder: Path
+    firmware: Mapping[str, Any]  # what the manifest says of it
 
     @classmethod
     def of(cls, manifest: Mapping[str, Any], folder: Path) -> Facts:
@@ -63,6 +64,7 @@ class Facts:
             _prepare(manifest),
             bool(manifest.get("image_input")),
             folder,
+            manifest.get("firmware") or {},
         )
 
     def marks(self) -> dict[str, str]:

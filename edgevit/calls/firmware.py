@@ -15,6 +15,7 @@ def marks(facts: Facts) -> dict[str, str]:
     first = facts.outputs[0]
     return {
         "HEADER": f"{FILES}.h",
+        "WEIGHTS": _weights(facts),
         "UPPER": prefix.upper(),
         "COUNT_OUT": str(count(first)),
         "ZERO": str(first.zero),
@@ -26,6 +27,22 @@ def marks(facts: Facts) -> dict[str, str]:
         "PREPARE": _levels(facts),
         "CALL": _streamed(facts) if f"{prefix}_push_rows(" in header else _at_once(facts),
     }  # fmt: skip
+
+
+def _weights(facts: Facts) -> str:
+    """What a program has to see to where the weights are not in the code."""
+    board = facts.firmware.get("board") or {}
+    if board.get("weights") == "streamed":
+        return "\n * The weights are not in memory: write ev_model_read_weights, as edgevit_model_weights.h asks for it."
+    if board.get("weights") == "binary":
+        place = board.get("weights_address")
+        where = (
+            f"{place:#010x}"
+            if isinstance(place, int)
+            else "the address of EV_MODEL_WEIGHTS_ADDRESS"
+        )
+        return f"\n * The weights are edgevit_model_weights.bin, to be put at {where}."
+    return ""
 
 
 def _levels(facts: Facts) -> str:
