@@ -95,3 +95,4 @@ class Card:
     scratch: Callable[[Any], int] = _no_scratch  # bytes
     takes: Callable[[Any], bool] = _always
     in_place: bool = False  # the output may lie where the first input does
+    together: int = 1  # rows done at a time; what is left over costs as much as that

@@ -146,6 +146,7 @@ DSP_PRODUCTS: tuple[Card, ...] = (
         _linear,
         lambda op: tile_bytes(1, op.weight.shape[1]),
         lambda op: _is_exact(op.weight),
+        together=2,
     ),
     Card(
         "ev_conv2d_s8_dsp",
@@ -172,5 +173,6 @@ DSP_PRODUCTS: tuple[Card, ...] = (
         _matmul,
         _matmul_scratch,
         _matmul_is_exact,
+        together=2,
     ),
 )

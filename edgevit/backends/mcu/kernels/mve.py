@@ -222,6 +222,7 @@ MVE: tuple[Card, ...] = (
         "mve",
         ("linear/ev_linear_s8_mve.c", "linear/ev_product_s8_mve.c"),
         _linear,
+        together=2,
     ),
     Card(
         "ev_conv2d_s8_mve",
@@ -253,6 +254,7 @@ MVE: tuple[Card, ...] = (
         _matmul,
         _packed_matrix_bytes,
         _near_enough,
+        together=2,
     ),
     _row_card("softmax_s8", Softmax, "softmax", rows.softmax_steps, scratch=_exponentials),
     _row_card("norm_s8", Norm, "norm", _norm, takes=lambda op: not op.wide),

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from math import inf
 from typing import TYPE_CHECKING
 
@@ -20,9 +19,6 @@ from edgevit.integer.ops.moves import Reshape
 
 if TYPE_CHECKING:
     from edgevit.backends.mcu.schedule.walk import Walk
-
-
-_VALUE = 6  # products
 
 
 class NoLoop(Exception):
@@ -46,6 +42,7 @@ class Net:
     loops: dict[Member, Loop] = field(default_factory=dict)
     walks: dict[tuple[Loop, int], Walk] = field(default_factory=dict)
     scratch: dict[Loop, int] = field(default_factory=dict)
+    work: dict[tuple[Loop, int], float] = field(default_factory=dict)
 
     @classmethod
     def of(cls, graph: IntegerGraph) -> Net:
@@ -98,11 +95,6 @@ class Loop:
     reads: tuple[str, ...]  # kept storages of other loops, in the arena
     by_image: bool
     units: dict[str, int] = field(default_factory=dict)  # storage -> positions in a row
-
-    @cached_property
-    def work(self) -> int:
-        """Products, and what each value costs to make beside them: a clamp, a table, a store."""
-        return sum(op.macs() + _VALUE * op.output.size for op in self.ops)
 
 
 def build_loops(net: Net, kept: frozenset[str]) -> list[Loop]:

@@ -12,6 +12,8 @@ from edgevit.backends.mcu.schedule.memory import Buffer, bound, place
 from edgevit.backends.mcu.schedule.walk import Walk
 from edgevit.integer.graph import Op
 
+_VALUE = 6  # products
+
 Cards = Mapping[str, Card]  # by operation
 
 
@@ -38,7 +40,7 @@ class Plan:
     @property
     def computed(self) -> int:
         """Work in the loops, with what is done again: products, and a share for every value made."""
-        return sum(walk.loop.work for walk in self.walks)
+        return sum(_work(walk, self.cards) for walk in self.walks)
 
 
 def ring_name(loop: int, storage: str) -> str:
@@ -195,6 +197,24 @@ def _read_before(walk: Walk, name: str, dying: str) -> bool:
         for time, (op, row) in enumerate(walk.events)
         if any(source == dying for _, source in walk.net.sources(op))
     )
+
+
+def _work(walk: Walk, cards: Cards) -> int:
+    """In products, and what each value costs to make beside them: a clamp, a table, a store."""
+    known = walk.net.work
+    key = walk.loop, walk.tile
+    if key not in known:
+        known[key] = sum(
+            op.macs() * _padded(walk, cards[op.name], op) + _VALUE * op.output.size
+            for op in walk.loop.ops
+        )
+    return round(known[key])
+
+
+def _padded(walk: Walk, card: Card, op: Op) -> float:
+    """How much more a kernel does, called with fewer rows than it takes together."""
+    rows = 0 if walk.loop.by_image else min(walk.tile, op.output.rows)
+    return -(-rows // card.together) * card.together / rows if rows else 1
 
 
 def plan_text(plan: Plan) -> str:

@@ -21,8 +21,7 @@ from edgevit.integer.graph import IntegerGraph, Op
 
 # What a tenth less work may cost in size: the exponent of the work in the price.
 OPTIMIZE = {"ram": 0.05, "balanced": 1.0, "speed": 12.0}
-TILES = (4, 8, 12, 16)
-_FINE = (4, 1, 2, 8)  # where bytes count most; the first is where the search begins
+TILES = (4, 2, 1, 8, 12, 16)  # rows at a time; the first is where the search begins
 _LAST = 4  # plans on the way that are placed and looked at: the way is long
 _NEIGHBOURS = (
     1,
@@ -49,8 +48,7 @@ def best_plan(
         raise UsageError(
             f"there is no way to optimize called `{optimize}`", hint=suggest(optimize, OPTIMIZE)
         )
-    usual = _FINE if optimize == "ram" else TILES
-    plans = candidates(graph, core, optimize, usual if tile is None else (tile,))
+    plans = candidates(graph, core, optimize, TILES if tile is None else (tile,))
     price = _price(optimize)
     if max_ram is None:
         return min(plans, key=price)
