@@ -129,6 +129,7 @@ PLAIN_PRODUCTS: tuple[Card, ...] = (
         "plain",
         ("linear/ev_linear_s8.c",),
         lambda op, at: linear_steps(op, at, "ev_linear_s8", op.weight),
+        together=4,
     ),
     Card(
         "ev_conv2d_s8",
@@ -153,5 +154,6 @@ PLAIN_PRODUCTS: tuple[Card, ...] = (
             op, at, "ev_matmul_pack_s8", "ev_matmul_s8", plain_packed_bytes(op)
         ),
         plain_packed_bytes,
+        together=4,
     ),
 )
