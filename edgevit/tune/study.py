@@ -185,14 +185,18 @@ def _opened(optuna: Any, url: str, name: str, objectives: int) -> Any:
         url = f"sqlite:///{Path(url).absolute()}"
     if url.startswith(("postgresql://", "postgres://")):
         url = "postgresql+psycopg://" + url.partition("://")[2]
-    wait = {"timeout": 60} if url.startswith("sqlite") else {"connect_timeout": 10}
+    connect: dict[str, Any] = {"timeout": 60}
+    if not url.startswith(
+        "sqlite"
+    ):  # a server may call its encoding SQL_ASCII, and answer in bytes
+        connect = {"connect_timeout": 10, "client_encoding": "utf8"}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the sampler's groups are called experimental
         sampler = optuna.samplers.TPESampler(
             n_startup_trials=8, multivariate=True, group=True, constant_liar=True
         )
         try:
-            storage = optuna.storages.RDBStorage(url, engine_kwargs={"connect_args": wait})
+            storage = optuna.storages.RDBStorage(url, engine_kwargs={"connect_args": connect})
             return optuna.create_study(
                 storage=storage,
                 study_name=name,
