@@ -15,6 +15,8 @@ PURPOSE = {
     "onnx": "anywhere: .onnx",
     "tvm": "Linux boards: shared library",
     "mcu": "microcontrollers: C firmware",
+    "tune": "choosing by measuring: edgevit tune",
+    "sweep": "many workers: edgevit sweep",
     "store": "measurements in PostgreSQL",
     "zoo": "models: timm, transformers",
 }

@@ -39,12 +39,15 @@ def confirm(
     default: tuple[Tried, Artifact],
     others: Sequence[tuple[Tried, Artifact]],
     rounds: int,
+    measured: int,
 ) -> Verdict:
-    """All against the default and the default against itself; then the best alone against it once more."""
+    """`measured` is how many were. All against the default and the default against itself; then the best alone against it once more."""
     trial, artifact = default
     if not others:
-        ms = trial.result["figures"]["ms"]
-        return Verdict(trial, trial.result["figures"], f"the default is best: {ms:.3g} ms")
+        figures = trial.result["figures"]
+        best = f"the default is best of {measured} that were measured"
+        text = best if measured > 1 else "nothing but the default was measured within the budget"
+        return Verdict(trial, figures, f"{text}: {figures['ms']:.3g} ms")
     session = objective.compare([artifact, artifact, *(a for _, a in others)], rounds, fresh=True)
     own = pair_figures(session, 1)
     again = [pair_figures(session, 2 + k) for k in range(len(others))]

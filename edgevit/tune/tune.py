@@ -225,7 +225,8 @@ class _Search:
         self.note("measure the best again")
         best = [(t, self._artifact(t.point)[0]) for t in finalists(tried, default)]
         own = self._artifact(default.point)[0]
-        verdict = confirm(objective, (default, own), best, _CONFIRM * self.asked.rounds)
+        measured = sum(bool(t.values) for t in tried)
+        verdict = confirm(objective, (default, own), best, _CONFIRM * self.asked.rounds, measured)
         plan = self._filled(verdict.winner, verdict.figures, verdict.text)
         return plan, [verdict.winner]
 

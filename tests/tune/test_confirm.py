@@ -70,7 +70,7 @@ def test_what_is_hopeless_gets_a_first_look_only() -> None:
 def verdict(*sessions: Sequence[Sequence[float]]) -> Any:
     others = [(tried(1, 0.9), Artifact(Path("one"))), (tried(2, 0.8), Artifact(Path("two")))]
     count = len(sessions[0]) - 2
-    return confirm(Timed(*sessions), (tried(0, 1.0), DEFAULT), others[:count], 4)  # type: ignore[arg-type]
+    return confirm(Timed(*sessions), (tried(0, 1.0), DEFAULT), others[:count], 4, 3)  # type: ignore[arg-type]
 
 
 STEADY = [10.0, 10.1, 10.0, 9.9]
@@ -99,6 +99,14 @@ def test_a_default_that_is_off_itself_is_noise() -> None:
 def test_what_is_not_faster_again_loses() -> None:
     found = verdict([STEADY, STEADY, FASTER], [STEADY, STEADY])
     assert found.winner.number == 0
+
+
+def test_it_is_said_when_nothing_was_compared() -> None:
+    default = tried(0, 1.0)
+    alone = confirm(Timed(), (default, DEFAULT), [], 4, 1)  # type: ignore[arg-type]
+    assert alone.text == "nothing but the default was measured within the budget: 10 ms"
+    several = confirm(Timed(), (default, DEFAULT), [], 4, 5)  # type: ignore[arg-type]
+    assert several.text == "the default is best of 5 that were measured: 10 ms"
 
 
 def test_finalists_are_faster_and_other_artifacts() -> None:
