@@ -11,6 +11,7 @@ from edgevit.backends.coreml.composite import expand_composites
 from edgevit.backends.coreml.failure import blame, node_in_conversion
 from edgevit.backends.coreml.metadata import describe
 from edgevit.backends.coreml.passes import run_passes
+from edgevit.backends.coreml.settled import settle
 from edgevit.backends.coreml.supported import is_taken
 from edgevit.backends.coreml.tool import coremltools, quiet
 from edgevit.backends.exported import exported_program
@@ -88,6 +89,7 @@ class Package:
             )
             describe(model, self.program, self.source, tools, self.image_input)
             model.save(str(path))
+        settle(path)
 
     def _inputs(self) -> list[Any]:
         ct = coremltools()

@@ -1,0 +1,25 @@
+"""The same package for the same program: coremltools draws identifiers at random and writes maps in any order."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import uuid
+from pathlib import Path
+
+
+def settle(package: Path) -> None:
+    """In place. Identifiers follow from what they stand for, and maps are in order."""
+    file = package / "Manifest.json"
+    manifest = json.loads(file.read_text())
+    entries = manifest["itemInfoEntries"]
+    names = {old: str(uuid.uuid5(uuid.NAMESPACE_URL, entries[old]["path"])) for old in entries}
+    ordered = sorted(entries, key=lambda old: entries[old]["path"])
+    manifest["itemInfoEntries"] = {names[old]: entries[old] for old in ordered}
+    root = manifest["rootModelIdentifier"]
+    manifest["rootModelIdentifier"] = names[root]
+    file.write_text(json.dumps(manifest, indent=4) + "\n")
+    model = package / "Data" / entries[root]["path"]
+    specification = importlib.import_module("coremltools.proto.Model_pb2").Model()
+    specification.ParseFromString(model.read_bytes())
+    model.write_bytes(specification.SerializeToString(deterministic=True))
