@@ -72,7 +72,8 @@ def _compared(model: str, size: int | None, work: Path) -> str:
     whole = make_plan(net, cards, frozenset(net.makers), 1).size
     found = [best_plan(bundle.graph, bundle.core, way).size for way in ("balanced", "ram")]
     name = model.partition(":")[2] + (f" at {size}" if size else "")
-    return f"| {name} | {theirs:,} | {whole:,} | {found[0]:,} | {found[1]:,} | {found[1] / theirs:.2f} |"
+    first, last = (f"{theirs:,}", f"{found[1] / theirs:.2f}") if theirs else ("does not run it", "")
+    return f"| {name} | {first} | {whole:,} | {found[0]:,} | {found[1]:,} | {last} |"
 
 
 def _int8_tflite(model: str, size: int | None, work: Path) -> bytes:
@@ -104,7 +105,7 @@ def _with_weights_inside(model: bytes) -> bytes:
     return bytes(flatbuffer_utils.convert_object_to_bytearray(found))
 
 
-def _smallest_arena(model: bytes) -> int:
+def _smallest_arena(model: bytes) -> int | None:
     from tflite_micro.python.tflite_micro import runtime
 
     def runs(size: int) -> bool:
@@ -120,11 +121,11 @@ def _smallest_arena(model: bytes) -> int:
     return _least(runs)
 
 
-def _least(runs: Callable[[int], bool]) -> int:
+def _least(runs: Callable[[int], bool]) -> int | None:
     with _silent():
         low, high = 0, _LARGEST
         if not runs(high):
-            raise SystemExit("TFLM does not run the net")
+            return None
         while high - low > _GRAIN:
             middle = (low + high) // 2
             low, high = (low, middle) if runs(middle) else (middle, high)

@@ -597,7 +597,7 @@ def test_table_has_one_line_a_target() -> None:
 def test_description_of_a_board() -> None:
     text = describe(load_target("qemu-m4"))
     assert "qemu-system-arm -M mps2-an386 -cpu cortex-m4" in text
-    assert "RAM   sram  0x20000000  0x203fffff  4 MiB" in text
+    assert "RAM    sram            0x20000000  0x203fffff  4 MiB" in text
     assert "armv7e-m+dsp+fp" in text
     phone = describe(load_target("android"))
     assert "executorch (default), tflite, onnx, tvm" in phone
