@@ -30,6 +30,9 @@ matrix: .venv/.dev
 bench: .venv/.dev
 	$(BIN)/python benchmarks/export_cost.py --output docs/export-cost.md
 	$(BIN)/python benchmarks/latency.py
+	$(BIN)/python benchmarks/firmware_nets.py
+	$(BIN)/python -m pip install --quiet --no-deps tflite-micro
+	$(BIN)/python benchmarks/tflm_arenas.py --output docs/tflm-arenas.md
 
 # torch first and alone: resolved together with the rest, pip may take a CUDA build.
 .venv/.demo: pyproject.toml constraints.txt

@@ -1,0 +1,32 @@
+"""The examples, as a reader would run them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+NUMBERED = sorted(path.name for path in EXAMPLES.glob("[0-9]*"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NUMBERED)
+def test_it_runs(name: str, tmp_path: Path) -> None:
+    path = EXAMPLES / name
+    command = [sys.executable, str(path)] if path.suffix == ".py" else ["sh", str(path)]
+    beside = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    done = subprocess.run(
+        [*command, str(tmp_path / "out")],
+        cwd=tmp_path,
+        env=os.environ | beside,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert list(tmp_path.glob("out/**/edgevit.json"))
