@@ -324,7 +324,7 @@ def test_a_disk_that_fills_up_while_writing(tmp_path: Path, monkeypatch) -> None
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("edgevit.pipeline.summary", full)
+    monkeypatch.setattr("edgevit.leave.summary", full)
     with pytest.raises(OutputError, match="no space left"):
         edgevit.export(MODEL, target="iphone", output=tmp_path / "o")
     assert leftovers(tmp_path) == []
@@ -377,7 +377,8 @@ def test_doctor_lists_every_extra_with_its_install_line(capsys: pytest.CaptureFi
     assert main(["doctor", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     parts = {part["extra"]: part for part in found["extras"]}
-    assert set(parts) == {"coreml", "executorch", "tflite", "onnx", "tvm", "mcu", "zoo"}
+    formats = {"coreml", "executorch", "tflite", "onnx", "tvm", "mcu", "zoo"}
+    assert set(parts) == formats | {"tune", "sweep", "store"}
     assert parts["coreml"]["present"]["coremltools"]
     for part in parts.values():
         assert part["ready"] == (not part["missing"])

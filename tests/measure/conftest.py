@@ -2,79 +2,20 @@
 
 from __future__ import annotations
 
-import getpass
 import os
-import shutil
-import socket
 import subprocess
-import sys
-import time
-from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Generator, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from boards import Board
+from servers import free_port, listens, needed, wait_until
 
 import edgevit
-from edgevit.errors import ToolMissing
 
 ROOT = Path(__file__).parent.parent.parent
 MODEL = f"{ROOT / 'examples' / 'tiny_hybrid.py'}:build"
-
-
-def needed(program: str, package: str) -> str:
-    """The path of a program, or a skip, which fails in CI."""
-    path = shutil.which(program, path=os.environ["PATH"] + ":/usr/sbin:/sbin")
-    if path is not None:
-        return path
-    if os.environ.get("CI") or os.environ.get("EDGEVIT_CI"):
-        raise ToolMissing(f"{program} is not installed", hint=f"apt-get install {package}")
-    pytest.skip(f"{program} is not installed: apt-get install {package}")
-
-
-def wait_until(true: Callable[[], bool], seconds: float = 20) -> None:
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, f"not within {seconds} s"
-        time.sleep(0.05)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def listens(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.settimeout(1)
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-@dataclass(frozen=True)
-class Board:
-    """An ssh server on loopback, and a client's configuration that knows it."""
-
-    port: int
-    folder: Path
-    work: Path  # where artifacts are pushed to
-    config: Path
-    python: str = sys.executable
-
-    @property
-    def address(self) -> str:
-        who = f"{getpass.getuser()}@127.0.0.1:{self.port}"
-        return f"ssh://{who}?python={self.python}&dir={self.work}&config={self.config}"
-
-    def configured(self, name: str, **changes: Path) -> Board:
-        """The same server, for a client with other files."""
-        files = {"known_hosts": self.folder / "known_hosts", "key": self.folder / "key", **changes}
-        config = self.folder / name
-        config.write_text(
-            f"IdentityFile {files['key']}\nIdentitiesOnly yes\nIdentityAgent none\n"
-            f"UserKnownHostsFile {files['known_hosts']}\nGlobalKnownHostsFile /dev/null\n"
-        )
-        return replace(self, config=config)
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import free_port, needed
+from servers import free_port, needed
 
 from edgevit.cli import main
 from edgevit.errors import RuntimeFailed

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from conftest import needed, wait_until
+from servers import needed, wait_until
 
 from edgevit.cli import main
 from edgevit.errors import DeviceError, EdgevitError, RuntimeFailed

@@ -14,7 +14,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from conftest import Board, free_port, wait_until
+from boards import Board
+from servers import free_port, wait_until
 
 from edgevit.cli import main
 from edgevit.errors import DeviceError, UsageError

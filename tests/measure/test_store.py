@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import sqlite3
 import subprocess
 import sys
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import free_port, listens, needed, wait_until
+from servers import postgresql
 
 from edgevit.cli import main
 from edgevit.errors import StoreError, UsageError
@@ -49,42 +48,9 @@ def row(**changes: Any) -> Row:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A server of our own. It refuses to run as root: root runs it as another user."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    initdb = str(found[-1]) if found else needed("initdb", "postgresql")
-    server = Path(initdb).with_name("postgres")
-    folder, port = tmp_path_factory.mktemp("postgres"), free_port()
-    as_user: list[str] = []
-    if os.getuid() == 0:
-        as_user = [needed("setpriv", "util-linux"), "--reuid=65534", "--regid=65534", "--clear-groups"]  # fmt: skip
-        shutil.chown(folder, 65534, 65534)
-        for parent in folder.parents[:2]:
-            parent.chmod(parent.stat().st_mode | 0o011)
-    data = folder / "data"
-    made = [initdb, "-D", str(data), "-U", "edgevit", "-A", "trust", "-N", "--no-locale"]
-    subprocess.run([*as_user, *made], check=True, capture_output=True, cwd=folder)
-    settings = ["-h", "127.0.0.1", "-p", str(port), "-F", "-k", ""]
-    with (folder / "log").open("w") as log:
-        process = subprocess.Popen(
-            [*as_user, str(server), "-D", str(data), *settings], stderr=log, cwd=folder
-        )
-        try:
-            wait_until(lambda: listens(port))
-            url = f"postgresql://edgevit@127.0.0.1:{port}/postgres"
-            wait_until(lambda: not fails(url))
-            yield url
-        finally:
-            process.terminate()
-            process.wait(timeout=30)
-
-
-def fails(url: str) -> bool:
-    try:
-        open_store(url).__exit__(None, None, None)
-    except StoreError:
-        return True
-    return False
+def postgres() -> Iterator[str]:
+    with postgresql() as url:
+        yield url
 
 
 def emptied(url: str) -> str:
@@ -142,12 +108,13 @@ def test_a_store_of_a_newer_version_is_refused(store: Store) -> None:
 def test_several_processes_write_at_once(tmp_path: Path) -> None:
     path = tmp_path / "store.sqlite"
     code = (
-        "import sys; sys.path[:0] = [sys.argv[2]]\n"
+        "import sys; sys.path[:0] = sys.argv[2:]\n"
         "from test_store import open_store, row\n"
         "with open_store(sys.argv[1]) as store:\n"
         "    for k in range(20): store.add([row(key=str(k))])\n"
     )
-    words = [sys.executable, "-c", code, str(path), str(Path(__file__).parent)]
+    here = Path(__file__).parent
+    words = [sys.executable, "-c", code, str(path), str(here), str(here.parent)]
     workers = [subprocess.Popen(words) for _ in range(3)]
     assert [worker.wait(timeout=60) for worker in workers] == [0, 0, 0]
     with open_store(str(path)) as store:
