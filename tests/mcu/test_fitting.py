@@ -22,7 +22,7 @@ def test_too_much_ram_names_the_peak_and_a_way_that_works(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = ["export", SMALL, "--target", "qemu-m4", "-o", str(tmp_path / "out")]
-    code, error = told(capsys, *words, "--max-ram", "2500")
+    code, error = told(capsys, *words, "--max-ram", "2500", "--choose", "tile=16")
     assert code == DoesNotFit.exit_code and not (tmp_path / "out").exists()
     assert "more than the 2,500" in error["message"]
     assert "blocks." in error["why"] and "vit.py:" in error["why"]
