@@ -263,7 +263,9 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
         "--seed", type=int, default=0, metavar="N", help="of random weights and inputs"
     )
     group.add_argument(
-        "--image-input", action="store_true", help="take 0-255 pixels; fold preprocessing in"
+        "--image-input",
+        action=argparse.BooleanOptionalAction,
+        help="take 0-255 pixels; fold preprocessing in (default: for microcontrollers)",
     )
     group.add_argument(
         "--channels-last", action="store_true", help="take and return NxHxWxC instead of NxCxHxW"

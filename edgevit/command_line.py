@@ -10,6 +10,7 @@ from typing import Any
 from edgevit.backends.mcu.options import NO_WISHES, FirmwareOptions
 from edgevit.targets import Target
 
+_EITHER_WAY = {"image_input"}  # flags that also say no
 _UNSAID = {"batch": 1, "seed": 0}  # the defaults of the command line that are not nothing
 
 
@@ -29,7 +30,9 @@ def export_command(
     words = ["edgevit", "export", model, "--target", target.name if target.family else str(target.file)]  # fmt: skip
     words += ["--format", format, "--precision", precision]
     for name, value in options.items():
-        if value and _UNSAID.get(name) != value:
+        if value is False and name in _EITHER_WAY:
+            words.append(f"--no-{name.replace('_', '-')}")
+        elif value and _UNSAID.get(name) != value:
             words += _option(name, "LABELS.txt" if name == "labels" else value)
     for name in without:
         words += ["--without", name]

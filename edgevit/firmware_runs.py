@@ -97,4 +97,11 @@ def _read(path: Path, bundle: Bundle) -> np.ndarray:
         )
     if not np.isfinite(array).all():
         raise UsageError("the input has NaN or infinite values", where=str(path))
+    if bundle.inputs[0].takes_pixels and not (array.min() >= 0 and array.max() <= 255):
+        raise UsageError(
+            "the model takes pixels of 0 to 255, and these are none",
+            where=str(path),
+            why=f"they lie between {array.min():.4g} and {array.max():.4g}",
+            hint="give pixels: preprocessing is part of the firmware",
+        )
     return array.astype(np.float32)

@@ -11,6 +11,7 @@ from edgevit.forecast.features import Features, features_of
 from edgevit.forecast.table import Forecast, forecast
 from edgevit.frontend.capture import capture
 from edgevit.frontend.rebuild import build_source
+from edgevit.pipeline import ModelOptions
 from edgevit.rewrites import engine
 from edgevit.rewrites.standard import STANDARD
 from edgevit.stages import Stages
@@ -57,7 +58,7 @@ def forecast_model(
     """Of the graph as the rules that all targets share leave it: what the fit was made on."""
     stages, aim = Stages(progress), load_target(target)
     with stages.stage("resolve", f"build {model}"):
-        source = build_source(model, **options)
+        source = build_source(model, **vars(ModelOptions(**options).on(aim)))
     _require_one_picture(source.inputs)
     with stages.stage("capture", "capture the graph"):
         program = capture(source)

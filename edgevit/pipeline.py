@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TextIO
 
@@ -52,8 +52,14 @@ class ModelOptions:
     mean: Sequence[float] | None = None
     std: Sequence[float] | None = None
     labels: Sequence[str] | None = None
-    image_input: bool = False
+    image_input: bool | None = None  # None: firmware takes pixels, all else what the model takes
     channels_last: bool = False
+
+    def on(self, target: Target | None) -> ModelOptions:
+        """What `build_source` is to be told."""
+        firmware = target is not None and target.is_microcontroller
+        settled = self.image_input is not None or firmware
+        return self if settled else replace(self, image_input=False)
 
 
 @dataclass(frozen=True)
@@ -185,7 +191,9 @@ class _Front:
 
     @classmethod
     def build(cls, model: str, options: ModelOptions, how: _How, stages: Stages) -> _Front:
-        source, program = _front(model, options, stages)
+        source, program = _front(model, options, how.target, stages)
+        if how.target.is_microcontroller:
+            options = replace(options, image_input=source.takes_pixels)
         how.wishes.require_graph(program)
         graph = graph_hash(program)
         with torch.no_grad():
@@ -237,7 +245,7 @@ def _lowering(
         how.precision,
         draft,
         stages.note,
-        front.options.image_input,
+        bool(front.options.image_input),
         front.options.channels_last,
         how.wishes.for_firmware(),
         at_size,
@@ -265,7 +273,8 @@ def inspect(
     backend = backend_for(how.formats[0], how.target) if how else None
     chosen = choices(lossy)
     stages = Stages(progress)
-    source, program = _front(model, model_options, stages)
+    source, program = _front(model, model_options, how.target if how else None, stages)
+    model_options = replace(model_options, image_input=source.takes_pixels)
     part = _lose(program, chosen, without, program.run(), stages) if chosen else None
     rewritten, rewrites = _rewrite(part.loss.program if part else program, _rules(backend, without), stages)  # fmt: skip
     fit = None
@@ -277,9 +286,11 @@ def inspect(
     return inspect_report(source, program, rewritten, _with_lossy(rewrites, part), part, aim, fit)
 
 
-def _front(model: str, options: ModelOptions, stages: Stages) -> tuple[ModelSource, Program]:
+def _front(
+    model: str, options: ModelOptions, target: Target | None, stages: Stages
+) -> tuple[ModelSource, Program]:
     with stages.stage("resolve", f"build {model}"):
-        source = build_source(model, **vars(options))
+        source = build_source(model, **vars(options.on(target)))
     with stages.stage("capture", "capture the graph"):
         return source, capture(source)
 
@@ -334,7 +345,8 @@ def _leave(
         "torch": torch.__version__,
         **artifact.versions,
     }
-    options = {key: choice for key, choice in asdict(front.options).items() if choice}
+    usual = ModelOptions()
+    options = {k: v for k, v in vars(front.options).items() if v != getattr(usual, k)}
     manifest = export_manifest(
         front.source,
         options,

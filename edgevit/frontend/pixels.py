@@ -31,9 +31,17 @@ class FromPixels(torch.nn.Module):
         return self.model(pixels * self.scale + self.offset)
 
 
+def can_take_pixels(source: ModelSource) -> bool:
+    return source.preprocess is not None and _takes_one_picture(source)
+
+
+def _takes_one_picture(source: ModelSource) -> bool:
+    return len(source.inputs) == 1 and source.inputs[0].ndim == 4 and source.inputs[0].shape[1] == 3
+
+
 def takes_pixels(source: ModelSource) -> ModelSource:
     """The same model with preprocessing in front, and whole-number pixels as its example input."""
-    if len(source.inputs) != 1 or source.inputs[0].ndim != 4 or source.inputs[0].shape[1] != 3:
+    if not _takes_one_picture(source):
         shapes = ", ".join("x".join(map(str, x.shape)) for x in source.inputs)
         raise UsageError(
             "--image-input needs one RGB image, Nx3xHxW", why=f"the model takes {shapes}"
@@ -48,4 +56,4 @@ def takes_pixels(source: ModelSource) -> ModelSource:
     mean = torch.tensor(source.preprocess.mean).view(1, -1, 1, 1)
     std = torch.tensor(source.preprocess.std).view(1, -1, 1, 1)
     pixels = ((source.inputs[0] * std + mean) * 255).round().clamp(0, 255)
-    return replace(source, module=module, inputs=(pixels,), exported=None)
+    return replace(source, module=module, inputs=(pixels,), exported=None, takes_pixels=True)

@@ -5,17 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from edgevit.frontend.channels_last import takes_channels_last
-from edgevit.frontend.pixels import takes_pixels
+from edgevit.frontend.pixels import can_take_pixels, takes_pixels
 from edgevit.frontend.resolve import resolve
 from edgevit.frontend.source import ModelSource
 
 
 def build_source(
-    spec: str, *, image_input: bool = False, channels_last: bool = False, **options: Any
+    spec: str, *, image_input: bool | None = False, channels_last: bool = False, **options: Any
 ) -> ModelSource:
-    """`resolve`, and what the user asked to be put around the model."""
+    """`resolve`, and what the user asked to be put around the model. With `image_input` None: pixels where it is known
+    how they become the model's input."""
     source = resolve(spec, **options)
-    if image_input:
+    if image_input or (image_input is None and can_take_pixels(source)):
         source = takes_pixels(source)
     if channels_last:
         source = takes_channels_last(source)

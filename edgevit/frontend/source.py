@@ -47,3 +47,4 @@ class ModelSource:
     exported: torch.export.ExportedProgram | None = None  # set when the spec was a .pt2 file
     output_names: tuple[str, ...] = ()  # empty where the model does not name its outputs
     native_size: tuple[int, int] | None = None  # the input size its authors state, for hints
+    takes_pixels: bool = False  # 0-255, its preprocessing being part of `module`

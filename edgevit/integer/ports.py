@@ -19,6 +19,11 @@ class Port:
     shape: tuple[int, ...]
     order: tuple[int, ...]
 
+    @property
+    def takes_pixels(self) -> bool:
+        """0 to 255, each an integer of its own."""
+        return (self.value.scale, self.value.zero) == (1.0, -128)
+
     def quantized(self, tensor: np.ndarray) -> np.ndarray:
         low, high = LIMITS[self.value.dtype]
         moved = tensor.transpose(self.order).reshape(self.value.shape).astype(np.float64)

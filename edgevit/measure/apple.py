@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from edgevit.errors import DeviceError, UsageError
 from edgevit.measure.device import DeviceState, this_device
-from edgevit.measure.figures import Session, Settings
-from edgevit.measure.runner import Landed, Progress
-from edgevit.measure.turns import by_turns, turns_key
-from edgevit.profiling import Opened, Subject, subject_of
+from edgevit.measure.figures import Settings
+from edgevit.measure.turns import ByTurns
+from edgevit.profiling import Opened, Opener, Subject, subject_of
 
 
 def open_runner(address: str) -> AppleRunner:
@@ -22,10 +20,7 @@ def open_runner(address: str) -> AppleRunner:
     return AppleRunner(address, scheme == "iphone", name)
 
 
-class AppleRunner:
-    by_turns = True
-    knows_device = True
-
+class AppleRunner(ByTurns):
     def __init__(self, address: str, remote: bool, name: str) -> None:
         self.address = address
         self._remote, self._name = remote, name
@@ -60,25 +55,14 @@ class AppleRunner:
             )
         return subject
 
-    def settings_key(self, subject: Subject, settings: Settings) -> dict[str, object]:
-        return turns_key(subject, settings)
-
-    def measure(
-        self,
-        subjects: Sequence[Subject],
-        settings: Settings,
-        progress: Progress = lambda _: None,
-        landed: Landed = lambda _: None,
-    ) -> Session:
-        device = self.device()
-
-        def opener(subject: Subject, threads: int) -> Opened:
+    def opener(self, device: DeviceState, settings: Settings) -> Opener:
+        def opened(subject: Subject, threads: int) -> Opened:
             from edgevit.backends.coreml.benchmark import OpenedPackage
 
             name = self._name if self._remote else None
             return OpenedPackage(subject.path, name, settings.limit)
 
-        return by_turns(subjects, device, settings, opener, progress, landed)
+        return opened
 
     def _require_mac(self) -> None:
         if platform.system() != "Darwin":

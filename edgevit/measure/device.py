@@ -43,6 +43,20 @@ class DeviceState(Host):
         return text if self.address == "local" else f"{self.address}: {text}"
 
 
+def unknown_device(what: str, address: str) -> DeviceState:
+    """One that says nothing of itself."""
+    return DeviceState(
+        cpu=what,
+        cores=1,
+        memory_mb=None,
+        os="unknown",
+        python="",
+        governor=None,
+        load=None,
+        address=address,
+    )
+
+
 def this_device() -> DeviceState:
     return DeviceState(
         **asdict(this_host()),

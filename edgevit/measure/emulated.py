@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 
@@ -11,17 +10,10 @@ from edgevit.backends.mcu.execute import Execution
 from edgevit.errors import Drift, EdgevitError
 from edgevit.firmware_runs import bundle_of, run_firmware
 from edgevit.host import now
+from edgevit.measure.alone import Alone
 from edgevit.measure.device import DeviceState
-from edgevit.measure.figures import (
-    Figures,
-    LayerCost,
-    Memory,
-    Session,
-    Settings,
-    lost,
-    raise_if_all_lost,
-)
-from edgevit.measure.runner import Landed, Progress, plain
+from edgevit.measure.figures import Figures, LayerCost, Memory, Settings, lost
+from edgevit.measure.runner import plain
 from edgevit.profiling import Subject, subject_of
 
 
@@ -30,10 +22,8 @@ def open_runner(address: str) -> EmulatorRunner:
     return EmulatorRunner()
 
 
-class EmulatorRunner:
+class EmulatorRunner(Alone):
     address = "emulator"
-    by_turns = False
-    knows_device = True
 
     def device(self) -> DeviceState:
         """The same on every machine: what is counted depends on the core and the tools alone."""
@@ -59,37 +49,20 @@ class EmulatorRunner:
         core = settings.core or bundle_of(subject.path.parent).core.name
         return {"core": core, "toolchain": settings.toolchain, "emulator": settings.emulator}
 
-    def measure(
-        self,
-        subjects: Sequence[Subject],
-        settings: Settings,
-        progress: Progress = lambda _: None,
-        landed: Landed = lambda _: None,
-    ) -> Session:
-        figures = []
-        for subject in subjects:
-            progress(f"run {subject.label}")
-            figures.append(_run(subject, settings))
-            if figures[-1].error is None:
-                landed(figures[-1])
-        raise_if_all_lost(figures)
-        return Session(tuple(figures), self.device(), settings, now())
-
-
-def _run(subject: Subject, settings: Settings) -> Figures:
-    folder = subject.path.parent
-    try:
-        found = run_firmware(folder, settings.core, settings.toolchain, settings.emulator)
-        if not found.golden_match:
-            raise Drift(
-                "the firmware does not compute what its integer model does",
-                where=str(folder),
-                why=f"{found.core}, {found.toolchain}, {found.emulator}",
-                hint="this is our bug or the compiler's: tell us",
-            )
-    except EdgevitError as error:
-        return lost(subject, error, "emulated", "instructions")
-    return _figures(subject, found)
+    def figures(self, subject: Subject, settings: Settings) -> Figures:
+        folder = subject.path.parent
+        try:
+            found = run_firmware(folder, settings.core, settings.toolchain, settings.emulator)
+            if not found.golden_match:
+                raise Drift(
+                    "the firmware does not compute what its integer model does",
+                    where=str(folder),
+                    why=f"{found.core}, {found.toolchain}, {found.emulator}",
+                    hint="this is our bug or the compiler's: tell us",
+                )
+        except EdgevitError as error:
+            return lost(subject, error, "emulated", "instructions")
+        return _figures(subject, found)
 
 
 def _figures(subject: Subject, found: Execution) -> Figures:

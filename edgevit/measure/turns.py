@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 from edgevit.host import now
@@ -11,32 +12,49 @@ from edgevit.measure.runner import Landed, Progress
 from edgevit.profiling import Lost, Measured, Opener, Subject, measure
 
 
-def by_turns(
-    subjects: Sequence[Subject],
-    device: DeviceState,
-    settings: Settings,
-    opener: Opener,
-    progress: Progress,
-    landed: Landed,
-) -> Session:
-    report = measure(
-        subjects,
-        threads=settings.threads,
-        rounds=settings.rounds,
-        warmup=settings.warmup,
-        ops=settings.ops,
-        opener=opener,
-        host=device,
-        lose=True,
-        progress=progress,
-    )
-    when = now()
-    by_subject = {id(entry.subject): entry for entry in (*report.measured, *report.lost)}
-    figures = tuple(_figures(by_subject[id(subject)], when) for subject in subjects)
-    for one in figures:
-        if one.error is None:
-            landed(one)
-    return Session(figures, device, settings, when)
+class ByTurns(ABC):
+    """What runners that time artifacts by turns have in common."""
+
+    by_turns = True
+    knows_device = True
+
+    @abstractmethod
+    def device(self) -> DeviceState: ...
+
+    @abstractmethod
+    def opener(self, device: DeviceState, settings: Settings) -> Opener:
+        """That loads an artifact onto the device."""
+
+    def settings_key(self, subject: Subject, settings: Settings) -> dict[str, object]:
+        kept = {name: getattr(settings, name) for name in ("rounds", "warmup", "ops")}
+        return {"threads": subject.threads or settings.threads, **kept}
+
+    def measure(
+        self,
+        subjects: Sequence[Subject],
+        settings: Settings,
+        progress: Progress = lambda _: None,
+        landed: Landed = lambda _: None,
+    ) -> Session:
+        device = self.device()
+        report = measure(
+            subjects,
+            threads=settings.threads,
+            rounds=settings.rounds,
+            warmup=settings.warmup,
+            ops=settings.ops,
+            opener=self.opener(device, settings),
+            host=device,
+            lose=True,
+            progress=progress,
+        )
+        when = now()
+        by_subject = {id(entry.subject): entry for entry in (*report.measured, *report.lost)}
+        figures = tuple(_figures(by_subject[id(subject)], when) for subject in subjects)
+        for one in figures:
+            if one.error is None:
+                landed(one)
+        return Session(figures, device, settings, when)
 
 
 def _figures(entry: Measured | Lost, when: str) -> Figures:
@@ -54,8 +72,3 @@ def _figures(entry: Measured | Lost, when: str) -> Figures:
         notes=entry.notes,
         when=when,
     )
-
-
-def turns_key(subject: Subject, settings: Settings) -> dict[str, object]:
-    kept = {name: getattr(settings, name) for name in ("rounds", "warmup", "ops")}
-    return {"threads": subject.threads or settings.threads, **kept}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,12 +11,11 @@ import numpy as np
 from edgevit.backends.on_host import fitted
 from edgevit.backends.session import OpTime
 from edgevit.errors import RuntimeFailed, UsageError
-from edgevit.measure.device import DeviceState
-from edgevit.measure.figures import Session, Settings
+from edgevit.measure.device import DeviceState, unknown_device
+from edgevit.measure.figures import Settings
 from edgevit.measure.outputs import compare_outputs
-from edgevit.measure.runner import Landed, Progress
-from edgevit.measure.turns import by_turns, turns_key
-from edgevit.profiling import Subject, drawn, subject_of
+from edgevit.measure.turns import ByTurns
+from edgevit.profiling import Opener, Subject, drawn, subject_of
 
 
 def open_runner(address: str) -> TvmRunner:
@@ -31,8 +29,7 @@ def open_runner(address: str) -> TvmRunner:
     return TvmRunner(host, port, key)
 
 
-class TvmRunner:
-    by_turns = True
+class TvmRunner(ByTurns):
     knows_device = False
 
     def __init__(self, host: str, port: int, key: str) -> None:
@@ -41,16 +38,7 @@ class TvmRunner:
 
     def device(self) -> DeviceState:
         """RPC tells nothing of the machine behind it."""
-        return DeviceState(
-            cpu=f"`{self._where[2]}` behind TVM's tracker",
-            cores=1,
-            memory_mb=None,
-            os="unknown",
-            python="",
-            governor=None,
-            load=None,
-            address=self.address,
-        )
+        return unknown_device(f"`{self._where[2]}` behind TVM's tracker", self.address)
 
     def subject(self, path: str | Path) -> Subject:
         subject = subject_of(path, here=False)
@@ -62,20 +50,11 @@ class TvmRunner:
             )
         return subject
 
-    def settings_key(self, subject: Subject, settings: Settings) -> dict[str, object]:
-        return turns_key(subject, settings)
-
-    def measure(
-        self,
-        subjects: Sequence[Subject],
-        settings: Settings,
-        progress: Progress = lambda _: None,
-        landed: Landed = lambda _: None,
-    ) -> Session:
-        def opener(subject: Subject, threads: int) -> OpenedBehindTracker:
+    def opener(self, device: DeviceState, settings: Settings) -> Opener:
+        def opened(subject: Subject, threads: int) -> OpenedBehindTracker:
             return OpenedBehindTracker(subject, threads, self._where)
 
-        return by_turns(subjects, self.device(), settings, opener, progress, landed)
+        return opened
 
 
 class OpenedBehindTracker:

@@ -106,7 +106,7 @@ def generated(
     return Calibration(tuple(runs), f"{count} generated inputs").check(program)
 
 
-def from_arrays(path: Path, program: Program) -> Calibration:
+def from_arrays(path: Path, program: Program, intake: Intake | None = None) -> Calibration:
     """A .npy with images along its first axis, or a .npz with such an array for each input, by name."""
     arrays = _loaded(path, program)
     counts = {len(array) for array in arrays}
@@ -120,7 +120,28 @@ def from_arrays(path: Path, program: Program) -> Calibration:
         for run in range(counts.pop())
     )
     names = tuple(f"{path}, image {run}" for run in range(len(runs)))
+    if intake and intake.pixels:
+        _require_pixels(runs, names)
     return Calibration(runs, str(path), names).check(program)
+
+
+def _require_pixels(runs: Sequence[Inputs], names: Sequence[str]) -> None:
+    """What was normalised already would be taken for a black picture."""
+    for given, name in zip(runs, names, strict=True):
+        low, high = (float(end(given[0])) for end in (torch.min, torch.max))
+        if low < 0 or high > 255:
+            raise CalibrationError(
+                "the model takes pixels of 0 to 255, and these are none",
+                where=name,
+                why=f"they lie between {low:.4g} and {high:.4g}",
+                hint="give pixels; or --no-image-input, if they are normalised as the model was trained",
+            )
+    if all(float(given[0].max()) <= 1 for given in runs):
+        raise CalibrationError(
+            "the model takes pixels of 0 to 255, and none of these is above 1",
+            where=names[0],
+            hint="multiply them by 255; or --no-image-input, if the model takes them as they are",
+        )
 
 
 def _loaded(path: Path, program: Program) -> list[np.ndarray]:

@@ -47,6 +47,14 @@ class Grid:
         return self if scale <= self.scale else Grid(scale, self.zero, self.dtype)
 
 
+PIXELS = Grid(1.0, -128)
+
+
+def are_pixels(x: np.ndarray) -> bool:
+    """Whole numbers of 0 to 255, and not so few of them that they may be something else."""
+    return bool(x.min() >= 0 and 127 < x.max() <= 255 and (x == np.rint(x)).all())
+
+
 def asymmetric(low: float, high: float) -> Grid:
     """Zero is always on it, exactly."""
     low, high = min(low, 0.0), max(high, 0.0)

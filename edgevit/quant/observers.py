@@ -51,9 +51,11 @@ class _Counted(MinMax):
         super().__init__()
         self._reach = 0.0
         self._counts = np.zeros(_BINS)
+        self._zeros = 0
 
     def see(self, x: np.ndarray) -> None:
         super().see(x)
+        self._zeros += int((x == 0).sum())
         peak = max(-self.low, self.high)
         if peak == 0:
             return
@@ -111,8 +113,8 @@ class LeastSquares(_Counted):
         return float(lows[row]), float(highs[column])
 
     def _rounding(self, width: np.ndarray) -> np.ndarray:
-        """A step has a twelfth of its square as error; bins are too coarse to round their centres."""
-        return self._counts.sum() * (width / 255) ** 2 / 12
+        """A step has a twelfth of its square as error; bins are too coarse to round their centres. Zero is on the grid."""
+        return (self._counts.sum() - self._zeros) * (width / 255) ** 2 / 12
 
 
 def _clipped(x: np.ndarray, counts: np.ndarray, ends: np.ndarray) -> np.ndarray:

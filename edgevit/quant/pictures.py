@@ -27,7 +27,7 @@ def calibration(
     if path.is_dir():
         return from_folder(path, program, intake or Intake())
     if path.suffix in {".npy", ".npz"}:
-        return from_arrays(path, program)
+        return from_arrays(path, program, intake)
     raise CalibrationError(
         f"cannot calibrate on {path.name}",
         where=str(path),

@@ -8,6 +8,7 @@ A producer is put on the grid of the last step that only moves, clamps or joins 
 
 from __future__ import annotations
 
+from collections.abc import Set
 from functools import cache
 
 import numpy as np
@@ -15,7 +16,7 @@ from torch.fx.node import Node
 
 from edgevit.graph.aten import kind
 from edgevit.graph.program import Program
-from edgevit.quant.grid import Grid, asymmetric, symmetric, wide
+from edgevit.quant.grid import PIXELS, Grid, asymmetric, symmetric, wide
 from edgevit.quant.kinds import bounds, is_constant, is_move, is_norm_without_bias, is_real, sources
 from edgevit.quant.observers import Observer
 from edgevit.quant.regions import Regions
@@ -91,13 +92,18 @@ class Plan:
 class Grids:
     """The grid of each value, by what calibration has seen."""
 
-    def __init__(self, plan: Plan, observers: dict[Node, Observer]) -> None:
+    def __init__(
+        self, plan: Plan, observers: dict[Node, Observer], pixels: Set[Node] = frozenset()
+    ) -> None:
         self._plan = plan
+        self._pixels = pixels
         self._observers = observers
         self.of = cache(self._of)
 
     def _of(self, node: Node) -> Grid:
         """The grid that `node` is best put on, 8 bits."""
+        if node in self._pixels:
+            return PIXELS
         sink = self._plan.sink(node)
         balanced = self._plan.needs_balance(node) or self._plan.needs_balance(sink)
         low, high = self._observers[sink].range(balanced)

@@ -19,6 +19,7 @@ from edgevit.quant.builder import Builder, Held
 from edgevit.quant.calibration import Calibration
 from edgevit.quant.context import Context, Unsupported
 from edgevit.quant.equalize import equalized
+from edgevit.quant.grid import are_pixels
 from edgevit.quant.importers.table import import_call
 from edgevit.quant.kinds import sources
 from edgevit.quant.layout import Layout
@@ -96,7 +97,7 @@ def quantize(
     context = Context(
         program,
         plan,
-        Grids(plan, found.observers),
+        Grids(plan, found.observers, _pixels(program, calibration)),
         overrides,
         options.softmax == "i-vit",
         found.moments,
@@ -108,6 +109,14 @@ def quantize(
     made = Quantized(graph, inputs, outputs, QuantReport(()), options)
     shown = calibration.inputs[: options.report_inputs]
     return replace(made, report=compared(made, context.comparable(), program, shown))
+
+
+def _pixels(program: Program, calibration: Calibration) -> frozenset[Node]:
+    """Inputs that were given nothing but pixels."""
+    columns = zip(program.placeholders(), zip(*calibration.inputs, strict=True), strict=True)
+    return frozenset(
+        node for node, given in columns if are_pixels(np.stack([x.detach().numpy() for x in given]))
+    )
 
 
 def _refuse_batches(program: Program) -> None:

@@ -241,7 +241,7 @@ def _check_enough_for_formats(target: Target, fields: Fields) -> None:
 
     if "coreml" in target.formats and not (target.os and target.os.minimum):
         raise missing("coreml", "os.minimum", "it decides which Core ML operators may be used")
-    if "mcu" in target.formats:
+    if target.is_microcontroller:
         if target.cpu is None:
             raise missing("mcu", "cpu", "its instruction set decides which kernels are used")
         kinds = {region.kind for region in target.regions}

@@ -99,6 +99,10 @@ class Target:
         return self.formats[0]
 
     @property
+    def is_microcontroller(self) -> bool:
+        return "mcu" in self.formats
+
+    @property
     def cpu(self) -> ComputeUnit | None:
         """The first CPU cluster: the fastest one of a phone, the only one of an MCU."""
         return next((unit for unit in self.compute if unit.kind == "cpu"), None)

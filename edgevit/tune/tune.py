@@ -18,6 +18,7 @@ from edgevit.host import now
 from edgevit.measure.runner import Runner, open_runner
 from edgevit.measure.store import open_store
 from edgevit.pareto_plot import Dot, Panel, pareto_svg
+from edgevit.pipeline import ModelOptions
 from edgevit.plan_file import ExportPlan, Made, plan_text
 from edgevit.profiling import SUFFIXES
 from edgevit.targets import load_target
@@ -98,10 +99,10 @@ def _narrowed(asked: Asked, space: Space, study: Study, note: Say) -> tuple[str,
     known = study.note("model")
     if known is None:
         note(f"capture {asked.model}")
-        options = {**asked.options}
-        source = build_source(asked.model, **options)
+        target = load_target(asked.target)
+        source = build_source(asked.model, **vars(ModelOptions(**asked.options).on(target)))
         program = capture(source)
-        inert = inert_options(program, load_target(asked.target), space.formats, note)
+        inert = inert_options(program, target, space.formats, note)
         known = {
             "graph": graph_hash(program),
             "inert": inert,

@@ -52,10 +52,26 @@ def test_simulate_takes_an_input(
     exported: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     usual = ran(["simulate", str(exported)], capsys)["outputs"][0]
-    image = np.random.default_rng(0).normal(size=(1, 3, 32, 32)).astype(np.float32)
+    image = np.random.default_rng(0).integers(0, 256, (1, 3, 32, 32))
     np.save(tmp_path / "image.npy", image)
     other = ran(["simulate", str(exported), "--input", str(tmp_path / "image.npy")], capsys)
     assert np.shape(usual) == (1, 10) and other["outputs"][0] != usual
+    np.save(tmp_path / "image.npy", image / 255 - 0.5)
+    assert main(["simulate", str(exported), "--input", str(tmp_path / "image.npy")]) == 2
+    assert "takes pixels of 0 to 255" in capsys.readouterr().err
+
+
+def test_a_model_whose_preprocessing_is_known_takes_pixels(exported: Path, tmp_path: Path) -> None:
+    def entry(folder: Path) -> tuple[dict, str]:
+        manifest = json.loads((folder / "edgevit.json").read_text())
+        return manifest["ports"]["inputs"][0], manifest["command"]
+
+    port, command = entry(exported)
+    assert (port["scale"], port["zero"]) == (1.0, -128) and "--image-input" in command
+    assert "pixel - 128" in (exported / "firmware" / "README.md").read_text()
+    assert main(["export", TINY, "--target", "qemu-m4", "--no-image-input", "-o", str(tmp_path / "n")]) == 0  # fmt: skip
+    port, command = entry(tmp_path / "n")
+    assert port["scale"] < 0.1 and "--no-image-input" in command
 
 
 def test_the_folder_says_what_was_done(exported: Path) -> None:

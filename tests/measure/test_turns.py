@@ -10,9 +10,9 @@ import pytest
 
 from edgevit.backends.session import OpTime
 from edgevit.errors import DeviceError, EdgevitError, PackageError
-from edgevit.measure.device import this_device
+from edgevit.measure.device import DeviceState, this_device
 from edgevit.measure.figures import Session, Settings
-from edgevit.measure.turns import by_turns
+from edgevit.measure.turns import ByTurns
 from edgevit.profiling import Opener, Subject
 
 GONE = DeviceError("gone", passing=True)
@@ -44,13 +44,19 @@ class Fake:
         self.closed = True
 
 
-class Devices:
-    """Opens fakes; `broken` says at which call, counted over all its openings, an artifact fails how."""
+class Devices(ByTurns):
+    """A runner that opens fakes; `broken` says at which call, counted over all its openings, an artifact fails how."""
 
     def __init__(self, broken: dict[str, dict[int, EdgevitError]]) -> None:
         self.opened: list[Fake] = []
         self._broken = broken
         self._calls = Counter[str]()
+
+    def device(self) -> DeviceState:
+        return this_device()
+
+    def opener(self, device: DeviceState, settings: Settings) -> Opener:
+        return self.open
 
     def open(self, subject: Subject, threads: int) -> Fake:
         name = subject.label
@@ -64,10 +70,7 @@ class Devices:
 
 
 def run(devices: Devices, *subjects: Subject, rounds: int = 5) -> Session:
-    opener: Opener = devices.open
-    nothing = lambda _: None  # noqa: E731
-    settings = Settings(rounds=rounds, threads=2)
-    return by_turns(subjects, this_device(), settings, opener, nothing, nothing)
+    return devices.measure(subjects, Settings(rounds=rounds, threads=2))
 
 
 def test_all_is_well() -> None:

@@ -12,7 +12,7 @@ from torch import nn
 
 from edgevit.errors import EdgevitError, UnsupportedOp, UsageError
 from edgevit.parity import distance
-from edgevit.quant.calibration import Calibration, CalibrationError, from_arrays
+from edgevit.quant.calibration import Calibration, CalibrationError, Intake, from_arrays
 from edgevit.quant.quantize import QuantOptions, quantize
 
 IMAGE = torch.randn(1, 3, 12, 12, generator=torch.Generator().manual_seed(1))
@@ -118,6 +118,23 @@ def test_a_file_that_is_no_array(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "x.npy").write_bytes(content)
     with pytest.raises(EdgevitError, match=r"x\.npy"):
         from_arrays(tmp_path / "x.npy", rewritten(nn.Conv2d(3, 4, 1), IMAGE))
+
+
+@pytest.mark.parametrize(("low", "high"), [(-2.1, 2.6), (0.0, 1.0), (0.0, 65535.0)])
+def test_an_array_that_is_no_pixels_where_pixels_are_taken(
+    low: float, high: float, tmp_path: Path
+) -> None:
+    np.save(tmp_path / "x.npy", np.linspace(low, high, 2 * 432).reshape(2, 3, 12, 12))
+    program = rewritten(nn.Conv2d(3, 4, 1), IMAGE)
+    with pytest.raises(CalibrationError, match=r"takes pixels of 0 to 255"):
+        from_arrays(tmp_path / "x.npy", program, Intake(pixels=True))
+
+
+def test_pixels_are_taken_as_they_are() -> None:
+    program = rewritten(nn.Conv2d(3, 4, 1), IMAGE)
+    dark = torch.randint(3, 200, IMAGE.shape).float()  # neither end of the scale is in it
+    (port,) = quantize(program, Calibration(((dark,),), "these")).inputs
+    assert (port.value.scale, port.value.zero) == (1.0, -128)
 
 
 def test_images_from_an_array(tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import uuid
-from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import parse_qsl
 
@@ -15,11 +14,10 @@ from edgevit.measure.adb.binaries import BINARIES
 from edgevit.measure.adb.bridge import Bridge
 from edgevit.measure.adb.state import state_of
 from edgevit.measure.device import DeviceState
-from edgevit.measure.figures import Session, Settings
+from edgevit.measure.figures import Settings
 from edgevit.measure.machines import require_machine
-from edgevit.measure.runner import Landed, Progress
-from edgevit.measure.turns import by_turns, turns_key
-from edgevit.profiling import Subject, subject_of
+from edgevit.measure.turns import ByTurns
+from edgevit.profiling import Opener, Subject, subject_of
 
 _WORK = "/data/local/tmp"  # where the shell's user may write and execute
 _SPARE = 1 << 20  # bytes to leave on the device
@@ -33,10 +31,7 @@ def open_runner(address: str) -> AdbRunner:
     return AdbRunner(place.removeprefix("adb").removeprefix(":"), options.get("runner"))
 
 
-class AdbRunner:
-    by_turns = True
-    knows_device = True
-
+class AdbRunner(ByTurns):
     def __init__(self, serial: str, binary: str | None) -> None:
         self._bridge = Bridge(serial)
         self._binary = binary
@@ -69,25 +64,17 @@ class AdbRunner:
         binary = self._binary or ""
         if not self._is_there():
             binary = hashlib.sha256(Path(binary).read_bytes()).hexdigest()
-        return {**turns_key(subject, settings), "binary": binary}
+        return {**super().settings_key(subject, settings), "binary": binary}
 
-    def measure(
-        self,
-        subjects: Sequence[Subject],
-        settings: Settings,
-        progress: Progress = lambda _: None,
-        landed: Landed = lambda _: None,
-    ) -> Session:
-        device = self.device()
-
-        def opener(subject: Subject, threads: int) -> OpenedOnAndroid:
+    def opener(self, device: DeviceState, settings: Settings) -> Opener:
+        def opened(subject: Subject, threads: int) -> OpenedOnAndroid:
             require_machine(subject, device.machine, self.address)
             pushed = None if self._is_there() else Path(self._binary or "")
             there = self._binary or ""
             how = (pushed, there, threads or device.cores, settings.limit)
             return OpenedOnAndroid(self._bridge, subject, *how)
 
-        return by_turns(subjects, device, settings, opener, progress, landed)
+        return opened
 
     def _is_there(self) -> bool:
         return (self._binary or "").startswith("/data/")

@@ -11,17 +11,9 @@ from edgevit.errors import DeviceError, Drift, EdgevitError, UsageError
 from edgevit.exported_folder import read_manifest
 from edgevit.firmware_runs import bundle_of
 from edgevit.host import now
-from edgevit.measure.device import DeviceState
-from edgevit.measure.figures import (
-    Figures,
-    Kind,
-    LayerCost,
-    Session,
-    Settings,
-    lost,
-    raise_if_all_lost,
-)
-from edgevit.measure.runner import Landed, Progress
+from edgevit.measure.alone import Alone
+from edgevit.measure.device import DeviceState, unknown_device
+from edgevit.measure.figures import Figures, Kind, LayerCost, Settings, lost
 from edgevit.measure.serial.flash import flash
 from edgevit.measure.serial.port import Port
 from edgevit.measure.serial.selftest import SelfTest, read_selftests
@@ -44,8 +36,7 @@ def open_runner(address: str) -> SerialRunner:
     return SerialRunner(path, int(baud))
 
 
-class SerialRunner:
-    by_turns = False
+class SerialRunner(Alone):
     knows_device = False
 
     def __init__(self, path: str, baud: int) -> None:
@@ -54,16 +45,7 @@ class SerialRunner:
 
     def device(self) -> DeviceState:
         """A port does not say what is behind it: the self-test's model hash does, for the firmware."""
-        return DeviceState(
-            cpu=f"board at {self.path}",
-            cores=1,
-            memory_mb=None,
-            os="none",
-            python="",
-            governor=None,
-            load=None,
-            address=self.address,
-        )
+        return unknown_device(f"board at {self.path}", self.address)
 
     def subject(self, path: str | Path) -> Subject:
         bundle_of(Path(path))
@@ -73,23 +55,7 @@ class SerialRunner:
         target = read_manifest(subject.path.parent)["target"]
         return {"tests": _TESTS, "elf": settings.elf, "target": target}
 
-    def measure(
-        self,
-        subjects: Sequence[Subject],
-        settings: Settings,
-        progress: Progress = lambda _: None,
-        landed: Landed = lambda _: None,
-    ) -> Session:
-        figures = []
-        for subject in subjects:
-            progress(f"self-test of {subject.label} at {self.path}")
-            figures.append(self._measured(subject, settings))
-            if figures[-1].error is None:
-                landed(figures[-1])
-        raise_if_all_lost(figures)
-        return Session(tuple(figures), self.device(), settings, now())
-
-    def _measured(self, subject: Subject, settings: Settings) -> Figures:
+    def figures(self, subject: Subject, settings: Settings) -> Figures:
         kind = _kind(subject)
         try:
             if settings.flash is not None:

@@ -161,8 +161,8 @@ def _pixels(manifest: Mapping[str, Any]) -> str:
     lines = ["Images lie row by row, the channels of a pixel together."]
     if manifest["model"].get("options", {}).get("image_input"):
         lines.append(
-            "The model takes pixels of 0 to 255, its own preprocessing is folded in: integer = "
-            f"floor(pixel / {entry.get('scale', 1.0)!r} + 0.5) + {entry.get('zero', 0)}, within the type's limits."
+            "The model takes pixels of 0 to 255 as a camera gives them, its own preprocessing is folded in: "
+            f"integer = {_of_a_pixel(entry)}."
         )
     elif how and "mean" in how and "std" in how:
         lines.append(
@@ -171,6 +171,13 @@ def _pixels(manifest: Mapping[str, Any]) -> str:
             f"+ {entry.get('zero', 0)}, within the type's limits: a table of 256 for each channel."
         )
     return "\n".join(lines)
+
+
+def _of_a_pixel(entry: Mapping[str, Any]) -> str:
+    scale, zero = entry.get("scale", 1.0), entry.get("zero", 0)
+    if (scale, zero) == (1.0, -128):
+        return "pixel - 128, which is the byte with its highest bit flipped"
+    return f"floor(pixel / {scale!r} + 0.5) + {zero}, within the type's limits"
 
 
 def _weights(folder: Path, board: Mapping[str, Any]) -> str:

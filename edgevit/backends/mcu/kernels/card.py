@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -96,3 +96,48 @@ class Card:
     takes: Callable[[Any], bool] = _always
     in_place: bool = False  # the output may lie where the first input does
     together: int = 1  # rows done at a time; what is left over costs as much as that
+
+
+def row_card(
+    family: str,
+    name: str,
+    op: type[Op],
+    folder: str,
+    steps: Callable[[Any, Piece, str], Steps],
+    *,
+    takes: Callable[[Any], bool] = _always,
+    scratch: Callable[[Any], int] = _no_scratch,
+    in_place: bool = False,
+) -> Card:
+    """Of a function that lies in a file of its own, by the name that all families have for it."""
+    function = _named(f"ev_{name}", family)
+    return Card(
+        function,
+        op,
+        family,
+        (f"{folder}/{function}.c",),
+        lambda o, at: steps(o, at, function),
+        scratch,
+        takes,
+        in_place,
+    )
+
+
+def of_family(card: Card, family: str) -> Card:
+    """The same calls of another family's copy of the function, which lies beside it."""
+    function = _named(card.function, family)
+    source, *more = card.sources
+
+    def renamed(call: Call) -> Call:
+        return replace(call, function=function) if call.function == card.function else call
+
+    def steps(op: Op, at: Piece) -> Steps:
+        made = card.steps(op, at)
+        return replace(made, calls=tuple(map(renamed, made.calls)))
+
+    sources = (source.replace(card.function, function), *more)
+    return replace(card, function=function, family=family, sources=sources, steps=steps)
+
+
+def _named(function: str, family: str) -> str:
+    return function if family == "plain" else f"{function}_{family}"

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from functools import partial
 
 import numpy as np
 
 from edgevit.backends.mcu.kernels import plain_rows as plain
-from edgevit.backends.mcu.kernels.card import Card, Piece, Steps
+from edgevit.backends.mcu.kernels.card import Card, Piece, Steps, of_family, row_card
 from edgevit.backends.mcu.kernels.moves import MOVES
 from edgevit.integer.ops.norm import Norm
 from edgevit.integer.ops.pointwise import Add, AddWide, Multiply, Rescale
 from edgevit.integer.ops.softmax import Softmax
 from edgevit.integer.ops.windows import AveragePool, MaxPool
-
-_MOVE = "ev_move_dsp"
 
 
 def _softmax(op: Softmax, at: Piece, function: str) -> Steps:
@@ -37,45 +34,7 @@ def _sums_in_halves(op: AveragePool) -> bool:
     return op.window.size[0] * op.window.size[1] <= 256
 
 
-def _card(
-    name: str,
-    op: type,
-    folder: str,
-    steps: Callable[[Any, Piece, str], Steps],
-    *,
-    takes: Callable[[Any], bool] = lambda _: True,
-    scratch: Callable[[Any], int] = lambda _: 0,
-    in_place: bool = False,
-) -> Card:
-    function = f"ev_{name}_dsp"
-    source = f"{folder}/{function}.c"
-    return Card(
-        function,
-        op,
-        "dsp",
-        (source,),
-        lambda o, at: steps(o, at, function),
-        scratch,
-        takes,
-        in_place,
-    )
-
-
-def _move(card: Card) -> Card:
-    """The same calls of the other copy."""
-
-    def steps(op: Any, at: Piece) -> Steps:
-        made = card.steps(op, at)
-        calls = (
-            replace(c, function=_MOVE) if c.function == card.function else c for c in made.calls
-        )
-        return replace(made, calls=tuple(calls))
-
-    _, *more = card.sources
-    return replace(
-        card, function=_MOVE, family="dsp", sources=(f"move/{_MOVE}.c", *more), steps=steps
-    )
-
+_card = partial(row_card, "dsp")
 
 DSP_ROWS: tuple[Card, ...] = (
     _card("softmax_s8", Softmax, "softmax", _softmax, scratch=plain.softmax_scratch, in_place=True),
@@ -89,5 +48,5 @@ DSP_ROWS: tuple[Card, ...] = (
     _card("multiply_s8", Multiply, "pointwise", plain.multiply_steps, in_place=True),
     _card("average_pool_s8", AveragePool, "pool", plain.average_steps, takes=_sums_in_halves),
     _card("max_pool_s8", MaxPool, "pool", plain.max_steps),
-    *(_move(card) for card in MOVES),
+    *(of_family(card, "dsp") for card in MOVES),
 )

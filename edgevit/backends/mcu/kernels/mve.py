@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from functools import partial
 
 import numpy as np
 
 from edgevit.backends.mcu.kernels import plain_rows as rows
-from edgevit.backends.mcu.kernels.card import Call, Card, Piece, Steps
+from edgevit.backends.mcu.kernels.card import Card, Piece, Steps, of_family, row_card
 from edgevit.backends.mcu.kernels.moves import MOVES
 from edgevit.backends.mcu.kernels.plain_products import (
     conv2d_steps,
@@ -17,7 +16,6 @@ from edgevit.backends.mcu.kernels.plain_products import (
     linear_steps,
     matmul_steps,
 )
-from edgevit.integer.graph import Op
 from edgevit.integer.ops.norm import Norm
 from edgevit.integer.ops.pointwise import Add, AddWide, Lookup, Multiply, Rescale
 from edgevit.integer.ops.products import Conv2d, Depthwise, Linear, MatMul
@@ -142,46 +140,6 @@ def _near_enough(op: MatMul) -> bool:
     return op.turned or op.inputs[0].shape[2] < 2**13
 
 
-def _row_card(
-    name: str,
-    op: type[Op],
-    folder: str,
-    steps: Callable[[Any, Piece, str], Steps],
-    *,
-    takes: Callable[[Any], bool] = lambda _: True,
-    scratch: Callable[[Any], int] = lambda _: 0,
-    in_place: bool = True,
-) -> Card:
-    function = f"ev_{name}_mve"
-    source = f"{folder}/{function}.c"
-    return Card(
-        function,
-        op,
-        "mve",
-        (source,),
-        lambda o, at: steps(o, at, function),
-        scratch,
-        takes,
-        in_place,
-    )
-
-
-def _move(card: Card) -> Card:
-    """The same calls, of the other function."""
-    function = f"{card.function}_mve"
-    source, *more = card.sources
-
-    def renamed(call: Call) -> Call:
-        return replace(call, function=function) if call.function == card.function else call
-
-    def steps(op: Op, at: Piece) -> Steps:
-        made = card.steps(op, at)
-        return replace(made, calls=tuple(map(renamed, made.calls)))
-
-    sources = (source.replace(".c", "_mve.c"), *more)
-    return replace(card, function=function, family="mve", sources=sources, steps=steps)
-
-
 def _adds_bytes(op: AddWide) -> bool:
     return op.inputs[1].dtype == "int8"
 
@@ -214,6 +172,8 @@ def _by_lanes(values: np.ndarray, order: np.ndarray) -> np.ndarray:
     whole = np.pad(values, (0, -len(values) % len(order)))
     return whole.reshape(-1, len(order))[:, order].ravel()
 
+
+_card = partial(row_card, "mve")
 
 MVE: tuple[Card, ...] = (
     Card(
@@ -256,33 +216,32 @@ MVE: tuple[Card, ...] = (
         _near_enough,
         together=2,
     ),
-    _row_card("softmax_s8", Softmax, "softmax", rows.softmax_steps, scratch=_exponentials),
-    _row_card("norm_s8", Norm, "norm", _norm, takes=lambda op: not op.wide),
-    _row_card("norm_s16", Norm, "norm", _norm, takes=lambda op: op.wide, in_place=False),
-    _row_card("lookup_s8", Lookup, "pointwise", rows.lookup_steps),
-    _row_card("add_s8", Add, "pointwise", rows.add_steps),
-    _row_card("add_wide_s8", AddWide, "pointwise", rows.add_steps, takes=_adds_bytes),
-    _row_card(
-        "add_wide_s16", AddWide, "pointwise", rows.add_steps, takes=lambda op: not _adds_bytes(op)
+    _card(
+        "softmax_s8", Softmax, "softmax", rows.softmax_steps, scratch=_exponentials, in_place=True
     ),
-    _row_card(
-        "rescale_to_s8",
-        Rescale,
+    _card("norm_s8", Norm, "norm", _norm, takes=lambda op: not op.wide, in_place=True),
+    _card("norm_s16", Norm, "norm", _norm, takes=lambda op: op.wide),
+    _card("lookup_s8", Lookup, "pointwise", rows.lookup_steps, in_place=True),
+    _card("add_s8", Add, "pointwise", rows.add_steps, in_place=True),
+    _card("add_wide_s8", AddWide, "pointwise", rows.add_steps, takes=_adds_bytes, in_place=True),
+    _card(
+        "add_wide_s16",
+        AddWide,
         "pointwise",
-        rows.rescale_steps,
-        takes=_makes_bytes,
-        in_place=False,
+        rows.add_steps,
+        takes=lambda op: not _adds_bytes(op),
+        in_place=True,
     ),
-    _row_card(
+    _card("rescale_to_s8", Rescale, "pointwise", rows.rescale_steps, takes=_makes_bytes),
+    _card(
         "rescale_to_s16",
         Rescale,
         "pointwise",
         rows.rescale_steps,
         takes=lambda op: not _makes_bytes(op),
-        in_place=False,
     ),
-    _row_card("multiply_s8", Multiply, "pointwise", rows.multiply_steps),
-    _row_card("average_pool_s8", AveragePool, "pool", rows.average_steps, in_place=False),
-    _row_card("max_pool_s8", MaxPool, "pool", rows.max_steps, in_place=False),
-    *(_move(card) for card in MOVES),
+    _card("multiply_s8", Multiply, "pointwise", rows.multiply_steps, in_place=True),
+    _card("average_pool_s8", AveragePool, "pool", rows.average_steps),
+    _card("max_pool_s8", MaxPool, "pool", rows.max_steps),
+    *(of_family(card, "mve") for card in MOVES),
 )

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from functools import partial
 
 from edgevit.backends.mcu.kernels.card import (
     Call,
@@ -14,6 +13,7 @@ from edgevit.backends.mcu.kernels.card import (
     Piece,
     Scratch,
     Steps,
+    row_card,
 )
 from edgevit.backends.mcu.kernels.moves import MOVES
 from edgevit.backends.mcu.kernels.plain_products import window_fields, window_steps
@@ -109,29 +109,7 @@ def _second_is_byte(op: AddWide) -> bool:
     return op.inputs[1].dtype == "int8"
 
 
-def _card(
-    name: str,
-    op: type,
-    folder: str,
-    steps: Callable[[Any, Piece, str], Steps],
-    *,
-    takes: Callable[[Any], bool] = lambda _: True,
-    scratch: Callable[[Any], int] = lambda _: 0,
-    in_place: bool = False,
-) -> Card:
-    function = f"ev_{name}"
-    source = f"{folder}/{function}.c"
-    return Card(
-        function,
-        op,
-        "plain",
-        (source,),
-        lambda o, at: steps(o, at, function),
-        scratch,
-        takes,
-        in_place,
-    )
-
+_card = partial(row_card, "plain")
 
 PLAIN_ROWS: tuple[Card, ...] = (
     _card("softmax_s8", Softmax, "softmax", softmax_steps, scratch=softmax_scratch),
