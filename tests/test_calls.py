@@ -174,9 +174,11 @@ def test_swift_by_feature_names_and_pictures(model: str, tmp_path: Path) -> None
     assert "CVPixelBuffer" in text and "prepare" not in text.split("import CoreML")[1]
 
 
-def test_firmware_is_called_row_by_row_on_the_core(tmp_path: Path) -> None:
+@pytest.mark.parametrize("pixels", [True, False])
+def test_firmware_is_called_row_by_row_on_the_core(pixels: bool, tmp_path: Path) -> None:
     """From 0-255 pixels to the class, compiled against the bundle's header, bit for bit the integer model."""
-    found = export("zoo:vit-i32-p8-d24-h2-l1", target="qemu-m3", output=tmp_path / "f")
+    model = "zoo:vit-i32-p8-d24-h2-l1"
+    found = export(model, target="qemu-m3", output=tmp_path / "f", image_input=pixels)
     bundle = read_bundle(found.directory)
     call = (found.directory / "call" / "call.c").read_text()
     assert "ev_model_push_rows" in call
@@ -199,10 +201,11 @@ int main(void)
 """
     tool, core = toolchain("zig"), bundle.core
     elf = link_firmware(found.directory / "firmware", program, core, tool, tmp_path)
-    pixels = np.random.default_rng(1).integers(0, 256, (32, 32, 3), dtype=np.uint8)
-    ran = emulator(emulators_of(core)[0]).run(elf, core, inputs={"rgb": pixels.tobytes()})
+    picture = np.random.default_rng(1).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+    ran = emulator(emulators_of(core)[0]).run(elf, core, inputs={"rgb": picture.tobytes()})
     assert ran.status == 0
-    image = torch.from_numpy((pixels / 255 - 0.5) / 0.5).permute(2, 0, 1)[None].double().numpy()
+    taken = picture.astype(np.float64) if pixels else (picture / 255 - 0.5) / 0.5
+    image = torch.from_numpy(taken).permute(2, 0, 1)[None].numpy()
     (expected,) = outputs_of(bundle.graph, bundle.quantized([image]))
     classes = np.frombuffer(ran.output[: expected.size], np.int8)
     assert np.array_equal(classes, expected.ravel())

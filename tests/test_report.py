@@ -271,5 +271,5 @@ def test_the_command_says_what_was_asked(words: list[str]) -> None:
 
 def test_the_command_is_kept(firmware: Path) -> None:
     assert manifest_of(firmware)["command"] == (
-        "edgevit export zoo:vit-i32-p8-d24-h2-l1 --target qemu-m3 --format mcu --precision int8"
+        "edgevit export zoo:vit-i32-p8-d24-h2-l1 --target qemu-m3 --format mcu --precision int8 --image-input"
     )
