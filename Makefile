@@ -10,7 +10,7 @@ demo: .venv/.demo
 	$(BIN)/edgevit export timm:shvit_s1 --target iphone -o $(OUT)
 
 test: .venv/.dev tools
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	$(BIN)/python -m pytest -n 2 --dist worksteal --durations=30
 
 # Cross compilers and QEMU, by apt-get where that is allowed.
 tools:
