@@ -14,7 +14,7 @@ from edgevit.frontend.source import ModelSource, Preprocess
 
 
 class FromPixels(torch.nn.Module):
-    """One scale and one offset a channel, computed in float64 and rounded once."""
+    """One scale and one offset a channel, computed in float64 and rounded once; one for all, where all are alike."""
 
     scale: torch.Tensor
     offset: torch.Tensor
@@ -22,8 +22,9 @@ class FromPixels(torch.nn.Module):
     def __init__(self, model: torch.nn.Module, preprocess: Preprocess) -> None:
         super().__init__()
         self.model = model
-        mean = torch.tensor(preprocess.mean, dtype=torch.float64)
-        std = torch.tensor(preprocess.std, dtype=torch.float64)
+        pairs = list(zip(preprocess.mean, preprocess.std, strict=True))
+        alike = pairs[:1] if len(set(pairs)) == 1 else pairs
+        mean, std = torch.tensor(alike, dtype=torch.float64).unbind(1)
         self.register_buffer("scale", (1 / (255 * std)).float().view(1, -1, 1, 1))
         self.register_buffer("offset", (-mean / std).float().view(1, -1, 1, 1))
 

@@ -23,7 +23,9 @@ def per_channel(
     source = with_last(source, [axis], builder)
     shape = source.value.shape
     count = shape[-1]
-    image = builder.shaped(source.value, (source.value.rows, 1, count))
+    image = source.value
+    if len(shape) != 3:
+        image = builder.shaped(image, (image.rows, 1, count))
     found = channels(Weights(weight.reshape(count, 1), bias), source.grid, context.grids.of(node))
     output = builder.value(node.name, image.shape, found.grid)
     taps = found.weight.reshape(1, 1, count)
