@@ -82,7 +82,8 @@ def _require_free(options: argparse.Namespace) -> None:
 
 
 def _asked(options: argparse.Namespace, model: dict[str, Any], firmware: Any) -> Asked:
-    from edgevit.pipeline import ModelOptions, output_folder
+    from edgevit.model_options import ModelOptions
+    from edgevit.pipeline import output_folder
     from edgevit.targets import load_target
     from edgevit.tune.asked import Asked, Budget
 

@@ -11,7 +11,7 @@ from edgevit.forecast.features import Features, features_of
 from edgevit.forecast.table import Forecast, forecast
 from edgevit.frontend.capture import capture
 from edgevit.frontend.rebuild import build_source
-from edgevit.pipeline import ModelOptions
+from edgevit.model_options import ModelOptions
 from edgevit.rewrites import engine
 from edgevit.rewrites.standard import STANDARD
 from edgevit.stages import Stages

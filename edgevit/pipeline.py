@@ -24,6 +24,7 @@ from edgevit.frontend.source import ModelSource
 from edgevit.golden import save_golden
 from edgevit.graph.program import Program
 from edgevit.leave import leave
+from edgevit.model_options import ModelOptions
 from edgevit.output import require_space, staged
 from edgevit.parity import FP32, Parity, distance
 from edgevit.report import GraphReport, export_manifest, inspect_report, summary
@@ -38,28 +39,6 @@ from edgevit.stages import Stages
 from edgevit.targets import Target, load_target
 from edgevit.tunable import Settings
 from edgevit.wishes import NO_MORE, Wishes, graph_hash
-
-
-@dataclass(frozen=True)
-class ModelOptions:
-    """How the model is built and fed; the same words on the command line."""
-
-    weights: str | None = None
-    input_size: int | tuple[int, int] | None = None
-    batch: int = 1
-    seed: int = 0
-    trust: bool = False
-    mean: Sequence[float] | None = None
-    std: Sequence[float] | None = None
-    labels: Sequence[str] | None = None
-    image_input: bool | None = None  # None: firmware takes pixels, all else what the model takes
-    channels_last: bool = False
-
-    def on(self, target: Target | None) -> ModelOptions:
-        """What `build_source` is to be told."""
-        firmware = target is not None and target.is_microcontroller
-        settled = self.image_input is not None or firmware
-        return self if settled else replace(self, image_input=False)
 
 
 @dataclass(frozen=True)

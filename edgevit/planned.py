@@ -11,7 +11,8 @@ import torch
 
 from edgevit.backends.mcu.options import FirmwareOptions
 from edgevit.errors import UsageError
-from edgevit.pipeline import ExportResult, ModelOptions, export
+from edgevit.model_options import ModelOptions
+from edgevit.pipeline import ExportResult, export
 from edgevit.plan_file import ExportPlan, Made
 from edgevit.targets import load_target
 

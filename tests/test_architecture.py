@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).parent.parent / "edgevit"
 LAYERS = (
     ("errors", "data", "quiet", "host", "tunable", "pareto_plot", "__init__"),
     ("targets", "graph", "parity", "stages", "output", "doctor", "golden"),
-    ("integer", "zoo"),
+    ("integer", "zoo", "model_options"),
     ("rewrites", "frontend", "forecast"),
     ("quant",),
     ("backends", "exported_folder", "plan_file"),

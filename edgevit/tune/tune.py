@@ -17,8 +17,8 @@ from edgevit.frontend.rebuild import build_source
 from edgevit.host import now
 from edgevit.measure.runner import Runner, open_runner
 from edgevit.measure.store import open_store
+from edgevit.model_options import ModelOptions
 from edgevit.pareto_plot import Dot, Panel, pareto_svg
-from edgevit.pipeline import ModelOptions
 from edgevit.plan_file import ExportPlan, Made, plan_text
 from edgevit.profiling import SUFFIXES
 from edgevit.targets import load_target
