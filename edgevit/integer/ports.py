@@ -10,6 +10,8 @@ import numpy as np
 from edgevit.integer.graph import Value
 from edgevit.integer.rounding import LIMITS
 
+PIXELS = (1.0, -128)  # scale and zero: each of 0 to 255 is an integer of its own
+
 
 @dataclass(frozen=True)
 class Port:
@@ -21,8 +23,7 @@ class Port:
 
     @property
     def takes_pixels(self) -> bool:
-        """0 to 255, each an integer of its own."""
-        return (self.value.scale, self.value.zero) == (1.0, -128)
+        return (self.value.scale, self.value.zero) == PIXELS
 
     def quantized(self, tensor: np.ndarray) -> np.ndarray:
         low, high = LIMITS[self.value.dtype]

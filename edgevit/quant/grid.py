@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from edgevit.integer import ports
 from edgevit.integer.rounding import LIMITS
 
 _SMALLEST = 1e-9  # a range below this has nothing in it
@@ -47,7 +48,7 @@ class Grid:
         return self if scale <= self.scale else Grid(scale, self.zero, self.dtype)
 
 
-PIXELS = Grid(1.0, -128)
+PIXELS = Grid(*ports.PIXELS)
 
 
 def are_pixels(x: np.ndarray) -> bool:

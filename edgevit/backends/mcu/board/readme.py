@@ -11,6 +11,7 @@ from edgevit.backends.mcu.board.build_files import CTEST
 from edgevit.backends.mcu.board.golden import filled
 from edgevit.backends.mcu.board.weights import NAME
 from edgevit.data import data_dir
+from edgevit.integer.ports import PIXELS
 
 README = "README.md"
 
@@ -175,7 +176,7 @@ def _pixels(manifest: Mapping[str, Any]) -> str:
 
 def _of_a_pixel(entry: Mapping[str, Any]) -> str:
     scale, zero = entry.get("scale", 1.0), entry.get("zero", 0)
-    if (scale, zero) == (1.0, -128):
+    if (scale, zero) == PIXELS:
         return "pixel - 128, which is the byte with its highest bit flipped"
     return f"floor(pixel / {scale!r} + 0.5) + {zero}, within the type's limits"
 
