@@ -17,6 +17,7 @@ from edgevit.backends.mcu.schedule.search import planned
 from edgevit.errors import PackageError, UsageError, suggest
 from edgevit.exported_folder import read_manifest, require_untouched
 from edgevit.golden import load_golden
+from edgevit.integer.ports import why_no_pixels
 from edgevit.integer.simulate import outputs_of
 
 
@@ -97,11 +98,11 @@ def _read(path: Path, bundle: Bundle) -> np.ndarray:
         )
     if not np.isfinite(array).all():
         raise UsageError("the input has NaN or infinite values", where=str(path))
-    if bundle.inputs[0].takes_pixels and not (array.min() >= 0 and array.max() <= 255):
+    if bundle.inputs[0].takes_pixels and (why := why_no_pixels(array)):
         raise UsageError(
             "the model takes pixels of 0 to 255, and these are none",
             where=str(path),
-            why=f"they lie between {array.min():.4g} and {array.max():.4g}",
+            why=why,
             hint="give pixels: preprocessing is part of the firmware",
         )
     return array.astype(np.float32)

@@ -13,6 +13,16 @@ from edgevit.integer.rounding import LIMITS
 PIXELS = (1.0, -128)  # scale and zero: each of 0 to 255 is an integer of its own
 
 
+def why_no_pixels(numbers: np.ndarray) -> str | None:
+    """What was normalised already would be taken for a black picture."""
+    low, high = float(numbers.min()), float(numbers.max())
+    if low < 0 or high > 255:
+        return f"they lie between {low:.4g} and {high:.4g}"
+    if high <= 1 and (numbers % 1).any():
+        return "they are fractions, none above 1"
+    return None
+
+
 @dataclass(frozen=True)
 class Port:
     """`order` is the torch axes in the order in which they lie in memory; `shape` is torch's."""

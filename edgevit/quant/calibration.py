@@ -13,6 +13,7 @@ from edgevit.errors import EdgevitError
 from edgevit.frontend.images import random_images
 from edgevit.frontend.source import Preprocess
 from edgevit.graph.program import Inputs, Program
+from edgevit.integer.ports import why_no_pixels
 
 GENERATED = 32
 _SEED = 2_000_003  # pictures other than the example inputs, and than those that warm batch norms
@@ -120,28 +121,21 @@ def from_arrays(path: Path, program: Program, intake: Intake | None = None) -> C
         for run in range(counts.pop())
     )
     names = tuple(f"{path}, image {run}" for run in range(len(runs)))
+    calibration = Calibration(runs, str(path), names).check(program)
     if intake and intake.pixels:
         _require_pixels(runs, names)
-    return Calibration(runs, str(path), names).check(program)
+    return calibration
 
 
 def _require_pixels(runs: Sequence[Inputs], names: Sequence[str]) -> None:
-    """What was normalised already would be taken for a black picture."""
     for given, name in zip(runs, names, strict=True):
-        low, high = (float(end(given[0])) for end in (torch.min, torch.max))
-        if low < 0 or high > 255:
+        if why := why_no_pixels(given[0].numpy()):
             raise CalibrationError(
                 "the model takes pixels of 0 to 255, and these are none",
                 where=name,
-                why=f"they lie between {low:.4g} and {high:.4g}",
-                hint="give pixels; or --no-image-input, if they are normalised as the model was trained",
+                why=why,
+                hint="give pixels; or --no-image-input, if they are what the model was trained on",
             )
-    if all(float(given[0].max()) <= 1 for given in runs):
-        raise CalibrationError(
-            "the model takes pixels of 0 to 255, and none of these is above 1",
-            where=names[0],
-            hint="multiply them by 255; or --no-image-input, if the model takes them as they are",
-        )
 
 
 def _loaded(path: Path, program: Program) -> list[np.ndarray]:

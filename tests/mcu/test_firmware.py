@@ -56,9 +56,11 @@ def test_simulate_takes_an_input(
     np.save(tmp_path / "image.npy", image)
     other = ran(["simulate", str(exported), "--input", str(tmp_path / "image.npy")], capsys)
     assert np.shape(usual) == (1, 10) and other["outputs"][0] != usual
-    np.save(tmp_path / "image.npy", image / 255 - 0.5)
-    assert main(["simulate", str(exported), "--input", str(tmp_path / "image.npy")]) == 2
-    assert "takes pixels of 0 to 255" in capsys.readouterr().err
+    for normalised, why in (image / 255 - 0.5, "between -0.5 and"), (image / 255, "fractions"):
+        np.save(tmp_path / "image.npy", normalised)
+        assert main(["simulate", str(exported), "--input", str(tmp_path / "image.npy")]) == 2
+        said = capsys.readouterr().err
+        assert "takes pixels of 0 to 255" in said and why in said
 
 
 def test_a_model_whose_preprocessing_is_known_takes_pixels(exported: Path, tmp_path: Path) -> None:
