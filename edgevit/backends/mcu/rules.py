@@ -20,6 +20,7 @@ from edgevit.rewrites.expand_vector_norm import ExpandVectorNorm
 from edgevit.rewrites.flatten_matmul import FlattenMatmul
 from edgevit.rewrites.fold_constants import FoldConstants
 from edgevit.rewrites.fold_norm_affine import FoldNormAffine
+from edgevit.rewrites.join_affine import JoinAffine
 from edgevit.rewrites.merge_clamps import MergeClamps
 from edgevit.rewrites.merge_permutes import MergePermutes
 from edgevit.rewrites.merge_reshapes import MergeReshapes
@@ -33,6 +34,7 @@ from edgevit.rewrites.standard import STANDARD
 
 RULES: tuple[AnyRule, ...] = (
     *STANDARD,
+    JoinAffine(),
     FoldNormAffine(),
     *ATTENTION,
     ExpandRoll(),
