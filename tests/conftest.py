@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import os
 from collections.abc import Callable
@@ -9,8 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from edgevit.cli import COLLECT_RARELY
+
 # Two test processes share two cores; torch's own threads would only get in each other's way.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+gc.set_threshold(*COLLECT_RARELY)
 
 
 @pytest.fixture(autouse=True)
