@@ -29,8 +29,9 @@ matrix: .venv/.dev
 
 bench: .venv/.dev
 	$(BIN)/python benchmarks/export_cost.py --output docs/export-cost.md
-	$(BIN)/python benchmarks/latency.py
-	$(BIN)/python benchmarks/firmware_nets.py
+	$(BIN)/python benchmarks/latency.py --output docs/latency.md
+	$(BIN)/python benchmarks/litert_floor.py --output docs/litert-floor.md
+	$(BIN)/python benchmarks/firmware_nets.py --output docs/firmware-nets.md
 	$(BIN)/python -m pip install --quiet --no-deps tflite-micro
 	$(BIN)/python benchmarks/tflm_arenas.py --output docs/tflm-arenas.md
 

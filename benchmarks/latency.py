@@ -22,11 +22,11 @@ from edgevit.profiling import SUFFIXES, Latency, Subject, measure, subject_of
 
 ATTENTION = (
     "deit_tiny_patch16_224", "swin_tiny_patch4_window7_224", "shvit_s1", "shvit_s4", "efficientvit_m0",
-    "mobilevit_xxs", "levit_128s", "edgenext_xx_small", "pvt_v2_b0",
+    "mobilevit_xxs", "levit_128s", "edgenext_xx_small", "pvt_v2_b0", "tiny_vit_5m_224", "efficientformerv2_s0",
+    "fastvit_mci0",
 )  # fmt: skip
 NETS = (
-    *ATTENTION, "efficientformerv2_s0", "fastvit_mci0", "fastvit_t8", "repvit_m1", "repvgg_a0", "mobileone_s0",
-    "convnext_atto",
+    *ATTENTION, "fastvit_t8", "repvit_m1", "repvgg_a0", "mobileone_s0", "convnext_atto",
 )  # fmt: skip
 FORMATS = ("onnx", "tflite", "executorch")
 NAMES = {"onnx": "ONNX Runtime", "tflite": "LiteRT", "executorch": "ExecuTorch"}
@@ -187,7 +187,7 @@ def summary(found: dict[str, Times]) -> list[str]:
         slowest = max(own, key=lambda net: own[net])
         lines.append(
             f"- {NAMES[format]}: x{geomean(own.values()):.2f}, worst x{own[slowest]:.2f} ({slowest}); "
-            + (f"nets with attention x{geomean(attention):.2f}" if attention else "")
+            + (f"nets with attention x{geomean(attention):.3f}" if attention else "")
         )
     return lines
 

@@ -137,7 +137,7 @@ def page(rows: Sequence[Row], rounds: int) -> str:
             "",
             f"Written by `make bench`. `measured` by turns: {THREADS} threads, median of {rounds} rounds, {this_host()}. "
             "Milliseconds. *default* is litert-torch's own recipe; *floor* is our artifact with every op but its "
-            "convolutions and products of matrices taken out: no norm, softmax, activation, sum or copy. It computes "
+            "convolutions and products of matrices taken out: no norm, softmax, sum or copy, no activation that is not fused. It computes "
             "nothing of use, and is as fast as this runtime gets with these products in float32.",
             "",
             "| net | default | ours | floor | ours / default | floor / default |",
