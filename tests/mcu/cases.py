@@ -225,7 +225,7 @@ def _dtype(rng: Rng) -> str:
 
 
 def permute(rng: Rng) -> Single:
-    x = _value("x", _shape(rng, _between(rng, 2, 4)), _dtype(rng))
+    x = _value("x", _shape(rng, _between(rng, 2, 6)), _dtype(rng))
     order = tuple(int(axis) for axis in rng.permutation(len(x.shape)))
     y = _value("y", tuple(x.shape[axis] for axis in order), x.dtype)
     return Permute((x,), y, order), (integers(rng, x.shape, x.dtype),)

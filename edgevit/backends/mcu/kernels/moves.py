@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import accumulate, product
-from typing import Any
+from typing import Any, TypeVar
 
 from edgevit.backends.mcu.kernels.card import (
-    Argument,
     Call,
     Card,
     Field,
@@ -16,10 +16,11 @@ from edgevit.backends.mcu.kernels.card import (
     Piece,
     Steps,
 )
-from edgevit.integer.graph import SIZES, Malformed, Value
+from edgevit.integer.graph import SIZES, Value
 from edgevit.integer.ops.moves import Concat, Pad, Permute, Slice, Upsample
 
 _AXES = 4
+P = TypeVar("P", Input, Output)
 Axis = tuple[int, int, int]  # size, then bytes from one to the next in x and in y
 
 
@@ -35,11 +36,18 @@ def _shape(value: Value, axis: int, at: Piece) -> tuple[int, ...]:
     return (at.rows, value.shape[-1]) if last else value.shape
 
 
-def move(x: Argument, y: Argument, axes: Sequence[Axis], width: int) -> Call:
-    """Axes that follow on one another, in x and in y, are one."""
+def moves(x: Input, y: Output, axes: Sequence[Axis], width: int) -> tuple[Call, ...]:
+    """Axes that follow on one another, in x and in y, are one. What has more than the kernel takes is several copies."""
     merged = _merged([axis for axis in axes if axis[0] > 1])
     if len(merged) > _AXES:
-        raise Malformed(f"a copy along {len(merged)} axes")
+        apart = min(merged)
+        rest = [axis for axis in merged if axis is not apart]
+        size, x_step, y_step = apart
+        return tuple(
+            call
+            for i in range(size)
+            for call in moves(_on(x, i * x_step), _on(y, i * y_step), rest, width)
+        )
     padded = [(1, 0, 0)] * (_AXES - len(merged)) + merged
     sizes, x_steps, y_steps = zip(*padded, strict=True)
     fields: dict[str, Field] = {
@@ -48,7 +56,11 @@ def move(x: Argument, y: Argument, axes: Sequence[Axis], width: int) -> Call:
         "y_steps": y_steps,
         "width": width,
     }
-    return Call("ev_move", "ev_move", fields, (x, y))
+    return (Call("ev_move", "ev_move", fields, (x, y)),)
+
+
+def _on(place: P, more: int) -> P:
+    return replace(place, offset=place.offset + more)
 
 
 def _merged(axes: Sequence[Axis]) -> list[Axis]:
@@ -69,7 +81,7 @@ def _permute(op: Permute, _: Piece) -> Steps:
     dtype = op.output.dtype
     x_steps, y_steps = steps_of(op.source.shape, dtype), steps_of(op.output.shape, dtype)
     axes = [(op.output.shape[i], x_steps[a], y_steps[i]) for i, a in enumerate(op.order)]
-    return Steps((move(Input(), Output(), axes, SIZES[dtype]),))
+    return Steps(moves(Input(), Output(), axes, SIZES[dtype]))
 
 
 def _slice(op: Slice, at: Piece) -> Steps:
@@ -80,7 +92,7 @@ def _slice(op: Slice, at: Piece) -> Steps:
     start = op.start * steps[axis]
     steps[axis] *= op.step
     axes = list(zip(y_shape, steps, steps_of(y_shape, dtype), strict=True))
-    return Steps((move(Input(offset=start), Output(), axes, SIZES[dtype]),))
+    return Steps(moves(Input(offset=start), Output(), axes, SIZES[dtype]))
 
 
 def _concat(op: Concat, at: Piece) -> Steps:
@@ -92,7 +104,7 @@ def _concat(op: Concat, at: Piece) -> Steps:
     for index, (value, start) in enumerate(zip(op.inputs, starts, strict=False)):
         shape = _shape(value, op.axis, at)
         axes = list(zip(shape, steps_of(shape, dtype), y_steps, strict=True))
-        calls.append(move(Input(index), Output(start * y_steps[axis]), axes, SIZES[dtype]))
+        calls += moves(Input(index), Output(start * y_steps[axis]), axes, SIZES[dtype])
     return Steps(tuple(calls))
 
 
@@ -105,7 +117,7 @@ def _pad(op: Pad, _: Piece) -> Steps:
     axes = list(zip(op.source.shape, x_steps, y_steps, strict=True))
     values: dict[str, Field] = {"value": op.value, "width": width}
     fill = Call("ev_fill", "ev_fill", values, (Output(), op.output.size))
-    return Steps((fill, move(Input(), Output(start), axes, width)))
+    return Steps((fill, *moves(Input(), Output(start), axes, width)))
 
 
 def _upsample(op: Upsample, _: Piece) -> Steps:
@@ -116,8 +128,9 @@ def _upsample(op: Upsample, _: Piece) -> Steps:
     far = [y_steps[0] * rows, y_steps[1] * columns, y_steps[2]]
     axes = list(zip(op.source.shape, steps_of(op.source.shape, dtype), far, strict=True))
     calls = [
-        move(Input(), Output(i * y_steps[0] + j * y_steps[1]), axes, SIZES[dtype])
+        call
         for i, j in product(range(rows), range(columns))
+        for call in moves(Input(), Output(i * y_steps[0] + j * y_steps[1]), axes, SIZES[dtype])
     ]
     return Steps(tuple(calls))
 
