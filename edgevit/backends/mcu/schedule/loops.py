@@ -100,8 +100,11 @@ class Loop:
 def build_loops(net: Net, kept: frozenset[str]) -> list[Loop]:
     """In the order in which they run. Raises `NoLoop`."""
     closures = {name: _closure(net, name, kept) for name in kept}
-    needs = {name: _reads(net, closures[name]) & kept - {name} for name in kept}
-    users = {name: {user for user in kept if name in needs[user]} for name in kept}
+    needs = {name: (_reads(net, closures[name]) & kept) - {name} for name in kept}
+    users: dict[str, set[str]] = {name: set() for name in kept}
+    for user, read in needs.items():
+        for name in read:
+            users[name].add(user)
     merged: list[Member] = []
     for name in _in_turn(net, needs):
         last = merged[-1] if merged else None
