@@ -19,22 +19,32 @@ class Distance:
 
 @dataclass(frozen=True)
 class Limit:
-    """What a stage must keep to. Either bound may be left out."""
+    """What each output of a stage must keep to.
 
-    max_rel_l2: float = math.inf
+    A cosine alone is no limit: it does not see a factor, and of two numbers it says nothing. A relative L2 bounds
+    the cosine too.
+    """
+
+    max_rel_l2: float
     min_cosine: float = -1.0
 
     def holds(self, distance: Distance) -> bool:
         return distance.rel_l2 <= self.max_rel_l2 and distance.cosine >= self.min_cosine
 
     def __str__(self) -> str:
-        bounds = [f"relative L2 <= {self.max_rel_l2:g}"] if self.max_rel_l2 < math.inf else []
+        bounds = [f"relative L2 <= {self.max_rel_l2:.3g}"]
         bounds += [f"cosine >= {self.min_cosine:g}"] if self.min_cosine > -1 else []
-        return " and ".join(bounds) or "no bound"
+        return " and ".join(bounds)
+
+
+def angle_limit(cosine: float) -> Limit:
+    """The cosine, and the relative L2 that goes with it: sqrt(2 - 2c) where the lengths are equal, half as much again
+    where they are not."""
+    return Limit(1.5 * math.sqrt(2 - 2 * cosine), cosine)
 
 
 FP32 = Limit(max_rel_l2=1e-4)
-FP16 = Limit(min_cosine=0.999)
+FP16 = angle_limit(0.999)
 
 
 @dataclass(frozen=True)

@@ -387,7 +387,7 @@ def test_doctor_lists_every_extra_with_its_install_line(capsys: pytest.CaptureFi
 
 def test_a_failed_check_is_exit_code_9(tmp_path: Path, monkeypatch, capsys) -> None:
     monkeypatch.setattr(
-        "edgevit.backends.coreml.backend.FP16", edgevit.parity.Limit(min_cosine=1.1)
+        "edgevit.backends.coreml.backend.FP16", edgevit.parity.Limit(1.0, min_cosine=1.1)
     )
     code = main(["export", MODEL, "--target", "iphone", "-o", str(tmp_path / "o"), "--quiet"])
     assert code == 9

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,15 +60,18 @@ def _whole(folder: Path) -> dict[str, Any] | None:
 
 def drop_of(manifest: dict[str, Any]) -> float:
     """How far the cosine to the model as given may be below 1: angles add up at most."""
-    angles = [_angle([p["cosine"] for p in manifest["parity"]])]
+    angles = [max(map(_angle, manifest["parity"]))]
     if manifest["from_original"]:
-        angles.append(_angle([manifest["from_original"]["cosine"]]))
-    return 1 - math.cos(sum(angles))
+        angles.append(_angle(manifest["from_original"]))
+    return 1 - math.cos(min(sum(angles), math.pi))
 
 
-def _angle(cosines: Sequence[float | None]) -> float:
-    """The largest; of what nothing is known, a right angle."""
-    return max(math.acos(min(1.0, c)) if c is not None else math.pi / 2 for c in cosines)
+def _angle(moved: Mapping[str, Any]) -> float:
+    """By the cosine, or that of two equal lengths as far apart, where lengths changed. A right angle where nothing is known."""
+    cosine, rel_l2 = moved["cosine"], moved["rel_l2"]
+    if cosine is None or rel_l2 is None:
+        return math.pi / 2
+    return max(math.acos(max(-1.0, min(1.0, cosine))), 2 * math.asin(min(1.0, rel_l2 / 2)))
 
 
 def facts_of(manifest: dict[str, Any]) -> dict[str, Any]:

@@ -23,11 +23,11 @@ from edgevit.errors import ToolMissing
 from edgevit.integer.rewrites.split_stacks import split_stacks
 from edgevit.integer.simulate import outputs_of
 from edgevit.integer.text import integer_text
-from edgevit.parity import SAME, UNKNOWN, Limit, Parity, distance
+from edgevit.parity import SAME, UNKNOWN, Limit, Parity, angle_limit, distance
 from edgevit.rewrites.form import Form
 from edgevit.rewrites.rule import AnyRule
 
-INT8 = Limit(min_cosine=0.99)
+INT8 = angle_limit(0.99)
 EXACT = Limit(max_rel_l2=0.0)
 
 
