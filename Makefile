@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet -c constraints.txt
 OUT ?= out/shvit_s1-iphone
 
-.PHONY: demo test tools check matrix bench clean
+.PHONY: demo test tools check fuzz matrix bench clean
 
 demo: .venv/.demo
 	$(BIN)/edgevit export timm:shvit_s1 --target iphone -o $(OUT)
@@ -15,6 +15,11 @@ test: .venv/.dev tools
 # Cross compilers and QEMU, by apt-get where that is allowed.
 tools:
 	tests/install_tools.sh
+
+# The whole sets of random nets; `make test` runs a few that cover every kind of block.
+fuzz: .venv/.dev tools
+	$(BIN)/python -m pytest -n 2 --dist worksteal tests/generator --nets $(or $(NETS),200)
+	$(BIN)/python -m pytest -n 2 --dist worksteal tests/mcu/test_random_nets.py --firmware-nets 100
 
 check: .venv/.dev
 	$(BIN)/ruff check .

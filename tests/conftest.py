@@ -46,10 +46,13 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--nets", type=int, default=200, help="how many random nets go through everything"
+        "--nets",
+        type=int,
+        default=None,
+        help="random nets through everything (default: a few that cover all blocks)",
     )
     parser.addoption(
-        "--firmware-nets", type=int, default=100, help="how many random nets run on every core"
+        "--firmware-nets", type=int, default=40, help="how many random nets run on every core"
     )
     parser.addoption(
         "--update-golden", action="store_true", help="write tests/golden/ instead of comparing"

@@ -1,17 +1,19 @@
 """Random nets: what the model computes, the rewritten program computes, and so does the artifact of each format,
 read from disk by its own runtime (Core ML: by our interpreter).
 
-More of them: `pytest tests/generator --nets 2000`. One of them: `pytest tests/generator --net-seed 123`.
-One format: `-k onnx`.
+A few nets with as many spellings among them as possible run by default. The first N seeds: `pytest tests/generator --nets N`.
+One of them: `--net-seed 123`. One format: `-k onnx`.
 """
 
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 import torch
+from covering import covering_seeds, uncovered_blocks
 from nets import random_net
 from torch.utils._pytree import tree_leaves
 
@@ -25,7 +27,8 @@ from edgevit.parity import distance
 from edgevit.rewrites import engine
 from edgevit.targets import load_target
 
-CHUNK = 20
+CHUNK = 10
+COVERING = 40  # nets of a default run
 TARGETS = {
     "coreml": "iphone",
     "onnx": "linux-x86",
@@ -74,14 +77,14 @@ def through_artifact(seed: int, format: str, folder: Path) -> None:
         assert parity.passed, f"seed {seed}: {parity}\n{source.module.names}\n{graph_text(program)}"
 
 
-def seeds(config: pytest.Config, chunk: int) -> range:
-    chosen = config.getoption("--net-seed")
-    if chosen is not None:
-        return range(chosen, chosen + 1) if chunk == 0 else range(0)
-    return range(chunk * CHUNK, min((chunk + 1) * CHUNK, config.getoption("--nets")))
+def seeds(config: pytest.Config) -> tuple[int, ...]:
+    seed, count = config.getoption("--net-seed"), config.getoption("--nets")
+    if seed is not None:
+        return (seed,)
+    return covering_seeds(COVERING) if count is None else tuple(range(count))
 
 
-def run_chunk(which: range, one) -> None:
+def run_chunk(which: Sequence[int], one) -> None:
     refused = []
     for seed in which:
         try:
@@ -97,17 +100,21 @@ def run_chunk(which: range, one) -> None:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "chunk" in metafunc.fixturenames:
-        count = max(1, -(-metafunc.config.getoption("--nets") // CHUNK))
-        metafunc.parametrize("chunk", range(count))
+        chosen = seeds(metafunc.config)
+        chunks = [chosen[k : k + CHUNK] for k in range(0, len(chosen), CHUNK)]
+        metafunc.parametrize("chunk", chunks, ids=[f"from {chunk[0]}" for chunk in chunks])
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("format", TARGETS)
 def test_eager_is_rewritten_is_artifact(
-    format: str, chunk: int, request: pytest.FixtureRequest, tmp_path: Path
+    format: str, chunk: tuple[int, ...], tmp_path: Path
 ) -> None:
-    one = functools.partial(through_artifact, format=format, folder=tmp_path)
-    run_chunk(seeds(request.config, chunk), one)
+    run_chunk(chunk, functools.partial(through_artifact, format=format, folder=tmp_path))
+
+
+def test_a_default_run_has_every_kind_of_block() -> None:
+    assert not uncovered_blocks(covering_seeds(COVERING))
 
 
 def test_eager_is_rewritten() -> None:
