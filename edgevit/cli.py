@@ -20,6 +20,7 @@ from edgevit.commands_report import add_report
 from edgevit.commands_sweep import add_sweep
 from edgevit.commands_tune import add_tune
 from edgevit.errors import EdgevitError, InternalError, UsageError
+from edgevit.support.terminal import show
 
 MODEL_HELP = (
     "timm:NAME, hf:NAME, zoo:FAMILY-SIZES, FILE.py:CALLABLE, PACKAGE.MODULE:CALLABLE or FILE.pt2"
@@ -68,8 +69,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _fail(error: EdgevitError, as_json: bool) -> int:
     if as_json:
-        print(json.dumps(error.as_dict()))
-    print(error, file=sys.stderr)
+        show(json.dumps(error.as_dict()))
+    show(error, file=sys.stderr)
     return error.exit_code
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from edgevit.commands_plan import chosen, export_by_plan
 from edgevit.errors import EdgevitError, UsageError
+from edgevit.support.terminal import show
 
 if TYPE_CHECKING:
     from edgevit.backends.mcu.options import FirmwareOptions
@@ -23,7 +24,7 @@ def run_export(options: argparse.Namespace) -> int:
         result, note = export_by_plan(options, _firmware_options(options), _model_options(options))
         _show_export(result, options)
         if note and not options.json:
-            print(f"  plan       {note}")
+            show(f"  plan       {note}")
         return 0 if result.passed else 9
     shared = {
         "target": options.target,
@@ -49,21 +50,21 @@ def run_export(options: argparse.Namespace) -> int:
 
 def _show_export(result: ExportResult, options: argparse.Namespace) -> None:
     if options.json:
-        print(json.dumps(_export_dict(result), allow_nan=False))
+        show(json.dumps(_export_dict(result), allow_nan=False))
         return
     from edgevit.report import lossy_rows, off_engine_lines, outside_lines, rewrite_lines
 
     if options.explain:
-        print("\n".join(rewrite_lines(result.rewrites)), end="\n\n")
+        show("\n".join(rewrite_lines(result.rewrites)), end="\n\n")
         if result.manifest["lossy"]:
-            print("\n".join(["lossy", *lossy_rows(result.manifest, True)]), end="\n\n")
+            show("\n".join(["lossy", *lossy_rows(result.manifest, True)]), end="\n\n")
         delegation = result.manifest["delegation"]
         if isinstance(delegation, dict) and delegation["outside"]:
-            print("\n".join(outside_lines(delegation)), end="\n\n")
+            show("\n".join(outside_lines(delegation)), end="\n\n")
         if off := off_engine_lines(result.manifest):
-            print("\n".join(off), end="\n\n")
-    print(result)
-    print(f"  in         {result.directory}")
+            show("\n".join(off), end="\n\n")
+    show(result)
+    show(f"  in         {result.directory}")
 
 
 def _show_exports(
@@ -75,10 +76,10 @@ def _show_exports(
             format: result.as_dict() if isinstance(result, EdgevitError) else _export_dict(result)
             for format, result in results.items()
         }
-        print(json.dumps({"exports": entries}, allow_nan=False))
+        show(json.dumps({"exports": entries}, allow_nan=False))
     for format, result in results.items():
         if isinstance(result, EdgevitError):
-            print(f"{format}: {result}", file=sys.stderr)
+            show(f"{format}: {result}", file=sys.stderr)
         elif not options.json:
             _show_export(result, options)
     if errors:
@@ -110,7 +111,7 @@ def run_run(options: argparse.Namespace) -> int:
     from edgevit.firmware_runs import run_firmware
 
     found = run_firmware(options.folder, options.core, options.toolchain, options.emulator)
-    print(json.dumps(found.as_dict()) if options.json else execution_text(found))
+    show(json.dumps(found.as_dict()) if options.json else execution_text(found))
     return 0 if found.golden_match else 9
 
 
@@ -118,7 +119,7 @@ def run_simulate(options: argparse.Namespace) -> int:
     from edgevit.firmware_runs import simulate_firmware
 
     found = simulate_firmware(options.folder, options.input, options.output)
-    print(json.dumps(found.as_dict()) if options.json else found)
+    show(json.dumps(found.as_dict()) if options.json else found)
     return 0
 
 
@@ -130,9 +131,9 @@ def run_verify(options: argparse.Namespace) -> int:
 
     verdicts = [verify(folder) for folder in expand_folders([Path(d) for d in options.folders])]
     if options.json:
-        print(json.dumps({"verdicts": [v.as_dict() for v in verdicts]}, allow_nan=False))
+        show(json.dumps({"verdicts": [v.as_dict() for v in verdicts]}, allow_nan=False))
     else:
-        print("\n".join(map(str, verdicts)))
+        show("\n".join(map(str, verdicts)))
     return 0 if all(verdict.passed for verdict in verdicts) else 9
 
 
@@ -149,9 +150,9 @@ def run_inspect(options: argparse.Namespace) -> int:
         **_model_options(options),
     )
     if options.json:
-        print(json.dumps(report.as_dict(), allow_nan=False))
+        show(json.dumps(report.as_dict(), allow_nan=False))
     else:
-        print(report.text if options.graph else report)
+        show(report.text if options.graph else report)
     return 0
 
 
@@ -160,10 +161,10 @@ def run_targets(options: argparse.Namespace) -> int:
 
     if options.name:
         target = load_target(options.name)
-        print(json.dumps(as_dict(target)) if options.json else describe(target))
+        show(json.dumps(as_dict(target)) if options.json else describe(target))
     else:
         targets = list_targets()
-        print(
+        show(
             json.dumps({"targets": [as_dict(t) for t in targets]})
             if options.json
             else table(targets)
@@ -175,7 +176,7 @@ def run_doctor(options: argparse.Namespace) -> int:
     from edgevit.doctor import as_dict, examine, table
 
     found = examine()
-    print(json.dumps(as_dict(found)) if options.json else table(found))
+    show(json.dumps(as_dict(found)) if options.json else table(found))
     return 0
 
 
@@ -218,9 +219,9 @@ def run_matrix(options: argparse.Namespace) -> int:
     output = Path(options.output)
     found = matrix(options.models, options.targets, output, how, progress.say)
     write_matrix(found, output, _matrix_command(options))
-    print(json.dumps(found.as_dict()) if options.json else matrix_text(found))
+    show(json.dumps(found.as_dict()) if options.json else matrix_text(found))
     if not options.json:
-        print(f"\nin {output}: {MARKDOWN}, JSON and CSV beside it")
+        show(f"\nin {output}: {MARKDOWN}, JSON and CSV beside it")
     return 0 if found.passed else 9
 
 

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Mapping
 
 from edgevit.errors import OutputError, OverBudget
+from edgevit.support.terminal import show
 
 _QUANTITY = re.compile(r"(\d+(?:\.\d+)?)\s*([a-zA-Z]*)")
 _TIME = {"s": 1.0, "ms": 1e-3, "us": 1e-6}
@@ -64,7 +65,7 @@ def run_check(options: argparse.Namespace) -> int:
             Path(options.junit).write_text(junit(checks), encoding="utf-8")
         except OSError as error:
             raise OutputError(f"cannot write {options.junit}", why=str(error)) from error
-    print(json.dumps(checks_dict(checks)) if options.json else "\n".join(map(check_text, checks)))
+    show(json.dumps(checks_dict(checks)) if options.json else "\n".join(map(check_text, checks)))
     return 0 if all(check.passed for check in checks) else OverBudget.exit_code
 
 

@@ -7,6 +7,8 @@ import json
 import sys
 from collections.abc import Callable
 
+from edgevit.support.terminal import show
+
 
 def add_forecast(
     command: Callable[[str, Callable[..., int], str], argparse.ArgumentParser],
@@ -35,5 +37,5 @@ def run_forecast(options: argparse.Namespace) -> int:
         None if options.quiet else sys.stderr,
         **options.model_options(options),
     )
-    print(json.dumps(found.as_dict()) if options.json else found)
+    show(json.dumps(found.as_dict()) if options.json else found)
     return 0

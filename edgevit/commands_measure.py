@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from edgevit.errors import UsageError
+from edgevit.support.terminal import show
 
 if TYPE_CHECKING:
     from edgevit.measure.figures import Session, Settings
@@ -90,12 +91,12 @@ def run_profile(options: argparse.Namespace) -> int:
     else:
         with open_store(options.store) as store:
             session = _measured(options, store)
-    print(json.dumps(session_dict(session)) if options.json else session_text(session))
+    show(json.dumps(session_dict(session)) if options.json else session_text(session))
     error = session.unkept or session.first_error
     if error is None:
         return 0
     if options.json or error is session.unkept:  # the text above has the others
-        print(error, file=sys.stderr)
+        show(error, file=sys.stderr)
     return error.exit_code
 
 
@@ -149,13 +150,13 @@ def run_history(options: argparse.Namespace) -> int:
     with open_store(options.store) as store:
         if options.compare:
             found = compared(store, options.compare)
-            print(json.dumps(found.as_dict()) if options.json else compared_text(found))
+            show(json.dumps(found.as_dict()) if options.json else compared_text(found))
             return 0
         rows = store.rows(model=options.model, device=options.device, last=options.last)
         if options.json:
-            print(json.dumps({"store": store.where, "rows": [row.as_dict() for row in rows]}))
+            show(json.dumps({"store": store.where, "rows": [row.as_dict() for row in rows]}))
         else:
-            print(history_text(rows, store.where))
+            show(history_text(rows, store.where))
     return 0
 
 

@@ -7,6 +7,8 @@ import json
 import sys
 from collections.abc import Callable
 
+from edgevit.support.terminal import show
+
 
 def add_report(command: Callable[[str, Callable[..., int], str], argparse.ArgumentParser]) -> None:
     parser = command("report", run_report, "write an exported folder's page again, with latency")
@@ -36,5 +38,5 @@ def run_report(options: argparse.Namespace) -> int:
         progress=progress.note,
     )
     progress.clear()
-    print(json.dumps({"report": str(written)}) if options.json else f"  in         {written}")
+    show(json.dumps({"report": str(written)}) if options.json else f"  in         {written}")
     return 0

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
+from edgevit.support.terminal import show
+
 Command = Callable[[str, Callable[..., int], str], argparse.ArgumentParser]
 
 
@@ -62,9 +64,9 @@ def run_sweep(options: argparse.Namespace) -> int:
     results = [found[job.key] for job in jobs]
     write_sweep(results, output, _command(options))
     if options.json:
-        print(json.dumps({"results": [asdict(r) for r in results]}, allow_nan=False))
+        show(json.dumps({"results": [asdict(r) for r in results]}, allow_nan=False))
     else:
-        print("\n".join([*table(results), "", f"in {output}: {MARKDOWN}, JSON and a picture"]))
+        show("\n".join([*table(results), "", f"in {output}: {MARKDOWN}, JSON and a picture"]))
     return 0 if all(result.passed for result in results) else 9
 
 

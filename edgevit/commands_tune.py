@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgevit.errors import UsageError
+from edgevit.support.terminal import show
 
 if TYPE_CHECKING:
     from edgevit.tune.asked import Asked
@@ -65,7 +66,7 @@ def run_tune(options: argparse.Namespace, model: dict[str, Any], firmware: Any) 
     progress = Stages(None if options.quiet else sys.stderr)
     found = tune(_asked(options, model, firmware), progress.say, progress.note)
     progress.clear()
-    print(json.dumps(found.as_dict()) if options.json else _text(found))
+    show(json.dumps(found.as_dict()) if options.json else _text(found))
     return 0
 
 

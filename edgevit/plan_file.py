@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 import json
-import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from edgevit.backends.table import BACKENDS
 from edgevit.errors import PackageError
+from edgevit.support.shape import (
+    Anything,
+    Either,
+    Flag,
+    Listing,
+    Misshapen,
+    Number,
+    Table,
+    Text,
+    Whole,
+    require_shape,
+)
+from edgevit.support.strangers_text import read_toml
+from edgevit.targets import PRECISIONS
 
 SCHEMA = 1
 _HEAD = """\
@@ -77,21 +91,99 @@ def plan_text(plan: ExportPlan) -> str:
     return "\n".join(lines) + "\n"
 
 
+# All that a plan may say: what `tune` chooses, and the model's options that nothing is run by. Whether code may be run
+# is said on the command line alone.
+WEIGHTS = Text(
+    pattern=r"random|pretrained|(?!-).+\.safetensors",
+    rule="`random`, `pretrained` or a .safetensors file: other weights are named by --weights",
+)
+_SIDE = Whole(1, 1 << 16)
+_CHANNELS = Listing(Number(-1e6, 1e6), least=1, most=4096)
+_OPTIONS = {
+    "weights": WEIGHTS,
+    "input_size": Either((_SIDE, Listing(_SIDE, least=2, most=2))),
+    "batch": Whole(1, 1 << 16),
+    "seed": Whole(0, (1 << 63) - 1),
+    "mean": _CHANNELS,
+    "std": _CHANNELS,
+    "labels": Listing(Text(plain=False)),
+    "image_input": Flag(),
+    "channels_last": Flag(),
+}
+_FIRMWARE = {
+    "calibrate": Text(),
+    "observer": Text(("min-max", "percentile", "mse")),
+    "residual": Text(("int8", "int16")),
+    "scheme": Text(("exact", "i-vit")),
+    "optimize": Text(("balanced", "ram", "speed")),
+    "max_ram": Whole(1, 1 << 32),
+    "tile": Whole(1, 1 << 16),
+    "weights_as": Text(
+        pattern="c|object|streamed|binary(@(0x)?[0-9a-fA-F]{1,8})?",
+        rule="c, object, binary[@ADDRESS] or streamed",
+    ),
+}
+_MADE_WITH = {
+    "graph": Text(pattern="[0-9a-f]{0,64}", rule="a hash"),
+    "convert_threads": Whole(1, 256),
+    "options": Table(_OPTIONS, optional=tuple(_OPTIONS)),
+    "firmware": Table(_FIRMWARE, optional=tuple(_FIRMWARE)),
+    "versions": Table(others=Text()),
+}
+_ARTIFACT = {
+    "name": Text(),
+    "bytes": Whole(0, 1 << 50),
+    "sha256": Text(pattern="[0-9a-f]{1,64}", rule="a hash"),
+}
+_PLAN = Table(
+    {
+        "schema": Whole(SCHEMA, SCHEMA),
+        "model": Text(),
+        "target": Text(),
+        "verdict": Text(plain=False),
+        "artifact_choices": Table(
+            {
+                "format": Text(tuple(BACKENDS)),
+                "precision": Text(PRECISIONS),
+                "lossy": Listing(Text(), most=64),
+                "threads": Whole(0, 4096),
+            }
+        ),
+        "chosen": Table(others=Text()),
+        "made_with": Table(_MADE_WITH, optional=("options", "firmware", "versions")),
+        "artifact": Table(_ARTIFACT, optional=tuple(_ARTIFACT)),
+        "figures": Table(others=Anything()),
+        "device": Table(others=Anything()),
+    },
+    optional=("chosen", "artifact", "figures", "device"),
+)
+
+
 def read_plan(path: Path) -> ExportPlan:
+    """The plan in a file. What `tune` could not have chosen is refused: a plan may come from anybody."""
     try:
-        found = tomllib.loads(path.read_text(encoding="utf-8"))
-        if found["schema"] != SCHEMA:
-            raise ValueError(f"schema {found['schema']}, this edgevit reads {SCHEMA}")
-        return _plan(found)
+        values = read_toml(path)
+        require_shape(values, _PLAN)
+        return _plan(values)
     except FileNotFoundError as error:
         raise PackageError(
-            "there is no such plan", where=str(path), hint="edgevit tune MODEL --target T --on R"
+            "there is no such plan",
+            where=str(path),
+            why="no file has this name",
+            hint="edgevit tune MODEL --target T --on R",
         ) from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except Misshapen as error:
+        raise PackageError(
+            "the plan cannot be read",
+            where=f"{path}  {error.at}",
+            why=error.why,
+            hint=error.hint or "give the plan.toml that `edgevit tune` wrote, as it wrote it",
+        ) from error
+    except (OSError, ValueError, TypeError) as error:
         raise PackageError(
             "the plan cannot be read",
             where=str(path),
-            why=f"{type(error).__name__}: {error}",
+            why=getattr(error, "strerror", None) or str(error),
             hint="give the plan.toml that `edgevit tune` wrote",
         ) from error
 

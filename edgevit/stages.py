@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TextIO
 
+from edgevit.support.terminal import show, shown
+
 
 @dataclass(frozen=True)
 class StageCost:
@@ -47,7 +49,7 @@ class Stages:
         """A line that stays."""
         if self.stream is not None:
             self.clear()
-            print(text, file=self.stream, flush=True)
+            show(text, file=self.stream, flush=True)
 
     def clear(self) -> None:
         """Takes the last note away."""
@@ -72,11 +74,11 @@ class Stages:
             return
         if self.stream.isatty():
             self._rewrite("")
-        self.stream.write(f"  {what:<52} {seconds:6.1f} s\n")
-        self.stream.flush()
+        show(f"  {what:<52} {seconds:6.1f} s", file=self.stream, flush=True)
 
     def _rewrite(self, text: str) -> None:
         assert self.stream is not None
+        text = shown(text)
         self.stream.write("\r" + " " * self._shown + "\r" + text)
         self.stream.flush()
         self._shown = len(text)

@@ -31,14 +31,16 @@ def require_known(settings: Settings, choices: Iterable[Choice], whose: str) -> 
         if name not in known:
             raise UsageError(
                 f"{whose} leaves no choice called `{name}`",
+                where=f"{name}={option}",
                 why=f"its choices: {', '.join(known) or 'none'}",
-                hint=suggest(name, known),
+                hint=suggest(name, known) or "leave it out",
             )
         if option not in known[name].options:
             raise UsageError(
                 f"`{name}` cannot be `{option}`",
+                where=f"{name}={option}",
                 why=f"its options: {', '.join(known[name].options)}",
-                hint=suggest(option, known[name].options),
+                hint=suggest(option, known[name].options) or f"{name}={known[name].default}",
             )
 
 

@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parent.parent / "edgevit"
 
 # From the first stage to the last. A module may import from its own layer and those before it.
 LAYERS = (
-    ("errors", "data", "quiet", "host", "tunable", "pareto_plot", "__init__"),
+    ("errors", "data", "quiet", "host", "tunable", "pareto_plot", "support", "__init__"),
     ("targets", "graph", "parity", "stages", "output", "doctor", "golden"),
     ("integer", "zoo", "model_options"),
     ("rewrites", "frontend", "forecast"),
@@ -64,6 +64,7 @@ HOMES = {
 }
 LIGHT = (
     "errors",
+    "support",
     "data",
     "quiet",
     "targets",

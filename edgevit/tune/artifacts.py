@@ -19,7 +19,7 @@ from edgevit.planned import made_of
 @dataclass(frozen=True)
 class Artifacts:
     work: Path
-    trust: bool = False  # of the user, and in no plan
+    said: tuple[str, ...] = ()  # words of the user that are in no plan: --trust, --weights FILE
 
     def made(self, key: str, plan: ExportPlan) -> tuple[Path, dict[str, Any]]:
         """The folder and its manifest. What an earlier run left whole is not made again. Raises what the export does,
@@ -30,7 +30,7 @@ class Artifacts:
             self.work.mkdir(parents=True, exist_ok=True)
             file.write_text(text)
             words = [plan.model, "--target", plan.target, "--plan", str(file), "-o", str(folder)]
-            export_apart([*words, *(["--trust"] if self.trust else [])])
+            export_apart([*words, *self.said])
             found = read_manifest(folder)
         if not found["passed"]:
             raise Drift("the export does not compute what the model does", where=str(folder))

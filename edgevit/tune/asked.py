@@ -13,7 +13,8 @@ from typing import Any
 from edgevit import __version__
 from edgevit.backends.mcu.options import NO_WISHES, FirmwareOptions
 from edgevit.errors import UsageError
-from edgevit.plan_file import ExportPlan
+from edgevit.plan_file import WEIGHTS, ExportPlan
+from edgevit.support.shape import Misshapen, require_shape
 from edgevit.tune.space import FORMAT, Point, Space
 
 
@@ -49,6 +50,20 @@ class Asked:
     study: str | None = None
     rounds: int = 20
 
+    @property
+    def said(self) -> tuple[str, ...]:
+        """Options that no plan holds, and every export is told: trust, and weights that may want it."""
+        try:
+            require_shape(self.options.get("weights", "random"), WEIGHTS)
+        except Misshapen:
+            return ("trust", "weights")
+        return ("trust",)
+
+    def said_words(self) -> tuple[str, ...]:
+        words = ["--trust"] if self.options.get("trust") else []
+        words += [f"--weights={self.options['weights']}"] if "weights" in self.said else []
+        return tuple(words)
+
     def plan(self, point: Point, space: Space, graph: str, convert_threads: int) -> ExportPlan:
         """What `edgevit export --plan` is to be told for this point."""
         default = space.default(point[FORMAT])
@@ -67,7 +82,7 @@ class Asked:
             int(threads),
             convert_threads,
             graph,
-            {k: v for k, v in self.options.items() if k != "trust"},
+            {k: v for k, v in self.options.items() if k not in self.said},
             wished,
             why={**space.why(point)},
         )

@@ -74,7 +74,7 @@ def tune(asked: Asked, say: Say = lambda _: None, note: Say = lambda _: None) ->
     graph, space = _narrowed(asked, space, study, note)
     with open_store(asked.store) as store:
         objective = objective_for(runner, asked.rounds, store, asked.firmware.max_ram, note)
-        work = Artifacts(asked.output / "work", bool(asked.options.get("trust")))
+        work = Artifacts(asked.output / "work", asked.said_words())
         search = _Search(asked, space, study, objective, work, graph, say, note)
         search.run(started)
         return search.end(runner)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,8 @@ from edgevit.cli import main
 from edgevit.errors import PackageError, UsageError
 from edgevit.plan_file import ExportPlan, Made, plan_text, read_plan
 from edgevit.planned import export_planned, made_of, same_bytes
+from edgevit.tune.asked import Asked, Budget
+from edgevit.tune.space import FORMAT, Space
 
 PLAN = ExportPlan(
     "net.py:build",
@@ -79,3 +82,24 @@ def test_words_that_the_plan_has_said_are_refused(
     assert "--format and --plan both say" in capsys.readouterr().err
     assert main([*words[:4], "--format", "onnx", "--choose", "attention=stack"]) == 2
     assert "did you mean `stacks`" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"trust": True, "weights": "net.pth"}, ("--trust", "--weights=net.pth")),
+        ({"weights": "net.safetensors", "batch": 2}, ()),
+        ({"weights": "pretrained"}, ()),
+        ({"weights": "-x.safetensors"}, ("--weights=-x.safetensors",)),
+    ],
+)
+def test_trust_and_what_may_want_it_is_in_no_plan(
+    tmp_path: Path, options: dict[str, Any], said: tuple[str, ...]
+) -> None:
+    asked = Asked("net.py:build", "linux-x86", "local", tmp_path, Budget(trials=1), options=options)
+    assert asked.said_words() == said
+    choices = {"onnx": ()}
+    plan = asked.plan({FORMAT: "onnx"}, Space(("onnx",), choices, {"onnx": "fp32"}), "", 1)
+    (tmp_path / "plan.toml").write_text(plan_text(plan))
+    kept = read_plan(tmp_path / "plan.toml").options
+    assert "trust" not in kept and ("weights" in kept) == (not said)

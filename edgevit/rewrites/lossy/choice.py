@@ -28,19 +28,28 @@ def choices(words: str | Sequence[str]) -> tuple[Choice, ...]:
     chosen = [_choice(part) for part in parts if part]
     for choice in chosen:
         if sum(other.name == choice.name for other in chosen) > 1:
-            raise UsageError(f"the lossy option `{choice.name}` is given twice")
+            raise UsageError(
+                f"the lossy option `{choice.name}` is given twice",
+                where=f"--lossy {','.join(map(str, chosen))}",
+                why="each is done once",
+                hint="give it once",
+            )
     return tuple(chosen)
 
 
 def _choice(word: str) -> Choice:
     name, _, value = word.partition("=")
     if name not in OPTIONS:
-        raise UsageError(f"no lossy option is called `{name}`", hint=_listed())
+        why = "only steps that are declared change what a model computes"
+        raise UsageError(
+            f"no lossy option is called `{name}`", where=f"--lossy {word}", why=why, hint=_listed()
+        )
     option = OPTIONS[name]
     try:
         return Choice(name, value, option, option.step(value))
     except BadValue as bad:
-        raise UsageError(f"`--lossy {word}` cannot be", why=str(bad), hint=_listed()) from bad
+        message = f"`--lossy {word}` cannot be"
+        raise UsageError(message, where=f"--lossy {word}", why=str(bad), hint=_listed()) from bad
 
 
 def _listed() -> str:

@@ -1,0 +1,1 @@
+"""What every stage may use: the standard library alone, and no knowledge of models or devices."""

@@ -1,0 +1,146 @@
+"""TOML and JSON that somebody else wrote: read within limits, and refused in one way.
+
+A parser alone is not enough: it recurses until Python gives up, reads a pipe for ever, takes NaN and 10^400 for
+numbers, and hands on halves of surrogate pairs and NUL that break whatever prints or opens them later.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+import stat
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+MOST_BYTES = 64 << 20  # a manifest lists every file and parity; a config lists every label
+MOST_TOML_BYTES = 1 << 20  # what people write by hand, and plans
+MOST_DEPTH = 64
+_WHOLE = 1 << 64
+_LINE = re.compile(r" \(at line (\d+), column \d+\)$")
+_DIGITS = re.compile(r"^Exceeds the limit \(\d+")
+
+
+class Malformed(ValueError):
+    """Text that cannot be taken for what it should be. `line` is 0 where no line is to blame."""
+
+    def __init__(self, why: str, line: int = 0) -> None:
+        super().__init__(why)
+        self.why = why
+        self.line = line
+
+
+def read_json(path: str | os.PathLike[str], most: int = MOST_BYTES) -> Any:
+    """The values of a JSON file. Raises `OSError` where it cannot be opened, else `Malformed`."""
+    return parse_json(read_bytes(path, most))
+
+
+def read_toml(path: str | os.PathLike[str], most: int = MOST_TOML_BYTES) -> dict[str, Any]:
+    """The table of a TOML file. Raises `OSError` where it cannot be opened, else `Malformed`."""
+    return parse_toml(decoded(read_bytes(path, most)))
+
+
+def parse_json(text: str | bytes) -> Any:
+    """The values of JSON text: finite, at most 64 bits, at most `MOST_DEPTH` deep, no key twice."""
+
+    def values() -> Any:
+        return json.loads(
+            text if isinstance(text, str) else decoded(text),
+            parse_constant=_refuse_constant,
+            object_pairs_hook=_without_repeats,
+        )
+
+    return _checked(values)
+
+
+def parse_toml(text: str) -> dict[str, Any]:
+    """The table of TOML text, under the same limits."""
+    return _checked(lambda: tomllib.loads(text))
+
+
+def read_bytes(path: str | os.PathLike[str], most: int = MOST_BYTES) -> bytes:
+    """A file's bytes. A folder, a pipe, a device or more than `most` bytes is refused, never waited for."""
+    if "\0" in os.fspath(path):
+        raise Malformed("a path cannot contain NUL")
+    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise Malformed(f"{Path(path).name} is no regular file")
+        data = file.read(most + 1)
+    if len(data) > most:
+        raise Malformed(f"it has more than {most:,} bytes")
+    return data
+
+
+def decoded(data: bytes) -> str:
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise Malformed(f"byte {error.start} is not UTF-8") from error
+
+
+def _checked(read: Callable[[], Any]) -> Any:
+    try:
+        values = read()
+    except Malformed:
+        raise
+    except RecursionError as error:
+        raise Malformed(f"it is nested deeper than {MOST_DEPTH}") from error
+    except json.JSONDecodeError as error:
+        raise Malformed(f"{error.msg}, column {error.colno}", error.lineno) from error
+    except ValueError as error:
+        raise _malformed(str(error)) from error
+    _require_plain(values)
+    return values
+
+
+def _malformed(message: str) -> Malformed:
+    if _DIGITS.match(message):
+        return Malformed("a number has thousands of digits")
+    line = _LINE.search(message)
+    return Malformed(_LINE.sub("", message), int(line[1]) if line else 0)
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise Malformed(f"{name} is no number")
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    table: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in table:
+            raise Malformed(f"{json.dumps(name)} is there twice")
+        table[name] = value
+    return table
+
+
+def _require_plain(values: Any) -> None:
+    """Without recursion: what is too deep for the parser's stack is too deep for ours."""
+    level, depth = [values], 0
+    while level:
+        depth += 1
+        if depth > MOST_DEPTH:
+            raise Malformed(f"it is nested deeper than {MOST_DEPTH}")
+        inner: list[Any] = []
+        for value in level:
+            if isinstance(value, dict):
+                inner += [*value, *value.values()]
+            elif isinstance(value, list):
+                inner += value
+            else:
+                _require_sane(value)
+        level = inner
+
+
+def _require_sane(value: Any) -> None:
+    if isinstance(value, float) and not math.isfinite(value):
+        raise Malformed(f"{value} is no number that can be used")
+    if isinstance(value, int) and not -_WHOLE < value < _WHOLE:
+        raise Malformed("a whole number has more than 64 bits")
+    if isinstance(value, str):
+        if "\0" in value:
+            raise Malformed("a text contains NUL")
+        if any("\ud800" <= c <= "\udfff" for c in value):
+            raise Malformed("a text contains half a character (a lone surrogate)")
