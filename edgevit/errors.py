@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 
 class EdgevitError(Exception):
@@ -122,6 +123,12 @@ class NotOnEngine(EdgevitError):
     exit_code = 15
 
 
+class CalibrationError(EdgevitError):
+    """The data to calibrate on cannot be used."""
+
+    exit_code = 16
+
+
 class DeviceError(EdgevitError):
     """A device that cannot be reached or used, or is lost. `passing`: it may answer when asked once more."""
 
@@ -132,6 +139,9 @@ class DeviceError(EdgevitError):
     ) -> None:
         super().__init__(message, where=where, why=why, hint=hint)
         self.passing = passing
+
+    def as_dict(self) -> dict[str, object]:
+        return {**super().as_dict(), "passing": self.passing}
 
 
 class StoreError(EdgevitError):
@@ -156,6 +166,21 @@ class InternalError(EdgevitError):
     """Our own bug."""
 
     exit_code = 70
+
+
+def revived(described: Mapping[str, Any]) -> EdgevitError:
+    """The error again that another process described with `as_dict`. All subclasses are in this module for that."""
+    kind = globals().get(str(described["error"]))
+    if not (isinstance(kind, type) and issubclass(kind, EdgevitError)):
+        kind = RuntimeFailed  # of another version of edgevit
+    more = {"passing": bool(described.get("passing"))} if kind is DeviceError else {}
+    return kind(
+        described["message"],
+        where=described["where"],
+        why=described["why"],
+        hint=described["try"],
+        **more,
+    )
 
 
 def nearest(name: str, known: Iterable[str], count: int = 3) -> list[str]:

@@ -13,8 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from edgevit import errors
-from edgevit.errors import EdgevitError, RuntimeFailed
+from edgevit.errors import RuntimeFailed, revived
 
 
 def export_apart(words: Sequence[str], limit: float | None = None) -> dict[str, Any]:
@@ -41,14 +40,8 @@ def export_apart(words: Sequence[str], limit: float | None = None) -> dict[str, 
             "the export died", why="\n".join([f"exit code {done.returncode}", *last])
         ) from None
     if "error" in said:
-        raise raised(said)
+        raise revived(said)
     return said
-
-
-def raised(said: dict[str, Any]) -> EdgevitError:
-    """An error again, from its JSON."""
-    kind = getattr(errors, said["error"])
-    return kind(said["message"], where=said["where"], why=said["why"], hint=said["try"])
 
 
 @contextlib.contextmanager

@@ -83,6 +83,7 @@ def _number(x: float) -> float | None:
     return x if math.isfinite(x) else None
 
 
+TWIN = "host build"  # what is checked where the artifact is for another machine
 SAME = Distance(0.0, 0.0, 1.0, 1.0)
 UNKNOWN = Distance(math.inf, math.inf, -1.0, 0.0)
 

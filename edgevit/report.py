@@ -15,7 +15,7 @@ from edgevit.golden import GOLDEN
 from edgevit.graph.cost import GraphStats, op_counts
 from edgevit.graph.program import Program
 from edgevit.graph.text import graph_text
-from edgevit.parity import Parity
+from edgevit.parity import TWIN, Parity
 from edgevit.rewrites.lossy.run import NOT_LOSSY, LossyPart
 from edgevit.rewrites.report import RewriteReport, RuleReport
 from edgevit.stages import Stages
@@ -207,7 +207,9 @@ def verdict(passed: bool, manifest: Mapping[str, Any]) -> str:
     if not passed:
         return "NOT the same: do not ship it"
     changed = any(step["places"] for step in manifest.get("lossy", ()))
-    return "computes the same thing" + (" as the model after its lossy steps" if changed else "")
+    same = "computes the same thing" + (" as the model after its lossy steps" if changed else "")
+    twin = any(entry["stage"] == TWIN for entry in manifest.get("parity", ()))
+    return f"its twin for this machine {same}; the artifact itself was NOT run" if twin else same
 
 
 def lossy_rows(manifest: Mapping[str, Any], explain: bool = False) -> list[str]:

@@ -13,7 +13,7 @@ from edgevit.backends.backend import Expected
 from edgevit.backends.session import TensorSpec
 from edgevit.backends.worker import Worker
 from edgevit.errors import PackageError
-from edgevit.parity import FP16, FP32, Parity, distance
+from edgevit.parity import FP16, FP32, TWIN, Parity, distance
 
 LIMITS = {"fp32": FP32, "fp16": FP16}
 
@@ -37,7 +37,7 @@ def check_on_host(artifact: Artifact, expected: Expected) -> tuple[Parity, ...]:
             hint="this is not the artifact that was exported here; export it again",
         )
     limit = LIMITS[artifact.precision]
-    stage = "runtime" if artifact.reference is None else "host build"
+    stage = "runtime" if artifact.reference is None else TWIN
     return (Parity(stage, artifact.precision, distance(expected.outputs, found), limit),)
 
 

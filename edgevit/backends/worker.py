@@ -18,9 +18,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from edgevit import errors
 from edgevit.backends.session import Arrays, OpTime, Session, TensorSpec, open_session
-from edgevit.errors import EdgevitError, RuntimeFailed
+from edgevit.errors import EdgevitError, RuntimeFailed, revived
 
 TIMEOUT = (
     600.0  # seconds for one request; a net that takes longer on this machine is not measured here
@@ -107,7 +106,7 @@ class Worker:
             watch.cancel()
         if verdict == "ok":
             return answer
-        raise _revived(answer)
+        raise revived(answer)
 
     def _death(self, process: subprocess.Popen[bytes], timed_out: bool) -> EdgevitError:
         code = process.wait()
@@ -136,16 +135,6 @@ def _ending(code: int) -> str:
         return signal.Signals(-code).name
     except ValueError:
         return f"signal {-code}"
-
-
-def _revived(described: dict[str, Any]) -> EdgevitError:
-    kind = getattr(errors, described["error"])
-    return kind(
-        described["message"],
-        where=described["where"],
-        why=described["why"],
-        hint=described["try"],
-    )
 
 
 class _Child:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from edgevit.errors import EdgevitError
+from edgevit.errors import CalibrationError
 from edgevit.frontend.images import random_images
 from edgevit.frontend.source import Preprocess
 from edgevit.graph.program import Inputs, Program
@@ -17,12 +17,6 @@ from edgevit.integer.ports import why_no_pixels
 
 GENERATED = 32
 _SEED = 2_000_003  # pictures other than the example inputs, and than those that warm batch norms
-
-
-class CalibrationError(EdgevitError):
-    """What was given to calibrate on cannot be used."""
-
-    exit_code = 16
 
 
 @dataclass(frozen=True)

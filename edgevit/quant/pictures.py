@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from edgevit.errors import ToolMissing
+from edgevit.errors import CalibrationError, ToolMissing
 from edgevit.frontend.source import Preprocess
 from edgevit.graph.program import Program
-from edgevit.quant.calibration import Calibration, CalibrationError, Intake, from_arrays, generated
+from edgevit.quant.calibration import Calibration, Intake, from_arrays, generated
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
 _MOST = 64  # more change the ranges little

@@ -12,8 +12,9 @@ from torch import nn
 from edgevit.backends.artifact import Artifact
 from edgevit.backends.backend import Expected, Lowering, backend_of
 from edgevit.backends.executorch import delegation as report
+from edgevit.backends.executorch.status import MEANINGS, explained
 from edgevit.backends.worker import Worker
-from edgevit.errors import InternalError
+from edgevit.errors import InternalError, PackageError
 from edgevit.frontend.capture import capture
 from edgevit.frontend.source import ModelSource
 from edgevit.parity import Parity
@@ -141,3 +142,20 @@ def test_threads_are_as_many_as_asked_for(tmp_path: Path) -> None:
 
     alone = running(1)
     assert running(4) - alone >= 3  # it keeps those that it starts with
+
+
+def test_a_damaged_file_is_told_by_what_the_number_means(tmp_path: Path) -> None:
+    artifact, _ = saved(nn.Conv2d(3, 4, 3), tmp_path)
+    whole = artifact.path.read_bytes()
+    artifact.path.write_bytes(whole[: len(whole) // 2])
+    with Worker("executorch") as worker, pytest.raises(PackageError) as caught:
+        worker.open(artifact.path)
+    assert caught.value.why.endswith(f"({MEANINGS[0x23]})")
+
+
+def test_every_status_is_explained_however_it_is_written() -> None:
+    for code, meaning in MEANINGS.items():
+        assert explained(f"loading failed, error: 0x:{code:x}").endswith(f"({meaning})")
+        assert explained(f"execute() failed with error 0x{code:x}").endswith(f"({meaning})")
+    assert explained("no number") == "no number"
+    assert explained("error: 0x:ff") == "error: 0x:ff"

@@ -10,9 +10,9 @@ import torch
 from imported import imported, rewritten
 from torch import nn
 
-from edgevit.errors import EdgevitError, UnsupportedOp, UsageError
+from edgevit.errors import CalibrationError, EdgevitError, UnsupportedOp, UsageError
 from edgevit.parity import distance
-from edgevit.quant.calibration import Calibration, CalibrationError, Intake, from_arrays
+from edgevit.quant.calibration import Calibration, Intake, from_arrays
 from edgevit.quant.quantize import QuantOptions, quantize
 
 IMAGE = torch.randn(1, 3, 12, 12, generator=torch.Generator().manual_seed(1))

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from edgevit.cli import main
-from edgevit.exporting import raised
+from edgevit.errors import revived
 
 NET = """
 import torch
@@ -57,7 +57,7 @@ def exports(monkeypatch: pytest.MonkeyPatch) -> list[str]:
             main(["export", *words, "--json", "--quiet"])
         found = json.loads(said.getvalue())
         if "error" in found:
-            raise raised(found)
+            raise revived(found)
         return found
 
     monkeypatch.setattr("edgevit.tune.artifacts.export_apart", here)

@@ -58,6 +58,9 @@ def test_it_is_checked_through_a_twin_for_this_machine(
     assert board.passed
     assert [p.stage for p in board.parity] == ["rewritten", "host build"]
     assert "was not run here" in board.manifest["notes"][0]
+    for text in (str(board), (board.directory / "report.html").read_text()):
+        assert "its twin for this machine computes the same thing" in text
+        assert "was NOT run" in text
     assert sorted(p.name for p in board.directory.iterdir()) == [
         "TinyHybrid.so",
         "TinyHybrid.so.json",
@@ -80,7 +83,9 @@ def test_the_library_for_this_machine_runs(here: edgevit.pipeline.ExportResult, 
     assert [p.stage for p in here.parity] == ["rewritten", "runtime"]
     assert here.passed
     assert main(["verify", str(here.directory)]) == 0
-    assert "computes the same thing" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "computes the same thing" in said
+    assert "NOT run" not in said
 
 
 def test_the_script_beside_it_runs_it(here: edgevit.pipeline.ExportResult, tmp_path: Path) -> None:

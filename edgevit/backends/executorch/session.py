@@ -9,9 +9,10 @@ from typing import Any
 
 import torch
 
+from edgevit.backends.executorch.status import explained
 from edgevit.backends.executorch.tool import module, quiet
 from edgevit.backends.session import Arrays, OpTime, TensorSpec
-from edgevit.errors import PackageError
+from edgevit.errors import PackageError, RuntimeFailed
 
 _MAGIC = b"ET12"  # of the flatbuffer, from byte 4
 _DTYPES = {
@@ -51,7 +52,15 @@ class ExecuTorchSession:
         )
 
     def run(self, arrays: Arrays) -> list[Any]:
-        found = self._method.execute([torch.from_numpy(a) for a in arrays])
+        try:
+            found = self._method.execute([torch.from_numpy(a) for a in arrays])
+        except RuntimeError as error:
+            raise RuntimeFailed(
+                "ExecuTorch cannot run this file",
+                where=str(self._path),
+                why=_cause(str(error)),
+                hint="export it again; if it fails again, tell us",
+            ) from error
         return [tensor.numpy() for tensor in found]
 
     def op_times(self, arrays: Arrays, repeats: int) -> tuple[OpTime, ...]:
@@ -94,9 +103,13 @@ def _unsound(path: Path, why: str) -> PackageError:
     return PackageError(
         "ExecuTorch does not take this file",
         where=str(path),
-        why=why.strip().partition("\n")[0][:400],
+        why=_cause(why),
         hint="the file is damaged or not a .pte: export it again",
     )
+
+
+def _cause(said: str) -> str:
+    return explained(said.strip().partition("\n")[0][:400])
 
 
 def _spec(name: str, facts: Any) -> TensorSpec:
