@@ -7,6 +7,7 @@ from edgevit.rewrites.drop_key_bias import DropKeyBias
 from edgevit.rewrites.expand_attention import ExpandAttention
 from edgevit.rewrites.expand_einsum import ExpandEinsum
 from edgevit.rewrites.flatten_matmul import FlattenMatmul
+from edgevit.rewrites.guard_attention import GuardAttention
 from edgevit.rewrites.merge_permutes import MergePermutes
 from edgevit.rewrites.merge_reshapes import MergeReshapes
 from edgevit.rewrites.name_views import NameViews
@@ -18,6 +19,7 @@ from edgevit.rewrites.split_projection import SplitProjection
 ATTENTION: tuple[AnyRule, ...] = (
     ExpandEinsum(),
     RestoreAttention(),
+    GuardAttention(),
     NameViews(),
     MergePermutes(),
     MergeReshapes(),

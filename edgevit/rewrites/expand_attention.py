@@ -3,7 +3,7 @@
     attention(q, k, v, mask)   ->   bmm(softmax(bmm(q * scale, k^T) + mask), v)
 
 The runtimes' own expansion guards every row against being masked as a whole: an eq, a not, an any, a full and a where
-that no delegate takes. Here it is known beforehand that no row is. Batch and heads are one axis, so no product has to
+that no delegate takes. Here no row is: it is seen from the mask, or `guard-attention` has opened those that may be. Batch and heads are one axis, so no product has to
 expand its operands, and no softmax has four axes.
 """
 
@@ -18,7 +18,8 @@ from torch.fx.node import Node
 from edgevit.graph.aten import argument, op
 from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import shape, value
-from edgevit.rewrites.rule import Match, Refused, Rule
+from edgevit.rewrites.masks import may_close
+from edgevit.rewrites.rule import Match, Refused, Rule, spelled_out
 
 _RESHAPE = torch.ops.aten.reshape.default
 
@@ -42,10 +43,8 @@ class ExpandAttention(Rule[Match]):
         mask = argument(node, "attn_mask")
         if mask is None:
             return
-        if not draft.is_constant(mask):
-            raise Refused("the mask is computed, and may leave a row with nothing")
-        if not _is_open(draft.tensor(mask)):
-            raise Refused("the mask leaves a row with nothing")
+        if not spelled_out(node, "guard-attention") and may_close(mask, draft):
+            raise Refused("the mask may leave a row with nothing")
 
     def rewrite(self, match: Match, edit: Edit) -> Node:
         node = match.node
@@ -64,12 +63,6 @@ class ExpandAttention(Rule[Match]):
         return edit.reshaped(mixed, list(shape(node)))
 
 
-def _is_open(mask: torch.Tensor) -> bool:
-    """Every row has a key that it may look at."""
-    allowed = mask if mask.dtype == torch.bool else mask > -math.inf
-    return bool(allowed.any(-1).all()) and not bool(mask.isnan().any())
-
-
 def _scaled(node: Node, query: Node, edit: Edit) -> Node:
     given = argument(node, "scale")
     scale = 1 / math.sqrt(shape(query)[-1]) if given is None else given
@@ -78,18 +71,30 @@ def _scaled(node: Node, query: Node, edit: Edit) -> Node:
 
 def _masks(node: Node, edit: Edit, length: int, keys: int) -> list[Node]:
     """What is added to the scores."""
-    found = []
+    addends = []
     mask, dtype = argument(node, "attn_mask"), value(node).dtype
     if mask is not None:
-        tensor = edit.draft.tensor(mask)
-        if tensor.dtype == torch.bool:
-            tensor = torch.zeros(tensor.shape, dtype=dtype).masked_fill_(~tensor, -math.inf)
-        found.append(edit.constant(tensor.to(dtype), "mask"))
+        addends.append(_constant_mask(mask, dtype, edit) if edit.draft.is_constant(mask) else _computed_mask(mask, dtype, edit))  # fmt: skip
     if argument(node, "is_causal"):
         ahead = torch.ones(length, keys).triu(1).bool()
         tensor = torch.zeros(length, keys, dtype=dtype).masked_fill_(ahead, -math.inf)
-        found.append(edit.constant(tensor, "causal"))
-    return found
+        addends.append(edit.constant(tensor, "causal"))
+    return addends
+
+
+def _constant_mask(mask: Node, dtype: torch.dtype, edit: Edit) -> Node:
+    tensor = edit.draft.tensor(mask)
+    if tensor.dtype == torch.bool:
+        tensor = torch.zeros(tensor.shape, dtype=dtype).masked_fill_(~tensor, -math.inf)
+    return edit.constant(tensor.to(dtype), "mask")
+
+
+def _computed_mask(mask: Node, dtype: torch.dtype, edit: Edit) -> Node:
+    if value(mask).dtype != torch.bool:
+        return mask if value(mask).dtype == dtype else edit.call(torch.ops.aten.to.dtype, mask, dtype)  # fmt: skip
+    seen = edit.constant(torch.zeros((), dtype=dtype), "seen")
+    hidden = edit.constant(torch.full((), -math.inf, dtype=dtype), "hidden")
+    return edit.call(torch.ops.aten.where.self, mask, seen, hidden)
 
 
 def _added(scores: Node, mask: Node, whole: list[Any], edit: Edit) -> Node:

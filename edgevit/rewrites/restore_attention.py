@@ -9,6 +9,7 @@ in another order: hence `rtol`.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -18,6 +19,7 @@ from torch.fx.node import Node
 from edgevit.graph.aten import argument, kind, operand
 from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import shape, value
+from edgevit.rewrites.masks import is_open, may_close
 from edgevit.rewrites.name_views import turn_of
 from edgevit.rewrites.rule import Match, Refused, Rule, spelled_out
 
@@ -75,6 +77,10 @@ class RestoreAttention(Rule[Written]):
             raise Refused("the softmax is in another precision")
         if any(value(bias).dtype != value(match.node).dtype for bias in match.biases):
             raise Refused("what is added to the scores is of another type")
+        if _may_close_together(match.biases, draft):
+            raise Refused(
+                "what is added may leave a row with nothing, which is NaN here and zeros in an attention"
+            )
 
     def rewrite(self, match: Written, edit: Edit) -> Node:
         key = _turned_back(match.turned_key, edit)
@@ -104,6 +110,13 @@ def _without_biases(scores: Node) -> tuple[Node, tuple[Node, ...]]:
         biases += [term for term in terms if term is not whole[0]]
         scores = whole[0]
     return scores, tuple(biases)
+
+
+def _may_close_together(biases: tuple[Node, ...], draft: Draft) -> bool:
+    constants = [draft.tensor(bias) for bias in biases if draft.is_constant(bias)]
+    if constants and not is_open(functools.reduce(torch.add, constants)):
+        return True
+    return any(may_close(bias, draft) for bias in biases if not draft.is_constant(bias))
 
 
 def _leads_to_product(term: Node) -> bool:

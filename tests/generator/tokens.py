@@ -63,7 +63,10 @@ def masked(r: random.Random, s: Shape) -> nn.Module | None:
     c, h, w = s
     if c % 2 or h * w > 150:
         return None
-    n, kind = h * w, r.choice(["bool", "float", "causal", "scale", "pooled", "transposed"])
+    n, kind = (
+        h * w,
+        r.choice(["bool", "float", "causal", "scale", "pooled", "transposed", "seen", "unseen"]),
+    )
     mask = torch.rand(n, n) > 0.3
     mask |= torch.eye(n, dtype=torch.bool)
 
@@ -78,6 +81,14 @@ def masked(r: random.Random, s: Shape) -> nn.Module | None:
             y = F.scaled_dot_product_attention(query, key, value, attn_mask=bias())
         elif kind == "causal":
             y = F.scaled_dot_product_attention(query, key, value, is_causal=True)
+        elif kind == "seen":  # some queries see nothing
+            some = query.amax(-1) > 0.3
+            allowed = some[..., None] & (key.amax(-1) > 0.3)[..., None, :]
+            y = F.scaled_dot_product_attention(query, key, value, attn_mask=allowed)
+        elif kind == "unseen":
+            hidden = (query.amax(-1) < 0.3)[..., None].expand(b, 2, n, n)
+            closed = torch.zeros(b, 2, n, n).masked_fill(hidden, -torch.inf)
+            y = F.scaled_dot_product_attention(query, key, value, attn_mask=closed)
         elif kind == "scale":
             y = F.scaled_dot_product_attention(query, key, value, scale=0.3)
         elif kind == "transposed":

@@ -12,7 +12,11 @@ from hypothesis import strategies as st
 from torch import nn
 
 from edgevit.graph.aten import argument, kind
+from edgevit.parity import distance
+from edgevit.rewrites.engine import apply
+from edgevit.rewrites.expand_attention import ExpandAttention
 from edgevit.rewrites.expand_einsum import ExpandEinsum
+from edgevit.rewrites.guard_attention import GuardAttention
 from edgevit.rewrites.restore_attention import RestoreAttention
 
 Q, K, V = torch.randn(2, 3, 5, 4), torch.randn(2, 3, 6, 4), torch.randn(2, 3, 6, 7)
@@ -48,6 +52,57 @@ def test_attention_is_known_however_it_is_written(name: str) -> None:
 )
 def test_what_is_no_attention_stays(function, why: str) -> None:
     check_rewrite(RestoreAttention(), Call(function), Q, K, V, refuses=why)
+
+
+CLOSED = torch.zeros(5, 6).index_fill(0, torch.tensor(2), -math.inf)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda s, q, k, v: (q @ k.mT + torch.where(q[..., :1] > 0, 0.0, -math.inf)).softmax(-1) @ v,
+        lambda s, q, k, v: (q @ k.mT + s.closed).softmax(-1) @ v,
+        lambda s, q, k, v: (q @ k.mT + q[..., :1].log()).softmax(-1) @ v,
+    ],
+)
+def test_a_row_that_may_close_stays_as_it_is_written(function) -> None:
+    """NaN by hand, zeros in an attention."""
+    check_rewrite(RestoreAttention(), Call(function, closed=CLOSED), Q.abs(), K, V, refuses="may leave a row")  # fmt: skip
+
+
+def test_a_computed_bias_of_finite_numbers_is_part_of_the_attention() -> None:
+    net = Call(lambda s, q, k, v: (q @ k.mT + (q[..., :1] * 3).sigmoid() * s.bias).softmax(-1) @ v, bias=BIAS)  # fmt: skip
+    check_rewrite(RestoreAttention(), net, Q, K, V, fires=1)
+
+
+@pytest.mark.parametrize(
+    "mask",
+    [
+        lambda s, q: q[..., :1] > 0,
+        lambda s, q: torch.where(q[..., :1] > 0, 0.0, -math.inf),
+        lambda s, q: s.closed,
+        lambda s, q: s.closed == 0,
+    ],
+)
+def test_a_query_that_may_see_nothing_is_guarded(mask) -> None:
+    net = Call(
+        lambda s, q, k, v: nn.functional.scaled_dot_product_attention(q, k, v, mask(s, q)),
+        closed=CLOSED,
+    )
+    after = check_rewrite(GuardAttention(), net, Q, K, V, fires=1)
+    expanded, fired, _ = apply(ExpandAttention(), after)
+    assert fired and "scaled_dot_product_attention" not in kinds(expanded)
+    assert distance(after.run(), expanded.run()).rel_l2 <= 1e-5
+
+
+@pytest.mark.parametrize("mask", [lambda s, q: s.bias, lambda s, q: q[..., :1].tanh() * s.bias])
+def test_a_mask_that_closes_no_row_needs_no_guard(mask) -> None:
+    net = Call(
+        lambda s, q, k, v: nn.functional.scaled_dot_product_attention(q, k, v, mask(s, q)),
+        bias=BIAS,
+    )
+    check_rewrite(GuardAttention(), net, Q, K, V, fires=0)
+    check_rewrite(ExpandAttention(), net, Q, K, V, fires=1)
 
 
 def test_talking_heads_are_two_products() -> None:

@@ -127,7 +127,7 @@ def test_attention_refuses_a_row_without_keys() -> None:
     mask = torch.zeros(4, 4)
     mask[2] = -math.inf
     net = Call(lambda s, x: ATTENTION(x, x, x, attn_mask=s.mask), mask=mask)
-    check_rewrite(ExpandAttention(), net, torch.randn(2, 4, 8), refuses="leaves a row with nothing")
+    check_rewrite(ExpandAttention(), net, torch.randn(2, 4, 8), refuses="leave a row with nothing")
 
 
 def test_attention_refuses_a_computed_mask() -> None:

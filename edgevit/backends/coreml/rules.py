@@ -13,6 +13,7 @@ from edgevit.rewrites.expand_resize import ExpandResize
 from edgevit.rewrites.expand_roll import ExpandRoll
 from edgevit.rewrites.fold_norm_affine import FoldNormAffine
 from edgevit.rewrites.form import Form, optional
+from edgevit.rewrites.guard_attention import GuardAttention
 from edgevit.rewrites.join_projections import JoinProjections
 from edgevit.rewrites.join_slices import JoinSlices
 from edgevit.rewrites.merge_permutes import MergePermutes
@@ -39,6 +40,7 @@ _BEFORE: tuple[AnyRule, ...] = (
     ExpandRoll(),  # coremltools makes a gather of it, which leaves the Neural Engine
     ExpandEinsum(),
     RestoreAttention(),
+    GuardAttention(),
     NameViews(),
     MergePermutes(),
     MergeReshapes(),

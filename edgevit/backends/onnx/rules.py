@@ -7,13 +7,20 @@ from edgevit.rewrites.expand_adaptive_max import ExpandAdaptiveMax
 from edgevit.rewrites.expand_norm import ExpandNorm
 from edgevit.rewrites.fold_norm_affine import FoldNormAffine
 from edgevit.rewrites.form import Form, form, without
+from edgevit.rewrites.guard_attention import GuardAttention
 from edgevit.rewrites.rule import AnyRule
 from edgevit.rewrites.scale_divisor import ScaleDivisor
 from edgevit.rewrites.split_depthwise import SplitDepthwise
 from edgevit.rewrites.split_heads import SplitHeads
 from edgevit.rewrites.standard import STANDARD
 
-RULES: tuple[AnyRule, ...] = (*STANDARD, FoldNormAffine(), ScaleDivisor(), ExpandAdaptiveMax())
+RULES: tuple[AnyRule, ...] = (
+    *STANDARD,
+    FoldNormAffine(),
+    ScaleDivisor(),
+    ExpandAdaptiveMax(),
+    GuardAttention(),
+)
 
 FORMS: tuple[Form, ...] = (
     form(

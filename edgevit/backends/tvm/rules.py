@@ -9,6 +9,7 @@ from edgevit.rewrites.expand_resize import ExpandResize
 from edgevit.rewrites.expand_scaled_resize import ExpandScaledResize
 from edgevit.rewrites.form import Form, form
 from edgevit.rewrites.gather_nearest import GatherNearest
+from edgevit.rewrites.guard_attention import GuardAttention
 from edgevit.rewrites.rule import AnyRule
 from edgevit.rewrites.scale_divisor import ScaleDivisor
 from edgevit.rewrites.split_depthwise import SplitDepthwise
@@ -22,6 +23,7 @@ RULES: tuple[AnyRule, ...] = (
     ExpandResize(),
     ExpandScaledResize(),
     GatherNearest(),
+    GuardAttention(),
 )
 
 FORMS: tuple[Form, ...] = (

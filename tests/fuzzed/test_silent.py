@@ -1,0 +1,71 @@
+"""Nets that passed on their example and were wrong on other inputs: exact on all of them now, or refused by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from fresh import FORMATS, LIBRARIES, departures, lowered
+from torch import nn
+from torch.nn import functional as F
+
+X = torch.randn(1, 3, 16, 16, generator=torch.Generator().manual_seed(0)) * 3
+
+
+class Tokens(nn.Module):
+    """A function of 64 tokens of 8 channels."""
+
+    def __init__(self, function: Callable[[torch.Tensor], torch.Tensor]) -> None:
+        super().__init__()
+        torch.manual_seed(1)
+        self.conv, self.function = nn.Conv2d(3, 8, 2, 2), function
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.function(self.conv(x).flatten(2).mT.unsqueeze(1))
+
+
+def of_rows(t: torch.Tensor) -> torch.Tensor:
+    seen = t.amax(-1) > 0.2
+    mask = seen[..., None] & seen[..., None, :]
+    return F.scaled_dot_product_attention(t, t, t, attn_mask=mask)
+
+
+def added(t: torch.Tensor) -> torch.Tensor:
+    seen = t.amax(-1) > 0.2
+    mask = torch.zeros(1, 1, 64, 64).masked_fill(
+        ~(seen[..., None] & seen[..., None, :]), -torch.inf
+    )
+    return F.scaled_dot_product_attention(t, t, t, attn_mask=mask)
+
+
+def of_a_constant(t: torch.Tensor) -> torch.Tensor:
+    mask = (torch.arange(64) % 3 > 0)[:, None].expand(64, 64)
+    return F.scaled_dot_product_attention(t, t, t, attn_mask=mask)
+
+
+MASKED = {f.__name__: f for f in (of_rows, added, of_a_constant)}
+
+
+@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("name", MASKED)
+def test_attention_that_sees_nothing(name: str, format: str, tmp_path: Path) -> None:
+    pytest.importorskip(LIBRARIES[format])
+    artifact, captured = lowered(format, Tokens(MASKED[name]), (X,), tmp_path)
+    assert not departures(artifact, captured, (X,))
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_a_softmax_of_a_closed_row_stays_nan(format: str, tmp_path: Path) -> None:
+    """By hand a row of minus infinities is NaN, which no attention gives."""
+    pytest.importorskip(LIBRARIES[format])
+
+    def by_hand(t: torch.Tensor) -> torch.Tensor:
+        bias = torch.zeros(1, 1, 64, 64).masked_fill((t.amax(-1) < 0.2)[..., None], -torch.inf)
+        return (t @ t.mT + bias).softmax(-1) @ t
+
+    bright = X.abs() + 5
+    net = Tokens(by_hand)
+    artifact, captured = lowered(format, net, (bright,), tmp_path)
+    assert not departures(artifact, captured, (bright,))
