@@ -5,10 +5,12 @@ result = edgevit.export("timm:shvit_s1", target="iphone")
 assert result.passed
 """
 
-from __future__ import annotations
+import sys
 
-from typing import TYPE_CHECKING
+if sys.argv[:1] == ["-m"] and not sys.flags.safe_path:
+    del sys.path[0]  # `python -m edgevit` puts the current directory first, and whatever lies in it
 
+TYPE_CHECKING = False  # `typing` is more than this needs
 __version__ = "0.1.0"
 __all__ = ["EdgevitError", "__version__", "export", "inspect"]
 

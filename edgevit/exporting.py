@@ -7,24 +7,30 @@ import fcntl
 import json
 import os
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from edgevit.errors import RuntimeFailed, revived
+from edgevit.support.python import module_command, module_environment
 
 
 def export_apart(words: Sequence[str], limit: float | None = None) -> dict[str, Any]:
     """What `edgevit export WORDS --json --quiet` says: the manifest with its folder. Raises what the export raised."""
-    command = [sys.executable, "-m", "edgevit", "export", *words, "--json", "--quiet"]
+    command = module_command("edgevit", "export", *words, "--json", "--quiet")
     with _lock(fcntl.LOCK_SH) as lock:
         # The child holds the lock too: one that outlives us still keeps others from measuring beside it.
         held = () if lock is None else (lock,)
         try:
             done = subprocess.run(
-                command, capture_output=True, text=True, check=False, pass_fds=held, timeout=limit
+                command,
+                capture_output=True,
+                text=True,
+                check=False,
+                pass_fds=held,
+                timeout=limit,
+                env=module_environment(),
             )
         except subprocess.TimeoutExpired as error:
             raise RuntimeFailed(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from edgevit.output import remove
 from edgevit.profile_report import latency_dict
 from edgevit.profiling import SUFFIXES, eager_subject, measure, subject_of
 from edgevit.report import artifact_bytes
+from edgevit.support.python import module_command, module_environment
 from edgevit.targets import Target, load_target
 
 EAGER = "eager"
@@ -138,7 +138,11 @@ def _export(
     one = formats[0] if len(formats) == 1 else None
     words += ["-o", str(folder / one if one else folder), "--quiet", "--json"]
     done = subprocess.run(
-        [sys.executable, "-m", "edgevit", *words], capture_output=True, text=True, check=False
+        module_command("edgevit", *words),
+        capture_output=True,
+        text=True,
+        check=False,
+        env=module_environment(),
     )
     try:
         said: dict[str, Any] = json.loads(done.stdout)

@@ -20,6 +20,7 @@ from typing import Any
 
 from edgevit.backends.session import Arrays, OpTime, Session, TensorSpec, open_session
 from edgevit.errors import EdgevitError, RuntimeFailed, revived
+from edgevit.support.python import module_command, module_environment
 
 TIMEOUT = (
     600.0  # seconds for one request; a net that takes longer on this machine is not measured here
@@ -73,11 +74,11 @@ class Worker:
             return
         threads = str(self.threads)
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "edgevit.backends.worker", self.format, threads],
+            module_command("edgevit.backends.worker", self.format, threads),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
-            env={**os.environ, "OMP_NUM_THREADS": threads, "PYTHONPATH": os.pathsep.join(sys.path)},
+            env=module_environment(OMP_NUM_THREADS=threads),
         )
 
     def close(self) -> None:

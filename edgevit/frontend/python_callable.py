@@ -1,5 +1,7 @@
 """`FILE.py:CALLABLE` and `PACKAGE.MODULE:CALLABLE`: a model that the user's own code builds.
 
+Both run code: of the file's folder, or, for a module, of the current directory, from which nothing else is imported.
+
 The callable takes no argument and returns an `nn.Module`, or `(module, example_inputs)`. A module
 class is called, a module instance is taken as it is. Without example inputs the module may say what
 it takes: `example_inputs`, or `input_size`; what it says in `preprocess` is used too.

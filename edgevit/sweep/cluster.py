@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -92,6 +93,9 @@ def _client(scheduler: str | None, workers: int, devices: set[str]) -> Iterator[
 
 def _cluster(distributed: Any, workers: int, devices: set[str]) -> Any:
     """Processes here. A device that is not this machine itself is held by one of them alone."""
+    os.environ["PYTHONSAFEPATH"] = (
+        "1"  # they are started by `python -c`, which imports from the current directory
+    )
     spec = {}
     for number in range(workers):
         held = {name: 1 for name in devices if name in EVERYWHERE or number == 0}

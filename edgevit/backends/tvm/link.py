@@ -4,7 +4,6 @@ PyPI: no cross toolchain has to be installed."""
 from __future__ import annotations
 
 import subprocess
-import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 
 from edgevit.backends.tvm.machine import Machine
 from edgevit.errors import ToolMissing
+from edgevit.support.python import module_command, module_environment
 
 
 def link(executable: Any, machine: Machine, path: Path) -> None:
@@ -23,8 +23,8 @@ def link(executable: Any, machine: Machine, path: Path) -> None:
         )
 
     def compiler(output: str, objects: Sequence[str], options: object = None, **_: object) -> None:
-        words = [sys.executable, "-m", "ziglang", "cc", "-target", machine.linker_target]
+        words = module_command("ziglang", "cc", "-target", machine.linker_target)
         words += ["-shared", "-fPIC", "-O2", "-o", output, *objects, "-lm"]
-        subprocess.run(words, check=True, capture_output=True)
+        subprocess.run(words, check=True, capture_output=True, env=module_environment())
 
     executable.export_library(str(path), fcompile=compiler)

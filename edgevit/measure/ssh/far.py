@@ -9,12 +9,16 @@ whatever the runtime is doing.
 
 from __future__ import annotations
 
+import sys
+
+if __name__ == "__main__":
+    sys.path.pop(0)  # this folder: what was sent is opened by name, and never imported
+
 import base64
 import importlib
 import json
 import os
 import signal
-import sys
 import time
 from collections.abc import Callable
 from typing import Any
