@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from edgevit.array_file import NoArrays, read_arrays
 from edgevit.backends.mcu.bundle import GRAPH, Bundle, read_bundle
 from edgevit.backends.mcu.cores import CORES
 from edgevit.backends.mcu.execute import Execution, execute
@@ -87,17 +88,22 @@ def bundle_of(folder: Path) -> Bundle:
 
 
 def _read(path: Path, bundle: Bundle) -> np.ndarray:
-    try:
-        array = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise UsageError("the input cannot be read", where=str(path), why=str(error)) from error
+    array = _numbers(path)
     if len(bundle.inputs) != 1 or array.shape != bundle.inputs[0].shape:
         wanted = " and ".join("x".join(map(str, port.shape)) for port in bundle.inputs)
         raise UsageError(
-            f"the model takes {wanted}, not {'x'.join(map(str, array.shape))}", where=str(path)
+            f"the model takes {wanted}, not {'x'.join(map(str, array.shape))}",
+            where=str(path),
+            why="an input is one array of just that shape",
+            hint="np.save(path, array) of that shape",
         )
     if not np.isfinite(array).all():
-        raise UsageError("the input has NaN or infinite values", where=str(path))
+        raise UsageError(
+            "the input has NaN or infinite values",
+            where=str(path),
+            why="they have no place in 8 bits",
+            hint="give finite float32 numbers",
+        )
     if bundle.inputs[0].takes_pixels and (why := why_no_pixels(array)):
         raise UsageError(
             "the model takes pixels of 0 to 255, and these are none",
@@ -105,4 +111,21 @@ def _read(path: Path, bundle: Bundle) -> np.ndarray:
             why=why,
             hint="give pixels: preprocessing is part of the firmware",
         )
-    return array.astype(np.float32)
+    return array
+
+
+def _numbers(path: Path) -> np.ndarray:
+    try:
+        arrays = list(read_arrays(path).values())
+        if len(arrays) != 1 or arrays[0].dtype.kind not in "fiu":
+            kinds = ", ".join(str(array.dtype) for array in arrays) or "nothing"
+            raise NoArrays(f"it holds {kinds}, and not one array of numbers")
+    except NoArrays as reason:
+        raise UsageError(
+            "the input cannot be read",
+            where=str(path),
+            why=str(reason),
+            hint="np.save(path, array)",
+        ) from reason
+    with np.errstate(over="ignore"):  # what becomes infinite is refused
+        return arrays[0].astype(np.float32)

@@ -27,6 +27,7 @@ from edgevit.leave import leave
 from edgevit.model_options import ModelOptions
 from edgevit.output import require_space, staged
 from edgevit.parity import FP32, Parity, distance
+from edgevit.quant.pictures import check_readable
 from edgevit.report import GraphReport, export_manifest, inspect_report, summary
 from edgevit.rewrites import engine
 from edgevit.rewrites.lossy.choice import Choice, choices
@@ -148,6 +149,8 @@ class _How:
             backend = backend_for(format, aim)
             wishes.refuse_vain(format, backend)
             _rules(backend, without, wishes)
+        if wishes.firmware.calibrate is not None:
+            check_readable(wishes.firmware.calibrate)
         return how
 
 

@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parent.parent / "edgevit"
 # From the first stage to the last. A module may import from its own layer and those before it.
 LAYERS = (
     ("errors", "data", "quiet", "host", "tunable", "pareto_plot", "support", "__init__"),
-    ("targets", "graph", "parity", "stages", "output", "doctor", "golden"),
+    ("targets", "graph", "parity", "stages", "output", "doctor", "golden", "array_file"),
     ("integer", "zoo", "model_options"),
     ("rewrites", "frontend", "forecast"),
     ("quant",),

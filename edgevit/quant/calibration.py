@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from edgevit.array_file import NoArrays, read_arrays
 from edgevit.errors import CalibrationError
 from edgevit.frontend.images import random_images
 from edgevit.frontend.source import Preprocess
@@ -56,12 +57,20 @@ class Calibration:
     def check(self, program: Program) -> Calibration:
         """Raises `CalibrationError` unless the program takes each of them."""
         if not self.inputs:
-            raise CalibrationError("there is nothing to calibrate on", where=self.source)
+            raise CalibrationError(
+                "there is nothing to calibrate on",
+                where=self.source,
+                why="there is no image in it",
+                hint="a few dozen images, along the first axis of an array",
+            )
         for index, given in enumerate(self.inputs):
             where = self.names[index] if self.names else f"{self.source}, run {index}"
             if len(given) != len(program.inputs):
                 raise CalibrationError(
-                    f"the program takes {len(program.inputs)} inputs, not {len(given)}", where=where
+                    f"the program takes {len(program.inputs)} inputs, not {len(given)}",
+                    where=where,
+                    why="each run needs " + " and ".join(program.input_names),
+                    hint="an .npz with one array for each",
                 )
             for name, example, x in zip(program.input_names, program.inputs, given, strict=True):
                 _check_one(name, example, x, where)
@@ -73,11 +82,17 @@ def _check_one(name: str, example: torch.Tensor, x: torch.Tensor, where: str) ->
         raise CalibrationError(
             f"`{name}` is of shape {_sizes(example)}, not {_sizes(x)}",
             where=where,
+            why="the net is quantised for one shape",
             hint="give images of the model's input size, or export with --input-size",
         )
     if not bool(torch.isfinite(x).all()):
         kind = "NaN" if bool(x.isnan().any()) else "infinite values"
-        raise CalibrationError(f"`{name}` has {kind}", where=where, hint="leave it out")
+        raise CalibrationError(
+            f"`{name}` has {kind}",
+            where=where,
+            why="a range that holds them is none",
+            hint="leave it out",
+        )
 
 
 def _sizes(x: torch.Tensor) -> str:
@@ -106,12 +121,14 @@ def from_arrays(path: Path, program: Program, intake: Intake | None = None) -> C
     arrays = _loaded(path, program)
     counts = {len(array) for array in arrays}
     if len(counts) > 1:
-        raise CalibrationError("the arrays are not of one length", where=str(path))
-    runs = tuple(
-        tuple(
-            torch.from_numpy(np.array(array[run], np.float32)).reshape(-1, *array.shape[1:])
-            for array in arrays
+        raise CalibrationError(
+            "the arrays are not of one length",
+            where=str(path),
+            why="they have " + " and ".join(map(str, sorted(counts))) + " rows",
+            hint="one row of each array for one run of the model",
         )
+    runs = tuple(
+        tuple(torch.from_numpy(np.array(array[run], np.float32))[None] for array in arrays)
         for run in range(counts.pop())
     )
     names = tuple(f"{path}, image {run}" for run in range(len(runs)))
@@ -133,28 +150,38 @@ def _require_pixels(runs: Sequence[Inputs], names: Sequence[str]) -> None:
 
 
 def _loaded(path: Path, program: Program) -> list[np.ndarray]:
-    try:
-        found = np.load(path, allow_pickle=False)
-        held = {name: found[name] for name in found.files} if path.suffix == ".npz" else {"": found}
-    except (OSError, ValueError, EOFError) as error:
+    """In the order of the program's inputs."""
+    arrays = read_numbers(path)
+    if len(program.inputs) == 1 and len(arrays) == 1:
+        return list(arrays.values())
+    missing = [name for name in program.input_names if name not in arrays]
+    if missing:
         raise CalibrationError(
-            f"{path.name} cannot be read", where=str(path), why=str(error)
-        ) from error
-    if len(program.inputs) == 1 and len(held) == 1:
-        arrays = list(held.values())
-    else:
-        missing = [name for name in program.input_names if name not in held]
-        if missing:
-            raise CalibrationError(
-                "there is no array for " + ", ".join(f"`{name}`" for name in missing),
-                where=str(path),
-                why="it has " + ", ".join(held),
-                hint="np.savez(path, " + ", ".join(f"{n}=..." for n in program.input_names) + ")",
-            )
-        arrays = [held[name] for name in program.input_names]
-    for array in arrays:
+            "there is no array for " + ", ".join(f"`{name}`" for name in missing),
+            where=str(path),
+            why="it has " + (", ".join(arrays) or "none"),
+            hint="np.savez(path, " + ", ".join(f"{n}=..." for n in program.input_names) + ")",
+        )
+    return [arrays[name] for name in program.input_names]
+
+
+def read_numbers(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of an .npy or .npz by name, each with images along its first axis."""
+    try:
+        arrays = read_arrays(path)
+    except NoArrays as reason:
+        raise CalibrationError(
+            f"{path.name} cannot be read",
+            where=str(path),
+            why=str(reason),
+            hint="write it with np.save or np.savez, as numbers",
+        ) from reason
+    for array in arrays.values():
         if array.dtype.kind not in "fiu" or array.ndim < 1:
             raise CalibrationError(
-                "it holds no numbers", where=str(path), why=f"{array.dtype} {array.shape}"
+                "it holds no numbers",
+                where=str(path),
+                why=f"{array.dtype} {array.shape}",
+                hint="give float32 or uint8, images along the first axis",
             )
     return arrays

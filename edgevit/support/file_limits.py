@@ -1,0 +1,34 @@
+"""What a path must be before it is opened, and how much an archive may unfold to."""
+
+from __future__ import annotations
+
+import os
+import stat
+import zipfile
+from pathlib import Path
+
+_UNFOLDED = 64 << 20  # bytes that any archive may hold
+_RATIO = 20  # of what it holds to its own size; weights and pictures do not compress as well
+
+
+def why_no_file(path: Path) -> str:
+    """The reason why `path` is not read; empty for a regular file. A pipe would wait for ever, a device never ends."""
+    try:
+        mode = os.stat(path).st_mode
+    except (OSError, ValueError) as error:  # ValueError: NUL in the name
+        return getattr(error, "strerror", None) or str(error)
+    if stat.S_ISREG(mode):
+        return ""
+    kinds = {stat.S_IFIFO: "pipe", stat.S_IFDIR: "folder", stat.S_IFSOCK: "socket"}
+    return f"it is no file but a {kinds.get(stat.S_IFMT(mode), 'device')}"
+
+
+def why_unfolds(archive: zipfile.ZipFile, size: int) -> str:
+    """The reason why an archive of `size` bytes is not unfolded; empty for a sound one. Nothing is read for it."""
+    names = archive.namelist()
+    if len(set(names)) != len(names):
+        return "two of its members have the same name"
+    unfolded = sum(info.file_size for info in archive.infolist())
+    if unfolded > max(_UNFOLDED, _RATIO * size):
+        return f"its {size:,} bytes unfold to {unfolded:,}"
+    return ""
