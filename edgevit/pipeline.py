@@ -173,13 +173,16 @@ class _Front:
 
     @classmethod
     def build(cls, model: str, options: ModelOptions, how: _How, stages: Stages) -> _Front:
-        source, program = _front(model, options, how.target, stages)
+        source = _source(model, options, how.target, stages)
+        with torch.no_grad():
+            expected = _outputs(
+                source
+            )  # first: a capture may leave its own tensors in the model's attributes
+        program = _captured(source, stages)
         if how.target.is_microcontroller:
             options = replace(options, image_input=source.takes_pixels)
         how.wishes.require_graph(program)
         graph = graph_hash(program)
-        with torch.no_grad():
-            expected = _outputs(source)
         part = _lose(program, how.lossy, how.without, expected, stages)
         if part is not None:
             program, expected = part.loss.program, part.loss.outputs
@@ -255,7 +258,8 @@ def inspect(
     backend = backend_for(how.formats[0], how.target) if how else None
     chosen = choices(lossy)
     stages = Stages(progress)
-    source, program = _front(model, model_options, how.target if how else None, stages)
+    source = _source(model, model_options, how.target if how else None, stages)
+    program = _captured(source, stages)
     model_options = replace(model_options, image_input=source.takes_pixels)
     part = _lose(program, chosen, without, program.run(), stages) if chosen else None
     rewritten, rewrites = _rewrite(part.loss.program if part else program, _rules(backend, without), stages)  # fmt: skip
@@ -268,13 +272,16 @@ def inspect(
     return inspect_report(source, program, rewritten, _with_lossy(rewrites, part), part, aim, fit)
 
 
-def _front(
+def _source(
     model: str, options: ModelOptions, target: Target | None, stages: Stages
-) -> tuple[ModelSource, Program]:
+) -> ModelSource:
     with stages.stage("resolve", f"build {model}"):
-        source = build_source(model, **vars(options.on(target)))
+        return build_source(model, **vars(options.on(target)))
+
+
+def _captured(source: ModelSource, stages: Stages) -> Program:
     with stages.stage("capture", "capture the graph"):
-        return source, capture(source)
+        return capture(source)
 
 
 def _lose(
@@ -371,7 +378,7 @@ def _rules(
 
 def _outputs(source: ModelSource) -> tuple[torch.Tensor, ...]:
     """What the model itself computes, in eager mode."""
-    leaves = tree_leaves(source.module(*source.inputs))
+    leaves = tree_leaves(source.module(*(x.clone() for x in source.inputs)))
     return tuple(leaf for leaf in leaves if isinstance(leaf, torch.Tensor))
 
 

@@ -32,6 +32,12 @@ def last_line_of_user(error: BaseException) -> str:
     return recorded
 
 
+def line_now() -> str:
+    """The deepest line that is running in the user's code."""
+    frames = [f for f in traceback.extract_stack() if not _is_library(f.filename)]
+    return f"{short_path(frames[-1].filename)}:{frames[-1].lineno}   {frames[-1].line or ''}".rstrip() if frames else ""  # fmt: skip
+
+
 def short_path(path: str) -> str:
     """Relative to site-packages or to the working folder, else the last two parts."""
     for marker in ("/site-packages/", "/dist-packages/"):

@@ -14,6 +14,7 @@ import torch
 from edgevit.errors import ModelError, UsageError
 from edgevit.frontend import hf_models, pt2_file, python_callable, timm_models, zoo_models
 from edgevit.frontend.live_weights import make_live
+from edgevit.frontend.repeats import require_repeatable, twin_of
 from edgevit.frontend.request import Request
 from edgevit.frontend.source import ModelSource, Preprocess
 from edgevit.frontend.state_dict_file import load_into
@@ -71,11 +72,13 @@ def resolve(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         source = _ready(scheme.build(request))
+        twin = None if source.exported else twin_of(source.module)
         run_once(source.module, source.inputs, _size_hint(source))
         source = _with_weights(source, request)
     check_finite_weights(source.module, source.weights)
     outputs = run_once(source.module, source.inputs, _size_hint(source))
     check_finite_outputs(source.module, source.inputs, outputs)
+    require_repeatable(source.module, twin, source.inputs, outputs)
     return _with_overrides(source, request, outputs)
 
 

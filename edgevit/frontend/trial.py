@@ -38,7 +38,7 @@ def run_once(
     shapes = ", ".join("x".join(map(str, x.shape)) for x in inputs)
     try:
         with torch.no_grad():
-            output = module(*inputs)
+            output = module(*(x.clone() for x in inputs))  # it may write into them
     except Exception as error:
         raise ModelError(
             f"the model does not run on its example input ({shapes})",
