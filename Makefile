@@ -4,41 +4,48 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet -c constraints.txt
 OUT ?= out/shvit_s1-iphone
 
-.PHONY: demo test tools check fuzz matrix bench clean
+.PHONY: help demo test tools lint check fuzz matrix bench docs clean
 
-demo: .venv/.demo
+help: ## Print the targets of this file
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1|/' | awk -F'|' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+demo: .venv/.demo ## Set up .venv and export timm:shvit_s1 for an iphone
 	$(BIN)/edgevit export timm:shvit_s1 --target iphone -o $(OUT)
 
-test: .venv/.dev tools
+test: .venv/.dev ## Run all tests; `make tools` first, or those that need compilers and emulators are skipped
 	$(BIN)/python -m pytest -n 2 --dist worksteal --durations=30
 
-# Cross compilers and QEMU, by apt-get where that is allowed.
-tools:
+tools: ## Install cross compilers, QEMU, servers and a browser by apt-get, with sudo where needed
 	tests/install_tools.sh
 
-# The whole sets of random nets; `make test` runs a few that cover every kind of block.
-fuzz: .venv/.dev tools
+fuzz: .venv/.dev ## Run the whole sets of random nets (NETS=200)
 	$(BIN)/python -m pytest -n 2 --dist worksteal tests/generator --nets $(or $(NETS),200)
 	$(BIN)/python -m pytest -n 2 --dist worksteal tests/mcu/test_random_nets.py --firmware-nets 100
 
-check: .venv/.dev
+lint: .venv/.dev ## Run ruff and pyright
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
+
+check: lint ## Run the linters and the fast tests
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
 
-matrix: .venv/.dev
+matrix: .venv/.dev ## Write docs/matrix.md, runtimes.md and rules.md again
 	$(BIN)/python benchmarks/matrix.py --output docs/matrix.md
 	$(BIN)/python benchmarks/runtimes.py --output docs/runtimes.md
 	$(BIN)/python benchmarks/rules.py --output docs/rules.md
 
-bench: .venv/.dev
+bench: .venv/.dev ## Write the pages of figures again, on an idle machine
 	$(BIN)/python benchmarks/export_cost.py --output docs/export-cost.md
 	$(BIN)/python benchmarks/latency.py --output docs/latency.md
 	$(BIN)/python benchmarks/litert_floor.py --output docs/litert-floor.md
 	$(BIN)/python benchmarks/firmware_nets.py --output docs/firmware-nets.md
 	$(BIN)/python -m pip install --quiet --no-deps tflite-micro
 	$(BIN)/python benchmarks/tflm_arenas.py --output docs/tflm-arenas.md
+
+docs: .venv/.dev ## Build the site into out/site
+	$(PIP) mkdocs
+	$(BIN)/mkdocs build --strict --quiet --site-dir out/site
 
 # torch first and alone: resolved together with the rest, pip may take a CUDA build.
 .venv/.demo: pyproject.toml constraints.txt
@@ -52,5 +59,5 @@ bench: .venv/.dev
 	$(PIP) -e ".[coreml,executorch,tflite,onnx,tvm,mcu,zoo,dev]"
 	touch $@
 
-clean:
+clean: ## Remove the environment and all that was built
 	rm -rf .venv out build dist .pytest_cache .ruff_cache .hypothesis
