@@ -10,7 +10,12 @@ def main() -> int:
     keep_to_import_path()
     from edgevit.cli import main as run
 
-    return run()
+    code = run()
+    if "--json" in sys.argv:
+        from edgevit.support.stdout import give_up_stdout
+
+        give_up_stdout()
+    return code
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from edgevit.commands_report import add_report
 from edgevit.commands_sweep import add_sweep
 from edgevit.commands_tune import add_tune
 from edgevit.errors import EdgevitError, InternalError, UsageError
+from edgevit.support.stdout import answers, only_answers
 from edgevit.support.terminal import show
 
 MODEL_HELP = (
@@ -41,30 +42,45 @@ def main(argv: Sequence[str] | None = None) -> int:
     gc.set_threshold(*COLLECT_RARELY)
     words = list(sys.argv[1:] if argv is None else argv)
     as_json, debug = "--json" in words, "--debug" in words
+    with only_answers(as_json):
+        try:
+            options = _parser().parse_args(words)
+            return _run(options)
+        except EdgevitError as error:
+            if debug:
+                raise
+            return _fail(error, as_json)
+        except KeyboardInterrupt:
+            return 130
+        except BrokenPipeError:
+            # nothing more to say at exit
+            os.dup2(os.open(os.devnull, os.O_WRONLY), answers().fileno())
+            return 141
+        except Exception as error:
+            if debug:
+                raise
+            why = f"{type(error).__name__}: {error}"
+            bug = InternalError(
+                "something in edgevit broke",
+                why=why,
+                hint="--debug shows where; tell us: it is our bug",
+            )
+            return _fail(bug, as_json)
+
+
+def _run(options: argparse.Namespace) -> int:
+    """What the user's own code raises is told as such, wherever it was called from."""
     try:
-        options = _parser().parse_args(words)
         return options.run(options)
-    except EdgevitError as error:
-        if debug:
+    except (EdgevitError, KeyboardInterrupt, BrokenPipeError):
+        raise
+    except BaseException as error:
+        from edgevit.frontend.user_code import blamed_on_user
+
+        blame = blamed_on_user(error)
+        if blame is None:
             raise
-        return _fail(error, as_json)
-    except KeyboardInterrupt:
-        return 130
-    except BrokenPipeError:
-        os.dup2(
-            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
-        )  # nothing more to say at exit
-        return 141
-    except Exception as error:
-        if debug:
-            raise
-        why = f"{type(error).__name__}: {error}"
-        bug = InternalError(
-            "something in edgevit broke",
-            why=why,
-            hint="--debug shows where; tell us: it is our bug",
-        )
-        return _fail(bug, as_json)
+        raise blame from error
 
 
 def _fail(error: EdgevitError, as_json: bool) -> int:

@@ -17,6 +17,7 @@ from edgevit.frontend.functional import NotPlain, make_functional
 from edgevit.frontend.inline import inline_modes
 from edgevit.frontend.lines import last_line_of_user, source_of_trace
 from edgevit.frontend.source import ModelSource
+from edgevit.frontend.user_code import ended_by_user
 from edgevit.graph.program import Origin, Program
 from edgevit.parity import FP32, distance
 from edgevit.quiet import quiet
@@ -38,6 +39,8 @@ def _export(
     try:
         with torch.no_grad(), quiet("torch"):
             return torch.export.export(module, inputs, strict=False)
+    except SystemExit as error:
+        raise ended_by_user(error) from error
     except Exception as error:
         raise _capture_error(error) from error
 

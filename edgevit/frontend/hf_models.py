@@ -20,7 +20,6 @@ from edgevit.frontend.hub import hub_access
 from edgevit.frontend.images import random_images
 from edgevit.frontend.request import Request, file_safe
 from edgevit.frontend.source import ModelSource
-from edgevit.frontend.torchvision_ops import make_torchvision_importable
 from edgevit.frontend.trial import first_line
 
 # The heads tried, in this order, for a config that does not name its class.
@@ -70,7 +69,6 @@ def build(request: Request) -> ModelSource:
 
 
 def _transformers() -> Any:
-    make_torchvision_importable()
     try:
         import transformers
     except ImportError as error:

@@ -26,7 +26,8 @@ from edgevit.errors import ModelError, UsageError, suggest
 from edgevit.frontend.images import random_images
 from edgevit.frontend.request import Request, file_safe
 from edgevit.frontend.source import ModelSource, Preprocess
-from edgevit.frontend.trial import first_line, place_of
+from edgevit.frontend.trial import place_of
+from edgevit.frontend.user_code import ends_the_command, said, without_our_words
 
 _DEFAULT_SIZE = (224, 224)
 
@@ -43,7 +44,7 @@ def build(request: Request) -> ModelSource:
             "--weights pretrained is for timm: and hf: models",
             hint="let the callable load its weights, or give --weights FILE",
         )
-    with _importable(place):
+    with _importable(place), without_our_words(place):
         namespace = _import_file(place) if place.endswith(".py") else _import_module(place)
         module, example = _module_and_example(_call(namespace, name, request.spec), request.spec)
     inputs = _inputs(module, example, request)
@@ -85,7 +86,7 @@ def _import_file(place: str) -> ModuleType:
     sys.modules[name] = namespace  # dataclasses and pickle look their module up there
     try:
         found.loader.exec_module(namespace)
-    except Exception as error:
+    except BaseException as error:
         sys.modules.pop(name, None)
         raise _raised(error, f"`{place}` cannot be imported") from error
     return namespace
@@ -102,7 +103,7 @@ def _import_module(place: str) -> ModuleType:
                 hint="a file is given with its ending: path/file.py:callable",
             ) from error
         raise _raised(error, f"`{place}` cannot be imported") from error
-    except Exception as error:
+    except BaseException as error:
         raise _raised(error, f"`{place}` cannot be imported") from error
 
 
@@ -118,7 +119,7 @@ def _call(namespace: ModuleType, name: str, spec: str) -> object:
         return target
     try:
         return target()
-    except Exception as error:
+    except BaseException as error:
         raise _raised(error, f"`{spec}` raised while it built the model") from error
 
 
@@ -133,13 +134,13 @@ def _callables_hint(target: Any, part: str) -> str:
     return suggest(part, own)
 
 
-def _raised(error: Exception, message: str) -> ModelError:
+def _raised(error: BaseException, message: str) -> ModelError:
+    if ends_the_command(error):
+        raise error
     where = place_of(error)
     if isinstance(error, SyntaxError) and error.filename:
         where = f"{error.filename}:{error.lineno}"
-    return ModelError(
-        message, where=where, why=first_line(error), hint="--debug shows the traceback"
-    )
+    return ModelError(message, where=where, why=said(error), hint="--debug shows the traceback")
 
 
 def _module_and_example(

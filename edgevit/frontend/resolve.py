@@ -18,6 +18,7 @@ from edgevit.frontend.repeats import require_repeatable, twin_of
 from edgevit.frontend.request import Request
 from edgevit.frontend.source import ModelSource, Preprocess
 from edgevit.frontend.state_dict_file import load_into
+from edgevit.frontend.torchvision_ops import make_torchvision_importable
 from edgevit.frontend.trial import check_finite_outputs, run_once
 from edgevit.frontend.weight_values import check_finite_weights
 
@@ -69,6 +70,7 @@ def resolve(
         std=None if std is None else tuple(std),
         labels=None if labels is None else tuple(labels),
     )
+    make_torchvision_importable()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         source = _ready(scheme.build(request))

@@ -11,7 +11,6 @@ from edgevit.frontend.hub import hub_access
 from edgevit.frontend.images import random_images
 from edgevit.frontend.request import Request, file_safe, show_size
 from edgevit.frontend.source import ModelSource, Preprocess
-from edgevit.frontend.torchvision_ops import make_torchvision_importable
 from edgevit.frontend.trial import first_line
 
 _ON_HUB = ("hf-hub:", "hf_hub:", "local-dir:")
@@ -52,7 +51,6 @@ def build(request: Request) -> ModelSource:
 
 
 def _timm() -> Any:
-    make_torchvision_importable()
     try:
         import timm
     except ImportError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sysconfig
 import traceback
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from torch.utils._pytree import tree_leaves
 from edgevit.errors import ModelError, WeightsError
 
 _TORCH = Path(torch.__file__).parent
+_STANDARD = Path(sysconfig.get_path("stdlib"))
 
 
 def first_line(error: BaseException) -> str:
@@ -20,11 +22,13 @@ def first_line(error: BaseException) -> str:
 
 
 def place_of(error: BaseException, module: torch.nn.Module | None = None) -> str:
-    """The deepest line outside torch and edgevit that led to `error`: `blocks.3.attn  net.py:88`."""
-    own = Path(__file__).parent
+    """The deepest line outside torch, Python and edgevit that led to `error`: `blocks.3.attn  net.py:88`."""
+    own = Path(__file__).parent.parent
     for frame, line in reversed(list(traceback.walk_tb(error.__traceback__))):
         path = Path(frame.f_code.co_filename)
         if path.is_relative_to(_TORCH) or path.is_relative_to(own) or not path.exists():
+            continue
+        if path.is_relative_to(_STANDARD) and "site-packages" not in path.parts:
             continue
         owner = _name_within(module, frame.f_locals.get("self"))
         return f"{owner}  {_short(path)}:{line}" if owner else f"{_short(path)}:{line}"
@@ -39,7 +43,7 @@ def run_once(
     try:
         with torch.no_grad():
             output = module(*(x.clone() for x in inputs))  # it may write into them
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ModelError(
             f"the model does not run on its example input ({shapes})",
             where=place_of(error, module),

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-import sys
 from typing import TextIO
+
+from edgevit.support.stdout import answers
 
 # C0 but for tab and line end, DEL, C1; marks that turn the direction of text; halves of characters.
 _UNSAFE = re.compile(
@@ -19,7 +20,7 @@ def shown(text: str) -> str:
 
 def show(text: object, *, end: str = "\n", file: TextIO | None = None, flush: bool = False) -> None:
     """Print, on a terminal of any encoding."""
-    stream = sys.stdout if file is None else file
+    stream = answers() if file is None else file
     encoding = getattr(stream, "encoding", None) or "utf-8"
     safe = shown(str(text)).encode(encoding, "backslashreplace").decode(encoding)
     print(safe, end=end, file=stream, flush=flush)
