@@ -69,3 +69,49 @@ def test_a_softmax_of_a_closed_row_stays_nan(format: str, tmp_path: Path) -> Non
     net = Tokens(by_hand)
     artifact, captured = lowered(format, net, (bright,), tmp_path)
     assert not departures(artifact, captured, (bright,))
+
+
+class Features(nn.Module):
+    """A function of what a convolution with one tap gives."""
+
+    def __init__(self, function: Callable[[torch.Tensor], torch.Tensor]) -> None:
+        super().__init__()
+        torch.manual_seed(1)
+        self.conv, self.function = nn.Conv2d(3, 4, 1), function
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.function(self.conv(x))
+
+
+LOGS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
+    "log_softmax": lambda h: F.log_softmax(h.mean((2, 3)) * 4, 1),
+    "logsigmoid": F.logsigmoid,
+    "bce": lambda h: F.binary_cross_entropy_with_logits(h, h.sigmoid(), reduction="none"),
+    "weighted bce": lambda h: F.binary_cross_entropy_with_logits(
+        h, (h > 0).float(), h.abs(), pos_weight=torch.tensor(2.0)
+    ),
+    "logaddexp": lambda h: torch.logaddexp(h[:, :2], h[:, 2:]),
+    "logaddexp2": lambda h: torch.logaddexp2(h[:, :2], h[:, 2:]),
+    "logcumsumexp": lambda h: torch.logcumsumexp(h, 2),
+}
+
+
+@pytest.mark.parametrize("name", LOGS)
+def test_logarithms_of_exponentials_on_core_ml(name: str, tmp_path: Path) -> None:
+    """In float16, which ships, and at full precision."""
+    pytest.importorskip("coremltools")
+    for precision in ("fp32", "fp16"):
+        (folder := tmp_path / precision).mkdir()
+        artifact, captured = lowered("coreml", Features(LOGS[name]), (X / 3,), folder, precision)
+        # 1 - sigmoid(h) is all rounding in float16 where h is large
+        skip = ["randn + 100"] if "bce" in name and precision == "fp16" else []
+        assert not departures(artifact, captured, (X / 3,), skip)
+
+
+@pytest.mark.parametrize("format", ["onnx", "tflite", "executorch"])
+def test_logarithms_of_exponentials(format: str, tmp_path: Path) -> None:
+    """All in one net, each an output."""
+    pytest.importorskip(LIBRARIES[format])
+    net = Features(lambda h: tuple(function(h) for function in LOGS.values()))  # type: ignore[arg-type,return-value]
+    artifact, captured = lowered(format, net, (X / 3,), tmp_path)
+    assert not departures(artifact, captured, (X / 3,))

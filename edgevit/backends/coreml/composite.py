@@ -18,13 +18,13 @@ from typing import Any
 import torch
 from torch import fx
 from torch._decomp import decomposition_table
-from torch.fx.experimental.proxy_tensor import make_fx
-from torch.fx.node import Node, map_arg
+from torch.fx.node import Node
 
 from edgevit.backends.coreml import definitions
 from edgevit.graph.aten import op
 from edgevit.graph.edit import Draft, Edit
-from edgevit.graph.program import Program, value
+from edgevit.graph.program import Program
+from edgevit.graph.traced import calls_of, copied, traced
 
 
 def expand_composites(program: Program, is_taken: Callable[[Node], bool]) -> Program:
@@ -56,14 +56,11 @@ def _definition(node: Node) -> Callable[..., Any] | None:
 
 def _expand(node: Node, draft: Draft) -> list[Node]:
     """The new nodes; none if the definition is of no use."""
-    traced = _trace(node)
-    if any(_is_foreign(call) or _is_again(call, node) for call in _calls(traced)):
+    compute: Any = _definition(node)
+    definition = traced(node, compute)
+    if any(_is_foreign(call) or _is_again(call, node) for call in calls_of(definition)):
         return []
-    return _inline(traced, node, Edit(draft, "expand-composites", node))
-
-
-def _calls(traced: fx.GraphModule) -> list[Node]:
-    return [node for node in traced.graph.nodes if node.op == "call_function"]
+    return _inline(definition, node, Edit(draft, "expand-composites", node))
 
 
 def _is_foreign(call: Node) -> bool:
@@ -81,34 +78,12 @@ def _is_again(call: Node, node: Node) -> bool:
     )
 
 
-def _inline(traced: fx.GraphModule, node: Node, edit: Edit) -> list[Node]:
+def _inline(definition: fx.GraphModule, node: Node, edit: Edit) -> list[Node]:
     """The traced calls take the place of `node`, and their parts the place of its `getitem`s."""
-    inputs = zip(traced.graph.find_nodes(op="placeholder"), node.all_input_nodes, strict=True)
-    copies: dict[Node, Node] = dict(inputs)
-    for inner in traced.graph.nodes:
-        if inner.op == "get_attr":
-            copies[inner] = edit.constant(getattr(traced, str(inner.target)), "constant")
-        elif inner.op == "call_function":
-            args, kwargs = map_arg((inner.args, inner.kwargs), lambda n: copies[n])  # type: ignore[misc]
-            copies[inner] = edit.call(inner.target, *args, **kwargs)  # type: ignore[arg-type]
-    made = [copies[inner] for inner in _calls(traced)]
-    result = map_arg(traced.graph.output_node().args[0], lambda n: copies[n])
+    calls, result = copied(definition, node, edit)
     if isinstance(result, Node):
         edit.replace(node, result)
     else:
         for part in list(node.users):
             edit.replace(part, result[part.args[1]])  # type: ignore[index]
-    return made
-
-
-def _trace(node: Node) -> fx.GraphModule:
-    sources = node.all_input_nodes
-    compute: Any = _definition(node)
-
-    def definition(*tensors: torch.Tensor) -> Any:
-        given = dict(zip(sources, tensors, strict=True))
-        args, kwargs = map_arg((node.args, node.kwargs), lambda source: given[source])  # type: ignore[misc]
-        return compute(*args, **kwargs)  # type: ignore[misc]
-
-    with torch.no_grad():
-        return make_fx(definition, tracing_mode="fake")(*[value(source) for source in sources])
+    return calls

@@ -4,6 +4,7 @@ gelu(x, approximate="tanh")   is converted as the exact gelu
 add(x, y, alpha=3)            is converted as x + y
 reciprocal(x), 1 / x          is converted as 1 / (x + 1e-4)
 rms_norm(x, shape)            is given an epsilon of 1e-5, where torch has that of the dtype
+log_softmax(x)                is converted as log(softmax(x)), and its like
 
 and where it has no word for an argument: a negative pad crops, a circular one wraps around, and an average may
 be divided by another number than there are values; a maximum of a dilated window; a floor division by one.
@@ -22,6 +23,7 @@ from torch.fx.node import Node
 from torch.nn import functional as F
 
 from edgevit.graph.aten import argument, has_argument, op, per_dimension
+from edgevit.rewrites.stable_logs import STABLE
 
 # Ops whose converter is right only while the argument has this value.
 _READ_AS = {
@@ -45,7 +47,7 @@ def is_misread(node: Node) -> bool:
         return argument(node, "other") == 1
     if name in {"pad", "constant_pad_nd"}:
         return min(argument(node, "pad")) < 0 or _pad_mode(node) == "circular"
-    return name in {"rms_norm", "reciprocal"}
+    return name in {"rms_norm", "reciprocal"} or name in STABLE
 
 
 def definition(node: Node) -> Callable[..., Any] | None:
@@ -92,10 +94,6 @@ def _var_mean(
 ) -> tuple[Tensor, Tensor]:
     axes = list(range(x.ndim)) if axes is None else axes
     return torch.var(x, axes, correction=correction, keepdim=keepdim), x.mean(axes, keepdim=keepdim)
-
-
-def _log_sigmoid(x: Tensor) -> Tensor:
-    return torch.clamp(x, max=0.0) - torch.log(torch.exp(-torch.abs(x)) + 1.0)
 
 
 def _lerp(x: Tensor, y: Tensor, weight: float) -> Tensor:
@@ -199,5 +197,5 @@ _DEFINITIONS: dict[str, Callable[..., Any]] = {
     "floor_divide": _floor_divide,
     "var_mean.correction": _var_mean,
     "lerp.Scalar": _lerp,
-    "log_sigmoid": _log_sigmoid,
+    **STABLE,
 }

@@ -9,6 +9,7 @@ from edgevit.rewrites.drop_norm_mean import DropNormMean
 from edgevit.rewrites.expand_adaptive_max import ExpandAdaptiveMax
 from edgevit.rewrites.expand_adaptive_pool import ExpandAdaptivePool
 from edgevit.rewrites.expand_gelu import ExpandGelu
+from edgevit.rewrites.expand_logs import ExpandLogs
 from edgevit.rewrites.expand_norm import ExpandNorm
 from edgevit.rewrites.expand_reduction import ExpandReduction
 from edgevit.rewrites.expand_remainder import ExpandRemainder
@@ -46,6 +47,7 @@ RULES: tuple[AnyRule, ...] = (
     *STANDARD,
     FoldNormAffine(),
     *ATTENTION,
+    ExpandLogs("log_softmax.int", "log_sigmoid", "binary_cross_entropy_with_logits"),
     SplitDepthwise(),
     ExpandRoll(),
     ExpandAdaptivePool(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from edgevit.rewrites.attention import ATTENTION
 from edgevit.rewrites.expand_adaptive_max import ExpandAdaptiveMax
+from edgevit.rewrites.expand_logs import ExpandLogs
 from edgevit.rewrites.expand_norm import ExpandNorm
 from edgevit.rewrites.fold_norm_affine import FoldNormAffine
 from edgevit.rewrites.form import Form, form, without
@@ -20,6 +21,7 @@ RULES: tuple[AnyRule, ...] = (
     ScaleDivisor(),
     ExpandAdaptiveMax(),
     GuardAttention(),
+    ExpandLogs("log_softmax.int"),
 )
 
 FORMS: tuple[Form, ...] = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from edgevit.rewrites.attention import ATTENTION
 from edgevit.rewrites.drop_expand import DropExpand
 from edgevit.rewrites.drop_norm_mean import DropNormMean
+from edgevit.rewrites.expand_logs import ExpandLogs
 from edgevit.rewrites.expand_norm import ExpandNorm
 from edgevit.rewrites.expand_resize import ExpandResize
 from edgevit.rewrites.expand_scaled_resize import ExpandScaledResize
@@ -32,6 +33,7 @@ RULES: tuple[AnyRule, ...] = (
     ExpandResize(),
     ExpandScaledResize(),
     *ATTENTION,
+    ExpandLogs("log_softmax.int", "log_sigmoid", "binary_cross_entropy_with_logits"),
     SplitDepthwise(),
     DropNormMean(),
     ExpandNorm(layers=False),

@@ -1,0 +1,45 @@
+"""A call as its definition: what a Python function of tensors does, traced and put into the graph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import fx
+from torch.fx.experimental.proxy_tensor import make_fx
+from torch.fx.node import Node, map_arg
+
+from edgevit.graph.edit import Edit
+from edgevit.graph.program import value
+
+
+def traced(node: Node, compute: Callable[..., Any]) -> fx.GraphModule:
+    """`compute` is called with the arguments of `node`."""
+    sources = node.all_input_nodes
+
+    def definition(*tensors: torch.Tensor) -> Any:
+        given = dict(zip(sources, tensors, strict=True))
+        args, kwargs = map_arg((node.args, node.kwargs), lambda source: given[source])  # type: ignore[misc]
+        return compute(*args, **kwargs)  # type: ignore[misc]
+
+    with torch.no_grad():
+        return make_fx(definition, tracing_mode="fake")(*[value(source) for source in sources])
+
+
+def calls_of(traced: fx.GraphModule) -> list[Node]:
+    return [node for node in traced.graph.nodes if node.op == "call_function"]
+
+
+def copied(traced: fx.GraphModule, node: Node, edit: Edit) -> tuple[list[Node], Any]:
+    """The new calls, and of them the result: a node, or several where `node` gives several."""
+    inputs = zip(traced.graph.find_nodes(op="placeholder"), node.all_input_nodes, strict=True)
+    copies: dict[Node, Node] = dict(inputs)
+    for inner in traced.graph.nodes:
+        if inner.op == "get_attr":
+            copies[inner] = edit.constant(getattr(traced, str(inner.target)), "constant")
+        elif inner.op == "call_function":
+            args, kwargs = map_arg((inner.args, inner.kwargs), lambda n: copies[n])  # type: ignore[misc]
+            copies[inner] = edit.call(inner.target, *args, **kwargs)  # type: ignore[arg-type]
+    result = map_arg(traced.graph.output_node().args[0], lambda n: copies[n])
+    return [copies[inner] for inner in calls_of(traced)], result
