@@ -11,13 +11,14 @@ class EdgevitError(Exception):
     """Base of all errors we show. `exit_code` is what the command line returns."""
 
     exit_code = 1
+    usual_hint = ""  # where nothing better is known
 
     def __init__(self, message: str, *, where: str = "", why: str = "", hint: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.where = where
         self.why = why
-        self.hint = hint
+        self.hint = hint or self.usual_hint
 
     def __str__(self) -> str:
         rows = [f"error: {self.message}"]
@@ -73,6 +74,9 @@ class TargetError(EdgevitError):
     """No such target or format, or a target file that is not well formed."""
 
     exit_code = 7
+    usual_hint = (
+        "`edgevit targets` lists devices; docs/adding-a-target.md says how a file is written"
+    )
 
 
 class DoesNotFit(EdgevitError):
@@ -185,6 +189,8 @@ def revived(described: Mapping[str, Any]) -> EdgevitError:
 
 def nearest(name: str, known: Iterable[str], count: int = 3) -> list[str]:
     """The known names most like `name`, best first, in order of the alphabet where they are equally like it."""
+    if len(name) > 200:  # no name, and slow to compare
+        return []
     likeness = {other: difflib.SequenceMatcher(None, name, other).ratio() for other in known}
     close = [other for other, ratio in likeness.items() if ratio >= 0.5]
     return sorted(close, key=lambda other: (-likeness[other], other))[:count]

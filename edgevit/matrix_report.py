@@ -10,6 +10,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 
 from edgevit.matrix import EAGER, Matrix, Row
+from edgevit.support.quoting import markdown, markdown_code
 
 MARKDOWN, CSV, JSON = "matrix.md", "matrix.csv", "matrix.json"
 
@@ -88,7 +89,7 @@ def matrix_markdown(matrix: Matrix, command: str) -> str:
     rows = [
         "# Every net in every runtime",
         "",
-        f"Written by `{command}`. Figures are `measured` on {host['cpu']}, {host['cores']} cores, {host['os']}, "
+        f"Written by {markdown_code(command)}. Figures are `measured` on {host['cpu']}, {host['cores']} cores, {host['os']}, "
         f"{about['threads']} threads, {about['when'][:10]}, with "
         + ", ".join(f"{name} {version}" for name, version in about["versions"].items())
         + ". Live random weights, each net's own resolution, batch 1, fp32. Every artifact was run from disk in its own "
@@ -113,7 +114,9 @@ def matrix_markdown(matrix: Matrix, command: str) -> str:
         *_table(matrix, formats, _cost_cell),
         "",
     ]
-    refused = [f"- {r.model}, {r.format}: {r.error}" for r in matrix.rows if r.error]
+    refused = [
+        f"- {markdown(r.model)}, {r.format}: {markdown(r.error)}" for r in matrix.rows if r.error
+    ]
     if refused:
         rows += ["## Refused", "", *refused, ""]
     return "\n".join(rows)
@@ -157,7 +160,7 @@ def _table(
         least = min(times, default=None)
         cells = [_cell(row, least, cell) for row in mine]
         name = model.removeprefix("timm:") + (f" for {target}" if several else "")
-        rows.append(f"| {name} | " + " | ".join(cells) + " |")
+        rows.append(f"| {markdown(name)} | " + " | ".join(cells) + " |")
     return rows
 
 

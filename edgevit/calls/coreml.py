@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from edgevit.calls.facts import Facts, count, numbers
 from edgevit.calls.ports import PortFacts
+from edgevit.support.quoting import swift_string
 
 _SWIFT = {"float32": "Float", "int32": "Int32"}
 
@@ -26,7 +27,7 @@ def _arrays(facts: Facts) -> str:
         text = f"input {k} has \\(input{k}.count) values, not {count(port)}"
         rows.append(f'        precondition(input{k}.count == {count(port)}, "{text}")')
     features = [
-        f'"{port.name}": MLMultiArray(MLShapedArray<{kind}>(scalars: input{k}, shape: [{_sizes(port)}]))'
+        f"{swift_string(port.name)}: MLMultiArray(MLShapedArray<{kind}>(scalars: input{k}, shape: [{_sizes(port)}]))"
         for k, (kind, port) in enumerate(zip(kinds, facts.inputs, strict=True))
     ]
     return "\n".join([*rows, *_ask(features, facts)])
@@ -39,13 +40,13 @@ def _picture(facts: Facts) -> str:
         f"    /// A picture of {width}x{height}, kCVPixelFormatType_32BGRA; it is normalised inside the model.",
         f"    public func callAsFunction(_ picture: CVPixelBuffer) throws -> {_result(facts)} {{",
     ]
-    feature = f'"{image.name}": MLFeatureValue(pixelBuffer: picture)'
+    feature = f"{swift_string(image.name)}: MLFeatureValue(pixelBuffer: picture)"
     return "\n".join([*rows, *_ask([feature], facts)])
 
 
 def _ask(features: list[str], facts: Facts) -> list[str]:
     results = [
-        f'MLShapedArray<{_SWIFT[port.dtype]}>(found.featureValue(for: "{port.name}")!.multiArrayValue!).scalars'
+        f"MLShapedArray<{_SWIFT[port.dtype]}>(found.featureValue(for: {swift_string(port.name)})!.multiArrayValue!).scalars"
         for port in facts.outputs
     ]
     one = len(results) == 1

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from edgevit.calls.facts import BYTES, C_TYPES, Facts, count, numbers
 from edgevit.calls.ports import PortFacts
+from edgevit.support.quoting import c_string
 
 Line = Callable[[int, PortFacts], str]
 
@@ -22,8 +23,8 @@ def onnx(facts: Facts) -> dict[str, str]:
     return {
         **_common(facts, "std::vector<{}> &"),
         "TENSORS": _each(facts, tensor),
-        "NAMES_IN": ", ".join(_quoted(port.name) for port in facts.inputs),
-        "NAMES_OUT": ", ".join(_quoted(port.name) for port in facts.outputs),
+        "NAMES_IN": ", ".join(c_string(port.name) for port in facts.inputs),
+        "NAMES_OUT": ", ".join(c_string(port.name) for port in facts.outputs),
         "COUNT_OUT": str(len(facts.outputs)),
     }
 
@@ -78,10 +79,6 @@ def _each(facts: Facts, line: Line) -> str:
 
 def _sizes(port: PortFacts) -> str:
     return ", ".join(map(str, port.shape))
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _prepare(facts: Facts) -> str:

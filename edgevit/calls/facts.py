@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from edgevit.calls.ports import PortFacts
+from edgevit.support.quoting import comment, word
 
 BYTES = {"float32": 4, "float64": 8, "int8": 1, "int16": 2, "int32": 4, "int64": 8, "uint8": 1, "bool": 1, "float16": 2}  # fmt: skip
 C_TYPES = {"float32": "float", "float64": "double", "int8": "int8_t", "int16": "int16_t",
@@ -69,9 +70,9 @@ class Facts:
 
     def marks(self) -> dict[str, str]:
         return {
-            "NAME": self.name,
-            "FILE": self.file,
-            "STEM": Path(self.file).stem,
+            "NAME": word(self.name),
+            "FILE": word(self.file),
+            "STEM": word(Path(self.file).stem),
             "FORMAT": self.format,
             "FACTS": "\n".join(f"// {line}" for line in self.lines()),
         }
@@ -80,15 +81,14 @@ class Facts:
         """In, out, and how a picture becomes the input."""
         rows = [f"In:  {shown(port)}" for port in self.inputs]
         rows += [f"Out: {shown(port)}" for port in self.outputs]
-        return rows + (
-            [f"A picture: {self.prepare.resize}; then prepare()"] if self.prepare else []
-        )
+        picture = f"A picture: {self.prepare.resize}; then prepare()" if self.prepare else ""
+        return [*rows, comment(picture)] if picture else rows
 
 
 def shown(port: PortFacts) -> str:
     sizes = "x".join(map(str, port.shape)) or "scalar"
     quantised = f", real = (value - {port.zero}) * {port.scale:.9g}" if port.scale else ""
-    return f"`{port.name}` {port.dtype} {sizes}{quantised}"
+    return f"`{comment(port.name)}` {port.dtype} {sizes}{quantised}"
 
 
 def count(port: PortFacts) -> int:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from edgevit.calls.facts import Facts, numbers, shown
+from edgevit.calls.facts import Facts, numbers
 from edgevit.calls.ports import PortFacts
+from edgevit.support.quoting import python_string
 
 _RUNTIMES = {
     "onnx": (
@@ -59,7 +60,7 @@ _RUNTIMES = {
 def marks(facts: Facts) -> dict[str, str]:
     needs, opening, body = _RUNTIMES[facts.format]
     return {
-        "FACTS": "\n".join(facts.lines()).replace("\\", "/").replace('"""', "'''"),
+        "FACTS": "\n".join(facts.lines()),
         "NEEDS": needs,
         "IMPORT": opening,
         "INPUTS": _ports(facts.inputs),
@@ -71,9 +72,10 @@ def marks(facts: Facts) -> dict[str, str]:
 
 def _ports(ports: tuple[PortFacts, ...]) -> str:
     rows = [
-        f"    ({port.name!r}, {port.shape!r}, {port.dtype!r}),  # {shown(port)}" for port in ports
+        f"    ({python_string(port.name)}, {port.shape!r}, {python_string(port.dtype)}),"
+        for port in ports
     ]
-    return "\n".join(["[", *(row.partition("  # ")[0] for row in rows), "]"])
+    return "\n".join(["[", *rows, "]"])
 
 
 def _prepare(facts: Facts) -> str:

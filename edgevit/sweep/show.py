@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from edgevit.pareto_plot import Dot, Panel, best_of, pareto_svg
+from edgevit.support.quoting import markdown, markdown_code
 from edgevit.sweep.job import Result
 
 MARKDOWN, JSON, PICTURE = "sweep.md", "sweep.json", "pareto.svg"
@@ -19,7 +20,7 @@ def write_sweep(results: Sequence[Result], output: Path, command: str) -> None:
     text = [
         "# Sweep",
         "",
-        f"Written by `{command}`. *measured* figures are latencies of `on`, the median of rounds; *emulated* ones are exact "
+        f"Written by {markdown_code(command)}. *measured* figures are latencies of `on`, the median of rounds; *emulated* ones are exact "
         "counts of instructions. Bold: nothing else in its panel is both faster and smaller.",
         "",
         *table(results),
@@ -71,10 +72,10 @@ def _cells(result: Result, best: set[str]) -> list[str]:
         figure = f"{result.latency_ms:.3g} ms, {result.kind}"
     elif result.instructions is not None:
         figure = f"{result.instructions:,} instructions, {result.kind}"
-    name = _plain(job["model"])
+    name = markdown(job["model"])
     return [
         f"**{name}**" if _label(result) in best and figure else name,
-        _plain(job["target"]),
+        markdown(job["target"]),
         job["format"],
         job["precision"],
         "error" if result.error else "yes" if result.passed else "NO",
@@ -83,13 +84,9 @@ def _cells(result: Result, best: set[str]) -> list[str]:
         figure,
         "" if result.spread is None else f"{result.spread:.1%}",
         "" if result.ram_bytes is None else f"{result.ram_bytes:,}",
-        job["on"] or "nowhere",
+        markdown(job["on"]) or "nowhere",
         "" if result.seconds is None else f"{result.seconds:.0f}",
     ]
-
-
-def _plain(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")
 
 
 def _errors(results: Sequence[Result]) -> list[str]:
@@ -100,5 +97,8 @@ def _errors(results: Sequence[Result]) -> list[str]:
         "",
         "## Errors",
         "",
-        *(f"- {_label(r)} for {r.job['target']}: {_plain(r.error)}" for r in wrong),
+        *(
+            f"- {markdown(_label(r))} for {markdown(r.job['target'])}: {markdown(r.error)}"
+            for r in wrong
+        ),
     ]

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import functools
 import os
-import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +11,10 @@ from typing import Any
 
 from edgevit.data import data_dir
 from edgevit.errors import InternalError, TargetError, suggest
+from edgevit.support.strangers_text import Malformed, read_toml
 from edgevit.targets import schema
 from edgevit.targets.fields import Fields
 from edgevit.targets.target import Target
-
-_LINE = re.compile(r" \(at line (\d+), column \d+\)$")
 
 
 @dataclass(frozen=True)
@@ -44,12 +41,13 @@ def load_target(name_or_path: str | os.PathLike[str], folder: Path | None = None
     shipped = _read_folder(folder) if folder else _shipped()
     text = os.fspath(name_or_path)
     if text.endswith(".toml") or "/" in text or os.sep in text:
-        return _load_file(Path(text).expanduser(), shipped)
+        return _load_file(_expanded(text), shipped)
     by_word = _by_word(shipped)
     if text not in by_word:
         known = [word for word, file in by_word.items() if not file.is_base]
         hint = suggest(text.lower(), known) or "`edgevit targets` lists them"
-        raise TargetError(f"no target is called `{text}`", hint=hint)
+        why = "it is neither the name nor an alias of a shipped target"
+        raise TargetError(f"no target is called `{text}`", where=text, why=why, hint=hint)
     return _build(by_word[text], shipped)
 
 
@@ -102,20 +100,21 @@ def _read_file(path: Path, *, shown: str, family: str = "") -> _File:
 
 def _read_toml(path: Path, shown: str) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return read_toml(path)
     except OSError as error:
         hint = "a name without / or .toml is looked up among the shipped targets"
         why = error.strerror or str(error)
         raise TargetError("cannot read the target file", where=shown, why=why, hint=hint) from error
-    except UnicodeDecodeError as error:
-        why = f"byte {error.start} is not UTF-8"
-        raise TargetError("this is not a TOML file", where=shown, why=why) from error
-    except tomllib.TOMLDecodeError as error:
-        message = str(error)
-        line = _LINE.search(message)
-        where = f"{shown}:{line[1]}" if line else shown
-        why = _LINE.sub("", message)
-        raise TargetError("this is not a TOML file", where=where, why=why) from error
+    except Malformed as error:
+        where = f"{shown}:{error.line}" if error.line else shown
+        raise TargetError("this is not a TOML file", where=where, why=error.why) from error
+
+
+def _expanded(text: str) -> Path:
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:  # of a user who does not exist: then it is a folder of that name
+        return Path(text)
 
 
 def _by_word(files: Mapping[str, _File]) -> dict[str, _File]:
@@ -128,7 +127,9 @@ def _check_new_names(file: _File, known: Mapping[str, _File]) -> None:
             why = f"{known[word].shown} has it"
             raise TargetError(f"the name `{word}` is taken", where=file.shown, why=why)
     if file.name in file.aliases:
-        raise TargetError(f"`{file.name}` is an alias of itself", where=f"{file.shown}  aliases")
+        why = "an alias is another name"
+        where = f"{file.shown}  aliases"
+        raise TargetError(f"`{file.name}` is an alias of itself", where=where, why=why)
 
 
 def _build(file: _File, shipped: Mapping[str, _File], *, follows_chain: bool = False) -> Target:
@@ -137,6 +138,7 @@ def _build(file: _File, shipped: Mapping[str, _File], *, follows_chain: bool = F
         raise TargetError(
             f"`{file.name}` holds what a family of targets shares and is no device",
             where=file.shown,
+            why="`base = true`",
             hint=suggest(file.name, heirs) or "extend it in a file of your own",
         )
     values, origins = _inherit(file, shipped, follows_chain=follows_chain)
@@ -175,7 +177,8 @@ def _base_of(file: _File, shipped: Mapping[str, _File]) -> _File:
     name = file.extends or ""
     where = f"{file.shown}  extends"
     if name == file.name:
-        raise TargetError(f"`{name}` extends itself", where=where)
+        why = "a target extends another one"
+        raise TargetError(f"`{name}` extends itself", where=where, why=why)
     by_word = _by_word(shipped)
     if name not in by_word:
         hint = suggest(name, by_word)

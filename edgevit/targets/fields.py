@@ -18,7 +18,11 @@ _IN_WORDS: dict[type, str] = {
     list: "a list",
     dict: "a table",
 }
-_SIZE = re.compile(r"(\d{1,15}) ?(B|KiB|MiB|GiB)")
+# Titles and names of chips are written into build files, C, Markdown and HTML: nothing in them means anything there.
+_ODD = re.compile(r"[^\w .,:;()/+&'#%=*!?~\[\]°²³×–-]|/\*|\*/")
+_LONGEST = 400  # characters
+_SIZE = re.compile(r"([0-9]{1,6}) ?(B|KiB|MiB|GiB)")
+_MOST = 1 << 50
 _UNIT = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 
 
@@ -66,20 +70,40 @@ class Fields:
             return None
         if not _is(value, kind):
             raise self._error(f"`{key}` is {_word(value)}", key, why=f"it is {_IN_WORDS[kind]}")
-        if value == "":
-            raise self._error(f"`{key}` is empty", key)
+        if isinstance(value, str):
+            self._check_text(key, value)
         return value
+
+    def pattern(self, key: str, pattern: str, why: str) -> str | None:
+        """A text of one form, such as the name of a memory region in a linker script."""
+        value = self.get(key, str)
+        if value is not None and not re.fullmatch(pattern, value, re.ASCII):
+            raise self._error(f"`{key}` is `{value}`", key, why=why)
+        return value
+
+    def _check_text(self, key: str, value: str) -> None:
+        if value.strip() == "":
+            raise self._error(f"`{key}` is empty", key, why="it is text for people")
+        if len(value) > _LONGEST:
+            why = f"it has {len(value)} characters; at most {_LONGEST} are taken"
+            raise self._error(f"`{key}` is too long", key, why=why)
+        if odd := _ODD.search(value):
+            spelt = " ".join(f"U+{ord(c):04X}" for c in odd[0])
+            why = f"`{odd[0]}` ({spelt}) means something in the files that the text is written into"
+            raise self._error(f"`{key}` has a character that it cannot", key, why=why)
 
     def need(self, key: str, kind: type[T]) -> T:
         value = self.get(key, kind)
         if value is None:
-            raise self._error(f"`{key}` is missing", key, hint=f"add `{key} = ...`")
+            why = "it is needed here"
+            raise self._error(f"`{key}` is missing", key, why=why, hint=f"add `{key} = ...`")
         return value
 
-    def positive(self, key: str) -> int | None:
+    def positive(self, key: str, most: int = _MOST) -> int | None:
         value = self.get(key, int)
-        if value is not None and value <= 0:
-            raise self._error(f"`{key}` is {value}", key, why="it is above zero")
+        if value is not None and not 0 < value <= most:
+            why = f"it is above zero, and at most {most:,}"
+            raise self._error(f"`{key}` is {value}", key, why=why)
         return value
 
     def number(self, key: str) -> float | None:
@@ -88,8 +112,9 @@ class Fields:
         found = value if _is(value, int) else self.get(key, float)
         if found is None:
             return None
-        if not 0 < found < float("inf"):
-            raise self._error(f"`{key}` is {found}", key, why="it is above zero")
+        if not 0 < found <= _MOST:
+            why = f"it is above zero, and at most {_MOST:,}"
+            raise self._error(f"`{key}` is {found}", key, why=why)
         return float(found)
 
     def size(self, key: str) -> int:
@@ -106,11 +131,14 @@ class Fields:
     def names(self, key: str, known: Collection[str] = ()) -> tuple[str, ...]:
         """A list of different texts, each out of `known` where that is given."""
         values = cast(list[Any], self.get(key, list) or [])
+        if len(values) > 64:
+            raise self._error(f"`{key}` is too long", key, why="at most 64 names are taken")
         for index, value in enumerate(values):
             if not isinstance(value, str) or not value:
                 raise self._error(f"`{key}` holds {_word(value)}", key, why="it lists names")
+            self._check_text(key, value)
             if value in values[:index]:
-                raise self._error(f"`{key}` names `{value}` twice", key)
+                raise self._error(f"`{key}` names `{value}` twice", key, why="once is enough")
             if known:
                 self._check_word(key, value, known)
         return tuple(cast(list[str], values))
@@ -138,6 +166,8 @@ class Fields:
         if not isinstance(values, list):
             message = f"`{key}` is {_word(values)}"
             raise self._error(message, key, why="there can be several", hint=f"write [[{key}]]")
+        if len(cast(list[Any], values)) > 64:
+            raise self._error(f"`{key}` is too long", key, why="at most 64 tables are taken")
         return tuple(
             Fields(value, self._file_of(key), f"{self._dotted(key)}[{index}]", known=known)
             for index, value in enumerate(cast(list[Any], values))

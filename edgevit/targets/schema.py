@@ -34,7 +34,10 @@ FACTS = ("soc", "os", "cpu", "gpu", "npu", "memory", "region", "emulator")
 KEYS = (*NAMING, "formats", "precisions", *FACTS, "source")
 
 _NAME = re.compile(r"[a-z0-9]+([.-][a-z0-9]+)*")
-_VERSION = re.compile(r"\d{1,9}(\.\d{1,9})*")
+_VERSION = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9}){0,3}")
+_REGION = r"[A-Za-z_][A-Za-z0-9_]{0,31}"
+_WORD = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
+_EMULATORS = ("qemu-system-arm", "qemu-system-riscv32")
 _ADDRESS_SPACE = 1 << 32  # the cores that get a region map are all 32-bit
 
 
@@ -82,8 +85,8 @@ def _join_sources(
         return {}
     joined = dict(merged["source"])
     for fact in own.get("source", {}):
-        inherits = isinstance(own[fact], dict) and base.get(fact, {}).keys() - own[fact].keys()
-        if inherits:
+        under = base.get(fact)
+        if isinstance(own[fact], dict) and isinstance(under, dict) and under.keys() - own[fact]:
             joined[fact] = f"{own['source'][fact]}; {base['source'][fact]}"
     return {"source": joined}
 
@@ -198,7 +201,9 @@ def _regions(fields: Fields) -> tuple[MemoryRegion, ...]:
     regions: list[MemoryRegion] = []
     for table in fields.tables("region", ("name", "kind", "base", "size")):
         region = MemoryRegion(
-            name=table.need("name", str),
+            name=_needed(
+                table, "name", _REGION, "a linker script takes letters, digits and _: `SRAM1`"
+            ),
             kind=table.word("kind", REGION_KINDS),
             base=table.need("base", int),
             size=table.size("size"),
@@ -214,7 +219,8 @@ def _regions(fields: Fields) -> tuple[MemoryRegion, ...]:
 
 def _check_apart(region: MemoryRegion, other: MemoryRegion, where: str) -> None:
     if region.name == other.name:
-        raise TargetError(f"two regions are called `{region.name}`", where=where)
+        why = "a linker script tells them apart by their names"
+        raise TargetError(f"two regions are called `{region.name}`", where=where, why=why)
     if region.base < other.end and other.base < region.end:
         why = "\n".join(f"{r.name}: {r.base:#010x} up to {r.end:#010x}" for r in (other, region))
         message = f"regions `{other.name}` and `{region.name}` overlap"
@@ -225,11 +231,17 @@ def _emulator(fields: Fields) -> Emulator | None:
     table = fields.table("emulator", ("program", "machine", "cpu"))
     if table is None:
         return None
+    why = "build files run it with this word: letters, digits, `-`, `_` and `.`"
     return Emulator(
-        program=table.need("program", str),
-        machine=table.need("machine", str),
-        cpu=table.get("cpu", str),
+        program=table.word("program", _EMULATORS),
+        machine=_needed(table, "machine", _WORD, why),
+        cpu=table.pattern("cpu", _WORD, why),
     )
+
+
+def _needed(table: Fields, key: str, pattern: str, why: str) -> str:
+    table.need(key, str)
+    return table.pattern(key, pattern, why) or ""
 
 
 def _check_enough_for_formats(target: Target, fields: Fields) -> None:

@@ -133,6 +133,7 @@ class Target:
             raise TargetError(
                 f"`{self.name}` has no memory region `{name}`",
                 where=str(self.file),
+                why=f"its regions: {', '.join(known) or 'none'}",
                 hint=suggest(name, known),
             )
         return known[name]
@@ -154,7 +155,10 @@ class Target:
             return requested
         if requested not in known:
             hint = suggest(requested, known)
-            raise TargetError(f"no {what} is called `{requested}`", where=self.name, hint=hint)
+            why = f"{what}s: {', '.join(known)}"
+            raise TargetError(
+                f"no {what} is called `{requested}`", where=self.name, why=why, hint=hint
+            )
         raise TargetError(
             f"`{self.name}` does not take the {what} `{requested}`",
             where=str(self.file),

@@ -13,6 +13,7 @@ from edgevit.backends.mcu.schedule.intake import Intake
 from edgevit.backends.mcu.schedule.plan import Plan, piece_of, ring_name, scratch_name
 from edgevit.backends.mcu.schedule.walk import Walk, unit_bytes
 from edgevit.integer.graph import Op, Value
+from edgevit.support.quoting import comment
 
 _SIGNATURE = "(const void *const *inputs, uint8_t *arena, uint32_t row)"
 
@@ -106,7 +107,7 @@ class _Writer:
         name = f"{self._prefix}_loop_{index}"
         makes = ", ".join(walk.loop.kept)
         self._lines.append(
-            f"/* {makes} */\nstatic void {name}{gets}\n{{\n" + "".join(f"    {line}\n" for line in body) + "}\n"
+            f"/* {comment(makes)} */\nstatic void {name}{gets}\n{{\n" + "".join(f"    {line}\n" for line in body) + "}\n"
         )  # fmt: skip
 
     def _in_lockstep(self, index: int, walk: Walk) -> list[str]:
@@ -183,9 +184,9 @@ class _Writer:
         steps = self._plan.cards[op.name].steps(op, piece_of(walk, op, rest))
         self.functions.setdefault(op.name, (op, []))[1].append(name)
         layer = list(self.functions).index(op.name)
-        about = f"/* {op.name}: {op.kind} {op.settings()} -> {op.output} */".replace("  ", " ")
+        about = f"{op.name}: {op.kind} {op.settings()} -> {op.output}".replace("  ", " ")
         self._lines.append(
-            f"{about}\nvoid {name}{_SIGNATURE};\nEV_STEP void {name}{_SIGNATURE}\n{{\n"
+            f"/* {comment(about)} */\nvoid {name}{_SIGNATURE};\nEV_STEP void {name}{_SIGNATURE}\n{{\n"
             f"    (void)inputs;\n    (void)arena;\n    (void)row;\n    EV_TRACE({layer}u, 0);\n"
             + "".join(f"    {line}\n" for line in self._calls(index, walk, op, steps))
             + f"    EV_TRACE({layer}u, 1);\n}}\n"
@@ -246,7 +247,7 @@ class _Writer:
             place = f"arena + {self._offsets[name]}u" if name in self._offsets else self._outside[name]  # fmt: skip
             outputs += f"    memcpy(outputs[{i}], {place}, {value.bytes}u);\n"
         parts = [
-            f"/* {self._net.graph.name}, written by edgevit. */",
+            f"/* {comment(self._net.graph.name)}, written by edgevit. */",
             f'#include "{stem}.h"\n\n#include <string.h>\n\n{self._includes(stem)}',
             "#define EV_STEP __attribute__((noinline))\n",
             tracing(prefix, list(self.functions)) + debugging(plan, prefix),

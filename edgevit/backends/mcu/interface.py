@@ -10,6 +10,7 @@ from edgevit.backends.mcu.schedule.intake import Intake, pushed_rows
 from edgevit.backends.mcu.schedule.plan import Plan, ring_name
 from edgevit.backends.mcu.schedule.walk import unit_bytes
 from edgevit.integer.graph import IntegerGraph
+from edgevit.support.quoting import c_string, comment
 
 _TAKING = 0x65766974  # the state of a model that has begun; stray memory hardly holds it
 CANARY = 16  # bytes after the arena, in a debug build
@@ -45,12 +46,12 @@ def taking(plan: Plan) -> Taking | None:
 def header(plan: Plan, prefix: str, layers: int, digest: str) -> str:
     graph, upper, takes = plan.net.graph, prefix.upper(), taking(plan)
     sizes = [
-        f"#define {upper}_{kind}_{index}_BYTES {value.bytes}u /* {value} */"
+        f"#define {upper}_{kind}_{index}_BYTES {value.bytes}u /* {comment(str(value))} */"
         for kind, values in (("INPUT", graph.inputs), ("OUTPUT", graph.outputs))
         for index, value in enumerate(values)
     ]
     lines = [
-        f"/* {graph.name}, written by edgevit {version('edgevit')}. */",
+        f"/* {comment(graph.name)}, written by edgevit {version('edgevit')}. */",
         f"#ifndef {upper}_H",
         f"#define {upper}_H",
         "",
@@ -59,7 +60,7 @@ def header(plan: Plan, prefix: str, layers: int, digest: str) -> str:
         "",
         '#include "ev_status.h"',
         "",
-        f'#define {upper}_NAME "{graph.name}"',
+        f"#define {upper}_NAME {c_string(graph.name)}",
         f'#define {upper}_VERSION "{version("edgevit")}"',
         f'#define {upper}_HASH "{digest}" /* SHA-256 of the code and its constants */',
         f"#define {upper}_LAYERS {layers}u",
@@ -214,7 +215,7 @@ def _loop(prefix: str, loop: int) -> str:
 
 def tracing(prefix: str, layers: Sequence[str]) -> str:
     """What the functions of layers call; nothing, unless asked for."""
-    names = ", ".join(f'"{name}"' for name in layers) or "0"
+    names = ", ".join(map(c_string, layers)) or "0"
     return f"""#ifdef {prefix.upper()}_TRACE
 const char *const {prefix}_layers[] = {{{names}}};
 #define EV_TRACE(layer, after) {prefix}_trace(layer, after)

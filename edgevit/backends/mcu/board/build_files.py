@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from edgevit.backends.mcu.board.port import Port
 from edgevit.backends.mcu.board.weights import NAME, WeightsForm
 from edgevit.backends.mcu.cores import Core
 from edgevit.data import data_dir
+from edgevit.support.quoting import cmake_word, comment, make_word, word
 from edgevit.targets import Target
 from edgevit.targets.target import Emulator
 
@@ -81,8 +82,8 @@ def _values(build: Build) -> dict[str, object]:
     core = build.core
     port = [f"port/{name}" for name in build.port.sources]
     return {
-        "NAME": build.name,
-        "TITLE": build.target.title,
+        "NAME": word(build.name),
+        "TITLE": comment(build.target.title),
         "CORE": core.title,
         "ARCHITECTURE": core.architecture,
         "TOOLCHAIN": build.default_toolchain,
@@ -141,16 +142,22 @@ def _zephyr_define(weights: WeightsForm) -> str:
     return f"  zephyr_compile_definitions(EV_MODEL_WEIGHTS_ADDRESS={weights.address:#010x}u)\n"
 
 
-def emulator_command(emulator: Emulator, weights: WeightsForm, program: str, data: str) -> list[str]:  # fmt: skip
-    """QEMU with the program's semihosting and its UART on the terminal."""
-    cpu = ["-cpu", emulator.cpu] if emulator.cpu else []
+def emulator_command(
+    emulator: Emulator,
+    weights: WeightsForm,
+    program: str,
+    data: str,
+    quoted: Callable[[str], str] = make_word,
+) -> list[str]:
+    """QEMU with the program's semihosting and its UART on the terminal, as words of make or CMake."""
+    cpu = ["-cpu", quoted(emulator.cpu)] if emulator.cpu else []
     bios = ["-bios", "none"] if "riscv" in emulator.program else []
     loaded = []
     if weights.address is not None:
         loaded = ["-device", f"loader,file={data},addr={weights.address:#010x},force-raw=on"]
     return [
-        emulator.program,
-        *("-M", emulator.machine, *cpu, *bios, "-display", "none", "-monitor", "none"),
+        quoted(emulator.program),
+        *("-M", quoted(emulator.machine), *cpu, *bios, "-display", "none", "-monitor", "none"),
         *("-chardev", "stdio,id=text,mux=on", "-serial", "chardev:text"),
         *("-semihosting-config", "enable=on,target=native,chardev=text"),
         *("-icount", "shift=5,sleep=off"),  # 32 ns an instruction: the same ticks every time
@@ -169,7 +176,7 @@ def _cmake_test(emulator: Emulator | None, weights: WeightsForm) -> str:
     if emulator is None:
         return ""
     data = f"${{CMAKE_CURRENT_SOURCE_DIR}}/{weights.file}"
-    words = emulator_command(emulator, weights, "$<TARGET_FILE:selftest>", data)
+    words = emulator_command(emulator, weights, "$<TARGET_FILE:selftest>", data, cmake_word)
     return (
         "  enable_testing()\n"
         f"  add_test(NAME selftest COMMAND {' '.join(words)})\n"
@@ -182,7 +189,7 @@ def _slug(name: str) -> str:
 
 
 def _about(build: Build) -> str:
-    return f"{build.name} as integers, in C99 without heap, for {build.core.title}"
+    return f"{word(build.name)} as integers, in C99 without heap, for {build.core.title}"
 
 
 def _write_platformio(build: Build, folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Sequence
 
@@ -10,6 +11,7 @@ import numpy as np
 from edgevit.backends.mcu.constants import braced
 
 _ALIGNMENT = 16
+_MARK = re.compile(r"@([A-Z_]+)@")
 
 
 def golden_header(
@@ -49,10 +51,8 @@ def golden_source(inputs: Sequence[np.ndarray], outputs: Sequence[np.ndarray]) -
 
 
 def filled(template: str, values: dict[str, object]) -> str:
-    """Every `@NAME@` replaced."""
-    for name, value in values.items():
-        template = template.replace(f"@{name}@", str(value))
-    return template
+    """Every `@NAME@` replaced, once: what stands for it is no template."""
+    return _MARK.sub(lambda mark: str(values[mark[1]]), template)
 
 
 def _bytes(data: np.ndarray) -> bytes:

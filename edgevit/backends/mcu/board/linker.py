@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
+
 from edgevit.backends.mcu.board.layout import Layout
-from edgevit.targets.target import Target
+from edgevit.support.quoting import comment
+from edgevit.targets.target import MemoryRegion, Target
 
 
 def linker_script(target: Target, where: Layout, sections: str) -> str:
     regions = "".join(
-        f"    {region.name} : ORIGIN = {region.base:#010x}, LENGTH = {region.size:#x} /* {region.kind} */\n"
+        f"    {_name(region)} : ORIGIN = {region.base:#010x}, LENGTH = {region.size:#x} /* {region.kind} */\n"
         for region in target.regions
     )
     aliases = "".join(
-        f'REGION_ALIAS("{alias}", {region.name})\n'
+        f'REGION_ALIAS("{alias}", {_name(region)})\n'
         for alias, region in (
             ("EV_CODE", where.code),
             ("EV_WEIGHTS", where.weights),
@@ -21,7 +24,12 @@ def linker_script(target: Target, where: Layout, sections: str) -> str:
         )
     )
     return (
-        f"/* {target.title}: all of its regions, and which hold what. Written by edgevit. */\n"
+        f"/* {comment(target.title)}: all of its regions, and which hold what. Written by edgevit. */\n"
         f"MEMORY\n{{\n{regions}}}\n{aliases}"
         f"\n{sections}"
     )
+
+
+def _name(region: MemoryRegion) -> str:
+    """A target file holds no other; this is for regions made elsewhere."""
+    return re.sub(r"[^A-Za-z0-9_]", "_", region.name)

@@ -12,6 +12,7 @@ from edgevit.backends.mcu.board.golden import filled
 from edgevit.backends.mcu.board.weights import NAME
 from edgevit.data import data_dir
 from edgevit.integer.ports import PIXELS
+from edgevit.support.quoting import markdown
 
 README = "README.md"
 
@@ -28,12 +29,12 @@ def _values(folder: Path, manifest: Mapping[str, Any]) -> dict[str, object]:
     streams = "EV_MODEL_ROWS" in header
     emulated = "run" in board
     return {
-        "NAME": manifest["model"]["name"],
-        "ORIGIN": manifest["model"]["origin"],
-        "WEIGHTS_OF": manifest["model"]["weights"],
+        "NAME": markdown(manifest["model"]["name"]),
+        "ORIGIN": markdown(manifest["model"]["origin"]),
+        "WEIGHTS_OF": markdown(manifest["model"]["weights"]),
         "VERSION": manifest["versions"]["edgevit"],
         "HASH": _defined(header, "EV_MODEL_HASH"),
-        "TITLE": board["title"],
+        "TITLE": markdown(board["title"]),
         "CORE": board["core"],
         "FIGURES": _figures(firmware),
         "LAYERS": _layers(firmware.get("execution")),
@@ -41,7 +42,9 @@ def _values(folder: Path, manifest: Mapping[str, Any]) -> dict[str, object]:
         "PIXELS": _pixels(manifest),
         "CALL": _STREAMED if streams else _AT_ONCE,
         "WEIGHTS": _weights(folder, board),
-        "REGIONS": "\n".join(f"| {what} | {place} |" for what, place in board["regions"].items()),
+        "REGIONS": "\n".join(
+            f"| {what} | {markdown(place)} |" for what, place in board["regions"].items()
+        ),
         "TOOLCHAIN": board["toolchain"],
         "OTHER": _OTHER[board["toolchain"]],
         "GCC": board["gcc"],
@@ -141,7 +144,7 @@ def _layers(ran: Mapping[str, Any] | None) -> str:
     if ran is None:
         return "Not counted: the emulator was missing when this was exported."
     rows = [
-        f"| {k} | {layer['name']} | {layer['kind']} | {layer['macs']:,} | {layer['instructions']:,} |"
+        f"| {k} | {markdown(layer['name'])} | {markdown(layer['kind'])} | {layer['macs']:,} | {layer['instructions']:,} |"
         for k, layer in enumerate(ran["per_layer"])
     ]
     head = "| | layer | operation | multiplications | instructions |\n|--:|---|---|--:|--:|\n"
