@@ -366,7 +366,7 @@ MISTAKES: dict[str, tuple[str, str, list[str]]] = {
     "true as a number": ("cores = 1", "cores = true", ["`cores` is true or false", "whole number"]),
     "zero": ("cores = 1", "cores = 0", ["`cores` is 0", "above zero"]),
     "negative tops": ("tops = 1", "tops = -1", ["`tops` is -1", "above zero"]),
-    "endless tops": ("tops = 1", "tops = inf", ["inf is no number", "npu.tops"]),
+    "endless tops": ("tops = 1", "tops = inf", ["inf is no number"]),
     "not a list": ('["mcu"]', '"mcu"', ["`formats` is text", "it is a list"]),
     "not a table": (
         '[npu]\nname = "An engine"\ncores = 2\ntops = 1',

@@ -20,7 +20,7 @@ _IN_WORDS: dict[type, str] = {
 }
 # Titles and names of chips are written into build files, C, Markdown and HTML: nothing in them means anything there.
 _ODD = re.compile(r"[^\w .,:;()/+&'#%=*!?~\[\]°²³×–-]|/\*|\*/")
-_LONGEST = 400  # characters
+_LONGEST = 1000  # characters; two sources may be joined
 _SIZE = re.compile(r"([0-9]{1,6}) ?(B|KiB|MiB|GiB)")
 _MOST = 1 << 50
 _UNIT = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
