@@ -102,8 +102,9 @@ def _lift(program: Program) -> tuple[fx.Graph, dict[str, torch.Tensor], ExportGr
 
 
 def _placeholder(graph: fx.Graph, name: str, like: Node) -> Node:
-    """The name becomes a Python argument: a layer of a plain `Sequential` is called `0`."""
-    node = graph.placeholder(name if name.isidentifier() else f"_{name}")
+    """Its target becomes a Python argument, and layers are called `0`, `conv-1`, `lambda`: fx's own name is one."""
+    node = graph.placeholder(name)
+    node.target = node.name
     node.meta = dict(like.meta)
     return node
 

@@ -12,11 +12,14 @@ from torch.fx.graph import CodeGen
 from torch.fx.node import Node
 from torch.utils import _pytree as pytree
 
-from edgevit.errors import CaptureError
+from edgevit.errors import CaptureError, EdgevitError
 from edgevit.frontend.functional import NotPlain, make_functional
 from edgevit.frontend.inline import inline_modes
 from edgevit.frontend.lines import last_line_of_user, source_of_trace
+from edgevit.frontend.plain_names import with_plain_names
+from edgevit.frontend.read_numbers import keep_numbers_in_tensors
 from edgevit.frontend.source import ModelSource
+from edgevit.frontend.transforms import export
 from edgevit.frontend.user_code import ended_by_user
 from edgevit.graph.program import Origin, Program
 from edgevit.parity import FP32, distance
@@ -26,6 +29,15 @@ _VIEWS = frozenset({torch.ops.aten.view.default, torch.ops.aten._unsafe_view.def
 
 
 def capture(source: ModelSource) -> Program:
+    try:
+        return _captured(source)
+    except EdgevitError:
+        raise
+    except Exception as error:
+        raise _capture_error(error) from error
+
+
+def _captured(source: ModelSource) -> Program:
     exported = source.exported or _export(source.module, source.inputs)
     program = program_of(exported, source.name, source.inputs, source.input_names)
     if len(source.output_names) == len(program.output_names):
@@ -38,11 +50,9 @@ def _export(
 ) -> torch.export.ExportedProgram:
     try:
         with torch.no_grad(), quiet("torch"):
-            return torch.export.export(module, inputs, strict=False)
+            return export(module, inputs)
     except SystemExit as error:
         raise ended_by_user(error) from error
-    except Exception as error:
-        raise _capture_error(error) from error
 
 
 def _capture_error(error: Exception) -> CaptureError:
@@ -89,13 +99,14 @@ def program_of(
     kept = [
         (name, leaf)
         for name, leaf in zip(output_names, leaves, strict=True)
-        if isinstance(leaf, Node)
+        if isinstance(leaf, Node) and isinstance(leaf.meta["val"], torch.Tensor)
     ]
     if not kept:
         raise CaptureError(
             "the model returns no tensor", hint="return the tensor the device should compute"
         )
     gm.graph.output_node().args = (tuple(leaf for _, leaf in kept),)
+    keep_numbers_in_tensors(gm.graph)
     program = Program(
         name, gm.graph, constants, inputs, input_names, tuple(name for name, _ in kept)
     )
@@ -125,25 +136,21 @@ def _require_all_writes(exported: torch.export.ExportedProgram, program: Program
 
 def _flat_module(exported: torch.export.ExportedProgram) -> fx.GraphModule:
     """Tensors in, tensors out, every node with its origin and its fake value, run-time assertions dropped."""
-    gm = exported.module(check_guards=False)
+    gm = with_plain_names(exported).module(check_guards=False)
     gm.graph.set_codegen(CodeGen())
     _drop_assertions(gm)
     inline_modes(gm)
     _drop_assertions(gm)
     fake_mode = next(n for n in gm.graph.nodes if n.op == "placeholder").meta["val"].fake_mode
     for node in list(gm.graph.nodes):
-        if node.op == "call_module":
-            raise CaptureError(
-                f"the captured graph calls a submodule `{node.target}`",
-                why="higher-order calls (`torch.cond`, `torch.map`) have no static form on devices",
-                hint="make the choice when the model is built",
-            )
         if node.target in _VIEWS:
             # A view of memory means nothing here, and it fails once a rule has dropped a `contiguous`.
             node.target = torch.ops.aten.reshape.default
         fake = node.meta.get("val")
         if node.op == "get_attr" and fake is None:
             fake = fake_mode.from_tensor(_attribute(gm, str(node.target)), static_shapes=True)
+        if node.op in {"get_attr", "placeholder"} and isinstance(fake, torch.Tensor):
+            fake = fake.contiguous()  # another order of memory means nothing to a device
         node.meta = {"origin": _origin(node), "val": fake}
     return gm
 
@@ -162,7 +169,7 @@ def _attribute(module: torch.nn.Module, path: str) -> torch.Tensor:
             why="only tensors can be stored in an artifact",
             hint="make what it gives when the model is built, and keep it as a buffer",
         )
-    return found.detach()
+    return found.detach().contiguous()
 
 
 def _origin(node: Node) -> Origin:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sysconfig
 import traceback
 from pathlib import Path
 
@@ -15,6 +16,7 @@ _LIBRARY = (
     "<string>",
     "<eval_with_key>",
 )
+_STANDARD = sysconfig.get_path("stdlib")  # packages are installed below it
 
 
 def source_of_trace(trace: str) -> str:
@@ -50,4 +52,5 @@ def short_path(path: str) -> str:
 
 
 def _is_library(path: str) -> bool:
-    return any(part in path for part in _LIBRARY)
+    standard = path.startswith(_STANDARD) and "-packages/" not in path
+    return standard or any(part in path for part in _LIBRARY)

@@ -14,6 +14,7 @@ import torch
 from edgevit.errors import ModelError, UsageError
 from edgevit.frontend import hf_models, pt2_file, python_callable, timm_models, zoo_models
 from edgevit.frontend.live_weights import make_live
+from edgevit.frontend.ready import fixed_mode, ready
 from edgevit.frontend.repeats import require_repeatable, twin_of
 from edgevit.frontend.request import Request
 from edgevit.frontend.source import ModelSource, Preprocess
@@ -73,12 +74,12 @@ def resolve(
     make_torchvision_importable()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        source = _ready(scheme.build(request))
+        source = ready(scheme.build(request), _run)
         twin = None if source.exported else twin_of(source.module)
-        run_once(source.module, source.inputs, _size_hint(source))
+        _run(source)
         source = _with_weights(source, request)
     check_finite_weights(source.module, source.weights)
-    outputs = run_once(source.module, source.inputs, _size_hint(source))
+    outputs = _run(source)
     check_finite_outputs(source.module, source.inputs, outputs)
     require_repeatable(source.module, twin, source.inputs, outputs)
     return _with_overrides(source, request, outputs)
@@ -107,20 +108,8 @@ def _spelling_hint(spec: str) -> str:
     return f"timm:{spec}"
 
 
-def _ready(source: ModelSource) -> ModelSource:
-    """Eval mode, no gradients, on the CPU, in float32."""
-    module = source.module
-    if any(p.is_meta for p in module.parameters()):
-        raise ModelError(
-            "the model's parameters have no data",
-            why="they are on the `meta` device",
-            hint="build the model on the CPU",
-        )
-    if source.exported is None:  # an ExportedProgram's mode, device and types are fixed
-        module.eval().cpu().float()
-    module.requires_grad_(False)
-    inputs = tuple(x.detach().cpu() for x in source.inputs)
-    return replace(source, inputs=tuple(x.float() if x.is_floating_point() else x for x in inputs))
+def _run(source: ModelSource) -> tuple[torch.Tensor, ...]:
+    return run_once(source.module, source.inputs, _size_hint(source))
 
 
 def _with_weights(source: ModelSource, request: Request) -> ModelSource:
@@ -136,7 +125,8 @@ def _with_weights(source: ModelSource, request: Request) -> ModelSource:
             load_into(source.module, path, request.trust)
             weights = path
     # Some modules cache values computed from parameters while in eval mode; leaving it drops them.
-    source.module.train().eval()
+    with fixed_mode():
+        source.module.train().eval()
     return replace(source, weights=weights)
 
 

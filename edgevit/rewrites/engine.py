@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,7 +10,8 @@ from pathlib import Path
 
 import torch
 
-from edgevit.errors import Drift, InternalError
+from edgevit.errors import CaptureError, Drift, InternalError
+from edgevit.graph.aten import op
 from edgevit.graph.cost import GraphStats, stats
 from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import Program, origin
@@ -44,8 +46,10 @@ def run(
     """`known` is filled with the state after each rule, and spares the rules that an earlier run of the same program
     began with."""
     states = {} if known is None else known
-    first = states.setdefault((), State(program, program.run(), stats(program), ()))
-    state, draft = first, None
+    if () not in states:
+        states[()] = State(program, _first_run(program), stats(program), ())
+    first = state = states[()]
+    draft = None
     for count, rule in enumerate(rules, 1):
         key = tuple(rules[:count])
         if key in states:
@@ -60,6 +64,21 @@ def run(
     return state.program, RewriteReport(
         first.figures, state.figures, state.reports, total.max_abs, total.rel_l2
     )
+
+
+def _first_run(program: Program) -> Tensors:
+    """No rule has been here: a graph that does not run is not what torch took for the model."""
+    try:
+        return program.run()
+    except Exception as error:
+        executing = re.search(r"While executing %(\w+)", str(error))
+        node = executing and next((n for n in program.calls() if n.name == executing[1]), None)
+        raise CaptureError(
+            "the captured graph does not run" + (f": it stops at `{op(node)}`" if node else ""),
+            where=str(origin(node)) if node else "",
+            why=str(error).strip().partition("\n")[0][:400],
+            hint="write this line with other ops: `torch.export` does not see all that it does",
+        ) from error
 
 
 def _after(rule: AnyRule, state: State, draft: Draft) -> State:
@@ -104,10 +123,10 @@ def _one_pass(rule: AnyRule, draft: Draft) -> tuple[list[str], list[Refusal]]:
     for node in reversed(nodes) if rule.backward else nodes:
         if node._erased:
             continue
-        match = rule.match(node, draft)
-        if match is None:
-            continue
         try:
+            match = rule.match(node, draft)
+            if match is None:
+                continue
             rule.check(match, draft)
             edit = Edit(draft, rule.name, match.node, rule.replaces(match))
             edit.replace(match.node, rule.rewrite(match, edit))

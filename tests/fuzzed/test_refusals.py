@@ -1,0 +1,100 @@
+"""Nets that torch runs and that once ended in a traceback, in exit code 70, or in a refusal that misled.
+
+Each is now exact on inputs of other statistics than its example's, or refused with the name and the line of what
+stands in the way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from fresh import FORMATS, LIBRARIES, fresh, ran
+from torch.utils._pytree import tree_leaves
+
+import edgevit
+from edgevit.backends.artifact import Artifact
+from edgevit.errors import EdgevitError, InternalError
+from edgevit.frontend.resolve import resolve
+from edgevit.frontend.source import ModelSource
+from edgevit.parity import distance
+
+NETS = Path(__file__).parent / "refusal_nets.py"
+EVERY = ",".join(FORMATS)
+# formats -> the nets that are exact in them
+EXACT = {
+    EVERY: "item_arithmetic channels_last_weights named_alike named_class func_grad vmap_inner"
+    " cond_of_layers half_inside",
+    "coreml,executorch": "permuted_input expanded_input",
+    "coreml": "named_graph vmap func_jvp lazy_module double_inside bfloat16_inside",
+    "onnx": "named_dash exported_module cond",
+}
+# net -> the formats that refuse it, the error, and what it must say
+REFUSED = {
+    "item_filled": ("onnx", "CaptureError", ("full", "fill_value", "refusal_nets.py:", ".item()")),
+    "scanned": ("onnx", "CaptureError", ("scan", "refusal_nets.py:")),
+    "flex_attention": ("onnx", "CaptureError", ("flex_attention", "refusal_nets.py:")),
+    "sparse_mm": ("onnx", "ModelError", ("sparse", "graph", "to_dense")),
+    "quantize_dynamic": ("onnx", "ModelError", ("quantised already", "2 (Linear)")),
+}
+
+
+def exact_cases() -> Iterator[Any]:
+    for formats, nets in EXACT.items():
+        for net in nets.split():
+            for format in formats.split(","):
+                yield pytest.param(net, format, id=f"{net}-{format}")
+
+
+def refused_cases() -> Iterator[Any]:
+    for net, (formats, error, says) in REFUSED.items():
+        for format in formats.split(","):
+            yield pytest.param(net, format, error, says, id=f"{net}-{format}")
+
+
+def exported(net: str, format: str, folder: Path) -> edgevit.ExportResult:
+    pytest.importorskip(LIBRARIES[format], reason=f"pip install 'edgevit[{format}]'")
+    return edgevit.export(
+        f"{NETS}:{net}",
+        target="iphone" if format == "coreml" else "linux-x86",
+        format=format,
+        precision="fp32",
+        output=folder / "out",
+    )
+
+
+@pytest.mark.parametrize(("net", "format"), list(exact_cases()))
+def test_is_exact_on_fresh_inputs(net: str, format: str, tmp_path: Path) -> None:
+    result = exported(net, format, tmp_path)
+    assert result.passed, result.parity
+    source = resolve(f"{NETS}:{net}")
+    artifact = Artifact(format, "fp32", result.artifact, {})
+    for name, inputs in fresh(source.inputs).items():
+        expected = eager(source, inputs)
+        found = [a.to(e.dtype) for a, e in zip(ran(artifact, inputs), expected, strict=True)]
+        apart = distance(expected, found)
+        assert apart.rel_l2 < 1e-4, f"{name}: {apart}"
+
+
+@pytest.mark.parametrize(("net", "format", "error", "says"), list(refused_cases()))
+def test_is_refused_by_name(
+    net: str, format: str, error: str, says: tuple[str, ...], tmp_path: Path
+) -> None:
+    with pytest.raises(EdgevitError) as refusal:
+        exported(net, format, tmp_path)
+    told = refusal.value
+    assert type(told).__name__ == error
+    assert not isinstance(told, InternalError)
+    assert told.where and told.why and told.hint, str(told)
+    assert "damaged" not in str(told) and "export it again" not in str(told)
+    for words in says:
+        assert words in str(told)
+
+
+def eager(source: ModelSource, inputs: tuple[torch.Tensor, ...]) -> list[torch.Tensor]:
+    with torch.no_grad():
+        leaves = tree_leaves(source.module(*inputs))
+    return [leaf for leaf in leaves if isinstance(leaf, torch.Tensor)]
