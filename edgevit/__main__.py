@@ -8,12 +8,19 @@ from edgevit.support.python import keep_to_import_path
 
 def main() -> int:
     keep_to_import_path()
+    from edgevit.cli import died
+    from edgevit.output import sweep
+    from edgevit.support.supervised import supervise
+
+    return supervise(_run, sweep, died)
+
+
+def _run() -> int:
     from edgevit.cli import main as run
+    from edgevit.support.stdout import give_up_stdout
 
     code = run()
     if "--json" in sys.argv:
-        from edgevit.support.stdout import give_up_stdout
-
         give_up_stdout()
     return code
 

@@ -6,6 +6,7 @@ import argparse
 import gc
 import json
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from functools import partial
@@ -19,7 +20,7 @@ from edgevit.commands_plan import add_plan
 from edgevit.commands_report import add_report
 from edgevit.commands_sweep import add_sweep
 from edgevit.commands_tune import add_tune
-from edgevit.errors import EdgevitError, InternalError, UsageError
+from edgevit.errors import EdgevitError, InternalError, RuntimeFailed, UsageError
 from edgevit.support.stdout import answers, only_answers
 from edgevit.support.terminal import show
 
@@ -88,6 +89,19 @@ def _fail(error: EdgevitError, as_json: bool) -> int:
         show(json.dumps(error.as_dict()))
     show(error, file=sys.stderr)
     return error.exit_code
+
+
+def died(number: int) -> int:
+    """The answer where the process that did the work is gone: its exit code."""
+    name = signal.Signals(number).name if number in set(signal.Signals) else f"signal {number}"
+    memory = ", which is how a system out of memory ends it" if name == "SIGKILL" else ""
+    error = RuntimeFailed(
+        "the command died",
+        where=" ".join(["edgevit", *sys.argv[1:3]]),
+        why=f"its process was ended by {name}{memory}",
+        hint="a damaged file, a converter or a lack of memory can do that; if it dies again, tell us",
+    )
+    return _fail(error, "--json" in sys.argv)
 
 
 def _parser() -> argparse.ArgumentParser:

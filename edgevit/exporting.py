@@ -13,37 +13,32 @@ from pathlib import Path
 from typing import Any
 
 from edgevit.errors import RuntimeFailed, revived
-from edgevit.support.python import module_command, module_environment
+from edgevit.support.child import run_command
 
 
 def export_apart(words: Sequence[str], limit: float | None = None) -> dict[str, Any]:
     """What `edgevit export WORDS --json --quiet` says: the manifest with its folder. Raises what the export raised."""
-    command = module_command("edgevit", "export", *words, "--json", "--quiet")
     with _lock(fcntl.LOCK_SH) as lock:
         # The child holds the lock too: one that outlives us still keeps others from measuring beside it.
-        held = () if lock is None else (lock,)
+        shared = () if lock is None else (lock,)
         try:
-            done = subprocess.run(
-                command,
-                capture_output=True,
-                text=True,
-                check=False,
-                pass_fds=held,
-                timeout=limit,
-                env=module_environment(),
-            )
+            done = run_command(["export", *words, "--json", "--quiet"], limit, shared)
         except subprocess.TimeoutExpired as error:
             raise RuntimeFailed(
                 "the export did not end",
                 where=" ".join(words[:1]),
                 why=f"no result in {limit:.0f} s",
+                hint="a smaller model, or `edgevit export` by itself to see where it stays",
             ) from error
     try:
         said: dict[str, Any] = json.loads(done.stdout)
     except ValueError:
         last = done.stderr.strip().splitlines()[-1:]
         raise RuntimeFailed(
-            "the export died", why="\n".join([f"exit code {done.returncode}", *last])
+            "the export died",
+            where=" ".join(words[:1]),
+            why="\n".join([f"exit code {done.code}", *last]),
+            hint="`edgevit export` by itself tells more",
         ) from None
     if "error" in said:
         raise revived(said)

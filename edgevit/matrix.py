@@ -7,7 +7,6 @@ and target is kept in the output folder: an interrupted run goes on where it sto
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,7 +20,7 @@ from edgevit.output import remove
 from edgevit.profile_report import latency_dict
 from edgevit.profiling import SUFFIXES, eager_subject, measure, subject_of
 from edgevit.report import artifact_bytes
-from edgevit.support.python import module_command, module_environment
+from edgevit.support.child import run_command
 from edgevit.targets import Target, load_target
 
 EAGER = "eager"
@@ -137,17 +136,11 @@ def _export(
     words = ["export", model, "--target", aim, "--format", ",".join(formats)]
     one = formats[0] if len(formats) == 1 else None
     words += ["-o", str(folder / one if one else folder), "--quiet", "--json"]
-    done = subprocess.run(
-        module_command("edgevit", *words),
-        capture_output=True,
-        text=True,
-        check=False,
-        env=module_environment(),
-    )
+    done = run_command(words)
     try:
         said: dict[str, Any] = json.loads(done.stdout)
     except ValueError:
-        last = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
+        last = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.code}"]
         said = {"message": last[0]}
     if "exports" in said:
         return said["exports"]

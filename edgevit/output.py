@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from edgevit.errors import OutputError
+from edgevit.support.supervised import tell
 
 MANIFEST = "edgevit.json"
 _MARK = ".edgevit-"
@@ -24,10 +25,11 @@ def staged(final: Path) -> Iterator[Path]:
     _require_replaceable(final)
     with _explained(final):
         final.parent.mkdir(parents=True, exist_ok=True)
-        _sweep(final)
+        sweep(final)
         draft = final.with_name(f".{final.name}{_MARK}{os.getpid()}")
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir()
+        tell(final)
     try:
         with _explained(final):
             yield draft
@@ -81,7 +83,7 @@ def _exported_names(final: Path) -> set[str]:
         return set()
 
 
-def _sweep(final: Path) -> None:
+def sweep(final: Path) -> None:
     """Drafts of exports that were killed."""
     for path in final.parent.glob(f".{final.name}{_MARK}*"):
         pid = path.name.rsplit(_MARK, 1)[-1].removesuffix(".old")

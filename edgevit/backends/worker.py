@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import select
 import subprocess
 import sys
 import tempfile
@@ -164,7 +165,16 @@ class _Child:
         return time.perf_counter() - started
 
 
+def _end_with_input() -> None:
+    """In the middle of a run too: whoever would read the answer is gone."""
+    watch = select.poll()
+    watch.register(0, 0)  # its end alone, not what it brings
+    watch.poll()
+    os._exit(1)
+
+
 def main() -> None:
+    threading.Thread(target=_end_with_input, daemon=True).start()
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what native libraries print must not get between the answers
     child = _Child(sys.argv[1], int(sys.argv[2]))
