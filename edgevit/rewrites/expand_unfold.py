@@ -12,6 +12,7 @@ output padding. The transposed convolution has no groups but a larger batch: TFL
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import prod
 from typing import ClassVar
 
@@ -42,22 +43,27 @@ class ExpandUnfold(Rule[Match]):
     def rewrite(self, match: Match, edit: Edit) -> Node:
         node = match.node
         folds = kind(node) == "col2im"
-        if _are_tiles(node, shape(node) if folds else shape(operand(node))):
-            return _joined(node, edit) if folds else _tiled(node, edit)
+        if are_tiles(node):
+            return tiled(node, edit)
         return _folded(node, edit) if folds else _unfolded(node, edit)
 
 
-def _are_tiles(node: Node, image: tuple[int, ...]) -> bool:
+def are_tiles(node: Node) -> bool:
     """Every pixel is in one window."""
-    window = _pair(node, "kernel_size")
-    plain = _pair(node, "stride") == window and not any(_pair(node, "padding"))
-    near = all(apart == 1 for apart in _pair(node, "dilation"))
+    image = shape(node) if kind(node) == "col2im" else shape(operand(node))
+    window = pair(node, "kernel_size")
+    plain = pair(node, "stride") == window and not any(pair(node, "padding"))
+    near = all(apart == 1 for apart in pair(node, "dilation"))
     return plain and near and not any(n % k for n, k in zip(image[-2:], window, strict=True))
 
 
-def _tiled(node: Node, edit: Edit) -> Node:
+def tiled(node: Node, edit: Edit) -> Node:
+    return _joined(node, edit) if kind(node) == "col2im" else _apart(node, edit)
+
+
+def _apart(node: Node, edit: Edit) -> Node:
     channels, high, wide = shape(operand(node))[-3:]
-    rows, columns = _pair(node, "kernel_size")
+    rows, columns = pair(node, "kernel_size")
     sizes = [-1, channels, high // rows, rows, wide // columns, columns]
     apart = edit.call(aten.reshape.default, operand(node), sizes)
     turned = edit.call(aten.permute.default, apart, [0, 1, 3, 5, 2, 4])
@@ -66,7 +72,7 @@ def _tiled(node: Node, edit: Edit) -> Node:
 
 def _joined(node: Node, edit: Edit) -> Node:
     channels, high, wide = shape(node)[-3:]
-    rows, columns = _pair(node, "kernel_size")
+    rows, columns = pair(node, "kernel_size")
     sizes = [-1, channels, rows, columns, high // rows, wide // columns]
     apart = edit.call(aten.reshape.default, operand(node), sizes)
     turned = edit.call(aten.permute.default, apart, [0, 1, 4, 2, 5, 3])
@@ -77,7 +83,7 @@ def _unfolded(node: Node, edit: Edit) -> Node:
     source = operand(node)
     picks = edit.constant(_picks(node, shape(source)[-3]), "picks")
     image = edit.call(aten.reshape.default, source, [-1, *shape(source)[-3:]])
-    stride, padding, dilation = (_pair(node, name) for name in ("stride", "padding", "dilation"))
+    stride, padding, dilation = (pair(node, name) for name in ("stride", "padding", "dilation"))
     made = edit.call(
         aten.conv2d.default, image, picks, None, stride, padding, dilation, shape(source)[-3]
     )
@@ -85,21 +91,21 @@ def _unfolded(node: Node, edit: Edit) -> Node:
 
 
 def _folded(node: Node, edit: Edit) -> Node:
-    counts, left = zip(*_grid(node), strict=True)
-    size = prod(_pair(node, "kernel_size"))
+    counts, left = zip(*grid(node, shape(node)[-2:]), strict=True)
+    size = prod(pair(node, "kernel_size"))
     columns = edit.call(aten.reshape.default, operand(node), [-1, size, *counts])
     picks = edit.constant(_picks(node, 1), "picks")
-    stride, padding, dilation = (_pair(node, name) for name in ("stride", "padding", "dilation"))
+    stride, padding, dilation = (pair(node, name) for name in ("stride", "padding", "dilation"))
     cut = [0, 0] if any(left) else padding
     made = edit.call(
         aten.conv_transpose2d.input, columns, picks, None, stride, cut, [0, 0], 1, dilation
     )
     if any(left):
-        made = _windowed(made, padding, shape(node)[-2:], edit)
+        made = windowed(made, padding, shape(node)[-2:], edit)
     return edit.call(aten.reshape.default, made, list(shape(node)))
 
 
-def _windowed(whole: Node, first: list[int], size: tuple[int, ...], edit: Edit) -> Node:
+def windowed(whole: Node, first: list[int], size: Sequence[int], edit: Edit) -> Node:
     """So many pixels from the first on, zeros where there are none."""
     behind = []
     for axis, (start, extent) in enumerate(zip(first, size, strict=True), start=2):
@@ -109,12 +115,12 @@ def _windowed(whole: Node, first: list[int], size: tuple[int, ...], edit: Edit) 
     return edit.call(aten.constant_pad_nd.default, whole, behind, 0.0) if any(behind) else whole
 
 
-def _pair(node: Node, name: str) -> list[int]:
+def pair(node: Node, name: str) -> list[int]:
     return list(per_dimension(argument(node, name), 2))
 
 
 def _picks(node: Node, channels: int) -> torch.Tensor:
-    high, wide = _pair(node, "kernel_size")
+    high, wide = pair(node, "kernel_size")
     return (
         torch.eye(high * wide, dtype=value(node).dtype)
         .reshape(-1, 1, high, wide)
@@ -122,10 +128,10 @@ def _picks(node: Node, channels: int) -> torch.Tensor:
     )
 
 
-def _grid(node: Node) -> list[tuple[int, int]]:
+def grid(node: Node, image: Sequence[int]) -> list[tuple[int, int]]:
     """How many windows there are along each axis of the image, and how many pixels behind the last one."""
     names = "kernel_size", "stride", "padding", "dilation"
-    axes = zip(shape(node)[-2:], *(_pair(node, name) for name in names), strict=True)
+    axes = zip(image, *(pair(node, name) for name in names), strict=True)
     free = [
         (extent + 2 * pad - apart * (size - 1) - 1, step) for extent, size, step, pad, apart in axes
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -10,12 +11,15 @@ from checking import Call, check_rewrite, kinds
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
+from torch.nn import functional as F
 
 from edgevit.graph.aten import argument, kind
+from edgevit.graph.program import shape
 from edgevit.parity import distance
 from edgevit.rewrites.engine import apply
 from edgevit.rewrites.expand_attention import ExpandAttention
 from edgevit.rewrites.expand_einsum import ExpandEinsum
+from edgevit.rewrites.flatten_attention import FlattenAttention
 from edgevit.rewrites.guard_attention import GuardAttention
 from edgevit.rewrites.restore_attention import RestoreAttention
 
@@ -163,3 +167,29 @@ def test_other_einsums_stay(equation: str, why: str) -> None:
     x = torch.randn(2, 3, 4, 4)
     net = Call(lambda s, x: torch.einsum(equation, x, x))
     check_rewrite(ExpandEinsum(), net, x, refuses=why)
+
+
+STACKED: dict[str, Callable[..., torch.Tensor]] = {
+    "five axes": lambda s, q: F.scaled_dot_product_attention(q, q * 0.5, q.flip(-1)),
+    "one key for several": lambda s, q: F.scaled_dot_product_attention(q, q[:, :1], q[:, :1, :1]),
+    "a mask for each head": lambda s, q: F.scaled_dot_product_attention(q, q, q, s.heads),
+    "a mask for all": lambda s, q: F.scaled_dot_product_attention(q, q, q, s.heads[0] > 0),
+    "causal, scaled": lambda s, q: F.scaled_dot_product_attention(q, q, q, is_causal=True, scale=2),
+    "two axes": lambda s, q: F.scaled_dot_product_attention(q[0, 0, 0], q[1, 1, 1], q[0, 1, 2]),
+    "three axes": lambda s, q: F.scaled_dot_product_attention(q[0, 0], q[1, 1], q[0, 1], s.heads),
+}
+
+
+@pytest.mark.parametrize("name", STACKED)
+def test_attention_of_any_rank_has_four_axes(name: str) -> None:
+    heads = torch.randn(3, 5, 5)
+    heads[..., 0] = 1.0
+    net = Call(STACKED[name], heads=heads)
+    after = check_rewrite(FlattenAttention(), net, torch.randn(2, 4, 3, 5, 6), fires=1)
+    (node,) = [node for node in after.calls() if "attention" in kind(node)]
+    assert len(shape(node)) == 4
+
+
+def test_attention_of_four_axes_stays() -> None:
+    net = Call(lambda s, q, k, v: F.scaled_dot_product_attention(q, k, v))
+    check_rewrite(FlattenAttention(), net, Q, K, V, fires=0)

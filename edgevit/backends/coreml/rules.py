@@ -11,6 +11,7 @@ from edgevit.rewrites.expand_columns import ExpandColumns
 from edgevit.rewrites.expand_einsum import ExpandEinsum
 from edgevit.rewrites.expand_resize import ExpandResize
 from edgevit.rewrites.expand_roll import ExpandRoll
+from edgevit.rewrites.expand_scatter import ExpandScatter
 from edgevit.rewrites.fold_norm_affine import FoldNormAffine
 from edgevit.rewrites.form import Form, optional
 from edgevit.rewrites.guard_attention import GuardAttention
@@ -25,6 +26,7 @@ from edgevit.rewrites.scale_power_mean import ScalePowerMean
 from edgevit.rewrites.scale_projection import ScaleProjection
 from edgevit.rewrites.scale_query import ScaleQuery
 from edgevit.rewrites.sink_permute import SinkPermute
+from edgevit.rewrites.slice_unfold import SliceUnfold
 from edgevit.rewrites.split_heads import SplitHeads
 from edgevit.rewrites.split_projection import SplitProjection
 from edgevit.rewrites.split_window import SplitWindow
@@ -38,6 +40,8 @@ _BEFORE: tuple[AnyRule, ...] = (
     FoldNormAffine(),
     ScalePowerMean(),
     ExpandRoll(),  # coremltools makes a gather of it, which leaves the Neural Engine
+    ExpandScatter(),
+    SliceUnfold(),  # coremltools makes a dense convolution of it
     ExpandEinsum(),
     RestoreAttention(),
     GuardAttention(),

@@ -15,6 +15,7 @@ from edgevit.rewrites.expand_reduction import ExpandReduction
 from edgevit.rewrites.expand_remainder import ExpandRemainder
 from edgevit.rewrites.expand_roll import ExpandRoll
 from edgevit.rewrites.expand_scaled_resize import ExpandScaledResize
+from edgevit.rewrites.expand_scatter import ExpandScatter
 from edgevit.rewrites.expand_sort import ExpandSort
 from edgevit.rewrites.expand_step import ExpandStep
 from edgevit.rewrites.expand_unfold import ExpandUnfold
@@ -46,6 +47,7 @@ from edgevit.rewrites.turn_softmax import TurnSoftmax
 RULES: tuple[AnyRule, ...] = (
     *STANDARD,
     FoldNormAffine(),
+    ExpandScatter(only=frozenset({"sum", "mean", "amax", "amin", "prod"})),
     *ATTENTION,
     ExpandLogs("log_softmax.int", "log_sigmoid", "binary_cross_entropy_with_logits"),
     SplitDepthwise(),

@@ -16,6 +16,7 @@ import torch
 from edgevit.backends.artifact import Artifact
 from edgevit.backends.exported import exported_program, name_in_program
 from edgevit.backends.onnx.delegation import delegation
+from edgevit.backends.onnx.exact_constants import exact_constants
 from edgevit.backends.onnx.supported import blame, require_inputs
 from edgevit.backends.session import load_library
 from edgevit.backends.table import PRECISIONS
@@ -70,7 +71,7 @@ def lower(
 
 
 def _converted(program: Program) -> Any:
-    with blame(program), quiet("torch.onnx"):
+    with blame(program), quiet("torch.onnx"), exact_constants():
         model = torch.onnx.export(
             exported_program(program),
             (),

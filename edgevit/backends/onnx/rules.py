@@ -6,6 +6,8 @@ from edgevit.rewrites.attention import ATTENTION
 from edgevit.rewrites.expand_adaptive_max import ExpandAdaptiveMax
 from edgevit.rewrites.expand_logs import ExpandLogs
 from edgevit.rewrites.expand_norm import ExpandNorm
+from edgevit.rewrites.expand_scatter import ExpandScatter
+from edgevit.rewrites.flatten_attention import FlattenAttention
 from edgevit.rewrites.fold_norm_affine import FoldNormAffine
 from edgevit.rewrites.form import Form, form, without
 from edgevit.rewrites.guard_attention import GuardAttention
@@ -22,6 +24,8 @@ RULES: tuple[AnyRule, ...] = (
     ExpandAdaptiveMax(),
     GuardAttention(),
     ExpandLogs("log_softmax.int"),
+    FlattenAttention(),
+    ExpandScatter(only=frozenset({"mean"})),
 )
 
 FORMS: tuple[Form, ...] = (

@@ -9,6 +9,7 @@ from edgevit.rewrites.expand_logs import ExpandLogs
 from edgevit.rewrites.expand_norm import ExpandNorm
 from edgevit.rewrites.expand_resize import ExpandResize
 from edgevit.rewrites.expand_scaled_resize import ExpandScaledResize
+from edgevit.rewrites.expand_scatter import ExpandScatter
 from edgevit.rewrites.expand_step import ExpandStep
 from edgevit.rewrites.expand_unfold import ExpandUnfold
 from edgevit.rewrites.fold_constants import FoldConstants
@@ -30,6 +31,7 @@ from edgevit.rewrites.turn_images import TurnImages
 RULES: tuple[AnyRule, ...] = (
     *STANDARD,
     FoldNormAffine(),
+    ExpandScatter(),
     ExpandResize(),
     ExpandScaledResize(),
     *ATTENTION,

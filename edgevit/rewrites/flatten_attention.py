@@ -1,0 +1,60 @@
+"""Attention over a stack of stacks, as attention over batch and heads: four axes, which every runtime has.
+
+    attention(q [a, b, h, n, d], k, v, mask)   ->   reshape(attention(reshape(q, a * b, h, n, d), ...), a, b, h, n, d)
+    attention(q [n, d], k, v, mask)            ->   reshape(attention(reshape(q, 1, 1, n, d), ...), n, d)
+
+A key or a mask that is the same for several of the stacks is expanded first, where it is not the same for all of them. The same
+products, over the same numbers.
+"""
+
+from __future__ import annotations
+
+from math import prod
+from typing import ClassVar
+
+import torch
+from torch.fx.node import Node
+
+from edgevit.graph.aten import argument, op
+from edgevit.graph.edit import Draft, Edit
+from edgevit.graph.program import shape
+from edgevit.rewrites.rule import Match, Refused, Rule
+
+aten = torch.ops.aten
+_AXES = 4
+
+
+class FlattenAttention(Rule[Match]):
+    name: ClassVar[str] = "flatten-attention"
+    rtol: ClassVar[float] = 1e-6
+
+    def match(self, node: Node, draft: Draft) -> Match | None:
+        called = op(node) == "scaled_dot_product_attention"
+        return Match(node) if called and len(shape(node)) != _AXES else None
+
+    def check(self, match: Match, draft: Draft) -> None:
+        if argument(match.node, "enable_gqa"):
+            raise Refused("groups of queries share a key")
+
+    def rewrite(self, match: Match, edit: Edit) -> Node:
+        node = match.node
+        stacks = shape(node)[:-2]
+        query, key, content = (
+            _stacked(argument(node, name), stacks, edit) for name in ("query", "key", "value")
+        )
+        mask = argument(node, "attn_mask")
+        if mask is not None:
+            mask = _stacked(mask, stacks, edit)
+        given = {name: argument(node, name) for name in ("dropout_p", "is_causal", "scale")}
+        mixed = edit.call(node.target, query, key, content, mask, **given)  # type: ignore[arg-type]
+        return edit.reshaped(mixed, shape(node))
+
+
+def _stacked(tensor: Node, stacks: tuple[int, ...], edit: Edit) -> Node:
+    """With two axes before its matrices; of one element each where all matrices are the same."""
+    own, matrix = shape(tensor)[:-2], ([1, 1, *shape(tensor)])[-2:]
+    if prod(own) == 1:
+        return edit.reshaped(tensor, [1, 1, *matrix])
+    if own != stacks:
+        tensor = edit.call(aten.expand.default, tensor, [*stacks, *matrix])
+    return edit.reshaped(tensor, [prod(stacks[:-1]), stacks[-1], *matrix])
