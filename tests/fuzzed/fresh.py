@@ -44,12 +44,33 @@ def fresh(inputs: Tensors) -> dict[str, Tensors]:
     return {name: tuple(map(make, inputs)) for name, make in makers.items()}
 
 
+class Call(nn.Module):
+    """A module that is one function of itself and its inputs."""
+
+    def __init__(self, function: Callable[..., torch.Tensor], **constants: torch.Tensor) -> None:
+        super().__init__()
+        self.function = function
+        for name, tensor in constants.items():
+            self.register_buffer(name, tensor)
+
+    def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
+        return self.function(self, *inputs)
+
+
+def source_of(module: nn.Module, *inputs: torch.Tensor) -> ModelSource:
+    names = tuple(f"x{k}" for k in range(len(inputs)))
+    return ModelSource("tests:net", "net", module.eval(), inputs, names, "a test", "as built")
+
+
+def captured_of(module: nn.Module, *inputs: torch.Tensor) -> Program:
+    return capture(source_of(module, *inputs))
+
+
 def lowered(
     format: str, module: nn.Module, inputs: Tensors, folder: Path, precision: str = "fp32"
 ) -> tuple[Artifact, Program]:
     """The artifact, and the program as captured."""
-    names = tuple(f"x{k}" for k in range(len(inputs)))
-    source = ModelSource("tests:net", "net", module.eval(), inputs, names, "a test", "as built")
+    source = source_of(module, *inputs)
     target = load_target("iphone" if format == "coreml" else "linux-x86")
     backend = backend_for(format, target)
     captured = capture(source)

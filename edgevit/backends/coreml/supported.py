@@ -10,6 +10,7 @@ from torch.fx.node import Node
 from edgevit.backends.coreml.definitions import is_misread
 from edgevit.backends.coreml.tool import coremltools
 from edgevit.backends.unsupported import refuse_inputs, refuse_ops
+from edgevit.backends.whole_numbers import refuse_wide_constants, refuse_wide_integers
 from edgevit.errors import UnsupportedOp
 from edgevit.graph.program import Program
 from edgevit.graph.text import type_text
@@ -46,6 +47,8 @@ def require_supported(program: Program) -> None:
         "Core ML",
         "its inputs are float16, float32 and int32 (int64 and bool are passed as int32)",
     )
+    refuse_wide_constants(program, "Core ML")
+    refuse_wide_integers(program, "Core ML")
     unknown = [node for node in program.calls() if not is_known(node)]
     refuse_ops(unknown, "Core ML", f"coremltools {coremltools().__version__} has no converter for")
 

@@ -14,7 +14,7 @@ from edgevit.backends.blame import blamed, named, node_in_frames
 from edgevit.backends.tflite.convert import decomposed, fully_decomposed, marked_name
 from edgevit.backends.tflite.tool import litert, quiet, versions
 from edgevit.backends.unsupported import read_places, refuse_inputs, refuse_ops
-from edgevit.errors import UnsupportedOp
+from edgevit.backends.whole_numbers import refuse_wide_constants, refuse_wide_integers
 from edgevit.graph.aten import kind
 from edgevit.graph.program import Program, value
 
@@ -22,7 +22,6 @@ _INPUTS = (torch.float32, torch.int32, torch.int64, torch.bool)
 _BITS = frozenset(
     {"bitwise_and", "bitwise_or", "bitwise_not", "__and__", "__or__", "__rand__", "__ror__"}
 )
-_INT32 = torch.iinfo(torch.int32)
 
 
 def require_supported(program: Program) -> None:
@@ -32,7 +31,8 @@ def require_supported(program: Program) -> None:
         "TFLite",
         "its kernels take float32, int32 and bool (int64 is passed as int32)",
     )
-    _require_int32(program)
+    refuse_wide_constants(program, "TFLite")
+    refuse_wide_integers(program, "TFLite")
     bits = [node for node in program.calls() if kind(node) in _BITS and not _of_bools(node)]
     refuse_ops(bits, "TFLite", "TFLite has no kernel for")
     refuse_ops(read_places(program), "TFLite", "litert-torch makes up where the maxima are for")
@@ -40,28 +40,6 @@ def require_supported(program: Program) -> None:
 
 def _of_bools(node: Node) -> bool:
     return value(node).dtype == torch.bool
-
-
-def _require_int32(program: Program) -> None:
-    """Every int64 becomes an int32 in the file, and a larger number another one."""
-    named = {
-        **dict(zip(program.input_names, program.inputs, strict=True)),
-        **program.constants,
-    }
-    large = [name for name, tensor in named.items() if _overflows(tensor)]
-    if large:
-        raise UnsupportedOp(
-            "TFLite has 32-bit integers, and larger numbers are in "
-            + ", ".join(f"`{name}`" for name in large),
-            why=f"the largest is {_INT32.max}",
-            hint="keep such numbers out of the model, or export with another `--format`",
-        )
-
-
-def _overflows(tensor: torch.Tensor) -> bool:
-    if tensor.dtype != torch.int64 or not tensor.numel():
-        return False
-    return bool(tensor.max() > _INT32.max or tensor.min() < _INT32.min)
 
 
 def blame(program: Program, said: IO[bytes]) -> AbstractContextManager[None]:
