@@ -187,6 +187,18 @@ def test_a_fault_is_told_with_its_place(
     assert function in caught.value.where
 
 
+@each_pair
+def test_a_program_reaches_no_file_and_no_command(core: Core, name: str, tmp_path: Path) -> None:
+    """Firmware may be anybody's: it reports to us, and that is all it can."""
+    (tmp_path / "secret").write_text("secret")
+    elf = build(tmp_path, "zig", core, "hostile.c", defines={"FOLDER": str(tmp_path)})
+    run = emulator(name).run(elf, core)
+    assert (run.status, run.text) == (7, "alive")
+    assert b"secret" not in run.output
+    assert (tmp_path / "secret").read_text() == "secret"
+    assert not (tmp_path / "canary").exists()
+
+
 @pytest.mark.parametrize(
     ("core", "name"),
     [(CORES["m4"], "unicorn"), (CORES["m4"], "qemu"), (CORES["rv32"], "qemu")],

@@ -1,13 +1,14 @@
 """QEMU: a process of its own, with a plugin that counts; it alone has the Cortex-M55.
 
-The process runs in a folder of its own. The plugin's plan and results lie there, and so does what the
-program writes by semihosting.
+The process runs in a folder of its own, where the plugin's plan and results lie. What the program asks of its host is
+answered here (`gdb.py`): it reaches no file and no command of this machine.
 """
 
 from __future__ import annotations
 
 import re
 import shutil
+import socket
 import subprocess
 import tempfile
 from collections import defaultdict
@@ -18,9 +19,11 @@ from functools import cache
 from pathlib import Path
 
 from edgevit.backends.mcu.cores import Core, Machine
+from edgevit.backends.mcu.emulator.gdb import Debugger
 from edgevit.backends.mcu.emulator.plugin import plugin
 from edgevit.backends.mcu.emulator.run import (
     MAIN,
+    REPORTS,
     SECONDS,
     Job,
     Run,
@@ -32,7 +35,7 @@ from edgevit.backends.mcu.emulator.run import (
 from edgevit.errors import RuntimeFailed, ToolMissing
 
 _PACKAGES = {"qemu-system-arm": "qemu-system-arm", "qemu-system-riscv32": "qemu-system-misc"}
-_FILES = ("output", "text", "finish", "fault")  # what the program may write
+_ENDING = 30.0  # seconds to write what the plugin counted
 _PC = re.compile(r"(?:R15=|\bpc\s+)([0-9a-f]{8})")
 _OLDEST, _NEWEST = (6, 1), (8, 2)  # QEMU with the plugin interface that we declare
 
@@ -61,8 +64,8 @@ class Qemu:
         with tempfile.TemporaryDirectory(prefix="edgevit-") as name:
             folder = Path(name)
             (folder / "plan").write_text(_plan(task))
-            _execute(_command(task, plugin(self.cache), folder), task, version, folder)
-            return _found(task, version, folder)
+            written = _execute(_command(task, plugin(self.cache), folder), task, version, folder)
+            return _found(task, version, folder, written)
 
 
 def _machine(core: Core) -> Machine:
@@ -116,7 +119,7 @@ def _command(task: Job, library: Path, folder: Path) -> list[str]:
     words += ["-cpu", machine.cpu] if machine.cpu else []
     words += [] if task.core.is_arm else ["-bios", "none"]
     words += ["-display", "none", "-serial", "none", "-nic", "none", "-monitor", "stdio"]
-    words += ["-semihosting-config", "enable=on,target=native"]
+    words += ["-semihosting-config", "enable=on,target=gdb", "-S"]
     words += ["-kernel", str(task.elf.path.resolve()), "-plugin", str(library.resolve())]
     for index, poke in enumerate(task.pokes):
         (folder / f"input{index}").write_bytes(poke.data)
@@ -125,13 +128,27 @@ def _command(task: Job, library: Path, folder: Path) -> list[str]:
     return words
 
 
-def _execute(command: list[str], task: Job, version: str, folder: Path) -> None:
-    with (folder / "said").open("wb") as said:
-        process = subprocess.Popen(
-            command, cwd=folder, stdin=subprocess.PIPE, stdout=said, stderr=subprocess.STDOUT
-        )
+def _execute(
+    command: list[str], task: Job, version: str, folder: Path
+) -> Mapping[str, bytes | bytearray]:
+    """What the program reported, by file."""
+    ours, theirs = socket.socketpair()
+    link = ["-chardev", f"socket,id=gdb,fd={theirs.fileno()}", "-gdb", "chardev:gdb"]
+    with ours, (folder / "said").open("wb") as said:
+        with theirs:
+            process = subprocess.Popen(
+                [*command, *link],
+                cwd=folder,
+                stdin=subprocess.PIPE,
+                stdout=said,
+                stderr=subprocess.STDOUT,
+                pass_fds=(theirs.fileno(),),
+            )
+        debugger = Debugger(ours, REPORTS)
         try:
-            process.wait(task.seconds)
+            if not debugger.serve(task.seconds):
+                raise subprocess.TimeoutExpired(command, task.seconds)
+            process.wait(_ENDING)
         except subprocess.TimeoutExpired:
             _ask_for_registers(process)
             why = f"it was still running after {task.seconds:g} seconds"
@@ -141,6 +158,7 @@ def _execute(command: list[str], task: Job, version: str, folder: Path) -> None:
             process.communicate()
     if process.returncode != 0:
         raise died(task, version, _first_complaint(folder), _pc(folder))
+    return debugger.files.written
 
 
 def _ask_for_registers(process: subprocess.Popen[bytes]) -> None:
@@ -164,8 +182,8 @@ def _first_complaint(folder: Path) -> str:
     return complaints[0] if complaints else "QEMU ended without saying why"
 
 
-def _found(task: Job, version: str, folder: Path) -> Run:
-    files = {name: (folder / name).read_bytes() for name in _FILES if (folder / name).exists()}
+def _found(task: Job, version: str, folder: Path, written: Mapping[str, bytes | bytearray]) -> Run:
+    files = {name: bytes(data) for name, data in written.items()}
     status, stack = concluded(task, version, files)
     counts = [int(line) for line in (folder / "counts").read_text().split()]
     return Run(

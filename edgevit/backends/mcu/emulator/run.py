@@ -14,6 +14,7 @@ from edgevit.backends.mcu.emulator.faults import STACK_RAN_OUT, explain
 from edgevit.errors import RuntimeFailed, UsageError
 
 MAIN = "main"  # the region before the first one that was asked for
+REPORTS = ("output", "text", "finish", "fault")  # files that the program may write
 READ, WRITTEN = 1, 2
 SECONDS = 300.0  # a shared machine may be slow; a program that hangs is found all the same
 

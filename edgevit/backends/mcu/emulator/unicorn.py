@@ -27,6 +27,7 @@ from edgevit.backends.mcu.emulator.faults import STACK_RAN_OUT, explain
 from edgevit.backends.mcu.emulator.run import (
     MAIN,
     READ,
+    REPORTS,
     SECONDS,
     WRITTEN,
     Job,
@@ -91,7 +92,7 @@ class _Machine:
         self._library = _unicorn()
         self._registers = _registers(task.core)
         self._engine = self._start()
-        self._host = Host(self._read)
+        self._host = Host(self._read, REPORTS)
         self._ledger = Ledger(task.entries)
         memory = task.core.memory
         self._marks = bytearray(memory.ram_size if task.touch else 0)
@@ -101,7 +102,10 @@ class _Machine:
     def run(self) -> Run:
         self._hook()
         self._execute()
-        task, files = self._task, {name: bytes(data) for name, data in self._host.files.items()}
+        task, files = (
+            self._task,
+            {name: bytes(data) for name, data in self._host.files.written.items()},
+        )
         status, stack = concluded(task, self._version, files)
         size = thumb_bytes if task.core.is_arm else riscv_bytes
         by_region, profile = totals(
