@@ -172,6 +172,10 @@ class InternalError(EdgevitError):
     exit_code = 70
 
 
+class ConverterFailed(InternalError):
+    """A converter gave up and did not say at which call. An export goes on to find it: see `backends.bisect`."""
+
+
 def revived(described: Mapping[str, Any]) -> EdgevitError:
     """The error again that another process described with `as_dict`. All subclasses are in this module for that."""
     kind = globals().get(str(described["error"]))

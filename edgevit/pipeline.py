@@ -14,7 +14,10 @@ from torch.utils._pytree import tree_leaves
 from edgevit import __version__
 from edgevit.backends.artifact import Artifact
 from edgevit.backends.backend import Backend, Estimating, Expected, Lowering, backend_for
+from edgevit.backends.bisect import blamed_on_a_call
 from edgevit.backends.mcu.options import NO_WISHES, FirmwareOptions
+from edgevit.backends.table import TITLES
+from edgevit.backends.unsupported import refuse_outputs
 from edgevit.command_line import export_command
 from edgevit.errors import EdgevitError, UsageError, suggest
 from edgevit.frontend.capture import capture
@@ -174,10 +177,8 @@ class _Front:
     @classmethod
     def build(cls, model: str, options: ModelOptions, how: _How, stages: Stages) -> _Front:
         source = _source(model, options, how.target, stages)
-        with torch.no_grad():
-            expected = _outputs(
-                source
-            )  # first: a capture may leave its own tensors in the model's attributes
+        with torch.no_grad():  # first: a capture may leave its own tensors in attributes
+            expected = _outputs(source)
         program = _captured(source, stages)
         if how.target.is_microcontroller:
             options = replace(options, image_input=source.takes_pixels)
@@ -195,6 +196,7 @@ def _export_one(
 ) -> ExportResult:
     backend = backend_for(format, how.target)
     stages = front.stages.fork()
+    refuse_outputs(front.program, TITLES[format])
     rewritten, rewrites = _rewrite(
         front.program, _rules(backend, how.without, how.wishes), stages, front.known
     )
@@ -202,11 +204,14 @@ def _export_one(
     parity = [front.lossy.captured] if front.lossy else []
     parity.append(Parity("rewritten", "fp32", distance(front.expected, rewritten.run()), FP32))
     require_space(draft, 2 * _constant_bytes(rewritten) + (1 << 20))
-    with stages.stage("lower", f"lower to {format} for {how.target.title}"):
-        artifact = backend.lower(_lowering(front, backend, how, rewritten, draft, stages))
-    how.wishes.require_met(artifact)
-    with stages.stage("verify", f"check the saved {format} artifact"):
-        parity += backend.check(artifact, Expected(front.source.inputs, front.expected, rewritten))
+    request = _lowering(front, backend, how, rewritten, draft, stages)
+    with blamed_on_a_call(backend, request, format):
+        with stages.stage("lower", f"lower to {format} for {how.target.title}"):
+            artifact = backend.lower(request)
+        how.wishes.require_met(artifact)
+        with stages.stage("verify", f"check the saved {format} artifact"):
+            expected = Expected(front.source.inputs, front.expected, rewritten)
+            parity += backend.check(artifact, expected)
     save_golden(draft, front.source.inputs, front.expected)
     manifest = _leave(draft, front, how, artifact, rewritten, rewrites, parity, stages)
     return ExportResult(

@@ -54,6 +54,7 @@ def test_no_error_lives_elsewhere() -> None:
 def test_the_documentation_and_the_code_agree_on_exit_codes() -> None:
     text = (ROOT / "docs" / "errors.md").read_text()
     told = dict(re.findall(r"^\| (\d+) \| `(\w+)` \|", text, re.MULTILINE))
-    ours = {str(k.exit_code): k.__name__ for k in kinds() if k.__module__ == errors.__name__}
+    own = (k for k in kinds() if k.__module__ == errors.__name__ and "exit_code" in vars(k))
+    ours = {str(k.exit_code): k.__name__ for k in own}
     assert told == ours
     assert "does not compute the same thing ends with 9" in " ".join(text.split())

@@ -9,8 +9,8 @@ from types import FrameType
 
 from torch.fx.node import Node
 
-from edgevit.errors import EdgevitError, InternalError, UnsupportedOp
-from edgevit.graph.aten import op
+from edgevit.errors import ConverterFailed, EdgevitError, UnsupportedOp
+from edgevit.graph.aten import op, operand
 from edgevit.graph.program import Program, origin, value
 from edgevit.graph.text import type_text
 
@@ -29,21 +29,23 @@ def blamed(
     except Exception as error:
         node, why = explain(error)
         why = why.strip()[:_LONGEST] or type(error).__name__
-        raise _at(node, format, why) if node else _nowhere(failed, why) from error
+        raise cannot_lower(node, format, why) if node else _nowhere(failed, why) from error
 
 
-def _at(node: Node, format: str, why: str) -> UnsupportedOp:
+def cannot_lower(node: Node, format: str, why: str) -> UnsupportedOp:
+    while op(node) == "getitem":  # a part of what the call gives
+        node = operand(node)
     inputs = ", ".join(type_text(value(source)) for source in node.all_input_nodes)
     return UnsupportedOp(
         f"{format} cannot lower `{op(node)}` ({inputs} -> {type_text(value(node))})",
         where=str(origin(node)),
-        why=why,
+        why=why[:_LONGEST],
         hint="write this line with other ops, or export with another `--format`",
     )
 
 
-def _nowhere(failed: str, why: str) -> InternalError:
-    return InternalError(
+def _nowhere(failed: str, why: str) -> ConverterFailed:
+    return ConverterFailed(
         failed,
         why=why,
         hint="tell us: we should have rewritten the graph so that it does not meet this",

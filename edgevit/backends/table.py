@@ -11,6 +11,15 @@ BACKENDS: dict[str, str] = {
     "tvm": "edgevit.backends.tvm",
     "mcu": "edgevit.backends.mcu",
 }
+# format -> what people call it
+TITLES: dict[str, str] = {
+    "coreml": "Core ML",
+    "executorch": "ExecuTorch",
+    "tflite": "TFLite",
+    "onnx": "ONNX",
+    "tvm": "TVM",
+    "mcu": "firmware",
+}
 # format -> what it is written in, for a target that takes it
 PRECISIONS: dict[str, tuple[str, ...]] = {
     "coreml": ("fp16", "fp32"),

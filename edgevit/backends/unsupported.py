@@ -14,6 +14,14 @@ from edgevit.graph.program import Program, origin, value
 from edgevit.graph.text import type_text
 
 _SHOWN = 5  # places listed for each op
+READABLE = frozenset({
+    torch.float16, torch.float32, torch.float64, torch.bool,
+    torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64,
+})  # fmt: skip
+_READ_AS = {
+    True: "return `torch.view_as_real(y)`, or the length and the angle",
+    False: "return `y.float()`: --precision chooses what the device computes in",
+}
 
 
 def refuse_ops(nodes: Iterable[Node], format: str, why: str) -> None:
@@ -45,6 +53,21 @@ def refuse_inputs(program: Program, taken: Iterable[torch.dtype], format: str, w
             why=why,
             hint="take float32 in `forward` and cast inside the model",
         )
+
+
+def refuse_outputs(program: Program, format: str) -> None:
+    """Raises `UnsupportedOp` for all outputs of a type that callers of an artifact cannot read."""
+    outputs = zip(program.output_names, program.outputs(), strict=True)
+    wrong = [(name, node) for name, node in outputs if value(node).dtype not in READABLE]
+    if not wrong:
+        return
+    raise UnsupportedOp(
+        f"{format} has no such output: "
+        + ", ".join(f"`{name}` is {type_text(value(node))}" for name, node in wrong),
+        where="\n".join(f"{op(node)}   at  {origin(node)}" for _, node in wrong),
+        why="outputs are real numbers, integers and booleans that NumPy has a type for",
+        hint=_READ_AS[any(value(node).dtype.is_complex for _, node in wrong)],
+    )
 
 
 def refuse_precision(format: str, precision: str, taken: Sequence[str]) -> None:

@@ -35,6 +35,20 @@ EXACT = {
 # net -> the formats that refuse it, the error, and what it must say
 REFUSED = {
     "item_filled": ("onnx", "CaptureError", ("full", "fill_value", "refusal_nets.py:", ".item()")),
+    "complex_output": (
+        "onnx,coreml,tflite,executorch",
+        "UnsupportedOp",
+        ("output", "complex64", "view_as_complex", "view_as_real", "refusal_nets.py:"),
+    ),
+    "bfloat16_output": (
+        "onnx,coreml,tflite,executorch",
+        "UnsupportedOp",
+        ("output", "bf16", "to.dtype", ".float()", "refusal_nets.py:"),
+    ),
+    "scatter_add_places": ("tflite", "UnsupportedOp", ("`scatter_add`", "refusal_nets.py:")),
+    "scatter_larger_source": ("onnx", "UnsupportedOp", ("`scatter.src`", "refusal_nets.py:")),
+    "pool_places": ("coreml", "UnsupportedOp", ("`max_pool2d_with_indices`", "refusal_nets.py:")),
+    "native_layer_norm": ("coreml", "UnsupportedOp", ("`native_layer_norm`", "refusal_nets.py:")),
     "scanned": ("onnx", "CaptureError", ("scan", "refusal_nets.py:")),
     "flex_attention": ("onnx", "CaptureError", ("flex_attention", "refusal_nets.py:")),
     "sparse_mm": ("onnx", "ModelError", ("sparse", "graph", "to_dense")),
