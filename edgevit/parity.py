@@ -102,7 +102,7 @@ def distance(expected: Sequence[torch.Tensor], actual: Sequence[torch.Tensor]) -
 def _pair(expected: torch.Tensor, actual: torch.Tensor) -> Distance:
     if expected.shape != actual.shape:
         return UNKNOWN
-    a, b = expected.detach().double(), actual.detach().double()
+    a, b = _real(expected), _real(actual)
     finite = a.isfinite()
     elsewhere_same = torch.equal(a[~finite].nan_to_num(nan=0.5), b[~finite].nan_to_num(nan=0.5))
     if not elsewhere_same or not torch.equal(finite, b.isfinite()):
@@ -117,6 +117,12 @@ def _pair(expected: torch.Tensor, actual: torch.Tensor) -> Distance:
         cosine=_cosine(x, y),
         top1_agree=_top1(a, b),
     )
+
+
+def _real(x: torch.Tensor) -> torch.Tensor:
+    """A complex number counts as the two that it is."""
+    x = torch.view_as_real(x.resolve_conj()) if x.is_complex() else x
+    return x.detach().double()
 
 
 def _cosine(x: torch.Tensor, y: torch.Tensor) -> float:
