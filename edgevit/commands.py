@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 from typing import TYPE_CHECKING
 
@@ -195,14 +196,28 @@ def _model_options(options: argparse.Namespace) -> dict[str, object]:
     }
 
 
+_MOST_LABELS = 4 << 20  # bytes
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+
 def _labels(path: str | None) -> list[str] | None:
     if path is None:
         return None
+    from edgevit.support.strangers_text import Malformed, decoded, read_bytes
+
     try:
-        with open(path, encoding="utf-8") as file:
-            return [line.strip() for line in file if line.strip()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError("cannot read the labels", where=path, why=str(error)) from error
+        lines = decoded(read_bytes(path, _MOST_LABELS)).split("\n")
+        labels = [line.strip() for line in lines if line.strip()]
+        if odd := next((line for line in labels if _CONTROL.search(line)), None):
+            raise Malformed(f"a control character in {odd[:80]!r}")
+    except (OSError, Malformed) as error:
+        raise UsageError(
+            "cannot read the labels",
+            where=path,
+            why=str(error),
+            hint="a text file in UTF-8, one label a line",
+        ) from error
+    return labels
 
 
 def run_matrix(options: argparse.Namespace) -> int:

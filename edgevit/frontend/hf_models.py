@@ -15,6 +15,7 @@ import torch
 from edgevit.errors import ModelError, ToolMissing, suggest
 from edgevit.frontend.hf_outputs import TensorOutputs
 from edgevit.frontend.hf_preprocess import preprocess_of, processor_values, stated_size
+from edgevit.frontend.hf_stated import require_config, require_processor
 from edgevit.frontend.hf_weights import from_file, pretrained
 from edgevit.frontend.hub import hub_access
 from edgevit.frontend.images import random_images
@@ -38,16 +39,19 @@ def takes(spec: str) -> bool:
 
 
 def build(request: Request) -> ModelSource:
-    transformers = _transformers()
     name = request.spec.removeprefix("hf:")
     folder = _folder(name)
+    if folder is not None:  # before the library, which takes seconds to import
+        require_config(folder)
+        require_processor(folder)
+    transformers = _transformers()
     config = _config(transformers, name, folder, request.trust)
     model_class = _model_class(transformers, config, name)
     if request.input_size is not None and request.weights == "random":
         _set_image_size(config, request.input_size)  # position tables are built for it
     model = _model(model_class, config, name, folder, request)
     _check_takes_images(model, name)
-    values = processor_values(config.model_type, str(folder or name))
+    values = processor_values(config.model_type, str(folder.resolve()) if folder else name)
     channels = _channels(config)
     size = request.input_size or _image_size(config) or stated_size(values)
     shape = (request.batch, channels, *size)
@@ -94,6 +98,7 @@ def _folder(name: str) -> Path | None:
     if found is None:
         raise ModelError(
             f"no config.json at `{name}`",
+            where=name,
             why="a transformers model on disk is a folder with a file of that name",
             hint="hf:FOLDER",
         )
@@ -112,15 +117,20 @@ def _config(transformers: Any, name: str, folder: Path | None, trust: bool) -> A
         if "trust_remote_code" in str(error):
             raise ModelError(
                 f"`{name}` comes with Python code of its own, which is not run",
+                where="config.json",
                 why="its config.json names classes outside transformers (`auto_map`)",
                 hint="--trust, if you know who wrote it",
             ) from error
         if folder is not None:
             raise ModelError(
-                f"`{folder / 'config.json'}` is not a transformers config", why=first_line(error)
+                f"`{folder / 'config.json'}` is not a transformers config",
+                where=str(folder / "config.json"),
+                why=first_line(error),
+                hint="take the file as its authors published it",
             ) from error
         raise ModelError(
             f"cannot get `{name}` from the Hugging Face hub",
+            where=f"hf:{name}",
             why=first_line(error),
             hint="check the name and go online once (it is cached), or give hf:FOLDER",
         ) from error
@@ -164,8 +174,8 @@ def _flat(values: Any) -> list[str]:
 
 def _model_class(transformers: Any, config: Any, name: str) -> Any:
     for stated in config.architectures or ():
-        found = getattr(transformers, stated, None)
-        if found is not None:
+        found = getattr(transformers, str(stated), None)
+        if isinstance(found, type) and issubclass(found, transformers.PreTrainedModel):
             return found
     for mapping in _auto_classes(transformers):
         classes = mapping.get(config.model_type)
@@ -196,6 +206,7 @@ def _from_config(model_class: Any, config: Any, name: str) -> torch.nn.Module:
             f"transformers cannot build `{name}` from its config",
             where=model_class.__name__,
             why=first_line(error),
+            hint="its sizes must fit each other: take the config as its authors published it",
         ) from error
 
 
@@ -204,6 +215,7 @@ def _check_takes_images(model: torch.nn.Module, name: str) -> None:
     if takes_ != "pixel_values":
         raise ModelError(
             f"`{name}` is not a vision model",
+            where=f"hf:{name}",
             why=f"{type(model).__name__} takes `{takes_}`, not `pixel_values`",
             hint="name its vision part, for example hf:CLIPVisionModel",
         )

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 from typing import Any
 
+from edgevit.frontend.hf_stated import PROCESSOR_FILE, require_processor_values
 from edgevit.frontend.hub import hub_access
 from edgevit.frontend.source import Preprocess
 
@@ -33,7 +34,9 @@ _KEYS = (
 
 def processor_values(model_type: str, source: str) -> dict[str, Any]:
     """`source` is the folder or hub name the model came from, or the name of an architecture."""
-    return _defaults_of_class(model_type) | _stated(source)
+    stated = _stated(source)
+    require_processor_values(stated, f"{source}, {PROCESSOR_FILE}")
+    return _defaults_of_class(model_type) | stated
 
 
 def stated_size(values: dict[str, Any]) -> tuple[int, int]:
@@ -52,7 +55,7 @@ def preprocess_of(
         std=std,
         size=size,
         crop_pct=_crop_pct(values),
-        interpolation=_RESAMPLING.get(int(values.get("resample") or 2), "bilinear"),
+        interpolation=_interpolation(values.get("resample")),
         channel_order="bgr" if values.get("do_flip_channel_order") else "rgb",
     )
 
@@ -104,12 +107,18 @@ def _side(size: Any) -> tuple[int, int] | None:
     """Height and width from the ways processors write them."""
     if isinstance(size, int):
         return (size, size)
-    if isinstance(size, dict) and "height" in size:
-        return (int(size["height"]), int(size["width"]))
-    if isinstance(size, dict) and "shortest_edge" in size:
-        edge = int(size["shortest_edge"])
-        return (edge, edge)
-    return None
+    if isinstance(size, list | tuple):
+        return (size[0], size[-1])
+    if not isinstance(size, dict):
+        return None
+    if size.get("height") and size.get("width"):
+        return (size["height"], size["width"])
+    edge = size.get("shortest_edge")
+    return (edge, edge) if edge else None
+
+
+def _interpolation(resample: int | None) -> str:
+    return "bilinear" if resample is None else _RESAMPLING.get(int(resample), "bilinear")
 
 
 def _crop_pct(values: dict[str, Any]) -> float:

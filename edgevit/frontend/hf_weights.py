@@ -11,6 +11,7 @@ from edgevit.errors import WeightsError
 from edgevit.frontend.hub import hub_access
 from edgevit.frontend.state_dict_file import misfit, read_state_dict
 from edgevit.frontend.trial import first_line
+from edgevit.frontend.weight_kinds import require_exact
 from edgevit.quiet import quiet
 
 
@@ -51,6 +52,8 @@ def from_file(model_class: Any, config: Any, path: str, trust: bool) -> torch.nn
     weights = read_state_dict(path, trust)
     while {name.partition(".")[0] for name in weights} in ({"module"}, {"_orig_mod"}):
         weights = {name.partition(".")[2]: tensor for name, tensor in weights.items()}
+    real = {n: torch.float32 for n, t in weights.items() if t.is_floating_point() or t.is_complex()}
+    require_exact(weights, real, path)
     try:
         with quiet("transformers"):
             model, found = model_class.from_pretrained(
@@ -62,7 +65,12 @@ def from_file(model_class: Any, config: Any, path: str, trust: bool) -> torch.nn
                 output_loading_info=True,
             )
     except Exception as error:
-        raise WeightsError(f"`{path}` does not fit the model", why=first_line(error)) from error
+        raise WeightsError(
+            f"`{path}` does not fit the model",
+            where=path,
+            why=first_line(error),
+            hint="build the model the weights were trained for",
+        ) from error
     shapes = [
         f"{n} is {_shape(a)}, the model has {_shape(b)}" for n, a, b in found["mismatched_keys"]
     ]

@@ -8,12 +8,25 @@ normalised pixels look like), and differs between images in brightness, layout a
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch.nn.functional import interpolate
+
+from edgevit.errors import ModelError
+
+_MOST = 1 << 26  # numbers in one input: 4096 x 4096 pixels, or 256 pictures of 224 x 224
 
 
 def random_images(shape: tuple[int, ...], seed: int) -> torch.Tensor:
     """Images of `shape` (N, C, H, W); plain normal noise for any other rank."""
+    if not 0 < math.prod(shape) <= _MOST:
+        raise ModelError(
+            "no input of that size is made",
+            where="x".join(map(str, shape)),
+            why=f"it has {math.prod(shape):,} numbers; 1 to {_MOST:,} are taken",
+            hint="--input-size and --batch, or correct the size that the model states",
+        )
     generator = torch.Generator().manual_seed(seed)
     if len(shape) != 4:
         return torch.randn(shape, generator=generator)

@@ -26,7 +26,7 @@ from edgevit.errors import ModelError, UsageError, suggest
 from edgevit.frontend.images import random_images
 from edgevit.frontend.request import Request, file_safe
 from edgevit.frontend.source import ModelSource, Preprocess
-from edgevit.frontend.trial import place_of
+from edgevit.frontend.trial import first_line, place_of
 from edgevit.frontend.user_code import ends_the_command, said, without_our_words
 
 _DEFAULT_SIZE = (224, 224)
@@ -229,13 +229,26 @@ def _preprocess(module: nn.Module, image: torch.Tensor) -> Preprocess | None:
     config = _config(module)
     if "mean" not in config or "std" not in config or image.dim() != 4:
         return None
-    return Preprocess(
-        mean=tuple(float(x) for x in config["mean"]),
-        std=tuple(float(x) for x in config["std"]),
-        size=(image.shape[2], image.shape[3]),
-        crop_pct=float(config.get("crop_pct", 1.0)),
-        interpolation=str(config.get("interpolation", "bicubic")),
-    )
+    try:
+        mean, std = (_numbers(config[key], image.shape[1]) for key in ("mean", "std"))
+        crop_pct = float(config.get("crop_pct", 1.0))
+    except (TypeError, ValueError) as error:
+        raise ModelError(
+            "the model states a preprocessing that is none",
+            where=f"{type(module).__name__}: mean, std, crop_pct",
+            why=first_line(error),
+            hint="numbers: mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225), crop_pct=1.0",
+        ) from error
+    size = (image.shape[2], image.shape[3])
+    return Preprocess(mean, std, size, crop_pct, str(config.get("interpolation", "bicubic")))
+
+
+def _numbers(stated: Any, channels: int) -> tuple[float, ...]:
+    """One for each channel; a single one is for all."""
+    if isinstance(stated, str):
+        raise TypeError(f"`{stated}` is text, not numbers")
+    numbers = (stated,) if isinstance(stated, int | float) else tuple(stated)
+    return tuple(map(float, numbers * channels if len(numbers) == 1 else numbers))
 
 
 def _labels(module: nn.Module) -> tuple[str, ...]:

@@ -147,16 +147,32 @@ def _with_overrides(
     preprocess = source.preprocess
     if request.mean is not None or request.std is not None:
         preprocess = _override_preprocess(source, request)
+    _require_applicable(preprocess, source)
     labels = source.labels if request.labels is None else request.labels
     classes = outputs[0].shape[-1] if outputs[0].dim() == 2 else None
     if labels and classes is not None and len(labels) != classes:
         if request.labels is not None:
             raise UsageError(
                 f"{len(labels)} labels for a model with {classes} outputs",
+                where="--labels",
+                why="a label is found by the number of its output",
                 hint="one label for each output, in order",
             )
         labels = ()
     return replace(source, preprocess=preprocess, labels=labels)
+
+
+def _require_applicable(preprocess: Preprocess | None, source: ModelSource) -> None:
+    image = source.inputs[0]
+    if preprocess is None or image.dim() != 4:
+        return
+    if why := preprocess.why_not(image.shape[1]):
+        raise ModelError(
+            "pictures cannot be made the model's input by what it states",
+            where=f"{source.spec}: mean, std, crop_pct",
+            why=why,
+            hint="--mean and --std, or correct the model's config",
+        )
 
 
 def _override_preprocess(source: ModelSource, request: Request) -> Preprocess:
@@ -164,7 +180,9 @@ def _override_preprocess(source: ModelSource, request: Request) -> Preprocess:
     if image.dim() != 4:
         raise UsageError(
             "--mean and --std are for image input",
+            where="--mean, --std",
             why=f"the model's first input has shape {tuple(image.shape)}",
+            hint="leave them out",
         )
     channels, height, width = image.shape[1:]
     known = source.preprocess or Preprocess((0.0,) * channels, (1.0,) * channels, (height, width))
@@ -181,5 +199,10 @@ def _per_channel(
     if len(given) == 1:
         return given * channels
     if len(given) != channels:
-        raise UsageError(f"{option} has {len(given)} values for an image of {channels} channels")
+        raise UsageError(
+            f"{option} has {len(given)} values for an image of {channels} channels",
+            where=option,
+            why="each channel has its own",
+            hint=f"give {channels}, or one for all",
+        )
     return given

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +30,21 @@ class Preprocess:
             "channel_order": self.channel_order,
             "range": [0, 255],
         }
+
+    def why_not(self, channels: int) -> str:
+        """The reason why it cannot be applied to a picture of that many channels; empty where it can."""
+        for name, numbers in (("mean", self.mean), ("std", self.std)):
+            if len(numbers) != channels:
+                return f"{name} has {len(numbers)} values for {channels} channels"
+            if not all(map(math.isfinite, numbers)):
+                return f"{name} is {', '.join(map(str, numbers))}"
+        if min(self.std) < 1e-6:
+            return f"std is {', '.join(map(str, self.std))}: pixels are divided by it"
+        if min(self.size) < 1:
+            return f"the size is {self.size[0]}x{self.size[1]}"
+        if not 0.05 <= self.crop_pct <= 2:
+            return f"crop_pct is {self.crop_pct}; 0.05 to 2 are taken"
+        return ""
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,8 @@ import torch
 
 from edgevit.errors import ToolMissing, WeightsError, suggest
 from edgevit.frontend.trial import first_line
+from edgevit.frontend.weight_kinds import require_exact, require_weights
+from edgevit.support.file_limits import why_no_file, why_unfolds
 
 _SHOWN = 5
 # Where training scripts put the weights, in the order they are tried.
@@ -25,12 +27,15 @@ def load_into(module: torch.nn.Module, path: str, trust: bool) -> None:
     expected = module.state_dict()
     weights = _rename(read_state_dict(path, trust), expected)
     _check_fit(weights, expected, path)
+    require_exact(weights, {name: tensor.dtype for name, tensor in expected.items()}, path)
     module.load_state_dict(weights, strict=False)  # strict but for step counters, see _check_fit
 
 
 def read_state_dict(path: str, trust: bool) -> dict[str, torch.Tensor]:
     """The names and tensors in the file, out of whatever wrapping a training script put on."""
-    return _unwrap(_read(path, trust), path)
+    weights = _unwrap(_read(path, trust), path)
+    require_weights(weights, path)
+    return weights
 
 
 def misfit(path: str, missing: list[str], unexpected: list[str], shapes: list[str]) -> WeightsError:
@@ -54,12 +59,13 @@ def misfit(path: str, missing: list[str], unexpected: list[str], shapes: list[st
 
 def _read(path: str, trust: bool) -> Any:
     file = Path(path)
-    if not file.is_file():
+    if why := why_no_file(file):
         beside = [str(p) for p in _weight_files(file.parent)]
         raise WeightsError(
             f"no weights file `{path}`",
-            why="weights are `random`, `pretrained`, or a file",
-            hint=suggest(path, [*beside, "random", "pretrained"]),
+            where=path,
+            why=f"weights are `random`, `pretrained`, or a file: {why}",
+            hint=suggest(path, [*beside, "random", "pretrained"]) or "--weights random",
         )
     if file.suffix == ".safetensors":
         return _read_safetensors(file)
@@ -87,8 +93,10 @@ def _read_safetensors(file: Path) -> Any:
 
 def _read_torch(file: Path, trust: bool) -> Any:
     with file.open("rb") as data:
-        start = data.read(2)
-    if not start.startswith((b"PK", b"\x80")):  # a web page, a git-lfs pointer: trust is no help
+        start = data.read(4)
+    if not start.startswith(
+        (b"PK\3\4", b"\x80")
+    ):  # a web page, a git-lfs pointer: trust is no help
         raise _unreadable(file, "it is neither a zip file nor a pickle")
     _refuse_programs(file)
     try:
@@ -99,6 +107,7 @@ def _read_torch(file: Path, trust: bool) -> Any:
         if not trust:
             raise WeightsError(
                 f"`{file}` holds more than tensors, and is not executed",
+                where=str(file),
                 why=_refused_global(error),
                 hint="save model.state_dict() alone, or --trust if you know who wrote the file",
             ) from error
@@ -114,17 +123,23 @@ def _refuse_programs(file: Path) -> None:
         return
     try:
         with zipfile.ZipFile(file) as archive:
-            names = archive.namelist()
+            names, why = archive.namelist(), why_unfolds(archive, file.stat().st_size)
     except (zipfile.BadZipFile, OSError, ValueError) as error:
         raise _unreadable(file, first_line(error)) from error
+    if why:
+        raise _unreadable(file, why)
     if any("/code/" in name or name.endswith("/constants.pkl") for name in names):
         raise WeightsError(
             f"`{file}` is a TorchScript program, not a state dict",
+            where=str(file),
+            why="it holds code",
             hint="save model.state_dict() from the Python model",
         )
     if any(name.endswith("archive_format") for name in names):
         raise WeightsError(
             f"`{file}` is an exported program, not a state dict",
+            where=str(file),
+            why="it holds a graph",
             hint="give it as the model itself, with the ending .pt2",
         )
 
@@ -143,6 +158,7 @@ def _refused_global(error: Exception) -> str:
 def _unreadable(file: Path, why: str) -> WeightsError:
     return WeightsError(
         f"`{file}` cannot be read as weights",
+        where=str(file),
         why=f"{file.stat().st_size} bytes; {why}",
         hint="a download cut short? " + ", ".join(_SUFFIXES) + " are read",
     )
@@ -164,6 +180,7 @@ def _unwrap(found: Any, path: str) -> dict[str, torch.Tensor]:
             return found.state_dict()
     raise WeightsError(
         f"`{path}` holds no state dict",
+        where=path,
         why=f"it holds a {type(found).__name__}" if found is not None else "no names with tensors",
         hint="torch.save(model.state_dict(), FILE)",
     )
