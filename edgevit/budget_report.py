@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from xml.etree import ElementTree
 
 from edgevit.budgets import Check, Finding
-from edgevit.exported_folder import SCHEMA
+from edgevit.manifest_schema import SCHEMA
 
 _NAMES = {
     "parity": "parity",

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from edgevit.errors import EdgevitError, UsageError
-from edgevit.exported_folder import read_manifest, require_untouched
+from edgevit.exported_folder import read_manifest, require_ours, require_untouched
 from edgevit.firmware_runs import run_firmware
 from edgevit.measure.latest import latest_latency
 from edgevit.profiling import SUFFIXES, profile
@@ -102,6 +102,7 @@ class Here:
     stands_for_all: bool = False
     threads: int = 0
     rounds: int = 20
+    trust: bool = False  # to run code that somebody else exported
     progress: Callable[[str], None] = lambda _: None
 
 
@@ -125,7 +126,7 @@ def _findings(
     folder: Path, manifest: dict[str, Any], asked: Mapping[str, float], here: Here
 ) -> Iterator[Finding]:
     firmware = {"ram_bytes", "flash_bytes", "instructions"} & set(asked)
-    emulated = _emulated(folder, manifest) if firmware else {}
+    emulated = _emulated(folder, manifest, here) if firmware else {}
     for name, limit in asked.items():
         if name == "latency_seconds":
             yield Finding(name, limit, _latency(folder, manifest, here))
@@ -161,13 +162,14 @@ def _cosine(manifest: dict[str, Any]) -> Known:
     return Known(lowest["cosine"], kind, f"{lowest['stage']} {lowest['precision']}, at export")
 
 
-def _emulated(folder: Path, manifest: dict[str, Any]) -> dict[str, Known]:
+def _emulated(folder: Path, manifest: dict[str, Any], here: Here) -> dict[str, Known]:
     names = ("ram_bytes", "flash_bytes", "instructions")
     if manifest["format"] != "mcu":
         why = f"a {manifest['format']} artifact decides that on the device: export for a microcontroller"
         return dict.fromkeys(names, Known(None, None, why))
+    require_ours(folder, manifest, here.trust)
     try:
-        ran = run_firmware(folder, None, "zig", None)
+        ran = run_firmware(folder, None, "zig", None, trust=here.trust)
     except EdgevitError as error:
         why = f"{error.message}: {error.hint or error.why}"
         return dict.fromkeys(names, Known(None, None, why))
@@ -185,7 +187,8 @@ def _latency(folder: Path, manifest: dict[str, Any], here: Here) -> Known:
     runs_here = manifest["format"] in SUFFIXES.values()
     if not (runs_here and (here.stands_for_all or _is_of_this_kind(manifest["target"]))):
         return _elsewhere(folder, manifest, runs_here)
-    found = profile([folder], threads=here.threads, rounds=here.rounds, progress=here.progress)
+    how = {"threads": here.threads, "rounds": here.rounds, "trust": here.trust}
+    found = profile([folder], **how, progress=here.progress)
     latency = found.measured[0].latency
     how = f"{latency.low * 1e3:.3g} to {latency.high * 1e3:.3g} ms, {found.threads} threads, {found.host}"
     return Known(latency.median, "measured", how)

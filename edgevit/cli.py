@@ -19,6 +19,7 @@ from edgevit.commands_measure import add_history, add_profile
 from edgevit.commands_plan import add_plan
 from edgevit.commands_report import add_report
 from edgevit.commands_sweep import add_sweep
+from edgevit.commands_trust import add_trust
 from edgevit.commands_tune import add_tune
 from edgevit.errors import EdgevitError, InternalError, RuntimeFailed, UsageError
 from edgevit.support.stdout import answers, only_answers
@@ -225,6 +226,7 @@ def _add_run(verbs: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--emulator", metavar="E", help="unicorn or qemu (default: the first that can)"
     )
+    add_trust(parser)
 
 
 def _add_simulate(verbs: argparse._SubParsersAction) -> None:
@@ -255,6 +257,7 @@ def _add_verify(verbs: argparse._SubParsersAction) -> None:
         verbs, "verify", commands.run_verify, "check an exported folder again, without the model"
     )
     parser.add_argument("folders", nargs="+", metavar="DIR", help="what `export -o` wrote")
+    add_trust(parser)
 
 
 def _add_matrix(verbs: argparse._SubParsersAction) -> None:

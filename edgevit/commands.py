@@ -111,7 +111,8 @@ def run_run(options: argparse.Namespace) -> int:
     from edgevit.backends.mcu.execute import execution_text
     from edgevit.firmware_runs import run_firmware
 
-    found = run_firmware(options.folder, options.core, options.toolchain, options.emulator)
+    how = (options.core, options.toolchain, options.emulator)
+    found = run_firmware(options.folder, *how, trust=options.trust)
     show(json.dumps(found.as_dict()) if options.json else execution_text(found))
     return 0 if found.golden_match else 9
 
@@ -130,7 +131,8 @@ def run_verify(options: argparse.Namespace) -> int:
     from edgevit.exported_folder import expand_folders
     from edgevit.verify import verify
 
-    verdicts = [verify(folder) for folder in expand_folders([Path(d) for d in options.folders])]
+    folders = expand_folders([Path(folder) for folder in options.folders])
+    verdicts = [verify(folder, trust=options.trust) for folder in folders]
     if options.json:
         show(json.dumps({"verdicts": [v.as_dict() for v in verdicts]}, allow_nan=False))
     else:

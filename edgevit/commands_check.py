@@ -9,6 +9,7 @@ import re
 import sys
 from collections.abc import Callable, Mapping
 
+from edgevit.commands_trust import add_trust
 from edgevit.errors import OutputError, OverBudget
 from edgevit.support.terminal import show
 
@@ -35,6 +36,7 @@ def add_check(command: Callable[[str, Callable[..., int], str], argparse.Argumen
     )
     parser.add_argument("--threads", type=int, default=0, metavar="N", help="for --max-latency")
     parser.add_argument("--rounds", type=int, default=20, metavar="N", help="(default: 20)")
+    add_trust(parser)
     parser.add_argument("--junit", metavar="FILE", help="write a JUnit report here")
     parser.add_argument("--quiet", action="store_true", help="no progress on stderr")
 
@@ -56,7 +58,13 @@ def run_check(options: argparse.Namespace) -> int:
         options.max_instructions,
         options.min_cosine,
     )
-    here = Here(options.here, max(options.threads, 0), max(options.rounds, 1), progress.note)
+    here = Here(
+        options.here,
+        max(options.threads, 0),
+        max(options.rounds, 1),
+        options.trust,
+        progress.note,
+    )
     folders = expand_folders([Path(folder) for folder in options.folders])
     checks = [check(folder, budgets, here) for folder in folders]
     progress.clear()

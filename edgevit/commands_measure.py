@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from edgevit.commands_trust import add_trust
 from edgevit.errors import UsageError
 from edgevit.support.terminal import show
 
@@ -42,6 +43,7 @@ def add_profile(command: Command) -> None:
     )
     parser.add_argument("--ops", action="store_true", help="a table of ops, by the own profiler")
     parser.add_argument("--eager", action="store_true", help="the model in PyTorch as well")
+    add_trust(parser)
     _add_store(parser)
     parser.add_argument("--no-store", action="store_true", help="leave the store alone")
     parser.add_argument(
@@ -119,7 +121,7 @@ def _measured(options: argparse.Namespace, store: Store | None) -> Session:
             store,
             fresh=options.fresh,
             progress=progress.note,
-            more=[eager_subject(found[0])] if options.eager else [],
+            more=[eager_subject(found[0], options.trust)] if options.eager else [],
         )
     finally:
         progress.clear()
@@ -140,6 +142,7 @@ def _settings(options: argparse.Namespace) -> Settings:
         flash=options.flash,
         elf=options.elf,
         chip=options.chip,
+        trust=options.trust,
     )
 
 

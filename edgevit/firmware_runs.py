@@ -16,7 +16,7 @@ from edgevit.backends.mcu.execute import Execution, execute
 from edgevit.backends.mcu.firmware import write_firmware
 from edgevit.backends.mcu.schedule.search import planned
 from edgevit.errors import PackageError, UsageError, suggest
-from edgevit.exported_folder import read_manifest, require_untouched
+from edgevit.exported_folder import read_manifest, require_ours, require_untouched
 from edgevit.golden import load_golden
 from edgevit.integer.ports import why_no_pixels
 from edgevit.integer.simulate import outputs_of
@@ -41,10 +41,16 @@ class Simulated:
 
 
 def run_firmware(
-    directory: str | Path, core: str | None, toolchain: str, emulator: str | None
+    directory: str | Path,
+    core: str | None,
+    toolchain: str,
+    emulator: str | None,
+    *,
+    trust: bool = False,
 ) -> Execution:
     """On the golden input. Another core than the folder's gets code of its own, from the same integer graph and plan."""
     folder = Path(directory)
+    require_ours(folder, read_manifest(folder), trust)
     bundle = bundle_of(folder)
     inputs = bundle.quantized([tensor.numpy() for tensor in load_golden(folder)[0]])
     if core is None or core == bundle.core.name:

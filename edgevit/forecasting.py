@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Any, TextIO
 
 from edgevit.errors import NoForecast
-from edgevit.exported_folder import SCHEMA
 from edgevit.forecast.features import Features, features_of
 from edgevit.forecast.table import Forecast, forecast
 from edgevit.frontend.capture import capture
 from edgevit.frontend.rebuild import build_source
+from edgevit.manifest_schema import SCHEMA
 from edgevit.model_options import ModelOptions
 from edgevit.rewrites import engine
 from edgevit.rewrites.standard import STANDARD

@@ -28,19 +28,30 @@ def save_golden(
 
 
 def load_golden(folder: Path) -> tuple[Tensors, Tensors]:
+    """Raises `PackageError` for tensors that nothing can be held against: none, or NaN."""
     path = folder / GOLDEN
     try:
-        found = load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise PackageError(
-            f"{GOLDEN} cannot be read",
-            where=str(path),
-            why=str(error),
-            hint="export the model again",
-        ) from error
-    return _by_position(found, "input"), _by_position(found, "output")
+        tensors = load_file(path)
+    except (OSError, SafetensorError, RuntimeError, ValueError) as error:
+        raise _unusable(path, str(error)) from error
+    inputs, outputs = _by_position(tensors, "input", path), _by_position(tensors, "output", path)
+    if not any(tensor.isfinite().any() for tensor in outputs):
+        raise _unusable(path, "no output has a finite number in it")
+    return inputs, outputs
 
 
-def _by_position(found: dict[str, torch.Tensor], kind: str) -> Tensors:
-    count = sum(name.startswith(f"{kind}.") for name in found)
-    return tuple(found[f"{kind}.{k}"] for k in range(count))
+def _by_position(tensors: dict[str, torch.Tensor], kind: str, path: Path) -> Tensors:
+    count = sum(name.startswith(f"{kind}.") for name in tensors)
+    names = [f"{kind}.{k}" for k in range(count)]
+    if not names or not all(name in tensors for name in names):
+        raise _unusable(path, f"its tensors are not {kind}.0, {kind}.1 and so on")
+    for name in names:
+        if tensors[name].isnan().any():
+            raise _unusable(path, f"{name} holds NaN, which nothing equals")
+    return tuple(tensors[name] for name in names)
+
+
+def _unusable(path: Path, why: str) -> PackageError:
+    return PackageError(
+        f"{GOLDEN} cannot be read", where=str(path), why=why, hint="export the model again"
+    )

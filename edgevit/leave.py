@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,8 @@ from edgevit.calls.write import write_calls
 from edgevit.graph.cost import op_counts
 from edgevit.graph.program import Program
 from edgevit.graph.text import graph_text
-from edgevit.output import MANIFEST, listed_files, remove
+from edgevit.manifest_file import write_manifest
+from edgevit.output import listed_files, remove
 from edgevit.report import GRAPHS, PAGE, SUMMARY, summary
 from edgevit.report_page.page import page
 
@@ -40,4 +40,4 @@ def leave(
     (draft / SUMMARY).write_text(summary(manifest) + "\n")
     (draft / PAGE).write_text(page(draft, manifest), encoding="utf-8")
     manifest["files"] = listed_files(draft)
-    (draft / MANIFEST).write_text(json.dumps(manifest, indent=2, allow_nan=False) + "\n")
+    write_manifest(draft, manifest)

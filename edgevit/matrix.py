@@ -6,6 +6,7 @@ and target is kept in the output folder: an interrupted run goes on where it sto
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -14,9 +15,9 @@ from typing import Any
 
 from edgevit.backends.table import BACKENDS
 from edgevit.errors import EdgevitError
-from edgevit.exported_folder import SCHEMA
 from edgevit.host import this_host
-from edgevit.output import remove
+from edgevit.manifest_schema import SCHEMA
+from edgevit.output import remove_export
 from edgevit.profile_report import latency_dict
 from edgevit.profiling import SUFFIXES, eager_subject, measure, subject_of
 from edgevit.report import artifact_bytes
@@ -123,9 +124,17 @@ def _entry(
     entry = _timed(model, target, rows, folder, how)
     entry |= {"formats": list(formats), "versions": _versions(exports)}
     path.write_text(json.dumps(entry))
-    if not how.keep and folder.exists():
-        remove(folder)
+    if not how.keep:
+        _clear(folder, formats)
     return entry
+
+
+def _clear(folder: Path, formats: Sequence[str]) -> None:
+    """The exports go; what else lies there stays."""
+    for format in formats:
+        remove_export(folder / format)
+    with contextlib.suppress(OSError):
+        folder.rmdir()
 
 
 def _export(

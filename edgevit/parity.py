@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 import torch
 
@@ -29,7 +29,10 @@ class Limit:
     min_cosine: float = -1.0
 
     def holds(self, distance: Distance) -> bool:
-        return distance.rel_l2 <= self.max_rel_l2 and distance.cosine >= self.min_cosine
+        """A distance that is not a number holds to nothing, also where there is no bound."""
+        known = not any(map(math.isnan, astuple(distance)))
+        near = distance.rel_l2 <= self.max_rel_l2 and distance.cosine >= self.min_cosine
+        return known and near
 
     def __str__(self) -> str:
         bounds = [f"relative L2 <= {self.max_rel_l2:.3g}"]
@@ -89,8 +92,11 @@ UNKNOWN = Distance(math.inf, math.inf, -1.0, 0.0)
 
 
 def distance(expected: Sequence[torch.Tensor], actual: Sequence[torch.Tensor]) -> Distance:
-    """The worst over all outputs. A NaN or an infinity on one side only is infinitely far."""
+    """The worst over all outputs. A NaN anywhere is infinitely far, and so is an infinity on one side only; and what is
+    nowhere finite says nothing."""
     pairs = [_pair(a, b) for a, b in zip(expected, actual, strict=True)]
+    if not any(tensor.isfinite().any() for tensor in expected):
+        return UNKNOWN
     return Distance(
         max(p.max_abs for p in pairs),
         max(p.rel_l2 for p in pairs),
@@ -104,13 +110,16 @@ def _pair(expected: torch.Tensor, actual: torch.Tensor) -> Distance:
         return UNKNOWN
     a, b = _real(expected), _real(actual)
     finite = a.isfinite()
-    elsewhere_same = torch.equal(a[~finite].nan_to_num(nan=0.5), b[~finite].nan_to_num(nan=0.5))
-    if not elsewhere_same or not torch.equal(finite, b.isfinite()):
+    if a.isnan().any() or b.isnan().any() or not torch.equal(finite, b.isfinite()):
+        return UNKNOWN
+    if not torch.equal(a[~finite], b[~finite]):  # infinities of the same sign
         return UNKNOWN
     x, y = a[finite], b[finite]
     if x.numel() == 0:
         return SAME
     moved, norm = (x - y).norm().item(), x.norm().item()
+    if not math.isfinite(moved) or not math.isfinite(norm):  # of numbers near the largest
+        return UNKNOWN
     return Distance(
         max_abs=(x - y).abs().max().item(),
         rel_l2=moved / norm if norm else (math.inf if moved else 0.0),
@@ -126,10 +135,10 @@ def _real(x: torch.Tensor) -> torch.Tensor:
 
 
 def _cosine(x: torch.Tensor, y: torch.Tensor) -> float:
-    norms = x.norm().item() * y.norm().item()
-    if norms == 0.0:
-        return 1.0 if x.norm().item() == y.norm().item() else 0.0
-    return min(1.0, torch.dot(x, y).item() / norms)
+    long, other = x.norm().item(), y.norm().item()
+    if not long or not other:
+        return 1.0 if long == other else 0.0
+    return min(1.0, torch.dot(x / long, y / other).item())
 
 
 def _top1(a: torch.Tensor, b: torch.Tensor) -> float:

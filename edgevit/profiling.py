@@ -20,7 +20,14 @@ from edgevit.backends.on_host import fitted
 from edgevit.backends.session import OpTime, TensorSpec
 from edgevit.backends.worker import TIMEOUT, Worker
 from edgevit.errors import DeviceError, EdgevitError, PackageError, UsageError
-from edgevit.exported_folder import expand_folders, read_manifest, require_untouched
+from edgevit.exported_folder import (
+    expand_folders,
+    read_manifest,
+    require_ours,
+    require_trusted_file,
+    require_trusted_model,
+    require_untouched,
+)
 from edgevit.golden import load_golden
 from edgevit.host import Host, now, this_host
 from edgevit.tunable import Choice
@@ -142,10 +149,21 @@ def subject_of(path: str | Path, here: bool = True) -> Subject:
     return Subject(label, manifest["format"], artifact, inputs, manifest["versions"])
 
 
-def eager_subject(folder: str | Path) -> Subject:
+def require_trusted(path: str | Path, trust: bool) -> None:
+    """Refuse what is code, and not of this user, before any runner touches it."""
+    path = Path(path)
+    if path.is_file():
+        require_trusted_file(path, SUFFIXES.get(path.suffix, ""), trust)
+    else:
+        require_ours(path, read_manifest(path), trust)
+
+
+def eager_subject(folder: str | Path, trust: bool = False) -> Subject:
     """The model of an exported folder in PyTorch itself, on the same input."""
     path = Path(folder)
     manifest = read_manifest(path)
+    require_untouched(path, manifest)
+    require_trusted_model(path, trust)
     inputs = tuple(tensor.numpy() for tensor in load_golden(path)[0])
     versions = {"torch": manifest["versions"].get("torch", "")}
     return Subject(f"{manifest['model']['name']} eager", "eager", path, inputs, versions)
@@ -159,15 +177,18 @@ def profile(
     warmup: int = 3,
     ops: bool = False,
     eager: bool = False,
+    trust: bool = False,
     progress: Callable[[str], None] = lambda _: None,
 ) -> ProfileReport:
     """Raises an `EdgevitError` when one of them is damaged or does not run here."""
     if not paths:
         raise UsageError("nothing to profile", hint="edgevit profile DIR...")
     found = expand_folders([Path(path) for path in paths])
+    for path in found:
+        require_trusted(path, trust)
     subjects = [subject_of(path) for path in found]
     if eager:
-        subjects.append(eager_subject(found[0]))
+        subjects.append(eager_subject(found[0], trust))
     return measure(
         subjects, threads=threads, rounds=rounds, warmup=warmup, ops=ops, progress=progress
     )

@@ -9,12 +9,12 @@ from typing import Any
 
 from edgevit.backends.artifact import Artifact
 from edgevit.backends.backend import Estimate
-from edgevit.exported_folder import SCHEMA
 from edgevit.frontend.source import ModelSource
 from edgevit.golden import GOLDEN
 from edgevit.graph.cost import GraphStats, op_counts
 from edgevit.graph.program import Program
 from edgevit.graph.text import graph_text
+from edgevit.manifest_schema import SCHEMA
 from edgevit.parity import TWIN, Parity
 from edgevit.rewrites.lossy.run import NOT_LOSSY, LossyPart
 from edgevit.rewrites.report import RewriteReport, RuleReport

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,14 +10,16 @@ from typing import Any
 import numpy as np
 
 from edgevit.errors import EdgevitError, OutputError, StoreError, UsageError
-from edgevit.exported_folder import read_manifest, require_untouched
+from edgevit.exported_folder import exported_here, read_manifest, require_untouched
+from edgevit.manifest_file import write_manifest
 from edgevit.measure.latest import latest_latency
-from edgevit.output import MANIFEST, file_entry
+from edgevit.output import file_entry
 from edgevit.pareto_plot import Dot, Panel, pareto_svg
 from edgevit.profiling import profile
 from edgevit.report import PAGE
 from edgevit.report_page.cost import Timings, Trade
 from edgevit.report_page.page import page
+from edgevit.support.whole_file import write_whole
 from edgevit.sweep.job import Result
 from edgevit.sweep.show import panels
 
@@ -32,44 +33,37 @@ def report(
     store: str | None = None,
     threads: int = 0,
     rounds: int = 20,
+    trust: bool = False,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Path:
     """Where it was written: `report.html` in the folder, whose manifest then lists it as it is, or `output`."""
     folder = Path(directory)
     manifest = read_manifest(folder)
-    require_untouched(folder, manifest)
+    require_untouched(
+        folder, manifest, but={PAGE}
+    )  # a kill between page and manifest is mended here
     if measure:
-        timings = _measured(folder, threads, rounds, progress)
+        timings = _measured(folder, threads, rounds, trust, progress)
     else:
         timings = _kept(folder, manifest, store)
     text = page(folder, manifest, timings, [_trade(Path(path)) for path in trades])
     target = folder / PAGE if output is None else Path(output)
     try:
-        _replace(target, text)
+        write_whole(target, text.encode())
         if output is None:
             others = [entry for entry in manifest["files"] if entry["path"] != PAGE]
             files = sorted([*others, file_entry(target, folder)], key=lambda e: str(e["path"]))
-            _replace(
-                folder / MANIFEST,
-                json.dumps({**manifest, "files": files}, indent=2, allow_nan=False) + "\n",
-            )
+            # Somebody else's folder does not become ours by being read.
+            write_manifest(folder, {**manifest, "files": files}, sealed=exported_here(folder))
     except OSError as error:
         raise OutputError(f"cannot write {target}", why=str(error)) from error
     return target
 
 
-def _replace(path: Path, text: str) -> None:
-    """Whole or not at all."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        draft.write_text(text, encoding="utf-8")
-        os.replace(draft, path)
-    finally:
-        draft.unlink(missing_ok=True)
-
-
-def _measured(folder: Path, threads: int, rounds: int, progress: Callable[[str], None]) -> Timings:
-    found = profile([folder], threads=threads, rounds=rounds, ops=True, progress=progress)
+def _measured(
+    folder: Path, threads: int, rounds: int, trust: bool, progress: Callable[[str], None]
+) -> Timings:
+    found = profile([folder], threads=threads, rounds=rounds, ops=True, trust=trust, progress=progress)  # fmt: skip
     (one,) = found.measured
     ops = [{"op": t.op, "place": t.place, "unit": t.unit, "ms": t.seconds * 1e3} for t in one.ops]
     low, median, high = (s * 1e3 for s in (one.latency.low, one.latency.median, one.latency.high))

@@ -8,7 +8,7 @@ from typing import Any
 
 from edgevit.backends.artifact import Artifact
 from edgevit.backends.backend import Expected, backend_of
-from edgevit.exported_folder import read_manifest, require_untouched
+from edgevit.exported_folder import read_manifest, require_ours, require_untouched
 from edgevit.golden import load_golden
 from edgevit.parity import Parity
 from edgevit.report import parity_rows, verdict
@@ -20,6 +20,7 @@ class Verdict:
     artifact: Path
     parity: tuple[Parity, ...]
     manifest: dict[str, Any]
+    unlisted: tuple[str, ...] = ()  # files beside the export that nothing vouches for
 
     @property
     def passed(self) -> bool:
@@ -31,20 +32,26 @@ class Verdict:
             "artifact": self.artifact.name,
             "parity": [parity.as_dict() for parity in self.parity],
             "passed": self.passed,
+            "unlisted": list(self.unlisted),
         }
 
     def __str__(self) -> str:
         rows = [str(self.artifact), *parity_rows([p.as_dict() for p in self.parity])]
+        rows += [
+            f"  unlisted   {name}: not of the export, and not checked" for name in self.unlisted
+        ]
         return "\n".join([*rows, f"  result     {verdict(self.passed, self.manifest)}"])
 
 
-def verify(directory: str | Path) -> Verdict:
-    """Needs the folder alone: neither the model's code nor its weights. Raises `PackageError` for a damaged one."""
+def verify(directory: str | Path, *, trust: bool = False) -> Verdict:
+    """Needs the folder alone: neither the model's code nor its weights. Raises `PackageError` for a damaged one, and for
+    code of somebody else's without `trust`."""
     folder = Path(directory)
     manifest = read_manifest(folder)
-    require_untouched(folder, manifest)
+    unlisted = require_untouched(folder, manifest)
+    require_ours(folder, manifest, trust)
     inputs, outputs = load_golden(folder)
     path = folder / manifest["artifact"]
     artifact = Artifact(manifest["format"], manifest["precision"], path, manifest["versions"])
     parity = backend_of(artifact.format).check(artifact, Expected(inputs, outputs))
-    return Verdict(folder, path, parity, manifest)
+    return Verdict(folder, path, parity, manifest, unlisted)

@@ -55,6 +55,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--firmware-nets", type=int, default=40, help="how many random nets run on every core"
     )
     parser.addoption(
+        "--flips", type=int, default=50, help="how many bytes of an export are flipped, a format"
+    )
+    parser.addoption(
         "--update-golden", action="store_true", help="write tests/golden/ instead of comparing"
     )
     parser.addoption("--net-seed", type=int, default=None, help="only the random net of this seed")

@@ -8,6 +8,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from edited import edit, manifest_of
 
 import edgevit
 from edgevit.cli import main
@@ -72,15 +73,9 @@ def test_what_is_not_known_fails_and_says_what_would_tell(folder: Path, capsys) 
 
 
 def test_this_machine_is_no_phone(folder: Path, tmp_path: Path, capsys) -> None:
-    manifest = json.loads((folder / "edgevit.json").read_text())
     for target in ("pixel-8", "raspberry-pi-5", "gone.toml"):
-        other = tmp_path / target
-        other.mkdir()
-        for path in folder.iterdir():
-            if path.is_file():
-                (other / path.name).write_bytes(path.read_bytes())
-        text = json.dumps({**manifest, "target": target, "files": []})
-        (other / "edgevit.json").write_text(text)
+        other = Path(shutil.copytree(folder, tmp_path / target))
+        edit(other, target=target)
         assert main(["check", str(other), "--max-latency", "10s"]) == OVER
         assert f"this machine is no {target}" in capsys.readouterr().out
 
@@ -88,8 +83,8 @@ def test_this_machine_is_no_phone(folder: Path, tmp_path: Path, capsys) -> None:
 def test_a_figure_of_another_device_from_the_store(folder: Path, tmp_path: Path, capsys) -> None:
     """Of the same bytes, on a device that is not this machine; the newest counts."""
     other = Path(shutil.copytree(folder, tmp_path / "phone"))
-    manifest = json.loads((other / "edgevit.json").read_text())
-    (other / "edgevit.json").write_text(json.dumps({**manifest, "target": "pixel-8"}))
+    manifest = manifest_of(other)
+    edit(other, target="pixel-8")
     subject = subject_of(other)
     device = {"cpu": "Tensor G3", "address": "adb:1"}
 
@@ -127,10 +122,10 @@ def test_firmware_by_the_emulator(tmp_path: Path, capsys) -> None:
 def test_a_folder_that_failed_parity_is_within_nothing(
     folder: Path, tmp_path: Path, capsys
 ) -> None:
-    manifest = json.loads((folder / "edgevit.json").read_text())
-    bad = {**manifest, "passed": False, "files": []}
-    (tmp_path / "edgevit.json").write_text(json.dumps(bad))
-    assert main(["check", str(tmp_path), "--max-size", "1G", "--json"]) == OVER
+    other = Path(shutil.copytree(folder, tmp_path / "failed"))
+    parity = [{**entry, "passed": False} for entry in manifest_of(other)["parity"]]
+    edit(other, parity=parity, passed=False)
+    assert main(["check", str(other), "--max-size", "1G", "--json"]) == OVER
     assert found(capsys)["parity"]["status"] == "under"
 
 

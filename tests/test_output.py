@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
 
 from edgevit.errors import OutputError
-from edgevit.output import MANIFEST, staged
+from edgevit.manifest_file import MANIFEST, write_manifest
+from edgevit.output import listed_files, staged
 
 
 def fill(folder: Path, text: str) -> None:
     (folder / "a.bin").write_text(text)
-    (folder / MANIFEST).write_text(json.dumps({"files": [{"path": "a.bin"}]}))
+    write_manifest(folder, {"schema": 2, "files": listed_files(folder)})
 
 
 def test_appears_when_the_work_is_done(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from edited import edit, manifest_of
 
 from edgevit.cli import _parser, main
 from edgevit.commands import _firmware_options, _model_options
@@ -58,9 +59,8 @@ def deep(exported: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     for when in ("before", "after"):
         (folder / "graph" / f"{when}.txt").write_text(found.text)
     of_graph = {key: found.as_dict()[key] for key in ("graph", "rewrites", "ops")}
-    manifest = {**manifest_of(exported), **of_graph}
-    (folder / "edgevit.json").write_text(json.dumps(manifest))
-    assert sum(manifest["ops"]["after"].values()) > 300
+    edit(folder, sealed=True, **of_graph)
+    assert sum(of_graph["ops"]["after"].values()) > 300
     return folder
 
 
@@ -69,10 +69,6 @@ def firmware(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("report") / "firmware"
     assert export("zoo:vit-i32-p8-d24-h2-l1", target="qemu-m3", output=folder).passed
     return folder
-
-
-def manifest_of(folder: Path) -> dict[str, Any]:
-    return json.loads((folder / "edgevit.json").read_text())
 
 
 def browser() -> str:

@@ -52,7 +52,9 @@ class EmulatorRunner(Alone):
     def figures(self, subject: Subject, settings: Settings) -> Figures:
         folder = subject.path.parent
         try:
-            found = run_firmware(folder, settings.core, settings.toolchain, settings.emulator)
+            found = run_firmware(
+                folder, settings.core, settings.toolchain, settings.emulator, trust=settings.trust
+            )
             if not found.golden_match:
                 raise Drift(
                     "the firmware does not compute what its integer model does",

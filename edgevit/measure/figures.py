@@ -30,6 +30,7 @@ class Settings:
     flash: str | None = None  # serial: the tool that writes the firmware first
     elf: str | None = None  # what it writes
     chip: str | None = None  # as that tool calls the board
+    trust: bool = False  # to run code that somebody else exported
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ from edgevit.measure.figures import (
 from edgevit.measure.runner import Progress, Runner
 from edgevit.measure.store import Row, Store
 from edgevit.output import MANIFEST, file_entry
-from edgevit.profiling import Subject
+from edgevit.profiling import Subject, require_trusted
 
 
 def measured(
@@ -43,6 +43,8 @@ def measured(
 ) -> Session:
     """What was measured by turns is only taken from the store whole; exact figures, one by one. `fresh` measures
     again. `more` are subjects beside those of the paths."""
+    for path in paths:
+        require_trusted(path, settings.trust)
     subjects = [*(runner.subject(path) for path in paths), *more]
     if not subjects:
         raise UsageError("nothing to measure", hint="give exported folders")

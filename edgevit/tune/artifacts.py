@@ -11,7 +11,7 @@ from typing import Any
 from edgevit.errors import Drift, EdgevitError
 from edgevit.exported_folder import read_manifest, require_untouched
 from edgevit.exporting import export_apart
-from edgevit.output import remove
+from edgevit.output import remove_export
 from edgevit.plan_file import ExportPlan, plan_text
 from edgevit.planned import made_of
 
@@ -37,11 +37,11 @@ class Artifacts:
         return folder, found
 
     def keep_only(self, keys: Sequence[str]) -> None:
-        """The others' folders go; a worker beside us may have taken one away first."""
+        """The others' folders go, unless they hold anything else; a worker beside us may have taken one away first."""
         for folder in self.work.iterdir() if self.work.is_dir() else ():
             if folder.is_dir() and not folder.name.startswith(".") and folder.name not in keys:
                 try:
-                    remove(folder)
+                    remove_export(folder)
                 except OSError:
                     continue
 

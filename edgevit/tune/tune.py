@@ -274,7 +274,7 @@ class _Search:
         """A plan for each point, and the picture."""
         folder = self.asked.output / PLANS
         folder.mkdir(exist_ok=True)
-        for old in folder.glob("*.toml"):
+        for old in folder.glob("ram-*.toml"):
             old.unlink()
         for trial in front:
             figures = trial.result["figures"]

@@ -27,13 +27,6 @@ MEGABYTES = 4096
 
 
 @pytest.fixture(scope="session")
-def exports(tmp_path_factory: pytest.TempPathFactory) -> Exports:
-    base = tmp_path_factory.getbasetemp()
-    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-    return Exports(shared / "hostile-exports")
-
-
-@pytest.fixture(scope="session")
 def server() -> Iterator[subprocess.Popen[str]]:
     process = subprocess.Popen(
         [sys.executable, str(HERE / "server.py")],

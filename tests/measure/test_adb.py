@@ -80,6 +80,21 @@ def test_a_figure_of_the_fake_device(fake: Path, capsys) -> None:
     assert list(fake.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    "name", ["$(touch CANARY).tflite", "a;touch CANARY;.tflite", "-p -a.tflite", "a'b.tflite"]
+)
+def test_a_name_is_no_command_on_the_device(
+    name: str, fake: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    """The device's shell gets one word, adb an absolute path."""
+    monkeypatch.chdir(fake.parent)
+    (fake.parent / name).write_bytes(b"for a fake device")
+    on = f"adb:FAKE?runner={fake.parent / 'benchmark_model'}"
+    assert main(["profile", f"./{name}", "--on", on, *SHORT]) == 0, capsys.readouterr()
+    assert not (fake.parent / "CANARY").exists()
+    assert list(fake.iterdir()) == []
+
+
 def test_what_a_fake_device_refuses(fake: Path, exported: Path, monkeypatch, capsys) -> None:
     assert main(["profile", str(exported), "--on", "adb", *SHORT]) == 2
     assert "a onnx artifact is not timed by adb" in capsys.readouterr().err

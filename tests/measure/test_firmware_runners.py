@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from edited import edit
 from servers import needed, wait_until
 
 from edgevit.cli import main
@@ -163,8 +164,7 @@ def test_seconds_by_the_clock_that_a_board_says_it_has(
 ) -> None:
     board = tmp_path / "board"
     shutil.copytree(firmware, board)
-    manifest = json.loads((board / "edgevit.json").read_text())
-    (board / "edgevit.json").write_text(json.dumps({**manifest, "target": "stm32f746"}))
+    edit(board, sealed=True, target="stm32f746")
     path, speak = wire
     speak(TEST.replace("abc", model_hash(firmware)))
     words = ["profile", str(board), "--on", f"serial:{path}", "--limit", "5", "--quiet"]

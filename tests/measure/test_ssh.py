@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from boards import Board
+from edited import edit
 from servers import free_port, wait_until
 
 from edgevit.cli import main
@@ -99,8 +100,7 @@ def test_another_architecture_is_refused(
 ) -> None:
     folder = tmp_path / "arm"
     shutil.copytree(exported, folder)
-    manifest = json.loads((folder / "edgevit.json").read_text())
-    (folder / "edgevit.json").write_text(json.dumps({**manifest, "target": "raspberry-pi-4"}))
+    edit(folder, target="raspberry-pi-4")
     said = fails(board.address, folder, capsys)
     assert f"TinyHybrid.onnx is for aarch64, 127.0.0.1 is {os.uname().machine}" in said
     assert said.startswith("17 ")
@@ -111,7 +111,29 @@ def test_a_library_tells_its_architecture_itself(board: Board, tmp_path: Path, c
     header = bytearray(64)
     header[:4], header[18] = b"\x7fELF", 0xB7
     library.write_bytes(header)
-    assert "net.so is for aarch64" in fails(board.address, library, capsys)
+    assert "net.so is for aarch64" in fails(board.address, library, capsys, "--trust")
+
+
+def test_a_library_of_somebody_elses_is_not_sent(board: Board, tmp_path: Path, capsys) -> None:
+    (tmp_path / "net.so").write_bytes(b"\x7fELF" + bytes(60))
+    said = fails(board.address, tmp_path / "net.so", capsys)
+    assert said.startswith("12 error: code from somebody else is not run")
+    assert "--trust" in said
+
+
+@pytest.mark.parametrize(
+    "name", ["-oProxyCommand=touch CANARY;.onnx", "-F.onnx", "nowhere:net.onnx", "$(touch CANARY).onnx"]
+)  # fmt: skip
+def test_a_name_is_no_option_and_no_command(
+    name: str, board: Board, exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    shutil.copy(exported / "TinyHybrid.onnx", here / name)
+    assert main(["profile", f"./{name}", "--on", board.address, *SHORT]) == 0, capsys.readouterr()
+    assert os.listdir(here) == [name]
+    assert list(board.work.iterdir()) == []
 
 
 def test_a_full_device_is_refused_before_anything_is_sent(

@@ -44,7 +44,7 @@ class Bridge:
 
     def push(self, file: Path, folder: str) -> None:
         size = file.stat().st_size
-        self._run(["push", str(file), f"{folder}/"], 60 + size / 100_000)
+        self._run(["push", str(file.absolute()), f"{folder}/"], 60 + size / 100_000)
 
     def _run(self, words: Sequence[str], limit: float, hung: Sequence[int] = ()) -> str:
         chosen = ["-s", self.serial] if self.serial else []

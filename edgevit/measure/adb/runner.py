@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import shlex
 import uuid
 from pathlib import Path
 from urllib.parse import parse_qsl
@@ -103,7 +104,7 @@ class OpenedOnAndroid:
             for file in files:
                 bridge.push(file, self._folder)
             if pushed:
-                bridge.shell(f"chmod 755 {self._binary}")
+                bridge.shell(f"chmod 755 {shlex.quote(self._binary)}")
         except BaseException:
             self.close()
             raise

@@ -56,7 +56,7 @@ def flash(tool: str, file: str | None, chip: str | None, port: str, limit: float
     path = shutil.which(tool)
     if path is None:
         raise ToolMissing(f"{tool} is not installed", hint=_INSTALL[tool])
-    _run([path, *TOOLS[tool](file, chip, port)], tool, limit)
+    _run([path, *TOOLS[tool](str(Path(file).absolute()), chip, port)], tool, limit)
 
 
 def _run(words: list[str], tool: str, limit: float) -> None:

@@ -41,7 +41,7 @@ class Shell:
     def command(self, line: str) -> list[str]:
         """The words that run `line` in the user's shell over there."""
         port = ["-p", str(self.address.port)] if self.address.port else []
-        return [_tool("ssh"), *self._options(), *port, self.address.name, "--", line]
+        return [_tool("ssh"), *self._options(), *port, "--", self.address.name, line]
 
     def run(self, line: str, limit: float = 60.0) -> str:
         """What it prints. It gets `limit` seconds."""
@@ -53,7 +53,9 @@ class Shell:
         host = f"[{host}]" if ":" in host else host  # IPv6
         name = f"{self.address.user}@{host}" if self.address.user else host
         words = [_tool("scp"), "-q", "-r", *self._options(), *port]
-        self._finished([*words, *map(str, files), f"{name}:{folder}/"], limit)
+        # Absolute: a name is no option because of how it begins, and no other host because of its colon.
+        sources = [str(file.absolute()) for file in files]
+        self._finished([*words, "--", *sources, f"{name}:{folder}/"], limit)
 
     def failure(self, code: int, said: str) -> EdgevitError:
         """For an ssh or scp that ended with `code`."""

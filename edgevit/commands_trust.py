@@ -1,0 +1,11 @@
+"""`--trust` of the commands that read exported folders."""
+
+from __future__ import annotations
+
+import argparse
+
+
+def add_trust(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--trust", action="store_true", help="run code in a folder that was not exported by you here"
+    )  # fmt: skip
