@@ -1,27 +1,31 @@
 #include <stdbool.h>
 
+#include "ev_contract.h"
 #include "ev_kernels.h"
 #include "ev_products.h"
 
-struct group { /* channels of the input, and of the output */
-    uint32_t depth, columns;
+/* Channels of one group. */
+struct group {
+    uint32_t depth;   /* of the input */
+    uint32_t columns; /* of the output */
 };
 
-struct place { /* of the window of an output pixel, in the input */
+/* The window of an output pixel: its top left tap in pixels of the input, and the tap columns inside the image. */
+struct span {
     int32_t top, left;
-    uint32_t from, upto; /* its columns that are inside the image */
+    uint32_t first, end;
 };
 
-/* Divisions are slow, or a call. */
-static inline uint32_t ring_row(int32_t row, uint32_t ring)
+/* The comparison mostly saves a division, which is slow or a call. */
+static inline uint32_t ring_index(int32_t row, uint32_t ring)
 {
     return (uint32_t)row < ring ? (uint32_t)row : (uint32_t)row % ring;
 }
 
-EV_INLINE void add_pad(ev_sums sums, const int8_t *const w[EV_COLUMNS], uint32_t from, uint32_t upto, int32_t pad,
-                       int pixels)
+EV_INLINE void add_padding(ev_sums sums, const int8_t *const w[EV_COLUMNS], uint32_t first, uint32_t end, int32_t pad,
+                           int pixels)
 {
-    for (uint32_t k = from; k < upto; k++)
+    for (uint32_t k = first; k < end; k++)
 #pragma GCC unroll 8
         for (int c = 0; c < EV_COLUMNS; c++)
 #pragma GCC unroll 8
@@ -29,36 +33,36 @@ EV_INLINE void add_pad(ev_sums sums, const int8_t *const w[EV_COLUMNS], uint32_t
                 sums[r][c] += pad * w[c][k];
 }
 
-/* One row of the windows of neighbours; x is its image row, at the group's channels. */
-EV_INLINE void add_row(const struct ev_conv2d *p, ev_sums sums, const struct place *place, const int8_t *x,
+/* One tap row of the windows of `pixels` neighbours. x is the image row, from the channels of the group on. */
+EV_INLINE void add_row(const struct ev_conv2d *p, ev_sums sums, const struct span *span, const int8_t *x,
                        const int8_t *const w[EV_COLUMNS], uint32_t depth, int pixels)
 {
     const struct ev_window *window = &p->window;
     const uint32_t channels = window->channels, stride = window->stride_x * channels;
-    const uint32_t together = window->dilation_x == 1 && p->groups == 1 ? place->upto - place->from : 1;
-    add_pad(sums, w, 0, place->from * depth, window->pad_value, pixels);
-    for (uint32_t k = place->from; k < place->upto; k += together) {
+    const uint32_t taps_per_run = window->dilation_x == 1 && p->groups == 1 ? span->end - span->first : 1;
+    add_padding(sums, w, 0, span->first * depth, window->pad_value, pixels);
+    for (uint32_t k = span->first; k < span->end; k += taps_per_run) {
         const int8_t *taps[EV_COLUMNS];
 #pragma GCC unroll 8
         for (int c = 0; c < EV_COLUMNS; c++)
             taps[c] = w[c] + k * depth;
-        const uint32_t column = (uint32_t)(place->left + (int32_t)(k * window->dilation_x));
-        ev_add_products(sums, x + column * channels, stride, taps, together * depth, pixels);
+        const uint32_t column = (uint32_t)(span->left + (int32_t)(k * window->dilation_x));
+        ev_add_products(sums, x + column * channels, stride, taps, taps_per_run * depth, pixels);
     }
-    add_pad(sums, w, place->upto * depth, window->wide * depth, window->pad_value, pixels);
+    add_padding(sums, w, span->end * depth, window->kernel_w * depth, window->pad_value, pixels);
 }
 
-EV_INLINE void add_window(const struct ev_conv2d *p, ev_sums sums, const struct place *place, const int8_t *x,
+EV_INLINE void add_window(const struct ev_conv2d *p, ev_sums sums, const struct span *span, const int8_t *x,
                           const int8_t *w[EV_COLUMNS], uint32_t depth, int pixels)
 {
     const struct ev_window *window = &p->window;
-    const uint32_t taps = window->wide * depth;
-    int32_t row = place->top;
-    for (uint32_t i = 0; i < window->high; i++, row += window->dilation_y) {
+    const uint32_t taps = window->kernel_w * depth;
+    int32_t row = span->top;
+    for (uint32_t i = 0; i < window->kernel_h; i++, row += window->dilation_y) {
         if (row < 0 || row >= window->in_height)
-            add_pad(sums, w, 0, taps, window->pad_value, pixels);
+            add_padding(sums, w, 0, taps, window->pad_value, pixels);
         else
-            add_row(p, sums, place, x + ring_row(row, window->in_ring) * window->in_width * window->channels, w,
+            add_row(p, sums, span, x + ring_index(row, window->in_ring) * window->in_width * window->channels, w,
                     depth, pixels);
 #pragma GCC unroll 8
         for (int c = 0; c < EV_COLUMNS; c++)
@@ -66,61 +70,64 @@ EV_INLINE void add_window(const struct ev_conv2d *p, ev_sums sums, const struct 
     }
 }
 
-/* All output channels of one pixel, or of EV_ROWS neighbours. */
-EV_INLINE void convolve(const struct ev_conv2d *p, const struct group *size, const struct place *place, const int8_t *x,
-                        int8_t *y, int pixels)
+/* All output channels of one pixel, or of EV_ROWS neighbours, which share the weights that are loaded. */
+EV_INLINE void convolve_pixels(const struct ev_conv2d *p, const struct group *group_size, const struct span *span,
+                               const int8_t *x, int8_t *y, int pixels)
 {
-    const uint32_t depth = size->depth, taps = p->window.high * p->window.wide * depth;
+    const uint32_t depth = group_size->depth, taps = p->window.kernel_h * p->window.kernel_w * depth;
     for (uint32_t group = 0; group < p->groups; group++) {
-        const uint32_t end = (group + 1) * size->columns;
-        for (uint32_t n = end - size->columns; n < end; n += EV_COLUMNS) {
+        const uint32_t end = (group + 1) * group_size->columns;
+        for (uint32_t n = end - group_size->columns; n < end; n += EV_COLUMNS) {
             const int8_t *w[EV_COLUMNS];
             uint32_t column[EV_COLUMNS];
             ev_sums sums;
             ev_columns(w, column, p->weight, taps, n, end);
             ev_start_sums(sums, column, p->bias, pixels);
-            add_window(p, sums, place, x + group * depth, w, depth, pixels);
-            ev_finish_sums(sums, column, p->multiplier, 1, y, p->columns, pixels);
+            add_window(p, sums, span, x + group * depth, w, depth, pixels);
+            ev_store_sums(sums, column, p->multiplier, 1, y, p->columns, pixels);
         }
     }
 }
 
-static struct place place_of(const struct ev_window *window, uint32_t row, uint32_t column)
+static struct span span_of(const struct ev_window *window, uint32_t row, uint32_t column)
 {
-    struct place place = {
-        (int32_t)(row * window->stride_y) - window->top,
-        (int32_t)(column * window->stride_x) - window->left,
-        0,
-        window->wide,
+    struct span span = {
+        .top = (int32_t)(row * window->stride_y) - window->pad_top,
+        .left = (int32_t)(column * window->stride_x) - window->pad_left,
+        .first = 0,
+        .end = window->kernel_w,
     };
-    while (place.from < place.upto && place.left + (int32_t)(place.from * window->dilation_x) < 0)
-        place.from++;
-    while (place.from < place.upto && place.left + (int32_t)((place.upto - 1) * window->dilation_x) >= window->in_width)
-        place.upto--;
-    return place;
+    while (span.first < span.end && span.left + (int32_t)(span.first * window->dilation_x) < 0)
+        span.first++;
+    while (span.first < span.end && span.left + (int32_t)((span.end - 1) * window->dilation_x) >= window->in_width)
+        span.end--;
+    return span;
 }
 
-static bool neighbours(const struct ev_window *window, const struct place *place, uint32_t column)
+static bool has_neighbours(const struct ev_window *window, const struct span *span, uint32_t column)
 {
-    const int32_t reach = window->dilation_x * (window->wide - 1) + window->stride_x * (EV_ROWS - 1);
-    return place->left >= 0 && place->left + reach < window->in_width && column + EV_ROWS <= window->out_width;
+    const int32_t reach = window->dilation_x * (window->kernel_w - 1) + window->stride_x * (EV_ROWS - 1);
+    return span->left >= 0 && span->left + reach < window->in_width && column + EV_ROWS <= window->out_width;
 }
 
 void ev_conv2d_s8(const struct ev_conv2d *p, const int8_t *x, int8_t *y, uint32_t first, uint32_t rows, void *scratch)
 {
     (void)scratch;
     const struct ev_window *window = &p->window;
-    const struct group size = {window->channels / p->groups, p->columns / p->groups};
+    EV_ASSERT_WINDOW(window, x, y, p->columns, first, rows);
+    EV_ASSERT(p->groups > 0 && window->channels % p->groups == 0 && p->columns % p->groups == 0);
+    EV_ASSERT(ev_all_positive(p->multiplier, p->columns));
+    const struct group group_size = {.depth = window->channels / p->groups, .columns = p->columns / p->groups};
     for (uint32_t row = first; row < first + rows; row++) {
-        int8_t *out = y + ring_row((int32_t)row, window->out_ring) * window->out_width * p->columns;
+        int8_t *out = y + ring_index((int32_t)row, window->out_ring) * window->out_width * p->columns;
         uint32_t column = 0;
         while (column < window->out_width) {
-            const struct place place = place_of(window, row, column);
-            const int count = EV_ROWS > 1 && neighbours(window, &place, column) ? EV_ROWS : 1;
+            const struct span span = span_of(window, row, column);
+            const int count = EV_ROWS > 1 && has_neighbours(window, &span, column) ? EV_ROWS : 1;
             if (count > 1)
-                convolve(p, &size, &place, x, out, EV_ROWS);
+                convolve_pixels(p, &group_size, &span, x, out, EV_ROWS);
             else
-                convolve(p, &size, &place, x, out, 1);
+                convolve_pixels(p, &group_size, &span, x, out, 1);
             column += count;
             out += count * p->columns;
         }

@@ -4,7 +4,7 @@
 
 #include <arm_mve.h>
 
-/* Each x >> shift, saturated. Shifted up until it is the upper half of its lane, it saturates with the lane. */
+/* Each x >> shift, saturated. Shifted left until it is the upper half of its lane, it saturates with the lane. */
 static inline int16x8_t ev_halves_mve(int32x4_t even, int32x4_t odd, int32_t shift)
 {
     even = vqshlq_r_s32(even, 16 - shift);

@@ -2,135 +2,195 @@
    (edgevit/integer/ops); a kernel equals it bit for bit. `ev_NAME` is portable C99; `ev_NAME_dsp` uses Arm's DSP
    instructions and `ev_NAME_mve` its vectors: same parameters, same result, but weights packed in their own order.
 
-   Kernels that work row by row take `rows`, how many to do: a schedule calls them on tiles. Strides are in elements from
-   one row to the next, and may be larger than a row. `scratch` is aligned to 16 bytes, as long as the kernel's card
-   says. No kernel reads or writes outside what its parameters span. */
+   Arguments that all kernels share:
+
+     p        parameters, constant while the kernel runs; they may be in flash.
+     x, a, b  inputs, y the output. int8 and int16 values are quantised; int16 arrays are aligned to 2 bytes.
+     rows     rows to do, from 0: a schedule calls kernels on tiles.
+     first    first row of the output to do, where the kernel has a window; rows `first` up to `first + rows`.
+     count    elements to do, from 0.
+     scratch  aligned to 16 bytes, as long as `scratch` of the kernel's card says; null where that is 0.
+
+   Strides are in elements from one row to the next, at least the length of a row. y shares no byte with an input, except
+   where "y may be ..." is said: then y is that very array. No kernel reads or writes outside what its parameters span.
+
+   Ranges are inclusive. They are checked by EV_ASSERT in a build with EV_DEBUG, and by the operation's `check` when a
+   network is compiled. "Accumulator" is a sum in int32, which the ranges keep from overflowing; requantize() is
+
+     requantize(acc, multiplier) = clamp((acc * multiplier + 2^31) >> 32, -128, 127)                                  */
 #ifndef EV_KERNELS_H
 #define EV_KERNELS_H
 
 #include <stdint.h>
 
-struct ev_linear { /* y[n] = requantize(bias[n] + sum_k x[k] * weight[n][k], multiplier[n]) */
-    uint16_t depth;   /* K */
-    uint16_t columns; /* N */
-    uint16_t x_stride, y_stride;
-    const int8_t *weight; /* in the order of the family */
-    const int32_t *bias, *multiplier;
+/* y[n] = requantize(bias[n] + sum_k x[k] * weight[n][k], multiplier[n]), K = depth, N = columns */
+struct ev_linear {
+    uint16_t depth;            /* K, values summed. Range: 1 to 65535 */
+    uint16_t columns;          /* N, output channels. Range: 1 to 65535 */
+    uint16_t x_stride;         /* Elements. Range: depth to 65535 */
+    uint16_t y_stride;         /* Elements. Range: columns to 65535 */
+    const int8_t *weight;      /* columns x depth in the family's order. DSP: sum_k |weight[n][k]| * 128 < 2^23 */
+    const int32_t *bias;       /* columns; input and output zero point are in it.
+                                  Range: |bias[n]| + 128 * sum_k |weight[n][k]| < 2^31.
+                                  DSP: of each pair of columns two biases, two multipliers. MVE: unused */
+    const int32_t *multiplier; /* columns; input scale * weight scale / output scale * 2^32. Range: 1 to 2^31 - 1.
+                                  DSP and MVE: unused */
 };
 
-struct ev_matmul { /* y[j] = requantize(bias + sum_k (a[k] - zero) * b[j][k], multiplier); not turned: b[k][j] */
-    uint16_t depth, columns;
-    uint16_t a_stride, b_stride, y_stride;
-    int16_t zero;
-    int32_t bias, multiplier;
-    uint8_t turned;
+/* y[i][j] = requantize(bias + sum_k (a[i][k] - a_zero) * b[j][k], multiplier), or b[k][j] if not b_transposed */
+struct ev_matmul {
+    uint16_t depth;       /* K, values summed. Range: 1 to 65535. MVE: to 8191 if not b_transposed */
+    uint16_t columns;     /* N, columns of the output. Range: 1 to 65535 */
+    uint16_t a_stride;    /* Elements. Range: depth to 65535 */
+    uint16_t b_stride;    /* Elements. Range: depth (b_transposed) or columns to 65535 */
+    uint16_t y_stride;    /* Elements. Range: columns to 65535 */
+    int16_t a_zero;       /* Zero point of a; that of b is 0. Range: -128 to 127 */
+    int32_t bias;         /* Output zero point in units of the accumulator. Range: |bias| + depth * 255 * 128 < 2^31.
+                             DSP: depth * max(127 - a_zero, 128 + a_zero) * 128 < 2^23 as well */
+    int32_t multiplier;   /* a scale * b scale / output scale * 2^32. Range: 1 to 2^31 - 1 */
+    uint8_t b_transposed; /* 1: b is columns x depth; 0: b is depth x columns */
 };
 
+/* A window over an image of height x width x channels, channels innermost. */
 struct ev_window {
-    uint16_t in_height, in_width, channels;
-    uint16_t out_width;
-    uint16_t high, wide;
-    uint8_t stride_y, stride_x, dilation_y, dilation_x;
-    uint8_t top, left; /* padding; below and to the right it follows from the sizes */
-    int8_t pad_value;
-    /* An image may be kept in fewer rows than it has, the newest over the oldest: row r is at r % ring. */
-    uint16_t in_ring, out_ring;
+    uint16_t in_height, in_width; /* Pixels of the input. Range: 1 to 65535 */
+    uint16_t channels;            /* Channels of the input. Range: 1 to 65535 */
+    uint16_t out_width;           /* Pixels of a row of the output. Range: 1 to 65535 */
+    uint16_t kernel_h, kernel_w;  /* Taps of the window, without gaps. Range: 1 to 65535. Depthwise MVE: kernel_h to 16.
+                                     Average pool DSP: kernel_h * kernel_w to 256; MVE: kernel_w to 256 */
+    uint8_t stride_y, stride_x;   /* Pixels from window to window. Range: 1 to 255 */
+    uint8_t dilation_y;           /* Pixels from tap to tap. Range: 1 to 255 */
+    uint8_t dilation_x;           /* Pixels from tap to tap. Range: 1 to 255. Convolution MVE: 1 */
+    uint8_t pad_top, pad_left;    /* Pixels; padding below and on the right follows from the sizes. Range: 0 to 255 */
+    int8_t pad_value;             /* What lies outside the image: the input's zero point; -128 for a maximum */
+    uint16_t in_ring, out_ring;   /* Rows that are kept of input and output, the newest over the oldest: row r is at
+                                     r % ring. Range: the rows that one call reads, or writes, to 65535 */
 };
 
+/* y[n] = requantize(bias[n] + sum over the window of x * weight[n], multiplier[n]) */
 struct ev_conv2d {
     struct ev_window window;
-    uint16_t columns; /* N, over all groups */
-    uint16_t groups;
-    const int8_t *weight;
-    const int32_t *bias, *multiplier;
+    uint16_t columns;          /* N, output channels over all groups. Range: 1 to 65535, a multiple of groups */
+    uint16_t groups;           /* Divides window.channels. Range: 1 to columns. DSP: 1 */
+    const int8_t *weight;      /* columns x kernel_h x kernel_w x (channels / groups), in the family's order */
+    const int32_t *bias;       /* As in ev_linear, the sum being over the window */
+    const int32_t *multiplier; /* As in ev_linear */
 };
 
+/* y[c] = requantize(bias[c] + sum over the window of x[c] * weight[c], multiplier[c]) */
 struct ev_depthwise {
     struct ev_window window;
-    const int8_t *weight;
-    const int32_t *bias, *multiplier;
+    const int8_t *weight;      /* kernel_h x kernel_w x channels, in the family's order */
+    const int32_t *bias;       /* channels. Range: |bias[c]| + 128 * sum |weight[c]| < 2^31 */
+    const int32_t *multiplier; /* channels. Range: 1 to 2^31 - 1 */
 };
 
+/* Average: y = requantize(bias + sum over the window, multiplier). Maximum: y = max over the window. */
 struct ev_pool {
     struct ev_window window;
-    int32_t bias, multiplier; /* of an average */
+    int32_t bias;       /* Average only. Range: |bias| + 128 * kernel_h * kernel_w < 2^31 */
+    int32_t multiplier; /* Average only; input scale / (output scale * taps) * 2^32. Range: 1 to 2^31 - 1 */
 };
 
+/* e[i] = table[max(x) - x[i]], s = sum(e) = s16 * 2^k with s16 in 2^15 to 2^16 - 1,
+   y[i] = min((e[i] * (numerator / s16) + half) >> (k + shift), 255) - 128, rounded half up */
 struct ev_softmax {
-    uint16_t length;
-    uint16_t x_stride, y_stride;
-    const uint16_t *table;
-    uint32_t numerator;
-    uint8_t shift;
+    uint16_t length;       /* Elements of a row. Range: 1 to 65535 */
+    uint16_t x_stride;     /* Elements. Range: length to 65535 */
+    uint16_t y_stride;     /* Elements. Range: length to 65535 */
+    const uint16_t *table; /* 256 exponentials, falling; table[d] is exp(-scale * d). Range: table[0] from 2^15.
+                              DSP: rising, 2^15 taken from each */
+    uint32_t numerator;    /* Range: 2^29 to 2^30 */
+    uint8_t shift;         /* Bits. Range: 17 to 47 - bits of (length * table[0]) */
 };
 
+/* v = length * sum(x^2) - sum(x)^2 + epsilon, a = numerator / sqrt(v), y = a * (x - mean) >> shift, rounded half up;
+   then with a gain y = (clamp(y, int16) * gain + bias) >> gain_shift. See edgevit/integer/ops/norm.py. */
 struct ev_norm {
-    uint32_t length;   /* of a row */
-    uint32_t channels; /* the period of gain and bias; a divisor of length */
-    uint8_t centred;
-    uint64_t epsilon;
-    uint32_t numerator;
-    int8_t shift;
-    uint32_t reciprocal; /* of the length, and its shift: the mean has 16 bits of fraction, or 8 */
-    uint8_t reciprocal_shift;
-    const int16_t *gain; /* or null: then there is no bias either */
-    const int32_t *bias;
-    uint8_t gain_shift;
+    uint32_t length;          /* Elements of a row. Range: 1 to 2^24 - 1; of int16 input to 2^16 - 1 */
+    uint32_t channels;        /* Period of gain and bias. Range: 1 to length, a divisor of it */
+    uint8_t centred;          /* 1: layer norm; 0: RMS norm, the mean is taken as 0 */
+    uint64_t epsilon;         /* In units of v. Range: 0 to 2^62 - 1 */
+    uint32_t numerator;       /* Range: 2^30 to 65535 * 2^15 */
+    int8_t shift;             /* Bits, for v of 32 bits; a row's own shift is clamped to 1 to 30.
+                                 Range: at most 30 for the largest v */
+    uint32_t reciprocal;      /* 2^(reciprocal_shift + mean bits) / length, rounded up. Range: 2^30 to 2^31 - 1 */
+    uint8_t reciprocal_shift; /* 30 + bits of (length - 1) - mean bits: 16, or 8 for int16 input */
+    const int16_t *gain;      /* channels; null: there is no bias either. MVE: in the order of the lanes, filled up to
+                                 whole vectors, as bias is. Range: |gain| * 2^15 + |bias| < 2^31 */
+    const int32_t *bias;      /* channels; output zero point and rounding are in it */
+    uint8_t gain_shift;       /* Bits. Range: 1 to 31 */
 };
 
+/* y = table[x as unsigned] */
 struct ev_lookup {
-    const int8_t *table; /* by the byte as unsigned */
+    const int8_t *table; /* 256: for x of 0 to 127, then for -128 to -1 */
 };
 
+/* y = clamp((offset + (a * a_factor >> 8) + (b * b_factor >> 8)) >> shift, int8) */
 struct ev_add {
-    int16_t left, right, offset;
-    uint8_t shift;
+    int16_t a_factor, b_factor; /* Range: -(2^15 - 1) to 2^15 - 1 */
+    int16_t offset;             /* Zero points and rounding. Range: (|a_factor| + |b_factor|) / 2 + 2 + |offset| < 2^15 */
+    uint8_t shift;              /* Bits. Range: 0 to 15 */
 };
 
+/* y = clamp((offset + a * a_factor + b * b_factor) >> shift, int16) */
 struct ev_add_wide {
-    int16_t left, right;
-    int32_t offset;
-    uint8_t shift;
+    int16_t a_factor, b_factor; /* Range: -(2^15 - 1) to 2^15 - 1 */
+    int32_t offset;             /* Zero points and rounding.
+                                   Range: 2^15 * |a_factor| + (2^15, or 2^7 for int8 b) * |b_factor| + |offset| < 2^31 */
+    uint8_t shift;              /* Bits. Range: 1 to 31 */
 };
 
+/* y = clamp((x * factor + offset) >> shift), to int8 or int16 */
 struct ev_rescale {
-    int16_t factor;
-    int32_t offset;
-    uint8_t shift;
+    int16_t factor; /* Range: 1 to 2^15 - 1 */
+    int32_t offset; /* Zero points and rounding. Range: 2^15 * factor + |offset| < 2^31 */
+    uint8_t shift;  /* Bits. Range: 1 to 31 */
 };
 
+/* y = requantize((a - a_zero) * (b - b_zero) + bias, multiplier) */
 struct ev_multiply {
-    int16_t left_zero, right_zero;
-    int32_t bias, multiplier;
-    uint32_t row; /* elements after which b starts again; 0: never */
+    int16_t a_zero, b_zero; /* Zero points. Range: -128 to 127 */
+    int32_t bias;           /* Output zero point in units of the accumulator. Range: |bias| + 255 * 255 < 2^31 */
+    int32_t multiplier;     /* a scale * b scale / output scale * 2^32. Range: 1 to 2^31 - 1 */
+    uint32_t b_period;      /* Elements after which b starts again, a divisor of count; 0: b is as long as a */
 };
 
-struct ev_move { /* y[i * y_steps + ...] = x[i * x_steps + ...], the last axis innermost */
-    uint16_t sizes[4];
-    int32_t x_steps[4], y_steps[4]; /* bytes */
-    uint8_t width;                  /* bytes of an element */
+/* y[sum_i n[i] * y_strides[i]] = x[sum_i n[i] * x_strides[i]] for all n below sizes, the last axis innermost */
+struct ev_move {
+    uint16_t sizes[4];     /* Elements along each axis. Range: 1 to 65535 */
+    int32_t x_strides[4];  /* Bytes, multiples of element_bytes */
+    int32_t y_strides[4];  /* Bytes, multiples of element_bytes */
+    uint8_t element_bytes; /* Range: 1 to 2 */
 };
 
 struct ev_fill {
-    int16_t value;
-    uint8_t width; /* bytes of an element */
+    int16_t value;         /* Range: -128 to 127 for elements of 1 byte, -2^15 to 2^15 - 1 for 2 */
+    uint8_t element_bytes; /* Range: 1 to 2 */
 };
 
 void ev_linear_s8(const struct ev_linear *p, const int8_t *x, int8_t *y, uint32_t rows, void *scratch);
-/* `pack` puts rows of the right side, as they are stored, and what the zero point takes from each column, in `packed`:
-   row `first` and those after it, from `b` on; every row once, in order. Then the product goes rows by rows. */
+/* Packs rows `first` up to `first + rows` of the right side, which begin at `b`, and the zero point's share of each
+   column. Every row once, in order, before the first product. `packed` is aligned to 16 bytes, as long as the card's
+   packing says. */
 void ev_matmul_pack_s8(const struct ev_matmul *p, const int8_t *b, uint32_t first, uint32_t rows, void *packed);
-void ev_matmul_s8(const struct ev_matmul *p, const int8_t *a, const void *packed, int8_t *y, uint32_t rows, void *scratch);
-/* Over images: output rows `first` up to `first + rows`. */
+void ev_matmul_s8(const struct ev_matmul *p, const int8_t *a, const void *packed, int8_t *y, uint32_t rows,
+                  void *scratch);
 void ev_conv2d_s8(const struct ev_conv2d *p, const int8_t *x, int8_t *y, uint32_t first, uint32_t rows, void *scratch);
-void ev_depthwise_s8(const struct ev_depthwise *p, const int8_t *x, int8_t *y, uint32_t first, uint32_t rows, void *scratch);
-void ev_average_pool_s8(const struct ev_pool *p, const int8_t *x, int8_t *y, uint32_t first, uint32_t rows, void *scratch);
+void ev_depthwise_s8(const struct ev_depthwise *p, const int8_t *x, int8_t *y, uint32_t first, uint32_t rows,
+                     void *scratch);
+void ev_average_pool_s8(const struct ev_pool *p, const int8_t *x, int8_t *y, uint32_t first, uint32_t rows,
+                        void *scratch);
 void ev_max_pool_s8(const struct ev_pool *p, const int8_t *x, int8_t *y, uint32_t first, uint32_t rows, void *scratch);
+/* y may be x, if the strides are equal. Scratch keeps the exponentials of a row. */
 void ev_softmax_s8(const struct ev_softmax *p, const int8_t *x, int8_t *y, uint32_t rows, void *scratch);
+/* y may be x. */
 void ev_norm_s8(const struct ev_norm *p, const int8_t *x, int8_t *y, uint32_t rows, void *scratch);
 void ev_norm_s16(const struct ev_norm *p, const int16_t *x, int8_t *y, uint32_t rows, void *scratch);
-/* Over `count` elements; y may be an input. */
+/* y may be x. */
 void ev_lookup_s8(const struct ev_lookup *p, const int8_t *x, int8_t *y, uint32_t count);
+/* y may be a or b; of ev_add_wide_s8 it may be a; of ev_multiply_s8 it may be a, and b if b_period is 0. */
 void ev_add_s8(const struct ev_add *p, const int8_t *a, const int8_t *b, int8_t *y, uint32_t count);
 void ev_add_wide_s8(const struct ev_add_wide *p, const int16_t *a, const int8_t *b, int16_t *y, uint32_t count);
 void ev_add_wide_s16(const struct ev_add_wide *p, const int16_t *a, const int16_t *b, int16_t *y, uint32_t count);

@@ -4,26 +4,36 @@
 
 #include "ev_kernels.h"
 
-/* Columns go four by four, in blocks; where their count is no multiple of four, the last four overlap the four before.
-   A block is four biases and four multipliers, then 16 of the depth after another, the last filled up with zeros; of
-   these 16 the four columns one after another. */
+/* Columns are in blocks of four; where their count is no multiple of four, the last block overlaps the one before.
+   A block is four biases and four multipliers, then the depth in steps of 16, the last padded with zeros; in each step
+   16 weights of every column in turn. */
 struct ev_product_mve {
-    uint32_t depth, columns;
-    uint32_t x_stride, y_stride;
-    const int8_t *blocks; /* aligned to four bytes */
+    uint32_t depth;       /* Range: from 1 */
+    uint32_t columns;     /* Range: from 1 */
+    uint32_t x_stride;    /* Elements. Range: from 1; less than depth where rows overlap */
+    uint32_t y_stride;    /* Elements. Range: from columns */
+    const int8_t *blocks; /* Aligned to 4 bytes */
 };
 
-/* What linear, matmul and conv2d have in common. */
+/* The product of linear, matmul and conv2d. */
 void ev_product_s8_mve(const struct ev_product_mve *p, const int8_t *x, int8_t *y, uint32_t rows);
 
-/* Weights of linear and conv2d are such blocks, those of conv2d group by group; there is no other bias or multiplier. */
+/* Weights of linear and conv2d are such blocks, those of conv2d group by group; bias and multiplier are in them. */
 void ev_linear_s8_mve(const struct ev_linear *p, const int8_t *x, int8_t *y, uint32_t rows, void *scratch);
 void ev_matmul_pack_s8_mve(const struct ev_matmul *p, const int8_t *b, uint32_t first, uint32_t rows, void *packed);
-void ev_matmul_s8_mve(const struct ev_matmul *p, const int8_t *a, const void *packed, int8_t *y, uint32_t rows, void *scratch);
-void ev_conv2d_s8_mve(const struct ev_conv2d *p, const int8_t *x, int8_t *y, uint32_t first, uint32_t rows, void *scratch);
-void ev_depthwise_s8_mve(const struct ev_depthwise *p, const int8_t *x, int8_t *y, uint32_t first, uint32_t rows, void *scratch);
-void ev_average_pool_s8_mve(const struct ev_pool *p, const int8_t *x, int8_t *y, uint32_t first, uint32_t rows, void *scratch);
-void ev_max_pool_s8_mve(const struct ev_pool *p, const int8_t *x, int8_t *y, uint32_t first, uint32_t rows, void *scratch);
+void ev_matmul_s8_mve(const struct ev_matmul *p, const int8_t *a, const void *packed, int8_t *y, uint32_t rows,
+                      void *scratch);
+/* dilation_x is 1. */
+void ev_conv2d_s8_mve(const struct ev_conv2d *p, const int8_t *x, int8_t *y, uint32_t first, uint32_t rows,
+                      void *scratch);
+/* kernel_h is at most 16. */
+void ev_depthwise_s8_mve(const struct ev_depthwise *p, const int8_t *x, int8_t *y, uint32_t first, uint32_t rows,
+                         void *scratch);
+/* kernel_w is at most 256. */
+void ev_average_pool_s8_mve(const struct ev_pool *p, const int8_t *x, int8_t *y, uint32_t first, uint32_t rows,
+                            void *scratch);
+void ev_max_pool_s8_mve(const struct ev_pool *p, const int8_t *x, int8_t *y, uint32_t first, uint32_t rows,
+                        void *scratch);
 void ev_softmax_s8_mve(const struct ev_softmax *p, const int8_t *x, int8_t *y, uint32_t rows, void *scratch);
 void ev_norm_s8_mve(const struct ev_norm *p, const int8_t *x, int8_t *y, uint32_t rows, void *scratch);
 void ev_norm_s16_mve(const struct ev_norm *p, const int16_t *x, int8_t *y, uint32_t rows, void *scratch);

@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "ev_loops.h"
+#include "ev_compiler.h"
 
 enum { EV_ONES = 0x00010001 };
 

@@ -1,65 +1,69 @@
-/* Walks the axes of a move. What lies together on both sides is copied by the family's own `runs`. */
+/* Walks the axes of a move. Rows contiguous on both sides are copied by the family's own `copy_rows`. */
 #ifndef EV_MOVE_AXES_H
 #define EV_MOVE_AXES_H
 
 #include <stdint.h>
 
+#include "ev_compiler.h"
+#include "ev_contract.h"
 #include "ev_kernels.h"
-#include "ev_loops.h"
 
-/* The innermost axes of a side: where it is, and how far it is to the next. */
-struct ev_side {
+/* Bytes from row to row and from element to element, on the two innermost axes of x or y. */
+struct ev_strides {
     int32_t row, element;
 };
 
-/* `rows` of `bytes` each. */
-typedef void ev_move_runs(const uint8_t *x, int32_t x_next, uint8_t *y, int32_t y_next, uint32_t rows, uint32_t bytes);
+/* Copies `rows` of `bytes` each; strides are in bytes. */
+typedef void ev_copy_rows(const uint8_t *x, int32_t x_stride, uint8_t *y, int32_t y_stride, uint32_t rows,
+                          uint32_t bytes);
 
-EV_APART static void ev_move_bytes(const uint8_t *x, struct ev_side from, uint8_t *y, struct ev_side to, uint32_t rows,
-                                   uint32_t count)
+EV_NOINLINE static void ev_move_bytes(const uint8_t *x, struct ev_strides x_strides, uint8_t *y,
+                                      struct ev_strides y_strides, uint32_t rows, uint32_t count)
 {
-    EV_AS_WRITTEN
-    for (; rows; rows--, x += from.row, y += to.row) {
+    EV_NO_UNROLL
+    for (; rows; rows--, x += x_strides.row, y += y_strides.row) {
         const uint8_t *in = x;
         uint8_t *out = y;
-        EV_BY_FOUR
-        for (uint32_t i = count; i; i--, in += from.element, out += to.element)
+        EV_UNROLL_4
+        for (uint32_t i = count; i; i--, in += x_strides.element, out += y_strides.element)
             *out = *in;
     }
 }
 
-EV_APART static void ev_move_halves(const uint8_t *x, struct ev_side from, uint8_t *y, struct ev_side to, uint32_t rows,
-                                    uint32_t count)
+EV_NOINLINE static void ev_move_halves(const uint8_t *x, struct ev_strides x_strides, uint8_t *y,
+                                       struct ev_strides y_strides, uint32_t rows, uint32_t count)
 {
-    EV_AS_WRITTEN
-    for (; rows; rows--, x += from.row, y += to.row) {
+    EV_NO_UNROLL
+    for (; rows; rows--, x += x_strides.row, y += y_strides.row) {
         const uint8_t *in = x;
         uint8_t *out = y;
-        EV_BY_FOUR
-        for (uint32_t i = count; i; i--, in += from.element, out += to.element)
+        EV_UNROLL_4
+        for (uint32_t i = count; i; i--, in += x_strides.element, out += y_strides.element)
             *(int16_t *)(void *)out = *(const int16_t *)(const void *)in;
     }
 }
 
 /* The two innermost axes. */
-static inline void ev_move_plane(const struct ev_move *p, const uint8_t *x, uint8_t *y, ev_move_runs *runs)
+static inline void ev_move_plane(const struct ev_move *p, const uint8_t *x, uint8_t *y, ev_copy_rows *copy_rows)
 {
-    const struct ev_side from = {p->x_steps[2], p->x_steps[3]}, to = {p->y_steps[2], p->y_steps[3]};
+    const struct ev_strides x_strides = {.row = p->x_strides[2], .element = p->x_strides[3]};
+    const struct ev_strides y_strides = {.row = p->y_strides[2], .element = p->y_strides[3]};
     const uint32_t rows = p->sizes[2], count = p->sizes[3];
-    if (from.element == p->width && to.element == p->width)
-        runs(x, from.row, y, to.row, rows, count * p->width);
-    else if (p->width == 1)
-        ev_move_bytes(x, from, y, to, rows, count);
+    if (x_strides.element == p->element_bytes && y_strides.element == p->element_bytes)
+        copy_rows(x, x_strides.row, y, y_strides.row, rows, count * p->element_bytes);
+    else if (p->element_bytes == 1)
+        ev_move_bytes(x, x_strides, y, y_strides, rows, count);
     else
-        ev_move_halves(x, from, y, to, rows, count);
+        ev_move_halves(x, x_strides, y, y_strides, rows, count);
 }
 
-EV_INLINE void ev_move_axes(const struct ev_move *p, const uint8_t *x, uint8_t *y, ev_move_runs *runs)
+EV_INLINE void ev_move_axes(const struct ev_move *p, const uint8_t *x, uint8_t *y, ev_copy_rows *copy_rows)
 {
+    EV_ASSERT(ev_valid_move(p, x, y));
     for (int32_t i = 0; i < p->sizes[0]; i++)
         for (int32_t j = 0; j < p->sizes[1]; j++)
-            ev_move_plane(p, x + i * p->x_steps[0] + j * p->x_steps[1], y + i * p->y_steps[0] + j * p->y_steps[1],
-                          runs);
+            ev_move_plane(p, x + i * p->x_strides[0] + j * p->x_strides[1], y + i * p->y_strides[0] + j * p->y_strides[1],
+                          copy_rows);
 }
 
 #endif

@@ -4,8 +4,7 @@
 
 #include <stdint.h>
 
-#include "ev_keep.h"
-#include "ev_loops.h"
+#include "ev_compiler.h"
 #include "ev_round.h"
 
 #if defined(__riscv)
@@ -32,14 +31,14 @@ EV_INLINE void ev_add_step(ev_sums acc, const int8_t *const x[EV_ROWS], const in
 #pragma GCC unroll 8
         for (int c = 0; c < EV_COLUMNS; c++) {
             acc[r][c] += value * weights[c];
-            EV_KEEP(acc[r][c]);
+            EV_OPAQUE(acc[r][c]);
         }
     }
 }
 
 #if defined(__riscv)
 
-/* Pointers move, as addresses have an offset but no index. */
+/* Pointers are advanced: loads have an offset but no index register. */
 EV_INLINE void ev_add_steps(ev_sums acc, const int8_t *x[EV_ROWS], const int8_t *w[EV_COLUMNS], int count, int rows)
 {
 #pragma GCC unroll 8
@@ -53,12 +52,13 @@ EV_INLINE void ev_add_steps(ev_sums acc, const int8_t *x[EV_ROWS], const int8_t 
         w[c] += count;
 }
 
-EV_INLINE void ev_add_depth(ev_sums acc, const int8_t *x[EV_ROWS], const int8_t *w[EV_COLUMNS], uint32_t depth, int rows)
+EV_INLINE void ev_add_depth(ev_sums acc, const int8_t *x[EV_ROWS], const int8_t *w[EV_COLUMNS], uint32_t depth,
+                            int rows)
 {
     const int8_t *const end = w[0] + depth, *const whole = end - depth % EV_STEPS;
     while (w[0] != whole)
         ev_add_steps(acc, x, w, EV_STEPS, rows);
-    EV_AS_WRITTEN
+    EV_NO_UNROLL
     while (w[0] != end)
         ev_add_steps(acc, x, w, 1, rows);
 }
@@ -66,27 +66,28 @@ EV_INLINE void ev_add_depth(ev_sums acc, const int8_t *x[EV_ROWS], const int8_t 
 #else
 
 /* One index serves all pointers. */
-EV_INLINE void ev_add_depth(ev_sums acc, const int8_t *x[EV_ROWS], const int8_t *w[EV_COLUMNS], uint32_t depth, int rows)
+EV_INLINE void ev_add_depth(ev_sums acc, const int8_t *x[EV_ROWS], const int8_t *w[EV_COLUMNS], uint32_t depth,
+                            int rows)
 {
     int32_t k = 0;
     const int32_t end = (int32_t)depth, whole = end - end % EV_STEPS;
-    EV_AS_WRITTEN
+    EV_NO_UNROLL
     while (k != whole) {
 #pragma GCC unroll 8
         for (int step = 0; step < EV_STEPS; step++) {
             ev_add_step(acc, x, w, k, rows);
             k++;
-            EV_KEEP(k);
+            EV_OPAQUE(k);
         }
     }
-    EV_AS_WRITTEN
+    EV_NO_UNROLL
     for (; k != end; k++)
         ev_add_step(acc, x, w, k, rows);
 }
 
 #endif
 
-/* sums[r][c] += sum_k x[r * stride + k] * columns[c][k]; `rows` is a constant. */
+/* sums[r][c] += sum_k x[r * stride + k] * columns[c][k]; `rows` is a constant, at most EV_ROWS. */
 EV_INLINE void ev_add_products(ev_sums sums, const int8_t *x, uint32_t stride, const int8_t *const columns[EV_COLUMNS],
                                uint32_t depth, int rows)
 {
@@ -95,12 +96,12 @@ EV_INLINE void ev_add_products(ev_sums sums, const int8_t *x, uint32_t stride, c
 #pragma GCC unroll 8
     for (int c = 0; c < EV_COLUMNS; c++) {
         w[c] = columns[c];
-        EV_KEEP(w[c]);
+        EV_OPAQUE(w[c]);
     }
 #pragma GCC unroll 8
     for (int r = 0; r < rows; r++) {
         lines[r] = x + r * stride;
-        EV_KEEP(lines[r]);
+        EV_OPAQUE(lines[r]);
 #pragma GCC unroll 8
         for (int c = 0; c < EV_COLUMNS; c++)
             acc[r][c] = sums[r][c];
@@ -113,9 +114,9 @@ EV_INLINE void ev_add_products(ev_sums sums, const int8_t *x, uint32_t stride, c
             sums[r][c] = acc[r][c];
 }
 
-/* Pointers to the weights of the columns from `first` on; after the last one it is repeated. */
-EV_INLINE void ev_columns(const int8_t *w[EV_COLUMNS], uint32_t column[EV_COLUMNS], const int8_t *weight, uint32_t depth,
-                          uint32_t first, uint32_t end)
+/* Points at the weights of EV_COLUMNS columns from `first` on; the last column before `end` is repeated. */
+EV_INLINE void ev_columns(const int8_t *w[EV_COLUMNS], uint32_t column[EV_COLUMNS], const int8_t *weight,
+                          uint32_t depth, uint32_t first, uint32_t end)
 {
 #pragma GCC unroll 8
     for (uint32_t c = 0; c < EV_COLUMNS; c++) {
@@ -133,9 +134,9 @@ EV_INLINE void ev_start_sums(ev_sums sums, const uint32_t column[EV_COLUMNS], co
             sums[r][c] = bias[column[c]];
 }
 
-/* `step` is 1, or 0 for one multiplier for all. */
-EV_INLINE void ev_finish_sums(ev_sums sums, const uint32_t column[EV_COLUMNS], const int32_t *multiplier, uint32_t step,
-                              int8_t *y, uint32_t stride, int rows)
+/* `step` is 1, or 0 where all columns share one multiplier. */
+EV_INLINE void ev_store_sums(ev_sums sums, const uint32_t column[EV_COLUMNS], const int32_t *multiplier, uint32_t step,
+                             int8_t *y, uint32_t stride, int rows)
 {
 #pragma GCC unroll 8
     for (int c = 0; c < EV_COLUMNS; c++) {
@@ -147,9 +148,12 @@ EV_INLINE void ev_finish_sums(ev_sums sums, const uint32_t column[EV_COLUMNS], c
     }
 }
 
-struct ev_product { /* y[r][n] = requantize(bias[n] + sum_k x[r][k] * weight[n][k], multiplier[n * multiplier_step]) */
-    uint32_t depth, columns, x_stride, y_stride, multiplier_step;
-    const int8_t *weight;
+/* y[r][n] = requantize(bias[n] + sum_k x[r][k] * weight[n][k], multiplier[n * multiplier_step]) */
+struct ev_product {
+    uint32_t depth, columns;
+    uint32_t x_stride, y_stride; /* elements */
+    uint32_t multiplier_step;    /* 1, or 0 where all columns share one multiplier */
+    const int8_t *weight;        /* columns x depth */
     const int32_t *bias, *multiplier;
 };
 
@@ -162,7 +166,7 @@ EV_INLINE void ev_product_rows(const struct ev_product *p, const int8_t *x, int8
         ev_columns(w, column, p->weight, p->depth, n, p->columns);
         ev_start_sums(sums, column, p->bias, rows);
         ev_add_products(sums, x, p->x_stride, w, p->depth, rows);
-        ev_finish_sums(sums, column, p->multiplier, p->multiplier_step, y, p->y_stride, rows);
+        ev_store_sums(sums, column, p->multiplier, p->multiplier_step, y, p->y_stride, rows);
     }
 }
 

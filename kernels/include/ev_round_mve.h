@@ -20,7 +20,7 @@ static inline int16x8_t ev_requantize_halves_mve(int32x4_t even, int32x4_t even_
     return vreinterpretq_s16_s8(vqmovnbq_s16(vuninitializedq_s8(), halves));
 }
 
-/* Sums from registers of their own. */
+/* Moves four sums from core registers to lanes. */
 static inline int32x4_t ev_lanes_mve(int32_t a, int32_t b, int32_t c, int32_t d)
 {
     int32x4_t all = vuninitializedq_s32();

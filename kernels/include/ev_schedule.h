@@ -1,4 +1,4 @@
-/* What loops over rows of images count with. */
+/* Arithmetic of loops over rows of images. */
 #ifndef EV_SCHEDULE_H
 #define EV_SCHEDULE_H
 
@@ -13,6 +13,7 @@ static inline uint32_t ev_upto(uint32_t rows, int32_t stride, int32_t reach, int
     return (uint32_t)(last < height ? last : height);
 }
 
+/* The larger of two counts. */
 static inline uint32_t ev_most(uint32_t a, uint32_t b)
 {
     return a > b ? a : b;

@@ -1,11 +1,12 @@
 #include <arm_mve.h>
 
+#include "ev_compiler.h"
+#include "ev_contract.h"
 #include "ev_kernels_mve.h"
-#include "ev_loops.h"
 #include "ev_round_mve.h"
 
-/* Two rows by four columns: eight sums are all that there are registers for (VMLAVA adds to even ones only), with the
-   link register among them; a compiler would sooner keep a loop's count there and move sums about, hence assembly. */
+/* Two rows by four columns: eight sums use all registers that VMLAVA can add to (even ones), the link register among
+   them. Compilers keep the loop count there and spill sums, hence assembly. */
 #define BY_COLUMN(MULTIPLY)              \
     "vldrb.8 q2, [%[w]], #16\n\t"        \
     MULTIPLY " r0, q0, q2\n\t"           \
@@ -20,22 +21,22 @@
     MULTIPLY " r6, q0, q2\n\t"           \
     MULTIPLY " lr, q1, q2\n\t"
 
-#define SIXTEEN(MULTIPLY)                \
+#define STEP_16(MULTIPLY)                \
     "vldrb.8 q0, [%[x0]], #16\n\t"       \
     "vldrb.8 q1, [%[x1]], #16\n\t"       \
     BY_COLUMN(MULTIPLY)
 
-/* `more`: sixteens after the first. */
-#define ALL_SIXTEENS                     \
-    SIXTEEN("vmlav.s8")                  \
+/* `more`: steps of 16 after the first. */
+#define ALL_STEPS_16                     \
+    STEP_16("vmlav.s8")                  \
     "lsrs %[more], %[more], #1\n\t"      \
     "bcc 1f\n\t"                         \
-    SIXTEEN("vmlava.s8")                 \
+    STEP_16("vmlava.s8")                 \
     "1:\n\t"                             \
     "beq 3f\n"                           \
     "2:\n\t"                             \
-    SIXTEEN("vmlava.s8")                 \
-    SIXTEEN("vmlava.s8")                 \
+    STEP_16("vmlava.s8")                 \
+    STEP_16("vmlava.s8")                 \
     "subs %[more], #1\n\t"               \
     "bne 2b\n"                           \
     "3:\n\t"
@@ -50,11 +51,11 @@
 
 enum {
     BLOCK = 4, /* columns */
-    CONSTANTS = 2 * 4 * BLOCK, /* bytes */
-    WIDEST = 1 << 14 /* stride of results that are put down four rows at a time: their places have 16 bits */
+    CONSTANTS = 2 * 4 * BLOCK, /* bytes of biases and multipliers */
+    MAX_SCATTER_STRIDE = 1 << 14 /* of the output, where four rows are scattered by 16-bit offsets */
 };
 
-/* Of a block. */
+/* Of a block of four columns. */
 struct constants {
     int32x4_t bias, multiplier;
 };
@@ -62,36 +63,37 @@ struct constants {
 static inline struct constants constants_of(const int8_t *block)
 {
     const int32_t *words = (const int32_t *)(const void *)block;
-    const struct constants c = {vldrwq_s32(words), vldrwq_s32(words + 4)};
+    const struct constants c = {.bias = vldrwq_s32(words), .multiplier = vldrwq_s32(words + 4)};
     return c;
 }
 
-/* The columns of the next block; `columns` after the last. */
+/* The first column of the next block; `columns` after the last. */
 static inline uint32_t next_column(const struct ev_product_mve *p, uint32_t column)
 {
     const uint32_t next = column + BLOCK, last = p->columns - BLOCK;
     return next >= p->columns ? p->columns : next > last ? last : next;
 }
 
+/* Four columns of two rows. */
 struct sums {
-    int32x4_t upper, lower; /* of a row */
+    int32x4_t upper, lower;
 };
 
-/* Where the rows and the weights are; the assembly moves them on. */
-struct places {
+/* The next bytes of both rows and of the weights; the assembly advances them. */
+struct cursors {
     const int8_t *x0, *x1, *w;
 };
 
 /* The lowest byte of each lane is the result. */
-static inline int32x4_t requantized(int32x4_t acc, const struct constants *c)
+static inline int32x4_t requantize_lanes(int32x4_t acc, const struct constants *c)
 {
     return ev_requantize_mve(vaddq_s32(acc, c->bias), c->multiplier);
 }
 
-static inline struct sums sums_of(struct places *at, uint32_t more)
+static inline struct sums sum_steps(struct cursors *at, uint32_t more)
 {
     struct sums s;
-    __asm__(ALL_SIXTEENS TO_LANES
+    __asm__(ALL_STEPS_16 TO_LANES
             : [upper] "=&w"(s.upper), [lower] "=&w"(s.lower), [x0] "+&r"(at->x0), [x1] "+&r"(at->x1), [w] "+&r"(at->w),
               [more] "+&r"(more)
             :
@@ -99,29 +101,29 @@ static inline struct sums sums_of(struct places *at, uint32_t more)
     return s;
 }
 
-/* With the rest of both rows. */
-static inline struct sums sums_with_rest(struct places *at, uint32_t more, int8x16_t rest0, int8x16_t rest1)
+/* The same, and the last depth % 16 bytes of both rows. */
+static inline struct sums sum_steps_and_tail(struct cursors *at, uint32_t more, int8x16_t tail0, int8x16_t tail1)
 {
     struct sums s;
-    __asm__(ALL_SIXTEENS
-            "vmov q0, %q[rest0]\n\t"
-            "vmov q1, %q[rest1]\n\t"
+    __asm__(ALL_STEPS_16
+            "vmov q0, %q[tail0]\n\t"
+            "vmov q1, %q[tail1]\n\t"
             BY_COLUMN("vmlava.s8")
             TO_LANES
             : [upper] "=&w"(s.upper), [lower] "=&w"(s.lower), [x0] "+&r"(at->x0), [x1] "+&r"(at->x1), [w] "+&r"(at->w),
               [more] "+&r"(more)
-            : [rest0] "w"(rest0), [rest1] "w"(rest1)
+            : [tail0] "w"(tail0), [tail1] "w"(tail1)
             : CLOBBERED);
     return s;
 }
 
-/* Two rows at a time: depth is at least 16, columns at least 4. `rest` is depth % 16. */
+/* Two rows at a time. Depth is at least 16, columns at least 4. `tail` is depth % 16. */
 static inline void pairs_of_rows(const struct ev_product_mve *p, const int8_t *x, int8_t *y, uint32_t pairs,
-                                 const uint32_t rest)
+                                 const uint32_t tail)
 {
-    const uint32_t x_stride = p->x_stride, y_stride = p->y_stride, sixteens = p->depth / 16, bytes = 16 * sixteens;
-    const volatile uint32_t more = sixteens - 1; /* read each time: in a register it would be in the way */
-    struct places at = {x, x + x_stride, p->blocks};
+    const uint32_t x_stride = p->x_stride, y_stride = p->y_stride, steps = p->depth / 16, bytes = 16 * steps;
+    const volatile uint32_t more = steps - 1; /* volatile: kept in a register it takes one of the sums' */
+    struct cursors at = {.x0 = x, .x1 = x + x_stride, .w = p->blocks};
     for (uint32_t column = 0; column < p->columns; column = next_column(p, column)) {
         const struct constants c = constants_of(at.w);
         const int8_t *weight = at.w + CONSTANTS;
@@ -131,15 +133,15 @@ static inline void pairs_of_rows(const struct ev_product_mve *p, const int8_t *x
         for (uint32_t left = pairs; left; left--) {
             struct sums s;
             at.w = weight;
-            if (rest) {
-                const mve_pred16_t inside = vctp8q(rest);
-                s = sums_with_rest(&at, more, vldrbq_z_s8(at.x0 + bytes, inside), vldrbq_z_s8(at.x1 + bytes, inside));
+            if (tail) {
+                const mve_pred16_t lanes = vctp8q(tail);
+                s = sum_steps_and_tail(&at, more, vldrbq_z_s8(at.x0 + bytes, lanes), vldrbq_z_s8(at.x1 + bytes, lanes));
             } else {
-                s = sums_of(&at, more);
+                s = sum_steps(&at, more);
             }
-            vstrbq_s32(out, requantized(s.upper, &c));
+            vstrbq_s32(out, requantize_lanes(s.upper, &c));
             out += y_stride;
-            vstrbq_s32(out, requantized(s.lower, &c));
+            vstrbq_s32(out, requantize_lanes(s.lower, &c));
             out += y_stride;
             at.x0 += 2 * x_stride - bytes;
             at.x1 += 2 * x_stride - bytes;
@@ -147,24 +149,24 @@ static inline void pairs_of_rows(const struct ev_product_mve *p, const int8_t *x
     }
 }
 
-/* Apart, or they take registers from one another. */
-EV_APART static void pairs_of_full_rows(const struct ev_product_mve *p, const int8_t *x, int8_t *y, uint32_t pairs)
+/* noinline: inlined together they spill. */
+EV_NOINLINE static void pairs_without_tail(const struct ev_product_mve *p, const int8_t *x, int8_t *y, uint32_t pairs)
 {
     pairs_of_rows(p, x, y, pairs, 0);
 }
 
-EV_APART static void pairs_of_odd_rows(const struct ev_product_mve *p, const int8_t *x, int8_t *y, uint32_t pairs)
+EV_NOINLINE static void pairs_with_tail(const struct ev_product_mve *p, const int8_t *x, int8_t *y, uint32_t pairs)
 {
     pairs_of_rows(p, x, y, pairs, p->depth % 16);
 }
 
-/* Four rows at a time, of a depth of 32: two columns fit into the registers for good. */
-EV_APART static void quads_of_rows(const struct ev_product_mve *p, const int8_t *x, int8_t *y, uint32_t quads)
+/* Four rows at a time, of a depth of 32: the weights of two columns stay in registers. */
+EV_NOINLINE static void quads_of_rows(const struct ev_product_mve *p, const int8_t *x, int8_t *y, uint32_t quads)
 {
     const uint32_t x_stride = p->x_stride, y_stride = p->y_stride;
     const uint32x4_t row = vmulq_n_u32(vidupq_n_u32(0, 1), y_stride);
     const uint32x4_t both = vorrq_u32(row, vshlq_n_u32(vaddq_n_u32(row, 1), 16));
-    const uint16x8_t places = vreinterpretq_u16_u32(both);
+    const uint16x8_t offsets = vreinterpretq_u16_u32(both);
     const int8_t *block = p->blocks;
     for (uint32_t column = 0; column < p->columns; column = next_column(p, column), block += CONSTANTS + 32 * BLOCK) {
         const int32_t *constants = (const int32_t *)(const void *)block;
@@ -178,25 +180,25 @@ EV_APART static void quads_of_rows(const struct ev_product_mve *p, const int8_t 
             for (uint32_t left = quads; left; left--, out += 4 * y_stride) {
                 int32_t c[4], d[4];
                 for (uint32_t r = 0; r < 4; r++, a += x_stride) {
-                    int8x16_t sixteen = vldrbq_s8(a);
-                    c[r] = vmladavq_s8(sixteen, c0);
-                    d[r] = vmladavq_s8(sixteen, d0);
-                    sixteen = vldrbq_s8(a + 16);
-                    c[r] = vmladavaq_s8(c[r], sixteen, c1);
-                    d[r] = vmladavaq_s8(d[r], sixteen, d1);
+                    int8x16_t values = vldrbq_s8(a);
+                    c[r] = vmladavq_s8(values, c0);
+                    d[r] = vmladavq_s8(values, d0);
+                    values = vldrbq_s8(a + 16);
+                    c[r] = vmladavaq_s8(c[r], values, c1);
+                    d[r] = vmladavaq_s8(d[r], values, d1);
                 }
                 const int32x4_t even = vaddq_n_s32(ev_lanes_mve(c[0], c[1], c[2], c[3]), c_bias);
                 const int32x4_t odd = vaddq_n_s32(ev_lanes_mve(d[0], d[1], d[2], d[3]), d_bias);
-                vstrbq_scatter_offset_s16(out, places, ev_requantize_halves_mve(even, c_multiplier, odd, d_multiplier));
+                vstrbq_scatter_offset_s16(out, offsets, ev_requantize_halves_mve(even, c_multiplier, odd, d_multiplier));
             }
         }
     }
 }
 
-/* What is left of the rows, and what is too small for more than one. */
-EV_APART static void single_rows(const struct ev_product_mve *p, const int8_t *x, int8_t *y, uint32_t rows)
+/* One row at a time: the last of an odd count, and shapes that the other loops do not take. */
+EV_NOINLINE static void single_rows(const struct ev_product_mve *p, const int8_t *x, int8_t *y, uint32_t rows)
 {
-    const uint32_t rest = p->depth % 16;
+    const uint32_t tail = p->depth % 16;
     const mve_pred16_t columns = vctp32q(p->columns);
     const int8_t *w = p->blocks;
     for (uint32_t column = 0; column < p->columns; column = next_column(p, column)) {
@@ -207,32 +209,34 @@ EV_APART static void single_rows(const struct ev_product_mve *p, const int8_t *x
             w = weight;
             int32_t s0 = 0, s1 = 0, s2 = 0, s3 = 0;
             for (uint32_t steps = p->depth / 16; steps; steps--, a += 16, w += 64) {
-                const int8x16_t sixteen = vldrbq_s8(a);
-                s0 = vmladavaq_s8(s0, sixteen, vldrbq_s8(w));
-                s1 = vmladavaq_s8(s1, sixteen, vldrbq_s8(w + 16));
-                s2 = vmladavaq_s8(s2, sixteen, vldrbq_s8(w + 32));
-                s3 = vmladavaq_s8(s3, sixteen, vldrbq_s8(w + 48));
+                const int8x16_t values = vldrbq_s8(a);
+                s0 = vmladavaq_s8(s0, values, vldrbq_s8(w));
+                s1 = vmladavaq_s8(s1, values, vldrbq_s8(w + 16));
+                s2 = vmladavaq_s8(s2, values, vldrbq_s8(w + 32));
+                s3 = vmladavaq_s8(s3, values, vldrbq_s8(w + 48));
             }
-            if (rest) {
-                const int8x16_t sixteen = vldrbq_z_s8(a, vctp8q(rest));
-                s0 = vmladavaq_s8(s0, sixteen, vldrbq_s8(w));
-                s1 = vmladavaq_s8(s1, sixteen, vldrbq_s8(w + 16));
-                s2 = vmladavaq_s8(s2, sixteen, vldrbq_s8(w + 32));
-                s3 = vmladavaq_s8(s3, sixteen, vldrbq_s8(w + 48));
+            if (tail) {
+                const int8x16_t values = vldrbq_z_s8(a, vctp8q(tail));
+                s0 = vmladavaq_s8(s0, values, vldrbq_s8(w));
+                s1 = vmladavaq_s8(s1, values, vldrbq_s8(w + 16));
+                s2 = vmladavaq_s8(s2, values, vldrbq_s8(w + 32));
+                s3 = vmladavaq_s8(s3, values, vldrbq_s8(w + 48));
                 w += 64;
             }
-            vstrbq_p_s32(out, requantized(ev_lanes_mve(s0, s1, s2, s3), &c), columns);
+            vstrbq_p_s32(out, requantize_lanes(ev_lanes_mve(s0, s1, s2, s3), &c), columns);
             out += p->y_stride;
-            a += p->x_stride - (p->depth - rest);
+            a += p->x_stride - (p->depth - tail);
         }
     }
 }
 
 void ev_product_s8_mve(const struct ev_product_mve *p, const int8_t *x, int8_t *y, uint32_t rows)
 {
+    EV_ASSERT(p->depth > 0 && p->columns > 0 && p->y_stride >= p->columns);
+    EV_ASSERT(ev_aligned(p->blocks, 4));
     const uint32_t depth = p->depth;
     uint32_t done = 0;
-    if (depth == 32 && p->columns >= BLOCK && p->y_stride < WIDEST && rows >= 4) {
+    if (depth == 32 && p->columns >= BLOCK && p->y_stride < MAX_SCATTER_STRIDE && rows >= 4) {
         quads_of_rows(p, x, y, rows / 4);
         done = rows & ~3u;
     }
@@ -240,9 +244,9 @@ void ev_product_s8_mve(const struct ev_product_mve *p, const int8_t *x, int8_t *
         const int8_t *from = x + done * p->x_stride;
         int8_t *to = y + done * p->y_stride;
         if (depth % 16)
-            pairs_of_odd_rows(p, from, to, (rows - done) / 2);
+            pairs_with_tail(p, from, to, (rows - done) / 2);
         else
-            pairs_of_full_rows(p, from, to, (rows - done) / 2);
+            pairs_without_tail(p, from, to, (rows - done) / 2);
         done = rows & ~1u;
     }
     if (done < rows)

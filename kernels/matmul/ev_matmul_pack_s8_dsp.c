@@ -1,9 +1,10 @@
+#include "ev_contract.h"
 #include "ev_kernels_dsp.h"
 #include "ev_lanes_dsp.h"
 #include "ev_products_dsp.h"
 
-/* Where things are in a block of four columns: 16 bytes for four taps. Taps 0 and 2 of the first pair of columns, then of
-   the second pair; then taps 1 and 3. Two bytes are a tap of a pair, and the first has 128 added. */
+/* Layout of a block of four columns: 16 bytes for four taps. Taps 0 and 2 of the first pair of columns, then of the
+   second pair; then taps 1 and 3. Two bytes are a tap of a pair, and the first has 128 added. */
 enum { FOUR_TAPS = 16, ODD_TAPS = 8, SECOND_PAIR = 4, LATER_TAP = 2 };
 enum { FIRST = 0x00800080 };
 
@@ -12,10 +13,10 @@ static inline uint32_t block_bytes(const struct ev_matmul *p)
     return (p->depth + 3u) / 4 * FOUR_TAPS;
 }
 
-/* Two columns that are rows of b, from their pair's place on. */
+/* Two columns that are rows of b, to their pair's position `out`. */
 static void pack_pair(const int8_t *first, const int8_t *second, uint32_t depth, int8_t *out)
 {
-    EV_AS_WRITTEN
+    EV_NO_UNROLL
     for (; depth >= 4; depth -= 4, first += 4, second += 4, out += FOUR_TAPS) {
         const uint32_t one = ev_load4(first), two = ev_load4(second), even = __uxtb16(two);
         ev_store4(out, (__uxtb16(one) | even << 8) ^ FIRST);
@@ -28,15 +29,15 @@ static void pack_pair(const int8_t *first, const int8_t *second, uint32_t depth,
     }
 }
 
-/* One of a pair; `flip` is -128 for the first. */
+/* One column of a pair. `flip` is -128 for the first. */
 static void pack_single(const int8_t *b, uint32_t depth, int8_t flip, int8_t *out)
 {
     for (uint32_t k = 0; k < depth; k++)
         out[k / 4 * FOUR_TAPS + k % 2 * ODD_TAPS + k % 4 / 2 * LATER_TAP] = (int8_t)(b[k] ^ flip);
 }
 
-/* Each row is a column. */
-static void pack_turned(const struct ev_matmul *p, const int8_t *b, uint32_t first, uint32_t rows, int8_t *packed)
+/* Each row of b is a column of the product. */
+static void pack_transposed(const struct ev_matmul *p, const int8_t *b, uint32_t first, uint32_t rows, int8_t *packed)
 {
     const uint32_t end = first + rows;
     for (uint32_t n = first; n < end;) {
@@ -51,14 +52,14 @@ static void pack_turned(const struct ev_matmul *p, const int8_t *b, uint32_t fir
     }
 }
 
-/* Each row is a tap of all columns. */
+/* Each row of b is one tap of every column. */
 static void pack_straight(const struct ev_matmul *p, const int8_t *b, uint32_t first, uint32_t rows, int8_t *packed)
 {
     const uint32_t columns = p->columns, bytes = block_bytes(p);
     for (uint32_t k = first; k < first + rows; k++, b += p->b_stride) {
         int8_t *out = packed + k / 4 * FOUR_TAPS + k % 2 * ODD_TAPS + k % 4 / 2 * LATER_TAP;
         uint32_t n = 0;
-        EV_AS_WRITTEN
+        EV_NO_UNROLL
         for (; n + EV_BLOCK <= columns; n += EV_BLOCK, out += bytes) {
             const uint32_t taps = ev_load4(b + n) ^ FIRST;
             const uint16_t pairs[2] = {(uint16_t)taps, (uint16_t)(taps >> 16)};
@@ -72,5 +73,8 @@ static void pack_straight(const struct ev_matmul *p, const int8_t *b, uint32_t f
 
 void ev_matmul_pack_s8_dsp(const struct ev_matmul *p, const int8_t *b, uint32_t first, uint32_t rows, void *packed)
 {
-    (p->turned ? pack_turned : pack_straight)(p, b, first, rows, packed);
+    EV_ASSERT(ev_valid_matmul(p));
+    EV_ASSERT(first + rows <= (p->b_transposed ? p->columns : p->depth));
+    EV_ASSERT(ev_aligned(packed, 16));
+    (p->b_transposed ? pack_transposed : pack_straight)(p, b, first, rows, packed);
 }

@@ -1,20 +1,21 @@
 #include <arm_mve.h>
 
+#include "ev_contract.h"
 #include "ev_kernels_mve.h"
 
 enum {
     BLOCK = 4,                 /* columns */
     CONSTANTS = 2 * 4 * BLOCK, /* bytes: biases and multipliers */
-    SIXTEENS = 16 * BLOCK,     /* bytes of a block for sixteen of the depth */
-    EIGHT = 8,                 /* columns at a time where rows have a value of each */
-    MOST = 256                 /* values whose sum 16 bits hold */
+    DEPTH_STEP = 16 * BLOCK,   /* bytes of a block for 16 values of the depth */
+    EIGHT = 8,                 /* columns packed at a time where b is not transposed */
+    MAX_SUM_S16 = 256          /* bytes whose sum 16 bits hold */
 };
 
 /* The blocks that ev_product_s8_mve reads. */
 struct blocks {
     int8_t *first;
     uint32_t bytes; /* of one */
-    uint32_t whole; /* columns in blocks that do not overlap */
+    uint32_t whole; /* columns in blocks that do not overlap the one before */
 };
 
 static inline int32_t *constants_of(int8_t *block)
@@ -22,11 +23,11 @@ static inline int32_t *constants_of(int8_t *block)
     return (int32_t *)(void *)block;
 }
 
-/* A column, filled up to sixteen with zeros. Returns its sum. */
+/* Packs a column, padded with zeros to a multiple of 16. Returns its sum. */
 static int32_t pack_column(const int8_t *b, uint32_t depth, int8_t *to)
 {
     int32_t sum = 0;
-    for (uint32_t sixteens = depth / 16; sixteens; sixteens--, b += 16, to += SIXTEENS) {
+    for (uint32_t sixteens = depth / 16; sixteens; sixteens--, b += 16, to += DEPTH_STEP) {
         const int8x16_t values = vldrbq_s8(b);
         sum = vaddvaq_s8(sum, values);
         vstrbq_s8(to, values);
@@ -39,18 +40,19 @@ static int32_t pack_column(const int8_t *b, uint32_t depth, int8_t *to)
     return sum;
 }
 
-static inline void pack_column_at(const struct ev_matmul *p, const struct blocks *to, const int8_t *b, uint32_t place)
+static inline void pack_column_at(const struct ev_matmul *p, const struct blocks *to, const int8_t *b, uint32_t slot)
 {
-    int8_t *block = to->first + place / BLOCK * to->bytes;
-    const uint32_t i = place % BLOCK;
+    int8_t *block = to->first + slot / BLOCK * to->bytes;
+    const uint32_t i = slot % BLOCK;
     const int32_t sum = pack_column(b, p->depth, block + CONSTANTS + 16 * i);
-    constants_of(block)[i] = p->bias - p->zero * sum;
+    constants_of(block)[i] = p->bias - p->a_zero * sum;
     constants_of(block)[BLOCK + i] = p->multiplier;
 }
 
-/* Each row is a column of its own. The last four are in a block together; some of them are in another too. */
-static void pack_turned(const struct ev_matmul *p, const int8_t *b, uint32_t first, uint32_t rows,
-                        const struct blocks *to)
+/* Each row of b is a column of the product. The last four columns share a block; some of them are in the one before
+   too. */
+static void pack_transposed(const struct ev_matmul *p, const int8_t *b, uint32_t first, uint32_t rows,
+                            const struct blocks *to)
 {
     const uint32_t last = p->columns < BLOCK ? 0 : p->columns - BLOCK;
     for (uint32_t n = first; n < first + rows; n++, b += p->b_stride) {
@@ -61,41 +63,41 @@ static void pack_turned(const struct ev_matmul *p, const int8_t *b, uint32_t fir
     }
 }
 
-/* What is past the depth is zero, and biases are before anything is taken off. */
+/* Zeroes the padding of the depth, and sets the biases before any row is subtracted. */
 static void prepare(const struct ev_matmul *p, const struct blocks *to)
 {
     int8_t *block = to->first;
     for (uint32_t n = 0; n < p->columns; n += BLOCK, block += to->bytes) {
         vstrwq_s32(constants_of(block), vdupq_n_s32(p->bias));
         vstrwq_s32(constants_of(block) + BLOCK, vdupq_n_s32(p->multiplier));
-        for (uint32_t i = 0; i < SIXTEENS; i += 16)
-            vstrbq_s8(block + to->bytes - SIXTEENS + i, vdupq_n_s8(0));
+        for (uint32_t i = 0; i < DEPTH_STEP; i += 16)
+            vstrbq_s8(block + to->bytes - DEPTH_STEP + i, vdupq_n_s8(0));
     }
 }
 
-/* Values of up to eight columns, each row's to their blocks. */
+/* Scatters the values of up to eight columns to their blocks, row by row. */
 static inline void pack_values(const struct ev_matmul *p, const int8_t *b, uint32_t first, uint32_t rows,
                                uint32_t columns, int8_t *to, uint32_t block_bytes)
 {
     const uint16x8_t lane = vandq_u16(vidupq_n_u16(0, 1), vdupq_n_u16(BLOCK - 1));
     const uint16x8_t block = vshrq_n_u16(vidupq_n_u16(0, 1), 2);
-    const uint16x8_t places = vmlaq_n_u16(vshlq_n_u16(lane, 4), block, (uint16_t)block_bytes);
-    const mve_pred16_t inside = vctp16q(columns);
+    const uint16x8_t offsets = vmlaq_n_u16(vshlq_n_u16(lane, 4), block, (uint16_t)block_bytes);
+    const mve_pred16_t tail = vctp16q(columns);
     int16x8_t sums = vdupq_n_s16(0);
     for (uint32_t k = first; k < first + rows; k++, b += p->b_stride) {
-        const int16x8_t values = vldrbq_z_s16(b, inside);
+        const int16x8_t values = vldrbq_z_s16(b, tail);
         sums = vaddq_s16(sums, values);
-        vstrbq_scatter_offset_p_s16(to + CONSTANTS + k / 16 * SIXTEENS + k % 16, places, values, inside);
+        vstrbq_scatter_offset_p_s16(to + CONSTANTS + k / 16 * DEPTH_STEP + k % 16, offsets, values, tail);
     }
     int16_t sum[EIGHT];
     vstrhq_s16(sum, sums);
     for (uint32_t n = 0; n < columns; n += BLOCK, to += block_bytes) {
         int32_t *bias = constants_of(to);
-        vstrwq_s32(bias, vmlaq_n_s32(vldrwq_s32(bias), vldrhq_s32(sum + n), -p->zero));
+        vstrwq_s32(bias, vmlaq_n_s32(vldrwq_s32(bias), vldrhq_s32(sum + n), -p->a_zero));
     }
 }
 
-/* Each row has a value of every column. */
+/* Each row of b is one tap of every column. */
 static void pack_straight(const struct ev_matmul *p, const int8_t *b, uint32_t first, uint32_t rows,
                           const struct blocks *to)
 {
@@ -113,12 +115,16 @@ static void pack_straight(const struct ev_matmul *p, const int8_t *b, uint32_t f
 
 void ev_matmul_pack_s8_mve(const struct ev_matmul *p, const int8_t *b, uint32_t first, uint32_t rows, void *packed)
 {
-    const uint32_t bytes = CONSTANTS + (p->depth + 15u) / 16 * SIXTEENS;
-    const struct blocks to = {packed, bytes, p->columns / BLOCK * BLOCK};
-    if (p->turned) {
-        pack_turned(p, b, first, rows, &to);
+    const uint32_t bytes = CONSTANTS + (p->depth + 15u) / 16 * DEPTH_STEP;
+    const struct blocks to = {.first = packed, .bytes = bytes, .whole = p->columns / BLOCK * BLOCK};
+    EV_ASSERT(ev_valid_matmul(p));
+    EV_ASSERT(first + rows <= (p->b_transposed ? p->columns : p->depth));
+    EV_ASSERT(ev_aligned(packed, 16));
+    EV_ASSERT(p->b_transposed || p->depth < 1 << 13);
+    if (p->b_transposed) {
+        pack_transposed(p, b, first, rows, &to);
         return;
     }
-    for (uint32_t done = 0; done < rows; done += MOST)
-        pack_straight(p, b + done * p->b_stride, first + done, rows - done < MOST ? rows - done : MOST, &to);
+    for (uint32_t done = 0; done < rows; done += MAX_SUM_S16)
+        pack_straight(p, b + done * p->b_stride, first + done, rows - done < MAX_SUM_S16 ? rows - done : MAX_SUM_S16, &to);
 }

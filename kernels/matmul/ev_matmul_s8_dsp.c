@@ -1,14 +1,26 @@
+#include "ev_contract.h"
 #include "ev_kernels_dsp.h"
 #include "ev_products_dsp.h"
 
-/* Scratch is a tile, of values from which the zero point is taken. */
+/* Scratch is a tile, of values minus the zero point. */
 void ev_matmul_s8_dsp(const struct ev_matmul *p, const int8_t *a, const void *packed, int8_t *y, uint32_t rows,
                       void *scratch)
 {
     const int32_t bias = p->bias, multiplier = p->multiplier;
     const int32_t constants[8] = {bias, bias, multiplier, multiplier, bias, bias, multiplier, multiplier};
-    const struct ev_products products = {packed, constants, 0, ev_tile_words(p->depth), p->columns};
-    const uint32_t offset = (uint16_t)-p->zero * 0x10001u;
+    const struct ev_products products = {
+        .weight = packed,
+        .constants = constants,
+        .constants_step = 0,
+        .words = ev_tile_words(p->depth),
+        .columns = p->columns,
+    };
+    EV_ASSERT(ev_valid_matmul(p));
+    EV_ASSERT(ev_aligned(packed, 16));
+    EV_ASSERT(ev_disjoint(a, ev_extent(rows, p->a_stride, p->depth), y, ev_extent(rows, p->y_stride, p->columns)));
+    EV_ASSERT(p->depth * (p->a_zero < 0 ? 127 - p->a_zero : 128 + p->a_zero) * 128 < 1 << 23);
+    EV_ASSERT(ev_aligned(scratch, 16));
+    const uint32_t offset = (uint16_t)-p->a_zero * 0x10001u;
     uint32_t *tile = scratch;
     while (rows > 0) {
         const uint32_t count = rows < EV_TILE_ROWS ? rows : EV_TILE_ROWS;

@@ -2,17 +2,17 @@
 
 #include "ev_move_axes.h"
 
-enum { WORTH_A_CALL = 16 }; /* bytes; shorter runs cost less byte by byte */
+enum { MIN_MEMCPY = 16 }; /* bytes; shorter rows cost less byte by byte than a call */
 
-static void runs(const uint8_t *x, int32_t x_next, uint8_t *y, int32_t y_next, uint32_t rows, uint32_t bytes)
+static void copy_rows(const uint8_t *x, int32_t x_stride, uint8_t *y, int32_t y_stride, uint32_t rows, uint32_t bytes)
 {
-    EV_AS_WRITTEN
-    for (; rows; rows--, x += x_next, y += y_next) {
-        if (bytes >= WORTH_A_CALL) {
+    EV_NO_UNROLL
+    for (; rows; rows--, x += x_stride, y += y_stride) {
+        if (bytes >= MIN_MEMCPY) {
             memcpy(y, x, bytes);
             continue;
         }
-        EV_BY_FOUR
+        EV_UNROLL_4
         for (uint32_t i = 0; i < bytes; i++)
             y[i] = x[i];
     }
@@ -20,5 +20,5 @@ static void runs(const uint8_t *x, int32_t x_next, uint8_t *y, int32_t y_next, u
 
 void ev_move(const struct ev_move *p, const void *x, void *y)
 {
-    ev_move_axes(p, x, y, runs);
+    ev_move_axes(p, x, y, copy_rows);
 }

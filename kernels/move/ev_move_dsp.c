@@ -2,35 +2,37 @@
 #include "ev_lanes_dsp.h"
 #include "ev_move_axes.h"
 
-/* Word by word, wherever they begin. */
-static inline void run(const uint8_t *x, uint8_t *y, uint32_t bytes)
+/* By words, aligned or not. */
+static inline void copy_row(const uint8_t *x, uint8_t *y, uint32_t bytes)
 {
-    EV_AS_WRITTEN
+    EV_NO_UNROLL
     for (uint32_t i = bytes / 16; i; i--, x += 16, y += 16) {
         const uint32_t x0 = ev_load4(x), x4 = ev_load4(x + 4), x8 = ev_load4(x + 8), x12 = ev_load4(x + 12);
         ev_store4(y, x0);
         ev_store4(y + 4, x4);
         ev_store4(y + 8, x8);
         ev_store4(y + 12, x12);
-        EV_POINTER(x);
-        EV_POINTER(y);
+        EV_OPAQUE_PTR(x);
+        EV_OPAQUE_PTR(y);
     }
-    EV_AS_WRITTEN
+    EV_NO_UNROLL
     for (uint32_t i = bytes % 16 / 4; i; i--, x += 4, y += 4)
         ev_store4(y, ev_load4(x));
-    EV_AS_WRITTEN
+    EV_NO_UNROLL
     for (uint32_t i = bytes % 4; i; i--)
         *y++ = *x++;
 }
 
-EV_APART static void runs(const uint8_t *x, int32_t x_next, uint8_t *y, int32_t y_next, uint32_t rows, uint32_t bytes)
+/* noinline: inlined into the loops over axes it spills. */
+EV_NOINLINE static void copy_rows(const uint8_t *x, int32_t x_stride, uint8_t *y, int32_t y_stride, uint32_t rows,
+                                  uint32_t bytes)
 {
-    EV_AS_WRITTEN
-    for (; rows; rows--, x += x_next, y += y_next)
-        run(x, y, bytes);
+    EV_NO_UNROLL
+    for (; rows; rows--, x += x_stride, y += y_stride)
+        copy_row(x, y, bytes);
 }
 
 void ev_move_dsp(const struct ev_move *p, const void *x, void *y)
 {
-    ev_move_axes(p, x, y, runs);
+    ev_move_axes(p, x, y, copy_rows);
 }

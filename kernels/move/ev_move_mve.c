@@ -3,11 +3,11 @@
 #include "ev_kernels_mve.h"
 #include "ev_move_axes.h"
 
-enum { FAR = 1 << 13 }; /* a step that, seven times, is more than the 16 bits of a place hold */
+enum { MAX_SCATTER_STRIDE = 1 << 13 }; /* bytes; seven times that is the last offset, and must fit in 16 bits */
 
-static void runs(const uint8_t *x, int32_t x_next, uint8_t *y, int32_t y_next, uint32_t rows, uint32_t bytes)
+static void copy_rows(const uint8_t *x, int32_t x_stride, uint8_t *y, int32_t y_stride, uint32_t rows, uint32_t bytes)
 {
-    for (; rows; rows--, x += x_next, y += y_next) {
+    for (; rows; rows--, x += x_stride, y += y_stride) {
         const uint8_t *from = x;
         uint8_t *to = y;
         for (int32_t left = (int32_t)bytes; left > 0; left -= 16, from += 16, to += 16) {
@@ -17,59 +17,62 @@ static void runs(const uint8_t *x, int32_t x_next, uint8_t *y, int32_t y_next, u
     }
 }
 
-static inline uint16x8_t eight_times(int32_t step)
+/* 0 to 7 times `stride`. */
+static inline uint16x8_t lane_offsets(int32_t stride)
 {
-    return vmulq_n_u16(vidupq_n_u16(0, 1), (uint16_t)step);
+    return vmulq_n_u16(vidupq_n_u16(0, 1), (uint16_t)stride);
 }
 
-static void bytes_apart(const uint8_t *x, struct ev_side from, uint8_t *y, struct ev_side to, uint32_t rows,
-                        uint32_t count)
+static void scatter_bytes(const uint8_t *x, struct ev_strides x_strides, uint8_t *y, struct ev_strides y_strides,
+                          uint32_t rows, uint32_t count)
 {
-    const uint16x8_t places = eight_times(from.element), targets = eight_times(to.element);
-    for (; rows; rows--, x += from.row, y += to.row) {
+    const uint16x8_t x_offsets = lane_offsets(x_strides.element), y_offsets = lane_offsets(y_strides.element);
+    for (; rows; rows--, x += x_strides.row, y += y_strides.row) {
         const uint8_t *in = x;
         uint8_t *out = y;
-        for (int32_t left = (int32_t)count; left > 0; left -= 8, in += 8 * from.element, out += 8 * to.element) {
+        for (int32_t left = (int32_t)count; left > 0; left -= 8, in += 8 * x_strides.element, out += 8 * y_strides.element) {
             const mve_pred16_t inside = vctp16q((uint32_t)left);
-            vstrbq_scatter_offset_p_u16(out, targets, vldrbq_gather_offset_z_u16(in, places, inside), inside);
+            vstrbq_scatter_offset_p_u16(out, y_offsets, vldrbq_gather_offset_z_u16(in, x_offsets, inside), inside);
         }
     }
 }
 
-static void halves_apart(const uint8_t *x, struct ev_side from, uint8_t *y, struct ev_side to, uint32_t rows,
-                         uint32_t count)
+static void scatter_halves(const uint8_t *x, struct ev_strides x_strides, uint8_t *y, struct ev_strides y_strides,
+                           uint32_t rows, uint32_t count)
 {
-    const uint16x8_t places = eight_times(from.element), targets = eight_times(to.element);
-    for (; rows; rows--, x += from.row, y += to.row) {
+    const uint16x8_t x_offsets = lane_offsets(x_strides.element), y_offsets = lane_offsets(y_strides.element);
+    for (; rows; rows--, x += x_strides.row, y += y_strides.row) {
         const uint8_t *in = x;
         uint8_t *out = y;
-        for (int32_t left = (int32_t)count; left > 0; left -= 8, in += 8 * from.element, out += 8 * to.element) {
+        for (int32_t left = (int32_t)count; left > 0; left -= 8, in += 8 * x_strides.element, out += 8 * y_strides.element) {
             const mve_pred16_t inside = vctp16q((uint32_t)left);
-            const uint16x8_t halves = vldrhq_gather_offset_z_u16((const uint16_t *)(const void *)in, places, inside);
-            vstrhq_scatter_offset_p_u16((uint16_t *)(void *)out, targets, halves, inside);
+            const uint16x8_t halves = vldrhq_gather_offset_z_u16((const uint16_t *)(const void *)in, x_offsets, inside);
+            vstrhq_scatter_offset_p_u16((uint16_t *)(void *)out, y_offsets, halves, inside);
         }
     }
 }
 
 /* The two innermost axes. */
-static void plane(const struct ev_move *p, const uint8_t *x, uint8_t *y)
+static void move_plane(const struct ev_move *p, const uint8_t *x, uint8_t *y)
 {
-    const struct ev_side from = {p->x_steps[2], p->x_steps[3]}, to = {p->y_steps[2], p->y_steps[3]};
+    const struct ev_strides x_strides = {.row = p->x_strides[2], .element = p->x_strides[3]};
+    const struct ev_strides y_strides = {.row = p->y_strides[2], .element = p->y_strides[3]};
     const uint32_t rows = p->sizes[2], count = p->sizes[3];
-    const int near = (uint32_t)from.element < FAR && (uint32_t)to.element < FAR;
-    if (from.element == p->width && to.element == p->width)
-        runs(x, from.row, y, to.row, rows, count * p->width);
-    else if (p->width == 1)
-        (near ? bytes_apart : ev_move_bytes)(x, from, y, to, rows, count);
+    const int offsets_fit = (uint32_t)x_strides.element < MAX_SCATTER_STRIDE && (uint32_t)y_strides.element < MAX_SCATTER_STRIDE;
+    if (x_strides.element == p->element_bytes && y_strides.element == p->element_bytes)
+        copy_rows(x, x_strides.row, y, y_strides.row, rows, count * p->element_bytes);
+    else if (p->element_bytes == 1)
+        (offsets_fit ? scatter_bytes : ev_move_bytes)(x, x_strides, y, y_strides, rows, count);
     else
-        (near ? halves_apart : ev_move_halves)(x, from, y, to, rows, count);
+        (offsets_fit ? scatter_halves : ev_move_halves)(x, x_strides, y, y_strides, rows, count);
 }
 
 void ev_move_mve(const struct ev_move *p, const void *x, void *y)
 {
+    EV_ASSERT(ev_valid_move(p, x, y));
     const uint8_t *from = x;
     uint8_t *to = y;
     for (int32_t i = 0; i < p->sizes[0]; i++)
         for (int32_t j = 0; j < p->sizes[1]; j++)
-            plane(p, from + i * p->x_steps[0] + j * p->x_steps[1], to + i * p->y_steps[0] + j * p->y_steps[1]);
+            move_plane(p, from + i * p->x_strides[0] + j * p->x_strides[1], to + i * p->y_strides[0] + j * p->y_strides[1]);
 }

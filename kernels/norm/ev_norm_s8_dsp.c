@@ -1,10 +1,12 @@
-#include <stddef.h>
+#include <stdint.h>
+
+typedef int8_t ev_norm_x;
 
 #include "ev_kernels_dsp.h"
 #include "ev_lanes_dsp.h"
-#include "ev_norm_row.h"
+#include "ev_norm_rows.h"
 
-enum { CHUNK = 1 << 16 }; /* as many squares as 32 bits hold */
+enum { CHUNK = 1 << 16 }; /* squares whose sum 32 bits hold */
 
 static inline void add_four(const int8_t *x, int32_t *total, int32_t *squares)
 {
@@ -14,19 +16,19 @@ static inline void add_four(const int8_t *x, int32_t *total, int32_t *squares)
     *squares = __smlad(odd, odd, __smlad(even, even, *squares));
 }
 
-static struct ev_norm_row measured(const struct ev_norm *p, const int8_t *x)
+static struct ev_norm_row reduce_row(const struct ev_norm *p, const int8_t *x)
 {
     int32_t total = 0;
     uint64_t all_squares = 0;
     for (uint32_t left = p->length; left;) {
         const uint32_t count = left < CHUNK ? left : CHUNK;
         int32_t squares = 0;
-        EV_AS_WRITTEN
+        EV_NO_UNROLL
         for (uint32_t i = count / 8; i; i--, x += 8) {
             add_four(x, &total, &squares);
             add_four(x + 4, &total, &squares);
         }
-        EV_AS_WRITTEN
+        EV_NO_UNROLL
         for (uint32_t i = count % 8; i; i--, x++) {
             total += *x;
             squares += *x * *x;
@@ -48,75 +50,69 @@ EV_INLINE void shift_four(const int8_t *x, int32_t a, int32_t b, uint32_t shift,
 
 EV_INLINE void shift_eights(const int8_t *x, int32_t a, int32_t b, uint32_t shift, int8_t *y, uint32_t count)
 {
-    EV_AS_WRITTEN
+    EV_NO_UNROLL
     for (uint32_t i = count / 8; i; i--, x += 8, y += 8) {
         shift_four(x, a, b, shift, y);
         shift_four(x + 4, a, b, shift, y + 4);
     }
 }
 
-/* x * a + b has 24 bits, so a shift of 9 and more can become one of 16, which costs nothing beside the saturation. */
-static void shifted(const struct ev_norm_row *row, const int8_t *x, int8_t *y, uint32_t count)
+/* x * a + b has 24 bits, so a shift of 9 to 16 can be made one of 16, which is part of SSAT. */
+static void normalise(const struct ev_norm *p, const struct ev_norm_row *row, const int8_t *x, int8_t *y)
 {
-    const uint32_t shift = row->shift < 9 || row->shift > 16 ? row->shift : 16;
+    const uint32_t count = p->length, shift = row->shift < 9 || row->shift > 16 ? row->shift : 16;
     const int32_t up = (int32_t)1 << (shift - row->shift), a = row->a * up, b = row->b * up;
     if (shift == 16)
         shift_eights(x, a, b, 16, y, count);
     else
         shift_eights(x, a, b, shift, y, count);
-    EV_AS_WRITTEN
+    EV_NO_UNROLL
     for (uint32_t i = count & ~7u; i < count; i++)
         y[i] = (int8_t)__ssat((x[i] * a + b) >> shift, 8);
 }
 
-static inline int32_t wide(int32_t x, int32_t a, int32_t b, uint32_t shift)
+static inline int32_t scale_s16(int32_t x, int32_t a, int32_t b, uint32_t shift)
 {
     return __ssat((x * a + b) >> shift, 16);
 }
 
-/* Channels by fours; the number of those that are done. */
-EV_INLINE uint32_t scale_fours(const struct ev_norm *p, int32_t a, int32_t b, uint32_t shift, const int8_t *x,
-                               int8_t *y)
+/* Channels four by four. Returns how many are done. */
+EV_INLINE uint32_t affine_fours(const struct ev_norm *p, int32_t a, int32_t b, uint32_t shift, const int8_t *x,
+                                int8_t *y)
 {
     const int16_t *gain = p->gain;
     const int32_t *bias = p->bias;
-    const uint32_t last = p->gain_shift;
-    EV_AS_WRITTEN
+    const uint32_t gain_shift = p->gain_shift;
+    EV_NO_UNROLL
     for (uint32_t i = p->channels / 4; i; i--, x += 4, y += 4, gain += 4, bias += 4) {
         const int32_t first = (int32_t)ev_load4(gain), second = (int32_t)ev_load4(gain + 2);
-        y[0] = (int8_t)__ssat(__smlabb(wide(x[0], a, b, shift), first, bias[0]) >> last, 8);
-        y[1] = (int8_t)__ssat(__smlabt(wide(x[1], a, b, shift), first, bias[1]) >> last, 8);
-        y[2] = (int8_t)__ssat(__smlabb(wide(x[2], a, b, shift), second, bias[2]) >> last, 8);
-        y[3] = (int8_t)__ssat(__smlabt(wide(x[3], a, b, shift), second, bias[3]) >> last, 8);
-        EV_POINTER(x);
-        EV_POINTER(y);
-        EV_POINTER(gain);
-        EV_POINTER(bias);
+        y[0] = (int8_t)__ssat(__smlabb(scale_s16(x[0], a, b, shift), first, bias[0]) >> gain_shift, 8);
+        y[1] = (int8_t)__ssat(__smlabt(scale_s16(x[1], a, b, shift), first, bias[1]) >> gain_shift, 8);
+        y[2] = (int8_t)__ssat(__smlabb(scale_s16(x[2], a, b, shift), second, bias[2]) >> gain_shift, 8);
+        y[3] = (int8_t)__ssat(__smlabt(scale_s16(x[3], a, b, shift), second, bias[3]) >> gain_shift, 8);
+        EV_OPAQUE_PTR(x);
+        EV_OPAQUE_PTR(y);
+        EV_OPAQUE_PTR(gain);
+        EV_OPAQUE_PTR(bias);
     }
     return p->channels & ~3u;
 }
 
-/* Here too a shift is made one of 8 or of 16, as far as 32 bits go. */
-EV_APART static void scaled(const struct ev_norm *p, const struct ev_norm_row *row, const int8_t *x, int8_t *y)
+/* Here too a shift is made one of 8 or of 16, as far as 32 bits go. noinline: inlined into the loop over rows it
+   spills. */
+EV_NOINLINE static void normalise_affine(const struct ev_norm *p, const struct ev_norm_row *row, const int8_t *x,
+                                         int8_t *y)
 {
     const uint32_t shift = row->shift > 16 ? row->shift : row->shift > 8 ? 16 : 8;
     const int32_t up = (int32_t)1 << (shift - row->shift), a = row->a * up, b = row->b * up;
-    uint32_t i = shift == 8 ? scale_fours(p, a, b, 8, x, y) : shift == 16 ? scale_fours(p, a, b, 16, x, y) : 0;
-    EV_AS_WRITTEN
+    uint32_t i = shift == 8 ? affine_fours(p, a, b, 8, x, y) : shift == 16 ? affine_fours(p, a, b, 16, x, y) : 0;
+    EV_NO_UNROLL
     for (; i < p->channels; i++)
-        y[i] = (int8_t)__ssat((wide(x[i], a, b, shift) * p->gain[i] + p->bias[i]) >> p->gain_shift, 8);
+        y[i] = (int8_t)__ssat((scale_s16(x[i], a, b, shift) * p->gain[i] + p->bias[i]) >> p->gain_shift, 8);
 }
 
 void ev_norm_s8_dsp(const struct ev_norm *p, const int8_t *x, int8_t *y, uint32_t rows, void *scratch)
 {
     (void)scratch;
-    for (; rows; rows--, x += p->length, y += p->length) {
-        const struct ev_norm_row row = measured(p, x);
-        if (p->gain == NULL) {
-            shifted(&row, x, y, p->length);
-            continue;
-        }
-        for (uint32_t i = 0; i < p->length; i += p->channels)
-            scaled(p, &row, x + i, y + i);
-    }
+    ev_norm_rows(p, x, y, rows, reduce_row, normalise, normalise_affine);
 }

@@ -1,12 +1,16 @@
 #include "ev_clamp.h"
+#include "ev_compiler.h"
+#include "ev_contract.h"
 #include "ev_kernels.h"
-#include "ev_loops.h"
 
 void ev_add_s8(const struct ev_add *p, const int8_t *a, const int8_t *b, int8_t *y, uint32_t count)
 {
-    const int32_t left = p->left, right = p->right, offset = p->offset;
+    EV_ASSERT(ev_valid_add(p));
+    EV_ASSERT(ev_same_or_disjoint(a, y, count));
+    EV_ASSERT(ev_same_or_disjoint(b, y, count));
+    const int32_t a_factor = p->a_factor, b_factor = p->b_factor, offset = p->offset;
     const uint32_t shift = p->shift;
-    EV_BY_FOUR
+    EV_UNROLL_4
     for (uint32_t i = 0; i < count; i++)
-        y[i] = (int8_t)ev_clamp_s8((offset + (a[i] * left >> 8) + (b[i] * right >> 8)) >> shift);
+        y[i] = (int8_t)ev_clamp_s8((offset + (a[i] * a_factor >> 8) + (b[i] * b_factor >> 8)) >> shift);
 }

@@ -1,19 +1,20 @@
+#include "ev_contract.h"
 #include "ev_kernels_dsp.h"
 #include "ev_lanes_dsp.h"
 
-/* A factor times 2^8: SMLAW takes 16 bits off the product, by a floor too, and adds in the same instruction. */
+/* Factors times 2^8: SMLAW shifts the product right by 16, which is a floor too, and adds in the same instruction. */
 struct factors {
-    int32_t left, right, offset;
+    int32_t a, b, offset;
 };
 
 static inline int32_t add_low(const struct factors *f, int32_t a, int32_t b)
 {
-    return __smlawb(f->right, b, __smlawb(f->left, a, f->offset));
+    return __smlawb(f->b, b, __smlawb(f->a, a, f->offset));
 }
 
 static inline int32_t add_high(const struct factors *f, int32_t a, int32_t b)
 {
-    return __smlawt(f->right, b, __smlawt(f->left, a, f->offset));
+    return __smlawt(f->b, b, __smlawt(f->a, a, f->offset));
 }
 
 EV_INLINE void add_four(const struct factors *f, uint32_t shift, const int8_t *a, const int8_t *b, int8_t *y)
@@ -30,18 +31,21 @@ EV_INLINE void add_four(const struct factors *f, uint32_t shift, const int8_t *a
 EV_INLINE void add_eights(const struct factors *f, uint32_t shift, const int8_t *a, const int8_t *b, int8_t *y,
                           uint32_t count)
 {
-    EV_AS_WRITTEN
+    EV_NO_UNROLL
     for (uint32_t i = count / 8; i; i--, a += 8, b += 8, y += 8) {
         add_four(f, shift, a, b, y);
         add_four(f, shift, a + 4, b + 4, y + 4);
-        EV_POINTER(y);
+        EV_OPAQUE_PTR(y);
     }
 }
 
-/* The longest shift that 16 bits allow is mostly 7 or 6; one that is known is part of the saturation. */
+/* The longest shift that 16 bits allow is mostly 7 or 6: a constant one is part of SSAT. */
 void ev_add_s8_dsp(const struct ev_add *p, const int8_t *a, const int8_t *b, int8_t *y, uint32_t count)
 {
-    const struct factors f = {p->left * 256, p->right * 256, p->offset};
+    EV_ASSERT(ev_valid_add(p));
+    EV_ASSERT(ev_same_or_disjoint(a, y, count));
+    EV_ASSERT(ev_same_or_disjoint(b, y, count));
+    const struct factors f = {.a = p->a_factor * 256, .b = p->b_factor * 256, .offset = p->offset};
     const uint32_t shift = p->shift;
     if (shift == 7)
         add_eights(&f, 7, a, b, y, count);
@@ -49,7 +53,7 @@ void ev_add_s8_dsp(const struct ev_add *p, const int8_t *a, const int8_t *b, int
         add_eights(&f, 6, a, b, y, count);
     else
         add_eights(&f, shift, a, b, y, count);
-    EV_AS_WRITTEN
+    EV_NO_UNROLL
     for (uint32_t i = count & ~7u; i < count; i++)
         y[i] = (int8_t)__ssat(add_low(&f, a[i], b[i]) >> shift, 8);
 }

@@ -1,12 +1,15 @@
 #include "ev_clamp.h"
+#include "ev_compiler.h"
+#include "ev_contract.h"
 #include "ev_kernels.h"
-#include "ev_loops.h"
 
 void ev_rescale_to_s16(const struct ev_rescale *p, const int8_t *x, int16_t *y, uint32_t count)
 {
+    EV_ASSERT(ev_valid_rescale(p));
+    EV_ASSERT(ev_disjoint(x, count, y, 2 * count));
     const int32_t factor = p->factor, offset = p->offset;
     const uint32_t shift = p->shift;
-    EV_BY_FOUR
+    EV_UNROLL_4
     for (uint32_t i = 0; i < count; i++)
         y[i] = (int16_t)ev_clamp_s16((x[i] * factor + offset) >> shift);
 }

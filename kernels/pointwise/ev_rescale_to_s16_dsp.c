@@ -1,11 +1,14 @@
+#include "ev_contract.h"
 #include "ev_kernels_dsp.h"
 #include "ev_lanes_dsp.h"
 
 void ev_rescale_to_s16_dsp(const struct ev_rescale *p, const int8_t *x, int16_t *y, uint32_t count)
 {
+    EV_ASSERT(ev_valid_rescale(p));
+    EV_ASSERT(ev_disjoint(x, count, y, 2 * count));
     const int32_t factor = p->factor, offset = p->offset;
     const uint32_t shift = p->shift;
-    EV_AS_WRITTEN
+    EV_NO_UNROLL
     for (uint32_t i = count / 4; i; i--, x += 4, y += 4) {
         const uint32_t bytes = ev_load4(x);
         const int32_t even = ev_even_bytes(bytes), odd = ev_odd_bytes(bytes);
@@ -15,9 +18,9 @@ void ev_rescale_to_s16_dsp(const struct ev_rescale *p, const int8_t *x, int16_t 
         const int32_t y3 = __ssat(__smlatb(odd, factor, offset) >> shift, 16);
         ev_store4(y, ev_low_halves(y0, y1));
         ev_store4(y + 2, ev_low_halves(y2, y3));
-        EV_POINTER(y);
+        EV_OPAQUE_PTR(y);
     }
-    EV_AS_WRITTEN
+    EV_NO_UNROLL
     for (uint32_t i = count % 4; i; i--)
         *y++ = (int16_t)__ssat((*x++ * factor + offset) >> shift, 16);
 }

@@ -1,8 +1,9 @@
+#include "ev_contract.h"
 #include "ev_halves_mve.h"
 #include "ev_kernels_mve.h"
 
-/* Saturated to 16 bits with eight of fraction, that is to 8 bits. */
-static inline int16x8_t rescaled(const struct ev_rescale *p, int16x8_t x)
+/* Saturation to 16 bits with eight fraction bits is saturation to 8. */
+static inline int16x8_t rescale_lanes(const struct ev_rescale *p, int16x8_t x)
 {
     const int16x8_t factor = vdupq_n_s16(p->factor);
     const int32x4_t even = vaddq_n_s32(vmullbq_int_s16(x, factor), p->offset);
@@ -12,9 +13,11 @@ static inline int16x8_t rescaled(const struct ev_rescale *p, int16x8_t x)
 
 void ev_rescale_to_s8_mve(const struct ev_rescale *p, const int16_t *x, int8_t *y, uint32_t count)
 {
+    EV_ASSERT(ev_valid_rescale(p));
+    EV_ASSERT(ev_disjoint(x, 2 * count, y, count));
     const struct ev_rescale rescale = *p;
     for (uint32_t blocks = count / 8; blocks; blocks--, x += 8, y += 8)
-        vstrbq_s16(y, rescaled(&rescale, vldrhq_s16(x)));
-    const mve_pred16_t inside = vctp16q(count % 8);
-    vstrbq_p_s16(y, rescaled(&rescale, vldrhq_z_s16(x, inside)), inside);
+        vstrbq_s16(y, rescale_lanes(&rescale, vldrhq_s16(x)));
+    const mve_pred16_t tail = vctp16q(count % 8);
+    vstrbq_p_s16(y, rescale_lanes(&rescale, vldrhq_z_s16(x, tail)), tail);
 }

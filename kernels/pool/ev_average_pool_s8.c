@@ -1,15 +1,15 @@
 #include "ev_pool_window.h"
 #include "ev_round.h"
 
-static void four_channels(const struct ev_pool *p, const struct ev_view *view, uint32_t channel, int32_t start,
+static void four_channels(const struct ev_pool *p, const struct ev_pool_taps *taps, uint32_t channel, int32_t sum,
                           int8_t *y)
 {
-    int32_t s0 = start, s1 = start, s2 = start, s3 = start;
-    uint32_t row = view->row;
-    for (uint32_t i = view->rows; i; i--, row = ev_next_row(&p->window, row)) {
-        const int8_t *x = view->x + row * view->row_bytes + channel;
-        EV_AS_WRITTEN
-        for (uint32_t j = view->columns; j; j--, x += view->column_bytes) {
+    int32_t s0 = sum, s1 = sum, s2 = sum, s3 = sum;
+    uint32_t row = taps->first_row;
+    for (uint32_t i = taps->rows; i; i--, row = ev_next_row(&p->window, row)) {
+        const int8_t *x = taps->x + row * taps->row_stride + channel;
+        EV_NO_UNROLL
+        for (uint32_t j = taps->columns; j; j--, x += taps->column_stride) {
             s0 += x[0];
             s1 += x[1];
             s2 += x[2];
@@ -22,33 +22,20 @@ static void four_channels(const struct ev_pool *p, const struct ev_view *view, u
     y[3] = ev_requantize(s3, p->multiplier);
 }
 
-static void one_channel(const struct ev_pool *p, const struct ev_view *view, uint32_t channel, int32_t start,
-                        int8_t *y)
+static void average_pixel(const struct ev_pool *p, const struct ev_pool_taps *taps, int8_t *y)
 {
-    int32_t sum = start;
-    uint32_t row = view->row;
-    for (uint32_t i = view->rows; i; i--, row = ev_next_row(&p->window, row)) {
-        const int8_t *x = view->x + row * view->row_bytes + channel;
-        EV_AS_WRITTEN
-        for (uint32_t j = view->columns; j; j--, x += view->column_bytes)
-            sum += *x;
-    }
-    *y = ev_requantize(sum, p->multiplier);
-}
-
-static void pixel(const struct ev_pool *p, const struct ev_view *view, int8_t *y)
-{
-    const int32_t start = ev_pool_start(p, view);
+    const int32_t initial_sum = ev_pool_initial_sum(p, taps);
     uint32_t channel = 0;
     for (; channel + 4 <= p->window.channels; channel += 4)
-        four_channels(p, view, channel, start, y + channel);
+        four_channels(p, taps, channel, initial_sum, y + channel);
     for (; channel < p->window.channels; channel++)
-        one_channel(p, view, channel, start, y + channel);
+        y[channel] = ev_requantize(ev_pool_sum(&p->window, taps, channel, initial_sum), p->multiplier);
 }
 
 void ev_average_pool_s8(const struct ev_pool *p, const int8_t *x, int8_t *y, uint32_t first, uint32_t rows,
                         void *scratch)
 {
     (void)scratch;
-    ev_pool_walk(p, x, y, first, rows, pixel);
+    EV_ASSERT(ev_valid_average(p));
+    ev_pool_rows(p, x, y, first, rows, average_pixel);
 }

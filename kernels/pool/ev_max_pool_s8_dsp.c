@@ -4,14 +4,14 @@
 
 enum { LOWEST = 0x80808080 };
 
-static void eight_channels(const struct ev_window *w, const struct ev_view *view, uint32_t channel, int8_t *y)
+static void eight_channels(const struct ev_window *w, const struct ev_pool_taps *taps, uint32_t channel, int8_t *y)
 {
-    uint32_t first = LOWEST, second = LOWEST, row = view->row;
-    const uint32_t step = view->column_bytes;
-    for (uint32_t i = view->rows; i; i--, row = ev_next_row(w, row)) {
-        const int8_t *x = view->x + row * view->row_bytes + channel;
-        EV_AS_WRITTEN
-        for (uint32_t j = view->columns; j; j--, x += step) {
+    uint32_t first = LOWEST, second = LOWEST, row = taps->first_row;
+    const uint32_t column_stride = taps->column_stride;
+    for (uint32_t i = taps->rows; i; i--, row = ev_next_row(w, row)) {
+        const int8_t *x = taps->x + row * taps->row_stride + channel;
+        EV_NO_UNROLL
+        for (uint32_t j = taps->columns; j; j--, x += column_stride) {
             first = ev_larger_bytes(first, ev_load4(x));
             second = ev_larger_bytes(second, ev_load4(x + 4));
         }
@@ -20,31 +20,18 @@ static void eight_channels(const struct ev_window *w, const struct ev_view *view
     ev_store4(y + 4, second);
 }
 
-static void one_channel(const struct ev_window *w, const struct ev_view *view, uint32_t channel, int8_t *y)
-{
-    int8_t largest = -128;
-    uint32_t row = view->row;
-    for (uint32_t i = view->rows; i; i--, row = ev_next_row(w, row)) {
-        const int8_t *x = view->x + row * view->row_bytes + channel;
-        EV_AS_WRITTEN
-        for (uint32_t j = view->columns; j; j--, x += view->column_bytes)
-            largest = *x > largest ? *x : largest;
-    }
-    *y = largest;
-}
-
-static void pixel(const struct ev_pool *p, const struct ev_view *view, int8_t *y)
+static void max_pixel(const struct ev_pool *p, const struct ev_pool_taps *taps, int8_t *y)
 {
     uint32_t channel = 0;
     for (; channel + 8 <= p->window.channels; channel += 8)
-        eight_channels(&p->window, view, channel, y + channel);
+        eight_channels(&p->window, taps, channel, y + channel);
     for (; channel < p->window.channels; channel++)
-        one_channel(&p->window, view, channel, y + channel);
+        y[channel] = (int8_t)ev_pool_max(&p->window, taps, channel);
 }
 
 void ev_max_pool_s8_dsp(const struct ev_pool *p, const int8_t *x, int8_t *y, uint32_t first, uint32_t rows,
                         void *scratch)
 {
     (void)scratch;
-    ev_pool_walk(p, x, y, first, rows, pixel);
+    ev_pool_rows(p, x, y, first, rows, max_pixel);
 }

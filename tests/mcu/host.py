@@ -28,6 +28,7 @@ FLAGS = [
     "-Werror",
     "-fsanitize=address,undefined",
     "-fno-sanitize-recover=all",
+    "-DEV_DEBUG",
 ]
 _EMIT = """
 #include <stdint.h>

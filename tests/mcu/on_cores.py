@@ -25,11 +25,16 @@ def programs_of(plans: Sequence[Plan], inputs: Sequence[tuple[np.ndarray, ...]])
 
 
 def check_on_core(
-    cases: Sequence[Case], name: str, tool: str, folder: Path, machine: str | None = None
+    cases: Sequence[Case],
+    name: str,
+    tool: str,
+    folder: Path,
+    machine: str | None = None,
+    debug: bool = False,
 ) -> Run:
     """The run, when every output is what the graph computes in Python."""
     core = CORES[name]
-    elf = link_cases(cases, core, toolchain(tool), folder)
+    elf = link_cases(cases, core, toolchain(tool), folder, debug)
     run = emulator(machine or emulators_of(core)[0]).run(elf, core)
     for case, (outputs, _) in zip(cases, read_outputs(cases, run.output), strict=True):
         for found, wanted in zip(outputs, outputs_of(case.graph, case.inputs), strict=True):

@@ -6,12 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cases import MAKERS, graph_of
+from cases import MAKERS, average_pool, graph_of
 from on_cores import check_on_core, programs_of
 
 from edgevit.backends.mcu.cores import CORES
 from edgevit.backends.mcu.schedule.simple import simple_plan
 from edgevit.backends.mcu.toolchain import TOOLCHAINS
+from edgevit.integer.graph import Value
+from edgevit.integer.ops.window import Window
 
 _EACH = 12
 
@@ -27,6 +29,25 @@ def test_equals_the_definition(core: str, tool: str, tmp_path: Path) -> None:
     singles += [MAKERS["matmul"](rng, 2, 5, 33, 18, turned) for turned in (True, False)]
     plans = [simple_plan(graph_of(op), CORES[core]) for op, _ in singles]
     check_on_core(programs_of(plans, [inputs for _, inputs in singles]), core, tool, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("core", ["m4", "m55"])
+def test_calls_keep_the_preconditions(core: str, tmp_path: Path) -> None:
+    """A failed assertion is a fault. Portable kernels assert in every test on the host."""
+    rng = np.random.default_rng(9)
+    singles = [make(rng) for make in MAKERS.values() for _ in range(4)]
+    plans = [simple_plan(graph_of(op), CORES[core]) for op, _ in singles]
+    cases = programs_of(plans, [inputs for _, inputs in singles])
+    check_on_core(cases, core, "zig", tmp_path, debug=True)
+
+
+def test_an_average_of_more_columns_than_16_bits_hold(tmp_path: Path) -> None:
+    """The vector kernel sums whole rows in lanes of 16 bits; another kernel takes wider windows."""
+    x = Value("x", (1, 300, 20), "int8", 1.0, 0)
+    op, inputs = average_pool(np.random.default_rng(10), x, Window((1, 300)))
+    plan = simple_plan(graph_of(op), CORES["m55"])
+    check_on_core(programs_of([plan], [inputs]), "m55", "zig", tmp_path)
 
 
 @pytest.mark.slow

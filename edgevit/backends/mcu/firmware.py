@@ -85,8 +85,13 @@ def _weights(folder: Path, core: Core, tool: Toolchain, work: Path) -> list[Path
     return found
 
 
-def link_cases(cases: Sequence[Case], core: Core, tool: Toolchain, work: Path) -> Path:
-    """Many networks in one program, their kernels from where edgevit keeps them."""
+def link_cases(
+    cases: Sequence[Case], core: Core, tool: Toolchain, work: Path, debug: bool = False
+) -> Path:
+    """Link many networks to one program, their kernels from where edgevit keeps them.
+
+    `debug` has every kernel check its preconditions.
+    """
     kernels = data_dir("kernels")
     for case in cases:
         (work / f"{case.prefix}.h").write_text(case.emitted.header)
@@ -95,5 +100,7 @@ def link_cases(cases: Sequence[Case], core: Core, tool: Toolchain, work: Path) -
     )
     used = dict.fromkeys(source for case in cases for source in case.emitted.kernels)
     include = [work, kernels / "include"]
-    objects = [tool.compile(source, core, include=include) for source in (work / "main.c", *(kernels / s for s in used))]  # fmt: skip
+    defines = {"EV_DEBUG": 1} if debug else {}
+    sources = (work / "main.c", *(kernels / source for source in used))
+    objects = [tool.compile(s, core, include=include, defines=defines) for s in sources]
     return tool.link(objects, core, work / "program.elf", stack_size=STACK)

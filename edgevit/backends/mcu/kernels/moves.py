@@ -52,9 +52,9 @@ def moves(x: Input, y: Output, axes: Sequence[Axis], width: int) -> tuple[Call, 
     sizes, x_steps, y_steps = zip(*padded, strict=True)
     fields: dict[str, Field] = {
         "sizes": sizes,
-        "x_steps": x_steps,
-        "y_steps": y_steps,
-        "width": width,
+        "x_strides": x_steps,
+        "y_strides": y_steps,
+        "element_bytes": width,
     }
     return (Call("ev_move", "ev_move", fields, (x, y)),)
 
@@ -115,7 +115,7 @@ def _pad(op: Pad, _: Piece) -> Steps:
     start = sum(before * step for (before, _), step in zip(op.sides, y_steps, strict=True))
     x_steps = steps_of(op.source.shape, op.source.dtype)
     axes = list(zip(op.source.shape, x_steps, y_steps, strict=True))
-    values: dict[str, Field] = {"value": op.value, "width": width}
+    values: dict[str, Field] = {"value": op.value, "element_bytes": width}
     fill = Call("ev_fill", "ev_fill", values, (Output(), op.output.size))
     return Steps((fill, *moves(Input(), Output(start), axes, width)))
 

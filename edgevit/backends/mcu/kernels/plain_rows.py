@@ -60,7 +60,7 @@ def lookup_steps(op: Lookup, at: Piece, function: str) -> Steps:
 
 
 def add_steps(op: Add | AddWide, at: Piece, function: str) -> Steps:
-    fields = {"left": op.left, "right": op.right, "offset": op.offset, "shift": op.shift}
+    fields = {"a_factor": op.left, "b_factor": op.right, "offset": op.offset, "shift": op.shift}
     struct = "ev_add" if isinstance(op, Add) else "ev_add_wide"
     arguments = (Input(0), Input(1), Output(), at.rows * op.output.shape[-1])
     return Steps((Call(function, struct, fields, arguments),))
@@ -76,11 +76,11 @@ def rescale_steps(op: Rescale, at: Piece, function: str) -> Steps:
 def multiply_steps(op: Multiply, at: Piece, function: str) -> Steps:
     a, b = op.inputs
     fields = {
-        "left_zero": op.left_zero,
-        "right_zero": op.right_zero,
+        "a_zero": op.left_zero,
+        "b_zero": op.right_zero,
         "bias": op.bias,
         "multiplier": op.multiplier,
-        "row": 0 if a.shape == b.shape else b.size,
+        "b_period": 0 if a.shape == b.shape else b.size,
     }
     arguments = (Input(0), Input(1), Output(), at.rows * op.output.shape[-1])
     return Steps((Call(function, "ev_multiply", fields, arguments),))
