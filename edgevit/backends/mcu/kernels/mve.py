@@ -148,6 +148,11 @@ def _makes_bytes(op: Rescale) -> bool:
     return op.output.dtype == "int8"
 
 
+def _sums_rows_in_halves(op: AveragePool) -> bool:
+    """Refuse a row whose sum 16 bits do not hold."""
+    return op.window.size[1] <= 256
+
+
 def _exponentials(op: Softmax) -> int:
     """Of a row, in whole pairs of vectors."""
     return 2 * -(-op.source.shape[-1] // _DEPTH) * _DEPTH
@@ -241,7 +246,7 @@ MVE: tuple[Card, ...] = (
         takes=lambda op: not _makes_bytes(op),
     ),
     _card("multiply_s8", Multiply, "pointwise", rows.multiply_steps, in_place=True),
-    _card("average_pool_s8", AveragePool, "pool", rows.average_steps),
+    _card("average_pool_s8", AveragePool, "pool", rows.average_steps, takes=_sums_rows_in_halves),
     _card("max_pool_s8", MaxPool, "pool", rows.max_steps),
     *(of_family(card, "mve") for card in MOVES),
 )
