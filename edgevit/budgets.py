@@ -198,7 +198,7 @@ def _elsewhere(folder: Path, manifest: dict[str, Any], runs_here: bool) -> Known
     """The newest figure of these very bytes on a device that is not this machine, as the store has it."""
     row = latest_latency(folder, manifest, elsewhere=True)
     if row is not None:
-        where = f"{row.device['address']}: {row.device['cpu']}"
+        where = f"{row.device['address']}: {row.device.get('cpu', '')}"
         return Known(row.value, "measured", f"on {where}, {row.at}")
     why = f"this machine is no {manifest['target']}, and the store has no figure of another device: edgevit profile {folder} --on ..."
     return Known(None, None, why + (", or --here to let this machine's count" if runs_here else ""))

@@ -6,6 +6,8 @@ import difflib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from edgevit.support.redact import redacted
+
 
 class EdgevitError(Exception):
     """Base of all errors we show. `exit_code` is what the command line returns."""
@@ -14,11 +16,12 @@ class EdgevitError(Exception):
     usual_hint = ""  # where nothing better is known
 
     def __init__(self, message: str, *, where: str = "", why: str = "", hint: str = "") -> None:
+        message, where, why, hint = map(redacted, (message, where, why, hint or self.usual_hint))
         super().__init__(message)
         self.message = message
         self.where = where
         self.why = why
-        self.hint = hint or self.usual_hint
+        self.hint = hint
 
     def __str__(self) -> str:
         rows = [f"error: {self.message}"]
@@ -152,6 +155,7 @@ class StoreError(EdgevitError):
     """The store of measurements cannot be read or written."""
 
     exit_code = 18
+    usual_hint = "--store FILE takes another store, --no-store none"
 
 
 class OverBudget(EdgevitError):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import re
+import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 from edgevit.errors import StoreError, ToolMissing
+from edgevit.support.redact import redacted, without_secrets
 
 WAIT = 10.0  # seconds for another process to finish its write
 
@@ -33,6 +34,8 @@ class Database(Protocol):
 
 def open_sqlite(path: Path, wait: float | None = None) -> Sqlite:
     with _sqlite_errors(path):
+        if os.path.lexists(path) and not path.is_file():
+            raise OSError("it is no regular file")
         path.parent.mkdir(parents=True, exist_ok=True)
         connection = sqlite3.connect(path, timeout=WAIT if wait is None else wait)
     return Sqlite(path, connection)
@@ -48,11 +51,15 @@ class Sqlite:
 
     def version(self) -> int | None:
         with _sqlite_errors(self._path):
-            known = "SELECT name FROM sqlite_master WHERE name = 'store_version'"
-            if self._connection.execute(known).fetchone() is None:
+            self._connection.execute("PRAGMA trusted_schema = OFF")  # the file may be anybody's
+            listed = "SELECT name, type FROM sqlite_master WHERE name IN ('store_version', 'measurements')"
+            tables = dict(self._connection.execute(listed).fetchall())
+            if "store_version" not in tables:
                 return None
+            if set(tables.values()) != {"table"}:  # a view may compute for ever
+                raise sqlite3.DatabaseError("its measurements are no table")
             (found,) = self._connection.execute("SELECT MAX(version) FROM store_version").fetchone()
-            return found
+            return found if isinstance(found, int) else -1
 
     def create(self, statements: Sequence[str], version: int) -> None:
         with _sqlite_errors(self._path), self._connection as connection:
@@ -78,7 +85,7 @@ class Sqlite:
 def _sqlite_errors(path: Path) -> Iterator[None]:
     try:
         yield
-    except (sqlite3.Error, OSError) as error:
+    except (sqlite3.Error, OSError, ValueError, OverflowError) as error:
         said = str(error)
         if "locked" in said:
             raise StoreError(
@@ -104,8 +111,8 @@ def open_postgres(url: str) -> Postgres:
             why="it speaks to PostgreSQL",
             hint="pip install 'edgevit[store]'",
         ) from error
-    where = without_password(url)
-    with _postgres_errors(where):
+    where = redacted(url)
+    with _postgres_errors(where, url):
         wait = f"-c lock_timeout={int(WAIT * 1000)}"
         connection = psycopg.connect(
             url,
@@ -158,7 +165,7 @@ def _marked(statement: str) -> str:
 
 
 @contextlib.contextmanager
-def _postgres_errors(where: str) -> Iterator[None]:
+def _postgres_errors(where: str, url: str = "") -> Iterator[None]:
     import psycopg
 
     try:
@@ -174,10 +181,6 @@ def _postgres_errors(where: str) -> Iterator[None]:
         raise StoreError(
             "the store of measurements cannot be used",
             where=where,
-            why=str(error).strip(),
+            why=without_secrets(str(error).strip(), url) or type(error).__name__,
             hint="is the server up, and does the database exist? --no-store leaves the store alone",
         ) from error
-
-
-def without_password(url: str) -> str:
-    return re.sub(r"(://[^:/@]*):[^@]*@", r"\1:***@", url)

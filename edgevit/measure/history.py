@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from edgevit.errors import UsageError
+from edgevit.errors import StoreError, UsageError
 from edgevit.measure.store import Row, Store
 
 
@@ -43,25 +43,34 @@ class Compared:
 
 def compared(store: Store, words: Sequence[str]) -> Compared:
     """Two figures by the numbers that `history` lists."""
-    wrong = [word for word in words if not word.isdigit()]
-    ids = [int(word) for word in words if word.isdigit()]
+    wrong = [word for word in words if not _is_number(word)]
+    ids = [int(word) for word in words if _is_number(word)]
     rows = {row.id: row for row in store.rows(ids=ids)}
     wrong += [str(number) for number in ids if number not in rows]
     if wrong:
         raise UsageError(
             f"the store has no figure {' and '.join(wrong)}",
             where=store.where,
+            why="figures are numbered by the store",
             hint="`edgevit history` lists them with their numbers",
         )
     return compare(rows[ids[0]], rows[ids[1]])
+
+
+def _is_number(word: str) -> bool:
+    return word.isascii() and word.isdigit() and len(word) < 19
 
 
 def compare(a: Row, b: Row) -> Compared:
     if (a.kind, a.unit) != (b.kind, b.unit):
         raise UsageError(
             f"figures {a.id} and {b.id} cannot be compared",
+            where=f"{a.label}, {b.label}",
             why=f"one is {a.kind} in {a.unit}, the other {b.kind} in {b.unit}",
+            hint="two figures of one kind: `edgevit history` lists them",
         )
+    if 0 in (a.value, *a.rounds):
+        raise StoreError(f"figure {a.id} is 0", where=a.label, why="there is no ratio to nothing")
     paired = a.session == b.session and len(a.rounds) == len(b.rounds)
     if paired:
         ratios = [y / x for x, y in zip(a.rounds, b.rounds, strict=True)]
@@ -123,7 +132,8 @@ def _spread(row: Row) -> str:
 
 def _device(row: Row) -> str:
     device = row.device
-    named = device["cpu"] if row.kind == "measured" else ", ".join(row.details["notes"])
-    threads = row.settings["threads"] if row.unit == "seconds" else 0
+    notes = ", ".join(row.details.get("notes", ()))
+    named = device.get("cpu", "") if row.kind == "measured" else notes
+    threads = row.settings.get("threads") if row.unit == "seconds" else 0
     parts = [device["address"], named, f"{threads} threads" if threads else ""]
     return "  ".join(part for part in parts if part)

@@ -7,6 +7,7 @@ of the artifact's content, of the device and its runtime, and of the settings. I
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Sequence
@@ -17,6 +18,9 @@ from typing import Any
 
 from edgevit.errors import StoreError
 from edgevit.measure.database import Database, open_postgres, open_sqlite
+from edgevit.support.redact import is_connection_string
+from edgevit.support.shape import Anything, Listing, Number, Table, Text, Whole, require_shape
+from edgevit.support.strangers_text import Malformed, parse_json
 
 VERSION = (
     1  # of the tables; a store of a newer one is refused, an older one is to be brought up here
@@ -78,6 +82,22 @@ class Row:
 
 
 _COLUMNS = tuple(f.name for f in fields(Row) if f.name != "id")
+_TEXT = Text(plain=False)
+_INDEX = Whole(0, (1 << 63) - 1)
+_FREE = Table(others=Anything())
+_ROW = Table(
+    {
+        **dict.fromkeys(("key", "session", "at", "label", "model", "target", "format"), _TEXT),
+        **dict.fromkeys(("precision_", "artifact", "kind", "unit"), _TEXT),
+        "id": _INDEX,
+        "place": _INDEX,
+        "device": Table({"address": _TEXT, "cpu": _TEXT}, optional=("cpu",), others=Anything()),
+        "settings": _FREE,
+        "value": Number(),
+        "rounds": Listing(Number(), least=1),
+        "details": Table({"notes": Listing(_TEXT)}, optional=("notes",), others=Anything()),
+    }
+)
 
 
 class Store:
@@ -146,7 +166,21 @@ class Store:
     def _select(self, rest: str, values: Sequence[Any]) -> list[Row]:
         names = ("id", *_COLUMNS)
         found = self._database.read(f"SELECT {', '.join(names)} FROM measurements {rest}", values)
-        return [_row(dict(zip(names, row, strict=True))) for row in found]
+        return [self._row(dict(zip(names, row, strict=True))) for row in found]
+
+    def _row(self, values: dict[str, Any]) -> Row:
+        """A store may have been written to by anybody: a row of another shape is told, not used."""
+        try:
+            decoded = {k: _decoded(v) if k in _JSON else v for k, v in values.items()}
+            require_shape(decoded, _ROW)
+        except ValueError as error:
+            raise StoreError(
+                "the store has a figure of another shape",
+                where=f"{self.where}  figure {values['id']}",
+                why=str(error),
+                hint="delete that row, or --store FILE takes another store",
+            ) from error
+        return Row(**{**decoded, "rounds": tuple(decoded["rounds"])})
 
     def _prepare(self) -> None:
         version = self._database.version()
@@ -170,16 +204,20 @@ class Store:
 def open_store(url: str | None = None) -> Store:
     """Made where there is none. Raises `StoreError` when it is locked, damaged, or of another version."""
     url = url or os.environ.get("EDGEVIT_STORE") or str(default_path())
-    if url.startswith(("postgresql://", "postgres://")):
+    if url.startswith(("postgresql://", "postgres://")) or is_connection_string(url):
         return Store(open_postgres(url))
     if "://" in url and not url.startswith("sqlite://"):
         raise StoreError(
             f"`{url.partition('://')[0]}` is no store that edgevit knows",
             where=url,
+            why="a store is a file or a PostgreSQL database",
             hint="give a file, or postgresql://user@host/database",
         )
     path = url.removeprefix("sqlite:///") if url.startswith("sqlite:///") else url
-    return Store(open_sqlite(Path(path.removeprefix("sqlite://")).expanduser()))
+    file = Path(path.removeprefix("sqlite://"))
+    with contextlib.suppress(RuntimeError):  # no home directory: then it is a folder called `~x`
+        file = file.expanduser()
+    return Store(open_sqlite(file))
 
 
 def default_path() -> Path:
@@ -192,6 +230,7 @@ def _column(row: Row, name: str) -> Any:
     return json.dumps(value, ensure_ascii=False) if name in _JSON else value
 
 
-def _row(values: dict[str, Any]) -> Row:
-    decoded = {k: json.loads(v) if k in _JSON else v for k, v in values.items()}
-    return Row(**{**decoded, "rounds": tuple(decoded["rounds"])})
+def _decoded(text: Any) -> Any:
+    if not isinstance(text, str):
+        raise Malformed("it is no text")
+    return parse_json(text)

@@ -13,6 +13,18 @@ from typing import Any
 from edgevit import __version__
 from edgevit.backends.table import BACKENDS
 from edgevit.errors import EdgevitError, TargetError
+from edgevit.support.shape import (
+    Either,
+    Flag,
+    Listing,
+    Null,
+    Number,
+    Table,
+    Text,
+    Whole,
+    require_shape,
+)
+from edgevit.support.strangers_text import read_json
 from edgevit.targets import Target, load_target
 
 JOBS = "jobs"
@@ -62,6 +74,27 @@ class Result:
     device: str = ""
     when: str = ""
     error: str = ""
+
+
+_TEXT = Text(plain=False)
+_FIGURE = Either((Number(), Null()))
+_COUNT = Either((Whole(0, 1 << 62), Null()))
+_RESULT = Table(
+    {
+        **dict.fromkeys(("key", "kind", "device", "when", "error"), _TEXT),
+        **dict.fromkeys(("cosine", "latency_ms", "spread", "seconds"), _FIGURE),
+        **dict.fromkeys(("bytes", "instructions", "ram_bytes"), _COUNT),
+        "job": Table(
+            {
+                **dict.fromkeys(("model", "target", "format", "precision", "on"), _TEXT),
+                "options": Listing(_TEXT),
+                "rounds": Whole(1, 1 << 31),
+            }
+        ),
+        "passed": Either((Flag(), Null())),
+        "versions": Table(others=_TEXT),
+    }
+)
 
 
 def jobs_of(
@@ -119,9 +152,11 @@ def result_file(output: Path, key: str) -> Path:
 
 def read_result(output: Path, key: str) -> Result | None:
     try:
-        return Result(**json.loads(result_file(output, key).read_text()))
-    except (OSError, ValueError, TypeError):
+        values = read_json(result_file(output, key))
+        require_shape(values, _RESULT)
+    except (OSError, ValueError):
         return None
+    return Result(**values)
 
 
 def keep_result(output: Path, result: Result) -> Result:

@@ -16,11 +16,35 @@ from pathlib import Path
 from typing import Any
 
 from edgevit.errors import StoreError, ToolMissing
+from edgevit.support.redact import is_connection_string, without_secrets
+from edgevit.support.shape import (
+    Anything,
+    Listing,
+    Misshapen,
+    Number,
+    Table,
+    Text,
+    Whole,
+    require_shape,
+)
 from edgevit.tune.space import FORMAT, Point, Space, point_key
 
 _STALE = 1800.0  # seconds without a sign of life after which a worker elsewhere is given up
 _TRIES = 1000  # points drawn in search of one that is new
 _MISSES = 5  # proposals in a row that are known, before points are drawn at random
+_NOTE = Table(
+    {
+        "graph": Text(),
+        "inert": Table(others=Listing(Listing(Text(), 2, 2))),
+        "convert_threads": Whole(1, 256),
+    }
+)
+_RESULT = Table({"values": Listing(Number())}, others=Anything())
+_TRIAL = Table(
+    {"key": Text(), "point": Table(others=Text()), "result": _RESULT, "refused": Text(plain=False)},
+    optional=("result", "refused"),
+    others=Anything(),
+)
 
 
 @dataclass(frozen=True)
@@ -51,7 +75,10 @@ class Study:
 
     def note(self, name: str) -> Any:
         """What was found out once for all workers; None before."""
-        return self._study.user_attrs.get(name)
+        value = self._study.user_attrs.get(name)
+        if value is not None:
+            _require(value, _NOTE, f"the note `{name}`")
+        return value
 
     def set_note(self, name: str, value: Any) -> None:
         self._study.set_user_attr(name, value)
@@ -62,6 +89,7 @@ class Study:
             attrs = trial.user_attrs
             if "result" not in attrs and "refused" not in attrs:
                 continue
+            _require(attrs, _TRIAL, f"trial {trial.number}")
             result = attrs.get("result", {})
             values = tuple(result.get("values", ()))
             refused = attrs.get("refused", "")
@@ -153,6 +181,19 @@ class Study:
         storage.set_trial_user_attr(trial_id, name, value)
 
 
+def _require(value: Any, shape: Table, what: str) -> None:
+    """A study may be in a folder from anybody."""
+    try:
+        require_shape(value, shape)
+    except Misshapen as error:
+        raise StoreError(
+            f"{what} of the study has another shape",
+            where=error.at,
+            why=error.why,
+            hint="--study another file, or tune into another folder",
+        ) from error
+
+
 def _name(format: str, choice: str) -> str:
     """Of Optuna's parameter: each format has choices of its own."""
     return choice if choice == FORMAT else f"{format}.{choice}"
@@ -180,6 +221,13 @@ def _optuna() -> Any:
 def _opened(optuna: Any, url: str, name: str, objectives: int) -> Any:
     import warnings
 
+    if is_connection_string(url):
+        raise StoreError(
+            "the study takes no words of a connection",
+            where=url,
+            why="it is kept by SQLAlchemy, which takes a URL",
+            hint="--study postgresql://user@host/database; the password in PGPASSWORD",
+        )
     if "://" not in url:
         Path(url).parent.mkdir(parents=True, exist_ok=True)
         url = f"sqlite:///{Path(url).absolute()}"
@@ -211,8 +259,8 @@ def _opened(optuna: Any, url: str, name: str, objectives: int) -> Any:
         except Exception as error:
             raise StoreError(
                 "the study cannot be opened",
-                where=url.partition("@")[2] or url,
-                why=str(error).splitlines()[0],
+                where=url,
+                why=without_secrets((str(error).splitlines() or [type(error).__name__])[0], url),
                 hint="--study takes a file, or postgresql://user@host/database",
             ) from error
 
