@@ -8,11 +8,14 @@ from edgevit.support.python import keep_to_import_path
 
 def main() -> int:
     keep_to_import_path()
-    from edgevit.cli import died
-    from edgevit.output import sweep
-    from edgevit.support.supervised import supervise
+    try:
+        from edgevit.cli import died
+        from edgevit.output import sweep
+        from edgevit.support.supervised import supervise
 
-    return supervise(_run, sweep, died)
+        return supervise(_run, sweep, died)
+    except KeyboardInterrupt:  # before or after there is anything to clear up
+        return 130
 
 
 def _run() -> int:

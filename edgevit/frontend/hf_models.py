@@ -7,6 +7,7 @@ hf:org/name                            the hub, or its local cache
 
 from __future__ import annotations
 
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from edgevit.frontend.hf_weights import from_file, pretrained
 from edgevit.frontend.hub import hub_access
 from edgevit.frontend.images import random_images
 from edgevit.frontend.request import Request, file_safe
+from edgevit.frontend.size_limit import require_buildable
 from edgevit.frontend.source import ModelSource
 from edgevit.frontend.trial import first_line
 
@@ -49,6 +51,7 @@ def build(request: Request) -> ModelSource:
     model_class = _model_class(transformers, config, name)
     if request.input_size is not None and request.weights == "random":
         _set_image_size(config, request.input_size)  # position tables are built for it
+    require_buildable(lambda: model_class(deepcopy(config)), name)
     model = _model(model_class, config, name, folder, request)
     _check_takes_images(model, name)
     values = processor_values(config.model_type, str(folder.resolve()) if folder else name)

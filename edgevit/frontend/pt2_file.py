@@ -11,6 +11,7 @@ from torch.export.graph_signature import InputKind, TensorArgument
 from edgevit.errors import ModelError, UsageError, suggest
 from edgevit.frontend.images import random_images
 from edgevit.frontend.pt2_archive import safe_copy, unreadable
+from edgevit.frontend.pt2_trial import try_apart
 from edgevit.frontend.request import Request, file_safe
 from edgevit.frontend.source import ModelSource
 from edgevit.frontend.trial import first_line
@@ -24,6 +25,14 @@ def takes(spec: str) -> bool:
 def build(request: Request) -> ModelSource:
     path = Path(request.spec)
     _check_request(request, path)
+    if not request.trust:
+        safe_copy(path)  # most that is hostile is refused for less than a process costs
+        try_apart(path, request.seed)
+    return build_untried(request)
+
+
+def build_untried(request: Request) -> ModelSource:
+    path = Path(request.spec)
     program = _trusted(path) if request.trust else _untrusted(path)
     _check_eval_mode(program, path)
     inputs = _inputs(program, request, path)

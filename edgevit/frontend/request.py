@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 
 from edgevit.errors import UsageError
+
+_MOST_SIZE = 1 << 16  # pixels along an axis; images in a batch
+_MOST_SEED = (1 << 32) - 1  # what every generator of random numbers takes
 
 
 @dataclass(frozen=True)
@@ -21,12 +25,35 @@ class Request:
     labels: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
-        if self.batch < 1:
-            raise UsageError(f"the batch size must be 1 or more, not {self.batch}")
-        if self.input_size is not None and min(self.input_size) < 1:
-            raise UsageError(f"the input size must be 1 or more, not {show_size(self.input_size)}")
+        _require_within("--batch", self.batch, 1, _MOST_SIZE)
+        _require_within("--seed", self.seed, 0, _MOST_SEED)
+        for size in self.input_size or ():
+            _require_within("--input-size", size, 1, _MOST_SIZE)
+        for option, values in (("--mean", self.mean), ("--std", self.std)):
+            if not all(map(math.isfinite, values or ())):
+                raise UsageError(
+                    f"every {option} value must be a finite number",
+                    where=option,
+                    why=f"got {', '.join(map(str, values or ()))}",
+                    hint=f"{option} 0.5,0.5,0.5",
+                )
         if self.std is not None and min(self.std, default=1.0) <= 0:
-            raise UsageError("every --std value must be above 0", why=f"got {self.std}")
+            raise UsageError(
+                "every --std value must be above 0",
+                where="--std",
+                why=f"got {', '.join(map(str, self.std))}",
+                hint="--std 0.229,0.224,0.225, or leave it out",
+            )
+
+
+def _require_within(option: str, value: int, least: int, most: int) -> None:
+    if not least <= value <= most:
+        raise UsageError(
+            f"{option} {str(value)[:24]} is not taken",
+            where=option,
+            why=f"it must be {least:,} to {most:,}",
+            hint=f"{option} {max(least, 1)}, or leave it out",
+        )
 
 
 def show_size(size: tuple[int, int]) -> str:

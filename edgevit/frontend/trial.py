@@ -46,9 +46,9 @@ def run_once(
     except (Exception, SystemExit) as error:
         raise ModelError(
             f"the model does not run on its example input ({shapes})",
-            where=place_of(error, module),
+            where=place_of(error, module) or type(module).__name__,
             why=first_line(error),
-            hint=hint,
+            hint=hint or "torch.export the model again, on inputs that it takes",
         ) from error
     outputs = tensors_in(output)
     if not outputs:

@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 from edgevit.errors import CaptureError, ModelError, UsageError
+from edgevit.frontend import pt2_file, pt2_trial
 from edgevit.frontend import pt2_strings as strings
 from edgevit.frontend.capture import capture
 from edgevit.frontend.resolve import resolve
@@ -31,6 +32,12 @@ class Net(nn.Module):
 
 
 X = torch.randn(1, 3, 8, 8)
+
+
+@pytest.fixture(autouse=True)
+def _without_a_trial(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process with torch for each would take seconds; those that are about it have it."""
+    monkeypatch.setattr(pt2_file, "try_apart", lambda *_: None)
 
 
 @pytest.fixture(scope="module")
@@ -433,3 +440,55 @@ def test_training_mode_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "train.pt2"
     torch.export.save(torch.export.export(Net().train(), (X,)), str(path))
     assert "training mode" in refused(path).message
+
+
+def crashing(folder: Path) -> Path:
+    """Offsets of rows, in a sparse matrix, that point far beyond its memory."""
+
+    class Rows(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.register_buffer("rows", torch.tensor([0, 2]))
+            self.register_buffer("columns", torch.tensor([0, 1]))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return (
+                x + torch.ops.aten._convert_indices_from_csr_to_coo(self.rows, self.columns).sum()
+            )
+
+    program = torch.export.export(Rows(), (torch.zeros(1, 1),))
+    program.state_dict["rows"].copy_(torch.tensor([0, 10**12]))
+    torch.export.save(program, str(folder / "crash.pt2"))
+    return folder / "crash.pt2"
+
+
+def test_a_program_that_crashes_torch_crashes_a_process_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pt2_file, "try_apart", pt2_trial.try_apart)
+    error = refused(crashing(tmp_path))
+    assert "SIGSEGV" in error.why
+    assert error.where
+    assert "--trust" in error.hint
+
+
+@pytest.mark.parametrize("side", [200_000, 6_000], ids=["memory", "time"])
+def test_a_program_that_takes_too_much_is_ended(
+    side: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Large(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            y = x.expand(side, side) + 1
+            for _ in range(200):
+                y = y @ y
+            return y.sum()
+
+    monkeypatch.setattr(pt2_file, "try_apart", pt2_trial.try_apart)
+    monkeypatch.setattr(pt2_trial, "_CPU_SECONDS", 8)
+    torch.export.save(torch.export.export(Large(), (torch.zeros(1, 1),)), str(tmp_path / "l.pt2"))
+    error = refused(tmp_path / "l.pt2")
+    assert "allocate" in error.why or "s of computing" in error.why
+
+
+def test_a_good_program_passes_the_trial(good: Path) -> None:
+    pt2_trial.try_apart(good, 0)
