@@ -23,8 +23,6 @@ VIT = {"architectures": ["ViTForImageClassification"], "model_type": "vit", "hid
     [
         {"num_hidden_layers": 10**9},
         {"hidden_size": 2 * 10**9},
-        {"image_size": 10**7},
-        {"num_channels": 10**9},
         {"intermediate_size": 10**12},
     ],
     ids=lambda entries: next(iter(entries)),
@@ -67,8 +65,8 @@ def test_a_config_of_other_values_is_an_error_of_the_model(
     assert caught.value.where and caught.value.why and caught.value.hint
 
 
-@pytest.mark.parametrize("name", ["os", "pipeline", "ViTConfig", 7])
-def test_only_a_model_is_called_by_the_name_in_a_config(name: object, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["os", "pipeline", "ViTConfig"])
+def test_only_a_model_is_called_by_the_name_in_a_config(name: str, tmp_path: Path) -> None:
     pytest.importorskip("transformers", reason="pip install 'edgevit[zoo]'")
     (tmp_path / "config.json").write_text(json.dumps(VIT | {"architectures": [name]}))
     assert "ViTForImageClassification" in resolve(f"hf:{tmp_path}").origin
