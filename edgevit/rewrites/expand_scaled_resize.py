@@ -26,9 +26,13 @@ class ExpandScaledResize(ExpandResize):
     def match(self, node: Node, draft: Draft) -> Match | None:
         if kind(node) != "upsample_bilinear2d" or argument(node, "align_corners"):
             return None
-        axes = zip(_scales(node), shape(operand(node))[2:], shape(node)[2:], strict=True)
-        told = all(scale is None or extent * scale == out for scale, extent, out in axes)
-        return None if told else Match(node)
+        return None if scale_is_told(node) else Match(node)
+
+
+def scale_is_told(node: Node) -> bool:
+    """Of a 2-D resize, by its sizes."""
+    axes = zip(_scales(node), shape(operand(node))[2:], shape(node)[2:], strict=True)
+    return all(scale is None or extent * scale == out for scale, extent, out in axes)
 
 
 def _scales(node: Node) -> Sequence[float | None]:

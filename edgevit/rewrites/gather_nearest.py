@@ -19,6 +19,7 @@ from edgevit.graph.aten import kind, operand
 from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import shape
 from edgevit.rewrites.chosen import chosen, selected
+from edgevit.rewrites.expand_scaled_resize import scale_is_told
 from edgevit.rewrites.rule import SAME_VALUES, Match, Rule
 
 _NEAREST = frozenset({
@@ -29,17 +30,21 @@ _NEAREST = frozenset({
 
 @dataclass(frozen=True)
 class GatherNearest(Rule[Match]):
-    """`every`: those that only repeat pixels too."""
+    """`every`: those that only repeat pixels too. `scaled`: only those whose sizes do not tell their scale, and those that round to
+    the nearest centre."""
 
     every: bool = False
+    scaled: bool = False
     name: ClassVar[str] = "gather-nearest"
     rtol: ClassVar[float] = SAME_VALUES
 
     def match(self, node: Node, draft: Draft) -> Match | None:
         if kind(node) not in _NEAREST:
             return None
-        stays = not self.every and kind(node) == "upsample_nearest2d" and _repeats(node)
-        return None if stays else Match(node)
+        plain = kind(node) == "upsample_nearest2d"
+        if self.scaled:
+            return None if plain and scale_is_told(node) else Match(node)
+        return None if not self.every and plain and _repeats(node) else Match(node)
 
     def rewrite(self, match: Match, edit: Edit) -> Node:
         node, x = match.node, operand(match.node)

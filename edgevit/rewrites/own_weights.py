@@ -1,9 +1,10 @@
-"""A one-dimensional convolution reads weights that nobody else reads.
+"""A convolution reads weights that no other kind of call reads, a one-dimensional one weights that nobody else reads.
 
-    conv1d(x, w), other(w)   ->   conv1d(x, copy of w), other(w)
+    conv1d(x, w), other(w)             ->   conv1d(x, copy of w), other(w)
+    conv2d(x, w), conv_transpose(y, w) ->   conv2d(x, copy of w), conv_transpose(y, w)
 
-The same bits. ExecuTorch's converter gives such weights a fourth axis in place, and what else reads them then finds
-weights of another shape.
+The same bits. ExecuTorch's converter gives the weights of the first a fourth axis in place, and turns those of the last: what else
+reads them then finds other weights.
 """
 
 from __future__ import annotations
@@ -18,20 +19,24 @@ from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import shape
 from edgevit.rewrites.rule import Match, Rule
 
-_CONVOLUTIONS = frozenset({"conv1d", "conv_transpose1d", "convolution"})
+_CONVOLUTIONS = frozenset(
+    {"conv1d", "conv2d", "conv_transpose1d", "conv_transpose2d", "convolution"}
+)
 
 
 class OwnWeights(Rule[Match]):
     name: ClassVar[str] = "own-weights"
 
     def match(self, node: Node, draft: Draft) -> Match | None:
-        if kind(node) not in _CONVOLUTIONS or len(shape(node)) != 3:
+        if kind(node) not in _CONVOLUTIONS:
             return None
         weight = argument(node, "weight")
         if not draft.is_constant(weight):
             return None
         reads = draft.graph.find_nodes(op="get_attr", target=weight.target)
-        return Match(node) if sum(len(read.users) for read in reads) > 1 else None
+        readers = [user for read in reads for user in read.users]
+        alike = len(shape(node)) == 4 and len({kind(reader) for reader in readers}) == 1
+        return Match(node) if len(readers) > 1 and not alike else None
 
     def rewrite(self, match: Match, edit: Edit) -> Node:
         node = match.node

@@ -29,6 +29,7 @@ from edgevit.rewrites.sink_permute.layout import runs
 
 aten = torch.ops.aten
 _MOST = 4  # parts of one axis
+_AXES = 5  # of a value: Core ML has no more
 Sizes = tuple[int, ...]
 
 
@@ -182,14 +183,25 @@ def _moved(source: Node, way: Way, edit: Edit) -> Node:
     """One axis after the other is brought before what is to follow it, the last first."""
     order = list(range(len(way.dims)))
     for axis in reversed([axis for axis in way.turn if axis in way.moved]):
-        source = edit.reshaped(source, [way.dims[a] for a in order])
-        split = edit.call(aten.split.Tensor, source, 1, order.index(axis))
-        parts = [edit.call(operator.getitem, split, k) for k in range(way.dims[axis])]
         behind = way.turn[way.turn.index(axis) + 1]
-        source = edit.call(aten.cat.default, parts, order.index(behind))
+        dims = [way.dims[a] for a in order]
+        place, to = order.index(axis), order.index(behind)
+        if len(dims) > _AXES:
+            dims, place, to = _few(dims, place, to)
+        source = edit.reshaped(source, dims)
+        split = edit.call(aten.split.Tensor, source, 1, place)
+        parts = [edit.call(operator.getitem, split, k) for k in range(way.dims[axis])]
+        source = edit.call(aten.cat.default, parts, to)
         order.remove(axis)
         order.insert(order.index(behind), axis)
     return source
+
+
+def _few(dims: list[int], place: int, to: int) -> tuple[list[int], int, int]:
+    """Neighbours that are neither taken apart nor joined as one axis."""
+    cuts = sorted({0, place, place + 1, to, len(dims)})
+    few = [prod(dims[start:end]) for start, end in pairwise(cuts)]
+    return few, cuts.index(place), cuts.index(to)
 
 
 def _is_sorted(axes: Sequence[int]) -> bool:

@@ -22,6 +22,7 @@ TARGETS = {"coreml": "iphone", "onnx": "linux-x86", "executorch": "linux-x86", "
 X = torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(0))
 OTHERS = {"black": torch.zeros_like(X), "dark": X * 0.1, "bright": X.flip(3) * 30}
 PLACES = torch.randint(0, 20, (64,), generator=torch.Generator().manual_seed(1))
+TIED = torch.randn(4, 4, 3, 3, generator=torch.Generator().manual_seed(2)) / 6
 Form = Callable[[torch.Tensor], torch.Tensor]
 
 
@@ -65,6 +66,17 @@ FORMS: dict[str, Form] = {
     "replaced at places": lambda x: assigned(x),
     "sums of windows": windowed,
     "one number at a place": lambda x: torch.zeros(1, 4, 8, 8).scatter(1, x.argmax(1, True), 1.0),
+    "parts of several types": lambda x: torch.cat([x, x.argmax(1, True), x > 0], 1),
+    "small exponentials": lambda x: torch.expm1(x * 1e-5),
+    "small logarithms": lambda x: torch.log1p(x.abs() * 1e-5),
+    "between two images": lambda x: torch.clamp(x, x.flip(1) - 0.5, x.flip(2) + 0.5),
+    "none of numbers": lambda x: torch.logical_not((x * 2).int()) * x,
+    "both of numbers": lambda x: torch.logical_and((x * 2).int(), F.relu(x)) * x,
+    "nearest by a scale": lambda x: F.interpolate(x, scale_factor=1.3),
+    "a softplus with a threshold": lambda x: F.softplus(x, beta=3, threshold=4),
+    "a weight used twice": lambda x: F.conv_transpose2d(F.conv2d(x, TIED).relu(), TIED),
+    "windows of six axes": lambda x: x.view(1, 4, 2, 4, 2, 4).softmax(-1).sum((2, 4)),
+    "turned in six axes": lambda x: x.view(2, 2, 2, 4, 2, 4).permute(5, 3, 1, 4, 0, 2).flatten(1),
     "unfold": lambda x: F.unfold(x, 3, padding=1, stride=2),
     "fold": lambda x: F.fold(F.unfold(x, 3, padding=1, stride=2).relu(), 8, 3, 1, 1, 2),
 }

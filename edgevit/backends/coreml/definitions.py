@@ -6,6 +6,10 @@ reciprocal(x), 1 / x          is converted as 1 / (x + 1e-4)
 rms_norm(x, shape)            is given an epsilon of 1e-5, where torch has that of the dtype
 log_softmax(x)                is converted as log(softmax(x)), and its like
 
+clamp(x, tensor, tensor)      is converted as the smaller of x and one of them
+logical_not(x), and, or, xor  reads integers bit by bit
+softplus(x, beta, threshold)  is converted without its threshold
+
 and where it has no word for an argument: a negative pad crops, a circular one wraps around, and an average may
 be divided by another number than there are values; a maximum of a dilated window; a floor division by one.
 """
@@ -23,6 +27,7 @@ from torch.fx.node import Node
 from torch.nn import functional as F
 
 from edgevit.graph.aten import argument, has_argument, op, per_dimension
+from edgevit.graph.program import value
 from edgevit.rewrites.stable_logs import STABLE
 
 # Ops whose converter is right only while the argument has this value.
@@ -35,6 +40,10 @@ _READ_AS = {
 }
 
 
+_LOGICAL = frozenset({"logical_not", "logical_and", "logical_or", "logical_xor"})
+_SAME_BEYOND = 16.0  # softplus(x) is x there, in float32
+
+
 def is_misread(node: Node) -> bool:
     """Whether coremltools has a converter, and it computes something else."""
     name = op(node)
@@ -45,9 +54,13 @@ def is_misread(node: Node) -> bool:
         return set(per_dimension(argument(node, "dilation"), 2)) != {1}
     if name == "floor_divide":
         return argument(node, "other") == 1
+    if name == "softplus":
+        return argument(node, "threshold") < _SAME_BEYOND
+    if name in _LOGICAL:
+        return any(value(read).dtype != torch.bool for read in node.all_input_nodes)
     if name in {"pad", "constant_pad_nd"}:
         return min(argument(node, "pad")) < 0 or _pad_mode(node) == "circular"
-    return name in {"rms_norm", "reciprocal"} or name in STABLE
+    return name in {"rms_norm", "reciprocal", "clamp.Tensor"} or name in STABLE
 
 
 def definition(node: Node) -> Callable[..., Any] | None:
@@ -56,6 +69,33 @@ def definition(node: Node) -> Callable[..., Any] | None:
 
 def _pad_mode(node: Node) -> str:
     return argument(node, "mode") if has_argument(node, "mode") else "constant"
+
+
+def _clamp(x: Tensor, min: Tensor | None = None, max: Tensor | None = None) -> Tensor:
+    x = x if min is None else torch.maximum(x, min)
+    return x if max is None else torch.minimum(x, max)
+
+
+def _softplus(x: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
+    """In the form that coremltools reads: it has no threshold."""
+    scaled = x * beta
+    return torch.where(scaled > threshold, x, F.softplus(scaled) * (1 / beta))
+
+
+def _not(x: Tensor) -> Tensor:
+    return torch.eq(x, 0)
+
+
+def _and(x: Tensor, y: Tensor) -> Tensor:
+    return torch.logical_and(torch.ne(x, 0), torch.ne(y, 0))
+
+
+def _or(x: Tensor, y: Tensor) -> Tensor:
+    return torch.logical_or(torch.ne(x, 0), torch.ne(y, 0))
+
+
+def _xor(x: Tensor, y: Tensor) -> Tensor:
+    return torch.logical_xor(torch.ne(x, 0), torch.ne(y, 0))
 
 
 def _itself(x: Tensor) -> Tensor:
@@ -182,6 +222,12 @@ def _unfold(x: Tensor, dimension: int, size: int, step: int) -> Tensor:
 _POOL_ARGUMENTS = ("stride", "padding", "ceil_mode", "count_include_pad", "divisor_override")
 _DEFINITIONS: dict[str, Callable[..., Any]] = {
     "alias": _itself,
+    "clamp.Tensor": _clamp,
+    "softplus": _softplus,
+    "logical_not": _not,
+    "logical_and": _and,
+    "logical_or": _or,
+    "logical_xor": _xor,
     "gelu": _tanh_gelu,
     "add.Tensor": _add,
     "sub.Tensor": _sub,

@@ -9,14 +9,17 @@ from edgevit.rewrites.drop_key_bias import DropKeyBias
 from edgevit.rewrites.expand_attention import ExpandAttention
 from edgevit.rewrites.expand_columns import ExpandColumns
 from edgevit.rewrites.expand_einsum import ExpandEinsum
+from edgevit.rewrites.expand_log1p import ExpandLog1p
 from edgevit.rewrites.expand_resize import ExpandResize
 from edgevit.rewrites.expand_roll import ExpandRoll
 from edgevit.rewrites.expand_scatter import ExpandScatter
 from edgevit.rewrites.fold_norm_affine import FoldNormAffine
 from edgevit.rewrites.form import Form, optional
+from edgevit.rewrites.gather_nearest import GatherNearest
 from edgevit.rewrites.guard_attention import GuardAttention
 from edgevit.rewrites.join_projections import JoinProjections
 from edgevit.rewrites.join_slices import JoinSlices
+from edgevit.rewrites.lower_rank import LowerRank
 from edgevit.rewrites.merge_permutes import MergePermutes
 from edgevit.rewrites.merge_reshapes import MergeReshapes
 from edgevit.rewrites.name_views import NameViews
@@ -41,6 +44,8 @@ _BEFORE: tuple[AnyRule, ...] = (
     ScalePowerMean(),
     ExpandRoll(),  # coremltools makes a gather of it, which leaves the Neural Engine
     ExpandScatter(),
+    ExpandLog1p(),
+    GatherNearest(scaled=True),
     SliceUnfold(),  # coremltools makes a dense convolution of it
     ExpandEinsum(),
     RestoreAttention(),
@@ -63,6 +68,8 @@ _BEHIND: tuple[AnyRule, ...] = (
     SplitHeads(),
     SplitWindow(_LARGEST_WINDOW),
     ExpandResize(),
+    LowerRank(),
+    MergeReshapes(),
 )
 
 RULES: tuple[AnyRule, ...] = (*_BEFORE, ExpandAttention(), *_BEHIND)

@@ -12,8 +12,9 @@ from edgevit.backends.coreml.tool import coremltools
 from edgevit.backends.unsupported import refuse_inputs, refuse_ops
 from edgevit.backends.whole_numbers import refuse_wide_constants, refuse_wide_integers
 from edgevit.errors import UnsupportedOp
-from edgevit.graph.program import Program
+from edgevit.graph.program import Program, value
 from edgevit.graph.text import type_text
+from edgevit.rewrites.lower_rank.rule import MOST, is_of_many_axes
 
 # Core ML's inputs and outputs are float16, float32, int32 (and uint8 images). int64 and bool travel as int32.
 _INPUTS = frozenset({torch.float32, torch.float16, torch.int32, torch.int64, torch.bool})
@@ -49,8 +50,25 @@ def require_supported(program: Program) -> None:
     )
     refuse_wide_constants(program, "Core ML")
     refuse_wide_integers(program, "Core ML")
+    _require_few_axes(program)
     unknown = [node for node in program.calls() if not is_known(node)]
     refuse_ops(unknown, "Core ML", f"coremltools {coremltools().__version__} has no converter for")
+
+
+def _require_few_axes(program: Program) -> None:
+    """What goes in and out first: no rewrite may change it."""
+    outputs = (value(node) for node in program.outputs())
+    named = (*zip(program.input_names, program.inputs, strict=True), *zip(program.output_names, outputs, strict=True))  # fmt: skip
+    wide = [f"`{name}` is {type_text(tensor)}" for name, tensor in named if tensor.ndim > MOST]
+    if wide:
+        raise UnsupportedOp(
+            f"Core ML has no value of more than {MOST} axes: " + ", ".join(wide),
+            where="the model's inputs and outputs",
+            why=f"its tensors have at most {MOST} axes",
+            hint="reshape it in `forward`, so that neighbouring axes are one",
+        )
+    many = [node for node in program.calls() if is_of_many_axes(node)]
+    refuse_ops(many, "Core ML", f"its tensors have at most {MOST} axes, and there is no form with fewer for")  # fmt: skip
 
 
 def require_picture(program: Program) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from edgevit.rewrites.attention import ATTENTION
+from edgevit.rewrites.cast_parts import CastParts
 from edgevit.rewrites.expand_adaptive_max import ExpandAdaptiveMax
+from edgevit.rewrites.expand_log1p import ExpandLog1p
 from edgevit.rewrites.expand_logs import ExpandLogs
 from edgevit.rewrites.expand_norm import ExpandNorm
 from edgevit.rewrites.expand_scatter import ExpandScatter
@@ -25,6 +27,8 @@ RULES: tuple[AnyRule, ...] = (
     GuardAttention(),
     ExpandLogs("log_softmax.int"),
     FlattenAttention(),
+    CastParts(),
+    ExpandLog1p(),
     ExpandScatter(only=frozenset({"mean"})),
 )
 

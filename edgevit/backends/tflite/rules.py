@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from edgevit.rewrites.attention import ATTENTION
+from edgevit.rewrites.cast_parts import CastParts
 from edgevit.rewrites.drop_expand import DropExpand
 from edgevit.rewrites.drop_norm_mean import DropNormMean
+from edgevit.rewrites.expand_log1p import ExpandLog1p
 from edgevit.rewrites.expand_logs import ExpandLogs
 from edgevit.rewrites.expand_norm import ExpandNorm
 from edgevit.rewrites.expand_resize import ExpandResize
@@ -31,7 +33,9 @@ from edgevit.rewrites.turn_images import TurnImages
 RULES: tuple[AnyRule, ...] = (
     *STANDARD,
     FoldNormAffine(),
+    CastParts(),
     ExpandScatter(),
+    ExpandLog1p(),
     ExpandResize(),
     ExpandScaledResize(),
     *ATTENTION,

@@ -1,0 +1,64 @@
+"""Which neighbouring axes may be one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby, pairwise
+from math import prod
+
+Groups = list[list[int]]
+Sizes = Sequence[int]
+
+
+def alike(shapes: Sequence[Sizes], whole: Sizes) -> Groups:
+    """Axes that all operands have in full, or the same operands once: axes of one element belong to either."""
+    padded = [[1] * (len(whole) - len(own)) + list(own) for own in shapes]
+
+    def having(axis: int) -> tuple[bool, ...]:
+        return tuple(own[axis] != 1 for own in padded)
+
+    real = [axis for axis in range(len(whole)) if whole[axis] != 1]
+    return [list(group) for _, group in groupby(real, key=having)]
+
+
+def around(sizes: Sizes, special: Sequence[int]) -> Groups:
+    """Each special axis alone, what lies between them as one."""
+    rest = [axis for axis in range(len(sizes)) if sizes[axis] != 1 or axis in special]
+    groups: Groups = []
+    for axis in rest:
+        if groups and axis not in special and groups[-1][-1] not in special:
+            groups[-1].append(axis)
+        else:
+            groups.append([axis])
+    return groups
+
+
+def runs_of(sizes: Sizes, turn: Sequence[int]) -> Groups:
+    """Axes that stay side by side, in the order that they are brought to."""
+    groups: Groups = []
+    lies = [axis for axis in range(len(sizes)) if sizes[axis] != 1]
+    behind = dict(pairwise(lies))
+    for axis in (axis for axis in turn if sizes[axis] != 1):
+        if groups and behind.get(groups[-1][-1]) == axis:
+            groups[-1].append(axis)
+        else:
+            groups.append([axis])
+    return groups
+
+
+def merged(sizes: Sizes, groups: Groups) -> list[int]:
+    return [prod(sizes[axis] for axis in group) for group in groups]
+
+
+def steps(dims: Sequence[int], turn: Sequence[int]) -> list[list[int]]:
+    """A permutation as turns of four axes, of which the middle two change places: the sizes to turn. One axis after the other is brought
+    to where it belongs."""
+    order, found = list(range(len(dims))), []
+    for place, axis in enumerate(turn):
+        lies = order.index(axis)
+        if lies == place:
+            continue
+        sizes = [prod(dims[a] for a in part) for part in (order[:place], order[place:lies], [axis], order[lies + 1 :])]  # fmt: skip
+        found.append(sizes)
+        order.insert(place, order.pop(lies))
+    return found

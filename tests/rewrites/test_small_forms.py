@@ -1,0 +1,70 @@
+"""Rules for calls that a converter takes, and makes another of."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from checking import Call, check_rewrite, kinds
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.nn import functional as F
+
+from edgevit.rewrites.cast_parts import CastParts
+from edgevit.rewrites.expand_log1p import ExpandLog1p
+from edgevit.rewrites.gather_nearest import GatherNearest
+from edgevit.rewrites.own_weights import OwnWeights
+
+X = torch.randn(1, 4, 7, 8)
+
+
+def test_parts_of_several_types_become_one() -> None:
+    net = Call(lambda s, x: torch.cat([x, x.argmax(1, True), x > 0], 1))
+    check_rewrite(CastParts(), net, X, fires=1)
+    check_rewrite(CastParts(), Call(lambda s, x: torch.stack([x[0], x[0].long()])), X, fires=1)
+
+
+def test_parts_of_one_type_stay() -> None:
+    check_rewrite(CastParts(), Call(lambda s, x: torch.cat([x, x * 2], 1)), X, fires=0)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.floats(-12, 1.5), st.booleans())
+def test_small_numbers_keep_their_digits(power: float, below: bool) -> None:
+    x = torch.rand(64, dtype=torch.float64) * 10**power * (-1 if below else 1)
+    check_rewrite(ExpandLog1p(), Call(lambda s, x: torch.expm1(x)), x, fires=1)
+    near = x.clamp(min=-0.999)
+    after = check_rewrite(ExpandLog1p(), Call(lambda s, x: torch.log1p(x)), near, fires=1)
+    single = near.float().clamp(min=-0.99)
+    (found,), wanted = after.run((single,)), torch.log1p(single.double())
+    assert ((found - wanted).abs() <= wanted.abs() * 1e-6).all()
+
+
+def test_the_ends_of_both() -> None:
+    x = torch.tensor([-torch.inf, torch.inf, torch.nan, -1.0, -2.0, 0.0, 88.0])
+    after = check_rewrite(ExpandLog1p(), Call(lambda s, x: torch.stack([x.expm1(), x.log1p()])), X.flatten(), fires=2)  # fmt: skip
+    (found,) = after.run((x,))
+    assert torch.allclose(found, torch.stack([x.expm1(), x.log1p()]), equal_nan=True)
+
+
+def test_whole_numbers_stay() -> None:
+    net = Call(lambda s, x: torch.log1p(x.long().abs()))
+    check_rewrite(ExpandLog1p(), net, X, refuses="not of real numbers")
+
+
+@pytest.mark.parametrize(
+    ("how", "fires"),
+    [({"scale_factor": 1.3}, 1), ({"scale_factor": 2}, 0), ({"size": (9, 9)}, 0)],
+)
+def test_a_scale_that_the_sizes_do_not_tell(how: dict[str, object], fires: int) -> None:
+    net = Call(lambda s, x: F.interpolate(x, **how))  # type: ignore[arg-type]
+    check_rewrite(GatherNearest(scaled=True), net, X, fires=fires)
+
+
+def test_a_weight_of_a_convolution_and_of_its_transpose() -> None:
+    weight = torch.randn(4, 4, 3, 3)
+    tied = Call(lambda s, x: F.conv_transpose2d(F.conv2d(x, s.weight), s.weight), weight=weight)
+    after = check_rewrite(OwnWeights(), tied, X, fires=1)
+    assert len(after.constants) == 2
+    twice = Call(lambda s, x: F.conv2d(F.conv2d(x, s.weight), s.weight), weight=weight)
+    assert len(check_rewrite(OwnWeights(), twice, X, fires=0).constants) == 1
+    assert kinds(after) == ["conv2d", "conv_transpose2d"]
