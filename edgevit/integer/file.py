@@ -17,8 +17,11 @@ from edgevit.graph.program import Origin
 from edgevit.integer.graph import Constant, IntegerGraph, Malformed, Op, Value
 from edgevit.integer.ops import OPS
 from edgevit.integer.ops.window import Window
+from edgevit.support.strangers_text import parse_json
 
 _SCHEMA = 1
+# A graph that is none is found anywhere: a name that is not there, a shape that is not the data's.
+_BROKEN = (ArithmeticError, AssertionError, AttributeError, LookupError, MemoryError, RecursionError, TypeError, ValueError)  # fmt: skip
 _KINDS = {op.kind: op for op in OPS}
 
 
@@ -43,12 +46,12 @@ def load_graph(path: Path) -> tuple[IntegerGraph, dict[str, Any]]:
     """Verified; and what was kept with it."""
     try:
         with safe_open(path, "numpy") as file:
-            about = json.loads((file.metadata() or {})["graph"])
+            about = parse_json((file.metadata() or {})["graph"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         if about["schema"] != _SCHEMA:
             raise ValueError(f"schema {about['schema']}, this edgevit reads {_SCHEMA}")
         return _graph(about, tensors).verify(), about["more"]
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError, Malformed) as error:
+    except (OSError, SafetensorError, Malformed, *_BROKEN) as error:
         raise PackageError(
             "the integer graph cannot be read",
             where=str(path),

@@ -32,3 +32,16 @@ def why_unfolds(archive: zipfile.ZipFile, size: int) -> str:
     if unfolded > max(_UNFOLDED, _RATIO * size):
         return f"its {size:,} bytes unfold to {unfolded:,}"
     return ""
+
+
+def why_outside(folder: Path, name: object) -> str:
+    """The reason why a name that a stranger wrote is no file or folder inside `folder`; links count as where they lead."""
+    if not isinstance(name, str) or not name:
+        return "it is no name"
+    if os.path.isabs(name) or "\\" in name or ".." in name.split("/"):
+        return "it leads out of the folder"
+    try:
+        inside = (folder / name).resolve().is_relative_to(folder.resolve())
+    except (OSError, ValueError, RuntimeError) as error:  # NUL; a link to itself
+        return str(error)
+    return "" if inside else "it is a link that leads out of the folder"

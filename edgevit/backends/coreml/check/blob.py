@@ -17,6 +17,7 @@ from torch import Tensor
 from edgevit.backends.coreml.check.element import Element, decode
 from edgevit.backends.coreml.check.messages import HINT
 from edgevit.errors import PackageError
+from edgevit.support.file_limits import why_no_file
 
 HEADER = 64
 VERSION = 2
@@ -26,6 +27,8 @@ SENTINEL = 0xDEADBEEF
 class WeightFile:
     def __init__(self, path: Path) -> None:
         self.path = path
+        if why := why_no_file(path):
+            raise self._broken("the package has no readable weight file", why)
         try:
             self.data = np.fromfile(path, dtype=np.uint8)
         except OSError as error:

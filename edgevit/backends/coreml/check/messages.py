@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from edgevit.errors import PackageError, ToolMissing
+from edgevit.support.strangers_text import Malformed, read_bytes
 
 # Protobuf builds its classes at run time, so a type checker sees none of their fields. Messages stay
 # within this package's readers; what leaves them is program.py.
 Message: TypeAlias = Any
 
+_MOST = (2 << 30) - 1  # bytes of a protobuf message
 HINT = "the package was damaged or only partly copied; export it again"
 
 
@@ -25,8 +27,8 @@ def parse_model(path: Path) -> Message:
 
     model: Message = vars(Model_pb2)["Model"]()
     try:
-        model.ParseFromString(path.read_bytes())
-    except (OSError, DecodeError) as error:
+        model.ParseFromString(read_bytes(path, _MOST))
+    except (OSError, Malformed, DecodeError) as error:
         why = str(error)
         raise PackageError(
             "the model file cannot be read", where=str(path), why=why, hint=HINT

@@ -6,7 +6,6 @@ never a wrong answer later.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from edgevit.backends.coreml.check.description import read_description
@@ -14,15 +13,36 @@ from edgevit.backends.coreml.check.messages import HINT, parse_model
 from edgevit.backends.coreml.check.program import Package
 from edgevit.backends.coreml.check.reader import FunctionReader, WeightFiles
 from edgevit.errors import PackageError
+from edgevit.support.file_limits import why_outside
+from edgevit.support.strangers_text import Malformed, read_json
+
+# A program that is no program is found anywhere: a name that is not there, a shape that is not the data's.
+_BROKEN = (ArithmeticError, AssertionError, AttributeError, LookupError, MemoryError, RecursionError, RuntimeError, TypeError, ValueError)  # fmt: skip
 
 
 def load_package(path: Path) -> Package:
+    """Raises `PackageError` for one that is damaged, or that names files outside itself."""
     spec_path = model_path(path)
+    try:
+        return _read_program(path, spec_path)
+    except _BROKEN as error:
+        raise PackageError(
+            "the program of the package cannot be read",
+            where=str(spec_path),
+            why=f"{type(error).__name__}: {error}"[:400],
+            hint=HINT,
+        ) from error
+
+
+def _read_program(path: Path, spec_path: Path) -> Package:
     model = parse_model(spec_path)
     if model.WhichOneof("Type") != "mlProgram":
         kind = model.WhichOneof("Type") or "empty model"
         raise PackageError(
-            f"not an ML program but a {kind}", where=str(spec_path), hint="target iOS 15 or later"
+            f"not an ML program but a {kind}",
+            where=str(spec_path),
+            why="only ML programs are read",
+            hint="target iOS 15 or later",
         )
     weights = WeightFiles(spec_path.parent)
     functions = {
@@ -32,33 +52,39 @@ def load_package(path: Path) -> Package:
     default = model.description.defaultFunctionName or "main"
     if default not in functions:
         raise PackageError(
-            f"the program has no function `{default}`", where=str(spec_path), hint=HINT
+            f"the program has no function `{default}`",
+            where=str(spec_path),
+            why="it has " + (", ".join(functions) or "none"),
+            hint=HINT,
         )
     description = read_description(model.description, functions[default])
     return Package(path, model.specificationVersion, description, functions, default)
 
 
 def model_path(path: Path) -> Path:
-    """The root model the manifest names; every item in the manifest must be there."""
+    """The root model the manifest names; every item in the manifest must be there, inside the package."""
     manifest_path = path / "Manifest.json"
     try:
-        manifest = json.loads(manifest_path.read_text(encoding="utf-8"))
+        manifest = read_json(manifest_path)
         items: dict[str, dict[str, str]] = manifest["itemInfoEntries"]
         root: str = manifest["rootModelIdentifier"]
-        paths = {key: path / "Data" / item["path"] for key, item in items.items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        why = f"{type(error).__name__}: {error}"
-        raise PackageError(
-            "no readable package manifest", where=str(manifest_path), why=why, hint=HINT
-        ) from error
-    for item in paths.values():
-        if not item.exists():
+        names = {key: item["path"] for key, item in items.items()}
+    except (OSError, Malformed, KeyError, TypeError, AttributeError) as error:
+        raise _manifest_error(manifest_path, f"{type(error).__name__}: {error}") from error
+    for name in names.values():
+        if why := why_outside(path / "Data", name):
+            raise _manifest_error(manifest_path, f"its item {name!r:.200}: {why}")
+        if not (path / "Data" / name).exists():
             raise PackageError(
-                "the package lacks an item of its manifest", where=str(item), hint=HINT
+                "the package lacks an item of its manifest",
+                where=str(path / "Data" / name),
+                why="no such file",
+                hint=HINT,
             )
-    if root not in paths:
-        why = f"rootModelIdentifier {root} is no item"
-        raise PackageError(
-            "the manifest names no model", where=str(manifest_path), why=why, hint=HINT
-        )
-    return paths[root]
+    if not isinstance(root, str) or root not in names:
+        raise _manifest_error(manifest_path, f"rootModelIdentifier {root!r:.200} is no item")
+    return path / "Data" / names[root]
+
+
+def _manifest_error(path: Path, why: str) -> PackageError:
+    return PackageError("no readable package manifest", where=str(path), why=why, hint=HINT)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from edgevit.backends.coreml.check.blob import WeightFile
 from edgevit.backends.coreml.check.element import BY_NAME, ELEMENTS, Element, decode
-from edgevit.backends.coreml.check.messages import Message, element_names
+from edgevit.backends.coreml.check.messages import HINT, Message, element_names
 from edgevit.backends.coreml.check.ops.arguments import Arguments, Unsupported
 from edgevit.backends.coreml.check.ops.constexpr import OPS as CONSTEXPR
 from edgevit.backends.coreml.check.program import (
@@ -23,6 +24,7 @@ from edgevit.backends.coreml.check.program import (
     ValueType,
 )
 from edgevit.errors import PackageError
+from edgevit.support.file_limits import why_outside
 
 MODEL_PATH = "@model_path/"
 
@@ -36,7 +38,15 @@ class WeightFiles:
 
     def open(self, name: str) -> WeightFile:
         if name not in self.files:
-            self.files[name] = WeightFile(self.folder / name.removeprefix(MODEL_PATH))
+            inside = name.removeprefix(MODEL_PATH)
+            if why := why_outside(self.folder, inside):
+                raise PackageError(
+                    "the program names weights that are not in its package",
+                    where=str(self.folder),
+                    why=f"{name!r:.200}: {why}",
+                    hint=HINT,
+                )
+            self.files[name] = WeightFile(self.folder / inside)
         return self.files[name]
 
 
@@ -48,6 +58,8 @@ class FunctionReader:
         self.constants: dict[str, Value] = {}
 
     def read(self) -> Function:
+        if self.proto.opset not in self.proto.block_specializations:  # reading it would make one
+            raise broken(self.name, f"the function has no block for `{self.proto.opset}`")
         block = self.proto.block_specializations[self.proto.opset]
         operations = []
         for proto in block.operations:
@@ -87,7 +99,8 @@ class FunctionReader:
         """Whether the operation is a constant and now known. A constexpr we cannot expand stays."""
         if op.kind == "const":
             (value,) = op.arguments["val"]
-            assert not isinstance(value, Ref)
+            if isinstance(value, Ref):
+                raise broken(op.name, f"its value is `{value.name}`, not written with it")
             self.constants[op.name] = value
             return True
         if op.kind not in CONSTEXPR:
@@ -106,7 +119,7 @@ class FunctionReader:
             element, shape = tensor_type(proto.type.tensorType, label)
             blob = proto.blobFileValue
             flat = self.weights.open(blob.fileName).read(
-                blob.offset, element, int(np.prod(shape)), label
+                blob.offset, element, math.prod(shape), label
             )
             return flat.reshape(shape)
         immediate = proto.immediateValue
@@ -120,7 +133,7 @@ def immediate_tensor(proto: Message, label: str) -> Value:
     """A small constant written in the program itself."""
     tensor = proto.immediateValue.tensor
     element, shape = tensor_type(proto.type.tensorType, label)
-    count = int(np.prod(shape))
+    count = math.prod(shape)
     if element.name == "string":
         strings = tuple(tensor.strings.values)
         return strings[0] if shape == () and strings else strings
