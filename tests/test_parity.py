@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,7 @@ import torch
 import edgevit
 from edgevit.backends.mcu.backend import INT8
 from edgevit.backends.mcu.options import FirmwareOptions
-from edgevit.parity import FP16, FP32, Limit, angle_limit, distance
+from edgevit.parity import FP16, FP32, SAME, Limit, Parity, angle_limit, distance
 from edgevit.tune.artifacts import drop_of
 
 SCALED = """
@@ -74,3 +76,47 @@ def test_a_tuning_counts_a_changed_length_as_a_drop() -> None:
     assert drop_of({"parity": [scaled, same], "from_original": None}) == pytest.approx(0.02)
     assert drop_of({"parity": [same], "from_original": turned}) == pytest.approx(0.02)
     assert drop_of({"parity": [turned], "from_original": scaled}) == pytest.approx(0.08, rel=0.02)
+
+
+NAN, INF = math.nan, math.inf
+LOOSE = Limit(max_rel_l2=INF)
+
+
+@pytest.mark.parametrize(
+    ("expected", "actual"),
+    [
+        ([[NAN, NAN]], [[NAN, NAN]]),
+        ([[1.0, NAN]], [[1.0, NAN]]),
+        ([[1.0, 2.0]], [[1.0, NAN]]),
+        ([[NAN, 2.0]], [[1.0, 2.0]]),
+        ([[1.0, INF]], [[1.0, -INF]]),
+        ([[1.0, INF]], [[1.0, 9.0]]),
+        ([[INF, -INF]], [[INF, -INF]]),  # nothing is finite: nothing is known
+        ([[]], [[]]),
+        ([[1.0, 2.0], [NAN]], [[1.0, 2.0], [NAN]]),  # whichever output it is
+        ([[NAN], [1.0, 2.0]], [[NAN], [1.0, 2.0]]),
+    ],
+)
+def test_what_is_not_a_number_passes_no_verdict(
+    expected: list[list[float]], actual: list[list[float]]
+) -> None:
+    apart = distance(list(map(torch.tensor, expected)), list(map(torch.tensor, actual)))
+    assert not Parity("runtime", "fp32", apart, FP32).passed
+    assert not Parity("runtime", "fp16", apart, FP16).passed
+
+
+@pytest.mark.parametrize("field", ["max_abs", "rel_l2", "cosine", "top1_agree"])
+def test_no_limit_holds_for_a_distance_with_nan(field: str) -> None:
+    assert LOOSE.holds(SAME)
+    assert not LOOSE.holds(replace(SAME, **{field: NAN}))
+
+
+def test_infinities_that_are_the_same_are() -> None:
+    mask = [torch.tensor([1.0, -INF, 2.0])]
+    assert FP32.holds(distance(mask, mask))
+
+
+def test_numbers_near_the_largest_are_compared_or_unknown() -> None:
+    large = torch.tensor([1e200, 1e200], dtype=torch.float64)
+    assert not FP32.holds(distance([large], [-large]))
+    assert not FP32.holds(distance([large * 1e100], [large * 1e100 * 2]))

@@ -269,3 +269,14 @@ def test_the_command_is_kept(firmware: Path) -> None:
     assert manifest_of(firmware)["command"] == (
         "edgevit export zoo:vit-i32-p8-d24-h2-l1 --target qemu-m3 --format mcu --precision int8 --image-input"
     )
+
+
+def test_a_kill_between_page_and_manifest_is_mended(exported: Path, tmp_path: Path, capsys) -> None:
+    """The page is then not the one that is listed: the next `report` writes both."""
+    folder = Path(shutil.copytree(exported, tmp_path / "killed"))
+    (folder / "report.html").write_text("the new page")
+    (folder / ".edgevit.json.edgevit-999999999").write_text("a draft")
+    assert main(["verify", str(folder)]) == 12
+    assert main(["report", str(folder), "--quiet"]) == 0
+    assert main(["verify", str(folder)]) == 0
+    assert not list(folder.glob(".*"))

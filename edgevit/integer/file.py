@@ -14,15 +14,43 @@ from safetensors.numpy import save_file
 
 from edgevit.errors import PackageError
 from edgevit.graph.program import Origin
-from edgevit.integer.graph import Constant, IntegerGraph, Malformed, Op, Value
+from edgevit.integer.graph import SIZES, Constant, IntegerGraph, Op, Value
 from edgevit.integer.ops import OPS
 from edgevit.integer.ops.window import Window
+from edgevit.support.shape import Anything, Listing, Number, Table, Text, Whole, require_shape
 from edgevit.support.strangers_text import parse_json
 
 _SCHEMA = 1
 # A graph that is none is found anywhere: a name that is not there, a shape that is not the data's.
 _BROKEN = (ArithmeticError, AssertionError, AttributeError, LookupError, MemoryError, RecursionError, TypeError, ValueError)  # fmt: skip
 _KINDS = {op.kind: op for op in OPS}
+VALUE_SHAPE = Table(
+    {
+        "name": Text(),
+        "shape": Listing(Whole(1, 1 << 31), most=16),
+        "dtype": Text(tuple(SIZES)),
+        "scale": Number(1e-300, 1e300),
+        "zero": Whole(-(1 << 15), 1 << 15),
+    }
+)
+_ORIGIN = Table(
+    {"module": Text(plain=False), "source": Text(plain=False), "rules": Listing(Text())}
+)
+_OP = Table(
+    {"kind": Text(tuple(_KINDS)), "inputs": Listing(Text()), "output": VALUE_SHAPE, "origin": _ORIGIN},
+    others=Anything(),
+)  # fmt: skip
+_GRAPH = Table(
+    {
+        "schema": Whole(_SCHEMA, _SCHEMA),
+        "name": Text(),
+        "inputs": Listing(VALUE_SHAPE, least=1),
+        "constants": Listing(VALUE_SHAPE),
+        "ops": Listing(_OP),
+        "outputs": Listing(Text(), least=1),
+        "more": Anything(),
+    }
+)
 
 
 def save_graph(graph: IntegerGraph, path: Path, more: Mapping[str, Any] | None = None) -> None:
@@ -46,12 +74,11 @@ def load_graph(path: Path) -> tuple[IntegerGraph, dict[str, Any]]:
     """Verified; and what was kept with it."""
     try:
         with safe_open(path, "numpy") as file:
-            about = parse_json((file.metadata() or {})["graph"])
+            about = parse_json((file.metadata() or {}).get("graph", ""))
+            require_shape(about, _GRAPH)
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        if about["schema"] != _SCHEMA:
-            raise ValueError(f"schema {about['schema']}, this edgevit reads {_SCHEMA}")
         return _graph(about, tensors).verify(), about["more"]
-    except (OSError, SafetensorError, Malformed, *_BROKEN) as error:
+    except (OSError, SafetensorError, *_BROKEN) as error:
         raise PackageError(
             "the integer graph cannot be read",
             where=str(path),

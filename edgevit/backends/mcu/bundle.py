@@ -4,23 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from edgevit.backends.mcu.board.weights import C_ARRAY, WeightsForm
+from edgevit.backends.mcu.board.weights import C_ARRAY, FORMS, WeightsForm
 from edgevit.backends.mcu.cores import CORES, Core
 from edgevit.backends.mcu.emit import Emitted
 from edgevit.backends.mcu.firmware import FILES, emitted_for, write_firmware
+from edgevit.backends.mcu.schedule.loops import NoLoop
 from edgevit.backends.mcu.schedule.plan import Plan
 from edgevit.backends.mcu.schedule.search import planned
 from edgevit.errors import PackageError
-from edgevit.integer.file import load_graph, save_graph
-from edgevit.integer.graph import IntegerGraph
+from edgevit.integer.file import VALUE_SHAPE, load_graph, save_graph
+from edgevit.integer.graph import IntegerGraph, Value
 from edgevit.integer.ports import Port
+from edgevit.support.shape import Listing, Misshapen, Table, Text, Whole, require_shape
 
 GRAPH = "model.integer.safetensors"
 FIRMWARE = "firmware"
+_AXES = Listing(Whole(0, 1 << 31), most=16)
+_PORT = Table({"value": VALUE_SHAPE, "shape": _AXES, "order": _AXES})
+_MORE = Table(
+    {
+        "core": Text(tuple(CORES)),
+        "kept": Listing(Text()),
+        "tile": Whole(1, 1 << 16),
+        "weights": Text(FORMS),
+        "inputs": Listing(_PORT),
+        "outputs": Listing(_PORT),
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -64,14 +80,38 @@ def write_bundle(
     return write_firmware(plan, directory / FIRMWARE, core, weights)
 
 
+def _ports(entries: Sequence[dict[str, Any]], values: Sequence[Value]) -> tuple[Port, ...]:
+    """Each is a value of the graph, and its axes are torch's in another order."""
+    ports = tuple(Port.of(entry) for entry in entries)
+    if tuple(port.value for port in ports) != tuple(values):
+        raise Misshapen("", "its ports are not the inputs and outputs of its graph")
+    for port in ports:
+        axes = list(range(len(port.shape)))
+        if sorted(port.order) != axes or prod(port.shape) != port.value.size:
+            raise Misshapen(port.value.name, "its shape and order are not those of its value")
+    return ports
+
+
 def read_bundle(directory: Path) -> Bundle:
     """Raises `PackageError` where the sources are not those of the graph."""
     graph, more = load_graph(directory / GRAPH)
-    core = CORES[more["core"]]
-    plan = planned(graph, core, frozenset(more["kept"]), more["tile"])
-    inputs, outputs = (
-        tuple(Port.of(entry) for entry in more[key]) for key in ("inputs", "outputs")
-    )
+    try:
+        require_shape(more, _MORE)
+        core = CORES[more["core"]]
+        plan = planned(graph, core, frozenset(more["kept"]), more["tile"])
+        inputs = _ports(more["inputs"], graph.inputs)
+        outputs = _ports(more["outputs"], graph.outputs)
+    except (
+        Misshapen,
+        NoLoop,
+        KeyError,
+    ) as error:  # KeyError: a loop over no operation of the graph
+        raise PackageError(
+            "the integer graph cannot be read",
+            where=str(directory / GRAPH),
+            why=str(error),
+            hint="export the model again",
+        ) from error
     bundle = Bundle(directory / FIRMWARE, graph, inputs, outputs, core, plan, more["weights"])
     source = bundle.folder / f"{FILES}.c"
     if not source.is_file() or source.read_text() != bundle.emitted().source:
