@@ -121,10 +121,3 @@ on_own_stack:
     pop {r2, r3}
     mov sp, r2
     bx r3
-
-    .thumb_func
-    .type ev_semihost, %function
-    .global ev_semihost
-ev_semihost:
-    bkpt 0xab
-    bx lr

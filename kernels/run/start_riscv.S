@@ -1,6 +1,19 @@
-/* Start-up for RISC-V: stack painting, .data and .bss, main, the stack's high-water mark. */
+/* Start-up for RISC-V: stack, .data and .bss, main. With EV_EMULATED, for the programs that emulators measure, it also
+   paints the stack, reports its high-water mark after main, and reports faults. */
     .option arch, +zicsr
+
+#ifndef EV_EMULATED /* there the linker script reserves the stack */
+#ifndef EV_STACK_BYTES
+#define EV_STACK_BYTES 8192
+#endif
+    .section .bss.ev_stack, "aw", @nobits
+    .balign 16
+    .space EV_STACK_BYTES
+#endif
+
     .section .vectors, "ax"
+    .global ev_reset
+ev_reset:
     j ev_start
 
     .section .text.ev_run, "ax"
@@ -9,13 +22,16 @@
 ev_start:
     la t0, ev_faulted
     csrw mtvec, t0
+    la sp, ev_stack_top
+
+#ifdef EV_EMULATED
     la t0, ev_guard_bottom
-    la t1, ev_stack_top
+    mv t1, sp
     li t2, 0xA5A5A5A5
-    mv sp, t1
 1:  sw t2, 0(t0)
     addi t0, t0, 4
     bltu t0, t1, 1b
+#endif
 
     la t0, ev_data_start
     la t1, ev_data_end
@@ -36,6 +52,7 @@ ev_start:
 
     call main
 
+#ifdef EV_EMULATED
     la t0, ev_guard_bottom
     la t1, ev_stack_top
     li t2, 0xA5A5A5A5
@@ -47,9 +64,13 @@ ev_start:
 7:  sub a1, t1, t0
     la sp, ev_run_stack_top
     j ev_finish
+#endif
 
     .balign 4
 ev_faulted:
+#ifndef EV_EMULATED
+    j ev_faulted
+#else
     csrr a0, mepc
     csrr a1, mcause
     csrr a2, mtval
@@ -79,15 +100,4 @@ on_own_stack:
     lw ra, 4(sp)
     lw sp, 0(sp)
     ret
-
-/* The call is three instructions that must be four bytes each and lie in one page. */
-    .balign 16
-    .global ev_semihost
-ev_semihost:
-    .option push
-    .option norvc
-    slli zero, zero, 0x1f
-    ebreak
-    srai zero, zero, 7
-    .option pop
-    ret
+#endif

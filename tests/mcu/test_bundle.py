@@ -121,6 +121,15 @@ def test_the_selftest_says_what_was_agreed(exported: Path) -> None:
     assert 0.8 < spent / int(lines[-3].split()[1]) < 1.3  # the layers' clock itself takes some
 
 
+def test_a_debug_build_keeps_every_precondition(exported: Path) -> None:
+    """Of the kernels and of the arena; a failed assertion is a fault, which ends without `golden ok`."""
+    assert said(exported, "make", "-s", "DEBUG=1", "run").endswith("golden ok\nend\n")
+    plain, debug = (exported / "build" / f"gcc-semihosting{ending}" for ending in ("", "-debug"))
+    said(exported, "make", "-s")
+    kernel = next((debug / "kernels").glob("ev_linear_s8*.o")).relative_to(debug)
+    assert (debug / kernel).stat().st_size > (plain / kernel).stat().st_size
+
+
 def changed(folder: Path, file: str, digit: re.Pattern[str]) -> None:
     text = (folder / file).read_text()
     place = digit.search(text)

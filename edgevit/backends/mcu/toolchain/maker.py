@@ -26,6 +26,9 @@ FLAGS = (
     "-ffunction-sections",
     "-fdata-sections",
 )
+_SUPPORT = ("report.c", "memory.c")
+_SUPPORT_ARM = ("start_arm.S", "semihost_arm.S", "memory_aeabi.c")
+_SUPPORT_RISCV = ("start_riscv.S", "semihost_riscv.S")
 _INCLUDED = re.compile(rb'^\s*#\s*include\s*["<]([^">]+)', re.MULTILINE)
 _OVERFLOW = re.compile(r"region [`'](\w+)'.*overflowed by (\d+) bytes")
 _ARITHMETIC = re.compile(r"undefined symbol: __")  # names that only a compiler calls
@@ -112,9 +115,9 @@ class Toolchain:
 
     def _support(self, core: Core) -> list[Path]:
         run = data_dir("kernels") / "run"
-        names = ["report.c", "memory.c"]
-        names += ["start_arm.S", "memory_aeabi.c"] if core.is_arm else ["start_riscv.S"]
-        return [self.compile(run / name, core, optimize="-O2") for name in names]
+        names = (*_SUPPORT, *(_SUPPORT_ARM if core.is_arm else _SUPPORT_RISCV))
+        defines = {"EV_EMULATED": 1}
+        return [self.compile(run / name, core, optimize="-O2", defines=defines) for name in names]
 
     def _key(self, source: Path, folders: Sequence[Path], words: Sequence[str]) -> str:
         digest = hashlib.sha256("\0".join(words).encode())

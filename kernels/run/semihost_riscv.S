@@ -1,6 +1,6 @@
 /* int32_t ev_semihost(uint32_t operation, const void *argument): three instructions that must be four
    bytes each and lie in one page. */
-    .text
+    .section .text.ev_run, "ax"
     .balign 16
     .global ev_semihost
     .type ev_semihost, @function

@@ -1,7 +1,7 @@
 /* int32_t ev_semihost(uint32_t operation, const void *argument) */
     .syntax unified
     .thumb
-    .text
+    .section .text.ev_run, "ax"
     .thumb_func
     .type ev_semihost, %function
     .global ev_semihost
