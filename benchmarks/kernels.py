@@ -21,7 +21,7 @@ from edgevit.backends.mcu.cores import CORES, Core
 from edgevit.backends.mcu.cycles import estimate_m4
 from edgevit.backends.mcu.elf import read_elf
 from edgevit.backends.mcu.emulator import Run, emulator, emulators_of
-from edgevit.backends.mcu.kernels.card import Argument, Card, First, Input, Scratch, whole
+from edgevit.backends.mcu.kernels.card import Argument, Card, FirstRow, Input, Scratch, whole
 from edgevit.backends.mcu.kernels.table import card_of
 from edgevit.backends.mcu.toolchain import TOOLCHAINS, Toolchain, toolchain
 from edgevit.data import data_dir
@@ -87,7 +87,7 @@ def main_source(op: Op, card: Card) -> str:
 def _argument(argument: Argument) -> str:
     if isinstance(argument, int):
         return f"{argument}u"
-    if isinstance(argument, First):
+    if isinstance(argument, FirstRow):
         return "0u"
     if isinstance(argument, Scratch):
         return f"(void *)(scratch + {argument.offset}u)"

@@ -91,8 +91,8 @@ static void gather_row(const struct ev_window *w, const struct strip *s, const i
     const uint32_t end = units_before(w->in_width - (int32_t)s->columns + 1, s, left, units);
     gather_edge_units(w, s, row, left, to, first);
     if (first < end)
-        copy_units(to + first * s->unit_stride, s->unit_stride, row + (left + (int32_t)(first * s->column_step)) * w->channels,
-                   s->column_step * w->channels, s->row_bytes, end - first);
+        copy_units(to + first * s->unit_stride, s->unit_stride,
+                   row + (left + (int32_t)(first * s->column_step)) * w->channels, s->column_step * w->channels, s->row_bytes, end - first);
     const uint32_t last = first < end ? end : first;
     gather_edge_units(w, s, row, left + (int32_t)(last * s->column_step), to + last * s->unit_stride, units - last);
 }
@@ -100,7 +100,8 @@ static void gather_row(const struct ev_window *w, const struct strip *s, const i
 static inline struct strip strip_of(const struct ev_conv2d *p)
 {
     const struct ev_window *w = &p->window;
-    const uint32_t disjoint = p->groups == 1 && w->stride_x >= w->kernel_w, channels = (uint32_t)w->channels / p->groups;
+    const uint32_t disjoint = p->groups == 1 && w->stride_x >= w->kernel_w;
+    const uint32_t channels = (uint32_t)w->channels / p->groups;
     struct strip s = {
         .columns = disjoint ? w->kernel_w : 1u, .column_step = disjoint ? w->stride_x : 1u, .channels = channels,
     };

@@ -104,8 +104,8 @@ static void unpack_row(const struct strip *s, const int8_t *x, uint32_t *to)
     unpack_edge(s, x, column + 2 * (int32_t)s->pairs_inside, to, s->pairs - s->pairs_at_left - s->pairs_inside);
 }
 
-/* Points `rows` at the window's rows, of which the first is `first`, counted from the first of the padding. Rows that the
-   tile lacks are unpacked over rows that are not needed any more. */
+/* Points `rows` at the window's rows. The first is `first`, counted from the first of the padding. Rows that the tile
+   lacks are unpacked over rows that are not needed any more. */
 static void update_tile(const struct strip *s, const int8_t *x, uint32_t first)
 {
     const struct ev_window *window = &s->p->window;
@@ -264,7 +264,9 @@ static struct strip strip_of(const struct ev_depthwise *p, uint32_t outputs, voi
     const struct ev_window *window = &p->window;
     const uint32_t words = (window->dilation_x * (window->kernel_w - 1u) + 1) / 2 + 1;
     const uint32_t row_stride = ((outputs - 1) * window->stride_x / 2 + words) * CHANNELS;
-    struct strip s = {.p = p, .shape = shape_of(window, words), .words = words, .row_stride = row_stride, .tile = scratch};
+    struct strip s = {
+        .p = p, .shape = shape_of(window, words), .words = words, .row_stride = row_stride, .tile = scratch,
+    };
     s.taps = (struct taps *)(s.tile + window->kernel_h * row_stride);
     s.tile_rows = (int32_t *)(s.taps + CHANNELS * window->kernel_h * words);
     s.rows = (const uint32_t **)(s.tile_rows + window->kernel_h);

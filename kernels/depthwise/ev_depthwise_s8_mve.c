@@ -116,7 +116,8 @@ static inline void convolve_two_by_four(const struct channel *c, uint32x4_t *add
     taps = vreinterpretq_s8_u32(vldrwq_gather_base_wb_u32(addresses, 4 * PIXEL));
     const int32_t s3 = vmladavq_s8(taps, c->upper), t3 = vmladavq_s8(taps, c->lower);
     store_pixels(y, c->offsets, requantize_lanes(ev_lanes_mve(s0, s1, s2, s3), c->bias, c->multiplier), pixels);
-    store_pixels(y + c->row_stride, c->offsets, requantize_lanes(ev_lanes_mve(t0, t1, t2, t3), c->bias, c->multiplier), pixels);
+    y += c->row_stride;
+    store_pixels(y, c->offsets, requantize_lanes(ev_lanes_mve(t0, t1, t2, t3), c->bias, c->multiplier), pixels);
 }
 
 static void convolve_two_rows_of_one_vector(const struct tile *tile, uint32x4_t word_offsets)

@@ -81,7 +81,8 @@ static inline bool ev_rings_hold(const struct ev_window *w, uint32_t first, uint
 
 static inline bool ev_images_disjoint(const struct ev_window *w, const int8_t *x, const int8_t *y, uint32_t columns)
 {
-    const size_t x_rows = w->in_ring < w->in_height ? w->in_ring : w->in_height, y_bytes = (size_t)w->out_width * columns;
+    const size_t x_rows = w->in_ring < w->in_height ? w->in_ring : w->in_height;
+    const size_t y_bytes = (size_t)w->out_width * columns;
     return ev_disjoint(x, x_rows * w->in_width * w->channels, y, w->out_ring * y_bytes);
 }
 
@@ -104,7 +105,8 @@ static inline bool ev_valid_softmax(const struct ev_softmax *p, uint32_t largest
 {
     const uint64_t longest = (uint64_t)p->length * largest;
     return p->length > 0 && p->x_stride >= p->length && p->y_stride >= p->length && largest >= 1u << 15 &&
-           ev_between(1 << 29, p->numerator, 1 << 30) && ev_between(17, p->shift, 31) && longest >> (47 - p->shift) == 0;
+           ev_between(1 << 29, p->numerator, 1 << 30) && ev_between(17, p->shift, 31) &&
+           longest >> (47 - p->shift) == 0;
 }
 
 /* `bits` of the input without its sign; `mean_bits` of the mean's fraction. */

@@ -62,8 +62,8 @@ EV_INLINE void ev_move_axes(const struct ev_move *p, const uint8_t *x, uint8_t *
     EV_ASSERT(ev_valid_move(p, x, y));
     for (int32_t i = 0; i < p->sizes[0]; i++)
         for (int32_t j = 0; j < p->sizes[1]; j++)
-            ev_move_plane(p, x + i * p->x_strides[0] + j * p->x_strides[1], y + i * p->y_strides[0] + j * p->y_strides[1],
-                          copy_rows);
+            ev_move_plane(p, x + i * p->x_strides[0] + j * p->x_strides[1],
+                          y + i * p->y_strides[0] + j * p->y_strides[1], copy_rows);
 }
 
 #endif

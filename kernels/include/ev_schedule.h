@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-/* Input rows that the first `rows` output rows of a window need: it reaches `reach` rows beyond the first row's start. */
+/* Input rows that the first `rows` output rows of a window need. It ends `reach` rows below the row where it starts. */
 static inline uint32_t ev_upto(uint32_t rows, int32_t stride, int32_t reach, int32_t height)
 {
     const int32_t last = ((int32_t)rows - 1) * stride + reach;

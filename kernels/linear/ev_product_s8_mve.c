@@ -189,7 +189,8 @@ EV_NOINLINE static void quads_of_rows(const struct ev_product_mve *p, const int8
                 }
                 const int32x4_t even = vaddq_n_s32(ev_lanes_mve(c[0], c[1], c[2], c[3]), c_bias);
                 const int32x4_t odd = vaddq_n_s32(ev_lanes_mve(d[0], d[1], d[2], d[3]), d_bias);
-                vstrbq_scatter_offset_s16(out, offsets, ev_requantize_halves_mve(even, c_multiplier, odd, d_multiplier));
+                const int16x8_t bytes = ev_requantize_halves_mve(even, c_multiplier, odd, d_multiplier);
+                vstrbq_scatter_offset_s16(out, offsets, bytes);
             }
         }
     }

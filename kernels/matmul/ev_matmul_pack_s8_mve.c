@@ -126,5 +126,6 @@ void ev_matmul_pack_s8_mve(const struct ev_matmul *p, const int8_t *b, uint32_t 
         return;
     }
     for (uint32_t done = 0; done < rows; done += MAX_SUM_S16)
-        pack_straight(p, b + done * p->b_stride, first + done, rows - done < MAX_SUM_S16 ? rows - done : MAX_SUM_S16, &to);
+        pack_straight(p, b + done * p->b_stride, first + done,
+                      rows - done < MAX_SUM_S16 ? rows - done : MAX_SUM_S16, &to);
 }

@@ -23,33 +23,38 @@ static inline uint16x8_t lane_offsets(int32_t stride)
     return vmulq_n_u16(vidupq_n_u16(0, 1), (uint16_t)stride);
 }
 
-static void scatter_bytes(const uint8_t *x, struct ev_strides x_strides, uint8_t *y, struct ev_strides y_strides,
-                          uint32_t rows, uint32_t count)
+/* `element_bytes` is a constant. */
+EV_INLINE void scatter_elements(const uint8_t *x, struct ev_strides x_strides, uint8_t *y, struct ev_strides y_strides,
+                                uint32_t rows, uint32_t count, const int element_bytes)
 {
     const uint16x8_t x_offsets = lane_offsets(x_strides.element), y_offsets = lane_offsets(y_strides.element);
+    const int32_t x_step = 8 * x_strides.element, y_step = 8 * y_strides.element;
     for (; rows; rows--, x += x_strides.row, y += y_strides.row) {
         const uint8_t *in = x;
         uint8_t *out = y;
-        for (int32_t left = (int32_t)count; left > 0; left -= 8, in += 8 * x_strides.element, out += 8 * y_strides.element) {
-            const mve_pred16_t inside = vctp16q((uint32_t)left);
-            vstrbq_scatter_offset_p_u16(out, y_offsets, vldrbq_gather_offset_z_u16(in, x_offsets, inside), inside);
+        for (int32_t left = (int32_t)count; left > 0; left -= 8, in += x_step, out += y_step) {
+            const mve_pred16_t lanes = vctp16q((uint32_t)left);
+            if (element_bytes == 1) {
+                vstrbq_scatter_offset_p_u16(out, y_offsets, vldrbq_gather_offset_z_u16(in, x_offsets, lanes), lanes);
+            } else {
+                const uint16_t *from = (const uint16_t *)(const void *)in;
+                const uint16x8_t halves = vldrhq_gather_offset_z_u16(from, x_offsets, lanes);
+                vstrhq_scatter_offset_p_u16((uint16_t *)(void *)out, y_offsets, halves, lanes);
+            }
         }
     }
+}
+
+static void scatter_bytes(const uint8_t *x, struct ev_strides x_strides, uint8_t *y, struct ev_strides y_strides,
+                          uint32_t rows, uint32_t count)
+{
+    scatter_elements(x, x_strides, y, y_strides, rows, count, 1);
 }
 
 static void scatter_halves(const uint8_t *x, struct ev_strides x_strides, uint8_t *y, struct ev_strides y_strides,
                            uint32_t rows, uint32_t count)
 {
-    const uint16x8_t x_offsets = lane_offsets(x_strides.element), y_offsets = lane_offsets(y_strides.element);
-    for (; rows; rows--, x += x_strides.row, y += y_strides.row) {
-        const uint8_t *in = x;
-        uint8_t *out = y;
-        for (int32_t left = (int32_t)count; left > 0; left -= 8, in += 8 * x_strides.element, out += 8 * y_strides.element) {
-            const mve_pred16_t inside = vctp16q((uint32_t)left);
-            const uint16x8_t halves = vldrhq_gather_offset_z_u16((const uint16_t *)(const void *)in, x_offsets, inside);
-            vstrhq_scatter_offset_p_u16((uint16_t *)(void *)out, y_offsets, halves, inside);
-        }
-    }
+    scatter_elements(x, x_strides, y, y_strides, rows, count, 2);
 }
 
 /* The two innermost axes. */
@@ -58,7 +63,8 @@ static void move_plane(const struct ev_move *p, const uint8_t *x, uint8_t *y)
     const struct ev_strides x_strides = {.row = p->x_strides[2], .element = p->x_strides[3]};
     const struct ev_strides y_strides = {.row = p->y_strides[2], .element = p->y_strides[3]};
     const uint32_t rows = p->sizes[2], count = p->sizes[3];
-    const int offsets_fit = (uint32_t)x_strides.element < MAX_SCATTER_STRIDE && (uint32_t)y_strides.element < MAX_SCATTER_STRIDE;
+    const uint32_t x_step = (uint32_t)x_strides.element, y_step = (uint32_t)y_strides.element;
+    const int offsets_fit = x_step < MAX_SCATTER_STRIDE && y_step < MAX_SCATTER_STRIDE;
     if (x_strides.element == p->element_bytes && y_strides.element == p->element_bytes)
         copy_rows(x, x_strides.row, y, y_strides.row, rows, count * p->element_bytes);
     else if (p->element_bytes == 1)
@@ -74,5 +80,6 @@ void ev_move_mve(const struct ev_move *p, const void *x, void *y)
     uint8_t *to = y;
     for (int32_t i = 0; i < p->sizes[0]; i++)
         for (int32_t j = 0; j < p->sizes[1]; j++)
-            move_plane(p, from + i * p->x_strides[0] + j * p->x_strides[1], to + i * p->y_strides[0] + j * p->y_strides[1]);
+            move_plane(p, from + i * p->x_strides[0] + j * p->x_strides[1],
+                       to + i * p->y_strides[0] + j * p->y_strides[1]);
 }

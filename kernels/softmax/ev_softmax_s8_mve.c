@@ -44,8 +44,8 @@ static uint32_t exponentials_of(const uint16_t *table, int8_t largest, const int
     return total;
 }
 
-/* No product passes 2^31, and the shift is at least 17: the upper half of the product, rounded by the rest of the shift,
-   is the same. */
+/* No product passes 2^31, and the shift is at least 17: the upper half of the product, rounded by what is left of the
+   shift, is the same. */
 static inline int8x16_t probabilities(const uint16_t *e, uint16x8_t quotient, int32_t down)
 {
     const uint16x8_t even = vrshlq_n_u16(vmulhq_u16(vldrhq_u16(e), quotient), down);

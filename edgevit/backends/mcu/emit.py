@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from edgevit.backends.mcu.constants import Constants
 from edgevit.backends.mcu.interface import calls, debugging, fetching, header, tracing
-from edgevit.backends.mcu.kernels.card import Argument, Call, First, Input, Scratch, Steps
+from edgevit.backends.mcu.kernels.card import Argument, Call, FirstRow, Input, Scratch, Steps
 from edgevit.backends.mcu.schedule.access import WINDOWED, Same, Sliding, access, moves
 from edgevit.backends.mcu.schedule.intake import Intake
-from edgevit.backends.mcu.schedule.plan import Plan, piece_of, ring_name, scratch_name
+from edgevit.backends.mcu.schedule.plan import Plan, ring_name, scratch_name, tile_of
 from edgevit.backends.mcu.schedule.walk import Walk, unit_bytes
 from edgevit.integer.graph import Op, Value
 from edgevit.support.quoting import comment
@@ -181,7 +181,7 @@ class _Writer:
     def _function(self, index: int, walk: Walk, op: Op, rest: int | None = None) -> str:
         place = walk.loop.ops.index(op)
         name = f"{self._prefix}_{index}_{place}" + ("_rest" if rest else "")
-        steps = self._plan.cards[op.name].steps(op, piece_of(walk, op, rest))
+        steps = self._plan.cards[op.name].steps(op, tile_of(walk, op, rest))
         self.functions.setdefault(op.name, (op, []))[1].append(name)
         layer = list(self.functions).index(op.name)
         about = f"{op.name}: {op.kind} {op.settings()} -> {op.output}".replace("  ", " ")
@@ -210,7 +210,7 @@ class _Writer:
     def _argument(self, index: int, walk: Walk, op: Op, argument: Argument, looped: bool) -> str:
         if isinstance(argument, int):
             return f"{argument}u"
-        if isinstance(argument, First):
+        if isinstance(argument, FirstRow):
             return "row" if isinstance(op, WINDOWED) else f"row * {walk.unit(op.name)}u"
         if isinstance(argument, Scratch):
             offset = self._offsets.get(scratch_name(index), 0) + argument.offset

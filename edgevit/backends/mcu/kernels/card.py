@@ -32,11 +32,11 @@ class Scratch:
 
 
 @dataclass(frozen=True)
-class First:
+class FirstRow:
     """The first row of the output, of an image, that a call makes."""
 
 
-Argument = Input | Output | Scratch | First | int
+Argument = Input | Output | Scratch | FirstRow | int
 Field = int | np.ndarray | Mapping[str, Any] | tuple[int, ...]  # an array goes to flash
 
 
@@ -59,7 +59,7 @@ class Steps:
 
 
 @dataclass(frozen=True)
-class Piece:
+class Tile:
     """How much of an operation one call does, and in how many rows the images are kept that it reads and writes."""
 
     rows: int  # positions; image rows, where there is a window
@@ -67,12 +67,12 @@ class Piece:
     out_ring: int = 0
 
 
-def whole(op: Op) -> Piece:
+def whole(op: Op) -> Tile:
     """All of it at once, nothing in rings."""
     height = op.output.shape[0]
     if hasattr(op, "window"):
-        return Piece(height, op.source.shape[0], height)
-    return Piece(op.output.rows)
+        return Tile(height, op.source.shape[0], height)
+    return Tile(op.output.rows)
 
 
 def _always(_: Any) -> bool:
@@ -91,11 +91,11 @@ class Card:
     op: type[Op]
     family: str  # plain, dsp or mve
     sources: tuple[str, ...]  # below kernels/
-    steps: Callable[[Any, Piece], Steps]
+    steps: Callable[[Any, Tile], Steps]
     scratch: Callable[[Any], int] = _no_scratch  # bytes
     takes: Callable[[Any], bool] = _always
     in_place: bool = False  # the output may lie where the first input does
-    together: int = 1  # rows done at a time; what is left over costs as much as that
+    rows_per_call: int = 1  # rows done at a time; what is left over costs as much as that
 
 
 def row_card(
@@ -103,7 +103,7 @@ def row_card(
     name: str,
     op: type[Op],
     folder: str,
-    steps: Callable[[Any, Piece, str], Steps],
+    steps: Callable[[Any, Tile, str], Steps],
     *,
     takes: Callable[[Any], bool] = _always,
     scratch: Callable[[Any], int] = _no_scratch,
@@ -116,7 +116,7 @@ def row_card(
         op,
         family,
         (f"{folder}/{function}.c",),
-        lambda o, at: steps(o, at, function),
+        lambda o, tile: steps(o, tile, function),
         scratch,
         takes,
         in_place,
@@ -131,8 +131,8 @@ def of_family(card: Card, family: str) -> Card:
     def renamed(call: Call) -> Call:
         return replace(call, function=function) if call.function == card.function else call
 
-    def steps(op: Op, at: Piece) -> Steps:
-        made = card.steps(op, at)
+    def steps(op: Op, tile: Tile) -> Steps:
+        made = card.steps(op, tile)
         return replace(made, calls=tuple(map(renamed, made.calls)))
 
     sources = (source.replace(card.function, function), *more)

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from edgevit.backends.mcu.kernels.card import Card, Piece, Steps
+from edgevit.backends.mcu.kernels.card import Card, Steps, Tile
 from edgevit.backends.mcu.kernels.plain_products import (
     aligned,
     conv2d_steps,
@@ -56,15 +56,15 @@ def _is_exact(weight: np.ndarray) -> bool:
     return bool(np.all(reach < _EXACT))
 
 
-def _linear(op: Linear, at: Piece) -> Steps:
-    steps = linear_steps(op, at, "ev_linear_s8_dsp", packed_columns(op.weight[:, None]))
+def _linear(op: Linear, tile: Tile) -> Steps:
+    steps = linear_steps(op, tile, "ev_linear_s8_dsp", packed_columns(op.weight[:, None]))
     return _with_constants(steps, op.bias, op.multiplier)
 
 
-def _conv2d(op: Conv2d, at: Piece) -> Steps:
+def _conv2d(op: Conv2d, tile: Tile) -> Steps:
     """A row of the window is a run."""
     packed = packed_columns(op.weight.reshape(*op.weight.shape[:2], -1))
-    steps = conv2d_steps(op, at, "ev_conv2d_s8_dsp", packed)
+    steps = conv2d_steps(op, tile, "ev_conv2d_s8_dsp", packed)
     return _with_constants(steps, op.bias, op.multiplier)
 
 
@@ -74,8 +74,8 @@ def _conv2d_scratch(op: Conv2d) -> int:
     return tile_bytes(high, wide * channels) + wide * channels
 
 
-def _depthwise(op: Depthwise, at: Piece) -> Steps:
-    return depthwise_steps(op, at, "ev_depthwise_s8_dsp", packed_windows(op))
+def _depthwise(op: Depthwise, tile: Tile) -> Steps:
+    return depthwise_steps(op, tile, "ev_depthwise_s8_dsp", packed_windows(op))
 
 
 def packed_windows(op: Depthwise) -> np.ndarray:
@@ -107,9 +107,9 @@ def _with_constants(steps: Steps, bias: np.ndarray, multiplier: np.ndarray) -> S
     return Steps((replace(call, fields=fields),))
 
 
-def _matmul(op: MatMul, at: Piece) -> Steps:
+def _matmul(op: MatMul, tile: Tile) -> Steps:
     return matmul_steps(
-        op, at, "ev_matmul_pack_s8_dsp", "ev_matmul_s8_dsp", _packed_matrix_bytes(op)
+        op, tile, "ev_matmul_pack_s8_dsp", "ev_matmul_s8_dsp", _packed_matrix_bytes(op)
     )
 
 
@@ -146,7 +146,7 @@ DSP_PRODUCTS: tuple[Card, ...] = (
         _linear,
         lambda op: tile_bytes(1, op.weight.shape[1]),
         lambda op: _is_exact(op.weight),
-        together=2,
+        rows_per_call=2,
     ),
     Card(
         "ev_conv2d_s8_dsp",
@@ -173,6 +173,6 @@ DSP_PRODUCTS: tuple[Card, ...] = (
         _matmul,
         _matmul_scratch,
         _matmul_is_exact,
-        together=2,
+        rows_per_call=2,
     ),
 )

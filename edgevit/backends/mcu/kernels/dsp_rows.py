@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 
 from edgevit.backends.mcu.kernels import plain_rows as plain
-from edgevit.backends.mcu.kernels.card import Card, Piece, Steps, of_family, row_card
+from edgevit.backends.mcu.kernels.card import Card, Steps, Tile, of_family, row_card
 from edgevit.backends.mcu.kernels.moves import MOVES
 from edgevit.integer.ops.norm import Norm
 from edgevit.integer.ops.pointwise import Add, AddWide, Multiply, Rescale
@@ -16,10 +16,10 @@ from edgevit.integer.ops.softmax import Softmax
 from edgevit.integer.ops.windows import AveragePool, MaxPool
 
 
-def _softmax(op: Softmax, at: Piece, function: str) -> Steps:
+def _softmax(op: Softmax, tile: Tile, function: str) -> Steps:
     """From the smallest exponential on, and less 2^15 so that it is a signed half."""
     table = (op.table[::-1].astype(np.int32) - 2**15).astype(np.int16)
-    return plain.softmax_steps(replace(op, table=table.view(np.uint16)), at, function)
+    return plain.softmax_steps(replace(op, table=table.view(np.uint16)), tile, function)
 
 
 def _adds_bytes(op: AddWide) -> bool:

@@ -13,8 +13,8 @@ from edgevit.backends.mcu.kernels.card import (
     Field,
     Input,
     Output,
-    Piece,
     Steps,
+    Tile,
 )
 from edgevit.integer.graph import SIZES, Value
 from edgevit.integer.ops.moves import Concat, Pad, Permute, Slice, Upsample
@@ -30,10 +30,10 @@ def steps_of(shape: Sequence[int], dtype: str) -> list[int]:
     return list(accumulate(sizes, lambda a, b: a * b))[::-1]
 
 
-def _shape(value: Value, axis: int, at: Piece) -> tuple[int, ...]:
+def _shape(value: Value, axis: int, tile: Tile) -> tuple[int, ...]:
     """Of what one call works on: along channels, that is some rows."""
     last = axis == len(value.shape) - 1
-    return (at.rows, value.shape[-1]) if last else value.shape
+    return (tile.rows, value.shape[-1]) if last else value.shape
 
 
 def moves(x: Input, y: Output, axes: Sequence[Axis], width: int) -> tuple[Call, ...]:
@@ -77,16 +77,16 @@ def _axis(op: Slice | Concat, rank: int) -> int:
     return rank - 1 if op.axis == len(op.output.shape) - 1 else op.axis
 
 
-def _permute(op: Permute, _: Piece) -> Steps:
+def _permute(op: Permute, _: Tile) -> Steps:
     dtype = op.output.dtype
     x_steps, y_steps = steps_of(op.source.shape, dtype), steps_of(op.output.shape, dtype)
     axes = [(op.output.shape[i], x_steps[a], y_steps[i]) for i, a in enumerate(op.order)]
     return Steps(moves(Input(), Output(), axes, SIZES[dtype]))
 
 
-def _slice(op: Slice, at: Piece) -> Steps:
+def _slice(op: Slice, tile: Tile) -> Steps:
     dtype = op.output.dtype
-    x_shape, y_shape = (_shape(value, op.axis, at) for value in (op.source, op.output))
+    x_shape, y_shape = (_shape(value, op.axis, tile) for value in (op.source, op.output))
     steps = steps_of(x_shape, dtype)
     axis = _axis(op, len(x_shape))
     start = op.start * steps[axis]
@@ -95,20 +95,20 @@ def _slice(op: Slice, at: Piece) -> Steps:
     return Steps(moves(Input(offset=start), Output(), axes, SIZES[dtype]))
 
 
-def _concat(op: Concat, at: Piece) -> Steps:
+def _concat(op: Concat, tile: Tile) -> Steps:
     dtype = op.output.dtype
-    y_steps = steps_of(_shape(op.output, op.axis, at), dtype)
+    y_steps = steps_of(_shape(op.output, op.axis, tile), dtype)
     axis = _axis(op, len(y_steps))
     starts = accumulate((value.shape[op.axis] for value in op.inputs), initial=0)
     calls = []
     for index, (value, start) in enumerate(zip(op.inputs, starts, strict=False)):
-        shape = _shape(value, op.axis, at)
+        shape = _shape(value, op.axis, tile)
         axes = list(zip(shape, steps_of(shape, dtype), y_steps, strict=True))
         calls += moves(Input(index), Output(start * y_steps[axis]), axes, SIZES[dtype])
     return Steps(tuple(calls))
 
 
-def _pad(op: Pad, _: Piece) -> Steps:
+def _pad(op: Pad, _: Tile) -> Steps:
     """Filled, then the middle put over it."""
     width = SIZES[op.output.dtype]
     y_steps = steps_of(op.output.shape, op.output.dtype)
@@ -120,7 +120,7 @@ def _pad(op: Pad, _: Piece) -> Steps:
     return Steps((fill, *moves(Input(), Output(start), axes, width)))
 
 
-def _upsample(op: Upsample, _: Piece) -> Steps:
+def _upsample(op: Upsample, _: Tile) -> Steps:
     """Every pixel to each of its places."""
     dtype = op.output.dtype
     y_steps = steps_of(op.output.shape, dtype)
@@ -135,7 +135,7 @@ def _upsample(op: Upsample, _: Piece) -> Steps:
     return Steps(tuple(calls))
 
 
-def _card(op: type, steps: Callable[[Any, Piece], Steps], *more: str) -> Card:
+def _card(op: type, steps: Callable[[Any, Tile], Steps], *more: str) -> Card:
     return Card("ev_move", op, "plain", ("move/ev_move.c", *more), steps)
 
 

@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 
 from edgevit.backends.mcu.kernels import plain_rows as rows
-from edgevit.backends.mcu.kernels.card import Card, Piece, Steps, of_family, row_card
+from edgevit.backends.mcu.kernels.card import Card, Steps, Tile, of_family, row_card
 from edgevit.backends.mcu.kernels.moves import MOVES
 from edgevit.backends.mcu.kernels.plain_products import (
     conv2d_steps,
@@ -45,9 +45,9 @@ def packed_columns(weight: np.ndarray, bias: np.ndarray, multiplier: np.ndarray)
     return np.concatenate([part.reshape(len(order), -1) for part in parts], axis=1)
 
 
-def _linear(op: Linear, at: Piece) -> Steps:
+def _linear(op: Linear, tile: Tile) -> Steps:
     packed = packed_columns(op.weight, op.bias, op.multiplier)
-    return _in_blocks(linear_steps(op, at, "ev_linear_s8_mve", packed))
+    return _in_blocks(linear_steps(op, tile, "ev_linear_s8_mve", packed))
 
 
 def _in_blocks(steps: Steps) -> Steps:
@@ -58,7 +58,7 @@ def _in_blocks(steps: Steps) -> Steps:
     )
 
 
-def _conv2d(op: Conv2d, at: Piece) -> Steps:
+def _conv2d(op: Conv2d, tile: Tile) -> Steps:
     """A group after another; the depth in the order in which the kernel gathers the image."""
     weight = op.weight if _apart(op) else op.weight.transpose(0, 2, 1, 3)
     flat = weight.reshape(len(weight), -1)
@@ -66,7 +66,7 @@ def _conv2d(op: Conv2d, at: Piece) -> Steps:
         *(np.split(part, op.groups) for part in (flat, op.bias, op.multiplier)), strict=True
     )
     packed = np.concatenate([packed_columns(*group) for group in groups])
-    return _in_blocks(conv2d_steps(op, at, "ev_conv2d_s8_mve", packed))
+    return _in_blocks(conv2d_steps(op, tile, "ev_conv2d_s8_mve", packed))
 
 
 def _apart(op: Conv2d) -> bool:
@@ -83,8 +83,8 @@ def _strip(op: Conv2d) -> int:
     return ((pixels - 1) * step + wide) * column + _DEPTH
 
 
-def _depthwise(op: Depthwise, at: Piece) -> Steps:
-    return depthwise_steps(op, at, "ev_depthwise_s8_mve", _packed_taps(op))
+def _depthwise(op: Depthwise, tile: Tile) -> Steps:
+    return depthwise_steps(op, tile, "ev_depthwise_s8_mve", _packed_taps(op))
 
 
 def _words(op: Depthwise) -> int:
@@ -124,9 +124,9 @@ def _depthwise_scratch(op: Depthwise) -> int:
     return (_columns(op) * _words(op) + reach) * _PIXEL + 2 * _DEPTH * _vectors(op)
 
 
-def _matmul(op: MatMul, at: Piece) -> Steps:
+def _matmul(op: MatMul, tile: Tile) -> Steps:
     return matmul_steps(
-        op, at, "ev_matmul_pack_s8_mve", "ev_matmul_s8_mve", _packed_matrix_bytes(op)
+        op, tile, "ev_matmul_pack_s8_mve", "ev_matmul_s8_mve", _packed_matrix_bytes(op)
     )
 
 
@@ -161,9 +161,9 @@ def _exponentials(op: Softmax) -> int:
 _EVEN_FIRST = np.array([0, 2, 4, 6, 1, 3, 5, 7])  # as 16 bits widen to 32
 
 
-def _norm(op: Norm, at: Piece, function: str) -> Steps:
+def _norm(op: Norm, tile: Tile, function: str) -> Steps:
     """Gain and bias of the channels in the order of the lanes they meet."""
-    steps = rows.norm_steps(op, at, function)
+    steps = rows.norm_steps(op, tile, function)
     if op.gain is None or op.bias is None:
         return steps
     halves = np.arange(8) if op.wide else np.concatenate([2 * np.arange(8), 2 * np.arange(8) + 1])
@@ -187,7 +187,7 @@ MVE: tuple[Card, ...] = (
         "mve",
         ("linear/ev_linear_s8_mve.c", "linear/ev_product_s8_mve.c"),
         _linear,
-        together=2,
+        rows_per_call=2,
     ),
     Card(
         "ev_conv2d_s8_mve",
@@ -219,7 +219,7 @@ MVE: tuple[Card, ...] = (
         _matmul,
         _packed_matrix_bytes,
         _near_enough,
-        together=2,
+        rows_per_call=2,
     ),
     _card(
         "softmax_s8", Softmax, "softmax", rows.softmax_steps, scratch=_exponentials, in_place=True

@@ -10,12 +10,12 @@ from edgevit.backends.mcu.kernels.card import (
     Call,
     Card,
     Field,
-    First,
+    FirstRow,
     Input,
     Output,
-    Piece,
     Scratch,
     Steps,
+    Tile,
 )
 from edgevit.integer.ops.products import Conv2d, Depthwise, Linear, MatMul
 from edgevit.integer.ops.windows import AveragePool, MaxPool
@@ -23,7 +23,7 @@ from edgevit.integer.ops.windows import AveragePool, MaxPool
 Windowed = Conv2d | Depthwise | AveragePool | MaxPool
 
 
-def linear_steps(op: Linear, at: Piece, function: str, weight: np.ndarray) -> Steps:
+def linear_steps(op: Linear, tile: Tile, function: str, weight: np.ndarray) -> Steps:
     columns, depth = op.weight.shape
     fields = {
         "depth": depth,
@@ -34,11 +34,11 @@ def linear_steps(op: Linear, at: Piece, function: str, weight: np.ndarray) -> St
         "bias": op.bias,
         "multiplier": op.multiplier,
     }
-    arguments = (Input(), Output(), at.rows, Scratch())
+    arguments = (Input(), Output(), tile.rows, Scratch())
     return Steps((Call(function, "ev_linear", fields, arguments),))
 
 
-def window_fields(op: Windowed, at: Piece, pad_value: int) -> dict[str, Field]:
+def window_fields(op: Windowed, tile: Tile, pad_value: int) -> dict[str, Field]:
     height, width, channels = op.source.shape
     window = op.window
     return {
@@ -55,39 +55,39 @@ def window_fields(op: Windowed, at: Piece, pad_value: int) -> dict[str, Field]:
         "pad_top": window.padding[0],
         "pad_left": window.padding[1],
         "pad_value": pad_value,
-        "in_ring": at.in_ring,
-        "out_ring": at.out_ring,
+        "in_ring": tile.in_ring,
+        "out_ring": tile.out_ring,
     }
 
 
-def window_steps(at: Piece, function: str, struct: str, fields: Mapping[str, Field]) -> Steps:
-    arguments = (Input(), Output(), First(), at.rows, Scratch())
+def window_steps(tile: Tile, function: str, struct: str, fields: Mapping[str, Field]) -> Steps:
+    arguments = (Input(), Output(), FirstRow(), tile.rows, Scratch())
     return Steps((Call(function, struct, fields, arguments),))
 
 
-def conv2d_steps(op: Conv2d, at: Piece, function: str, weight: np.ndarray) -> Steps:
+def conv2d_steps(op: Conv2d, tile: Tile, function: str, weight: np.ndarray) -> Steps:
     fields = {
-        "window": window_fields(op, at, op.pad_value),
+        "window": window_fields(op, tile, op.pad_value),
         "columns": len(op.weight),
         "groups": op.groups,
         "weight": weight,
         "bias": op.bias,
         "multiplier": op.multiplier,
     }
-    return window_steps(at, function, "ev_conv2d", fields)
+    return window_steps(tile, function, "ev_conv2d", fields)
 
 
-def depthwise_steps(op: Depthwise, at: Piece, function: str, weight: np.ndarray) -> Steps:
+def depthwise_steps(op: Depthwise, tile: Tile, function: str, weight: np.ndarray) -> Steps:
     fields = {
-        "window": window_fields(op, at, op.pad_value),
+        "window": window_fields(op, tile, op.pad_value),
         "weight": weight,
         "bias": op.bias,
         "multiplier": op.multiplier,
     }
-    return window_steps(at, function, "ev_depthwise", fields)
+    return window_steps(tile, function, "ev_depthwise", fields)
 
 
-def matmul_steps(op: MatMul, at: Piece, pack: str, function: str, packed_bytes: int) -> Steps:
+def matmul_steps(op: MatMul, tile: Tile, pack: str, function: str, packed_bytes: int) -> Steps:
     """The right side is packed at the start of scratch, matrix by matrix."""
     (stack, rows, depth), right = op.inputs[0].shape, op.inputs[1].shape
     columns = right[1] if op.turned else right[2]
@@ -105,7 +105,7 @@ def matmul_steps(op: MatMul, at: Piece, pack: str, function: str, packed_bytes: 
     a = Input(0, step=rows * depth)
     y = Output(step=rows * columns)
     packing = (Input(1, step=right[1] * right[2]), 0, right[1], Scratch())
-    product = (a, Scratch(), y, at.rows // stack, Scratch(aligned(packed_bytes)))
+    product = (a, Scratch(), y, tile.rows // stack, Scratch(aligned(packed_bytes)))
     return Steps(
         (Call(pack, "ev_matmul", fields, packing), Call(function, "ev_matmul", fields, product)),
         stack,
@@ -128,32 +128,32 @@ PLAIN_PRODUCTS: tuple[Card, ...] = (
         Linear,
         "plain",
         ("linear/ev_linear_s8.c",),
-        lambda op, at: linear_steps(op, at, "ev_linear_s8", op.weight),
-        together=4,
+        lambda op, tile: linear_steps(op, tile, "ev_linear_s8", op.weight),
+        rows_per_call=4,
     ),
     Card(
         "ev_conv2d_s8",
         Conv2d,
         "plain",
         ("conv2d/ev_conv2d_s8.c",),
-        lambda op, at: conv2d_steps(op, at, "ev_conv2d_s8", op.weight),
+        lambda op, tile: conv2d_steps(op, tile, "ev_conv2d_s8", op.weight),
     ),
     Card(
         "ev_depthwise_s8",
         Depthwise,
         "plain",
         ("depthwise/ev_depthwise_s8.c",),
-        lambda op, at: depthwise_steps(op, at, "ev_depthwise_s8", op.weight),
+        lambda op, tile: depthwise_steps(op, tile, "ev_depthwise_s8", op.weight),
     ),
     Card(
         "ev_matmul_s8",
         MatMul,
         "plain",
         ("matmul/ev_matmul_pack_s8.c", "matmul/ev_matmul_s8.c"),
-        lambda op, at: matmul_steps(
-            op, at, "ev_matmul_pack_s8", "ev_matmul_s8", plain_packed_bytes(op)
+        lambda op, tile: matmul_steps(
+            op, tile, "ev_matmul_pack_s8", "ev_matmul_s8", plain_packed_bytes(op)
         ),
         plain_packed_bytes,
-        together=4,
+        rows_per_call=4,
     ),
 )

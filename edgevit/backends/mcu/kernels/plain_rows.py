@@ -10,9 +10,9 @@ from edgevit.backends.mcu.kernels.card import (
     Field,
     Input,
     Output,
-    Piece,
     Scratch,
     Steps,
+    Tile,
     row_card,
 )
 from edgevit.backends.mcu.kernels.moves import MOVES
@@ -23,7 +23,7 @@ from edgevit.integer.ops.softmax import Softmax
 from edgevit.integer.ops.windows import AveragePool, MaxPool
 
 
-def softmax_steps(op: Softmax, at: Piece, function: str) -> Steps:
+def softmax_steps(op: Softmax, tile: Tile, function: str) -> Steps:
     length = op.source.shape[-1]
     fields = {
         "length": length,
@@ -33,10 +33,10 @@ def softmax_steps(op: Softmax, at: Piece, function: str) -> Steps:
         "numerator": op.numerator,
         "shift": op.shift,
     }
-    return Steps((Call(function, "ev_softmax", fields, (Input(), Output(), at.rows, Scratch())),))  # fmt: skip
+    return Steps((Call(function, "ev_softmax", fields, (Input(), Output(), tile.rows, Scratch())),))  # fmt: skip
 
 
-def norm_steps(op: Norm, at: Piece, function: str) -> Steps:
+def norm_steps(op: Norm, tile: Tile, function: str) -> Steps:
     reciprocal, shift = op.reciprocal
     fields: dict[str, Field] = {
         "length": op.length,
@@ -50,30 +50,34 @@ def norm_steps(op: Norm, at: Piece, function: str) -> Steps:
         "gain_shift": op.gain_shift,
         **op.constants(),
     }
-    rows = at.rows * op.source.shape[-1] // op.length
+    rows = tile.rows * op.source.shape[-1] // op.length
     return Steps((Call(function, "ev_norm", fields, (Input(), Output(), rows, Scratch())),))
 
 
-def lookup_steps(op: Lookup, at: Piece, function: str) -> Steps:
-    arguments = (Input(), Output(), at.rows * op.output.shape[-1])
+def lookup_steps(op: Lookup, tile: Tile, function: str) -> Steps:
+    arguments = (Input(), Output(), tile.rows * op.output.shape[-1])
     return Steps((Call(function, "ev_lookup", {"table": op.table}, arguments),))
 
 
-def add_steps(op: Add | AddWide, at: Piece, function: str) -> Steps:
+def add_steps(op: Add | AddWide, tile: Tile, function: str) -> Steps:
     fields = {"a_factor": op.left, "b_factor": op.right, "offset": op.offset, "shift": op.shift}
     struct = "ev_add" if isinstance(op, Add) else "ev_add_wide"
-    arguments = (Input(0), Input(1), Output(), at.rows * op.output.shape[-1])
+    arguments = (Input(0), Input(1), Output(), tile.rows * op.output.shape[-1])
     return Steps((Call(function, struct, fields, arguments),))
 
 
-def rescale_steps(op: Rescale, at: Piece, function: str) -> Steps:
+def rescale_steps(op: Rescale, tile: Tile, function: str) -> Steps:
     fields = {"factor": op.factor, "offset": op.offset, "shift": op.shift}
     return Steps(
-        (Call(function, "ev_rescale", fields, (Input(), Output(), at.rows * op.output.shape[-1])),)
+        (
+            Call(
+                function, "ev_rescale", fields, (Input(), Output(), tile.rows * op.output.shape[-1])
+            ),
+        )
     )
 
 
-def multiply_steps(op: Multiply, at: Piece, function: str) -> Steps:
+def multiply_steps(op: Multiply, tile: Tile, function: str) -> Steps:
     a, b = op.inputs
     fields = {
         "a_zero": op.left_zero,
@@ -82,22 +86,22 @@ def multiply_steps(op: Multiply, at: Piece, function: str) -> Steps:
         "multiplier": op.multiplier,
         "b_period": 0 if a.shape == b.shape else b.size,
     }
-    arguments = (Input(0), Input(1), Output(), at.rows * op.output.shape[-1])
+    arguments = (Input(0), Input(1), Output(), tile.rows * op.output.shape[-1])
     return Steps((Call(function, "ev_multiply", fields, arguments),))
 
 
-def average_steps(op: AveragePool, at: Piece, function: str) -> Steps:
+def average_steps(op: AveragePool, tile: Tile, function: str) -> Steps:
     fields = {
-        "window": window_fields(op, at, op.pad_value),
+        "window": window_fields(op, tile, op.pad_value),
         "bias": op.bias,
         "multiplier": op.multiplier,
     }
-    return window_steps(at, function, "ev_pool", fields)
+    return window_steps(tile, function, "ev_pool", fields)
 
 
-def max_steps(op: MaxPool, at: Piece, function: str) -> Steps:
-    fields = {"window": window_fields(op, at, -128)}
-    return window_steps(at, function, "ev_pool", fields)
+def max_steps(op: MaxPool, tile: Tile, function: str) -> Steps:
+    fields = {"window": window_fields(op, tile, -128)}
+    return window_steps(tile, function, "ev_pool", fields)
 
 
 def softmax_scratch(op: Softmax) -> int:

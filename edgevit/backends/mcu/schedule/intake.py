@@ -12,7 +12,7 @@ from typing import ClassVar
 import numpy as np
 
 from edgevit.backends.mcu.cores import Core
-from edgevit.backends.mcu.kernels.card import Card, Piece, Steps
+from edgevit.backends.mcu.kernels.card import Card, Steps, Tile
 from edgevit.backends.mcu.schedule.cards import cards_of
 from edgevit.backends.mcu.schedule.loops import Net
 from edgevit.backends.mcu.schedule.packing import pack_right_sides
@@ -48,5 +48,5 @@ def pushed_rows(image: Value) -> int:
     return image.shape[0] if len(image.shape) > 1 else 1
 
 
-def _no_calls(op: Op, at: Piece) -> Steps:
+def _no_calls(op: Op, tile: Tile) -> Steps:
     return Steps(())

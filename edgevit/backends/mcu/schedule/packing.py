@@ -13,12 +13,12 @@ import numpy as np
 
 from edgevit.backends.mcu.kernels.card import (  # fmt: skip
     Card,
-    First,
+    FirstRow,
     Input,
     Output,
-    Piece,
     Scratch,
     Steps,
+    Tile,
     whole,
 )
 from edgevit.integer.graph import IntegerGraph, Op, Value
@@ -87,17 +87,17 @@ def _packed_value(op: MatMul, card: Card) -> Value:
     return Value(f"{op.name}.packed", (rows, -(-_packed_bytes(op, card) // rows)))
 
 
-def _pack_steps(card: Card) -> Callable[[Pack, Piece], Steps]:
-    def steps(op: Pack, at: Piece) -> Steps:
+def _pack_steps(card: Card) -> Callable[[Pack, Tile], Steps]:
+    def steps(op: Pack, tile: Tile) -> Steps:
         pack = card.steps(op.product, whole(op.product)).calls[0]
-        return Steps((replace(pack, arguments=(Input(0), First(), at.rows, Output())),))
+        return Steps((replace(pack, arguments=(Input(0), FirstRow(), tile.rows, Output())),))
 
     return steps
 
 
-def _product_steps(card: Card) -> Callable[[Packed, Piece], Steps]:
-    def steps(op: Packed, at: Piece) -> Steps:
-        call = card.steps(op.product, at).calls[1]
+def _product_steps(card: Card) -> Callable[[Packed, Tile], Steps]:
+    def steps(op: Packed, tile: Tile) -> Steps:
+        call = card.steps(op.product, tile).calls[1]
         a, _, y, rows, _ = call.arguments
         return Steps((replace(call, arguments=(a, Input(1), y, rows, Scratch())),))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from edgevit.backends.mcu.kernels.card import Card, Piece, whole
+from edgevit.backends.mcu.kernels.card import Card, Tile, whole
 from edgevit.backends.mcu.schedule.access import WINDOWED, Same, access
 from edgevit.backends.mcu.schedule.loops import Loop, Net, build_loops
 from edgevit.backends.mcu.schedule.memory import Buffer, bound, place
@@ -81,15 +81,15 @@ def _tile(loop: Loop, tile: int) -> int:
     return rows if len(loop.ops) == 1 else min(tile, rows)
 
 
-def piece_of(walk: Walk, op: Op, rows: int | None = None) -> Piece:
+def tile_of(walk: Walk, op: Op, rows: int | None = None) -> Tile:
     """What one call does in its loop; `rows` where the last tile is short."""
     if isinstance(op, WINDOWED):
         source = walk.net.storage[op.source.name].name
         rings = (walk.rings.get(source, op.source.shape[0]), walk.rings.get(op.name, op.output.shape[0]))  # fmt: skip
-        return Piece(op.output.shape[0] if len(walk.loop.ops) == 1 else 1, *rings)
+        return Tile(op.output.shape[0] if len(walk.loop.ops) == 1 else 1, *rings)
     if len(walk.loop.ops) == 1:
         return whole(op)
-    return Piece(rows or min(walk.unit(op.name), op.output.rows))
+    return Tile(rows or min(walk.unit(op.name), op.output.rows))
 
 
 def _last_loops(net: Net, walks: list[Walk]) -> dict[str, int]:
@@ -214,7 +214,7 @@ def _work(walk: Walk, cards: Cards) -> int:
 def _padded(walk: Walk, card: Card, op: Op) -> float:
     """How much more a kernel does, called with fewer rows than it takes together."""
     rows = 0 if walk.loop.by_image else min(walk.tile, op.output.rows)
-    return -(-rows // card.together) * card.together / rows if rows else 1
+    return -(-rows // card.rows_per_call) * card.rows_per_call / rows if rows else 1
 
 
 def plan_text(plan: Plan) -> str:
