@@ -11,17 +11,29 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from edgevit.errors import PackageError
+from edgevit.other_inputs import Other, other_inputs
 
 GOLDEN = "golden.safetensors"
 Tensors = tuple[torch.Tensor, ...]
 
 
+_MOST_OTHERS = 1 << 20  # bytes; their inputs are made of the example's
+
+
 def save_golden(
-    folder: Path, inputs: Sequence[torch.Tensor], outputs: Sequence[torch.Tensor]
+    folder: Path,
+    inputs: Sequence[torch.Tensor],
+    outputs: Sequence[torch.Tensor],
+    others: Sequence[Other] = (),
 ) -> None:
-    """By position: names differ from format to format."""
+    """By position: names differ from format to format. Of `others` as many as are cheap to keep."""
     tensors = {f"input.{k}": tensor for k, tensor in enumerate(inputs)}
     tensors |= {f"output.{k}": tensor for k, tensor in enumerate(outputs)}
+    room = _MOST_OTHERS
+    for other in others:
+        room -= sum(t.numel() * t.element_size() for t in other.outputs)
+        if room >= 0:
+            tensors |= {f"{other.name}.{k}": tensor for k, tensor in enumerate(other.outputs)}
     save_file(
         {name: t.detach().clone().contiguous() for name, t in tensors.items()}, folder / GOLDEN
     )
@@ -30,14 +42,27 @@ def save_golden(
 def load_golden(folder: Path) -> tuple[Tensors, Tensors]:
     """Raises `PackageError` for tensors that nothing can be held against: none, or NaN."""
     path = folder / GOLDEN
-    try:
-        tensors = load_file(path)
-    except (OSError, SafetensorError, RuntimeError, ValueError) as error:
-        raise _unusable(path, str(error)) from error
+    tensors = _load(path)
     inputs, outputs = _by_position(tensors, "input", path), _by_position(tensors, "output", path)
     if not any(tensor.isfinite().any() for tensor in outputs):
         raise _unusable(path, "no output has a finite number in it")
     return inputs, outputs
+
+
+def load_others(folder: Path) -> tuple[Other, ...]:
+    """What the model computed on inputs of other statistics, as far as it was kept."""
+    path = folder / GOLDEN
+    tensors = _load(path)
+    made = other_inputs(_by_position(tensors, "input", path))
+    kept = [name for name in made if f"{name}.0" in tensors]
+    return tuple(Other(name, made[name], _by_position(tensors, name, path)) for name in kept)
+
+
+def _load(path: Path) -> dict[str, torch.Tensor]:
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError, RuntimeError, ValueError) as error:
+        raise _unusable(path, str(error)) from error
 
 
 def _by_position(tensors: dict[str, torch.Tensor], kind: str, path: Path) -> Tensors:

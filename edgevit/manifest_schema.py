@@ -117,6 +117,7 @@ _PARITY = _table(
     passed=Flag(),
     unchecked=Listing(_PROSE),
     notes=Listing(_PROSE),
+    inputs=Listing(_LINE),
 )
 _DELEGATION = _table(
     to=_LINE,

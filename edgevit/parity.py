@@ -60,6 +60,7 @@ class Parity:
     limit: Limit
     unchecked: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()  # overflow, subnormals, the first op that departs
+    inputs: tuple[str, ...] = ()  # other than the example's: "scaled by 0.1", "bright"
 
     @property
     def passed(self) -> bool:
@@ -78,6 +79,7 @@ class Parity:
             "passed": self.passed,
             "unchecked": list(self.unchecked),
             "notes": list(self.notes),
+            "inputs": list(self.inputs),
         }
 
 

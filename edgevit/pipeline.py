@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TextIO
 
 import torch
-from torch.utils._pytree import tree_leaves
 
 from edgevit import __version__
 from edgevit.backends.artifact import Artifact
@@ -28,9 +27,11 @@ from edgevit.golden import save_golden
 from edgevit.graph.program import Program
 from edgevit.leave import leave
 from edgevit.model_options import ModelOptions
+from edgevit.other_inputs import Other
 from edgevit.output import require_space, staged
 from edgevit.parity import FP32, Parity, distance
 from edgevit.quant.pictures import check_readable
+from edgevit.reference import eager, run_others
 from edgevit.report import GraphReport, export_manifest, inspect_report, summary
 from edgevit.rewrites import engine
 from edgevit.rewrites.lossy.choice import Choice, choices
@@ -166,6 +167,7 @@ class _Front:
     options: ModelOptions
     source: ModelSource
     expected: tuple[torch.Tensor, ...]
+    others: tuple[Other, ...]  # what it computes on inputs of other statistics
     program: Program
     graph: str  # hash of the program as captured
     lossy: LossyPart | None
@@ -177,8 +179,9 @@ class _Front:
     @classmethod
     def build(cls, model: str, options: ModelOptions, how: _How, stages: Stages) -> _Front:
         source = _source(model, options, how.target, stages)
-        with torch.no_grad():  # first: a capture may leave its own tensors in attributes
-            expected = _outputs(source)
+        # First: a capture may leave its own tensors in the model's attributes.
+        expected = eager(source)(source.inputs)
+        others = () if how.target.is_microcontroller else run_others(eager(source), source.inputs)
         program = _captured(source, stages)
         if how.target.is_microcontroller:
             options = replace(options, image_input=source.takes_pixels)
@@ -187,8 +190,9 @@ class _Front:
         part = _lose(program, how.lossy, how.without, expected, stages)
         if part is not None:
             program, expected = part.loss.program, part.loss.outputs
+            others = run_others(program.run, source.inputs) if others else ()
         known = {} if len(how.formats) > 1 else None
-        return cls(model, options, source, expected, program, graph, part, stages, known)
+        return cls(model, options, source, expected, others, program, graph, part, stages, known)
 
 
 def _export_one(
@@ -205,14 +209,17 @@ def _export_one(
     parity.append(Parity("rewritten", "fp32", distance(front.expected, rewritten.run()), FP32))
     require_space(draft, 2 * _constant_bytes(rewritten) + (1 << 20))
     request = _lowering(front, backend, how, rewritten, draft, stages)
+    inputs = front.source.inputs
     with blamed_on_a_call(backend, request, format):
         with stages.stage("lower", f"lower to {format} for {how.target.title}"):
             artifact = backend.lower(request)
         how.wishes.require_met(artifact)
         with stages.stage("verify", f"check the saved {format} artifact"):
-            expected = Expected(front.source.inputs, front.expected, rewritten)
+            expected = Expected(inputs, front.expected, rewritten, front.others)
             parity += backend.check(artifact, expected)
-    save_golden(draft, front.source.inputs, front.expected)
+    shipped = (verdict for verdict in parity if verdict.precision == artifact.precision)
+    names = {name for verdict in shipped for name in verdict.inputs}
+    save_golden(draft, inputs, front.expected, [o for o in front.others if o.name in names])
     manifest = _leave(draft, front, how, artifact, rewritten, rewrites, parity, stages)
     return ExportResult(
         directory, directory / artifact.path.name, tuple(parity), rewrites, manifest
@@ -270,7 +277,7 @@ def inspect(
     rewritten, rewrites = _rewrite(part.loss.program if part else program, _rules(backend, without), stages)  # fmt: skip
     fit = None
     if how is not None and isinstance(backend, Estimating):
-        front = _Front(model, model_options, source, (), program, "", part, stages, None)
+        front = _Front(model, model_options, source, (), (), program, "", part, stages, None)
         with stages.stage("estimate", f"plan it for {how.target.title}"):
             fit = backend.estimate(_lowering(front, backend, how, rewritten, Path(), stages))
     aim = how.target if how else None
@@ -379,12 +386,6 @@ def _rules(
         if name not in known:
             raise UsageError(f"no rule is called `{name}`", hint=suggest(name, known))
     return tuple(rule for rule in rules if rule.name not in without)
-
-
-def _outputs(source: ModelSource) -> tuple[torch.Tensor, ...]:
-    """What the model itself computes, in eager mode."""
-    leaves = tree_leaves(source.module(*(x.clone() for x in source.inputs)))
-    return tuple(leaf for leaf in leaves if isinstance(leaf, torch.Tensor))
 
 
 def _constant_bytes(program: Program) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 from edgevit.backends.artifact import Artifact
 from edgevit.backends.backend import Expected, backend_of
 from edgevit.exported_folder import read_manifest, require_ours, require_untouched
-from edgevit.golden import load_golden
+from edgevit.golden import load_golden, load_others
 from edgevit.parity import Parity
 from edgevit.report import parity_rows, verdict
 
@@ -53,5 +53,6 @@ def verify(directory: str | Path, *, trust: bool = False) -> Verdict:
     inputs, outputs = load_golden(folder)
     path = folder / manifest["artifact"]
     artifact = Artifact(manifest["format"], manifest["precision"], path, manifest["versions"])
-    parity = backend_of(artifact.format).check(artifact, Expected(inputs, outputs))
+    expected = Expected(inputs, outputs, others=load_others(folder))
+    parity = backend_of(artifact.format).check(artifact, expected)
     return Verdict(folder, path, parity, manifest, unlisted)

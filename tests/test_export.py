@@ -68,6 +68,8 @@ def test_leaves_the_artifact_and_its_report(exported: edgevit.pipeline.ExportRes
         ("rewritten", "fp32"),
         ("package", "fp32"),
         ("package", "fp16"),
+        ("other inputs", "fp32"),
+        ("other inputs", "fp16"),
     }
     for parity in manifest["parity"]:
         assert set(parity) >= {

@@ -35,7 +35,8 @@ def test_a_sound_folder_passes_without_the_model(folder: Path, capsys) -> None:
     assert main(["verify", str(folder), "--json"]) == 0
     (verdict,) = json.loads(capsys.readouterr().out)["verdicts"]
     assert verdict["passed"]
-    (parity,) = verdict["parity"]
+    parity, others = verdict["parity"]
+    assert others["stage"] == "other inputs" and "bright" in others["inputs"]
     assert (parity["stage"], parity["precision"]) == ("runtime", "fp32")
     assert 0 < parity["rel_l2"] < 1e-5
 
@@ -49,7 +50,7 @@ def test_core_ml_is_verified_too(tmp_path: Path, capsys) -> None:
     edgevit.export(MODEL, target="iphone", output=tmp_path / "ml")
     assert main(["verify", str(tmp_path / "ml"), "--json"]) == 0
     (verdict,) = json.loads(capsys.readouterr().out)["verdicts"]
-    assert [p["precision"] for p in verdict["parity"]] == ["fp16"]
+    assert [p["precision"] for p in verdict["parity"]] == ["fp16", "fp16"]
 
 
 def test_all_formats_of_one_export(folder: Path, tmp_path: Path, capsys) -> None:

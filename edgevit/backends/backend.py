@@ -16,6 +16,7 @@ from edgevit.backends.table import BACKENDS
 from edgevit.errors import TargetError
 from edgevit.frontend.source import ModelSource
 from edgevit.graph.program import Inputs, Program
+from edgevit.other_inputs import Other
 from edgevit.parity import Parity
 from edgevit.rewrites.form import Form
 from edgevit.rewrites.rule import AnyRule
@@ -45,6 +46,7 @@ class Expected:
     inputs: Inputs
     outputs: tuple[torch.Tensor, ...]
     program: Program | None = None  # to find the first call that departs
+    others: tuple[Other, ...] = ()  # the same on inputs of other statistics
 
 
 class Backend(Protocol):

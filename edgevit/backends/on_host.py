@@ -10,9 +10,11 @@ import torch
 
 from edgevit.backends.artifact import Artifact
 from edgevit.backends.backend import Expected
+from edgevit.backends.judged import judged
 from edgevit.backends.session import TensorSpec
 from edgevit.backends.worker import Worker
 from edgevit.errors import PackageError
+from edgevit.graph.program import Inputs
 from edgevit.parity import FP16, FP32, TWIN, Parity, distance
 
 LIMITS = {"fp32": FP32, "fp16": FP16}
@@ -28,17 +30,24 @@ def check_on_host(artifact: Artifact, expected: Expected) -> tuple[Parity, ...]:
     worker = worker_for(artifact.format)
     path = artifact.reference or artifact.path
     worker.open(path)
-    arrays = fitted(worker.inputs, [tensor.numpy() for tensor in expected.inputs], str(path))
-    found = [torch.from_numpy(np.array(a)) for a in worker.run(arrays)]
-    if len(found) != len(expected.outputs):
+
+    def run(inputs: Inputs) -> tuple[torch.Tensor, ...]:
+        arrays = fitted(worker.inputs, [tensor.numpy() for tensor in inputs], str(path))
+        return tuple(torch.from_numpy(np.array(a)) for a in worker.run(arrays))
+
+    outputs = run(expected.inputs)
+    if len(outputs) != len(expected.outputs):
         raise PackageError(
-            f"{path.name} gives {len(found)} outputs, the model has {len(expected.outputs)}",
+            f"{path.name} gives {len(outputs)} outputs, the model has {len(expected.outputs)}",
             where=str(path),
             hint="this is not the artifact that was exported here; export it again",
         )
-    limit = LIMITS[artifact.precision]
+    precision, limit = artifact.precision, LIMITS[artifact.precision]
     stage = "runtime" if artifact.reference is None else TWIN
-    return (Parity(stage, artifact.precision, distance(expected.outputs, found), limit),)
+    parity = Parity(stage, precision, distance(expected.outputs, outputs), limit)
+    if not parity.passed:
+        return (parity,)
+    return (parity, *judged(run, expected.others, expected.program, precision, limit))
 
 
 def fitted(

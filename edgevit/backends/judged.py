@@ -1,0 +1,101 @@
+"""An artifact held to inputs of other statistics than its example's.
+
+Only what PyTorch itself computes well is judged: where float32 departs from float64, or a change in the last digit of the
+input shows, a net is noise, and is not held against a runtime.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import torch
+
+from edgevit.graph.half import in_float16
+from edgevit.graph.program import Inputs, Program
+from edgevit.other_inputs import Other
+from edgevit.parity import SAME, Distance, Limit, Parity, distance
+
+STAGE = "other inputs"
+_LARGEST_HALF = torch.finfo(torch.float16).max
+_NOISE = 8  # times the noise of float32: another order of sums may cost so much
+_ULP = 2.0**-23
+Outputs = tuple[torch.Tensor, ...]
+
+
+def judged(
+    run: Callable[[Inputs], Outputs],
+    others: Sequence[Other],
+    program: Program | None,
+    precision: str,
+    limit: Limit,
+) -> tuple[Parity, ...]:
+    """One verdict over all that can be judged; none where nothing can. `program` tells noise from error."""
+    worst, names, notes = SAME, [], []
+    for other in others:
+        why = _not_to_be_judged(other, precision)
+        found = SAME if why else distance(other.outputs, run(other.inputs))
+        if not why and not limit.holds(found) and program is not None:
+            why = _noise(other, found, program, precision, limit)
+        if why:
+            notes.append(f"{other.name}: not judged, {why}")
+            continue
+        names.append(other.name)
+        worst = _worse(worst, found)
+        if not limit.holds(found):
+            notes.append(f"{other.name}: relative L2 {found.rel_l2:.2e}, cosine {found.cosine:.6f}")
+    if not names:
+        return ()
+    return (Parity(STAGE, precision, worst, limit, (), tuple(notes), tuple(names)),)
+
+
+def _not_to_be_judged(other: Other, precision: str) -> str:
+    floats = [x for x in other.outputs if x.is_floating_point()]
+    if not all(bool(x.isfinite().all()) for x in floats):
+        return "the model itself is not finite there"
+    if precision == "fp16" and any(x.numel() and float(x.abs().max()) > _LARGEST_HALF for x in floats):  # fmt: skip
+        return "the model's outputs are beyond the range of float16 there"
+    return ""
+
+
+def _noise(other: Other, found: Distance, program: Program, precision: str, limit: Limit) -> str:
+    if precision == "fp16":
+        return _noise_of_half(other, program, limit)
+    exact = replace(program.in_float64(), inputs=tuple(map(_wide, other.inputs))).run()
+    moved = program.run(tuple(map(_moved, other.inputs)))
+    apart = max(distance(exact, other.outputs).rel_l2, distance(other.outputs, moved).rel_l2)
+    if limit.max_rel_l2 < apart or found.rel_l2 <= _NOISE * apart:
+        return f"the model's own rounding is {apart:.1e} there"
+    return ""
+
+
+def _noise_of_half(other: Other, program: Program, limit: Limit) -> str:
+    try:
+        half = in_float16(program).run(other.inputs)
+    except Exception as error:  # of PyTorch, which has no float16 kernel for some calls
+        return f"PyTorch has no float16 to compare with ({type(error).__name__})"
+    finite = all(bool(x.isfinite().all()) for x in half if x.is_floating_point())
+    if not finite or not limit.holds(distance(other.outputs, half)):
+        return "PyTorch in float16 is as far from the model there"
+    return ""
+
+
+def _wide(x: torch.Tensor) -> torch.Tensor:
+    return x.double() if x.is_floating_point() else x
+
+
+def _moved(x: torch.Tensor) -> torch.Tensor:
+    """By about the last digit."""
+    if not x.is_floating_point():
+        return x
+    noise = torch.rand(x.shape, generator=torch.Generator().manual_seed(0), dtype=x.dtype)
+    return x * (1 + _ULP * (2 * noise - 1))
+
+
+def _worse(one: Distance, other: Distance) -> Distance:
+    return Distance(
+        max(one.max_abs, other.max_abs),
+        max(one.rel_l2, other.rel_l2),
+        min(one.cosine, other.cosine),
+        min(one.top1_agree, other.top1_agree),
+    )

@@ -1,0 +1,52 @@
+"""Inputs of other statistics than the example's: an artifact that is right on one picture may be wrong on a bright one.
+
+A query that sees nothing, a sum that wraps around, a logarithm that underflows: none need show on the example.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+Tensors = tuple[torch.Tensor, ...]
+
+
+@dataclass(frozen=True)
+class Other:
+    """What the model computed on inputs that are not its example."""
+
+    name: str
+    inputs: Tensors
+    outputs: Tensors
+
+
+def other_inputs(example: Tensors) -> dict[str, Tensors]:
+    """By name, made of the example alone, so that they need not be stored. Whole numbers, masks and what is not finite
+    stay as they are; nothing where all do."""
+    if not any(map(_varies, example)):
+        return {}
+    makers: dict[str, Callable[[torch.Tensor, float], torch.Tensor]] = {
+        "scaled by 0.1": lambda x, most: x * 0.1,
+        "scaled by 3": lambda x, most: x * 3,
+        "constant": lambda x, most: torch.full_like(x, 0.7 * most),
+        "bright": lambda x, most: x * 0.2 + 0.8 * most,
+    }
+    return {name: tuple(_made(x, make) for x in example) for name, make in makers.items()}
+
+
+def _varies(x: torch.Tensor) -> bool:
+    return x.is_floating_point() and x.numel() > 0 and bool(x.isfinite().all())
+
+
+def _made(x: torch.Tensor, make: Callable[[torch.Tensor, float], torch.Tensor]) -> torch.Tensor:
+    if not _varies(x):
+        return x
+    if _is_of_pixels(x):
+        return make(x, 255.0).round().clamp(0, 255)
+    return make(x, float(x.abs().max()))
+
+
+def _is_of_pixels(x: torch.Tensor) -> bool:
+    return x.ndim == 4 and bool((x == x.round()).all()) and float(x.min()) >= 0 and 1 < float(x.max()) <= 255  # fmt: skip
