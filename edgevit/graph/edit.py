@@ -12,6 +12,15 @@ from torch.fx.node import Node, map_arg
 
 from edgevit.graph.program import Origin, Program, copy_graph, origin, shape, value
 
+_TIMES, _MORE = (
+    2,
+    1 << 28,
+)  # what one edit may add in constants: so often the program's own bytes, and so many
+
+
+class TooLarge(Exception):
+    """An edit would make constants far larger than the program."""
+
 
 class Draft:
     """A private copy of a program's graph, changed in place by `Edit` and frozen again by `program()`."""
@@ -20,6 +29,8 @@ class Draft:
         self._program = program
         self.graph: fx.Graph = copy_graph(program.graph)
         self.constants = dict(program.constants)
+        own = sum(tensor.nbytes for tensor in self.constants.values())
+        self.most_bytes = _TIMES * own + _MORE
         fake = program.placeholders()[0].meta["val"]
         self.fake_mode = fake.fake_mode
 
@@ -29,10 +40,13 @@ class Draft:
     def is_constant(self, node: Any) -> bool:
         return isinstance(node, Node) and node.op == "get_attr"
 
-    def program(self) -> Program:
+    def drop_dead(self) -> None:
         self.graph.eliminate_dead_code(
             is_impure_node=lambda node: node.op in {"placeholder", "output"}
         )
+
+    def program(self) -> Program:
+        self.drop_dead()
         self.graph.lint()
         used = {str(node.target) for node in self.graph.nodes if node.op == "get_attr"}
         kept = {name: tensor for name, tensor in self.constants.items() if name in used}
@@ -47,6 +61,7 @@ class Edit:
     ) -> None:
         self.draft = draft
         self._anchor = anchor
+        self._bytes = 0
         self._origin = _merge([origin(node) for node in (replaces or (anchor,))], rule)
 
     def call(self, target: Callable[..., Any], *args: Any, **kwargs: Any) -> Node:
@@ -62,7 +77,10 @@ class Edit:
         return self.call(torch.ops.aten.reshape.default, node, list(sizes))
 
     def constant(self, tensor: torch.Tensor, name: str) -> Node:
-        """A new constant. `name` says what it is: "weight", "bias"."""
+        """A new constant. `name` says what it is: "weight", "bias". Raises `TooLarge` where all of this edit are."""
+        self._bytes += tensor.nbytes
+        if self._bytes > self.draft.most_bytes:
+            raise TooLarge(f"its constants would have {self._bytes >> 20:,} MB")
         stem = f"{self._origin.module or 'root'}.{self._origin.rules[-1].replace('-', '_')}.{name}"
         unique, count = stem, 1
         while unique in self.draft.constants:

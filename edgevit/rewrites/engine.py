@@ -13,7 +13,7 @@ import torch
 from edgevit.errors import CaptureError, Drift, InternalError
 from edgevit.graph.aten import op
 from edgevit.graph.cost import GraphStats, stats
-from edgevit.graph.edit import Draft, Edit
+from edgevit.graph.edit import Draft, Edit, TooLarge
 from edgevit.graph.program import Program, origin
 from edgevit.graph.text import graph_text
 from edgevit.parity import SAME, Distance, distance
@@ -133,6 +133,9 @@ def _one_pass(rule: AnyRule, draft: Draft) -> tuple[list[str], list[Refusal]]:
             fired.append(origin(node).place)
         except Refused as refusal:
             refused.append(Refusal(origin(node).place, refusal.reason))
+        except TooLarge as refusal:
+            draft.drop_dead()  # what the rule had begun
+            refused.append(Refusal(origin(node).place, str(refusal)))
         except Exception as error:
             raise _bug(
                 f"rule `{rule.name}` failed at {node}: {error}", draft.program(), rule.name

@@ -3,7 +3,8 @@
     f(constant, ...)   ->   constant
 
 The same kernel runs now that would have run later, so the values are the same. A constant that would be
-much larger than what it is made of (an expanded mask) is left to the device.
+much larger than what it is made of (an expanded mask) is left to the device; one that a constant index picks from a table (a bias of
+positions) is not, as there are devices that cannot pick.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from edgevit.rewrites.rule import SAME_VALUES, Match, Refused, Rule
 _RANDOM = frozenset({"rand", "randn", "randint", "randperm", "rand_like", "randn_like", "bernoulli", "multinomial",
                      "normal", "uniform", "empty", "empty_like", "empty_strided", "new_empty"})  # fmt: skip
 _MAY_GROW = 1 << 16  # elements; a small constant may always be made
+_MAY_BE_PICKED = 1 << 24
+_PICKS = frozenset({"index", "index_select", "gather", "embedding", "take"})
 
 
 class FoldConstants(Rule[Match]):
@@ -40,7 +43,8 @@ class FoldConstants(Rule[Match]):
 
     def check(self, match: Match, draft: Draft) -> None:
         made, of = value(match.node).numel(), sum(_elements(n) for n in match.node.all_input_nodes)
-        if made > max(_MAY_GROW, 4 * of):
+        least = _MAY_BE_PICKED if kind(match.node) in _PICKS else _MAY_GROW
+        if made > max(least, 4 * of):
             raise Refused(f"the constant would grow from {of:,} to {made:,} elements")
 
     def rewrite(self, match: Match, edit: Edit) -> Node:

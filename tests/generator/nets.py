@@ -7,12 +7,13 @@ import random
 import torch
 from blocks import BLOCKS
 from parts import Block, Fn, Shape
+from places import PLACES
 from spellings import SPELLINGS
 from tokens import TOKENS
 from torch import nn
 
 NORMS = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm)
-ALL: tuple[Block, ...] = (*BLOCKS, *SPELLINGS, *TOKENS)
+ALL: tuple[Block, ...] = (*BLOCKS, *SPELLINGS, *TOKENS, *PLACES)
 
 
 def describe(block: nn.Module) -> str:

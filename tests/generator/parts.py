@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 Shape = tuple[int, int, int]  # channels, height, width
+Plain = Callable[[torch.Tensor], torch.Tensor]
 Block = Callable[[random.Random, Shape], nn.Module | None]
 
 
@@ -34,3 +35,14 @@ class Constant(nn.Module):
 
 def conv_bn(c: int, out: int, kernel: int, **options: int) -> nn.Module:
     return nn.Sequential(nn.Conv2d(c, out, kernel, bias=False, **options), nn.BatchNorm2d(out))
+
+
+def several(table: tuple[Plain, ...], most: int) -> Block:
+    """A few entries of the table, one after the other."""
+
+    def make(r: random.Random, s: Shape) -> nn.Module | None:
+        if s[0] % 2 or min(s[1:]) < 5:
+            return None
+        return nn.Sequential(*(Fn(f) for f in r.sample(table, r.randint(1, most))))
+
+    return make

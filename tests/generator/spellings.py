@@ -7,11 +7,9 @@ import random
 from collections.abc import Callable
 
 import torch
-from parts import Block, Constant, Fn, Shape, conv_bn
+from parts import Block, Constant, Fn, Plain, Shape, conv_bn, several
 from torch import nn
 from torch.nn import functional as F
-
-Plain = Callable[[torch.Tensor], torch.Tensor]
 
 ACTIVATIONS: tuple[Plain, ...] = (
     lambda x: x * torch.sigmoid(1.702 * x),
@@ -242,17 +240,6 @@ IN_PLACE = (
 )  # fmt: skip
 
 
-def _several(table: tuple[Plain, ...], most: int) -> Block:
-    """A few entries of the table, one after the other."""
-
-    def make(r: random.Random, s: Shape) -> nn.Module | None:
-        if s[0] % 2 or min(s[1:]) < 5:
-            return None
-        return nn.Sequential(*(Fn(f) for f in r.sample(table, r.randint(1, most))))
-
-    return make
-
-
 def written(r: random.Random, s: Shape) -> nn.Module | None:
     if s[0] % 2 or min(s[1:]) < 3:
         return None
@@ -336,10 +323,10 @@ def dense(r: random.Random, s: Shape) -> nn.Module | None:
     return region(r.choice([1, 2]))
 
 
-activations = _several(ACTIVATIONS, 2)
-arithmetic = _several(ARITHMETIC, 2)
-moved = _several(MOVES, 2)
-constants = _several(CONSTANTS, 2)
+activations = several(ACTIVATIONS, 2)
+arithmetic = several(ARITHMETIC, 2)
+moved = several(MOVES, 2)
+constants = several(CONSTANTS, 2)
 
 SPELLINGS: tuple[Block, ...] = (
     activations, arithmetic, arithmetic, moved, moved, constants, written, written, scaled, reweighted, dense, dense,

@@ -93,3 +93,19 @@ def test_nan_that_appears_is_never_within_tolerance() -> None:
 
     with pytest.raises(Drift, match="makes-nan"):
         run(program_for(NET, X), [MakesNan()])
+
+
+def test_a_rule_that_would_make_too_much_is_refused(monkeypatch) -> None:
+    class Large(OnRelu):
+        name = "large"
+
+        def rewrite(self, match: Match, edit: Edit) -> Node:
+            begun = edit.call(aten.relu.default, match.node.args[0])
+            return edit.call(aten.add.Tensor, begun, edit.constant(torch.ones(1024, 1024), "ones"))
+
+    monkeypatch.setattr("edgevit.graph.edit._MORE", 1 << 20)
+    before = program_for(NET, X)
+    after, report = run(before, [Large()])
+    assert [refusal.why for refusal in report.rules[0].refused] == ["its constants would have 4 MB"]
+    assert [kind(node) for node in after.calls()] == [kind(node) for node in before.calls()]
+    assert set(after.constants) == set(before.constants)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from checking import check_rewrite
+from checking import Call, check_rewrite, kinds
 from torch import nn
 
 from edgevit.rewrites.fold_constants import FoldConstants
@@ -53,3 +53,9 @@ def test_declines_to_blow_a_constant_up() -> None:
     check_rewrite(
         RULE, Wide(), torch.randn(1000, 1000), fires=0, refuses="grow from 1,000 to 1,000,000"
     )
+
+
+def test_what_an_index_picks_is_folded_whatever_it_grows_to() -> None:
+    net = Call(lambda s, x: x + s.table[:, s.index], table=torch.randn(12, 9), index=torch.randint(0, 9, (100, 100)))  # fmt: skip
+    after = check_rewrite(RULE, net, torch.randn(12, 100, 100), fires=1)
+    assert kinds(after) == ["add"]
