@@ -86,7 +86,7 @@ static inline bool ev_images_disjoint(const struct ev_window *w, const int8_t *x
     return ev_disjoint(x, x_rows * w->in_width * w->channels, y, w->out_ring * y_bytes);
 }
 
-/* What all kernels with a window require. `columns` are the channels of the output. */
+/* Preconditions of every kernel with a window. `columns` are the channels of the output. */
 #define EV_ASSERT_WINDOW(window, x, y, columns, first, rows)   \
     do {                                                       \
         EV_ASSERT(ev_valid_window(window));                    \

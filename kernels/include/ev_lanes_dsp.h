@@ -50,7 +50,7 @@ static inline uint32_t ev_add_odd_bytes(uint32_t sum, uint32_t word)
     return sum;
 }
 
-/* Of each pair of signed bytes the larger; SEL reads the flags that SSUB8 leaves, so they stay together. */
+/* The larger of each pair of signed bytes. One asm statement, as SEL reads the flags that SSUB8 leaves. */
 static inline uint32_t ev_larger_bytes(uint32_t a, uint32_t b)
 {
     uint32_t larger;

@@ -1,4 +1,4 @@
-/* What the norms of int8 and int16 in Helium share. The including file defines, before:
+/* Shared by the norms of int8 and int16 in Helium. The including file defines, before:
 
      ev_norm_x, ev_norm_vector, LANES       the type of the input, a vector of it, and its lanes
      struct ev_norm_sums                    that many lanes of 32 bits

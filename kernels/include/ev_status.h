@@ -1,4 +1,4 @@
-/* What the calls of a model return. Anything but EV_OK has changed nothing, and computed nothing. */
+/* Results of the calls of a model. After any but EV_OK nothing has changed, and nothing was computed. */
 #ifndef EV_STATUS_H
 #define EV_STATUS_H
 

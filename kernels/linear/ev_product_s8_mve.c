@@ -55,7 +55,7 @@ enum {
     MAX_SCATTER_STRIDE = 1 << 14 /* of the output, where four rows are scattered by 16-bit offsets */
 };
 
-/* Of a block of four columns. */
+/* Biases and multipliers of a block of four columns. */
 struct constants {
     int32x4_t bias, multiplier;
 };

@@ -56,7 +56,7 @@ static inline int16x8_t narrow(struct ev_norm_sums y, int32_t shift)
     return vshrq_n_s16(ev_halves_mve(y.even, y.odd, shift - 8), 8);
 }
 
-/* Of each eight values of the bias the even ones come first. */
+/* In the bias, the even ones of each eight values come first. */
 static inline int16x8_t affine(struct ev_norm_sums y, int32_t shift, const int16_t *gain, const int32_t *bias,
                                int32_t gain_shift)
 {

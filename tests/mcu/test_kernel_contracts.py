@@ -141,6 +141,30 @@ def test_a_release_build_evaluates_nothing(tmp_path: Path) -> None:
     assert subprocess.run([tmp_path / "a.out"], check=False).returncode == 0
 
 
+@pytest.mark.parametrize("tool", ["zig", "gcc"])
+@pytest.mark.parametrize(
+    ("source", "core"),
+    [
+        ("conv2d/ev_conv2d_s8.c", "m3"),
+        ("norm/ev_norm_s8.c", "rv32"),
+        ("linear/ev_linear_s8_dsp.c", "m4"),
+        ("depthwise/ev_depthwise_s8_mve.c", "m55"),
+    ],
+)
+def test_a_release_object_has_no_instruction_of_an_assertion(
+    source: str, core: str, tool: str
+) -> None:
+    """It is the object of the same source without any."""
+    kernels, without = data_dir("kernels"), {"EV_ASSERT_H": 1, "EV_ASSERT(x)": "((void)0)"}
+    path, include = kernels / source, [kernels / "include"]
+    objects = [
+        toolchain(tool).compile(path, CORES[core], include=include, defines=each, flags=["-g0"])
+        for each in ({}, without, {"EV_DEBUG": 1})
+    ]
+    release, bare, debug = (path.read_bytes() for path in objects)
+    assert release == bare != debug
+
+
 def test_on_a_core_it_is_a_fault(tmp_path: Path) -> None:
     """The vector kernel for windows of at most 16 rows, with one of 17."""
     call = (
