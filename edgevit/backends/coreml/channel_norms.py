@@ -30,8 +30,7 @@ def _fuse(function: Any, root: Any) -> None:
     deviation, epsilon = found
     if not _is_of(scaled, deviation, root.outputs[0]):
         return
-    made = _layer_norm(deviation.op.x, epsilon, scaled)
-    function.replace_uses_of_var_after_op(anchor_op=scaled, old_var=scaled.outputs[0], new_var=made)
+    _put_layer_norm(function, deviation.op.x, epsilon, scaled)
 
 
 def _deviation(root: Any) -> tuple[Any, float] | None:
@@ -66,15 +65,14 @@ def _only_reader(value: Any, kind: str) -> Any | None:
     return readers[0] if len(readers) == 1 and readers[0].op_type == kind else None
 
 
-def _layer_norm(source: Any, epsilon: float, instead: Any) -> Any:
+def _put_layer_norm(function: Any, source: Any, epsilon: float, instead: Any) -> None:
+    """Within the pass's scope: there coremltools hands the scopes of what is replaced on, without which it gives up."""
     mb = import_module("coremltools.converters.mil.mil").Builder
     scope = import_module("coremltools.converters.mil.mil.scope")
     info = scope.ScopeInfo(source=scope.ScopeSource.COREMLTOOLS_GRAPH_PASS, data=[PASS])
+    old = instead.outputs[0]
     with mb.scope(info), instead.enclosing_block:
-        return mb.layer_norm(
-            x=source,
-            axes=[_CHANNELS],
-            epsilon=epsilon,
-            name=instead.outputs[0].name,
-            before_op=instead,
+        norm = mb.layer_norm(
+            x=source, axes=[_CHANNELS], epsilon=epsilon, name=old.name, before_op=instead
         )
+        function.replace_uses_of_var_after_op(anchor_op=instead, old_var=old, new_var=norm)
