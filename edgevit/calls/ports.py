@@ -66,11 +66,11 @@ def _quantised(name: str, port: Port) -> PortFacts:
 
 
 def _of_package(artifact: Artifact, expected: Expected) -> tuple[list[PortFacts], list[PortFacts]]:
-    """Core ML takes and gives 32-bit types only, whatever it computes in."""
+    """Core ML takes and gives 32-bit types only, whatever it computes in, and an array for a scalar."""
 
     def facts(names: Any, tensors: Sequence[Any]) -> list[PortFacts]:
         return [
-            PortFacts(name, tuple(x.shape), "float32" if x.is_floating_point() else "int32")
+            PortFacts(name, tuple(x.shape) or (1,), "float32" if x.is_floating_point() else "int32")
             for name, x in zip(names, tensors, strict=True)
         ]
 

@@ -1,6 +1,7 @@
 """Arithmetic of complex numbers, and their Fourier transforms, on pairs of real tensors.
 
     (a, b) * (c, d)     =   (a c - b d, a d + b c)
+    exp(a, b)           =   (exp(a) cos(b), exp(a) sin(b))
     dft(a, b)           =   (a C + b S, b C - a S)        C[j, k] = cos(2 pi j k / n),   S[j, k] = sin(2 pi j k / n)
     inverse(a, b)       =   (a C - b S, b C + a S) / n
 
@@ -31,6 +32,22 @@ def times(x: Pair, y: Pair, edit: Edit) -> Pair:
         real = edit.call(aten.sub.Tensor, real, edit.call(mul, b, d))
     cross = [edit.call(mul, p, q) for p, q in ((a, d), (b, c)) if p is not None and q is not None]
     return real, _sum(cross, edit)
+
+
+def times_number(x: Pair, number: complex, edit: Edit) -> Pair:
+    mul = aten.mul.Tensor
+    (a, b), c, d = x, number.real, number.imag
+    real, cross = edit.call(mul, a, c), edit.call(mul, a, d)
+    if b is None:
+        return real, cross
+    back = edit.call(mul, b, d)
+    return edit.call(aten.sub.Tensor, real, back), _sum([cross, edit.call(mul, b, c)], edit)
+
+
+def polar(length: Node, angle: Node, edit: Edit) -> Pair:
+    waves = (edit.call(wave, angle) for wave in (aten.cos.default, aten.sin.default))
+    real, imaginary = (edit.call(aten.mul.Tensor, length, wave) for wave in waves)
+    return real, imaginary
 
 
 def plus(x: Pair, y: Pair, target: Any, edit: Edit) -> Pair:

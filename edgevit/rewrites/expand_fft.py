@@ -55,7 +55,7 @@ class ExpandFft(Rule[Complex]):
                 raise Refused(f"`{kind(call)}` of complex numbers is not spelled out")
             if kind(call).startswith("fft_"):
                 _require_whole(call)
-            if any(isinstance(given, complex) for given in call.args):
+            if kind(call) != "mul" and any(isinstance(given, complex) for given in call.args):
                 raise Refused("a complex number is written into a call")
             if kind(call) == "div" and _is_complex(call.args[1]):
                 raise Refused("it divides by complex numbers")
@@ -173,8 +173,22 @@ def _joined(node: Node, found: dict[Node, Pair], edit: Edit) -> Pair:
 
 
 def _product(node: Node, found: dict[Node, Pair], edit: Edit) -> Pair:
-    first, second = (_pair(given, found) for given in node.args)
-    return pairs.times(first, second, edit)
+    first, second = node.args
+    if isinstance(second, complex):
+        return pairs.times_number(_pair(first, found), second, edit)
+    return pairs.times(_pair(first, found), _pair(second, found), edit)
+
+
+def _power(node: Node, found: dict[Node, Pair], edit: Edit) -> Pair:
+    """e ** (a + b i)."""
+    real, imaginary = _pair(operand(node), found)
+    length = edit.call(aten.exp.default, real)
+    return (length, None) if imaginary is None else pairs.polar(length, imaginary, edit)
+
+
+def _polar(node: Node, found: dict[Node, Pair], edit: Edit) -> Pair:
+    length, angle = node.args
+    return pairs.polar(length, angle, edit)  # type: ignore[arg-type]
 
 
 def _quotient(node: Node, found: dict[Node, Pair], edit: Edit) -> Pair:
@@ -219,6 +233,8 @@ _CALLS: dict[str, Callable[[Node, dict[Node, Pair], Edit], Any]] = {
     "cat": _joined,
     "stack": _joined,
     "mul": _product,
+    "exp": _power,
+    "polar": _polar,
     "div": _quotient,
     "add": _sum,
     "sub": _sum,

@@ -12,6 +12,7 @@ from edgevit.rewrites.restore_batch_norm import RestoreBatchNorm
 from edgevit.rewrites.rule import AnyRule
 
 STANDARD: tuple[AnyRule, ...] = (
+    FoldConstants(),  # complex ones too: what is left of them is arithmetic
     ExpandFft(),  # no converter takes complex numbers whole
     NameShapes(),
     RestoreBatchNorm(),

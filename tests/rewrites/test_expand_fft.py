@@ -29,8 +29,10 @@ def is_real(program: Program) -> bool:
         lambda s, x: torch.fft.irfft(torch.fft.rfft(x), n=5),
         lambda s, x: torch.view_as_real(torch.fft.rfft2(x).mT)[..., 1],
         lambda s, x: torch.fft.ifft(torch.fft.fft(x, dim=1).conj() + 1, dim=1).abs(),
+        lambda s, x: (torch.exp(1j * x) * torch.fft.fft(x) * (2 - 3j)).real,
+        lambda s, x: torch.view_as_real(torch.polar(x, x + 1)),
     ],
-    ids=["real part", "filter", "odd", "pairs", "length"],
+    ids=["real part", "filter", "odd", "pairs", "length", "power", "polar"],
 )
 def test_no_complex_number_is_left(function: Callable[..., torch.Tensor]) -> None:
     net = Call(function, wave=torch.randn(6, 3, dtype=torch.complex64))
@@ -43,7 +45,7 @@ def test_no_complex_number_is_left(function: Callable[..., torch.Tensor]) -> Non
     ("function", "why"),
     [
         (lambda s, x: torch.fft.rfft(x, n=4).real, "cuts or pads"),
-        (lambda s, x: torch.fft.fft(x).exp().real, "`exp` of complex numbers"),
+        (lambda s, x: torch.fft.fft(x).tanh().real, "`tanh` of complex numbers"),
         (lambda s, x: (1 / torch.fft.fft(x)).real, "`reciprocal` of complex numbers"),
         (lambda s, x: (torch.fft.fft(x) / torch.fft.ifft(x)).real, "divides by complex"),
         (lambda s, x: (torch.fft.fft(x) * 2j).real, "complex number is written into a call"),

@@ -21,6 +21,7 @@ from edgevit.backends.coreml.check import (
     interpret,
     load_package,
 )
+from edgevit.backends.coreml.check.program import NamedType
 from edgevit.backends.coreml.lower import lower
 from edgevit.backends.coreml.places import places
 from edgevit.backends.coreml.rules import FORMS, FUSED, RULES
@@ -85,8 +86,10 @@ def _parities(
 
 
 def _named_inputs(package: Package, inputs: Inputs) -> dict[str, torch.Tensor]:
-    names = [declared.name for declared in package.main.inputs]
-    return dict(zip(names, inputs, strict=True))
+    return {
+        declared.name: _as_declared(x, declared)
+        for declared, x in zip(package.main.inputs, inputs, strict=True)
+    }
 
 
 def _parity(package: Package, expected: Expected, precision: Precision, limit: Limit) -> Parity:
@@ -103,6 +106,11 @@ def _parity(package: Package, expected: Expected, precision: Precision, limit: L
         return parity
     departure = _departure(package, inputs, expected, precision)
     return Parity("package", precision, found, limit, unchecked, (*parity.notes, *departure))
+
+
+def _as_declared(x: torch.Tensor, declared: NamedType) -> torch.Tensor:
+    """A model's scalar is an array of one value in a package."""
+    return x.reshape(1) if x.ndim == 0 and not declared.type.admits(()) else x
 
 
 def _rounding_notes(run: Run, where: Mapping[str, str]) -> tuple[str, ...]:

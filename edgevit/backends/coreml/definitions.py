@@ -4,6 +4,7 @@ gelu(x, approximate="tanh")   is converted as the exact gelu
 add(x, y, alpha=3)            is converted as x + y
 reciprocal(x), 1 / x          is converted as 1 / (x + 1e-4)
 rms_norm(x, shape)            is given an epsilon of 1e-5, where torch has that of the dtype
+affine_grid_generator         is converted by asking for what its decomposition does not have
 log_softmax(x)                is converted as log(softmax(x)), and its like
 
 clamp(x, tensor, tensor)      is converted as the smaller of x and one of them
@@ -43,6 +44,8 @@ _READ_AS = {
 _LOGICAL = frozenset({"logical_not", "logical_and", "logical_or", "logical_xor"})
 _SAME_BEYOND = 16.0  # softplus(x) is x there, in float32
 
+_ALWAYS = frozenset({"rms_norm", "reciprocal", "clamp.Tensor", "affine_grid_generator"})
+
 
 def is_misread(node: Node) -> bool:
     """Whether coremltools has a converter, and it computes something else."""
@@ -60,7 +63,7 @@ def is_misread(node: Node) -> bool:
         return any(value(read).dtype != torch.bool for read in node.all_input_nodes)
     if name in {"pad", "constant_pad_nd"}:
         return min(argument(node, "pad")) < 0 or _pad_mode(node) == "circular"
-    return name in {"rms_norm", "reciprocal", "clamp.Tensor"} or name in STABLE
+    return name in _ALWAYS or name in STABLE
 
 
 def definition(node: Node) -> Callable[..., Any] | None:
@@ -219,6 +222,21 @@ def _unfold(x: Tensor, dimension: int, size: int, step: int) -> Tensor:
     return torch.stack(parts, -1)
 
 
+def _affine_grid(theta: Tensor, size: list[int], align_corners: bool) -> Tensor:
+    """Where each place of a grid comes from: torch's own definition asks for shapes while it runs."""
+    axes = [_places(extent, align_corners) for extent in size[2:]]
+    grid = torch.meshgrid(*map(torch.tensor, axes), indexing="ij")
+    places = torch.stack([*grid[::-1], torch.ones_like(grid[0])], -1).flatten(0, -2)
+    return torch.matmul(places, theta.mT).reshape(size[0], *size[2:], len(axes))
+
+
+def _places(extent: int, align_corners: bool) -> list[float]:
+    """From -1 to 1: at the corners, or at the middle of each place."""
+    if align_corners:
+        return [2 * k / (extent - 1) - 1 if extent > 1 else 0.0 for k in range(extent)]
+    return [(2 * k + 1) / extent - 1 for k in range(extent)]
+
+
 _POOL_ARGUMENTS = ("stride", "padding", "ceil_mode", "count_include_pad", "divisor_override")
 _DEFINITIONS: dict[str, Callable[..., Any]] = {
     "alias": _itself,
@@ -243,5 +261,6 @@ _DEFINITIONS: dict[str, Callable[..., Any]] = {
     "floor_divide": _floor_divide,
     "var_mean.correction": _var_mean,
     "lerp.Scalar": _lerp,
+    "affine_grid_generator": _affine_grid,
     **STABLE,
 }

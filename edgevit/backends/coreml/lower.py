@@ -102,7 +102,12 @@ def _notes(program: Program, named: Program) -> tuple[str, ...]:
         for name, tensor in zip(named.input_names, named.inputs, strict=True)
         if str(tensor.dtype) in {"torch.int64", "torch.bool"}
     ]
-    return (*renamed, *narrowed)
+    scalars = [
+        f"input `{name}` is an array of one value in the package (a scalar in the model)"
+        for name, tensor in zip(named.input_names, named.inputs, strict=True)
+        if tensor.ndim == 0
+    ]
+    return (*renamed, *narrowed, *scalars)
 
 
 @contextmanager

@@ -143,6 +143,10 @@ def flip(x: Tensor, dims: Sequence[int]) -> Tensor:
     return x
 
 
+def logical_xor(x: Tensor, y: Tensor) -> Tensor:
+    return torch.ne(torch.ne(x, 0), torch.ne(y, 0))
+
+
 def xor(x: Tensor, other: Tensor) -> Tensor:
     return x != other if x.dtype == other.dtype == torch.bool else NotImplemented
 
@@ -243,6 +247,7 @@ TABLE: dict[Any, Callable[..., Any]] = {
     aten.topk.default: topk,
     aten.flip.default: flip,
     aten.bitwise_xor.Tensor: xor,
+    aten.logical_xor.default: logical_xor,
     aten.one_hot.default: one_hot,
     aten.empty_like.default: empty_like,
     aten.adaptive_max_pool2d.default: adaptive_max_pool2d,
