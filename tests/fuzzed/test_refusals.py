@@ -26,11 +26,14 @@ NETS = Path(__file__).parent / "refusal_nets.py"
 EVERY = ",".join(FORMATS)
 # formats -> the nets that are exact in them
 EXACT = {
-    EVERY: "item_arithmetic channels_last_weights named_alike named_class func_grad vmap_inner"
-    " cond_of_layers half_inside",
-    "coreml,executorch": "permuted_input expanded_input",
-    "coreml": "named_graph vmap func_jvp lazy_module double_inside bfloat16_inside",
-    "onnx": "named_dash exported_module cond",
+    EVERY: "named_alike vmap_inner",
+    "coreml,executorch": "channels_last_input",
+    "coreml,onnx": "item_arithmetic func_grad cond_of_layers half_inside exported_module scalar_input",
+    "coreml": "permuted_input named_class named_graph vmap func_jvp cond lazy_module double_inside"
+    " bfloat16_inside double_model plain_norm_sum plain_norm_twice affine_grid affine_grid_corners"
+    " complex_rotary",
+    "executorch": "expanded_input channels_last_weights",
+    "tflite": "logical_xor logical_xor_floats complex_rotary named_dash scatter_add_places",
 }
 # net -> the formats that refuse it, the error, and what it must say
 REFUSED = {
@@ -45,7 +48,9 @@ REFUSED = {
         "UnsupportedOp",
         ("output", "bf16", "to.dtype", ".float()", "refusal_nets.py:"),
     ),
-    "scatter_add_places": ("tflite", "UnsupportedOp", ("`scatter_add`", "refusal_nets.py:")),
+    "scatter_reduce_amax": ("tflite", "UnsupportedOp", ("`scatter_reduce.two`", "refusal_nets.py:")),
+    "linalg_solve": ("coreml,onnx", "UnsupportedOp", ("linalg_solve", "refusal_nets.py:")),
+    "diagonal_fill": ("coreml", "UnsupportedOp", ("`diagonal_scatter`", "refusal_nets.py:")),
     "scatter_larger_source": ("onnx", "UnsupportedOp", ("`scatter.src`", "refusal_nets.py:")),
     "pool_places": ("coreml", "UnsupportedOp", ("`max_pool2d_with_indices`", "refusal_nets.py:")),
     "native_layer_norm": ("coreml", "UnsupportedOp", ("`native_layer_norm`", "refusal_nets.py:")),
@@ -88,6 +93,8 @@ def test_is_exact_on_fresh_inputs(net: str, format: str, tmp_path: Path) -> None
     artifact = Artifact(format, "fp32", result.artifact, {})
     for name, inputs in fresh(source.inputs).items():
         expected = eager(source, inputs)
+        if format == "coreml":  # which takes an array for a scalar
+            inputs = tuple(x.reshape(1) if x.ndim == 0 else x for x in inputs)
         found = [a.to(e.dtype) for a, e in zip(ran(artifact, inputs), expected, strict=True)]
         apart = distance(expected, found)
         assert apart.rel_l2 < 1e-4, f"{name}: {apart}"
