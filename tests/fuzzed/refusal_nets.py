@@ -211,7 +211,9 @@ def linalg_cholesky() -> Built:
 def affine_grid() -> Built:
     return after(
         lambda h: F.affine_grid(
-            h.mean((2, 3))[:, [0, 1, 2, 3, 0, 1]].reshape(1, 2, 3), [1, 4, 8, 8], align_corners=False
+            h.mean((2, 3))[:, [0, 1, 2, 3, 0, 1]].reshape(1, 2, 3),
+            [1, 4, 8, 8],
+            align_corners=False,
         )
     )
 

@@ -33,7 +33,7 @@ EXACT = {
     " bfloat16_inside double_model plain_norm_sum plain_norm_twice affine_grid affine_grid_corners"
     " complex_rotary",
     "executorch": "expanded_input channels_last_weights",
-    "tflite": "logical_xor logical_xor_floats complex_rotary named_dash scatter_add_places",
+    "tflite": "logical_xor logical_xor_floats complex_rotary named_dash scatter_add_places scatter_reduce_amax",
 }
 # net -> the formats that refuse it, the error, and what it must say
 REFUSED = {
@@ -48,7 +48,11 @@ REFUSED = {
         "UnsupportedOp",
         ("output", "bf16", "to.dtype", ".float()", "refusal_nets.py:"),
     ),
-    "scatter_reduce_amax": ("tflite", "UnsupportedOp", ("`scatter_reduce.two`", "refusal_nets.py:")),
+    "scatter_reduce_amax": (
+        "tflite",
+        "UnsupportedOp",
+        ("`scatter_reduce.two`", "refusal_nets.py:"),
+    ),
     "linalg_solve": ("coreml,onnx", "UnsupportedOp", ("linalg_solve", "refusal_nets.py:")),
     "diagonal_fill": ("coreml", "UnsupportedOp", ("`diagonal_scatter`", "refusal_nets.py:")),
     "scatter_larger_source": ("onnx", "UnsupportedOp", ("`scatter.src`", "refusal_nets.py:")),
