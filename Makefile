@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet -c constraints.txt
 OUT ?= out/shvit_s1-iphone
 
-.PHONY: help demo test tools lint check fuzz matrix bench docs clean
+.PHONY: help demo test tools lint check fuzz matrix bench docs sbom clean
 
 help: ## Print the targets of this file
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1|/' | awk -F'|' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -46,6 +46,9 @@ bench: .venv/.dev ## Write the pages of figures again, on an idle machine
 docs: .venv/.dev ## Build the site into out/site
 	$(PIP) mkdocs
 	$(BIN)/mkdocs build --strict --quiet --site-dir out/site
+
+sbom: .venv/.dev ## Write sbom.cdx.json: what is installed, as CycloneDX
+	$(BIN)/python benchmarks/sbom.py --output sbom.cdx.json
 
 # torch first and alone: resolved together with the rest, pip may take a CUDA build.
 .venv/.demo: pyproject.toml constraints.txt

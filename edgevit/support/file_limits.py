@@ -16,7 +16,8 @@ def why_no_file(path: Path) -> str:
     try:
         mode = os.stat(path).st_mode
     except (OSError, ValueError) as error:  # ValueError: NUL in the name
-        return getattr(error, "strerror", None) or str(error)
+        why = getattr(error, "strerror", None) or str(error)
+        return why[:1].lower() + why[1:]
     if stat.S_ISREG(mode):
         return ""
     kinds = {stat.S_IFIFO: "pipe", stat.S_IFDIR: "folder", stat.S_IFSOCK: "socket"}

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Eight results of add_wide, from eight of each operand. */
 #ifndef EV_ADD_WIDE_MVE_H
 #define EV_ADD_WIDE_MVE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Saturation to 8 and 16 bits: an instruction where there is one, else a test that mostly passes. */
 #ifndef EV_CLAMP_H
 #define EV_CLAMP_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Hints for compilers, where their heuristics lose registers or unroll too much. None of them changes a result. */
 #ifndef EV_COMPILER_H
 #define EV_COMPILER_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Preconditions that several kernels share, as predicates for EV_ASSERT: a release build evaluates none of them.
    The ranges are those of ev_kernels.h, which are those that edgevit/integer/ops checks. */
 #ifndef EV_CONTRACT_H

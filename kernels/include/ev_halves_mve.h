@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Results of 16 bits from lanes of 32, the even ones and the odd ones. */
 #ifndef EV_HALVES_MVE_H
 #define EV_HALVES_MVE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Every kernel and its parameters. What each computes is defined by the operation of the same name in Python
    (edgevit/integer/ops); a kernel equals it bit for bit. `ev_NAME` is portable C99; `ev_NAME_dsp` uses Arm's DSP
    instructions and `ev_NAME_mve` its vectors: same parameters, same result, but weights packed in their own order.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Kernels for Arm cores with the DSP extension (Cortex-M4, M7, M33): parameters and results as in ev_kernels.h. */
 #ifndef EV_KERNELS_DSP_H
 #define EV_KERNELS_DSP_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The kernels of cores with Helium, the M-profile vector extension (Cortex-M55, M85): integer vectors are enough. */
 #ifndef EV_KERNELS_MVE_H
 #define EV_KERNELS_MVE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Four bytes or two halves in a word, by Arm's DSP instructions: those that <arm_acle.h> has no name for, and those
    whose rotation compilers do not fold. */
 #ifndef EV_LANES_DSP_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Walks the axes of a move. Rows contiguous on both sides are copied by the family's own `copy_rows`. */
 #ifndef EV_MOVE_AXES_H
 #define EV_MOVE_AXES_H

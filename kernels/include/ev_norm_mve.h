@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Shared by the norms of int8 and int16 in Helium. The including file defines, before:
 
      ev_norm_x, ev_norm_vector, LANES       the type of the input, a vector of it, and its lanes

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Shared by the portable norms of int8 and int16. The including file defines `ev_norm_x`, the type of the input. */
 #ifndef EV_NORM_PLAIN_H
 #define EV_NORM_PLAIN_H

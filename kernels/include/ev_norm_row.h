@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The few numbers that normalise a row, from its sums: y = (x * a + b) >> shift, with half a step already in b.
    Once a row, so it is short rather than fast, and the same for all families. */
 #ifndef EV_NORM_ROW_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The loop over rows of every norm kernel. The including file defines `ev_norm_x`, the type of the input, before. */
 #ifndef EV_NORM_ROWS_H
 #define EV_NORM_ROWS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Walks the output pixels of a pool, and says for each which part of its window lies inside the image. */
 #ifndef EV_POOL_WINDOW_H
 #define EV_POOL_WINDOW_H

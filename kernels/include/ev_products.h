@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Sums of products of bytes, some rows by some columns at once: as many as the registers hold. */
 #ifndef EV_PRODUCTS_H
 #define EV_PRODUCTS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Sums of products by SMLAD: two taps at once, two rows by four columns.
 
    Two rows are unpacked to a tile: bytes become halves, two taps to a word (0 and 2, 1 and 3, of every four), the rows

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The one rounding rule, mirrored by edgevit/integer/rounding.py. */
 #ifndef EV_ROUND_H
 #define EV_ROUND_H

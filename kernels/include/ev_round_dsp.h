@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The one rounding rule in two of Arm's DSP instructions; ev_round.h is the same in C. */
 #ifndef EV_ROUND_DSP_H
 #define EV_ROUND_DSP_H

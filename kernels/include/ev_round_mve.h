@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The one rounding rule in vectors, mirrored by edgevit/integer/rounding.py: VRMULH, then saturation. */
 #ifndef EV_ROUND_MVE_H
 #define EV_ROUND_MVE_H

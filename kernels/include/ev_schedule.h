@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Arithmetic of loops over rows of images. */
 #ifndef EV_SCHEDULE_H
 #define EV_SCHEDULE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Results of the calls of a model. After any but EV_OK nothing has changed, and nothing was computed. */
 #ifndef EV_STATUS_H
 #define EV_STATUS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* void ev_products_dsp(p, tile, y, y_stride, columns): see ev_products_dsp.h. In assembly because the inner loop needs
    all fourteen registers: eight sums, two pointers, and four for what is loaded. */
     .syntax unified

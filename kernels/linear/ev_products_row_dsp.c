@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "ev_lanes_dsp.h"
 #include "ev_products_dsp.h"
 #include "ev_round_dsp.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "ev_products_dsp.h"
 
 /* The same products without their first `columns`, which are whole blocks. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "ev_contract.h"
 #include "ev_kernels.h"
 

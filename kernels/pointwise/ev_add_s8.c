@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "ev_clamp.h"
 #include "ev_compiler.h"
 #include "ev_contract.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "ev_contract.h"
 #include "ev_kernels_dsp.h"
 #include "ev_lanes_dsp.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "ev_pool_window.h"
 #include "ev_round.h"
 

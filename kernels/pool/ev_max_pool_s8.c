@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "ev_pool_window.h"
 
 static int32_t larger(int32_t a, int32_t b)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Alif Ensemble E7, its high-performance Cortex-M55. Pins and clocks of its UARTs belong to the secure
    enclave's configuration, so there is no UART here: the self-test talks to the debugger. The rate of the
    core's clock is the enclave's choice too. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Arm Corstone-300 on MPS3 (AN547): UART0 of the CMSDK by its secure alias, for the core starts secure;
    SysTick at 32 MHz. */
 #include "ev_port.h"

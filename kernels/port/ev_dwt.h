@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Ticks by the DWT's cycle counter, 32 bits wide, extended as it is read. Arm, "Armv7-M Architecture
    Reference Manual", C1.8. Included by one file of a board. */
 #ifndef EV_DWT_H

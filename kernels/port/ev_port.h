@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the self-test asks of a board. A board's own file gives the first four; `output_*.c` the rest. */
 #ifndef EV_PORT_H
 #define EV_PORT_H

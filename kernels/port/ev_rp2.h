@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What RP2040 and RP2350 share: the crystal as the clock of all, and UART0 on GPIO0. The addresses are
    defined before this is included. RP2040 datasheet, 2.15 to 2.19 and 4.2; RP2350 datasheet, 8, 9, 12.1. */
 #ifndef EV_RP2_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Ticks by SysTick, 24 bits wide, extended by its interrupt. Arm, "Armv7-M Architecture Reference
    Manual", B3.3. Included by one file of a board. */
 #ifndef EV_SYSTICK_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A RISC-V board of your own: the self-test talks to the debugger. Give `ev_uart_put`, a counter and its rate here. */
 #include "ev_port.h"
 

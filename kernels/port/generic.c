@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A Cortex-M board of your own: the self-test talks to the debugger. Give `ev_uart_put` and the clock's rate
    here for text over a UART. */
 #include "ev_port.h"

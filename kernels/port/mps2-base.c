@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Arm MPS2 as QEMU models it: UART0 of the CMSDK, SysTick at the board's 25 MHz. */
 #include "ev_port.h"
 #include "ev_systick.h"

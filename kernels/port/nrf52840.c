@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* nRF52840 DK: UARTE0's plain UART on P0.06 is the debugger's serial port. 64 MHz, as always. Nordic,
    nRF52840 product specification. */
 #include "ev_dwt.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The self-test's text to a debugger or an emulator, by Arm's semihosting ("Semihosting for AArch32 and
    AArch64"; "RISC-V Semihosting"). Without one attached the core faults at the first byte. */
 #include "ev_port.h"

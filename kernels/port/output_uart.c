@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The self-test's text over a UART. Nobody is told the exit status: the text has it. */
 #include "ev_port.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* QEMU's RISC-V `virt`: the 16550 UART, and the cycle counter. Its rate is the emulator's own. */
 #include "ev_port.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Raspberry Pi Pico: UART0 on GPIO0, 12 MHz from the crystal, ticks by SysTick (a Cortex-M0+ has no cycle
    counter). The first 256 bytes of the flash are left to the second stage of the boot ROM: write
    pico-sdk's `bs2_default_padded_checksummed` there. */

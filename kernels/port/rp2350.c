@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Raspberry Pi Pico 2, its Arm cores: UART0 on GPIO0, 12 MHz from the crystal. The block tells the boot
    ROM that this is a secure Arm program (RP2350 datasheet, 5.9.5, "Minimum viable image metadata"). */
 #define EV_RESETS 0x40020000u

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Start-up for Cortex-M: vectors, the FPU, .data and .bss, main. */
 #include <stdint.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* STM32F4DISCOVERY: USART2 on PA2. The core stays at the 16 MHz of its internal oscillator, as after
    reset. ST RM0090. */
 #include "ev_dwt.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* 32F746GDISCOVERY: USART1 on PA9 is the ST-LINK's serial port (ST UM1907). The core stays at the 16 MHz
    of its internal oscillator, as after reset; the weights' QSPI flash is mapped. ST RM0385. */
 #include "ev_dwt.h"

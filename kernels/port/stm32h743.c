@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* NUCLEO-H743ZI2: USART3 on PD8 is the ST-LINK's serial port (ST UM2407). The core stays at the 64 MHz
    of its internal oscillator, as after reset. ST RM0433. */
 #include "ev_dwt.h"

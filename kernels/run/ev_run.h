@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What a program that runs on an emulated core may use. It has `int main(void)`. */
 #ifndef EV_RUN_H
 #define EV_RUN_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* memcpy, memmove, memset and memcmp for builds without a C library. Words where both sides are
    aligned, bytes elsewhere: no core needs to take unaligned words. */
 #include <stddef.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The names under which compilers for Arm call memcpy, memmove and memset themselves. Arm, "Run-time
    ABI for the Arm Architecture", 4.3.4: memset takes the size before the value. */
 #include <stddef.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A QEMU plugin: counts the instructions of a program by region, and if asked how often each ran and
    which bytes of the RAM were read and written. It reads the file `plan` in the folder QEMU was started
    in, and writes `counts`, `profile`, `marks` and `unaligned` there as QEMU leaves.

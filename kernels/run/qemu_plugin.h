@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The part of QEMU's plugin interface, version 1 (QEMU 6.1 to 8.2), that qemu_count.c uses. Declared here
    because distributions ship QEMU without the header. */
 #ifndef EV_QEMU_PLUGIN_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Talks to the machine that runs the emulator, by Arm's semihosting ("Semihosting for AArch32 and
    AArch64", and the RISC-V specification of the same calls). Stateless: it adds nothing to the RAM. */
 #include "ev_run.h"

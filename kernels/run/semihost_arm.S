@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* int32_t ev_semihost(uint32_t operation, const void *argument) */
     .syntax unified
     .thumb

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* int32_t ev_semihost(uint32_t operation, const void *argument): three instructions that must be four
    bytes each and lie in one page. */
     .section .text.ev_run, "ax"

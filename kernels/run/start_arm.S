@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Start-up for Cortex-M: vectors, stack painting, .data and .bss, main, the stack's high-water mark.
    Instructions of Armv6-M only, so that one file serves every core. */
     .syntax unified

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Start-up for RISC-V: stack, .data and .bss, main. With EV_EMULATED, for the programs that emulators measure, it also
    paints the stack, reports its high-water mark after main, and reports faults. */
     .option arch, +zicsr

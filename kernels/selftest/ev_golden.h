@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the network must compute of what, and the sums of all that could have been changed. */
 #ifndef EV_GOLDEN_H
 #define EV_GOLDEN_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The self-test: is what is in the flash what was exported, and does this core compute what it should? It
    prints
 

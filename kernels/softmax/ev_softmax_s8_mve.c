@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include <arm_acle.h>
 #include <arm_mve.h>
 

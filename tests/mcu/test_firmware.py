@@ -148,3 +148,15 @@ def test_plans_trade_memory_for_work(optimize: str, exported: Path, tmp_path: Pa
     usual = json.loads((exported / "edgevit.json").read_text())["firmware"]["arena_bytes"]
     found = result.manifest["firmware"]["arena_bytes"]  # type: ignore[index]
     assert found <= usual if optimize == "ram" else found >= usual
+
+
+def test_every_file_of_a_bundle_names_its_licence(exported: Path) -> None:
+    bundle = exported / "firmware"
+    assert "Apache License" in (bundle / "LICENSE").read_text()
+    assert "under the Apache License 2.0" in (bundle / "README.md").read_text()
+    sources = [p for p in bundle.rglob("*") if p.is_file() and p.suffix not in {".json", ".properties", ".svg", ".png"} and p.name != "LICENSE"]  # fmt: skip
+    assert len(sources) > 20
+    without = [
+        p.name for p in sources if "SPDX-License-Identifier: Apache-2.0" not in p.read_text()
+    ]
+    assert without == []

@@ -247,7 +247,7 @@ class _Writer:
             place = f"arena + {self._offsets[name]}u" if name in self._offsets else self._outside[name]  # fmt: skip
             outputs += f"    memcpy(outputs[{i}], {place}, {value.bytes}u);\n"
         parts = [
-            f"/* {comment(self._net.graph.name)}, written by edgevit. */",
+            f"/* {comment(self._net.graph.name)}, written by edgevit.\n   SPDX-License-Identifier: Apache-2.0 */",
             f'#include "{stem}.h"\n\n#include <string.h>\n\n{self._includes(stem)}',
             "#define EV_STEP __attribute__((noinline))\n",
             tracing(prefix, list(self.functions)) + debugging(plan, prefix),

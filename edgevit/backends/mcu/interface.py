@@ -51,7 +51,7 @@ def header(plan: Plan, prefix: str, layers: int, digest: str) -> str:
         for index, value in enumerate(values)
     ]
     lines = [
-        f"/* {comment(graph.name)}, written by edgevit {version('edgevit')}. */",
+        f"/* {comment(graph.name)}, written by edgevit {version('edgevit')}.\n   SPDX-License-Identifier: Apache-2.0 */",
         f"#ifndef {upper}_H",
         f"#define {upper}_H",
         "",

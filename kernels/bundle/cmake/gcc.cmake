@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # @GCC_PREFIX@gcc for @CORE@. Written by edgevit.
 set(CMAKE_SYSTEM_NAME Generic)
 set(CMAKE_SYSTEM_PROCESSOR @ARCHITECTURE@)

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # `zig cc` for @CORE@; -DEV_ZIG=/path/to/zig where it is not in the PATH. Written by edgevit.
 set(CMAKE_SYSTEM_NAME Generic)
 set(CMAKE_SYSTEM_PROCESSOR @ARCHITECTURE@)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* assert() for builds without a C library: a failed assertion is a fault, at the address where it failed. As the standard
    has it, there is no include guard: NDEBUG counts each time. */
 #undef assert

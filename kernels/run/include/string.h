@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The part of <string.h> that kernels use, for builds without a C library.
    The macros matter: with -ffreestanding compilers would call memcpy even for four bytes that are
    one load, and kernels read words that way. */

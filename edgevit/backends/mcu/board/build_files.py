@@ -229,4 +229,5 @@ def _write_arduino(build: Build, folder: Path) -> None:
     headers = [path.name for path in folder.glob("*.h")]
     headers += [f"include/{path.name}" for path in (folder / "include").glob("*.h")]
     for name in (*build.model_sources, *headers):
-        (folder / "src" / Path(name).name).write_text(f'#include "../{name}"\n')
+        text = f'/* SPDX-License-Identifier: Apache-2.0 */\n#include "../{name}"\n'
+        (folder / "src" / Path(name).name).write_text(text)

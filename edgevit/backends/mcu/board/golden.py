@@ -35,7 +35,9 @@ def golden_header(
 
 
 def golden_source(inputs: Sequence[np.ndarray], outputs: Sequence[np.ndarray]) -> str:
-    parts = ['/* Written by edgevit. */\n#include "ev_golden.h"\n']
+    parts = [
+        '/* Written by edgevit.\n   SPDX-License-Identifier: Apache-2.0 */\n#include "ev_golden.h"\n'
+    ]
     for kind, arrays in (("input", inputs), ("output", outputs)):
         for index, data in enumerate(arrays):
             parts.append(

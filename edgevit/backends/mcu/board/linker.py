@@ -24,7 +24,7 @@ def linker_script(target: Target, where: Layout, sections: str) -> str:
         )
     )
     return (
-        f"/* {comment(target.title)}: all of its regions, and which hold what. Written by edgevit. */\n"
+        f"/* {comment(target.title)}: all of its regions, and which hold what. Written by edgevit.\n   SPDX-License-Identifier: Apache-2.0 */\n"
         f"MEMORY\n{{\n{regions}}}\n{aliases}"
         f"\n{sections}"
     )

@@ -111,7 +111,8 @@ def _defined(header: str, name: str) -> str:
 
 
 def _comment(source: str) -> str:
-    """What the file says of itself."""
+    """What the file says of itself, below the line that names its licence."""
+    source = source.partition("*/\n")[2] if source.startswith("/* SPDX") else source
     text = source[source.index("/*") + 2 : source.index("*/")]
     return " ".join(text.split())
 

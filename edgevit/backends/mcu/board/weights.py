@@ -79,7 +79,7 @@ def write_weights(folder: Path, weights: bytes, form: WeightsForm, core: Core, t
     if form.form == "c":
         numbers = braced(np.frombuffer(weights or bytes(16), np.uint8))
         (folder / form.file).write_text(
-            f'/* All weights and tables. Written by edgevit. */\n#include "{NAME}.h"\n\n'
+            f'/* All weights and tables. Written by edgevit.\n   SPDX-License-Identifier: Apache-2.0 */\n#include "{NAME}.h"\n\n'
             f"__attribute__((aligned(16))) const uint8_t {SYMBOL}[{_SIZE}] = {numbers};\n"
         )
     elif form.form in ("binary", "streamed"):
@@ -94,7 +94,7 @@ def write_weights(folder: Path, weights: bytes, form: WeightsForm, core: Core, t
 def write_reader(folder: Path) -> None:
     """For a self-test: the file linked, and read from there."""
     (folder / "read_weights.c").write_text(
-        "/* Of the self-test: a program has the driver of its flash or card here. Written by edgevit. */\n"
+        "/* Of the self-test: a program has the driver of its flash or card here. Written by edgevit.\n   SPDX-License-Identifier: Apache-2.0 */\n"
         + READ_LINKED
     )
     (folder / "weights.S").write_text(_incbin(f"{NAME}.bin"))
@@ -148,7 +148,7 @@ int ev_model_read_weights(uint32_t offset, void *to, uint32_t bytes)
 
 def _header(weights: bytes, how: str) -> str:
     guard = f"{NAME.upper()}_H"
-    return f"""/* All weights and tables, in one piece. Written by edgevit. */
+    return f"""/* All weights and tables, in one piece. Written by edgevit.\n   SPDX-License-Identifier: Apache-2.0 */
 #ifndef {guard}
 #define {guard}
 
