@@ -25,11 +25,13 @@ def run_forecast(options: argparse.Namespace) -> int:
     from edgevit.errors import UsageError
     from edgevit.forecasting import forecast_model
 
-    if options.lossy or options.without:
+    vain = [f"--{name}" for name in ("lossy", "without", "labels") if getattr(options, name)]
+    if vain:
         raise UsageError(
-            "--lossy and --without say nothing about a forecast",
+            f"{' and '.join(vain)} says nothing about a forecast",
+            where=" ".join(vain),
             why="it is of the graph that the published nets were counted on",
-            hint="forecast without them",
+            hint="forecast without it",
         )
     found = forecast_model(
         options.model,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TextIO
@@ -21,7 +21,6 @@ from edgevit.command_line import export_command
 from edgevit.errors import EdgevitError, UsageError, suggest
 from edgevit.frontend.capture import capture
 from edgevit.frontend.rebuild import build_source
-from edgevit.frontend.request import file_safe
 from edgevit.frontend.source import ModelSource
 from edgevit.golden import save_golden
 from edgevit.graph.program import Program
@@ -29,6 +28,7 @@ from edgevit.leave import leave
 from edgevit.model_options import ModelOptions
 from edgevit.other_inputs import Other
 from edgevit.output import require_space, staged
+from edgevit.output_folder import output_folder
 from edgevit.parity import FP32, Parity, distance
 from edgevit.quant.pictures import check_readable
 from edgevit.reference import eager, run_others
@@ -43,7 +43,7 @@ from edgevit.rewrites.standard import STANDARD
 from edgevit.stages import Stages
 from edgevit.targets import Target, load_target
 from edgevit.tunable import Settings
-from edgevit.wishes import NO_MORE, Wishes, graph_hash
+from edgevit.wishes import NO_MORE, Wishes, graph_hash, require_heeded
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,8 @@ def export(
     **options: object,
 ) -> ExportResult:
     """Model in, checked artifact out. Raises an `EdgevitError` when there is no way to that."""
-    wishes = Wishes(require_delegated, require_ane, firmware, chosen or {}, graph)
+    labels = options.get("labels") is not None
+    wishes = Wishes(require_delegated, require_ane, firmware, chosen or {}, graph, labels)
     how = _How.asked(target, [format], precision, lossy, without, wishes)
     directory = output_folder(output, model, how.target)
     with staged(directory) as draft:
@@ -109,7 +110,8 @@ def export_formats(
 ) -> dict[str, ExportResult | EdgevitError]:
     """One folder a format below `output`, from one model built, captured and run once. A format that cannot be had
     does not keep the others from being written; its error is in its place."""
-    wishes = Wishes(require_delegated, require_ane, firmware, chosen or {}, graph)
+    labels = options.get("labels") is not None
+    wishes = Wishes(require_delegated, require_ane, firmware, chosen or {}, graph, labels)
     how = _How.asked(target, formats, precision, lossy, without, wishes)
     root = output_folder(output, model, how.target)
     front = _Front.build(model, ModelOptions(**options), how, Stages(progress))  # type: ignore[arg-type]
@@ -130,7 +132,7 @@ class _How:
 
     target: Target
     formats: Sequence[str]
-    precision: str
+    precisions: Mapping[str, str]  # by format
     lossy: Sequence[Choice]
     without: Sequence[str]
     wishes: Wishes
@@ -148,7 +150,8 @@ class _How:
         """What cannot be had is refused before the model is built."""
         aim = load_target(target)
         chosen = list(dict.fromkeys(aim.format(format) for format in formats))
-        how = cls(aim, chosen, aim.precision(precision), choices(lossy), without, wishes)
+        precisions = {format: aim.precision(precision, format) for format in chosen}
+        how = cls(aim, chosen, precisions, choices(lossy), without, wishes)
         for format in chosen:
             backend = backend_for(format, aim)
             wishes.refuse_vain(format, backend)
@@ -208,7 +211,7 @@ def _export_one(
     parity = [front.lossy.captured] if front.lossy else []
     parity.append(Parity("rewritten", "fp32", distance(front.expected, rewritten.run()), FP32))
     require_space(draft, 2 * _constant_bytes(rewritten) + (1 << 20))
-    request = _lowering(front, backend, how, rewritten, draft, stages)
+    request = _lowering(front, backend, how, format, rewritten, draft, stages)
     inputs = front.source.inputs
     with blamed_on_a_call(backend, request, format):
         with stages.stage("lower", f"lower to {format} for {how.target.title}"):
@@ -227,19 +230,25 @@ def _export_one(
 
 
 def _lowering(
-    front: _Front, backend: Backend, how: _How, program: Program, draft: Path, stages: Stages
+    front: _Front,
+    backend: Backend,
+    how: _How,
+    format: str,
+    program: Program,
+    draft: Path,
+    stages: Stages,
 ) -> Lowering:
     def at_size(size: int) -> Lowering:
         options = replace(front.options, input_size=size)
         smaller = _Front.build(front.model, options, how, Stages())
         rewritten, _ = _rewrite(smaller.program, _rules(backend, how.without, how.wishes), Stages())
-        return _lowering(smaller, backend, how, rewritten, draft, stages)
+        return _lowering(smaller, backend, how, format, rewritten, draft, stages)
 
     return Lowering(
         program,
         front.source,
         how.target,
-        how.precision,
+        how.precisions[format],
         draft,
         stages.note,
         bool(front.options.image_input),
@@ -247,10 +256,6 @@ def _lowering(
         how.wishes.for_firmware(),
         at_size,
     )
-
-
-def output_folder(output: str | Path | None, model: str, target: Target) -> Path:
-    return Path("out") / f"{_slug(model)}-{target.name}" if output is None else Path(output)
 
 
 def inspect(
@@ -266,6 +271,7 @@ def inspect(
     """The graph and what would be rewritten, without lowering; for a microcontroller, also what it would need. With no
     target: the rules all targets share."""
     model_options = ModelOptions(**options)  # type: ignore[arg-type]
+    require_heeded(firmware, target)
     how = _How.asked(target, [None], None, lossy, without, Wishes(firmware=firmware)) if target else None  # fmt: skip
     backend = backend_for(how.formats[0], how.target) if how else None
     chosen = choices(lossy)
@@ -279,7 +285,9 @@ def inspect(
     if how is not None and isinstance(backend, Estimating):
         front = _Front(model, model_options, source, (), (), program, "", part, stages, None)
         with stages.stage("estimate", f"plan it for {how.target.title}"):
-            fit = backend.estimate(_lowering(front, backend, how, rewritten, Path(), stages))
+            fit = backend.estimate(
+                _lowering(front, backend, how, how.formats[0], rewritten, Path(), stages)
+            )
     aim = how.target if how else None
     return inspect_report(source, program, rewritten, _with_lossy(rewrites, part), part, aim, fit)
 
@@ -390,10 +398,3 @@ def _rules(
 
 def _constant_bytes(program: Program) -> int:
     return sum(t.numel() * t.element_size() for t in program.constants.values())
-
-
-def _slug(model: str) -> str:
-    """A folder name: `shvit_s1` for `timm:shvit_s1`, `net` for `path/net.py:build`."""
-    scheme, _, rest = model.rpartition(":")
-    name = rest if scheme in {"", "timm", "hf"} else scheme
-    return file_safe(Path(name.rstrip("/")).name.removesuffix(".py").removesuffix(".pt2"))

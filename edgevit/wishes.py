@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 
 from edgevit.backends.artifact import Artifact
 from edgevit.backends.backend import Backend
@@ -25,20 +25,27 @@ class Wishes:
     firmware: FirmwareOptions = NO_WISHES
     chosen: Settings = field(default_factory=dict)  # of the backend's choices
     graph: str = ""  # what `graph_hash` must give: the model that a plan was made for
+    labels: bool = False  # of the user's own
 
     def refuse_vain(self, format: str, backend: Backend) -> None:
         if self.require_ane and format != "coreml":
             raise UsageError(
                 f"--require-ane says nothing about {format}",
+                where="--require-ane",
                 why="only Core ML runs ops on the Neural Engine",
                 hint="export without it, or with --format coreml",
             )
-        if self.firmware != NO_WISHES and format != "mcu":
+        if self.require_delegated and format not in DELEGATING:
+            raise vain_delegation(format)
+        if self.labels and format != "coreml":
             raise UsageError(
-                f"calibration, residual and plan options say nothing about {format}",
-                why="they are for microcontrollers",
-                hint="export without them",
+                f"--labels says nothing about {format}",
+                where="--labels",
+                why="only a Core ML package holds labels",
+                hint="export without it, or with --format coreml",
             )
+        if self.firmware != NO_WISHES and format != "mcu":
+            raise vain_firmware(self.firmware, format)
         require_known(self.chosen, choices_of(format, backend), format)
 
     def rules(self, backend: Backend) -> tuple[AnyRule, ...]:
@@ -65,17 +72,44 @@ class Wishes:
     def require_met(self, artifact: Artifact) -> None:
         if self.require_delegated:
             if artifact.delegation is None:
-                raise UsageError(
-                    f"--require-delegated says nothing about {artifact.format}",
-                    why="what runs where is decided on the device, not in the file",
-                    hint="export without it",
-                )
+                raise vain_delegation(artifact.format)
             require_all_inside(artifact.delegation)
         if self.require_ane and artifact.placement is not None:
             require_engine(artifact.placement)
 
 
 NO_MORE = Wishes()
+DELEGATING = ("executorch", "tflite", "onnx", "tvm")  # formats whose files say what runs where
+
+
+def vain_delegation(format: str) -> UsageError:
+    return UsageError(
+        f"--require-delegated says nothing about {format}",
+        where="--require-delegated",
+        why="what runs where is decided on the device, not in the file",
+        hint="export without it",
+    )
+
+
+def require_heeded(firmware: FirmwareOptions, target: str | None) -> None:
+    """Without a target nothing is planned for one."""
+    if target is None and firmware != NO_WISHES:
+        raise vain_firmware(firmware, "no target")
+
+
+def vain_firmware(firmware: FirmwareOptions, format: str) -> UsageError:
+    """Of options that only firmware heeds; each is named."""
+    said = [
+        "--" + option.name.replace("_", "-")
+        for option in fields(firmware)
+        if getattr(firmware, option.name) != getattr(NO_WISHES, option.name)
+    ]
+    return UsageError(
+        f"{', '.join(said)} says nothing about {format}",
+        where=" ".join(said),
+        why="only firmware is calibrated, planned and laid out: it is for microcontrollers",
+        hint="leave it out, or --target a board: `edgevit targets` lists them",
+    )
 
 
 def choices_of(format: str, backend: Backend) -> tuple[Choice, ...]:

@@ -31,7 +31,7 @@ LAYERS = (
     ("backends", "manifest_schema", "exported_folder", "plan_file"),
     ("report",),
     ("calls", "report_page", "command_line"),
-    ("leave", "wishes", "reference"),
+    ("leave", "output_folder", "wishes", "reference"),
     ("pipeline", "verify", "profiling", "firmware_runs", "forecasting"),
     ("profile_report", "planned"),
     ("measure", "exporting"),

@@ -225,7 +225,8 @@ def test_a_target_answers_with_its_default_or_what_was_asked_for() -> None:
     assert android.format() == android.backend == "executorch"
     assert android.format("tflite") == "tflite"
     assert android.precision() == "fp32"
-    assert android.precision("int8") == "int8"
+    assert android.precision("fp16") == "fp16"
+    assert android.precision(None, "onnx") == "fp32"
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,8 @@
-"""The one table of backends. Imports nothing: the command line and the worker processes read it too."""
+"""The one table of backends. Imports nothing heavy: the command line and the worker processes read it too."""
 
 from __future__ import annotations
+
+from edgevit.targets.target import WRITTEN
 
 # format -> package whose module `backend` defines BACKEND
 BACKENDS: dict[str, str] = {
@@ -21,14 +23,7 @@ TITLES: dict[str, str] = {
     "mcu": "firmware",
 }
 # format -> what it is written in, for a target that takes it
-PRECISIONS: dict[str, tuple[str, ...]] = {
-    "coreml": ("fp16", "fp32"),
-    "executorch": ("fp32", "fp16"),
-    "tflite": ("fp32", "fp16"),
-    "onnx": ("fp32",),
-    "tvm": ("fp32",),
-    "mcu": ("int8",),
-}
+PRECISIONS = WRITTEN
 # what a worker process can open -> module that defines `open_session`
 SESSIONS: dict[str, str] = {
     **{format: f"{package}.session" for format, package in BACKENDS.items() if format != "mcu"},

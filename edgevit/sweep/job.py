@@ -110,8 +110,12 @@ def jobs_of(
     found: list[Job] = []
     for target in map(load_target, targets):
         name = target.name if target.family else str(target.file)
-        for format in _taken("format", formats, target.formats, target):
-            for precision in _taken("precision", precisions, target.precisions, target):
+        taken = _taken("format", formats, target.formats, target)
+        if precisions is not None:  # at least one, of one format
+            offered = [word for format in taken for word in target.written(format)]
+            _taken("precision", precisions, list(dict.fromkeys(offered)), target)
+        for format in taken:
+            for precision in _precisions(target, format, precisions):
                 where = on if on is not None else _where(format)
                 found += [
                     Job(model, name, format, precision, where, tuple(options), rounds)
@@ -124,15 +128,23 @@ def _taken(
     what: str, asked: Sequence[str] | None, offered: Sequence[str], target: Target
 ) -> list[str]:
     if asked is None:
-        return [next((o for o in offered if what == "precision" or o in BACKENDS), offered[0])]
+        return [next((o for o in offered if o in BACKENDS), offered[0])]
     found = [word for word in asked if word in offered]
     if not found:
         raise TargetError(
             f"{target.name} takes none of the {what}s that are asked for",
             where=", ".join(asked),
             why=f"it takes {', '.join(offered)}",
+            hint=f"--{what}s {','.join(offered)}",
         )
     return found
+
+
+def _precisions(target: Target, format: str, asked: Sequence[str] | None) -> list[str]:
+    """Those asked for that the format is written in; where none is asked for, its default."""
+    if asked is None:
+        return [target.precision(None, format)]
+    return [word for word in asked if word in target.written(format)]
 
 
 def _where(format: str) -> str:

@@ -22,6 +22,7 @@ from edgevit.targets.target import (
     OS_NAMES,
     PRECISIONS,
     REGION_KINDS,
+    WRITTEN,
     ComputeUnit,
     Emulator,
     MemoryRegion,
@@ -251,6 +252,14 @@ def _check_enough_for_formats(target: Target, fields: Fields) -> None:
         message = f"`{key}` is missing for the format `{format_name}`"
         return TargetError(message, where=fields.where(key), why=why)
 
+    if not target.offered:
+        formats = ", ".join(f"{name}: {' '.join(WRITTEN[name])}" for name in target.formats)
+        raise TargetError(
+            "none of its formats is written in one of its precisions",
+            where=fields.where("precisions"),
+            why=formats,
+            hint="add a precision that a format is written in",
+        )
     if "coreml" in target.formats and not (target.os and target.os.minimum):
         raise missing("coreml", "os.minimum", "it decides which Core ML operators may be used")
     if target.is_microcontroller:

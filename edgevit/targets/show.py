@@ -33,7 +33,7 @@ def as_dict(target: Target) -> dict[str, object]:
         "extends": target.extends,
         "backend": target.backend,
         "formats": list(target.formats),
-        "precisions": list(target.precisions),
+        "precisions": list(target.offered),
         "soc": target.soc,
         "os": {"name": target.os.name, "minimum": target.os.minimum} if target.os else None,
         "compute": [
@@ -80,7 +80,7 @@ def bytes_text(count: int) -> str:
 def _facts(target: Target) -> list[tuple[str, str]]:
     facts = [("also", ", ".join(target.aliases)), ("soc", target.soc or "")]
     facts.append(("formats", _default_first(target.formats)))
-    facts.append(("precision", _default_first(target.precisions)))
+    facts.append(("precision", _precisions(target)))
     if target.os:
         minimum = f" {target.os.minimum} or later" if target.os.minimum else ""
         facts.append(("os", target.os.name + minimum))
@@ -99,6 +99,16 @@ def _facts(target: Target) -> list[tuple[str, str]]:
 def _default_first(choices: Sequence[str]) -> str:
     first, *others = choices
     return ", ".join([f"{first} (default)" if others else first, *others])
+
+
+def _precisions(target: Target) -> str:
+    """Where not every format is written in one, those that are."""
+    words = []
+    for name in target.offered:
+        formats = [f for f in target.formats if name in target.written(f)]
+        of = "" if len(formats) == len(target.formats) else f" ({', '.join(formats)})"
+        words.append(name + of)
+    return _default_first(words)
 
 
 def _unit_text(unit: ComputeUnit) -> str:
@@ -131,7 +141,7 @@ def _table_cells(target: Target) -> tuple[str, ...]:
         ", ".join(target.aliases),
         target.title,
         ", ".join(target.formats),
-        target.precisions[0],
+        target.precision(),
         bytes_text(target.ram_bytes) if target.ram_bytes else "",
         target.cpu.name if target.cpu else "",
     )

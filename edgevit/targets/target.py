@@ -9,6 +9,15 @@ from edgevit.errors import TargetError, suggest
 
 FORMATS = ("coreml", "executorch", "tflite", "onnx", "tvm", "mcu")
 PRECISIONS = ("fp16", "fp32", "int8")
+# format -> what edgevit writes it in, for a target that takes it
+WRITTEN: dict[str, tuple[str, ...]] = {
+    "coreml": ("fp16", "fp32"),
+    "executorch": ("fp32", "fp16"),
+    "tflite": ("fp32", "fp16"),
+    "onnx": ("fp32",),
+    "tvm": ("fp32",),
+    "mcu": ("int8",),
+}
 OS_NAMES = ("Android", "Linux", "iOS", "macOS")
 
 DATA_RAM = ("dtcm", "ccm", "sram")  # on chip, the CPU reads and writes data here
@@ -142,12 +151,34 @@ class Target:
         """The format to write: the one asked for, or the target's default."""
         return self._choose("format", requested, self.formats, FORMATS)
 
-    def precision(self, requested: str | None = None) -> str:
-        """The precision to compute in: the one asked for, or the target's default."""
-        return self._choose("precision", requested, self.precisions, PRECISIONS)
+    def precision(self, requested: str | None = None, format: str | None = None) -> str:
+        """The precision to compute in: the one asked for, or the target's first that the format is written in."""
+        name = self.format(format)
+        if written := self.written(name):
+            return self._choose("precision", requested, written, PRECISIONS, f" with {name}")
+        raise TargetError(
+            f"`{self.name}` takes no precision that {name} is written in",
+            where=str(self.file),
+            why=f"it takes {', '.join(self.precisions)}; {name} is written in {', '.join(WRITTEN[name])}",
+            hint=f"another format: {', '.join(self.formats)}",
+        )
+
+    def written(self, format: str) -> tuple[str, ...]:
+        """Of the precisions that the device takes, those that edgevit writes the format in."""
+        return tuple(p for p in self.precisions if p in WRITTEN[format])
+
+    @property
+    def offered(self) -> tuple[str, ...]:
+        """The precisions that some format of the target is written in, the default first."""
+        return tuple(dict.fromkeys(p for format in self.formats for p in self.written(format)))
 
     def _choose(
-        self, what: str, requested: str | None, taken: tuple[str, ...], known: tuple[str, ...]
+        self,
+        what: str,
+        requested: str | None,
+        taken: tuple[str, ...],
+        known: tuple[str, ...],
+        how: str = "",
     ) -> str:
         if requested is None:
             return taken[0]
@@ -160,9 +191,9 @@ class Target:
                 f"no {what} is called `{requested}`", where=self.name, why=why, hint=hint
             )
         raise TargetError(
-            f"`{self.name}` does not take the {what} `{requested}`",
+            f"`{self.name}` does not take the {what} `{requested}`{how}",
             where=str(self.file),
-            why=f"it takes {', '.join(taken)}",
+            why=f"it takes {', '.join(taken)}{how}",
             hint=f"--{what} {taken[0]}, or another target (`edgevit targets` lists them)",
         )
 

@@ -104,7 +104,7 @@ def formats_of(target: Target, asked: Sequence[str] | None, taken: Sequence[str]
 
 
 def _precision(target: Target, format: str) -> Choice:
-    options = tuple(p for p in target.precisions if p in PRECISIONS[format])
+    options = target.written(format)
     if not options:
         raise TargetError(
             f"edgevit writes {format} in none of the precisions of {target.name}",

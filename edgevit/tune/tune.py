@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from edgevit.backends.backend import backend_for
 from edgevit.errors import EdgevitError
 from edgevit.frontend.capture import capture
 from edgevit.frontend.rebuild import build_source
@@ -30,7 +31,7 @@ from edgevit.tune.inert import inert_options
 from edgevit.tune.objective import Artifact, Latency, objective_for, reason
 from edgevit.tune.space import Point, Space, formats_of, point_key, point_text, space_for
 from edgevit.tune.study import Running, Study, Tried
-from edgevit.wishes import graph_hash
+from edgevit.wishes import Wishes, graph_hash
 
 PLAN = "plan.toml"
 PLANS = "plans"  # of a front: one a point
@@ -86,6 +87,8 @@ def _space(asked: Asked, runner: Runner) -> Space:
     formats = formats_of(
         target, asked.formats, (*taken, "coreml", "mcu") if _elsewhere(asked.on) else taken
     )
+    for format in formats:
+        Wishes(firmware=asked.firmware).refuse_vain(format, backend_for(format, target))
     cores = runner.device().cores if asked.on == "local" else 1
     return space_for(target, formats, cores, lossy=asked.max_drop is not None)
 

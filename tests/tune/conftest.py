@@ -53,7 +53,13 @@ def exports(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     def here(words: Sequence[str], limit: float | None = None) -> dict[str, Any]:
         seen.append(Path(words[words.index("--plan") + 1]).stem)
         said = io.StringIO()
-        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(io.StringIO()):
+        # As in a process of its own: its answer is not the tuner's.
+        with (
+            contextlib.redirect_stdout(said),
+            contextlib.redirect_stderr(io.StringIO()),
+            monkeypatch.context() as process,
+        ):
+            process.setattr("edgevit.support.stdout._reserved", None)
             main(["export", *words, "--json", "--quiet"])
         found = json.loads(said.getvalue())
         if "error" in found:
