@@ -40,6 +40,10 @@ class Draft:
     def is_constant(self, node: Any) -> bool:
         return isinstance(node, Node) and node.op == "get_attr"
 
+    def as_it_is(self) -> Program:
+        """The graph in the middle of an edit, to be read and not kept."""
+        return dataclass_replace(self._program, graph=self.graph, constants=self.constants)
+
     def drop_dead(self) -> None:
         self.graph.eliminate_dead_code(
             is_impure_node=lambda node: node.op in {"placeholder", "output"}

@@ -115,3 +115,37 @@ def test_logarithms_of_exponentials(format: str, tmp_path: Path) -> None:
     net = Features(lambda h: tuple(function(h) for function in LOGS.values()))  # type: ignore[arg-type,return-value]
     artifact, captured = lowered(format, net, (X / 3,), tmp_path)
     assert not departures(artifact, captured, (X / 3,))
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_the_tail_of_erfc(format: str, tmp_path: Path) -> None:
+    pytest.importorskip(LIBRARIES[format])
+    net = Features(lambda h: torch.log(torch.erfc(h.abs()) + 1e-30) + torch.erfc(h))
+    artifact, captured = lowered(format, net, (X / 3,), tmp_path)
+    assert not departures(artifact, captured, (X / 3,))
+
+
+def test_places_that_turn_negative_on_core_ml(tmp_path: Path) -> None:
+    pytest.importorskip("coremltools")
+
+    def choose(h: torch.Tensor) -> torch.Tensor:
+        places = (h[0, 0, 0, :6] * 0.5).round().clamp(-4, 3).long()
+        return h[0].flatten(1)[places, torch.arange(6)]
+
+    bright = X.abs() * 0.1
+    net = Features(choose)
+    nn.init.constant_(net.conv.weight, 0.5)
+    artifact, captured = lowered("coreml", net, (bright,), tmp_path)
+    assert not departures(artifact, captured, (bright,))
+
+
+def test_shifts_out_of_range_on_executorch(tmp_path: Path) -> None:
+    pytest.importorskip("executorch")
+
+    def shift(h: torch.Tensor) -> torch.Tensor:
+        whole, bits = (h[:, :2] * 10).round().long(), h[:, 2:].round().clamp(-9, 99).long()
+        return torch.cat([(whole << bits).float(), (whole >> bits).float()])
+
+    near = X * 0.01
+    artifact, captured = lowered("executorch", Features(shift), (near,), tmp_path)
+    assert not departures(artifact, captured, (near,), skip=["randn * 1e3"])

@@ -9,6 +9,7 @@ from edgevit.rewrites.drop_key_bias import DropKeyBias
 from edgevit.rewrites.expand_attention import ExpandAttention
 from edgevit.rewrites.expand_columns import ExpandColumns
 from edgevit.rewrites.expand_einsum import ExpandEinsum
+from edgevit.rewrites.expand_erfc import ExpandErfc
 from edgevit.rewrites.expand_log1p import ExpandLog1p
 from edgevit.rewrites.expand_resize import ExpandResize
 from edgevit.rewrites.expand_roll import ExpandRoll
@@ -35,6 +36,7 @@ from edgevit.rewrites.split_projection import SplitProjection
 from edgevit.rewrites.split_window import SplitWindow
 from edgevit.rewrites.standard import STANDARD
 from edgevit.rewrites.turn_by_parts import TurnByParts
+from edgevit.rewrites.wrap_indices import WrapIndices
 
 _LARGEST_WINDOW = (29, 13)  # of the engine of the A14, in fp16: `placement.toml`
 
@@ -68,6 +70,8 @@ _BEHIND: tuple[AnyRule, ...] = (
     SplitHeads(),
     SplitWindow(_LARGEST_WINDOW),
     ExpandResize(),
+    ExpandErfc(),
+    WrapIndices(),
     LowerRank(),
     MergeReshapes(),
 )

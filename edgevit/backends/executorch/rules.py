@@ -8,6 +8,7 @@ from edgevit.rewrites.drop_expand import DropExpand
 from edgevit.rewrites.drop_norm_mean import DropNormMean
 from edgevit.rewrites.expand_adaptive_max import ExpandAdaptiveMax
 from edgevit.rewrites.expand_adaptive_pool import ExpandAdaptivePool
+from edgevit.rewrites.expand_erfc import ExpandErfc
 from edgevit.rewrites.expand_gelu import ExpandGelu
 from edgevit.rewrites.expand_logs import ExpandLogs
 from edgevit.rewrites.expand_norm import ExpandNorm
@@ -28,6 +29,7 @@ from edgevit.rewrites.fold_norm_affine import FoldNormAffine
 from edgevit.rewrites.form import Form, behind, form, optional, without
 from edgevit.rewrites.gather_nearest import GatherNearest
 from edgevit.rewrites.gather_pad import GatherPad
+from edgevit.rewrites.guard_shifts import GuardShifts
 from edgevit.rewrites.merge_clamps import MergeClamps
 from edgevit.rewrites.merge_permutes import MergePermutes
 from edgevit.rewrites.merge_reshapes import MergeReshapes
@@ -75,6 +77,8 @@ RULES: tuple[AnyRule, ...] = (
     ExpandReduction(),
     FlattenMatmul(),
     ExpandStep(),
+    GuardShifts(),
+    ExpandErfc(),
     DropExpand(),
     TurnSoftmax(),
     FlattenSoftmax(),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from edgevit.rewrites.attention import ATTENTION
 from edgevit.rewrites.cast_parts import CastParts
 from edgevit.rewrites.expand_adaptive_max import ExpandAdaptiveMax
+from edgevit.rewrites.expand_erfc import ExpandErfc
 from edgevit.rewrites.expand_log1p import ExpandLog1p
 from edgevit.rewrites.expand_logs import ExpandLogs
 from edgevit.rewrites.expand_norm import ExpandNorm
@@ -25,6 +26,7 @@ RULES: tuple[AnyRule, ...] = (
     ScaleDivisor(),
     ExpandAdaptiveMax(),
     GuardAttention(),
+    ExpandErfc(),
     ExpandLogs("log_softmax.int"),
     FlattenAttention(),
     CastParts(),

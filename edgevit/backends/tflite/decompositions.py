@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from edgevit.backends.tflite.tool import litert
+from edgevit.rewrites.expand_erfc import erfc
 
 aten = torch.ops.aten
 Tensor = torch.Tensor
@@ -99,10 +100,6 @@ def power(x: Tensor, exponent: float) -> Tensor:
 
 def exp2(x: Tensor) -> Tensor:
     return torch.exp(x * math.log(2))
-
-
-def erfc(x: Tensor) -> Tensor:
-    return 1 - torch.erf(x)
 
 
 def sort(x: Tensor, dim: int = -1, descending: bool = False) -> tuple[Tensor, Tensor]:
