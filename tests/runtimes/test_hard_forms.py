@@ -77,6 +77,8 @@ FORMS: dict[str, Form] = {
     "a weight used twice": lambda x: F.conv_transpose2d(F.conv2d(x, TIED).relu(), TIED),
     "windows of six axes": lambda x: x.view(1, 4, 2, 4, 2, 4).softmax(-1).sum((2, 4)),
     "turned in six axes": lambda x: x.view(2, 2, 2, 4, 2, 4).permute(5, 3, 1, 4, 0, 2).flatten(1),
+    "a mean of what is turned": lambda x: (x.permute(0, 2, 3, 1) * 2).mean() * x,
+    "a maximum of what is turned": lambda x: x.permute(0, 3, 2, 1).sigmoid().max() + x.mT.amin(),
     "unfold": lambda x: F.unfold(x, 3, padding=1, stride=2),
     "fold": lambda x: F.fold(F.unfold(x, 3, padding=1, stride=2).relu(), 8, 3, 1, 1, 2),
 }

@@ -10,6 +10,7 @@ log_softmax(x)                is converted as log(softmax(x)), and its like
 clamp(x, tensor, tensor)      is converted as the smaller of x and one of them
 logical_not(x), and, or, xor  reads integers bit by bit
 softplus(x, beta, threshold)  is converted without its threshold
+mean(x), sum, max, min        behind a transpose stop a pass of coremltools, which asks for their axes
 
 and where it has no word for an argument: a negative pad crops, a circular one wraps around, and an average may
 be divided by another number than there are values; a maximum of a dilated window; a floor division by one.
@@ -42,6 +43,7 @@ _READ_AS = {
 
 
 _LOGICAL = frozenset({"logical_not", "logical_and", "logical_or", "logical_xor"})
+_OVER_ALL = frozenset({"mean", "sum", "max", "min"})
 _SAME_BEYOND = 16.0  # softplus(x) is x there, in float32
 
 _ALWAYS = frozenset({"rms_norm", "reciprocal", "clamp.Tensor", "affine_grid_generator"})
@@ -57,6 +59,10 @@ def is_misread(node: Node) -> bool:
         return set(per_dimension(argument(node, "dilation"), 2)) != {1}
     if name == "floor_divide":
         return argument(node, "other") == 1
+    if name in _OVER_ALL:
+        return value(node.all_input_nodes[0]).ndim > 0
+    if name in {"amax", "amin", "mean.dim", "sum.dim_IntList"}:
+        return not argument(node, "dim") and value(node.all_input_nodes[0]).ndim > 0
     if name == "softplus":
         return argument(node, "threshold") < _SAME_BEYOND
     if name in _LOGICAL:
@@ -83,6 +89,13 @@ def _softplus(x: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
     """In the form that coremltools reads: it has no threshold."""
     scaled = x * beta
     return torch.where(scaled > threshold, x, F.softplus(scaled) * (1 / beta))
+
+
+def _over_all(reduce: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    def named(x: Tensor, dim: Any = None, keepdim: bool = False, **options: Any) -> Tensor:
+        return reduce(x, list(range(x.ndim)), keepdim, **options)
+
+    return named
 
 
 def _not(x: Tensor) -> Tensor:
@@ -241,6 +254,14 @@ _POOL_ARGUMENTS = ("stride", "padding", "ceil_mode", "count_include_pad", "divis
 _DEFINITIONS: dict[str, Callable[..., Any]] = {
     "alias": _itself,
     "clamp.Tensor": _clamp,
+    "mean": _over_all(torch.ops.aten.mean.dim),
+    "mean.dim": _over_all(torch.ops.aten.mean.dim),
+    "sum": _over_all(torch.ops.aten.sum.dim_IntList),
+    "sum.dim_IntList": _over_all(torch.ops.aten.sum.dim_IntList),
+    "max": _over_all(torch.ops.aten.amax.default),
+    "amax": _over_all(torch.ops.aten.amax.default),
+    "min": _over_all(torch.ops.aten.amin.default),
+    "amin": _over_all(torch.ops.aten.amin.default),
     "softplus": _softplus,
     "logical_not": _not,
     "logical_and": _and,
