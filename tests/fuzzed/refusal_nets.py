@@ -439,6 +439,11 @@ def bucketize() -> Built:
     return after(lambda h: torch.bucketize(h, torch.tensor([-1.0, 0.0, 1.0])).float())
 
 
+def bucketize_right() -> Built:
+    edges = torch.tensor([-1.0, 0.0, 0.5])
+    return after(lambda h: torch.bucketize(h.relu(), edges, right=True, out_int32=True).float())
+
+
 def grid_sample_bicubic() -> Built:
     return after(
         lambda h: F.grid_sample(

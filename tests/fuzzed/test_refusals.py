@@ -30,7 +30,7 @@ EXACT = {
     "coreml,executorch": "channels_last_input",
     "coreml,onnx": "item_arithmetic func_grad cond_of_layers half_inside exported_module scalar_input",
     "coreml": "permuted_input named_class named_graph vmap func_jvp cond lazy_module double_inside"
-    " bfloat16_inside double_model plain_norm_sum plain_norm_twice affine_grid affine_grid_corners"
+    " bfloat16_inside double_model plain_norm_sum plain_norm_twice affine_grid affine_grid_corners bucketize bucketize_right"
     " complex_rotary",
     "executorch": "expanded_input channels_last_weights",
     "tflite": "logical_xor logical_xor_floats complex_rotary named_dash scatter_add_places scatter_reduce_amax",

@@ -250,6 +250,15 @@ def _places(extent: int, align_corners: bool) -> list[float]:
     return [(2 * k + 1) / extent - 1 for k in range(extent)]
 
 
+def _bucketize(
+    x: Tensor, boundaries: Tensor, *, out_int32: bool = False, right: bool = False
+) -> Tensor:
+    """How many boundaries lie below: torch's own definition searches in halves, with booleans that are numbers."""
+    below = torch.ge if right else torch.gt
+    count = below(x.unsqueeze(-1), boundaries).to(torch.int32).sum(-1)
+    return count.to(torch.int32 if out_int32 else torch.int64)
+
+
 _POOL_ARGUMENTS = ("stride", "padding", "ceil_mode", "count_include_pad", "divisor_override")
 _DEFINITIONS: dict[str, Callable[..., Any]] = {
     "alias": _itself,
@@ -282,6 +291,7 @@ _DEFINITIONS: dict[str, Callable[..., Any]] = {
     "floor_divide": _floor_divide,
     "var_mean.correction": _var_mean,
     "lerp.Scalar": _lerp,
+    "bucketize.Tensor": _bucketize,
     "affine_grid_generator": _affine_grid,
     **STABLE,
 }
