@@ -22,9 +22,47 @@ from edgevit.profile_report import latency_dict
 from edgevit.profiling import SUFFIXES, eager_subject, measure, subject_of
 from edgevit.report import artifact_bytes
 from edgevit.support.child import run_command
+from edgevit.support.shape import (
+    Either,
+    Flag,
+    Listing,
+    Null,
+    Number,
+    Table,
+    Text,
+    Whole,
+    require_shape,
+)
+from edgevit.support.strangers_text import read_json
 from edgevit.targets import Target, load_target
 
 EAGER = "eager"
+_FIGURES = (
+    "rel_l2",
+    "cosine",
+    "convert_seconds",
+    "latency_ms",
+    "latency_low_ms",
+    "latency_high_ms",
+)
+_COUNTS = ("bytes", "delegates", "ops_outside")
+_TEXT = Text(most=1 << 20, plain=False)
+_ROW = Table(
+    {
+        **dict.fromkeys(("model", "target", "format", "error"), _TEXT),
+        **dict.fromkeys(_FIGURES, Either((Number(), Null()))),
+        **dict.fromkeys(_COUNTS, Either((Whole(0, 1 << 62), Null()))),
+        "passed": Either((Flag(), Null())),
+    }
+)
+_ENTRY = Table(
+    {
+        "rows": Listing(_ROW),
+        "when": _TEXT,
+        "formats": Listing(Text()),
+        "versions": Table(others=Text()),
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -107,7 +145,18 @@ def _formats(target: Target, how: MatrixOptions) -> list[str]:
 
 
 def _cached(output: Path) -> list[dict[str, Any]]:
-    return [json.loads(path.read_text()) for path in output.glob("*.entry.json")]
+    entries = [_cached_entry(path) for path in output.glob("*.entry.json")]
+    return [entry for entry in entries if entry is not None]
+
+
+def _cached_entry(path: Path) -> dict[str, Any] | None:
+    """What an earlier run found; nothing where that is damaged, or of another shape."""
+    try:
+        entry = read_json(path)
+        require_shape(entry, _ENTRY)
+    except (OSError, ValueError):
+        return None
+    return entry
 
 
 def _entry(
@@ -115,10 +164,10 @@ def _entry(
 ) -> dict[str, Any]:
     slug = "".join(c if c.isalnum() or c in "-_." else "-" for c in f"{model}-{target.name}")
     path, folder = output / f"{slug}.entry.json", output / slug
-    if path.exists() and not how.fresh:
-        entry = json.loads(path.read_text())
-        if entry["formats"] == list(formats) and not any(row["error"] for row in entry["rows"]):
-            return entry  # what was refused is tried again
+    entry = None if how.fresh else _cached_entry(path)
+    whole = entry is not None and not any(row["error"] for row in entry["rows"])
+    if entry is not None and whole and entry["formats"] == list(formats):
+        return entry  # what was refused is tried again
     exports = _export(model, target, formats, folder)
     rows = {format: _exported(model, target, format, exports[format]) for format in formats}
     entry = _timed(model, target, rows, folder, how)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,9 +18,33 @@ from edgevit.profiling import profile
 from edgevit.report import PAGE
 from edgevit.report_page.cost import Timings, Trade
 from edgevit.report_page.page import page
+from edgevit.support.shape import (
+    Anything,
+    Either,
+    Listing,
+    Null,
+    Number,
+    Table,
+    Whole,
+    require_shape,
+)
+from edgevit.support.strangers_text import read_json
 from edgevit.support.whole_file import write_whole
-from edgevit.sweep.job import Result
+from edgevit.sweep.job import result_of
 from edgevit.sweep.show import panels
+
+_FIGURES = Table(
+    dict.fromkeys(("instructions", "ram_bytes", "ms"), Number()),
+    optional=("instructions", "ram_bytes", "ms"),
+    others=Anything(),
+)
+_TRIAL = Table(
+    {"number": Whole(0, 1 << 62), "figures": _FIGURES, "drop": Either((Number(), Null()))},
+    optional=("figures", "drop"),
+    others=Anything(),
+)
+_TRIALS = Listing(_TRIAL)
+_SWEPT = Table({"results": Listing(Anything())}, others=Anything())
 
 
 def report(
@@ -102,13 +125,20 @@ def _trade(path: Path) -> Trade:
             )
         path = found[0]
     try:
-        content = json.loads(path.read_text())
+        content = read_json(path)
         if isinstance(content, dict):
-            drawn = panels([Result(**entry) for entry in content["results"]])
+            require_shape(content, _SWEPT)
+            drawn = panels([result_of(entry) for entry in content["results"]])
         else:
+            require_shape(content, _TRIALS)
             drawn = _tuned(content)
-    except (OSError, ValueError, TypeError, KeyError, EdgevitError) as error:
-        raise UsageError("the trade-offs cannot be read", where=str(path), why=f"{type(error).__name__}: {error}") from error  # fmt: skip
+    except (OSError, ValueError, KeyError, EdgevitError) as error:
+        raise UsageError(
+            "the trade-offs cannot be read",
+            where=str(path),
+            why=str(error) or type(error).__name__,
+            hint="give the trials.json of a tuning or the JSON of a sweep",
+        ) from error
     return Trade(f"{path.parent.name}/{path.name}", pareto_svg(drawn))
 
 

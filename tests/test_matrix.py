@@ -6,7 +6,10 @@ import csv
 import json
 from pathlib import Path
 
+import pytest
+
 from edgevit.cli import main
+from edgevit.matrix import _cached
 
 ROOT = Path(__file__).parent.parent
 MODEL = f"{ROOT / 'examples' / 'tiny_hybrid.py'}:build"
@@ -46,3 +49,11 @@ def test_a_table_with_figures_and_refusals(tmp_path: Path, capsys) -> None:
     assert main(["matrix", MODEL, "--format", "onnx", "-o", str(out), "--quiet", "--json"]) == 0
     again = json.loads(capsys.readouterr().out)
     assert again["rows"][0]["latency_ms"] == good["latency_ms"]  # kept, not measured again
+
+
+@pytest.mark.parametrize(
+    "text", ["[" * 100_000, "{}", "null", '{"rows": [1], "when": 3}', '{"rows": NaN}', "\ud800"]
+)
+def test_an_entry_of_another_shape_is_no_figure(text: str, tmp_path: Path) -> None:
+    (tmp_path / "x.entry.json").write_bytes(text.encode("utf-8", "surrogatepass"))
+    assert _cached(tmp_path) == []

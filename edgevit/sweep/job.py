@@ -164,10 +164,14 @@ def result_file(output: Path, key: str) -> Path:
 
 def read_result(output: Path, key: str) -> Result | None:
     try:
-        values = read_json(result_file(output, key))
-        require_shape(values, _RESULT)
+        return result_of(read_json(result_file(output, key)))
     except (OSError, ValueError):
         return None
+
+
+def result_of(values: Any) -> Result:
+    """From JSON that anybody may have written. Raises `Misshapen`."""
+    require_shape(values, _RESULT)
     return Result(**values)
 
 

@@ -160,4 +160,24 @@ def _studies() -> Iterator[Case]:
         yield Case(f"study: {name}", make, "", 18)
 
 
-CASES: tuple[Case, ...] = (*_rows(), *_schemas(), *_files(), *_studies())
+def _trades() -> Iterator[Case]:
+    for name, text in {
+        "deep": "[" * 100_000,
+        "a number": "7",
+        "trials that are text": '["x"]',
+        "figures that are text": '[{"number": 1, "figures": {"instructions": "x"}}]',
+        "figures by half": '[{"number": 1, "figures": {"instructions": 1}}]',
+        "NaN": '[{"number": 1, "figures": {"ms": NaN}}]',
+        "results of another shape": '{"results": [{"key": 1}]}',
+        "no results": "{}",
+    }.items():
+
+        def make(room: Room, text: str = text) -> Sequence[str]:
+            room.write("trials.json", text)
+            room.exported("onnx")
+            return ["report", "onnx", "-o", "page.html", "--trades", "trials.json"]
+
+        yield Case(f"trades: {name}", make, "trade", 2)
+
+
+CASES: tuple[Case, ...] = (*_rows(), *_schemas(), *_files(), *_studies(), *_trades())
