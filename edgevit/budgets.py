@@ -114,7 +114,10 @@ def check(directory: str | Path, budgets: Budgets, here: Here) -> Check:
     asked = budgets.asked()
     if not asked:
         raise UsageError(
-            "no budget is given", hint="--max-latency, --max-size, --max-ram, --min-cosine, ..."
+            "no budget is given",
+            where=str(folder),
+            why="there is nothing to hold it against",
+            hint="--max-latency, --max-size, --max-ram, --min-cosine, ...",
         )
     findings = [Finding("parity", 1, _parity(manifest), at_least=True)]
     findings += _findings(folder, manifest, asked, here)

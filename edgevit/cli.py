@@ -13,6 +13,7 @@ from functools import partial
 from typing import NoReturn
 
 from edgevit import __version__, commands
+from edgevit import option_values as values
 from edgevit.commands_check import add_check
 from edgevit.commands_forecast import add_forecast
 from edgevit.commands_measure import add_history, add_profile
@@ -37,7 +38,13 @@ class Parser(argparse.ArgumentParser):
     """argparse with our own way of saying what is wrong."""
 
     def error(self, message: str) -> NoReturn:
-        raise UsageError(message, hint=f"{self.prog} --help")
+        option = message.removeprefix("argument ").partition(":")[0]
+        raise UsageError(
+            message,
+            where=f"{self.prog} {option}" if message.startswith("argument ") else self.prog,
+            why="the command takes its words in another form",
+            hint=f"{self.prog} --help",
+        )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -46,6 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     as_json, debug = "--json" in words, "--debug" in words
     with only_answers(as_json):
         try:
+            values.require_plain(words)
             options = _parser().parse_args(words)
             return _run(options)
         except EdgevitError as error:
@@ -165,7 +173,7 @@ def _add_export(verbs: argparse._SubParsersAction) -> None:
     )
     parser.add_argument(
         "--format",
-        type=_words,
+        type=values.words,
         metavar="F,...",
         help="of the target's formats (default: its first); several share the front half, a folder each",
     )
@@ -207,7 +215,7 @@ def _add_firmware(parser: argparse.ArgumentParser) -> None:
         "--optimize", default="balanced", metavar="W", help="ram, balanced (default) or speed"
     )
     group.add_argument(
-        "--max-ram", type=_bytes, metavar="N", help="bytes, or 20K: the arena's limit"
+        "--max-ram", type=values.memory, metavar="N", help="bytes, or 20K: the arena's limit"
     )
     group.add_argument(
         "--weights-as", default="c", metavar="F", help="c (default), object, binary[@ADDRESS], streamed"
@@ -272,15 +280,17 @@ def _add_matrix(verbs: argparse._SubParsersAction) -> None:
         "--targets", nargs="+", default=["linux-x86"], metavar="T", help="(default: linux-x86)"
     )
     parser.add_argument(
-        "--format", type=_words, metavar="F,...", help="(default: all of the target's)"
+        "--format", type=values.words, metavar="F,...", help="(default: all of the target's)"
     )
     parser.add_argument(
         "-o", "--output", default="out/matrix", metavar="DIR", help="(default: out/matrix)"
     )
     parser.add_argument(
-        "--threads", type=_count, default=0, metavar="N", help="(default: as many as cores)"
+        "--threads", type=values.threads, default=0, metavar="N", help="(default: as many as cores)"
     )
-    parser.add_argument("--rounds", type=_count, default=20, metavar="N", help="(default: 20)")
+    parser.add_argument(
+        "--rounds", type=values.count, default=20, metavar="N", help="(default: 20)"
+    )
     parser.add_argument("--keep", action="store_true", help="leave the artifacts in DIR")
     parser.add_argument(
         "--fresh", action="store_true", help="measure again what DIR already has figures of"
@@ -294,12 +304,12 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--weights", metavar="W", help="random, pretrained, or a .safetensors / state-dict file"
     )
-    group.add_argument("--input-size", type=_size, metavar="N", help="N or HxW pixels")
+    group.add_argument("--input-size", type=values.size, metavar="N", help="N or HxW pixels")
     group.add_argument(
-        "--batch", type=int, default=1, metavar="N", help="images at a time (default: 1)"
+        "--batch", type=values.batch, default=1, metavar="N", help="images at a time (default: 1)"
     )
     group.add_argument(
-        "--seed", type=int, default=0, metavar="N", help="of random weights and inputs"
+        "--seed", type=values.seed, default=0, metavar="N", help="of random weights and inputs"
     )
     group.add_argument(
         "--image-input",
@@ -309,9 +319,11 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--channels-last", action="store_true", help="take and return NxHxWxC instead of NxCxHxW"
     )
-    group.add_argument("--mean", type=_numbers, metavar="A,B,C", help="preprocessing: mean, in 0-1")
     group.add_argument(
-        "--std", type=_numbers, metavar="A,B,C", help="preprocessing: deviation, in 0-1"
+        "--mean", type=values.numbers, metavar="A,B,C", help="preprocessing: mean, in 0-1"
+    )
+    group.add_argument(
+        "--std", type=values.numbers, metavar="A,B,C", help="preprocessing: deviation, in 0-1"
     )
     group.add_argument("--labels", metavar="FILE", help="class labels, one a line")
     group.add_argument(
@@ -328,38 +340,3 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
         help="change what the model computes, by name, and say how far; `--lossy help` lists them",
     )
     parser.add_argument("--quiet", action="store_true", help="no progress on stderr")
-
-
-def _size(text: str) -> int | tuple[int, int]:
-    parts = text.lower().split("x")
-    if not all(part.isdigit() for part in parts) or len(parts) > 2:
-        raise argparse.ArgumentTypeError(f"`{text}` is not a size: N or HxW")
-    return int(parts[0]) if len(parts) == 1 else (int(parts[0]), int(parts[1]))
-
-
-def _words(text: str) -> list[str]:
-    return [word.strip() for word in text.split(",") if word.strip()]
-
-
-def _count(text: str) -> int:
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"`{text}` is not a count")
-    return int(text)
-
-
-def _bytes(text: str) -> int:
-    number, unit = text.upper().removesuffix("B"), 1
-    if number.endswith(("K", "M")):
-        number, unit = number[:-1], {"K": 1024, "M": 1024**2}[number[-1]]
-    if not number.isdigit() or int(number) < 1:
-        raise argparse.ArgumentTypeError(f"`{text}` is not a size: 20000, 20K or 1M")
-    return int(number) * unit
-
-
-def _numbers(text: str) -> tuple[float, ...]:
-    try:
-        return tuple(float(part) for part in text.split(","))
-    except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"`{text}` is not a list of numbers: 0.5,0.5,0.5"
-        ) from None

@@ -9,11 +9,12 @@ import re
 import sys
 from collections.abc import Callable, Mapping
 
+from edgevit import option_values as values
 from edgevit.commands_trust import add_trust
 from edgevit.errors import OutputError, OverBudget
 from edgevit.support.terminal import show
 
-_QUANTITY = re.compile(r"(\d+(?:\.\d+)?)\s*([a-zA-Z]*)")
+_QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([a-zA-Z]*)")
 _TIME = {"s": 1.0, "ms": 1e-3, "us": 1e-6}
 _BYTES = {"": 1, "b": 1, "k": 1024, "kb": 1024, "m": 1024**2, "mb": 1024**2, "g": 1024**3, "gb": 1024**3}  # fmt: skip
 _COUNT = {"": 1, "k": 1e3, "m": 1e6, "g": 1e9}
@@ -34,8 +35,12 @@ def add_check(command: Callable[[str, Callable[..., int], str], argparse.Argumen
     parser.add_argument(
         "--here", action="store_true", help="latency on this machine counts, whatever the target"
     )
-    parser.add_argument("--threads", type=int, default=0, metavar="N", help="for --max-latency")
-    parser.add_argument("--rounds", type=int, default=20, metavar="N", help="(default: 20)")
+    parser.add_argument(
+        "--threads", type=values.threads, default=0, metavar="N", help="for --max-latency"
+    )
+    parser.add_argument(
+        "--rounds", type=values.count, default=20, metavar="N", help="(default: 20)"
+    )
     add_trust(parser)
     parser.add_argument("--junit", metavar="FILE", help="write a JUnit report here")
     parser.add_argument("--quiet", action="store_true", help="no progress on stderr")
@@ -81,7 +86,7 @@ def _quantity(units: Mapping[str, float]) -> Callable[[str], float]:
     def quantity(text: str) -> float:
         found = _QUANTITY.fullmatch(text.strip())
         unit = found[2].lower() if found else ""
-        if found is None or unit not in units or float(found[1]) <= 0:
+        if found is None or unit not in units or not 0 < float(found[1]) < math.inf:
             known = ", ".join(name for name in units if name)
             raise argparse.ArgumentTypeError(f"`{text}` is not a number with one of {known}")
         return float(found[1]) * units[unit]

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from edgevit import option_values as values
 from edgevit.commands_trust import add_trust
 from edgevit.errors import UsageError
 from edgevit.support.terminal import show
@@ -34,12 +35,18 @@ def add_profile(command: Command) -> None:
         "tvm://tracker:port/key, mac, iphone",
     )
     parser.add_argument(
-        "--threads", type=_count, default=0, metavar="N", help="(default: as many as cores)"
+        "--threads", type=values.threads, default=0, metavar="N", help="(default: as many as cores)"
     )
-    parser.add_argument("--rounds", type=_count, default=20, metavar="N", help="(default: 20)")
-    parser.add_argument("--warmup", type=_count, default=3, metavar="N", help="(default: 3)")
     parser.add_argument(
-        "--limit", type=_count, default=600, metavar="S", help="seconds until a hung run is killed"
+        "--rounds", type=values.count, default=20, metavar="N", help="(default: 20)"
+    )
+    parser.add_argument("--warmup", type=values.count, default=3, metavar="N", help="(default: 3)")
+    parser.add_argument(
+        "--limit",
+        type=values.count,
+        default=600,
+        metavar="S",
+        help="seconds until a hung run is killed",
     )
     parser.add_argument("--ops", action="store_true", help="a table of ops, by the own profiler")
     parser.add_argument("--eager", action="store_true", help="the model in PyTorch as well")
@@ -64,7 +71,7 @@ def add_history(command: Command) -> None:
     parser.add_argument("--model", metavar="M", help="only figures of models called so, in part")
     parser.add_argument("--device", metavar="D", help="only figures of devices called so, in part")
     parser.add_argument(
-        "--last", type=_count, default=50, metavar="N", help="the newest N (default: 50)"
+        "--last", type=values.count, default=50, metavar="N", help="the newest N (default: 50)"
     )
     parser.add_argument(
         "--compare", nargs=2, metavar=("A", "B"), help="two figures, by their numbers in the list"
@@ -161,9 +168,3 @@ def run_history(options: argparse.Namespace) -> int:
         else:
             show(history_text(rows, store.where))
     return 0
-
-
-def _count(text: str) -> int:
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"`{text}` is not a count")
-    return int(text)

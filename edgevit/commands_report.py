@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Callable
 
+from edgevit import option_values as values
 from edgevit.commands_trust import add_trust
 from edgevit.support.terminal import show
 
@@ -19,8 +20,12 @@ def add_report(command: Callable[[str, Callable[..., int], str], argparse.Argume
     parser.add_argument("--trades", action="append", default=[], metavar="PATH", help="a folder of `sweep` or `tune`: its trade-offs")  # fmt: skip
     parser.add_argument("--store", metavar="URL", help="of figures that were measured before")
     add_trust(parser)
-    parser.add_argument("--threads", type=int, default=0, metavar="N", help="for --profile")
-    parser.add_argument("--rounds", type=int, default=20, metavar="N", help="(default: 20)")
+    parser.add_argument(
+        "--threads", type=values.threads, default=0, metavar="N", help="for --profile"
+    )
+    parser.add_argument(
+        "--rounds", type=values.count, default=20, metavar="N", help="(default: 20)"
+    )
     parser.add_argument("--quiet", action="store_true", help="no progress on stderr")
 
 

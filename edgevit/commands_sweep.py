@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
+from edgevit import option_values as values
 from edgevit.support.terminal import show
 
 Command = Callable[[str, Callable[..., int], str], argparse.ArgumentParser]
@@ -25,17 +26,15 @@ def add_sweep(command: Command) -> None:
     )
     parser.add_argument("--weights", metavar="W", help="as in `export`")
     parser.add_argument("--input-size", metavar="N", help="as in `export`")
-    parser.add_argument("--rounds", type=_count, default=20, metavar="N", help="(default: 20)")
-    parser.add_argument("--workers", type=_count, default=2, metavar="N", help="here (default: 2)")
+    parser.add_argument(
+        "--rounds", type=values.count, default=20, metavar="N", help="(default: 20)"
+    )
+    parser.add_argument(
+        "--workers", type=values.count, default=2, metavar="N", help="here (default: 2)"
+    )
     parser.add_argument("--scheduler", metavar="ADDR", help="a Dask cluster's, in their place")
     parser.add_argument("-o", "--output", default="out/sweep", metavar="DIR")
     parser.add_argument("--quiet", action="store_true", help="no progress on stderr")
-
-
-def _count(text: str) -> int:
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"`{text}` is not a count")
-    return int(text)
 
 
 def run_sweep(options: argparse.Namespace) -> int:

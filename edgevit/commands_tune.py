@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edgevit import option_values as values
 from edgevit.errors import UsageError
 from edgevit.support.terminal import show
 
@@ -38,14 +39,16 @@ def add_tune(
     )  # fmt: skip
     parser.add_argument(
         "--max-drop",
-        type=float,
+        type=values.drop,
         metavar="D",
         help="offer lossy steps too, and refuse what is further from the model: 1 - cosine",
     )
     parser.add_argument(
         "--format", metavar="F,...", help="(default: all of the target's that can be measured)"
     )
-    parser.add_argument("--rounds", type=int, default=20, metavar="N", help="(default: 20)")
+    parser.add_argument(
+        "--rounds", type=values.count, default=20, metavar="N", help="(default: 20)"
+    )
     parser.add_argument(
         "--store", metavar="URL", help="of measurements: a file, or postgresql://..."
     )

@@ -44,9 +44,17 @@ class EdgevitError(Exception):
 
 
 class UsageError(EdgevitError):
-    """A word on the command line that we do not take."""
+    """A word on the command line that we do not take. What is not said of it holds for all."""
 
     exit_code = 2
+
+    def __init__(self, message: str, *, where: str = "", why: str = "", hint: str = "") -> None:
+        super().__init__(
+            message,
+            where=where or "the command line",
+            why=why or "the command does not take it as it is written",
+            hint=hint or "edgevit COMMAND --help",
+        )
 
 
 class ModelError(EdgevitError):
@@ -210,6 +218,6 @@ def suggest(name: str, known: Iterable[str]) -> str:
     close = nearest(name, pool)
     if close:
         return "did you mean " + " or ".join(f"`{n}`" for n in close) + "?"
-    if len(pool) <= 12:
+    if 0 < len(pool) <= 12:
         return "one of " + ", ".join(f"`{n}`" for n in pool)
     return ""

@@ -12,7 +12,17 @@ PACKAGE = Path(__file__).parent.parent / "edgevit"
 
 # From the first stage to the last. A module may import from its own layer and those before it.
 LAYERS = (
-    ("errors", "data", "quiet", "host", "tunable", "pareto_plot", "support", "__init__"),
+    (
+        "errors",
+        "data",
+        "option_values",
+        "quiet",
+        "host",
+        "tunable",
+        "pareto_plot",
+        "support",
+        "__init__",
+    ),
     (
         "targets",
         "graph",

@@ -78,7 +78,7 @@ def safe_copy(path: Path) -> io.BytesIO:
 def refuse(path: Path, why: str, where: str = "") -> ModelError:
     return ModelError(
         f"`{path}` holds more than tensors and operators, and is not loaded",
-        where=where,
+        where=where or str(path),
         why=why,
         hint="--trust, if you know who made the file: loading it may run code from it",
     )
@@ -87,6 +87,7 @@ def refuse(path: Path, why: str, where: str = "") -> ModelError:
 def unreadable(path: Path, why: str) -> ModelError:
     return ModelError(
         f"`{path}` is not an exported program",
+        where=str(path),
         why=why,
         hint="torch.export.save(torch.export.export(model, inputs), 'model.pt2')",
     )

@@ -62,7 +62,14 @@ def _check_request(request: Request, path: Path) -> None:
         )
     if not path.is_file():
         beside = map(str, path.parent.glob("*.pt2")) if path.parent.is_dir() else ()
-        raise ModelError(f"no file `{path}`", hint=suggest(str(path), beside))
+        raise ModelError(
+            f"no file `{path}`",
+            where=str(Path.cwd()),
+            why="it is a folder, a pipe or a device"
+            if path.exists()
+            else "there is none of that name",
+            hint=suggest(str(path), beside) or "a file that torch.export.save wrote",
+        )
 
 
 def _untrusted(path: Path) -> ExportedProgram:

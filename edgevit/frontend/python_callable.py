@@ -77,7 +77,12 @@ def _import_file(place: str) -> ModuleType:
     path = Path(place)
     if not path.is_file():
         beside = path.parent.glob("*.py") if path.parent.is_dir() else ()
-        raise ModelError(f"no file `{place}`", hint=suggest(place, map(str, beside)))
+        raise ModelError(
+            f"no file `{place[:200]}`",
+            where=str(Path.cwd()),
+            why="it is a folder" if path.is_dir() else "there is none of that name",
+            hint=suggest(place[:200], map(str, beside)) or "a file: path/net.py:build",
+        )
     name = f"edgevit_user_{path.stem}"
     found = importlib.util.spec_from_file_location(name, path)
     if found is None or found.loader is None:
@@ -112,7 +117,10 @@ def _call(namespace: ModuleType, name: str, spec: str) -> object:
     for part in name.split("."):
         if not hasattr(target, part):
             raise ModelError(
-                f"`{spec.rpartition(':')[0]}` has no `{name}`", hint=_callables_hint(target, part)
+                f"`{spec.rpartition(':')[0]}` has no `{name}`",
+                where=str(getattr(namespace, "__file__", None) or namespace.__name__),
+                why=f"nothing in it is called `{part}`",
+                hint=_callables_hint(target, part) or "name a callable that returns the model",
             )
         target = getattr(target, part)
     if isinstance(target, nn.Module) or not callable(target):
@@ -140,7 +148,12 @@ def _raised(error: BaseException, message: str) -> ModelError:
     where = place_of(error)
     if isinstance(error, SyntaxError) and error.filename:
         where = f"{error.filename}:{error.lineno}"
-    return ModelError(message, where=where, why=said(error), hint="--debug shows the traceback")
+    return ModelError(
+        message,
+        where=where or message.split("`")[1],
+        why=said(error),
+        hint="--debug shows the traceback",
+    )
 
 
 def _module_and_example(
@@ -152,6 +165,7 @@ def _module_and_example(
         return made[0], _as_tensors(made[1], spec)
     raise ModelError(
         f"`{spec}` gives no model",
+        where=spec,
         why=f"it returned {_describe(made)}",
         hint="return an nn.Module, or (module, example_inputs)",
     )
@@ -173,6 +187,7 @@ def _as_tensors(example: object, spec: str) -> tuple[torch.Tensor, ...]:
         return tuple(items)
     raise ModelError(
         f"the example inputs of `{spec}` are not tensors",
+        where=spec,
         why=f"got {_describe(example)}",
         hint="one tensor, or a tuple of tensors in the order of forward's arguments",
     )

@@ -27,6 +27,13 @@ def ready(source: ModelSource, run: Callable[[ModelSource], object]) -> ModelSou
     _require_data(module)
     _require_strided(module)
     _require_not_quantized(module)
+    if any(x.is_meta for x in source.inputs):
+        raise ModelError(
+            "the example inputs have no data",
+            where=source.spec,
+            why="they are on the `meta` device",
+            hint="make them on the CPU: torch.zeros(1, 3, 224, 224)",
+        )
     inputs = tuple(x.detach().cpu() for x in source.inputs)
     inputs = tuple((x.float() if x.is_floating_point() else x).contiguous() for x in inputs)
     source = replace(source, inputs=inputs)

@@ -78,6 +78,7 @@ def open_runner(address: str = "local") -> Runner:
     if scheme not in RUNNERS:
         raise UsageError(
             f"no runner is called `{address}`",
+            where="--on",
             why="it is one of " + ", ".join(ADDRESSES),
             hint=suggest(scheme, RUNNERS),
         )

@@ -28,11 +28,16 @@ class Budget:
     @classmethod
     def of(cls, text: str) -> Budget:
         """`10m`, `90s`, `1h`; `30` or `30-trials`."""
-        if found := re.fullmatch(r"(\d+(?:\.\d+)?)(s|m|h)", text):
+        if found := re.fullmatch(r"([0-9]{1,6}(?:\.[0-9]{1,6})?)(s|m|h)", text):
             return cls(seconds=float(found[1]) * {"s": 1, "m": 60, "h": 3600}[found[2]])
-        if found := re.fullmatch(r"(\d+)(?:[ -]?trials?)?", text):
+        if found := re.fullmatch(r"([0-9]{1,6})(?:[ -]?trials?)?", text):
             return cls(trials=int(found[1]))
-        raise UsageError(f"`{text}` is no budget", hint="10m, 90s, 1h, or a number of trials: 30")
+        raise UsageError(
+            f"`{text[:40]}` is no budget",
+            where="--budget",
+            why="it is a time, or a number of trials, of at most six digits",
+            hint="10m, 90s, 1h, or a number of trials: 30",
+        )
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,101 @@
+"""Numbers on the command line: taken within bounds that mean something, else refused with the words that are taken."""
+
+from __future__ import annotations
+
+import math
+import re
+from argparse import ArgumentTypeError
+from collections.abc import Sequence
+
+from edgevit.errors import UsageError
+
+_LONGEST = 32_768
+_ODD = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # control characters, and halves of others
+_MOST = 1e6  # beyond any mean, deviation or distance
+_UNITS = {"K": 1 << 10, "M": 1 << 20}
+
+
+def count(text: str) -> int:
+    """1 to a million: rounds, seconds, rows, workers."""
+    return _whole(text, 1, 1_000_000, "a count")
+
+
+def threads(text: str) -> int:
+    """0: as many as there are cores."""
+    return _whole(text, 0, 1024, "a number of threads")
+
+
+def batch(text: str) -> int:
+    return _whole(text, 1, 1 << 16, "a batch size")
+
+
+def seed(text: str) -> int:
+    return _whole(text, 0, (1 << 32) - 1, "a seed")
+
+
+def size(text: str) -> int | tuple[int, int]:
+    """N or HxW pixels."""
+    sides = [_whole(part, 1, 1 << 16, "a size: N or HxW") for part in text.lower().split("x", 2)]
+    if len(sides) > 2:
+        raise ArgumentTypeError(f"`{text[:40]}` is not a size: N or HxW")
+    return sides[0] if len(sides) == 1 else (sides[0], sides[1])
+
+
+def memory(text: str) -> int:
+    """Bytes, with a unit or without."""
+    number, unit = text.upper().removesuffix("B"), 1
+    if number[-1:] in _UNITS:
+        number, unit = number[:-1], _UNITS[number[-1]]
+    return _whole(number, 1, 1 << 40, "a size: 20000, 20K or 1M") * unit
+
+
+def numbers(text: str) -> tuple[float, ...]:
+    """A,B,C: finite ones."""
+    return tuple(_number(part, "a list of numbers: 0.5,0.5,0.5", text) for part in text.split(","))
+
+
+def drop(text: str) -> float:
+    """1 - cosine."""
+    value = _number(text, "a distance: 0.01", text)
+    if not 0 <= value <= 2:
+        raise ArgumentTypeError(f"`{text}` is not a distance of 0 to 2: 0.01")
+    return value
+
+
+def words(text: str) -> list[str]:
+    return [word.strip() for word in text.split(",") if word.strip()]
+
+
+def _whole(text: str, least: int, most: int, name: str) -> int:
+    plain = text.isascii() and text.isdigit() and len(text) <= 20
+    if not plain or not least <= int(text) <= most:
+        raise ArgumentTypeError(f"`{text[:40]}` is not {name} ({least:,} to {most:,})")
+    return int(text)
+
+
+def _number(text: str, name: str, whole: str) -> float:
+    try:
+        value = float(text) if text.isascii() else math.nan
+    except ValueError:
+        value = math.nan
+    if not abs(value) <= _MOST:  # NaN is within no bound
+        raise ArgumentTypeError(f"`{whole[:60]}` is not {name}")
+    return value
+
+
+def require_plain(arguments: Sequence[str]) -> None:
+    """Before anything is parsed: no word is empty, of thousands of characters, or with characters that are none."""
+    for word in arguments:
+        value = word.partition("=")[2] if word.startswith("--") and "=" in word else word
+        odd = _ODD.search(word)
+        if value and not odd and len(word) <= _LONGEST:
+            continue
+        option = word.partition("=")[0] if value is not word else ""
+        raise UsageError(
+            f"{option or 'a word'} {'is empty' if not value else 'is not a text that is taken'}",
+            where=f"{word[:40]!a}",
+            why=f"it has the character U+{ord(odd[0]):04X}"
+            if odd
+            else f"it has {len(value):,} characters, and 1 to {_LONGEST:,} are taken",
+            hint="edgevit COMMAND --help",
+        )
