@@ -13,15 +13,26 @@ import numpy as np
 from edgevit.graph.program import Origin
 
 SIZES = {"int8": 1, "int16": 2}
+MOST = 2**16 - 1  # along an axis
 
 
 class Malformed(ValueError):
     """An operation whose parts do not fit together: our bug, named at the step that made it."""
 
 
+class Beyond(Malformed):
+    """A size of the network that the kernels have no room for: refused by the call's name, and no bug."""
+
+
 def require(holds: bool, why: str) -> None:
     if not holds:
         raise Malformed(why)
+
+
+def require_within(size: int, what: str, most: int = MOST) -> None:
+    """The kernels' fields are of 16 bits, some of 8."""
+    if size > most:
+        raise Beyond(f"{what}: {size:,}, and the kernels count to {most:,}")
 
 
 @dataclass(frozen=True)
@@ -141,7 +152,7 @@ class IntegerGraph:
             try:
                 op.check()
             except Malformed as error:
-                raise Malformed(f"{op.kind} {op.name}: {error}") from None
+                raise type(error)(f"{op.kind} {op.name}: {error}") from None
             self._define(op.output, known)
         for value in self.outputs:
             require(known.get(value.name) == value, f"nothing makes the output {value.name}")

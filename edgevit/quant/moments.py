@@ -19,6 +19,7 @@ from edgevit.integer.ops.window import Window
 
 _ROWS_A_TAP = 16  # of samples, over all inputs; more tell little more
 _LEAST_ROWS = 256  # for each input
+_MOST_TAPS = 8192  # a covariance of more weighs gigabytes: such weights are rounded to the nearest
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,8 @@ class Gathering:
 
     def see(self, x: torch.Tensor) -> None:
         taps = taps_of(self._node, x)
+        if taps.shape[2] > _MOST_TAPS:
+            return
         rows = max(_ROWS_A_TAP * taps.shape[2] // self._inputs, _LEAST_ROWS)
         if taps.shape[1] > rows:
             taps = taps[:, np.linspace(0, taps.shape[1] - 1, rows).astype(np.int64)]
@@ -50,7 +53,9 @@ class Gathering:
         self._sum = self._sum + taps.double().sum(1).numpy()
         self._products = self._products + (taps.transpose(1, 2) @ taps).double().numpy()
 
-    def moments(self) -> Moments:
+    def moments(self) -> Moments | None:
+        if not self._count:
+            return None
         mean = self._sum / self._count
         covariance = self._products / self._count - mean[:, :, None] * mean[:, None, :]
         return Moments(mean, covariance, self._count)

@@ -11,7 +11,7 @@ from torch.fx.node import Node
 from edgevit.errors import InternalError, UsageError, suggest
 from edgevit.graph.aten import kind, op
 from edgevit.graph.program import Inputs, Program, origin, shape
-from edgevit.integer.graph import IntegerGraph, Malformed
+from edgevit.integer.graph import Beyond, IntegerGraph, Malformed
 from edgevit.integer.ports import Port
 from edgevit.integer.simulate import outputs_of
 from edgevit.quant.arrange import by_axes
@@ -169,6 +169,9 @@ def _import_calls(context: Context) -> None:
         try:
             context.held[node] = import_call(node, context)
         except Unsupported as reason:
+            refused.append(Reason(node, str(reason)))
+            lost.add(node)
+        except Beyond as reason:
             refused.append(Reason(node, str(reason)))
             lost.add(node)
         except Malformed as error:

@@ -46,7 +46,8 @@ def record(
             gathered[reader].see(result)
 
     run_looking(program, batches, look)
-    return Recorded(observers, {node: sums.moments() for node, sums in gathered.items()})
+    moments = {node: sums.moments() for node, sums in gathered.items()}
+    return Recorded(observers, {node: of for node, of in moments.items() if of is not None})
 
 
 def _projections(program: Program) -> dict[str, list[Node]]:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from attention import attention
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edgevit.integer.graph import IntegerGraph, Op, Value
+from edgevit.integer.ops.moves import Slice
+from edgevit.integer.ops.pointwise import Lookup
+from edgevit.integer.ops.products import MatMul
 from edgevit.integer.rewrites.split_stacks import MOST, split_stacks
 from edgevit.integer.simulate import outputs_of
 
@@ -36,3 +42,35 @@ def test_weights_are_cut_and_nothing_is_moved() -> None:
 def test_other_stacks_stay(heads: int) -> None:
     whole = attention(np.random.default_rng(0), tokens=2, heads=heads, depth=2)
     assert len(split_stacks(whole).ops) <= len(whole.ops)
+
+
+def test_a_stack_below_a_thousand_steps() -> None:
+    x = Value("x", (2, 3, 4))
+    ops: list[Op] = []
+    below = x
+    for index in range(1200):
+        table = np.random.default_rng(index).permutation(256).astype(np.uint8).view(np.int8)
+        ops.append(Lookup((below,), replace(x, name=f"step{index}"), table, "any"))
+        below = ops[-1].output
+    ops.append(_squared(below))
+    _same_when_split(IntegerGraph("deep", (x,), (), tuple(ops), (ops[-1].output,)).verify())
+
+
+def test_a_slice_that_cannot_go_up_stays_where_it_is() -> None:
+    """What it is cut from is an input: a part of the slice along another axis is a slice of that part."""
+    x = Value("x", (2, 5, 4))
+    rows = Slice((x,), Value("rows", (2, 3, 4)), 1, 1)
+    graph = IntegerGraph("sliced", (x,), (), (rows, _squared(rows.output)), (Value("square", (2, 3, 3)),))  # fmt: skip
+    _same_when_split(graph.verify())
+
+
+def _squared(x: Value) -> MatMul:
+    stack, rows, _ = x.shape
+    return MatMul((x, x), Value("square", (stack, rows, rows)), 2**26, 0, 0, turned=True)
+
+
+def _same_when_split(whole: IntegerGraph) -> None:
+    split = split_stacks(whole)
+    assert [op.output.shape[0] for op in split.ops if op.kind == "matmul"] == [1, 1]
+    x = np.random.default_rng(0).integers(-128, 128, whole.inputs[0].shape, np.int8)
+    assert np.array_equal(outputs_of(whole, (x,))[0], outputs_of(split, (x,))[0])

@@ -6,10 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cases import MAKERS, graph_of
+from cases import MAKERS, graph_of, integers
 from host import check_on_host
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
+
+from edgevit.integer.graph import Value
+from edgevit.integer.ops.moves import Permute, Slice
 
 
 @pytest.fixture(scope="module")
@@ -25,3 +28,12 @@ def test_equals_the_definition(kind: str, folder: Path, seed: int) -> None:
     rng = np.random.default_rng(seed)
     made = [MAKERS[kind](rng) for _ in range(25)]
     check_on_host([(graph_of(op), inputs) for op, inputs in made], folder)
+
+
+def test_an_axis_longer_than_a_field(folder: Path) -> None:
+    """It is moved in pieces: a size of 16 bits would wrap around."""
+    rng = np.random.default_rng(0)
+    x = Value("x", (70_001, 3))
+    turned = Permute((x,), Value("y", (3, 70_001)), (1, 0))
+    rows = Slice((x,), Value("y", (70_001, 2)), 1, 1)
+    check_on_host([(graph_of(op), (integers(rng, x.shape),)) for op in (turned, rows)], folder)

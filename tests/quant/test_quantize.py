@@ -143,3 +143,15 @@ def test_images_from_an_array(tmp_path: Path) -> None:
     given = from_arrays(tmp_path / "x.npy", program)
     assert len(given.inputs) == 5
     assert quantize(program, given).graph.macs() == 12 * 12 * 12
+
+
+@pytest.mark.parametrize("wide", ["stride", "depth"])
+def test_a_size_that_a_kernel_has_no_field_for(wide: str) -> None:
+    """It is the network's, not our bug."""
+    if wide == "stride":
+        net, x = nn.Conv2d(1, 2, 1, stride=256), torch.randn(1, 1, 300, 300)
+    else:
+        net, x = nn.Linear(2**16, 1), torch.randn(1, 2**16)
+    with pytest.raises(UnsupportedOp, match=r"`(conv2d|linear)` \(1x\)") as caught:
+        imported(net, x)
+    assert "the kernels count to" in caught.value.why and "test_quantize" not in caught.value.why

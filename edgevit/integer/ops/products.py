@@ -12,7 +12,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from edgevit.integer.graph import Op, require
+from edgevit.integer.graph import Op, require, require_within
 from edgevit.integer.ops.window import Window
 from edgevit.integer.rounding import requantize
 
@@ -24,6 +24,7 @@ def _product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 def _check_channels(op: Linear | Conv2d | Depthwise, count: int) -> None:
     require(op.bias.shape == op.multiplier.shape == (count,), "one bias and multiplier a channel")
+    require_within(count, "output channels")
     require(op.weight.dtype == np.int8, "weights of 8 bits")
     require(op.bias.dtype == op.multiplier.dtype == np.int32, "bias and multiplier of 32 bits")
     require(bool(np.all(op.multiplier > 0)), "multipliers are positive")
@@ -47,6 +48,7 @@ class Linear(Op):
     def check(self) -> None:
         count, width = self.weight.shape
         require(self.source.shape[-1] == width, "the width of the input")
+        require_within(width, "values summed")
         require(self.output.shape == (*self.source.shape[:-1], count), "the shape of the output")
         _check_channels(self, count)
 
@@ -78,6 +80,7 @@ class Conv2d(Op):
         require(channels == depth * self.groups and count % self.groups == 0, "groups")
         require(self.output.shape == (*self.window.output(height, width), count), "the output")
         require(-128 <= self.pad_value <= 127, "the pad value")
+        self.window.check(self.source.shape, self.output.shape)
         _check_channels(self, count)
 
     def run(self, *inputs: np.ndarray) -> np.ndarray:
@@ -119,6 +122,7 @@ class Depthwise(Op):
         require((high, wide) == self.window.size and channels == count, "the weight's window")
         require(self.output.shape == (*self.window.output(height, width), count), "the output")
         require(-128 <= self.pad_value <= 127, "the pad value")
+        self.window.check(self.source.shape, self.output.shape)
         _check_channels(self, count)
 
     def run(self, *inputs: np.ndarray) -> np.ndarray:
@@ -163,6 +167,8 @@ class MatMul(Op):
         require(self.output.shape == (left.shape[0], rows, columns), "the shape of the output")
         require(left.dtype == right.dtype == self.output.dtype == "int8", "8 bits in and out")
         require(-128 <= self.zero <= 127 and 0 < self.multiplier < 2**31, "zero and multiplier")
+        require_within(columns, "columns of the product")
+        require_within(depth, "values summed")
         require(depth * 255 * 128 + abs(self.bias) < 2**31, "the accumulator overflows")
 
     def run(self, *inputs: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from edgevit.integer.graph import Op, require
+from edgevit.integer.graph import Op, require, require_within
 from edgevit.integer.rounding import bit_length
 
 
@@ -28,7 +28,7 @@ class Softmax(Op):
         require(self.source.dtype == self.output.dtype == "int8", "8 bits in and out")
         require(self.table.shape == (256,) and self.table.dtype == np.uint16, "a table of 256")
         require(int(self.table[0]) >= 2**15, "the largest exponential has its highest bit")
-        require(self.source.shape[-1] <= 2**16, "rows whose sum has 32 bits")
+        require_within(self.source.shape[-1], "values in a row")
         # with 13 to 15 bits in the quotient no product passes 2^31, nor does its rounding pass 2^32
         require(2**29 <= self.numerator <= 2**30, "the numerator")
         longest = (self.source.shape[-1] * int(self.table[0])).bit_length()

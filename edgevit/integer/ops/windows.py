@@ -16,6 +16,7 @@ def _check_image(op: AveragePool | MaxPool) -> None:
     height, width, channels = op.source.shape
     require(op.output.shape == (*op.window.output(height, width), channels), "the output")
     require(op.source.dtype == op.output.dtype == "int8", "8 bits in and out")
+    op.window.check(op.source.shape, op.output.shape)
 
 
 @dataclass(frozen=True, eq=False)

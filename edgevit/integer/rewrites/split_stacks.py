@@ -5,6 +5,8 @@
 A slice is pushed up through what works row by row or element by element, until it cuts the weights of a linear: then
 attention has one head at a time, and neither q, k and v nor the scores are ever there for all heads. A concatenation is
 pulled down through permutes and reshapes, until the heads lie side by side.
+
+Each step asks for steps further up or down by `yield`, and `finished` runs them: a net may be deeper than Python's stack.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from edgevit.integer.ops.pointwise import Add, AddWide, Lookup, Rescale
 from edgevit.integer.ops.products import Linear, MatMul
 from edgevit.integer.ops.softmax import Softmax
 from edgevit.integer.rewrites.builder import Builder
+from edgevit.support.deep import Steps, finished
 
 MOST = 16  # matrices in a stack: more would be code without end
 Part = tuple[int, int, int]  # axis, start, count
@@ -43,18 +46,19 @@ class _Splitter:
     def copy(self, op: Op) -> None:
         op = replace(op, inputs=tuple(map(self.now, op.inputs)))
         if isinstance(op, MatMul) and 1 < op.output.shape[0] <= MOST:
-            self._now[op.name] = self._by_matrix(op)
+            self._now[op.name] = finished(self._by_matrix(op))
         elif isinstance(op, (Permute, Reshape)):
-            self._now[op.name] = self._below_concat(op)
+            self._now[op.name] = finished(self._below_concat(op))
         else:
             self.builder.add(op)
 
-    def _by_matrix(self, op: MatMul) -> Value:
+    def _by_matrix(self, op: MatMul) -> Steps[Value]:
         a, b = op.inputs
-        parts = [
-            self._with(op, self._part(a, (0, h, 1)), self._part(b, (0, h, 1)), (1, *op.output.shape[1:]))
-            for h in range(op.output.shape[0])
-        ]  # fmt: skip
+        parts: list[Value] = []
+        for h in range(op.output.shape[0]):
+            left = yield self._part(a, (0, h, 1))
+            right = yield self._part(b, (0, h, 1))
+            parts.append(self._with(op, left, right, (1, *op.output.shape[1:])))
         return self.builder.add(Concat(tuple(parts), op.output, 0, origin=op.origin))
 
     def _with(self, op: MatMul, a: Value, b: Value, shape: tuple[int, ...]) -> Value:
@@ -63,15 +67,15 @@ class _Splitter:
 
     # slices, up
 
-    def _part(self, value: Value, part: Part) -> Value:
+    def _part(self, value: Value, part: Part) -> Steps[Value]:
         axis, start, count = part
         if (start, count) == (0, value.shape[axis]):
             return value
         if (value.name, part) not in self._parts:
-            self._parts[value.name, part] = self._cut(value, part)
+            self._parts[value.name, part] = yield self._cut(value, part)
         return self._parts[value.name, part]
 
-    def _cut(self, value: Value, part: Part) -> Value:
+    def _cut(self, value: Value, part: Part) -> Steps[Value]:
         axis, start, count = part
         shape = list(value.shape)
         shape[axis] = count
@@ -81,12 +85,12 @@ class _Splitter:
             where = (*[slice(None)] * axis, slice(start, start + count))
             return self.builder.constant(output, data[where])
         op = self.builder.maker(value)
-        found = None if op is None else self._above(op, output, part)
-        if isinstance(found, Value):
-            return found
-        return self.builder.add(found or Slice((value,), output, axis, start))
+        above = None if op is None else (yield self._above(op, output, part))
+        if isinstance(above, Value):
+            return above
+        return self.builder.add(above or Slice((value,), output, axis, start))
 
-    def _above(self, op: Op, output: Value, part: Part) -> Op | Value | None:
+    def _above(self, op: Op, output: Value, part: Part) -> Steps[Op | Value | None]:
         """The operation on a part of its input, or that part itself; None where the whole output is needed."""
         axis, start, count = part
         last = axis == len(output.shape) - 1
@@ -107,35 +111,45 @@ class _Splitter:
             case Norm() if axis < len(output.shape) - op.axes:
                 pass
             case MatMul() if axis == 1:
-                a = self._part(op.inputs[0], part)
+                a = yield self._part(op.inputs[0], part)
                 return replace(op, inputs=(a, op.inputs[1]), output=output)
             case Slice() if op.step == 1 and axis == op.axis:
-                return self._part(op.source, (axis, op.start + start, count))
+                return (yield self._part(op.source, (axis, op.start + start, count)))
             case Slice() if op.step == 1:
-                own = (op.axis, op.start, op.output.shape[op.axis])
-                return self._part(self._part(op.source, own), part)
+                return (yield self._above_slice(op, output, part))
             case Concat() if axis == op.axis:
-                return self._inside(op, part)
+                return (yield self._inside(op, part))
             case Permute():
-                source = self._part(op.source, (op.order[axis], start, count))
+                source = yield self._part(op.source, (op.order[axis], start, count))
                 return _permute(source, output, op.order, op)
             case Reshape():
-                return self._above_reshape(op, output, part)
+                return (yield self._above_reshape(op, output, part))
             case _:
                 return None
-        inputs = tuple(self._part(value, part) for value in op.inputs)
-        return replace(op, inputs=inputs, output=output)
+        inputs: list[Value] = []
+        for value in op.inputs:
+            inputs.append((yield self._part(value, part)))
+        return replace(op, inputs=tuple(inputs), output=output)
 
-    def _inside(self, op: Concat, part: Part) -> Value | None:
+    def _above_slice(self, op: Slice, output: Value, part: Part) -> Steps[Op | Value]:
+        """Along another axis: after the slice itself has gone up, or before it where it cannot."""
+        whole = yield self._part(op.source, (op.axis, op.start, op.output.shape[op.axis]))
+        stays = self.builder.maker(whole)
+        if not isinstance(stays, Slice) or stays.axis != op.axis:
+            return (yield self._part(whole, part))
+        source = yield self._part(stays.source, part)
+        return replace(stays, inputs=(source,), output=output)
+
+    def _inside(self, op: Concat, part: Part) -> Steps[Value | None]:
         """When it lies in one of what was put together."""
         axis, start, count = part
         for value in op.inputs:
             if start >= 0 and start + count <= value.shape[axis]:
-                return self._part(value, (axis, start, count))
+                return (yield self._part(value, (axis, start, count)))
             start -= value.shape[axis]
         return None
 
-    def _above_reshape(self, op: Op, output: Value, part: Part) -> Op | None:
+    def _above_reshape(self, op: Op, output: Value, part: Part) -> Steps[Op | None]:
         """When the axis is the outermost of those that one axis of the source was cut into."""
         axis, start, count = part
         outer, whole = prod(op.output.shape[:axis]), op.output.shape[axis]
@@ -145,29 +159,31 @@ class _Splitter:
                 if size % whole:
                     return None
                 inner = size // whole
-                source = self._part(op.source, (place, start * inner, count * inner))
+                source = yield self._part(op.source, (place, start * inner, count * inner))
                 return Reshape((source,), output, origin=op.origin)
             seen *= size
         return None
 
     # concatenations, down
 
-    def _below_concat(self, op: Permute | Reshape) -> Value:
+    def _below_concat(self, op: Permute | Reshape) -> Steps[Value]:
         concat = self.builder.maker(op.source)
         if isinstance(concat, Concat):
             axis = _axis_after(op, concat.axis)
             if axis is not None:
-                parts = tuple(self._moved(op, value, axis) for value in concat.inputs)
-                return self.builder.add(Concat(parts, op.output, axis, origin=op.origin))
+                parts: list[Value] = []
+                for value in concat.inputs:
+                    parts.append((yield self._moved(op, value, axis)))
+                return self.builder.add(Concat(tuple(parts), op.output, axis, origin=op.origin))
         return self.builder.add(op)
 
-    def _moved(self, op: Permute | Reshape, value: Value, axis: int) -> Value:
+    def _moved(self, op: Permute | Reshape, value: Value, axis: int) -> Steps[Value]:
         shape = list(op.output.shape)
         shape[axis] = value.size // prod(shape[:axis] + shape[axis + 1 :])
         output = self.builder.fresh(replace(value, name=op.name), shape)
         if isinstance(op, Permute):
             return self.builder.add(_permute(value, output, op.order, op))
-        return self._below_concat(Reshape((value,), output, origin=op.origin))
+        return (yield self._below_concat(Reshape((value,), output, origin=op.origin)))
 
 
 def _permute(source: Value, output: Value, order: tuple[int, ...], op: Op) -> Op:

@@ -23,7 +23,7 @@ from edgevit.quant.numbers import Weights, channels
 def linear(node: Node, context: Context) -> Held:
     source = context.narrow(operand(node))
     weight = context.weights(node, "weight")
-    weights = Weights(weight, _bias(node, context), context.moments[node])
+    weights = Weights(weight, _bias(node, context), context.moments.get(node))
     return over_axis(node, source, source.layout.rank - 1, weights, context)
 
 
@@ -65,10 +65,10 @@ def convolution(node: Node, context: Context) -> Held:
         raise Unsupported("only images and rows of them have convolutions")
     window = window_of(node, weight.shape[2:])
     if window == Window((1, 1)) and groups == 1:
-        flat = Weights(weight.reshape(len(weight), -1), bias, context.moments[node])
+        flat = Weights(weight.reshape(len(weight), -1), bias, context.moments.get(node))
         return over_axis(node, source, 1, flat, context)
     last = weight.reshape(*weight.shape[:2], *window.size).transpose(0, 2, 3, 1)
-    taps = Weights(last.reshape(len(last), -1), bias, context.moments[node])
+    taps = Weights(last.reshape(len(last), -1), bias, context.moments.get(node))
     kernel = _Kernel(taps, last.shape, window, groups)
 
     def work(image: Value, stem: str) -> Value:

@@ -16,7 +16,7 @@ from edgevit.backends.mcu.kernels.card import (
     Steps,
     Tile,
 )
-from edgevit.integer.graph import SIZES, Value
+from edgevit.integer.graph import MOST, SIZES, Value
 from edgevit.integer.ops.moves import Concat, Pad, Permute, Slice, Upsample
 
 _AXES = 4
@@ -48,6 +48,12 @@ def moves(x: Input, y: Output, axes: Sequence[Axis], width: int) -> tuple[Call, 
             for i in range(size)
             for call in moves(_on(x, i * x_step), _on(y, i * y_step), rest, width)
         )
+    for place, (size, x_step, y_step) in enumerate(merged):
+        if size > MOST:
+            first, rest = list(merged), list(merged)
+            first[place], rest[place] = (MOST, x_step, y_step), (size - MOST, x_step, y_step)
+            further = _on(x, MOST * x_step), _on(y, MOST * y_step)
+            return (*moves(x, y, first, width), *moves(*further, rest, width))
     padded = [(1, 0, 0)] * (_AXES - len(merged)) + merged
     sizes, x_steps, y_steps = zip(*padded, strict=True)
     fields: dict[str, Field] = {
@@ -66,7 +72,7 @@ def _on(place: P, more: int) -> P:
 def _merged(axes: Sequence[Axis]) -> list[Axis]:
     merged: list[Axis] = []
     for size, x_step, y_step in axes:
-        if merged and merged[-1][1:] == (size * x_step, size * y_step) and merged[-1][0] * size < 2**16:  # fmt: skip
+        if merged and merged[-1][1:] == (size * x_step, size * y_step) and merged[-1][0] * size <= MOST:  # fmt: skip
             size *= merged.pop()[0]
         merged.append((size, x_step, y_step))
     return merged
