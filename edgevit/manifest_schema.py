@@ -154,7 +154,13 @@ _FIRMWARE = _table(
     macs=_COUNT,
     kernels=Listing(_LINE),
     board=_table(title=_LINE, core=_LINE, weights=_LINE, regions=_entries(_LINE)),
-    quantization=_table(options=_entries(Anything()), calibration=_LINE, worst=Listing(_table())),
+    quantization=_table(
+        ("lost_at",),
+        options=_entries(Anything()),
+        calibration=_LINE,
+        worst=Listing(_table()),
+        lost_at=_maybe(_table()),
+    ),
     execution=_EXECUTION,
 )
 MANIFEST_SHAPE = _table(

@@ -11,6 +11,7 @@ from edgevit.graph.aten import argument, has_argument
 from edgevit.graph.program import Program
 from edgevit.integer.ops.pointwise import Lookup, Rescale
 from edgevit.quant.builder import Builder, Held
+from edgevit.quant.divisions import factor_of
 from edgevit.quant.grid import Grid
 from edgevit.quant.kinds import is_constant, is_view, number
 from edgevit.quant.layout import Layout
@@ -105,11 +106,15 @@ class Context:
         return Held(self.builder.constant(stem, data, grid), layout)
 
     def comparable(self) -> dict[Node, Held]:
-        """Calls whose integers stand for what the call itself computes: not those whose clamp comes later, nor views."""
+        """Calls whose integers stand for what the call itself computes: not those whose clamp comes later, nor views.
+
+        A reciprocal is judged by its product: it may be far off where it is multiplied with nothing."""
         return {
             node: held
             for node, held in self.held.items()
-            if not self._is_clamped_later(node) and not is_view(node)
+            if not self._is_clamped_later(node)
+            and not is_view(node)
+            and factor_of(node, self.program) is None
         }
 
     def _is_clamped_later(self, node: Node) -> bool:

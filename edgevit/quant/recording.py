@@ -14,6 +14,7 @@ from torch.fx.node import Node
 from edgevit.errors import EdgevitError
 from edgevit.graph.aten import argument, kind, operand
 from edgevit.graph.program import Inputs, Program, origin
+from edgevit.quant.divisions import Divisions
 from edgevit.quant.kinds import PROJECTIONS
 from edgevit.quant.moments import Gathering, Moments
 from edgevit.quant.observers import Observer
@@ -34,6 +35,7 @@ def record(
     observers = {node: make() for node in nodes}
     watched = {node.name: node for node in nodes}
     readers = _projections(program)
+    divisions = Divisions(program, nodes)
     gathered = {node: Gathering(node, len(batches)) for held in readers.values() for node in held}
 
     def look(node: Node, result: Any) -> None:
@@ -41,7 +43,10 @@ def record(
         if known is not None:
             if not bool(torch.isfinite(result).all()) and not _masked(known):
                 raise _not_finite(known)
-            observers[known].see(_as_read(known, result).detach().numpy())
+            if known not in divisions:
+                observers[known].see(_as_read(known, result).detach().numpy())
+        for divisor, values, weight in divisions.seen(node, result):
+            observers[divisor].see(values, weight)
         for reader in readers.get(node.name, ()):
             gathered[reader].see(result)
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from edgevit.quant.quantize import Quantized
 
 _MOST = 999.0  # dB; where nothing at all differs
+_LOW = 10.0  # dB; a cosine of 0.95
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class ValueReport:
     name: str
     call: str
     module: str
+    source: str  # the user's line
     decibels: float
     scale: float
     dtype: str
@@ -53,6 +55,11 @@ class QuantReport:
         return tuple(sorted(self.values, key=lambda value: value.decibels))
 
     @property
+    def lost_at(self) -> ValueReport | None:
+        """The first value that is more noise than signal can bear: what is behind it has its noise too."""
+        return next((value for value in self.values if value.decibels < _LOW), None)
+
+    @property
     def outputs(self) -> float:
         """Of the last value."""
         return self.values[-1].decibels if self.values else inf
@@ -63,7 +70,7 @@ class QuantReport:
     def text(self, count: int = 10) -> str:
         lines = [f"{'dB':>6}  {'clipped':>8}  value"]
         for value in self.worst[:count]:
-            place = f"   {value.module}" if value.module else ""
+            place = "".join(f"   {part}" for part in (value.module, value.source) if part)
             lines.append(
                 f"{value.decibels:6.1f}  {value.clipped:8.3%}  {value.call} {value.name}{place}"
             )
@@ -126,6 +133,7 @@ def _value(node: Node, held: Held, tally: _Tally) -> ValueReport:
         node.name,
         kind(node) or "input",
         origin(node).module,
+        origin(node).source,
         tally.decibels,
         held.grid.scale,
         held.value.dtype,

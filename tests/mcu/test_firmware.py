@@ -160,3 +160,19 @@ def test_every_file_of_a_bundle_names_its_licence(exported: Path) -> None:
         p.name for p in sources if "SPDX-License-Identifier: Apache-2.0" not in p.read_text()
     ]
     assert without == []
+
+
+def test_a_failed_gate_names_values_and_lines(tmp_path: Path) -> None:
+    (tmp_path / "faint.py").write_text(
+        "import torch\n"
+        "class Faint(torch.nn.Module):\n"
+        "    def forward(self, x):\n"
+        "        y = torch.cat((x.sigmoid() * 1e-3, x), 1).flatten(2)\n"
+        "        return (y @ y.transpose(1, 2))[:, :3, :3] * 1e6\n"
+    )
+    spec = f"{tmp_path / 'faint.py'}:Faint"
+    result = export(spec, target="qemu-m4", output=tmp_path / "out", input_size=8)
+    integers = next(parity for parity in result.parity if parity.stage == "integers")
+    assert not integers.passed
+    assert "the signal is lost at" in integers.notes[0] and "faint.py:4" in integers.notes[0]
+    assert any("least signal to noise" in note for note in integers.notes)

@@ -10,6 +10,7 @@ import torch
 from imported import imported, rewritten
 from torch import nn
 
+from edgevit.backends.mcu.noisiest import noisiest
 from edgevit.errors import CalibrationError, EdgevitError, UnsupportedOp, UsageError
 from edgevit.parity import distance
 from edgevit.quant.calibration import Calibration, Intake, from_arrays
@@ -155,3 +156,41 @@ def test_a_size_that_a_kernel_has_no_field_for(wide: str) -> None:
     with pytest.raises(UnsupportedOp, match=r"`(conv2d|linear)` \(1x\)") as caught:
         imported(net, x)
     assert "the kernels count to" in caught.value.why and "test_quantize" not in caught.value.why
+
+
+class LinearAttention(nn.Module):
+    """Two heads; the sum of the keys is a column of ones behind the values."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 16, 3, 2, 1)
+        self.qkv = nn.Conv2d(16, 48, 1, bias=False)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.qkv(torch.relu(self.stem(x)))
+        q, k, v = x.reshape(1, 2, 24, 36).transpose(-1, -2).chunk(3, dim=-1)
+        v = nn.functional.pad(v, (0, 1), value=1.0)
+        y = torch.relu(q) @ (torch.relu(k).transpose(-1, -2) @ v)
+        return (y[..., :-1] / (y[..., -1:] + 1e-5)).mean(2)
+
+
+@pytest.mark.parametrize("observer", ["min-max", "percentile", "mse"])
+def test_a_quotient_of_zeros_takes_no_grid(observer: str) -> None:
+    """Queries of zeros have a reciprocal of 1e5, and nothing to multiply it with."""
+    torch.manual_seed(0)
+    net = LinearAttention().eval()
+    found = imported(net, IMAGE, options=QuantOptions(observer=observer))
+    with torch.no_grad():
+        assert distance([net(IMAGE)], found.run((IMAGE,))).cosine > 0.99
+
+
+def test_what_is_lost_is_named_where_it_is_lost() -> None:
+    class Faint(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            y = torch.cat((x.sigmoid() * 1e-3, x), 1).flatten(2)
+            return (y @ y.transpose(1, 2))[:, :3, :3] * 1e6
+
+    report = imported(Faint(), IMAGE).report
+    assert report.lost_at is not None and report.lost_at.call == "mul"
+    (first, *_) = noisiest({"quantization": {"lost_at": report.lost_at.as_dict(), "worst": []}})
+    assert first.startswith("the signal is lost at `") and "test_quantize.py:" in first

@@ -16,6 +16,7 @@ from edgevit.backends.mcu.bundle import FIRMWARE, Bundle, read_bundle, write_bun
 from edgevit.backends.mcu.cores import core_of
 from edgevit.backends.mcu.execute import Execution, execute
 from edgevit.backends.mcu.fitting import Estimate, estimate, planned_for, quantized, require_fit
+from edgevit.backends.mcu.noisiest import noisiest
 from edgevit.backends.mcu.rules import RULES
 from edgevit.backends.mcu.schedule.plan import plan_text
 from edgevit.backends.mcu.schedule.verifier import verify_plan
@@ -56,6 +57,7 @@ class Microcontroller:
         (request.directory / "graph.txt").write_text(integer_text(graph))
         (request.directory / "plan.txt").write_text(plan_text(plan))
         (request.directory / "quantization.txt").write_text(found.report.text(10**6) + "\n")
+        lost = found.report.lost_at
         details = {
             "core": core.name,
             "arena_bytes": plan.size,
@@ -67,6 +69,7 @@ class Microcontroller:
                 "options": vars(found.options),
                 "calibration": _calibrated_on(request),
                 "worst": [value.as_dict() for value in found.report.worst[:10]],
+                "lost_at": lost.as_dict() if lost else None,
             },
         }
         versions = {name: version(name) for name in ("numpy",)}
@@ -83,7 +86,9 @@ class Microcontroller:
         outputs = bundle.dequantized(outputs_of(bundle.graph, inputs))
         near = distance(expected.outputs, [torch.from_numpy(y) for y in outputs])
         told = artifact.details.get("firmware")
-        return Parity("integers", "int8", near, INT8), _on_core(bundle, inputs, told)
+        notes = () if INT8.holds(near) else noisiest(told)
+        integers = Parity("integers", "int8", near, INT8, notes=notes)
+        return integers, _on_core(bundle, inputs, told)
 
 
 def _calibrated_on(request: Lowering) -> str:

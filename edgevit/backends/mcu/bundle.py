@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -81,9 +81,14 @@ def write_bundle(
 
 
 def _ports(entries: Sequence[dict[str, Any]], values: Sequence[Value]) -> tuple[Port, ...]:
-    """Each is a value of the graph, and its axes are torch's in another order."""
+    """Each is a value of the graph, and its axes are torch's in another order.
+
+    Its scale is its own: a factor that the network ends in is in no operation.
+    """
     ports = tuple(Port.of(entry) for entry in entries)
-    if tuple(port.value for port in ports) != tuple(values):
+    if [replace(port.value, scale=1.0) for port in ports] != [
+        replace(v, scale=1.0) for v in values
+    ]:
         raise Misshapen("", "its ports are not the inputs and outputs of its graph")
     for port in ports:
         axes = list(range(len(port.shape)))
