@@ -109,3 +109,34 @@ def test_a_rule_that_would_make_too_much_is_refused(monkeypatch) -> None:
     assert [refusal.why for refusal in report.rules[0].refused] == ["its constants would have 4 MB"]
     assert [kind(node) for node in after.calls()] == [kind(node) for node in before.calls()]
     assert set(after.constants) == set(before.constants)
+
+
+class Offset(nn.Module):
+    """The norm takes away 300 and leaves what float32 has lost to it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 8, 3)
+        self.norm = nn.GroupNorm(2, 8)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.relu(self.norm(self.conv(x) + 300))
+
+
+def test_a_rule_is_judged_no_tighter_than_the_net_is_computed() -> None:
+    torch.manual_seed(0)
+    program, report = run(program_for(Offset(), X), STANDARD)
+    assert 1e-5 < report.rel_l2 < 1e-4
+    assert not any(call.name.startswith("add") for call in program.calls())
+    with pytest.raises(Drift, match="wrong-rule"):
+        run(program, [WrongRule()])
+
+
+def test_noise_of_the_net_is_no_leave_for_any_error() -> None:
+    """Where rounding alone is worse than the whole may be, the bound is that of the whole."""
+    torch.manual_seed(0)
+    net = Offset().eval()
+    net.conv.weight.data *= 1e-4
+    with pytest.raises(Drift) as caught:
+        run(program_for(net, X), [WrongRule()])
+    assert "promises 0.0001" in caught.value.why
