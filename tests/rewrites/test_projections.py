@@ -11,6 +11,7 @@ from torch import nn
 
 from edgevit.graph.aten import argument, kind
 from edgevit.graph.program import shape
+from edgevit.parity import distance
 from edgevit.rewrites.drop_key_bias import DropKeyBias
 from edgevit.rewrites.engine import apply
 from edgevit.rewrites.expand_norm import ExpandNorm
@@ -228,6 +229,8 @@ def test_an_affine_that_others_need_stays(function, layers, why: str) -> None:
         (nn.LayerNorm(6), (2, 5, 6)),
         (nn.LayerNorm(6, elementwise_affine=False), (5, 6)),
         (nn.LayerNorm(6, eps=1e-2, bias=False), (2, 3, 4, 6)),
+        (nn.LayerNorm((5, 6)), (2, 4, 5, 6)),
+        (nn.LayerNorm((3, 5, 6), elementwise_affine=False), (2, 3, 5, 6)),
         (nn.GroupNorm(1, 6), (2, 6, 4, 5)),
         (nn.GroupNorm(3, 6, eps=1e-2), (2, 6, 4, 5)),
         (nn.GroupNorm(6, 6, affine=False), (1, 6, 4, 5)),
@@ -248,8 +251,32 @@ def test_norms_in_steps_do_not_cancel(offset: float) -> None:
     torch.testing.assert_close(after.run()[0], before.run()[0], rtol=1e-3, atol=1e-3)
 
 
-def test_norms_over_several_axes_stay() -> None:
-    check_rewrite(ExpandNorm(), nn.LayerNorm((5, 6)), torch.randn(2, 5, 6), fires=0)
+@pytest.mark.parametrize("images", [1, 3])
+@pytest.mark.parametrize("affine", [True, False])
+def test_batch_norms_of_the_batch_in_steps(images: int, affine: bool) -> None:
+    weight = torch.rand(6) + 0.5 if affine else None
+    net = Call(lambda s, x: nn.functional.batch_norm(x, None, None, weight, weight, training=True))
+    after = check_rewrite(ExpandNorm(), net, torch.randn(images, 6, 4, 5) * 3 + 2, fires=1)
+    assert "batch_norm" not in kinds(after)
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [nn.InstanceNorm2d(6), nn.GroupNorm(3, 6), nn.LayerNorm((6, 6)), nn.LayerNorm((6, 6, 6))],
+    ids=str,
+)
+def test_a_norm_takes_off_what_is_never_added(layer: nn.Module) -> None:
+    """Nearer to the exact result than the model's own float32."""
+    net = nn.Sequential(nn.Conv2d(3, 6, 3), layer)
+    nn.init.constant_(net[0].bias, 300.0)  # type: ignore[arg-type]
+    before = program_for(net, torch.randn(1, 3, 8, 8))
+    after, fired, _ = apply(ExpandNorm(), before)
+    assert fired
+    exact = before.in_float64().run()
+    assert distance(exact, after.run()).rel_l2 < 1e-6 < distance(exact, before.run()).rel_l2
+
+
+def test_norms_of_other_ranks_stay() -> None:
     check_rewrite(ExpandNorm(), nn.GroupNorm(2, 6), torch.randn(2, 6, 4), fires=0)
 
 
