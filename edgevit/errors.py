@@ -91,7 +91,7 @@ class TargetError(EdgevitError):
 
 
 class DoesNotFit(EdgevitError):
-    """The model needs more than the target has."""
+    """The model needs more than the target has, or than this machine has to convert it."""
 
     exit_code = 8
 

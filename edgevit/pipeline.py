@@ -15,6 +15,7 @@ from edgevit.backends.artifact import Artifact
 from edgevit.backends.backend import Backend, Estimating, Expected, Lowering, backend_for
 from edgevit.backends.bisect import blamed_on_a_call
 from edgevit.backends.mcu.options import NO_WISHES, FirmwareOptions
+from edgevit.backends.room import constant_bytes, require_memory
 from edgevit.backends.table import TITLES
 from edgevit.backends.unsupported import refuse_outputs
 from edgevit.command_line import export_command
@@ -210,7 +211,8 @@ def _export_one(
     rewrites = _with_lossy(rewrites, front.lossy)
     parity = [front.lossy.captured] if front.lossy else []
     parity.append(Parity("rewritten", "fp32", distance(front.expected, rewritten.run()), FP32))
-    require_space(draft, 2 * _constant_bytes(rewritten) + (1 << 20))
+    require_space(draft, 2 * constant_bytes(rewritten) + (1 << 20))
+    require_memory(rewritten, TITLES[format])
     request = _lowering(front, backend, how, format, rewritten, draft, stages)
     inputs = front.source.inputs
     with blamed_on_a_call(backend, request, format):
@@ -394,7 +396,3 @@ def _rules(
         if name not in known:
             raise UsageError(f"no rule is called `{name}`", hint=suggest(name, known))
     return tuple(rule for rule in rules if rule.name not in without)
-
-
-def _constant_bytes(program: Program) -> int:
-    return sum(t.numel() * t.element_size() for t in program.constants.values())
