@@ -102,3 +102,16 @@ def distances(tmp_path_factory: pytest.TempPathFactory) -> dict[str, float]:
 @pytest.mark.parametrize("name", TRAPS)
 def test_is_right_in_the_file(name: str, distances: dict[str, float]) -> None:
     assert distances[name] < 1e-5
+
+
+def test_signs_of_zero_and_norms_of_large_offsets(tmp_path: Path) -> None:
+    """XNNPACK's negation has no -0; the portable norms take E[x^2] - E[x]^2."""
+    functions: dict[str, Function] = {
+        "atan2": lambda s, x: torch.atan2(-torch.relu(x), -x.abs() - 1),
+        "atan2 of a view": lambda s, x: torch.atan2(-torch.relu(x).flatten(2), x.flatten(2)),
+        "batch": lambda s, x: F.batch_norm(s.stem(x) + 100, None, None, training=True),
+        "layers": lambda s, x: F.layer_norm(s.stem(x) + 100, (6, 8)),
+        "constant": lambda s, x: F.layer_norm(x * 0 + 0.5, (6, 8), eps=1e-12) + x,
+    }
+    for name, error in through(functions, tmp_path).items():
+        assert error < 1e-4, name

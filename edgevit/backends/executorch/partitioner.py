@@ -13,6 +13,11 @@ from edgevit.graph.aten import operand
 from edgevit.graph.program import shape
 
 _MOST_AXES = 6  # XNN_MAX_TENSOR_DIMS
+_SIGNED = frozenset({"atan2", "copysign", "signbit"})  # to them -0 is another number than 0
+_MOVES = frozenset(
+    {"view_copy", "expand_copy", "permute_copy", "slice_copy", "squeeze_copy", "unsqueeze_copy",
+     "cat", "clone", "_to_dim_order_copy", "_clone_dim_order"}
+)  # fmt: skip
 
 
 def partitioner() -> Any:
@@ -35,11 +40,24 @@ def _is_taken(node: Node) -> bool:
     if _name(node) == "addmm":  # it forgets factors, and adds a row whatever the shape
         factors = (node.kwargs.get(name, 1) for name in ("alpha", "beta"))
         return all(factor == 1 for factor in factors) and shape(operand(node)) == shape(node)[1:]
+    if _name(node) == "neg":  # its -0 is 0
+        return not _sign_is_read(node)
     if _name(node) == "slice_copy":
         start = node.args[2] if len(node.args) > 2 else 0
         axis = node.args[1] if len(node.args) > 1 else 0
         return not isinstance(start, int) or start >= -shape(operand(node))[axis]  # type: ignore[index]
     return True
+
+
+def _sign_is_read(node: Node) -> bool:
+    pending, seen = [node], {node}
+    while pending:
+        users = [user for user in pending.pop().users if user not in seen]
+        seen.update(users)
+        if any(_name(user) in _SIGNED for user in users):
+            return True
+        pending += [user for user in users if _name(user) in _MOVES]
+    return False
 
 
 def _name(node: Node) -> str:
