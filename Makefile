@@ -20,7 +20,7 @@ tools: ## Install cross compilers, QEMU, servers and a browser by apt-get, with 
 
 fuzz: .venv/.dev ## Run the whole sets of random nets (NETS=200)
 	$(BIN)/python -m pytest -n 2 --dist worksteal tests/generator --nets $(or $(NETS),200)
-	$(BIN)/python -m pytest -n 2 --dist worksteal tests/mcu/test_random_nets.py --firmware-nets 100
+	$(BIN)/python -m pytest -n 2 --dist worksteal tests/backends/mcu/test_random_nets.py --firmware-nets 100
 
 lint: .venv/.dev ## Run ruff and pyright
 	$(BIN)/ruff check .

@@ -150,7 +150,7 @@ def median(rows: Sequence[Row], format: str) -> Cost:
 
 
 def page(rows: Sequence[Row], runs: int) -> str:
-    from edgevit.host import this_host
+    from edgevit.support.host import this_host
 
     lines = [
         "# What the proofs and checks cost",

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from edgevit.graph.window import Window
 from edgevit.integer.graph import Op, Value
 from edgevit.integer.ops.moves import Permute
 from edgevit.integer.ops.norm import Norm
 from edgevit.integer.ops.pointwise import Add, AddWide, Lookup, Multiply, Rescale
 from edgevit.integer.ops.products import Conv2d, Depthwise, Linear, MatMul
 from edgevit.integer.ops.softmax import Softmax
-from edgevit.integer.ops.window import Window
 from edgevit.integer.ops.windows import AveragePool, MaxPool
 
 TOKENS, WIDTH = 196, 96

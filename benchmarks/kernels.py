@@ -16,17 +16,17 @@ from pathlib import Path
 import numpy as np
 from kernel_shapes import OTHERS, PRODUCTS, Shape, random
 
-from edgevit.backends.mcu.constants import Constants
+from edgevit.backends.mcu.codegen.constants import Constants
 from edgevit.backends.mcu.cores import CORES, Core
-from edgevit.backends.mcu.cycles import estimate_m4
-from edgevit.backends.mcu.elf import read_elf
 from edgevit.backends.mcu.emulator import Run, emulator, emulators_of
 from edgevit.backends.mcu.kernels.card import Argument, Card, FirstRow, Input, Scratch, whole
 from edgevit.backends.mcu.kernels.table import card_of
+from edgevit.backends.mcu.run.cycles import estimate_m4
+from edgevit.backends.mcu.run.elf import read_elf
 from edgevit.backends.mcu.toolchain import TOOLCHAINS, Toolchain, toolchain
-from edgevit.data import data_dir
 from edgevit.errors import ToolMissing
 from edgevit.integer.graph import Op
+from edgevit.support.resources import data_dir
 
 _SECONDS = 900.0  # of a run: a busy machine is no failure
 _MAIN = """
@@ -175,7 +175,7 @@ def page(figures: Figures, cores: Sequence[Core], shapes: Sequence[Shape]) -> It
             yield from _instructions(figures, cores, chosen)
     if any(core.name == "m4" for core in cores):
         yield from ("", "## Cortex-M4: cycles to first order", "")
-        yield "By the table of the processor's manual, with memory that never waits (`edgevit/backends/mcu/cycles.py`)."
+        yield "By the table of the processor's manual, with memory that never waits (`edgevit/backends/mcu/run/cycles.py`)."
         yield ""
         yield from _m4_cycles(figures, shapes)
 

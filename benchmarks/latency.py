@@ -18,7 +18,7 @@ from pathlib import Path
 
 import torch
 
-from edgevit.profiling import SUFFIXES, Latency, Subject, measure, subject_of
+from edgevit.measure.timing import SUFFIXES, Latency, Subject, measure, subject_of
 
 ATTENTION = (
     "deit_tiny_patch16_224", "swin_tiny_patch4_window7_224", "shvit_s1", "shvit_s4", "efficientvit_m0",
@@ -154,7 +154,7 @@ def row_of(net: str, times: Times) -> str:
 
 
 def page(found: dict[str, Times], options: argparse.Namespace) -> str:
-    from edgevit.host import this_host
+    from edgevit.support.host import this_host
 
     about = f"{options.threads} threads, median of {options.rounds} rounds, {this_host()}"
     lines = [

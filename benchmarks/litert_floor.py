@@ -128,7 +128,7 @@ def ratio(ours: Sequence[float], theirs: Sequence[float]) -> float:
 
 
 def page(rows: Sequence[Row], rounds: int) -> str:
-    from edgevit.host import this_host
+    from edgevit.support.host import this_host
 
     now, most = geomean(row.ratio for row in rows), geomean(row.most for row in rows)
     return "\n".join(

@@ -22,7 +22,7 @@ import torch
 from nets import NETS
 
 import edgevit
-from edgevit.backends.table import BACKENDS
+from edgevit.backends.registry import BACKENDS
 from edgevit.errors import EdgevitError
 from edgevit.frontend.capture import capture
 from edgevit.frontend.resolve import resolve

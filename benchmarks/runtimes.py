@@ -12,8 +12,8 @@ from pathlib import Path
 
 from nets import NETS
 
-from edgevit.matrix import Matrix, MatrixOptions, matrix
-from edgevit.matrix_report import matrix_markdown, matrix_text, write_matrix
+from edgevit.matrix.report import matrix_markdown, matrix_text, write_matrix
+from edgevit.matrix.run import Matrix, MatrixOptions, matrix
 
 FOLDER = Path("out/runtimes")
 FORMATS = ("executorch", "tflite", "onnx")

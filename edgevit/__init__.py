@@ -1,10 +1,11 @@
-"""edgevit: a PyTorch vision model in; what runs on the device out, proven to compute the same thing.
+"""edgevit: a PyTorch vision model in; what runs on the device out, verified to compute the same thing.
 
 import edgevit
 result = edgevit.export("timm:shvit_s1", target="iphone")
 assert result.passed
 """
 
+# Only modules that Python has loaded are imported before the path is clean, not even `__future__`.
 import sys
 
 if sys.argv[:1] == ["-m"] and not sys.flags.safe_path:
@@ -16,17 +17,34 @@ __all__ = ["EdgevitError", "__version__", "export", "inspect"]
 
 if TYPE_CHECKING:
     from edgevit.errors import EdgevitError
-    from edgevit.pipeline import export, inspect
+    from edgevit.export.pipeline import export, inspect
+
+_HOMES = {
+    "EdgevitError": "edgevit.errors",
+    "export": "edgevit.export.pipeline",
+    "inspect": "edgevit.export.pipeline",
+}
+_Module = type(sys)
 
 
-def __getattr__(name: str) -> object:
-    """`import edgevit` stays light: torch is imported when something needs it."""
-    if name == "EdgevitError":
-        from edgevit.errors import EdgevitError
+def _public(name: str) -> property:
+    """Return a property that looks a public name up when it is first used: `import edgevit` stays light."""
 
-        return EdgevitError
-    if name in {"export", "inspect"}:
-        from edgevit import pipeline
+    def get(module: object) -> object:
+        from importlib import import_module
 
-        return getattr(pipeline, name)
-    raise AttributeError(f"module `edgevit` has no attribute `{name}`")
+        if name not in vars(module):
+            vars(module)[name] = getattr(import_module(_HOMES[name]), name)
+        return vars(module)[name]
+
+    def put(module: object, value: object) -> None:
+        """Keep the function where the import system would put the package of the same name."""
+        if not isinstance(value, _Module):
+            vars(module)[name] = value
+
+    return property(get, put)
+
+
+sys.modules[__name__].__class__ = type(
+    "_Face", (_Module,), {name: _public(name) for name in _HOMES}
+)

@@ -9,8 +9,8 @@ from edgevit.support.python import keep_to_import_path
 def main() -> int:
     keep_to_import_path()
     try:
-        from edgevit.cli import died
-        from edgevit.output import sweep
+        from edgevit.cli.main import died
+        from edgevit.exported.staging import sweep
         from edgevit.support.supervised import supervise
 
         return supervise(_run, sweep, died)
@@ -19,7 +19,7 @@ def main() -> int:
 
 
 def _run() -> int:
-    from edgevit.cli import main as run
+    from edgevit.cli.main import main as run
     from edgevit.support.stdout import give_up_stdout
 
     code = run()

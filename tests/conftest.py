@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from edgevit.cli import COLLECT_RARELY
+from edgevit.cli.main import COLLECT_RARELY
 
 # Two test processes share two cores; torch's own threads would only get in each other's way.
 os.environ.setdefault("OMP_NUM_THREADS", "1")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from edgevit.manifest_file import MANIFEST, write_manifest
-from edgevit.output import listed_files
+from edgevit.exported.manifest_file import MANIFEST, write_manifest
+from edgevit.exported.staging import listed_files
 
 
 def manifest_of(folder: Path) -> dict:

@@ -1,68 +1,42 @@
-"""A stage never imports a later one, and each heavy library is imported in one place."""
+"""A package never imports a later one, and each heavy library is imported in one place."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).parent.parent / "edgevit"
+from tests import ROOT
 
-# From the first stage to the last. A module may import from its own layer and those before it.
-LAYERS = (
-    (
-        "errors",
-        "data",
-        "option_values",
-        "quiet",
-        "host",
-        "tunable",
-        "pareto_plot",
-        "support",
-        "__init__",
-    ),
-    (
-        "targets",
-        "graph",
-        "parity",
-        "stages",
-        "output",
-        "manifest_file",
-        "doctor",
-        "golden",
-        "array_file",
-        "other_inputs",
-    ),
-    ("integer", "zoo", "model_options"),
-    ("rewrites", "frontend", "forecast"),
-    ("quant",),
-    ("backends", "manifest_schema", "exported_folder", "plan_file"),
-    ("report",),
-    ("calls", "report_page", "command_line"),
-    ("leave", "output_folder", "wishes", "reference"),
-    ("pipeline", "verify", "profiling", "firmware_runs", "forecasting"),
-    ("profile_report", "planned"),
-    ("measure", "exporting"),
-    ("tune", "sweep", "budgets"),
-    ("reporting",),
-    ("budget_report",),
-    ("matrix",),
-    ("matrix_report",),
-    (
-        "commands",
-        "commands_check",
-        "commands_forecast",
-        "commands_measure",
-        "commands_plan",
-        "commands_report",
-        "commands_sweep",
-        "commands_trust",
-        "commands_tune",
-    ),
-    ("cli",),
-    ("__main__",),
+PACKAGE = ROOT / "edgevit"
+
+# From the first to the last. A package may import from itself and from those before it, so that there is no cycle.
+PACKAGES = (
+    "__init__",  # the version; the public names are looked up lazily
+    "errors",
+    "plugins",
+    "graph",
+    "support",
+    "targets",
+    "rewrites",
+    "frontend",
+    "quantize",
+    "integer",
+    "backends",
+    "exported",
+    "snippets",
+    "export",
+    "measure",
+    "forecast",
+    "budgets",
+    "matrix",
+    "tune",
+    "sweep",
+    "cli",
+    "__main__",
 )
 # library -> the only folders or files that may import it
 HOMES = {
@@ -76,45 +50,19 @@ HOMES = {
     "timm": ("frontend/timm_models.py",),
     "transformers": ("frontend",),
     "torchvision": ("frontend/torchvision_ops.py",),
-    "safetensors": ("frontend", "golden.py", "integer/file.py"),
+    "safetensors": ("frontend", "exported/golden.py", "integer/file.py"),
     "unicorn": ("backends/mcu/emulator",),
-    "elftools": ("backends/mcu/elf.py",),
+    "elftools": ("backends/mcu/run/elf.py",),
     "capstone": ("backends/mcu",),
     "optuna": ("tune/study.py",),
     "distributed": ("sweep",),
     "psycopg": ("measure/database.py",),
 }
-LIGHT = (
-    "errors",
-    "support",
-    "data",
-    "quiet",
-    "targets",
-    "doctor",
-    "stages",
-    "output",
-    "host",
-    "commands",
-    "commands_check",
-    "commands_measure",
-    "commands_plan",
-    "commands_forecast",
-    "commands_report",
-    "commands_sweep",
-    "commands_trust",
-    "commands_tune",
-    "cli",
-    "__init__",
-    "__main__",
-)
+LIGHT = ("__init__", "__main__", "errors", "support", "targets", "cli")  # import nothing heavy
 
 
 def modules() -> list[Path]:
     return sorted(PACKAGE.rglob("*.py"))
-
-
-def layer(name: str) -> int:
-    return next(k for k, names in enumerate(LAYERS) if name in names)
 
 
 def top(path: Path) -> str:
@@ -122,23 +70,53 @@ def top(path: Path) -> str:
 
 
 def imports(path: Path, only_at_import: bool = False) -> Iterator[str]:
+    """Yield dotted names; `from package import name` gives the name's too, which may be a module."""
     tree = ast.parse(path.read_text())
-    nodes = ast.walk(tree) if not only_at_import else iter(tree.body)
-    for node in nodes:
+    for node in ast.walk(tree) if not only_at_import else iter(tree.body):
         if isinstance(node, ast.ImportFrom) and node.module:
             yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
         elif isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
 
 
+def read_files(path: Path, files: Mapping[str, Path]) -> set[str]:
+    """Return the files that `path` imports; a package's `__init__` only where a name of its own is taken."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            whole = [f"{node.module}.{alias.name}" for alias in node.names]
+            names |= {name if name in files else node.module for name in whole}
+        elif isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+    return names & set(files)
+
+
+def named(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def test_the_top_holds_packages_only() -> None:
+    files = {path.name for path in PACKAGE.glob("*.py")}
+    assert files <= {"__init__.py", "__main__.py", "errors.py", "plugins.py"}
+    assert {top(path) for path in modules()} == set(PACKAGES) | {"__init__"}
+
+
 @pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(PACKAGE)))
-def test_no_stage_imports_a_later_one(path: Path) -> None:
+def test_no_package_imports_a_later_one(path: Path) -> None:
     if top(path) == "__init__":
-        return  # the public names, looked up lazily
+        return
+    own = PACKAGES.index(top(path))
     for name in imports(path):
         parts = name.split(".")
-        if parts[0] == "edgevit" and len(parts) > 1:
-            assert layer(parts[1]) <= layer(top(path)), f"{path} imports {name}"
+        if parts[0] == "edgevit" and len(parts) > 1 and parts[1] in PACKAGES:
+            assert PACKAGES.index(parts[1]) <= own, f"{path} imports {name}"
+
+
+def test_no_file_imports_one_that_imports_it() -> None:
+    files = {named(path): path for path in modules() if top(path) != "__init__"}
+    arrows = {name: read_files(path, files) - {name} for name, path in files.items()}
+    TopologicalSorter(arrows).prepare()  # raises CycleError, which names the files
 
 
 @pytest.mark.parametrize("library", HOMES)

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+from tests import ROOT
+
 LICENCE = "SPDX-License-Identifier: Apache-2.0"
 PIN = re.compile(r"^([a-z0-9-]+)==(\S+)$")
 HASH = re.compile(r"^([a-z0-9-]+)==(\S+) --hash=sha256:[0-9a-f]{64}$")

@@ -17,9 +17,9 @@ import torch
 from torch import fx
 from torch.fx.node import Node
 
-from edgevit.backends.backend import Backend, Expected, Lowering
+from edgevit.backends.api import Backend, Expected, Lowering
 from edgevit.backends.blame import cannot_lower
-from edgevit.backends.table import TITLES
+from edgevit.backends.registry import TITLES
 from edgevit.backends.unsupported import READABLE
 from edgevit.errors import (
     ConverterFailed,

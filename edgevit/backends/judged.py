@@ -12,9 +12,9 @@ from dataclasses import replace
 import torch
 
 from edgevit.graph.half import in_float16
+from edgevit.graph.other_inputs import Other
+from edgevit.graph.parity import SAME, Distance, Limit, Parity, distance
 from edgevit.graph.program import Inputs, Program
-from edgevit.other_inputs import Other
-from edgevit.parity import SAME, Distance, Limit, Parity, distance
 
 STAGE = "other inputs"
 _LARGEST_HALF = torch.finfo(torch.float16).max

@@ -8,14 +8,14 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from edgevit.backends.api import Expected
 from edgevit.backends.artifact import Artifact
-from edgevit.backends.backend import Expected
 from edgevit.backends.judged import judged
 from edgevit.backends.session import TensorSpec
 from edgevit.backends.worker import Worker
 from edgevit.errors import PackageError
+from edgevit.graph.parity import FP16, FP32, TWIN, Parity, distance
 from edgevit.graph.program import Inputs
-from edgevit.parity import FP16, FP32, TWIN, Parity, distance
 
 LIMITS = {"fp32": FP32, "fp16": FP16}
 

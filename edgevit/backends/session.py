@@ -10,7 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol
 
-from edgevit.backends.table import SESSIONS
+from edgevit.backends.registry import SESSIONS
 from edgevit.errors import PackageError, ToolMissing
 
 Arrays = Sequence[Any]  # numpy arrays, by position

@@ -16,9 +16,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgevit.data import data_dir
 from edgevit.forecast.features import Features
 from edgevit.forecast.fit import Sample
+from edgevit.support.resources import data_dir
 
 
 @dataclass(frozen=True)

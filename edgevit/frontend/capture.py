@@ -21,9 +21,9 @@ from edgevit.frontend.read_numbers import keep_numbers_in_tensors
 from edgevit.frontend.source import ModelSource
 from edgevit.frontend.transforms import export
 from edgevit.frontend.user_code import ended_by_user
+from edgevit.graph.parity import FP32, distance
 from edgevit.graph.program import Origin, Program
-from edgevit.parity import FP32, distance
-from edgevit.quiet import quiet
+from edgevit.support.silence import quiet
 
 _VIEWS = frozenset({torch.ops.aten.view.default, torch.ops.aten._unsafe_view.default})
 

@@ -12,7 +12,7 @@ from edgevit.frontend.hub import hub_access
 from edgevit.frontend.state_dict_file import misfit, read_state_dict
 from edgevit.frontend.trial import first_line
 from edgevit.frontend.weight_kinds import require_exact
-from edgevit.quiet import quiet
+from edgevit.support.silence import quiet
 
 
 def pretrained(model_class: Any, config: Any, name: str, folder: Path | None) -> torch.nn.Module:

@@ -15,7 +15,7 @@ from edgevit.frontend.pt2_trial import try_apart
 from edgevit.frontend.request import Request, file_safe
 from edgevit.frontend.source import ModelSource
 from edgevit.frontend.trial import first_line
-from edgevit.quiet import quiet
+from edgevit.support.silence import quiet
 
 
 def takes(spec: str) -> bool:

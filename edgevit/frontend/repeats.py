@@ -21,7 +21,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from edgevit.errors import ModelError
 from edgevit.frontend.lines import line_now, short_path
 from edgevit.frontend.trial import tensors_in
-from edgevit.parity import distance
+from edgevit.graph.parity import distance
 
 Tensors = tuple[torch.Tensor, ...]
 _SAME = 1e-5  # relative L2: the order of a sum may hang on where memory lies

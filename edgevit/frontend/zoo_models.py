@@ -14,8 +14,8 @@ from edgevit.errors import ModelError, suggest
 from edgevit.frontend.images import random_images
 from edgevit.frontend.request import Request, file_safe
 from edgevit.frontend.source import ModelSource, Preprocess
-from edgevit.zoo.hybrid import Hybrid, HybridSizes
-from edgevit.zoo.vit import Vit, VitSizes
+from edgevit.frontend.zoo.hybrid import Hybrid, HybridSizes
+from edgevit.frontend.zoo.vit import Vit, VitSizes
 
 
 @dataclass(frozen=True)

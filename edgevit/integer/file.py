@@ -14,9 +14,9 @@ from safetensors.numpy import save_file
 
 from edgevit.errors import PackageError
 from edgevit.graph.program import Origin
+from edgevit.graph.window import Window
 from edgevit.integer.graph import SIZES, Constant, IntegerGraph, Op, Value
 from edgevit.integer.ops import OPS
-from edgevit.integer.ops.window import Window
 from edgevit.support.shape import Anything, Listing, Number, Table, Text, Whole, require_shape
 from edgevit.support.strangers_text import parse_json
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from edgevit.errors import DeviceError, UsageError
 from edgevit.measure.device import DeviceState, this_device
 from edgevit.measure.figures import Settings
-from edgevit.measure.turns import ByTurns
-from edgevit.profiling import Opened, Opener, Subject, subject_of
+from edgevit.measure.interleaved import ByTurns
+from edgevit.measure.timing import Opened, Opener, Subject, subject_of
 
 
 def open_runner(address: str) -> AppleRunner:

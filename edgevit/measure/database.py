@@ -9,8 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from edgevit.errors import StoreError, ToolMissing
-from edgevit.support.redact import redacted, without_secrets
+from edgevit.errors import StoreError, ToolMissing, redacted, without_secrets
 
 WAIT = 10.0  # seconds for another process to finish its write
 

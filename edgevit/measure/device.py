@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from pathlib import Path
 
-from edgevit.host import Host, this_host
+from edgevit.support.host import Host, this_host
 
 # library -> the format it runs
 RUNTIMES = {

@@ -6,15 +6,15 @@ import platform
 from importlib import metadata
 from pathlib import Path
 
-from edgevit.backends.mcu.execute import Execution
+from edgevit.backends.mcu.run.execute import Execution
 from edgevit.errors import Drift, EdgevitError
-from edgevit.firmware_runs import bundle_of, run_firmware
-from edgevit.host import now
-from edgevit.measure.alone import Alone
 from edgevit.measure.device import DeviceState
 from edgevit.measure.figures import Figures, LayerCost, Memory, Settings, lost
+from edgevit.measure.firmware import bundle_of, run_firmware
 from edgevit.measure.runner import plain
-from edgevit.profiling import Subject, subject_of
+from edgevit.measure.sequential import Alone
+from edgevit.measure.timing import Subject, subject_of
+from edgevit.support.host import now
 
 
 def open_runner(address: str) -> EmulatorRunner:

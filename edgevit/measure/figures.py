@@ -9,7 +9,7 @@ from typing import Literal
 from edgevit.backends.session import OpTime
 from edgevit.errors import EdgevitError
 from edgevit.measure.device import DeviceState
-from edgevit.profiling import Latency, Subject
+from edgevit.measure.timing import Latency, Subject
 
 Kind = Literal["measured", "emulated"]
 Unit = Literal["seconds", "instructions", "ticks"]

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from edgevit.measure.kept import artifact_hash
+from edgevit.measure.cache import artifact_hash
 from edgevit.measure.store import Row, open_store
-from edgevit.profiling import Subject
+from edgevit.measure.timing import Subject
 
 
 def latest_latency(

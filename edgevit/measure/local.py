@@ -6,9 +6,9 @@ from pathlib import Path
 
 from edgevit.measure.device import DeviceState, this_device
 from edgevit.measure.figures import Settings
+from edgevit.measure.interleaved import ByTurns
 from edgevit.measure.runner import plain
-from edgevit.measure.turns import ByTurns
-from edgevit.profiling import OpenedHere, Opener, Subject, subject_of
+from edgevit.measure.timing import OpenedHere, Opener, Subject, subject_of
 
 
 def open_runner(address: str) -> LocalRunner:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from edgevit.errors import DeviceError, EdgevitError
-from edgevit.exported_folder import read_manifest
-from edgevit.output import MANIFEST
-from edgevit.profiling import Subject
+from edgevit.exported.manifest import read_manifest
+from edgevit.exported.staging import MANIFEST
+from edgevit.measure.timing import Subject
 from edgevit.targets import load_target
 
 # ISA of a target -> as `uname -m` calls it

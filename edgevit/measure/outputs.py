@@ -9,11 +9,11 @@ import torch
 
 from edgevit.backends.on_host import LIMITS
 from edgevit.errors import Drift
-from edgevit.exported_folder import read_manifest
-from edgevit.golden import GOLDEN, load_golden
-from edgevit.output import MANIFEST
-from edgevit.parity import FP16, distance
-from edgevit.profiling import Subject
+from edgevit.exported.golden import GOLDEN, load_golden
+from edgevit.exported.manifest import read_manifest
+from edgevit.exported.staging import MANIFEST
+from edgevit.graph.parity import FP16, distance
+from edgevit.measure.timing import Subject
 
 
 def compare_outputs(subject: Subject, found: Sequence[np.ndarray], host: str) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from edgevit.errors import UsageError, suggest
 if TYPE_CHECKING:
     from edgevit.measure.device import DeviceState
     from edgevit.measure.figures import Figures, Session, Settings
-    from edgevit.profiling import Subject
+    from edgevit.measure.timing import Subject
 
 Progress = Callable[[str], None]
 Landed = Callable[["Figures"], None]  # called as soon as a figure is final, so that it can be kept

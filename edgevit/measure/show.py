@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from edgevit.measure.figures import Figures, Session
-from edgevit.profile_report import latency_dict, ops_dicts, profile_text
-from edgevit.profiling import Measured, ProfileReport
+from edgevit.measure.latency_table import latency_dict, ops_dicts, profile_text
+from edgevit.measure.timing import Measured, ProfileReport
 
 SCHEMA = 1
 _LAYERS_SHOWN = 15

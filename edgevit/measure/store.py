@@ -16,9 +16,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from edgevit.errors import StoreError
+from edgevit.errors import StoreError, is_connection_string
 from edgevit.measure.database import Database, open_postgres, open_sqlite
-from edgevit.support.redact import is_connection_string
 from edgevit.support.shape import Anything, Listing, Number, Table, Text, Whole, require_shape
 from edgevit.support.strangers_text import Malformed, parse_json
 

@@ -13,9 +13,9 @@ from edgevit.backends.session import OpTime
 from edgevit.errors import RuntimeFailed, UsageError
 from edgevit.measure.device import DeviceState, unknown_device
 from edgevit.measure.figures import Settings
+from edgevit.measure.interleaved import ByTurns
 from edgevit.measure.outputs import compare_outputs
-from edgevit.measure.turns import ByTurns
-from edgevit.profiling import Opener, Subject, drawn, subject_of
+from edgevit.measure.timing import Opener, Subject, drawn, subject_of
 
 
 def open_runner(address: str) -> TvmRunner:

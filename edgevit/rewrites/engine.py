@@ -14,9 +14,9 @@ from edgevit.errors import CaptureError, Drift, InternalError
 from edgevit.graph.aten import op
 from edgevit.graph.cost import GraphStats, stats
 from edgevit.graph.edit import Draft, Edit, TooLarge
+from edgevit.graph.parity import FP32, SAME, Distance, distance
 from edgevit.graph.program import Program, origin
 from edgevit.graph.text import graph_text
-from edgevit.parity import FP32, SAME, Distance, distance
 from edgevit.rewrites.report import Refusal, RewriteReport, RuleReport
 from edgevit.rewrites.rule import AnyRule, Refused
 

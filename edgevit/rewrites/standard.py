@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from edgevit.rewrites.collapse_linear import CollapseLinear
-from edgevit.rewrites.drop_identity import DropIdentity
-from edgevit.rewrites.expand_fft import ExpandFft
-from edgevit.rewrites.fold_constants import FoldConstants
-from edgevit.rewrites.merge_reshapes import MergeReshapes
-from edgevit.rewrites.name_shapes import NameShapes
-from edgevit.rewrites.restore_batch_norm import RestoreBatchNorm
+from edgevit.rewrites.arithmetic.drop_identity import DropIdentity
+from edgevit.rewrites.arithmetic.expand_fft import ExpandFft
+from edgevit.rewrites.arithmetic.fold_constants import FoldConstants
+from edgevit.rewrites.convolutions.collapse_linear import CollapseLinear
+from edgevit.rewrites.layout.merge_reshapes import MergeReshapes
+from edgevit.rewrites.layout.name_shapes import NameShapes
+from edgevit.rewrites.norms.restore_batch_norm import RestoreBatchNorm
 from edgevit.rewrites.rule import AnyRule
 
 STANDARD: tuple[AnyRule, ...] = (

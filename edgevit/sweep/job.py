@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from edgevit import __version__
-from edgevit.backends.table import BACKENDS
+from edgevit.backends.registry import BACKENDS
 from edgevit.errors import EdgevitError, TargetError
 from edgevit.support.shape import (
     Either,
@@ -149,7 +149,7 @@ def _precisions(target: Target, format: str, asked: Sequence[str] | None) -> lis
 
 def _where(format: str) -> str:
     """Without `--on`: where it runs here, if it does."""
-    from edgevit.profiling import (
+    from edgevit.measure.timing import (
         SUFFIXES,  # workers, which import this, need nothing heavy to begin
     )
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from edgevit.pareto_plot import Dot, Panel, best_of, pareto_svg
+from edgevit.support.pareto_plot import Dot, Panel, best_of, pareto_svg
 from edgevit.support.quoting import markdown, markdown_code
 from edgevit.sweep.job import Result
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from edgevit.errors import EdgevitError
-from edgevit.exporting import alone, export_apart
-from edgevit.output import remove
+from edgevit.export.isolated import alone, export_apart
+from edgevit.exported.staging import remove
 from edgevit.sweep.job import JOBS, Job, Result, failed, keep_result, read_result
 
 Work = Callable[[Job, Path], Result]
@@ -69,14 +69,14 @@ def _exported(job: Job, folder: Path) -> Result:
 
 
 def _bytes(manifest: dict[str, Any]) -> int:
-    from edgevit.report import artifact_bytes
+    from edgevit.exported.text import artifact_bytes
 
     return artifact_bytes(manifest)
 
 
 def _measured(job: Job, folder: Path, found: Result) -> Result:
+    from edgevit.measure.cache import measured
     from edgevit.measure.figures import Settings
-    from edgevit.measure.kept import measured
     from edgevit.measure.runner import open_runner
     from edgevit.measure.store import open_store
 

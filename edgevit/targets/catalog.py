@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgevit.data import data_dir
 from edgevit.errors import InternalError, TargetError, suggest
+from edgevit.support.resources import data_dir
 from edgevit.support.strangers_text import Malformed, read_toml
 from edgevit.targets import schema
 from edgevit.targets.fields import Fields

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from edgevit.errors import Drift, EdgevitError
-from edgevit.exported_folder import read_manifest, require_untouched
-from edgevit.exporting import export_apart
-from edgevit.output import remove_export
-from edgevit.plan_file import ExportPlan, plan_text
-from edgevit.planned import made_of
+from edgevit.export.from_plan import made_of
+from edgevit.export.isolated import export_apart
+from edgevit.export.plan_file import ExportPlan, plan_text
+from edgevit.exported.manifest import read_manifest, require_untouched
+from edgevit.exported.staging import remove_export
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from edgevit.errors import DoesNotFit, Drift, EdgevitError
-from edgevit.exporting import alone
+from edgevit.export.isolated import alone
+from edgevit.measure.cache import measured
 from edgevit.measure.figures import Figures, Session, Settings
-from edgevit.measure.kept import measured
 from edgevit.measure.runner import Progress, Runner
 from edgevit.measure.store import Store
 

@@ -9,14 +9,14 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from edgevit.backends.backend import backend_for
-from edgevit.backends.table import BACKENDS, PRECISIONS
+from edgevit.backends.api import backend_for
+from edgevit.backends.registry import BACKENDS, PRECISIONS
 from edgevit.errors import TargetError
-from edgevit.profiling import threads_choice
+from edgevit.export.request import choices_of
+from edgevit.measure.timing import threads_choice
 from edgevit.rewrites.lossy.table import GELU
+from edgevit.support.choice import Choice
 from edgevit.targets import Target
-from edgevit.tunable import Choice
-from edgevit.wishes import choices_of
 
 Point = Mapping[str, str]  # an option for `format`, and for every choice that it has
 FORMAT = "format"

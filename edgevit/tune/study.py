@@ -15,8 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgevit.errors import StoreError, ToolMissing
-from edgevit.support.redact import is_connection_string, without_secrets
+from edgevit.errors import StoreError, ToolMissing, is_connection_string, without_secrets
 from edgevit.support.shape import (
     Anything,
     Listing,

@@ -11,27 +11,27 @@ from typing import Any
 
 import torch
 
-from edgevit.backends.backend import backend_for
+from edgevit.backends.api import backend_for
 from edgevit.errors import EdgevitError
+from edgevit.export.plan_file import ExportPlan, Made, plan_text
+from edgevit.export.request import Wishes, graph_hash
 from edgevit.frontend.capture import capture
+from edgevit.frontend.options import ModelOptions
 from edgevit.frontend.rebuild import build_source
-from edgevit.host import now
 from edgevit.measure.runner import Runner, open_runner
 from edgevit.measure.store import open_store
-from edgevit.model_options import ModelOptions
-from edgevit.pareto_plot import Dot, Panel, pareto_svg
-from edgevit.plan_file import ExportPlan, Made, plan_text
-from edgevit.profiling import SUFFIXES
+from edgevit.measure.timing import SUFFIXES
+from edgevit.support.host import now
+from edgevit.support.pareto_plot import Dot, Panel, pareto_svg
 from edgevit.targets import load_target
 from edgevit.tune.artifacts import Artifacts, facts_of
-from edgevit.tune.asked import Asked
 from edgevit.tune.confirm import confirm, finalists
-from edgevit.tune.front import pareto
-from edgevit.tune.inert import inert_options
+from edgevit.tune.no_effect_options import inert_options
 from edgevit.tune.objective import Artifact, Latency, objective_for, reason
+from edgevit.tune.pareto import pareto
+from edgevit.tune.request import Asked
 from edgevit.tune.space import Point, Space, formats_of, point_key, point_text, space_for
 from edgevit.tune.study import Running, Study, Tried
-from edgevit.wishes import Wishes, graph_hash
 
 PLAN = "plan.toml"
 PLANS = "plans"  # of a front: one a point

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from edgevit.cli import main
+from edgevit.cli.main import main
 from edgevit.support.stdout import only_answers
 from edgevit.support.terminal import show
 

@@ -10,13 +10,13 @@ import numpy as np
 import torch
 from torch import nn
 
+from edgevit.backends.api import Lowering, backend_for
 from edgevit.backends.artifact import Artifact
-from edgevit.backends.backend import Lowering, backend_for
 from edgevit.backends.on_host import fitted, worker_for
 from edgevit.frontend.capture import capture
 from edgevit.frontend.source import ModelSource
+from edgevit.graph.parity import Distance, distance
 from edgevit.graph.program import Program
-from edgevit.parity import Distance, distance
 from edgevit.rewrites import engine
 from edgevit.targets import load_target
 

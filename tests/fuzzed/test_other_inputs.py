@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from fresh import Call, captured_of
 
 import edgevit
 from edgevit.backends.judged import judged
-from edgevit.golden import load_others
-from edgevit.other_inputs import Other, other_inputs
-from edgevit.parity import FP16, FP32
-from edgevit.verify import verify
+from edgevit.exported.golden import load_others
+from edgevit.exported.verify import verify
+from edgevit.graph.other_inputs import Other, other_inputs
+from edgevit.graph.parity import FP16, FP32
+from tests.fuzzed.fresh import Call, captured_of
 
 X = torch.randn(1, 3, 8, 8, generator=torch.Generator().manual_seed(0))
 Outputs = tuple[torch.Tensor, ...]

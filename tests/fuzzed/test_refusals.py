@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 import torch
-from fresh import FORMATS, LIBRARIES, fresh, ran
 from torch.utils._pytree import tree_leaves
 
 import edgevit
@@ -20,7 +19,8 @@ from edgevit.backends.artifact import Artifact
 from edgevit.errors import EdgevitError, InternalError
 from edgevit.frontend.resolve import resolve
 from edgevit.frontend.source import ModelSource
-from edgevit.parity import distance
+from edgevit.graph.parity import distance
+from tests.fuzzed.fresh import FORMATS, LIBRARIES, fresh, ran
 
 NETS = Path(__file__).parent / "refusal_nets.py"
 EVERY = ",".join(FORMATS)

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from fresh import FORMATS, LIBRARIES, departures, lowered
 from torch import nn
 from torch.nn import functional as F
+
+from tests.fuzzed.fresh import FORMATS, LIBRARIES, departures, lowered
 
 X = torch.randn(1, 3, 16, 16, generator=torch.Generator().manual_seed(0)) * 3
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from fresh import LIBRARIES, Call, captured_of, departures, lowered
 from torch.nn import functional as F
 
 from edgevit.backends.whole_numbers import refuse_wide_integers
 from edgevit.errors import UnsupportedOp
+from tests.fuzzed.fresh import LIBRARIES, Call, captured_of, departures, lowered
 
 X = torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(0))
 IDS = torch.arange(6)[None]

@@ -10,9 +10,10 @@ import random
 from collections.abc import Callable
 
 import torch
-from parts import Block, Constant, Fn, Shape, conv_bn
 from torch import nn
 from torch.nn import functional as F
+
+from tests.generator.parts import Block, Constant, Fn, Shape, conv_bn
 
 
 def conv(r: random.Random, s: Shape) -> nn.Module:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 
-from nets import ALL, RandomNet
+from tests.generator.nets import ALL, RandomNet
 
 POOL = 400  # seeds to choose from
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import random
 
 import torch
-from blocks import BLOCKS
-from parts import Block, Fn, Shape
-from places import PLACES
-from spellings import SPELLINGS
-from tokens import TOKENS
 from torch import nn
+
+from tests.generator.blocks import BLOCKS
+from tests.generator.parts import Block, Fn, Shape
+from tests.generator.places import PLACES
+from tests.generator.spellings import SPELLINGS
+from tests.generator.tokens import TOKENS
 
 NORMS = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm)
 ALL: tuple[Block, ...] = (*BLOCKS, *SPELLINGS, *TOKENS, *PLACES)

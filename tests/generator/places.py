@@ -5,9 +5,10 @@ from __future__ import annotations
 import random
 
 import torch
-from parts import Block, Constant, Fn, Plain, Shape, several
 from torch import nn
 from torch.nn import functional as F
+
+from tests.generator.parts import Block, Constant, Fn, Plain, Shape, several
 
 
 def _normalised(x: torch.Tensor) -> torch.Tensor:

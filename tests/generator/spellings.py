@@ -7,9 +7,10 @@ import random
 from collections.abc import Callable
 
 import torch
-from parts import Block, Constant, Fn, Plain, Shape, conv_bn, several
 from torch import nn
 from torch.nn import functional as F
+
+from tests.generator.parts import Block, Constant, Fn, Plain, Shape, conv_bn, several
 
 ACTIVATIONS: tuple[Plain, ...] = (
     lambda x: x * torch.sigmoid(1.702 * x),

@@ -10,14 +10,14 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from edgevit.backends.backend import Expected, Lowering
+from edgevit.backends.api import Expected, Lowering
 from edgevit.backends.coreml.backend import BACKEND
 from edgevit.errors import CaptureError
 from edgevit.frontend.capture import capture
 from edgevit.frontend.source import ModelSource
 from edgevit.graph.aten import kind
+from edgevit.graph.parity import distance
 from edgevit.graph.program import Program
-from edgevit.parity import distance
 from edgevit.rewrites import engine
 from edgevit.rewrites.standard import STANDARD
 from edgevit.targets import load_target

@@ -13,19 +13,19 @@ from pathlib import Path
 
 import pytest
 import torch
-from covering import covering_seeds, uncovered_blocks
-from nets import random_net
 from torch.utils._pytree import tree_leaves
 
-from edgevit.backends.backend import Backend, Expected, Lowering, backend_for
+from edgevit.backends.api import Backend, Expected, Lowering, backend_for
 from edgevit.errors import CaptureError, ModelError, UnsupportedOp
 from edgevit.frontend.capture import capture
 from edgevit.frontend.source import ModelSource
+from edgevit.graph.parity import distance
 from edgevit.graph.program import Program
 from edgevit.graph.text import graph_text
-from edgevit.parity import distance
 from edgevit.rewrites import engine
 from edgevit.targets import load_target
+from tests.generator.covering import covering_seeds, uncovered_blocks
+from tests.generator.nets import random_net
 
 CHUNK = 10
 COVERING = 40  # nets of a default run

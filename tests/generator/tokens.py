@@ -5,9 +5,10 @@ from __future__ import annotations
 import random
 
 import torch
-from parts import Block, Constant, Fn, Shape, conv_bn
 from torch import nn
 from torch.nn import functional as F
+
+from tests.generator.parts import Block, Constant, Fn, Shape, conv_bn
 
 
 def norms(r: random.Random, s: Shape) -> nn.Module:

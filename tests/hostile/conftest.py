@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 
 import pytest
-from case import Exports
+
+from tests.hostile.case import Exports
 
 
 @pytest.fixture(scope="session")

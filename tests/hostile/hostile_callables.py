@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from case import Case, Room
+from tests.hostile.case import Case, Room
 
 HEAD = "import sys, os\nimport torch\nfrom torch import nn\n\n"
 BUILD = "def build():\n    return nn.Conv2d(3, 4, 3).eval(), (torch.zeros(1, 3, 8, 8),)\n"

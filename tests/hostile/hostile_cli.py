@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 
-from case import NET, Case, Room
+from tests.hostile.case import NET, Case, Room
 
 NUMBERS = {
     "nothing": "",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from case import Case, Room
+from tests.hostile.case import Case, Room
 
 COMMANDS = ("verify", "profile", "check", "report", "run", "simulate")
 

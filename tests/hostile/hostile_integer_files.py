@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
-from case import Case, Room
-from hostile_manifests import at, written
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
-from edgevit.output import listed_files
+from edgevit.exported.staging import listed_files
+from tests.hostile.case import Case, Room
+from tests.hostile.hostile_manifests import at, written
 
 FILE = "model.integer.safetensors"
 WRONG: dict[str, Any] = {

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from case import Case, Room
 from safetensors.numpy import load_file, save_file
 
-from edgevit.output import listed_files
+from edgevit.exported.staging import listed_files
+from tests.hostile.case import Case, Room
 
 Manifest = dict[str, Any]
 Change = Callable[[Manifest], None]
@@ -93,7 +93,7 @@ RAW = {
 
 
 def written(manifest: Manifest, text: Callable[[str], str] = str) -> bytes:
-    """As `edgevit.manifest_file` has it, without a seal. `text` changes the JSON before the digest is made."""
+    """As `edgevit.exported.manifest_file` has it, without a seal. `text` changes the JSON before the digest is made."""
     plain = {key: value for key, value in manifest.items() if key not in {"seal", "digest"}}
     body = text(json.dumps(plain, indent=2)).removesuffix("\n}")
     said = f'{body},\n  "seal": null'.encode(errors="surrogatepass")

@@ -7,10 +7,9 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from case import Case, Room
-
-from edgevit.manifest_file import manifest_bytes
-from edgevit.output import listed_files
+from edgevit.exported.manifest_file import manifest_bytes
+from edgevit.exported.staging import listed_files
+from tests.hostile.case import Case, Room
 
 SUFFIXES = ("onnx", "tflite", "pte")
 FORMATS = {"onnx": "onnx", "tflite": "tflite", "pte": "executorch"}

@@ -10,8 +10,9 @@ import zlib
 from collections.abc import Callable
 
 import numpy as np
-from case import Case, Room
 from PIL import Image
+
+from tests.hostile.case import Case, Room
 
 INSPECT = ("inspect", "zoo:vit-i32-p8-d24-h2-l1", "--target", "qemu-m4", "--calibrate")
 

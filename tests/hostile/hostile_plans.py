@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from case import NET, Case, Room
+from tests.hostile.case import NET, Case, Room
 
 PLAN = """\
 schema = 1

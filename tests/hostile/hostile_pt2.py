@@ -12,7 +12,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from case import Case, Room
+from tests.hostile.case import Case, Room
 
 PROGRAM = "models/model.json"
 WEIGHTS = "data/weights/model_weights_config.json"

@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from case import NET, Case, Room
+from tests.hostile.case import NET, Case, Room
 
 COLUMNS = {
     "key": "k", "session": "s", "place": 0, "at": "2026-01-02T03:04:05+00:00", "label": "net onnx fp32",

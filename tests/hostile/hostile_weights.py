@@ -12,8 +12,9 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from case import Case, Room
 from safetensors.torch import save as safetensors
+
+from tests.hostile.case import Case, Room
 
 ZOO = "zoo:vit-i32-p8-d24-h2-l1"
 NET = """

@@ -23,8 +23,8 @@ def main() -> None:
     import numpy  # noqa: F401
     import torch  # noqa: F401
 
-    import edgevit.cli
-    import edgevit.pipeline  # noqa: F401
+    import edgevit.cli.main
+    import edgevit.export.pipeline  # noqa: F401
 
     for line in sys.stdin:
         print(json.dumps(_answer(json.loads(line))), flush=True)
@@ -69,7 +69,7 @@ def _run(request: dict[str, Any], output: Path) -> None:
             os.dup2(os.open(output / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         sys.argv = ["edgevit", *request["words"]]
-        code = sys.modules["edgevit.cli"].main(request["words"])
+        code = sys.modules["edgevit.cli.main"].main(request["words"])
     except SystemExit as leaving:
         code = leaving.code if isinstance(leaving.code, int) else 1
     except BaseException:

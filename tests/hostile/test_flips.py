@@ -7,11 +7,11 @@ import shutil
 from pathlib import Path
 
 import pytest
-from case import EXPORTS, Exports
 
-import edgevit.verify as verify_module
+import edgevit.exported.verify as verify_module
 from edgevit.errors import PackageError
-from edgevit.verify import verify
+from edgevit.exported.verify import verify
+from tests.hostile.case import EXPORTS, Exports
 
 
 @pytest.mark.parametrize("format", EXPORTS)
@@ -42,7 +42,7 @@ def test_a_flip_of_any_byte_is_refused(
 
 def test_all_bytes_of_a_manifest(exports: Exports, tmp_path: Path) -> None:
     """Each one, in the cheapest way: the spaces and the digest itself are no exception."""
-    from edgevit.manifest_file import is_whole
+    from edgevit.exported.manifest_file import is_whole
 
     content = (exports.folder("onnx") / "edgevit.json").read_bytes()
     assert is_whole(content)

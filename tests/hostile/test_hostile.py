@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from case import Case, Exports, Room
+
+from tests.hostile.case import Case, Exports, Room
 
 HERE = Path(__file__).parent
 CASES: list[Case] = [
     case
     for path in sorted(HERE.glob("hostile_*.py"))
-    for case in importlib.import_module(path.stem).CASES
+    for case in importlib.import_module(f"tests.hostile.{path.stem}").CASES
 ]
 MEGABYTES = 4096
 

@@ -7,10 +7,10 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from edgevit.graph.window import Window
 from edgevit.integer.graph import Beyond, IntegerGraph, Malformed, Op, Value
 from edgevit.integer.ops.products import Linear, MatMul
 from edgevit.integer.ops.softmax import Softmax
-from edgevit.integer.ops.window import Window
 from edgevit.integer.ops.windows import MaxPool
 
 _TABLE = np.r_[2**15, np.zeros(255)].astype(np.uint16)

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from attention import attention
 
 from edgevit.errors import PackageError
 from edgevit.integer.file import load_graph, save_graph
 from edgevit.integer.text import integer_text
+from tests.integer.attention import attention
 
 
 def test_comes_back_as_it_was(tmp_path: Path) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from attention import attention
 
 from edgevit.integer.rewrites.split_stacks import split_stacks
 from edgevit.integer.text import integer_text
+from tests.integer.attention import attention
 
 Golden = Callable[[str, str], None]
 

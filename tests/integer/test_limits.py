@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edgevit.graph.window import Window
 from edgevit.integer.graph import IntegerGraph, Malformed, Op, Value
+from edgevit.integer.lowering.parameters import Weights, channels
 from edgevit.integer.ops.pointwise import Add, AddWide, Multiply, Rescale
 from edgevit.integer.ops.products import Conv2d, Depthwise, Linear, MatMul
-from edgevit.integer.ops.window import Window
 from edgevit.integer.ops.windows import AveragePool
-from edgevit.quant.grid import Grid
-from edgevit.quant.moments import Moments
-from edgevit.quant.numbers import Weights, channels
+from edgevit.quantize.encoding import Grid
+from edgevit.quantize.input_covariance import Moments
 
 LAST = 2**31 - 1
 IMAGE = Value("x", (4, 4, 8))

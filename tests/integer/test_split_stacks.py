@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from attention import attention
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,6 +15,7 @@ from edgevit.integer.ops.pointwise import Lookup
 from edgevit.integer.ops.products import MatMul
 from edgevit.integer.rewrites.split_stacks import MOST, split_stacks
 from edgevit.integer.simulate import outputs_of
+from tests.integer.attention import attention
 
 
 @settings(max_examples=20, deadline=None)

@@ -9,12 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from boards import Board
-from servers import free_port, listens, needed, wait_until
 
 import edgevit
+from tests import ROOT
+from tests.measure.boards import Board
+from tests.servers import free_port, listens, needed, wait_until
 
-ROOT = Path(__file__).parent.parent.parent
 MODEL = f"{ROOT / 'examples' / 'tiny_hybrid.py'}:build"
 
 

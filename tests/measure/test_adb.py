@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from servers import free_port, needed
 
-from edgevit.cli import main
+from edgevit.cli.main import main
 from edgevit.errors import RuntimeFailed
 from edgevit.measure.adb.binaries import BINARIES
+from tests.servers import free_port, needed
 
 SHORT = ["--rounds", "3", "--warmup", "1", "--threads", "2", "--quiet"]
 

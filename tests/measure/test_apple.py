@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from edgevit.backends.coreml import benchmark
-from edgevit.cli import main
+from edgevit.cli.main import main
 from edgevit.errors import RuntimeFailed, UsageError
 from edgevit.measure.runner import ADDRESSES, open_runner
 

@@ -15,15 +15,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from edited import edit
-from servers import needed, wait_until
 
-from edgevit.cli import main
+from edgevit.cli.main import main
 from edgevit.errors import DeviceError, EdgevitError, RuntimeFailed
 from edgevit.measure import emulated
 from edgevit.measure.serial.port import Port
 from edgevit.measure.serial.runner import model_hash
 from edgevit.measure.serial.selftest import SelfTest, read_selftests
+from tests.edited import edit
+from tests.servers import needed, wait_until
 
 TEST = "edgevit selftest 1 abc\nlayer conv 70\nlayer head.1 30\ntotal 100 1000\ngolden ok\nend\n"
 READ = SelfTest("abc", (("conv", 70), ("head.1", 30)), 100, 1000, True)

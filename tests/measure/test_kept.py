@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from edgevit.errors import DeviceError
-from edgevit.host import now
+from edgevit.measure.cache import measured
 from edgevit.measure.device import DeviceState, this_device
 from edgevit.measure.figures import Figures, Session, Settings
-from edgevit.measure.kept import measured
 from edgevit.measure.runner import Landed, Progress
 from edgevit.measure.store import open_store
-from edgevit.profiling import Subject
+from edgevit.measure.timing import Subject
+from edgevit.support.host import now
 
 
 class Fake:

@@ -14,14 +14,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from boards import Board
-from edited import edit
-from servers import free_port, wait_until
 
-from edgevit.cli import main
+from edgevit.cli.main import main
 from edgevit.errors import DeviceError, UsageError
 from edgevit.measure.figures import Settings
 from edgevit.measure.runner import open_runner
+from tests.edited import edit
+from tests.measure.boards import Board
+from tests.servers import free_port, wait_until
 
 SHORT = ["--rounds", "3", "--warmup", "1", "--threads", "1", "--quiet"]
 

@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from servers import postgresql
 
-from edgevit.cli import main
+from edgevit.cli.main import main
 from edgevit.errors import StoreError, UsageError
 from edgevit.measure import database
 from edgevit.measure.history import compare
 from edgevit.measure.store import VERSION, Row, Store, default_path, open_store
+from tests import ROOT
+from tests.servers import postgresql
 
 SHORT = ["--rounds", "3", "--warmup", "1", "--threads", "1", "--quiet"]
 
@@ -109,12 +110,11 @@ def test_several_processes_write_at_once(tmp_path: Path) -> None:
     path = tmp_path / "store.sqlite"
     code = (
         "import sys; sys.path[:0] = sys.argv[2:]\n"
-        "from test_store import open_store, row\n"
+        "from tests.measure.test_store import open_store, row\n"
         "with open_store(sys.argv[1]) as store:\n"
         "    for k in range(20): store.add([row(key=str(k))])\n"
     )
-    here = Path(__file__).parent
-    words = [sys.executable, "-c", code, str(path), str(here), str(here.parent)]
+    words = [sys.executable, "-c", code, str(path), str(ROOT)]
     workers = [subprocess.Popen(words) for _ in range(3)]
     assert [worker.wait(timeout=60) for worker in workers] == [0, 0, 0]
     with open_store(str(path)) as store:

@@ -12,8 +12,8 @@ from edgevit.backends.session import OpTime
 from edgevit.errors import DeviceError, EdgevitError, PackageError
 from edgevit.measure.device import DeviceState, this_device
 from edgevit.measure.figures import Session, Settings
-from edgevit.measure.turns import ByTurns
-from edgevit.profiling import Opener, Subject
+from edgevit.measure.interleaved import ByTurns
+from edgevit.measure.timing import Opener, Subject
 
 GONE = DeviceError("gone", passing=True)
 REFUSED = DeviceError("refused")

@@ -10,9 +10,9 @@ from torch import nn
 from edgevit.frontend.capture import capture
 from edgevit.frontend.source import ModelSource
 from edgevit.graph.aten import kind
+from edgevit.graph.parity import distance
 from edgevit.graph.program import Program
 from edgevit.graph.text import graph_text
-from edgevit.parity import distance
 from edgevit.rewrites.engine import apply
 from edgevit.rewrites.rule import AnyRule
 

@@ -7,21 +7,21 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from checking import Call, check_rewrite, kinds
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional as F
 
 from edgevit.graph.aten import argument, kind
+from edgevit.graph.parity import distance
 from edgevit.graph.program import shape
-from edgevit.parity import distance
+from edgevit.rewrites.arithmetic.expand_einsum import ExpandEinsum
+from edgevit.rewrites.attention.expand_attention import ExpandAttention
+from edgevit.rewrites.attention.flatten_attention import FlattenAttention
+from edgevit.rewrites.attention.guard_attention import GuardAttention
+from edgevit.rewrites.attention.restore_attention import RestoreAttention
 from edgevit.rewrites.engine import apply
-from edgevit.rewrites.expand_attention import ExpandAttention
-from edgevit.rewrites.expand_einsum import ExpandEinsum
-from edgevit.rewrites.flatten_attention import FlattenAttention
-from edgevit.rewrites.guard_attention import GuardAttention
-from edgevit.rewrites.restore_attention import RestoreAttention
+from tests.rewrites.checking import Call, check_rewrite, kinds
 
 Q, K, V = torch.randn(2, 3, 5, 4), torch.randn(2, 3, 6, 4), torch.randn(2, 3, 6, 7)
 BIAS = torch.randn(3, 5, 6)

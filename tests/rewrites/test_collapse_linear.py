@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 import torch
-from checking import check_rewrite, program_for, warm
 from torch import nn
 from torch.nn import functional as F
 
 from edgevit.graph.cost import stats
-from edgevit.rewrites.collapse_linear import CollapseLinear
+from edgevit.rewrites.convolutions.collapse_linear import CollapseLinear
 from edgevit.rewrites.engine import apply
+from tests.rewrites.checking import check_rewrite, program_for, warm
 
 RULE = CollapseLinear()
 X = torch.randn(1, 8, 12, 12, generator=torch.Generator().manual_seed(1))

@@ -6,17 +6,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from checking import program_for
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional as F
 
 from edgevit.graph.cost import stats
+from edgevit.graph.parity import distance
 from edgevit.graph.text import graph_text
-from edgevit.parity import distance
-from edgevit.rewrites.collapse_linear import CollapseLinear
+from edgevit.rewrites.convolutions.collapse_linear import CollapseLinear
 from edgevit.rewrites.engine import apply
+from tests.rewrites.checking import program_for
 
 RULE = CollapseLinear()
 EXACT = 1e-6  # in float64, of kernels that were rounded once to float32

@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from checking import check_rewrite
 from torch import nn
 
-from edgevit.rewrites.drop_identity import DropIdentity
+from edgevit.rewrites.arithmetic.drop_identity import DropIdentity
+from tests.rewrites.checking import check_rewrite
 
 RULE = DropIdentity()
 X = torch.randn(2, 4, 6, 6)

@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from checking import Call, check_rewrite, kinds
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from edgevit.rewrites.drop_norm_mean import DropNormMean
+from edgevit.rewrites.norms.drop_norm_mean import DropNormMean
+from tests.rewrites.checking import Call, check_rewrite, kinds
 
 WIDTH = 6
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 import torch
-from checking import program_for
 from torch import nn
 from torch.fx.node import Node
 
@@ -14,6 +13,7 @@ from edgevit.graph.edit import Draft, Edit
 from edgevit.rewrites.engine import run
 from edgevit.rewrites.rule import Match, Rule
 from edgevit.rewrites.standard import STANDARD
+from tests.rewrites.checking import program_for
 
 aten = torch.ops.aten
 

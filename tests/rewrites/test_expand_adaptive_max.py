@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
-from checking import Call, check_rewrite, kinds
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from edgevit.rewrites.expand_adaptive_max import ExpandAdaptiveMax
+from edgevit.rewrites.pools_and_padding.expand_adaptive_max import ExpandAdaptiveMax
+from tests.rewrites.checking import Call, check_rewrite, kinds
 
 RULE = ExpandAdaptiveMax()
 

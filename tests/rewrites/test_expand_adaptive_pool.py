@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import torch
-from checking import check_rewrite
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from edgevit.rewrites import expand_adaptive_pool
-from edgevit.rewrites.expand_adaptive_pool import ExpandAdaptivePool
+from edgevit.rewrites.pools_and_padding import expand_adaptive_pool
+from edgevit.rewrites.pools_and_padding.expand_adaptive_pool import ExpandAdaptivePool
+from tests.rewrites.checking import check_rewrite
 
 
 def test_windows_of_unequal_sizes() -> None:

@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from checking import Call, check_rewrite, kinds
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgevit.graph.program import Program
-from edgevit.rewrites.expand_fft import ExpandFft
+from edgevit.rewrites.arithmetic.expand_fft import ExpandFft
+from tests.rewrites.checking import Call, check_rewrite, kinds
 
 X = torch.randn(2, 3, 6, 5, generator=torch.Generator().manual_seed(0))
 

@@ -6,11 +6,11 @@ import math
 
 import pytest
 import torch
-from checking import Call, check_rewrite
 from torch.nn import functional as F
 
-from edgevit.parity import distance
-from edgevit.rewrites.expand_logs import ExpandLogs
+from edgevit.graph.parity import distance
+from edgevit.rewrites.arithmetic.expand_logs import ExpandLogs
+from tests.rewrites.checking import Call, check_rewrite
 
 WHICH = {
     "log_softmax": lambda s, x: F.log_softmax(x, -1),

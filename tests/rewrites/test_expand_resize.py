@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import torch
-from checking import check_rewrite
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from edgevit.rewrites.expand_resize import ExpandResize
+from edgevit.rewrites.resize.expand_resize import ExpandResize
+from tests.rewrites.checking import check_rewrite
 
 RULE = ExpandResize()
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import torch
-from checking import Call, check_rewrite, kinds
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgevit.rewrites.expand_sort import ExpandSort
+from edgevit.rewrites.arithmetic.expand_sort import ExpandSort
+from tests.rewrites.checking import Call, check_rewrite, kinds
 
 WAYS = {
     "values": lambda x, *how: x.sort(*how)[0],

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import torch
-from checking import check_rewrite, program_for
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from edgevit.rewrites.drop_expand import DropExpand
 from edgevit.rewrites.engine import apply
-from edgevit.rewrites.name_expand import NameExpand
+from edgevit.rewrites.layout.drop_expand import DropExpand
+from edgevit.rewrites.layout.name_expand import NameExpand
+from tests.rewrites.checking import check_rewrite, program_for
 
 X = torch.randn(2, 3, 4, 5)
 
@@ -93,7 +93,7 @@ def test_neutral_numbers_are_an_expansion() -> None:
 
 
 def apply_folding(program):
-    from edgevit.rewrites.fold_constants import FoldConstants
+    from edgevit.rewrites.arithmetic.fold_constants import FoldConstants
 
     return apply(FoldConstants(), program)[0]
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import torch
-from checking import Call, check_rewrite, kinds
 from torch import nn
 
-from edgevit.rewrites.fold_constants import FoldConstants
+from edgevit.rewrites.arithmetic.fold_constants import FoldConstants
+from tests.rewrites.checking import Call, check_rewrite, kinds
 
 RULE = FoldConstants()
 

@@ -6,19 +6,19 @@ import math
 
 import pytest
 import torch
-from checking import Call, check_rewrite, kinds
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
 from edgevit.graph.aten import kind
 from edgevit.graph.program import shape
-from edgevit.rewrites.crop_before_pad import CropBeforePad
-from edgevit.rewrites.expand_attention import ExpandAttention
-from edgevit.rewrites.expand_gelu import ExpandGelu
-from edgevit.rewrites.expand_remainder import ExpandRemainder
-from edgevit.rewrites.expand_vector_norm import ExpandVectorNorm
-from edgevit.rewrites.flatten_softmax import FlattenSoftmax
+from edgevit.rewrites.arithmetic.expand_gelu import ExpandGelu
+from edgevit.rewrites.arithmetic.expand_remainder import ExpandRemainder
+from edgevit.rewrites.arithmetic.expand_vector_norm import ExpandVectorNorm
+from edgevit.rewrites.attention.expand_attention import ExpandAttention
+from edgevit.rewrites.layout.flatten_softmax import FlattenSoftmax
+from edgevit.rewrites.pools_and_padding.crop_before_pad import CropBeforePad
+from tests.rewrites.checking import Call, check_rewrite, kinds
 
 
 @pytest.mark.parametrize("name", ["softmax", "log_softmax"])

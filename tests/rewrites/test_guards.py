@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
-from checking import Call, check_rewrite
 
-from edgevit.parity import distance
+from edgevit.graph.parity import distance
 from edgevit.rewrites.expand_erfc import ExpandErfc
 from edgevit.rewrites.guard_shifts import GuardShifts
 from edgevit.rewrites.wrap_indices import WrapIndices
+from tests.rewrites.checking import Call, check_rewrite
 
 X = torch.randn(5, 6)
 WHOLE, BITS = torch.tensor([5, -5, 7, -9, 3]), torch.tensor([-3, 70, 63, 64, 2])

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import torch
-from checking import Call, check_rewrite, kinds
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from edgevit.rewrites.join_affine import JoinAffine
+from edgevit.rewrites.norms.join_affine import JoinAffine
+from tests.rewrites.checking import Call, check_rewrite, kinds
 
 RULE = JoinAffine()
 IMAGE = torch.randn(1, 3, 6, 6)

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgevit.rewrites.sink_permute.layout import (
+from edgevit.rewrites.layout.sink_permute.layout import (
     Layout,
     common_parts,
     laid_in,

@@ -6,15 +6,15 @@ from importlib import import_module
 
 import pytest
 import torch
-from checking import program_for, warm
 from torch import nn
 from torch.nn import functional as F
 
-from edgevit.backends.table import BACKENDS
+from edgevit.backends.registry import BACKENDS
 from edgevit.rewrites.engine import run
-from edgevit.rewrites.form import formed
 from edgevit.rewrites.rule import AnyRule
 from edgevit.rewrites.standard import STANDARD
+from edgevit.rewrites.variants import formed
+from tests.rewrites.checking import program_for, warm
 
 LISTS: dict[str, tuple[AnyRule, ...]] = {
     "standard": STANDARD,

@@ -7,25 +7,26 @@ from pathlib import Path
 
 import pytest
 import torch
-from checking import kinds, program_for
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
 import edgevit
-from edgevit.cli import main
+from edgevit.cli.main import main
 from edgevit.errors import Drift, UsageError
-from edgevit.golden import load_golden
+from edgevit.exported.golden import load_golden
+from edgevit.exported.verify import verify
 from edgevit.graph.aten import argument, kind
 from edgevit.graph.cost import stats
+from edgevit.graph.parity import distance
 from edgevit.graph.program import Program, shape
-from edgevit.parity import distance
 from edgevit.rewrites.lossy.choice import choices
 from edgevit.rewrites.lossy.run import StepReport, lose
 from edgevit.rewrites.lossy.table import OPTIONS
-from edgevit.verify import verify
+from tests import ROOT
+from tests.rewrites.checking import kinds, program_for
 
-EXAMPLE = f"{Path(__file__).parents[2] / 'examples' / 'tiny_hybrid.py'}:build"
+EXAMPLE = f"{ROOT / 'examples' / 'tiny_hybrid.py'}:build"
 
 
 def after(word: str, net: nn.Module, *inputs: torch.Tensor) -> tuple[Program, StepReport]:

@@ -6,11 +6,8 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from checking import Call, program_for
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_lossy import after, moved
-from token_nets import Tokens, attention, first, mean, merge_one_by_one
 from torch import nn
 
 from edgevit.errors import UsageError
@@ -18,6 +15,9 @@ from edgevit.graph.aten import kind, op
 from edgevit.graph.program import Program, shape
 from edgevit.rewrites.lossy.choice import choices
 from edgevit.rewrites.lossy.run import lose
+from tests.rewrites.checking import Call, program_for
+from tests.rewrites.test_lossy import after, moved
+from tests.rewrites.token_nets import Tokens, attention, first, mean, merge_one_by_one
 
 # How q, k or v of 4 heads of 3 channels come out of what a projection makes of 6 tokens.
 UNPACKED: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {

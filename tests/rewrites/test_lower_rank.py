@@ -6,16 +6,16 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from checking import Call, check_rewrite, program_for
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
 from edgevit.graph.program import shape
 from edgevit.rewrites.engine import run
+from edgevit.rewrites.layout.merge_reshapes import MergeReshapes
+from edgevit.rewrites.layout.name_views import NameViews
 from edgevit.rewrites.lower_rank import LowerRank
-from edgevit.rewrites.merge_reshapes import MergeReshapes
-from edgevit.rewrites.name_views import NameViews
+from tests.rewrites.checking import Call, check_rewrite, program_for
 
 X = torch.randn(4, 6, 8, 5)
 Net = Callable[..., torch.Tensor]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import torch
-from checking import check_rewrite
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
 from edgevit.graph.aten import kind
-from edgevit.rewrites.merge_clamps import MergeClamps
+from edgevit.rewrites.arithmetic.merge_clamps import MergeClamps
+from tests.rewrites.checking import check_rewrite
 
 X = torch.linspace(-9, 9, 37).reshape(1, 37)
 

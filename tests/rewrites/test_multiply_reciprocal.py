@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import torch
-from checking import Call, check_rewrite, kinds
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgevit.rewrites.multiply_reciprocal import MultiplyReciprocal
+from edgevit.rewrites.arithmetic.multiply_reciprocal import MultiplyReciprocal
+from tests.rewrites.checking import Call, check_rewrite, kinds
 
 RULE = MultiplyReciprocal()
 

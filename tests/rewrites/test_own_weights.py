@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
-from checking import check_rewrite
 from torch import nn
 from torch.nn import functional as F
 
-from edgevit.rewrites.own_weights import OwnWeights
+from edgevit.rewrites.convolutions.own_weights import OwnWeights
+from tests.rewrites.checking import check_rewrite
 
 X = torch.randn(1, 4, 9)
 

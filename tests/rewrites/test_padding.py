@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import pytest
 import torch
-from checking import check_rewrite, program_for, warm
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
 from edgevit.graph.aten import kind
-from edgevit.rewrites.collapse_linear import CollapseLinear
-from edgevit.rewrites.fold_norm_affine import FoldNormAffine
-from edgevit.rewrites.padding import padding_of
-from edgevit.rewrites.split_depthwise import SplitDepthwise
+from edgevit.rewrites.convolutions.collapse_linear import CollapseLinear
+from edgevit.rewrites.convolutions.padding import padding_of
+from edgevit.rewrites.convolutions.split_depthwise import SplitDepthwise
+from edgevit.rewrites.norms.fold_norm_affine import FoldNormAffine
+from tests.rewrites.checking import check_rewrite, program_for, warm
 
 
 @settings(max_examples=40, deadline=None)

@@ -6,19 +6,19 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from checking import Call, check_rewrite, kinds, program_for
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from edgevit.graph.parity import distance
 from edgevit.graph.program import shape
-from edgevit.parity import distance
+from edgevit.rewrites.attention.join_projections import JoinProjections
+from edgevit.rewrites.attention.split_heads import SplitHeads
+from edgevit.rewrites.convolutions.split_window import SplitWindow
 from edgevit.rewrites.engine import apply
-from edgevit.rewrites.join_projections import JoinProjections
-from edgevit.rewrites.join_slices import JoinSlices
-from edgevit.rewrites.split_heads import SplitHeads
-from edgevit.rewrites.split_window import SplitWindow
-from edgevit.rewrites.turn_by_parts import TurnByParts
+from edgevit.rewrites.layout.join_slices import JoinSlices
+from edgevit.rewrites.layout.turn_by_parts import TurnByParts
+from tests.rewrites.checking import Call, check_rewrite, kinds, program_for
 
 Attention = Callable[..., torch.Tensor]
 SWAP = (0, 1, 3, 2)

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import pytest
 import torch
-from checking import Call, check_rewrite, kinds, program_for
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
 
 from edgevit.graph.aten import argument, kind
+from edgevit.rewrites.arithmetic.expand_variance import ExpandVariance
 from edgevit.rewrites.engine import apply
-from edgevit.rewrites.expand_unfold import ExpandUnfold
-from edgevit.rewrites.expand_variance import ExpandVariance
-from edgevit.rewrites.flatten_matmul import FlattenMatmul
-from edgevit.rewrites.gather_nearest import GatherNearest
-from edgevit.rewrites.gather_pad import GatherPad
-from edgevit.rewrites.pad_average import PadAverage
-from edgevit.rewrites.slice_select import SliceSelect
-from edgevit.rewrites.turn_softmax import TurnSoftmax
+from edgevit.rewrites.layout.flatten_matmul import FlattenMatmul
+from edgevit.rewrites.layout.slice_select import SliceSelect
+from edgevit.rewrites.layout.turn_softmax import TurnSoftmax
+from edgevit.rewrites.pools_and_padding.expand_unfold import ExpandUnfold
+from edgevit.rewrites.pools_and_padding.gather_pad import GatherPad
+from edgevit.rewrites.pools_and_padding.pad_average import PadAverage
+from edgevit.rewrites.resize.gather_nearest import GatherNearest
+from tests.rewrites.checking import Call, check_rewrite, kinds, program_for
 
 X = torch.randn(2, 3, 6, 7)
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import torch
-from checking import check_rewrite
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional as F
 
-from edgevit.rewrites.expand_scaled_resize import ExpandScaledResize
-from edgevit.rewrites.gather_nearest import GatherNearest
-from edgevit.rewrites.gather_top import GatherTop
-from edgevit.rewrites.pad_ceil import PadCeil
+from edgevit.rewrites.arithmetic.gather_top import GatherTop
+from edgevit.rewrites.pools_and_padding.pad_ceil import PadCeil
+from edgevit.rewrites.resize.expand_scaled_resize import ExpandScaledResize
+from edgevit.rewrites.resize.gather_nearest import GatherNearest
+from tests.rewrites.checking import check_rewrite
 
 X = torch.randn(2, 3, 9, 8)
 

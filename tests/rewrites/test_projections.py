@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import pytest
 import torch
-from checking import Call, check_rewrite, kinds, program_for
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
 from edgevit.graph.aten import argument, kind
+from edgevit.graph.parity import distance
 from edgevit.graph.program import shape
-from edgevit.parity import distance
-from edgevit.rewrites.drop_key_bias import DropKeyBias
+from edgevit.rewrites.attention.drop_key_bias import DropKeyBias
+from edgevit.rewrites.attention.scale_projection import ScaleProjection
+from edgevit.rewrites.attention.split_projection import SplitProjection
 from edgevit.rewrites.engine import apply
-from edgevit.rewrites.expand_norm import ExpandNorm
-from edgevit.rewrites.fold_norm_affine import FoldNormAffine
-from edgevit.rewrites.name_views import NameViews
+from edgevit.rewrites.layout.name_views import NameViews
+from edgevit.rewrites.norms.expand_norm import ExpandNorm
+from edgevit.rewrites.norms.fold_norm_affine import FoldNormAffine
 from edgevit.rewrites.rule import AnyRule
-from edgevit.rewrites.scale_projection import ScaleProjection
-from edgevit.rewrites.split_projection import SplitProjection
+from tests.rewrites.checking import Call, check_rewrite, kinds, program_for
 
 attention = nn.functional.scaled_dot_product_attention
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import torch
-from checking import warm
 from torch import nn
 
 from edgevit.frontend.capture import program_of
-from edgevit.parity import distance
+from edgevit.graph.parity import distance
 from edgevit.rewrites.engine import apply, run
-from edgevit.rewrites.restore_batch_norm import RestoreBatchNorm
+from edgevit.rewrites.norms.restore_batch_norm import RestoreBatchNorm
 from edgevit.rewrites.standard import STANDARD
+from tests.rewrites.checking import warm
 
 X = torch.randn(1, 3, 8, 8)
 NET = warm(nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.BatchNorm2d(4), nn.ReLU()))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import torch
-from checking import check_rewrite
 from torch import nn
 
 from edgevit.graph.aten import argument, op
-from edgevit.rewrites.scale_divisor import ScaleDivisor
+from edgevit.rewrites.pools_and_padding.scale_divisor import ScaleDivisor
+from tests.rewrites.checking import check_rewrite
 
 RULE = ScaleDivisor()
 

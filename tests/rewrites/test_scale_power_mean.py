@@ -6,13 +6,13 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from checking import Call, check_rewrite
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
 from edgevit.rewrites.engine import apply
-from edgevit.rewrites.scale_power_mean import ScalePowerMean
+from edgevit.rewrites.pools_and_padding.scale_power_mean import ScalePowerMean
+from tests.rewrites.checking import Call, check_rewrite
 
 X = torch.randn(2, 3, 6, 4, generator=torch.Generator().manual_seed(0)) * 50
 

@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from checking import Call, check_rewrite, kinds
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgevit.rewrites.expand_scatter import ExpandScatter
 from edgevit.rewrites.expand_scatter.write import SCATTERS
+from tests.rewrites.checking import Call, check_rewrite, kinds
 
 X, Y = torch.randn(2, 6, 3), torch.randn(2, 9, 3)
 ROWS = torch.tensor([0, 5, 5, 2, 0, 5, 1, 1, 3])

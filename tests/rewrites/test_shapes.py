@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import torch
-from checking import check_rewrite
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from edgevit.rewrites.merge_reshapes import MergeReshapes
-from edgevit.rewrites.name_shapes import NameShapes
+from edgevit.rewrites.layout.merge_reshapes import MergeReshapes
+from edgevit.rewrites.layout.name_shapes import NameShapes
+from tests.rewrites.checking import check_rewrite
 
 X = torch.randn(2, 3, 4)
 

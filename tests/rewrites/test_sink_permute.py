@@ -6,17 +6,17 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from checking import Call, check_rewrite, kinds, program_for
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
 from edgevit.graph.aten import kind
 from edgevit.graph.cost import TRANSPOSES
+from edgevit.graph.parity import distance
 from edgevit.graph.program import Program, shape
-from edgevit.parity import distance
 from edgevit.rewrites.engine import apply
-from edgevit.rewrites.sink_permute import SinkPermute
+from edgevit.rewrites.layout.sink_permute import SinkPermute
+from tests.rewrites.checking import Call, check_rewrite, kinds, program_for
 
 X = torch.randn(2, 6, 5, 7)
 LAST = (0, 2, 3, 1)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from checking import Call, check_rewrite, kinds
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from edgevit.rewrites.slice_unfold import SliceUnfold
+from edgevit.rewrites.pools_and_padding.slice_unfold import SliceUnfold
+from tests.rewrites.checking import Call, check_rewrite, kinds
 
 
 def test_no_weight_is_made() -> None:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pytest
 import torch
-from checking import Call, check_rewrite, kinds
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from edgevit.rewrites.cast_parts import CastParts
-from edgevit.rewrites.expand_log1p import ExpandLog1p
-from edgevit.rewrites.gather_nearest import GatherNearest
-from edgevit.rewrites.own_weights import OwnWeights
+from edgevit.rewrites.arithmetic.cast_parts import CastParts
+from edgevit.rewrites.arithmetic.expand_log1p import ExpandLog1p
+from edgevit.rewrites.convolutions.own_weights import OwnWeights
+from edgevit.rewrites.resize.gather_nearest import GatherNearest
+from tests.rewrites.checking import Call, check_rewrite, kinds
 
 X = torch.randn(1, 4, 7, 8)
 

@@ -6,14 +6,14 @@ from math import prod
 
 import pytest
 import torch
-from checking import check_rewrite, kinds
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
 from edgevit.graph.aten import argument, kind
 from edgevit.graph.program import Program, shape
-from edgevit.rewrites.split_depthwise import SplitDepthwise
+from edgevit.rewrites.convolutions.split_depthwise import SplitDepthwise
+from tests.rewrites.checking import check_rewrite, kinds
 
 
 def taps(program: Program) -> list[int]:

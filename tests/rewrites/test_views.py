@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import pytest
 import torch
-from checking import Call, check_rewrite, kinds, program_for
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
 from edgevit.graph.aten import argument, kind
+from edgevit.rewrites.arithmetic.expand_reduction import ExpandReduction
+from edgevit.rewrites.arithmetic.expand_roll import ExpandRoll
+from edgevit.rewrites.arithmetic.expand_step import ExpandStep
 from edgevit.rewrites.engine import apply
-from edgevit.rewrites.expand_reduction import ExpandReduction
-from edgevit.rewrites.expand_roll import ExpandRoll
-from edgevit.rewrites.expand_step import ExpandStep
-from edgevit.rewrites.flatten_matmul import FlattenMatmul
-from edgevit.rewrites.merge_permutes import MergePermutes
-from edgevit.rewrites.name_views import NameViews
-from edgevit.rewrites.turn_images import TurnImages
+from edgevit.rewrites.layout.flatten_matmul import FlattenMatmul
+from edgevit.rewrites.layout.merge_permutes import MergePermutes
+from edgevit.rewrites.layout.name_views import NameViews
+from edgevit.rewrites.layout.turn_images import TurnImages
+from tests.rewrites.checking import Call, check_rewrite, kinds, program_for
 
 X = torch.randn(2, 6, 7, 5)
 VIEWS = {

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from lexer import lexed
 
-from edgevit.calls.facts import Facts, Prepare
-from edgevit.calls.ports import PortFacts
-from edgevit.calls.write import SNIPPETS, Snippet, filled
+from edgevit.snippets.facts import Facts, Prepare
+from edgevit.snippets.ports import PortFacts
+from edgevit.snippets.write import SNIPPETS, Snippet, filled
+from tests.support.lexer import lexed
 
 PREPARE = Prepare(4, 4, (1.0,) * 3, (0.0,) * 3, (0, 1, 2), True, 'RGB */ """ \\')
 NASTY = st.lists(

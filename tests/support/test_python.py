@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from edgevit.exporting import export_apart
+from edgevit.export.isolated import export_apart
 from edgevit.support.python import import_path
 
 BIN = Path(sys.executable).parent

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from lexer import lexed
 
 from edgevit.support.quoting import (
     c_string,
@@ -26,6 +25,7 @@ from edgevit.support.quoting import (
     swift_string,
     word,
 )
+from tests.support.lexer import lexed
 
 ANY = st.text(st.characters(codec="utf-8"), max_size=30)
 # What ends, starts, escapes or means something somewhere, in any order.

@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgevit.cli import main
-from edgevit.errors import EdgevitError
-from edgevit.support.redact import redacted, without_secrets
+from edgevit.cli.main import main
+from edgevit.errors import EdgevitError, redacted, without_secrets
 
 SECRET = "sEcr3t"
 HIDDEN = [

@@ -32,8 +32,8 @@ STUBBORN = {
 COMMAND = """\
 import ctypes, os, signal, subprocess, sys, time
 from pathlib import Path
-import edgevit.cli, edgevit.commands
-from edgevit.output import staged
+import edgevit.cli.main, edgevit.cli.export
+from edgevit.exported.staging import staged
 
 def run(options):
     final = Path(sys.argv[2])
@@ -44,9 +44,9 @@ def run(options):
         exec(os.environ["STUBBORN"])
     return 0
 
-edgevit.commands.run_doctor = run
+edgevit.cli.export.run_doctor = run
 sys.argv = ["edgevit", "doctor", *sys.argv[1:]]
-edgevit.cli._parser = lambda: type("P", (), {"parse_args": lambda *_: type("O", (), {"run": run})})()
+edgevit.cli.main._parser = lambda: type("P", (), {"parse_args": lambda *_: type("O", (), {"run": run})})()
 from edgevit.__main__ import main
 sys.exit(main())
 """

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgevit.cli import main
-from edgevit.stages import Stages
+from edgevit.cli.main import main
+from edgevit.support.progress import Stages
 from edgevit.support.terminal import show, shown
 
 BIDI = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\u061c"

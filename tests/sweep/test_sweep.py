@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from edgevit.cli import main
+from edgevit.cli.main import main
 from edgevit.errors import DeviceError, RuntimeFailed, TargetError
 from edgevit.sweep.cluster import run_jobs
 from edgevit.sweep.job import JOBS, Job, Result, jobs_of, keep_result, read_result

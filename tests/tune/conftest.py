@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from edgevit.cli import main
+from edgevit.cli.main import main
 from edgevit.errors import revived
 
 NET = """

@@ -11,11 +11,11 @@ import pytest
 from edgevit.measure.device import this_device
 from edgevit.measure.figures import Figures, Session, Settings
 from edgevit.measure.runner import open_runner
-from edgevit.profiling import Latency, Subject
+from edgevit.measure.timing import Latency, Subject
 from edgevit.tune.confirm import confirm, finalists
-from edgevit.tune.front import pareto
 from edgevit.tune.objective import Artifact
 from edgevit.tune.objective import Latency as Latency_
+from edgevit.tune.pareto import pareto
 from edgevit.tune.study import Tried
 
 DEFAULT = Artifact(Path("default"))

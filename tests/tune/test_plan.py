@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from edgevit.cli import main
+from edgevit.cli.main import main
 from edgevit.errors import PackageError, UsageError
-from edgevit.plan_file import ExportPlan, Made, plan_text, read_plan
-from edgevit.planned import export_planned, made_of, same_bytes
-from edgevit.tune.asked import Asked, Budget
+from edgevit.export.from_plan import export_planned, made_of, same_bytes
+from edgevit.export.plan_file import ExportPlan, Made, plan_text, read_plan
+from edgevit.tune.request import Asked, Budget
 from edgevit.tune.space import FORMAT, Space
 
 PLAN = ExportPlan(

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from servers import postgresql
-from test_study import SPACE
 
 from edgevit.tune.study import Study
+from tests.servers import postgresql
+from tests.tune.test_study import SPACE
 
 pytest.importorskip("optuna", reason="pip install 'edgevit[tune]'")
 

@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from edgevit.errors import StoreError
-from edgevit.tunable import Choice
+from edgevit.support.choice import Choice
 from edgevit.tune.space import Space, point_key
 from edgevit.tune.study import Study
+from tests import ROOT
 
 pytest.importorskip("optuna", reason="pip install 'edgevit[tune]'")
 
@@ -29,7 +30,7 @@ SPACE = Space(
 WORKER = """
 import sys, time
 sys.path.insert(0, sys.argv[2])
-from test_study import SPACE
+from tests.tune.test_study import SPACE
 from edgevit.tune.study import Study
 study = Study(sys.argv[1], "s", 1)
 first = study.begin(SPACE, [SPACE.default()])
@@ -78,7 +79,7 @@ def test_a_killed_worker_s_trial_is_done_again_and_a_finished_one_is_not(
         "-c",
         WORKER,
         str(tmp_path / "study.sqlite"),
-        str(Path(__file__).parent),
+        str(ROOT),
     ]
     worker = subprocess.Popen([*words, when], stdout=subprocess.PIPE, text=True)
     assert worker.stdout is not None and worker.stdout.readline() == "at it\n"

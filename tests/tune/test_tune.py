@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from edgevit.cli import main
-from edgevit.plan_file import read_plan
-from edgevit.tune.asked import Budget
+from edgevit.cli.main import main
+from edgevit.export.plan_file import read_plan
+from edgevit.tune.request import Budget
 
 pytest.importorskip("optuna", reason="pip install 'edgevit[tune]'")
 pytest.importorskip("onnxruntime", reason="pip install 'edgevit[onnx]'")

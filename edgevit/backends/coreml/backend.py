@@ -9,8 +9,8 @@ import torch
 from torch import fx
 from torch.fx.node import Node
 
+from edgevit.backends.api import Expected, Lowering
 from edgevit.backends.artifact import Artifact
-from edgevit.backends.backend import Expected, Lowering
 from edgevit.backends.coreml.check import (
     Package,
     Precision,
@@ -26,10 +26,10 @@ from edgevit.backends.coreml.lower import lower
 from edgevit.backends.coreml.places import places
 from edgevit.backends.coreml.rules import FORMS, FUSED, RULES
 from edgevit.backends.judged import judged
+from edgevit.graph.parity import FP16, FP32, UNKNOWN, Limit, Parity, distance
 from edgevit.graph.program import Inputs, Program
-from edgevit.parity import FP16, FP32, UNKNOWN, Limit, Parity, distance
-from edgevit.rewrites.form import Form
 from edgevit.rewrites.rule import AnyRule
+from edgevit.rewrites.variants import Form
 from edgevit.targets import Target
 
 _OTHERS = ("scaled by 0.1", "scaled by 3")

@@ -30,7 +30,7 @@ from torch.nn import functional as F
 
 from edgevit.graph.aten import argument, has_argument, op, per_dimension
 from edgevit.graph.program import value
-from edgevit.rewrites.stable_logs import STABLE
+from edgevit.rewrites.arithmetic.stable_logs import STABLE
 
 # Ops whose converter is right only while the argument has this value.
 _READ_AS = {

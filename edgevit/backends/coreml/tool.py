@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from edgevit.errors import ToolMissing
-from edgevit.quiet import quiet as silence
+from edgevit.support.silence import quiet as silence
 
 
 def coremltools() -> Any:

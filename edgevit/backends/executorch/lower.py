@@ -12,7 +12,7 @@ from edgevit.backends.executorch.partitioner import partitioner
 from edgevit.backends.executorch.supported import blame, require_inputs, require_kernels
 from edgevit.backends.executorch.tool import module, quiet, versions
 from edgevit.backends.exported import exported_program
-from edgevit.backends.table import PRECISIONS
+from edgevit.backends.registry import PRECISIONS
 from edgevit.backends.unsupported import refuse_precision
 from edgevit.graph.half import in_float16
 from edgevit.graph.program import Program

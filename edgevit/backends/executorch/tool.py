@@ -10,7 +10,7 @@ from importlib.metadata import version
 from types import ModuleType
 
 from edgevit.backends.session import load_library
-from edgevit.quiet import quiet as silence
+from edgevit.support.silence import quiet as silence
 
 
 def module(name: str) -> ModuleType:

@@ -8,25 +8,25 @@ from importlib.metadata import version
 import numpy as np
 import torch
 
+from edgevit.backends.api import Expected, Lowering
 from edgevit.backends.artifact import Artifact
-from edgevit.backends.backend import Expected, Lowering
 from edgevit.backends.mcu.board.weights import weights_form
 from edgevit.backends.mcu.board.write import write_board
 from edgevit.backends.mcu.bundle import FIRMWARE, Bundle, read_bundle, write_bundle
 from edgevit.backends.mcu.cores import core_of
-from edgevit.backends.mcu.execute import Execution, execute
-from edgevit.backends.mcu.fitting import Estimate, estimate, planned_for, quantized, require_fit
+from edgevit.backends.mcu.memory_fit import Estimate, estimate, planned_for, quantized, require_fit
 from edgevit.backends.mcu.noisiest import noisiest
 from edgevit.backends.mcu.rules import RULES
+from edgevit.backends.mcu.run.execute import Execution, execute
 from edgevit.backends.mcu.schedule.plan import plan_text
 from edgevit.backends.mcu.schedule.verifier import verify_plan
 from edgevit.errors import ToolMissing
+from edgevit.graph.parity import SAME, UNKNOWN, Limit, Parity, angle_limit, distance
 from edgevit.integer.rewrites.split_stacks import split_stacks
 from edgevit.integer.simulate import outputs_of
 from edgevit.integer.text import integer_text
-from edgevit.parity import SAME, UNKNOWN, Limit, Parity, angle_limit, distance
-from edgevit.rewrites.form import Form
 from edgevit.rewrites.rule import AnyRule
+from edgevit.rewrites.variants import Form
 
 INT8 = angle_limit(0.99)
 EXACT = Limit(max_rel_l2=0.0)

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from edgevit.backends.mcu.board.weights import C_ARRAY, FORMS, WeightsForm
+from edgevit.backends.mcu.codegen.emit import Emitted
+from edgevit.backends.mcu.codegen.firmware import FILES, emitted_for, write_firmware
 from edgevit.backends.mcu.cores import CORES, Core
-from edgevit.backends.mcu.emit import Emitted
-from edgevit.backends.mcu.firmware import FILES, emitted_for, write_firmware
 from edgevit.backends.mcu.schedule.loops import NoLoop
 from edgevit.backends.mcu.schedule.plan import Plan
 from edgevit.backends.mcu.schedule.search import planned

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edgevit.tunable import Choice
+from edgevit.support.choice import Choice
 
 
 @dataclass(frozen=True)

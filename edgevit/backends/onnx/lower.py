@@ -18,12 +18,12 @@ from edgevit.backends.exported import exported_program, name_in_program
 from edgevit.backends.onnx.delegation import delegation
 from edgevit.backends.onnx.exact_constants import exact_constants
 from edgevit.backends.onnx.supported import blame, require_inputs
+from edgevit.backends.registry import PRECISIONS
 from edgevit.backends.session import load_library
-from edgevit.backends.table import PRECISIONS
 from edgevit.backends.unsupported import refuse_precision
 from edgevit.errors import PackageError
 from edgevit.graph.program import Program, origin
-from edgevit.quiet import quiet
+from edgevit.support.silence import quiet
 
 ONE_FILE = 2_000_000_000  # bytes of weights; protobuf stops at 2 GiB
 

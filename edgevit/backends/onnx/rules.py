@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from edgevit.rewrites.attention import ATTENTION
-from edgevit.rewrites.cast_parts import CastParts
-from edgevit.rewrites.expand_adaptive_max import ExpandAdaptiveMax
+from edgevit.rewrites.arithmetic.cast_parts import CastParts
+from edgevit.rewrites.arithmetic.expand_log1p import ExpandLog1p
+from edgevit.rewrites.arithmetic.expand_logs import ExpandLogs
+from edgevit.rewrites.attention.attention import ATTENTION
+from edgevit.rewrites.attention.flatten_attention import FlattenAttention
+from edgevit.rewrites.attention.guard_attention import GuardAttention
+from edgevit.rewrites.attention.split_heads import SplitHeads
+from edgevit.rewrites.convolutions.split_depthwise import SplitDepthwise
 from edgevit.rewrites.expand_erfc import ExpandErfc
-from edgevit.rewrites.expand_log1p import ExpandLog1p
-from edgevit.rewrites.expand_logs import ExpandLogs
-from edgevit.rewrites.expand_norm import ExpandNorm
 from edgevit.rewrites.expand_scatter import ExpandScatter
-from edgevit.rewrites.flatten_attention import FlattenAttention
-from edgevit.rewrites.fold_norm_affine import FoldNormAffine
-from edgevit.rewrites.form import Form, form, without
-from edgevit.rewrites.guard_attention import GuardAttention
+from edgevit.rewrites.norms.expand_norm import ExpandNorm
+from edgevit.rewrites.norms.fold_norm_affine import FoldNormAffine
+from edgevit.rewrites.pools_and_padding.expand_adaptive_max import ExpandAdaptiveMax
+from edgevit.rewrites.pools_and_padding.scale_divisor import ScaleDivisor
 from edgevit.rewrites.rule import AnyRule
-from edgevit.rewrites.scale_divisor import ScaleDivisor
-from edgevit.rewrites.split_depthwise import SplitDepthwise
-from edgevit.rewrites.split_heads import SplitHeads
 from edgevit.rewrites.standard import STANDARD
+from edgevit.rewrites.variants import Form, form, without
 
 RULES: tuple[AnyRule, ...] = (
     *STANDARD,

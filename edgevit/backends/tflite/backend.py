@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from edgevit.backends.api import Expected, Lowering
 from edgevit.backends.artifact import Artifact
-from edgevit.backends.backend import Expected, Lowering
 from edgevit.backends.on_host import check_on_host
 from edgevit.backends.tflite.lower import lower
 from edgevit.backends.tflite.rules import FORMS, RULES
-from edgevit.parity import Parity
-from edgevit.rewrites.form import Form
+from edgevit.graph.parity import Parity
 from edgevit.rewrites.rule import AnyRule
+from edgevit.rewrites.variants import Form
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import torch
 
 from edgevit.backends.artifact import Artifact
 from edgevit.backends.on_host import worker_for
-from edgevit.backends.table import PRECISIONS
+from edgevit.backends.registry import PRECISIONS
 from edgevit.backends.tflite.convert import SIGNATURE, convert
 from edgevit.backends.tflite.delegation import delegation
 from edgevit.backends.tflite.half import halve_weights

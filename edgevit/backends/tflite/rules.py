@@ -2,33 +2,33 @@
 
 from __future__ import annotations
 
-from edgevit.rewrites.attention import ATTENTION
-from edgevit.rewrites.cast_parts import CastParts
-from edgevit.rewrites.drop_expand import DropExpand
-from edgevit.rewrites.drop_norm_mean import DropNormMean
-from edgevit.rewrites.expand_log1p import ExpandLog1p
-from edgevit.rewrites.expand_logs import ExpandLogs
-from edgevit.rewrites.expand_norm import ExpandNorm
-from edgevit.rewrites.expand_resize import ExpandResize
-from edgevit.rewrites.expand_scaled_resize import ExpandScaledResize
+from edgevit.rewrites.arithmetic.cast_parts import CastParts
+from edgevit.rewrites.arithmetic.expand_log1p import ExpandLog1p
+from edgevit.rewrites.arithmetic.expand_logs import ExpandLogs
+from edgevit.rewrites.arithmetic.expand_step import ExpandStep
+from edgevit.rewrites.arithmetic.fold_constants import FoldConstants
+from edgevit.rewrites.arithmetic.gather_top import GatherTop
+from edgevit.rewrites.attention.attention import ATTENTION
+from edgevit.rewrites.attention.split_heads import SplitHeads
+from edgevit.rewrites.convolutions.split_depthwise import SplitDepthwise
 from edgevit.rewrites.expand_scatter import ExpandScatter
-from edgevit.rewrites.expand_step import ExpandStep
-from edgevit.rewrites.expand_unfold import ExpandUnfold
-from edgevit.rewrites.fold_constants import FoldConstants
-from edgevit.rewrites.fold_norm_affine import FoldNormAffine
-from edgevit.rewrites.form import Form, behind, form, optional, replaced, without
-from edgevit.rewrites.gather_nearest import GatherNearest
-from edgevit.rewrites.gather_top import GatherTop
-from edgevit.rewrites.merge_permutes import MergePermutes
-from edgevit.rewrites.merge_reshapes import MergeReshapes
-from edgevit.rewrites.name_expand import NameExpand
-from edgevit.rewrites.pad_ceil import PadCeil
+from edgevit.rewrites.layout.drop_expand import DropExpand
+from edgevit.rewrites.layout.merge_permutes import MergePermutes
+from edgevit.rewrites.layout.merge_reshapes import MergeReshapes
+from edgevit.rewrites.layout.name_expand import NameExpand
+from edgevit.rewrites.layout.turn_images import TurnImages
+from edgevit.rewrites.norms.drop_norm_mean import DropNormMean
+from edgevit.rewrites.norms.expand_norm import ExpandNorm
+from edgevit.rewrites.norms.fold_norm_affine import FoldNormAffine
+from edgevit.rewrites.pools_and_padding.expand_unfold import ExpandUnfold
+from edgevit.rewrites.pools_and_padding.pad_ceil import PadCeil
+from edgevit.rewrites.pools_and_padding.scale_divisor import ScaleDivisor
+from edgevit.rewrites.resize.expand_resize import ExpandResize
+from edgevit.rewrites.resize.expand_scaled_resize import ExpandScaledResize
+from edgevit.rewrites.resize.gather_nearest import GatherNearest
 from edgevit.rewrites.rule import AnyRule
-from edgevit.rewrites.scale_divisor import ScaleDivisor
-from edgevit.rewrites.split_depthwise import SplitDepthwise
-from edgevit.rewrites.split_heads import SplitHeads
 from edgevit.rewrites.standard import STANDARD
-from edgevit.rewrites.turn_images import TurnImages
+from edgevit.rewrites.variants import Form, behind, form, optional, replaced, without
 
 RULES: tuple[AnyRule, ...] = (
     *STANDARD,

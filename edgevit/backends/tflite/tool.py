@@ -14,7 +14,7 @@ from typing import IO
 from unittest import mock
 
 from edgevit.backends.session import load_library
-from edgevit.quiet import quiet as silence
+from edgevit.support.silence import quiet as silence
 
 _TOOLS = ("litert-torch", "litert-converter", "ai-edge-litert")
 _SETTINGS = {"LITERT_TORCH_SHOW_PROGRESS": "n"}  # its progress goes to stdout

@@ -14,8 +14,8 @@ import torch
 from edgevit.backends.artifact import Artifact
 from edgevit.backends.delegation import Delegation, Outside, grouped
 from edgevit.backends.exported import exported_program
+from edgevit.backends.registry import PRECISIONS
 from edgevit.backends.session import TensorSpec
-from edgevit.backends.table import PRECISIONS
 from edgevit.backends.tvm.converters import importer
 from edgevit.backends.tvm.decompositions import decompositions
 from edgevit.backends.tvm.link import link
@@ -29,7 +29,7 @@ from edgevit.backends.tvm.supported import (
 from edgevit.backends.tvm.tool import tvm, versions
 from edgevit.backends.unsupported import refuse_precision
 from edgevit.graph.program import Program, value
-from edgevit.quiet import quiet
+from edgevit.support.silence import quiet
 from edgevit.targets import Target
 
 BESIDE = ".json"  # appended to the library's name

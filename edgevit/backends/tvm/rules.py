@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from edgevit.rewrites.attention import ATTENTION
-from edgevit.rewrites.crop_before_pad import CropBeforePad
-from edgevit.rewrites.expand_adaptive_pool import ExpandAdaptivePool
-from edgevit.rewrites.expand_resize import ExpandResize
-from edgevit.rewrites.expand_scaled_resize import ExpandScaledResize
-from edgevit.rewrites.form import Form, form
-from edgevit.rewrites.gather_nearest import GatherNearest
-from edgevit.rewrites.guard_attention import GuardAttention
+from edgevit.rewrites.attention.attention import ATTENTION
+from edgevit.rewrites.attention.guard_attention import GuardAttention
+from edgevit.rewrites.convolutions.split_depthwise import SplitDepthwise
+from edgevit.rewrites.pools_and_padding.crop_before_pad import CropBeforePad
+from edgevit.rewrites.pools_and_padding.expand_adaptive_pool import ExpandAdaptivePool
+from edgevit.rewrites.pools_and_padding.scale_divisor import ScaleDivisor
+from edgevit.rewrites.resize.expand_resize import ExpandResize
+from edgevit.rewrites.resize.expand_scaled_resize import ExpandScaledResize
+from edgevit.rewrites.resize.gather_nearest import GatherNearest
 from edgevit.rewrites.rule import AnyRule
-from edgevit.rewrites.scale_divisor import ScaleDivisor
-from edgevit.rewrites.split_depthwise import SplitDepthwise
 from edgevit.rewrites.standard import STANDARD
+from edgevit.rewrites.variants import Form, form
 
 RULES: tuple[AnyRule, ...] = (
     *STANDARD,

@@ -12,8 +12,8 @@ from typing import ClassVar
 
 import numpy as np
 
+from edgevit.graph.window import Window
 from edgevit.integer.graph import Op, require, require_within
-from edgevit.integer.ops.window import Window
 from edgevit.integer.rounding import requantize
 
 

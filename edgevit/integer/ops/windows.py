@@ -7,8 +7,8 @@ from typing import ClassVar
 
 import numpy as np
 
+from edgevit.graph.window import Window
 from edgevit.integer.graph import Op, require
-from edgevit.integer.ops.window import Window
 from edgevit.integer.rounding import requantize
 
 

@@ -16,9 +16,9 @@ from edgevit.measure.adb.bridge import Bridge
 from edgevit.measure.adb.state import state_of
 from edgevit.measure.device import DeviceState
 from edgevit.measure.figures import Settings
+from edgevit.measure.interleaved import ByTurns
 from edgevit.measure.machines import require_machine
-from edgevit.measure.turns import ByTurns
-from edgevit.profiling import Opener, Subject, subject_of
+from edgevit.measure.timing import Opener, Subject, subject_of
 
 _WORK = "/data/local/tmp"  # where the shell's user may write and execute
 _SPARE = 1 << 20  # bytes to leave on the device

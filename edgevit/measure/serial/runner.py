@@ -8,16 +8,16 @@ from pathlib import Path
 from urllib.parse import parse_qsl
 
 from edgevit.errors import DeviceError, Drift, EdgevitError, UsageError
-from edgevit.exported_folder import read_manifest
-from edgevit.firmware_runs import bundle_of
-from edgevit.host import now
-from edgevit.measure.alone import Alone
+from edgevit.exported.manifest import read_manifest
 from edgevit.measure.device import DeviceState, unknown_device
 from edgevit.measure.figures import Figures, Kind, LayerCost, Settings, lost
+from edgevit.measure.firmware import bundle_of
+from edgevit.measure.sequential import Alone
 from edgevit.measure.serial.flash import flash
 from edgevit.measure.serial.port import Port
 from edgevit.measure.serial.selftest import SelfTest, read_selftests
-from edgevit.profiling import Subject, subject_of
+from edgevit.measure.timing import Subject, subject_of
+from edgevit.support.host import now
 from edgevit.targets import load_target
 
 _TESTS = 3  # that are listened to

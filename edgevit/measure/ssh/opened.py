@@ -20,7 +20,7 @@ from edgevit.backends.session import OpTime, TensorSpec
 from edgevit.errors import DeviceError, EdgevitError, RuntimeFailed, ToolMissing
 from edgevit.measure.outputs import compare_outputs
 from edgevit.measure.ssh.shell import Shell, quoted
-from edgevit.profiling import Subject, drawn
+from edgevit.measure.timing import Subject, drawn
 
 _FAR = Path(__file__).with_name("far.py")
 _GRACE = 10.0  # seconds more than the far side takes to kill itself

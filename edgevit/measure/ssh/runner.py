@@ -6,13 +6,13 @@ from pathlib import Path
 
 from edgevit.measure.device import DeviceState
 from edgevit.measure.figures import Settings
+from edgevit.measure.interleaved import ByTurns
 from edgevit.measure.machines import require_machine
 from edgevit.measure.ssh.address import address_of
 from edgevit.measure.ssh.opened import OpenedThere
 from edgevit.measure.ssh.shell import Shell
 from edgevit.measure.ssh.state import state_of
-from edgevit.measure.turns import ByTurns
-from edgevit.profiling import Opener, Subject, require_timed, subject_of
+from edgevit.measure.timing import Opener, Subject, require_timed, subject_of
 
 
 def open_runner(address: str) -> SshRunner:

@@ -11,8 +11,8 @@ from torch.fx.node import Node
 from edgevit.graph.aten import kind, operand
 from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import shape
-from edgevit.rewrites.merge_reshapes import RESHAPES
-from edgevit.rewrites.projections import channel_axis, is_projection, with_weights
+from edgevit.rewrites.convolutions.projections import channel_axis, is_projection, with_weights
+from edgevit.rewrites.layout.merge_reshapes import RESHAPES
 from edgevit.rewrites.rule import Refused
 
 aten = torch.ops.aten

@@ -20,9 +20,9 @@ from torch.fx.node import Node
 from edgevit.graph.aten import argument
 from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import origin
+from edgevit.rewrites.convolutions.projections import called_with, is_projection
 from edgevit.rewrites.engine import apply
 from edgevit.rewrites.lossy.option import BadValue, Step
-from edgevit.rewrites.projections import called_with, is_projection
 from edgevit.rewrites.rule import Match, Refused, Rule
 
 

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from edgevit.graph.program import Program
-from edgevit.rewrites.drop_identity import DropIdentity
+from edgevit.rewrites.arithmetic.drop_identity import DropIdentity
+from edgevit.rewrites.arithmetic.fold_constants import FoldConstants
 from edgevit.rewrites.engine import apply
-from edgevit.rewrites.fold_constants import FoldConstants
-from edgevit.rewrites.name_shapes import NameShapes
+from edgevit.rewrites.layout.name_shapes import NameShapes
 from edgevit.rewrites.report import Refusal
 from edgevit.rewrites.rule import AnyRule
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from edgevit.errors import Drift
 from edgevit.graph.cost import GraphStats, stats
+from edgevit.graph.parity import SAME, Distance, Parity, distance
 from edgevit.graph.program import Program
-from edgevit.parity import SAME, Distance, Parity, distance
 from edgevit.rewrites import engine
 from edgevit.rewrites.lossy.choice import Choice
 from edgevit.rewrites.report import Refusal, RuleReport

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from edgevit.rewrites.collapse_linear import CollapseLinear
+from edgevit.rewrites.attention.restore_attention import RestoreAttention
+from edgevit.rewrites.convolutions.collapse_linear import CollapseLinear
 from edgevit.rewrites.lossy.gelu_relu import GeluRelu
 from edgevit.rewrites.lossy.gelu_sigmoid import GeluSigmoid
 from edgevit.rewrites.lossy.gelu_tanh import GeluTanh
@@ -10,9 +11,8 @@ from edgevit.rewrites.lossy.low_rank import low_rank
 from edgevit.rewrites.lossy.merge_heads import merge_heads
 from edgevit.rewrites.lossy.merge_tokens import merge_tokens
 from edgevit.rewrites.lossy.option import TIDY, Option, by_rule
-from edgevit.rewrites.restore_attention import RestoreAttention
-from edgevit.rewrites.restore_batch_norm import RestoreBatchNorm
-from edgevit.tunable import Choice
+from edgevit.rewrites.norms.restore_batch_norm import RestoreBatchNorm
+from edgevit.support.choice import Choice
 
 _ATTENTIONS = (*TIDY, RestoreAttention())
 

@@ -13,10 +13,10 @@ from torch.fx.node import Node, map_arg
 from edgevit.graph.aten import argument, kind, operand
 from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import origin, shape, value
+from edgevit.rewrites.layout.merge_reshapes import RESHAPES
+from edgevit.rewrites.layout.name_views import turn_of
 from edgevit.rewrites.lossy.token_blocks import NORMS, Block
 from edgevit.rewrites.lossy.token_merging import merged
-from edgevit.rewrites.merge_reshapes import RESHAPES
-from edgevit.rewrites.name_views import turn_of
 
 aten = torch.ops.aten
 _TURNS = frozenset({"permute", "transpose", "movedim", "swapaxes"})

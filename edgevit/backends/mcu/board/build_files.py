@@ -13,8 +13,8 @@ from edgevit.backends.mcu.board.golden import filled
 from edgevit.backends.mcu.board.port import Port
 from edgevit.backends.mcu.board.weights import NAME, WeightsForm
 from edgevit.backends.mcu.cores import Core
-from edgevit.data import data_dir
 from edgevit.support.quoting import cmake_word, comment, make_word, word
+from edgevit.support.resources import data_dir
 from edgevit.targets import Target
 from edgevit.targets.target import Emulator
 

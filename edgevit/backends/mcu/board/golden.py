@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from edgevit.backends.mcu.constants import braced
+from edgevit.backends.mcu.codegen.constants import braced
 
 _ALIGNMENT = 16
 _MARK = re.compile(r"@([A-Z_]+)@")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgevit.backends.mcu.cores import Core
-from edgevit.data import data_dir
+from edgevit.support.resources import data_dir
 from edgevit.targets import Target
 
 _INCLUDED = re.compile(r'#include "(\w+\.h)"')

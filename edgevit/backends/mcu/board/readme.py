@@ -10,9 +10,9 @@ from typing import Any
 from edgevit.backends.mcu.board.build_files import CTEST
 from edgevit.backends.mcu.board.golden import filled
 from edgevit.backends.mcu.board.weights import NAME
-from edgevit.data import data_dir
 from edgevit.integer.ports import PIXELS
 from edgevit.support.quoting import markdown
+from edgevit.support.resources import data_dir
 
 README = "README.md"
 

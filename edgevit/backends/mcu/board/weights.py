@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from edgevit.backends.mcu.board.layout import weights_region
-from edgevit.backends.mcu.constants import braced
+from edgevit.backends.mcu.codegen.constants import braced
 from edgevit.backends.mcu.cores import Core
 from edgevit.backends.mcu.toolchain import Toolchain
 from edgevit.errors import UsageError, suggest

@@ -16,11 +16,11 @@ from edgevit.backends.mcu.board.linker import linker_script
 from edgevit.backends.mcu.board.memory_map import draw_memory
 from edgevit.backends.mcu.board.port import port_of, write_port
 from edgevit.backends.mcu.board.weights import WeightsForm, write_reader
+from edgevit.backends.mcu.codegen.emit import Emitted
+from edgevit.backends.mcu.codegen.firmware import FILES
 from edgevit.backends.mcu.cores import Core
-from edgevit.backends.mcu.emit import Emitted
-from edgevit.backends.mcu.firmware import FILES
-from edgevit.data import data_dir
 from edgevit.integer.simulate import outputs_of
+from edgevit.support.resources import data_dir
 from edgevit.targets import Target
 
 

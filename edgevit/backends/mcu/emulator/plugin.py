@@ -10,8 +10,8 @@ import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
-from edgevit.data import data_dir
 from edgevit.errors import InternalError, ToolMissing
+from edgevit.support.resources import data_dir
 
 
 def plugin(cache: Path) -> Path:

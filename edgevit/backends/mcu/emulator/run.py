@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Protocol
 
 from edgevit.backends.mcu.cores import Core
-from edgevit.backends.mcu.elf import Elf, Segment, read_elf
 from edgevit.backends.mcu.emulator.faults import STACK_RAN_OUT, explain
+from edgevit.backends.mcu.run.elf import Elf, Segment, read_elf
 from edgevit.errors import RuntimeFailed, UsageError
 
 MAIN = "main"  # the region before the first one that was asked for

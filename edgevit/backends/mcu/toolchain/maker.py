@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Protocol
 
 from edgevit.backends.mcu.cores import PAGE, Core
-from edgevit.data import data_dir
 from edgevit.errors import DoesNotFit, InternalError
+from edgevit.support.resources import data_dir
 
 # C99 without a C library; `kernels/run/include/string.h` says how words are read in one load.
 FLAGS = (

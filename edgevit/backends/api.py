@@ -1,0 +1,91 @@
+"""What every backend offers, and how one is found."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import torch
+
+from edgevit.backends.artifact import Artifact
+from edgevit.backends.mcu.options import NO_WISHES, FirmwareOptions
+from edgevit.backends.registry import BACKENDS
+from edgevit.errors import TargetError
+from edgevit.frontend.source import ModelSource
+from edgevit.graph.other_inputs import Other
+from edgevit.graph.parity import Parity
+from edgevit.graph.program import Inputs, Program
+from edgevit.rewrites.rule import AnyRule
+from edgevit.rewrites.variants import Form
+from edgevit.targets import Target
+
+
+@dataclass(frozen=True)
+class Lowering:
+    """All that a backend is told."""
+
+    program: Program
+    source: ModelSource
+    target: Target
+    precision: str
+    directory: Path
+    progress: Callable[[str], None]
+    image_input: bool = False  # the program takes 0-255 pixels, and the artifact a picture
+    channels_last: bool = False
+    firmware: FirmwareOptions = NO_WISHES
+    at_size: Callable[[int], Lowering] | None = None  # the same model on smaller or larger images
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What the model computed, and on what: the artifact is held against this."""
+
+    inputs: Inputs
+    outputs: tuple[torch.Tensor, ...]
+    program: Program | None = None  # to find the first call that departs
+    others: tuple[Other, ...] = ()  # the same on inputs of other statistics
+
+
+class Backend(Protocol):
+    rules: tuple[AnyRule, ...]
+    forms: tuple[Form, ...]  # in which other ways the graph may be written
+
+    def lower(self, request: Lowering) -> Artifact: ...
+
+    def check(self, artifact: Artifact, expected: Expected) -> tuple[Parity, ...]:
+        """Run the artifact from disk."""
+        ...
+
+
+class Estimate(Protocol):
+    """What a model needs of a device, for people and as JSON."""
+
+    def as_dict(self) -> dict[str, Any]: ...
+
+
+@runtime_checkable
+class Estimating(Protocol):
+    """A backend that can say beforehand what a model needs of a device."""
+
+    def estimate(self, request: Lowering) -> Estimate: ...
+
+
+def backend_for(format: str, target: Target) -> Backend:
+    if format not in BACKENDS:
+        ready = [name for name in target.formats if name in BACKENDS]
+        raise TargetError(
+            f"edgevit cannot write `{format}` yet",
+            where=f"target {target.name}",
+            why="the facts of this target are known, the backend for it is not there yet; "
+            f"ready: {', '.join(BACKENDS)}",
+            hint=f"--format {ready[0]}" if ready else "--target iphone",
+        )
+    module = importlib.import_module(f"{BACKENDS[format]}.backend")
+    return module.fitted_to(target) if hasattr(module, "fitted_to") else module.BACKEND
+
+
+def backend_of(format: str) -> Backend:
+    return importlib.import_module(f"{BACKENDS[format]}.backend").BACKEND

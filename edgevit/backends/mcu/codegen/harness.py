@@ -1,0 +1,98 @@
+"""A C program that runs emitted networks on given inputs and emits what they computed: for emulators and tests."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from edgevit.backends.mcu.codegen.emit import Emitted
+from edgevit.integer.graph import IntegerGraph
+
+PAINT = 0xA5
+
+
+@dataclass(frozen=True)
+class Case:
+    """A network under its prefix, and what it is run on."""
+
+    prefix: str
+    graph: IntegerGraph
+    emitted: Emitted
+    inputs: tuple[np.ndarray, ...]
+
+
+def harness(cases: Sequence[Case], emit_arena: bool = False, poked: bool = False) -> str:
+    """`main` runs all cases by turns in one arena; each emits its outputs, then the arena if asked for. Inputs are
+    constants of the program, or written by the emulator (`poked_inputs`)."""
+    size = max(max(case.emitted.plan.size, 1) for case in cases)
+    outputs = max(sum(value.bytes for value in case.graph.outputs) for case in cases)
+    includes = "".join(f'#include "{case.emitted.stem}.h"\n' for case in cases)
+    body = "".join(_case(case, emit_arena) for case in cases)
+    data = "".join(_inputs(case, poked) for case in cases)
+    return (
+        f'#include <stdint.h>\n#include <string.h>\n\n#include "ev_run.h"\n{includes}\n{data}'
+        f"static uint8_t arena[{size}] __attribute__((aligned(16)));\n"
+        f"static uint8_t result[{outputs}] __attribute__((aligned(16)));\n\n"
+        f"int main(void)\n{{\n{body}    return 0;\n}}\n"
+    )
+
+
+def read_outputs(
+    cases: Sequence[Case], emitted: bytes, with_arena: bool = False
+) -> list[tuple[tuple[np.ndarray, ...], bytes]]:
+    """Of every case: its outputs, and the arena as it was left."""
+    found = []
+    position = 0
+    for case in cases:
+        arrays = []
+        for value in case.graph.outputs:
+            part = emitted[position : position + value.bytes]
+            arrays.append(np.frombuffer(part, value.dtype).reshape(value.shape))
+            position += value.bytes
+        size = case.emitted.plan.size if with_arena else 0
+        found.append((tuple(arrays), emitted[position : position + size]))
+        position += size
+    return found
+
+
+def poked_inputs(cases: Sequence[Case]) -> dict[str, bytes]:
+    """By symbol."""
+    return {
+        f"{case.prefix}_input_{index}": np.ascontiguousarray(data).tobytes()
+        for case in cases
+        for index, data in enumerate(case.inputs)
+    }
+
+
+def _inputs(case: Case, poked: bool) -> str:
+    lines = []
+    for name, data in poked_inputs([case]).items():
+        if poked:
+            lines.append(f"EV_INPUT uint8_t {name}[{len(data)}];\n")
+            continue
+        body = ", ".join(map(str, data))
+        lines.append(
+            f"static const uint8_t {name}[{len(data)}] __attribute__((aligned(16))) = {{{body}}};\n"
+        )
+    return "".join(lines)
+
+
+def _case(case: Case, emit_arena: bool) -> str:
+    prefix, size = case.prefix, case.emitted.plan.size
+    inputs = ", ".join(f"{prefix}_input_{index}" for index in range(len(case.inputs)))
+    places, position = [], 0
+    for value in case.graph.outputs:
+        places.append(f"result + {position}")
+        position += value.bytes
+    lines = [
+        f"const void *const inputs[] = {{{inputs}}};",
+        f"void *const outputs[] = {{{', '.join(places)}}};",
+        *([f"memset(arena, {PAINT}, {size});"] if emit_arena and size else []),
+        f"if ({prefix}_run(inputs, outputs, arena) != EV_OK)",
+        "    return 1;",
+        f"ev_emit(result, {position});",
+        *([f"ev_emit(arena, {size});"] if emit_arena and size else []),
+    ]
+    return "    {\n" + "".join(f"        {line}\n" for line in lines) + "    }\n"

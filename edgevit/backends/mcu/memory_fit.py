@@ -1,0 +1,268 @@
+"""What a network needs of a board, what of it weighs most, and what would make it fit: each way is tried, not guessed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from edgevit.backends.api import Lowering
+from edgevit.backends.mcu.board.layout import layout, weights_region
+from edgevit.backends.mcu.cores import core_of
+from edgevit.backends.mcu.schedule.plan import Plan, ring_name
+from edgevit.backends.mcu.schedule.search import best_plan
+from edgevit.errors import DoesNotFit, EdgevitError
+from edgevit.integer.graph import IntegerGraph
+from edgevit.integer.lowering.lower import Quantized, QuantOptions, quantize
+from edgevit.integer.rewrites.split_stacks import split_stacks
+from edgevit.quantize.calibration import Intake
+from edgevit.quantize.image_folder import calibration
+from edgevit.targets import Target
+
+_SMALLEST = 32  # pixels
+_SHARES = (3 / 4, 1 / 2, 3 / 8, 1 / 4)  # of the resolution, tried in turn
+_SHOWN = 5
+_LAST_WAYS = {
+    "RAM": "a smaller model, or a target with more RAM",
+    "flash": "a smaller model, a target with more flash, or --weights-as binary@ADDRESS of a memory that edgevit does not know of",
+}
+
+
+@dataclass(frozen=True)
+class Need:
+    """Bytes. `peak`: what lies in the arena when most does; `heavy`: operations by their constants."""
+
+    arena: int
+    constants: int
+    macs: int
+    peak: tuple[tuple[str, int], ...]
+    peak_at: str
+    heavy: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True)
+class Shortfall:
+    what: str  # "RAM" or "flash"
+    needed: int
+    there: int
+    where: str
+
+
+@dataclass(frozen=True)
+class Tried:
+    way: str  # words of the command line
+    result: str
+    fits: bool
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """For `inspect`: planned, not built."""
+
+    target: Target
+    need: Need
+    shortfall: Shortfall | None
+    tried: tuple[Tried, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "target": self.target.name,
+            "arena_bytes": self.need.arena,
+            "constant_bytes": self.need.constants,
+            "macs": self.need.macs,
+            "peak": {"at": self.need.peak_at, "values": dict(self.need.peak)},
+            "largest_constants": dict(self.need.heavy),
+            "fits": self.shortfall is None,
+            "shortfall": vars(self.shortfall) if self.shortfall else None,
+            "tried": [vars(tried) for tried in self.tried],
+        }
+
+    def __str__(self) -> str:
+        need, short = self.need, self.shortfall
+        rows = [
+            f"on {self.target.title}",
+            f"  RAM    {need.arena:,} bytes of arena; the stack and a few variables come on top",
+            f"         most at {need.peak_at}: {_listed(need.peak)}",
+            f"  flash  {need.constants:,} bytes of weights and tables, the code on top",
+            f"         most in {_listed(need.heavy)}",
+            f"  work   {need.macs:,} multiply-accumulates",
+        ]
+        if short is None:
+            return "\n".join([*rows, "  it fits"])
+        over = f"{short.needed - short.there:,} bytes over {short.there:,} ({short.where})"
+        return "\n".join(
+            [*rows, f"  it does not fit: {short.what} is {over}", *map(_row, self.tried)]
+        )
+
+
+def quantized(request: Lowering) -> Quantized:
+    how = request.firmware
+    intake = Intake(request.source.preprocess, request.image_input, request.channels_last)
+    given = calibration(how.calibrate, request.program, intake)
+    options = QuantOptions(how.observer, how.residual, how.scheme, how.scheme)
+    return quantize(request.program, given, options)
+
+
+def planned_for(request: Lowering, graph: IntegerGraph) -> Plan:
+    how, core = request.firmware, core_of(request.target)
+    return best_plan(graph, core, how.optimize, how.max_ram, how.tile)
+
+
+def require_fit(request: Lowering, graph: IntegerGraph, plan: Plan) -> None:
+    """Raises `DoesNotFit`, with the ways that were tried and would do."""
+    need = need_of(graph, plan)
+    short = _shortfall(need, request)
+    if short is None:
+        return
+    tried = tuple(_tried(request, graph, short))
+    fit = [found.way for found in tried if found.fits]
+    rest = [f"{found.way}: {found.result}" for found in tried if not found.fits]
+    over = short.needed - short.there
+    most = f"most at {need.peak_at}: {_listed(need.peak)}" if short.what == "RAM" else f"most in {_listed(need.heavy)}"  # fmt: skip
+    raise DoesNotFit(
+        f"the network needs {short.needed:,} bytes of {short.what}, {over:,} more than the {short.there:,} there are",
+        where=f"{request.target.title}, {short.where}",
+        why="\n".join([most, *(f"tried {line}" for line in rest)]),
+        hint=f"tried, and fits: {'; '.join(fit)}" if fit else _LAST_WAYS[short.what],
+    )
+
+
+def estimate(request: Lowering) -> Estimate:
+    graph = split_stacks(quantized(request).graph)
+    need = need_of(graph, planned_for(request, graph))
+    short = _shortfall(need, request)
+    tried = tuple(_tried(request, graph, short)) if short else ()
+    return Estimate(request.target, need, short, tried)
+
+
+def need_of(graph: IntegerGraph, plan: Plan) -> Need:
+    alive = [
+        [buffer for buffer in plan.buffers if buffer.first <= loop <= buffer.last]
+        for loop in range(len(plan.walks))
+    ]
+    full = max(range(len(alive)), key=lambda loop: sum(b.size for b in alive[loop]), default=0)
+    peak = sorted(((b.name, b.size) for b in alive[full]), key=lambda entry: -entry[1]) if alive else []  # fmt: skip
+    heavy = sorted(
+        ((op.name, sum(data.nbytes for data in op.constants().values())) for op in graph.ops),
+        key=lambda entry: -entry[1],
+    )
+    ops = plan.walks[full].loop.ops if plan.walks else ()
+    place = next((op.origin.place for op in reversed(ops) if op.origin.place), "")
+    at = ", ".join(plan.walks[full].loop.kept) if plan.walks else "nothing"
+    strip = ring_name(full, "")
+    named = {_root(plan, name): name for walk in plan.walks[: full + 1] for name in walk.loop.kept}
+    return Need(
+        plan.size,
+        graph.constant_bytes(),
+        graph.macs(),
+        tuple((named.get(name, name.removeprefix(strip)), size) for name, size in peak[:_SHOWN]),
+        f"{at} ({place})" if place else at,
+        tuple(heavy[:_SHOWN]),
+    )
+
+
+def _root(plan: Plan, name: str) -> str:
+    """Of what takes over another's place, the buffer it lies in."""
+    while name in plan.same_bytes:
+        name = plan.same_bytes[name]
+    return name
+
+
+def _shortfall(need: Need, request: Lowering) -> Shortfall | None:
+    target, limit = request.target, request.firmware.max_ram
+    if limit is not None and need.arena > limit:
+        return Shortfall("RAM", need.arena, limit, "--max-ram")
+    if not target.regions:
+        there = target.ram_bytes
+        return Shortfall("RAM", need.arena, there, "all of it") if there and need.arena > there else None  # fmt: skip
+    try:
+        placed = layout(target, need.arena, need.constants)
+    except DoesNotFit:
+        room = max(size for size in range(0, need.arena, 16) if _holds(target, size))
+        return Shortfall("RAM", need.arena, room, "with the stack, in one region")
+    far = weights_region(target)
+    home = far if request.firmware.weights_as.startswith("binary") and far else placed.weights
+    if need.constants > home.size:
+        return Shortfall("flash", need.constants, home.size, home.name)
+    return None
+
+
+def _holds(target: Target, arena: int) -> bool:
+    try:
+        layout(target, arena, 0)
+    except DoesNotFit:
+        return False
+    return True
+
+
+def _tried(request: Lowering, graph: IntegerGraph, short: Shortfall) -> Iterator[Tried]:
+    if short.what == "flash":
+        far = weights_region(request.target)
+        if far is not None and request.firmware.weights_as == "c":
+            yield _attempt(
+                "--weights-as binary", _with(request, weights_as="binary"), lambda _: graph
+            )
+        return
+    if request.firmware.optimize != "ram":
+        yield _attempt("--optimize ram", _with(request, optimize="ram"), lambda _: graph)
+    smallest = _with(request, optimize="ram", tile=1)
+    yield _attempt("--optimize ram --choose tile=1", smallest, lambda _: graph)
+    if request.firmware.residual == "int16":
+        yield _attempt("--residual int8", _with(request, residual="int8"), _graph)
+    yield from _smaller_images(request)
+
+
+def _smaller_images(request: Lowering) -> Iterator[Tried]:
+    """Until one fits."""
+    shape = request.program.inputs[0].shape
+    if request.at_size is None or len(shape) != 4:
+        return
+    side = shape[1 if request.channels_last else 2]
+    step = 32 if side % 32 == 0 else 16
+    for share in _SHARES:
+        size = int(side * share) // step * step
+        if size < _SMALLEST:
+            return
+        found = _attempt_at(request, size)
+        yield found
+        if found.fits:
+            return
+
+
+def _attempt_at(request: Lowering, size: int) -> Tried:
+    way = f"--input-size {size}"
+    assert request.at_size is not None
+    request.progress(f"try {way}")
+    try:
+        smaller = request.at_size(size)
+    except EdgevitError as error:
+        return Tried(way, f"the model cannot be built so: {error.message}", False)
+    return _attempt(way, smaller, _graph)
+
+
+def _attempt(way: str, request: Lowering, graph_of: Callable[[Lowering], IntegerGraph]) -> Tried:
+    request.progress(f"try {way}")
+    try:
+        graph = graph_of(request)
+        need = need_of(graph, planned_for(request, graph))
+    except EdgevitError as error:
+        return Tried(way, error.message, False)
+    short = _shortfall(need, request)
+    result = f"RAM {need.arena:,}, weights {need.constants:,}"
+    return Tried(way, result if short is None else f"{result}: {short.needed - short.there:,} too many", short is None)  # fmt: skip
+
+
+def _graph(request: Lowering) -> IntegerGraph:
+    return split_stacks(quantized(request).graph)
+
+
+def _with(request: Lowering, **wishes: Any) -> Lowering:
+    return replace(request, firmware=replace(request.firmware, **wishes))
+
+
+def _row(tried: Tried) -> str:
+    return f"    {tried.way}: {'fits, ' if tried.fits else ''}{tried.result}"
+
+
+def _listed(entries: tuple[tuple[str, int], ...]) -> str:
+    return ", ".join(f"{name} {size:,}" for name, size in entries)

@@ -1,0 +1,222 @@
+"""`edgevit check`: is an exported folder within its budgets. What is not known is not within anything."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from edgevit.errors import EdgevitError, UsageError
+from edgevit.exported.manifest import read_manifest, require_ours, require_untouched
+from edgevit.exported.text import artifact_bytes
+from edgevit.measure.firmware import run_firmware
+from edgevit.measure.latest import latest_latency
+from edgevit.measure.timing import SUFFIXES, profile
+from edgevit.targets import load_target
+
+Kind = Literal["measured", "emulated", "exact"]
+
+
+@dataclass(frozen=True)
+class Budgets:
+    """Upper bounds, but for the cosine. None: not asked."""
+
+    latency_seconds: float | None = None
+    size_bytes: int | None = None
+    ram_bytes: int | None = None
+    flash_bytes: int | None = None
+    instructions: int | None = None
+    min_cosine: float | None = None
+
+    def asked(self) -> dict[str, float]:
+        return {name: limit for name, limit in asdict(self).items() if limit is not None}
+
+
+@dataclass(frozen=True)
+class Known:
+    """A figure and how it was had; or no figure, and what would have it."""
+
+    figure: float | None
+    kind: Kind | None
+    how: str
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One budget. `within` is false, too, where the figure is unknown."""
+
+    budget: str
+    limit: float
+    known: Known
+    at_least: bool = False
+
+    @property
+    def status(self) -> str:
+        found = self.known.figure
+        if found is None:
+            return "unknown"
+        if self.at_least:
+            return "ok" if found >= self.limit else "under"
+        return "ok" if found <= self.limit else "over"
+
+    @property
+    def within(self) -> bool:
+        return self.status == "ok"
+
+    def as_dict(self) -> dict[str, object]:
+        return {
+            "budget": self.budget,
+            "limit": self.limit,
+            "found": self.known.figure,
+            "kind": self.known.kind,
+            "how": self.known.how,
+            "status": self.status,
+        }
+
+
+@dataclass(frozen=True)
+class Check:
+    directory: Path
+    title: str
+    findings: tuple[Finding, ...]
+
+    @property
+    def passed(self) -> bool:
+        return all(finding.within for finding in self.findings)
+
+    def as_dict(self) -> dict[str, object]:
+        return {
+            "directory": str(self.directory),
+            "title": self.title,
+            "passed": self.passed,
+            "budgets": [finding.as_dict() for finding in self.findings],
+        }
+
+
+@dataclass(frozen=True)
+class Here:
+    """How latency is measured on this machine. `stands_for_all`: the user says that this machine's figure is what counts."""
+
+    stands_for_all: bool = False
+    threads: int = 0
+    rounds: int = 20
+    trust: bool = False  # to run code that somebody else exported
+    progress: Callable[[str], None] = lambda _: None
+
+
+def check(directory: str | Path, budgets: Budgets, here: Here) -> Check:
+    """Raises an `EdgevitError` where the folder is damaged; being over budget is no error but a finding."""
+    folder = Path(directory)
+    manifest = read_manifest(folder)
+    require_untouched(folder, manifest)
+    asked = budgets.asked()
+    if not asked:
+        raise UsageError(
+            "no budget is given",
+            where=str(folder),
+            why="there is nothing to hold it against",
+            hint="--max-latency, --max-size, --max-ram, --min-cosine, ...",
+        )
+    findings = [Finding("parity", 1, _parity(manifest), at_least=True)]
+    findings += _findings(folder, manifest, asked, here)
+    title = f"{manifest['model']['name']} for {manifest['target']}, {manifest['format']} {manifest['precision']}"
+    return Check(folder, title, tuple(findings))
+
+
+def _findings(
+    folder: Path, manifest: dict[str, Any], asked: Mapping[str, float], here: Here
+) -> Iterator[Finding]:
+    firmware = {"ram_bytes", "flash_bytes", "instructions"} & set(asked)
+    emulated = _emulated(folder, manifest, here) if firmware else {}
+    for name, limit in asked.items():
+        if name == "latency_seconds":
+            yield Finding(name, limit, _latency(folder, manifest, here))
+        elif name == "size_bytes":
+            yield Finding(name, limit, _size(manifest))
+        elif name == "min_cosine":
+            yield Finding(name, limit, _cosine(manifest), at_least=True)
+        else:
+            yield Finding(name, limit, emulated[name])
+
+
+def _parity(manifest: dict[str, Any]) -> Known:
+    stages = ", ".join(f"{p['stage']} {p['precision']}" for p in manifest["parity"])
+    return Known(float(bool(manifest["passed"])), "exact", f"at export: {stages}")
+
+
+def _size(manifest: dict[str, Any]) -> Known:
+    if manifest["format"] == "mcu":
+        return Known(None, None, "firmware is linked on the board: --max-flash")
+    return Known(artifact_bytes(manifest), "exact", "bytes of what goes to the device")
+
+
+def _cosine(manifest: dict[str, Any]) -> Known:
+    """The lowest of the stages, as far as they ran; a stage with something unchecked is unknown."""
+    unchecked = [what for entry in manifest["parity"] for what in entry["unchecked"]]
+    values = [entry["cosine"] for entry in manifest["parity"]]
+    if unchecked or None in values or not values:
+        why = unchecked[0] if unchecked else "an output is not finite"
+        return Known(None, None, f"{why}; then export again")
+    lowest = min(manifest["parity"], key=lambda entry: entry["cosine"])
+    ran = lowest["stage"] in {"runtime", "rewritten", "captured"}
+    kind: Kind = "measured" if ran else "emulated"
+    return Known(lowest["cosine"], kind, f"{lowest['stage']} {lowest['precision']}, at export")
+
+
+def _emulated(folder: Path, manifest: dict[str, Any], here: Here) -> dict[str, Known]:
+    names = ("ram_bytes", "flash_bytes", "instructions")
+    if manifest["format"] != "mcu":
+        why = f"a {manifest['format']} artifact decides that on the device: export for a microcontroller"
+        return dict.fromkeys(names, Known(None, None, why))
+    require_ours(folder, manifest, here.trust)
+    try:
+        ran = run_firmware(folder, None, "zig", None, trust=here.trust)
+    except EdgevitError as error:
+        why = f"{error.message}: {error.hint or error.why}"
+        return dict.fromkeys(names, Known(None, None, why))
+    if not ran.golden_match:
+        why = f"the firmware is not its integer model: edgevit run {folder}"
+        return dict.fromkeys(names, Known(None, None, why))
+    how = f"core {ran.core}, {ran.emulator}, {ran.toolchain}"
+    figures = (ran.memory.ram, ran.memory.flash, ran.instructions)
+    return {name: Known(x, "emulated", how) for name, x in zip(names, figures, strict=True)}
+
+
+def _latency(folder: Path, manifest: dict[str, Any], here: Here) -> Known:
+    if manifest["format"] == "mcu":
+        return Known(None, None, "a core is not timed by an emulator: --max-instructions")
+    runs_here = manifest["format"] in SUFFIXES.values()
+    if not (runs_here and (here.stands_for_all or _is_of_this_kind(manifest["target"]))):
+        return _elsewhere(folder, manifest, runs_here)
+    how = {"threads": here.threads, "rounds": here.rounds, "trust": here.trust}
+    found = profile([folder], **how, progress=here.progress)
+    latency = found.measured[0].latency
+    how = f"{latency.low * 1e3:.3g} to {latency.high * 1e3:.3g} ms, {found.threads} threads, {found.host}"
+    return Known(latency.median, "measured", how)
+
+
+def _elsewhere(folder: Path, manifest: dict[str, Any], runs_here: bool) -> Known:
+    """The newest figure of these very bytes on a device that is not this machine, as the store has it."""
+    row = latest_latency(folder, manifest, elsewhere=True)
+    if row is not None:
+        where = f"{row.device['address']}: {row.device.get('cpu', '')}"
+        return Known(row.value, "measured", f"on {where}, {row.at}")
+    why = f"this machine is no {manifest['target']}, and the store has no figure of another device: edgevit profile {folder} --on ..."
+    return Known(None, None, why + (", or --here to let this machine's count" if runs_here else ""))
+
+
+def _is_of_this_kind(target: str) -> bool:
+    """A target that names no chip stands for every machine of its instruction set."""
+    try:
+        facts = load_target(target)
+    except EdgevitError:
+        return False
+    machine = {"AMD64": "x86-64", "x86_64": "x86-64", "arm64": "aarch64"}.get(
+        platform.machine(), platform.machine()
+    )
+    of_system = facts.os is not None and facts.os.name == {"Darwin": "macOS"}.get(
+        platform.system(), platform.system()
+    )
+    return facts.soc is None and of_system and (facts.isa or "").split("+")[0] == machine

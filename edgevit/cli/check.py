@@ -1,0 +1,104 @@
+"""`edgevit check`: its words, and what it prints."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import re
+import sys
+from collections.abc import Callable, Mapping
+
+from edgevit.cli import option_values as values
+from edgevit.cli.trust import add_trust
+from edgevit.errors import OutputError, OverBudget
+from edgevit.support.terminal import show
+
+_QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([a-zA-Z]*)")
+_TIME = {"s": 1.0, "ms": 1e-3, "us": 1e-6}
+_BYTES = {"": 1, "b": 1, "k": 1024, "kb": 1024, "m": 1024**2, "mb": 1024**2, "g": 1024**3, "gb": 1024**3}  # fmt: skip
+_COUNT = {"": 1, "k": 1e3, "m": 1e6, "g": 1e9}
+
+
+def add_check(command: Callable[[str, Callable[..., int], str], argparse.ArgumentParser]) -> None:
+    parser = command("check", run_check, "hold exported folders against budgets, for CI")
+    parser.add_argument("folders", nargs="+", metavar="DIR", help="what `export -o` wrote")
+    for name, units, text in (
+        ("latency", _TIME, "5ms: the median on the target"),
+        ("size", _BYTES, "4MB: what goes to the device (K, M, G are powers of 1024)"),
+        ("ram", _BYTES, "100KB: arena, static data and stack of firmware, emulated"),
+        ("flash", _BYTES, "1MB: of firmware"),
+        ("instructions", _COUNT, "55M: of firmware, one inference"),
+    ):
+        parser.add_argument(f"--max-{name}", type=_quantity(units), metavar="N", help=text)
+    parser.add_argument("--min-cosine", type=_cosine, metavar="C", help="0.999: of the outputs")
+    parser.add_argument(
+        "--here", action="store_true", help="latency on this machine counts, whatever the target"
+    )
+    parser.add_argument(
+        "--threads", type=values.threads, default=0, metavar="N", help="for --max-latency"
+    )
+    parser.add_argument(
+        "--rounds", type=values.count, default=20, metavar="N", help="(default: 20)"
+    )
+    add_trust(parser)
+    parser.add_argument("--junit", metavar="FILE", help="write a JUnit report here")
+    parser.add_argument("--quiet", action="store_true", help="no progress on stderr")
+
+
+def run_check(options: argparse.Namespace) -> int:
+    from pathlib import Path
+
+    from edgevit.budgets.check import Budgets, Here, check
+    from edgevit.budgets.report import check_text, checks_dict, junit
+    from edgevit.exported.manifest import expand_folders
+    from edgevit.support.progress import Stages
+
+    progress = Stages(None if options.quiet else sys.stderr)
+    budgets = Budgets(
+        options.max_latency,
+        options.max_size,
+        options.max_ram,
+        options.max_flash,
+        options.max_instructions,
+        options.min_cosine,
+    )
+    here = Here(
+        options.here,
+        max(options.threads, 0),
+        max(options.rounds, 1),
+        options.trust,
+        progress.note,
+    )
+    folders = expand_folders([Path(folder) for folder in options.folders])
+    checks = [check(folder, budgets, here) for folder in folders]
+    progress.clear()
+    if options.junit:
+        try:
+            Path(options.junit).write_text(junit(checks), encoding="utf-8")
+        except OSError as error:
+            raise OutputError(f"cannot write {options.junit}", why=str(error)) from error
+    show(json.dumps(checks_dict(checks)) if options.json else "\n".join(map(check_text, checks)))
+    return 0 if all(check.passed for check in checks) else OverBudget.exit_code
+
+
+def _quantity(units: Mapping[str, float]) -> Callable[[str], float]:
+    def quantity(text: str) -> float:
+        found = _QUANTITY.fullmatch(text.strip())
+        unit = found[2].lower() if found else ""
+        if found is None or unit not in units or not 0 < float(found[1]) < math.inf:
+            known = ", ".join(name for name in units if name)
+            raise argparse.ArgumentTypeError(f"`{text}` is not a number with one of {known}")
+        return float(found[1]) * units[unit]
+
+    return quantity
+
+
+def _cosine(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not -1 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"`{text}` is not a cosine: 0.999")
+    return value

@@ -1,0 +1,249 @@
+"""What each command does: calls the pipeline and prints. Everything heavy is imported by the command that needs it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from typing import TYPE_CHECKING
+
+from edgevit.cli.plan import chosen, export_by_plan
+from edgevit.errors import EdgevitError, UsageError
+from edgevit.support.terminal import show
+
+if TYPE_CHECKING:
+    from edgevit.backends.mcu.options import FirmwareOptions
+    from edgevit.export.manifest import GraphReport
+    from edgevit.export.pipeline import ExportResult
+
+
+def run_export(options: argparse.Namespace) -> int:
+    from edgevit.export.pipeline import export, export_formats
+
+    if options.plan:
+        result, note = export_by_plan(options, _firmware_options(options), _model_options(options))
+        _show_export(result, options)
+        if note and not options.json:
+            show(f"  plan       {note}")
+        return 0 if result.passed else 9
+    shared = {
+        "target": options.target,
+        "output": options.output,
+        "precision": options.precision,
+        "lossy": options.lossy,
+        "without": options.without,
+        "require_delegated": options.require_delegated,
+        "require_ane": options.require_ane,
+        "firmware": _firmware_options(options),
+        "chosen": chosen(options),
+        "progress": None if options.quiet else sys.stderr,
+        **_model_options(options),
+    }
+    if options.format is None or len(options.format) == 1:
+        format = options.format[0] if options.format else None
+        result = export(options.model, format=format, **shared)
+        _show_export(result, options)
+        return 0 if result.passed else 9
+    results = export_formats(options.model, formats=options.format, **shared)
+    return _show_exports(results, options)
+
+
+def _show_export(result: ExportResult, options: argparse.Namespace) -> None:
+    if options.json:
+        show(json.dumps(_export_dict(result), allow_nan=False))
+        return
+    from edgevit.export.manifest import rewrite_lines
+    from edgevit.exported.text import lossy_rows, off_engine_lines, outside_lines
+
+    if options.explain:
+        show("\n".join(rewrite_lines(result.rewrites)), end="\n\n")
+        if result.manifest["lossy"]:
+            show("\n".join(["lossy", *lossy_rows(result.manifest, True)]), end="\n\n")
+        delegation = result.manifest["delegation"]
+        if isinstance(delegation, dict) and delegation["outside"]:
+            show("\n".join(outside_lines(delegation)), end="\n\n")
+        if off := off_engine_lines(result.manifest):
+            show("\n".join(off), end="\n\n")
+    show(result)
+    show(f"  in         {result.directory}")
+
+
+def _show_exports(
+    results: dict[str, ExportResult | EdgevitError], options: argparse.Namespace
+) -> int:
+    errors = [result for result in results.values() if isinstance(result, EdgevitError)]
+    if options.json:
+        entries = {
+            format: result.as_dict() if isinstance(result, EdgevitError) else _export_dict(result)
+            for format, result in results.items()
+        }
+        show(json.dumps({"exports": entries}, allow_nan=False))
+    for format, result in results.items():
+        if isinstance(result, EdgevitError):
+            show(f"{format}: {result}", file=sys.stderr)
+        elif not options.json:
+            _show_export(result, options)
+    if errors:
+        return errors[0].exit_code
+    failed = any(not r.passed for r in results.values() if not isinstance(r, EdgevitError))
+    return 9 if failed else 0
+
+
+def _export_dict(result: ExportResult) -> dict[str, object]:
+    return {**result.manifest, "directory": str(result.directory)}
+
+
+def _firmware_options(options: argparse.Namespace) -> FirmwareOptions:
+    from edgevit.backends.mcu.options import FirmwareOptions
+
+    return FirmwareOptions(
+        options.calibrate,
+        options.observer,
+        options.residual,
+        options.scheme,
+        options.optimize,
+        options.max_ram,
+        weights_as=options.weights_as,
+    )
+
+
+def run_run(options: argparse.Namespace) -> int:
+    from edgevit.backends.mcu.run.execute import execution_text
+    from edgevit.measure.firmware import run_firmware
+
+    how = (options.core, options.toolchain, options.emulator)
+    found = run_firmware(options.folder, *how, trust=options.trust)
+    show(json.dumps(found.as_dict()) if options.json else execution_text(found))
+    return 0 if found.golden_match else 9
+
+
+def run_simulate(options: argparse.Namespace) -> int:
+    from edgevit.measure.firmware import simulate_firmware
+
+    found = simulate_firmware(options.folder, options.input, options.output)
+    show(json.dumps(found.as_dict()) if options.json else found)
+    return 0
+
+
+def run_verify(options: argparse.Namespace) -> int:
+    from pathlib import Path
+
+    from edgevit.exported.manifest import expand_folders
+    from edgevit.exported.verify import verify
+
+    folders = expand_folders([Path(folder) for folder in options.folders])
+    verdicts = [verify(folder, trust=options.trust) for folder in folders]
+    if options.json:
+        show(json.dumps({"verdicts": [v.as_dict() for v in verdicts]}, allow_nan=False))
+    else:
+        show("\n".join(map(str, verdicts)))
+    return 0 if all(verdict.passed for verdict in verdicts) else 9
+
+
+def run_inspect(options: argparse.Namespace) -> int:
+    from edgevit.export.pipeline import inspect
+
+    report: GraphReport = inspect(
+        options.model,
+        target=options.target,
+        lossy=options.lossy,
+        without=options.without,
+        progress=None if options.quiet else sys.stderr,
+        firmware=_firmware_options(options),
+        **_model_options(options),
+    )
+    if options.json:
+        show(json.dumps(report.as_dict(), allow_nan=False))
+    else:
+        show(report.text if options.graph else report)
+    return 0
+
+
+def run_targets(options: argparse.Namespace) -> int:
+    from edgevit.targets import as_dict, describe, list_targets, load_target, table
+
+    if options.name:
+        target = load_target(options.name)
+        show(json.dumps(as_dict(target)) if options.json else describe(target))
+    else:
+        targets = list_targets()
+        show(
+            json.dumps({"targets": [as_dict(t) for t in targets]})
+            if options.json
+            else table(targets)
+        )
+    return 0
+
+
+def run_doctor(options: argparse.Namespace) -> int:
+    from edgevit.support.doctor import as_dict, examine, table
+
+    found = examine()
+    show(json.dumps(as_dict(found)) if options.json else table(found))
+    return 0
+
+
+def _model_options(options: argparse.Namespace) -> dict[str, object]:
+    return {
+        "weights": options.weights,
+        "input_size": options.input_size,
+        "batch": options.batch,
+        "seed": options.seed,
+        "trust": options.trust,
+        "mean": options.mean,
+        "std": options.std,
+        "labels": _labels(options.labels),
+        "image_input": options.image_input,
+        "channels_last": options.channels_last,
+    }
+
+
+_MOST_LABELS = 4 << 20  # bytes
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+
+def _labels(path: str | None) -> list[str] | None:
+    if path is None:
+        return None
+    from edgevit.support.strangers_text import Malformed, decoded, read_bytes
+
+    try:
+        lines = decoded(read_bytes(path, _MOST_LABELS)).split("\n")
+        labels = [line.strip() for line in lines if line.strip()]
+        if odd := next((line for line in labels if _CONTROL.search(line)), None):
+            raise Malformed(f"a control character in {odd[:80]!r}")
+    except (OSError, Malformed) as error:
+        raise UsageError(
+            "cannot read the labels",
+            where=path,
+            why=str(error),
+            hint="a text file in UTF-8, one label a line",
+        ) from error
+    return labels
+
+
+def run_matrix(options: argparse.Namespace) -> int:
+    from pathlib import Path
+
+    from edgevit.matrix.report import MARKDOWN, matrix_text, write_matrix
+    from edgevit.matrix.run import MatrixOptions, matrix
+    from edgevit.support.progress import Stages
+
+    progress = Stages(None if options.quiet else sys.stderr)
+    how = MatrixOptions(
+        options.format, options.threads, options.rounds, options.keep, options.fresh
+    )
+    output = Path(options.output)
+    found = matrix(options.models, options.targets, output, how, progress.say)
+    write_matrix(found, output, _matrix_command(options))
+    show(json.dumps(found.as_dict()) if options.json else matrix_text(found))
+    if not options.json:
+        show(f"\nin {output}: {MARKDOWN}, JSON and CSV beside it")
+    return 0 if found.passed else 9
+
+
+def _matrix_command(options: argparse.Namespace) -> str:
+    words = ["edgevit matrix", *(options.models if len(options.models) <= 4 else ["MODEL..."])]
+    words += ["--targets", *options.targets]
+    return " ".join(words + (["--format", ",".join(options.format)] if options.format else []))

@@ -1,0 +1,43 @@
+"""`edgevit forecast`: its words, and what it prints."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+
+from edgevit.support.terminal import show
+
+
+def add_forecast(
+    command: Callable[[str, Callable[..., int], str], argparse.ArgumentParser],
+    add_model: Callable[[argparse.ArgumentParser], None],
+    model_options: Callable[[argparse.Namespace], dict[str, object]],
+) -> None:
+    parser = command("forecast", run_forecast, "predict latency on a device that is not at hand")
+    add_model(parser)
+    parser.add_argument("--target", required=True, metavar="T", help="the device")
+    parser.set_defaults(model_options=model_options)
+
+
+def run_forecast(options: argparse.Namespace) -> int:
+    from edgevit.errors import UsageError
+    from edgevit.forecast.model import forecast_model
+
+    vain = [f"--{name}" for name in ("lossy", "without", "labels") if getattr(options, name)]
+    if vain:
+        raise UsageError(
+            f"{' and '.join(vain)} says nothing about a forecast",
+            where=" ".join(vain),
+            why="it is of the graph that the published nets were counted on",
+            hint="forecast without it",
+        )
+    found = forecast_model(
+        options.model,
+        options.target,
+        None if options.quiet else sys.stderr,
+        **options.model_options(options),
+    )
+    show(json.dumps(found.as_dict()) if options.json else found)
+    return 0

@@ -1,0 +1,170 @@
+"""`edgevit profile` and `edgevit history`: their words, and what they print."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from edgevit.cli import option_values as values
+from edgevit.cli.trust import add_trust
+from edgevit.errors import UsageError
+from edgevit.support.terminal import show
+
+if TYPE_CHECKING:
+    from edgevit.measure.figures import Session, Settings
+    from edgevit.measure.store import Store
+
+Command = Callable[[str, Callable[..., int], str], argparse.ArgumentParser]
+
+
+def add_profile(command: Command) -> None:
+    parser = command(
+        "profile", run_profile, "measure here or on a device; several are compared by turns"
+    )
+    parser.add_argument(
+        "paths", nargs="+", metavar="DIR", help="an exported folder, or a .pte/.tflite/.onnx/.so"
+    )
+    parser.add_argument(
+        "--on",
+        default="local",
+        metavar="R",
+        help="local (default), emulator, ssh://user@host, adb[:serial], serial:/dev/tty..., "
+        "tvm://tracker:port/key, mac, iphone",
+    )
+    parser.add_argument(
+        "--threads", type=values.threads, default=0, metavar="N", help="(default: as many as cores)"
+    )
+    parser.add_argument(
+        "--rounds", type=values.count, default=20, metavar="N", help="(default: 20)"
+    )
+    parser.add_argument("--warmup", type=values.count, default=3, metavar="N", help="(default: 3)")
+    parser.add_argument(
+        "--limit",
+        type=values.count,
+        default=600,
+        metavar="S",
+        help="seconds until a hung run is killed",
+    )
+    parser.add_argument("--ops", action="store_true", help="a table of ops, by the own profiler")
+    parser.add_argument("--eager", action="store_true", help="the model in PyTorch as well")
+    add_trust(parser)
+    _add_store(parser)
+    parser.add_argument("--no-store", action="store_true", help="leave the store alone")
+    parser.add_argument(
+        "--fresh", action="store_true", help="measure again what the store already has"
+    )
+    group = parser.add_argument_group("firmware")
+    group.add_argument("--core", metavar="CORE", help="emulator: another core than the folder's")
+    group.add_argument("--toolchain", default="zig", metavar="T", help="emulator: zig or gcc")
+    group.add_argument("--emulator", metavar="E", help="emulator: unicorn or qemu")
+    group.add_argument("--flash", metavar="TOOL", help="serial: pyocd, openocd or esptool, first")
+    group.add_argument("--elf", metavar="FILE", help="serial: the self-test to flash")
+    group.add_argument("--chip", metavar="NAME", help="serial: the board, as that tool calls it")
+    parser.add_argument("--quiet", action="store_true", help="no progress on stderr")
+
+
+def add_history(command: Command) -> None:
+    parser = command("history", run_history, "what was measured so far, and two figures compared")
+    parser.add_argument("--model", metavar="M", help="only figures of models called so, in part")
+    parser.add_argument("--device", metavar="D", help="only figures of devices called so, in part")
+    parser.add_argument(
+        "--last", type=values.count, default=50, metavar="N", help="the newest N (default: 50)"
+    )
+    parser.add_argument(
+        "--compare", nargs=2, metavar=("A", "B"), help="two figures, by their numbers in the list"
+    )
+    _add_store(parser)
+
+
+def _add_store(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--store",
+        metavar="URL",
+        help="a file, or postgresql://... (default: EDGEVIT_STORE, or one in ~/.cache/edgevit)",
+    )
+
+
+def run_profile(options: argparse.Namespace) -> int:
+    from edgevit.measure.runner import open_runner
+    from edgevit.measure.show import session_dict, session_text
+    from edgevit.measure.store import open_store
+
+    open_runner(options.on)  # a wrong address is an error before anything else
+    if options.eager and options.on != "local":
+        raise UsageError("--eager runs the model here", why=f"--on is {options.on}")
+    if options.no_store:
+        session = _measured(options, None)
+    else:
+        with open_store(options.store) as store:
+            session = _measured(options, store)
+    show(json.dumps(session_dict(session)) if options.json else session_text(session))
+    error = session.unkept or session.first_error
+    if error is None:
+        return 0
+    if options.json or error is session.unkept:  # the text above has the others
+        show(error, file=sys.stderr)
+    return error.exit_code
+
+
+def _measured(options: argparse.Namespace, store: Store | None) -> Session:
+    from pathlib import Path
+
+    from edgevit.exported.manifest import expand_folders
+    from edgevit.measure.cache import measured
+    from edgevit.measure.runner import open_runner
+    from edgevit.measure.timing import eager_subject
+    from edgevit.support.progress import Stages
+
+    progress = Stages(None if options.quiet else sys.stderr)
+    found = expand_folders([Path(path) for path in options.paths])
+    try:
+        return measured(
+            found,
+            open_runner(options.on),
+            _settings(options),
+            store,
+            fresh=options.fresh,
+            progress=progress.note,
+            more=[eager_subject(found[0], options.trust)] if options.eager else [],
+        )
+    finally:
+        progress.clear()
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    from edgevit.measure.figures import Settings
+
+    return Settings(
+        threads=options.threads,
+        rounds=options.rounds,
+        warmup=options.warmup,
+        ops=options.ops,
+        limit=float(options.limit),
+        core=options.core,
+        toolchain=options.toolchain,
+        emulator=options.emulator,
+        flash=options.flash,
+        elf=options.elf,
+        chip=options.chip,
+        trust=options.trust,
+    )
+
+
+def run_history(options: argparse.Namespace) -> int:
+    from edgevit.measure.history import compared, compared_text, history_text
+    from edgevit.measure.store import open_store
+
+    with open_store(options.store) as store:
+        if options.compare:
+            found = compared(store, options.compare)
+            show(json.dumps(found.as_dict()) if options.json else compared_text(found))
+            return 0
+        rows = store.rows(model=options.model, device=options.device, last=options.last)
+        if options.json:
+            show(json.dumps({"store": store.where, "rows": [row.as_dict() for row in rows]}))
+        else:
+            show(history_text(rows, store.where))
+    return 0

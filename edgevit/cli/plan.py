@@ -1,0 +1,70 @@
+"""`edgevit export --plan FILE` and `--choose`: their words, and what is printed beside an export."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING, Any
+
+from edgevit.errors import UsageError
+
+if TYPE_CHECKING:
+    from edgevit.export.pipeline import ExportResult
+
+
+def add_plan(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--plan", metavar="FILE", help="a plan.toml of `edgevit tune`: its artifact again"
+    )
+    parser.add_argument(
+        "--choose",
+        action="append",
+        default=[],
+        metavar="NAME=OPTION,...",
+        help="of what the format leaves open: see docs/tuning.md",
+    )
+
+
+def chosen(options: argparse.Namespace) -> dict[str, str]:
+    from edgevit.support.choice import settings_of
+
+    words = [word.strip() for words in options.choose for word in words.split(",")]
+    return settings_of(word for word in words if word)
+
+
+def export_by_plan(
+    options: argparse.Namespace, firmware: object, model: dict[str, Any]
+) -> tuple[ExportResult, str]:
+    """The result, and a line on whether it is what was measured."""
+    from pathlib import Path
+
+    from edgevit.backends.mcu.options import NO_WISHES
+    from edgevit.export.from_plan import export_planned, same_bytes
+    from edgevit.export.plan_file import read_plan
+
+    plan = read_plan(Path(options.plan))
+    given = {
+        "--format": options.format,
+        "--precision": options.precision,
+        "--lossy": options.lossy,
+        "--without": options.without,
+        "--choose": options.choose,
+        "an option for microcontrollers": firmware != NO_WISHES,
+    }
+    if both := [name for name, value in given.items() if value]:
+        raise UsageError(
+            f"{both[0]} and --plan both say what to choose",
+            hint=f"leave {both[0]} out, or export without the plan",
+        )
+    progress = None if options.quiet else sys.stderr
+    result = export_planned(
+        plan,
+        options.model,
+        target=options.target,
+        output=options.output,
+        progress=progress,
+        require_delegated=options.require_delegated,
+        require_ane=options.require_ane,
+        **model,
+    )
+    return result, same_bytes(plan, result)

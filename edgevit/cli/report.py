@@ -1,0 +1,52 @@
+"""`edgevit report`: its words, and what it prints."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from edgevit.cli import option_values as values
+from edgevit.cli.trust import add_trust
+from edgevit.support.terminal import show
+
+
+def add_report(command: Callable[[str, Callable[..., int], str], argparse.ArgumentParser]) -> None:
+    parser = command("report", run_report, "write an exported folder's page again, with latency")
+    parser.add_argument("folder", metavar="DIR", help="what `export -o` wrote")
+    parser.add_argument("-o", "--output", metavar="FILE", help="(default: report.html in DIR)")
+    parser.add_argument("--profile", action="store_true", help="measure latency here, op by op")
+    parser.add_argument("--trades", action="append", default=[], metavar="PATH", help="a folder of `sweep` or `tune`: its trade-offs")  # fmt: skip
+    parser.add_argument("--store", metavar="URL", help="of figures that were measured before")
+    add_trust(parser)
+    parser.add_argument(
+        "--threads", type=values.threads, default=0, metavar="N", help="for --profile"
+    )
+    parser.add_argument(
+        "--rounds", type=values.count, default=20, metavar="N", help="(default: 20)"
+    )
+    parser.add_argument("--quiet", action="store_true", help="no progress on stderr")
+
+
+def run_report(options: argparse.Namespace) -> int:
+    from edgevit.cli.trade_offs import read_trade
+    from edgevit.measure.refresh_report import report
+    from edgevit.support.progress import Stages
+
+    progress = Stages(None if options.quiet else sys.stderr)
+    written = report(
+        options.folder,
+        options.output,
+        measure=options.profile,
+        trades=[read_trade(Path(path)) for path in options.trades],
+        store=options.store,
+        threads=max(options.threads, 0),
+        rounds=max(options.rounds, 1),
+        trust=options.trust,
+        progress=progress.note,
+    )
+    progress.clear()
+    show(json.dumps({"report": str(written)}) if options.json else f"  in         {written}")
+    return 0

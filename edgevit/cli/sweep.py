@@ -1,0 +1,80 @@
+"""`edgevit sweep`: its words, and what it prints."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+from edgevit.cli import option_values as values
+from edgevit.support.terminal import show
+
+Command = Callable[[str, Callable[..., int], str], argparse.ArgumentParser]
+
+
+def add_sweep(command: Command) -> None:
+    parser = command("sweep", run_sweep, "models x targets x precisions, on many workers")
+    parser.add_argument("--models", nargs="+", required=True, metavar="MODEL")
+    parser.add_argument("--targets", nargs="+", required=True, metavar="T")
+    parser.add_argument("--formats", metavar="F,...", help="(default: each target's first)")
+    parser.add_argument("--precisions", metavar="P,...", help="(default: each target's first)")
+    parser.add_argument(
+        "--on", metavar="R", help="where to measure (default: here or on the emulator, what can be)"
+    )
+    parser.add_argument("--weights", metavar="W", help="as in `export`")
+    parser.add_argument("--input-size", metavar="N", help="as in `export`")
+    parser.add_argument(
+        "--rounds", type=values.count, default=20, metavar="N", help="(default: 20)"
+    )
+    parser.add_argument(
+        "--workers", type=values.count, default=2, metavar="N", help="here (default: 2)"
+    )
+    parser.add_argument("--scheduler", metavar="ADDR", help="a Dask cluster's, in their place")
+    parser.add_argument("-o", "--output", default="out/sweep", metavar="DIR")
+    parser.add_argument("--quiet", action="store_true", help="no progress on stderr")
+
+
+def run_sweep(options: argparse.Namespace) -> int:
+    from edgevit.support.progress import Stages
+    from edgevit.sweep.cluster import run_jobs
+    from edgevit.sweep.job import Result, jobs_of
+    from edgevit.sweep.show import MARKDOWN, table, write_sweep
+
+    words = ["--weights", options.weights] if options.weights else []
+    words += ["--input-size", options.input_size] if options.input_size else []
+    formats, precisions = _words(options.formats), _words(options.precisions)
+    jobs = jobs_of(
+        options.models, options.targets, formats, precisions, options.on, words, options.rounds
+    )
+    output = Path(options.output)
+    progress = Stages(None if options.quiet else sys.stderr)
+
+    def landed(result: Result, left: int) -> None:
+        job = result.job
+        what = result.error or ("done" if result.passed else "NOT the same as the model")
+        progress.say(f"{job['model']} for {job['target']}, {job['format']}: {what}; {left} left")
+
+    found = run_jobs(
+        jobs, output, scheduler=options.scheduler, workers=options.workers, landed=landed
+    )
+    results = [found[job.key] for job in jobs]
+    write_sweep(results, output, _command(options))
+    if options.json:
+        show(json.dumps({"results": [asdict(r) for r in results]}, allow_nan=False))
+    else:
+        show("\n".join([*table(results), "", f"in {output}: {MARKDOWN}, JSON and a picture"]))
+    return 0 if all(result.passed for result in results) else 9
+
+
+def _words(text: str | None) -> list[str] | None:
+    return None if text is None else [word.strip() for word in text.split(",") if word.strip()]
+
+
+def _command(options: argparse.Namespace) -> str:
+    words = ["edgevit sweep --models", *options.models, "--targets", *options.targets]
+    words += ["--formats", options.formats] if options.formats else []
+    words += ["--precisions", options.precisions] if options.precisions else []
+    return " ".join(words)

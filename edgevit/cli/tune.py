@@ -1,0 +1,131 @@
+"""`edgevit tune`: its words, and what it prints."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edgevit.cli import option_values as values
+from edgevit.errors import UsageError
+from edgevit.support.terminal import show
+
+if TYPE_CHECKING:
+    from edgevit.tune.request import Asked
+    from edgevit.tune.tune import Tuned
+
+Command = Callable[[str, Callable[..., int], str], argparse.ArgumentParser]
+Add = Callable[[argparse.ArgumentParser], None]
+Read = Callable[[argparse.Namespace], Any]
+
+
+def add_tune(
+    command: Command, add_model: Add, read_model: Read, add_firmware: Add, read_firmware: Read
+) -> None:
+    def run(options: argparse.Namespace) -> int:
+        return run_tune(options, read_model(options), read_firmware(options))
+
+    parser = command("tune", run, "choose by measuring: forms, formats, precisions, schedules")
+    add_model(parser)
+    parser.add_argument("--target", required=True, metavar="T", help="see `edgevit targets`")
+    parser.add_argument(
+        "--on", default="local", metavar="R", help="where to measure, as in `profile` (default: local)"
+    )  # fmt: skip
+    parser.add_argument(
+        "--budget", default="10m", metavar="B", help="10m, 90s, 1h, or a number of trials (default: 10m)"
+    )  # fmt: skip
+    parser.add_argument(
+        "--max-drop",
+        type=values.drop,
+        metavar="D",
+        help="offer lossy steps too, and refuse what is further from the model: 1 - cosine",
+    )
+    parser.add_argument(
+        "--format", metavar="F,...", help="(default: all of the target's that can be measured)"
+    )
+    parser.add_argument(
+        "--rounds", type=values.count, default=20, metavar="N", help="(default: 20)"
+    )
+    parser.add_argument(
+        "--store", metavar="URL", help="of measurements: a file, or postgresql://..."
+    )
+    parser.add_argument(
+        "--study", metavar="URL", help="of trials: a file (default: in DIR), or postgresql://..."
+    )
+    parser.add_argument(
+        "-o", "--output", metavar="DIR", help="where to (default: out/MODEL-TARGET-tuned)"
+    )
+    add_firmware(parser)
+
+
+def run_tune(options: argparse.Namespace, model: dict[str, Any], firmware: Any) -> int:
+    from edgevit.support.progress import Stages
+    from edgevit.tune.tune import tune
+
+    _require_free(options)
+    progress = Stages(None if options.quiet else sys.stderr)
+    found = tune(_asked(options, model, firmware), progress.say, progress.note)
+    progress.clear()
+    show(json.dumps(found.as_dict()) if options.json else _text(found))
+    return 0
+
+
+def _require_free(options: argparse.Namespace) -> None:
+    """What the search chooses cannot be said beforehand."""
+    given = {
+        "--lossy": options.lossy,
+        "--without": options.without,
+        "--optimize": options.optimize != "balanced",
+        "--residual": options.residual != "int8",
+    }
+    for word in (word for word, value in given.items() if value):
+        raise UsageError(f"{word} is for the search to choose", hint=f"leave {word} out")
+
+
+def _asked(options: argparse.Namespace, model: dict[str, Any], firmware: Any) -> Asked:
+    from edgevit.export.pipeline import output_folder
+    from edgevit.frontend.options import ModelOptions
+    from edgevit.targets import load_target
+    from edgevit.tune.request import Asked, Budget
+
+    defaults = vars(ModelOptions())
+    target = load_target(options.target)
+    output = options.output or f"{output_folder(None, options.model, target)}-tuned"
+    return Asked(
+        options.model,
+        options.target,
+        options.on,
+        Path(output),
+        Budget.of(options.budget),
+        options.max_drop,
+        tuple(options.format.split(",")) if options.format else None,
+        {name: value for name, value in model.items() if value != defaults[name]},
+        firmware,
+        options.store,
+        options.study,
+        options.rounds,
+    )
+
+
+def _text(found: Tuned) -> str:
+    from edgevit.tune.space import point_text
+
+    plan = found.plan
+    done = sum(bool(trial.values) for trial in found.tried)
+    rows = [
+        f"{plan.model} for {plan.target}: {done} trials, {len(found.tried) - done} refused",
+        f"  verdict    {plan.verdict}",
+    ]
+    chosen = ", ".join(f"{k}={v}" for k, v in plan.chosen.items()) or "all at their defaults"
+    rows.append(f"  choices    {plan.format} {plan.precision}, {chosen}")
+    if len(found.front) > 1:
+        rows += ["", "  emulated   RAM, bytes  instructions"]
+        for trial in found.front:
+            figures = trial.result["figures"]
+            text = point_text(trial.point, found.space)
+            rows.append(f"{figures['ram_bytes']:>23,}  {figures['instructions']:>12,}  {text}")
+    again = f"edgevit export {plan.model} --target {plan.target} --plan {found.file}"
+    return "\n".join([*rows, "", f"  again      {again}"])

@@ -1,0 +1,43 @@
+"""The last step of an export: what lies beside the artifact for those who will use it, and the manifest of it all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from edgevit.backends.api import Expected
+from edgevit.backends.artifact import Artifact
+from edgevit.backends.mcu.board.readme import write_readme
+from edgevit.exported.manifest_file import write_manifest
+from edgevit.exported.page.page import page
+from edgevit.exported.staging import listed_files, remove
+from edgevit.exported.text import GRAPHS, PAGE, SUMMARY, summary
+from edgevit.graph.cost import op_counts
+from edgevit.graph.program import Program
+from edgevit.graph.text import graph_text
+from edgevit.snippets.ports import ports_of
+from edgevit.snippets.write import write_calls
+
+
+def leave(
+    draft: Path, manifest: dict[str, Any], artifact: Artifact, expected: Expected, before: Program
+) -> None:
+    """Fills in `ports`, `ops`, `notes` and `files` of the manifest. What was only there to be checked goes. `before` is
+    the program that the rules were given, `expected.program` the one that they made."""
+    manifest["ports"] = ports_of(artifact, expected)
+    if artifact.format == "mcu":
+        write_readme(artifact.path, manifest)
+    if artifact.reference is not None:
+        remove(draft / artifact.reference.relative_to(draft).parts[0])
+    manifest["notes"] += write_calls(draft, manifest)
+    manifest["ops"] = {}
+    (draft / GRAPHS).mkdir()
+    for when, program in (("before", before), ("after", expected.program)):
+        if program is not None:
+            manifest["ops"][when] = op_counts(program)
+            (draft / GRAPHS / f"{when}.txt").write_text(graph_text(program) + "\n")
+    manifest["files"] = listed_files(draft)
+    (draft / SUMMARY).write_text(summary(manifest) + "\n")
+    (draft / PAGE).write_text(page(draft, manifest), encoding="utf-8")
+    manifest["files"] = listed_files(draft)
+    write_manifest(draft, manifest)

@@ -1,0 +1,122 @@
+"""`edgevit export --plan`: the export that a plan describes, and whether it came out the same."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TextIO
+
+import torch
+
+from edgevit.backends.mcu.options import FirmwareOptions
+from edgevit.errors import UsageError
+from edgevit.export.pipeline import ExportResult, export
+from edgevit.export.plan_file import ExportPlan, Made
+from edgevit.frontend.options import ModelOptions
+from edgevit.targets import load_target
+
+# What a user may put in the place of what was tuned: the net is the same, its numbers are not.
+_OTHER_NUMBERS = ("weights", "seed", "labels", "trust")
+
+
+def export_planned(
+    plan: ExportPlan,
+    model: str,
+    *,
+    target: str,
+    output: str | Path | None = None,
+    progress: TextIO | None = None,
+    require_delegated: bool = False,
+    require_ane: bool = False,
+    **options: Any,
+) -> ExportResult:
+    """`options` are of the model, as on the command line: those given go before the plan's."""
+    _require_target(plan, target)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(plan.convert_threads)
+    try:
+        return export(
+            model,
+            target=target,
+            output=output,
+            format=plan.format,
+            precision=plan.precision,
+            lossy=plan.lossy,
+            firmware=FirmwareOptions(**plan.firmware),
+            chosen=plan.chosen,
+            graph=plan.graph,
+            require_delegated=require_delegated,
+            require_ane=require_ane,
+            progress=progress,
+            **_options(plan, options),
+        )
+    finally:
+        torch.set_num_threads(threads)
+
+
+def same_bytes(plan: ExportPlan, result: ExportResult) -> str:
+    """A line that says whether the artifact is the one that was measured, and if not, what may be why."""
+    if plan.artifact is None:
+        return ""
+    if made_of(result.manifest).sha256 == plan.artifact.sha256:
+        return "the same bytes as the artifact that was measured"
+    now = result.manifest["versions"]
+    assert isinstance(now, Mapping)
+    changed = [
+        f"{name} {then} then, {now.get(name, 'none')} now"
+        for name, then in plan.versions.items()
+        if now.get(name) != then
+    ]
+    why = "; ".join(changed) or "the same versions: other weights, or another processor"
+    return f"NOT the bytes that were measured: {why}"
+
+
+def made_of(manifest: Mapping[str, Any]) -> Made:
+    """All files of the artifact as one digest; of a single file its own."""
+    name = manifest["artifact"]
+    files = [f for f in manifest["files"] if f["path"] == name or _belongs(f["path"], name)]
+    if len(files) == 1:
+        return Made(name, files[0]["bytes"], files[0]["sha256"])
+    listing = "\n".join(f"{f['sha256']}  {f['path']}" for f in files)
+    size = sum(f["bytes"] for f in files)
+    return Made(name, size, hashlib.sha256(listing.encode()).hexdigest())
+
+
+def _belongs(path: str, artifact: str) -> bool:
+    """Inside a folder, or beside a file: `net.onnx.data`."""
+    return path.startswith((artifact + "/", artifact + "."))
+
+
+def _require_target(plan: ExportPlan, target: str) -> None:
+    name = load_target(target).name
+    if name != plan.target:
+        raise UsageError(
+            "the plan was made for another target",
+            where=f"--target {target}",
+            why=f"it was tuned for {plan.target}",
+            hint=f"--target {plan.target}, or tune for {name}",
+        )
+
+
+def _options(plan: ExportPlan, given: Mapping[str, Any]) -> dict[str, Any]:
+    defaults, kept = vars(ModelOptions()), dict(plan.options)
+    if isinstance(kept.get("input_size"), list):
+        kept["input_size"] = tuple(kept["input_size"])
+    for name, value in given.items():
+        if value == defaults[name] or _same(value, kept.get(name)):
+            continue
+        if name not in _OTHER_NUMBERS:
+            raise UsageError(
+                f"the plan was made with another {name.replace('_', ' ')}",
+                why=f"{kept.get(name, defaults[name])} when it was tuned, {value} now",
+                hint="leave the option out, or tune with it",
+            )
+        kept[name] = value
+    return kept
+
+
+def _same(a: object, b: object) -> bool:
+    if isinstance(a, list | tuple) and isinstance(b, list | tuple):
+        return list(a) == list(b)
+    return (a, a) == b if isinstance(a, int) and isinstance(b, tuple) else a == b

@@ -1,0 +1,174 @@
+"""`edgevit.json`, the summary beside it, and what `edgevit inspect` prints. docs/edgevit-json.md documents the keys."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from edgevit.backends.api import Estimate
+from edgevit.backends.artifact import Artifact
+from edgevit.exported.manifest_schema import SCHEMA
+from edgevit.exported.text import (
+    lossy_rows,
+)
+from edgevit.frontend.source import ModelSource
+from edgevit.graph.cost import GraphStats, op_counts
+from edgevit.graph.parity import Parity
+from edgevit.graph.program import Program
+from edgevit.graph.text import graph_text
+from edgevit.rewrites.lossy.run import NOT_LOSSY, LossyPart
+from edgevit.rewrites.report import RewriteReport, RuleReport
+from edgevit.support.progress import Stages
+from edgevit.targets import Target
+
+
+@dataclass(frozen=True)
+class GraphReport:
+    """What `edgevit inspect` knows: the graph, and what the rules make of it."""
+
+    source: ModelSource
+    target: Target | None
+    rewrites: RewriteReport
+    lossy: LossyPart | None
+    ops_before: dict[str, int]
+    ops_after: dict[str, int]
+    text: str
+    fit: Estimate | None = None  # what a microcontroller would need for it
+
+    def as_dict(self) -> dict[str, object]:
+        return {
+            "schema": SCHEMA,
+            "model": model_dict(self.source),
+            "target": self.target.name if self.target else None,
+            **rewrite_dict(self.rewrites),
+            **lossy_dict(self.lossy),
+            "ops": {"before": self.ops_before, "after": self.ops_after},
+            **({"needs": self.fit.as_dict()} if self.fit else {}),
+        }
+
+    def __str__(self) -> str:
+        rows = [f"{self.source.name}   {self.source.origin}, weights {self.source.weights}", ""]
+        rows += graph_table(self.rewrites)
+        rows += lossy_rows(lossy_dict(self.lossy), explain=True)
+        rows += ["", "ops                              before   after"]
+        for name in sorted(
+            self.ops_before | self.ops_after, key=lambda n: -self.ops_before.get(n, 0)
+        ):
+            rows.append(
+                f"  {name:<30} {self.ops_before.get(name, 0):6d}  {self.ops_after.get(name, 0):6d}"
+            )
+        needs = [str(self.fit), ""] if self.fit else []
+        return "\n".join([*rows, "", *needs, *rewrite_lines(self.rewrites)])
+
+
+def inspect_report(
+    source: ModelSource,
+    before: Program,
+    after: Program,
+    rewrites: RewriteReport,
+    lossy: LossyPart | None,
+    target: Target | None,
+    fit: Estimate | None = None,
+) -> GraphReport:
+    ops = op_counts(before), op_counts(after)
+    return GraphReport(source, target, rewrites, lossy, *ops, graph_text(after), fit)
+
+
+def export_manifest(
+    source: ModelSource,
+    options: Mapping[str, object],
+    target: Target,
+    artifact: Artifact,
+    rewrites: RewriteReport,
+    lossy: LossyPart | None,
+    parity: Sequence[Parity],
+    stages: Stages,
+    versions: Mapping[str, str],
+    made: Mapping[str, object],
+) -> dict[str, object]:
+    """`made`: the hash of the captured graph, and what was chosen of what the backend leaves open."""
+    return {
+        "schema": SCHEMA,
+        "model": {**model_dict(source), "options": dict(options), "graph": made["graph"]},
+        "chosen": made["chosen"],
+        "target": target.name,
+        "format": artifact.format,
+        "precision": artifact.precision,
+        "artifact": artifact.path.name,
+        "files": [],
+        "versions": dict(versions),
+        **rewrite_dict(rewrites),
+        **lossy_dict(lossy),
+        "delegation": artifact.delegation.as_dict() if artifact.delegation else None,
+        "placement": artifact.placement.as_dict() if artifact.placement else None,
+        "parity": [p.as_dict() for p in parity],
+        "passed": all(p.passed for p in parity),
+        "stages": stages.as_dict(),
+        "notes": list(artifact.notes),
+        **artifact.details,
+    }
+
+
+def model_dict(source: ModelSource) -> dict[str, object]:
+    return {
+        "spec": source.spec,
+        "name": source.name,
+        "origin": source.origin,
+        "weights": source.weights,
+        "inputs": [
+            {"name": name, "shape": list(x.shape), "dtype": str(x.dtype).removeprefix("torch.")}
+            for name, x in zip(source.input_names, source.inputs, strict=True)
+        ],
+        "preprocess": source.preprocess.as_dict() if source.preprocess else None,
+        "labels": len(source.labels),
+    }
+
+
+def rewrite_dict(rewrites: RewriteReport) -> dict[str, object]:
+    return {
+        "graph": {"before": rewrites.before.as_dict(), "after": rewrites.after.as_dict()},
+        "rewrites": [rule.as_dict() for rule in rewrites.rules],
+    }
+
+
+def lossy_dict(lossy: LossyPart | None) -> dict[str, object]:
+    return lossy.as_dict() if lossy else NOT_LOSSY
+
+
+def graph_table(rewrites: RewriteReport) -> list[str]:
+    def row(label: str, of: GraphStats) -> str:
+        return (
+            f"  {label:<8} {of.ops:6d} {of.convs:6d} {of.macs / 1e6:10.1f} {of.params / 1e6:9.2f} "
+            f"{of.transposes:11d} {of.bytes_moved / 1e6:9.1f}"
+        )
+
+    head = "  graph       ops  convs   MACs (M) params (M) transposes  MB moved"
+    return [head, row("before", rewrites.before), row("after", rewrites.after)]
+
+
+def rewrite_lines(rewrites: RewriteReport, explain: bool = True) -> list[str]:
+    """One line for each rule that found something; with `explain`, every place where it fired or declined, and why."""
+    busy = [rule for rule in rewrites.rules if rule.fired or rule.refused]
+    rows = [
+        f"{'rules':<22} fired  refused  relative L2     ops            M MACs            MB moved"
+    ]
+    for rule in busy:
+        rows.append(
+            f"  {rule.rule:<20} {len(rule.fired):5d} {len(rule.refused):8d}  {rule.rel_l2:11.2e}"
+            + (_figures(rule) if rule.fired else "")
+        )
+        if explain:
+            rows += [f"      fired    {place}" for place in rule.fired]
+            for refusal in rule.refused:
+                rows += [f"      refused  {refusal.where}", f"               {refusal.why}"]
+    idle = len(rewrites.rules) - len(busy)
+    return [*rows, f"  {idle} other rules found nothing"] if idle else rows
+
+
+def _figures(rule: RuleReport) -> str:
+    """Of the graph before and after the rule."""
+    before, after = rule.before, rule.after
+    return (
+        f"  {before.ops:6d} -> {after.ops:<6d} {before.macs / 1e6:9.1f} -> {after.macs / 1e6:<9.1f} "
+        f"{before.bytes_moved / 1e6:8.1f} -> {after.bytes_moved / 1e6:<8.1f}".rstrip()
+    )

@@ -1,0 +1,399 @@
+"""The spine: resolve -> capture -> rewrite -> lower -> verify, and what each stage leaves in the report."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TextIO
+
+import torch
+
+from edgevit import __version__
+from edgevit.backends.api import Backend, Estimating, Expected, Lowering, backend_for
+from edgevit.backends.artifact import Artifact
+from edgevit.backends.bisect import blamed_on_a_call
+from edgevit.backends.mcu.options import NO_WISHES, FirmwareOptions
+from edgevit.backends.registry import TITLES
+from edgevit.backends.room import constant_bytes, require_memory
+from edgevit.backends.unsupported import refuse_outputs
+from edgevit.errors import EdgevitError, UsageError, suggest
+from edgevit.export.finish import leave
+from edgevit.export.manifest import GraphReport, export_manifest, inspect_report
+from edgevit.export.output_folder import output_folder
+from edgevit.export.reproduce import export_command
+from edgevit.export.request import NO_MORE, Wishes, graph_hash, require_heeded
+from edgevit.exported.golden import save_golden
+from edgevit.exported.staging import require_space, staged
+from edgevit.exported.text import summary
+from edgevit.frontend.capture import capture
+from edgevit.frontend.options import ModelOptions
+from edgevit.frontend.rebuild import build_source
+from edgevit.frontend.reference import eager, run_others
+from edgevit.frontend.source import ModelSource
+from edgevit.graph.other_inputs import Other
+from edgevit.graph.parity import FP32, Parity, distance
+from edgevit.graph.program import Program
+from edgevit.quantize.image_folder import check_readable
+from edgevit.rewrites import engine
+from edgevit.rewrites.lossy.choice import Choice, choices
+from edgevit.rewrites.lossy.run import LossyPart, lose
+from edgevit.rewrites.lossy.table import OPTIONS
+from edgevit.rewrites.report import RewriteReport
+from edgevit.rewrites.rule import AnyRule
+from edgevit.rewrites.standard import STANDARD
+from edgevit.support.choice import Settings
+from edgevit.support.progress import Stages
+from edgevit.targets import Target, load_target
+
+
+@dataclass(frozen=True)
+class ExportResult:
+    """What `edgevit export` leaves. `passed` is whether every stage computes the same thing."""
+
+    directory: Path
+    artifact: Path
+    parity: tuple[Parity, ...]
+    rewrites: RewriteReport
+    manifest: dict[str, object]
+
+    @property
+    def passed(self) -> bool:
+        return all(parity.passed for parity in self.parity)
+
+    def __str__(self) -> str:
+        return summary(self.manifest)
+
+
+def export(
+    model: str,
+    *,
+    target: str,
+    output: str | Path | None = None,
+    format: str | None = None,
+    precision: str | None = None,
+    lossy: str | Sequence[str] = (),
+    without: Sequence[str] = (),
+    require_delegated: bool = False,
+    require_ane: bool = False,
+    firmware: FirmwareOptions = NO_WISHES,
+    chosen: Settings | None = None,
+    graph: str = "",
+    progress: TextIO | None = None,
+    **options: object,
+) -> ExportResult:
+    """Model in, checked artifact out. Raises an `EdgevitError` when there is no way to that."""
+    labels = options.get("labels") is not None
+    wishes = Wishes(require_delegated, require_ane, firmware, chosen or {}, graph, labels)
+    how = _How.asked(target, [format], precision, lossy, without, wishes)
+    directory = output_folder(output, model, how.target)
+    with staged(directory) as draft:
+        front = _Front.build(model, ModelOptions(**options), how, Stages(progress))  # type: ignore[arg-type]
+        return _export_one(front, how.formats[0], how, draft, directory)
+
+
+def export_formats(
+    model: str,
+    *,
+    target: str,
+    formats: Sequence[str],
+    output: str | Path | None = None,
+    precision: str | None = None,
+    lossy: str | Sequence[str] = (),
+    without: Sequence[str] = (),
+    require_delegated: bool = False,
+    require_ane: bool = False,
+    firmware: FirmwareOptions = NO_WISHES,
+    chosen: Settings | None = None,
+    graph: str = "",
+    progress: TextIO | None = None,
+    **options: object,
+) -> dict[str, ExportResult | EdgevitError]:
+    """One folder a format below `output`, from one model built, captured and run once. A format that cannot be had
+    does not keep the others from being written; its error is in its place."""
+    labels = options.get("labels") is not None
+    wishes = Wishes(require_delegated, require_ane, firmware, chosen or {}, graph, labels)
+    how = _How.asked(target, formats, precision, lossy, without, wishes)
+    root = output_folder(output, model, how.target)
+    front = _Front.build(model, ModelOptions(**options), how, Stages(progress))  # type: ignore[arg-type]
+    results: dict[str, ExportResult | EdgevitError] = {}
+    for format in how.formats:
+        directory = root / format
+        try:
+            with staged(directory) as draft:
+                results[format] = _export_one(front, format, how, draft, directory)
+        except EdgevitError as error:
+            results[format] = error
+    return results
+
+
+@dataclass(frozen=True)
+class _How:
+    """What is asked of every format in one call."""
+
+    target: Target
+    formats: Sequence[str]
+    precisions: Mapping[str, str]  # by format
+    lossy: Sequence[Choice]
+    without: Sequence[str]
+    wishes: Wishes
+
+    @classmethod
+    def asked(
+        cls,
+        target: str,
+        formats: Sequence[str | None],
+        precision: str | None,
+        lossy: str | Sequence[str],
+        without: Sequence[str],
+        wishes: Wishes,
+    ) -> _How:
+        """What cannot be had is refused before the model is built."""
+        aim = load_target(target)
+        chosen = list(dict.fromkeys(aim.format(format) for format in formats))
+        precisions = {format: aim.precision(precision, format) for format in chosen}
+        how = cls(aim, chosen, precisions, choices(lossy), without, wishes)
+        for format in chosen:
+            backend = backend_for(format, aim)
+            wishes.refuse_vain(format, backend)
+            _rules(backend, without, wishes)
+        if wishes.firmware.calibrate is not None:
+            check_readable(wishes.firmware.calibrate)
+        return how
+
+
+@dataclass
+class _Front:
+    """What all formats share: the model, what it computes, its graph, and what the rules in common make of it.
+    With lossy steps, `program` and `expected` are those after them."""
+
+    model: str
+    options: ModelOptions
+    source: ModelSource
+    expected: tuple[torch.Tensor, ...]
+    others: tuple[Other, ...]  # what it computes on inputs of other statistics
+    program: Program
+    graph: str  # hash of the program as captured
+    lossy: LossyPart | None
+    stages: Stages
+    known: (
+        engine.Known | None
+    )  # the graph as the first few rules leave it, when others will want it
+
+    @classmethod
+    def build(cls, model: str, options: ModelOptions, how: _How, stages: Stages) -> _Front:
+        source = _source(model, options, how.target, stages)
+        # First: a capture may leave its own tensors in the model's attributes.
+        expected = eager(source)(source.inputs)
+        others = () if how.target.is_microcontroller else run_others(eager(source), source.inputs)
+        program = _captured(source, stages)
+        if how.target.is_microcontroller:
+            options = replace(options, image_input=source.takes_pixels)
+        how.wishes.require_graph(program)
+        graph = graph_hash(program)
+        part = _lose(program, how.lossy, how.without, expected, stages)
+        if part is not None:
+            program, expected = part.loss.program, part.loss.outputs
+            others = run_others(program.run, source.inputs) if others else ()
+        known = {} if len(how.formats) > 1 else None
+        return cls(model, options, source, expected, others, program, graph, part, stages, known)
+
+
+def _export_one(
+    front: _Front, format: str, how: _How, draft: Path, directory: Path
+) -> ExportResult:
+    backend = backend_for(format, how.target)
+    stages = front.stages.fork()
+    refuse_outputs(front.program, TITLES[format])
+    rewritten, rewrites = _rewrite(
+        front.program, _rules(backend, how.without, how.wishes), stages, front.known
+    )
+    rewrites = _with_lossy(rewrites, front.lossy)
+    parity = [front.lossy.captured] if front.lossy else []
+    parity.append(Parity("rewritten", "fp32", distance(front.expected, rewritten.run()), FP32))
+    require_space(draft, 2 * constant_bytes(rewritten) + (1 << 20))
+    require_memory(rewritten, TITLES[format])
+    request = _lowering(front, backend, how, format, rewritten, draft, stages)
+    inputs = front.source.inputs
+    with blamed_on_a_call(backend, request, format):
+        with stages.stage("lower", f"lower to {format} for {how.target.title}"):
+            artifact = backend.lower(request)
+        how.wishes.require_met(artifact)
+        with stages.stage("verify", f"check the saved {format} artifact"):
+            expected = Expected(inputs, front.expected, rewritten, front.others)
+            parity += backend.check(artifact, expected)
+    shipped = (verdict for verdict in parity if verdict.precision == artifact.precision)
+    names = {name for verdict in shipped for name in verdict.inputs}
+    save_golden(draft, inputs, front.expected, [o for o in front.others if o.name in names])
+    manifest = _leave(draft, front, how, artifact, rewritten, rewrites, parity, stages)
+    return ExportResult(
+        directory, directory / artifact.path.name, tuple(parity), rewrites, manifest
+    )
+
+
+def _lowering(
+    front: _Front,
+    backend: Backend,
+    how: _How,
+    format: str,
+    program: Program,
+    draft: Path,
+    stages: Stages,
+) -> Lowering:
+    def at_size(size: int) -> Lowering:
+        options = replace(front.options, input_size=size)
+        smaller = _Front.build(front.model, options, how, Stages())
+        rewritten, _ = _rewrite(smaller.program, _rules(backend, how.without, how.wishes), Stages())
+        return _lowering(smaller, backend, how, format, rewritten, draft, stages)
+
+    return Lowering(
+        program,
+        front.source,
+        how.target,
+        how.precisions[format],
+        draft,
+        stages.note,
+        bool(front.options.image_input),
+        front.options.channels_last,
+        how.wishes.for_firmware(),
+        at_size,
+    )
+
+
+def inspect(
+    model: str,
+    *,
+    target: str | None = None,
+    lossy: str | Sequence[str] = (),
+    without: Sequence[str] = (),
+    firmware: FirmwareOptions = NO_WISHES,
+    progress: TextIO | None = None,
+    **options: object,
+) -> GraphReport:
+    """The graph and what would be rewritten, without lowering; for a microcontroller, also what it would need. With no
+    target: the rules all targets share."""
+    model_options = ModelOptions(**options)  # type: ignore[arg-type]
+    require_heeded(firmware, target)
+    how = _How.asked(target, [None], None, lossy, without, Wishes(firmware=firmware)) if target else None  # fmt: skip
+    backend = backend_for(how.formats[0], how.target) if how else None
+    chosen = choices(lossy)
+    stages = Stages(progress)
+    source = _source(model, model_options, how.target if how else None, stages)
+    program = _captured(source, stages)
+    model_options = replace(model_options, image_input=source.takes_pixels)
+    part = _lose(program, chosen, without, program.run(), stages) if chosen else None
+    rewritten, rewrites = _rewrite(part.loss.program if part else program, _rules(backend, without), stages)  # fmt: skip
+    fit = None
+    if how is not None and isinstance(backend, Estimating):
+        front = _Front(model, model_options, source, (), (), program, "", part, stages, None)
+        with stages.stage("estimate", f"plan it for {how.target.title}"):
+            fit = backend.estimate(
+                _lowering(front, backend, how, how.formats[0], rewritten, Path(), stages)
+            )
+    aim = how.target if how else None
+    return inspect_report(source, program, rewritten, _with_lossy(rewrites, part), part, aim, fit)
+
+
+def _source(
+    model: str, options: ModelOptions, target: Target | None, stages: Stages
+) -> ModelSource:
+    with stages.stage("resolve", f"build {model}"):
+        return build_source(model, **vars(options.on(target)))
+
+
+def _captured(source: ModelSource, stages: Stages) -> Program:
+    with stages.stage("capture", "capture the graph"):
+        return capture(source)
+
+
+def _lose(
+    program: Program,
+    chosen: Sequence[Choice],
+    without: Sequence[str],
+    expected: Sequence[torch.Tensor],
+    stages: Stages,
+) -> LossyPart | None:
+    """`expected` is what the model computes as it was given."""
+    if not chosen:
+        return None
+    with stages.stage("lossy", f"change it as asked: {', '.join(map(str, chosen))}"):
+        captured = Parity("captured", "fp32", distance(expected, program.run()), FP32)
+        loss = lose(program, chosen, without, stages.note)
+        return LossyPart(loss, captured, distance(expected, loss.outputs))
+
+
+def _with_lossy(rewrites: RewriteReport, part: LossyPart | None) -> RewriteReport:
+    """The graph before is the model's own, and the rules that prepared the lossy steps come first."""
+    if part is None:
+        return rewrites
+    return replace(rewrites, before=part.loss.before, rules=(*part.loss.rules, *rewrites.rules))
+
+
+def _rewrite(
+    program: Program,
+    rules: Sequence[AnyRule],
+    stages: Stages,
+    known: engine.Known | None = None,
+) -> tuple[Program, RewriteReport]:
+    with stages.stage("rewrite", f"rewrite, {len(rules)} rules, each proven"):
+        return engine.run(program, rules, stages.note, known)
+
+
+def _leave(
+    draft: Path,
+    front: _Front,
+    how: _How,
+    artifact: Artifact,
+    rewritten: Program,
+    rewrites: RewriteReport,
+    parity: Sequence[Parity],
+    stages: Stages,
+) -> dict[str, object]:
+    """Writes the manifest, and what lies beside the artifact."""
+    versions = {
+        "edgevit": __version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        **artifact.versions,
+    }
+    usual = ModelOptions()
+    options = {k: v for k, v in vars(front.options).items() if v != getattr(usual, k)}
+    manifest = export_manifest(
+        front.source,
+        options,
+        how.target,
+        artifact,
+        rewrites,
+        front.lossy,
+        parity,
+        stages,
+        versions,
+        {"graph": front.graph, "chosen": dict(how.wishes.chosen)},
+    )
+    manifest["command"] = export_command(
+        front.model,
+        how.target,
+        artifact.format,
+        artifact.precision,
+        options=options,
+        lossy=how.lossy,
+        without=how.without,
+        chosen=how.wishes.chosen,
+        firmware=how.wishes.firmware,
+    )
+    expected = Expected(front.source.inputs, front.expected, rewritten)
+    leave(draft, manifest, artifact, expected, front.program)
+    return manifest
+
+
+def _rules(
+    backend: Backend | None, without: Sequence[str], wishes: Wishes = NO_MORE
+) -> tuple[AnyRule, ...]:
+    rules = wishes.rules(backend) if backend else STANDARD
+    preparing = (rule for option in OPTIONS.values() for rule in option.prepare)
+    known = {rule.name for rule in (*rules, *preparing)}
+    for name in without:
+        if name not in known:
+            raise UsageError(f"no rule is called `{name}`", hint=suggest(name, known))
+    return tuple(rule for rule in rules if rule.name not in without)

@@ -1,0 +1,230 @@
+"""`plan.toml`: what was chosen for a model on a target, why, and by which figures. Read by people and by `export --plan`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from edgevit.backends.registry import BACKENDS
+from edgevit.errors import PackageError
+from edgevit.support.shape import (
+    Anything,
+    Either,
+    Flag,
+    Listing,
+    Misshapen,
+    Number,
+    Table,
+    Text,
+    Whole,
+    require_shape,
+)
+from edgevit.support.strangers_text import read_toml
+from edgevit.targets import PRECISIONS
+
+SCHEMA = 1
+_HEAD = """\
+# Written by `edgevit tune`. The same artifact again, byte for byte:
+#     edgevit export MODEL --target T --plan plan.toml
+"""
+
+
+@dataclass(frozen=True)
+class Made:
+    """The artifact that was measured."""
+
+    name: str
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class ExportPlan:
+    model: str  # the spec, as it was tuned
+    target: str
+    format: str
+    precision: str
+    chosen: Mapping[str, str] = field(default_factory=dict)  # other options than the defaults
+    lossy: tuple[str, ...] = ()
+    threads: int = 0  # to run with; 0: as many as there are cores
+    convert_threads: int = 1  # of torch in the export: sums are split by them, and bits follow
+    graph: str = ""  # hash of the captured graph
+    options: Mapping[str, Any] = field(default_factory=dict)  # of the model
+    firmware: Mapping[str, Any] = field(default_factory=dict)
+    artifact: Made | None = None
+    versions: Mapping[str, str] = field(default_factory=dict)
+    verdict: str = ""
+    why: Mapping[str, str] = field(default_factory=dict)  # choice -> what speaks for it
+    figures: Mapping[str, Any] = field(default_factory=dict)  # with `kind`, how they were got
+    device: Mapping[str, Any] = field(default_factory=dict)
+
+
+def plan_text(plan: ExportPlan) -> str:
+    """TOML, with the reason of each choice behind it. What is None is left out."""
+    lines = [_HEAD, f"schema = {SCHEMA}"]
+    for name in ("model", "target", "verdict"):
+        lines.append(f"{name} = {_value(getattr(plan, name))}")
+    lines += ["", "[artifact_choices]"]
+    for name in ("format", "precision", "lossy", "threads"):
+        comment = f"  # {plan.why[name]}" if name in plan.why else ""
+        lines.append(f"{name} = {_value(getattr(plan, name))}{comment}")
+    lines += ["", "[chosen]"]
+    lines += [
+        f"{_key(name)} = {_value(option)}" + (f"  # {plan.why[name]}" if name in plan.why else "")
+        for name, option in plan.chosen.items()
+    ] or ["# every choice of the backend is at its default"]
+    lines += ["", "[made_with]", f"graph = {_value(plan.graph)}"]
+    lines.append(f"convert_threads = {plan.convert_threads}")
+    tables: dict[str, Mapping[str, Any]] = {
+        "made_with.options": plan.options,
+        "made_with.firmware": plan.firmware,
+        "made_with.versions": plan.versions,
+        "artifact": asdict(plan.artifact) if plan.artifact else {},
+        "figures": plan.figures,
+        "device": plan.device,
+    }
+    for name, entries in tables.items():
+        lines += _table(name, entries)
+    return "\n".join(lines) + "\n"
+
+
+# All that a plan may say: what `tune` chooses, and the model's options that nothing is run by. Whether code may be run
+# is said on the command line alone.
+WEIGHTS = Text(
+    pattern=r"random|pretrained|(?!-).+\.safetensors",
+    rule="`random`, `pretrained` or a .safetensors file: other weights are named by --weights",
+)
+_SIDE = Whole(1, 1 << 16)
+_CHANNELS = Listing(Number(-1e6, 1e6), least=1, most=4096)
+_OPTIONS = {
+    "weights": WEIGHTS,
+    "input_size": Either((_SIDE, Listing(_SIDE, least=2, most=2))),
+    "batch": Whole(1, 1 << 16),
+    "seed": Whole(0, (1 << 63) - 1),
+    "mean": _CHANNELS,
+    "std": _CHANNELS,
+    "labels": Listing(Text(plain=False)),
+    "image_input": Flag(),
+    "channels_last": Flag(),
+}
+_FIRMWARE = {
+    "calibrate": Text(),
+    "observer": Text(("min-max", "percentile", "mse")),
+    "residual": Text(("int8", "int16")),
+    "scheme": Text(("exact", "i-vit")),
+    "optimize": Text(("balanced", "ram", "speed")),
+    "max_ram": Whole(1, 1 << 32),
+    "tile": Whole(1, 1 << 16),
+    "weights_as": Text(
+        pattern="c|object|streamed|binary(@(0x)?[0-9a-fA-F]{1,8})?",
+        rule="c, object, binary[@ADDRESS] or streamed",
+    ),
+}
+_MADE_WITH = {
+    "graph": Text(pattern="[0-9a-f]{0,64}", rule="a hash"),
+    "convert_threads": Whole(1, 256),
+    "options": Table(_OPTIONS, optional=tuple(_OPTIONS)),
+    "firmware": Table(_FIRMWARE, optional=tuple(_FIRMWARE)),
+    "versions": Table(others=Text()),
+}
+_ARTIFACT = {
+    "name": Text(),
+    "bytes": Whole(0, 1 << 50),
+    "sha256": Text(pattern="[0-9a-f]{1,64}", rule="a hash"),
+}
+_PLAN = Table(
+    {
+        "schema": Whole(SCHEMA, SCHEMA),
+        "model": Text(),
+        "target": Text(),
+        "verdict": Text(plain=False),
+        "artifact_choices": Table(
+            {
+                "format": Text(tuple(BACKENDS)),
+                "precision": Text(PRECISIONS),
+                "lossy": Listing(Text(), most=64),
+                "threads": Whole(0, 4096),
+            }
+        ),
+        "chosen": Table(others=Text()),
+        "made_with": Table(_MADE_WITH, optional=("options", "firmware", "versions")),
+        "artifact": Table(_ARTIFACT, optional=tuple(_ARTIFACT)),
+        "figures": Table(others=Anything()),
+        "device": Table(others=Anything()),
+    },
+    optional=("chosen", "artifact", "figures", "device"),
+)
+
+
+def read_plan(path: Path) -> ExportPlan:
+    """The plan in a file. What `tune` could not have chosen is refused: a plan may come from anybody."""
+    try:
+        values = read_toml(path)
+        require_shape(values, _PLAN)
+        return _plan(values)
+    except FileNotFoundError as error:
+        raise PackageError(
+            "there is no such plan",
+            where=str(path),
+            why="no file has this name",
+            hint="edgevit tune MODEL --target T --on R",
+        ) from error
+    except Misshapen as error:
+        raise PackageError(
+            "the plan cannot be read",
+            where=f"{path}  {error.at}",
+            why=error.why,
+            hint=error.hint or "give the plan.toml that `edgevit tune` wrote, as it wrote it",
+        ) from error
+    except (OSError, ValueError, TypeError) as error:
+        raise PackageError(
+            "the plan cannot be read",
+            where=str(path),
+            why=getattr(error, "strerror", None) or str(error),
+            hint="give the plan.toml that `edgevit tune` wrote",
+        ) from error
+
+
+def _plan(found: Mapping[str, Any]) -> ExportPlan:
+    first, made = found["artifact_choices"], found["made_with"]
+    entries = {
+        **{name: found[name] for name in ("model", "target", "verdict")},
+        **{name: first[name] for name in ("format", "precision", "threads")},
+        "lossy": tuple(first["lossy"]),
+        "chosen": dict(found.get("chosen", {})),
+        "graph": made["graph"],
+        "convert_threads": made["convert_threads"],
+        **{name: made.get(name, {}) for name in ("options", "firmware", "versions")},
+        "artifact": Made(**found["artifact"]) if found.get("artifact") else None,
+        **{name: found.get(name, {}) for name in ("figures", "device")},
+    }
+    assert set(entries) <= {f.name for f in fields(ExportPlan)}
+    return ExportPlan(**entries)
+
+
+def _table(name: str, entries: Mapping[str, Any]) -> list[str]:
+    flat = {k: v for k, v in entries.items() if v is not None and not isinstance(v, Mapping)}
+    lines = ["", f"[{name}]", *(f"{_key(k)} = {_value(v)}" for k, v in flat.items())]
+    for key, inner in entries.items():
+        if isinstance(inner, Mapping):
+            lines += _table(f"{name}.{_key(key)}", inner)
+    return lines
+
+
+def _key(name: str) -> str:
+    plain = all(c.isascii() and (c.isalnum() or c in "-_") for c in name)
+    return name if name and plain else _value(name)
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return repr(value)
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(_value(part) for part in value) + "]"
+    # JSON's escapes are TOML's, but for DEL, and for halves of pairs, which no name has
+    return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -1,0 +1,122 @@
+"""What may be asked of an export beside its format and precision, and what of that a format has nothing to say to."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field, fields, replace
+
+from edgevit.backends.api import Backend
+from edgevit.backends.artifact import Artifact
+from edgevit.backends.delegation import require_all_inside
+from edgevit.backends.mcu.options import CHOICES, NO_WISHES, FirmwareOptions
+from edgevit.backends.placement import require_engine
+from edgevit.errors import UsageError
+from edgevit.graph.program import Program
+from edgevit.graph.text import graph_text
+from edgevit.rewrites.rule import AnyRule
+from edgevit.rewrites.variants import formed
+from edgevit.support.choice import Choice, Settings, require_known
+
+
+@dataclass(frozen=True)
+class Wishes:
+    require_delegated: bool = False
+    require_ane: bool = False
+    firmware: FirmwareOptions = NO_WISHES
+    chosen: Settings = field(default_factory=dict)  # of the backend's choices
+    graph: str = ""  # what `graph_hash` must give: the model that a plan was made for
+    labels: bool = False  # of the user's own
+
+    def refuse_vain(self, format: str, backend: Backend) -> None:
+        if self.require_ane and format != "coreml":
+            raise UsageError(
+                f"--require-ane says nothing about {format}",
+                where="--require-ane",
+                why="only Core ML runs ops on the Neural Engine",
+                hint="export without it, or with --format coreml",
+            )
+        if self.require_delegated and format not in DELEGATING:
+            raise vain_delegation(format)
+        if self.labels and format != "coreml":
+            raise UsageError(
+                f"--labels says nothing about {format}",
+                where="--labels",
+                why="only a Core ML package holds labels",
+                hint="export without it, or with --format coreml",
+            )
+        if self.firmware != NO_WISHES and format != "mcu":
+            raise vain_firmware(self.firmware, format)
+        require_known(self.chosen, choices_of(format, backend), format)
+
+    def rules(self, backend: Backend) -> tuple[AnyRule, ...]:
+        return formed(backend.rules, backend.forms, self.chosen)
+
+    def for_firmware(self) -> FirmwareOptions:
+        """Choices go before options: the command line refuses to have both."""
+        found = self.firmware
+        for choice in CHOICES:
+            option = self.chosen.get(choice.name, choice.default)
+            if option != choice.default:
+                value = int(option) if choice.name == "tile" else option
+                found = replace(found, **{choice.name: value})
+        return found
+
+    def require_graph(self, program: Program) -> None:
+        if self.graph and graph_hash(program) != self.graph:
+            raise UsageError(
+                "the plan was made for another model",
+                why="the captured graph is not the one that was tuned",
+                hint="tune this model: edgevit tune MODEL --target T --on R",
+            )
+
+    def require_met(self, artifact: Artifact) -> None:
+        if self.require_delegated:
+            if artifact.delegation is None:
+                raise vain_delegation(artifact.format)
+            require_all_inside(artifact.delegation)
+        if self.require_ane and artifact.placement is not None:
+            require_engine(artifact.placement)
+
+
+NO_MORE = Wishes()
+DELEGATING = ("executorch", "tflite", "onnx", "tvm")  # formats whose files say what runs where
+
+
+def vain_delegation(format: str) -> UsageError:
+    return UsageError(
+        f"--require-delegated says nothing about {format}",
+        where="--require-delegated",
+        why="what runs where is decided on the device, not in the file",
+        hint="export without it",
+    )
+
+
+def require_heeded(firmware: FirmwareOptions, target: str | None) -> None:
+    """Without a target nothing is planned for one."""
+    if target is None and firmware != NO_WISHES:
+        raise vain_firmware(firmware, "no target")
+
+
+def vain_firmware(firmware: FirmwareOptions, format: str) -> UsageError:
+    """Of options that only firmware heeds; each is named."""
+    said = [
+        "--" + option.name.replace("_", "-")
+        for option in fields(firmware)
+        if getattr(firmware, option.name) != getattr(NO_WISHES, option.name)
+    ]
+    return UsageError(
+        f"{', '.join(said)} says nothing about {format}",
+        where=" ".join(said),
+        why="only firmware is calibrated, planned and laid out: it is for microcontrollers",
+        hint="leave it out, or --target a board: `edgevit targets` lists them",
+    )
+
+
+def choices_of(format: str, backend: Backend) -> tuple[Choice, ...]:
+    """All that the backend leaves open."""
+    return (*(form.choice for form in backend.forms), *(CHOICES if format == "mcu" else ()))
+
+
+def graph_hash(program: Program) -> str:
+    """Of what a model computes with, but for the values of its weights."""
+    return hashlib.sha256(graph_text(program).encode()).hexdigest()

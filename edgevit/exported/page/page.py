@@ -1,0 +1,141 @@
+"""The page as a whole. Its policy lets nothing in from outside and no script run but its own."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from edgevit.exported.page.checks import parity_section, places_section
+from edgevit.exported.page.cost import (
+    Timings,
+    Trade,
+    firmware_section,
+    latency_section,
+    trades_section,
+)
+from edgevit.exported.page.graph import graph_section, rules_section
+from edgevit.exported.page.html import Html, badge, fold, joined, section, table, tag, text, tiles
+from edgevit.exported.text import GRAPHS, artifact_bytes, verdict
+
+_HERE = Path(__file__).parent
+_MEMORY_MAP = "memory.svg"
+
+
+def page(
+    folder: Path,
+    manifest: Mapping[str, Any],
+    timings: Timings | None = None,
+    trades: Sequence[Trade] = (),
+) -> str:
+    """Of what lies in `folder`, and of figures that were measured of it."""
+    sections = [
+        graph_section(manifest, _listings(folder)),
+        rules_section(manifest),
+        parity_section(manifest),
+        places_section(manifest),
+        latency_section(timings, manifest["format"]),
+        firmware_section(manifest, _memory_map(folder, manifest)),
+        trades_section(trades),
+        _made(manifest),
+    ]
+    shown = [part for part in sections if part]
+    name = f"{manifest['model']['name']} for {manifest['target']}"
+    script = (_HERE / "script.js").read_text()
+    allowed = b64encode(sha256(script.encode()).digest()).decode()
+    policy = f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{allowed}'"
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        '<meta name="color-scheme" content="light dark"><link rel="icon" href="data:,">'
+        f"<title>{text(name)} · edgevit</title><style>{(_HERE / 'style.css').read_text()}</style></head>"
+        f"<body>{_head(manifest, name, shown)}<main>{joined(shown)}</main>"
+        f"<script>{script}</script></body></html>\n"
+    )
+
+
+def _head(manifest: Mapping[str, Any], name: str, sections: Sequence[Html | str]) -> Html:
+    model, graph = manifest["model"], manifest["graph"]
+    cosines = [entry["cosine"] for entry in manifest["parity"]]
+    lowest = "unknown" if None in cosines or not cosines else f"{min(cosines):.6f}"
+    before, after = graph["before"], graph["after"]
+    figures = tiles(
+        [
+            ("format", f"{manifest['format']} {manifest['precision']}", manifest["artifact"]),
+            _size(manifest),
+            ("operations", f"{after['ops']:,}", f"{before['ops']:,} before"),
+            ("M MACs", f"{after['macs'] / 1e6:,.1f}", f"{before['macs'] / 1e6:,.1f} before"),
+            ("cosine", lowest, "the lowest of all stages"),
+        ]
+    )
+    links = [(part.partition('id="')[2].partition('"')[0]) for part in sections]
+    titles = [part.partition("<h2>")[2].partition("</h2>")[0] for part in sections]
+    menu = joined(
+        tag("a", Html(title), href=f"#{link}") for link, title in zip(links, titles, strict=True)
+    )
+    passed = bool(manifest["passed"])
+    return tag(
+        "header",
+        tag("h1", name),
+        tag("p", badge(passed, verdict(passed, manifest))),
+        tag("p", tag("code", model["spec"]), f" · {model['origin']} · weights {model['weights']}"),
+        figures,
+        tag("nav", menu, aria_label="sections"),
+    )
+
+
+def _size(manifest: Mapping[str, Any]) -> tuple[str, str, str]:
+    execution = (manifest.get("firmware") or {}).get("execution")
+    if execution:
+        return (
+            "flash",
+            f"{execution['memory']['flash_bytes']:,} bytes",
+            "code and weights, emulated",
+        )
+    return "size", f"{artifact_bytes(manifest) / 1e6:.2f} MB", "what goes to the device"
+
+
+def _made(manifest: Mapping[str, Any]) -> Html:
+    """How to have it again, and what was written."""
+    stages = [
+        (name, f"{cost['seconds']:.1f}", f"{cost['peak_memory_mb']:,.0f}")
+        for name, cost in manifest["stages"].items()
+    ]
+    files = [
+        (tag("code", file["path"]), f"{file['bytes']:,}", tag("code", file["sha256"][:16]))
+        for file in manifest["files"]
+    ]
+    versions = ", ".join(f"{name} {version}" for name, version in manifest["versions"].items())
+    command = manifest.get("command")
+    inputs = (
+        manifest.get("ports", {}).get("inputs", ()),
+        manifest.get("ports", {}).get("outputs", ()),
+    )
+    ports = [
+        (tag("code", port["name"]), kind, port["dtype"], "x".join(map(str, port["shape"])) or "scalar")
+        for kind, entries in zip(("in", "out"), inputs, strict=True)
+        for port in entries
+    ]  # fmt: skip
+    return section(
+        "made",
+        "Made by",
+        tag("pre", command, class_="command", tabindex="0", aria_label="the command") if command else "",
+        tag("p", f"With {versions}."),
+        table(("name", "", "type", "shape"), ports, "What it takes and gives", left=4) if ports else "",
+        tag("ul", *(tag("li", note) for note in manifest["notes"])) if manifest["notes"] else "",
+        fold("Stages", table(("stage", "seconds", "peak memory, MB"), stages, "What each stage took"), count=str(len(stages))),
+        fold("Files", table(("file", "bytes", "SHA-256"), files, "What was written"), count=str(len(files))),
+    )  # fmt: skip
+
+
+def _listings(folder: Path) -> dict[str, str]:
+    paths = {when: folder / GRAPHS / f"{when}.txt" for when in ("before", "after")}
+    return {when: path.read_text() for when, path in paths.items() if path.is_file()}
+
+
+def _memory_map(folder: Path, manifest: Mapping[str, Any]) -> bytes | None:
+    path = folder / manifest["artifact"] / _MEMORY_MAP
+    return path.read_bytes() if path.is_file() else None

@@ -1,0 +1,78 @@
+"""`edgevit forecast`: a model and a device in, latencies out that nobody has measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, TextIO
+
+from edgevit.errors import NoForecast
+from edgevit.exported.manifest_schema import SCHEMA
+from edgevit.forecast.features import Features, features_of
+from edgevit.forecast.table import Forecast, forecast
+from edgevit.frontend.capture import capture
+from edgevit.frontend.options import ModelOptions
+from edgevit.frontend.rebuild import build_source
+from edgevit.rewrites import engine
+from edgevit.rewrites.standard import STANDARD
+from edgevit.support.progress import Stages
+from edgevit.targets import load_target
+
+
+@dataclass(frozen=True)
+class ModelForecast:
+    model: str
+    target: str
+    features: Features
+    forecasts: tuple[Forecast, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "schema": SCHEMA,
+            "kind": "predicted",
+            "model": self.model,
+            "target": self.target,
+            "features": self.features.as_dict(),
+            "forecasts": [found.as_dict() for found in self.forecasts],
+        }
+
+    def __str__(self) -> str:
+        rows = [f"{self.model} on {self.forecasts[0].device}: predicted, measured by nobody"]
+        rows += [
+            f"  {f.median:8.3g} ms   {f.low:.3g} to {f.high:.3g} ms   {f.setting}" for f in self.forecasts
+        ]  # fmt: skip
+        q = self.forecasts[0].quality
+        return "\n".join(
+            [
+                *rows,
+                f"  from {q.figures} published figures of {q.families} families of nets. On families left out of the fit: "
+                f"median error {q.median_error:.0%},",
+                f"  rank correlation {q.rank_correlation:.2f}, {q.covered:.0%} within such a range. "
+                "An op that leaves the accelerator costs more than this.",
+            ]
+        )
+
+
+def forecast_model(
+    model: str, target: str, progress: TextIO | None = None, **options: Any
+) -> ModelForecast:
+    """Of the graph as the rules that all targets share leave it: what the fit was made on."""
+    stages, aim = Stages(progress), load_target(target)
+    with stages.stage("resolve", f"build {model}"):
+        source = build_source(model, **vars(ModelOptions(**options).on(aim)))
+    _require_one_picture(source.inputs)
+    with stages.stage("capture", "capture the graph"):
+        program = capture(source)
+    with stages.stage("rewrite", f"rewrite, {len(STANDARD)} rules, each proven"):
+        program, _ = engine.run(program, STANDARD, stages.note)
+    features = features_of(program)
+    return ModelForecast(source.name, aim.name, features, forecast(features, aim))
+
+
+def _require_one_picture(inputs: Any) -> None:
+    shapes = [tuple(x.shape) for x in inputs]
+    if len(shapes) != 1 or len(shapes[0]) != 4 or shapes[0][0] != 1:
+        raise NoForecast(
+            "only nets that take one picture at a time are forecast",
+            why=f"this one takes {', '.join('x'.join(map(str, s)) for s in shapes)}; the published figures are of one",
+            hint="--batch 1",
+        )

@@ -1,0 +1,255 @@
+"""Calls that only pick, put together or rearrange values. Most of them cost nothing: the layout changes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from math import prod
+
+import numpy as np
+from torch.fx.node import Node
+
+from edgevit.graph.aten import argument, kind, operand
+from edgevit.graph.program import shape
+from edgevit.integer.graph import Value
+from edgevit.integer.lowering.builder import Builder, Held
+from edgevit.integer.lowering.context import Context, Unsupported
+from edgevit.integer.lowering.layout import Layout, aligned
+from edgevit.integer.lowering.relayout import exposed, in_memory, in_one, one_piece
+from edgevit.integer.ops.moves import Concat, Pad, Slice, Upsample
+from edgevit.quantize.encoding import Grid
+from edgevit.quantize.op_traits import pad_value
+from edgevit.rewrites.layout.name_views import turn_of
+
+
+def same(node: Node, context: Context) -> Held:
+    return context.wide(operand(node))
+
+
+def reshape(node: Node, context: Context) -> Held:
+    return reshaped(context.wide(operand(node)), shape(node), context)
+
+
+def reshaped(held: Held, sizes: Sequence[int], context: Context) -> Held:
+    layout = held.layout.reshaped(sizes)
+    if layout is None:  # in torch's order everything is one axis
+        held = in_one(held, context.builder)
+        whole = Layout.plain((prod(sizes),))
+        layout = whole.reshaped(sizes)
+        assert layout is not None
+    return replace(held, layout=layout)
+
+
+def permute(node: Node, context: Context) -> Held:
+    held = context.wide(operand(node))
+    return replace(held, layout=held.layout.permuted(turn_of(node)))
+
+
+def pixel_shuffle(node: Node, context: Context) -> Held:
+    """c r r x h x w -> c x h r x w r, or back."""
+    held = context.wide(operand(node))
+    if kind(node) == "pixel_shuffle":
+        r = argument(node, "upscale_factor")
+        n, c, h, w = held.shape
+        apart, order = (n, c // r**2, r, r, h, w), (0, 1, 4, 2, 5, 3)
+    else:
+        r = argument(node, "downscale_factor")
+        n, c, h, w = held.shape
+        apart, order = (n, c, h // r, r, w // r, r), (0, 1, 3, 5, 2, 4)
+    return _through(held, apart, order, shape(node), context)
+
+
+def channel_shuffle(node: Node, context: Context) -> Held:
+    held, groups = context.wide(operand(node)), argument(node, "groups")
+    n, c, *rest = held.shape
+    order = (0, 2, 1, *range(3, 3 + len(rest)))
+    return _through(held, (n, groups, c // groups, *rest), order, shape(node), context)
+
+
+def _through(
+    held: Held, apart: Sequence[int], order: Sequence[int], sizes: Sequence[int], context: Context
+) -> Held:
+    split = reshaped(held, apart, context)
+    turned = replace(split, layout=split.layout.permuted(order))
+    return reshaped(turned, sizes, context)
+
+
+def slice_(node: Node, context: Context) -> Held:
+    held = context.wide(operand(node))
+    axis = argument(node, "dim") % held.layout.rank
+    start, step = argument(node, "start") or 0, argument(node, "step")
+    size = held.shape[axis]
+    start = min(max(start + size if start < 0 else start, 0), size)
+    return cut(held, axis, start, shape(node)[axis], step, node.name, context)
+
+
+def cut(
+    held: Held, axis: int, start: int, count: int, step: int, stem: str, context: Context
+) -> Held:
+    if count == held.shape[axis]:
+        return held
+    if count == 0:
+        raise Unsupported("nothing is left of it")
+    held = one_piece(held, axis, context.builder)
+    value, place = exposed(held, axis, context.builder)
+    sizes = list(value.shape)
+    sizes[place] = count
+    output = context.builder.like(value, stem, sizes)
+    made = context.builder.add(Slice((value,), output, place, start, step))
+    return replace(held, value=made, layout=held.layout.resized(axis, count))
+
+
+def pad(node: Node, context: Context) -> Held:
+    """With one number, or cropped where a side is negative."""
+    held = context.narrow(operand(node))
+    number = pad_value(node)
+    if number is None:
+        raise Unsupported("it pads with other values of the image")
+    grid = held.grid if number == 0 else context.grids.of(node)
+    held = context.on(held, grid)
+    sides = list(argument(node, "pad"))
+    for index in range(0, len(sides), 2):
+        axis = held.layout.rank - 1 - index // 2
+        before, after = sides[index : index + 2]
+        count = held.shape[axis] + min(before, 0) + min(after, 0)
+        held = cut(held, axis, max(-before, 0), count, 1, f"{node.name}.cropped", context)
+    wider = {
+        held.layout.rank - 1 - i // 2: (max(sides[i], 0), max(sides[i + 1], 0))
+        for i in range(0, len(sides), 2)
+    }
+    return _padded(
+        node, held, {axis: side for axis, side in wider.items() if any(side)}, number, context
+    )
+
+
+def _padded(
+    node: Node, held: Held, sides: dict[int, tuple[int, int]], number: float, context: Context
+) -> Held:
+    if not sides:
+        return held
+    for axis in sides:
+        if held.shape[axis] == 1:
+            held = replace(held, layout=_with_place(held.layout, axis))
+        else:
+            held = one_piece(held, axis, context.builder)
+    layout = held.layout
+    value = context.builder.shaped(held.value, layout.sizes)
+    around = [(0, 0)] * len(layout.sizes)
+    for axis, side in sides.items():
+        around[layout.axes[axis][0]] = side
+    sizes = [size + sum(side) for size, side in zip(layout.sizes, around, strict=True)]
+    output = context.builder.like(value, node.name, sizes)
+    filled = int(held.grid.quantized(np.array(number)))
+    made = context.builder.add(Pad((value,), output, tuple(around), filled))
+    return replace(held, value=made, layout=Layout(tuple(sizes), layout.axes))
+
+
+def _with_place(layout: Layout, axis: int) -> Layout:
+    """With a place in memory for a torch axis of one element, for what will give it more."""
+    place = _home(layout, axis)
+    sizes = (*layout.sizes[:place], 1, *layout.sizes[place:])
+    axes = [tuple(p + (p >= place) for p in places) for places in layout.axes]
+    axes[axis] = (place,)
+    return Layout(sizes, tuple(axes))
+
+
+def _home(layout: Layout, axis: int) -> int:
+    """Where an axis that has no place would lie: channels of images last, others before the axes behind them."""
+    if layout.rank == 4 and axis == 1:
+        return len(layout.sizes)
+    behind = [place for held in layout.axes[axis + 1 :] for place in held]
+    return min(behind, default=len(layout.sizes))
+
+
+def spread(held: Held, sizes: Sequence[int], context: Context) -> Held:
+    """Axes of one element repeated."""
+    held = reshaped(held, [1] * (len(sizes) - held.layout.rank) + list(held.shape), context)
+    for axis, size in enumerate(sizes):
+        if held.shape[axis] == size:
+            continue
+        layout = _with_place(held.layout, axis)
+        (place,) = layout.axes[axis]
+        outer, inner = prod(layout.sizes[:place]), prod(layout.sizes[place:])
+        value = context.builder.shaped(held.value, (outer, 1, inner))
+        output = context.builder.like(value, f"{value.name}.spread", (outer, size, inner))
+        made = context.builder.add(Upsample((value,), output, (1, size)))
+        grown = (*layout.sizes[:place], size, *layout.sizes[place + 1 :])
+        held = replace(held, value=made, layout=Layout(grown, layout.axes))
+    return held
+
+
+def expand(node: Node, context: Context) -> Held:
+    return spread(context.narrow(operand(node)), shape(node), context)
+
+
+def concatenation(node: Node, context: Context) -> Held:
+    """On the grid of the whole."""
+    axis = argument(node, "dim") % len(shape(node))
+    grid = context.grids.of(node)
+    return joined(
+        [_part(read, grid, context) for read in argument(node, "tensors")], axis, node.name, context
+    )
+
+
+def stack(node: Node, context: Context) -> Held:
+    axis = argument(node, "dim") % len(shape(node))
+    grid = context.grids.of(node)
+    parts = [_part(read, grid, context) for read in argument(node, "tensors")]
+    sizes = [*parts[0].shape[:axis], 1, *parts[0].shape[axis:]]
+    return joined([reshaped(part, sizes, context) for part in parts], axis, node.name, context)
+
+
+def _part(read: Node, grid: Grid, context: Context) -> Held:
+    array = context.constant(read)
+    if array is not None:
+        return context.known(array, read.name, grid, shape(read))
+    return context.on(context.wide(read), grid)
+
+
+def joined(parts: Sequence[Held], axis: int, stem: str, context: Context) -> Held:
+    """Of values on one grid; laid out as the largest of those that are as their torch axes are."""
+    if len(parts) == 1:
+        return parts[0]
+    builder = context.builder
+    model = max(parts, key=lambda held: _weight(held, axis))
+    layout = one_piece(model, axis, builder).layout if model.shape[axis] > 1 else model.layout
+    for part in parts:
+        layout = _cut_alike(part, layout, axis, builder)[1]
+    if model.shape[axis] == 1:
+        layout = _with_place(layout, axis)
+    values = [_beside(part, layout, axis, builder) for part in parts]
+    (place,) = layout.axes[axis]
+    total = sum(part.shape[axis] for part in parts)
+    sizes = (*layout.sizes[:place], total, *layout.sizes[place + 1 :])
+    output = builder.like(values[0], stem, sizes)
+    made = builder.add(Concat(tuple(values), output, place))
+    return Held(made, Layout(sizes, layout.axes))
+
+
+def _weight(held: Held, axis: int) -> tuple[bool, bool, int]:
+    return held.shape[axis] > 1, held.layout.is_natural, prod(held.shape)
+
+
+def _cut_alike(part: Held, layout: Layout, axis: int, builder: Builder) -> tuple[Held, Layout]:
+    pairs = [(other, other) for other in range(layout.rank) if other != axis]
+    found = aligned(part.layout, layout, pairs)
+    if found is None:
+        return _cut_alike(in_one(part, builder), layout, axis, builder)
+    return replace(part, layout=found[0]), found[1]
+
+
+def _beside(part: Held, layout: Layout, axis: int, builder: Builder) -> Value:
+    """In the memory order of `layout`, with its sizes but for the axis."""
+    own, _ = _cut_alike(part, layout.resized(axis, 1), axis, builder)
+    there = [place for other, held in enumerate(layout.axes) if other != axis for place in held]
+    mine = [place for other, held in enumerate(own.layout.axes) if other != axis for place in held]
+    given = dict(zip(there, mine, strict=True))
+    (place,) = layout.axes[axis]
+    order = [
+        its
+        for place_there in range(len(layout.sizes))
+        for its in (own.layout.axes[axis] if place_there == place else [given[place_there]])
+    ]
+    moved = in_memory(own, order, builder)
+    sizes = [*layout.sizes[:place], part.shape[axis], *layout.sizes[place + 1 :]]
+    return builder.shaped(moved.value, sizes)

@@ -1,0 +1,190 @@
+"""Functions of one value, and sums and products of two."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import prod
+
+import numpy as np
+from torch.fx.node import Node
+
+from edgevit.graph.aten import argument, has_argument, kind
+from edgevit.graph.program import shape
+from edgevit.integer.lowering.builder import Held
+from edgevit.integer.lowering.context import Context, Unsupported
+from edgevit.integer.lowering.importers.affine import per_channel
+from edgevit.integer.lowering.importers.moves import spread
+from edgevit.integer.lowering.parameters import narrow_sum, scaled, table, wide_sum
+from edgevit.integer.lowering.relayout import alike, both_alike, in_one, with_last
+from edgevit.integer.ops.pointwise import Add, AddWide, Multiply
+from edgevit.quantize.encoding import Grid, asymmetric, wide
+from edgevit.quantize.op_traits import bounds, sources
+
+_SAME = 1e-12  # relative; of factors that are one
+
+
+def function(node: Node, context: Context) -> Held:
+    """Of one value, by a table. A positive factor needs none."""
+    root = context.plan.regions.root[node]
+    source = context.narrow(root)
+    points = source.grid.points()
+    compute = context.plan.regions.function(node, context.overrides, source.grid.scale)
+    results = compute(points)
+    factor = _factor(points, results)
+    if factor is not None and bounds(node) is None:
+        return replace(source, factor=source.factor * factor)
+    grid = context.grids.of(node)
+    return context.lookup(source, table(results, grid), grid, node.name, kind(node))
+
+
+def _factor(points: np.ndarray, results: np.ndarray) -> float | None:
+    there = points != 0
+    ratios = results[there] / points[there]
+    if np.any(results[~there]) or not np.all(ratios > 0):
+        return None
+    return float(ratios[0]) if np.allclose(ratios, ratios[0], rtol=_SAME, atol=0) else None
+
+
+def clamp(node: Node, context: Context) -> Held:
+    """Nothing to do, where the grid of the producer ends at the bounds."""
+    (read,) = sources(node, context.program)
+    source, found = context.narrow(read), bounds(node)
+    assert found is not None
+    grid = context.grids.of(node)
+    if source.grid == grid and grid.within(*found):
+        return source
+    points = np.clip(source.grid.points(), *found)
+    return context.lookup(source, table(points, grid), grid, node.name, kind(node))
+
+
+def addition(node: Node, context: Context) -> Held:
+    """Of two values, or of a value and a tensor known beforehand."""
+    sign = -1 if kind(node) == "sub" else 1
+    if has_argument(node, "alpha") and argument(node, "alpha") != 1:
+        raise Unsupported("its second term has a factor")
+    known = [context.constant(term) for term in node.args[:2]]
+    if known[0] is None and known[1] is None:
+        left, right = (_spread_to(context.wide(term), node, context) for term in _nodes(node))
+        return _sum(node, *both_alike(left, right, context.builder), sign, context)
+    place = 0 if known[0] is not None else 1
+    array, other = known[place], _nodes(node)[1 - place]
+    assert array is not None
+    held = _spread_to(context.wide(other), node, context)
+    axis = _only_axis(array, held.shape)
+    if axis is not None and not context.plan.is_wide(node):
+        array, factor = (sign * array, 1.0) if place else (array, float(sign))
+        ones = np.full(held.shape[axis], factor)
+        narrow = context.in_bytes(held, other)
+        return per_channel(node, narrow, axis, ones, array.ravel(), context)
+    return _with_constant(node, held, array, place, sign, context)
+
+
+def _nodes(node: Node) -> list[Node]:
+    found = [term for term in node.args[:2] if isinstance(term, Node)]
+    if len(found) < 2:
+        raise Unsupported("one of its terms is a number")
+    return found
+
+
+def _with_constant(
+    node: Node, held: Held, array: np.ndarray, place: int, sign: int, context: Context
+) -> Held:
+    low, high = float(array.min()), float(array.max())
+    if context.plan.is_wide(node):
+        grid = asymmetric(low, high) if held.value.dtype == "int16" else wide(low, high)
+    else:
+        held = context.in_bytes(held, _nodes(node)[1 - place])
+        # what is beyond these cannot be told from them: a mask of -inf, for one
+        y = context.grids.of(node)
+        reach = max(y.high - y.low, held.grid.high - held.grid.low)
+        array = np.clip(array, -2 * reach, 2 * reach)
+        grid = asymmetric(float(array.min()), float(array.max()))
+    term = context.known(array, f"{node.name}.constant", grid, held.shape)
+    term = alike(term, held, context.builder)
+    left, right = (held, term) if place else (term, held)
+    return _sum(node, left, right, sign, context)
+
+
+def _only_axis(array: np.ndarray, shape: tuple[int, ...]) -> int | None:
+    """The one axis that it has more than one element along."""
+    sizes = (1,) * (len(shape) - array.ndim) + array.shape
+    axes = [axis for axis, size in enumerate(sizes) if size > 1]
+    return axes[0] if len(axes) == 1 and prod(shape) > shape[axes[0]] else None
+
+
+def _spread_to(held: Held, node: Node, context: Context) -> Held:
+    return held if held.shape == shape(node) else spread(held, shape(node), context)
+
+
+def _sum(node: Node, left: Held, right: Held, sign: int, context: Context) -> Held:
+    """Of two values that are laid out alike."""
+    if context.plan.is_wide(node):
+        return _wide_sum(node, left, right, sign, context)
+    left, right = (context.in_bytes(h, n) for h, n in zip((left, right), _nodes(node), strict=True))
+    y = context.grids.of(node)
+    found = narrow_sum(left.grid, right.grid, y, sign)
+    while found is None:  # one of the terms has far larger steps than the sum: so may the sum
+        y = y.widened(2 * y.scale)
+        found = narrow_sum(left.grid, right.grid, y, sign)
+    output = context.builder.value(node.name, left.value.shape, y)
+    numbers = (found.left, found.right, found.offset, found.shift)
+    made = context.builder.add(Add((left.value, right.value), output, *numbers))
+    return Held(made, left.layout)
+
+
+def _wide_sum(node: Node, left: Held, right: Held, sign: int, context: Context) -> Held:
+    if left.value.dtype == "int8" and right.value.dtype == "int16" and sign > 0:
+        left, right = right, left
+    if left.value.dtype == "int8":
+        left = context.on(left, Grid(left.grid.scale / 128, 0, "int16"))
+    y = context.grids.wide(node)
+    found = wide_sum(left.grid, right.grid, y, sign)
+    output = context.builder.value(node.name, left.value.shape, y)
+    right_value = context.builder.shaped(right.value, left.value.shape)
+    numbers = (found.left, found.right, found.offset, found.shift)
+    made = context.builder.add(AddWide((left.value, right_value), output, *numbers))
+    return Held(made, left.layout)
+
+
+def multiplication(node: Node, context: Context) -> Held:
+    left, right = node.args[:2]
+    for term, other in ((right, left), (left, right)):
+        known = context.constant(term)
+        if known is not None:
+            return _times_constant(node, context.narrow(other), known, context)
+    a, b = (context.narrow(term) for term in _nodes(node))
+    if prod(a.shape) < prod(b.shape):
+        a, b = b, a
+    a = _spread_to(a, node, context)
+    axis = _row_axis(b, a.shape)
+    if axis is not None:
+        a = with_last(a, [axis], context.builder)
+        row = (*(1 for _ in a.value.shape[:-1]), a.shape[axis])
+        b = in_one(b, context.builder)
+        return _product(node, a, replace(b, value=context.builder.shaped(b.value, row)), context)
+    return _product(node, *both_alike(a, _spread_to(b, node, context), context.builder), context)
+
+
+def _row_axis(held: Held, shape: tuple[int, ...]) -> int | None:
+    """The axis of `shape` that a tensor of one row runs along."""
+    sizes = (1,) * (len(shape) - len(held.shape)) + held.shape
+    axes = [axis for axis, size in enumerate(sizes) if size > 1]
+    return axes[0] if len(axes) == 1 and sizes[axes[0]] == shape[axes[0]] else None
+
+
+def _times_constant(node: Node, held: Held, known: np.ndarray, context: Context) -> Held:
+    held = _spread_to(held, node, context)
+    axis = _only_axis(known, held.shape)
+    if axis is not None:
+        return per_channel(node, held, axis, known.ravel(), np.zeros(held.shape[axis]), context)
+    grid = asymmetric(float(known.min()), float(known.max()))
+    term = context.known(known, f"{node.name}.constant", grid, held.shape)
+    return _product(node, held, alike(term, held, context.builder), context)
+
+
+def _product(node: Node, a: Held, b: Held, context: Context) -> Held:
+    found = scaled(a.grid.scale * b.grid.scale, context.grids.of(node))
+    output = context.builder.value(node.name, a.value.shape, found.grid)
+    zeros = (a.grid.zero, b.grid.zero)
+    made = Multiply((a.value, b.value), output, *zeros, found.bias, found.multiplier)
+    return Held(context.builder.add(made), a.layout)

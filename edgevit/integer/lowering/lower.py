@@ -1,0 +1,214 @@
+"""A rewritten float program becomes an integer graph: calibrate, plan the grids, import call by call, compare."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch.fx.node import Node
+
+from edgevit.errors import InternalError, UsageError, suggest
+from edgevit.graph.aten import kind, op
+from edgevit.graph.program import Inputs, Program, origin, shape
+from edgevit.integer.graph import Beyond, IntegerGraph, Malformed
+from edgevit.integer.lowering.builder import Builder, Held
+from edgevit.integer.lowering.context import Context, Unsupported
+from edgevit.integer.lowering.importers.table import import_call
+from edgevit.integer.lowering.layout import Layout
+from edgevit.integer.lowering.noise_report import QuantReport, compared
+from edgevit.integer.lowering.relayout import by_axes
+from edgevit.integer.lowering.shift_functions import shift_gelu
+from edgevit.integer.lowering.unsupported import Reason, refuse
+from edgevit.integer.ports import Port
+from edgevit.integer.simulate import outputs_of
+from edgevit.quantize.calibration import Calibration
+from edgevit.quantize.encoding import are_pixels
+from edgevit.quantize.encoding_plan import Grids, Plan
+from edgevit.quantize.equalize import equalized
+from edgevit.quantize.observers import OBSERVERS
+from edgevit.quantize.op_traits import sources
+from edgevit.quantize.pointwise_regions import Override
+from edgevit.quantize.recording import record
+from edgevit.rewrites.layout.name_views import turn_of
+
+RESIDUALS = ("int8", "int16")
+FUNCTIONS = ("exact", "i-vit")
+
+
+@dataclass(frozen=True)
+class QuantOptions:
+    """`observer` finds the ranges; `residual` is the type of the stream that blocks add to; `softmax` and `gelu` say how
+    their tables are computed: to the last bit, or with I-ViT's shifts."""
+
+    observer: str = "mse"
+    residual: str = "int8"
+    softmax: str = "exact"
+    gelu: str = "exact"
+    equalize: bool = True
+    report_inputs: int = 2  # of the calibration inputs: how many the report compares
+
+    def check(self) -> QuantOptions:
+        for name, known in (
+            ("observer", tuple(OBSERVERS)), ("residual", RESIDUALS), ("softmax", FUNCTIONS), ("gelu", FUNCTIONS),
+        ):  # fmt: skip
+            given = getattr(self, name)
+            if given not in known:
+                raise UsageError(f"there is no {name} `{given}`", hint=suggest(given, known))
+        return self
+
+
+@dataclass(frozen=True)
+class Quantized:
+    """The integer graph, where tensors enter and leave it, and how near each of its values is."""
+
+    graph: IntegerGraph
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+    report: QuantReport
+    options: QuantOptions
+
+    def quantized(self, inputs: Inputs) -> tuple[np.ndarray, ...]:
+        pairs = zip(self.inputs, inputs, strict=True)
+        return tuple(port.quantized(x.detach().numpy()) for port, x in pairs)
+
+    def dequantized(self, outputs: tuple[np.ndarray, ...]) -> tuple[torch.Tensor, ...]:
+        pairs = zip(self.outputs, outputs, strict=True)
+        return tuple(torch.from_numpy(port.dequantized(y)) for port, y in pairs)
+
+    def run(self, inputs: Inputs) -> tuple[torch.Tensor, ...]:
+        """What the integers compute, of and as real numbers."""
+        return self.dequantized(outputs_of(self.graph, self.quantized(inputs)))
+
+
+def quantize(
+    program: Program, calibration: Calibration, options: QuantOptions | None = None
+) -> Quantized:
+    """Raises `UnsupportedOp` with every call that no integer operation computes."""
+    options = (options or QuantOptions()).check()
+    _refuse_batches(program)
+    calibration.check(program)
+    plan = Plan(program, options.residual == "int16")
+    if options.equalize:
+        program = equalized(program, calibration.inputs, plan.observed())
+        plan = Plan(program, options.residual == "int16")
+    found = record(program, plan.observed(), calibration.inputs, OBSERVERS[options.observer])
+    overrides: dict[str, Override] = {"gelu": shift_gelu} if options.gelu == "i-vit" else {}
+    context = Context(
+        program,
+        plan,
+        Grids(plan, found.observers, _pixels(program, calibration)),
+        overrides,
+        options.softmax == "i-vit",
+        found.moments,
+    )
+    inputs = _import_inputs(context)
+    _import_calls(context)
+    outputs, values = _outputs(context)
+    graph = context.builder.graph(program.name, values)
+    made = Quantized(graph, inputs, outputs, QuantReport(()), options)
+    shown = calibration.inputs[: options.report_inputs]
+    return replace(made, report=compared(made, context.comparable(), program, shown))
+
+
+def _pixels(program: Program, calibration: Calibration) -> frozenset[Node]:
+    """Inputs that were given nothing but pixels."""
+    columns = zip(program.placeholders(), zip(*calibration.inputs, strict=True), strict=True)
+    return frozenset(
+        node for node, given in columns if are_pixels(np.stack([x.detach().numpy() for x in given]))
+    )
+
+
+def _refuse_batches(program: Program) -> None:
+    for name, tensor in zip(program.input_names, program.inputs, strict=True):
+        if not tensor.is_floating_point() or tensor.dim() == 0:
+            raise UsageError(
+                f"`{name}` is {str(tensor.dtype).removeprefix('torch.')}",
+                why="what enters an integer network is a tensor of real numbers, quantised",
+                hint="take a float image in `forward`",
+            )
+        if tensor.shape[0] != 1:
+            raise UsageError(
+                f"`{name}` is a batch of {tensor.shape[0]}",
+                why="a microcontroller takes one image at a time",
+                hint="--batch 1",
+            )
+
+
+def _import_inputs(context: Context) -> tuple[Port, ...]:
+    ports = []
+    for node in context.program.placeholders():
+        sizes = shape(node)
+        order = _input_order(node)
+        layout = Layout.plain(sizes, order)
+        kept = [sizes[axis] for axis in order[1:]] or [1]
+        value = context.builder.input(node.name, kept, context.grids.of(node))
+        context.held[node] = Held(value, layout)
+        ports.append(Port(value, sizes, order))
+    return tuple(ports)
+
+
+def _input_order(node: Node) -> tuple[int, ...]:
+    """Channels last: moved there, or there already when all that reads it moves them away."""
+    rank = len(shape(node))
+    turned = all(kind(user) == "permute" and turn_of(user) == [0, 3, 1, 2] for user in node.users)
+    return (0, 2, 3, 1) if rank == 4 and not turned else tuple(range(rank))
+
+
+def _import_calls(context: Context) -> None:
+    refused: list[Reason] = []
+    lost: set[Node] = set()
+    for node in context.program.calls():
+        read = sources(node, context.program)
+        if context.plan.regions.inside(node) or not node.users:
+            continue
+        if lost.intersection(read):
+            lost.add(node)
+            continue
+        context.builder.origin = origin(node)
+        try:
+            context.held[node] = import_call(node, context)
+        except Unsupported as reason:
+            refused.append(Reason(node, str(reason)))
+            lost.add(node)
+        except Beyond as reason:
+            refused.append(Reason(node, str(reason)))
+            lost.add(node)
+        except Malformed as error:
+            raise _bug(node, error) from error
+    refuse(refused)
+
+
+def _bug(node: Node, error: Malformed) -> InternalError:
+    return InternalError(
+        f"`{op(node)}` became an integer operation that does not hold",
+        where=str(origin(node)),
+        why=str(error),
+        hint="tell us: this is our bug",
+    )
+
+
+def _outputs(context: Context) -> tuple[tuple[Port, ...], list]:
+    ports, values = [], []
+    for node in context.program.outputs():
+        held = _whole(context.narrow(node), context.builder)
+        order = _memory_order(held.layout)
+        value = replace(held.value, scale=held.grid.scale)
+        ports.append(Port(value, held.shape, order))
+        values.append(held.value)
+    return tuple(ports), values
+
+
+def _whole(held: Held, builder: Builder) -> Held:
+    """With every torch axis in one piece."""
+    layout = held.layout.merged()
+    if all(len(places) < 2 for places in layout.axes):
+        held = replace(held, layout=layout)
+        return replace(held, value=builder.shaped(held.value, layout.sizes or (1,)))
+    return by_axes(held, [axis for axis in range(layout.rank) if held.shape[axis] > 1], builder)
+
+
+def _memory_order(layout: Layout) -> tuple[int, ...]:
+    """Axes of one element come first: they are nowhere."""
+    where = {axis: places[0] if places else -1 for axis, places in enumerate(layout.axes)}
+    return tuple(sorted(where, key=lambda axis: (where[axis], axis)))

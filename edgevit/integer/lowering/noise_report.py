@@ -1,0 +1,141 @@
+"""How near every integer value is to the float program's value at the same call: its signal to quantisation noise."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import inf, log10
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from torch.fx.node import Node
+
+from edgevit.graph.aten import kind
+from edgevit.graph.program import Inputs, Program, origin
+from edgevit.integer.lowering.builder import Held
+from edgevit.integer.simulate import simulate
+from edgevit.quantize.recording import Look, run_looking
+
+if TYPE_CHECKING:
+    from edgevit.integer.lowering.lower import Quantized
+
+_MOST = 999.0  # dB; where nothing at all differs
+_LOW = 10.0  # dB; a cosine of 0.95
+
+
+@dataclass(frozen=True)
+class ValueReport:
+    """`decibels` is 10 log10 of the energy of the float value over that of the difference."""
+
+    name: str
+    call: str
+    module: str
+    source: str  # the user's line
+    decibels: float
+    scale: float
+    dtype: str
+    clipped: float  # share of the integers at an end of the grid that is not zero
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            **vars(self),
+            "decibels": round(self.decibels, 2),
+            "clipped": round(self.clipped, 5),
+        }
+
+
+@dataclass(frozen=True)
+class QuantReport:
+    """In the order of the program."""
+
+    values: tuple[ValueReport, ...]
+
+    @property
+    def worst(self) -> tuple[ValueReport, ...]:
+        return tuple(sorted(self.values, key=lambda value: value.decibels))
+
+    @property
+    def lost_at(self) -> ValueReport | None:
+        """The first value that is more noise than signal can bear: what is behind it has its noise too."""
+        return next((value for value in self.values if value.decibels < _LOW), None)
+
+    @property
+    def outputs(self) -> float:
+        """Of the last value."""
+        return self.values[-1].decibels if self.values else inf
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"values": [value.as_dict() for value in self.values]}
+
+    def text(self, count: int = 10) -> str:
+        lines = [f"{'dB':>6}  {'clipped':>8}  value"]
+        for value in self.worst[:count]:
+            place = "".join(f"   {part}" for part in (value.module, value.source) if part)
+            lines.append(
+                f"{value.decibels:6.1f}  {value.clipped:8.3%}  {value.call} {value.name}{place}"
+            )
+        return "\n".join(lines)
+
+
+class _Tally:
+    def __init__(self) -> None:
+        self.signal, self.noise, self.ends, self.count = 0.0, 0.0, 0, 0
+
+    def add(self, held: Held, integers: np.ndarray, expected: np.ndarray) -> None:
+        found = held.dequantized(integers)
+        kept = np.isfinite(expected)
+        self.signal += float((expected[kept] ** 2).sum())
+        self.noise += float(((found - expected)[kept] ** 2).sum())
+        zero, limits = held.grid.zero, np.iinfo(integers.dtype)
+        for end in {int(limits.min), int(limits.max)} - {zero}:
+            self.ends += int((integers == end).sum())
+        self.count += integers.size
+
+    @property
+    def decibels(self) -> float:
+        if self.noise == 0:
+            return _MOST
+        return 10 * log10(self.signal / self.noise) if self.signal else -_MOST
+
+
+def compared(
+    quantized: Quantized, values: dict[Node, Held], program: Program, inputs: Sequence[Inputs]
+) -> QuantReport:
+    tallies = {node: _Tally() for node in values}
+    for given in inputs:
+        found = simulate(quantized.graph, quantized.quantized(given))
+        run_looking(program, [given], _tallying(found, values, tallies))
+    return QuantReport(
+        tuple(
+            _value(node, held, tallies[node])
+            for node, held in values.items()
+            if tallies[node].count
+        )
+    )
+
+
+def _tallying(
+    found: dict[str, np.ndarray], values: dict[Node, Held], tallies: dict[Node, _Tally]
+) -> Look:
+    by_name = {node.name: node for node in values}
+
+    def look(seen: Node, result: Any) -> None:
+        node = by_name.get(seen.name)
+        if node is not None and values[node].value.name in found:
+            held = values[node]
+            tallies[node].add(held, found[held.value.name], result.double().numpy())
+
+    return look
+
+
+def _value(node: Node, held: Held, tally: _Tally) -> ValueReport:
+    return ValueReport(
+        node.name,
+        kind(node) or "input",
+        origin(node).module,
+        origin(node).source,
+        tally.decibels,
+        held.grid.scale,
+        held.value.dtype,
+        tally.ends / tally.count,
+    )

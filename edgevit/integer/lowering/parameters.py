@@ -1,0 +1,204 @@
+"""The integer parameters of operations, from grids and real numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from edgevit.integer.rounding import LARGEST, multiplier_of
+from edgevit.quantize.encoding import Grid
+from edgevit.quantize.input_covariance import Moments
+from edgevit.quantize.weight_rounding import compensated
+
+_ONE = float(1 << 32)
+_REACH = 2.0**31 - 1
+_FAR = (
+    2.0**11
+)  # of an accumulator: beyond both ends of the grid where its multiplier cannot be doubled
+_SMALLEST = 2.0**-18  # of a multiplier: 14 bits are left of it
+
+
+@dataclass(frozen=True)
+class Channels:
+    """Of a sum of products: weights, and a bias and a multiplier a channel. Its output is put on `grid`."""
+
+    weight: np.ndarray  # int8, N x taps
+    bias: np.ndarray
+    multiplier: np.ndarray
+    grid: Grid
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Real numbers: N x taps, and a bias a channel; and what is known of that which the taps are multiplied with."""
+
+    taps: np.ndarray
+    bias: np.ndarray
+    inputs: Moments | None = None
+
+
+def channels(weights: Weights, source: Grid, output: Grid) -> Channels:
+    """The grid is widened where a multiplier would not hold its factor."""
+    scale = np.abs(weights.taps).max(1) / 127
+    output = output.widened(float((source.scale * scale).max() / LARGEST))
+    scale = np.maximum(scale, _SMALLEST * output.scale / source.scale)
+    while True:
+        found = _rounded(weights, source, output, scale)
+        exact = _exact_bias(found, weights, source, scale)
+        reach = 128.0 * np.abs(found.weight.astype(np.int64)).sum(1)
+        room = _REACH - reach
+        over = np.abs(exact) > room
+        grow = over & (2 * source.scale * scale <= LARGEST * output.scale)
+        if grow.any():
+            scale = np.where(grow, 2 * scale, scale)
+        elif (reach[over] < _REACH / 2 - _FAR).all():
+            # what such a bias leaves of a channel is an end of the grid, and so it is with a lesser one
+            return replace(found, bias=np.clip(exact, -room, room).astype(np.int32))
+        else:
+            output = output.widened(2 * output.scale)
+
+
+def _rounded(weights: Weights, source: Grid, output: Grid, scale: np.ndarray) -> Channels:
+    """Its bias is yet to be found."""
+    multiplier = multiplier_of(np.minimum(source.scale * scale / output.scale, LARGEST))
+    none = np.zeros(len(scale), np.int32)
+    return Channels(_integers(weights, source, scale), none, multiplier, output)
+
+
+def _integers(weights: Weights, source: Grid, scale: np.ndarray) -> np.ndarray:
+    if weights.inputs is not None:
+        return compensated(weights.taps, scale, weights.inputs, source.scale)
+    return np.clip(np.rint(weights.taps / scale[:, None]), -127, 127).astype(np.int8)
+
+
+def _exact_bias(found: Channels, weights: Weights, source: Grid, scale: np.ndarray) -> np.ndarray:
+    """Both zero points are in it, and what rounding the weights adds on average is taken out."""
+    lost = _lost(weights, weights.taps - found.weight * scale[:, None])
+    step = _ONE / found.multiplier.astype(np.float64)
+    moved = np.rint(((weights.bias + lost) / found.grid.scale + found.grid.zero) * step)
+    return moved - source.zero * found.weight.astype(np.int64).sum(1)
+
+
+def _lost(weights: Weights, rest: np.ndarray) -> np.ndarray:
+    """What is missing of every sum, on average."""
+    if weights.inputs is None:
+        return np.zeros(len(rest))
+    groups, width = weights.inputs.mean.shape
+    return (rest.reshape(groups, -1, width) * weights.inputs.mean[:, None]).sum(2).ravel()
+
+
+@dataclass(frozen=True)
+class Scaled:
+    """A multiplier with what the accumulator starts from; the output is put on `grid`."""
+
+    multiplier: int
+    bias: int
+    grid: Grid
+
+
+def scaled(step: float, output: Grid, bias: float = 0.0) -> Scaled:
+    """`step` is what one of the accumulator stands for; `bias`, in its units, is added to it."""
+    output = output.widened(step / LARGEST)
+    multiplier = int(multiplier_of(min(step / output.scale, LARGEST)))
+    return Scaled(multiplier, round(bias + output.zero * _ONE / multiplier), output)
+
+
+@dataclass(frozen=True)
+class Sum:
+    """The parameters of an `Add`."""
+
+    left: int
+    right: int
+    offset: int
+    shift: int
+
+
+def narrow_sum(a: Grid, b: Grid, y: Grid, sign: int = 1) -> Sum | None:
+    """With the longest shift whose sums fit 16 bits; None where there is none."""
+    ra, rb = a.scale / y.scale, sign * b.scale / y.scale
+    rest = y.zero - ra * a.zero - rb * b.zero + 0.5
+    for shift in range(15, -1, -1):
+        # each of the two floors takes half of one away on average
+        found = Sum(
+            round(ra * 2 ** (8 + shift)),
+            round(rb * 2 ** (8 + shift)),
+            round(rest * 2**shift + 1),
+            shift,
+        )
+        factors = abs(found.left), abs(found.right)
+        if max(factors) < 2**15 and sum(factors) // 2 + 2 + abs(found.offset) < 2**15:
+            return found
+    return None
+
+
+def wide_sum(a: Grid, b: Grid, y: Grid, sign: int = 1) -> Sum:
+    """The same in 32 bits."""
+    ra, rb = a.scale / y.scale, sign * b.scale / y.scale
+    rest = y.zero - ra * a.zero - rb * b.zero + 0.5
+    width = 128 if b.dtype == "int8" else 2**15
+    for shift in range(31, 0, -1):
+        found = Sum(round(ra * 2**shift), round(rb * 2**shift), round(rest * 2**shift), shift)
+        factors = abs(found.left), abs(found.right)
+        reach = 2**15 * factors[0] + width * factors[1] + abs(found.offset)
+        if max(factors) < 2**15 and reach < 2**31:
+            return found
+    raise ValueError(f"no sum of {a} and {b} on {y}")
+
+
+@dataclass(frozen=True)
+class Shifted:
+    """The parameters of a `Rescale`."""
+
+    factor: int
+    offset: int
+    shift: int
+
+
+def rescale(x: Grid, y: Grid) -> Shifted:
+    ratio = x.scale / y.scale
+    for shift in range(31, 0, -1):
+        factor = round(ratio * 2**shift)
+        offset = round((y.zero - ratio * x.zero + 0.5) * 2**shift)
+        if 0 < factor < 2**15 and 2**15 * factor + abs(offset) < 2**31:
+            return Shifted(factor, offset, shift)
+    raise ValueError(f"no rescaling from {x} to {y}")
+
+
+@dataclass(frozen=True)
+class Quotient:
+    """`numerator / 2^shift`."""
+
+    numerator: int
+    shift: int
+
+
+def quotient(ratio: float, most: int = 65535 << 15) -> Quotient:
+    """With a numerator from 2^30, or half of `most`, on."""
+    shift = int(np.floor(np.log2(most / ratio)))
+    return Quotient(min(round(ratio * 2.0**shift), most), shift)
+
+
+@dataclass(frozen=True)
+class Affine:
+    """Gain and bias a channel behind a norm of 16 bits."""
+
+    gain: np.ndarray
+    bias: np.ndarray
+    shift: int
+
+
+def affine(weight: np.ndarray, bias: np.ndarray, step: float, y: Grid) -> Affine:
+    """`step` is what one of the 16 bits stands for."""
+    ratio, rest = weight * step / y.scale, bias / y.scale + y.zero + 0.5
+    for shift in range(31, 0, -1):
+        gain, offset = np.rint(ratio * 2.0**shift), np.rint(rest * 2.0**shift)
+        reach = np.abs(gain) * 2**15 + np.abs(offset)
+        if np.abs(gain).max() < 2**15 and reach.max() < 2**31:
+            return Affine(gain.astype(np.int16), offset.astype(np.int32), shift)
+    raise ValueError(f"no gain of {np.abs(weight).max():.3g} on {y}")
+
+
+def table(points: Sequence[float] | np.ndarray, y: Grid) -> np.ndarray:
+    return y.quantized(np.nan_to_num(np.asarray(points), nan=0.0, posinf=y.high, neginf=y.low))

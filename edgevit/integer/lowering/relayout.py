@@ -1,0 +1,117 @@
+"""Brings the axes of a tensor to where an operation wants them in memory. A permute is made only where one is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
+from math import prod
+
+from edgevit.integer.graph import Value
+from edgevit.integer.lowering.builder import Builder, Held
+from edgevit.integer.lowering.layout import Layout, aligned
+
+
+def in_memory(held: Held, places: Sequence[int], builder: Builder) -> Held:
+    """With memory axes in this order."""
+    layout = held.layout
+    if list(places) == list(range(len(layout.sizes))):
+        return held
+    groups = _kept_together(places)
+    first = sorted(groups, key=lambda group: group[0])
+    sizes = [prod(layout.sizes[place] for place in group) for group in first]
+    order = tuple(first.index(group) for group in groups)
+    value = builder.permuted(builder.shaped(held.value, sizes), order)
+    return replace(held, value=value, layout=layout.ordered(places))
+
+
+def _kept_together(places: Sequence[int]) -> list[list[int]]:
+    """Runs of neighbours that stay neighbours."""
+    groups = [[places[0]]]
+    for before, place in pairwise(places):
+        if place == before + 1:
+            groups[-1].append(place)
+        else:
+            groups.append([place])
+    return groups
+
+
+def by_axes(held: Held, order: Sequence[int], builder: Builder) -> Held:
+    """Torch axes in this order, each in one piece; the value has their sizes. Axes of one element may be left out."""
+    places = [place for axis in order for place in held.layout.axes[axis]]
+    moved = in_memory(held, places, builder)
+    value = builder.shaped(moved.value, [held.shape[axis] for axis in order])
+    return replace(moved, value=value)
+
+
+def with_last(held: Held, axes: Sequence[int], builder: Builder) -> Held:
+    """Torch axes at the end of memory, in this order; the others stay as they are. The value ends in their sizes."""
+    last = [place for axis in axes for place in held.layout.axes[axis]]
+    others = [place for place in range(len(held.layout.sizes)) if place not in last]
+    moved = in_memory(held, [*others, *last], builder)
+    ends = tuple(held.shape[axis] for axis in axes)
+    if moved.value.shape[-len(ends) :] == ends and len(moved.value.shape) > len(ends):
+        return moved
+    rows = prod(held.shape) // prod(ends)
+    return replace(moved, value=builder.shaped(moved.value, (rows, *ends)))
+
+
+def with_rows(held: Held, axes: Sequence[int], channel: int | None, builder: Builder) -> Held:
+    """These torch axes at the end of memory in whatever order they are, `channel` the last of them: rows x length."""
+    wanted = {place for axis in axes for place in held.layout.axes[axis]}
+    ends = list(held.layout.axes[channel]) if channel is not None else []
+    everywhere = range(len(held.layout.sizes))
+    middle = [place for place in everywhere if place in wanted and place not in ends]
+    others = [place for place in everywhere if place not in wanted]
+    return in_memory(held, [*others, *middle, *ends], builder)
+
+
+def one_piece(held: Held, axis: int, builder: Builder) -> Held:
+    """With a torch axis that is one axis of memory: its parts go to where the slowest of them is."""
+    places = held.layout.axes[axis]
+    others = [place for place in range(len(held.layout.sizes)) if place not in places]
+    before = [place for place in others if place < places[0]]
+    after = [place for place in others if place > places[0]]
+    moved = in_memory(held, [*before, *places, *after], builder)
+    return replace(moved, layout=moved.layout.merged())
+
+
+def in_one(held: Held, builder: Builder) -> Held:
+    """In torch's own order."""
+    places = [place for axis in held.layout.axes for place in axis]
+    moved = in_memory(held, places, builder)
+    return replace(moved, layout=Layout.plain(held.shape))
+
+
+def alike(held: Held, model: Held, builder: Builder) -> Held:
+    """A tensor of the same shape laid out as `model` is."""
+    cut = aligned(held.layout, model.layout)
+    if cut is None:  # in torch's order every cut is one
+        return alike(in_one(held, builder), model, builder)
+    own, other = cut
+    order = [0] * len(other.sizes)
+    for mine, its in zip(own.axes, other.axes, strict=True):
+        for place, there in zip(mine, its, strict=True):
+            order[there] = place
+    moved = in_memory(replace(held, layout=own), order, builder)
+    return replace(moved, value=builder.shaped(moved.value, model.value.shape))
+
+
+def both_alike(left: Held, right: Held, builder: Builder) -> tuple[Held, Held]:
+    """As the left one is laid out, unless only the right one is as its torch axes are."""
+    if right.layout.is_natural and not left.layout.is_natural:
+        return alike(left, right, builder), right
+    return left, alike(right, left, builder)
+
+
+def exposed(held: Held, axis: int, builder: Builder) -> tuple[Value, int]:
+    """The value in a shape that has a torch axis, which is one of memory, for itself; and where."""
+    (place,) = held.layout.axes[axis]
+    sizes = held.layout.sizes
+    outer = prod(sizes[:place])
+    seen = 1
+    for index, size in enumerate(held.value.shape):
+        if seen == outer and size == sizes[place]:
+            return held.value, index
+        seen *= size
+    return builder.shaped(held.value, sizes), place

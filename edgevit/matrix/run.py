@@ -1,0 +1,277 @@
+"""`edgevit matrix`: models x targets x formats on this machine, against the model in PyTorch.
+
+Each model is exported in a process of its own, in all formats at once, then timed by turns. What is known of a model
+and target is kept in the output folder: an interrupted run goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from edgevit.backends.registry import BACKENDS
+from edgevit.errors import EdgevitError
+from edgevit.exported.manifest_schema import SCHEMA
+from edgevit.exported.staging import remove_export
+from edgevit.exported.text import artifact_bytes
+from edgevit.measure.latency_table import latency_dict
+from edgevit.measure.timing import SUFFIXES, eager_subject, measure, subject_of
+from edgevit.support.child import run_command
+from edgevit.support.host import this_host
+from edgevit.support.shape import (
+    Either,
+    Flag,
+    Listing,
+    Null,
+    Number,
+    Table,
+    Text,
+    Whole,
+    require_shape,
+)
+from edgevit.support.strangers_text import read_json
+from edgevit.targets import Target, load_target
+
+EAGER = "eager"
+_FIGURES = (
+    "rel_l2",
+    "cosine",
+    "convert_seconds",
+    "latency_ms",
+    "latency_low_ms",
+    "latency_high_ms",
+)
+_COUNTS = ("bytes", "delegates", "ops_outside")
+_TEXT = Text(most=1 << 20, plain=False)
+_ROW = Table(
+    {
+        **dict.fromkeys(("model", "target", "format", "error"), _TEXT),
+        **dict.fromkeys(_FIGURES, Either((Number(), Null()))),
+        **dict.fromkeys(_COUNTS, Either((Whole(0, 1 << 62), Null()))),
+        "passed": Either((Flag(), Null())),
+    }
+)
+_ENTRY = Table(
+    {
+        "rows": Listing(_ROW),
+        "when": _TEXT,
+        "formats": Listing(Text()),
+        "versions": Table(others=Text()),
+    }
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One model in one format for one target. What is not known is None."""
+
+    model: str
+    target: str
+    format: str  # or "eager"
+    passed: bool | None = None
+    rel_l2: float | None = None  # of the artifact, read from disk; the worst of its stages
+    cosine: float | None = None
+    bytes: int | None = None
+    convert_seconds: float | None = None  # lowering alone; the front half is shared
+    latency_ms: float | None = None
+    latency_low_ms: float | None = None
+    latency_high_ms: float | None = None
+    delegates: int | None = None
+    ops_outside: int | None = None
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Matrix:
+    rows: tuple[Row, ...]
+    about: dict[str, Any]  # when, where and with what the figures were measured
+
+    @property
+    def passed(self) -> bool:
+        return all(row.passed for row in self.rows if row.format != EAGER)
+
+    def as_dict(self) -> dict[str, object]:
+        return {"schema": SCHEMA, **self.about, "rows": [asdict(row) for row in self.rows]}
+
+
+@dataclass(frozen=True)
+class MatrixOptions:
+    formats: Sequence[str] | None = None  # None: all of the target's that edgevit writes
+    threads: int = 0
+    rounds: int = 20
+    keep: bool = False  # artifacts, which take a gigabyte a dozen nets
+    fresh: bool = False
+
+
+def matrix(
+    models: Sequence[str],
+    targets: Sequence[str],
+    output: Path,
+    options: MatrixOptions | None = None,
+    progress: Callable[[str], None] = lambda _: None,
+) -> Matrix:
+    """A model that cannot be exported is a row with its error, and the others go on."""
+    how = options or MatrixOptions()
+    output.mkdir(parents=True, exist_ok=True)
+    aims = [load_target(target) for target in targets]
+    chosen = {aim.name: _formats(aim, how) for aim in aims}
+    rows: list[Row] = []
+    versions: dict[str, str] = {}
+    for model in models:
+        for aim in aims:
+            progress(f"{model} for {aim.name}")
+            entry = _entry(model, aim, chosen[aim.name], output, how)
+            rows += [Row(**row) for row in entry["rows"]]
+            versions |= entry["versions"]
+    about = {
+        "kind": "measured",
+        "when": max((row["when"] for row in _cached(output)), default=""),
+        "host": this_host().as_dict(),
+        "threads": how.threads or this_host().cores,
+        "rounds": how.rounds,
+        "versions": versions,
+    }
+    return Matrix(tuple(rows), about)
+
+
+def _formats(target: Target, how: MatrixOptions) -> list[str]:
+    if how.formats is not None:
+        return [target.format(format) for format in how.formats]
+    return [format for format in target.formats if format in BACKENDS]
+
+
+def _cached(output: Path) -> list[dict[str, Any]]:
+    entries = [_cached_entry(path) for path in output.glob("*.entry.json")]
+    return [entry for entry in entries if entry is not None]
+
+
+def _cached_entry(path: Path) -> dict[str, Any] | None:
+    """What an earlier run found; nothing where that is damaged, or of another shape."""
+    try:
+        entry = read_json(path)
+        require_shape(entry, _ENTRY)
+    except (OSError, ValueError):
+        return None
+    return entry
+
+
+def _entry(
+    model: str, target: Target, formats: Sequence[str], output: Path, how: MatrixOptions
+) -> dict[str, Any]:
+    slug = "".join(c if c.isalnum() or c in "-_." else "-" for c in f"{model}-{target.name}")
+    path, folder = output / f"{slug}.entry.json", output / slug
+    entry = None if how.fresh else _cached_entry(path)
+    whole = entry is not None and not any(row["error"] for row in entry["rows"])
+    if entry is not None and whole and entry["formats"] == list(formats):
+        return entry  # what was refused is tried again
+    exports = _export(model, target, formats, folder)
+    rows = {format: _exported(model, target, format, exports[format]) for format in formats}
+    entry = _timed(model, target, rows, folder, how)
+    entry |= {"formats": list(formats), "versions": _versions(exports)}
+    path.write_text(json.dumps(entry))
+    if not how.keep:
+        _clear(folder, formats)
+    return entry
+
+
+def _clear(folder: Path, formats: Sequence[str]) -> None:
+    """The exports go; what else lies there stays."""
+    for format in formats:
+        remove_export(folder / format)
+    with contextlib.suppress(OSError):
+        folder.rmdir()
+
+
+def _export(
+    model: str, target: Target, formats: Sequence[str], folder: Path
+) -> dict[str, dict[str, Any]]:
+    """What `edgevit export --json` says of each format, with its folder."""
+    aim = target.name if target.family else str(target.file)
+    words = ["export", model, "--target", aim, "--format", ",".join(formats)]
+    one = formats[0] if len(formats) == 1 else None
+    words += ["-o", str(folder / one if one else folder), "--quiet", "--json"]
+    done = run_command(words)
+    try:
+        said: dict[str, Any] = json.loads(done.stdout)
+    except ValueError:
+        last = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.code}"]
+        said = {"message": last[0]}
+    if "exports" in said:
+        return said["exports"]
+    return dict.fromkeys(formats, said)  # one format, or an error that all share
+
+
+def _exported(model: str, target: Target, format: str, said: dict[str, Any]) -> dict[str, Any]:
+    """The row as far as the export tells."""
+    if "parity" not in said:
+        error = " ".join(part for part in (said.get("message"), said.get("why")) if part)
+        return asdict(Row(model, target.name, format, passed=False, error=error))
+    saved = [p for p in said["parity"] if p["stage"] != "rewritten"]
+    delegation = said["delegation"] or {}
+    return asdict(
+        Row(
+            model,
+            target.name,
+            format,
+            passed=said["passed"],
+            rel_l2=_worst([p["rel_l2"] for p in saved], max),
+            cosine=_worst([p["cosine"] for p in saved], min),
+            bytes=artifact_bytes(said),
+            convert_seconds=said["stages"]["lower"]["seconds"],
+            delegates=delegation.get("delegates"),
+            ops_outside=delegation.get("ops_outside"),
+        )
+    ) | {"_directory": said["directory"], "_here": _runs_here(said)}
+
+
+def _worst(figures: list[float | None], of: Callable[..., float]) -> float | None:
+    known = [figure for figure in figures if figure is not None]
+    return of(known) if known and len(known) == len(figures) else None
+
+
+def _runs_here(said: dict[str, Any]) -> bool:
+    return said["format"] in SUFFIXES.values() and any(
+        p["stage"] == "runtime" for p in said["parity"]
+    )
+
+
+def _timed(
+    model: str,
+    target: Target,
+    rows: dict[str, dict[str, Any]],
+    folder: Path,
+    how: MatrixOptions,
+) -> dict[str, Any]:
+    """Adds latencies, and the row of the model in PyTorch."""
+    directories = {
+        format: Path(row.pop("_directory")) for format, row in rows.items() if "_directory" in row
+    }
+    here = {format: path for format, path in directories.items() if rows[format].pop("_here")}
+    when = ""
+    if here:
+        subjects = [subject_of(path) for path in here.values()]
+        subjects.append(eager_subject(next(iter(here.values()))))
+        try:
+            report = measure(subjects, threads=how.threads, rounds=how.rounds)
+        except EdgevitError as error:
+            for format in here:
+                rows[format]["error"] = f"not timed: {error.message}"
+        else:
+            rows[EAGER] = asdict(Row(model, target.name, EAGER))
+            when = report.when
+            for format, measured in zip([*here, EAGER], report.measured, strict=True):
+                ms = latency_dict(measured.latency)
+                rows[format] |= {
+                    "latency_ms": ms["median"],
+                    "latency_low_ms": ms["low"],
+                    "latency_high_ms": ms["high"],
+                }
+    return {"rows": list(rows.values()), "when": when}
+
+
+def _versions(exports: dict[str, dict[str, Any]]) -> dict[str, str]:
+    return {name: v for said in exports.values() for name, v in said.get("versions", {}).items()}

@@ -1,0 +1,247 @@
+"""Measures what the store does not hold yet, and puts in it what is new."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import uuid
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from edgevit.backends.session import OpTime
+from edgevit.errors import EdgevitError, StoreError, UsageError
+from edgevit.exported.golden import GOLDEN
+from edgevit.exported.manifest import read_manifest
+from edgevit.exported.staging import MANIFEST, file_entry
+from edgevit.measure.device import DeviceState
+from edgevit.measure.figures import (
+    Figures,
+    LayerCost,
+    Memory,
+    Session,
+    Settings,
+    lost,
+    raise_if_all_lost,
+)
+from edgevit.measure.runner import Progress, Runner
+from edgevit.measure.store import Row, Store
+from edgevit.measure.timing import Subject, require_trusted
+from edgevit.support.host import now
+
+
+def measured(
+    paths: Sequence[str | Path],
+    runner: Runner,
+    settings: Settings,
+    store: Store | None = None,
+    *,
+    fresh: bool = False,
+    progress: Progress = lambda _: None,
+    more: Sequence[Subject] = (),
+) -> Session:
+    """What was measured by turns is only taken from the store whole; exact figures, one by one. `fresh` measures
+    again. `more` are subjects beside those of the paths."""
+    for path in paths:
+        require_trusted(path, settings.trust)
+    subjects = [*(runner.subject(path) for path in paths), *more]
+    if not subjects:
+        raise UsageError("nothing to measure", hint="give exported folders")
+    if store is None:
+        return runner.measure(subjects, settings, progress)
+    device = runner.device()
+    keys = [measurement_key(runner, subject, settings, device) for subject in subjects]
+    fresh = fresh or not runner.knows_device
+    if runner.by_turns:
+        return _by_turns(subjects, keys, runner, settings, store, device, fresh, progress)
+    return _one_by_one(subjects, keys, runner, settings, store, device, fresh, progress)
+
+
+def _by_turns(
+    subjects: Sequence[Subject],
+    keys: Sequence[str],
+    runner: Runner,
+    settings: Settings,
+    store: Store,
+    device: DeviceState,
+    fresh: bool,
+    progress: Progress,
+) -> Session:
+    known = None if fresh else store.session(keys)
+    if known is not None:
+        figures = tuple(
+            _figures(row, subject) for row, subject in zip(known, subjects, strict=True)
+        )
+        then = DeviceState(**known[0].device)
+        return Session(figures, then, settings, known[0].at, from_store=True)
+    found = runner.measure(subjects, settings, progress)
+    name = uuid.uuid4().hex
+    rows = [
+        _row(name, place, key, one, settings, found.device)
+        for place, (key, one) in enumerate(zip(keys, found.figures, strict=True))
+        if one.error is None
+    ]
+    return replace(found, unkept=_add(store, rows))
+
+
+def _one_by_one(
+    subjects: Sequence[Subject],
+    keys: Sequence[str],
+    runner: Runner,
+    settings: Settings,
+    store: Store,
+    device: DeviceState,
+    fresh: bool,
+    progress: Progress,
+) -> Session:
+    figures: list[Figures] = []
+    unkept: EdgevitError | None = None
+    reused = True
+    for subject, key in zip(subjects, keys, strict=True):
+        row = None if fresh else store.find(key)
+        if row is not None:
+            known = _figures(row, subject)
+            figures.append(replace(known, notes=(*known.notes, f"from the store, {row.at}")))
+            continue
+        reused = False
+        try:
+            found = runner.measure([subject], settings, progress)
+        except EdgevitError as error:
+            figures.append(lost(subject, error, "emulated", "instructions"))
+            continue
+        figures += found.figures
+        session = uuid.uuid4().hex
+        unkept = _add(store, [_row(session, 0, key, found.figures[0], settings, found.device)])
+    raise_if_all_lost(figures)
+    when = max((one.when for one in figures), default=now())
+    return Session(tuple(figures), device, settings, when, reused, unkept)
+
+
+def _add(store: Store, rows: Sequence[Row]) -> EdgevitError | None:
+    """A figure that cannot be kept is told all the same."""
+    try:
+        store.add(rows)
+    except StoreError as error:
+        return error
+    return None
+
+
+def measurement_key(
+    runner: Runner, subject: Subject, settings: Settings, device: DeviceState
+) -> str:
+    facts = {
+        "artifact": artifact_hash(subject),
+        "device": device.identity(subject.format),
+        "settings": runner.settings_key(subject, settings),
+    }
+    if subject.threads:
+        facts["threads"] = subject.threads
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def artifact_hash(subject: Subject) -> str:
+    """Of all that runs: for firmware the input too, by which its instructions are counted."""
+    path = subject.path
+    if subject.format == "eager":
+        described = json.dumps(read_manifest(path)["model"], sort_keys=True)
+        return _hash_of([path / GOLDEN], path, described)
+    if path.is_file() and subject.format != "mcu":
+        beside = path.with_name(path.name + ".json")  # what a TVM library takes
+        return _hash_of([path, *([beside] if beside.is_file() else [])], path.parent)
+    inside = sorted(p for p in path.parent.rglob("*") if p.is_file() and p.name != MANIFEST)
+    if subject.format == "mcu":
+        code = {".c", ".h", ".safetensors"}
+        return _hash_of([p for p in inside if p.suffix in code], path.parent)
+    return _hash_of([p for p in inside if path in p.parents], path.parent)
+
+
+def _hash_of(files: Sequence[Path], folder: Path, more: str = "") -> str:
+    entries = [file_entry(file, folder) for file in files]
+    if len(entries) == 1 and not more:
+        return str(entries[0]["sha256"])
+    return hashlib.sha256((json.dumps(entries, sort_keys=True) + more).encode()).hexdigest()
+
+
+def _row(
+    session: str,
+    place: int,
+    key: str,
+    one: Figures,
+    settings: Settings,
+    device: DeviceState,
+) -> Row:
+    about = _about(one.subject)
+    return Row(
+        key,
+        session,
+        place,
+        one.when,
+        one.subject.label,
+        about.get("model", one.subject.label),
+        about.get("target", ""),
+        one.subject.format,
+        about.get("precision", ""),
+        artifact_hash(one.subject),
+        asdict(device),
+        asdict(settings),
+        one.kind,
+        one.unit,
+        one.latency.median,
+        one.rounds,
+        _details(one),
+    )
+
+
+def _about(subject: Subject) -> dict[str, str]:
+    folder = subject.path if subject.format == "eager" else subject.path.parent
+    if not (folder / MANIFEST).is_file():
+        return {}
+    manifest = read_manifest(folder)
+    if subject.format != "eager" and folder / manifest["artifact"] != subject.path:
+        return {}
+    return {
+        "model": manifest["model"]["spec"],
+        "target": manifest["target"],
+        "precision": manifest["precision"],
+    }
+
+
+def _details(one: Figures) -> dict[str, Any]:
+    return {
+        "ratio": one.ratio,
+        "ratio_spread": one.ratio_spread,
+        "ops": [asdict(op) for op in one.ops],
+        "ops_missing": one.ops_missing,
+        "layers": [asdict(layer) for layer in one.layers],
+        "memory": asdict(one.memory) if one.memory else None,
+        "golden_match": one.golden_match,
+        "notes": list(one.notes),
+        "versions": one.subject.versions,
+    }
+
+
+def _figures(row: Row, subject: Subject) -> Figures:
+    details = row.details
+    spread = details["ratio_spread"]
+    return Figures(
+        subject,
+        "emulated" if row.kind == "emulated" else "measured",
+        _unit(row.unit),
+        row.rounds,
+        details["ratio"],
+        (spread[0], spread[1]) if spread else None,
+        tuple(OpTime(**op) for op in details["ops"]),
+        details["ops_missing"],
+        tuple(LayerCost(**layer) for layer in details["layers"]),
+        Memory(**details["memory"]) if details["memory"] else None,
+        details["golden_match"],
+        tuple(details["notes"]),
+        when=row.at,
+    )
+
+
+def _unit(text: str) -> Any:
+    if text not in {"seconds", "instructions", "ticks"}:
+        raise StoreError(f"the store holds a figure in `{text}`", hint="upgrade edgevit")
+    return text

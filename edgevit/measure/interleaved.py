@@ -1,0 +1,74 @@
+"""By turns on any device: from what was asked to a `Session`, by `profiling.measure`."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+from edgevit.measure.device import DeviceState
+from edgevit.measure.figures import Figures, Session, Settings, lost
+from edgevit.measure.runner import Landed, Progress
+from edgevit.measure.timing import Lost, Measured, Opener, Subject, measure
+from edgevit.support.host import now
+
+
+class ByTurns(ABC):
+    """What runners that time artifacts by turns have in common."""
+
+    by_turns = True
+    knows_device = True
+
+    @abstractmethod
+    def device(self) -> DeviceState: ...
+
+    @abstractmethod
+    def opener(self, device: DeviceState, settings: Settings) -> Opener:
+        """That loads an artifact onto the device."""
+
+    def settings_key(self, subject: Subject, settings: Settings) -> dict[str, object]:
+        kept = {name: getattr(settings, name) for name in ("rounds", "warmup", "ops")}
+        return {"threads": subject.threads or settings.threads, **kept}
+
+    def measure(
+        self,
+        subjects: Sequence[Subject],
+        settings: Settings,
+        progress: Progress = lambda _: None,
+        landed: Landed = lambda _: None,
+    ) -> Session:
+        device = self.device()
+        report = measure(
+            subjects,
+            threads=settings.threads,
+            rounds=settings.rounds,
+            warmup=settings.warmup,
+            ops=settings.ops,
+            opener=self.opener(device, settings),
+            host=device,
+            lose=True,
+            progress=progress,
+        )
+        when = now()
+        by_subject = {id(entry.subject): entry for entry in (*report.measured, *report.lost)}
+        figures = tuple(_figures(by_subject[id(subject)], when) for subject in subjects)
+        for one in figures:
+            if one.error is None:
+                landed(one)
+        return Session(figures, device, settings, when)
+
+
+def _figures(entry: Measured | Lost, when: str) -> Figures:
+    if isinstance(entry, Lost):
+        return lost(entry.subject, entry.error, "measured", "seconds")
+    return Figures(
+        entry.subject,
+        "measured",
+        "seconds",
+        entry.latency.rounds,
+        entry.ratio,
+        entry.ratio_spread,
+        entry.ops,
+        entry.ops_missing,
+        notes=entry.notes,
+        when=when,
+    )

@@ -1,0 +1,87 @@
+"""`edgevit report`: the page of an exported folder again, with what was measured since."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgevit.errors import OutputError, StoreError
+from edgevit.exported.manifest import exported_here, read_manifest, require_untouched
+from edgevit.exported.manifest_file import write_manifest
+from edgevit.exported.page.cost import Timings, Trade
+from edgevit.exported.page.page import page
+from edgevit.exported.staging import file_entry
+from edgevit.exported.text import PAGE
+from edgevit.measure.latest import latest_latency
+from edgevit.measure.timing import profile
+from edgevit.support.whole_file import write_whole
+
+
+def report(
+    directory: str | Path,
+    output: str | Path | None = None,
+    *,
+    measure: bool = False,
+    trades: Sequence[Trade] = (),
+    store: str | None = None,
+    threads: int = 0,
+    rounds: int = 20,
+    trust: bool = False,
+    progress: Callable[[str], None] = lambda _: None,
+) -> Path:
+    """Where it was written: `report.html` in the folder, whose manifest then lists it as it is, or `output`."""
+    folder = Path(directory)
+    manifest = read_manifest(folder)
+    require_untouched(
+        folder, manifest, but={PAGE}
+    )  # a kill between page and manifest is mended here
+    if measure:
+        timings = _measured(folder, threads, rounds, trust, progress)
+    else:
+        timings = _kept(folder, manifest, store)
+    text = page(folder, manifest, timings, trades)
+    target = folder / PAGE if output is None else Path(output)
+    try:
+        write_whole(target, text.encode())
+        if output is None:
+            others = [entry for entry in manifest["files"] if entry["path"] != PAGE]
+            files = sorted([*others, file_entry(target, folder)], key=lambda e: str(e["path"]))
+            # Somebody else's folder does not become ours by being read.
+            write_manifest(folder, {**manifest, "files": files}, sealed=exported_here(folder))
+    except OSError as error:
+        raise OutputError(f"cannot write {target}", why=str(error)) from error
+    return target
+
+
+def _measured(
+    folder: Path, threads: int, rounds: int, trust: bool, progress: Callable[[str], None]
+) -> Timings:
+    found = profile([folder], threads=threads, rounds=rounds, ops=True, trust=trust, progress=progress)  # fmt: skip
+    (one,) = found.measured
+    ops = [{"op": t.op, "place": t.place, "unit": t.unit, "ms": t.seconds * 1e3} for t in one.ops]
+    low, median, high = (s * 1e3 for s in (one.latency.low, one.latency.median, one.latency.high))
+    where = f"{found.host}, {found.threads} threads"
+    return Timings(median, low, high, where, found.when, ops, one.ops_missing)
+
+
+def _kept(folder: Path, manifest: Mapping[str, Any], store: str | None) -> Timings | None:
+    """A store that cannot be read is no reason to have no report, unless it was asked for."""
+    try:
+        row = latest_latency(folder, manifest, store=store)
+    except StoreError:
+        if store is not None:
+            raise
+        return None
+    if row is None:
+        return None
+    low, median, high = (float(x) * 1e3 for x in np.percentile(row.rounds, [25, 50, 75]))
+    details, device = row.details, row.device
+    ops = [
+        {"op": t["op"], "place": t["place"], "unit": t["unit"], "ms": t["seconds"] * 1e3}
+        for t in details.get("ops", ())
+    ]
+    where = ", ".join(str(device[key]) for key in ("address", "cpu", "os") if device.get(key))
+    return Timings(median, low, high, where, row.at, ops, details.get("ops_missing", ""))

@@ -1,0 +1,42 @@
+"""One artifact after another, where nothing is gained by turns: counts are exact, or the device times itself."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+from edgevit.measure.device import DeviceState
+from edgevit.measure.figures import Figures, Session, Settings, raise_if_all_lost
+from edgevit.measure.runner import Landed, Progress
+from edgevit.measure.timing import Subject
+from edgevit.support.host import now
+
+
+class Alone(ABC):
+    """What runners that take no turns have in common."""
+
+    by_turns = False
+    knows_device = True
+
+    @abstractmethod
+    def device(self) -> DeviceState: ...
+
+    @abstractmethod
+    def figures(self, subject: Subject, settings: Settings) -> Figures:
+        """Of one artifact; with its error, if it is lost."""
+
+    def measure(
+        self,
+        subjects: Sequence[Subject],
+        settings: Settings,
+        progress: Progress = lambda _: None,
+        landed: Landed = lambda _: None,
+    ) -> Session:
+        figures = []
+        for subject in subjects:
+            progress(f"run {subject.label}")
+            figures.append(self.figures(subject, settings))
+            if figures[-1].error is None:
+                landed(figures[-1])
+        raise_if_all_lost(figures)
+        return Session(tuple(figures), self.device(), settings, now())

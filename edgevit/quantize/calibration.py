@@ -1,0 +1,187 @@
+"""The inputs that ranges are found on: generated, a folder of pictures, or arrays from a file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from edgevit.errors import CalibrationError
+from edgevit.frontend.array_file import NoArrays, read_arrays
+from edgevit.frontend.images import random_images
+from edgevit.frontend.source import Preprocess
+from edgevit.graph.program import Inputs, Program
+from edgevit.integer.ports import why_no_pixels
+
+GENERATED = 32
+_SEED = 2_000_003  # pictures other than the example inputs, and than those that warm batch norms
+
+
+@dataclass(frozen=True)
+class Intake:
+    """How a picture becomes what the program takes: normalised, or 0-255 `pixels`; N x C x H x W, or `channels_last`."""
+
+    preprocess: Preprocess | None = None
+    pixels: bool = False
+    channels_last: bool = False
+
+    def tensor(self, normalised: torch.Tensor) -> torch.Tensor:
+        """Of a normalised N x C x H x W."""
+        if self.pixels:
+            assert self.preprocess is not None
+            mean, std = (
+                torch.tensor(numbers).view(1, -1, 1, 1)
+                for numbers in (self.preprocess.mean, self.preprocess.std)
+            )
+            normalised = ((normalised * std + mean) * 255).round().clamp(0, 255)
+        return normalised.permute(0, 2, 3, 1).contiguous() if self.channels_last else normalised
+
+    def picture_shape(self, shape: Sequence[int]) -> tuple[int, ...]:
+        """N x C x H x W, of an input of the program."""
+        if self.channels_last and len(shape) == 4:
+            return shape[0], shape[3], shape[1], shape[2]
+        return tuple(shape)
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """One tuple of program inputs for each run. `source` is for reports."""
+
+    inputs: tuple[Inputs, ...]
+    source: str
+    names: tuple[str, ...] = ()  # where each run comes from, for errors
+
+    def check(self, program: Program) -> Calibration:
+        """Raises `CalibrationError` unless the program takes each of them."""
+        if not self.inputs:
+            raise CalibrationError(
+                "there is nothing to calibrate on",
+                where=self.source,
+                why="there is no image in it",
+                hint="a few dozen images, along the first axis of an array",
+            )
+        for index, given in enumerate(self.inputs):
+            where = self.names[index] if self.names else f"{self.source}, run {index}"
+            if len(given) != len(program.inputs):
+                raise CalibrationError(
+                    f"the program takes {len(program.inputs)} inputs, not {len(given)}",
+                    where=where,
+                    why="each run needs " + " and ".join(program.input_names),
+                    hint="an .npz with one array for each",
+                )
+            for name, example, x in zip(program.input_names, program.inputs, given, strict=True):
+                _check_one(name, example, x, where)
+        return self
+
+
+def _check_one(name: str, example: torch.Tensor, x: torch.Tensor, where: str) -> None:
+    if x.shape != example.shape:
+        raise CalibrationError(
+            f"`{name}` is of shape {_sizes(example)}, not {_sizes(x)}",
+            where=where,
+            why="the net is quantised for one shape",
+            hint="give images of the model's input size, or export with --input-size",
+        )
+    if not bool(torch.isfinite(x).all()):
+        kind = "NaN" if bool(x.isnan().any()) else "infinite values"
+        raise CalibrationError(
+            f"`{name}` has {kind}",
+            where=where,
+            why="a range that holds them is none",
+            hint="leave it out",
+        )
+
+
+def _sizes(x: torch.Tensor) -> str:
+    return "x".join(map(str, x.shape))
+
+
+def generated(
+    program: Program, intake: Intake | None = None, count: int = GENERATED, seed: int = 0
+) -> Calibration:
+    """Seeded pictures with the spectrum of photographs; normal noise for inputs that are no pictures."""
+    intake = intake or Intake()
+    runs = []
+    for run in range(count):
+        given = []
+        for index, example in enumerate(program.inputs):
+            images = random_images(
+                intake.picture_shape(example.shape), seed + _SEED + 1000 * index + run
+            )
+            given.append(intake.tensor(images) if example.dim() == 4 else images)
+        runs.append(tuple(given))
+    return Calibration(tuple(runs), f"{count} generated inputs").check(program)
+
+
+def from_arrays(path: Path, program: Program, intake: Intake | None = None) -> Calibration:
+    """A .npy with images along its first axis, or a .npz with such an array for each input, by name."""
+    arrays = _loaded(path, program)
+    counts = {len(array) for array in arrays}
+    if len(counts) > 1:
+        raise CalibrationError(
+            "the arrays are not of one length",
+            where=str(path),
+            why="they have " + " and ".join(map(str, sorted(counts))) + " rows",
+            hint="one row of each array for one run of the model",
+        )
+    runs = tuple(
+        tuple(torch.from_numpy(np.array(array[run], np.float32))[None] for array in arrays)
+        for run in range(counts.pop())
+    )
+    names = tuple(f"{path}, image {run}" for run in range(len(runs)))
+    calibration = Calibration(runs, str(path), names).check(program)
+    if intake and intake.pixels:
+        _require_pixels(runs, names)
+    return calibration
+
+
+def _require_pixels(runs: Sequence[Inputs], names: Sequence[str]) -> None:
+    for given, name in zip(runs, names, strict=True):
+        if why := why_no_pixels(given[0].numpy()):
+            raise CalibrationError(
+                "the model takes pixels of 0 to 255, and these are none",
+                where=name,
+                why=why,
+                hint="give pixels; or --no-image-input, if they are what the model was trained on",
+            )
+
+
+def _loaded(path: Path, program: Program) -> list[np.ndarray]:
+    """In the order of the program's inputs."""
+    arrays = read_numbers(path)
+    if len(program.inputs) == 1 and len(arrays) == 1:
+        return list(arrays.values())
+    missing = [name for name in program.input_names if name not in arrays]
+    if missing:
+        raise CalibrationError(
+            "there is no array for " + ", ".join(f"`{name}`" for name in missing),
+            where=str(path),
+            why="it has " + (", ".join(arrays) or "none"),
+            hint="np.savez(path, " + ", ".join(f"{n}=..." for n in program.input_names) + ")",
+        )
+    return [arrays[name] for name in program.input_names]
+
+
+def read_numbers(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of an .npy or .npz by name, each with images along its first axis."""
+    try:
+        arrays = read_arrays(path)
+    except NoArrays as reason:
+        raise CalibrationError(
+            f"{path.name} cannot be read",
+            where=str(path),
+            why=str(reason),
+            hint="write it with np.save or np.savez, as numbers",
+        ) from reason
+    for array in arrays.values():
+        if array.dtype.kind not in "fiu" or array.ndim < 1:
+            raise CalibrationError(
+                "it holds no numbers",
+                where=str(path),
+                why=f"{array.dtype} {array.shape}",
+                hint="give float32 or uint8, images along the first axis",
+            )
+    return arrays

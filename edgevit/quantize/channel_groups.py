@@ -1,0 +1,170 @@
+"""Channels that must have one factor: found by sending a label for every channel through the program.
+
+conv(x)          its output channels get fresh labels; the labels of its input are those that its weights can undo
+relu, pools      let a factor above zero through
+a + b            the labels of both terms are the same
+reshape, cat ... move the labels, by being called on them
+anything else    does not let a factor through: its labels are fixed, which is label 0
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch.fx.node import Node, map_arg
+
+from edgevit.graph.aten import argument, kind, operand
+from edgevit.graph.program import Program, shape
+from edgevit.quantize.op_traits import MOVES, PROJECTIONS, bounds, is_constant, is_real, pad_value
+
+_SUMS = frozenset({"add", "sub"})
+_BY_CHANNEL = frozenset({"max_pool2d", "avg_pool2d", "adaptive_avg_pool2d", "upsample_nearest2d"})
+FIXED = 0
+
+
+class Labels:
+    """A union of labels, each set with the least of its members for a name: the fixed one stays itself."""
+
+    def __init__(self) -> None:
+        self._parent = [FIXED]
+
+    def fresh(self, count: int) -> np.ndarray:
+        start = len(self._parent)
+        self._parent += range(start, start + count)
+        return np.arange(start, start + count)
+
+    def name(self, label: int) -> int:
+        while self._parent[label] != label:
+            self._parent[label] = self._parent[self._parent[label]]
+            label = self._parent[label]
+        return label
+
+    def names(self, labels: np.ndarray) -> np.ndarray:
+        return np.array([self.name(int(label)) for label in labels.ravel()]).reshape(labels.shape)
+
+    def join(self, one: np.ndarray, other: np.ndarray) -> None:
+        for a, b in np.unique(np.stack([one.ravel(), other.ravel()], 1), axis=0):
+            first, second = sorted((self.name(int(a)), self.name(int(b))))
+            self._parent[second] = first
+
+    def fix(self, labels: np.ndarray) -> None:
+        distinct = np.unique(labels)
+        self.join(distinct, np.zeros_like(distinct))
+
+
+@dataclass(frozen=True)
+class Tracked:
+    """The labels of each real value, as large as it is; and of each projection, by channel: in and out."""
+
+    labels: Labels
+    of: dict[Node, np.ndarray]
+    taken: dict[Node, np.ndarray]
+    given: dict[Node, np.ndarray]
+
+
+def track(program: Program) -> Tracked:
+    found = Tracked(Labels(), {}, {}, {})
+    for node in program.graph.nodes:
+        if node.op == "output":
+            _fix(list(node.all_input_nodes), found)
+        elif node.op == "call_function" and is_real(node):
+            found.of[node] = _called(node, found, program)
+        elif node.op != "call_function" and not is_constant(node, program):
+            found.of[node] = np.zeros(shape(node), np.int64)
+        elif node.op == "call_function":
+            _fix(node.all_input_nodes, found)
+    return found
+
+
+def _fix(nodes: list[Node], found: Tracked) -> None:
+    for node in nodes:
+        if node in found.of:
+            found.labels.fix(found.of[node])
+
+
+def _called(node: Node, found: Tracked, program: Program) -> np.ndarray:
+    read = [source for source in node.all_input_nodes if source in found.of]
+    name = kind(node)
+    whole = len(read) == len(node.all_input_nodes)
+    if _is_projection(node, program) and len(read) == 1:
+        return _projected(node, found)
+    if name in _BY_CHANNEL or _pads_images(node):
+        return _by_channel(node, found)
+    if bounds(node) == (0.0, math.inf):
+        return found.of[read[0]]
+    if name in _SUMS and whole and {shape(one) for one in read} == {shape(node)}:
+        for other in read[1:]:
+            found.labels.join(found.of[read[0]], found.of[other])
+        return found.of[read[0]]
+    if name == "mul" and len(read) == 2 and whole and shape(read[0]) == shape(node):
+        _fix(read[1:], found)
+        return found.of[read[0]]
+    if name == "mean":
+        return _mean(node, found)
+    if (name in MOVES or name == "cat") and whole:
+        return _moved(node, found)
+    _fix(read, found)
+    return np.zeros(shape(node), np.int64)
+
+
+def _is_projection(node: Node, program: Program) -> bool:
+    if kind(node) not in PROJECTIONS:
+        return False
+    held = argument(node, "weight"), argument(node, "bias")
+    return all(one is None or is_constant(one, program) for one in held)
+
+
+def _pads_images(node: Node) -> bool:
+    """With zeros, and along other axes than the channels'."""
+    if kind(node) not in {"pad", "constant_pad_nd"} or pad_value(node) != 0.0:
+        return False
+    return len(shape(node)) == 4 and len(argument(node, "pad")) <= 4
+
+
+def _projected(node: Node, found: Tracked) -> np.ndarray:
+    axis = found.of[operand(node)].ndim - 1 if kind(node) == "linear" else 1
+    found.taken[node] = _channels(found.of[operand(node)], axis, found.labels)
+    sizes = shape(node)
+    axis = len(sizes) - 1 if kind(node) == "linear" else 1
+    found.given[node] = found.labels.fresh(sizes[axis])
+    return _along(found.given[node], axis, sizes)
+
+
+def _by_channel(node: Node, found: Tracked) -> np.ndarray:
+    return _along(_channels(found.of[operand(node)], 1, found.labels), 1, shape(node))
+
+
+def _channels(labels: np.ndarray, axis: int, known: Labels) -> np.ndarray:
+    """One for each channel; what differs within a channel is made the same."""
+    rows = np.moveaxis(labels, axis, 0).reshape(labels.shape[axis], -1)
+    mixed = rows[(rows != rows[:, :1]).any(1)]
+    for row in mixed:
+        known.join(row, np.full_like(row, row[0]))
+    return rows[:, 0]
+
+
+def _along(labels: np.ndarray, axis: int, sizes: tuple[int, ...]) -> np.ndarray:
+    column = labels.reshape([-1 if place == axis else 1 for place in range(len(sizes))])
+    return np.broadcast_to(column, sizes)
+
+
+def _mean(node: Node, found: Tracked) -> np.ndarray:
+    """Of what has one label; other labels are fixed."""
+    labels, given = found.of[operand(node)], argument(node, "dim")
+    dims = (given,) if isinstance(given, int) else tuple(given or range(labels.ndim))
+    least, most = labels.min(dims), labels.max(dims)
+    if (least != most).any():
+        found.labels.fix(labels)
+    return least.reshape(shape(node))
+
+
+def _moved(node: Node, found: Tracked) -> np.ndarray:
+    def labels(read: Node) -> torch.Tensor:
+        return torch.from_numpy(found.of[read].astype(np.float64))
+
+    args, kwargs = map_arg(node.args, labels), map_arg(node.kwargs, labels)
+    with torch.no_grad():
+        return node.target(*args, **kwargs).long().numpy()  # type: ignore[operator]

@@ -1,0 +1,174 @@
+"""Which values of a program get a grid of their own, which share one, and what the grid must be like.
+
+A producer is put on the grid of the last step that only moves, clamps or joins its values, when nothing else reads them:
+
+    relu(conv(x))          the convolution is put on the grid of the relu, whose lowest point is zero: the clamp to 8 bits is the relu
+    cat([conv(x), y])      the convolution is put on the grid of the whole
+"""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from functools import cache
+
+import numpy as np
+from torch.fx.node import Node
+
+from edgevit.graph.aten import kind
+from edgevit.graph.program import Program
+from edgevit.quantize.encoding import PIXELS, Grid, asymmetric, symmetric, wide
+from edgevit.quantize.observers import Observer
+from edgevit.quantize.op_traits import (
+    bounds,
+    is_constant,
+    is_move,
+    is_norm_without_bias,
+    is_real,
+    sources,
+)
+from edgevit.quantize.pointwise_regions import Regions
+
+_SUMS = frozenset({"add", "sub"})
+_PRODUCTS = frozenset({"bmm", "matmul", "mm"})
+_SAMPLES = 4096  # of a function, to find where it is flat
+
+
+class Plan:
+    def __init__(self, program: Program, wide_sums: bool) -> None:
+        self._program = program
+        self._wide = _wide_sums(program) if wide_sums else frozenset()
+        self.regions = Regions(program, self._is_fused)
+        self._sinks: dict[Node, Node] = {}
+
+    def is_wide(self, node: Node) -> bool:
+        return node in self._wide and node not in self.regions.root
+
+    def is_fused(self, node: Node) -> bool:
+        """A clamp that the grid of its producer does."""
+        return bounds(node) is not None and node not in self.regions.root
+
+    def _is_fused(self, node: Node, root: dict[Node, Node]) -> bool:
+        source = sources(node, self._program)[0]
+        if bounds(node) is None or source in root or len(source.users) > 1:
+            return False
+        while is_move(source):
+            (source,) = sources(source, self._program)
+            if len(source.users) > 1:
+                return False
+        return self._is_free(source)
+
+    def _is_free(self, node: Node) -> bool:
+        """Its grid may be chosen."""
+        fixed = node.op == "placeholder" or node in self._wide or kind(node) == "softmax"
+        return not fixed and not is_norm_without_bias(node)
+
+    def sink(self, node: Node) -> Node:
+        """The last of the steps that a value goes through as it is."""
+        if node not in self._sinks:
+            self._sinks[node] = self._next(node)
+        return self._sinks[node]
+
+    def _next(self, node: Node) -> Node:
+        if len(node.users) != 1 or not self._is_free(node):
+            return node
+        (user,) = node.users
+        through = is_move(user) or kind(user) == "cat" or self.is_fused(user)
+        return self.sink(user) if through and is_real(user) else node
+
+    def observed(self) -> list[Node]:
+        """Values whose range calibration must find."""
+        return [
+            node
+            for node in self._program.graph.nodes
+            if node.op in {"placeholder", "call_function"}
+            and is_real(node)
+            and self.sink(node) is node
+            and not self.regions.inside(node)
+        ]
+
+    def needs_balance(self, node: Node) -> bool:
+        """The right side of a product of two values has no zero point."""
+        for user in node.users:
+            if kind(user) in _PRODUCTS and user.args[1] is node:
+                return True
+            if is_move(user) and self.needs_balance(user):
+                return True
+        return False
+
+
+class Grids:
+    """The grid of each value, by what calibration has seen."""
+
+    def __init__(
+        self, plan: Plan, observers: dict[Node, Observer], pixels: Set[Node] = frozenset()
+    ) -> None:
+        self._plan = plan
+        self._pixels = pixels
+        self._observers = observers
+        self.of = cache(self._of)
+
+    def _of(self, node: Node) -> Grid:
+        """The grid that `node` is best put on, 8 bits."""
+        if node in self._pixels:
+            return PIXELS
+        sink = self._plan.sink(node)
+        balanced = self._plan.needs_balance(node) or self._plan.needs_balance(sink)
+        low, high = self._observers[sink].range(balanced)
+        if balanced:
+            return symmetric(low, high)
+        least, most = bounds(sink) or (-np.inf, np.inf)
+        return asymmetric(*self._where_it_matters(sink, max(low, least), min(high, most)))
+
+    def wide(self, node: Node) -> Grid:
+        return wide(*self._observers[node].range())
+
+    def peak(self, node: Node) -> float:
+        """The largest that is worth an integer."""
+        return self._observers[node].range()[1]
+
+    def _where_it_matters(self, node: Node, low: float, high: float) -> tuple[float, float]:
+        """Without the ends where every function that reads the value is flat."""
+        ends = self._plan.regions.ends(node)
+        readers = [user for user in node.users if self._plan.regions.root.get(user) is not node]
+        if not ends or readers or not low < high:
+            return low, high
+        x = np.linspace(low, high, _SAMPLES)
+        first, last = _SAMPLES - 1, 0
+        for end in ends:
+            grid = self.of(end)
+            y = np.clip(self._plan.regions.function(end, {}, 1.0)(x), grid.low, grid.high)
+            half = 0.5 * grid.scale
+            first = min(first, _flat_from_the_left(y, half))
+            last = max(last, _SAMPLES - 1 - _flat_from_the_left(y[::-1], half))
+        return float(x[first]), float(x[max(last, first)])
+
+
+def _flat_from_the_left(y: np.ndarray, half: float) -> int:
+    """The last place that everything before differs from by less than half a step."""
+    spread = np.maximum(np.maximum.accumulate(y) - y, y - np.minimum.accumulate(y))
+    far = np.flatnonzero(spread > half)
+    return int(far[0]) - 1 if len(far) else len(y) - 1
+
+
+def _wide_sums(program: Program) -> frozenset[Node]:
+    """Sums of two tensors that read such a sum, or that such a sum reads."""
+    found: set[Node] = set()
+    for node in program.calls():
+        if not _is_sum(node, program):
+            continue
+        below = [_before_moves(read, program) for read in sources(node, program)]
+        chained = [source for source in below if _is_sum(source, program)]
+        if chained:
+            found.update([node, *chained])
+    return frozenset(found)
+
+
+def _is_sum(node: Node, program: Program) -> bool:
+    tensors = [read for read in node.all_input_nodes if is_constant(read, program) or is_real(read)]
+    return kind(node) in _SUMS and len(tensors) == 2
+
+
+def _before_moves(node: Node, program: Program) -> Node:
+    while is_move(node) and kind(node) not in {"max_pool2d", "upsample_nearest2d"}:
+        (node,) = sources(node, program)
+    return node

@@ -1,0 +1,106 @@
+"""What the inputs of each projection are like together: the mean of every tap, and how any two of them vary.
+
+A projection is a linear or a convolution. Its taps are in the order of the integer weights: rows, columns, channels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+import torch
+from torch.fx.node import Node
+from torch.nn.functional import pad, unfold
+
+from edgevit.graph.aten import argument, kind, per_dimension
+from edgevit.graph.window import Window
+
+_ROWS_A_TAP = 16  # of samples, over all inputs; more tell little more
+_LEAST_ROWS = 256  # for each input
+_MOST_TAPS = 8192  # a covariance of more weighs gigabytes: such weights are rounded to the nearest
+
+
+@dataclass(frozen=True)
+class Moments:
+    """By group of channels."""
+
+    mean: np.ndarray  # groups x taps
+    covariance: np.ndarray  # groups x taps x taps
+    count: int  # samples
+
+
+class Gathering:
+    """Sums over the inputs that are seen one after the other."""
+
+    def __init__(self, node: Node, inputs: int) -> None:
+        self._node = node
+        self._inputs = inputs
+        self._count = 0
+        self._sum = np.zeros(())
+        self._products = np.zeros(())
+
+    def see(self, x: torch.Tensor) -> None:
+        taps = taps_of(self._node, x)
+        if taps.shape[2] > _MOST_TAPS:
+            return
+        rows = max(_ROWS_A_TAP * taps.shape[2] // self._inputs, _LEAST_ROWS)
+        if taps.shape[1] > rows:
+            taps = taps[:, np.linspace(0, taps.shape[1] - 1, rows).astype(np.int64)]
+        taps = taps.double() if taps.shape[2] < 64 else taps
+        self._count += taps.shape[1]
+        self._sum = self._sum + taps.double().sum(1).numpy()
+        self._products = self._products + (taps.transpose(1, 2) @ taps).double().numpy()
+
+    def moments(self) -> Moments | None:
+        if not self._count:
+            return None
+        mean = self._sum / self._count
+        covariance = self._products / self._count - mean[:, :, None] * mean[:, None, :]
+        return Moments(mean, covariance, self._count)
+
+
+def taps_of(node: Node, x: torch.Tensor) -> torch.Tensor:
+    """What its weights are multiplied with: groups x samples x taps."""
+    if kind(node) == "linear":
+        return x.reshape(1, -1, x.shape[-1])
+    weight = argument(node, "weight").meta["val"]
+    groups, channels = argument(node, "groups"), weight.shape[1]
+    window = window_of(node, weight.shape[2:])
+    if x.dim() == 3:
+        x = x[:, :, None]
+    top, left, bottom, right = window.padding
+    x = pad(x, (left, right, top, bottom))
+    seen = unfold(x, window.size, dilation=window.dilation, stride=window.stride)
+    count, _, places = seen.shape
+    seen = seen.reshape(count, groups, channels, prod(window.size), places)
+    return seen.permute(1, 0, 4, 3, 2).reshape(groups, count * places, -1)
+
+
+def window_of(node: Node, size: tuple[int, ...]) -> Window:
+    """Of a convolution."""
+    stride, dilation = (
+        per_dimension(argument(node, name), len(size)) for name in ("stride", "dilation")
+    )
+    padding = argument(node, "padding")
+    if not isinstance(padding, str):
+        before = per_dimension(padding, len(size))
+        return window_along(size, stride, (before, before), dilation)
+    spans = [d * (s - 1) if padding == "same" else 0 for d, s in zip(dilation, size, strict=True)]
+    sides = tuple(span // 2 for span in spans), tuple(span - span // 2 for span in spans)
+    return window_along(size, stride, sides, dilation)
+
+
+def window_along(
+    size: Sequence[int],
+    stride: Sequence[int],
+    sides: tuple[Sequence[int], Sequence[int]],
+    dilation: Sequence[int],
+) -> Window:
+    """Of two axes, or of the last of them. `sides` is the padding before and after."""
+    rest = 2 - len(size)
+    whole, none = (1,) * rest, (0,) * rest
+    padding = (*none, *sides[0], *none, *sides[1])
+    size, stride, dilation = ((*whole, *numbers) for numbers in (size, stride, dilation))
+    return Window(size, stride, padding, dilation)  # type: ignore[arg-type]

@@ -1,0 +1,84 @@
+"""Functions of one value: however many calls they take, on 8 bits they are one table.
+
+x * clamp(x + 3, 0, 6) / 6,   x * sigmoid(x),   tanh(2 * x) + 1   ->   table[x]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch.fx.node import Node, map_arg
+
+from edgevit.graph.aten import kind
+from edgevit.graph.program import Program
+from edgevit.quantize.op_traits import is_constant, is_pointwise, sources
+
+Function = Callable[[np.ndarray], np.ndarray]
+Override = Callable[[np.ndarray, float], np.ndarray]  # of values, and the scale of the root
+
+
+class Regions:
+    """`root[node]` is the value that `node` is a function of. `fused` are clamps that their producer's grid does."""
+
+    def __init__(self, program: Program, fused: Callable[[Node, dict[Node, Node]], bool]) -> None:
+        self._program = program
+        self.root: dict[Node, Node] = {}
+        for node in program.calls():
+            if not is_pointwise(node, program):
+                continue
+            roots = {self.root.get(read, read) for read in sources(node, program)}
+            if len(roots) == 1 and not fused(node, self.root):
+                self.root[node] = roots.pop()
+
+    def inside(self, node: Node) -> bool:
+        """Only other steps of the function read it."""
+        root = self.root.get(node)
+        return root is not None and all(self.root.get(user) is root for user in node.users)
+
+    def ends(self, root: Node) -> list[Node]:
+        """The functions of a value that others read."""
+        return [node for node, its in self.root.items() if its is root and not self.inside(node)]
+
+    def function(self, node: Node, override: dict[str, Override], scale: float) -> Function:
+        """In float64. `override` computes some calls in another way."""
+        root = self.root[node]
+
+        def compute(x: np.ndarray) -> np.ndarray:
+            known: dict[Node, torch.Tensor] = {root: torch.from_numpy(x.astype(np.float64))}
+            return self._value(node, known, override, scale).numpy()
+
+        return compute
+
+    def _value(
+        self,
+        node: Node,
+        known: dict[Node, torch.Tensor],
+        override: dict[str, Override],
+        scale: float,
+    ) -> torch.Tensor:
+        if node not in known:
+            for read in node.all_input_nodes:
+                self._value(read, known, override, scale)
+            if kind(node) in override:
+                (read,) = sources(node, self._program)
+                x = known[read].numpy()
+                known[node] = torch.from_numpy(override[kind(node)](x, scale))
+            elif is_constant(node, self._program):
+                held = self._program.constants[str(node.target)].reshape(())
+                known[node] = held.double() if held.is_floating_point() else held
+            else:
+                known[node] = _called(node, known)
+        return known[node]
+
+
+def _called(node: Node, known: dict[Node, torch.Tensor]) -> torch.Tensor:
+    def double(argument: Any) -> Any:
+        return torch.float64 if argument is torch.float32 else argument
+
+    args = [double(a) for a in map_arg(node.args, known.__getitem__)]
+    kwargs = {k: double(a) for k, a in map_arg(node.kwargs, known.__getitem__).items()}
+    with torch.no_grad():
+        return node.target(*args, **kwargs)  # type: ignore[operator]

@@ -1,0 +1,106 @@
+"""One run of a program for each calibration input, with an observer at every value that will be on a grid."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import fx
+from torch.fx.node import Node
+
+from edgevit.errors import EdgevitError
+from edgevit.graph.aten import argument, kind, operand
+from edgevit.graph.program import Inputs, Program, origin
+from edgevit.quantize.divisions import Divisions
+from edgevit.quantize.input_covariance import Gathering, Moments
+from edgevit.quantize.observers import Observer
+from edgevit.quantize.op_traits import PROJECTIONS
+
+_UNSEEN = 10.0  # exp(-10) of the largest is less than half a step of 8 bits
+Look = Callable[[Node, Any], None]
+
+
+@dataclass(frozen=True)
+class Recorded:
+    observers: dict[Node, Observer]
+    moments: dict[Node, Moments]  # of each projection's input
+
+
+def record(
+    program: Program, nodes: Sequence[Node], batches: Sequence[Inputs], make: Callable[[], Observer]
+) -> Recorded:
+    observers = {node: make() for node in nodes}
+    watched = {node.name: node for node in nodes}
+    readers = _projections(program)
+    divisions = Divisions(program, nodes)
+    gathered = {node: Gathering(node, len(batches)) for held in readers.values() for node in held}
+
+    def look(node: Node, result: Any) -> None:
+        known = watched.get(node.name)
+        if known is not None:
+            if not bool(torch.isfinite(result).all()) and not _masked(known):
+                raise _not_finite(known)
+            if known not in divisions:
+                observers[known].see(_as_read(known, result).detach().numpy())
+        for divisor, values, weight in divisions.seen(node, result):
+            observers[divisor].see(values, weight)
+        for reader in readers.get(node.name, ()):
+            gathered[reader].see(result)
+
+    run_looking(program, batches, look)
+    moments = {node: sums.moments() for node, sums in gathered.items()}
+    return Recorded(observers, {node: of for node, of in moments.items() if of is not None})
+
+
+def _projections(program: Program) -> dict[str, list[Node]]:
+    """By the name of what each reads."""
+    found: dict[str, list[Node]] = defaultdict(list)
+    for node in program.calls():
+        if kind(node) in PROJECTIONS:
+            found[operand(node).name].append(node)
+    return found
+
+
+def run_looking(program: Program, batches: Sequence[Inputs], look: Look) -> None:
+    """`look` is called with every call and its result, once for each of the inputs."""
+    runner = _Looking(program.module(), look)
+    with torch.no_grad():
+        for batch in batches:
+            runner.run(*batch)
+
+
+class _Looking(fx.Interpreter):
+    def __init__(self, module: fx.GraphModule, look: Look) -> None:
+        super().__init__(module)
+        self._look = look
+
+    def run_node(self, n: Node) -> Any:
+        result = super().run_node(n)
+        self._look(n, result)
+        return result
+
+
+def _masked(node: Node) -> bool:
+    return bool(node.users) and all(kind(user) == "softmax" for user in node.users)
+
+
+def _as_read(node: Node, result: torch.Tensor) -> torch.Tensor:
+    """A softmax does not see what is far below the largest of its row: a mask, for one."""
+    if not _masked(node):
+        return result
+    dims = {argument(user, "dim") for user in node.users}
+    if len(dims) > 1:
+        return result
+    return result.maximum(result.amax(dims.pop(), keepdim=True) - _UNSEEN)
+
+
+def _not_finite(node: Node) -> EdgevitError:
+    return EdgevitError(
+        f"`{kind(node) or node.name}` gives infinities or NaN on calibration input",
+        where=str(origin(node)),
+        why="no grid of integers holds them",
+        hint="check the model's weights, and that the calibration data is what it was trained on",
+    )

@@ -1,0 +1,61 @@
+"""Weights in 8 bits that give the sums that real weights give, on inputs like those of calibration.
+
+    w[k] -> q,  and for every tap j behind k:  w[j] -= (w[k] - q) U[k, j] / U[k, k]        U'U = C^-1, U upper
+
+Tap by tap: what rounding one of them changes, the taps behind it make up for, as far as what they are multiplied with
+goes along with what this one is. C is the covariance of the input; its mean is the bias's affair. After "GPTQ" (arXiv
+2210.17323, algorithm 1), with the taps that matter most first.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from edgevit.quantize.input_covariance import Moments
+
+_MOST = 127.0
+_BLOCK = 64  # taps; those behind a block are moved once for all of it
+_NOTHING = 1e-6  # of the largest variance: what varies less is taken to vary so much
+
+
+def compensated(taps: np.ndarray, scale: np.ndarray, moments: Moments, step: float) -> np.ndarray:
+    """Integers for `taps`, N x K, in steps of `scale`, one a row. `step` is the input's own."""
+    groups, width = moments.mean.shape
+    rows = (taps / scale[:, None]).reshape(groups, -1, width)
+    # rounding the input is noise as large for every tap
+    noisy = _known(moments) + step**2 / 12 * np.eye(width)
+    return _rounded(rows, noisy).reshape(taps.shape).astype(np.int8)
+
+
+def _known(moments: Moments) -> np.ndarray:
+    """The covariance as far as so few samples tell it: the rest is taken to be what independent taps have."""
+    width = moments.mean.shape[1]
+    share = width / (width + moments.count)
+    own = np.diagonal(moments.covariance, axis1=1, axis2=2)
+    own = np.maximum(own, _NOTHING * own.max(1, keepdims=True))
+    return (1 - share) * moments.covariance + share * own[:, :, None] * np.eye(width)
+
+
+def _rounded(rows: np.ndarray, covariance: np.ndarray) -> np.ndarray:
+    """Of groups x rows x taps."""
+    order = np.argsort(-np.diagonal(covariance, axis1=1, axis2=2), axis=1, kind="stable")
+    pairs = np.take_along_axis(covariance, order[:, :, None], 1)
+    pairs = np.take_along_axis(pairs, order[:, None, :], 2)
+    upper = np.linalg.cholesky(np.linalg.inv(pairs)).transpose(0, 2, 1)
+    left = np.take_along_axis(rows, order[:, None, :], 2)
+    for start in range(0, left.shape[2], _BLOCK):
+        stop = min(start + _BLOCK, left.shape[2])
+        wrong = _round_block(left[:, :, start:stop], upper[:, start:stop, start:stop])
+        left[:, :, stop:] -= wrong @ upper[:, start:stop, stop:]
+    return np.take_along_axis(left, np.argsort(order, axis=1)[:, None, :], 2)
+
+
+def _round_block(left: np.ndarray, upper: np.ndarray) -> np.ndarray:
+    """In place. What each was wrong by, in units of its own U[k, k]."""
+    wrong = np.empty_like(left)
+    for k in range(left.shape[2]):
+        real = left[:, :, k].copy()
+        left[:, :, k] = np.clip(np.rint(real), -_MOST, _MOST)
+        wrong[:, :, k] = (real - left[:, :, k]) / upper[:, None, k, k]
+        left[:, :, k + 1 :] -= wrong[:, :, k, None] * upper[:, None, k, k + 1 :]
+    return wrong

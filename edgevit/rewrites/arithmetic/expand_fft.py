@@ -1,0 +1,249 @@
+"""Fourier transforms as products with constant matrices, and what is computed in between on pairs of real tensors.
+
+    irfft2(rfft2(x) * w)   ->   (a C - b S) ...        (a, b) = (x C, -x S) * (real(w), imag(w)), as in `complex_pairs`
+
+All complex values of a program are rewritten at once: between two real values none is left. Sums are taken in another
+order: hence `rtol`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch.fx.node import Node
+
+from edgevit.graph.aten import argument, kind, operand
+from edgevit.graph.cost import TRANSPOSES
+from edgevit.graph.edit import Draft, Edit
+from edgevit.graph.program import shape
+from edgevit.rewrites.arithmetic import complex_pairs as pairs
+from edgevit.rewrites.arithmetic.complex_pairs import Pair
+from edgevit.rewrites.layout.merge_reshapes import RESHAPES
+from edgevit.rewrites.rule import Match, Refused, Rule
+
+aten = torch.ops.aten
+_BOTH = RESHAPES | TRANSPOSES | {"slice", "select", "narrow", "expand", "clone", "alias", "resolve_conj", "sum", "mean",
+                                 "neg", "roll", "flip"}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Complex(Match):
+    """`node` is the last real value that is made of complex ones. `calls` make or read complex values, in order."""
+
+    calls: tuple[Node, ...]
+
+
+class ExpandFft(Rule[Complex]):
+    name: ClassVar[str] = "expand-fft"
+    rtol: ClassVar[float] = 1e-5
+
+    def match(self, node: Node, draft: Draft) -> Complex | None:
+        if node.op != "call_function" or _is_complex(node) or not _reads_complex(node):
+            return None
+        calls = [call for call in draft.graph.nodes if _is_complex(call) or _reads_complex(call)]
+        last = [call for call in calls if call.op == "call_function" and not _is_complex(call)][-1]
+        return Complex(node, tuple(calls)) if last is node else None
+
+    def check(self, match: Complex, draft: Draft) -> None:
+        for call in match.calls:
+            if call.op in {"placeholder", "output"}:
+                raise Refused("the program takes or gives complex numbers")
+            if call.op == "call_function" and kind(call) not in _CALLS:
+                raise Refused(f"`{kind(call)}` of complex numbers is not spelled out")
+            if kind(call).startswith("fft_"):
+                _require_whole(call)
+            if kind(call) != "mul" and any(isinstance(given, complex) for given in call.args):
+                raise Refused("a complex number is written into a call")
+            if kind(call) == "div" and _is_complex(call.args[1]):
+                raise Refused("it divides by complex numbers")
+            if kind(call) in {"add", "sub"} and call.kwargs:
+                raise Refused("a sum of complex numbers has weights")
+
+    def rewrite(self, match: Complex, edit: Edit) -> Node:
+        found: dict[Node, Pair] = {}
+        real: dict[Node, Node] = {}
+        for call in match.calls:
+            there = Edit(edit.draft, self.name, call)
+            if call.op == "get_attr":
+                found[call] = _constant(call, there)
+            elif _is_complex(call):
+                found[call] = _CALLS[kind(call)](call, found, there)
+            else:
+                real[call] = _CALLS[kind(call)](call, found, there)
+        for call, made in real.items():
+            if call is not match.node:
+                Edit(edit.draft, self.name, call).replace(call, made)
+        return real[match.node]
+
+
+def _is_complex(node: Any) -> bool:
+    if not isinstance(node, Node):
+        return False
+    return getattr(node.meta.get("val"), "is_complex", lambda: False)()
+
+
+def _reads_complex(node: Node) -> bool:
+    return any(_is_complex(source) for source in node.all_input_nodes)
+
+
+def _constant(node: Node, edit: Edit) -> Pair:
+    held = edit.draft.tensor(node)
+    return edit.constant(held.real, "real"), edit.constant(held.imag, "imaginary")
+
+
+def _pair(given: Any, found: dict[Node, Pair]) -> Pair:
+    return found.get(given, (given, None))
+
+
+def _axes(node: Node) -> list[int]:
+    """That a transform goes along, in the order of its arguments."""
+    rank = len(shape(operand(node)))
+    named = argument(node, "dim")
+    if named is None:
+        named = range(rank)
+    return [axis % rank for axis in ([named] if isinstance(named, int) else named)]
+
+
+def _sizes(node: Node) -> list[int] | None:
+    name = "n" if kind(node)[-1] == "t" else "s"
+    given = argument(node, name)
+    return [given] if isinstance(given, int) else given
+
+
+def _require_whole(node: Node) -> None:
+    """It may be asked for fewer values than there are, or more, and would cut or pad."""
+    wanted, axes = _sizes(node), _axes(node)
+    if wanted is None:
+        return
+    if argument(node, "dim") is None and len(wanted) != len(axes):
+        raise Refused("it goes along the last axes only")
+    for size, axis in zip(wanted, axes, strict=True):
+        before = shape(operand(node))[axis]
+        if kind(node).startswith("fft_irfft") and axis == axes[-1]:
+            before = size if size // 2 + 1 == before else before
+        if size not in {before, -1}:
+            raise Refused("it cuts or pads before the transform")
+
+
+def _fft(node: Node, found: dict[Node, Pair], edit: Edit) -> Pair:
+    inverse = "ifft" in kind(node)
+    made = _pair(operand(node), found)
+    for axis in _axes(node):
+        scale = pairs.scale_of(argument(node, "norm"), shape(made[0])[axis], inverse)
+        made = pairs.transform(made, axis, inverse, scale, edit)
+    return made
+
+
+def _rfft(node: Node, found: dict[Node, Pair], edit: Edit) -> Pair:
+    *others, last = _axes(node)
+    source, norm = operand(node), argument(node, "norm")
+    scale = pairs.scale_of(norm, shape(source)[last], inverse=False)
+    made = pairs.half(source, last, scale, edit)
+    for axis in others:
+        scale = pairs.scale_of(norm, shape(source)[axis], inverse=False)
+        made = pairs.transform(made, axis, False, scale, edit)
+    return made
+
+
+def _irfft(node: Node, found: dict[Node, Pair], edit: Edit) -> Node:
+    *others, last = _axes(node)
+    made, norm = _pair(operand(node), found), argument(node, "norm")
+    for axis in others:
+        scale = pairs.scale_of(norm, shape(made[0])[axis], inverse=True)
+        made = pairs.transform(made, axis, True, scale, edit)
+    size = shape(node)[last]
+    return pairs.from_half(made, last, size, pairs.scale_of(norm, size, inverse=True), edit)
+
+
+def _both(node: Node, found: dict[Node, Pair], edit: Edit) -> Pair:
+    return pairs.each(
+        found[operand(node)],
+        lambda part: edit.call(node.target, part, *node.args[1:], **node.kwargs),  # type: ignore[arg-type]
+    )
+
+
+def _joined(node: Node, found: dict[Node, Pair], edit: Edit) -> Pair:
+    parts = [_pair(one, found) for one in node.args[0]]  # type: ignore[union-attr]
+    both = [real for real, _ in parts], [pairs.imaginary(part, edit) for part in parts]
+    real, imaginary = (edit.call(node.target, one, *node.args[1:], **node.kwargs) for one in both)  # type: ignore[arg-type]
+    return real, imaginary
+
+
+def _product(node: Node, found: dict[Node, Pair], edit: Edit) -> Pair:
+    first, second = node.args
+    if isinstance(second, complex):
+        return pairs.times_number(_pair(first, found), second, edit)
+    return pairs.times(_pair(first, found), _pair(second, found), edit)
+
+
+def _power(node: Node, found: dict[Node, Pair], edit: Edit) -> Pair:
+    """e ** (a + b i)."""
+    real, imaginary = _pair(operand(node), found)
+    length = edit.call(aten.exp.default, real)
+    return (length, None) if imaginary is None else pairs.polar(length, imaginary, edit)
+
+
+def _polar(node: Node, found: dict[Node, Pair], edit: Edit) -> Pair:
+    length, angle = node.args
+    return pairs.polar(length, angle, edit)  # type: ignore[arg-type]
+
+
+def _quotient(node: Node, found: dict[Node, Pair], edit: Edit) -> Pair:
+    """By real numbers: `check` sees to it that there are no others."""
+    return pairs.each(
+        found[operand(node)],
+        lambda part: edit.call(node.target, part, node.args[1], **node.kwargs),  # type: ignore[arg-type]
+    )
+
+
+def _sum(node: Node, found: dict[Node, Pair], edit: Edit) -> Pair:
+    first, second = (_pair(given, found) for given in node.args)
+    return pairs.plus(first, second, node.target, edit)
+
+
+def _from_last(node: Node, found: dict[Node, Pair], edit: Edit) -> Pair:
+    source = operand(node)
+    last = len(shape(source)) - 1
+    real, imaginary = (
+        edit.reshaped(edit.call(aten.slice.Tensor, source, last, k, k + 1), shape(node))
+        for k in range(2)
+    )
+    return real, imaginary
+
+
+def _to_last(node: Node, found: dict[Node, Pair], edit: Edit) -> Node:
+    pair = found[operand(node)]
+    last = len(shape(node)) - 1
+    apart = [
+        edit.reshaped(part, [*shape(part), 1]) for part in (pair[0], pairs.imaginary(pair, edit))
+    ]
+    return edit.call(aten.cat.default, apart, last)
+
+
+_CALLS: dict[str, Callable[[Node, dict[Node, Pair], Edit], Any]] = {
+    **dict.fromkeys(
+        ("fft_fft", "fft_fft2", "fft_fftn", "fft_ifft", "fft_ifft2", "fft_ifftn"), _fft
+    ),
+    **dict.fromkeys(("fft_rfft", "fft_rfft2", "fft_rfftn"), _rfft),
+    **dict.fromkeys(("fft_irfft", "fft_irfft2", "fft_irfftn"), _irfft),
+    **dict.fromkeys(_BOTH, _both),
+    "cat": _joined,
+    "stack": _joined,
+    "mul": _product,
+    "exp": _power,
+    "polar": _polar,
+    "div": _quotient,
+    "add": _sum,
+    "sub": _sum,
+    "complex": lambda node, found, edit: (operand(node), node.args[1]),
+    "view_as_complex": _from_last,
+    "view_as_real": _to_last,
+    "_conj": lambda node, found, edit: pairs.conjugate(found[operand(node)], edit),
+    "conj": lambda node, found, edit: pairs.conjugate(found[operand(node)], edit),
+    "real": lambda node, found, edit: found[operand(node)][0],
+    "imag": lambda node, found, edit: pairs.imaginary(found[operand(node)], edit),
+    "abs": lambda node, found, edit: pairs.length(found[operand(node)], edit),
+}

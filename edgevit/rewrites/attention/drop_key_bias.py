@@ -1,0 +1,73 @@
+"""The bias of an attention's keys adds the same number to all scores of a query, which the softmax takes off again.
+
+    attention(q, views(linear(x, W, b)), v)   ->   attention(q, views(linear(x, W)), v)
+
+q . (k + b) = q . k + q . b, and softmax(s + c) = softmax(s). It saves the addition, and an outlier to those who quantize.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch.fx.node import Node
+
+from edgevit.graph.aten import argument, kind, op, operand
+from edgevit.graph.edit import Draft, Edit
+from edgevit.graph.program import shape
+from edgevit.rewrites.convolutions.projections import called_with, channel_axis, is_projection
+from edgevit.rewrites.layout.merge_reshapes import RESHAPES
+from edgevit.rewrites.rule import Match, Refused, Rule
+
+_VIEWS = RESHAPES | {"permute", "transpose"}
+
+
+@dataclass(frozen=True)
+class Keys(Match):
+    """`node` is the projection."""
+
+    views: tuple[Node, ...]
+
+
+class DropKeyBias(Rule[Keys]):
+    name: ClassVar[str] = "drop-key-bias"
+    rtol: ClassVar[float] = 1e-5
+    after: ClassVar[tuple[str, ...]] = ("split-projection",)
+
+    def match(self, node: Node, draft: Draft) -> Keys | None:
+        if not is_projection(node, draft) or argument(node, "bias") is None:
+            return None
+        views = _views_to_keys(node)
+        return None if views is None else Keys(node, views)
+
+    def check(self, match: Keys, draft: Draft) -> None:
+        """Which channel each number comes from must not depend on the key it belongs to."""
+        sizes, axis = shape(match.node), channel_axis(match.node)
+        channels = torch.arange(sizes[axis]).reshape(
+            [-1 if a == axis else 1 for a in range(len(sizes))]
+        )
+        found = channels.expand(sizes)
+        for view in match.views:
+            found = view.target(found, *view.args[1:], **view.kwargs)  # type: ignore[operator]
+        if not bool((found == found[..., :1, :]).all()):
+            raise Refused("the views on the way mix channels and keys")
+
+    def rewrite(self, match: Keys, edit: Edit) -> Node:
+        weight = edit.draft.tensor(argument(match.node, "weight"))
+        return called_with(match.node, weight, None, edit)
+
+
+def _views_to_keys(projection: Node) -> tuple[Node, ...] | None:
+    """What stands between the projection and the attention that it makes the keys of, and nothing else."""
+    node, views = projection, []
+    while len(node.users) == 1:
+        (user,) = node.users
+        if op(user) == "scaled_dot_product_attention":
+            others = argument(user, "query"), argument(user, "value")
+            return tuple(views) if argument(user, "key") is node and node not in others else None
+        if kind(user) not in _VIEWS or operand(user) is not node:
+            return None
+        views.append(user)
+        node = user
+    return None

@@ -1,0 +1,107 @@
+"""Scaled dot-product attention in two batched products and a softmax, of three dimensions each.
+
+    attention(q, k, v, mask)   ->   bmm(softmax(bmm(q * scale, k^T) + mask), v)
+
+The runtimes' own expansion guards every row against being masked as a whole: an eq, a not, an any, a full and a where
+that no delegate takes. Here no row is: it is seen from the mask, or `guard-attention` has opened those that may be. Batch and heads are one axis, so no product has to
+expand its operands, and no softmax has four axes.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, ClassVar
+
+import torch
+from torch.fx.node import Node
+
+from edgevit.graph.aten import argument, op
+from edgevit.graph.edit import Draft, Edit
+from edgevit.graph.program import shape, value
+from edgevit.rewrites.attention.masks import may_close
+from edgevit.rewrites.rule import Match, Refused, Rule, spelled_out
+
+_RESHAPE = torch.ops.aten.reshape.default
+
+
+class ExpandAttention(Rule[Match]):
+    name: ClassVar[str] = "expand-attention"
+    rtol: ClassVar[float] = 1e-5
+
+    def match(self, node: Node, draft: Draft) -> Match | None:
+        return Match(node) if op(node) == "scaled_dot_product_attention" else None
+
+    def check(self, match: Match, draft: Draft) -> None:
+        node = match.node
+        if argument(node, "dropout_p"):
+            raise Refused("it drops values at random")
+        if argument(node, "enable_gqa"):
+            raise Refused("groups of queries share a key")
+        query, key, content = (shape(argument(node, name)) for name in ("query", "key", "value"))
+        if not query[:-2] == key[:-2] == content[:-2]:
+            raise Refused("queries, keys and values have other batches")
+        mask = argument(node, "attn_mask")
+        if mask is None:
+            return
+        if not spelled_out(node, "guard-attention") and may_close(mask, draft):
+            raise Refused("the mask may leave a row with nothing")
+
+    def rewrite(self, match: Match, edit: Edit) -> Node:
+        node = match.node
+        query, key, content = (argument(node, name) for name in ("query", "key", "value"))
+        batch, length, width = math.prod(shape(query)[:-2]), *shape(query)[-2:]
+        keys, depth = shape(key)[-2], shape(content)[-1]
+        q = edit.reshaped(_scaled(node, query, edit), [batch, length, width])
+        k = edit.reshaped(key, [batch, keys, width])
+        turned = edit.call(torch.ops.aten.permute.default, k, [0, 2, 1])
+        scores = edit.call(torch.ops.aten.bmm.default, q, turned)
+        for mask in _masks(node, edit, length, keys):
+            scores = _added(scores, mask, [*shape(query)[:-1], keys], edit)
+        weights = edit.call(torch.ops.aten.softmax.int, scores, -1)
+        v = edit.reshaped(content, [batch, keys, depth])
+        mixed = edit.call(torch.ops.aten.bmm.default, weights, v)
+        return edit.reshaped(mixed, list(shape(node)))
+
+
+def _scaled(node: Node, query: Node, edit: Edit) -> Node:
+    given = argument(node, "scale")
+    scale = 1 / math.sqrt(shape(query)[-1]) if given is None else given
+    return query if scale == 1 else edit.call(torch.ops.aten.mul.Tensor, query, scale)
+
+
+def _masks(node: Node, edit: Edit, length: int, keys: int) -> list[Node]:
+    """What is added to the scores."""
+    addends = []
+    mask, dtype = argument(node, "attn_mask"), value(node).dtype
+    if mask is not None:
+        addends.append(_constant_mask(mask, dtype, edit) if edit.draft.is_constant(mask) else _computed_mask(mask, dtype, edit))  # fmt: skip
+    if argument(node, "is_causal"):
+        ahead = torch.ones(length, keys).triu(1).bool()
+        tensor = torch.zeros(length, keys, dtype=dtype).masked_fill_(ahead, -math.inf)
+        addends.append(edit.constant(tensor, "causal"))
+    return addends
+
+
+def _constant_mask(mask: Node, dtype: torch.dtype, edit: Edit) -> Node:
+    tensor = edit.draft.tensor(mask)
+    if tensor.dtype == torch.bool:
+        tensor = torch.zeros(tensor.shape, dtype=dtype).masked_fill_(~tensor, -math.inf)
+    return edit.constant(tensor.to(dtype), "mask")
+
+
+def _computed_mask(mask: Node, dtype: torch.dtype, edit: Edit) -> Node:
+    if value(mask).dtype != torch.bool:
+        return mask if value(mask).dtype == dtype else edit.call(torch.ops.aten.to.dtype, mask, dtype)  # fmt: skip
+    seen = edit.constant(torch.zeros((), dtype=dtype), "seen")
+    hidden = edit.constant(torch.full((), -math.inf, dtype=dtype), "hidden")
+    return edit.call(torch.ops.aten.where.self, mask, seen, hidden)
+
+
+def _added(scores: Node, mask: Node, whole: list[Any], edit: Edit) -> Node:
+    """`whole` is the shape of the scores with batch and heads apart, which the mask is broadcast to."""
+    add = torch.ops.aten.add.Tensor
+    if math.prod(shape(mask)[:-2]) == 1:
+        rows, columns = ([1, 1, *shape(mask)])[-2:]
+        return edit.call(add, scores, edit.reshaped(mask, [1, rows, columns]))
+    apart = edit.call(add, edit.call(_RESHAPE, scores, whole), mask)
+    return edit.call(_RESHAPE, apart, list(shape(scores)))

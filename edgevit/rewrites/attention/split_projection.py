@@ -1,0 +1,150 @@
+"""A linear or 1x1 convolution that is only read in slices of its channels is one for each slice.
+
+    slice(permute(reshape(linear(x, W, b))))   ->   permute(reshape(linear(x, W[rows], b[rows])))
+
+The packed q/k/v projection of an attention, in whatever order it is unpacked. The same products in the same order;
+nothing is copied to be taken apart again, and what follows one part alone (a scale) can be folded into its weights.
+
+Kernels work out several channels at once, and the rest is padding. In XNNPACK on x86-64, three parts of 49 places take
+1.63 times the instructions of one projection and its slices when each has 2 channels, 1.23 times with 4, as many with 8.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+from typing import ClassVar
+
+import torch
+from torch.fx.node import Node
+
+from edgevit.graph.aten import argument, kind, operand
+from edgevit.graph.edit import Draft, Edit
+from edgevit.graph.program import shape
+from edgevit.rewrites.convolutions.projections import channel_axis, is_projection, with_weights
+from edgevit.rewrites.layout.name_views import places_of, turn_of
+from edgevit.rewrites.rule import Match, Refused, Rule
+
+aten = torch.ops.aten
+
+
+@dataclass(frozen=True)
+class Part(Match):
+    """`node` slices `axis` of the unpacked channels, `sizes` at `first` in the reshaped value."""
+
+    projection: Node
+    views: tuple[Node, ...]  # from the projection on
+    factors: tuple[int, ...]  # what its channels are reshaped to
+    first: int  # the axis of the first factor, before a permute
+    axis: int  # the sliced axis, before a permute
+
+
+@dataclass(frozen=True)
+class SplitProjection(Rule[Part]):
+    """`least`: channels of a part."""
+
+    least: int = 1
+    name: ClassVar[str] = "split-projection"
+    rtol: ClassVar[float] = 1e-6
+    after: ClassVar[tuple[str, ...]] = ("name-views", "merge-reshapes", "merge-permutes")
+
+    def match(self, node: Node, draft: Draft) -> Part | None:
+        if kind(node) != "slice" or argument(node, "step") != 1:
+            return None
+        projection, views = _views_before(node)
+        if not is_projection(projection, draft) or len(views) > 2:
+            return None
+        found = _unpacked(projection, views)
+        if found is None:
+            return None
+        factors, first, turn = found
+        axis = turn[argument(node, "dim") % len(shape(node))]
+        if not first <= axis < first + len(factors):
+            return None
+        return Part(node, projection, views, factors, first, axis)
+
+    def check(self, match: Part, draft: Draft) -> None:
+        *before, packed = (match.projection, *match.views)
+        alone = all(len(view.users) == 1 for view in before)
+        if not alone or any(kind(user) != "slice" for user in packed.users):
+            raise Refused("the projection is also read as a whole")
+        if not all(prod(shape(user)) for user in packed.users):
+            raise Refused("a slice takes no channels")
+        if sum(prod(shape(user)) for user in packed.users) > prod(shape(packed)):
+            raise Refused("the slices overlap, and would be worked out twice")
+        places = prod(shape(packed)) // prod(match.factors)
+        fewest = min(prod(shape(user)) for user in packed.users) // places
+        if fewest < self.least:
+            raise Refused(f"a part of {fewest} channels would be padded to {self.least}")
+
+    def rewrite(self, match: Part, edit: Edit) -> Node:
+        part = _rows(match)
+        made = with_weights(match.projection, lambda held: held[part.flatten()], edit)
+        for view in match.views:
+            made = _again(view, made, match, tuple(part.shape), edit)
+        return made
+
+
+def _views_before(node: Node) -> tuple[Node, tuple[Node, ...]]:
+    """What is sliced, without the reshapes and permutes that it went through."""
+    views: list[Node] = []
+    source = operand(node)
+    while kind(source) in {"reshape", "permute"}:
+        views.insert(0, source)
+        source = operand(source)
+    return source, tuple(views)
+
+
+def _unpacked(
+    projection: Node, views: tuple[Node, ...]
+) -> tuple[tuple[int, ...], int, list[int]] | None:
+    """The factors of the channels, the axis of the first, and where each axis of the last view comes from."""
+    axis = channel_axis(projection)
+    factors, first, rank = (shape(projection)[axis],), axis, len(shape(projection))
+    turn = list(range(rank))
+    for position, view in enumerate(views):
+        if kind(view) == "permute":
+            if position != len(views) - 1:
+                return None
+            turn = turn_of(view)
+        else:
+            if position:
+                return None
+            found = _factors(shape(projection), shape(view), axis)
+            if found is None:
+                return None
+            factors, first = found
+            turn = list(range(len(shape(view))))
+    return factors, first, turn
+
+
+def _factors(
+    before: tuple[int, ...], after: tuple[int, ...], axis: int
+) -> tuple[tuple[int, ...], int] | None:
+    """The axes of `after` that the one axis becomes, when the others stay apart from it."""
+    left, right = prod(before[:axis]), prod(before[axis + 1 :])
+    for first in range(len(after) + 1):
+        for last in range(first + 1, len(after) + 1):
+            whole = prod(after[:first]) == left and prod(after[last:]) == right
+            if whole and (first == 0 or after[first] > 1) and _is_tight(after, last):
+                return after[first:last], first
+    return None
+
+
+def _is_tight(after: tuple[int, ...], last: int) -> bool:
+    """Axes of length 1 behind the factors belong to what comes after."""
+    return after[last - 1] > 1
+
+
+def _rows(match: Part) -> torch.Tensor:
+    _, places = places_of(match.node)
+    channels = torch.arange(prod(match.factors)).reshape(match.factors)
+    return channels.narrow(match.axis - match.first, places.start, len(places))
+
+
+def _again(view: Node, source: Node, match: Part, part: tuple[int, ...], edit: Edit) -> Node:
+    if kind(view) == "permute":
+        return edit.call(aten.permute.default, source, turn_of(view))
+    wanted = list(shape(view))
+    wanted[match.first : match.first + len(part)] = part
+    return edit.call(aten.reshape.default, source, wanted)

@@ -1,0 +1,3 @@
+from edgevit.rewrites.convolutions.collapse_linear.rule import CollapseLinear
+
+__all__ = ["CollapseLinear"]

@@ -1,0 +1,44 @@
+"""Where an axis of a value is behind a call that arranges, cuts or joins the other axes."""
+
+from __future__ import annotations
+
+from math import prod
+
+from torch.fx.node import Node
+
+from edgevit.graph.aten import argument, kind
+from edgevit.graph.program import shape
+from edgevit.rewrites.layout.merge_reshapes import RESHAPES
+from edgevit.rewrites.layout.name_views import turn_of
+
+_TURNS = frozenset({"permute", "transpose"})
+_PIECES = frozenset({"slice", "select", "narrow", "roll"})
+
+
+def through(user: Node, node: Node, axis: int) -> int | None:
+    """The axis of `user` that `axis` of `node`, its first argument, becomes whole and in order."""
+    name = kind(user)
+    if not user.args or user.args[0] is not node:
+        return None
+    if name in _TURNS:
+        return turn_of(user).index(axis)
+    if name in RESHAPES:
+        return _kept(shape(node), shape(user), axis)
+    if name == "roll":
+        rank = len(shape(node))
+        moved = argument(user, "dims")
+        return axis if moved and axis not in {d % rank for d in moved} else None
+    if name in _PIECES:
+        cut = argument(user, "dim") % len(shape(node))
+        if cut == axis:
+            return None
+        return axis - 1 if name == "select" and cut < axis else axis
+    return None
+
+
+def _kept(before: tuple[int, ...], after: tuple[int, ...], axis: int) -> int | None:
+    left = prod(before[:axis])
+    for place, size in enumerate(after):
+        if size == before[axis] and prod(after[:place]) == left:
+            return place
+    return None

@@ -1,0 +1,228 @@
+"""Calls along axes that they name: softmax, reductions, slices, joins and pads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+from math import prod
+
+import torch
+from torch.fx.node import Node
+
+from edgevit.graph.aten import argument, has_argument, operand
+from edgevit.graph.program import shape
+from edgevit.rewrites.layout.sink_permute.expression import Call, Laid
+from edgevit.rewrites.layout.sink_permute.layout import (
+    Layout,
+    Order,
+    Parts,
+    common_parts,
+    four,
+    kept,
+    laid_in,
+    numbered,
+    order_in,
+    runs,
+)
+from edgevit.rewrites.layout.sink_permute.plan import Plan
+
+aten = torch.ops.aten
+
+
+def softmax(plan: Plan, node: Node) -> Laid | None:
+    """Over several stretches of memory in steps, the largest taken off first as the call itself does."""
+    if argument(node, "dtype") is not None:
+        return None
+    laid = plan.of(operand(node))
+    block = laid.known.axes[argument(node, "dim") % len(shape(node))]
+    if not block:
+        return None
+    source, places = plan.exposed(laid, block, node)
+    if len(places) == 1:
+        return Laid(Call(node, node.target, (source, places[0]), {}, source.shape), laid.layout)
+    narrow = tuple(1 if axis in places else size for axis, size in enumerate(source.shape))
+    largest = Call(node, aten.amax.default, (source, list(places), True), {}, narrow)
+    below = Call(node, aten.sub.Tensor, (source, largest), {}, source.shape)
+    grown = Call(node, aten.exp.default, (below,), {}, source.shape)
+    total = Call(node, aten.sum.dim_IntList, (grown, list(places), True), {}, narrow)
+    return Laid(Call(node, aten.div.Tensor, (grown, total), {}, source.shape), laid.layout)
+
+
+def reduction(plan: Plan, node: Node) -> Laid | None:
+    """A mean, a sum, a norm, the largest."""
+    if not has_argument(node, "dim") or (has_argument(node, "dtype") and argument(node, "dtype")):
+        return None
+    laid, rank = plan.of(operand(node)), len(shape(operand(node)))
+    named = argument(node, "dim")
+    named = [named] if isinstance(named, int) else named
+    axes = {axis % rank for axis in named or range(rank)}
+    block = [f for axis in axes for f in laid.known.axes[axis]]
+    if not block:
+        return None
+    source, places = plan.exposed(laid, block, node, cut=True)
+    stays = argument(node, "keepdim")
+    made = tuple(
+        1 if axis in places else size
+        for axis, size in enumerate(source.shape)
+        if stays or axis not in places
+    )
+    order = (argument(node, "ord"),) if has_argument(node, "ord") else ()
+    call = Call(node, node.target, (source, *order, list(places), stays), {}, made)
+    return Laid(call, _without(laid.known, axes, stays))
+
+
+def part(plan: Plan, node: Node) -> Laid | None:
+    """A slice."""
+    laid, axis = plan.of(operand(node)), argument(node, "dim") % len(shape(node))
+    if not laid.known.axes[axis]:
+        return None
+    laid = plan.gathered(laid, axis, node)
+    block = laid.known.axes[axis]
+    source, (place,) = plan.exposed(laid, block, node)
+    start, end, step = (argument(node, name) for name in ("start", "end", "step"))
+    length = shape(node)[axis]
+    made = (*source.shape[:place], length, *source.shape[place + 1 :])
+    call = Call(node, node.target, (source, place, start, end, step), {}, made)
+    return Laid(call, laid.known.resized(block, axis, length))
+
+
+def pieces(plan: Plan, node: Node) -> Laid | None:
+    """A split. What it leads to is where each of its parts is found."""
+    laid, axis = plan.of(operand(node)), argument(node, "dim") % len(shape(operand(node)))
+    if not laid.known.axes[axis]:
+        return None
+    laid = plan.gathered(laid, axis, node)
+    source, (place,) = plan.exposed(laid, laid.known.axes[axis], node)
+    call = Call(node, node.target, (source, node.args[1], place), {}, source.shape)
+    return Laid(call, laid.layout)
+
+
+def piece(plan: Plan, node: Node) -> Laid | None:
+    split = operand(node)
+    laid = plan.of(split)
+    if laid.layout is None or not isinstance(laid.source, Call):
+        return None
+    axis, place = argument(split, "dim") % len(laid.layout.axes), laid.source.args[2]
+    sizes, length = laid.source.shape, shape(node)[axis]
+    made = (*sizes[:place], length, *sizes[place + 1 :])
+    call = Call(node, node.target, (laid.source, node.args[1]), {}, made)
+    return Laid(call, laid.layout.resized(laid.layout.axes[axis], axis, length))
+
+
+def _without(layout: Layout, axes: set[int], kept: bool) -> Layout:
+    gone = {f for axis in axes for f in layout.axes[axis]}
+    left = [f for f in range(len(layout.sizes)) if f not in gone]
+    number = {f: k for k, f in enumerate(left)}
+    found = [
+        () if axis in axes else tuple(number[f] for f in factors)
+        for axis, factors in enumerate(layout.axes)
+        if kept or axis not in axes
+    ]
+    return Layout(tuple(layout.sizes[f] for f in left), tuple(found))
+
+
+def joined(plan: Plan, node: Node) -> Laid | None:
+    """A `cat`. The axis that grows is one stretch of memory in each, and in the same place."""
+    read = list(node.args[0])  # type: ignore[arg-type]
+    axis = argument(node, "dim") % len(shape(node))
+    laid = [plan.gathered(plan.of(one), axis, node) for one in read]
+    found = _common_parts(laid, axis, shape(node))
+    if found is None:
+        return None
+    own = [_with_part(found, axis, shape(one)[axis]) for one in read]
+    order = _order(plan, laid, own, numbered(own[0])[axis][0])
+    arranged = [
+        plan.arranged(one, parts, kept(order, one.known, parts), node)
+        for one, parts in zip(laid, own, strict=True)
+    ]
+    whole = _with_part(found, axis, shape(node)[axis])
+    made = laid_in(order, whole)
+    grown = numbered(whole)[axis][0]
+    known = [(source.shape, parts) for source, parts in zip(arranged, own, strict=True)]
+    dims = _dims(order, [(made.shape, whole), *known] if made.is_plain else known, known, grown)
+    sources = [
+        plan.workshop.reshaped(source, _sizes(dims, parts), node)
+        for source, parts in zip(arranged, own, strict=True)
+    ]
+    call = Call(node, node.target, (sources, dims.index([grown])), {}, _sizes(dims, whole))
+    return Laid(call, made)
+
+
+def _common_parts(laid: Sequence[Laid], axis: int, wanted: Sequence[int]) -> Parts | None:
+    """Of all axes but the one that they differ in."""
+    others = [
+        Layout(one.known.sizes, (*one.known.axes[:axis], (), *one.known.axes[axis + 1 :]))
+        for one in laid
+    ]
+    return common_parts(others, [1 if k == axis else size for k, size in enumerate(wanted)])
+
+
+def _with_part(parts: Parts, axis: int, size: int) -> Parts:
+    return (*parts[:axis], (size,), *parts[axis + 1 :])
+
+
+def _order(plan: Plan, laid: Sequence[Laid], own: Sequence[Parts], grown: int) -> Order:
+    """Of the result: that of the operand to which the others can be brought with the fewest copies."""
+    lies = [order_in(one.known, parts) for one, parts in zip(laid, own, strict=True)]
+    orders = [order for order in lies if grown in order] or [_inserted(lies[0], grown)]
+
+    def copies(order: Order) -> tuple[int, int]:
+        turned = sum(
+            not plan.is_free(one, parts, kept(order, one.known, parts))
+            for one, parts in zip(laid, own, strict=True)
+        )
+        return turned, orders.index(order)
+
+    return min(orders, key=copies)
+
+
+def _inserted(order: Order, grown: int) -> Order:
+    """Before what belongs to a later axis."""
+    place = next((k for k, part in enumerate(order) if part > grown), len(order))
+    return (*order[:place], grown, *order[place:])
+
+
+Shaped = tuple[tuple[int, ...], Parts]  # and what it is made of
+
+
+def _dims(
+    order: Order, likely: Sequence[Shaped], known: Sequence[Shaped], grown: int
+) -> list[list[int]]:
+    """Which parts make an axis: as in that likely shape which most are in already."""
+    place = order.index(grown)
+    ways = [four([list(order[:place]), [grown], list(order[place + 1 :])])]
+    for sizes, parts in likely:
+        flat = [size for axis in parts for size in axis]
+        found = runs(order, flat, sizes) if flat[grown] > 1 else None
+        if found is not None and [grown] in found:
+            ways.insert(-1, found)
+    return min(ways, key=lambda dims: sum(_sizes(dims, parts) != sizes for sizes, parts in known))
+
+
+def _sizes(dims: Sequence[Sequence[int]], parts: Parts) -> tuple[int, ...]:
+    flat = [size for axis in parts for size in axis]
+    return tuple(prod(flat[part] for part in run) for run in dims)
+
+
+def padded(plan: Plan, node: Node) -> Laid | None:
+    """With a constant, along axes that are one stretch of memory each."""
+    if has_argument(node, "mode") and argument(node, "mode") != "constant":
+        return None
+    laid, rank, pad = plan.of(operand(node)), len(shape(node)), list(argument(node, "pad"))
+    sides = {rank - 1 - k: tuple(pad[2 * k : 2 * k + 2]) for k in range(len(pad) // 2)}
+    sides = {axis: both for axis, both in sides.items() if any(both)}
+    layout = laid.known.merged()
+    if any(len(layout.axes[axis]) != 1 for axis in sides):
+        return None
+    grown = {layout.axes[axis][0]: axis for axis in sides}
+    groups = [list(run) for _, run in groupby(range(len(layout.sizes)), lambda f: grown.get(f, -1))]
+    groups = [[f] for run in groups for f in run] if len(groups) < 3 else groups
+    source = plan.workshop.reshaped(
+        laid.source, [prod(layout.sizes[f] for f in g) for g in groups], node
+    )
+    flat = [n for g in reversed(groups) for n in sides.get(grown.get(g[0], -1), (0, 0))]
+    for axis in sides:
+        layout = layout.resized(layout.axes[axis], axis, shape(node)[axis])
+    made = tuple(prod(layout.sizes[f] for f in g) for g in groups)
+    value = argument(node, "value") or 0.0
+    return Laid(Call(node, aten.constant_pad_nd.default, (source, flat, value), {}, made), layout)

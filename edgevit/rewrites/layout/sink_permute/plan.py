@@ -1,0 +1,215 @@
+"""Where every value of a program would lie if nothing were copied but where a call needs it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import groupby, pairwise
+from math import prod
+
+import torch
+from torch.fx.node import Node, map_arg
+
+from edgevit.graph.aten import kind, operand
+from edgevit.graph.cost import TRANSPOSES
+from edgevit.graph.edit import Draft
+from edgevit.graph.program import shape, value
+from edgevit.rewrites.layout.merge_reshapes import RESHAPES
+from edgevit.rewrites.layout.name_views import turn_of
+from edgevit.rewrites.layout.sink_permute.expression import (
+    Call,
+    Expression,
+    Held,
+    Laid,
+    Read,
+    Workshop,
+    reachable,
+)
+from edgevit.rewrites.layout.sink_permute.layout import (
+    Order,
+    Parts,
+    four,
+    laid_in,
+    order_in,
+    parts_of,
+    plain,
+    runs,
+)
+
+_UNTAGGED = frozenset({"hardswish", "_to_copy", "clone", "log_sigmoid"})
+Handler = Callable[["Plan", Node], Laid | None]
+
+
+class Plan:
+    """`early`: a stack of windows is made one, and tokens get their channels before them, where they are first read,
+    not where a product of matrices needs it: all that is computed from them then shares the one permute."""
+
+    def __init__(
+        self, draft: Draft, handler: Callable[[Node], Handler | None], early: bool
+    ) -> None:
+        self.draft = draft
+        self.early = early
+        self.workshop = Workshop()
+        self._laid: dict[Node, Laid] = {}
+        for node in draft.graph.nodes:
+            if node.op == "call_function":
+                self._laid[node] = self._lay(node, handler(node))
+        self.results = {
+            node: self.settled(self.of(node), node)
+            for node in dict.fromkeys(draft.graph.output_node().all_input_nodes)
+            if node.op == "call_function"
+        }
+
+    @property
+    def permutes(self) -> int:
+        """How many are left, without those that products of matrices take in."""
+        found = reachable(list(self.results.values()))
+        return sum(isinstance(one, Call) and one.is_turn for one in found)
+
+    def of(self, node: Node) -> Laid:
+        if node not in self._laid:
+            sizes = shape(node)
+            held = self.draft.is_constant(node)
+            self._laid[node] = Laid(Held(node, sizes) if held else Read(node, sizes), plain(sizes))
+        return self._laid[node]
+
+    def _lay(self, node: Node, handler: Handler | None) -> Laid:
+        if kind(node) in TRANSPOSES or kind(node) in RESHAPES:
+            return self._viewed(node)
+        if self.early:
+            self._bring_early(node)
+        if handler is None or self._is_untouched(node):
+            return self._opaque(node)
+        return handler(self, node) or self._opaque(node)
+
+    def _bring_early(self, node: Node) -> None:
+        """For this reader and all that come after it."""
+        source = node.args[0] if node.args else None
+        if not isinstance(source, Node) or self.draft.is_constant(source) or is_pointwise(node):
+            return
+        laid = self.of(source)
+        if laid.layout is None or len(laid.layout.axes) < 3:
+            return
+        stack, *others = (sorted(axis) for axis in laid.layout.axes)
+        rest = [f for f in range(len(laid.layout.sizes)) if f not in stack]
+        if kind(node) in {"linear", "layer_norm"} and len(others) == 2 and all(others):
+            rest = [*others[1], *others[0]]
+        if [*stack, *rest] != list(range(len(laid.layout.sizes))):
+            self._laid[source] = self.relaid(laid, [*stack, *rest], node)
+
+    def _viewed(self, node: Node) -> Laid:
+        laid = self.of(operand(node))
+        if kind(node) in TRANSPOSES:
+            return Laid(laid.source, laid.known.permuted(turn_of(node)))
+        found = laid.known.reshaped(shape(node))
+        if found is not None:
+            return Laid(laid.source, found.merged())
+        return Laid(self.settled(laid, node), plain(shape(node)))
+
+    def _is_untouched(self, node: Node) -> bool:
+        read = (self.of(source).source for source in node.all_input_nodes)
+        return all(
+            isinstance(source, Held) or (isinstance(source, Read) and source.node is source_node)
+            for source, source_node in zip(read, node.all_input_nodes, strict=True)
+        )
+
+    def _opaque(self, node: Node) -> Laid:
+        """The call as it is, on values as they were."""
+        found = {read: self.settled(self.of(read), node) for read in node.all_input_nodes}
+        sizes = getattr(value(node), "shape", None)  # of several results there is none
+        layout = None if sizes is None else plain(sizes)
+        made = () if sizes is None else tuple(sizes)
+        if all(_is_itself(source, read) for read, source in found.items()):
+            return Laid(Read(node, made), layout)
+        args, kwargs = map_arg((node.args, node.kwargs), lambda read: found[read])  # type: ignore[misc]
+        return Laid(Call(node, node.target, args, kwargs, made), layout)  # type: ignore[arg-type]
+
+    def arranged(self, laid: Laid, parts: Parts, wanted: Order, at: Node) -> Expression:
+        """The value with its parts in that order."""
+        lies = order_in(laid.known, parts)
+        if lies == wanted:
+            return laid.source
+        return self.workshop.permuted(laid.source, *_turn(lies, wanted, parts), at)
+
+    def is_free(self, laid: Laid, parts: Parts, wanted: Order) -> bool:
+        """Whether `arranged` copies nothing that is not copied anyway."""
+        lies = order_in(laid.known, parts)
+        return lies == wanted or self.workshop.has(laid.source, *_turn(lies, wanted, parts))
+
+    def relaid(self, laid: Laid, wanted: Sequence[int], at: Node) -> Laid:
+        """With the factors of its layout in that order."""
+        parts = parts_of(laid.known)
+        number = {f: n for n, f in enumerate(f for axis in laid.known.axes for f in axis)}
+        order = tuple(number[f] for f in wanted)
+        return Laid(self.arranged(laid, parts, order, at), laid_in(order, parts))
+
+    def gathered(self, laid: Laid, axis: int, at: Node) -> Laid:
+        """With all of one axis together, in its own order. Where windows have torn it apart, the others are made
+        whole as well: each of them where its last factor is, which is what they were before."""
+        layout = laid.known.merged()
+        if len(layout.axes[axis]) < 2:
+            return Laid(laid.source, layout)
+        whole = sorted((one for one in layout.axes if one), key=lambda one: one[-1])
+        return self.relaid(Laid(laid.source, layout), [f for one in whole for f in one], at)
+
+    def settled(self, laid: Laid, at: Node) -> Expression:
+        """Row-major, in the shape of the value."""
+        if laid.layout is None:
+            return laid.source
+        if not laid.layout.is_plain:
+            laid = self.relaid(laid, [f for axis in laid.layout.axes for f in axis], at)
+        return self.workshop.reshaped(laid.source, laid.known.shape, at)
+
+    def exposed(
+        self, laid: Laid, block: Sequence[int], at: Node, cut: bool = False
+    ) -> tuple[Expression, tuple[int, ...]]:
+        """With the factors of `block` in axes of their own, and which these are: one for each stretch of them in
+        memory, or several if they may be `cut`. In the shape that it lies in, or that the value has, if one will do;
+        else, where it is one, with it as channels or the last."""
+        sizes = laid.known.sizes
+        stretches = [list(run) for _, run in groupby(range(len(sizes)), set(block).__contains__)]
+        wanted = [run for run in stretches if run[0] in block]
+        for likely in (laid.source.shape, *([laid.known.shape] if laid.known.is_plain else [])):
+            found = runs(range(len(sizes)), sizes, likely) or []
+            inside = tuple(k for k, run in enumerate(found) if run and set(run) <= set(block))
+            whole = sum(len(found[k]) for k in inside) == len(block)
+            if whole and (cut or len(inside) == len(wanted)):
+                return self.workshop.reshaped(laid.source, likely, at), inside
+        if len(wanted) == 1:
+            stretches = four(stretches)
+        shape = [prod(sizes[f] for f in run) for run in stretches]
+        places = tuple(stretches.index(run) for run in wanted)
+        return self.workshop.reshaped(laid.source, shape, at), places
+
+
+def is_pointwise(node: Node) -> bool:
+    """Whether each value is computed from the values at its own place."""
+    return torch.Tag.pointwise in getattr(node.target, "tags", ()) or kind(node) in _UNTAGGED
+
+
+def is_together(factors: Sequence[int]) -> bool:
+    """Whether they are neighbours in memory, in whatever order."""
+    return len(factors) > 0 and max(factors) - min(factors) == len(factors) - 1
+
+
+def _turn(lies: Order, wanted: Order, parts: Parts) -> tuple[list[int], list[int]]:
+    """The shape to take the value by and the permute that brings the parts from one order to the other. Parts that
+    stay neighbours are one axis; there are four axes at least, as the Neural Engine has them."""
+    sizes = [size for axis in parts for size in axis]
+    follows = dict(pairwise(lies))
+    groups: list[list[int]] = []
+    for part in wanted:
+        if groups and follows.get(groups[-1][-1]) == part:
+            groups[-1].append(part)
+        else:
+            groups.append([part])
+    lying = sorted(groups, key=lambda group: lies.index(group[0]))
+    dims = [prod(sizes[part] for part in group) for group in lying]
+    turn = [lying.index(group) for group in groups]
+    added = max(4 - len(dims), 0)
+    return [1] * added + dims, [*range(added), *(added + axis for axis in turn)]
+
+
+def _is_itself(source: Expression, node: Node) -> bool:
+    if isinstance(source, Held):
+        return source.node is node and source.change is None
+    return isinstance(source, Read) and source.node is node

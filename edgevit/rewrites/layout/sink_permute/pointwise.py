@@ -1,0 +1,117 @@
+"""Calls that compute each value from the values at its own place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+from math import prod
+
+from torch.fx.node import Node, map_arg
+
+from edgevit.graph.program import shape
+from edgevit.rewrites.layout.sink_permute.expression import Call, Expression, Held, Laid
+from edgevit.rewrites.layout.sink_permute.layout import (
+    Order,
+    Parts,
+    common_parts,
+    four,
+    kept,
+    laid_in,
+    order_in,
+    runs,
+)
+from edgevit.rewrites.layout.sink_permute.plan import Plan
+
+_LONGEST = 16384  # an axis of an image on the Neural Engine: `placement.toml`
+
+
+def pointwise(plan: Plan, node: Node) -> Laid | None:
+    read = [source for source in node.all_input_nodes if shape(source)]
+    laid = {source: plan.of(source) for source in read}
+    parts = common_parts([one.known for one in laid.values()], shape(node))
+    if parts is None:
+        return None
+    order = _order(plan, list(laid.values()), parts)
+    arranged = {
+        source: plan.arranged(one, parts, kept(order, one.known, parts), node)
+        for source, one in laid.items()
+    }
+    made = _common_shape(order, parts, [(arranged[source], one) for source, one in laid.items()])
+    if made is not None:
+        owns = [made] * len(laid)
+    else:
+        dims = _dims(order, parts, [(arranged[source], one) for source, one in laid.items()])
+        sizes = [size for axis in parts for size in axis]
+        made = tuple(prod(sizes[part] for part in run) for run in dims)
+        having = [set(order_in(one.known, parts)) for one in laid.values()]
+        owns = [
+            [prod(sizes[part] for part in run if part in present) for run in dims]
+            for present in having
+        ]
+    for source, own in zip(laid, owns, strict=True):
+        arranged[source] = plan.workshop.reshaped(arranged[source], own, node)
+    scalars = {
+        source: plan.of(source).source for source in node.all_input_nodes if not shape(source)
+    }
+    args, kwargs = map_arg((node.args, node.kwargs), lambda source: {**arranged, **scalars}[source])  # type: ignore[misc]
+    return Laid(Call(node, node.target, args, kwargs, made), laid_in(order, parts))  # type: ignore[arg-type]
+
+
+def _order(plan: Plan, laid: Sequence[Laid], parts: Parts) -> Order:
+    """Of the result: that of the operand to which the others can be brought with the fewest copies."""
+    computed = [one for one in laid if not isinstance(one.source, Held)]
+    count = sum(len(axis) for axis in parts)
+    whole = {order_in(one.known, parts): one for one in computed}
+    whole = {order: one for order, one in whole.items() if len(order) == count}
+    if not whole:
+        return tuple(range(count))
+
+    def copies(order: Order) -> tuple[int, int]:
+        turned = sum(
+            not plan.is_free(one, parts, kept(order, one.known, parts)) for one in computed
+        )
+        return turned, len(whole[order].known.sizes)
+
+    return min(whole, key=copies)
+
+
+def _common_shape(
+    order: Order, parts: Parts, operands: Sequence[tuple[Expression, Laid]]
+) -> tuple[int, ...] | None:
+    """That all values have: whatever their parts, none is taken into another."""
+    if any(len(order_in(laid.known, parts)) < len(order) for _, laid in operands):
+        return None
+    shapes = {tuple(source.shape) for source, _ in operands if not isinstance(source, Held)}
+    return shapes.pop() if len(shapes) == 1 else None
+
+
+def _dims(
+    order: Order, parts: Parts, operands: Sequence[tuple[Expression, Laid]]
+) -> list[list[int]]:
+    """Which parts make an axis: those that the same operands have. In the shape of the first whole one, if that
+    will do."""
+    sizes = [size for axis in parts for size in axis]
+    having = [set(order_in(laid.known, parts)) for _, laid in operands]
+
+    def readers(part: int) -> tuple[bool, ...]:
+        return tuple(part in present for present in having)
+
+    for (source, _), present in zip(operands, having, strict=True):
+        if len(present) < len(order) or isinstance(source, Held):
+            continue
+        found = runs(order, sizes, source.shape)
+        if found is not None and all(len(set(map(readers, run))) < 2 for run in found):
+            return found
+    groups = [list(group) for _, group in groupby(order, key=readers)]
+    return _shortened(four(groups), sizes) if len(groups) < 4 else groups
+
+
+def _shortened(dims: list[list[int]], sizes: Sequence[int]) -> list[list[int]]:
+    """With what is too much for the last axis in the one before, where that is empty."""
+    if not dims:
+        return dims
+    *rest, height, width = dims
+    cut = len(width)
+    while cut and prod(sizes[part] for part in width[cut - 1 :]) <= _LONGEST:
+        cut -= 1
+    return [*rest, width[:cut], width[cut:]] if not height and cut < len(width) else dims

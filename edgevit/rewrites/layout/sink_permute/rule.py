@@ -1,0 +1,120 @@
+"""Values stay where a convolution leaves them, and calls are told where to look, until one needs them elsewhere.
+
+    linear(permute(x), W, b)                 ->   permute(conv2d(x, W, b))
+    layer_norm(permute(x))                   ->   permute(norm over the channels of x)
+    softmax(q @ k^T) @ v   of columns        ->   v^T @ softmax(k @ q^T, over the keys)         by columns again
+    cat, slice, softmax, mean, pad (axis)    ->   the same along the axis in memory
+    f(permute(x), reshape(permute(y)))       ->   permute(f(x, y))                              f of each place alone
+
+Permutes and reshapes are first taken for what they are, other names of the same values, and made only where a call
+needs its operands in one order. The program is rewritten as a whole, and only if fewer permutes are left. Sums are
+added in another order: hence `rtol`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from torch.fx.node import Node
+
+from edgevit.graph.aten import kind
+from edgevit.graph.cost import MATMULS, TRANSPOSES
+from edgevit.graph.edit import Draft, Edit
+from edgevit.rewrites.layout.name_views import turn_of
+from edgevit.rewrites.layout.sink_permute.calls import handler
+from edgevit.rewrites.layout.sink_permute.expression import (
+    Call,
+    Expression,
+    Held,
+    Read,
+    reachable,
+    sources,
+)
+from edgevit.rewrites.layout.sink_permute.plan import Plan
+from edgevit.rewrites.rule import Match, Refused, Rule
+
+
+@dataclass(frozen=True)
+class Sunk(Match):
+    """`node` is a result of the program."""
+
+    plan: Plan
+    before: int
+
+
+class SinkPermute(Rule[Sunk]):
+    name: ClassVar[str] = "sink-permute"
+    rtol: ClassVar[float] = 1e-5
+    after: ClassVar[tuple[str, ...]] = ("fold-norm-affine",)
+
+    def match(self, node: Node, draft: Draft) -> Sunk | None:
+        results = draft.graph.output_node().all_input_nodes
+        if node.op != "call_function" or node is not next(
+            (r for r in results if r.op == "call_function"), None
+        ):
+            return None
+        before = _permutes(draft)
+        if not before:
+            return None
+        plans = [Plan(draft, handler, early) for early in (False, True)]
+        return Sunk(node, min(plans, key=lambda plan: plan.permutes), before)
+
+    def check(self, match: Sunk, draft: Draft) -> None:
+        left = match.plan.permutes
+        if left >= match.before:
+            raise Refused(
+                f"pushed down as far as it goes, {left} permutes are left of {match.before}"
+            )
+
+    def rewrite(self, match: Sunk, edit: Edit) -> Node:
+        results = match.plan.results
+        made = _written(list(results.values()), edit.draft, self.name)
+        for node, source in results.items():
+            if node is not match.node and made[source] is not node:
+                Edit(edit.draft, self.name, node).replace(node, made[source])
+        return made[results[match.node]]
+
+
+def _permutes(draft: Draft) -> int:
+    """Without those that products of matrices take in."""
+    return sum(kind(node) in TRANSPOSES and not _is_taken_in(node) for node in draft.graph.nodes)
+
+
+def _is_taken_in(node: Node) -> bool:
+    turn = turn_of(node)
+    swap = [*range(len(turn) - 2), len(turn) - 1, len(turn) - 2]
+    return turn == swap and all(kind(user) in MATMULS for user in node.users)
+
+
+def _written(results: list[Expression], draft: Draft, rule: str) -> dict[Expression, Node]:
+    made: dict[Expression, Node] = {}
+    for one in reachable(results):
+        if isinstance(one, Read):
+            made[one] = one.node
+        elif isinstance(one, Call):
+            edit = Edit(draft, rule, one.at)
+            for source in sources(one):
+                if isinstance(source, Held) and source not in made:
+                    made[source] = _constant(source, edit)
+            args, kwargs = (_with_nodes(given, made) for given in (one.args, one.kwargs))
+            made[one] = edit.call(one.target, *args, **kwargs)
+    return made
+
+
+def _constant(held: Held, edit: Edit) -> Node:
+    if held.change is None:
+        return held.node
+    name = str(held.node.target).rsplit(".", 1)[-1]
+    return edit.constant(held.change(edit.draft.tensor(held.node)), name)
+
+
+def _with_nodes(given: Any, made: Mapping[Expression, Node]) -> Any:
+    if isinstance(given, Read | Held | Call):
+        return made[given]
+    if isinstance(given, list | tuple):
+        return [_with_nodes(one, made) for one in given]
+    if isinstance(given, Mapping):
+        return {name: _with_nodes(one, made) for name, one in given.items()}
+    return given

@@ -1,0 +1,208 @@
+"""A permute that only moves short axes past others, as their few parts taken apart and joined again elsewhere.
+
+    permute(x [C, 2, h, w], 1, 0, 2, 3)          ->   cat(split(x, axis 1), axis 0)
+    permute(x [C, h, 2, w, 2], 2, 4, 0, 1, 3)    ->   cat(split(pixel_unshuffle(x, 2), axis 1), axis 0)
+
+Windows and patches become a stack in this way, and come back. Rows of pixels stay whole, where a transpose moves them
+one by one.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import accumulate, combinations, pairwise
+from math import prod
+from typing import ClassVar
+
+import torch
+from torch.fx.node import Node
+
+from edgevit.graph.aten import kind, operand
+from edgevit.graph.cost import MATMULS
+from edgevit.graph.edit import Draft, Edit
+from edgevit.graph.program import shape
+from edgevit.rewrites.layout.name_views import turn_of
+from edgevit.rewrites.layout.sink_permute.layout import runs
+from edgevit.rewrites.rule import SAME_VALUES, Match, Refused, Rule
+
+aten = torch.ops.aten
+_MOST = 4  # parts of one axis
+_AXES = 5  # of a value: Core ML has no more
+Sizes = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Way:
+    """`dims` permuted by `turn`, with a step of pixels between it and what is read or made."""
+
+    dims: Sizes
+    turn: tuple[int, ...]
+    unshuffled: Sizes = ()  # the image that is read, and its factor
+    shuffled: Sizes = ()  # the image that `pixel_shuffle` reads, and its factor
+
+    @property
+    def moved(self) -> tuple[int, ...]:
+        """The axes that pass others. The rest stays in order."""
+        count = len(self.dims)
+        subsets = (gone for n in range(count + 1) for gone in combinations(range(count), n))
+        found = [gone for gone in subsets if _is_sorted([a for a in self.turn if a not in gone])]
+        return min(found, key=lambda gone: prod(self.dims[a] for a in gone))
+
+    @property
+    def keeps_rows(self) -> bool:
+        return self.turn[-1:] == tuple(range(len(self.turn)))[-1:]
+
+
+@dataclass(frozen=True)
+class Turned(Match):
+    ways: tuple[Way, ...]
+
+
+class TurnByParts(Rule[Turned]):
+    name: ClassVar[str] = "turn-by-parts"
+    rtol: ClassVar[float] = SAME_VALUES
+    after: ClassVar[tuple[str, ...]] = ("sink-permute",)
+
+    def match(self, node: Node, draft: Draft) -> Turned | None:
+        if kind(node) != "permute" or any(kind(user) in MATMULS for user in node.users):
+            return None
+        return Turned(node, tuple(_ways(node)))
+
+    def check(self, match: Turned, draft: Draft) -> None:
+        if not any(way.keeps_rows for way in match.ways):
+            raise Refused("it takes rows of pixels apart")
+        if _best(match) is None:
+            raise Refused(f"an axis that it moves is longer than {_MOST}")
+
+    def rewrite(self, match: Turned, edit: Edit) -> Node:
+        way = _best(match)
+        assert way is not None
+        made = operand(match.node)
+        if way.unshuffled:
+            image = edit.reshaped(_source(made), way.unshuffled[:-1])
+            made = edit.call(aten.pixel_unshuffle.default, image, way.unshuffled[-1])
+        made = _moved(made, way, edit)
+        if way.shuffled:
+            image = edit.reshaped(made, way.shuffled[:-1])
+            made = edit.call(aten.pixel_shuffle.default, image, way.shuffled[-1])
+        return edit.reshaped(made, shape(match.node))
+
+
+def _best(match: Turned) -> Way | None:
+    fitting = (
+        way
+        for way in match.ways
+        if way.keeps_rows and all(way.dims[axis] <= _MOST for axis in way.moved)
+    )
+    return next(fitting, None)
+
+
+def _ways(node: Node) -> Iterator[Way]:
+    dims, turn = shape(operand(node)), turn_of(node)
+    yield _merged(dims, range(len(dims)), turn)
+    yield from _after_pixels(dims, turn, shape(_source(operand(node))))
+    readers = list(node.users)
+    if len(readers) == 1 and kind(readers[0]) == "reshape":
+        yield from _before_pixels(dims, turn, shape(readers[0]))
+
+
+def _source(node: Node) -> Node:
+    return operand(node) if kind(node) == "reshape" else node
+
+
+def _after_pixels(dims: Sizes, turn: Sequence[int], image: Sizes) -> Iterator[Way]:
+    """What is read is an image, and the last of its rows and of its columns are moved."""
+    sizes = _common(dims, image)
+    if len(image) != 4 or sizes is None:
+        return
+    found = _interleaved(sizes, image)
+    axes = runs(range(len(sizes)), sizes, dims)
+    if found is None or axes is None:
+        return
+    lies, factor = found
+    yield _merged(
+        sizes, lies, [f for axis in turn for f in axes[axis]], unshuffled=(*image, factor)
+    )
+
+
+def _before_pixels(dims: Sizes, turn: Sequence[int], image: Sizes) -> Iterator[Way]:
+    """What is made is an image, and the last of its rows and of its columns have been moved there."""
+    made = tuple(dims[axis] for axis in turn)
+    sizes = _common(made, image)
+    if len(image) != 4 or sizes is None:
+        return
+    found = _interleaved(sizes, image)
+    axes = runs(range(len(sizes)), sizes, made)
+    if found is None or axes is None:
+        return
+    wanted, factor = found
+    lies = [f for axis in range(len(dims)) for f in axes[list(turn).index(axis)]]
+    batch, channels, high, wide = image
+    small = (batch, channels * factor**2, high // factor, wide // factor)
+    yield _merged(sizes, lies, wanted, shuffled=(*small, factor))
+
+
+def _interleaved(sizes: Sequence[int], image: Sizes) -> tuple[list[int], int] | None:
+    """The order in which the parts lie when the last of the rows and of the columns are taken into the channels."""
+    found = runs(range(len(sizes)), sizes, image)
+    if found is None or len(found[2]) < 2 or len(found[3]) < 2:
+        return None
+    batch, channels, rows, columns = found
+    if sizes[rows[-1]] != sizes[columns[-1]]:
+        return None
+    order = [*batch, *channels, rows[-1], columns[-1], *rows[:-1], *columns[:-1]]
+    return order, sizes[rows[-1]]
+
+
+def _common(one: Sizes, other: Sizes) -> Sizes | None:
+    """The sizes that the axes of two row-major shapes of the same values are both made of."""
+    borders = sorted({1, *(b for s in (one, other) for b in accumulate(reversed(s), operator.mul))})
+    if any(above % below for below, above in pairwise(borders)):
+        return None
+    return tuple(above // below for below, above in reversed(list(pairwise(borders))))
+
+
+def _merged(sizes: Sequence[int], lies: Sequence[int], wanted: Sequence[int], unshuffled: Sizes = (), shuffled: Sizes = ()) -> Way:  # fmt: skip
+    """Neighbours that stay neighbours are one axis."""
+    lies = [f for f in lies if sizes[f] > 1]
+    follows = dict(pairwise(lies))
+    groups: list[list[int]] = []
+    for part in (f for f in wanted if sizes[f] > 1):
+        if groups and follows.get(groups[-1][-1]) == part:
+            groups[-1].append(part)
+        else:
+            groups.append([part])
+    lying = sorted(groups, key=lambda group: lies.index(group[0]))
+    dims = tuple(prod(sizes[f] for f in group) for group in lying)
+    return Way(dims, tuple(lying.index(group) for group in groups), unshuffled, shuffled)
+
+
+def _moved(source: Node, way: Way, edit: Edit) -> Node:
+    """One axis after the other is brought before what is to follow it, the last first."""
+    order = list(range(len(way.dims)))
+    for axis in reversed([axis for axis in way.turn if axis in way.moved]):
+        behind = way.turn[way.turn.index(axis) + 1]
+        dims = [way.dims[a] for a in order]
+        place, to = order.index(axis), order.index(behind)
+        if len(dims) > _AXES:
+            dims, place, to = _few(dims, place, to)
+        source = edit.reshaped(source, dims)
+        split = edit.call(aten.split.Tensor, source, 1, place)
+        parts = [edit.call(operator.getitem, split, k) for k in range(way.dims[axis])]
+        source = edit.call(aten.cat.default, parts, to)
+        order.remove(axis)
+        order.insert(order.index(behind), axis)
+    return source
+
+
+def _few(dims: list[int], place: int, to: int) -> tuple[list[int], int, int]:
+    """Neighbours that are neither taken apart nor joined as one axis."""
+    cuts = sorted({0, place, place + 1, to, len(dims)})
+    few = [prod(dims[start:end]) for start, end in pairwise(cuts)]
+    return few, cuts.index(place), cuts.index(to)
+
+
+def _is_sorted(axes: Sequence[int]) -> bool:
+    return list(axes) == sorted(axes)

@@ -1,0 +1,166 @@
+"""Layer norms of a stream that has no mean do not take it off.
+
+    y = linear(u, W, b) + linear(v, V, c) + p;   layer_norm(y), layer_norm(y + ...)   ->
+    y = linear(u, W - mean(W), b - mean(b)) + ...;   y * rsqrt(mean(y * y) + eps) * w + bias       means over the channels
+
+A layer norm is the same for y and for y - mean(y). Where all that read a residual stream are layer norms, and all that
+write into it are linears, convolutions and constants, the mean is taken off the weights once: what is left is an RMS
+norm, of one mean instead of two (SliceGPT, arXiv:2401.15024, section 3.1). Weights are rounded once more: hence `rtol`.
+
+For runtimes that get layer norms in pieces. Where one is a kernel of its own, the pieces cost more than the mean.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch.fx.node import Node
+
+from edgevit.graph.aten import argument, kind, operand
+from edgevit.graph.edit import Draft, Edit
+from edgevit.graph.program import shape, value
+from edgevit.rewrites.convolutions.projections import called_with, channel_axis
+from edgevit.rewrites.layout.arranged import through
+from edgevit.rewrites.norms.expand_norm import mean_of_channels
+from edgevit.rewrites.rule import Match, Refused, Rule
+
+aten = torch.ops.aten
+_WRITERS = frozenset({"linear", "conv1d", "conv2d", "conv3d"})
+
+
+@dataclass(frozen=True)
+class Stream(Match):
+    """`node` is one of `norms`. What `writers` give has its channels along the axis told."""
+
+    norms: tuple[Node, ...]
+    writers: tuple[tuple[Node, int], ...]
+    stopped: str  # why there is no taking the mean off; "" if there is
+
+
+class DropNormMean(Rule[Stream]):
+    name: ClassVar[str] = "drop-norm-mean"
+    rtol: ClassVar[float] = 1e-5
+    after: ClassVar[tuple[str, ...]] = ("collapse-linear", "fold-norm-affine")
+
+    def match(self, node: Node, draft: Draft) -> Stream | None:
+        return _stream_of(node, draft) if _is_norm(node) else None
+
+    def check(self, match: Stream, draft: Draft) -> None:
+        if match.stopped:
+            raise Refused(match.stopped)
+
+    def rewrite(self, match: Stream, edit: Edit) -> Node:
+        for writer, axis in match.writers:
+            there = Edit(edit.draft, self.name, writer)
+            there.replace(writer, _centred(writer, axis, there))
+        for norm in match.norms:
+            if norm is not match.node:
+                there = Edit(edit.draft, self.name, norm)
+                there.replace(norm, _by_root_mean_square(norm, there))
+        return _by_root_mean_square(match.node, edit)
+
+
+def _is_norm(node: Node) -> bool:
+    whole = kind(node) == "layer_norm" and len(argument(node, "normalized_shape")) == 1
+    return whole and value(node).dtype in {torch.float32, torch.float64}
+
+
+def _stream_of(norm: Node, draft: Draft) -> Stream:
+    """All values that are added to what `norm` reads, or that it is added to, and who writes and reads them."""
+    axes: dict[Node, int] = {}
+    norms: dict[Node, None] = {}
+    writers: list[tuple[Node, int]] = []
+    pending = [(operand(norm), len(shape(norm)) - 1)]
+    while pending:
+        node, axis = pending.pop()
+        if node in axes:
+            if axes[node] != axis:
+                return Stream(norm, (), (), f"`{kind(node)}` has its channels along two axes")
+            continue
+        axes[node] = axis
+        sources = _read(node, axis)
+        if _is_writer(node, axis, draft):
+            writers.append((node, axis))
+        elif sources:
+            pending += sources
+        else:
+            return Stream(norm, (), (), f"the mean of `{kind(node) or node.op}` is not of weights")
+        for user in node.users:
+            there = _along(user, node, axis)
+            if there is not None:
+                pending.append((user, there))
+            elif _is_norm(user) and axis == len(shape(node)) - 1:
+                norms[user] = None
+            else:
+                return Stream(norm, (), (), f"`{kind(user) or user.op}` reads the mean too")
+    return Stream(norm, tuple(norms), tuple(writers), "")
+
+
+def _is_writer(node: Node, axis: int, draft: Draft) -> bool:
+    if draft.is_constant(node):
+        return True
+    if kind(node) not in _WRITERS or axis != channel_axis(node):
+        return False
+    held = [argument(node, name) for name in ("weight", "bias")]
+    known = all(one is None or draft.is_constant(one) for one in held)
+    return known and (kind(node) == "linear" or argument(node, "groups") == 1)
+
+
+def _read(node: Node, axis: int) -> list[tuple[Node, int]]:
+    """What a call of the stream reads of it, each with the axis of its channels; nothing if it is none."""
+    found: list[tuple[Node, int]] = []
+    for source in node.all_input_nodes if node.op == "call_function" else ():
+        ways = [at for at in range(len(shape(source))) if _along(node, source, at) == axis]
+        if len(ways) != 1:
+            return []
+        found.append((source, ways[0]))
+    return found
+
+
+def _along(user: Node, node: Node, axis: int) -> int | None:
+    """Where the channels of `node` are in `user`, if that has means of nothing but the means of what it reads."""
+    name = kind(user)
+    if name in {"add", "sub"}:
+        there = axis + len(shape(user)) - len(shape(node))
+        alike = all(
+            isinstance(one, Node) and _extent(one, there - len(shape(user))) == shape(node)[axis]
+            for one in user.args[:2]
+        )
+        return there if alike else None
+    if name == "expand":
+        there = axis + len(shape(user)) - len(shape(node))
+        return there if shape(user)[there] == shape(node)[axis] else None
+    if name == "cat":
+        return axis if argument(user, "dim") % len(shape(user)) != axis else None
+    return through(user, node, axis)
+
+
+def _extent(node: Node, axis: int) -> int:
+    sizes = shape(node)
+    return sizes[axis] if -axis <= len(sizes) else 1
+
+
+def _centred(writer: Node, axis: int, edit: Edit) -> Node:
+    if writer.op == "get_attr":
+        return edit.constant(_without_mean(edit.draft.tensor(writer), axis), "centred")
+    weight, bias = (argument(writer, name) for name in ("weight", "bias"))
+    held = None if bias is None else _without_mean(edit.draft.tensor(bias), 0)
+    return called_with(writer, _without_mean(edit.draft.tensor(weight), 0), held, edit)
+
+
+def _without_mean(held: torch.Tensor, axis: int) -> torch.Tensor:
+    wide = held.double()
+    return (wide - wide.mean(axis, keepdim=True)).to(held.dtype)
+
+
+def _by_root_mean_square(norm: Node, edit: Edit) -> Node:
+    source = operand(norm)
+    square = edit.call(aten.mul.Tensor, source, source)
+    spread = mean_of_channels(norm, square, argument(norm, "eps"), edit)
+    made = edit.call(aten.mul.Tensor, source, edit.call(aten.rsqrt.default, spread))
+    weight, bias = (argument(norm, name) for name in ("weight", "bias"))
+    if weight is not None:
+        made = edit.call(aten.mul.Tensor, made, weight)
+    return made if bias is None else edit.call(aten.add.Tensor, made, bias)

@@ -1,5 +1,0 @@
-"""Permutes are pushed down until they cancel, over a whole program."""
-
-from edgevit.rewrites.sink_permute.rule import SinkPermute
-
-__all__ = ["SinkPermute"]

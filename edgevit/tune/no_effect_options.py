@@ -1,0 +1,49 @@
+"""Choices that change nothing for a model: every form's graph is made once, without proofs, and compared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from edgevit.backends.api import backend_for
+from edgevit.graph.program import Program
+from edgevit.graph.text import graph_text
+from edgevit.rewrites import engine
+from edgevit.rewrites.rule import AnyRule
+from edgevit.rewrites.variants import formed
+from edgevit.targets import Target
+
+Inert = Mapping[str, Sequence[tuple[str, str]]]  # format -> choice and option
+
+
+def inert_options(
+    program: Program,
+    target: Target,
+    formats: Sequence[str],
+    progress: Callable[[str], None] = lambda _: None,
+) -> dict[str, list[tuple[str, str]]]:
+    """Options whose graph, all else at its default, is the default's."""
+    known: dict[tuple[AnyRule, ...], Program] = {(): program}
+    found: dict[str, list[tuple[str, str]]] = {}
+    for format in formats:
+        backend = backend_for(format, target)
+        progress(f"what changes nothing in {format}")
+        plain = graph_text(_rewritten(backend.rules, known))
+        found[format] = [
+            (form.choice.name, option)
+            for form in backend.forms
+            for option in form.turns
+            if graph_text(
+                _rewritten(formed(backend.rules, backend.forms, {form.choice.name: option}), known)
+            )
+            == plain
+        ]
+    return found
+
+
+def _rewritten(rules: Sequence[AnyRule], known: dict[tuple[AnyRule, ...], Program]) -> Program:
+    """What an earlier list began with is not done again."""
+    for count in range(1, len(rules) + 1):
+        key = tuple(rules[:count])
+        if key not in known:
+            known[key] = engine.apply(rules[count - 1], known[key[:-1]])[0]
+    return known[tuple(rules)]

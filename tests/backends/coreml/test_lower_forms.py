@@ -1,0 +1,42 @@
+"""Mixers and pools that Core ML has no operation for, or one that leaves the range of float16."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from edgevit.backends.coreml.lower import lower
+from edgevit.backends.coreml.rules import RULES
+from edgevit.frontend.capture import capture
+from edgevit.rewrites import engine
+from tests.backends.coreml.lowering import far, source_of
+
+X = torch.randn(1, 4, 6, 8, generator=torch.Generator().manual_seed(0))
+
+
+class Forms(nn.Module):
+    def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
+        wave = torch.complex(torch.ones(6, 5), torch.ones(4, 6, 1))
+        large = (x * 30).clamp(min=1e-6)  # its cube is infinite in float16
+        return [
+            F.normalize(x, dim=1),
+            F.adaptive_avg_pool2d(large.pow(3.0), 1).pow(1 / 3.0),
+            large.pow(3).mean((2, 3)).pow(1 / 3),
+            torch.fft.fft2(x.flatten(2), norm="ortho").real,
+            torch.fft.irfft2(torch.fft.rfft2(x, norm="ortho") * wave, norm="ortho"),
+        ]
+
+
+def test_in_both_precisions(tmp_path: Path) -> None:
+    source = source_of(Forms(), X)
+    program, _ = engine.run(capture(source), RULES)
+    bounds: dict[Literal["fp16", "fp32"], float] = {"fp32": 1e-5, "fp16": 3e-3}
+    for precision, bound in bounds.items():
+        artifact = lower(
+            program, source, minimum_os="iOS17", precision=precision, directory=tmp_path / precision
+        )
+        assert far(program, artifact.path, precision).rel_l2 < bound

@@ -1,0 +1,46 @@
+"""What kernels may cost at most, in instructions for a unit of work: counts are exact, so these are promises."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from edgevit.backends.mcu.cores import CORES
+from edgevit.backends.mcu.toolchain import toolchain
+from tests import ROOT
+
+sys.path.insert(0, str(ROOT / "benchmarks"))
+
+from kernel_shapes import OTHERS, PRODUCTS
+
+from kernels import figure_of
+
+SHAPES = {shape.name: shape for shape in (*PRODUCTS, *OTHERS)}
+MOST = {  # by operation: core -> instructions for a unit
+    "linear 96 -> 288": {"m4": 0.92, "m55": 0.16, "rv32": 3.0},
+    "linear 384 -> 96": {"m4": 0.90, "m55": 0.13, "rv32": 3.0},
+    "matmul QK^T, K 32": {"m4": 1.15, "m55": 0.22},
+    "softmax 196": {"m4": 18, "m55": 5},
+    "norm 96": {"m4": 15, "m55": 4.5},
+    "norm 96, gain and bias": {"m4": 15, "m55": 4.5},
+    "add": {"m4": 7, "m55": 1.5},
+    "lookup": {"m4": 4, "m55": 4},
+    "depthwise 3x3, 48x48x16": {"m4": 9.29 / 2, "m55": 3.32 / 2},  # half of CMSIS-NN's
+    "conv2d 3x3, 48x48, 16 -> 16": {"m4": 2.33 / 1.5, "m55": 0.38 / 1.5},
+}
+CASES = [(name, core, most) for name, limits in MOST.items() for core, most in limits.items()]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("tool", ["zig", "gcc"])
+@pytest.mark.parametrize(("name", "core", "most"), CASES)
+def test_a_kernel_keeps_its_promise(name: str, core: str, most: float, tool: str) -> None:
+    assert figure_of(SHAPES[name], CORES[core], toolchain(tool)).instructions <= most
+
+
+def test_fewer_instructions_are_fewer_cycles() -> None:
+    """Of the DSP linear, against the plain one on the same core."""
+    fast = figure_of(SHAPES["linear 96 -> 288"], CORES["m4"], toolchain("zig"))
+    assert fast.kernel == "ev_linear_s8_dsp"
+    assert fast.cycles is not None and fast.cycles < 1.2

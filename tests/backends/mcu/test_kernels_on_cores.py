@@ -1,0 +1,65 @@
+"""Every kernel of every family equals its Python definition: on all cores, by all compilers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgevit.backends.mcu.cores import CORES
+from edgevit.backends.mcu.schedule.simple import simple_plan
+from edgevit.backends.mcu.toolchain import TOOLCHAINS
+from edgevit.graph.window import Window
+from edgevit.integer.graph import Value
+from tests.backends.mcu.cases import MAKERS, average_pool, graph_of
+from tests.backends.mcu.on_cores import check_on_core, programs_of
+
+_EACH = 12
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("tool", TOOLCHAINS)
+@pytest.mark.parametrize("core", CORES)
+def test_equals_the_definition(core: str, tool: str, tmp_path: Path) -> None:
+    rng = np.random.default_rng(7)
+    singles = [make(rng) for make in MAKERS.values() for _ in range(_EACH)]
+    # sizes that fill blocks of rows, columns and vectors, and leave something over
+    singles += [MAKERS["linear"](rng, rows, depth, 18) for rows in (3, 4, 13) for depth in (16, 52, 99)]  # fmt: skip
+    singles += [MAKERS["matmul"](rng, 2, 5, 33, 18, turned) for turned in (True, False)]
+    plans = [simple_plan(graph_of(op), CORES[core]) for op, _ in singles]
+    check_on_core(programs_of(plans, [inputs for _, inputs in singles]), core, tool, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("core", ["m4", "m55"])
+def test_calls_keep_the_preconditions(core: str, tmp_path: Path) -> None:
+    """A failed assertion is a fault. Portable kernels assert in every test on the host."""
+    rng = np.random.default_rng(9)
+    singles = [make(rng) for make in MAKERS.values() for _ in range(4)]
+    plans = [simple_plan(graph_of(op), CORES[core]) for op, _ in singles]
+    cases = programs_of(plans, [inputs for _, inputs in singles])
+    check_on_core(cases, core, "zig", tmp_path, debug=True)
+
+
+def test_an_average_of_more_columns_than_16_bits_hold(tmp_path: Path) -> None:
+    """The vector kernel sums whole rows in lanes of 16 bits; another kernel takes wider windows."""
+    x = Value("x", (1, 300, 20), "int8", 1.0, 0)
+    op, inputs = average_pool(np.random.default_rng(10), x, Window((1, 300)))
+    plan = simple_plan(graph_of(op), CORES["m55"])
+    check_on_core(programs_of([plan], [inputs]), "m55", "zig", tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("core", ["m3", "m4", "m7", "m33", "rv32"])
+def test_both_emulators_count_the_same(core: str, tmp_path: Path) -> None:
+    rng = np.random.default_rng(8)
+    singles = [make(rng) for make in MAKERS.values()]
+    plans = [simple_plan(graph_of(op), CORES[core]) for op, _ in singles]
+    cases = programs_of(plans, [inputs for _, inputs in singles])
+    counts = []
+    for machine in ("unicorn", "qemu"):
+        folder = tmp_path / machine
+        folder.mkdir()
+        counts.append(check_on_core(cases, core, "zig", folder, machine).instructions)
+    assert counts[0] == counts[1]

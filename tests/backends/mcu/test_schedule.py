@@ -1,0 +1,74 @@
+"""Plans: what is legal, what is small, and a verifier that does not believe the planner."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from edgevit.backends.mcu.cores import CORES
+from edgevit.backends.mcu.schedule.intake import prepared
+from edgevit.backends.mcu.schedule.memory import bound
+from edgevit.backends.mcu.schedule.plan import Plan, make_plan
+from edgevit.backends.mcu.schedule.search import best_plan
+from edgevit.backends.mcu.schedule.verifier import Overwritten, verify_plan
+from tests.backends.mcu.plans import random_plan
+from tests.backends.mcu.random_nets import random_net
+
+M4 = CORES["m4"]
+
+
+def plan_of(seed: int) -> Plan:
+    return random_plan(random_net(seed)[0], M4, np.random.default_rng(seed))
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_random_plans_hold(seed: int) -> None:
+    verify_plan(plan_of(seed))
+
+
+@pytest.mark.parametrize("seed", range(0, 40, 4))
+def test_a_search_holds_and_is_no_larger_than_the_plain_plan(seed: int) -> None:
+    graph, _ = random_net(seed)
+    found = best_plan(graph, M4, "ram")
+    verify_plan(found)
+    net, cards = prepared(graph, M4)
+    assert found.size <= make_plan(net, cards, frozenset(net.makers), tile=1).size
+
+
+def test_a_buffer_moved_onto_another_is_found() -> None:
+    """In most plans: where a byte is written and not read again, nothing is wrong."""
+    caught = moved = 0
+    for seed in range(12):
+        plan = plan_of(seed)
+        alive = [
+            (a, b)
+            for a in plan.buffers
+            for b in plan.buffers
+            if a is not b and a.meets(b) and "scratch" not in a.name + b.name
+        ]
+        if not alive:
+            continue
+        a, b = alive[len(alive) // 2]
+        wrong = replace(a, offset=b.offset)
+        buffers = tuple(wrong if buffer is a else buffer for buffer in plan.buffers)
+        size = max(plan.size, wrong.end)
+        moved += 1
+        try:
+            verify_plan(replace(plan, buffers=buffers, size=size))
+        except Overwritten:
+            caught += 1
+    assert moved >= 8 and caught >= 0.9 * moved
+
+
+def test_a_plan_is_the_same_each_time() -> None:
+    graph, _ = random_net(5)
+    first, second = (best_plan(graph, M4, "balanced") for _ in range(2))
+    assert first.buffers == second.buffers
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_placement_is_near_the_bound(seed: int) -> None:
+    plan = plan_of(seed)
+    assert plan.size <= 1.1 * bound(plan.buffers) + 16

@@ -1,0 +1,64 @@
+"""Whole nets: what they may cost, and that every core and every compiler computes what the integer model does."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+from tempfile import mkdtemp
+
+import pytest
+
+from edgevit.backends.mcu.cores import CORES
+from edgevit.backends.mcu.options import FirmwareOptions
+from edgevit.backends.mcu.toolchain import TOOLCHAINS
+from edgevit.export.pipeline import export
+from edgevit.measure.firmware import run_firmware
+
+VIT = "zoo:vit-i64-p8-d96-h3-l6"
+NETS = {
+    VIT: None,
+    "zoo:hybrid-i64-d32": None,
+    "timm:mobilenetv4_conv_small_035": 96,
+}
+
+
+@cache
+def exported(model: str, target: str = "qemu-m4", optimize: str = "balanced") -> Path:
+    """Once in a test process."""
+    folder = Path(mkdtemp(prefix="edgevit-test-")) / "net"
+    options = {"input_size": NETS[model]} if NETS[model] else {}
+    wish = FirmwareOptions(optimize=optimize)
+    result = export(model, target=target, output=folder, firmware=wish, **options)
+    assert result.parity[-1].passed  # the firmware is the integer model
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("tool", TOOLCHAINS)
+@pytest.mark.parametrize("core", CORES)
+@pytest.mark.parametrize("model", NETS)
+def test_every_core_computes_the_same(model: str, core: str, tool: str) -> None:
+    assert run_firmware(exported(model), core, tool, None).golden_match
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("target", "optimize", "instructions", "ram"),
+    [("qemu-m4", "balanced", 55e6, 20_000), ("qemu-m4", "ram", 55e6, 18_000), ("qemu-m55", "balanced", 12e6, 20_000)],
+)  # fmt: skip
+def test_a_vision_transformer_costs_no_more(
+    target: str, optimize: str, instructions: float, ram: int
+) -> None:
+    """TFLM with CMSIS-NN takes 261 M instructions on the M4, 128 M on the M55, and 184 KB."""
+    found = run_firmware(exported(VIT, target, optimize), None, "zig", None)
+    assert found.golden_match
+    assert found.instructions <= instructions and found.memory.ram <= ram
+
+
+@pytest.mark.slow
+def test_int8_is_near_float() -> None:
+    for model in (VIT, "zoo:hybrid-i64-d32"):
+        parity = json.loads((exported(model) / "edgevit.json").read_text())["parity"]
+        (integers,) = (entry for entry in parity if entry["stage"] == "integers")
+        assert integers["cosine"] >= 0.99

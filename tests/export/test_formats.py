@@ -1,0 +1,101 @@
+"""Several formats in one call, options of the runtimes, and what a report says of delegation."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+import edgevit
+import edgevit.export.pipeline
+from edgevit.backends.delegation import Delegation, Outside, grouped, require_all_inside
+from edgevit.cli.main import main
+from edgevit.errors import NotDelegated
+from tests import ROOT
+
+MODEL = f"{ROOT / 'examples' / 'tiny_hybrid.py'}:build"
+
+
+def test_several_formats_share_the_front_half(tmp_path: Path, monkeypatch, capsys) -> None:
+    built = []
+    build = edgevit.export.pipeline.build_source
+    monkeypatch.setattr(
+        edgevit.export.pipeline, "build_source", lambda *a, **k: built.append(a) or build(*a, **k)
+    )
+    words = ["export", MODEL, "--target", "linux-x86", "--format", "onnx,executorch"]
+    assert main([*words, "-o", str(tmp_path / "o"), "--json", "--quiet"]) == 0
+    exports = json.loads(capsys.readouterr().out)["exports"]
+    assert len(built) == 1
+    assert sorted(p.name for p in (tmp_path / "o").iterdir()) == ["executorch", "onnx"]
+    for format, manifest in exports.items():
+        assert manifest["format"] == format
+        assert manifest["passed"]
+        assert Path(manifest["directory"]) == tmp_path / "o" / format
+        assert set(manifest["stages"]) == {"resolve", "capture", "rewrite", "lower", "verify"}
+
+
+def test_one_format_that_fails_does_not_stop_the_others(
+    tmp_path: Path, monkeypatch, capsys
+) -> None:
+    def refuse(*_: object) -> None:
+        raise edgevit.EdgevitError("no such thing")
+
+    monkeypatch.setattr("edgevit.backends.onnx.backend.lower", refuse)
+    words = ["export", MODEL, "--target", "linux-x86", "--format", "onnx,executorch"]
+    assert main([*words, "-o", str(tmp_path / "o"), "--quiet"]) == 1
+    said = capsys.readouterr()
+    assert "onnx: error: no such thing" in said.err
+    assert "TinyHybrid.pte" in said.out
+    assert [p.name for p in (tmp_path / "o").iterdir()] == ["executorch"]
+
+
+def test_channels_last(tmp_path: Path) -> None:
+    result = edgevit.export(
+        MODEL, target="linux-x86", format="onnx", output=tmp_path / "o", channels_last=True
+    )
+    assert result.passed
+    (declared,) = result.manifest["model"]["inputs"]
+    assert declared["shape"] == [1, 64, 64, 3]
+
+
+def test_the_manifest_tells_what_was_delegated(tmp_path: Path) -> None:
+    result = edgevit.export(MODEL, target="linux-x86", format="onnx", output=tmp_path / "o")
+    delegation = result.manifest["delegation"]
+    assert delegation["to"] == "CPUExecutionProvider"
+    assert (delegation["delegates"], delegation["ops_outside"]) == (1, 0)
+    assert delegation["outside"] == []
+    assert delegation["ops_inside"] > 10
+
+
+def test_leftovers_are_an_error_when_asked(tmp_path: Path, capsys) -> None:
+    words = ["export", MODEL, "--target", "pixel-6", "--format", "executorch", "--quiet"]
+    code = main([*words, "--require-delegated", "-o", str(tmp_path / "o")])
+    said = capsys.readouterr()
+    report = edgevit.export(MODEL, target="pixel-6", format="executorch", output=tmp_path / "p")
+    left = report.manifest["delegation"]["ops_outside"]
+    assert code == (13 if left else 0)
+    if left:
+        assert f"{left} ops stay outside XNNPACK" in said.err
+        assert "tiny_hybrid.py:" in said.err
+        assert not (tmp_path / "o").exists()
+
+
+def test_leftovers_are_listed_with_their_lines() -> None:
+    outside = [Outside("layer_norm", "a.py:3", 1, 100), Outside("layer_norm", "a.py:3", 1, 50)]
+    delegation = Delegation("XNNPACK", 2, 7, grouped([*outside, Outside("expand", "b.py:9", 1, 8)]))
+    assert delegation.ops_outside == 3
+    assert delegation.as_dict()["outside"] == [
+        {"op": "layer_norm", "where": "a.py:3", "count": 2, "bytes": 150},
+        {"op": "expand", "where": "b.py:9", "count": 1, "bytes": 8},
+    ]
+    with pytest.raises(NotDelegated) as caught:
+        require_all_inside(delegation)
+    assert "layer_norm x2   a.py:3" in caught.value.where
+    require_all_inside(Delegation("XNNPACK", 1, 7, ()))
+
+
+def test_core_ml_has_no_say_in_delegation(tmp_path: Path, capsys) -> None:
+    words = ["export", MODEL, "--target", "iphone", "--require-delegated", "--quiet"]
+    assert main([*words, "-o", str(tmp_path / "o")]) == 2
+    assert "decided on the device" in capsys.readouterr().err

@@ -1,0 +1,96 @@
+"""What a format does not heed, or is not written in, is refused by name before anything is built."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from edgevit.backends.mcu.options import FirmwareOptions
+from edgevit.backends.registry import BACKENDS
+from edgevit.cli.main import main
+from edgevit.errors import TargetError, UsageError
+from edgevit.export.pipeline import export, export_formats, inspect
+from edgevit.sweep.job import jobs_of
+from edgevit.targets import PRECISIONS, Target, list_targets, load_target
+from edgevit.targets.target import WRITTEN
+
+TARGETS = list_targets()
+PAIRS = [(target.name, format) for target in TARGETS for format in target.formats]
+NEVER = "there-is-no-such-file.py:build"  # building it would be another error
+FOR = {"coreml": "iphone", "mcu": "qemu-m4"}
+
+
+@pytest.mark.parametrize(("target", "format"), PAIRS)
+def test_a_precision_that_is_not_written_is_refused(
+    target: str, format: str, tmp_path: Path
+) -> None:
+    aim = load_target(target)
+    assert aim.precision(None, format) in WRITTEN[format]
+    for precision in set(PRECISIONS) - set(WRITTEN[format]):
+        with pytest.raises(TargetError, match=precision) as caught:
+            export(NEVER, target=target, format=format, precision=precision, output=tmp_path / "x")
+        assert caught.value.where and caught.value.why and caught.value.hint
+        with pytest.raises(TargetError, match=precision):
+            export_formats(
+                NEVER, target=target, formats=[format], precision=precision, output=tmp_path / "x"
+            )
+        with pytest.raises(TargetError):
+            jobs_of([NEVER], [target], [format], [precision], None, [], 1)
+    assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
+def test_what_is_listed_can_be_written(target: Target, capsys: pytest.CaptureFixture[str]) -> None:
+    aim = target
+    assert aim.offered
+    assert main(["targets", aim.name]) == 0
+    line = next(
+        row for row in capsys.readouterr().out.splitlines() if row.startswith("  precision")
+    )
+    for precision in PRECISIONS:
+        writes = [f for f in aim.formats if precision in aim.written(f)]
+        assert (precision in line) == bool(writes)
+
+
+def test_a_sweep_leaves_out_what_one_format_cannot() -> None:
+    jobs = jobs_of([NEVER], ["linux-x86"], ["onnx", "tflite"], ["fp32", "fp16"], None, [], 1)
+    raspberry = jobs_of([NEVER], ["raspberry-pi-5"], ["onnx", "tflite"], ["fp16"], None, [], 1)
+    assert ("onnx", "fp16") not in {(job.format, job.precision) for job in (*jobs, *raspberry)}
+
+
+FIRMWARE = {
+    "--calibrate": "pictures", "--observer": "min-max", "--residual": "int16", "--scheme": "i-vit",
+    "--optimize": "ram", "--max-ram": "20K", "--weights-as": "binary",
+}  # fmt: skip
+VAIN = [
+    *((format, [option, value], option) for format in BACKENDS if format != "mcu" for option, value in FIRMWARE.items()),
+    *((format, ["--require-ane"], "--require-ane") for format in BACKENDS if format != "coreml"),
+    *((format, ["--labels", "labels.txt"], "--labels") for format in BACKENDS if format != "coreml"),
+    *((format, ["--require-delegated"], "--require-delegated") for format in ("coreml", "mcu")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("format", "words", "named"), VAIN, ids=lambda x: str(x))
+def test_an_option_that_the_format_does_not_heed_is_refused_by_name(
+    format: str,
+    words: list[str],
+    named: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "labels.txt").write_text("a\nb\n")
+    target = FOR.get(format, "linux-x86")
+    assert main(["export", NEVER, "--target", target, "--format", format, *words]) == 2
+    said = capsys.readouterr().err
+    assert f"{named} says nothing about {format}" in said
+    assert all(f"\n  {row:<6} " in said for row in ("where", "why", "try"))
+
+
+def test_other_commands_refuse_what_they_do_not_heed() -> None:
+    with pytest.raises(UsageError, match="--max-ram says nothing about no target"):
+        inspect(NEVER, firmware=FirmwareOptions(max_ram=1))
+    assert main(["inspect", NEVER, "--residual", "int16"]) == 2
+    assert main(["forecast", NEVER, "--target", "iphone", "--lossy", "gelu-tanh"]) == 2
