@@ -14,7 +14,7 @@ from edgevit.frontend.pt2_archive import safe_copy, unreadable
 from edgevit.frontend.pt2_trial import try_apart
 from edgevit.frontend.request import Request, file_safe
 from edgevit.frontend.source import ModelSource
-from edgevit.frontend.trial import first_line
+from edgevit.frontend.trial import first_line, run_once
 from edgevit.support.silence import quiet
 
 
@@ -150,3 +150,11 @@ def _random_like(value: torch.Tensor, seed: int) -> torch.Tensor:
     if not value.dtype.is_floating_point:
         return torch.zeros(shape, dtype=value.dtype)
     return random_images(shape, seed).to(value.dtype)
+
+
+def run_program(path: str, seed: int) -> None:
+    """In the process with limits. Torch's own word for a lack of memory is an error as any other."""
+
+    torch.manual_seed(seed)
+    source = build_untried(Request(path, "as built", seed=seed))
+    run_once(source.module, source.inputs, "torch.export the model again, on inputs that it takes")

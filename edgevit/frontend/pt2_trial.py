@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import torch
-
 from edgevit.errors import ModelError
 from edgevit.support.limited import Ended, Limits, call_limited
 
+_RUN = "edgevit.frontend.pt2_file:run_program"
 _CPU_SECONDS = 40  # and one more for each megabyte of the file
 
 
@@ -24,7 +23,7 @@ def try_apart(path: Path, seed: int) -> None:
         memory=(3 << 30) + 10 * size, cpu=_CPU_SECONDS + (size >> 20), seconds=120.0 + (size >> 20)
     )
     try:
-        call_limited(f"{__name__}:run_program", [str(path), seed], limits)
+        call_limited(_RUN, [str(path), seed], limits)
     except Ended as error:
         raise ModelError(
             f"`{path}` does not load and run",
@@ -32,14 +31,3 @@ def try_apart(path: Path, seed: int) -> None:
             why=str(error),
             hint="--trust, if you know who made the file: it is then run here, without limits",
         ) from error
-
-
-def run_program(path: str, seed: int) -> None:
-    """In the process with limits. Torch's own word for a lack of memory is an error as any other."""
-    from edgevit.frontend.pt2_file import build_untried
-    from edgevit.frontend.request import Request
-    from edgevit.frontend.trial import run_once
-
-    torch.manual_seed(seed)
-    source = build_untried(Request(path, "as built", seed=seed))
-    run_once(source.module, source.inputs, "torch.export the model again, on inputs that it takes")

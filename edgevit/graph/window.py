@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-
-from edgevit.integer.graph import require_within
 
 
 @dataclass(frozen=True)
@@ -16,16 +13,6 @@ class Window:
     stride: tuple[int, int] = (1, 1)
     padding: tuple[int, int, int, int] = (0, 0, 0, 0)  # top, left, bottom, right
     dilation: tuple[int, int] = (1, 1)
-
-    def check(self, image: Sequence[int], output: Sequence[int]) -> None:
-        """Raise `Beyond` for what the kernels' fields do not hold."""
-        for size in (*image, output[1]):
-            require_within(size, "rows, columns or channels of an image")
-        for size in self.size:
-            require_within(size, "taps of a window")
-        bytes_of = {"stride": self.stride, "dilation": self.dilation, "padding": self.padding[:2]}
-        for what, sizes in bytes_of.items():
-            require_within(max(sizes), f"the {what} of a window", 255)
 
     def output(self, height: int, width: int) -> tuple[int, int]:
         top, left, bottom, right = self.padding

@@ -8,19 +8,7 @@ from typing import Any
 import numpy as np
 
 from edgevit.integer.graph import Value
-from edgevit.integer.rounding import LIMITS
-
-PIXELS = (1.0, -128)  # scale and zero: each of 0 to 255 is an integer of its own
-
-
-def why_no_pixels(numbers: np.ndarray) -> str | None:
-    """What was normalised already would be taken for a black picture."""
-    low, high = float(numbers.min()), float(numbers.max())
-    if low < 0 or high > 255:
-        return f"they lie between {low:.4g} and {high:.4g}"
-    if high <= 1 and (numbers % 1).any():
-        return "they are fractions, none above 1"
-    return None
+from edgevit.quantize.encoding import LIMITS, PIXELS
 
 
 @dataclass(frozen=True)
@@ -33,7 +21,7 @@ class Port:
 
     @property
     def takes_pixels(self) -> bool:
-        return (self.value.scale, self.value.zero) == PIXELS
+        return (self.value.scale, self.value.zero) == (PIXELS.scale, PIXELS.zero)
 
     def quantized(self, tensor: np.ndarray) -> np.ndarray:
         low, high = LIMITS[self.value.dtype]

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 
-LIMITS = {"int8": (-128, 127), "int16": (-(2**15), 2**15 - 1)}
+from edgevit.quantize.encoding import LIMITS
+
 LARGEST = 0.5 - 2**-20  # a factor that a multiplier can hold
 _ONE = 1 << 32
 

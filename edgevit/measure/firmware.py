@@ -18,8 +18,8 @@ from edgevit.errors import PackageError, UsageError, suggest
 from edgevit.exported.golden import load_golden
 from edgevit.exported.manifest import read_manifest, require_ours, require_untouched
 from edgevit.frontend.array_file import NoArrays, read_arrays
-from edgevit.integer.ports import why_no_pixels
 from edgevit.integer.simulate import outputs_of
+from edgevit.quantize.encoding import why_no_pixels
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from edgevit.frontend.array_file import NoArrays, read_arrays
 from edgevit.frontend.images import random_images
 from edgevit.frontend.source import Preprocess
 from edgevit.graph.program import Inputs, Program
-from edgevit.integer.ports import why_no_pixels
+from edgevit.quantize.encoding import why_no_pixels
 
 GENERATED = 32
 _SEED = 2_000_003  # pictures other than the example inputs, and than those that warm batch norms

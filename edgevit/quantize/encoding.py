@@ -6,9 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgevit.integer import ports
-from edgevit.integer.rounding import LIMITS
-
+LIMITS = {"int8": (-128, 127), "int16": (-(2**15), 2**15 - 1)}
 _SMALLEST = 1e-9  # a range below this has nothing in it
 _HEADROOM = 2.0  # 16 bits have some to spare: what calibration has not seen still fits
 
@@ -48,12 +46,22 @@ class Grid:
         return self if scale <= self.scale else Grid(scale, self.zero, self.dtype)
 
 
-PIXELS = Grid(*ports.PIXELS)
+PIXELS = Grid(1.0, -128)  # each of 0 to 255 is an integer of its own
 
 
 def are_pixels(x: np.ndarray) -> bool:
     """Whole numbers of 0 to 255, and not so few of them that they may be something else."""
     return bool(x.min() >= 0 and 127 < x.max() <= 255 and (x == np.rint(x)).all())
+
+
+def why_no_pixels(numbers: np.ndarray) -> str | None:
+    """What was normalised already would be taken for a black picture."""
+    low, high = float(numbers.min()), float(numbers.max())
+    if low < 0 or high > 255:
+        return f"they lie between {low:.4g} and {high:.4g}"
+    if high <= 1 and (numbers % 1).any():
+        return "they are fractions, none above 1"
+    return None
 
 
 def asymmetric(low: float, high: float) -> Grid:

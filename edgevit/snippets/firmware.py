@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import floor
 
 from edgevit.backends.mcu.codegen.firmware import FILES, MODEL
-from edgevit.integer.rounding import LIMITS
+from edgevit.quantize.encoding import LIMITS
 from edgevit.snippets.facts import C_TYPES, Facts, count, numbers
 
 

@@ -9,7 +9,8 @@ from edgevit.backends.mcu.rules import RULES
 from edgevit.frontend.capture import capture
 from edgevit.frontend.source import ModelSource
 from edgevit.graph.program import Program
-from edgevit.integer.lowering.lower import Quantized, QuantOptions, quantize
+from edgevit.integer.lowering.lower import quantize
+from edgevit.integer.lowering.quantized import Quantized, QuantOptions
 from edgevit.quantize.calibration import Calibration, generated
 from edgevit.rewrites import engine
 

@@ -9,7 +9,7 @@ from sklearn.datasets import load_digits
 from torch import nn
 
 from edgevit.frontend.zoo.vit import Vit, VitSizes
-from edgevit.integer.lowering.lower import QuantOptions
+from edgevit.integer.lowering.quantized import QuantOptions
 from edgevit.quantize.calibration import Calibration
 from tests.quantize.imported import imported
 

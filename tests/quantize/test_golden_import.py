@@ -10,7 +10,7 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from edgevit.integer.lowering.lower import QuantOptions
+from edgevit.integer.lowering.quantized import QuantOptions
 from edgevit.integer.text import integer_text
 from edgevit.quantize.calibration import Calibration
 from tests.quantize.imported import imported

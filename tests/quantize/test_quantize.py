@@ -12,7 +12,8 @@ from torch import nn
 from edgevit.backends.mcu.noisiest import noisiest
 from edgevit.errors import CalibrationError, EdgevitError, UnsupportedOp, UsageError
 from edgevit.graph.parity import distance
-from edgevit.integer.lowering.lower import QuantOptions, quantize
+from edgevit.integer.lowering.lower import quantize
+from edgevit.integer.lowering.quantized import QuantOptions
 from edgevit.quantize.calibration import Calibration, Intake, from_arrays
 from tests.quantize.imported import imported, rewritten
 

@@ -13,7 +13,8 @@ from edgevit.backends.mcu.schedule.plan import Plan, ring_name
 from edgevit.backends.mcu.schedule.search import best_plan
 from edgevit.errors import DoesNotFit, EdgevitError
 from edgevit.integer.graph import IntegerGraph
-from edgevit.integer.lowering.lower import Quantized, QuantOptions, quantize
+from edgevit.integer.lowering.lower import quantize
+from edgevit.integer.lowering.quantized import Quantized, QuantOptions
 from edgevit.integer.rewrites.split_stacks import split_stacks
 from edgevit.quantize.calibration import Intake
 from edgevit.quantize.image_folder import calibration

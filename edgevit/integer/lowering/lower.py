@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
-import torch
 from torch.fx.node import Node
 
-from edgevit.errors import InternalError, UsageError, suggest
+from edgevit.errors import InternalError, UsageError
 from edgevit.graph.aten import kind, op
-from edgevit.graph.program import Inputs, Program, origin, shape
-from edgevit.integer.graph import Beyond, IntegerGraph, Malformed
+from edgevit.graph.program import Program, origin, shape
+from edgevit.integer.graph import Beyond, Malformed
 from edgevit.integer.lowering.builder import Builder, Held
 from edgevit.integer.lowering.context import Context, Unsupported
 from edgevit.integer.lowering.importers.table import import_call
 from edgevit.integer.lowering.layout import Layout
-from edgevit.integer.lowering.noise_report import QuantReport, compared
+from edgevit.integer.lowering.noise_report import compared
+from edgevit.integer.lowering.quantized import Quantized, QuantOptions, QuantReport
 from edgevit.integer.lowering.relayout import by_axes
 from edgevit.integer.lowering.shift_functions import shift_gelu
 from edgevit.integer.lowering.unsupported import Reason, refuse
 from edgevit.integer.ports import Port
-from edgevit.integer.simulate import outputs_of
 from edgevit.quantize.calibration import Calibration
 from edgevit.quantize.encoding import are_pixels
 from edgevit.quantize.encoding_plan import Grids, Plan
@@ -31,54 +30,6 @@ from edgevit.quantize.op_traits import sources
 from edgevit.quantize.pointwise_regions import Override
 from edgevit.quantize.recording import record
 from edgevit.rewrites.layout.name_views import turn_of
-
-RESIDUALS = ("int8", "int16")
-FUNCTIONS = ("exact", "i-vit")
-
-
-@dataclass(frozen=True)
-class QuantOptions:
-    """`observer` finds the ranges; `residual` is the type of the stream that blocks add to; `softmax` and `gelu` say how
-    their tables are computed: to the last bit, or with I-ViT's shifts."""
-
-    observer: str = "mse"
-    residual: str = "int8"
-    softmax: str = "exact"
-    gelu: str = "exact"
-    equalize: bool = True
-    report_inputs: int = 2  # of the calibration inputs: how many the report compares
-
-    def check(self) -> QuantOptions:
-        for name, known in (
-            ("observer", tuple(OBSERVERS)), ("residual", RESIDUALS), ("softmax", FUNCTIONS), ("gelu", FUNCTIONS),
-        ):  # fmt: skip
-            given = getattr(self, name)
-            if given not in known:
-                raise UsageError(f"there is no {name} `{given}`", hint=suggest(given, known))
-        return self
-
-
-@dataclass(frozen=True)
-class Quantized:
-    """The integer graph, where tensors enter and leave it, and how near each of its values is."""
-
-    graph: IntegerGraph
-    inputs: tuple[Port, ...]
-    outputs: tuple[Port, ...]
-    report: QuantReport
-    options: QuantOptions
-
-    def quantized(self, inputs: Inputs) -> tuple[np.ndarray, ...]:
-        pairs = zip(self.inputs, inputs, strict=True)
-        return tuple(port.quantized(x.detach().numpy()) for port, x in pairs)
-
-    def dequantized(self, outputs: tuple[np.ndarray, ...]) -> tuple[torch.Tensor, ...]:
-        pairs = zip(self.outputs, outputs, strict=True)
-        return tuple(torch.from_numpy(port.dequantized(y)) for port, y in pairs)
-
-    def run(self, inputs: Inputs) -> tuple[torch.Tensor, ...]:
-        """What the integers compute, of and as real numbers."""
-        return self.dequantized(outputs_of(self.graph, self.quantized(inputs)))
 
 
 def quantize(

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from math import inf, log10
-from typing import TYPE_CHECKING, Any
+from math import log10
+from typing import Any
 
 import numpy as np
 from torch.fx.node import Node
@@ -13,68 +12,11 @@ from torch.fx.node import Node
 from edgevit.graph.aten import kind
 from edgevit.graph.program import Inputs, Program, origin
 from edgevit.integer.lowering.builder import Held
+from edgevit.integer.lowering.quantized import Quantized, QuantReport, ValueReport
 from edgevit.integer.simulate import simulate
 from edgevit.quantize.recording import Look, run_looking
 
-if TYPE_CHECKING:
-    from edgevit.integer.lowering.lower import Quantized
-
 _MOST = 999.0  # dB; where nothing at all differs
-_LOW = 10.0  # dB; a cosine of 0.95
-
-
-@dataclass(frozen=True)
-class ValueReport:
-    """`decibels` is 10 log10 of the energy of the float value over that of the difference."""
-
-    name: str
-    call: str
-    module: str
-    source: str  # the user's line
-    decibels: float
-    scale: float
-    dtype: str
-    clipped: float  # share of the integers at an end of the grid that is not zero
-
-    def as_dict(self) -> dict[str, Any]:
-        return {
-            **vars(self),
-            "decibels": round(self.decibels, 2),
-            "clipped": round(self.clipped, 5),
-        }
-
-
-@dataclass(frozen=True)
-class QuantReport:
-    """In the order of the program."""
-
-    values: tuple[ValueReport, ...]
-
-    @property
-    def worst(self) -> tuple[ValueReport, ...]:
-        return tuple(sorted(self.values, key=lambda value: value.decibels))
-
-    @property
-    def lost_at(self) -> ValueReport | None:
-        """The first value that is more noise than signal can bear: what is behind it has its noise too."""
-        return next((value for value in self.values if value.decibels < _LOW), None)
-
-    @property
-    def outputs(self) -> float:
-        """Of the last value."""
-        return self.values[-1].decibels if self.values else inf
-
-    def as_dict(self) -> dict[str, Any]:
-        return {"values": [value.as_dict() for value in self.values]}
-
-    def text(self, count: int = 10) -> str:
-        lines = [f"{'dB':>6}  {'clipped':>8}  value"]
-        for value in self.worst[:count]:
-            place = "".join(f"   {part}" for part in (value.module, value.source) if part)
-            lines.append(
-                f"{value.decibels:6.1f}  {value.clipped:8.3%}  {value.call} {value.name}{place}"
-            )
-        return "\n".join(lines)
 
 
 class _Tally:

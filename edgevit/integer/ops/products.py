@@ -15,6 +15,7 @@ import numpy as np
 from edgevit.graph.window import Window
 from edgevit.integer.graph import Op, require, require_within
 from edgevit.integer.rounding import requantize
+from edgevit.integer.window_fields import require_fits
 
 
 def _product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -80,7 +81,7 @@ class Conv2d(Op):
         require(channels == depth * self.groups and count % self.groups == 0, "groups")
         require(self.output.shape == (*self.window.output(height, width), count), "the output")
         require(-128 <= self.pad_value <= 127, "the pad value")
-        self.window.check(self.source.shape, self.output.shape)
+        require_fits(self.window, self.source.shape, self.output.shape)
         _check_channels(self, count)
 
     def run(self, *inputs: np.ndarray) -> np.ndarray:
@@ -122,7 +123,7 @@ class Depthwise(Op):
         require((high, wide) == self.window.size and channels == count, "the weight's window")
         require(self.output.shape == (*self.window.output(height, width), count), "the output")
         require(-128 <= self.pad_value <= 127, "the pad value")
-        self.window.check(self.source.shape, self.output.shape)
+        require_fits(self.window, self.source.shape, self.output.shape)
         _check_channels(self, count)
 
     def run(self, *inputs: np.ndarray) -> np.ndarray:

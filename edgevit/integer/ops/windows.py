@@ -10,13 +10,14 @@ import numpy as np
 from edgevit.graph.window import Window
 from edgevit.integer.graph import Op, require
 from edgevit.integer.rounding import requantize
+from edgevit.integer.window_fields import require_fits
 
 
 def _check_image(op: AveragePool | MaxPool) -> None:
     height, width, channels = op.source.shape
     require(op.output.shape == (*op.window.output(height, width), channels), "the output")
     require(op.source.dtype == op.output.dtype == "int8", "8 bits in and out")
-    op.window.check(op.source.shape, op.output.shape)
+    require_fits(op.window, op.source.shape, op.output.shape)
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,7 @@ from typing import Any
 from edgevit.backends.mcu.board.build_files import CTEST
 from edgevit.backends.mcu.board.golden import filled
 from edgevit.backends.mcu.board.weights import NAME
-from edgevit.integer.ports import PIXELS
+from edgevit.quantize.encoding import PIXELS
 from edgevit.support.quoting import markdown
 from edgevit.support.resources import data_dir
 
@@ -180,7 +180,7 @@ def _pixels(manifest: Mapping[str, Any]) -> str:
 
 def _of_a_pixel(entry: Mapping[str, Any]) -> str:
     scale, zero = entry.get("scale", 1.0), entry.get("zero", 0)
-    if (scale, zero) == PIXELS:
+    if (scale, zero) == (PIXELS.scale, PIXELS.zero):
         return "pixel - 128, which is the byte with its highest bit flipped"
     return f"floor(pixel / {scale!r} + 0.5) + {zero}, within the type's limits"
 

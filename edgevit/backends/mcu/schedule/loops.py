@@ -11,14 +11,11 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from math import inf
-from typing import TYPE_CHECKING
+from typing import Any
 
 from edgevit.backends.mcu.schedule.access import WHOLE, WINDOWED, access, keeps_rows, storage_of
 from edgevit.integer.graph import IntegerGraph, Op, Value
 from edgevit.integer.ops.moves import Reshape
-
-if TYPE_CHECKING:
-    from edgevit.backends.mcu.schedule.walk import Walk
 
 
 class NoLoop(Exception):
@@ -40,7 +37,7 @@ class Net:
     _sources: dict[str, tuple[tuple[int, str], ...]]
     # What was worked out so far: a search asks for most of it again.
     loops: dict[Member, Loop] = field(default_factory=dict)
-    walks: dict[tuple[Loop, int], Walk] = field(default_factory=dict)
+    walks: dict[tuple[Loop, int], Any] = field(default_factory=dict)  # Walk, which knows of loops
     scratch: dict[Loop, int] = field(default_factory=dict)
     work: dict[tuple[Loop, int], float] = field(default_factory=dict)
 

@@ -1,0 +1,120 @@
+"""A model in integers: its graph, where tensors enter and leave it, and how near its values are to the float program's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import inf
+from typing import Any
+
+import numpy as np
+import torch
+
+from edgevit.errors import UsageError, suggest
+from edgevit.graph.program import Inputs
+from edgevit.integer.graph import IntegerGraph
+from edgevit.integer.ports import Port
+from edgevit.integer.simulate import outputs_of
+from edgevit.quantize.observers import OBSERVERS
+
+_LOW = 10.0  # dB; a cosine of 0.95
+RESIDUALS = ("int8", "int16")
+FUNCTIONS = ("exact", "i-vit")
+
+
+@dataclass(frozen=True)
+class ValueReport:
+    """`decibels` is 10 log10 of the energy of the float value over that of the difference."""
+
+    name: str
+    call: str
+    module: str
+    source: str  # the user's line
+    decibels: float
+    scale: float
+    dtype: str
+    clipped: float  # share of the integers at an end of the grid that is not zero
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            **vars(self),
+            "decibels": round(self.decibels, 2),
+            "clipped": round(self.clipped, 5),
+        }
+
+
+@dataclass(frozen=True)
+class QuantReport:
+    """In the order of the program."""
+
+    values: tuple[ValueReport, ...]
+
+    @property
+    def worst(self) -> tuple[ValueReport, ...]:
+        return tuple(sorted(self.values, key=lambda value: value.decibels))
+
+    @property
+    def lost_at(self) -> ValueReport | None:
+        """The first value that is more noise than signal can bear: what is behind it has its noise too."""
+        return next((value for value in self.values if value.decibels < _LOW), None)
+
+    @property
+    def outputs(self) -> float:
+        """Of the last value."""
+        return self.values[-1].decibels if self.values else inf
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"values": [value.as_dict() for value in self.values]}
+
+    def text(self, count: int = 10) -> str:
+        lines = [f"{'dB':>6}  {'clipped':>8}  value"]
+        for value in self.worst[:count]:
+            place = "".join(f"   {part}" for part in (value.module, value.source) if part)
+            lines.append(
+                f"{value.decibels:6.1f}  {value.clipped:8.3%}  {value.call} {value.name}{place}"
+            )
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class QuantOptions:
+    """`observer` finds the ranges; `residual` is the type of the stream that blocks add to; `softmax` and `gelu` say how
+    their tables are computed: to the last bit, or with I-ViT's shifts."""
+
+    observer: str = "mse"
+    residual: str = "int8"
+    softmax: str = "exact"
+    gelu: str = "exact"
+    equalize: bool = True
+    report_inputs: int = 2  # of the calibration inputs: how many the report compares
+
+    def check(self) -> QuantOptions:
+        for name, known in (
+            ("observer", tuple(OBSERVERS)), ("residual", RESIDUALS), ("softmax", FUNCTIONS), ("gelu", FUNCTIONS),
+        ):  # fmt: skip
+            given = getattr(self, name)
+            if given not in known:
+                raise UsageError(f"there is no {name} `{given}`", hint=suggest(given, known))
+        return self
+
+
+@dataclass(frozen=True)
+class Quantized:
+    """The integer graph, where tensors enter and leave it, and how near each of its values is."""
+
+    graph: IntegerGraph
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+    report: QuantReport
+    options: QuantOptions
+
+    def quantized(self, inputs: Inputs) -> tuple[np.ndarray, ...]:
+        pairs = zip(self.inputs, inputs, strict=True)
+        return tuple(port.quantized(x.detach().numpy()) for port, x in pairs)
+
+    def dequantized(self, outputs: tuple[np.ndarray, ...]) -> tuple[torch.Tensor, ...]:
+        pairs = zip(self.outputs, outputs, strict=True)
+        return tuple(torch.from_numpy(port.dequantized(y)) for port, y in pairs)
+
+    def run(self, inputs: Inputs) -> tuple[torch.Tensor, ...]:
+        """What the integers compute, of and as real numbers."""
+        return self.dequantized(outputs_of(self.graph, self.quantized(inputs)))
