@@ -18,7 +18,8 @@ from pathlib import Path
 
 import torch
 
-from edgevit.measure.timing import SUFFIXES, Latency, Subject, measure, subject_of
+from edgevit.measure.timing import Latency, Subject, measure, subject_of
+from edgevit.support.backend_info import host_suffixes
 
 ATTENTION = (
     "deit_tiny_patch16_224", "swin_tiny_patch4_window7_224", "shvit_s1", "shvit_s4", "efficientvit_m0",
@@ -30,7 +31,7 @@ NETS = (
 )  # fmt: skip
 FORMATS = ("onnx", "tflite", "executorch")
 NAMES = {"onnx": "ONNX Runtime", "tflite": "LiteRT", "executorch": "ExecuTorch"}
-SUFFIX = {format: suffix for suffix, format in SUFFIXES.items()}
+SUFFIX = {format: suffix for suffix, format in host_suffixes().items()}
 CACHE = Path("out/latency")
 Times = dict[tuple[str, str], Latency]  # by who made it and format
 

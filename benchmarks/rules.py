@@ -14,7 +14,6 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +21,13 @@ import torch
 from nets import NETS
 
 import edgevit
-from edgevit.backends.registry import BACKENDS
+from edgevit.backends.api import backend_of
 from edgevit.errors import EdgevitError
 from edgevit.frontend.capture import capture
 from edgevit.frontend.resolve import resolve
 from edgevit.graph.program import Program
 from edgevit.rewrites import engine
+from edgevit.support.backend_info import BACKENDS
 
 CACHE = Path("out/rules")
 ALONE, TOGETHER = 1e-5, 1e-4  # relative L2 of the outputs
@@ -90,7 +90,7 @@ def entry_for(net: str, code: str) -> Entry:
 
 def held(program: Program, backend: str, known: engine.Known) -> Entry:
     """What a backend's list did to a net, and what it would do once more."""
-    rules = import_module(f"{BACKENDS[backend]}.rules").RULES
+    rules = backend_of(backend).rules
     try:
         after, first = engine.run(program, rules, known=known)
         _, second = engine.run(after, rules)

@@ -191,6 +191,12 @@ class NoForecast(EdgevitError):
     exit_code = 20
 
 
+class PluginError(EdgevitError):
+    """An installed distribution's entry point cannot be used."""
+
+    exit_code = 21
+
+
 class InternalError(EdgevitError):
     """Our own bug."""
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from types import FunctionType
 from typing import Any, Protocol, runtime_checkable
 
 import torch
 
 from edgevit.backends.artifact import Artifact
 from edgevit.backends.mcu.options import NO_WISHES, FirmwareOptions
-from edgevit.backends.registry import BACKENDS
 from edgevit.errors import TargetError
 from edgevit.frontend.source import ModelSource
 from edgevit.graph.other_inputs import Other
@@ -20,6 +19,7 @@ from edgevit.graph.parity import Parity
 from edgevit.graph.program import Inputs, Program
 from edgevit.rewrites.rule import AnyRule
 from edgevit.rewrites.variants import Form
+from edgevit.support.backend_info import BACKENDS, info_of
 from edgevit.targets import Target
 
 
@@ -83,9 +83,10 @@ def backend_for(format: str, target: Target) -> Backend:
             f"ready: {', '.join(BACKENDS)}",
             hint=f"--format {ready[0]}" if ready else "--target iphone",
         )
-    module = importlib.import_module(f"{BACKENDS[format]}.backend")
-    return module.fitted_to(target) if hasattr(module, "fitted_to") else module.BACKEND
+    backend = info_of(format).backend_object()
+    return backend(target) if isinstance(backend, FunctionType) else backend
 
 
 def backend_of(format: str) -> Backend:
-    return importlib.import_module(f"{BACKENDS[format]}.backend").BACKEND
+    backend = info_of(format).backend_object()
+    return backend(None) if isinstance(backend, FunctionType) else backend

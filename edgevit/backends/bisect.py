@@ -19,7 +19,6 @@ from torch.fx.node import Node
 
 from edgevit.backends.api import Backend, Expected, Lowering
 from edgevit.backends.blame import cannot_lower
-from edgevit.backends.registry import TITLES
 from edgevit.backends.unsupported import READABLE
 from edgevit.errors import (
     ConverterFailed,
@@ -29,9 +28,10 @@ from edgevit.errors import (
     UnsupportedOp,
 )
 from edgevit.graph.program import Program, value
+from edgevit.support.backend_info import BACKENDS
 
 _LONGEST = 300.0  # seconds to look for; then the calls that are left are told
-_FORMATS = frozenset(TITLES) - {"mcu"}  # firmware names its calls before any tool is run
+_FORMATS = frozenset(BACKENDS) - {"mcu"}  # firmware names its calls before any tool is run
 Attempt = Callable[[Program], None]
 
 
@@ -87,7 +87,7 @@ def blame_a_call(program: Program, format: str, error: Exception, attempt: Attem
         failure = now or failure
     if isinstance(failure, UnsupportedOp) and failure.where:
         return failure
-    refusal = cannot_lower(_culprit(calls[bad - 1]), TITLES[format], _gist(failure))
+    refusal = cannot_lower(_culprit(calls[bad - 1]), BACKENDS[format].title, _gist(failure))
     if bad - good > 1:
         refusal.where += f", or one of the {bad - good - 1} calls before it"
     return refusal
@@ -119,7 +119,7 @@ def _gist(error: Exception) -> str:
 
 def _unplaced(format: str, error: Exception) -> UnsupportedOp:
     return UnsupportedOp(
-        f"{TITLES[format]} cannot take this model",
+        f"{BACKENDS[format].title} cannot take this model",
         where="the whole graph: every beginning of it that was tried is taken",
         why=_gist(error),
         hint="return fewer or other tensors, or export with another `--format`",

@@ -10,9 +10,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol
 
-from edgevit.backends.registry import SESSIONS
 from edgevit.errors import PackageError, ToolMissing
+from edgevit.plugins import load
+from edgevit.support.backend_info import info_of
 
+EAGER_SESSION = "edgevit.exported.eager_session:open_session"  # the model itself, for comparison
+REMOTE_MAIN = Path(__file__).with_name("remote_main.py")  # runs an artifact on another machine
 Arrays = Sequence[Any]  # numpy arrays, by position
 
 
@@ -69,4 +72,12 @@ def open_session(format: str, path: Path, threads: int) -> Session:
         raise PackageError(
             f"there is no {path.name}", where=str(path), why="no such file", hint="export it again"
         )
-    return importlib.import_module(SESSIONS[format]).open_session(path, threads)
+    place = EAGER_SESSION if format == "eager" else info_of(format).session
+    if place is None:
+        raise PackageError(
+            f"a {format} artifact does not run on this machine",
+            where=str(path),
+            why="there is no runtime for it here",
+            hint="edgevit profile --help lists where it does",
+        )
+    return load(place, "edgevit.backends")(path, threads)

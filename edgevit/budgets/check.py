@@ -13,7 +13,8 @@ from edgevit.exported.manifest import read_manifest, require_ours, require_untou
 from edgevit.exported.text import artifact_bytes
 from edgevit.measure.firmware import run_firmware
 from edgevit.measure.latest import latest_latency
-from edgevit.measure.timing import SUFFIXES, profile
+from edgevit.measure.timing import profile
+from edgevit.support.backend_info import firmware_formats, host_formats
 from edgevit.targets import load_target
 
 Kind = Literal["measured", "emulated", "exact"]
@@ -147,7 +148,7 @@ def _parity(manifest: dict[str, Any]) -> Known:
 
 
 def _size(manifest: dict[str, Any]) -> Known:
-    if manifest["format"] == "mcu":
+    if manifest["format"] in firmware_formats():
         return Known(None, None, "firmware is linked on the board: --max-flash")
     return Known(artifact_bytes(manifest), "exact", "bytes of what goes to the device")
 
@@ -167,7 +168,7 @@ def _cosine(manifest: dict[str, Any]) -> Known:
 
 def _emulated(folder: Path, manifest: dict[str, Any], here: Here) -> dict[str, Known]:
     names = ("ram_bytes", "flash_bytes", "instructions")
-    if manifest["format"] != "mcu":
+    if manifest["format"] not in firmware_formats():
         why = f"a {manifest['format']} artifact decides that on the device: export for a microcontroller"
         return dict.fromkeys(names, Known(None, None, why))
     require_ours(folder, manifest, here.trust)
@@ -185,9 +186,9 @@ def _emulated(folder: Path, manifest: dict[str, Any], here: Here) -> dict[str, K
 
 
 def _latency(folder: Path, manifest: dict[str, Any], here: Here) -> Known:
-    if manifest["format"] == "mcu":
+    if manifest["format"] in firmware_formats():
         return Known(None, None, "a core is not timed by an emulator: --max-instructions")
-    runs_here = manifest["format"] in SUFFIXES.values()
+    runs_here = manifest["format"] in host_formats()
     if not (runs_here and (here.stands_for_all or _is_of_this_kind(manifest["target"]))):
         return _elsewhere(folder, manifest, runs_here)
     how = {"threads": here.threads, "rounds": here.rounds, "trust": here.trust}

@@ -7,7 +7,6 @@ from typing import Any
 
 from edgevit.backends.api import Expected
 from edgevit.backends.artifact import Artifact
-from edgevit.backends.mcu.board.readme import write_readme
 from edgevit.exported.manifest_file import write_manifest
 from edgevit.exported.page.page import page
 from edgevit.exported.staging import listed_files, remove
@@ -17,6 +16,7 @@ from edgevit.graph.program import Program
 from edgevit.graph.text import graph_text
 from edgevit.snippets.ports import ports_of
 from edgevit.snippets.write import write_calls
+from edgevit.support.backend_info import info_of
 
 
 def leave(
@@ -25,8 +25,8 @@ def leave(
     """Fills in `ports`, `ops`, `notes` and `files` of the manifest. What was only there to be checked goes. `before` is
     the program that the rules were given, `expected.program` the one that they made."""
     manifest["ports"] = ports_of(artifact, expected)
-    if artifact.format == "mcu":
-        write_readme(artifact.path, manifest)
+    if place := info_of(artifact.format).finish:
+        info_of(artifact.format).part(place)(artifact.path, manifest)
     if artifact.reference is not None:
         remove(draft / artifact.reference.relative_to(draft).parts[0])
     manifest["notes"] += write_calls(draft, manifest)

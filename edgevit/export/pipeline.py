@@ -15,7 +15,6 @@ from edgevit.backends.api import Backend, Estimating, Expected, Lowering, backen
 from edgevit.backends.artifact import Artifact
 from edgevit.backends.bisect import blamed_on_a_call
 from edgevit.backends.mcu.options import NO_WISHES, FirmwareOptions
-from edgevit.backends.registry import TITLES
 from edgevit.backends.room import constant_bytes, require_memory
 from edgevit.backends.unsupported import refuse_outputs
 from edgevit.errors import EdgevitError, UsageError, suggest
@@ -43,6 +42,7 @@ from edgevit.rewrites.lossy.table import OPTIONS
 from edgevit.rewrites.report import RewriteReport
 from edgevit.rewrites.rule import AnyRule
 from edgevit.rewrites.standard import STANDARD
+from edgevit.support.backend_info import BACKENDS
 from edgevit.support.choice import Settings
 from edgevit.support.progress import Stages
 from edgevit.targets import Target, load_target
@@ -205,7 +205,7 @@ def _export_one(
 ) -> ExportResult:
     backend = backend_for(format, how.target)
     stages = front.stages.fork()
-    refuse_outputs(front.program, TITLES[format])
+    refuse_outputs(front.program, BACKENDS[format].title)
     rewritten, rewrites = _rewrite(
         front.program, _rules(backend, how.without, how.wishes), stages, front.known
     )
@@ -213,7 +213,7 @@ def _export_one(
     parity = [front.lossy.captured] if front.lossy else []
     parity.append(Parity("rewritten", "fp32", distance(front.expected, rewritten.run()), FP32))
     require_space(draft, 2 * constant_bytes(rewritten) + (1 << 20))
-    require_memory(rewritten, TITLES[format])
+    require_memory(rewritten, BACKENDS[format].title)
     request = _lowering(front, backend, how, format, rewritten, draft, stages)
     inputs = front.source.inputs
     with blamed_on_a_call(backend, request, format):

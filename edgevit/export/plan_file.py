@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from edgevit.backends.registry import BACKENDS
 from edgevit.errors import PackageError
+from edgevit.support.backend_info import BACKENDS, precisions
 from edgevit.support.shape import (
     Anything,
     Either,
@@ -23,7 +23,6 @@ from edgevit.support.shape import (
     require_shape,
 )
 from edgevit.support.strangers_text import read_toml
-from edgevit.targets import PRECISIONS
 
 SCHEMA = 1
 _HEAD = """\
@@ -144,7 +143,7 @@ _PLAN = Table(
         "artifact_choices": Table(
             {
                 "format": Text(tuple(BACKENDS)),
-                "precision": Text(PRECISIONS),
+                "precision": Text(precisions()),
                 "lossy": Listing(Text(), most=64),
                 "threads": Whole(0, 4096),
             }

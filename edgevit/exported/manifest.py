@@ -8,19 +8,18 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from edgevit.backends.registry import PRECISIONS
 from edgevit.errors import PackageError
 from edgevit.exported.golden import GOLDEN
 from edgevit.exported.manifest_file import is_ours, is_whole
 from edgevit.exported.manifest_schema import MANIFEST_SHAPE, SCHEMA
 from edgevit.exported.staging import MANIFEST, file_entry, restore
+from edgevit.support.backend_info import BACKENDS, firmware_formats, info_of
 from edgevit.support.own_key import key_path
 from edgevit.support.shape import Misshapen, require_shape
 from edgevit.support.strangers_text import Malformed, parse_json, read_bytes
 
 BUILDS = "build"  # below firmware: what its own build files write
 # What is code: opening a library runs it, and firmware is compiled and run on an emulated core.
-CODE = {"tvm": "a compiled library", "mcu": "firmware, compiled from its C sources"}
 
 
 def expand_folders(paths: Sequence[Path]) -> list[Path]:
@@ -72,15 +71,17 @@ def require_untouched(
 
 def require_ours(folder: Path, manifest: dict[str, Any], trust: bool) -> None:
     """Refuse to run the code of a folder that this user did not export on this machine."""
-    if trust or manifest["format"] not in CODE or exported_here(folder):
+    code = info_of(manifest["format"]).code
+    if trust or code is None or exported_here(folder):
         return
-    raise _strangers(str(folder), f"it holds {CODE[manifest['format']]}")
+    raise _strangers(str(folder), f"it holds {code}")
 
 
 def require_trusted_file(path: Path, format: str, trust: bool) -> None:
     """Of an artifact without its folder nothing is known."""
-    if format in CODE and not trust:
-        raise _strangers(str(path), f"it is {CODE[format]}, without the folder that vouches for it")
+    code = info_of(format).code if format in BACKENDS else None
+    if code and not trust:
+        raise _strangers(str(path), f"it is {code}, without the folder that vouches for it")
 
 
 def require_trusted_model(folder: Path, trust: bool) -> None:
@@ -150,7 +151,7 @@ def _require_schema(manifest: Any) -> None:
 def _require_sound(manifest: dict[str, Any]) -> None:
     """What a shape cannot say: the parts of the manifest agree."""
     format, precision = manifest["format"], manifest["precision"]
-    if precision not in PRECISIONS[format]:
+    if precision not in info_of(format).precisions:
         raise Misshapen("precision", f"{format} is not written in {precision}")
     if manifest["passed"] != all(entry["passed"] for entry in manifest["parity"]):
         raise Misshapen("passed", "it is not what the entries of `parity` say")
@@ -169,7 +170,7 @@ def _needed(manifest: dict[str, Any]) -> set[str]:
 def _is_read(path: str, manifest: dict[str, Any]) -> bool:
     """An unlisted file that a reader of the artifact would take for a part of it."""
     artifact = manifest["artifact"]
-    if path.startswith(f"{artifact}/{BUILDS}/") and manifest["format"] == "mcu":
+    if path.startswith(f"{artifact}/{BUILDS}/") and manifest["format"] in firmware_formats():
         return False
     top, inside = path.partition("/")[0], "/" in path
     return path.startswith((f"{artifact}/", f"{artifact}.")) or (

@@ -5,7 +5,7 @@ Names that become paths or words of other programs are held to `PATH` and `NAME`
 
 from __future__ import annotations
 
-from edgevit.backends.registry import BACKENDS, PRECISIONS
+from edgevit.support.backend_info import BACKENDS, precisions
 from edgevit.support.shape import (
     Anything,
     Either,
@@ -170,7 +170,7 @@ MANIFEST_SHAPE = _table(
     chosen=_entries(_LINE),
     target=Text(pattern=r"(?!-)[^\x00-\x1f\x7f-\x9f]{1,4096}", rule="a target's name or file"),
     format=Text(tuple(BACKENDS)),
-    precision=Text(tuple(sorted({p for names in PRECISIONS.values() for p in names}))),
+    precision=Text(precisions()),
     artifact=NAME,
     files=Listing(_table(path=PATH, bytes=_COUNT, sha256=_DIGEST), least=2, most=100_000),
     versions=_entries(_LINE),

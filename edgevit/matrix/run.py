@@ -13,13 +13,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from edgevit.backends.registry import BACKENDS
 from edgevit.errors import EdgevitError
 from edgevit.exported.manifest_schema import SCHEMA
 from edgevit.exported.staging import remove_export
 from edgevit.exported.text import artifact_bytes
 from edgevit.measure.latency_table import latency_dict
-from edgevit.measure.timing import SUFFIXES, eager_subject, measure, subject_of
+from edgevit.measure.timing import eager_subject, measure, subject_of
+from edgevit.support.backend_info import BACKENDS, host_formats
 from edgevit.support.child import run_command
 from edgevit.support.host import this_host
 from edgevit.support.shape import (
@@ -234,9 +234,7 @@ def _worst(figures: list[float | None], of: Callable[..., float]) -> float | Non
 
 
 def _runs_here(said: dict[str, Any]) -> bool:
-    return said["format"] in SUFFIXES.values() and any(
-        p["stage"] == "runtime" for p in said["parity"]
-    )
+    return said["format"] in host_formats() and any(p["stage"] == "runtime" for p in said["parity"])
 
 
 def _timed(

@@ -6,6 +6,7 @@ import platform
 from dataclasses import replace
 from pathlib import Path
 
+from edgevit.backends.coreml.info import INFO
 from edgevit.errors import DeviceError, UsageError
 from edgevit.measure.device import DeviceState, this_device
 from edgevit.measure.figures import Settings
@@ -47,7 +48,7 @@ class AppleRunner(ByTurns):
     def subject(self, path: str | Path) -> Subject:
         self._require_mac()
         subject = subject_of(path, here=False)
-        if subject.format != "coreml":
+        if subject.format != INFO.name:
             raise UsageError(
                 f"a {subject.format} artifact is not run by Core ML",
                 where=str(subject.path),

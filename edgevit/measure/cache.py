@@ -28,6 +28,7 @@ from edgevit.measure.figures import (
 from edgevit.measure.runner import Progress, Runner
 from edgevit.measure.store import Row, Store
 from edgevit.measure.timing import Subject, require_trusted
+from edgevit.support.backend_info import firmware_formats
 from edgevit.support.host import now
 
 
@@ -146,11 +147,12 @@ def artifact_hash(subject: Subject) -> str:
     if subject.format == "eager":
         described = json.dumps(read_manifest(path)["model"], sort_keys=True)
         return _hash_of([path / GOLDEN], path, described)
-    if path.is_file() and subject.format != "mcu":
+    firmware = subject.format in firmware_formats()
+    if path.is_file() and not firmware:
         beside = path.with_name(path.name + ".json")  # what a TVM library takes
         return _hash_of([path, *([beside] if beside.is_file() else [])], path.parent)
     inside = sorted(p for p in path.parent.rglob("*") if p.is_file() and p.name != MANIFEST)
-    if subject.format == "mcu":
+    if firmware:
         code = {".c", ".h", ".safetensors"}
         return _hash_of([p for p in inside if p.suffix in code], path.parent)
     return _hash_of([p for p in inside if path in p.parents], path.parent)

@@ -8,17 +8,14 @@ from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from pathlib import Path
 
+from edgevit.support.backend_info import BACKENDS
 from edgevit.support.host import Host, this_host
 
-# library -> the format it runs
-RUNTIMES = {
-    "onnxruntime": "onnx",
-    "ai-edge-litert": "tflite",
-    "tflite-runtime": "tflite",
-    "executorch": "executorch",
-    "apache-tvm": "tvm",
-    "torch": "eager",
-}
+
+def runtimes() -> dict[str, str]:
+    """Map distributions to the format that they run."""
+    libraries = {name: info.name for info in BACKENDS.values() for name in info.libraries}
+    return {**libraries, "torch": "eager"}
 
 
 @dataclass(frozen=True)
@@ -33,7 +30,8 @@ class DeviceState(Host):
 
     def identity(self, format: str) -> dict[str, object]:
         """What a figure depends on: load and temperature are told with it, and do not make another device."""
-        versions = {k: v for k, v in self.versions.items() if RUNTIMES.get(k, format) == format}
+        runtime_of = runtimes()
+        versions = {k: v for k, v in self.versions.items() if runtime_of.get(k, format) == format}
         kept = ("cpu", "cores", "memory_mb", "os", "governor", "machine", "serial")
         return {**{name: getattr(self, name) for name in kept}, "versions": versions}
 
@@ -88,7 +86,7 @@ def _temperature() -> float | None:
 
 def _versions() -> dict[str, str]:
     found = {}
-    for library in RUNTIMES:
+    for library in runtimes():
         try:
             found[library] = metadata.version(library)
         except metadata.PackageNotFoundError:

@@ -20,6 +20,7 @@ from edgevit.exported.manifest import read_manifest, require_ours, require_untou
 from edgevit.frontend.array_file import NoArrays, read_arrays
 from edgevit.integer.simulate import outputs_of
 from edgevit.quantize.encoding import why_no_pixels
+from edgevit.support.backend_info import firmware_formats
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ def simulate_firmware(directory: str | Path, given: str | None, output: str | No
 def bundle_of(folder: Path) -> Bundle:
     manifest = read_manifest(folder)
     require_untouched(folder, manifest)
-    if manifest["format"] != "mcu":
+    if manifest["format"] not in firmware_formats():
         raise UsageError(
             f"{folder} is no firmware",
             why=f"it was exported as {manifest['format']}",

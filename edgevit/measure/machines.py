@@ -6,6 +6,7 @@ from edgevit.errors import DeviceError, EdgevitError
 from edgevit.exported.manifest import read_manifest
 from edgevit.exported.staging import MANIFEST
 from edgevit.measure.timing import Subject
+from edgevit.support.backend_info import info_of
 from edgevit.targets import load_target
 
 # ISA of a target -> as `uname -m` calls it
@@ -22,7 +23,7 @@ def require_machine(subject: Subject, machine: str, host: str) -> None:
         f"{subject.path.name} is for {wanted}, {host} is {machine}",
         where=str(subject.path),
         why="a figure of it there would not be the target's"
-        if subject.format != "tvm"
+        if not info_of(subject.format).machine_code
         else "a compiled library runs on its own architecture alone",
         hint=f"export for a target that is {machine}: `edgevit targets` lists them",
     )

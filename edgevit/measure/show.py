@@ -7,6 +7,7 @@ from dataclasses import asdict
 from edgevit.measure.figures import Figures, Session
 from edgevit.measure.latency_table import latency_dict, ops_dicts, profile_text
 from edgevit.measure.timing import Measured, ProfileReport
+from edgevit.support.backend_info import firmware_formats
 
 SCHEMA = 1
 _LAYERS_SHOWN = 15
@@ -55,12 +56,12 @@ def session_text(session: Session) -> str:
     if session.from_store:
         rows += [f"from the store, measured before ({session.when}); --fresh measures again", ""]
     sound = [one for one in session.figures if one.error is None]
-    timed = [one for one in sound if one.subject.format != "mcu"]
+    timed = [one for one in sound if one.subject.format not in firmware_formats()]
     if timed:
         rows.append(profile_text(_report(session, timed)))
         rows += [f"{one.subject.label}: {note}" for one in timed for note in one.notes]
     for one in sound:
-        if one.subject.format == "mcu":
+        if one.subject.format in firmware_formats():
             rows += _firmware_rows(one)
     for one in session.figures:
         if one.error is not None:

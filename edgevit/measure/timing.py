@@ -29,10 +29,10 @@ from edgevit.exported.manifest import (
     require_trusted_model,
     require_untouched,
 )
+from edgevit.support.backend_info import firmware_formats, host_formats, host_suffixes
 from edgevit.support.choice import Choice
 from edgevit.support.host import Host, now, this_host
 
-SUFFIXES = {".pte": "executorch", ".tflite": "tflite", ".onnx": "onnx", ".so": "tvm"}
 _TURN = 0.05  # seconds that a turn should last, so that the clock's grain does not count
 _MOST = 50  # runs in a turn
 
@@ -131,14 +131,15 @@ def subject_of(path: str | Path, here: bool = True) -> Subject:
     """An exported folder, or an artifact of anyone's making by its suffix. `here`: it must run on this machine."""
     path = Path(path)
     if path.is_file():
-        if path.suffix not in SUFFIXES:
+        suffixes = host_suffixes()
+        if path.suffix not in suffixes:
             raise PackageError(
                 f"{path.name} is not an artifact that runs here",
                 where=str(path),
-                why=f"known by their suffix: {', '.join(SUFFIXES)}",
+                why=f"known by their suffix: {', '.join(suffixes)}",
                 hint="give an exported folder, or one of these files",
             )
-        return Subject(path.name, SUFFIXES[path.suffix], path, None, {})
+        return Subject(path.name, suffixes[path.suffix], path, None, {})
     manifest = read_manifest(path)
     require_untouched(path, manifest)
     if here:
@@ -153,7 +154,7 @@ def require_trusted(path: str | Path, trust: bool) -> None:
     """Refuse what is code, and not of this user, before any runner touches it."""
     path = Path(path)
     if path.is_file():
-        require_trusted_file(path, SUFFIXES.get(path.suffix, ""), trust)
+        require_trusted_file(path, host_suffixes().get(path.suffix, ""), trust)
     else:
         require_ours(path, read_manifest(path), trust)
 
@@ -368,22 +369,22 @@ def drawn(spec: TensorSpec) -> np.ndarray:
 
 def require_timed(subject: Subject, where: str) -> None:
     """Raises a `PackageError` for a format that has no latency on a machine like this one."""
-    if subject.format not in SUFFIXES.values():
+    if subject.format not in host_formats():
         raise PackageError(
             f"a {subject.format} artifact does not run there",
             where=f"{subject.path}  on {where}",
-            hint="profile an export in " + ", ".join(SUFFIXES.values()),
+            hint="profile an export in " + ", ".join(host_formats()),
         )
 
 
 def _require_runs_here(manifest: dict[str, Any], folder: Path) -> None:
-    if manifest["format"] not in SUFFIXES.values():
+    if manifest["format"] not in host_formats():
         raise PackageError(
             f"a {manifest['format']} artifact does not run on this machine",
             where=str(folder),
             why="there is no runtime for it here; nothing can be measured",
             hint="--on emulator runs firmware"
-            if manifest["format"] == "mcu"
+            if manifest["format"] in firmware_formats()
             else "--on mac or iphone, at a Mac; or profile an export in "
-            + ", ".join(SUFFIXES.values()),
+            + ", ".join(host_formats()),
         )

@@ -10,6 +10,7 @@ import numpy as np
 
 from edgevit.backends.on_host import fitted
 from edgevit.backends.session import OpTime
+from edgevit.backends.tvm.info import INFO
 from edgevit.errors import RuntimeFailed, UsageError
 from edgevit.measure.device import DeviceState, unknown_device
 from edgevit.measure.figures import Settings
@@ -42,7 +43,7 @@ class TvmRunner(ByTurns):
 
     def subject(self, path: str | Path) -> Subject:
         subject = subject_of(path, here=False)
-        if subject.format != "tvm":
+        if subject.format != INFO.name:
             raise UsageError(
                 f"a {subject.format} artifact does not run behind TVM's RPC",
                 where=str(subject.path),

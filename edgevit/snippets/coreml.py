@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from edgevit.backends.port_facts import PortFacts
 from edgevit.snippets.facts import Facts, count, numbers
-from edgevit.snippets.ports import PortFacts
 from edgevit.support.quoting import swift_string
 
 _SWIFT = {"float32": "Float", "int32": "Int32"}

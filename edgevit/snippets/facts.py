@@ -8,7 +8,7 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from edgevit.snippets.ports import PortFacts
+from edgevit.backends.port_facts import PortFacts
 from edgevit.support.quoting import comment, word
 
 BYTES = {"float32": 4, "float64": 8, "int8": 1, "int16": 2, "int32": 4, "int64": 8, "uint8": 1, "bool": 1, "float16": 2}  # fmt: skip

@@ -8,13 +8,9 @@ import shutil
 from dataclasses import dataclass
 from importlib import metadata
 
-PURPOSE = {
-    "coreml": "iPhone, iPad, Mac: .mlpackage",
-    "executorch": "Android, Linux: .pte",
-    "tflite": "Android, Linux: .tflite",
-    "onnx": "anywhere: .onnx",
-    "tvm": "Linux boards: shared library",
-    "mcu": "microcontrollers: C firmware",
+from edgevit.support.backend_info import BACKENDS
+
+PURPOSE = {  # of the extras that are no backend
     "tune": "choosing by measuring: edgevit tune",
     "sweep": "many workers: edgevit sweep",
     "store": "measurements in PostgreSQL",
@@ -58,13 +54,19 @@ class Findings:
     tools: dict[str, str | None]  # tool -> path
 
 
+def purposes() -> dict[str, str]:
+    """Map extras to what they are for, backends first."""
+    backends = {info.extra: info.purpose for info in BACKENDS.values() if info.extra}
+    return {**backends, **PURPOSE}
+
+
 def install_line(extra: str) -> str:
     return f"pip install 'edgevit[{extra}]'"
 
 
 def examine() -> Findings:
     needs = _requirements()
-    parts = tuple(_part(extra, needs.get(extra, ())) for extra in PURPOSE)
+    parts = tuple(_part(extra, needs.get(extra, ())) for extra in purposes())
     return Findings(
         platform.python_version(),
         _version("torch"),
@@ -86,7 +88,7 @@ def _part(extra: str, libraries: tuple[str, ...]) -> Part:
     versions = {library: _version(library) for library in libraries}
     present = {library: version for library, version in versions.items() if version}
     return Part(
-        extra, PURPOSE[extra], present, tuple(lib for lib in libraries if lib not in present)
+        extra, purposes()[extra], present, tuple(lib for lib in libraries if lib not in present)
     )
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from edgevit import __version__
-from edgevit.backends.registry import BACKENDS
 from edgevit.errors import EdgevitError, TargetError
+from edgevit.support.backend_info import BACKENDS, firmware_formats, host_formats
 from edgevit.support.shape import (
     Either,
     Flag,
@@ -149,13 +149,9 @@ def _precisions(target: Target, format: str, asked: Sequence[str] | None) -> lis
 
 def _where(format: str) -> str:
     """Without `--on`: where it runs here, if it does."""
-    from edgevit.measure.timing import (
-        SUFFIXES,  # workers, which import this, need nothing heavy to begin
-    )
-
-    if format == "mcu":
+    if format in firmware_formats():
         return "emulator"
-    return "local" if format in SUFFIXES.values() else ""
+    return "local" if format in host_formats() else ""
 
 
 def result_file(output: Path, key: str) -> Path:

@@ -8,8 +8,6 @@ list_targets()                   all shipped targets
 from edgevit.targets.catalog import list_targets, load_target
 from edgevit.targets.show import as_dict, describe, table
 from edgevit.targets.target import (
-    FORMATS,
-    PRECISIONS,
     ComputeUnit,
     Emulator,
     MemoryRegion,
@@ -18,8 +16,6 @@ from edgevit.targets.target import (
 )
 
 __all__ = [
-    "FORMATS",
-    "PRECISIONS",
     "ComputeUnit",
     "Emulator",
     "MemoryRegion",

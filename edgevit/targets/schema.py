@@ -12,17 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from edgevit.errors import TargetError, suggest
+from edgevit.support.backend_info import BACKENDS, precisions
 from edgevit.targets.fields import Fields
 from edgevit.targets.target import (
-    CODE_MEMORY,
-    DATA_RAM,
-    FORMATS,
     ISA_FEATURES,
     ISAS,
     OS_NAMES,
-    PRECISIONS,
     REGION_KINDS,
-    WRITTEN,
     ComputeUnit,
     Emulator,
     MemoryRegion,
@@ -110,8 +106,8 @@ def build(
         title=fields.need("title", str),
         family=family,
         file=file,
-        formats=_choices(fields, "formats", FORMATS),
-        precisions=_choices(fields, "precisions", PRECISIONS),
+        formats=_choices(fields, "formats", tuple(BACKENDS)),
+        precisions=_choices(fields, "precisions", precisions()),
         aliases=fields.names("aliases"),
         extends=fields.get("extends", str),
         soc=fields.get("soc", str),
@@ -246,27 +242,19 @@ def _needed(table: Fields, key: str, pattern: str, why: str) -> str:
 
 
 def _check_enough_for_formats(target: Target, fields: Fields) -> None:
-    """A format needs certain facts: without them its backend would have to guess."""
-
-    def missing(format_name: str, key: str, why: str) -> TargetError:
-        message = f"`{key}` is missing for the format `{format_name}`"
-        return TargetError(message, where=fields.where(key), why=why)
-
+    """Refuse a target without the facts that a backend would have to guess."""
     if not target.offered:
-        formats = ", ".join(f"{name}: {' '.join(WRITTEN[name])}" for name in target.formats)
+        formats = (f"{name}: {' '.join(BACKENDS[name].precisions)}" for name in target.formats)
         raise TargetError(
             "none of its formats is written in one of its precisions",
             where=fields.where("precisions"),
-            why=formats,
+            why=", ".join(formats),
             hint="add a precision that a format is written in",
         )
-    if "coreml" in target.formats and not (target.os and target.os.minimum):
-        raise missing("coreml", "os.minimum", "it decides which Core ML operators may be used")
-    if target.is_microcontroller:
-        if target.cpu is None:
-            raise missing("mcu", "cpu", "its instruction set decides which kernels are used")
-        kinds = {region.kind for region in target.regions}
-        for use, wanted in (("data", DATA_RAM), ("code", CODE_MEMORY)):
-            if not kinds.intersection(wanted):
-                why = f"the linker needs a region for {use}: {', '.join(wanted)}"
-                raise missing("mcu", "region", why)
+    for name in target.formats:
+        place = BACKENDS[name].missing_facts
+        gap = BACKENDS[name].part(place)(target) if place else None
+        if gap:
+            key, why = gap
+            message = f"`{key}` is missing for the format `{name}`"
+            raise TargetError(message, where=fields.where(key), why=why)

@@ -6,18 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgevit.errors import TargetError, suggest
+from edgevit.support.backend_info import BACKENDS, precisions
 
-FORMATS = ("coreml", "executorch", "tflite", "onnx", "tvm", "mcu")
-PRECISIONS = ("fp16", "fp32", "int8")
-# format -> what edgevit writes it in, for a target that takes it
-WRITTEN: dict[str, tuple[str, ...]] = {
-    "coreml": ("fp16", "fp32"),
-    "executorch": ("fp32", "fp16"),
-    "tflite": ("fp32", "fp16"),
-    "onnx": ("fp32",),
-    "tvm": ("fp32",),
-    "mcu": ("int8",),
-}
 OS_NAMES = ("Android", "Linux", "iOS", "macOS")
 
 DATA_RAM = ("dtcm", "ccm", "sram")  # on chip, the CPU reads and writes data here
@@ -109,7 +99,7 @@ class Target:
 
     @property
     def is_microcontroller(self) -> bool:
-        return "mcu" in self.formats
+        return any(BACKENDS[format].firmware for format in self.formats)
 
     @property
     def cpu(self) -> ComputeUnit | None:
@@ -149,23 +139,23 @@ class Target:
 
     def format(self, requested: str | None = None) -> str:
         """The format to write: the one asked for, or the target's default."""
-        return self._choose("format", requested, self.formats, FORMATS)
+        return self._choose("format", requested, self.formats, tuple(BACKENDS))
 
     def precision(self, requested: str | None = None, format: str | None = None) -> str:
         """The precision to compute in: the one asked for, or the target's first that the format is written in."""
         name = self.format(format)
         if written := self.written(name):
-            return self._choose("precision", requested, written, PRECISIONS, f" with {name}")
+            return self._choose("precision", requested, written, precisions(), f" with {name}")
         raise TargetError(
             f"`{self.name}` takes no precision that {name} is written in",
             where=str(self.file),
-            why=f"it takes {', '.join(self.precisions)}; {name} is written in {', '.join(WRITTEN[name])}",
+            why=f"it takes {', '.join(self.precisions)}; {name} is written in {', '.join(BACKENDS[name].precisions)}",
             hint=f"another format: {', '.join(self.formats)}",
         )
 
     def written(self, format: str) -> tuple[str, ...]:
         """Of the precisions that the device takes, those that edgevit writes the format in."""
-        return tuple(p for p in self.precisions if p in WRITTEN[format])
+        return tuple(p for p in self.precisions if p in BACKENDS[format].precisions)
 
     @property
     def offered(self) -> tuple[str, ...]:

@@ -10,11 +10,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from edgevit.backends.api import backend_for
-from edgevit.backends.registry import BACKENDS, PRECISIONS
 from edgevit.errors import TargetError
 from edgevit.export.request import choices_of
 from edgevit.measure.timing import threads_choice
 from edgevit.rewrites.lossy.table import GELU
+from edgevit.support.backend_info import BACKENDS
 from edgevit.support.choice import Choice
 from edgevit.targets import Target
 
@@ -108,7 +108,7 @@ def _precision(target: Target, format: str) -> Choice:
     if not options:
         raise TargetError(
             f"edgevit writes {format} in none of the precisions of {target.name}",
-            why=f"the target takes {', '.join(target.precisions)}; {format}: {', '.join(PRECISIONS[format])}",
+            why=f"the target takes {', '.join(target.precisions)}; {format}: {', '.join(BACKENDS[format].precisions)}",
         )
     why = "fewer bits are less to move and to multiply, and further from the model"
     return Choice("precision", options, options[0], why)

@@ -20,7 +20,7 @@ from edgevit.frontend.options import ModelOptions
 from edgevit.frontend.rebuild import build_source
 from edgevit.measure.runner import Runner, open_runner
 from edgevit.measure.store import open_store
-from edgevit.measure.timing import SUFFIXES
+from edgevit.support.backend_info import BACKENDS, firmware_formats, host_formats
 from edgevit.support.host import now
 from edgevit.support.pareto_plot import Dot, Panel, pareto_svg
 from edgevit.targets import load_target
@@ -83,10 +83,8 @@ def tune(asked: Asked, say: Say = lambda _: None, note: Say = lambda _: None) ->
 
 def _space(asked: Asked, runner: Runner) -> Space:
     target = load_target(asked.target)
-    taken = tuple(SUFFIXES.values()) if runner.by_turns else ("mcu",)
-    formats = formats_of(
-        target, asked.formats, (*taken, "coreml", "mcu") if _elsewhere(asked.on) else taken
-    )
+    taken = host_formats() if runner.by_turns else firmware_formats()
+    formats = formats_of(target, asked.formats, tuple(BACKENDS) if _elsewhere(asked.on) else taken)
     for format in formats:
         Wishes(firmware=asked.firmware).refuse_vain(format, backend_for(format, target))
     cores = runner.device().cores if asked.on == "local" else 1

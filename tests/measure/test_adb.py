@@ -12,7 +12,7 @@ import pytest
 
 from edgevit.cli.main import main
 from edgevit.errors import RuntimeFailed
-from edgevit.measure.adb.binaries import BINARIES
+from edgevit.measure.adb.binaries import device_binaries
 from tests.servers import free_port, needed
 
 SHORT = ["--rounds", "3", "--warmup", "1", "--threads", "2", "--quiet"]
@@ -146,6 +146,6 @@ def test_a_real_server_without_devices(
 
 def test_what_executor_runner_prints() -> None:
     said = "I 00:00:00.0 executor_runner.cpp:365] Model executed successfully 4 time(s) in 10.000000 ms."
-    assert BINARIES["executorch"].seconds(said, 4) == pytest.approx([0.0025, 0.0025])
+    assert device_binaries()["executorch"].seconds(said, 4) == pytest.approx([0.0025, 0.0025])
     with pytest.raises(RuntimeFailed, match="gives no time"):
-        BINARIES["executorch"].seconds("E executor_runner.cpp: failed to load", 4)
+        device_binaries()["executorch"].seconds("E executor_runner.cpp: failed to load", 4)

@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-
 import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-from edgevit.backends.registry import BACKENDS
+from edgevit.backends.api import backend_of
 from edgevit.rewrites.engine import run
 from edgevit.rewrites.rule import AnyRule
 from edgevit.rewrites.standard import STANDARD
 from edgevit.rewrites.variants import formed
+from edgevit.support.backend_info import BACKENDS
 from tests.rewrites.checking import program_for, warm
 
 LISTS: dict[str, tuple[AnyRule, ...]] = {
     "standard": STANDARD,
-    **{name: import_module(f"{package}.rules").RULES for name, package in BACKENDS.items()},
+    **{name: backend_of(name).rules for name in BACKENDS},
 }
-FORMS = {
-    name: import_module(f"{package}.rules").FORMS
-    for name, package in BACKENDS.items()
-    if name != "mcu"
-}
+FORMS = {name: backend_of(name).forms for name in BACKENDS if backend_of(name).forms}
 X = torch.randn(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
 
 

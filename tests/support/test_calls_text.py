@@ -9,8 +9,8 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edgevit.backends.port_facts import PortFacts
 from edgevit.snippets.facts import Facts, Prepare
-from edgevit.snippets.ports import PortFacts
 from edgevit.snippets.write import SNIPPETS, Snippet, filled
 from tests.support.lexer import lexed
 

@@ -171,6 +171,7 @@ class _Recorder(fx.Interpreter):
 BACKEND = CoreML()
 
 
-def fitted_to(target: Target) -> CoreML:
+def fitted_to(target: Target | None) -> CoreML:
     """What the oldest system that it may run has words for."""
-    return CoreML(FUSED) if target.os and target.os.version >= _FUSES else BACKEND
+    known = target is not None and target.os is not None and target.os.version >= _FUSES
+    return CoreML(FUSED) if known else BACKEND

@@ -8,11 +8,11 @@ from typing import Any
 
 from edgevit.backends.artifact import Artifact
 from edgevit.backends.executorch.delegation import delegation
+from edgevit.backends.executorch.info import INFO
 from edgevit.backends.executorch.partitioner import partitioner
 from edgevit.backends.executorch.supported import blame, require_inputs, require_kernels
 from edgevit.backends.executorch.tool import module, quiet, versions
 from edgevit.backends.exported import exported_program
-from edgevit.backends.registry import PRECISIONS
 from edgevit.backends.unsupported import refuse_precision
 from edgevit.graph.half import in_float16
 from edgevit.graph.program import Program
@@ -25,7 +25,7 @@ def lower(
     progress: Callable[[str], None] = lambda _: None,
 ) -> Artifact:
     """In fp16 all computes in half precision; inputs and outputs stay float32."""
-    refuse_precision("ExecuTorch", precision, PRECISIONS["executorch"])
+    refuse_precision("ExecuTorch", precision, INFO.precisions)
     require_inputs(program)
     tools = versions()
     if precision == "fp16":

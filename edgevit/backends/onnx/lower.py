@@ -17,8 +17,8 @@ from edgevit.backends.artifact import Artifact
 from edgevit.backends.exported import exported_program, name_in_program
 from edgevit.backends.onnx.delegation import delegation
 from edgevit.backends.onnx.exact_constants import exact_constants
+from edgevit.backends.onnx.info import INFO
 from edgevit.backends.onnx.supported import blame, require_inputs
-from edgevit.backends.registry import PRECISIONS
 from edgevit.backends.session import load_library
 from edgevit.backends.unsupported import refuse_precision
 from edgevit.errors import PackageError
@@ -36,7 +36,7 @@ def lower(
     one_file: int = ONE_FILE,
 ) -> Artifact:
     """Weights larger than `one_file` together go to `<name>.onnx.data` beside the graph."""
-    refuse_precision("ONNX", precision, PRECISIONS["onnx"])
+    refuse_precision("ONNX", precision, INFO.precisions)
     require_inputs(program)
     onnx, onnxsim = load_library("onnx", "onnx"), load_library("onnxsim", "onnx")
     load_library("onnxscript", "onnx")

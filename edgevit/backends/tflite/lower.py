@@ -9,10 +9,10 @@ import torch
 
 from edgevit.backends.artifact import Artifact
 from edgevit.backends.on_host import worker_for
-from edgevit.backends.registry import PRECISIONS
 from edgevit.backends.tflite.convert import SIGNATURE, convert
 from edgevit.backends.tflite.delegation import delegation
 from edgevit.backends.tflite.half import halve_weights
+from edgevit.backends.tflite.info import INFO
 from edgevit.backends.tflite.kernels import refuse_missing_kernel
 from edgevit.backends.tflite.runtime import open_interpreter
 from edgevit.backends.tflite.supported import blame, require_supported
@@ -30,7 +30,7 @@ def lower(
     directory: Path,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Artifact:
-    refuse_precision("TFLite", precision, PRECISIONS["tflite"])
+    refuse_precision("TFLite", precision, INFO.precisions)
     require_supported(program)
     litert("_convert.core")
     path = directory / f"{program.name}.tflite"

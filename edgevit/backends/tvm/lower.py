@@ -14,10 +14,10 @@ import torch
 from edgevit.backends.artifact import Artifact
 from edgevit.backends.delegation import Delegation, Outside, grouped
 from edgevit.backends.exported import exported_program
-from edgevit.backends.registry import PRECISIONS
 from edgevit.backends.session import TensorSpec
 from edgevit.backends.tvm.converters import importer
 from edgevit.backends.tvm.decompositions import decompositions
+from edgevit.backends.tvm.info import INFO
 from edgevit.backends.tvm.link import link
 from edgevit.backends.tvm.machine import Machine, machine_of, this_machine
 from edgevit.backends.tvm.supported import (
@@ -43,7 +43,7 @@ def lower(
     progress: Callable[[str], None] = lambda _: None,
 ) -> Artifact:
     """For another machine a second library is made for this one, only to be checked."""
-    refuse_precision("TVM", precision, PRECISIONS["tvm"])
+    refuse_precision("TVM", precision, INFO.precisions)
     require_inputs(program)
     refuse_places(program)
     tools = versions()

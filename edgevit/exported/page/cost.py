@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from edgevit.exported.page.html import Html, bar, fold, named, note, section, table, tag
+from edgevit.support.backend_info import firmware_formats
 
 _SHOWN = 25
 
@@ -35,7 +36,7 @@ class Trade:
 
 
 def latency_section(timings: Timings | None, format: str) -> Html | str:
-    if format == "mcu":
+    if format in firmware_formats():
         return ""
     if timings is None:
         hint = "on a device: edgevit profile --help"

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 
 from edgevit.backends.session import OpTime
 from edgevit.errors import DeviceError, EdgevitError, RuntimeFailed, UsageError
-from edgevit.measure.adb.binaries import BINARIES
+from edgevit.measure.adb.binaries import device_binaries
 from edgevit.measure.adb.bridge import Bridge
 from edgevit.measure.adb.state import state_of
 from edgevit.measure.device import DeviceState
@@ -43,15 +43,15 @@ class AdbRunner(ByTurns):
 
     def subject(self, path: str | Path) -> Subject:
         subject = subject_of(path, here=False)
-        if subject.format not in BINARIES:
+        if subject.format not in device_binaries():
             raise UsageError(
                 f"a {subject.format} artifact is not timed by adb",
                 where=str(subject.path),
-                why="the runtimes' benchmark binaries are for " + " and ".join(BINARIES),
+                why="the runtimes' benchmark binaries are for " + " and ".join(device_binaries()),
                 hint="--format tflite, or executorch",
             )
         if self._binary is None:
-            name = BINARIES[subject.format].name
+            name = device_binaries()[subject.format].name
             raise UsageError(
                 f"which {name} should run on the device?",
                 why=f"a .{subject.path.suffix.lstrip('.')} is timed by it",
@@ -93,7 +93,7 @@ class OpenedOnAndroid:
     ) -> None:
         self.threads = threads
         self._bridge, self._subject, self._limit = bridge, subject, limit
-        self._kind = BINARIES[subject.format]
+        self._kind = device_binaries()[subject.format]
         self.notes = (f"the mean of runs, by {self._kind.name}; outputs are not compared",)
         self._folder = f"{_WORK}/edgevit.{uuid.uuid4().hex[:8]}"
         files = [subject.path, *([pushed] if pushed else [])]

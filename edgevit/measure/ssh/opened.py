@@ -1,4 +1,4 @@
-"""An artifact on the board: pushed, opened by `far.py`, asked for times, and gone afterwards."""
+"""An artifact on the board: pushed, opened by `remote_main.py`, asked for times, and gone afterwards."""
 
 from __future__ import annotations
 
@@ -10,30 +10,23 @@ import subprocess
 import tempfile
 import threading
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from edgevit.backends.on_host import fitted
-from edgevit.backends.session import OpTime, TensorSpec
+from edgevit.backends.session import REMOTE_MAIN, OpTime, TensorSpec
 from edgevit.errors import DeviceError, EdgevitError, RuntimeFailed, ToolMissing
 from edgevit.measure.outputs import compare_outputs
 from edgevit.measure.ssh.shell import Shell, quoted
 from edgevit.measure.timing import Subject, drawn
+from edgevit.support.backend_info import info_of
 
-_FAR = Path(__file__).with_name("far.py")
 _GRACE = 10.0  # seconds more than the far side takes to kill itself
 _ALARM = 128 + 14  # how a shell tells of a child that SIGALRM killed
 _SPARE = 1 << 20  # bytes to leave on the board
 _SLOWEST = 50_000  # bytes a second over the poorest link
 _MARK = re.compile(r"/edgevit\.\w+$")
-_PACKAGES = {
-    "onnx": "onnxruntime",
-    "tflite": "ai-edge-litert",
-    "executorch": "executorch",
-    "tvm": "apache-tvm",
-}
 
 
 class OpenedThere:
@@ -80,7 +73,7 @@ class OpenedThere:
         self._log.close()
 
     def _start(self, folder: str) -> subprocess.Popen[bytes]:
-        words = [self._shell.address.python, "far.py", self._subject.format]
+        words = [self._shell.address.python, REMOTE_MAIN.name, self._subject.format]
         words += [self._subject.path.name, str(self.threads), f"{self._limit:g}"]
         line = " ".join(map(quoted, words))
         gone = f"cd / && rm -rf {quoted(folder)}"
@@ -119,7 +112,7 @@ class OpenedThere:
                 f"{answer['missing']} is not installed on {host}",
                 where=self._shell.address.text,
                 why=f"{self._shell.address.python} over there runs the artifact with it",
-                hint=f"there: {self._shell.address.python} -m pip install {_PACKAGES[format]} numpy; or ?python=/path",
+                hint=f"there: {self._shell.address.python} -m pip install {info_of(format).libraries[0]} numpy; or ?python=/path",
             )
         return RuntimeFailed(
             f"the {format} runtime on {host} cannot run {self._subject.path.name}",
@@ -154,10 +147,11 @@ class OpenedThere:
 
 
 def _pushed(shell: Shell, subject: Subject) -> str:
-    """The folder over there that now holds the artifact and `far.py`."""
-    files = [subject.path, _FAR]
-    beside = subject.path.with_name(subject.path.name + ".json")
-    files += [beside] if subject.format == "tvm" and beside.is_file() else []
+    """The folder over there that now holds the artifact and `remote_main.py`."""
+    files = [subject.path, REMOTE_MAIN]
+    suffixes = info_of(subject.format).beside
+    beside = [subject.path.with_name(subject.path.name + suffix) for suffix in suffixes]
+    files += [file for file in beside if file.is_file()]
     size = sum(file.stat().st_size for file in files)
     within = shell.address.folder
     _require_space(shell, within, size)

@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 from edgevit.errors import DeviceError, ToolMissing
-from edgevit.measure.device import RUNTIMES, DeviceState, short_hash
+from edgevit.measure.device import DeviceState, runtimes, short_hash
 from edgevit.measure.ssh.shell import Shell, quoted
 
 # 32-bit programs on a 64-bit kernel take 32-bit libraries, whatever `uname -m` says.
@@ -52,7 +52,7 @@ print(json.dumps({
 
 def state_of(shell: Shell) -> DeviceState:
     python = shell.address.python
-    script = _ASK % repr(tuple(RUNTIMES))
+    script = _ASK % repr(tuple(runtimes()))
     try:
         said = _asked(shell, f"{quoted(python)} -c {quoted(script)}")
     except DeviceError as error:

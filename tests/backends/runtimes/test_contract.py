@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from torch import nn
 from edgevit.backends.api import Expected, backend_of
 from edgevit.backends.worker import Worker
 from edgevit.errors import PackageError, RuntimeFailed, TargetError, UnsupportedOp
+from edgevit.support.backend_info import info_of
 from tests.backends.runtimes.through import FORMATS, SUFFIX, checked, eager, lowered, source_of
 
 pytestmark = pytest.mark.parametrize("format", FORMATS)
@@ -205,7 +207,6 @@ def test_ops_are_timed_by_the_runtime_itself(
 
 
 def test_a_missing_library_says_how_to_get_it(format: str, tmp_path: Path, monkeypatch) -> None:
-    from edgevit.backends.registry import SESSIONS
     from edgevit.errors import ToolMissing
 
     library = {"onnx": "onnxruntime", "executorch": "executorch", "tvm": "tvm"}.get(format)
@@ -214,9 +215,9 @@ def test_a_missing_library_says_how_to_get_it(format: str, tmp_path: Path, monke
     for name in [n for n in sys.modules if n.partition(".")[0] == library]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, library, None)
-    __import__(SESSIONS[format])
+    module = import_module(info_of(format).session.partition(":")[0])
     path = tmp_path / f"net{SUFFIX[format]}"
     path.write_bytes(b"x" * 100)
     with pytest.raises(ToolMissing) as caught:
-        sys.modules[SESSIONS[format]].open_session(path, 1)
+        module.open_session(path, 1)
     assert f"edgevit[{format}]" in caught.value.hint

@@ -1,7 +1,7 @@
 """Runs on the board: opens an artifact in its runtime, runs it and times it. Needs Python 3.9, numpy and the runtime,
 and nothing of edgevit.
 
-    python3 far.py FORMAT FILE THREADS SECONDS
+    python3 remote_main.py FORMAT FILE THREADS SECONDS
 
 Requests and answers are lines of JSON on stdin and stdout. A request that takes longer than SECONDS kills this process,
 whatever the runtime is doing.

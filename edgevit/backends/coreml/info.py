@@ -1,0 +1,19 @@
+"""Facts about this backend that are known without importing it."""
+
+from __future__ import annotations
+
+from edgevit.support.backend_info import BackendInfo
+
+INFO = BackendInfo(
+    name="coreml",
+    title="Core ML",
+    purpose="iPhone, iPad, Mac: .mlpackage",
+    backend="edgevit.backends.coreml.backend:fitted_to",
+    precisions=("fp16", "fp32"),
+    extra="coreml",
+    suffix=".mlpackage",
+    missing_facts="edgevit.backends.coreml.target_facts:missing",
+    ports="edgevit.backends.coreml.ports:ports",
+    engine="the Neural Engine",
+    snippets="edgevit.snippets.for_coreml:SNIPPETS",
+)

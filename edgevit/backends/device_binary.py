@@ -1,0 +1,25 @@
+"""The benchmark program of a runtime on a phone: how it is called, and what it prints."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from edgevit.errors import RuntimeFailed
+
+Line = Callable[[str, str, int, int], str]  # binary, artifact, threads, runs -> a command
+
+
+@dataclass(frozen=True)
+class DeviceBinary:
+    name: str
+    line: Line
+    seconds: Callable[[str, int], list[float]]  # from its output and the runs asked for
+
+
+def no_time_in(name: str, output: str) -> RuntimeFailed:
+    return RuntimeFailed(
+        f"{name} gives no time",
+        why="\n".join(output.strip().splitlines()[-3:]) or "it printed nothing",
+        hint="is it the right binary for the device, and of a version that knows the file?",
+    )

@@ -1,0 +1,19 @@
+"""Facts about this backend that are known without importing it."""
+
+from __future__ import annotations
+
+from edgevit.support.backend_info import BackendInfo
+
+INFO = BackendInfo(
+    name="executorch",
+    title="ExecuTorch",
+    purpose="Android, Linux: .pte",
+    backend="edgevit.backends.executorch.backend:BACKEND",
+    precisions=("fp32", "fp16"),
+    extra="executorch",
+    suffix=".pte",
+    session="edgevit.backends.executorch.session:open_session",
+    libraries=("executorch",),
+    device_binary="edgevit.backends.executorch.device_binary:EXECUTOR_RUNNER",
+    snippets="edgevit.snippets.for_executorch:SNIPPETS",
+)

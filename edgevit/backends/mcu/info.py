@@ -1,0 +1,22 @@
+"""Facts about this backend that are known without importing it."""
+
+from __future__ import annotations
+
+from edgevit.support.backend_info import BackendInfo
+
+INFO = BackendInfo(
+    name="mcu",
+    title="firmware",
+    purpose="microcontrollers: C firmware",
+    backend="edgevit.backends.mcu.backend:BACKEND",
+    precisions=("int8",),
+    extra="mcu",
+    suffix="",
+    firmware=True,
+    code="firmware, compiled from its C sources",
+    missing_facts="edgevit.backends.mcu.target_facts:missing",
+    ports="edgevit.backends.mcu.ports:ports",
+    options="edgevit.backends.mcu.options:OPTIONS",
+    finish="edgevit.backends.mcu.board.readme:write_readme",
+    snippets="edgevit.snippets.for_mcu:SNIPPETS",
+)

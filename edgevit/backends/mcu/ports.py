@@ -1,0 +1,25 @@
+"""Inputs and outputs of firmware, as they lie in memory."""
+
+from __future__ import annotations
+
+from edgevit.backends.api import Expected
+from edgevit.backends.artifact import Artifact
+from edgevit.backends.mcu.bundle import GRAPH
+from edgevit.backends.port_facts import PortFacts, Ports
+from edgevit.integer.file import load_graph
+from edgevit.integer.ports import Port
+
+
+def ports(artifact: Artifact, expected: Expected) -> Ports:
+    """Read them from the integer graph: without the batch, channels last."""
+    _, more = load_graph(artifact.path.parent / GRAPH)
+    inputs, outputs = (
+        [_quantised(f"{kind}_{k}", Port.of(entry)) for k, entry in enumerate(more[f"{kind}s"])]
+        for kind in ("input", "output")
+    )
+    return inputs, outputs
+
+
+def _quantised(name: str, port: Port) -> PortFacts:
+    value = port.value
+    return PortFacts(name, value.shape, value.dtype, value.scale, value.zero)

@@ -1,0 +1,18 @@
+"""Facts about this backend that are known without importing it."""
+
+from __future__ import annotations
+
+from edgevit.support.backend_info import BackendInfo
+
+INFO = BackendInfo(
+    name="onnx",
+    title="ONNX",
+    purpose="anywhere: .onnx",
+    backend="edgevit.backends.onnx.backend:BACKEND",
+    precisions=("fp32",),
+    extra="onnx",
+    suffix=".onnx",
+    session="edgevit.backends.onnx.session:open_session",
+    libraries=("onnxruntime",),
+    snippets="edgevit.snippets.for_onnx:SNIPPETS",
+)

@@ -1,0 +1,19 @@
+"""Facts about this backend that are known without importing it."""
+
+from __future__ import annotations
+
+from edgevit.support.backend_info import BackendInfo
+
+INFO = BackendInfo(
+    name="tflite",
+    title="TFLite",
+    purpose="Android, Linux: .tflite",
+    backend="edgevit.backends.tflite.backend:BACKEND",
+    precisions=("fp32", "fp16"),
+    extra="tflite",
+    suffix=".tflite",
+    session="edgevit.backends.tflite.session:open_session",
+    libraries=("ai-edge-litert", "tflite-runtime"),
+    device_binary="edgevit.backends.tflite.device_binary:BENCHMARK_MODEL",
+    snippets="edgevit.snippets.for_tflite:SNIPPETS",
+)

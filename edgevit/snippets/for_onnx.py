@@ -1,0 +1,23 @@
+"""Calling code for this format's artifacts."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from edgevit.snippets import cpp, python
+from edgevit.snippets.snippet import Snippet
+
+_RUNTIME = python.Runtime(
+    "onnxruntime",
+    "import onnxruntime",
+    """    def __init__(self) -> None:
+        self.session = onnxruntime.InferenceSession(str(MODEL), providers=["CPUExecutionProvider"])
+
+    def __call__(self, *arrays: np.ndarray) -> list[np.ndarray]:
+        return self.session.run(None, {name: array for (name, *_), array in zip(INPUTS, arrays, strict=True)})
+""",
+)
+SNIPPETS = (
+    Snippet("call.py", "python", partial(python.marks, _RUNTIME)),
+    Snippet("call.cpp", "onnx.cpp", cpp.onnx),
+)

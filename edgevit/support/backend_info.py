@@ -1,0 +1,93 @@
+"""Facts about a backend that the rest of edgevit needs before it imports the backend itself, or without doing so."""
+
+from __future__ import annotations
+
+import importlib.util
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgevit.errors import TargetError, suggest
+from edgevit.plugins import Registry, load
+
+
+@dataclass(frozen=True)
+class BackendInfo:
+    """One backend. A place is `module:attribute`, imported when it is used."""
+
+    name: str  # of the format
+    title: str  # as people call it
+    purpose: str  # devices and file, in a few words
+    backend: str  # place of the `Backend`, or of a function of the target that returns one
+    precisions: tuple[str, ...]  # that it writes; the first is the default
+    extra: str  # of `pip install 'edgevit[...]'`
+    suffix: str  # of the artifact; none for a folder
+    session: str | None = (
+        None  # place of `open_session(path, threads)`, if a runtime is for this host
+    )
+    libraries: tuple[str, ...] = ()  # distributions of the runtime; the first is the one to install
+    beside: tuple[str, ...] = ()  # suffixes of files that belong to the artifact: `net.so.json`
+    machine_code: bool = False  # it runs on its own architecture alone
+    code: str | None = None  # that an artifact holds: run only with the user's seal or trust
+    firmware: bool = False  # sources, linked elsewhere: instructions and RAM instead of latency
+    engine: str | None = None  # the accelerator that operations are placed on beforehand
+    missing_facts: str | None = None  # place of `missing(target)`: a key and why, or None
+    ports: str | None = None  # place of `ports(artifact, expected)`; else the session says
+    options: str | None = None  # place of the `OptionsInfo` of its own options
+    finish: str | None = None  # place of `finish(artifact_path, manifest)`: files of its own
+    snippets: str | None = None  # place of the tuple of call snippets
+    device_binary: str | None = None  # place of the benchmark program to push to a phone
+
+    def part(self, place: str) -> Any:
+        """Import what one of the places names."""
+        return load(place, "edgevit.backends")
+
+    def backend_object(self) -> Any:
+        """Import the backend, or the function of a target that returns one."""
+        return self.part(self.backend)
+
+    @property
+    def runs_here(self) -> bool:
+        return self.session is not None
+
+
+def _own() -> dict[str, str]:
+    """Find our own backends by their folders: each has a module `info`."""
+    spec = importlib.util.find_spec("edgevit.backends")
+    assert spec is not None and spec.submodule_search_locations is not None
+    folders = [Path(place) for place in spec.submodule_search_locations]
+    names = sorted(path.parent.name for folder in folders for path in folder.glob("*/info.py"))
+    return {name.replace("_", "-"): f"edgevit.backends.{name}.info:INFO" for name in names}
+
+
+BACKENDS: Registry[BackendInfo] = Registry("edgevit.backends", _own)
+
+
+def info_of(format: str) -> BackendInfo:
+    if format not in BACKENDS:
+        raise TargetError(
+            f"no format is called `{format}`",
+            where="format",
+            why=f"there are {', '.join(BACKENDS)}",
+            hint=suggest(format, BACKENDS) or "edgevit doctor lists them",
+        )
+    return BACKENDS[format]
+
+
+def firmware_formats() -> tuple[str, ...]:
+    return tuple(name for name, info in BACKENDS.items() if info.firmware)
+
+
+def host_formats() -> tuple[str, ...]:
+    """Return the formats whose artifacts run on this host."""
+    return tuple(name for name, info in BACKENDS.items() if info.runs_here)
+
+
+def host_suffixes() -> dict[str, str]:
+    """Map the suffixes of artifacts that run on this host to their formats."""
+    return {info.suffix: name for name, info in BACKENDS.items() if info.runs_here}
+
+
+def precisions() -> tuple[str, ...]:
+    """Return every precision that some backend writes."""
+    return tuple(sorted({p for info in BACKENDS.values() for p in info.precisions}))
