@@ -15,7 +15,7 @@ from edgevit.support.terminal import show
 if TYPE_CHECKING:
     from edgevit.backends.mcu.options import FirmwareOptions
     from edgevit.export.manifest import GraphReport
-    from edgevit.export.pipeline import ExportResult
+    from edgevit.export.result import ExportResult
 
 
 def run_export(options: argparse.Namespace) -> int:

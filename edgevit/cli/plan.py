@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from edgevit.errors import UsageError
 
 if TYPE_CHECKING:
-    from edgevit.export.pipeline import ExportResult
+    from edgevit.export.result import ExportResult
 
 
 def add_plan(parser: argparse.ArgumentParser) -> None:

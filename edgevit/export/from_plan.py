@@ -11,8 +11,9 @@ import torch
 
 from edgevit.backends.mcu.options import FirmwareOptions
 from edgevit.errors import UsageError
-from edgevit.export.pipeline import ExportResult, export
+from edgevit.export.pipeline import export
 from edgevit.export.plan_file import ExportPlan, Made
+from edgevit.export.result import ExportResult
 from edgevit.frontend.options import ModelOptions
 from edgevit.targets import load_target
 

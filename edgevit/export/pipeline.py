@@ -23,9 +23,9 @@ from edgevit.export.manifest import GraphReport, export_manifest, inspect_report
 from edgevit.export.output_folder import output_folder
 from edgevit.export.reproduce import export_command
 from edgevit.export.request import NO_MORE, Wishes, graph_hash, require_heeded
+from edgevit.export.result import ExportResult
 from edgevit.exported.golden import save_golden
 from edgevit.exported.staging import require_space, staged
-from edgevit.exported.text import summary
 from edgevit.frontend.capture import capture
 from edgevit.frontend.options import ModelOptions
 from edgevit.frontend.rebuild import build_source
@@ -46,24 +46,6 @@ from edgevit.support.backend_info import BACKENDS
 from edgevit.support.choice import Settings
 from edgevit.support.progress import Stages
 from edgevit.targets import Target, load_target
-
-
-@dataclass(frozen=True)
-class ExportResult:
-    """What `edgevit export` leaves. `passed` is whether every stage computes the same thing."""
-
-    directory: Path
-    artifact: Path
-    parity: tuple[Parity, ...]
-    rewrites: RewriteReport
-    manifest: dict[str, object]
-
-    @property
-    def passed(self) -> bool:
-        return all(parity.passed for parity in self.parity)
-
-    def __str__(self) -> str:
-        return summary(self.manifest)
 
 
 def export(
@@ -110,8 +92,7 @@ def export_formats(
     progress: TextIO | None = None,
     **options: object,
 ) -> dict[str, ExportResult | EdgevitError]:
-    """One folder a format below `output`, from one model built, captured and run once. A format that cannot be had
-    does not keep the others from being written; its error is in its place."""
+    """Export to a folder a format from one model. A format that fails has its error in its place."""
     labels = options.get("labels") is not None
     wishes = Wishes(require_delegated, require_ane, firmware, chosen or {}, graph, labels)
     how = _How.asked(target, formats, precision, lossy, without, wishes)
@@ -157,7 +138,7 @@ class _How:
         for format in chosen:
             backend = backend_for(format, aim)
             wishes.refuse_vain(format, backend)
-            _rules(backend, without, wishes)
+            _rules(backend, format, without, wishes)
         if wishes.firmware.calibrate is not None:
             check_readable(wishes.firmware.calibrate)
         return how
@@ -207,7 +188,7 @@ def _export_one(
     stages = front.stages.fork()
     refuse_outputs(front.program, BACKENDS[format].title)
     rewritten, rewrites = _rewrite(
-        front.program, _rules(backend, how.without, how.wishes), stages, front.known
+        front.program, _rules(backend, format, how.without, how.wishes), stages, front.known
     )
     rewrites = _with_lossy(rewrites, front.lossy)
     parity = [front.lossy.captured] if front.lossy else []
@@ -244,7 +225,9 @@ def _lowering(
     def at_size(size: int) -> Lowering:
         options = replace(front.options, input_size=size)
         smaller = _Front.build(front.model, options, how, Stages())
-        rewritten, _ = _rewrite(smaller.program, _rules(backend, how.without, how.wishes), Stages())
+        rewritten, _ = _rewrite(
+            smaller.program, _rules(backend, format, how.without, how.wishes), Stages()
+        )
         return _lowering(smaller, backend, how, format, rewritten, draft, stages)
 
     return Lowering(
@@ -283,7 +266,7 @@ def inspect(
     program = _captured(source, stages)
     model_options = replace(model_options, image_input=source.takes_pixels)
     part = _lose(program, chosen, without, program.run(), stages) if chosen else None
-    rewritten, rewrites = _rewrite(part.loss.program if part else program, _rules(backend, without), stages)  # fmt: skip
+    rewritten, rewrites = _rewrite(part.loss.program if part else program, _rules(backend, how.formats[0] if how else "", without), stages)  # fmt: skip
     fit = None
     if how is not None and isinstance(backend, Estimating):
         front = _Front(model, model_options, source, (), (), program, "", part, stages, None)
@@ -388,9 +371,9 @@ def _leave(
 
 
 def _rules(
-    backend: Backend | None, without: Sequence[str], wishes: Wishes = NO_MORE
+    backend: Backend | None, format: str, without: Sequence[str], wishes: Wishes = NO_MORE
 ) -> tuple[AnyRule, ...]:
-    rules = wishes.rules(backend) if backend else STANDARD
+    rules = wishes.rules(backend, format) if backend else STANDARD
     preparing = (rule for option in OPTIONS.values() for rule in option.prepare)
     known = {rule.name for rule in (*rules, *preparing)}
     for name in without:

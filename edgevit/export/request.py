@@ -13,8 +13,10 @@ from edgevit.backends.placement import require_engine
 from edgevit.errors import UsageError
 from edgevit.graph.program import Program
 from edgevit.graph.text import graph_text
+from edgevit.rewrites.foreign import foreign_rules
 from edgevit.rewrites.rule import AnyRule
 from edgevit.rewrites.variants import formed
+from edgevit.support.backend_info import info_of
 from edgevit.support.choice import Choice, Settings, require_known
 
 
@@ -28,28 +30,29 @@ class Wishes:
     labels: bool = False  # of the user's own
 
     def refuse_vain(self, format: str, backend: Backend) -> None:
-        if self.require_ane and format != "coreml":
+        if self.require_ane and info_of(format).engine is None:
             raise UsageError(
                 f"--require-ane says nothing about {format}",
                 where="--require-ane",
                 why="only Core ML runs ops on the Neural Engine",
                 hint="export without it, or with --format coreml",
             )
-        if self.require_delegated and format not in DELEGATING:
+        if self.require_delegated and not info_of(format).delegates:
             raise vain_delegation(format)
-        if self.labels and format != "coreml":
+        if self.labels and not info_of(format).holds_labels:
             raise UsageError(
                 f"--labels says nothing about {format}",
                 where="--labels",
                 why="only a Core ML package holds labels",
                 hint="export without it, or with --format coreml",
             )
-        if self.firmware != NO_WISHES and format != "mcu":
+        if self.firmware != NO_WISHES and not info_of(format).firmware:
             raise vain_firmware(self.firmware, format)
         require_known(self.chosen, choices_of(format, backend), format)
 
-    def rules(self, backend: Backend) -> tuple[AnyRule, ...]:
-        return formed(backend.rules, backend.forms, self.chosen)
+    def rules(self, backend: Backend, format: str) -> tuple[AnyRule, ...]:
+        """Return the backend's list in the chosen forms, and behind it the rules of other distributions."""
+        return (*formed(backend.rules, backend.forms, self.chosen), *foreign_rules(format))
 
     def for_firmware(self) -> FirmwareOptions:
         """Choices go before options: the command line refuses to have both."""
@@ -79,7 +82,6 @@ class Wishes:
 
 
 NO_MORE = Wishes()
-DELEGATING = ("executorch", "tflite", "onnx", "tvm")  # formats whose files say what runs where
 
 
 def vain_delegation(format: str) -> UsageError:
@@ -114,7 +116,10 @@ def vain_firmware(firmware: FirmwareOptions, format: str) -> UsageError:
 
 def choices_of(format: str, backend: Backend) -> tuple[Choice, ...]:
     """All that the backend leaves open."""
-    return (*(form.choice for form in backend.forms), *(CHOICES if format == "mcu" else ()))
+    return (
+        *(form.choice for form in backend.forms),
+        *(CHOICES if info_of(format).firmware else ()),
+    )
 
 
 def graph_hash(program: Program) -> str:

@@ -20,7 +20,7 @@ from edgevit.frontend.hf_stated import require_config, require_processor
 from edgevit.frontend.hf_weights import from_file, pretrained
 from edgevit.frontend.hub import hub_access
 from edgevit.frontend.images import random_images
-from edgevit.frontend.request import Request, file_safe
+from edgevit.frontend.request import Request, Scheme, file_safe
 from edgevit.frontend.size_limit import require_buildable
 from edgevit.frontend.source import ModelSource
 from edgevit.frontend.trial import first_line
@@ -260,3 +260,6 @@ def _labels(config: Any) -> tuple[str, ...]:
     table = getattr(config, "id2label", None) or {}
     labels = tuple(str(table[key]) for key in sorted(table, key=int))
     return () if all(x == f"LABEL_{i}" for i, x in enumerate(labels)) else labels
+
+
+SCHEME = Scheme("hf:NAME, hf:ORG/NAME or hf:FOLDER", takes, build, "random")

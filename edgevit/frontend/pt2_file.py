@@ -12,7 +12,7 @@ from edgevit.errors import ModelError, UsageError, suggest
 from edgevit.frontend.images import random_images
 from edgevit.frontend.pt2_archive import safe_copy, unreadable
 from edgevit.frontend.pt2_trial import try_apart
-from edgevit.frontend.request import Request, file_safe
+from edgevit.frontend.request import Request, Scheme, file_safe
 from edgevit.frontend.source import ModelSource
 from edgevit.frontend.trial import first_line, run_once
 from edgevit.support.silence import quiet
@@ -158,3 +158,6 @@ def run_program(path: str, seed: int) -> None:
     torch.manual_seed(seed)
     source = build_untried(Request(path, "as built", seed=seed))
     run_once(source.module, source.inputs, "torch.export the model again, on inputs that it takes")
+
+
+SCHEME = Scheme("FILE.pt2", takes, build, "as built")

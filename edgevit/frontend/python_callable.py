@@ -24,7 +24,7 @@ from torch import nn
 
 from edgevit.errors import ModelError, UsageError, suggest
 from edgevit.frontend.images import random_images
-from edgevit.frontend.request import Request, file_safe
+from edgevit.frontend.request import Request, Scheme, file_safe
 from edgevit.frontend.source import ModelSource, Preprocess
 from edgevit.frontend.trial import first_line, place_of
 from edgevit.frontend.user_code import ends_the_command, said, without_our_words
@@ -281,3 +281,6 @@ def _input_names(module: nn.Module, count: int) -> tuple[str, ...]:
     return (
         tuple(named[:count]) if len(named) >= count else tuple(f"input_{i}" for i in range(count))
     )
+
+
+SCHEME = Scheme("FILE.py:CALLABLE or PACKAGE.MODULE:CALLABLE", takes, build, "as built")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from edgevit.errors import UsageError
+from edgevit.frontend.source import ModelSource
 
 _MOST_SIZE = 1 << 16  # pixels along an axis; images in a batch
 _MOST_SEED = (1 << 32) - 1  # what every generator of random numbers takes
@@ -54,6 +56,16 @@ def _require_within(option: str, value: int, least: int, most: int) -> None:
             why=f"it must be {least:,} to {most:,}",
             hint=f"{option} {max(least, 1)}, or leave it out",
         )
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """One way to name a model."""
+
+    form: str  # how a user writes it
+    takes: Callable[[str], bool]
+    build: Callable[[Request], ModelSource]
+    default_weights: str = "as built"  # meaning of `weights=None`
 
 
 def show_size(size: tuple[int, int]) -> str:

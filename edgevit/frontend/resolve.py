@@ -6,44 +6,31 @@ what is known about preprocessing; weights, eval mode and the trial run are the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 
 from edgevit.errors import ModelError, UsageError
-from edgevit.frontend import hf_models, pt2_file, python_callable, timm_models, zoo_models
+from edgevit.frontend import pt2_file, python_callable
 from edgevit.frontend.live_weights import make_live
 from edgevit.frontend.ready import fixed_mode, ready
 from edgevit.frontend.repeats import require_repeatable, twin_of
-from edgevit.frontend.request import Request
+from edgevit.frontend.request import Request, Scheme
 from edgevit.frontend.source import ModelSource, Preprocess
 from edgevit.frontend.state_dict_file import load_into
 from edgevit.frontend.torchvision_ops import make_torchvision_importable
 from edgevit.frontend.trial import check_finite_outputs, run_once
 from edgevit.frontend.weight_values import check_finite_weights
+from edgevit.plugins import Registry
 
 
-@dataclass(frozen=True)
-class Scheme:
-    form: str  # how a user writes it
-    takes: Callable[[str], bool]
-    build: Callable[[Request], ModelSource]
-    default_weights: str  # what `weights=None` means
+def _own() -> dict[str, str]:
+    return {name: f"edgevit.frontend.{name}_models:SCHEME" for name in ("timm", "hf", "zoo")}
 
 
-SCHEMES = (
-    Scheme("timm:NAME", timm_models.takes, timm_models.build, "random"),
-    Scheme("hf:NAME, hf:ORG/NAME or hf:FOLDER", hf_models.takes, hf_models.build, "random"),
-    Scheme("zoo:FAMILY-SIZES", zoo_models.takes, zoo_models.build, "random"),
-    Scheme("FILE.pt2", pt2_file.takes, pt2_file.build, "as built"),
-    Scheme(
-        "FILE.py:CALLABLE or PACKAGE.MODULE:CALLABLE",
-        python_callable.takes,
-        python_callable.build,
-        "as built",
-    ),
-)
+FRONTENDS: Registry[Scheme] = Registry("edgevit.frontends", _own)  # by the word before the colon
+FILES = (pt2_file.SCHEME, python_callable.SCHEME)
 
 
 def resolve(
@@ -86,12 +73,16 @@ def resolve(
 
 
 def _scheme_of(spec: str) -> Scheme:
-    for scheme in SCHEMES:
+    word, colon, _ = spec.partition(":")
+    if colon and word in FRONTENDS:
+        return FRONTENDS[word]
+    for scheme in FILES:
         if scheme.takes(spec):
             return scheme
+    forms = [*(FRONTENDS[name].form for name in FRONTENDS), *(scheme.form for scheme in FILES)]
     raise ModelError(
         f"cannot tell what kind of model `{spec}` is",
-        why="a model is given as " + "; ".join(s.form for s in SCHEMES),
+        why="a model is given as " + "; ".join(forms),
         hint=_spelling_hint(spec),
     )
 

@@ -9,7 +9,7 @@ import torch
 from edgevit.errors import ModelError, ToolMissing, WeightsError, suggest
 from edgevit.frontend.hub import hub_access
 from edgevit.frontend.images import random_images
-from edgevit.frontend.request import Request, file_safe, show_size
+from edgevit.frontend.request import Request, Scheme, file_safe, show_size
 from edgevit.frontend.source import ModelSource, Preprocess
 from edgevit.frontend.trial import first_line
 
@@ -139,3 +139,6 @@ def _labels(timm: Any, module: torch.nn.Module) -> tuple[str, ...]:
     if info.num_classes() != getattr(module, "num_classes", None):
         return ()
     return tuple(info.index_to_description(i) for i in range(info.num_classes()))
+
+
+SCHEME = Scheme("timm:NAME", takes, build, "random")

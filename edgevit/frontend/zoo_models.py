@@ -12,7 +12,7 @@ import torch
 from edgevit import __version__
 from edgevit.errors import ModelError, suggest
 from edgevit.frontend.images import random_images
-from edgevit.frontend.request import Request, file_safe
+from edgevit.frontend.request import Request, Scheme, file_safe
 from edgevit.frontend.source import ModelSource, Preprocess
 from edgevit.frontend.zoo.hybrid import Hybrid, HybridSizes
 from edgevit.frontend.zoo.vit import Vit, VitSizes
@@ -103,3 +103,6 @@ def _check(sizes: Any) -> None:
             raise ModelError(f"a width of {sizes.width} is not shared evenly by {sizes.heads} heads")  # fmt: skip
     elif sizes.width % 8:
         raise ModelError(f"a width of {sizes.width} is no multiple of 8")
+
+
+SCHEME = Scheme("zoo:FAMILY-SIZES", takes, build, "random")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from edgevit.errors import UsageError, suggest
+from edgevit.plugins import Registry
+from edgevit.support.backend_info import BACKENDS
 
 if TYPE_CHECKING:
     from edgevit.measure.device import DeviceState
@@ -49,17 +50,23 @@ class Runner(Protocol):
         ...
 
 
-# scheme of an address -> module that defines `open_runner(address)`
-RUNNERS = {
-    "local": "edgevit.measure.local",
-    "emulator": "edgevit.measure.emulated",
-    "ssh": "edgevit.measure.ssh",
-    "adb": "edgevit.measure.adb",
-    "serial": "edgevit.measure.serial",
-    "tvm": "edgevit.measure.tvm_rpc",
-    "mac": "edgevit.measure.apple",
-    "iphone": "edgevit.measure.apple",
-}
+def _own() -> dict[str, str]:
+    """Ours, and those that a backend of ours brings."""
+    modules = {
+        "local": "local",
+        "emulator": "emulated",
+        "ssh": "ssh",
+        "adb": "adb",
+        "serial": "serial",
+        "mac": "apple",
+        "iphone": "apple",
+    }
+    places = {scheme: f"edgevit.measure.{name}:open_runner" for scheme, name in modules.items()}
+    return places | {scheme: place for info in BACKENDS.values() for scheme, place in info.runners}
+
+
+OpenRunner = Callable[[str], Runner]
+RUNNERS: Registry[OpenRunner] = Registry("edgevit.runners", _own)  # by the scheme of an address
 ADDRESSES = (
     "local",
     "emulator",
@@ -82,7 +89,7 @@ def open_runner(address: str = "local") -> Runner:
             why="it is one of " + ", ".join(ADDRESSES),
             hint=suggest(scheme, RUNNERS),
         )
-    return importlib.import_module(RUNNERS[scheme]).open_runner(address)
+    return RUNNERS[scheme](address)
 
 
 def plain(address: str, scheme: str) -> None:

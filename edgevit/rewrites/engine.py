@@ -17,6 +17,7 @@ from edgevit.graph.edit import Draft, Edit, TooLarge
 from edgevit.graph.parity import FP32, SAME, Distance, distance
 from edgevit.graph.program import Program, origin
 from edgevit.graph.text import graph_text
+from edgevit.rewrites.foreign import is_foreign, not_idempotent, require_order
 from edgevit.rewrites.report import Refusal, RewriteReport, RuleReport
 from edgevit.rewrites.rule import AnyRule, Refused
 
@@ -45,6 +46,8 @@ def run(
 ) -> tuple[Program, RewriteReport]:
     """`known` is filled with the state after each rule, and spares the rules that an earlier run of the same program
     began with."""
+    if any(map(is_foreign, rules)):
+        require_order(rules)
     states = {} if known is None else known
     if () not in states:
         states[()] = State(program, _first_run(program), stats(program), ())
@@ -60,6 +63,9 @@ def run(
         state = states[key] = _after(rule, state, draft)
         if state.reports[-1].fired or state.reports[-1].refused:
             draft = None  # one that a rule has found nothing in is as good as new
+    for rule, report in zip(rules, state.reports, strict=True):
+        if report.fired and is_foreign(rule) and apply(rule, state.program)[1]:
+            raise not_idempotent(rule)
     total = distance(first.outputs, state.outputs)
     return state.program, RewriteReport(
         first.figures, state.figures, state.reports, total.max_abs, total.rel_l2

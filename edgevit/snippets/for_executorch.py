@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from functools import partial
 
+from edgevit.backends.executorch.info import INFO
 from edgevit.snippets import android, cpp, python
 from edgevit.snippets.snippet import Snippet
 
 _RUNTIME = python.Runtime(
-    "executorch",
+    INFO.libraries[0],
     "import torch\nfrom executorch.runtime import Runtime",
     """    def __init__(self) -> None:
         self.program = Runtime.get().load_program(str(MODEL))

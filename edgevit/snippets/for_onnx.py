@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from functools import partial
 
+from edgevit.backends.onnx.info import INFO
 from edgevit.snippets import cpp, python
 from edgevit.snippets.snippet import Snippet
 
 _RUNTIME = python.Runtime(
-    "onnxruntime",
+    INFO.libraries[0],
     "import onnxruntime",
     """    def __init__(self) -> None:
         self.session = onnxruntime.InferenceSession(str(MODEL), providers=["CPUExecutionProvider"])

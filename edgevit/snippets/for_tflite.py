@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from functools import partial
 
+from edgevit.backends.tflite.info import INFO
 from edgevit.snippets import android, cpp, python
 from edgevit.snippets.snippet import Snippet
 
 _RUNTIME = python.Runtime(
-    "ai-edge-litert",
+    INFO.libraries[0],
     "from ai_edge_litert.interpreter import Interpreter",
     """    def __init__(self) -> None:
         self.interpreter = Interpreter(str(MODEL))

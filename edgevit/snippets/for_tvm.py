@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from functools import partial
 
+from edgevit.backends.tvm.info import INFO
 from edgevit.snippets import cpp, python
 from edgevit.snippets.snippet import Snippet
 
 _RUNTIME = python.Runtime(
-    "apache-tvm",
+    INFO.libraries[0],
     "import tvm\nfrom tvm import relax",
     """    def __init__(self) -> None:
         self.machine = relax.VirtualMachine(tvm.runtime.load_module(str(MODEL)), tvm.cpu())

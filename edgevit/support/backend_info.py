@@ -30,12 +30,15 @@ class BackendInfo:
     machine_code: bool = False  # it runs on its own architecture alone
     code: str | None = None  # that an artifact holds: run only with the user's seal or trust
     firmware: bool = False  # sources, linked elsewhere: instructions and RAM instead of latency
+    delegates: bool = False  # the file says what the accelerated part of its runtime takes
+    holds_labels: bool = False
     engine: str | None = None  # the accelerator that operations are placed on beforehand
     missing_facts: str | None = None  # place of `missing(target)`: a key and why, or None
     ports: str | None = None  # place of `ports(artifact, expected)`; else the session says
     options: str | None = None  # place of the `OptionsInfo` of its own options
     finish: str | None = None  # place of `finish(artifact_path, manifest)`: files of its own
     snippets: str | None = None  # place of the tuple of call snippets
+    runners: tuple[tuple[str, str], ...] = ()  # schemes of `--on`, and places of `open_runner`
     device_binary: str | None = None  # place of the benchmark program to push to a phone
 
     def part(self, place: str) -> Any:

@@ -8,6 +8,7 @@ import shutil
 from dataclasses import dataclass
 from importlib import metadata
 
+from edgevit.plugins import distribution_of, installed
 from edgevit.support.backend_info import BACKENDS
 
 PURPOSE = {  # of the extras that are no backend
@@ -52,6 +53,7 @@ class Findings:
     torch: str | None
     parts: tuple[Part, ...]
     tools: dict[str, str | None]  # tool -> path
+    plugins: tuple[tuple[str, str, str], ...] = ()  # group, name, distribution
 
 
 def purposes() -> dict[str, str]:
@@ -72,6 +74,7 @@ def examine() -> Findings:
         _version("torch"),
         parts,
         {tool: shutil.which(tool) for tool in TOOLS},
+        tuple((group, entry.name, distribution_of(entry)) for group, entry in installed()),
     )
 
 
@@ -114,6 +117,9 @@ def table(findings: Findings) -> str:
         f"  {'yes' if path else 'no':<4} {tool:<20} {path or ''}".rstrip()
         for tool, path in findings.tools.items()
     ]
+    if findings.plugins:
+        rows += ["", "plugins"]
+        rows += [f"  {group:<18} {name:<14} {owner}" for group, name, owner in findings.plugins]
     return "\n".join(rows)
 
 
@@ -133,4 +139,8 @@ def as_dict(findings: Findings) -> dict[str, object]:
             for part in findings.parts
         ],
         "tools": findings.tools,
+        "plugins": [
+            {"group": group, "name": name, "distribution": owner}
+            for group, name, owner in findings.plugins
+        ],
     }

@@ -10,11 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from edgevit.errors import InternalError, TargetError, suggest
+from edgevit.plugins import Registry
 from edgevit.support.resources import data_dir
 from edgevit.support.strangers_text import Malformed, read_toml
 from edgevit.targets import schema
 from edgevit.targets.fields import Fields
 from edgevit.targets.target import Target
+
+FOLDERS: Registry[os.PathLike[str]] = Registry("edgevit.targets", dict)  # with files like ours
 
 
 @dataclass(frozen=True)
@@ -53,8 +56,13 @@ def load_target(name_or_path: str | os.PathLike[str], folder: Path | None = None
 
 @functools.cache
 def _shipped() -> Mapping[str, _File]:
-    """The shipped files, read once a process."""
-    return _read_folder(data_dir("targets"))
+    """Return our files and those of installed distributions, read once a process."""
+    files = _read_folder(data_dir("targets"))
+    for name in FOLDERS:
+        for file in _read_folder(Path(FOLDERS[name])).values():
+            _check_new_names(file, _by_word(files))
+            files[file.name] = file
+    return files
 
 
 def _load_file(path: Path, shipped: Mapping[str, _File]) -> Target:

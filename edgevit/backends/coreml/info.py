@@ -16,4 +16,5 @@ INFO = BackendInfo(
     ports="edgevit.backends.coreml.ports:ports",
     engine="the Neural Engine",
     snippets="edgevit.snippets.for_coreml:SNIPPETS",
+    holds_labels=True,
 )

@@ -16,4 +16,5 @@ INFO = BackendInfo(
     libraries=("executorch",),
     device_binary="edgevit.backends.executorch.device_binary:EXECUTOR_RUNNER",
     snippets="edgevit.snippets.for_executorch:SNIPPETS",
+    delegates=True,
 )

@@ -15,4 +15,5 @@ INFO = BackendInfo(
     session="edgevit.backends.onnx.session:open_session",
     libraries=("onnxruntime",),
     snippets="edgevit.snippets.for_onnx:SNIPPETS",
+    delegates=True,
 )

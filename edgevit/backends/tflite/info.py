@@ -16,4 +16,5 @@ INFO = BackendInfo(
     libraries=("ai-edge-litert", "tflite-runtime"),
     device_binary="edgevit.backends.tflite.device_binary:BENCHMARK_MODEL",
     snippets="edgevit.snippets.for_tflite:SNIPPETS",
+    delegates=True,
 )

@@ -12,7 +12,8 @@ import pytest
 from edgevit.backends.mcu.options import FirmwareOptions
 from edgevit.cli.main import main
 from edgevit.errors import EdgevitError
-from edgevit.export.pipeline import ExportResult, export
+from edgevit.export.pipeline import export
+from edgevit.export.result import ExportResult
 
 TINY = "zoo:vit-i32-p8-d24-h2-l1"
 

@@ -1,0 +1,31 @@
+"""The rewritten program, saved as PyTorch saves it."""
+
+from dataclasses import dataclass
+
+import torch
+
+from edgevit.backends.api import Expected, Lowering
+from edgevit.backends.artifact import Artifact
+from edgevit.backends.exported import exported_program
+from edgevit.backends.on_host import check_on_host
+from edgevit.graph.parity import Parity
+from edgevit.rewrites.rule import AnyRule
+from edgevit.rewrites.standard import STANDARD
+from edgevit.rewrites.variants import Form
+
+
+@dataclass(frozen=True)
+class ExportedProgramBackend:
+    rules: tuple[AnyRule, ...] = STANDARD
+    forms: tuple[Form, ...] = ()
+
+    def lower(self, request: Lowering) -> Artifact:
+        path = request.directory / f"{request.program.name}.pt2"
+        torch.export.save(exported_program(request.program), path)
+        return Artifact("pt2", request.precision, path, {"torch": torch.__version__})
+
+    def check(self, artifact: Artifact, expected: Expected) -> tuple[Parity, ...]:
+        return check_on_host(artifact, expected)
+
+
+BACKEND = ExportedProgramBackend()
