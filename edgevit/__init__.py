@@ -1,4 +1,4 @@
-"""edgevit: a PyTorch vision model in; what runs on the device out, verified to compute the same thing.
+"""edgevit: compile a PyTorch vision model to a device artifact, verified on the example inputs.
 
 import edgevit
 result = edgevit.export("timm:shvit_s1", target="iphone")

@@ -1,6 +1,6 @@
 """`python -m edgevit` and the `edgevit` command."""
 
-# Nothing but what Python has loaded is imported before the path is clean, `__future__` included.
+# Only modules that Python has loaded are imported before the path is clean, not even `__future__`.
 import sys
 
 from edgevit.support.python import keep_to_import_path
@@ -14,7 +14,7 @@ def main() -> int:
         from edgevit.support.supervised import supervise
 
         return supervise(_run, sweep, died)
-    except KeyboardInterrupt:  # before or after there is anything to clear up
+    except KeyboardInterrupt:  # before or after there is anything to clean up
         return 130
 
 

@@ -1,4 +1,4 @@
-"""Every error a user can meet: what went wrong, where in their model, why, and what to try."""
+"""User-facing errors. Each has a message, a place in the user's model, a reason and a hint."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import unquote
 
 _HIDDEN = "***"
-# Up to the last @ of the word: a password may have one of its own, and hiding too much does no harm.
+# Up to the last @ of the word: a password may contain one, and masking too much does no harm.
 _IN_URL = re.compile(r"(:/{1,2}[^\s:/@'\"`]*):([^\s'\"`]*)@")
 _NAMES = r"password|passwd|pwd|passphrase|secret|token|api[_-]?key"
 _BY_NAME = re.compile(
@@ -23,10 +23,10 @@ _CONNECTION = re.compile(
 
 
 class EdgevitError(Exception):
-    """Base of all errors we show. `exit_code` is what the command line returns."""
+    """Base class of all user-facing errors. The command line exits with `exit_code`."""
 
     exit_code = 1
-    usual_hint = ""  # where nothing better is known
+    usual_hint = ""  # default hint of the class
 
     def __init__(self, message: str, *, where: str = "", why: str = "", hint: str = "") -> None:
         message, where, why, hint = map(redacted, (message, where, why, hint or self.usual_hint))
@@ -57,7 +57,7 @@ class EdgevitError(Exception):
 
 
 class UsageError(EdgevitError):
-    """A word on the command line that we do not take. What is not said of it holds for all."""
+    """An invalid command-line argument. `where`, `why` and `hint` have general defaults."""
 
     exit_code = 2
 
@@ -71,31 +71,31 @@ class UsageError(EdgevitError):
 
 
 class ModelError(EdgevitError):
-    """The model spec does not lead to a model."""
+    """A model spec that cannot be resolved to a model."""
 
     exit_code = 3
 
 
 class WeightsError(EdgevitError):
-    """The weights do not fit the model, or are not numbers."""
+    """Weights that do not fit the model, or are not finite numbers."""
 
     exit_code = 4
 
 
 class CaptureError(EdgevitError):
-    """torch.export cannot turn the model into one graph."""
+    """A model that torch.export cannot capture as one graph."""
 
     exit_code = 5
 
 
 class UnsupportedOp(EdgevitError):
-    """The target's format has no way to say these ops. Lists all of them."""
+    """Ops that the target's format cannot express. The message lists all of them."""
 
     exit_code = 6
 
 
 class TargetError(EdgevitError):
-    """No such target or format, or a target file that is not well formed."""
+    """An unknown target or format, or a malformed target file."""
 
     exit_code = 7
     usual_hint = (
@@ -104,61 +104,61 @@ class TargetError(EdgevitError):
 
 
 class DoesNotFit(EdgevitError):
-    """The model needs more than the target has, or than this machine has to convert it."""
+    """A model that needs more resources than the target has."""
 
     exit_code = 8
 
 
 class Drift(EdgevitError):
-    """A stage changed what the model computes."""
+    """A stage whose outputs differ from the model's by more than the tolerance."""
 
     exit_code = 9
 
 
 class ToolMissing(EdgevitError):
-    """A backend or tool is not installed."""
+    """A backend or tool that is not installed."""
 
     exit_code = 10
 
 
 class OutputError(EdgevitError):
-    """The result cannot be written where it was asked for."""
+    """An output path that cannot be written."""
 
     exit_code = 11
 
 
 class PackageError(EdgevitError):
-    """A written artifact that is damaged, incomplete, or does not say what it should."""
+    """A written artifact that is damaged, incomplete or inconsistent."""
 
     exit_code = 12
 
 
 class NotDelegated(EdgevitError):
-    """Ops stay outside the accelerated part of the runtime, and the user asked that none does."""
+    """Ops outside the runtime's delegate, where the user required full delegation."""
 
     exit_code = 13
 
 
 class RuntimeFailed(EdgevitError):
-    """A runtime died, hung, or refused to run an artifact."""
+    """A runtime that crashed, hung or refused to run an artifact."""
 
     exit_code = 14
 
 
 class NotOnEngine(EdgevitError):
-    """Ops are predicted to run off the Neural Engine, and the user asked that none does."""
+    """Ops predicted to run off the Neural Engine, where the user required all to run on it."""
 
     exit_code = 15
 
 
 class CalibrationError(EdgevitError):
-    """The data to calibrate on cannot be used."""
+    """Calibration data that cannot be used."""
 
     exit_code = 16
 
 
 class DeviceError(EdgevitError):
-    """A device that cannot be reached or used, or is lost. `passing`: it may answer when asked once more."""
+    """A device that is unreachable, unusable or lost. `passing`: retryable."""
 
     exit_code = 17
 
@@ -173,45 +173,48 @@ class DeviceError(EdgevitError):
 
 
 class StoreError(EdgevitError):
-    """The store of measurements cannot be read or written."""
+    """A store of measurements that cannot be read or written."""
 
     exit_code = 18
     usual_hint = "--store FILE takes another store, --no-store none"
 
 
 class OverBudget(EdgevitError):
-    """An exported folder is not within a budget, or nothing is known about it."""
+    """An exported folder that exceeds a budget, or has no figure to check against it."""
 
     exit_code = 19
 
 
 class NoForecast(EdgevitError):
-    """A latency that the fitted table says nothing about."""
+    """A latency outside the range of the fitted table."""
 
     exit_code = 20
 
 
 class PluginError(EdgevitError):
-    """An installed distribution's entry point cannot be used."""
+    """An entry point of an installed distribution that cannot be used."""
 
     exit_code = 21
 
 
 class InternalError(EdgevitError):
-    """Our own bug."""
+    """A bug in edgevit."""
 
     exit_code = 70
 
 
 class ConverterFailed(InternalError):
-    """A converter gave up and did not say at which call. An export goes on to find it: see `backends.bisect`."""
+    """A converter failure that names no call. `backends.bisect` then locates the call."""
 
 
 def revived(described: Mapping[str, Any]) -> EdgevitError:
-    """The error again that another process described with `as_dict`. All subclasses are in this module for that."""
+    """Rebuild an error that another process serialised with `as_dict`.
+
+    Subclasses are looked up in this module, so all of them are defined here.
+    """
     kind = globals().get(str(described["error"]))
     if not (isinstance(kind, type) and issubclass(kind, EdgevitError)):
-        kind = RuntimeFailed  # of another version of edgevit
+        kind = RuntimeFailed  # an error class of another edgevit version
     more = {"passing": bool(described.get("passing"))} if kind is DeviceError else {}
     return kind(
         described["message"],
@@ -223,8 +226,8 @@ def revived(described: Mapping[str, Any]) -> EdgevitError:
 
 
 def nearest(name: str, known: Iterable[str], count: int = 3) -> list[str]:
-    """The known names most like `name`, best first, in order of the alphabet where they are equally like it."""
-    if len(name) > 200:  # no name, and slow to compare
+    """Return the known names most similar to `name`, best first, ties in alphabetical order."""
+    if len(name) > 200:  # not a name, and slow to compare
         return []
     likeness = {other: difflib.SequenceMatcher(None, name, other).ratio() for other in known}
     close = [other for other, ratio in likeness.items() if ratio >= 0.5]
@@ -232,7 +235,7 @@ def nearest(name: str, known: Iterable[str], count: int = 3) -> list[str]:
 
 
 def suggest(name: str, known: Iterable[str]) -> str:
-    """A hint for an unknown name: the nearest known ones, or all when few."""
+    """Return a hint for an unknown name: the nearest known names, or all names if at most 12."""
     pool = sorted(known)
     close = nearest(name, pool)
     if close:
@@ -243,12 +246,12 @@ def suggest(name: str, known: Iterable[str]) -> str:
 
 
 def is_connection_string(text: str) -> bool:
-    """Whether it is `host=... dbname=...`, as libpq takes it."""
+    """Return True for a libpq connection string: `host=... dbname=...`."""
     return _CONNECTION.match(text) is not None
 
 
 def redacted(text: str) -> str:
-    """Return the text with passwords hidden: of `://user:password@`, `?password=...` and `password=...`."""
+    """Mask the passwords in `://user:password@`, `?password=...` and `password=...`."""
     if "=" in text:
         text = _BY_NAME.sub(lambda found: found[1] + found[2] + _HIDDEN, text)
     if ":/" in text:
@@ -257,7 +260,7 @@ def redacted(text: str) -> str:
 
 
 def without_secrets(text: str, address: str) -> str:
-    """Return what a library says of an address, without the password of it or a part that the library cut out."""
+    """Mask the password of `address`, and parts of it that a library cut out, in `text`."""
     for secret in sorted(_secrets(address), key=len, reverse=True):
         text = text.replace(secret, _HIDDEN)
     return redacted(text)

@@ -1,11 +1,11 @@
-"""Backends, frontends, rules, runners and targets by name: our own, and those of installed distributions.
+"""Registries of backends, frontends, rules, runners and targets: built-in and from entry points.
 
-A distribution adds one by an entry point, whose group says what it is:
+A distribution adds an object by an entry point, whose group gives its kind:
 
     [project.entry-points."edgevit.backends"]
     raw = "my_package.raw:INFO"
 
-What an entry point names is imported when it is first asked for by name. Two with one name are an error.
+Entry points are imported on first use. Two with the same name are an error.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ T = TypeVar("T")
 
 
 class Registry(Mapping[str, T], Generic[T]):
-    """Things of one group by name. `own` gives ours as `module:attribute`, by name."""
+    """Mapping of one group's objects by name. `own` maps built-in names to `module:attribute`."""
 
     def __init__(self, group: str, own: Callable[[], Mapping[str, str]]) -> None:
         self.group = group
@@ -64,7 +64,7 @@ class Registry(Mapping[str, T], Generic[T]):
 
 
 def load(place: str, group: str) -> Any:
-    """Import `module:attribute`."""
+    """Import and return `module:attribute`. Raises `PluginError` if that fails."""
     module, _, attribute = place.partition(":")
     try:
         return getattr(import_module(module), attribute)
@@ -78,7 +78,7 @@ def load(place: str, group: str) -> Any:
 
 
 def installed() -> tuple[tuple[str, EntryPoint], ...]:
-    """Return the group and entry point of everything that other distributions add."""
+    """Return the group and entry point of every installed plugin."""
     return tuple((group, entry) for group in GROUPS for entry in entry_points(group=group))
 
 

@@ -1,1 +1,1 @@
-"""One folder a backend: the lowering, its list of rules, and the check of what it wrote."""
+"""Backends, one folder each: the lowering, its list of rules and the check of the artifact."""

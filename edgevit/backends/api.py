@@ -1,4 +1,4 @@
-"""What every backend offers, and how one is found."""
+"""Interface that every backend implements, and the lookup of a backend by its format."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from edgevit.targets import Target
 
 @dataclass(frozen=True)
 class Lowering:
-    """All that a backend is told."""
+    """Input of a backend's lowering: the program, the target and the options that apply to it."""
 
     program: Program
     source: ModelSource
@@ -41,7 +41,10 @@ class Lowering:
 
 @dataclass(frozen=True)
 class Expected:
-    """What the model computed, and on what: the artifact is held against this."""
+    """Reference outputs of the model and the inputs they belong to.
+
+    The artifact is compared with them.
+    """
 
     inputs: Inputs
     outputs: tuple[torch.Tensor, ...]
@@ -61,14 +64,14 @@ class Backend(Protocol):
 
 
 class Estimate(Protocol):
-    """What a model needs of a device, for people and as JSON."""
+    """Resources that a model needs on a device, as text and as JSON."""
 
     def as_dict(self) -> dict[str, Any]: ...
 
 
 @runtime_checkable
 class Estimating(Protocol):
-    """A backend that can say beforehand what a model needs of a device."""
+    """Backend that can estimate before an export what a model needs on a device."""
 
     def estimate(self, request: Lowering) -> Estimate: ...
 

@@ -1,4 +1,4 @@
-"""What a backend leaves on disk."""
+"""Files that a backend writes to disk."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from edgevit.backends.placement import Placement
 
 @dataclass(frozen=True)
 class Artifact:
-    """A file or a package folder in a backend's format, and the versions of the tools that made it."""
+    """File or package folder in a backend's format, and the versions of the tools that made it."""
 
     format: str
     precision: str

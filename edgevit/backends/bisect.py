@@ -1,7 +1,8 @@
-"""A failure that names no call -> the call where it begins.
+"""Find the call where a failure that names no call begins.
 
-A converter gives up without a word of where, or a runtime refuses the file that a converter has just written. The graph
-is cut after its first calls, shorter and longer, until the shortest beginning that fails is known: its last call is it.
+Some converters fail without naming a call, and some runtimes refuse the file that a converter has
+just written. The graph is cut after its first calls, and bisection finds the shortest beginning
+that fails. Its last call is the one to name.
 """
 
 from __future__ import annotations
@@ -30,14 +31,18 @@ from edgevit.errors import (
 from edgevit.graph.program import Program, value
 from edgevit.support.backend_info import BACKENDS
 
-_LONGEST = 300.0  # seconds to look for; then the calls that are left are told
+_LONGEST = 300.0  # seconds to search; after them the error names all calls that are left
 _FORMATS = frozenset(BACKENDS) - {"mcu"}  # firmware names its calls before any tool is run
 Attempt = Callable[[Program], None]
 
 
 @contextmanager
 def blamed_on_a_call(backend: Backend, request: Lowering, format: str) -> Iterator[None]:
-    """Around all that a format does with a program, from its lowering to the first run of the file."""
+    """Rewrite a failure that names no call, by a search for the first call that fails.
+
+    The context spans all that a format does with a program, from its lowering to the first run of
+    the file.
+    """
     try:
         yield
     except Exception as error:
@@ -66,14 +71,22 @@ def _attempt(backend: Backend, request: Lowering) -> Attempt:
 
 
 def names_no_call(error: Exception) -> bool:
-    """Of a file that was written a moment ago, `PackageError` and `RuntimeFailed` say that the runtime cannot take it."""
+    """Return whether `error` names no call of the program.
+
+    `PackageError` and `RuntimeFailed` about a file that was written a moment ago mean that the
+    runtime does not accept it.
+    """
     if isinstance(error, EdgevitError):
         return isinstance(error, ConverterFailed | PackageError | RuntimeFailed)
     return True
 
 
 def blame_a_call(program: Program, format: str, error: Exception, attempt: Attempt) -> Exception:
-    """What to raise in place of `error`. `attempt` writes a program in the format and runs it, or raises."""
+    """Return the error to raise in place of `error`, which names the call that fails first.
+
+    `attempt` writes a program in the format and runs it, or raises. The search is a bisection over
+    the number of calls and stops after `_LONGEST` seconds.
+    """
     calls = list(program.calls())
     failure = _failure(beginning(program, len(calls)), attempt)
     if failure is None:
@@ -94,7 +107,10 @@ def blame_a_call(program: Program, format: str, error: Exception, attempt: Attem
 
 
 def _culprit(node: Node) -> Node:
-    """No beginning ends in a complex number: what reads one is tried together with what makes it."""
+    """Return the complex operand that `node` reads, else `node` itself.
+
+    No beginning ends in a complex number, so its reader is tried together with its producer.
+    """
     made = (n for n in node.all_input_nodes if n.op == "call_function" and not _is_readable(n))
     return next(made, node)
 
@@ -127,7 +143,10 @@ def _unplaced(format: str, error: Exception) -> UnsupportedOp:
 
 
 def beginning(program: Program, count: int) -> Program | None:
-    """The first `count` calls, with all outputs that nothing among them reads; None without an input or an output."""
+    """Return the first `count` calls as a program that outputs every value they do not read.
+
+    Return None if it would have no input or no output.
+    """
     calls = set(list(program.calls())[:count])
     ends = [node for node in program.calls() if node in calls and _is_end(node, calls)]
     graph, copies = fx.Graph(), dict[Node, Node]()
@@ -149,14 +168,14 @@ def beginning(program: Program, count: int) -> Program | None:
 
 
 def _read_by(program: Program, calls: set[Node]) -> Iterator[Node]:
-    """The calls themselves, and the inputs and constants that they read."""
+    """Yield the calls, and the inputs and constants that they read, in graph order."""
     for node in program.graph.nodes:
         if node in calls or (node.op != "call_function" and not calls.isdisjoint(node.users)):
             yield node
 
 
 def _is_end(node: Node, calls: set[Node]) -> bool:
-    """A tensor that an artifact can return, and that no call among `calls` reads."""
+    """Return whether an artifact can return `node` and no call among `calls` reads it."""
     return _is_readable(node) and calls.isdisjoint(node.users)
 
 

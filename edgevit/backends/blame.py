@@ -1,4 +1,4 @@
-"""What a tool raises -> an error that names the op and the line of the user's model."""
+"""Errors of third-party tools, rewritten to name the op and the line of the user's model."""
 
 from __future__ import annotations
 
@@ -21,7 +21,11 @@ _LONGEST = 400  # letters of the tool's own words
 def blamed(
     format: str, failed: str, explain: Callable[[Exception], tuple[Node | None, str]]
 ) -> Iterator[None]:
-    """`explain` says at which node the tool gave up, if it can tell, and why. `failed` is said where it cannot."""
+    """Rewrite a tool's errors to name an op and a line of the user's model.
+
+    `explain` returns the node at which the tool failed, if known, and the reason. `failed` is the
+    message if the node is unknown.
+    """
     try:
         yield
     except EdgevitError:
@@ -55,8 +59,10 @@ def _nowhere(failed: str, why: str) -> ConverterFailed:
 def node_in_frames(
     error: BaseException | None, program: Program, name_in: Callable[[FrameType], str]
 ) -> Node | None:
-    """The node that was worked on when `error` was raised, or what led to it: the innermost that
-    `name_in` finds among the locals of a frame."""
+    """Return the innermost program node in work when `error` or its cause was raised.
+
+    `name_in` reads a node's name from the locals of a frame.
+    """
     found = None
     while error is not None:
         for frame, _ in traceback.walk_tb(error.__traceback__):

@@ -1,8 +1,8 @@
-"""A call with all its arguments, by position, as TorchScript wrote calls.
+"""Positional form of a call with all its arguments, as TorchScript wrote calls.
 
     cosine_similarity(x, y)   ->   cosine_similarity(x, y, 1, 1e-8)
 
-Some of coremltools' converters still want that, and refuse the call that `torch.export` writes.
+Some of coremltools' converters still require it, and fail on the call that `torch.export` writes.
 """
 
 from __future__ import annotations
@@ -19,7 +19,10 @@ def leaves_some_out(node: Node) -> bool:
 
 
 def spell_by_position(node: Node) -> None:
-    """In place. The call is then for coremltools only: torch itself wants keyword-only arguments named."""
+    """Rewrite the call in place so that all its arguments are positional.
+
+    The call is then valid for coremltools only, as torch requires keyword-only arguments by name.
+    """
     target = node.target
     assert isinstance(target, torch._ops.OpOverload)
     named = dict(node.kwargs)

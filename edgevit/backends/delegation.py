@@ -1,4 +1,4 @@
-"""Which part of an artifact the accelerated library of its runtime takes, read from the artifact itself."""
+"""Part of an artifact that the runtime's accelerated library takes, read from the artifact."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from edgevit.errors import NotDelegated
 
 @dataclass(frozen=True)
 class Outside:
-    """An op that the runtime computes with plain kernels."""
+    """Op that the runtime computes with its plain kernels."""
 
     op: str
     where: str  # the user's line; "" when the artifact does not tell
@@ -45,7 +45,7 @@ class Delegation:
 
 
 def grouped(outside: Iterable[Outside]) -> tuple[Outside, ...]:
-    """One entry for each op and place, in order of first appearance."""
+    """Merge entries of the same op and place, in order of first appearance."""
     found: dict[tuple[str, str], Outside] = {}
     for one in outside:
         key = (one.op, one.where)

@@ -1,4 +1,4 @@
-"""The benchmark program of a runtime on a phone: how it is called, and what it prints."""
+"""Benchmark program of a runtime on a phone: its command line and the parsing of its output."""
 
 from __future__ import annotations
 

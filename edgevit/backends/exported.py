@@ -1,8 +1,8 @@
-"""A program -> the `ExportedProgram` that coremltools reads, without exporting again.
+"""Conversion of a program to the `ExportedProgram` that coremltools reads, without a new export.
 
-`torch.export` on the flat module takes seconds and `run_decompositions({})` as many again. All that is
-missing is that constants are inputs of the graph, and the word of the ATen verifier that the graph is
-functional: without it coremltools refuses the program ("Provided Dialect: TRAINING").
+`torch.export` on the flat module takes seconds and `run_decompositions({})` as many again. Only two
+things are missing: constants as inputs of the graph, and the ATen verifier's confirmation that the
+graph is functional. Without it coremltools refuses the program ("Provided Dialect: TRAINING").
 """
 
 from __future__ import annotations
@@ -30,14 +30,18 @@ NODE = "edgevit"  # key in `node.meta["custom"]`, which decompositions keep: the
 
 
 def name_in_program(node: Node) -> str:
-    """The node of the program that this one was made from; "" when no one knows."""
+    """Return the name of the program's node that `node` was made from; "" if unknown."""
     return (node.meta.get("custom") or {}).get(NODE, "")
 
 
 def exported_program(
     program: Program, by_position: frozenset[str] = frozenset()
 ) -> ExportedProgram:
-    """Calls of the ops in `by_position` have their arguments spelled the way coremltools reads them."""
+    """Return the program as an `ExportedProgram` that coremltools reads.
+
+    Calls of the ops in `by_position` have all arguments positional, as coremltools reads them. A
+    program that is not functional goes through `torch.export` again, which renames its nodes.
+    """
     try:
         return _lifted(program, by_position)
     except SpecViolationError:
@@ -69,7 +73,10 @@ def _lifted(program: Program, by_position: frozenset[str]) -> ExportedProgram:
 
 
 def _lift(program: Program) -> tuple[fx.Graph, dict[str, torch.Tensor], ExportGraphSignature]:
-    """Constants first, one placeholder for each however often it is read; then the user's inputs."""
+    """Copy the graph with constants as inputs, in front of the user's inputs.
+
+    A constant has one placeholder, however often it is read.
+    """
     graph = fx.Graph()
     copies: dict[Node, Node] = {}
     inputs: list[InputSpec] = []
@@ -102,7 +109,11 @@ def _lift(program: Program) -> tuple[fx.Graph, dict[str, torch.Tensor], ExportGr
 
 
 def _placeholder(graph: fx.Graph, name: str, like: Node) -> Node:
-    """Its target becomes a Python argument, and layers are called `0`, `conv-1`, `lambda`: fx's own name is one."""
+    """Add a placeholder called `name` with the metadata of `like`.
+
+    Its target becomes a Python argument, and layers may be called `0`, `conv-1` or `lambda`. The
+    name that fx gives the node is a valid one.
+    """
     node = graph.placeholder(name)
     node.target = node.name
     node.meta = dict(like.meta)
@@ -110,7 +121,9 @@ def _placeholder(graph: fx.Graph, name: str, like: Node) -> Node:
 
 
 def _own_value(graph: fx.Graph, node: Node, repeated: bool) -> Node:
-    """A value in a package has one name: an input, a constant or a repeat is copied to be an output.
+    """Return `node`, or a copy if it is an input, a constant or a repeat.
+
+    A value in a package has one name, so such an output needs a value of its own.
 
     `aten.copy` becomes an `identity` that no pass removes; `aten.clone` would become nothing.
     """

@@ -1,7 +1,8 @@
-"""An artifact held to inputs of other statistics than its example's.
+"""Comparison of an artifact with the model on inputs of other statistics than the example's.
 
-Only what PyTorch itself computes well is judged: where float32 departs from float64, or a change in the last digit of the
-input shows, a net is noise, and is not held against a runtime.
+Only what PyTorch itself computes well is compared. Where float32 departs from float64, or a change
+in the last digit of the input shows in the output, the net's output is noise, and the runtime is
+not tested against it.
 """
 
 from __future__ import annotations
@@ -30,7 +31,10 @@ def judged(
     precision: str,
     limit: Limit,
 ) -> tuple[Parity, ...]:
-    """One verdict over all that can be judged; none where nothing can. `program` tells noise from error."""
+    """Return one verdict over all inputs that can be judged, or none if no input can.
+
+    `program` is used to tell noise from error.
+    """
     worst, names, notes = SAME, [], []
     for other in others:
         why = _not_to_be_judged(other, precision)
@@ -85,7 +89,7 @@ def _wide(x: torch.Tensor) -> torch.Tensor:
 
 
 def _moved(x: torch.Tensor) -> torch.Tensor:
-    """By about the last digit."""
+    """Perturb a floating-point tensor by about its last digit."""
     if not x.is_floating_point():
         return x
     noise = torch.rand(x.shape, generator=torch.Generator().manual_seed(0), dtype=x.dtype)

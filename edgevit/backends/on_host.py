@@ -1,4 +1,4 @@
-"""The check of every format whose runtime is on this machine: run the artifact from disk, compare with the model."""
+"""Check by the runtime on this machine: run the artifact from disk, compare with the model."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ LIMITS = {"fp32": FP32, "fp16": FP16}
 
 @functools.cache
 def worker_for(format: str) -> Worker:
-    """One for each format in this process, kept: loading a runtime takes longer than most checks."""
+    """Return this process's worker for the format, cached.
+
+    Loading a runtime takes longer than most checks.
+    """
     return Worker(format)
 
 
@@ -53,8 +56,11 @@ def check_on_host(artifact: Artifact, expected: Expected) -> tuple[Parity, ...]:
 def fitted(
     declared: Sequence[TensorSpec], arrays: Sequence[np.ndarray], path: str
 ) -> list[np.ndarray]:
-    """The arrays, as the artifact takes them: it must say the same number and shapes, and the same types but for
-    int64, which most runtimes narrow to int32."""
+    """Return the arrays in the dtypes that the artifact declares.
+
+    Refuse an artifact that declares another number of inputs, other shapes, or other types. int64
+    is accepted as int32, because most runtimes narrow it.
+    """
     given = [(tuple(a.shape), str(a.dtype)) for a in arrays]
     taken = [(spec.shape, spec.dtype) for spec in declared]
     if len(given) == len(taken) and all(map(_fits, given, taken)):

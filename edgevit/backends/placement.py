@@ -1,4 +1,7 @@
-"""Which unit of the chip each op of an artifact is predicted to run on. The device decides, and may decide otherwise."""
+"""Predicted unit of the chip for each op of an artifact.
+
+The device decides, and may decide otherwise.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ Unit = Literal["neural_engine", "gpu", "cpu"]
 class Placed:
     op: str
     name: str  # of its first result, in the artifact
-    where: str  # the user's line; "" when it cannot be told
+    where: str  # the user's line; "" if unknown
     unit: Unit
     why: str
     source: str  # what says so
@@ -24,7 +27,7 @@ class Placed:
 
 @dataclass(frozen=True)
 class Placement:
-    """`ops` are in the order of the program."""
+    """Predicted placement; `ops` are in the order of the program."""
 
     ops: tuple[Placed, ...]
     transposes: int
@@ -35,7 +38,7 @@ class Placement:
 
     @property
     def partitions(self) -> int:
-        """Stretches of the program on one unit: between two of them values are handed over."""
+        """Number of stretches of the program on one unit; values are handed over between them."""
         return sum(1 for _ in groupby(placed.unit for placed in self.ops))
 
     def as_dict(self) -> dict[str, object]:

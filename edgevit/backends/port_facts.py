@@ -1,4 +1,4 @@
-"""A tensor that enters or leaves an artifact, as the artifact declares it."""
+"""Tensor that enters or leaves an artifact, as the artifact declares it."""
 
 from __future__ import annotations
 

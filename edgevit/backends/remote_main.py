@@ -1,5 +1,6 @@
-"""Runs on the board: opens an artifact in its runtime, runs it and times it. Needs Python 3.9, numpy and the runtime,
-and nothing of edgevit.
+"""Open an artifact on the board in its runtime, run it and time it.
+
+It needs Python 3.9, numpy and the runtime, and nothing of edgevit.
 
     python3 remote_main.py FORMAT FILE THREADS SECONDS
 

@@ -25,7 +25,7 @@ def constant_bytes(program: Program) -> int:
 
 
 def require_memory(program: Program, title: str) -> None:
-    """Raises `DoesNotFit`, naming what weighs most."""
+    """Raise `DoesNotFit`, naming the heaviest constant or call."""
     available = memory.available_bytes()
     constants = constant_bytes(program)
     widest = max(program.calls(), key=_bytes, default=None)
@@ -54,7 +54,7 @@ def _bytes(node: Node) -> int:
 
 
 def _reader(program: Program, name: str) -> str:
-    """The call that a constant is for."""
+    """Return the call that reads a constant."""
     readers = (
         user
         for node in program.graph.nodes

@@ -1,5 +1,7 @@
-"""An artifact opened from disk in its real runtime, and how a runtime is found. Imports nothing heavy: a worker
-process loads this and one runtime."""
+"""Session of an artifact opened from disk in its real runtime, and the lookup of a runtime.
+
+This module imports nothing heavy, as a worker process loads only it and one runtime.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,7 @@ Arrays = Sequence[Any]  # numpy arrays, by position
 
 @dataclass(frozen=True)
 class TensorSpec:
-    """A tensor as the artifact itself declares it."""
+    """Tensor as the artifact itself declares it."""
 
     name: str
     shape: tuple[int, ...]
@@ -33,16 +35,16 @@ class TensorSpec:
 
 @dataclass(frozen=True)
 class OpTime:
-    """What one op of the artifact took in one run, as the runtime's own profiler says."""
+    """Time of one op of the artifact in one run, as reported by the runtime's own profiler."""
 
     op: str
-    place: str  # the op's name in the artifact, as far as the runtime tells
+    place: str  # the op's name in the artifact, as far as the runtime reports it
     unit: str  # what ran it: "xnnpack", "portable kernels", "CPUExecutionProvider"
     seconds: float
 
 
 class Session(Protocol):
-    """`run` may be called many times."""
+    """Session of an opened artifact; `run` may be called many times."""
 
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
@@ -50,12 +52,12 @@ class Session(Protocol):
     def run(self, arrays: Arrays) -> list[Any]: ...
 
     def op_times(self, arrays: Arrays, repeats: int) -> tuple[OpTime, ...]:
-        """In the order they ran, each the mean over `repeats` runs."""
+        """Return the time of each op in execution order, as the mean over `repeats` runs."""
         ...
 
 
 def load_library(name: str, extra: str) -> ModuleType:
-    """A runtime's library, or the line that installs it."""
+    """Import a runtime's library, or raise `ToolMissing` with the line that installs it."""
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
@@ -67,7 +69,10 @@ def load_library(name: str, extra: str) -> ModuleType:
 
 
 def open_session(format: str, path: Path, threads: int) -> Session:
-    """Raises `PackageError` for a file that is not a sound one of this format."""
+    """Open the artifact in the runtime of its format.
+
+    Raise `PackageError` for a file that is not a sound one of this format.
+    """
     if not path.exists():
         raise PackageError(
             f"there is no {path.name}", where=str(path), why="no such file", hint="export it again"

@@ -1,4 +1,4 @@
-"""The one way to say what a format cannot: every op at once, each with the user's line."""
+"""Refusals of what a format does not support: all ops at once, each with the user's line."""
 
 from __future__ import annotations
 
@@ -25,7 +25,10 @@ _READ_AS = {
 
 
 def refuse_ops(nodes: Iterable[Node], format: str, why: str) -> None:
-    """Raises `UnsupportedOp` for all of `nodes`; nothing when there are none. `why` ends in "for"."""
+    """Raise `UnsupportedOp` for all of `nodes`, or return if there are none.
+
+    `why` ends in "for".
+    """
     unknown: dict[str, list[Node]] = defaultdict(list)
     for node in nodes:
         unknown[op(node)].append(node)
@@ -41,7 +44,7 @@ def refuse_ops(nodes: Iterable[Node], format: str, why: str) -> None:
 
 
 def refuse_inputs(program: Program, taken: Iterable[torch.dtype], format: str, why: str) -> None:
-    """Raises `UnsupportedOp` for all inputs of another type."""
+    """Raise `UnsupportedOp` for all inputs of a dtype that is not in `taken`."""
     wrong = [
         f"`{name}` is {type_text(tensor)}"
         for name, tensor in zip(program.input_names, program.inputs, strict=True)
@@ -56,7 +59,7 @@ def refuse_inputs(program: Program, taken: Iterable[torch.dtype], format: str, w
 
 
 def refuse_outputs(program: Program, format: str) -> None:
-    """Raises `UnsupportedOp` for all outputs of a type that callers of an artifact cannot read."""
+    """Raise `UnsupportedOp` for all outputs of a dtype that callers of an artifact cannot read."""
     outputs = zip(program.output_names, program.outputs(), strict=True)
     wrong = [(name, node) for name, node in outputs if value(node).dtype not in READABLE]
     if not wrong:
@@ -80,7 +83,7 @@ def refuse_precision(format: str, precision: str, taken: Sequence[str]) -> None:
 
 
 def read_places(program: Program) -> list[Node]:
-    """The pools that are asked where in the image their maxima are."""
+    """Return the max-pooling calls whose index output (`getitem` 1) is read."""
     return [
         node
         for node in program.calls()
@@ -90,7 +93,10 @@ def read_places(program: Program) -> list[Node]:
 
 
 def _places(name: str, nodes: list[Node]) -> list[str]:
-    """`scatter_add(1x196x64 f32, ...) -> 1x196x64 f32   at  blocks.3.attn  model.py:88`."""
+    """Return one line for each call, with its shapes and its place, up to `_SHOWN`.
+
+    Example: `scatter_add(1x196x64 f32, ...) -> 1x196x64 f32   at  blocks.3.attn  model.py:88`.
+    """
     lines = []
     for node in nodes[:_SHOWN]:
         inputs = ", ".join(type_text(value(source)) for source in node.all_input_nodes)

@@ -1,4 +1,4 @@
-"""Whole numbers that a runtime of 32 bits cannot hold, where PyTorch has 64."""
+"""Refusal of integers that a 32-bit runtime cannot hold, where PyTorch has 64 bits."""
 
 from __future__ import annotations
 

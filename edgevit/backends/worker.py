@@ -1,5 +1,7 @@
-"""A process of its own for each opened artifact. A runtime that crashes on a damaged file takes down only that
-process, and two runtimes that are timed by turns do not share a pool of threads.
+"""Worker process for one opened artifact.
+
+A runtime that crashes on a damaged file ends only this process, and two runtimes that are timed
+interleaved do not share a thread pool.
 
 Parent and child speak pickled tuples over the child's stdin and stdout: ("run", arrays) -> ("ok", arrays).
 """
@@ -29,13 +31,13 @@ TIMEOUT = (
 
 
 class Worker:
-    """`open` may be called again: the process, with its libraries loaded, stays."""
+    """Client of a worker process, which stays, libraries loaded, if `open` is called again."""
 
     inputs: tuple[TensorSpec, ...] = ()
     outputs: tuple[TensorSpec, ...] = ()
 
     def __init__(self, format: str, threads: int = 0, timeout: float = TIMEOUT) -> None:
-        """With `threads` 0, as many as there are cores."""
+        """Create the worker; `threads` 0 means as many threads as cores."""
         self.format = format
         self.threads = threads or os.cpu_count() or 1
         self.timeout = timeout
@@ -63,14 +65,17 @@ class Worker:
         return self._ask("run", list(arrays))
 
     def seconds(self, arrays: Arrays, repeats: int) -> list[float]:
-        """What each of `repeats` runs took, by the child's own clock."""
+        """Return the time of each of `repeats` runs, by the child's own clock."""
         return self._ask("seconds", list(arrays), repeats)
 
     def op_times(self, arrays: Arrays, repeats: int) -> tuple[OpTime, ...]:
         return self._ask("op_times", list(arrays), repeats)
 
     def start(self) -> None:
-        """Done by the first request; earlier, so that libraries load while something else goes on."""
+        """Start the process, which the first request does otherwise.
+
+        An early start loads the libraries while something else goes on.
+        """
         if self._process is not None and self._process.poll() is None:
             return
         threads = str(self.threads)
@@ -140,7 +145,7 @@ def _ending(code: int) -> str:
 
 
 class _Child:
-    """Answers requests until its stdin ends."""
+    """Server in the child process; it answers requests until its stdin ends."""
 
     def __init__(self, format: str, threads: int) -> None:
         self.format = format
@@ -166,7 +171,10 @@ class _Child:
 
 
 def _end_with_input() -> None:
-    """In the middle of a run too: whoever would read the answer is gone."""
+    """End the process as soon as stdin is closed, even in the middle of a run.
+
+    The parent that would read the answer is gone.
+    """
     watch = select.poll()
     watch.register(0, 0)  # its end alone, not what it brings
     watch.poll()

@@ -1,4 +1,4 @@
-"""`edgevit check`: is an exported folder within its budgets. What is not known is not within anything."""
+"""`edgevit check`: check an exported folder against budgets. An unknown figure is a failure."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Kind = Literal["measured", "emulated", "exact"]
 
 @dataclass(frozen=True)
 class Budgets:
-    """Upper bounds, but for the cosine. None: not asked."""
+    """Upper bounds, and a lower bound of the cosine. None: not checked."""
 
     latency_seconds: float | None = None
     size_bytes: int | None = None
@@ -37,7 +37,7 @@ class Budgets:
 
 @dataclass(frozen=True)
 class Known:
-    """A figure and how it was had; or no figure, and what would have it."""
+    """A figure and how it was obtained, or None and how to obtain it."""
 
     figure: float | None
     kind: Kind | None
@@ -46,7 +46,7 @@ class Known:
 
 @dataclass(frozen=True)
 class Finding:
-    """One budget. `within` is false, too, where the figure is unknown."""
+    """Result of one budget. `within` is False if the figure is unknown."""
 
     budget: str
     limit: float
@@ -98,17 +98,23 @@ class Check:
 
 @dataclass(frozen=True)
 class Here:
-    """How latency is measured on this machine. `stands_for_all`: the user says that this machine's figure is what counts."""
+    """Settings of latency measurements on this machine.
+
+    `stands_for_all`: the user accepts this machine's figure in place of the target's.
+    """
 
     stands_for_all: bool = False
     threads: int = 0
     rounds: int = 20
-    trust: bool = False  # to run code that somebody else exported
+    trust: bool = False  # run code that another user exported
     progress: Callable[[str], None] = lambda _: None
 
 
 def check(directory: str | Path, budgets: Budgets, here: Here) -> Check:
-    """Raises an `EdgevitError` where the folder is damaged; being over budget is no error but a finding."""
+    """Check an exported folder against its budgets.
+
+    Raises an `EdgevitError` if the folder is damaged. An exceeded budget is a finding, no error.
+    """
     folder = Path(directory)
     manifest = read_manifest(folder)
     require_untouched(folder, manifest)
@@ -154,7 +160,7 @@ def _size(manifest: dict[str, Any]) -> Known:
 
 
 def _cosine(manifest: dict[str, Any]) -> Known:
-    """The lowest of the stages, as far as they ran; a stage with something unchecked is unknown."""
+    """Return the lowest cosine of all stages, unknown if a stage left outputs unchecked."""
     unchecked = [what for entry in manifest["parity"] for what in entry["unchecked"]]
     values = [entry["cosine"] for entry in manifest["parity"]]
     if unchecked or None in values or not values:
@@ -199,7 +205,7 @@ def _latency(folder: Path, manifest: dict[str, Any], here: Here) -> Known:
 
 
 def _elsewhere(folder: Path, manifest: dict[str, Any], runs_here: bool) -> Known:
-    """The newest figure of these very bytes on a device that is not this machine, as the store has it."""
+    """Return the newest stored latency of this very artifact on any device but this machine."""
     row = latest_latency(folder, manifest, elsewhere=True)
     if row is not None:
         where = f"{row.device['address']}: {row.device.get('cpu', '')}"
@@ -209,7 +215,10 @@ def _elsewhere(folder: Path, manifest: dict[str, Any], runs_here: bool) -> Known
 
 
 def _is_of_this_kind(target: str) -> bool:
-    """A target that names no chip stands for every machine of its instruction set."""
+    """Return True if this machine is of the target's kind.
+
+    A target without a SoC covers every machine of its operating system and instruction set.
+    """
     try:
         facts = load_target(target)
     except EdgevitError:

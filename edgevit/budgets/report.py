@@ -1,4 +1,4 @@
-"""What `edgevit check` prints, and the JUnit file that a CI shows."""
+"""Printed output of `edgevit check`, and a JUnit file for CI."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def check_text(check: Check) -> str:
 
 
 def sentence(finding: Finding) -> str:
-    """`3.1 ms of 5 ms (measured: ...)`."""
+    """Return one finding as text: `3.1 ms of 5 ms (measured: ...)`."""
     known = finding.known
     if finding.budget == "parity":
         return f"{'the same' if known.figure else 'NOT the same'} as the model ({known.how})"
@@ -54,7 +54,10 @@ def _shown(budget: str, x: float) -> str:
 
 
 def junit(checks: Sequence[Check]) -> str:
-    """One suite a folder, one case a budget. Over budget is a failure; so is what is not known."""
+    """Return JUnit XML: one suite per folder, one case per budget.
+
+    An exceeded budget is a failure, and so is an unknown figure.
+    """
     root = ElementTree.Element("testsuites", name="edgevit check")
     for check in checks:
         wrong = sum(not finding.within for finding in check.findings)
@@ -81,5 +84,5 @@ def junit(checks: Sequence[Check]) -> str:
 
 
 def _clean(text: str) -> str:
-    """XML has no way to say most control characters."""
+    """Replace control characters, most of which XML cannot represent."""
     return "".join(c if c >= " " or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text)

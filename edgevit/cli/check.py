@@ -1,4 +1,4 @@
-"""`edgevit check`: its words, and what it prints."""
+"""`edgevit check`: arguments and printed output."""
 
 from __future__ import annotations
 

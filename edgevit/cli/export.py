@@ -1,4 +1,4 @@
-"""What each command does: calls the pipeline and prints. Everything heavy is imported by the command that needs it."""
+"""Commands that call the pipeline and print. Each command imports its heavy modules itself."""
 
 from __future__ import annotations
 

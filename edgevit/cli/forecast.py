@@ -1,4 +1,4 @@
-"""`edgevit forecast`: its words, and what it prints."""
+"""`edgevit forecast`: arguments and printed output."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command line. Parses words, calls the pipeline, prints: no work is done here, and nothing heavy is imported."""
+"""Command line: parse arguments, call the pipeline, print. Imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ MODEL_HELP = (
     "timm:NAME, hf:NAME, zoo:FAMILY-SIZES, FILE.py:CALLABLE, PACKAGE.MODULE:CALLABLE or FILE.pt2"
 )
 
-# A model is a great many small objects that stay: by default a tenth of an export is spent looking through them.
+# A model is many small long-lived objects: default thresholds spend a tenth of an export in the GC.
 COLLECT_RARELY = (20_000, 20, 20)
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse with our own way of saying what is wrong."""
+    """argparse parser that raises `UsageError` instead of exiting."""
 
     def error(self, message: str) -> NoReturn:
         option = message.removeprefix("argument ").partition(":")[0]
@@ -80,7 +80,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    """What the user's own code raises is told as such, wherever it was called from."""
+    """Run the command. Exceptions from the user's own code are reported as such."""
     try:
         return options.run(options)
     except (EdgevitError, KeyboardInterrupt, BrokenPipeError):
@@ -102,7 +102,7 @@ def _fail(error: EdgevitError, as_json: bool) -> int:
 
 
 def died(number: int) -> int:
-    """The answer where the process that did the work is gone: its exit code."""
+    """Report a worker process ended by signal `number`, and return the exit code."""
     name = signal.Signals(number).name if number in set(signal.Signals) else f"signal {number}"
     memory = ", which is how a system out of memory ends it" if name == "SIGKILL" else ""
     error = RuntimeFailed(

@@ -1,4 +1,4 @@
-"""`edgevit profile` and `edgevit history`: their words, and what they print."""
+"""`edgevit profile` and `edgevit history`: arguments and printed output."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Numbers on the command line: taken within bounds that mean something, else refused with the words that are taken."""
+"""Parsers of numeric options. Out-of-range values are refused with the accepted form."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from collections.abc import Sequence
 from edgevit.errors import UsageError
 
 _LONGEST = 32_768
-_ODD = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # control characters, and halves of others
+_ODD = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # control characters and lone surrogates
 _MOST = 1e6  # beyond any mean, deviation or distance
 _UNITS = {"K": 1 << 10, "M": 1 << 20}
 
 
 def count(text: str) -> int:
-    """1 to a million: rounds, seconds, rows, workers."""
+    """Parse a count of rounds, seconds, rows or workers: 1 to a million."""
     return _whole(text, 1, 1_000_000, "a count")
 
 
 def threads(text: str) -> int:
-    """0: as many as there are cores."""
+    """Parse a number of threads, at most 1024. 0 stands for the number of cores."""
     return _whole(text, 0, 1024, "a number of threads")
 
 
@@ -34,7 +34,7 @@ def seed(text: str) -> int:
 
 
 def size(text: str) -> int | tuple[int, int]:
-    """N or HxW pixels."""
+    """Parse a size in pixels: N or HxW."""
     sides = [_whole(part, 1, 1 << 16, "a size: N or HxW") for part in text.lower().split("x", 2)]
     if len(sides) > 2:
         raise ArgumentTypeError(f"`{text[:40]}` is not a size: N or HxW")
@@ -42,7 +42,7 @@ def size(text: str) -> int | tuple[int, int]:
 
 
 def memory(text: str) -> int:
-    """Bytes, with a unit or without."""
+    """Parse a number of bytes, with an optional unit."""
     number, unit = text.upper().removesuffix("B"), 1
     if number[-1:] in _UNITS:
         number, unit = number[:-1], _UNITS[number[-1]]
@@ -50,12 +50,12 @@ def memory(text: str) -> int:
 
 
 def numbers(text: str) -> tuple[float, ...]:
-    """A,B,C: finite ones."""
+    """Parse a list of finite numbers: A,B,C."""
     return tuple(_number(part, "a list of numbers: 0.5,0.5,0.5", text) for part in text.split(","))
 
 
 def drop(text: str) -> float:
-    """1 - cosine."""
+    """Parse a cosine distance (1 - cosine): 0 to 2."""
     value = _number(text, "a distance: 0.01", text)
     if not 0 <= value <= 2:
         raise ArgumentTypeError(f"`{text}` is not a distance of 0 to 2: 0.01")
@@ -78,13 +78,13 @@ def _number(text: str, name: str, whole: str) -> float:
         value = float(text) if text.isascii() else math.nan
     except ValueError:
         value = math.nan
-    if not abs(value) <= _MOST:  # NaN is within no bound
+    if not abs(value) <= _MOST:  # refuses NaN, too
         raise ArgumentTypeError(f"`{whole[:60]}` is not {name}")
     return value
 
 
 def require_plain(arguments: Sequence[str]) -> None:
-    """Before anything is parsed: no word is empty, of thousands of characters, or with characters that are none."""
+    """Refuse empty or overlong arguments and control characters, before anything is parsed."""
     for word in arguments:
         value = word.partition("=")[2] if word.startswith("--") and "=" in word else word
         odd = _ODD.search(word)

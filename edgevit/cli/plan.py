@@ -1,4 +1,4 @@
-"""`edgevit export --plan FILE` and `--choose`: their words, and what is printed beside an export."""
+"""`edgevit export --plan FILE` and `--choose`: arguments and printed output."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def chosen(options: argparse.Namespace) -> dict[str, str]:
 def export_by_plan(
     options: argparse.Namespace, firmware: object, model: dict[str, Any]
 ) -> tuple[ExportResult, str]:
-    """The result, and a line on whether it is what was measured."""
+    """Export by a plan. Return the result, and a line that compares it to the measured artifact."""
     from pathlib import Path
 
     from edgevit.backends.mcu.options import NO_WISHES

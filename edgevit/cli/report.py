@@ -1,4 +1,4 @@
-"""`edgevit report`: its words, and what it prints."""
+"""`edgevit report`: arguments and printed output."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`edgevit sweep`: its words, and what it prints."""
+"""`edgevit sweep`: arguments and printed output."""
 
 from __future__ import annotations
 

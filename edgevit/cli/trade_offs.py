@@ -1,4 +1,4 @@
-"""Trade-offs that a sweep or a tuning run left, as pictures for the report."""
+"""Trade-off pictures of a sweep or tuning run, for the report."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _SWEPT = Table({"results": Listing(Anything())}, others=Anything())
 
 
 def read_trade(path: Path) -> Trade:
-    """Read what `edgevit sweep` or `edgevit tune` wrote: its folder, or the JSON in it."""
+    """Read the output folder of `edgevit sweep` or `edgevit tune`, or the JSON file in it."""
     if path.is_dir():
         found = [path / name for name in ("sweep.json", "trials.json") if (path / name).is_file()]
         if not found:
@@ -66,7 +66,7 @@ def read_trade(path: Path) -> Trade:
 
 
 def _tuned(trials: Sequence[Mapping[str, Any]]) -> list[Panel]:
-    """Instructions and RAM of firmware; of the others, latency and what it costs in nearness."""
+    """Plot RAM over instructions for firmware, and cosine drop over latency otherwise."""
     done = [trial for trial in trials if trial.get("figures")]
     firmware = [t for t in done if "instructions" in t["figures"]]
     if firmware:

@@ -1,4 +1,4 @@
-"""`--trust` of the commands that read exported folders."""
+"""`--trust` option of the commands that read exported folders."""
 
 from __future__ import annotations
 

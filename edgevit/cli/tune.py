@@ -1,4 +1,4 @@
-"""`edgevit tune`: its words, and what it prints."""
+"""`edgevit tune`: arguments and printed output."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def run_tune(options: argparse.Namespace, model: dict[str, Any], firmware: Any) 
 
 
 def _require_free(options: argparse.Namespace) -> None:
-    """What the search chooses cannot be said beforehand."""
+    """Refuse options that the search itself chooses."""
     given = {
         "--lossy": options.lossy,
         "--without": options.without,

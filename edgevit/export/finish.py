@@ -1,4 +1,4 @@
-"""The last step of an export: what lies beside the artifact for those who will use it, and the manifest of it all."""
+"""Last step of an export: write companion files (snippets, graph dumps, report) and manifest."""
 
 from __future__ import annotations
 
@@ -22,8 +22,11 @@ from edgevit.support.backend_info import info_of
 def leave(
     draft: Path, manifest: dict[str, Any], artifact: Artifact, expected: Expected, before: Program
 ) -> None:
-    """Fills in `ports`, `ops`, `notes` and `files` of the manifest. What was only there to be checked goes. `before` is
-    the program that the rules were given, `expected.program` the one that they made."""
+    """Fill in `ports`, `ops`, `notes` and `files` of the manifest, and write the companion files.
+
+    Files that only served verification are deleted. `before` is the program before the rules,
+    `expected.program` the rewritten one.
+    """
     manifest["ports"] = ports_of(artifact, expected)
     if place := info_of(artifact.format).finish:
         info_of(artifact.format).part(place)(artifact.path, manifest)

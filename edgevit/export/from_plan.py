@@ -1,4 +1,4 @@
-"""`edgevit export --plan`: the export that a plan describes, and whether it came out the same."""
+"""`edgevit export --plan`: export by a plan, and compare the artifact to the measured one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from edgevit.export.result import ExportResult
 from edgevit.frontend.options import ModelOptions
 from edgevit.targets import load_target
 
-# What a user may put in the place of what was tuned: the net is the same, its numbers are not.
+# Options that a user may override in a plan: same net, other weights and numbers.
 _OTHER_NUMBERS = ("weights", "seed", "labels", "trust")
 
 
@@ -32,7 +32,10 @@ def export_planned(
     require_ane: bool = False,
     **options: Any,
 ) -> ExportResult:
-    """`options` are of the model, as on the command line: those given go before the plan's."""
+    """Export as a plan describes.
+
+    `options` are the model's, as on the command line. They take precedence over the plan's.
+    """
     _require_target(plan, target)
     threads = torch.get_num_threads()
     torch.set_num_threads(plan.convert_threads)
@@ -57,7 +60,7 @@ def export_planned(
 
 
 def same_bytes(plan: ExportPlan, result: ExportResult) -> str:
-    """A line that says whether the artifact is the one that was measured, and if not, what may be why."""
+    """Return a line on whether the artifact equals the measured one, and likely reasons if not."""
     if plan.artifact is None:
         return ""
     if made_of(result.manifest).sha256 == plan.artifact.sha256:
@@ -74,7 +77,7 @@ def same_bytes(plan: ExportPlan, result: ExportResult) -> str:
 
 
 def made_of(manifest: Mapping[str, Any]) -> Made:
-    """All files of the artifact as one digest; of a single file its own."""
+    """Return name, size and digest of the artifact, with one digest over several files."""
     name = manifest["artifact"]
     files = [f for f in manifest["files"] if f["path"] == name or _belongs(f["path"], name)]
     if len(files) == 1:
@@ -85,7 +88,7 @@ def made_of(manifest: Mapping[str, Any]) -> Made:
 
 
 def _belongs(path: str, artifact: str) -> bool:
-    """Inside a folder, or beside a file: `net.onnx.data`."""
+    """Return True for a file inside the artifact's folder, or beside its file: `net.onnx.data`."""
     return path.startswith((artifact + "/", artifact + "."))
 
 

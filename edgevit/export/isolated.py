@@ -1,4 +1,4 @@
-"""`edgevit export` in a process of its own: a converter that dies, or takes all memory, takes down nothing else."""
+"""`edgevit export` in a child process, to contain converters that crash or exhaust memory."""
 
 from __future__ import annotations
 
@@ -17,9 +17,12 @@ from edgevit.support.child import run_command
 
 
 def export_apart(words: Sequence[str], limit: float | None = None) -> dict[str, Any]:
-    """What `edgevit export WORDS --json --quiet` says: the manifest with its folder. Raises what the export raised."""
+    """Run `edgevit export WORDS --json --quiet` and return its manifest with its folder.
+
+    Raises the export's error.
+    """
     with _lock(fcntl.LOCK_SH) as lock:
-        # The child holds the lock too: one that outlives us still keeps others from measuring beside it.
+        # The child holds the lock too: if it outlives this process, it still blocks measurements.
         shared = () if lock is None else (lock,)
         try:
             done = run_command(["export", *words, "--json", "--quiet"], limit, shared)
@@ -47,7 +50,7 @@ def export_apart(words: Sequence[str], limit: float | None = None) -> dict[str, 
 
 @contextlib.contextmanager
 def alone() -> Iterator[None]:
-    """Nothing is exported on this machine meanwhile, by this or another process of ours: for measuring."""
+    """Lock out this user's isolated exports and other measurements on this machine."""
     with _lock(fcntl.LOCK_EX):
         yield
 
@@ -57,7 +60,7 @@ def _lock(kind: int) -> Iterator[int | None]:
     path = Path(tempfile.gettempdir()) / f"edgevit-measuring-{os.getuid()}.lock"
     try:
         file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    except OSError:  # nowhere to write: one at a time is the user's to see to
+    except OSError:  # no writable place for a lock: the user must avoid concurrent runs
         yield None
         return
     try:

@@ -1,4 +1,4 @@
-"""`edgevit.json`, the summary beside it, and what `edgevit inspect` prints. docs/edgevit-json.md documents the keys."""
+"""Contents of `edgevit.json` and output of `edgevit inspect`. Keys: see docs/edgevit-json.md."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from edgevit.targets import Target
 
 @dataclass(frozen=True)
 class GraphReport:
-    """What `edgevit inspect` knows: the graph, and what the rules make of it."""
+    """Result of `edgevit inspect`: the graph, and the graph after the rules."""
 
     source: ModelSource
     target: Target | None
@@ -33,7 +33,7 @@ class GraphReport:
     ops_before: dict[str, int]
     ops_after: dict[str, int]
     text: str
-    fit: Estimate | None = None  # what a microcontroller would need for it
+    fit: Estimate | None = None  # estimated needs on a microcontroller
 
     def as_dict(self) -> dict[str, object]:
         return {
@@ -86,7 +86,10 @@ def export_manifest(
     versions: Mapping[str, str],
     made: Mapping[str, object],
 ) -> dict[str, object]:
-    """`made`: the hash of the captured graph, and what was chosen of what the backend leaves open."""
+    """Return the manifest.
+
+    `made`: the hash of the captured graph, and the options chosen of the backend's choices.
+    """
     return {
         "schema": SCHEMA,
         "model": {**model_dict(source), "options": dict(options), "graph": made["graph"]},
@@ -147,7 +150,10 @@ def graph_table(rewrites: RewriteReport) -> list[str]:
 
 
 def rewrite_lines(rewrites: RewriteReport, explain: bool = True) -> list[str]:
-    """One line for each rule that found something; with `explain`, every place where it fired or declined, and why."""
+    """Return a line for each rule that matched.
+
+    `explain` adds every place where it fired, and every place where it refused with the reason.
+    """
     busy = [rule for rule in rewrites.rules if rule.fired or rule.refused]
     rows = [
         f"{'rules':<22} fired  refused  relative L2     ops            M MACs            MB moved"
@@ -166,7 +172,7 @@ def rewrite_lines(rewrites: RewriteReport, explain: bool = True) -> list[str]:
 
 
 def _figures(rule: RuleReport) -> str:
-    """Of the graph before and after the rule."""
+    """Return ops, MACs and bytes moved of the graph before and after the rule."""
     before, after = rule.before, rule.after
     return (
         f"  {before.ops:6d} -> {after.ops:<6d} {before.macs / 1e6:9.1f} -> {after.macs / 1e6:<9.1f} "

@@ -1,4 +1,4 @@
-"""Where an export goes when nobody says."""
+"""Default output folder of an export."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def output_folder(output: str | Path | None, model: str, target: Target) -> Path
 
 
 def _slug(model: str) -> str:
-    """A folder name: `shvit_s1` for `timm:shvit_s1`, `net` for `path/net.py:build`."""
+    """Return a folder name: `shvit_s1` for `timm:shvit_s1`, `net` for `path/net.py:build`."""
     scheme, _, rest = model.rpartition(":")
     name = rest if scheme in {"", "timm", "hf"} else scheme
     return file_safe(Path(name.rstrip("/")).name.removesuffix(".py").removesuffix(".pt2"))

@@ -1,4 +1,4 @@
-"""The spine: resolve -> capture -> rewrite -> lower -> verify, and what each stage leaves in the report."""
+"""Export pipeline: resolve -> capture -> rewrite -> lower -> verify, each reported by stage."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def export(
     progress: TextIO | None = None,
     **options: object,
 ) -> ExportResult:
-    """Model in, checked artifact out. Raises an `EdgevitError` when there is no way to that."""
+    """Export a model to a verified artifact. Raises an `EdgevitError` if that is not possible."""
     labels = options.get("labels") is not None
     wishes = Wishes(require_delegated, require_ane, firmware, chosen or {}, graph, labels)
     how = _How.asked(target, [format], precision, lossy, without, wishes)
@@ -92,7 +92,7 @@ def export_formats(
     progress: TextIO | None = None,
     **options: object,
 ) -> dict[str, ExportResult | EdgevitError]:
-    """Export to a folder a format from one model. A format that fails has its error in its place."""
+    """Export one model to a folder per format. A format that fails has its error as its result."""
     labels = options.get("labels") is not None
     wishes = Wishes(require_delegated, require_ane, firmware, chosen or {}, graph, labels)
     how = _How.asked(target, formats, precision, lossy, without, wishes)
@@ -111,7 +111,7 @@ def export_formats(
 
 @dataclass(frozen=True)
 class _How:
-    """What is asked of every format in one call."""
+    """Validated options of one export call, for all its formats."""
 
     target: Target
     formats: Sequence[str]
@@ -130,7 +130,7 @@ class _How:
         without: Sequence[str],
         wishes: Wishes,
     ) -> _How:
-        """What cannot be had is refused before the model is built."""
+        """Validate the request before the expensive model build."""
         aim = load_target(target)
         chosen = list(dict.fromkeys(aim.format(format) for format in formats))
         precisions = {format: aim.precision(precision, format) for format in chosen}
@@ -146,21 +146,21 @@ class _How:
 
 @dataclass
 class _Front:
-    """What all formats share: the model, what it computes, its graph, and what the rules in common make of it.
-    With lossy steps, `program` and `expected` are those after them."""
+    """Front half that all formats share: model, outputs, graph and the common rules' result.
+
+    With lossy steps, `program` and `expected` are those after the steps.
+    """
 
     model: str
     options: ModelOptions
     source: ModelSource
     expected: tuple[torch.Tensor, ...]
-    others: tuple[Other, ...]  # what it computes on inputs of other statistics
+    others: tuple[Other, ...]  # outputs for inputs of other statistics
     program: Program
     graph: str  # hash of the program as captured
     lossy: LossyPart | None
     stages: Stages
-    known: (
-        engine.Known | None
-    )  # the graph as the first few rules leave it, when others will want it
+    known: engine.Known | None  # graphs after leading rules, cached for the other formats
 
     @classmethod
     def build(cls, model: str, options: ModelOptions, how: _How, stages: Stages) -> _Front:
@@ -254,8 +254,11 @@ def inspect(
     progress: TextIO | None = None,
     **options: object,
 ) -> GraphReport:
-    """The graph and what would be rewritten, without lowering; for a microcontroller, also what it would need. With no
-    target: the rules all targets share."""
+    """Report the graph and its rewrites without lowering.
+
+    For a microcontroller, memory needs are estimated too. Without a target, the rules common to all
+    targets are applied.
+    """
     model_options = ModelOptions(**options)  # type: ignore[arg-type]
     require_heeded(firmware, target)
     how = _How.asked(target, [None], None, lossy, without, Wishes(firmware=firmware)) if target else None  # fmt: skip
@@ -297,7 +300,7 @@ def _lose(
     expected: Sequence[torch.Tensor],
     stages: Stages,
 ) -> LossyPart | None:
-    """`expected` is what the model computes as it was given."""
+    """Apply the lossy steps. `expected`: outputs of the model as the user gave it."""
     if not chosen:
         return None
     with stages.stage("lossy", f"change it as asked: {', '.join(map(str, chosen))}"):
@@ -307,7 +310,7 @@ def _lose(
 
 
 def _with_lossy(rewrites: RewriteReport, part: LossyPart | None) -> RewriteReport:
-    """The graph before is the model's own, and the rules that prepared the lossy steps come first."""
+    """Add the rules that prepared the lossy steps, and report the model's own graph as `before`."""
     if part is None:
         return rewrites
     return replace(rewrites, before=part.loss.before, rules=(*part.loss.rules, *rewrites.rules))
@@ -333,7 +336,7 @@ def _leave(
     parity: Sequence[Parity],
     stages: Stages,
 ) -> dict[str, object]:
-    """Writes the manifest, and what lies beside the artifact."""
+    """Write the manifest, and the companion files beside the artifact."""
     versions = {
         "edgevit": __version__,
         "python": platform.python_version(),

@@ -1,4 +1,7 @@
-"""`plan.toml`: what was chosen for a model on a target, why, and by which figures. Read by people and by `export --plan`."""
+"""`plan.toml`: the options chosen for a model on a target, with reasons and figures.
+
+It is for people, and for `export --plan`.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +36,7 @@ _HEAD = """\
 
 @dataclass(frozen=True)
 class Made:
-    """The artifact that was measured."""
+    """Name, size and digest of the measured artifact."""
 
     name: str
     bytes: int
@@ -42,27 +45,27 @@ class Made:
 
 @dataclass(frozen=True)
 class ExportPlan:
-    model: str  # the spec, as it was tuned
+    model: str  # model spec, as tuned
     target: str
     format: str
     precision: str
-    chosen: Mapping[str, str] = field(default_factory=dict)  # other options than the defaults
+    chosen: Mapping[str, str] = field(default_factory=dict)  # options other than the defaults
     lossy: tuple[str, ...] = ()
-    threads: int = 0  # to run with; 0: as many as there are cores
-    convert_threads: int = 1  # of torch in the export: sums are split by them, and bits follow
+    threads: int = 0  # to run with; 0: all cores
+    convert_threads: int = 1  # torch threads of the export: they split sums, and so affect bits
     graph: str = ""  # hash of the captured graph
     options: Mapping[str, Any] = field(default_factory=dict)  # of the model
     firmware: Mapping[str, Any] = field(default_factory=dict)
     artifact: Made | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
     verdict: str = ""
-    why: Mapping[str, str] = field(default_factory=dict)  # choice -> what speaks for it
-    figures: Mapping[str, Any] = field(default_factory=dict)  # with `kind`, how they were got
+    why: Mapping[str, str] = field(default_factory=dict)  # choice -> reason
+    figures: Mapping[str, Any] = field(default_factory=dict)  # with `kind`: measured or emulated
     device: Mapping[str, Any] = field(default_factory=dict)
 
 
 def plan_text(plan: ExportPlan) -> str:
-    """TOML, with the reason of each choice behind it. What is None is left out."""
+    """Return the plan as TOML, with each choice's reason as a comment. None values are left out."""
     lines = [_HEAD, f"schema = {SCHEMA}"]
     for name in ("model", "target", "verdict"):
         lines.append(f"{name} = {_value(getattr(plan, name))}")
@@ -90,8 +93,8 @@ def plan_text(plan: ExportPlan) -> str:
     return "\n".join(lines) + "\n"
 
 
-# All that a plan may say: what `tune` chooses, and the model's options that nothing is run by. Whether code may be run
-# is said on the command line alone.
+# Contents allowed in a plan: the choices of `tune`, and model options that run no code. Trust in
+# code is given on the command line alone.
 WEIGHTS = Text(
     pattern=r"random|pretrained|(?!-).+\.safetensors",
     rule="`random`, `pretrained` or a .safetensors file: other weights are named by --weights",
@@ -159,7 +162,7 @@ _PLAN = Table(
 
 
 def read_plan(path: Path) -> ExportPlan:
-    """The plan in a file. What `tune` could not have chosen is refused: a plan may come from anybody."""
+    """Read a plan. Values that `tune` cannot have chosen are refused: plan files are untrusted."""
     try:
         values = read_toml(path)
         require_shape(values, _PLAN)
@@ -225,5 +228,5 @@ def _value(value: Any) -> str:
         return repr(value)
     if isinstance(value, list | tuple):
         return "[" + ", ".join(_value(part) for part in value) + "]"
-    # JSON's escapes are TOML's, but for DEL, and for halves of pairs, which no name has
+    # JSON escapes are valid in TOML, except DEL and lone surrogates, which no name has
     return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")

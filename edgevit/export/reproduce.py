@@ -1,4 +1,4 @@
-"""The words that would export the same again: kept in `edgevit.json`, shown in the report."""
+"""Command line that reproduces an export, stored in `edgevit.json` and shown in the report."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 from edgevit.backends.mcu.options import NO_WISHES, FirmwareOptions
 from edgevit.targets import Target
 
-_EITHER_WAY = {"image_input"}  # flags that also say no
-_UNSAID = {"batch": 1, "seed": 0}  # the defaults of the command line that are not nothing
+_EITHER_WAY = {"image_input"}  # flags with a `--no-` form
+_UNSAID = {"batch": 1, "seed": 0}  # non-empty defaults of the command line
 
 
 def export_command(
@@ -26,7 +26,11 @@ def export_command(
     chosen: Mapping[str, str] | None = None,
     firmware: FirmwareOptions = NO_WISHES,
 ) -> str:
-    """`options` are the model's. Labels come from a file whose name nobody kept."""
+    """Return the command that repeats an export.
+
+    `options` are the model's. The name of the labels file is not stored, so a placeholder stands
+    for it.
+    """
     words = ["edgevit", "export", model, "--target", target.name if target.family else str(target.file)]  # fmt: skip
     words += ["--format", format, "--precision", precision]
     for name, value in options.items():

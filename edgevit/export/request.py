@@ -1,4 +1,4 @@
-"""What may be asked of an export beside its format and precision, and what of that a format has nothing to say to."""
+"""Export options other than format and precision, and checks that the format supports them."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class Wishes:
     require_delegated: bool = False
     require_ane: bool = False
     firmware: FirmwareOptions = NO_WISHES
-    chosen: Settings = field(default_factory=dict)  # of the backend's choices
-    graph: str = ""  # what `graph_hash` must give: the model that a plan was made for
+    chosen: Settings = field(default_factory=dict)  # options chosen of the backend's choices
+    graph: str = ""  # expected `graph_hash`: that of the plan's model
     labels: bool = False  # of the user's own
 
     def refuse_vain(self, format: str, backend: Backend) -> None:
@@ -51,11 +51,14 @@ class Wishes:
         require_known(self.chosen, choices_of(format, backend), format)
 
     def rules(self, backend: Backend, format: str) -> tuple[AnyRule, ...]:
-        """Return the backend's list in the chosen forms, and behind it the rules of other distributions."""
+        """Return the backend's rules in the chosen forms, then the rules of other distributions."""
         return (*formed(backend.rules, backend.forms, self.chosen), *foreign_rules(format))
 
     def for_firmware(self) -> FirmwareOptions:
-        """Choices go before options: the command line refuses to have both."""
+        """Return the firmware options, with choices taking precedence.
+
+        The command line refuses to have both.
+        """
         found = self.firmware
         for choice in CHOICES:
             option = self.chosen.get(choice.name, choice.default)
@@ -94,13 +97,13 @@ def vain_delegation(format: str) -> UsageError:
 
 
 def require_heeded(firmware: FirmwareOptions, target: str | None) -> None:
-    """Without a target nothing is planned for one."""
+    """Refuse firmware options without a target: nothing is planned without one."""
     if target is None and firmware != NO_WISHES:
         raise vain_firmware(firmware, "no target")
 
 
 def vain_firmware(firmware: FirmwareOptions, format: str) -> UsageError:
-    """Of options that only firmware heeds; each is named."""
+    """Return the error for options that apply to firmware alone. Each option is named."""
     said = [
         "--" + option.name.replace("_", "-")
         for option in fields(firmware)
@@ -115,7 +118,7 @@ def vain_firmware(firmware: FirmwareOptions, format: str) -> UsageError:
 
 
 def choices_of(format: str, backend: Backend) -> tuple[Choice, ...]:
-    """All that the backend leaves open."""
+    """Return all choices of the backend for a format."""
     return (
         *(form.choice for form in backend.forms),
         *(CHOICES if info_of(format).firmware else ()),
@@ -123,5 +126,5 @@ def choices_of(format: str, backend: Backend) -> tuple[Choice, ...]:
 
 
 def graph_hash(program: Program) -> str:
-    """Of what a model computes with, but for the values of its weights."""
+    """Return the hash of the graph, without the values of the weights."""
     return hashlib.sha256(graph_text(program).encode()).hexdigest()

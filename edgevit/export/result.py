@@ -1,4 +1,4 @@
-"""The result of an export."""
+"""Result of an export."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from edgevit.rewrites.report import RewriteReport
 
 @dataclass(frozen=True)
 class ExportResult:
-    """What `edgevit export` leaves. `passed` is whether every stage computes the same thing."""
+    """Result of an export. `passed`: every stage was verified within its tolerance."""
 
     directory: Path
     artifact: Path

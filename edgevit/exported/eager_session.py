@@ -1,4 +1,7 @@
-"""The model itself in PyTorch, timed as the artifacts are: opened from an exported folder's manifest."""
+"""Session of the model itself in PyTorch, opened from an exported folder's manifest.
+
+It is timed in the same way as the artifacts.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +36,7 @@ class EagerSession:
         return [leaf.numpy() for leaf in tree_leaves(found) if isinstance(leaf, torch.Tensor)]
 
     def op_times(self, arrays: Arrays, repeats: int) -> tuple[OpTime, ...]:
-        """By operator: PyTorch's profiler does not tell calls of one operator apart."""
+        """Return times by operator: PyTorch's profiler does not separate calls of one operator."""
         self.run(arrays)
         activities = [torch.profiler.ProfilerActivity.CPU]
         with torch.profiler.profile(activities=activities) as profiler:

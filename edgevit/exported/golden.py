@@ -1,5 +1,6 @@
-"""What the model was given and what it computed, kept beside the artifact: a folder can be checked again, here or on
-a device, without the model's code."""
+"""Golden vectors: the model's inputs and outputs, stored beside the artifact.
+
+A folder can be verified by them without the model's code, here or on a device."""
 
 from __future__ import annotations
 
@@ -17,7 +18,7 @@ GOLDEN = "golden.safetensors"
 Tensors = tuple[torch.Tensor, ...]
 
 
-_MOST_OTHERS = 1 << 20  # bytes; their inputs are made of the example's
+_MOST_OTHERS = 1 << 20  # bytes of outputs; inputs are derived from the example's
 
 
 def save_golden(
@@ -26,7 +27,10 @@ def save_golden(
     outputs: Sequence[torch.Tensor],
     others: Sequence[Other] = (),
 ) -> None:
-    """By position: names differ from format to format. Of `others` as many as are cheap to keep."""
+    """Write golden vectors by position, since names differ between formats.
+
+    `others` are written up to a limit of bytes.
+    """
     tensors = {f"input.{k}": tensor for k, tensor in enumerate(inputs)}
     tensors |= {f"output.{k}": tensor for k, tensor in enumerate(outputs)}
     room = _MOST_OTHERS
@@ -40,7 +44,10 @@ def save_golden(
 
 
 def load_golden(folder: Path) -> tuple[Tensors, Tensors]:
-    """Raises `PackageError` for tensors that nothing can be held against: none, or NaN."""
+    """Return the golden inputs and outputs.
+
+    Raises `PackageError` if there are none, one holds NaN, or no output has a finite number.
+    """
     path = folder / GOLDEN
     tensors = _load(path)
     inputs, outputs = _by_position(tensors, "input", path), _by_position(tensors, "output", path)
@@ -50,7 +57,7 @@ def load_golden(folder: Path) -> tuple[Tensors, Tensors]:
 
 
 def load_others(folder: Path) -> tuple[Other, ...]:
-    """What the model computed on inputs of other statistics, as far as it was kept."""
+    """Return the stored outputs for inputs of other statistics."""
     path = folder / GOLDEN
     tensors = _load(path)
     made = other_inputs(_by_position(tensors, "input", path))

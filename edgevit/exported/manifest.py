@@ -1,4 +1,4 @@
-"""An exported folder, read back: its manifest, and whether its files are still those that were written."""
+"""Manifest of an exported folder, read back, and checks that the folder's files are unchanged."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from edgevit.support.own_key import key_path
 from edgevit.support.shape import Misshapen, require_shape
 from edgevit.support.strangers_text import Malformed, parse_json, read_bytes
 
-BUILDS = "build"  # below firmware: what its own build files write
-# What is code: opening a library runs it, and firmware is compiled and run on an emulated core.
+BUILDS = "build"  # build output below the firmware folder
+# Artifacts that are code: opening a library runs it, and firmware is compiled and emulated.
 
 
 def expand_folders(paths: Sequence[Path]) -> list[Path]:
-    """The folders of an export in several formats stand for all of them."""
+    """Replace each folder of an export in several formats by the folders of its formats."""
     folders: list[Path] = []
     for path in paths:
         inner = [] if (path / MANIFEST).exists() else sorted(path.glob(f"*/{MANIFEST}"))
@@ -32,7 +32,7 @@ def expand_folders(paths: Sequence[Path]) -> list[Path]:
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """The manifest of `folder`, or a `PackageError` that says what it is instead."""
+    """Return the manifest of `folder`. Raises `PackageError` if missing, damaged or invalid."""
     content = _manifest_bytes(folder)
     try:
         manifest = parse_json(content)
@@ -51,8 +51,10 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 def require_untouched(
     folder: Path, manifest: dict[str, Any], but: Collection[str] = ()
 ) -> tuple[str, ...]:
-    """Refuse the folder unless each listed file, except those of `but`, has the bytes it was written with. Return the
-    files that nobody listed: the user's own, beside the artifact."""
+    """Refuse the folder unless each listed file, except those of `but`, is unchanged.
+
+    Return the unlisted files: the user's own, beside the artifact.
+    """
     listed = {entry["path"]: entry for entry in manifest["files"]}
     wrong = [why for path, entry in listed.items() if path not in but and (why := _wrong(folder, entry))]  # fmt: skip
     unlisted = tuple(path for path in _paths_in(folder) if path not in listed and path != MANIFEST)
@@ -78,14 +80,14 @@ def require_ours(folder: Path, manifest: dict[str, Any], trust: bool) -> None:
 
 
 def require_trusted_file(path: Path, format: str, trust: bool) -> None:
-    """Of an artifact without its folder nothing is known."""
+    """Refuse to run an artifact that is code and comes without its exported folder."""
     code = info_of(format).code if format in BACKENDS else None
     if code and not trust:
         raise _strangers(str(path), f"it is {code}, without the folder that vouches for it")
 
 
 def require_trusted_model(folder: Path, trust: bool) -> None:
-    """Building a model runs the Python that its spec names."""
+    """Refuse to build the model of an untrusted folder, which runs the Python of its spec."""
     if not trust and not exported_here(folder):
         raise _strangers(str(folder), "its model is built by running the Python that it names")
 
@@ -149,7 +151,7 @@ def _require_schema(manifest: Any) -> None:
 
 
 def _require_sound(manifest: dict[str, Any]) -> None:
-    """What a shape cannot say: the parts of the manifest agree."""
+    """Refuse a manifest with inconsistent parts, which its schema cannot express."""
     format, precision = manifest["format"], manifest["precision"]
     if precision not in info_of(format).precisions:
         raise Misshapen("precision", f"{format} is not written in {precision}")
@@ -161,14 +163,14 @@ def _require_sound(manifest: dict[str, Any]) -> None:
 
 
 def _needed(manifest: dict[str, Any]) -> set[str]:
-    """Paths that must be listed: what `verify` reads, so that nothing is read unchecked."""
+    """Return the paths that must be listed: those that `verify` reads, so that all are checked."""
     artifact = manifest["artifact"]
     inside = any(entry["path"].startswith(f"{artifact}/") for entry in manifest["files"])
     return {GOLDEN} if inside else {GOLDEN, artifact}
 
 
 def _is_read(path: str, manifest: dict[str, Any]) -> bool:
-    """An unlisted file that a reader of the artifact would take for a part of it."""
+    """Return True for an unlisted file that a reader would take for a part of the artifact."""
     artifact = manifest["artifact"]
     if path.startswith(f"{artifact}/{BUILDS}/") and manifest["format"] in firmware_formats():
         return False
@@ -179,14 +181,14 @@ def _is_read(path: str, manifest: dict[str, Any]) -> bool:
 
 
 def _paths_in(folder: Path) -> Iterator[str]:
-    """Of everything but folders: files, links, pipes."""
+    """Yield the relative paths of everything but folders: files, links, pipes."""
     for path in sorted(folder.rglob("*")):
         if path.is_symlink() or not path.is_dir():
             yield path.relative_to(folder).as_posix()
 
 
 def _wrong(folder: Path, entry: dict[str, Any]) -> str:
-    """Why this file is not what was written, or nothing."""
+    """Return the reason why a listed file is not as written, or an empty string."""
     name = entry["path"]
     path = folder / name
     parts = Path(name).parts

@@ -1,7 +1,8 @@
-"""`edgevit.json` as bytes: written whole, its last line a digest of all bytes before it, the line above it a seal.
+"""`edgevit.json` as bytes: written atomically, with a seal and a digest in its last two lines.
 
-The digest finds damage: a flip of any byte of the file. The seal is made with a key that only this user on this
-machine has: it tells a folder that was exported here from one that somebody else wrote.
+The last line is a digest of all bytes before it. It detects damage: a change of any byte of the
+file. The line above it is a seal by a key that only this user on this machine has. It distinguishes
+a folder that was exported here from one that another user wrote.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ _OF_THE_FILE = ("seal", "digest")
 
 
 def write_manifest(folder: Path, manifest: Mapping[str, Any], *, sealed: bool = True) -> None:
-    """`sealed` says that this user wrote, or vouches for, everything that is listed."""
+    """Write the manifest. `sealed`: this user wrote, or vouches for, every listed file."""
     write_whole(folder / MANIFEST, manifest_bytes(manifest, sealed=sealed))
 
 
@@ -40,13 +41,13 @@ def manifest_bytes(manifest: Mapping[str, Any], *, sealed: bool = True) -> bytes
 
 
 def is_whole(content: bytes) -> bool:
-    """Each byte is as it was written."""
+    """Return True if the digest matches: every byte is as written."""
     tail = _TAIL.fullmatch(content)
     return tail is not None and hashlib.sha256(tail["said"]).hexdigest().encode() == tail["digest"]
 
 
 def is_ours(content: bytes) -> bool:
-    """Written by this user on this machine, and not changed since."""
+    """Return True if this user wrote the manifest on this machine and it is unchanged since."""
     tail = _TAIL.fullmatch(content)
     if tail is None or not is_whole(content):
         return False

@@ -1,6 +1,7 @@
-"""The shape of `edgevit.json`, as data: what each key that anything reads must be. docs/edgevit-json.md says what they mean.
+"""Schema of `edgevit.json`, for all keys that are read. docs/edgevit-json.md documents the keys.
 
-Names that become paths or words of other programs are held to `PATH` and `NAME`; texts that are only shown may be any.
+Names that become paths or arguments of other programs must match `PATH` and `NAME`. Texts that are
+only displayed are not restricted.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from edgevit.support.shape import (
 
 SCHEMA = 2
 
-# Relative, of POSIX, inside the folder; no part begins with `-`, which a program would take for an option.
+# Relative POSIX path inside the folder. No part begins with `-`: programs would parse an option.
 _PART = r"(?!-)(?!\.{1,2}(?:/|\Z))[^/\\\x00-\x1f\x7f-\x9f]{1,255}"
 PATH = Text(pattern=rf"{_PART}(?:/{_PART})*", rule="a path inside the folder whose names begin with no `-`")  # fmt: skip
 NAME = Text(pattern=_PART, rule="the name of a file in the folder, which begins with no `-`")
@@ -40,7 +41,7 @@ def _maybe(shape: Shape) -> Shape:
 
 
 def _table(optional: tuple[str, ...] = (), /, **keys: Shape) -> Table:
-    """Other keys may be there, and are only carried along."""
+    """Return the schema of a table that may have other keys, which are only carried along."""
     return Table(keys, optional, others=Anything())
 
 

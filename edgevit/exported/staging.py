@@ -1,4 +1,4 @@
-"""The folder an export leaves: built beside its final place and moved there whole."""
+"""Atomic writes of exported folders: built beside the final place and moved there whole."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from edgevit.support.strangers_text import Malformed, parse_json, read_bytes
 from edgevit.support.supervised import tell
 from edgevit.support.whole_file import draft_of, drafts_left, is_draft_left
 
-_OLD = ".old"  # the export that was there before, whole
-_GONE = ".gone"  # what was one, and is being deleted
-_UNDIGESTED = 1  # the schema of manifests that had no digest
+_OLD = ".old"  # the previous export, complete
+_GONE = ".gone"  # a previous export, being deleted
+_UNDIGESTED = 1  # schema of manifests without a digest
 
 
 @contextlib.contextmanager
 def staged(final: Path) -> Iterator[Path]:
-    """A folder to write into. It becomes `final` when the block ends well, and goes away when it does not."""
+    """Yield a folder to write into. It becomes `final` on success, and is removed on an error."""
     final = Path(os.path.abspath(final))  # not resolve(): a link to a folder stays a link
     with _explained(final):
         final.parent.mkdir(parents=True, exist_ok=True)
@@ -52,14 +52,18 @@ def restore(final: Path) -> None:
 
 
 def sweep(final: Path) -> None:
-    """After a process that was killed: first the old export comes back, then its drafts go."""
+    """Clean up after a killed process: restore the old export, then delete the drafts."""
     restore(final)
     for path in drafts_left(final):
         _discard(path)
 
 
 def _move(draft: Path, final: Path) -> None:
-    """A kill at any moment leaves the old export whole, in its place or aside, or the new one whole in its place."""
+    """Replace `final` by the draft.
+
+    A kill at any moment leaves the old export whole, in its place or aside, or the new one whole in
+    its place.
+    """
     _require_replaceable(final)  # again: an export takes a while
     old = draft_of(final, _OLD)
     try:
@@ -75,7 +79,10 @@ def _move(draft: Path, final: Path) -> None:
 
 
 def _discard(path: Path) -> None:
-    """What is half deleted is never taken for an export that was moved aside."""
+    """Delete a draft or an old export.
+
+    An old export is renamed first, so that a half deleted one is never restored.
+    """
     if path.name.endswith(_OLD):
         gone = path.with_name(path.name.removesuffix(_OLD) + _GONE)
         shutil.rmtree(gone, ignore_errors=True)
@@ -85,7 +92,7 @@ def _discard(path: Path) -> None:
 
 
 def remove(path: Path) -> None:
-    """A file, or a folder with all it holds."""
+    """Delete a file, or a folder with its contents."""
     if path.is_dir():
         shutil.rmtree(path)
     else:
@@ -93,13 +100,13 @@ def remove(path: Path) -> None:
 
 
 def remove_export(folder: Path) -> None:
-    """An exported folder. One that holds anything else stays."""
+    """Delete an exported folder, unless it holds files that are not of the export."""
     if folder.is_dir() and not folder.is_symlink() and not _strangers(folder):
         shutil.rmtree(folder)
 
 
 def _require_replaceable(final: Path) -> None:
-    """Only an empty folder, or one that holds an export and nothing else, is ever replaced."""
+    """Refuse to replace anything but an empty folder, or one that holds an export alone."""
     if not os.path.lexists(final):
         return
     if final.is_symlink() or not final.is_dir():
@@ -122,7 +129,7 @@ def _require_replaceable(final: Path) -> None:
 
 
 def _strangers(folder: Path) -> list[str]:
-    """Each file that is not as an export wrote it, with the reason where its name is listed."""
+    """Return the files that are not as an export wrote them, with a reason for listed names."""
     listed = _listed(folder)
     strangers = []
     for path in sorted(folder.rglob("*")):
@@ -139,7 +146,7 @@ def _strangers(folder: Path) -> list[str]:
 
 
 def _listed(folder: Path) -> dict[str, str]:
-    """Path -> hash, of a manifest that can be believed."""
+    """Map paths to hashes, or return nothing if the manifest is unreadable or damaged."""
     try:
         content = read_bytes(folder / MANIFEST)
         manifest: Any = parse_json(content)
@@ -180,7 +187,7 @@ def _output_error(final: Path, error: OSError) -> OutputError:
 
 
 def require_space(folder: Path, wanted: int) -> None:
-    """Asked before long work: converters answer a full disk in ways nobody understands."""
+    """Refuse to start without enough disk space: converters fail obscurely on a full disk."""
     free = shutil.disk_usage(folder).free
     if free < wanted:
         raise OutputError(
@@ -192,7 +199,7 @@ def require_space(folder: Path, wanted: int) -> None:
 
 
 def listed_files(folder: Path) -> list[dict[str, object]]:
-    """Every file below `folder` but the manifest, which cannot hold its own hash."""
+    """Return an entry for every file below `folder` but the manifest, which cannot hash itself."""
     paths = sorted(p for p in folder.rglob("*") if p.is_file() and p.name != MANIFEST)
     return [file_entry(path, folder) for path in paths]
 

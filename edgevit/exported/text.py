@@ -1,4 +1,4 @@
-"""Text of an exported folder's manifest: the summary, and rows of tables, for people."""
+"""Human-readable text of a manifest: the summary, and rows of tables."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ GRAPHS = "graph"  # the folder of listings
 
 
 def summary(manifest: Mapping[str, Any]) -> str:
-    """The text a person reads first, made from the manifest alone."""
+    """Return the summary text, from the manifest alone."""
     graph = {when: GraphStats(**figures) for when, figures in manifest["graph"].items()}
     model = manifest["model"]
     rows = [
@@ -56,7 +56,7 @@ def verdict(passed: bool, manifest: Mapping[str, Any]) -> str:
 
 
 def lossy_rows(manifest: Mapping[str, Any], explain: bool = False) -> list[str]:
-    """How far each lossy step moved the outputs. One that did nothing says why."""
+    """Return rows on how far each lossy step moved the outputs, or why it did nothing."""
     rows = [row for step in manifest["lossy"] for row in _lossy_rows(step, explain)]
     total = manifest["from_original"]
     return rows + ([f"  in all     {_moved(total)} from the original model"] if total else [])
@@ -88,7 +88,7 @@ def _change(graph: Mapping[str, GraphStats], field: str, unit: float = 1) -> str
 
 
 def artifact_bytes(manifest: Mapping[str, Any]) -> int:
-    """What goes to the device: not the reports, not the vectors to check by, not the code that calls it."""
+    """Return the bytes that go to the device: without reports, golden vectors and calling code."""
     beside = {GOLDEN, SUMMARY, PAGE, CALLS, GRAPHS}
     files = (f for f in manifest["files"] if f["path"].partition("/")[0] not in beside)
     return sum(f["bytes"] for f in files)
@@ -130,7 +130,10 @@ def _placement_rows(placement: Mapping[str, Any] | None) -> list[str]:
 
 
 def off_engine_lines(manifest: Mapping[str, Any]) -> list[str]:
-    """Every op that is predicted to run off the Neural Engine, with its line and the reason, each pair once."""
+    """Return lines for the ops predicted to run off the Neural Engine.
+
+    Each has its source line and the reason. Equal entries are counted together.
+    """
     placement = manifest["placement"]
     off = [e for e in placement["ops"] if e["unit"] != "neural_engine"] if placement else []
     counts = Counter((e["op"], _UNITS[e["unit"]], e["where"], e["why"]) for e in off)
@@ -141,7 +144,7 @@ def off_engine_lines(manifest: Mapping[str, Any]) -> list[str]:
 
 
 def outside_lines(delegation: Mapping[str, Any]) -> list[str]:
-    """Every op left outside, the dearest first, with the line it comes from."""
+    """Return a line per op outside the delegate, most bytes first, with its source line."""
     rows = [f"outside {delegation['to']}              count  KB moved"]
     for entry in sorted(delegation["outside"], key=lambda e: -e["bytes"]):
         rows.append(

@@ -1,4 +1,4 @@
-"""`edgevit verify`: an exported folder again held against what the model computed when it was exported."""
+"""`edgevit verify`: check an exported folder by its golden vectors."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Verdict:
     artifact: Path
     parity: tuple[Parity, ...]
     manifest: dict[str, Any]
-    unlisted: tuple[str, ...] = ()  # files beside the export that nothing vouches for
+    unlisted: tuple[str, ...] = ()  # files that the manifest does not list
 
     @property
     def passed(self) -> bool:
@@ -44,8 +44,11 @@ class Verdict:
 
 
 def verify(directory: str | Path, *, trust: bool = False) -> Verdict:
-    """Needs the folder alone: neither the model's code nor its weights. Raises `PackageError` for a damaged one, and for
-    code of somebody else's without `trust`."""
+    """Verify an exported folder by its golden vectors.
+
+    Needs the folder alone, neither the model's code nor its weights. Raises `PackageError` for a
+    damaged folder, and for another user's code without `trust`.
+    """
     folder = Path(directory)
     manifest = read_manifest(folder)
     unlisted = require_untouched(folder, manifest)

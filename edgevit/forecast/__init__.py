@@ -1,1 +1,1 @@
-"""How long a graph may take on a device that nobody has at hand, from figures that others published: predictions."""
+"""Latency predictions for devices that are not at hand, fitted on published figures."""

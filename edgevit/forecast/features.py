@@ -1,4 +1,4 @@
-"""What the forecast is told of a graph: calls, multiply-accumulates and elements moved, by class of op."""
+"""Features of a graph for the forecast: calls, MACs and elements moved, by class of op."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _REDUCTIONS = {"mean", "sum", "amax", "max", "min", "var", "var_mean", "linalg_v
 
 @dataclass
 class Work:
-    """Of all calls of one class. `elements` counts activations read and written, constants left out."""
+    """Work of all calls of one class. `elements`: activations read and written, no constants."""
 
     calls: int = 0
     macs: int = 0
@@ -40,7 +40,7 @@ class Work:
 
 @dataclass(frozen=True)
 class Features:
-    """Of the graph as the rules that all targets share leave it, at batch 1."""
+    """Features of the graph after the rules common to all targets, at batch 1."""
 
     params: int
     resolution: int  # the longer side of the picture
@@ -51,7 +51,7 @@ class Features:
         return sum(work.macs for work in self.work.values())
 
     def vector(self) -> tuple[float, ...]:
-        """What `COSTS` names, in its order."""
+        """Return the features that `COSTS` names, in its order."""
         of = self.work
         return (
             1.0,
@@ -91,7 +91,7 @@ def features_of(program: Program) -> Features:
 
 
 def class_of(node: Node) -> str:
-    """One of `CLASSES`; what is in none of the others works element by element."""
+    """Return a node's class, of `CLASSES`. Nodes of no other class are elementwise."""
     name = kind(node)
     if name in CONVOLUTIONS or name == "conv_transpose2d":
         weight = shape(argument(node, "weight"))

@@ -1,12 +1,14 @@
-"""A latency model of one kind of device, fitted on published figures.
+"""Latency model of one kind of device, fitted on published figures.
 
     latency = (sum of cost_i * feature_i) * exp(setting + source)      cost_i > 0
 
-A cost is what one more of its feature takes: positive, so that more work is never less time. `setting` is what was
-measured on (the chip, the threads), `source` who measured: a random effect, drawn to zero, because sources differ by
-more than their nets do. Fitted on logarithms, with residuals beyond `_OUTLIER` counting linearly.
+A cost is the time per unit of its feature. It is positive, so that more work never takes less time.
+`setting` is the chip and the number of threads. `source` is the publication: a random effect,
+shrunk to zero, because sources differ by more than their nets do. The fit is on logarithms, and
+residuals beyond `_OUTLIER` count linearly.
 
-The error bar is of families held out: each family of nets in turn is predicted by a fit that has not seen it.
+The error bar is from cross-validation: each family of nets in turn is held out of the fit, and
+predicted by it.
 """
 
 from __future__ import annotations
@@ -18,13 +20,13 @@ import numpy as np
 
 _OUTLIER = 0.15
 _SOURCE_RIDGE, _SETTING_RIDGE, _COST_RIDGE = 1.0, 0.01, 0.02
-_COVERED = 0.87  # of held-out errors lie within the bar
+_COVERED = 0.87  # share of held-out errors within the bar
 _STEPS = 60
 
 
 @dataclass(frozen=True)
 class Sample:
-    """A published figure."""
+    """Published figure, with the features of its net."""
 
     net: str
     family: str
@@ -36,33 +38,32 @@ class Sample:
 
 @dataclass(frozen=True)
 class Fitted:
-    costs: tuple[float, ...]  # milliseconds for one of each feature
+    costs: tuple[float, ...]  # milliseconds per unit of each feature
     settings: dict[str, float]  # natural logarithms
     sources: dict[str, float]
 
     def log_ms(self, features: Sequence[float], setting: str, source: str = "") -> float:
-        """Of a source that is not known: the average one."""
+        """Return the log of the latency in ms. An unknown source counts as the average one."""
         work = float(np.dot(self.costs, features))
         return float(np.log(work)) + self.settings.get(setting, 0.0) + self.sources.get(source, 0.0)
 
 
 @dataclass(frozen=True)
 class HeldOut:
-    """What each sample's latency was predicted to be by a fit without its family (logarithms)."""
+    """Cross-validation: errors of each sample, predicted by a fit without its family."""
 
-    errors: tuple[float, ...]  # predicted minus published
-    median: float  # of |predicted / published - 1|
-    rank: float  # Spearman's, of all predictions
-    covered: float  # share within the bar, the bar of each family made of the others
-    bar: float  # the factor up and down that goes with a prediction
+    errors: tuple[float, ...]  # predicted minus published, of logarithms
+    median: float  # median of |predicted / published - 1|
+    rank: float  # Spearman's rank correlation of all predictions
+    covered: float  # share within the bar, each family's bar taken from the others
+    bar: float  # factor of the error bar, up and down
 
 
 def fit(samples: Sequence[Sample]) -> Fitted:
-    """Levenberg-Marquardt on the logarithms, reweighted for outliers."""
+    """Fit the model by Levenberg-Marquardt on the logarithms, reweighted for outliers."""
     everything = np.array([sample.features for sample in samples])
-    present = everything.any(
-        0
-    )  # what no net has costs nobody knows what: it is 0 here, and refused there
+    # The cost of a feature that no net has is unknown: it is 0 here, and the forecast refuses it.
+    present = everything.any(0)
     work = everything[:, present]
     settings = sorted({sample.setting for sample in samples})
     sources = sorted({sample.source for sample in samples})
@@ -121,7 +122,7 @@ def _loss(
     prior: np.ndarray,
     ridge: np.ndarray,
 ) -> tuple[float, np.ndarray, np.ndarray]:
-    """The loss, the residuals, and their slope by each parameter."""
+    """Return the loss, the residuals and their Jacobian."""
     count = work.shape[1]
     parts = work * np.exp(p[:count])
     total = parts.sum(1)
@@ -132,7 +133,7 @@ def _loss(
 
 
 def held_out(samples: Sequence[Sample]) -> HeldOut:
-    """Each family in turn left out of the fit, and predicted by it."""
+    """Cross-validate: leave each family in turn out of the fit, and predict it."""
     families = np.array([sample.family for sample in samples])
     published = np.log([sample.latency_ms for sample in samples])
     predicted = np.zeros(len(samples))
@@ -158,6 +159,6 @@ def _rank_correlation(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def _ranks(values: np.ndarray) -> np.ndarray:
-    """Equal values share the mean of their ranks."""
+    """Return the ranks of values. Ties share the mean of their ranks."""
     _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
     return (np.cumsum(counts) - (counts - 1) / 2)[inverse]

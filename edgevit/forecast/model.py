@@ -1,4 +1,4 @@
-"""`edgevit forecast`: a model and a device in, latencies out that nobody has measured."""
+"""`edgevit forecast`: predict the latencies of a model on a device."""
 
 from __future__ import annotations
 
@@ -55,7 +55,10 @@ class ModelForecast:
 def forecast_model(
     model: str, target: str, progress: TextIO | None = None, **options: Any
 ) -> ModelForecast:
-    """Of the graph as the rules that all targets share leave it: what the fit was made on."""
+    """Forecast a model's latency on a target.
+
+    Features are taken after the rules common to all targets, as in the fit.
+    """
     stages, aim = Stages(progress), load_target(target)
     with stages.stage("resolve", f"build {model}"):
         source = build_source(model, **vars(ModelOptions(**options).on(aim)))

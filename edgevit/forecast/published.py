@@ -1,11 +1,11 @@
-"""The published figures, as samples to fit on: `targets/forecast/`, facts and names only.
+"""Published figures, as samples for the fit, from `targets/forecast/`: facts and names only.
 
-published.csv   every figure, with its source, as the source prints it
-devices.csv     which of its devices and runtimes are fitted, under which kind and setting, and the chip of our targets
-nets.csv        which of its nets timm has, under which name, and their family; a net that is not there is not fitted on.
-                Nets that fell back from the accelerator in one source's table (squeeze-excite on an older converter)
-                stand there under names of their own, and are left out
-features.json   what those nets' graphs hold (benchmarks/forecast.py counts it)
+published.csv   every figure, with its source, as printed by the source
+devices.csv     devices and runtimes that are fitted, with kind and setting, and our targets' chip
+nets.csv        nets that timm has, with its name and their family. Other nets are not fitted on.
+                Nets that fell back from the accelerator in one source's table (squeeze-excite on an
+                older converter) have names of their own, and are left out
+features.json   features of those nets' graphs, counted by benchmarks/forecast.py
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from edgevit.support.resources import data_dir
 
 @dataclass(frozen=True)
 class Device:
-    """A device and runtime that figures were published of. `soc` is empty where we have no such target."""
+    """Device and runtime with published figures. `soc` is empty if no target has the chip."""
 
     device: str
-    runtime: str  # the published name begins so
+    runtime: str  # prefix of the published name
     kind: str
     setting: str
     soc: str
@@ -42,18 +42,18 @@ def devices() -> tuple[Device, ...]:
 
 
 def nets() -> dict[str, dict[str, str]]:
-    """By published name: `net`, `size`, `family`."""
+    """Map published names to rows with `net`, `size`, `family`."""
     return {row["model"]: row for row in _rows("nets.csv")}
 
 
 def features() -> dict[str, Features]:
-    """By `net@size`."""
+    """Map `net@size` to features."""
     path = folder() / "features.json"
     return {key: Features.of_dict(entry) for key, entry in json.loads(path.read_text()).items()}
 
 
 def samples(kind: str, known: dict[str, Features] | None = None) -> tuple[Sample, ...]:
-    """The figures of one kind of device, of nets whose graphs we have."""
+    """Return the figures of one kind of device, for nets with known features."""
     found, names = known or features(), nets()
     mine = [device for device in devices() if device.kind == kind]
     gathered = []

@@ -1,4 +1,4 @@
-"""A forecast from the fitted table, `targets/forecast/fitted.json`: what it says, and what it is not asked."""
+"""Forecasts from the fitted table, `targets/forecast/fitted.json`, refused outside its range."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SLACK = 1.001  # figures in the table are rounded
 
 @dataclass(frozen=True)
 class Quality:
-    """Of predictions of families that the fit had not seen."""
+    """Quality of predictions for families held out of the fit."""
 
     figures: int
     families: int
@@ -32,7 +32,11 @@ class Quality:
 
 @dataclass(frozen=True)
 class Forecast:
-    """Milliseconds. `low` to `high` held the published figure for `quality.covered` of the families held out."""
+    """Forecast in milliseconds.
+
+    `low` to `high` contained the published figure for a share `quality.covered` of the held-out
+    predictions.
+    """
 
     device: str
     setting: str
@@ -46,7 +50,10 @@ class Forecast:
 
 
 def forecast(features: Features, target: Target) -> tuple[Forecast, ...]:
-    """One for each setting that was published of the target's chip. Raises `NoForecast` outside the fitted range."""
+    """Return a forecast per published setting of the target's chip.
+
+    Raises `NoForecast` outside the fitted range.
+    """
     mine = _of_target(target)
     table = json.loads((folder() / FITTED).read_text())[mine[0].kind]
     _require_range(features, table, mine[0].kind)
@@ -64,7 +71,7 @@ def forecast(features: Features, target: Target) -> tuple[Forecast, ...]:
 def table_entry(
     samples: Sequence[Sample], fitted: Fitted, held: HeldOut, known: dict[str, Features]
 ) -> dict[str, Any]:
-    """What `fitted.json` keeps of one kind of device."""
+    """Return the entry of one kind of device in `fitted.json`."""
     nets = [known[sample.net] for sample in samples]
     return {
         "costs": [float(f"{cost:.6g}") for cost in fitted.costs],
@@ -102,7 +109,7 @@ def _of_target(target: Target) -> list[Device]:
 
 
 def _require_range(features: Features, table: dict[str, Any], kind: str) -> None:
-    """Neither larger nor smaller than the nets that were fitted on, and with no more of anything than they have."""
+    """Refuse a model larger or smaller than the fitted nets, or with more of any feature."""
     wrong = []
     for key, (low, high) in table["range"].items():
         x = getattr(features, key)

@@ -1,1 +1,1 @@
-"""From what a person types (`timm:shvit_s1`, `model.py:build`) to a captured program."""
+"""Frontend: from a model spec (`timm:shvit_s1`, `model.py:build`) to a captured program."""

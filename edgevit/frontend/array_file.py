@@ -1,4 +1,7 @@
-"""Arrays from an .npy or .npz. What the header declares is held against the file's size before memory is taken for it."""
+"""Arrays from an .npy or .npz.
+
+The size that the header declares is checked against the file's size before memory is allocated.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ class NoArrays(Exception):
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:
-    """By name; the one of an .npy is called "". Raises `NoArrays`."""
+    """Read the arrays by name; the one of an .npy is called "". Raises `NoArrays`."""
     if why := why_no_file(path):
         raise NoArrays(why)
     try:
@@ -44,7 +47,7 @@ def _members(file: IO[bytes], size: int) -> dict[str, np.ndarray]:
 
 
 def _array(file: IO[bytes], size: int) -> np.ndarray:
-    """The file as a whole is `size` bytes."""
+    """Read one array from a file that is `size` bytes as a whole."""
     shape, fortran, dtype = _header(file)
     if dtype.hasobject:
         raise NoArrays("it holds Python objects, which are not loaded")

@@ -1,4 +1,6 @@
-"""A module and its example inputs -> `Program`, through `torch.export`, before any decomposition."""
+"""Capture of a module and its example inputs as a `Program`, by `torch.export`, before any
+decomposition.
+"""
 
 from __future__ import annotations
 
@@ -80,7 +82,7 @@ def program_of(
     inputs: tuple[torch.Tensor, ...],
     input_names: tuple[str, ...],
 ) -> Program:
-    """The flat, unlifted, functional form of an exported program."""
+    """Return the flat, unlifted, functional form of an exported program."""
     gm = _flat_module(exported)
     plain = True
     try:
@@ -116,7 +118,8 @@ def program_of(
 
 
 def _require_all_writes(exported: torch.export.ExportedProgram, program: Program) -> None:
-    """Held against the model, because torch's functionalisation does not know every view.
+    """Check the program against the model, because torch's functionalisation does not know every
+    view.
 
     A write into what `einsum` returned is lost, and one into `y.flatten(1)` where the kernel laid `y` out in
     another order than torch's own tracing foresaw.
@@ -135,7 +138,10 @@ def _require_all_writes(exported: torch.export.ExportedProgram, program: Program
 
 
 def _flat_module(exported: torch.export.ExportedProgram) -> fx.GraphModule:
-    """Tensors in, tensors out, every node with its origin and its fake value, run-time assertions dropped."""
+    """Flatten to tensors in, tensors out.
+
+    Every node has its origin and its fake value; run-time assertions are dropped.
+    """
     gm = with_plain_names(exported).module(check_guards=False)
     gm.graph.set_codegen(CodeGen())
     _drop_assertions(gm)
@@ -144,13 +150,13 @@ def _flat_module(exported: torch.export.ExportedProgram) -> fx.GraphModule:
     fake_mode = next(n for n in gm.graph.nodes if n.op == "placeholder").meta["val"].fake_mode
     for node in list(gm.graph.nodes):
         if node.target in _VIEWS:
-            # A view of memory means nothing here, and it fails once a rule has dropped a `contiguous`.
+            # Memory views do not matter here, and they fail once a rule has dropped a `contiguous`.
             node.target = torch.ops.aten.reshape.default
         fake = node.meta.get("val")
         if node.op == "get_attr" and fake is None:
             fake = fake_mode.from_tensor(_attribute(gm, str(node.target)), static_shapes=True)
         if node.op in {"get_attr", "placeholder"} and isinstance(fake, torch.Tensor):
-            fake = fake.contiguous()  # another order of memory means nothing to a device
+            fake = fake.contiguous()  # the memory order does not matter to a device
         node.meta = {"origin": _origin(node), "val": fake}
     return gm
 
@@ -180,7 +186,9 @@ def _origin(node: Node) -> Origin:
 
 
 def _name_outputs(exported: torch.export.ExportedProgram) -> list[str]:
-    """`logits` for a dictionary or a dataclass with that field, `output` for a lone tensor, else by position."""
+    """Name the outputs: `logits` for a dictionary or a dataclass with that field, `output` for a
+    lone tensor, else by position.
+    """
     spec = exported.call_spec.out_spec
     assert spec is not None
     count = spec.num_leaves

@@ -13,7 +13,7 @@ import torch
 from torch import fx
 from torch.fx.node import Node, map_arg
 
-# Their schemas promise nothing, and for some arguments they return memory of what they were given.
+# Their schemas declare no alias, and for some arguments they return their input's memory.
 _MAY_BE_VIEWS = frozenset(
     {"reshape", "flatten", "contiguous", "to", "expand_as", "view_as", "type_as", "unflatten", "dropout",
      "feature_dropout", "alpha_dropout", "feature_alpha_dropout", "einsum", "meshgrid", "broadcast_tensors",
@@ -22,11 +22,15 @@ _MAY_BE_VIEWS = frozenset(
 
 
 class NotPlain(Exception):
-    """The write reaches a tensor that is seen under another name."""
+    """A write that reaches a tensor with another name."""
 
 
 def make_functional(graph: fx.Graph) -> None:
-    """Raises `NotPlain` and leaves the graph half-way when a write is not plain: the caller starts afresh."""
+    """Make all writes functional.
+
+    Raises `NotPlain` and leaves the graph half-way when a write is not plain: the caller starts
+    afresh.
+    """
     for node in list(graph.nodes):
         if _mutates(node):
             _replace(graph, node)
@@ -53,7 +57,7 @@ def _replace(graph: fx.Graph, node: Node) -> None:
 
 
 def _functional_overload(node: Node) -> torch._ops.OpOverload | None:
-    """`aten.relu` for `aten.relu_`, when the two take the same arguments."""
+    """Return `aten.relu` for `aten.relu_`, when both take the same arguments."""
     target = node.target
     assert isinstance(target, torch._ops.OpOverload)
     name = target._schema.name.split("::")[-1]
@@ -67,14 +71,18 @@ def _functional_overload(node: Node) -> torch._ops.OpOverload | None:
 
 
 def _type_of(target: torch._ops.OpOverload, node: Node) -> torch.dtype:
-    """What the call gives out of place: `x += y` keeps the type of `x`, and `x + y` may have the wider one of `y`."""
+    """Return the type of the out-of-place result: `x += y` keeps the type of `x`, and `x + y` may
+    have the wider one of `y`.
+    """
     args, kwargs = map_arg((node.args, node.kwargs), lambda source: source.meta["val"])  # type: ignore[misc]
     with node.meta["val"].fake_mode, torch.no_grad():
         return target(*args, **kwargs).dtype
 
 
 def _is_seen_elsewhere(graph: fx.Graph, written: Node, writer: Node) -> bool:
-    """Whether an alias of `written` (its base, or another view of it) is read after the write."""
+    """Check for an alias of `written` (its base, or another view of it) that is read after the
+    write.
+    """
     if written.op != "call_function":
         return True
     later = _after(graph, writer)
@@ -84,7 +92,9 @@ def _is_seen_elsewhere(graph: fx.Graph, written: Node, writer: Node) -> bool:
 
 
 def _aliases(node: Node, writer: Node) -> set[Node]:
-    """All nodes that may share memory with `node`, through any chain of views but the writer's own result."""
+    """Return all nodes that may share memory with `node`, through any chain of views but the
+    writer's own result.
+    """
     group, stack = set(), [node]
     while stack:
         current = stack.pop()
@@ -98,7 +108,10 @@ def _aliases(node: Node, writer: Node) -> set[Node]:
 
 
 def _is_view(node: Node) -> bool:
-    """Whether the call may return (part of) its input's memory. Reshape and friends may: they count."""
+    """Check for a call that may return (part of) its input's memory.
+
+    Reshape and friends may: they count.
+    """
     target = node.target
     if not isinstance(target, torch._ops.OpOverload):
         return node.op == "call_function"  # getitem

@@ -88,7 +88,7 @@ def _transformers() -> Any:
 
 
 def _folder(name: str) -> Path | None:
-    """The folder that holds config.json, when the spec is a path."""
+    """Return the folder that holds config.json, when the spec is a path."""
     path = Path(name)
     if path.name == "config.json" or path.suffix == ".json":
         found = path.parent if path.name == "config.json" and path.is_file() else None
@@ -140,7 +140,9 @@ def _config(transformers: Any, name: str, folder: Path | None, trust: bool) -> A
 
 
 def _named_config(transformers: Any, name: str) -> Any:
-    """The default config of a model type (`vit`) or of a class (`ViTForImageClassification`)."""
+    """Return the default config of a model type (`vit`) or of a class
+    (`ViTForImageClassification`).
+    """
     known = transformers.models.auto.configuration_auto.CONFIG_MAPPING_NAMES
     model_type = next(
         (m for m in (name, name.replace("-", "_"), name.replace("_", "-")) if m in known), ""
@@ -225,7 +227,7 @@ def _check_takes_images(model: torch.nn.Module, name: str) -> None:
 
 
 def _holders(config: Any) -> list[Any]:
-    """The config itself, then those it nests, where image size and channels may be stated."""
+    """List the config itself, then those it nests, where image size and channels may be stated."""
     nested = [getattr(config, n, None) for n in ("vision_config", "backbone_config")]
     return [config, *(c for c in nested if c is not None)]
 
@@ -256,7 +258,7 @@ def _channels(config: Any) -> int:
 
 
 def _labels(config: Any) -> tuple[str, ...]:
-    """`id2label`, unless it is the generic LABEL_0, LABEL_1, ..."""
+    """Return the labels of `id2label`, unless it is the generic LABEL_0, LABEL_1, ..."""
     table = getattr(config, "id2label", None) or {}
     labels = tuple(str(table[key]) for key in sorted(table, key=int))
     return () if all(x == f"LABEL_{i}" for i, x in enumerate(labels)) else labels

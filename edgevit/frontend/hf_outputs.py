@@ -10,7 +10,7 @@ from torch import nn
 from edgevit.errors import ModelError
 from edgevit.frontend.trial import first_line, place_of
 
-# What a task head returns; the features beneath it are dropped when one of these is there.
+# Outputs of task heads; the features below are dropped when one of these is present.
 _HEADS = (
     "logits",
     "pred_boxes",
@@ -24,7 +24,9 @@ _FEATURES = ("last_hidden_state", "pooler_output", "image_embeds", "feature_maps
 
 
 class TensorOutputs(nn.Module):
-    """Returns the fields of the model's output that matter: one tensor, or a tuple of them."""
+    """Wrapper that returns the main fields of the model's output: one tensor, or a tuple of
+    them.
+    """
 
     fields: tuple[str, ...]
 
@@ -40,7 +42,7 @@ class TensorOutputs(nn.Module):
 
 
 def _fields(model: nn.Module, example: torch.Tensor) -> tuple[str, ...]:
-    """Which fields hold tensors, seen by running it once."""
+    """Run the model once and return the names of the main output fields that hold tensors."""
     try:
         with torch.no_grad():
             output = model(pixel_values=example)

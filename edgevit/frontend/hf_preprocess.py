@@ -1,4 +1,4 @@
-"""What transformers' image processor does to a picture, as one `(pixel / 255 - mean) / std`.
+"""Preprocessing of transformers' image processor, as one `(pixel / 255 - mean) / std`.
 
 Read from preprocessor_config.json where there is one, else from the defaults of the architecture's
 processor class; the processor itself is never run.
@@ -33,14 +33,17 @@ _KEYS = (
 
 
 def processor_values(model_type: str, source: str) -> dict[str, Any]:
-    """`source` is the folder or hub name the model came from, or the name of an architecture."""
+    """Return the processor's values.
+
+    `source` is the folder or hub name of the model, or an architecture.
+    """
     stated = _stated(source)
     require_processor_values(stated, f"{source}, {PROCESSOR_FILE}")
     return _defaults_of_class(model_type) | stated
 
 
 def stated_size(values: dict[str, Any]) -> tuple[int, int]:
-    """The size of the pictures the processor hands to the model."""
+    """Return the size of the pictures that the processor hands to the model."""
     return _side(values.get("crop_size")) or _side(values.get("size")) or _DEFAULT_SIZE
 
 
@@ -75,7 +78,7 @@ def _defaults_of_class(model_type: str) -> dict[str, Any]:
 
 
 def _stated(source: str) -> dict[str, Any]:
-    """preprocessor_config.json of a folder or hub model; empty where there is none."""
+    """Read preprocessor_config.json of a folder or hub model; empty where there is none."""
     from transformers.models.auto import image_processing_auto
 
     if "/" not in source and "\\" not in source and source not in (".", ".."):
@@ -104,7 +107,7 @@ def _each(value: Any, channels: int) -> tuple[float, ...]:
 
 
 def _side(size: Any) -> tuple[int, int] | None:
-    """Height and width from the ways processors write them."""
+    """Parse height and width from the forms that processors write them in."""
     if isinstance(size, int):
         return (size, size)
     if isinstance(size, list | tuple):
@@ -122,7 +125,7 @@ def _interpolation(resample: int | None) -> str:
 
 
 def _crop_pct(values: dict[str, Any]) -> float:
-    """The part of the resized picture's shorter side that the centre crop keeps."""
+    """Return the share of the resized picture's shorter side that the centre crop keeps."""
     if values.get("crop_pct"):
         return float(values["crop_pct"])
     crop, size = _side(values.get("crop_size")), _side(values.get("size"))

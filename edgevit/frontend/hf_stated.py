@@ -1,4 +1,7 @@
-"""What the JSON beside a transformers model may say. Checked before transformers, and all that follows, believes it."""
+"""Schema of the JSON beside a transformers model.
+
+It is checked before transformers or anything else relies on it.
+"""
 
 from __future__ import annotations
 

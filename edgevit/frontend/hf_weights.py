@@ -1,4 +1,7 @@
-"""Weights for a transformers model. Its own loader is used, as names in its files are not those in its modules."""
+"""Weights for a transformers model.
+
+Its own loader is used, as names in its files are not those in its modules.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from edgevit.support.silence import quiet
 
 
 def pretrained(model_class: Any, config: Any, name: str, folder: Path | None) -> torch.nn.Module:
-    """The weights in the folder, in the hub's cache or on the hub; none may be missing."""
+    """Load the weights from the folder, the hub's cache or the hub; none may be missing."""
     if folder is None and "/" not in name:
         raise WeightsError(
             f"`hf:{name}` names an architecture, which has no weights",
@@ -48,7 +51,7 @@ def pretrained(model_class: Any, config: Any, name: str, folder: Path | None) ->
 
 
 def from_file(model_class: Any, config: Any, path: str, trust: bool) -> torch.nn.Module:
-    """The weights of a file, by the names transformers saves or by those of the modules."""
+    """Load the weights of a file, by the names transformers saves or by those of the modules."""
     weights = read_state_dict(path, trust)
     while {name.partition(".")[0] for name in weights} in ({"module"}, {"_orig_mod"}):
         weights = {name.partition(".")[2]: tensor for name, tensor in weights.items()}

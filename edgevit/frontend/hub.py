@@ -14,7 +14,9 @@ _SECONDS = 4.0
 
 @contextlib.contextmanager
 def hub_access() -> Iterator[None]:
-    """Inside, the hub client reads only its cache if the hub's host cannot be reached now."""
+    """Set the hub client offline within the context if the hub's host cannot be reached: it then
+    reads only its cache.
+    """
     try:
         from huggingface_hub import constants
     except ImportError:

@@ -19,7 +19,7 @@ _MOST = 1 << 26  # numbers in one input: 4096 x 4096 pixels, or 256 pictures of 
 
 
 def random_images(shape: tuple[int, ...], seed: int) -> torch.Tensor:
-    """Images of `shape` (N, C, H, W); plain normal noise for any other rank."""
+    """Generate images of `shape` (N, C, H, W); plain normal noise for any other rank."""
     if min(shape, default=1) < 1 or math.prod(shape) > _MOST:
         raise ModelError(
             "no input of that size is made",

@@ -1,4 +1,4 @@
-"""Calls of a subgraph that only sets a mode around it -> the subgraph's own calls.
+"""Inlining of subgraphs that only set a mode around their calls.
 
     with torch.autocast(enabled=False): f(x)      with torch.no_grad(): f(x)      ->   f(x)
     torch.cond(p, f, g, (x,))                                                     ->   where(p, f(x), g(x))
@@ -71,13 +71,15 @@ def _no_static_form(name: str, node: Node, inner: Sequence[fx.GraphModule]) -> C
 
 
 def _where(inner: fx.GraphModule) -> str:
-    """The wrapping call itself carries no line; the calls inside it do."""
+    """Return the source line of the first inner call that has one; the wrapping call itself has
+    none.
+    """
     traces = (node.meta.get("stack_trace") for node in inner.graph.nodes)
     return next((place for trace in traces if (place := source_of_trace(trace or ""))), "")
 
 
 def _choose(gm: fx.GraphModule, node: Node, yes: fx.GraphModule, no: fx.GraphModule) -> None:
-    """Both sides are computed, and the condition picks: a condition of one value broadcasts."""
+    """Compute both sides and select by the condition; a condition of one value broadcasts."""
     condition, inputs = node.args[0], node.args[3]
     if not isinstance(condition, Node) or not isinstance(condition.meta["val"], torch.Tensor):
         raise _no_static_form("cond", node, (yes, no))
@@ -94,7 +96,7 @@ def _choose(gm: fx.GraphModule, node: Node, yes: fx.GraphModule, no: fx.GraphMod
 def _inlined(
     gm: fx.GraphModule, node: Node, inner: fx.GraphModule, inputs: Sequence[Any]
 ) -> Node | Sequence[Node]:
-    """The subgraph's calls before `node`, and what they give."""
+    """Copy the subgraph's calls before `node`; return their results."""
     inline_modes(inner)
     _adopt_attributes(gm, inner, node.name)
     placeholders = [n for n in inner.graph.nodes if n.op == "placeholder"]
@@ -113,7 +115,7 @@ def _instead(node: Node, results: Node | Sequence[Node]) -> None:
 
 
 def _adopt_attributes(gm: fx.GraphModule, inner: fx.GraphModule, prefix: str) -> None:
-    """What the subgraph reads becomes an attribute of the whole."""
+    """Register the attributes that the subgraph reads on the whole module."""
     for node in inner.graph.nodes:
         if node.op == "get_attr":
             name = f"{prefix}_{str(node.target).replace('.', '_')}"

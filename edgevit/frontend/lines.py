@@ -1,4 +1,4 @@
-"""Which line of the user's model an error or a graph node comes from."""
+"""Source lines of the user's model, for errors and graph nodes."""
 
 from __future__ import annotations
 
@@ -20,13 +20,18 @@ _STANDARD = sysconfig.get_path("stdlib")  # packages are installed below it
 
 
 def source_of_trace(trace: str) -> str:
-    """The deepest frame of a recorded stack that is not inside PyTorch: `timm/models/shvit.py:88`."""
+    """Return the deepest frame of a recorded stack that is not inside PyTorch:
+    `timm/models/shvit.py:88`.
+    """
     frames = [(path, line) for path, line, _ in _FRAME.findall(trace) if not _is_library(path)]
     return f"{short_path(frames[-1][0])}:{frames[-1][1]}" if frames else ""
 
 
 def last_line_of_user(error: BaseException) -> str:
-    """The deepest frame of an exception (or of the stack torch.export wrote into its text) in the user's code."""
+    """Return the deepest frame in the user's code.
+
+    The frames are those of an exception, or of the stack that torch.export wrote into its text.
+    """
     recorded = source_of_trace(str(error))
     frames = [f for f in traceback.extract_tb(error.__traceback__) if not _is_library(f.filename)]
     if frames:
@@ -35,13 +40,15 @@ def last_line_of_user(error: BaseException) -> str:
 
 
 def line_now() -> str:
-    """The deepest line that is running in the user's code."""
+    """Return the deepest line that is running in the user's code."""
     frames = [f for f in traceback.extract_stack() if not _is_library(f.filename)]
     return f"{short_path(frames[-1].filename)}:{frames[-1].lineno}   {frames[-1].line or ''}".rstrip() if frames else ""  # fmt: skip
 
 
 def short_path(path: str) -> str:
-    """Relative to site-packages or to the working folder, else the last two parts."""
+    """Shorten a path relative to site-packages or to the working folder, else to its last two
+    parts.
+    """
     for marker in ("/site-packages/", "/dist-packages/"):
         if marker in path:
             return path.split(marker)[-1]

@@ -35,7 +35,7 @@ _PROBE_SEED = 1_000_003  # pictures other than the example inputs
 
 
 def make_live(module: nn.Module, inputs: tuple[torch.Tensor, ...], seed: int) -> None:
-    """Open closed parameters, then warm batch norms. In place; the same seed gives the same net."""
+    """Open closed parameters, then warm batch norms, in place. The same seed gives the same net."""
     generator = torch.Generator().manual_seed(seed)
     seen: set[int] = set()
     with torch.no_grad():
@@ -50,7 +50,9 @@ def make_live(module: nn.Module, inputs: tuple[torch.Tensor, ...], seed: int) ->
 
 
 def liveness(module: nn.Module, inputs: tuple[torch.Tensor, ...], seed: int = 0) -> float:
-    """How much the outputs change with the input: ||f(a) - f(b)|| / ||f(a)||, over all outputs."""
+    """Measure the change of the outputs with the input: ||f(a) - f(b)|| / ||f(a)||, the minimum
+    over all outputs.
+    """
     others = _other_inputs(inputs, inputs[0].shape[0], seed)
     with torch.no_grad():
         pairs = zip(tensors_in(module(*inputs)), tensors_in(module(*others)), strict=True)
@@ -97,12 +99,14 @@ def _open_constant(
 
 
 def _is_vector(parameter: nn.Parameter) -> bool:
-    """One axis longer than 1: `[C]`, `[C, 1, 1]`, `[1, 1, C]`, or a single number."""
+    """Check for at most one axis longer than 1: `[C]`, `[C, 1, 1]`, `[1, 1, C]`, or a single
+    number.
+    """
     return sum(size > 1 for size in parameter.shape) <= 1
 
 
 def _scales(name: str) -> bool:
-    """Does a zero vector of this name multiply? A zero bias or token adds."""
+    """Check by name whether a zero vector multiplies. A zero bias or token adds."""
     return name.endswith(("weight", "gamma", "scale", "alpha")) or name.startswith("gamma")
 
 
@@ -128,7 +132,9 @@ def _uniform(tensor: torch.Tensor, low: float, high: float, generator: torch.Gen
 
 
 def _warm_batch_norms(module: nn.Module, inputs: tuple[torch.Tensor, ...], seed: int) -> None:
-    """Running statistics := those of a batch of pictures, each layer seeing normalised input."""
+    """Set running statistics to those of a batch of pictures, so that each layer sees normalised
+    input.
+    """
     norms = [m for m in module.modules() if isinstance(m, _BatchNorm) and m.track_running_stats]
     handles = [norm.register_forward_pre_hook(_take_statistics) for norm in norms]
     own = inputs[0].shape[0] if inputs[0].dim() else 1
@@ -142,7 +148,9 @@ def _warm_batch_norms(module: nn.Module, inputs: tuple[torch.Tensor, ...], seed:
 
 
 def _varied(inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
-    """From faint to glaring: statistics that hold for inputs of any contrast, not just one."""
+    """Scale inputs from low to high contrast, so that statistics hold for any contrast, not just
+    one.
+    """
     contrast = torch.linspace(0.5, _HIGH_CONTRAST, inputs[0].shape[0])
     return tuple(
         x * contrast.view(-1, *[1] * (x.dim() - 1)) if x.is_floating_point() and x.dim() > 1 else x
@@ -151,7 +159,10 @@ def _varied(inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
 
 
 def _take_statistics(norm: nn.Module, args: tuple[torch.Tensor, ...]) -> None:
-    """Runs before a batch norm in eval mode, so the norm already uses what it was given here."""
+    """Set a norm's statistics from its input.
+
+    The hook runs before a batch norm in eval mode, which already uses them for this input.
+    """
     assert isinstance(norm, _BatchNorm)
     if norm.running_mean is None or norm.running_var is None:
         return
@@ -166,7 +177,9 @@ def _take_statistics(norm: nn.Module, args: tuple[torch.Tensor, ...]) -> None:
 def _other_inputs(
     inputs: tuple[torch.Tensor, ...], batch: int, seed: int
 ) -> tuple[torch.Tensor, ...]:
-    """Inputs of the same kind and another content; integers and masks are repeated as they are."""
+    """Generate inputs of the same kind with other content; integers and masks are repeated as they
+    are.
+    """
     others = []
     for index, example in enumerate(inputs):
         if example.is_floating_point() and example.dim() > 0:

@@ -1,4 +1,4 @@
-"""How a model is asked for, in the words of the command line."""
+"""Options of the frontend, named as on the command line."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from edgevit.targets import Target
 
 @dataclass(frozen=True)
 class ModelOptions:
-    """How the model is built and fed; the same words on the command line."""
+    """Options to build and feed a model, named as on the command line."""
 
     weights: str | None = None
     input_size: int | tuple[int, int] | None = None
@@ -20,11 +20,13 @@ class ModelOptions:
     mean: Sequence[float] | None = None
     std: Sequence[float] | None = None
     labels: Sequence[str] | None = None
-    image_input: bool | None = None  # None: firmware takes pixels, all else what the model takes
+    image_input: bool | None = None  # None: pixels for firmware, else the model's own input
     channels_last: bool = False
 
     def on(self, target: Target | None) -> ModelOptions:
-        """What `build_source` is to be told."""
+        """Resolve `image_input` for a target: unless it is stated, only firmware may take
+        pixels.
+        """
         firmware = target is not None and target.is_microcontroller
         settled = self.image_input is not None or firmware
         return self if settled else replace(self, image_input=False)

@@ -1,4 +1,5 @@
-"""A model that takes 8-bit pixels instead of normalised tensors: preprocessing becomes part of the graph.
+"""Pixel input: a model takes 8-bit pixels instead of normalised tensors, with preprocessing in the
+graph.
 
 y = model((pixels / 255 - mean) / std)   ->   y = model(pixels * scale + offset)
 """
@@ -14,7 +15,10 @@ from edgevit.frontend.source import ModelSource, Preprocess
 
 
 class FromPixels(torch.nn.Module):
-    """One scale and one offset a channel, computed in float64 and rounded once; one for all, where all are alike."""
+    """Model behind one scale and one offset a channel, computed in float64 and rounded once.
+
+    If all channels are alike, one pair serves all.
+    """
 
     scale: torch.Tensor
     offset: torch.Tensor
@@ -41,7 +45,7 @@ def _takes_one_picture(source: ModelSource) -> bool:
 
 
 def takes_pixels(source: ModelSource) -> ModelSource:
-    """The same model with preprocessing in front, and whole-number pixels as its example input."""
+    """Return the model with preprocessing in front, and integer pixels as its example input."""
     if not _takes_one_picture(source):
         shapes = ", ".join("x".join(map(str, x.shape)) for x in source.inputs)
         raise UsageError(

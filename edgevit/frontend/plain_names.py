@@ -1,4 +1,5 @@
-"""Names of weights that are no Python -> names that are: `import.weight` becomes `import_.weight`.
+"""Renaming of weights whose names are not Python identifiers: `import.weight` becomes
+`import_.weight`.
 
 Torch writes code for a graph module, `self.import.weight` among it, and gives graph modules attributes of their own:
 a layer called `graph` has no place in one.
@@ -20,7 +21,7 @@ _TAKEN = frozenset(dir(fx.GraphModule(torch.nn.Module(), fx.Graph())))
 
 
 def with_plain_names(exported: ExportedProgram) -> ExportedProgram:
-    """The same program; a copy where a name had to change."""
+    """Rename weights; return the program itself, or a copy where a name had to change."""
     signature = exported.graph_signature
     names = [spec.target for spec in signature.input_specs if spec.target]
     plain = _plain(names)
@@ -57,6 +58,9 @@ def _is_plain(name: str) -> bool:
 
 
 def _plain_part(part: str) -> str:
-    """A number is one: that is how the layers of a `Sequential` are called."""
+    """Make one part of a name an identifier.
+
+    A number may stay: layers of a `Sequential` have such names.
+    """
     word = re.sub(r"\W", "_", part)
     return f"{word}_" if keyword.iskeyword(word) else word

@@ -1,13 +1,13 @@
-"""A .pt2 archive made safe to load: read, checked, and written again from what was checked.
+"""Safe copy of a .pt2 archive: read, checked, and rewritten from the checked parts.
 
-`torch.export.load` runs what the file tells it to: pickles (example inputs, subclass weights,
+`torch.export.load` executes parts of the file: pickles (example inputs, subclass weights,
 custom objects), strings (see `pt2_strings`), compiled libraries (AOTInductor). Here
 
 - every member must be one that a plain exported program needs, stored and not compressed (so the
   archive cannot unfold to more than its own size), once, under a harmless name;
 - pickles are read by torch's restricted unpickler and written anew from the tensors that came out;
 - the program's JSON is parsed, every string in it is checked, and it is written anew without the
-  parts nobody needs.
+  parts that are not needed.
 
 torch then loads the new archive. Two zip or JSON readers that disagree about the file cannot be
 played against each other, as torch never sees the original bytes of anything but raw weights.
@@ -59,7 +59,9 @@ _REFUSED_KEYS = ("as_custom_obj", "custom_obj", "custom_obj_values", "treespec_n
 
 
 def safe_copy(path: Path) -> io.BytesIO:
-    """The archive at `path`, rebuilt from its harmless parts; a `ModelError` if it has others."""
+    """Rebuild the archive at `path` from its harmless parts; raise `ModelError` if it has
+    others.
+    """
     members = _members(path)
     safe = {_PROGRAM: _safe_program(members[_PROGRAM], path)}
     for folder, config in _CONFIGS.items():
@@ -94,7 +96,10 @@ def unreadable(path: Path, why: str) -> ModelError:
 
 
 def _members(path: Path) -> dict[str, bytes]:
-    """The needed members without their common root folder; the rest must be known to be harmless."""
+    """Read the needed members, without their common root folder.
+
+    All others must be known to be harmless.
+    """
     try:
         with zipfile.ZipFile(path) as archive:
             infos = archive.infolist()
@@ -114,7 +119,9 @@ def _members(path: Path) -> dict[str, bytes]:
 
 
 def _check_infos(infos: list[zipfile.ZipInfo], size: int, path: Path) -> None:
-    """`size` bytes hold members that are what they seem: nothing unfolds, overlaps or hides."""
+    """Check that members are what they seem within `size` bytes: nothing is compressed, overlaps or
+    points outside.
+    """
     names = [info.filename for info in infos]
     if len(set(names)) != len(names):
         raise refuse(path, "two members have the same name")
@@ -195,7 +202,9 @@ def _check(value: Any, key: str, path: Path) -> None:
 def _safe_payloads(
     members: dict[str, bytes], folder: str, config_name: str, path: Path
 ) -> dict[str, bytes]:
-    """The config of one folder of tensors, and the tensors: raw as they are, pickled ones rebuilt."""
+    """Return the config of one folder of tensors, and the tensors: raw ones as they are, pickled
+    ones rebuilt.
+    """
     config = _parse(members[config_name], config_name, path)
     _check(config, "", path)
     entries = config.get("config") if isinstance(config, dict) else None
@@ -237,7 +246,10 @@ def _safe_example(data: bytes, path: Path) -> bytes:
 
 
 def _kinds(value: object) -> str:
-    """The example inputs may nest in plain containers, with names as keys."""
+    """Return why example inputs are refused, or "".
+
+    They may nest in plain containers, with names as keys.
+    """
     if isinstance(value, dict):
         bad = [k for k in value if not isinstance(k, str) or strings.check_name(k)]
         if bad:

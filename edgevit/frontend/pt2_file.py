@@ -94,7 +94,9 @@ def _trusted(path: Path) -> ExportedProgram:
 
 
 def _check_eval_mode(program: ExportedProgram, path: Path) -> None:
-    """A batch norm or dropout in training mode is baked into the graph and cannot be turned off."""
+    """Refuse training mode: such a batch norm or dropout is baked into the graph and cannot be
+    turned off.
+    """
     for node in program.graph.nodes:
         if node.op != "call_function":
             continue
@@ -126,7 +128,9 @@ def _input_names(program: ExportedProgram) -> tuple[str, ...]:
 
 
 def _inputs(program: ExportedProgram, request: Request, path: Path) -> tuple[torch.Tensor, ...]:
-    """The example inputs in the archive, else random ones of the shapes the program states."""
+    """Return the example inputs in the archive, else random ones of the shapes the program
+    states.
+    """
     args, kwargs = program.example_inputs or ((), {})
     if kwargs or not all(isinstance(x, torch.Tensor) for x in args):
         raise ModelError(
@@ -153,7 +157,10 @@ def _random_like(value: torch.Tensor, seed: int) -> torch.Tensor:
 
 
 def run_program(path: str, seed: int) -> None:
-    """In the process with limits. Torch's own word for a lack of memory is an error as any other."""
+    """Run the program in the process with limits.
+
+    Torch's own out-of-memory error is handled like any other.
+    """
 
     torch.manual_seed(seed)
     source = build_untried(Request(path, "as built", seed=seed))

@@ -1,4 +1,4 @@
-"""The strings in an exported program that torch would evaluate, and what they may say.
+"""Checkers of the strings in an exported program that torch would evaluate.
 
 Loading a .pt2 hands strings from the file to `eval`, `exec`, `getattr` and `import`:
 
@@ -91,7 +91,7 @@ _SYMPY = frozenset(
     ]
 )
 _SYMBOL = re.compile(r"[a-z]{1,4}\d+", re.ASCII)  # s77, u0, zuf1
-# What sympy is handed as a string: a symbol, or a number that it would write out in full.
+# Strings passed to sympy: a symbol, or a number that it would expand in full.
 _LITERAL = re.compile(r"[A-Za-z_]\w*|[+-]?[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]{1,3})?", re.ASCII)
 # `a ** b`, `a << b`, and `a ^ b`, which sympy reads as a power: small text, numbers without end.
 _GROWING = (ast.Pow, ast.LShift, ast.BitXor)
@@ -162,7 +162,10 @@ def check_name(text: str) -> str:
 
 
 def check_path(text: str) -> str:
-    """A dotted path into the module tree. Path elements may hold digits and dashes, not dunders."""
+    """Check a dotted path into the module tree.
+
+    Path elements may hold digits and dashes, not dunders.
+    """
     if _PATH.fullmatch(text) and not any(p.startswith("__") for p in text.split(".")):
         return ""
     return f"`{_cut(text)}` is not a module path"
@@ -173,12 +176,12 @@ def check_text(text: str) -> str:
 
 
 def check_expression(text: str) -> str:
-    """Arithmetic on integers and size symbols, as sympy's `srepr` prints it."""
+    """Check arithmetic on integers and size symbols, as sympy's `srepr` prints it."""
     return _check_tree(text, _in_expression)
 
 
 def check_guard(text: str) -> str:
-    """A comparison of the inputs' sizes: `L['x'].size()[0] <= 8`."""
+    """Check a comparison of the inputs' sizes: `L['x'].size()[0] <= 8`."""
     return _check_tree(text, _in_guard)
 
 
@@ -193,7 +196,7 @@ def check_operator(text: str) -> str:
 
 
 def check_tree(text: str) -> str:
-    """How inputs and outputs nest: tuples, lists and dicts with plain keys."""
+    """Check the nesting of inputs and outputs: tuples, lists and dicts with plain keys."""
     try:
         found = json.loads(text) if text else [1, _LEAF]
     except ValueError:
@@ -278,7 +281,7 @@ def _is_plain_call(node: ast.Call) -> bool:
 
 
 def _grows_little(base: ast.expr, exponent: ast.expr) -> bool:
-    """A small literal power of something without powers: towers keep sympy busy for ever."""
+    """Check for a small literal power of a base without powers: towers keep sympy busy for ever."""
     return _is_small(exponent) and not any(map(_is_growing, ast.walk(base)))
 
 
@@ -291,7 +294,7 @@ def _is_growing(node: ast.AST) -> bool:
 def _in_guard(node: ast.AST) -> bool:
     match node:
         case ast.Subscript():
-            return True  # of what, and by what, is seen when its parts are visited
+            return True  # its operands are checked when they are visited
         case ast.Attribute():
             return node.attr in _GUARD_METHODS
         case ast.Call(func=ast.Attribute()):
@@ -316,7 +319,7 @@ def _is_small_constant(node: ast.expr, largest: int) -> bool:
 
 
 def _is_small(exponent: ast.expr) -> bool:
-    """A literal, as it is, negated, or as `Integer(2)`."""
+    """Check for a small literal, as it is, negated, or as `Integer(2)`."""
     match exponent:
         case ast.UnaryOp(op=ast.USub(), operand=inner):
             return _is_small(inner)

@@ -1,4 +1,4 @@
-"""The first load and run of a stranger's .pt2, in a process of its own.
+"""First load and run of an untrusted .pt2, in a process of its own.
 
 Checked strings and restricted pickles (`pt2_archive`) keep code out. What is left are tensors and ATen calls, and those
 can still crash torch's native code or take all memory: a sparse matrix whose indices point anywhere, a product of

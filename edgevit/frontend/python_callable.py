@@ -63,7 +63,9 @@ def build(request: Request) -> ModelSource:
 
 @contextlib.contextmanager
 def _importable(place: str) -> Iterator[None]:
-    """The file's folder (else the working directory) is on the path, as under `python FILE.py`."""
+    """Put the file's folder (else the working directory) on the import path, as under `python
+    FILE.py`.
+    """
     folder = str(Path(place).resolve().parent) if place.endswith(".py") else str(Path.cwd())
     sys.path.insert(0, folder)
     try:
@@ -205,7 +207,9 @@ def _inputs(
 
 
 def _fit_example(example: tuple[torch.Tensor, ...], request: Request) -> tuple[torch.Tensor, ...]:
-    """The user's example as it is, unless the command line asks for another size or batch."""
+    """Return the user's example, or random images if the command line asks for another size or
+    batch.
+    """
     image = example[0]
     size = request.input_size or tuple(image.shape[-2:])
     if request.batch == 1 and size == tuple(image.shape[-2:]):
@@ -220,7 +224,9 @@ def _fit_example(example: tuple[torch.Tensor, ...], request: Request) -> tuple[t
 
 
 def _stated_size(module: nn.Module) -> tuple[int, tuple[int, int]]:
-    """Channels, (height, width) from `module.input_size` or a timm-like config; else 3, 224x224."""
+    """Return channels, (height, width) from `module.input_size` or a timm-like config; else 3,
+    224x224.
+    """
     stated = getattr(module, "input_size", None) or _config(module).get("input_size")
     if isinstance(stated, int):
         return 3, (stated, stated)
@@ -259,7 +265,7 @@ def _preprocess(module: nn.Module, image: torch.Tensor) -> Preprocess | None:
 
 
 def _numbers(stated: Any, channels: int) -> tuple[float, ...]:
-    """One for each channel; a single one is for all."""
+    """Return one number for each channel; a single one is used for all."""
     if isinstance(stated, str):
         raise TypeError(f"`{stated}` is text, not numbers")
     numbers = (stated,) if isinstance(stated, int | float) else tuple(stated)
@@ -272,7 +278,7 @@ def _labels(module: nn.Module) -> tuple[str, ...]:
 
 
 def _input_names(module: nn.Module, count: int) -> tuple[str, ...]:
-    """The names of forward's first arguments, else `input_0`, ..."""
+    """Return the names of forward's first arguments, else `input_0`, ..."""
     try:
         parameters = list(inspect.signature(module.forward).parameters.values())
     except (TypeError, ValueError):

@@ -1,4 +1,4 @@
-"""Numbers that are read out of a tensor -> the tensor without axes that has the number.
+"""Scalars read out of a tensor, replaced by the 0-d tensor that has the scalar.
 
     y * y.mean().item()              ->   mul(y, mean(y))
     y / (y.std().item() + 1e-5)      ->   div(y, add(std(y), 1e-5))
@@ -43,7 +43,7 @@ _NUMBERS = (torch.SymFloat, torch.SymInt, torch.SymBool)
 
 
 def keep_numbers_in_tensors(graph: fx.Graph) -> None:
-    """In place."""
+    """Replace read-out numbers by 0-d tensors, in place."""
     _drop_unused(graph)
     numbers = [node for node in graph.nodes if isinstance(node.meta.get("val"), _NUMBERS)]
     tensors: set[Node] = set()
@@ -58,7 +58,7 @@ def keep_numbers_in_tensors(graph: fx.Graph) -> None:
 
 
 def _drop_unused(graph: fx.Graph) -> None:
-    """What torch noted of a number, and nothing asks for."""
+    """Drop number nodes that torch recorded and that no node uses."""
     for node in reversed(list(graph.nodes)):
         if isinstance(node.meta.get("val"), _NUMBERS) and not node.users:
             graph.erase_node(node)
@@ -98,7 +98,7 @@ def _take_tensors(node: Node, tensors: set[Node]) -> None:
 
 
 def _numbers_of(node: Node, tensors: set[Node]) -> list[str]:
-    """The parameters that take a number or a list, and are given a tensor."""
+    """List the parameters that are declared as a number or a list but receive a tensor."""
     specs = node.target._schema.arguments  # type: ignore[union-attr]
     given = {spec.name: value for spec, value in zip(specs, node.args, strict=False)}
     given |= node.kwargs

@@ -1,4 +1,4 @@
-"""A module as it was built -> in eval mode, without gradients, on the CPU, in float32, its tensors in plain order."""
+"""Normalisation of a built module: eval mode, no gradients, CPU, float32, contiguous tensors."""
 
 from __future__ import annotations
 
@@ -22,7 +22,11 @@ _CASTS = frozenset({torch.Tensor.half, torch.Tensor.bfloat16, torch.Tensor.doubl
 
 
 def ready(source: ModelSource, run: Callable[[ModelSource], object]) -> ModelSource:
-    """Raises `ModelError` for tensors without data of their own. `run` gives lazy layers their weights."""
+    """Normalise a model and its inputs.
+
+    Raises `ModelError` for tensors without data of their own. `run` gives lazy layers their
+    weights.
+    """
     module = source.module
     _require_data(module)
     _require_strided(module)
@@ -54,7 +58,9 @@ def ready(source: ModelSource, run: Callable[[ModelSource], object]) -> ModelSou
 
 
 def fixed_mode() -> AbstractContextManager[None]:
-    """`ExportedProgram.module()` stays in the mode that it was exported in, and says so when it is asked to change."""
+    """Ignore the error of `ExportedProgram.module()` when asked to change mode: it stays in the
+    mode it was exported in.
+    """
     return suppress(NotImplementedError)
 
 
@@ -112,8 +118,11 @@ def _first(names: Sequence[str]) -> str:
 
 
 def _widen(module: torch.nn.Module) -> None:
-    """A model in half (or double) precision casts its input to what its weights were in. The class changes and not
-    the object's own `forward`: a copy of the module would call that of the original."""
+    """Let a model in half (or double) precision compute in float32.
+
+    Such a model casts its input to the former type of its weights. The class changes and not the
+    object's own `forward`: a copy of the module would call that of the original.
+    """
     kind = type(module)
 
     @functools.wraps(kind.forward)
@@ -126,7 +135,7 @@ def _widen(module: torch.nn.Module) -> None:
 
 
 class _Float32(TorchFunctionMode):
-    """Whatever asks for another type of real numbers is given float32."""
+    """Mode that returns float32 whenever another floating point type is requested."""
 
     def __torch_function__(
         self,

@@ -1,4 +1,4 @@
-"""The model of an export, built again from what its manifest says."""
+"""Rebuild of an exported model from its manifest."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from edgevit.frontend.source import ModelSource
 def build_source(
     spec: str, *, image_input: bool | None = False, channels_last: bool = False, **options: Any
 ) -> ModelSource:
-    """`resolve`, and what the user asked to be put around the model. With `image_input` None: pixels where it is known
-    how they become the model's input."""
+    """Resolve a spec and add the wrappers that the user asked for.
+
+    If `image_input` is None, the model takes pixels where its preprocessing is known.
+    """
     source = resolve(spec, **options)
     if image_input or (image_input is None and can_take_pixels(source)):
         source = takes_pixels(source)
@@ -24,7 +26,7 @@ def build_source(
 
 
 def rebuild(model: dict[str, Any]) -> ModelSource:
-    """`model` is the manifest's entry of that name."""
+    """Build the model again. `model` is the manifest's entry of that name."""
     options = dict(model["options"])
     if isinstance(options.get("input_size"), list):
         options["input_size"] = tuple(options["input_size"])

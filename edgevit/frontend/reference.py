@@ -1,4 +1,4 @@
-"""What the model itself computes in eager mode: on its example inputs, and on inputs of other statistics."""
+"""Eager outputs of the model, on its example inputs and on inputs of other statistics."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Run = Callable[[Tensors], Tensors]
 
 
 def eager(source: ModelSource) -> Run:
-    """On copies: a model may write into its inputs."""
+    """Return a function that runs the model on copies: a model may write into its inputs."""
 
     def run(inputs: Tensors) -> Tensors:
         with torch.no_grad():
@@ -25,7 +25,7 @@ def eager(source: ModelSource) -> Run:
 
 
 def run_others(run: Run, example: Tensors) -> tuple[Other, ...]:
-    """A model may not take some of them: those are left out."""
+    """Run the model on other inputs; those that it fails on are left out."""
     others = []
     for name, inputs in other_inputs(example).items():
         try:

@@ -1,4 +1,5 @@
-"""A model that gives other numbers when it runs again: what it remembers, or which of its calls is random.
+"""Check that a model gives the same outputs when it runs again, with the reason if not: state or
+randomness.
 
 An artifact starts every call alike. A counter, features kept from the last image or dropout that is always on would be
 frozen at what one call happened to see, and the check, which is of that call, would pass.
@@ -30,7 +31,10 @@ _NEVER_ITS_OWN = frozenset(nn.Module().__dict__)  # `_parameters`, hooks ...
 
 
 def twin_of(module: nn.Module) -> nn.Module | None:
-    """The same weights and buffers under Python attributes of its own. None where the model cannot be copied."""
+    """Copy a module: the same weights and buffers, but Python attributes of its own.
+
+    None where it cannot be copied.
+    """
     shared: dict[int, Any] = {id(t): t for t in (*module.parameters(), *module.buffers())}
     try:
         return copy.deepcopy(module, shared)
@@ -41,8 +45,11 @@ def twin_of(module: nn.Module) -> nn.Module | None:
 def require_repeatable(
     module: nn.Module, twin: nn.Module | None, inputs: Tensors, outputs: Tensors
 ) -> None:
-    """Refuse a model with state or randomness. `outputs` is what `module` has given on `inputs`; `twin` has not run
-    yet, and sees something else first: what it keeps of its first image shows."""
+    """Refuse a model with state or randomness.
+
+    `outputs` are the outputs of `module` on `inputs`. `twin` has not run yet, and sees another
+    input first, so that state from a first image shows.
+    """
     probe = module if twin is None else twin
     with contextlib.suppress(Exception):
         _run(probe, tuple(map(_other, inputs)))
@@ -59,7 +66,7 @@ def require_repeatable(
 
 
 def _run(module: nn.Module, inputs: Tensors) -> Tensors:
-    """On copies: a model may write into its inputs."""
+    """Run the model on copies: a model may write into its inputs."""
     with torch.no_grad():
         outputs = tensors_in(module(*(x.clone() for x in inputs)))
     return tuple(x.clone() for x in outputs)
@@ -94,7 +101,7 @@ def _alike(old: Any, new: Any) -> bool:
 
 
 def _refusal(module: nn.Module, inputs: Tensors, buffers: list[str]) -> ModelError:
-    """Found by running the model once more, watched."""
+    """Find the cause by one more run under observation, and build the error."""
     attributes = dict(_attributes(module))
     generators = random.getstate(), str(np.random.get_state())
     with _Draws() as draws:
@@ -141,7 +148,7 @@ def _unexplained(module: nn.Module) -> ModelError:
 
 
 def _forward_of(module: nn.Module, name: str) -> str:
-    """`blocks.3  net.py:12`: the forward of the module that owns what `name` is."""
+    """Return the forward of the module that owns the attribute `name`, as `blocks.3  net.py:12`."""
     owner, path = module, []
     for part in name.split(".")[:-1]:
         child = getattr(owner, part, None)
@@ -157,7 +164,7 @@ def _forward_of(module: nn.Module, name: str) -> str:
 
 
 def _attributes(module: nn.Module) -> Iterator[tuple[str, Any]]:
-    """What Python keeps in each module, as values that a later run does not change."""
+    """Yield the Python attributes of each module, as values that a later run does not change."""
     for prefix, owner in module.named_modules():
         for name, value in vars(owner).items():
             if name not in _NEVER_ITS_OWN:
@@ -165,7 +172,10 @@ def _attributes(module: nn.Module) -> Iterator[tuple[str, Any]]:
 
 
 def _frozen(value: Any, depth: int) -> Any:
-    """A list stands for itself by its items; of what is not known only the type is looked at."""
+    """Freeze a value for comparison.
+
+    A container is represented by its items, an unknown object only by its type.
+    """
     if isinstance(value, torch.Tensor):
         return _frozen_tensor(value)
     if isinstance(value, np.ndarray):
@@ -186,7 +196,7 @@ def _frozen_tensor(tensor: torch.Tensor) -> Any:
 
 
 class _Draws(TorchDispatchMode):
-    """The calls that take from PyTorch's generator, each with its line."""
+    """Recorder of the calls that draw from PyTorch's generator, each with its line."""
 
     def __init__(self) -> None:
         super().__init__()

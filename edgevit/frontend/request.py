@@ -1,4 +1,4 @@
-"""What the user asked of the frontend: one frozen value that every resolver takes."""
+"""Request of the user to the frontend: one frozen value that every resolver takes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from edgevit.errors import UsageError
 from edgevit.frontend.source import ModelSource
 
 _MOST_SIZE = 1 << 16  # pixels along an axis; images in a batch
-_MOST_SEED = (1 << 32) - 1  # what every generator of random numbers takes
+_MOST_SEED = (1 << 32) - 1  # the largest seed that every random generator accepts
 
 
 @dataclass(frozen=True)
@@ -69,11 +69,11 @@ class Scheme:
 
 
 def show_size(size: tuple[int, int]) -> str:
-    """`224` for a square, `192x256` (height x width) otherwise."""
+    """Format a size: `224` for a square, `192x256` (height x width) otherwise."""
     height, width = size
     return f"{height}" if height == width else f"{height}x{width}"
 
 
 def file_safe(name: str) -> str:
-    """A name that can be a file name on any system."""
+    """Replace characters so that the name can be a file name on any system."""
     return re.sub(r"[^A-Za-z0-9_.-]+", "_", name).strip("._") or "model"

@@ -1,4 +1,4 @@
-"""From the word on the command line to a module that runs: `resolve("timm:shvit_s1")`.
+"""Resolver of a model spec on the command line to a module that runs: `resolve("timm:shvit_s1")`.
 
 One table says which resolver takes which spec. A resolver builds the module, its example input and
 what is known about preprocessing; weights, eval mode and the trial run are the same for all.
@@ -45,7 +45,9 @@ def resolve(
     std: Sequence[float] | None = None,
     labels: Sequence[str] | None = None,
 ) -> ModelSource:
-    """The model that `spec` names, in eval mode, with weights, and proven to run on its example input."""
+    """Return the model that `spec` names, in eval mode, with weights, after a trial run on its
+    example input.
+    """
     scheme = _scheme_of(spec)
     request = Request(
         spec=spec,

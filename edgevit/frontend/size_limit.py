@@ -1,4 +1,6 @@
-"""A model that a stranger's config describes is built without data first, and not at all if there is no end to it."""
+"""Size limit for models from an untrusted config: a build without data comes first, and an endless
+one is refused.
+"""
 
 from __future__ import annotations
 
@@ -15,13 +17,15 @@ MOST_BYTES = 16 << 30  # of parameters in float32: 4,000 million
 
 
 def require_buildable(build: Callable[[], object], name: str) -> None:
-    """Return if a build on the `meta` device ends within the limits, or fails in a way that the real one will tell."""
+    """Return if a build on the `meta` device ends within the limits, or fails in a way that the
+    real build will report.
+    """
     with contextlib.suppress(_OtherFailure), _counted(name), torch.device("meta"):
         try:
             build()
         except ModelError:
             raise
-        except Exception as error:  # some read a value while they build, which `meta` has none of
+        except Exception as error:  # some read values while they build, and `meta` has none
             raise _OtherFailure from error
 
 

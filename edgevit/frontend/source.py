@@ -1,4 +1,6 @@
-"""What `resolve` returns: a PyTorch module, ready to be captured, and what is known about its input."""
+"""Result of `resolve`: a PyTorch module, ready to be captured, and the known facts about its
+input.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,9 @@ import torch
 
 @dataclass(frozen=True)
 class Preprocess:
-    """How 8-bit RGB pixels become the tensor the model expects: `(pixel / 255 - mean) / std`."""
+    """Preprocessing of 8-bit RGB pixels to the tensor that the model expects: `(pixel / 255 - mean)
+    / std`.
+    """
 
     mean: tuple[float, ...]
     std: tuple[float, ...]
@@ -32,7 +36,9 @@ class Preprocess:
         }
 
     def why_not(self, channels: int) -> str:
-        """The reason why it cannot be applied to a picture of that many channels; empty where it can."""
+        """Return why it cannot be applied to a picture of that many channels; empty where it
+        can.
+        """
         for name, numbers in (("mean", self.mean), ("std", self.std)):
             if len(numbers) != channels:
                 return f"{name} has {len(numbers)} values for {channels} channels"

@@ -1,4 +1,4 @@
-"""Reads a state dict from a file and fits it to a model, without running code from the file."""
+"""Loader of state dicts that fits them to a model and runs no code from the file."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from edgevit.support.file_limits import why_no_file, why_unfolds
 _SHOWN = 5
 # Where training scripts put the weights, in the order they are tried.
 _WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "module", "state_dict_ema")
-# What wrapping a model in DataParallel, torch.compile or a Lightning module puts before each name.
+# Prefixes that DataParallel, torch.compile or a Lightning module put before each name.
 _PREFIXES = ("module.", "_orig_mod.", "model.", "net.", "backbone.")
 _SUFFIXES = (".pt", ".pth", ".bin", ".ckpt", ".tar", ".safetensors")
 
@@ -32,14 +32,16 @@ def load_into(module: torch.nn.Module, path: str, trust: bool) -> None:
 
 
 def read_state_dict(path: str, trust: bool) -> dict[str, torch.Tensor]:
-    """The names and tensors in the file, out of whatever wrapping a training script put on."""
+    """Read names and tensors from the file, without the wrapping that a training script added."""
     weights = _unwrap(_read(path, trust), path)
     require_weights(weights, path)
     return weights
 
 
 def misfit(path: str, missing: list[str], unexpected: list[str], shapes: list[str]) -> WeightsError:
-    """The error for a state dict that is not this model's; `shapes` are sentences, by name."""
+    """Build the error for a state dict that does not fit the model; `shapes` are sentences, by
+    name.
+    """
     rows = [
         f"{len(names)} {label}: {_some(names)}"
         for label, names in (
@@ -118,7 +120,9 @@ def _read_torch(file: Path, trust: bool) -> Any:
 
 
 def _refuse_programs(file: Path) -> None:
-    """TorchScript and exported programs are also zip files with tensors, but not state dicts."""
+    """Refuse TorchScript and exported programs: they are also zip files with tensors, but not state
+    dicts.
+    """
     if not zipfile.is_zipfile(file):
         return
     try:
@@ -165,7 +169,7 @@ def _unreadable(file: Path, why: str) -> WeightsError:
 
 
 def _unwrap(found: Any, path: str) -> dict[str, torch.Tensor]:
-    """The mapping of names to tensors inside whatever a training script saved."""
+    """Return the mapping of names to tensors inside whatever a training script saved."""
     if isinstance(found, torch.nn.Module):
         return found.state_dict()
     for _ in range(3):
@@ -193,7 +197,9 @@ def _holds_tensors(value: object) -> bool:
 def _rename(
     weights: dict[str, torch.Tensor], expected: Mapping[str, torch.Tensor]
 ) -> dict[str, torch.Tensor]:
-    """Drop or add the one prefix that makes the most names fit; as they are when none is better."""
+    """Drop or add the one prefix that makes most names fit; leave names as they are when none is
+    better.
+    """
     best, fits = weights, _fitting(weights, expected)
     for prefix in _PREFIXES:
         dropped = {k.removeprefix(prefix): v for k, v in weights.items()}

@@ -102,7 +102,10 @@ def _create(
 def _create_with_or_without_size(
     timm: Any, name: str, pretrained: bool, options: dict[str, Any]
 ) -> torch.nn.Module:
-    """Models with position tables are built for a size and take `img_size`; most take any."""
+    """Create the model, and again without `img_size` if it refuses that.
+
+    Models with position tables are built for a size; most take any.
+    """
     try:
         return timm.create_model(name, pretrained=pretrained, **options)
     except TypeError as error:
@@ -117,7 +120,9 @@ def _native_size(timm: Any, name: str) -> tuple[int, int] | None:
 
 
 def _check_patches(module: torch.nn.Module, name: str, size: tuple[int, int]) -> None:
-    """A patch embedding drops the last rows and columns without a word when patches do not fit."""
+    """Refuse a size that is no multiple of the patch: a patch embedding silently drops the last
+    rows and columns.
+    """
     patch = getattr(getattr(module, "patch_embed", None), "patch_size", None)
     if not isinstance(patch, tuple) or all(n % p == 0 for n, p in zip(size, patch, strict=True)):
         return

@@ -1,10 +1,10 @@
-"""Lets torchvision be imported where its compiled operators do not load.
+"""Import of torchvision where its compiled operators do not load.
 
 The torchvision wheel on PyPI is linked to CUDA. Beside a CPU torch its library stays unloaded, and
 `import torchvision` dies with `operator torchvision::nms does not exist`, because it attaches a
-fake kernel to a schema nobody defined. Defining the two schemas is all the import needs: no model
-we resolve calls them. Whoever imports torchvision is served (timm, transformers, a user's own file);
-while nobody does, it is not imported, and where it imports by itself nothing is touched.
+fake kernel to an undefined schema. Defining the two schemas is all the import needs: no model we
+resolve calls them. Any import of torchvision is covered (by timm, transformers, a user's file);
+otherwise it is not imported, and where it imports by itself nothing is touched.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _library: torch.library.Library | None = None  # the schemas live as long as thi
 
 
 def make_torchvision_importable() -> None:
-    """From here on, in this process."""
+    """Enable the import from here on, in this process."""
     if _NAME not in sys.modules and not any(isinstance(f, _Finder) for f in sys.meta_path):
         sys.meta_path.insert(0, _Finder())
 
@@ -47,7 +47,7 @@ class _Finder(MetaPathFinder):
 
 
 class _Retrying(Loader):
-    """Runs the package; once more with the schemas, if it dies for want of them."""
+    """Loader that runs the package, and runs it once more with the schemas if they are missing."""
 
     def __init__(self, own: Any) -> None:
         self._own = own

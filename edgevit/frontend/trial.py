@@ -1,4 +1,4 @@
-"""One eager forward before anything else: a wrong input size is found here, not in a backend."""
+"""Trial run: one eager forward first, which finds a wrong input size here and not in a backend."""
 
 from __future__ import annotations
 
@@ -16,13 +16,15 @@ _STANDARD = Path(sysconfig.get_path("stdlib"))
 
 
 def first_line(error: BaseException) -> str:
-    """`ValueError: the first line of its message`."""
+    """Format an error as `ValueError: the first line of its message`."""
     lines = str(error).strip().splitlines()
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
 
 
 def place_of(error: BaseException, module: torch.nn.Module | None = None) -> str:
-    """The deepest line outside torch, Python and edgevit that led to `error`: `blocks.3.attn  net.py:88`."""
+    """Return the deepest line outside torch, Python and edgevit that led to `error`: `blocks.3.attn
+    net.py:88`.
+    """
     own = Path(__file__).parent.parent
     for frame, line in reversed(list(traceback.walk_tb(error.__traceback__))):
         path = Path(frame.f_code.co_filename)
@@ -38,7 +40,9 @@ def place_of(error: BaseException, module: torch.nn.Module | None = None) -> str
 def run_once(
     module: torch.nn.Module, inputs: tuple[torch.Tensor, ...], hint: str
 ) -> tuple[torch.Tensor, ...]:
-    """The model's output tensors on `inputs`, or a `ModelError` that points into the model."""
+    """Return the model's output tensors on `inputs`, or raise a `ModelError` that points into the
+    model.
+    """
     shapes = ", ".join("x".join(map(str, x.shape)) for x in inputs)
     try:
         with torch.no_grad():
@@ -63,7 +67,9 @@ def run_once(
 def check_finite_outputs(
     module: torch.nn.Module, inputs: tuple[torch.Tensor, ...], outputs: tuple[torch.Tensor, ...]
 ) -> None:
-    """NaN or Inf in an output makes every later comparison meaningless: say where it began."""
+    """Refuse NaN or Inf in an output, which makes every later comparison meaningless, and report
+    where it began.
+    """
     if all(bool(torch.isfinite(x).all()) for x in outputs if x.is_floating_point()):
         return
     raise WeightsError(
@@ -106,7 +112,9 @@ def _name_within(module: torch.nn.Module | None, owner: object) -> str:
 
 
 def _short(path: Path) -> str:
-    """Relative to the working directory or to site-packages, whichever holds the file."""
+    """Shorten a path relative to the working directory or to site-packages, whichever holds the
+    file.
+    """
     for root in (Path.cwd(), *(p for p in path.parents if p.name == "site-packages")):
         if path.is_relative_to(root) and "site-packages" not in path.relative_to(root).parts:
             return str(path.relative_to(root))

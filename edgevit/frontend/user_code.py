@@ -1,4 +1,6 @@
-"""The user's own code while it runs: it is not told our words, and what it raises is not our bug."""
+"""Isolation of the user's code while it runs: our arguments are hidden, its exceptions are not our
+bugs.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,7 @@ _LIBRARIES = tuple(Path(sysconfig.get_path(name)) for name in ("stdlib", "pureli
 
 @contextlib.contextmanager
 def without_our_words(place: str) -> Iterator[None]:
-    """Code that parses a command line while it is imported finds an empty one."""
+    """Empty the command line within the context, for code that parses it while it is imported."""
     words = sys.argv
     sys.argv = [place]
     try:
@@ -28,12 +30,14 @@ def without_our_words(place: str) -> Iterator[None]:
 
 
 def ends_the_command(error: BaseException) -> bool:
-    """An interrupt is the person's, whatever code it hits."""
+    """Check for an interrupt: it comes from the person, not from the code that it stops."""
     return isinstance(error, KeyboardInterrupt | GeneratorExit)
 
 
 def blamed_on_user(error: BaseException) -> ModelError | None:
-    """None where neither the user's code nor what it called has raised."""
+    """Build the error for an exception of the user's code; None where neither it nor what it called
+    raised.
+    """
     if isinstance(error, SystemExit):
         return ended_by_user(error)
     if not _is_users(error):
@@ -62,7 +66,7 @@ def said(error: BaseException) -> str:
 
 
 def _is_users(error: BaseException) -> bool:
-    """The deepest line that is in no library is not ours."""
+    """Check that the deepest line outside all libraries is not ours."""
     for frame, _ in reversed(list(traceback.walk_tb(error.__traceback__))):
         path = Path(frame.f_code.co_filename)
         if path.is_relative_to(_OURS):

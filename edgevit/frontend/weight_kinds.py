@@ -1,4 +1,4 @@
-"""Tensors that are no weights as they are, and conversions that would change them without a word."""
+"""Tensors that cannot be weights as they are, and conversions that would silently change them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _HINT = "save the model's own float32 state dict: model.float().state_dict()"
 
 
 def why_no_weights(tensor: torch.Tensor) -> str:
-    """The reason why a tensor cannot be a weight; empty for one that can."""
+    """Return why a tensor cannot be a weight; empty for one that can."""
     if isinstance(tensor, UninitializedParameter | UninitializedBuffer):
         return "it is not initialised: run the lazy module once"
     if tensor.is_nested:
@@ -41,7 +41,10 @@ def why_no_weights(tensor: torch.Tensor) -> str:
 
 
 def why_inexact(tensor: torch.Tensor, dtype: torch.dtype) -> str:
-    """The reason why `tensor` is not the same in `dtype`; empty where it is, or is only rounded among floats."""
+    """Return why `tensor` is not the same in `dtype`.
+
+    Empty where it is, or is only rounded among floats.
+    """
     if tensor.dtype == dtype:
         return ""
     kinds = f"it is {_name(tensor.dtype)}, the model has {_name(dtype)}"
@@ -63,14 +66,14 @@ def why_inexact(tensor: torch.Tensor, dtype: torch.dtype) -> str:
 
 
 def require_weights(tensors: Mapping[str, torch.Tensor], origin: str) -> None:
-    """Raises `WeightsError` for what a file has in place of plain numbers."""
+    """Refuse file entries that are no plain numbers, by a `WeightsError`."""
     _refuse_weights(_reasons(tensors.items()), origin, "are no plain numbers")
 
 
 def require_exact(
     tensors: Mapping[str, torch.Tensor], dtypes: Mapping[str, torch.dtype], origin: str
 ) -> None:
-    """Raises `WeightsError` where the model would not compute with what is in the file."""
+    """Refuse tensors that loading would change, by a `WeightsError`."""
     reasons = {
         name: why
         for name, tensor in tensors.items()

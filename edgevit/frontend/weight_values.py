@@ -1,4 +1,4 @@
-"""Weights that are not numbers are found before anything is computed with them."""
+"""Check for non-finite weights before anything is computed with them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _SHOWN = 5
 
 
 def check_finite_weights(module: torch.nn.Module, origin: str) -> None:
-    """No NaN or Inf in a parameter or running statistic. A buffer may hold -inf: masks do."""
+    """Refuse NaN or Inf in a parameter or running statistic. A buffer may hold -inf: masks do."""
     bad = [f"`{n}`: {_count(p)}" for n, p in module.named_parameters() if not _finite(p)]
     for name, buffer in module.named_buffers():
         running = name.rpartition(".")[2].startswith("running_")

@@ -93,7 +93,7 @@ def _square(size: tuple[int, int]) -> int:
 
 
 def _check(sizes: Any) -> None:
-    """What would fail deep in the model, or go wrong without a word, is told here."""
+    """Refuse sizes that would fail deep in the model or silently go wrong."""
     if min(v for k, v in vars(sizes).items() if k != "rank") < 1:
         raise ModelError("every size but the rank is at least 1", why=str(sizes))
     if isinstance(sizes, VitSizes):

@@ -1,4 +1,4 @@
-"""Reading ATen nodes: which operator, and its arguments by the name the schema gives them."""
+"""Readers of ATen nodes: the operator, and its arguments by the name the schema gives them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ _MISSING = object()
 
 
 def op(node: Node) -> str:
-    """`"conv2d"` for a call of `aten.conv2d.default`, `"add.Tensor"` keeps its overload, else `""`."""
+    """Return `"conv2d"` for `aten.conv2d.default`, or `"add.Tensor"` with its overload.
+
+    A node that is no call has the name `""`.
+    """
     return _name(node.target) if node.op == "call_function" else ""
 
 
@@ -28,12 +31,12 @@ def _name(target: Any) -> str:
 
 
 def kind(node: Node) -> str:
-    """The operator without its overload: `"add"` for `add.Tensor` and `add.Scalar`."""
+    """Return the operator without its overload: `"add"` for `add.Tensor` and `add.Scalar`."""
     return op(node).split(".")[0]
 
 
 def argument(node: Node, name: str) -> Any:
-    """The value of one argument, with the schema's default where the call leaves it out."""
+    """Return the value of one argument, or the schema's default where the call leaves it out."""
     if name in node.kwargs:
         return node.kwargs[name]
     for position, spec in enumerate(node.target._schema.arguments):  # type: ignore[union-attr]
@@ -45,7 +48,7 @@ def argument(node: Node, name: str) -> Any:
 
 
 def operand(node: Node) -> Node:
-    """The first argument, where it is known to be a value."""
+    """Return the first argument, which must be a node."""
     first = node.args[0]
     assert isinstance(first, Node)
     return first
@@ -59,7 +62,9 @@ def has_argument(node: Node, name: str) -> bool:
 
 
 def per_dimension(value: int | list[int] | tuple[int, ...], dims: int) -> tuple[int, ...]:
-    """`3` or `[3]` or `[3, 3]` -> `(3, 3)`: how convolutions and pools spell a number for each axis."""
+    """Expand a number for each axis, as convolutions and pools state it: `3` or `[3]` -> `(3,
+    3)`.
+    """
     if isinstance(value, int):
         return (value,) * dims
     return tuple(value) * dims if len(value) == 1 else tuple(value)

@@ -1,4 +1,7 @@
-"""What a graph costs before any device is asked: multiply-accumulates, bytes moved, parameters, op counts."""
+"""Static cost of a graph: multiply-accumulates, bytes moved, parameters, op counts.
+
+No device needed.
+"""
 
 from __future__ import annotations
 
@@ -58,7 +61,10 @@ def op_counts(program: Program) -> dict[str, int]:
 
 
 def macs(node: Node) -> int:
-    """Multiply-accumulates of one call. Only products of two tensors count; a batch norm or a pool has none."""
+    """Count the multiply-accumulates of one call.
+
+    Only products of two tensors count; a batch norm or a pool has none.
+    """
     name = kind(node)
     if name in CONVOLUTIONS:
         weight = shape(argument(node, "weight"))
@@ -80,7 +86,7 @@ def macs(node: Node) -> int:
 
 
 def _einsum_macs(node: Node) -> int:
-    """The product of all index extents: the cost of the contraction done at once."""
+    """Return the product of all index extents: the cost of the contraction done at once."""
     terms = str(node.args[0]).replace(" ", "").split("->")[0].split(",")
     extents: dict[str, int] = {}
     for term, operand in zip(terms, node.args[1], strict=True):  # type: ignore[arg-type]
@@ -95,7 +101,7 @@ def _einsum_macs(node: Node) -> int:
 
 
 def bytes_moved(node: Node) -> int:
-    """Bytes read and written if every call goes to memory, constants included."""
+    """Count bytes read and written if every call goes to memory, constants included."""
     if kind(node) in FREE or not hasattr(value(node), "shape"):
         return 0
     return sum(_size(other) for other in (node, *node.all_input_nodes))

@@ -1,4 +1,4 @@
-"""The one way a graph is changed: a draft of a program, and the edits that keep its metadata whole."""
+"""Drafts of a program and the edits that keep its metadata whole: the one way to change a graph."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from edgevit.graph.program import Origin, Program, copy_graph, origin, shape, va
 _TIMES, _MORE = (
     2,
     1 << 28,
-)  # what one edit may add in constants: so often the program's own bytes, and so many
+)  # limit of constants in one edit: a multiple of the program's own bytes, plus a base
 
 
 class TooLarge(Exception):
@@ -41,7 +41,7 @@ class Draft:
         return isinstance(node, Node) and node.op == "get_attr"
 
     def as_it_is(self) -> Program:
-        """The graph in the middle of an edit, to be read and not kept."""
+        """Return the graph in the middle of an edit, to be read and not stored."""
         return dataclass_replace(self._program, graph=self.graph, constants=self.constants)
 
     def drop_dead(self) -> None:
@@ -75,13 +75,17 @@ class Edit:
         return node
 
     def reshaped(self, node: Node, sizes: Sequence[int]) -> Node:
-        """`node` itself where it has that shape."""
+        """Reshape `node` to `sizes`; return `node` itself where it has that shape."""
         if list(shape(node)) == list(sizes):
             return node
         return self.call(torch.ops.aten.reshape.default, node, list(sizes))
 
     def constant(self, tensor: torch.Tensor, name: str) -> Node:
-        """A new constant. `name` says what it is: "weight", "bias". Raises `TooLarge` where all of this edit are."""
+        """Add a constant.
+
+        `name` is its role: "weight", "bias". Raises `TooLarge` where the constants of this edit
+        together exceed the draft's limit.
+        """
         self._bytes += tensor.nbytes
         if self._bytes > self.draft.most_bytes:
             raise TooLarge(f"its constants would have {self._bytes >> 20:,} MB")
@@ -100,7 +104,10 @@ class Edit:
         return node
 
     def replace(self, old: Node, new: Node) -> Node:
-        """Every reader of `old` reads `new`, which must have the same shape and dtype; `old` and what only it read go."""
+        """Let all readers of `old` read `new`.
+
+        Both have the same shape and dtype. `old` and what only it read are erased.
+        """
         before, after = value(old), value(new)
         if before.shape != after.shape or before.dtype != after.dtype:
             raise AssertionError(
@@ -126,7 +133,9 @@ class Edit:
 
 
 def _merge(origins: list[Origin], rule: str) -> Origin:
-    """The origin of several nodes made one: the module path they share, the last one's source line."""
+    """Merge the origins of several nodes: the module path they share, the last one's source
+    line.
+    """
     last = origins[-1]
     paths = [o.module.split(".") for o in origins]
     shared = []

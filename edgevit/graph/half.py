@@ -1,4 +1,4 @@
-"""The same program computing in float16, with the inputs and outputs it had."""
+"""Conversion of a program to float16 computation, with float32 inputs and outputs unchanged."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ _TO = torch.ops.aten._to_copy.default
 
 
 def in_float16(program: Program) -> Program:
-    """Float32 inputs are narrowed where they come in, and float16 results widened where they go out."""
+    """Convert a program to float16: narrow float32 inputs on entry, widen float16 results on
+    exit.
+    """
     graph = copy_graph(program.graph)
     constants = {
         name: t.half() if t.dtype == torch.float32 else t for name, t in program.constants.items()
@@ -60,7 +62,7 @@ def _widen_outputs(graph: fx.Graph, program: Program) -> None:
 
 
 def _infer_types(halved: Program, program: Program) -> None:
-    """Shapes are the same; types are found by running the graph on fake tensors."""
+    """Infer types by running the graph on fake tensors; shapes stay the same."""
     mode = program.placeholders()[0].meta["val"].fake_mode
     fakes = [node.meta["val"] for node in halved.placeholders()]
     with mode:

@@ -1,6 +1,7 @@
-"""Inputs of other statistics than the example's: an artifact that is right on one picture may be wrong on a bright one.
+"""Inputs with other statistics than the example's, as one example does not show every error.
 
-A query that sees nothing, a sum that wraps around, a logarithm that underflows: none need show on the example.
+An artifact that is right on one picture may be wrong on a bright one: a query that sees nothing,
+a sum that wraps around and a logarithm that underflows need not show on the example.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ Tensors = tuple[torch.Tensor, ...]
 
 @dataclass(frozen=True)
 class Other:
-    """What the model computed on inputs that are not its example."""
+    """Model inputs other than its example, and the outputs computed on them."""
 
     name: str
     inputs: Tensors
@@ -23,8 +24,10 @@ class Other:
 
 
 def other_inputs(example: Tensors) -> dict[str, Tensors]:
-    """By name, made of the example alone, so that they need not be stored. Whole numbers, masks and what is not finite
-    stay as they are; nothing where all do."""
+    """Return variants of the example by name, made of it alone, so that they need not be stored.
+
+    Integers, masks and tensors with non-finite values stay as they are; empty where all do.
+    """
     if not any(map(_varies, example)):
         return {}
     makers: dict[str, Callable[[torch.Tensor, float], torch.Tensor]] = {

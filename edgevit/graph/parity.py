@@ -1,4 +1,4 @@
-"""How far what a stage computes is from what the model computed, and whether that is near enough."""
+"""Parity: the difference between the outputs of a stage and the model's, and the limit on it."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ class Distance:
 
 @dataclass(frozen=True)
 class Limit:
-    """What each output of a stage must keep to.
+    """Limit on the parity of each output of a stage.
 
-    A cosine alone is no limit: it does not see a factor, and of two numbers it says nothing. A relative L2 bounds
-    the cosine too.
+    A cosine alone is no limit: it ignores a factor, and for two numbers it carries no information.
+    A relative L2 bounds the cosine too.
     """
 
     max_rel_l2: float
     min_cosine: float = -1.0
 
     def holds(self, distance: Distance) -> bool:
-        """A distance that is not a number holds to nothing, also where there is no bound."""
+        """Check a distance against the limit. A NaN fails, also where there is no bound."""
         known = not any(map(math.isnan, astuple(distance)))
         near = distance.rel_l2 <= self.max_rel_l2 and distance.cosine >= self.min_cosine
         return known and near
@@ -41,8 +41,11 @@ class Limit:
 
 
 def angle_limit(cosine: float) -> Limit:
-    """The cosine, and the relative L2 that goes with it: sqrt(2 - 2c) where the lengths are equal, half as much again
-    where they are not."""
+    """Return the limit for a cosine c.
+
+    Its relative L2 is sqrt(2 - 2c) where the lengths are equal, and half as much again where they
+    are not.
+    """
     return Limit(1.5 * math.sqrt(2 - 2 * cosine), cosine)
 
 
@@ -52,7 +55,10 @@ FP16 = angle_limit(0.999)
 
 @dataclass(frozen=True)
 class Parity:
-    """One stage's verdict. `unchecked` names what could not be run: then nothing is known and nothing passes."""
+    """Verdict of one stage.
+
+    `unchecked` names what could not be run: then the parity is unknown and the stage fails.
+    """
 
     stage: str  # "rewritten", "package"
     precision: str  # "fp32", "fp16"
@@ -84,18 +90,21 @@ class Parity:
 
 
 def _number(x: float) -> float | None:
-    """JSON has no infinity and no NaN: they become null, which passes no bound."""
+    """Return `x`, or None for infinity and NaN, which JSON lacks: null passes no bound."""
     return x if math.isfinite(x) else None
 
 
-TWIN = "host build"  # what is checked where the artifact is for another machine
+TWIN = "host build"  # checked where the artifact is for another machine
 SAME = Distance(0.0, 0.0, 1.0, 1.0)
 UNKNOWN = Distance(math.inf, math.inf, -1.0, 0.0)
 
 
 def distance(expected: Sequence[torch.Tensor], actual: Sequence[torch.Tensor]) -> Distance:
-    """The worst over all outputs. A NaN anywhere is infinitely far, and so is an infinity on one side only; and what is
-    nowhere finite says nothing."""
+    """Return the worst distance over all outputs.
+
+    A NaN anywhere is infinitely far, and so is an infinity on one side only. If no expected value
+    is finite, the distance is unknown.
+    """
     pairs = [_pair(a, b) for a, b in zip(expected, actual, strict=True)]
     if not any(tensor.isfinite().any() for tensor in expected):
         return UNKNOWN
@@ -131,7 +140,7 @@ def _pair(expected: torch.Tensor, actual: torch.Tensor) -> Distance:
 
 
 def _real(x: torch.Tensor) -> torch.Tensor:
-    """A complex number counts as the two that it is."""
+    """Convert to float64, a complex number to its real and imaginary parts."""
     x = torch.view_as_real(x.resolve_conj()) if x.is_complex() else x
     return x.detach().double()
 
@@ -144,7 +153,14 @@ def _cosine(x: torch.Tensor, y: torch.Tensor) -> float:
 
 
 def _top1(a: torch.Tensor, b: torch.Tensor) -> float:
-    """Classes are on the last axis of a 2-D or 3-D output and on axis 1 of a 4-D one (a dense prediction)."""
+    """Return the share of equal top-1 classes.
+
+    Classes are on the last axis of a 2-D or 3-D output and on axis 1 of a 4-D one (a dense
+    prediction).
+
+    They are on the last axis of a 2-D or 3-D output and on axis 1 of a 4-D one (a dense
+    prediction).
+    """
     if a.ndim == 0:
         return 1.0
     axis = 1 if a.ndim == 4 else -1

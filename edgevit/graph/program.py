@@ -1,4 +1,6 @@
-"""The program every stage passes on: a flat, functional graph of ATen calls, its constants, and example inputs."""
+"""The program every stage passes on: a functional graph of ATen calls, constants, example
+inputs.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ Inputs = tuple[torch.Tensor, ...]
 
 @dataclass(frozen=True)
 class Origin:
-    """Where in the user's model a node comes from, and which rules have touched it since."""
+    """Module path and source line of a node in the user's model, and the rules that rewrote it
+    since.
+    """
 
     module: str = ""  # dotted path: "blocks.3.attn"
     source: str = ""  # "timm/models/shvit.py:88"
@@ -23,14 +27,14 @@ class Origin:
 
     @property
     def place(self) -> str:
-        """`blocks.3.attn  model.py:88`."""
+        """Module path and source line, as in `blocks.3.attn  model.py:88`."""
         return (
             "  ".join(part for part in (self.module, self.source) if part)
             or "the model's own forward"
         )
 
     def __str__(self) -> str:
-        """The place, and what a reader of an error must know: that a rule has been here."""
+        """Return the place, with the last rule that rewrote it: a reader of an error needs both."""
         return f"{self.place}   after rule `{self.rules[-1]}`" if self.rules else self.place
 
 
@@ -39,7 +43,7 @@ def origin(node: Node) -> Origin:
 
 
 def value(node: Node) -> torch.Tensor:
-    """The node's fake tensor: shape and dtype without data."""
+    """Return the node's fake tensor: shape and dtype without data."""
     return node.meta["val"]
 
 
@@ -48,7 +52,10 @@ def shape(node: Node) -> tuple[int, ...]:
 
 
 def copy_graph(graph: fx.Graph) -> fx.Graph:
-    """A copy with the same node names: they reach the artifact, and the check finds values by them."""
+    """Copy a graph with the same node names.
+
+    They reach the artifact, and the parity check finds values by them.
+    """
     copy = fx.Graph()
     copy.output(copy.graph_copy(graph, val_map={}))
     return copy
@@ -60,7 +67,10 @@ def _widen_type(argument: Any) -> Any:
 
 @dataclass(frozen=True)
 class Program:
-    """Positional tensors in, a flat tuple of tensors out. Constants are read by `get_attr` nodes."""
+    """A functional program: positional tensors in, a flat tuple of tensors out.
+
+    `get_attr` nodes read constants.
+    """
 
     name: str
     graph: fx.Graph
@@ -77,7 +87,9 @@ class Program:
             return _Run(self).run(*(inputs or self.inputs))
 
     def in_float64(self) -> Program:
-        """The same graph on float64 constants and inputs: what it computes, with hardly any rounding."""
+        """Return the same graph on float64 constants and inputs, whose results have hardly any
+        rounding.
+        """
         widen = {
             name: t.double() if t.is_floating_point() else t for name, t in self.constants.items()
         }
@@ -100,7 +112,9 @@ class Program:
 
 
 class _Run(fx.Interpreter):
-    """Without a module, for which fx would write and compile code that nobody calls."""
+    """Interpreter without a module, for which fx would write and compile code that is never
+    called.
+    """
 
     def __init__(self, program: Program) -> None:
         super().__init__(torch.nn.Module(), graph=program.graph)

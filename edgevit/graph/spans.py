@@ -1,9 +1,9 @@
-"""Between which numbers the values of a program lie, for whole numbers above all: many runtimes hold 32 bits of them.
+"""Intervals of the values of a program, for integers above all, as many runtimes hold only 32 bits.
 
-An interval for each value, from the start of the graph on: constants by their numbers, comparisons 0 to 1, positions by
-the axis they count. What nothing bounds is taken to be data: whole numbers that are made of floats are within
-2^24, where float32 tells one whole number from the next; ids, masks and counts that are inputs are within 2^16, or four
-times their example.
+Every value gets an interval, from the start of the graph on: constants by their values, comparisons
+0 to 1, positions by the length of the axis they index. An unbounded value is assumed to be data:
+integers made of floats are within 2^24, up to which float32 distinguishes consecutive integers;
+ids, masks and counts that are inputs are within 2^16, or four times their example.
 """
 
 from __future__ import annotations
@@ -38,7 +38,10 @@ Rule = Callable[[Node, Spans], Span]
 
 
 def spans_of(program: Program) -> tuple[Spans, Spans]:
-    """All intervals; and those of calls whose result may be wider than 32 bits, which are read on as if they were not."""
+    """Return all intervals, and those of calls whose result may be wider than 32 bits.
+
+    Readers of such a call are analysed as if it were not wide.
+    """
     spans: Spans = {}
     wide: Spans = {}
     inputs = dict(zip(program.placeholders(), program.inputs, strict=True))
@@ -157,7 +160,10 @@ def _power(base: float, exponent: float) -> float:
 
 
 def _summed(node: Node, spans: Spans) -> Span:
-    """Of as many as fall on one result; a cumulative sum has all of its axis."""
+    """Bound a sum over as many elements as fall on one result.
+
+    A cumulative sum may reach the sum of its whole axis.
+    """
     source, count = _first(node, spans), _count(node)
     return Span(min(source.low, 0) * count, max(source.high, 0) * count)
 
@@ -176,7 +182,7 @@ def _multiplied_up(node: Node, spans: Spans) -> Span:
 
 
 def _product(node: Node, spans: Spans) -> Span:
-    """Of matrices or vectors."""
+    """Bound a product of matrices or vectors."""
     first, second = node.args[-2:]
     pair = _times(_span(first, spans), _span(second, spans))
     count = shape(first)[-1] if isinstance(first, Node) and shape(first) else 1
@@ -292,7 +298,7 @@ def _signed_unit(node: Node, spans: Spans) -> Span:
 
 
 def _place(node: Node, spans: Spans) -> Span:
-    """Along the axis, or in all of the tensor."""
+    """Bound a position along the axis, or in the whole tensor."""
     source = node.args[0]
     assert isinstance(source, Node)
     dim = argument(node, "dim") if has_argument(node, "dim") else None
@@ -301,7 +307,7 @@ def _place(node: Node, spans: Spans) -> Span:
 
 
 def _part(node: Node, spans: Spans) -> Span:
-    """Of a call that gives several: the second of a sort is places."""
+    """Bound one of several results of a call: the second of a sort is positions."""
     source, which = node.args
     assert isinstance(source, Node)
     places = which == 1 and kind(source) in {"sort", "topk", "max", "min", "kthvalue", "median", "mode", "cummax", "cummin"}  # fmt: skip

@@ -1,4 +1,4 @@
-"""A program as text a reviewer can read in a diff: one line a node."""
+"""Text form of a program that a reviewer can read in a diff: one line a node."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SHORT = {torch.float32: "f32", torch.float16: "f16", torch.float64: "f64", torc
 
 
 def type_text(tensor: Any) -> str:
-    """`1x196x64 f32`."""
+    """Format shape and type, as in `1x196x64 f32`."""
     if not isinstance(tensor, torch.Tensor):
         return "tuple" if isinstance(tensor, Sequence) else type(tensor).__name__
     extent = "x".join(str(n) for n in tensor.shape) or "scalar"

@@ -1,4 +1,4 @@
-"""A call as its definition: what a Python function of tensors does, traced and put into the graph."""
+"""Expansion of a call into its definition: a Python function of tensors, traced into the graph."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from edgevit.graph.program import value
 
 
 def traced(node: Node, compute: Callable[..., Any]) -> fx.GraphModule:
-    """`compute` is called with the arguments of `node`."""
+    """Trace `compute` on fake tensors, with the arguments of `node`."""
     sources = node.all_input_nodes
 
     def definition(*tensors: torch.Tensor) -> Any:
@@ -32,7 +32,10 @@ def calls_of(traced: fx.GraphModule) -> list[Node]:
 
 
 def copied(traced: fx.GraphModule, node: Node, edit: Edit) -> tuple[list[Node], Any]:
-    """The new calls, and of them the result: a node, or several where `node` gives several."""
+    """Copy the traced calls in place of `node`.
+
+    Returns the new calls and the result: a node, or several where `node` gives several.
+    """
     inputs = zip(traced.graph.find_nodes(op="placeholder"), node.all_input_nodes, strict=True)
     copies: dict[Node, Node] = dict(inputs)
     for inner in traced.graph.nodes:

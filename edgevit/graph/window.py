@@ -1,4 +1,4 @@
-"""A window that slides over an image of shape height x width x channels."""
+"""Sliding window over an image of shape height x width x channels."""
 
 from __future__ import annotations
 
@@ -26,7 +26,10 @@ class Window:
         return np.pad(image, sides, constant_values=value)
 
     def views(self, image: np.ndarray) -> np.ndarray:
-        """Of a padded image: output rows x columns x window rows x columns x channels."""
+        """Return the windows of a padded image.
+
+        Axes: output rows, output columns, window rows, window columns, channels.
+        """
         high, wide = (d * (s - 1) + 1 for d, s in zip(self.dilation, self.size, strict=True))
         block = (high, wide, image.shape[2])
         seen = np.lib.stride_tricks.sliding_window_view(image, block)[:, :, 0]

@@ -21,7 +21,7 @@ from edgevit.support.shape import Anything, Listing, Number, Table, Text, Whole,
 from edgevit.support.strangers_text import parse_json
 
 _SCHEMA = 1
-# A graph that is none is found anywhere: a name that is not there, a shape that is not the data's.
+# A malformed graph can fail anywhere: a missing name, a shape that differs from the data's.
 _BROKEN = (ArithmeticError, AssertionError, AttributeError, LookupError, MemoryError, RecursionError, TypeError, ValueError)  # fmt: skip
 _KINDS = {op.kind: op for op in OPS}
 VALUE_SHAPE = Table(
@@ -54,7 +54,7 @@ _GRAPH = Table(
 
 
 def save_graph(graph: IntegerGraph, path: Path, more: Mapping[str, Any] | None = None) -> None:
-    """`more` is kept with it, as JSON."""
+    """Write a graph to one .safetensors file. `more` is stored with it, as JSON."""
     tensors: dict[str, np.ndarray] = {c.value.name: c.data for c in graph.constants}
     ops = [_op_dict(op, tensors) for op in graph.ops]
     about = {
@@ -71,7 +71,7 @@ def save_graph(graph: IntegerGraph, path: Path, more: Mapping[str, Any] | None =
 
 
 def load_graph(path: Path) -> tuple[IntegerGraph, dict[str, Any]]:
-    """Verified; and what was kept with it."""
+    """Read and verify a graph; return it with the JSON that was stored beside it."""
     try:
         with safe_open(path, "numpy") as file:
             about = parse_json((file.metadata() or {}).get("graph", ""))

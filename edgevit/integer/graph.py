@@ -30,14 +30,14 @@ def require(holds: bool, why: str) -> None:
 
 
 def require_within(size: int, what: str, most: int = MOST) -> None:
-    """The kernels' fields are of 16 bits, some of 8."""
+    """Raise `Beyond` for a size that the kernels' fields of 16 or 8 bits do not hold."""
     if size > most:
         raise Beyond(f"{what}: {size:,}, and the kernels count to {most:,}")
 
 
 @dataclass(frozen=True)
 class Value:
-    """A tensor: channels last, no batch. It stands for `scale * (integer - zero)`."""
+    """A tensor, channels last, without a batch. It stands for `scale * (integer - zero)`."""
 
     name: str
     shape: tuple[int, ...]
@@ -55,7 +55,7 @@ class Value:
 
     @property
     def rows(self) -> int:
-        """How many vectors of channels there are."""
+        """Number of channel vectors."""
         return self.size // self.shape[-1]
 
     def dequantized(self, integers: np.ndarray) -> np.ndarray:
@@ -69,7 +69,10 @@ class Value:
 
 @dataclass(frozen=True, eq=False)
 class Op(ABC):
-    """One step. What it computes is `run`, in integers alone; the scales of its values are only for people."""
+    """One step of the graph.
+
+    `run` defines what it computes, in integers alone; the scales of its values are only for people.
+    """
 
     kind: ClassVar[str]
     once: ClassVar[bool] = False  # whether it cannot be done again
@@ -92,23 +95,23 @@ class Op(ABC):
 
     @abstractmethod
     def run(self, *inputs: np.ndarray) -> np.ndarray:
-        """The definition of correct."""
+        """Compute the output. This is the definition of correct."""
 
     def constants(self) -> dict[str, np.ndarray]:
-        """What goes to flash, by name."""
+        """Return the arrays that go to flash, by name."""
         return {}
 
     def macs(self) -> int:
         return 0
 
     def settings(self) -> str:
-        """The parameters that the text form shows."""
+        """Format the parameters for the text form."""
         return ""
 
 
 @dataclass(frozen=True, eq=False)
 class Constant:
-    """A tensor known beforehand: a class token, a position table."""
+    """A tensor with fixed data: a class token, a position table."""
 
     value: Value
     data: np.ndarray
@@ -135,7 +138,9 @@ class IntegerGraph:
         return sum(a.nbytes for a in (*arrays, *(c.data for c in self.constants)))
 
     def verify(self) -> IntegerGraph:
-        """Itself, when it is whole: every value is made once, before it is read, and every operation holds."""
+        """Verify the graph and return it: every value is made once, before it is read, and every
+        operation passes its check.
+        """
         known: dict[str, Value] = {}
         for value in (*self.inputs, *(constant.value for constant in self.constants)):
             self._define(value, known)

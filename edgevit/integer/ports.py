@@ -1,4 +1,6 @@
-"""Where a torch tensor enters or leaves an integer graph: quantised, without its batch, channels last."""
+"""Ports of an integer graph: where torch tensors enter or leave, quantised, no batch, channels
+last.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,10 @@ from edgevit.quantize.encoding import LIMITS, PIXELS
 
 @dataclass(frozen=True)
 class Port:
-    """`order` is the torch axes in the order in which they lie in memory; `shape` is torch's."""
+    """A torch tensor at the edge of the graph.
+
+    `order` is the torch axes in their order in memory; `shape` is torch's.
+    """
 
     value: Value
     shape: tuple[int, ...]

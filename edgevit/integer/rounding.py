@@ -1,9 +1,11 @@
-"""The one rounding rule: a product is rounded half up to the nearest integer, then clamped.
+"""Rounding rule of all operations: a product is rounded half up to the nearest integer, then
+clamped.
 
     requantize(acc, m) = clamp((acc * m + 2^31) >> 32)          SMMULR and SSAT on Arm, VRMULH in vectors
 
-A scale factor is a 31-bit multiplier below 1/2, and there is no second shift: what would need a larger factor has its
-output scale widened by the quantiser. Offsets are added to the accumulator, where they are exact enough to be free.
+A scale factor is a 31-bit multiplier below 1/2, and there is no second shift: an operation that
+needs a larger factor has its output scale widened by the quantiser. Offsets are added to the
+accumulator, where they are exact enough to be free.
 """
 
 from __future__ import annotations
@@ -34,7 +36,7 @@ def multiplier_of(factor: np.ndarray | float) -> np.ndarray:
 
 
 def offset_of(zero: float, multiplier: np.ndarray) -> np.ndarray:
-    """What the accumulator starts from so that its result is moved by `zero`."""
+    """Return the initial accumulator value that shifts the result by `zero`."""
     return np.rint(zero * _ONE / multiplier.astype(np.float64)).astype(np.int64)
 
 
@@ -43,7 +45,7 @@ def fits_int32(x: np.ndarray) -> bool:
 
 
 def floor_sqrt(x: np.ndarray) -> np.ndarray:
-    """The exact integer square root of values below 2^32."""
+    """Return the exact integer square root of values below 2^32."""
     x = x.astype(np.int64)
     root = np.sqrt(x.astype(np.float64)).astype(np.int64)
     root -= root * root > x
@@ -51,5 +53,5 @@ def floor_sqrt(x: np.ndarray) -> np.ndarray:
 
 
 def bit_length(x: np.ndarray) -> np.ndarray:
-    """Of positive values below 2^53; 32 minus what CLZ counts."""
+    """Return the bit length of positive values below 2^53: 32 minus what CLZ counts."""
     return np.frexp(x.astype(np.float64))[1].astype(np.int64)

@@ -1,4 +1,6 @@
-"""Runs an integer graph on the host: the golden model that every core has to equal bit for bit."""
+"""Host simulation of an integer graph, the golden model that every core has to equal bit for
+bit.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,7 @@ from edgevit.integer.graph import IntegerGraph
 
 
 def simulate(graph: IntegerGraph, inputs: tuple[np.ndarray, ...]) -> dict[str, np.ndarray]:
-    """Every value by name."""
+    """Return every value by name."""
     found = {constant.value.name: constant.data for constant in graph.constants}
     for value, data in zip(graph.inputs, inputs, strict=True):
         if data.shape != value.shape or data.dtype != value.dtype:

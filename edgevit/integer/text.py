@@ -1,4 +1,4 @@
-"""The graph as text: one line a value, what a reviewer reads in a diff.
+"""Text form of an integer graph for review in a diff: one line a value.
 
 %fc1 = linear(%norm2) int8[64x384] scale 0.0213 zero -3        # blocks.0.mlp.fc1
 """
@@ -13,7 +13,10 @@ from edgevit.integer.graph import IntegerGraph, Op, Value
 
 
 def integer_text(graph: IntegerGraph, sums: bool = True) -> str:
-    """With `sums`, every constant has a checksum: two texts are equal when the graphs compute the same."""
+    """Format the graph.
+
+    `sums` adds a checksum to every constant: equal texts then mean equal computation.
+    """
     lines = [f"graph {graph.name}"]
     lines += [f"  %{value.name} = input {value}" for value in graph.inputs]
     lines += [

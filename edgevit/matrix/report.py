@@ -1,4 +1,4 @@
-"""A matrix as text, CSV and the page for the docs."""
+"""Matrix as text, CSV and a page of the docs."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def matrix_csv(matrix: Matrix) -> str:
 
 
 def matrix_markdown(matrix: Matrix, command: str) -> str:
-    """The page for the docs: one table a question, a row a net, a column a format."""
+    """Return the docs page: one table per metric, with a row per net and a column per format."""
     about = matrix.about
     host = about["host"]
     formats = [f for f in dict.fromkeys(r.format for r in matrix.rows) if f != EAGER]

@@ -1,7 +1,7 @@
 """`edgevit matrix`: models x targets x formats on this machine, against the model in PyTorch.
 
-Each model is exported in a process of its own, in all formats at once, then timed by turns. What is known of a model
-and target is kept in the output folder: an interrupted run goes on where it stopped.
+Each model is exported in a process of its own, in all formats at once, then timed interleaved. The
+results of a model and target are stored in the output folder: an interrupted run resumes.
 """
 
 from __future__ import annotations
@@ -67,13 +67,13 @@ _ENTRY = Table(
 
 @dataclass(frozen=True)
 class Row:
-    """One model in one format for one target. What is not known is None."""
+    """One model in one format for one target. None: unknown."""
 
     model: str
     target: str
     format: str  # or "eager"
     passed: bool | None = None
-    rel_l2: float | None = None  # of the artifact, read from disk; the worst of its stages
+    rel_l2: float | None = None  # of the artifact read from disk, worst stage
     cosine: float | None = None
     bytes: int | None = None
     convert_seconds: float | None = None  # lowering alone; the front half is shared
@@ -100,10 +100,10 @@ class Matrix:
 
 @dataclass(frozen=True)
 class MatrixOptions:
-    formats: Sequence[str] | None = None  # None: all of the target's that edgevit writes
+    formats: Sequence[str] | None = None  # None: all formats of the target that edgevit writes
     threads: int = 0
     rounds: int = 20
-    keep: bool = False  # artifacts, which take a gigabyte a dozen nets
+    keep: bool = False  # keep artifacts: a gigabyte per dozen nets
     fresh: bool = False
 
 
@@ -114,7 +114,10 @@ def matrix(
     options: MatrixOptions | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Matrix:
-    """A model that cannot be exported is a row with its error, and the others go on."""
+    """Export and time all models for all targets.
+
+    A model that cannot be exported is a row with its error, and the others go on.
+    """
     how = options or MatrixOptions()
     output.mkdir(parents=True, exist_ok=True)
     aims = [load_target(target) for target in targets]
@@ -150,7 +153,7 @@ def _cached(output: Path) -> list[dict[str, Any]]:
 
 
 def _cached_entry(path: Path) -> dict[str, Any] | None:
-    """What an earlier run found; nothing where that is damaged, or of another shape."""
+    """Return an earlier run's entry, or None if it is missing, damaged or invalid."""
     try:
         entry = read_json(path)
         require_shape(entry, _ENTRY)
@@ -167,7 +170,7 @@ def _entry(
     entry = None if how.fresh else _cached_entry(path)
     whole = entry is not None and not any(row["error"] for row in entry["rows"])
     if entry is not None and whole and entry["formats"] == list(formats):
-        return entry  # what was refused is tried again
+        return entry  # entries with errors are retried
     exports = _export(model, target, formats, folder)
     rows = {format: _exported(model, target, format, exports[format]) for format in formats}
     entry = _timed(model, target, rows, folder, how)
@@ -179,7 +182,7 @@ def _entry(
 
 
 def _clear(folder: Path, formats: Sequence[str]) -> None:
-    """The exports go; what else lies there stays."""
+    """Delete the exports. Other files stay."""
     for format in formats:
         remove_export(folder / format)
     with contextlib.suppress(OSError):
@@ -189,7 +192,7 @@ def _clear(folder: Path, formats: Sequence[str]) -> None:
 def _export(
     model: str, target: Target, formats: Sequence[str], folder: Path
 ) -> dict[str, dict[str, Any]]:
-    """What `edgevit export --json` says of each format, with its folder."""
+    """Run `edgevit export --json`. Return its answer per format: the manifest or the error."""
     aim = target.name if target.family else str(target.file)
     words = ["export", model, "--target", aim, "--format", ",".join(formats)]
     one = formats[0] if len(formats) == 1 else None
@@ -206,7 +209,7 @@ def _export(
 
 
 def _exported(model: str, target: Target, format: str, said: dict[str, Any]) -> dict[str, Any]:
-    """The row as far as the export tells."""
+    """Return the row of one export, without latencies."""
     if "parity" not in said:
         error = " ".join(part for part in (said.get("message"), said.get("why")) if part)
         return asdict(Row(model, target.name, format, passed=False, error=error))
@@ -244,7 +247,7 @@ def _timed(
     folder: Path,
     how: MatrixOptions,
 ) -> dict[str, Any]:
-    """Adds latencies, and the row of the model in PyTorch."""
+    """Add latencies, and the row of the model in PyTorch."""
     directories = {
         format: Path(row.pop("_directory")) for format, row in rows.items() if "_directory" in row
     }

@@ -1,4 +1,7 @@
-"""`mac` and `iphone[:name]`: Core ML on this Mac, or on an iPhone connected to it, by coremltools' own benchmarker."""
+"""`mac` and `iphone[:name]`: Core ML on this Mac or a connected iPhone.
+
+Timed by coremltools' own benchmarker.
+"""
 
 from __future__ import annotations
 

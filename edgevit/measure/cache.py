@@ -1,4 +1,4 @@
-"""Measures what the store does not hold yet, and puts in it what is new."""
+"""Cached measurement: measure what the store does not hold, and add it to the store."""
 
 from __future__ import annotations
 
@@ -42,8 +42,11 @@ def measured(
     progress: Progress = lambda _: None,
     more: Sequence[Subject] = (),
 ) -> Session:
-    """What was measured by turns is only taken from the store whole; exact figures, one by one. `fresh` measures
-    again. `more` are subjects beside those of the paths."""
+    """Measure artifacts, with figures from the store on a cache hit.
+
+    Interleaved measurements are taken from the store as a whole session, exact figures one by one.
+    `fresh`: ignore the store's figures. `more`: subjects beside those of the paths.
+    """
     for path in paths:
         require_trusted(path, settings.trust)
     subjects = [*(runner.subject(path) for path in paths), *more]
@@ -120,7 +123,7 @@ def _one_by_one(
 
 
 def _add(store: Store, rows: Sequence[Row]) -> EdgevitError | None:
-    """A figure that cannot be kept is told all the same."""
+    """Add figures to the store. Return the error if that fails: the figures are reported anyway."""
     try:
         store.add(rows)
     except StoreError as error:
@@ -142,14 +145,17 @@ def measurement_key(
 
 
 def artifact_hash(subject: Subject) -> str:
-    """Of all that runs: for firmware the input too, by which its instructions are counted."""
+    """Return the hash of all files that affect a figure.
+
+    Firmware's includes the golden input, by which its instructions are counted.
+    """
     path = subject.path
     if subject.format == "eager":
         described = json.dumps(read_manifest(path)["model"], sort_keys=True)
         return _hash_of([path / GOLDEN], path, described)
     firmware = subject.format in firmware_formats()
     if path.is_file() and not firmware:
-        beside = path.with_name(path.name + ".json")  # what a TVM library takes
+        beside = path.with_name(path.name + ".json")  # inputs of a TVM library
         return _hash_of([path, *([beside] if beside.is_file() else [])], path.parent)
     inside = sorted(p for p in path.parent.rglob("*") if p.is_file() and p.name != MANIFEST)
     if firmware:

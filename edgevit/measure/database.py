@@ -1,4 +1,4 @@
-"""SQLite and PostgreSQL behind the few words that the store needs. Their errors become `StoreError`."""
+"""SQLite and PostgreSQL behind one small interface for the store. Errors become `StoreError`."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ WAIT = 10.0  # seconds for another process to finish its write
 
 class Database(Protocol):
     where: str
-    serial: str  # the type of a column that numbers itself
+    serial: str  # type of an auto-increment column
 
     def version(self) -> int | None:
-        """None for a store without tables."""
+        """Return the schema version, or None for a store without tables."""
         ...
 
     def create(self, statements: Sequence[str], version: int) -> None: ...
@@ -50,19 +50,19 @@ class Sqlite:
 
     def version(self) -> int | None:
         with _sqlite_errors(self._path):
-            self._connection.execute("PRAGMA trusted_schema = OFF")  # the file may be anybody's
+            self._connection.execute("PRAGMA trusted_schema = OFF")  # the file is untrusted
             listed = "SELECT name, type FROM sqlite_master WHERE name IN ('store_version', 'measurements')"
             tables = dict(self._connection.execute(listed).fetchall())
             if "store_version" not in tables:
                 return None
-            if set(tables.values()) != {"table"}:  # a view may compute for ever
+            if set(tables.values()) != {"table"}:  # a view may never terminate
                 raise sqlite3.DatabaseError("its measurements are no table")
             (found,) = self._connection.execute("SELECT MAX(version) FROM store_version").fetchone()
             return found if isinstance(found, int) else -1
 
     def create(self, statements: Sequence[str], version: int) -> None:
         with _sqlite_errors(self._path), self._connection as connection:
-            connection.execute("BEGIN IMMEDIATE")  # of two that find no tables, one makes them
+            connection.execute("BEGIN IMMEDIATE")  # lock: only one process creates the tables
             for statement in statements:
                 connection.execute(statement)
             if connection.execute("SELECT * FROM store_version").fetchone() is None:
@@ -117,7 +117,7 @@ def open_postgres(url: str) -> Postgres:
             url,
             connect_timeout=int(WAIT),
             options=wait,
-            client_encoding="utf8",  # a server without an encoding would give bytes
+            client_encoding="utf8",  # a server without an encoding would return bytes
             autocommit=True,
         )
     return Postgres(where, connection)
@@ -140,7 +140,8 @@ class Postgres:
 
     def create(self, statements: Sequence[str], version: int) -> None:
         with _postgres_errors(self.where), self._connection.transaction():
-            self._connection.execute("SELECT pg_advisory_xact_lock(7209117)")  # one makes them
+            # Lock: only one process creates the tables.
+            self._connection.execute("SELECT pg_advisory_xact_lock(7209117)")
             for statement in statements:
                 self._connection.execute(statement)
             if self._connection.execute("SELECT * FROM store_version").fetchone() is None:
@@ -159,7 +160,7 @@ class Postgres:
 
 
 def _marked(statement: str) -> str:
-    """SQLite marks values with `?`, psycopg with `%s`."""
+    """Convert SQLite's `?` placeholders to psycopg's `%s`."""
     return statement.replace("%", "%%").replace("?", "%s")
 
 

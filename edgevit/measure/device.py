@@ -1,4 +1,4 @@
-"""What a figure was measured on. What does not change from run to run identifies the device; the rest is its state."""
+"""Device of a measurement: its identity, constant between runs, and its state."""
 
 from __future__ import annotations
 
@@ -13,23 +13,26 @@ from edgevit.support.host import Host, this_host
 
 
 def runtimes() -> dict[str, str]:
-    """Map distributions to the format that they run."""
+    """Map runtime distributions to the format that they run."""
     libraries = {name: info.name for info in BACKENDS.values() for name in info.libraries}
     return {**libraries, "torch": "eager"}
 
 
 @dataclass(frozen=True)
 class DeviceState(Host):
-    """`cpu` is the SoC where the system names one. What cannot be read is None."""
+    """Identity and state of a device. `cpu`: the SoC, if the system names one. None: unreadable."""
 
     address: str = "local"
-    machine: str = ""  # as `uname -m` says
-    serial: str = ""  # tells two devices of a kind apart
+    machine: str = ""  # as in `uname -m`
+    serial: str = ""  # distinguishes two devices of one kind
     temperature_c: float | None = None
-    versions: dict[str, str] = field(default_factory=dict)  # of the runtimes that are there
+    versions: dict[str, str] = field(default_factory=dict)  # versions of installed runtimes
 
     def identity(self, format: str) -> dict[str, object]:
-        """What a figure depends on: load and temperature are told with it, and do not make another device."""
+        """Return the properties that a figure depends on.
+
+        Load and temperature are stored with the figure, but do not identify the device.
+        """
         runtime_of = runtimes()
         versions = {k: v for k, v in self.versions.items() if runtime_of.get(k, format) == format}
         kept = ("cpu", "cores", "memory_mb", "os", "governor", "machine", "serial")
@@ -42,7 +45,7 @@ class DeviceState(Host):
 
 
 def unknown_device(what: str, address: str) -> DeviceState:
-    """One that says nothing of itself."""
+    """Return the state of a device that reports nothing about itself."""
     return DeviceState(
         cpu=what,
         cores=1,
@@ -77,7 +80,7 @@ def _serial() -> str:
 
 
 def _temperature() -> float | None:
-    """The first zone, which is the SoC's on boards and phones."""
+    """Read the first thermal zone in degrees C, which is the SoC's on boards and phones."""
     try:
         return int(Path("/sys/class/thermal/thermal_zone0/temp").read_text()) / 1000
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""`emulator`: firmware on an emulated core. Counts are exact, so that one run tells all and no turns are taken."""
+"""`emulator`: firmware on an emulated core. Counts are exact, so one run suffices."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class EmulatorRunner(Alone):
     address = "emulator"
 
     def device(self) -> DeviceState:
-        """The same on every machine: what is counted depends on the core and the tools alone."""
+        """Return the same state on every machine: counts depend on the core and the tools alone."""
         versions = {name: _version(name) for name in ("unicorn", "ziglang")}
         return DeviceState(
             cpu="emulated core",

@@ -1,4 +1,4 @@
-"""What a measurement says: one `Figures` an artifact, one `Session` for those that were measured together."""
+"""Results of a measurement: one `Figures` per artifact, one `Session` per joint measurement."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ Unit = Literal["seconds", "instructions", "ticks"]
 
 @dataclass(frozen=True)
 class Settings:
-    """How to measure. What a runner has no use for it leaves alone."""
+    """Settings of a measurement. A runner ignores those that it has no use for."""
 
     threads: int = 0  # 0: as many as the device has cores
     rounds: int = 20
     warmup: int = 3
     ops: bool = False
-    limit: float = 600.0  # seconds for one request; what hangs longer is killed
-    core: str | None = None  # emulator: another core than the folder's
+    limit: float = 600.0  # seconds until a request is killed
+    core: str | None = None  # emulator: core other than the folder's
     toolchain: str = "zig"
     emulator: str | None = None
-    flash: str | None = None  # serial: the tool that writes the firmware first
-    elf: str | None = None  # what it writes
-    chip: str | None = None  # as that tool calls the board
-    trust: bool = False  # to run code that somebody else exported
+    flash: str | None = None  # serial: tool that flashes the firmware first
+    elf: str | None = None  # serial: file to flash
+    chip: str | None = None  # serial: the tool's name of the board
+    trust: bool = False  # run code that another user exported
 
 
 @dataclass(frozen=True)
 class Memory:
-    """Bytes, of firmware."""
+    """Memory of firmware, in bytes."""
 
     ram: int
     arena: int
@@ -45,7 +45,7 @@ class Memory:
 
 @dataclass(frozen=True)
 class LayerCost:
-    """One layer of firmware, in the unit of its figures."""
+    """Cost of one firmware layer, in the unit of its `Figures`."""
 
     name: str
     kind: str
@@ -54,7 +54,7 @@ class LayerCost:
 
 @dataclass(frozen=True)
 class Figures:
-    """Of one artifact. With an `error` there are no rounds."""
+    """Figures of one artifact. With an `error` there are no rounds."""
 
     subject: Subject
     kind: Kind
@@ -66,14 +66,14 @@ class Figures:
     ops_missing: str = ""
     layers: tuple[LayerCost, ...] = ()
     memory: Memory | None = None
-    golden_match: bool | None = None  # None: not looked at
+    golden_match: bool | None = None  # None: not compared
     notes: tuple[str, ...] = ()
     error: EdgevitError | None = None
     when: str = ""
 
     @property
     def latency(self) -> Latency:
-        """In `unit`: median, middle half, spread. Only where there are rounds."""
+        """Median, interquartile range and spread, in `unit`. Requires rounds."""
         return Latency.of(self.rounds)
 
     @property
@@ -83,14 +83,14 @@ class Figures:
 
 @dataclass(frozen=True)
 class Session:
-    """One `Figures` for each artifact asked for, in order."""
+    """Figures of several artifacts, in the order of the request."""
 
     figures: tuple[Figures, ...]
     device: DeviceState
     settings: Settings
     when: str
-    from_store: bool = False  # all of it was measured before
-    unkept: EdgevitError | None = None  # why the store could not take it
+    from_store: bool = False  # all figures are stored ones
+    unkept: EdgevitError | None = None  # error of the write to the store
 
     @property
     def first_error(self) -> EdgevitError | None:
@@ -102,7 +102,10 @@ def lost(subject: Subject, error: EdgevitError, kind: Kind, unit: Unit) -> Figur
 
 
 def raise_if_all_lost(figures: Sequence[Figures]) -> None:
-    """One lost artifact of several is told beside the figures of the others; where nothing is left it is the error."""
+    """Raise the first error if all artifacts failed.
+
+    An error of some artifacts is reported beside the figures of the others.
+    """
     errors = [f.error for f in figures if f.error is not None]
     if errors and len(errors) == len(figures):
         raise errors[0]

@@ -1,4 +1,4 @@
-"""`edgevit run` and `edgevit simulate`: exported firmware on an emulated core, and its integer model here."""
+"""`edgevit run` and `edgevit simulate`: firmware on an emulated core, its integer model here."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from edgevit.support.backend_info import firmware_formats
 
 @dataclass(frozen=True)
 class Simulated:
-    """What the integers compute, as real numbers, by the model's output names."""
+    """Dequantised outputs of the integer model."""
 
     outputs: tuple[np.ndarray, ...]
 
@@ -49,7 +49,10 @@ def run_firmware(
     *,
     trust: bool = False,
 ) -> Execution:
-    """On the golden input. Another core than the folder's gets code of its own, from the same integer graph and plan."""
+    """Run firmware on its golden input, on an emulated core.
+
+    For a core other than the folder's, code is generated from the same integer graph and plan.
+    """
     folder = Path(directory)
     require_ours(folder, read_manifest(folder), trust)
     bundle = bundle_of(folder)
@@ -134,5 +137,5 @@ def _numbers(path: Path) -> np.ndarray:
             why=str(reason),
             hint="np.save(path, array)",
         ) from reason
-    with np.errstate(over="ignore"):  # what becomes infinite is refused
+    with np.errstate(over="ignore"):  # refuse values that overflow
         return arrays[0].astype(np.float32)

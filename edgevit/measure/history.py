@@ -1,4 +1,4 @@
-"""`edgevit history`: what the store holds, and two of its figures against each other."""
+"""`edgevit history`: list the figures of the store, and compare two of them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from edgevit.measure.store import Row, Store
 
 @dataclass(frozen=True)
 class Compared:
-    """B to A. `paired`: both were measured by turns, and the ratio is of round to round."""
+    """Ratio of figure B to figure A. `paired`: interleaved, with the ratio taken round by round."""
 
     a: Row
     b: Row
@@ -24,7 +24,7 @@ class Compared:
 
     @property
     def verdict(self) -> str:
-        """A difference counts where the middle halves are apart from 1."""
+        """Comparison in words. A difference counts if the range of the ratio excludes 1."""
         if self.low <= 1 <= self.high:
             return "no difference beyond the spread"
         return "B is faster" if self.ratio < 1 else "B is slower"
@@ -42,7 +42,7 @@ class Compared:
 
 
 def compared(store: Store, words: Sequence[str]) -> Compared:
-    """Two figures by the numbers that `history` lists."""
+    """Compare two figures, given by their numbers in `edgevit history`."""
     wrong = [word for word in words if not _is_number(word)]
     ids = [int(word) for word in words if _is_number(word)]
     rows = {row.id: row for row in store.rows(ids=ids)}

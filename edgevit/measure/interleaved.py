@@ -1,4 +1,4 @@
-"""By turns on any device: from what was asked to a `Session`, by `profiling.measure`."""
+"""Interleaved measurement on any device: from subjects to a `Session`, by `timing.measure`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from edgevit.support.host import now
 
 
 class ByTurns(ABC):
-    """What runners that time artifacts by turns have in common."""
+    """Base class of runners that time artifacts interleaved."""
 
     by_turns = True
     knows_device = True
@@ -23,7 +23,7 @@ class ByTurns(ABC):
 
     @abstractmethod
     def opener(self, device: DeviceState, settings: Settings) -> Opener:
-        """That loads an artifact onto the device."""
+        """Return a function that loads an artifact onto the device."""
 
     def settings_key(self, subject: Subject, settings: Settings) -> dict[str, object]:
         kept = {name: getattr(settings, name) for name in ("rounds", "warmup", "ops")}

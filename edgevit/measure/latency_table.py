@@ -1,4 +1,4 @@
-"""What `edgevit profile` prints. Every figure in it is `measured`."""
+"""Printed output of `edgevit profile`. Every figure in it is `measured`."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def profile_text(report: ProfileReport) -> str:
 
 
 def _busy(report: ProfileReport) -> list[str]:
-    """The load is that of the minute before."""
+    """Return a warning if the load, averaged over the last minute, is at least half the cores."""
     load, cores = report.host.load, report.host.cores
     if load is None or load < cores / 2:
         return []
@@ -100,5 +100,5 @@ def _by_kind(ops: Sequence[OpTime], total: float) -> list[str]:
 
 
 def _kind(op: str) -> str:
-    """Some runtimes number the ops of a kind: "Convolution (NHWC, F32) IGEMM #3"."""
+    """Drop the number that some runtimes append: "Convolution (NHWC, F32) IGEMM #3"."""
     return op.partition(" #")[0]

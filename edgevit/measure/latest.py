@@ -1,4 +1,4 @@
-"""The newest figure that the store has of an exported folder's artifact, by its content."""
+"""Newest stored figure of an exported folder's artifact, found by the artifact's content."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from edgevit.measure.timing import Subject
 def latest_latency(
     folder: Path, manifest: Mapping[str, Any], *, elsewhere: bool = False, store: str | None = None
 ) -> Row | None:
-    """In seconds. With `elsewhere`, of another device than the machine that measured it."""
+    """Return the newest stored latency in seconds. `elsewhere`: leave out `local` measurements."""
     path = folder / manifest["artifact"]
     artifact = artifact_hash(Subject("", manifest["format"], path, None, {}))
     with open_store(store) as kept:

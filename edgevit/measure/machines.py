@@ -1,4 +1,4 @@
-"""Which machine an artifact is for, against the one it would run on."""
+"""Check of an artifact's architecture against the machine that would run it."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from edgevit.measure.timing import Subject
 from edgevit.support.backend_info import info_of
 from edgevit.targets import load_target
 
-# ISA of a target -> as `uname -m` calls it
+# ISA of a target -> its name in `uname -m`
 _ISAS = {"aarch64": "aarch64", "x86-64": "x86_64"}
 _ELF = {0x03: "i686", 0x28: "armv7l", 0x3E: "x86_64", 0xB7: "aarch64", 0xF3: "riscv64"}
 
 
 def require_machine(subject: Subject, machine: str, host: str) -> None:
-    """Raises `DeviceError` for an artifact made for another architecture than `machine`."""
+    """Refuse an artifact for an architecture other than `machine`, with a `DeviceError`."""
     wanted = machine_of(subject)
     if wanted is None or wanted == machine:
         return
@@ -30,7 +30,10 @@ def require_machine(subject: Subject, machine: str, host: str) -> None:
 
 
 def machine_of(subject: Subject) -> str | None:
-    """Of a compiled library, what its header says; of other exports, what their target is; None: any."""
+    """Return the architecture of an artifact, or None for any.
+
+    It is read from the ELF header of a compiled library, from the target of other exports.
+    """
     with subject.path.open("rb") as file:
         head = file.read(20)
     if head[:4] == b"\x7fELF":
@@ -42,5 +45,5 @@ def machine_of(subject: Subject) -> str | None:
     try:
         target = load_target(read_manifest(folder)["target"])
     except EdgevitError:
-        return None  # a target of the user's own, not at hand: its artifact runs anywhere
+        return None  # a user's own target file that is missing: any machine is accepted
     return _ISAS.get((target.isa or "").partition("+")[0])

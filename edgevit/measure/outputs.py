@@ -1,4 +1,4 @@
-"""What an artifact computed on a device, against what the model computed."""
+"""Comparison of an artifact's outputs on a device to the golden outputs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ from edgevit.measure.timing import Subject
 
 
 def compare_outputs(subject: Subject, found: Sequence[np.ndarray], host: str) -> tuple[str, ...]:
-    """A line to tell, nothing where there is nothing to compare with; `Drift` where they are too far apart."""
+    """Compare outputs to the golden outputs, and return a line that reports their difference.
+
+    Return nothing without golden vectors. Raises `Drift` beyond the tolerance.
+    """
     folder = subject.path.parent
     if not (folder / MANIFEST).is_file() or not (folder / GOLDEN).is_file():
         return ()

@@ -1,4 +1,4 @@
-"""`edgevit report`: the page of an exported folder again, with what was measured since."""
+"""`edgevit report`: render the report page of an exported folder again, with newer figures."""
 
 from __future__ import annotations
 
@@ -32,12 +32,14 @@ def report(
     trust: bool = False,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Path:
-    """Where it was written: `report.html` in the folder, whose manifest then lists it as it is, or `output`."""
+    """Write the report and return its path: `output`, or `report.html` in the folder.
+
+    In the folder, the manifest's entry for the report is updated.
+    """
     folder = Path(directory)
     manifest = read_manifest(folder)
-    require_untouched(
-        folder, manifest, but={PAGE}
-    )  # a kill between page and manifest is mended here
+    # Without the page: a kill between the writes of page and manifest is repaired below.
+    require_untouched(folder, manifest, but={PAGE})
     if measure:
         timings = _measured(folder, threads, rounds, trust, progress)
     else:
@@ -49,7 +51,7 @@ def report(
         if output is None:
             others = [entry for entry in manifest["files"] if entry["path"] != PAGE]
             files = sorted([*others, file_entry(target, folder)], key=lambda e: str(e["path"]))
-            # Somebody else's folder does not become ours by being read.
+            # A folder that another user exported stays unsealed: reading it does not make it ours.
             write_manifest(folder, {**manifest, "files": files}, sealed=exported_here(folder))
     except OSError as error:
         raise OutputError(f"cannot write {target}", why=str(error)) from error
@@ -68,7 +70,7 @@ def _measured(
 
 
 def _kept(folder: Path, manifest: Mapping[str, Any], store: str | None) -> Timings | None:
-    """A store that cannot be read is no reason to have no report, unless it was asked for."""
+    """Return stored timings, or None. An unreadable store is ignored unless the user named one."""
     try:
         row = latest_latency(folder, manifest, store=store)
     except StoreError:

@@ -1,4 +1,4 @@
-"""Runners: where artifacts are measured. One interface, chosen by an address."""
+"""Runners, on which artifacts are measured: one interface, selected by an address."""
 
 from __future__ import annotations
 
@@ -17,26 +17,24 @@ if TYPE_CHECKING:
     from edgevit.measure.timing import Subject
 
 Progress = Callable[[str], None]
-Landed = Callable[["Figures"], None]  # called as soon as a figure is final, so that it can be kept
+Landed = Callable[["Figures"], None]  # called when a figure is final, to store it
 
 
 class Runner(Protocol):
     address: str
-    by_turns: bool  # figures of one session belong together; else each stands alone
-    knows_device: (
-        bool  # `device` tells one from another; else figures are kept, and never taken for new ones
-    )
+    by_turns: bool  # interleaved: figures of one session belong together
+    knows_device: bool  # devices can be told apart; else stored figures are never reused
 
     def device(self) -> DeviceState:
-        """The state of the device now."""
+        """Return the current state of the device."""
         ...
 
     def subject(self, path: str | Path) -> Subject:
-        """What is at `path`, if this runner can run it; an `EdgevitError` that says why not."""
+        """Return the subject at `path`. Raises an `EdgevitError` if this runner cannot run it."""
         ...
 
     def settings_key(self, subject: Subject, settings: Settings) -> dict[str, object]:
-        """What of the settings, and of the tools it uses here, a figure depends on."""
+        """Return the settings, and the host tools used, that a figure depends on."""
         ...
 
     def measure(
@@ -46,12 +44,15 @@ class Runner(Protocol):
         progress: Progress = ...,
         landed: Landed = ...,
     ) -> Session:
-        """One `Figures` for each, in order. What fails has its error, and the others go on; if all fail it is raised."""
+        """Measure the subjects. Return one `Figures` for each, in order.
+
+        A subject that fails has its error there. The error is raised if all fail.
+        """
         ...
 
 
 def _own() -> dict[str, str]:
-    """Ours, and those that a backend of ours brings."""
+    """Return the built-in runners, and those of the built-in backends."""
     modules = {
         "local": "local",
         "emulator": "emulated",
@@ -80,7 +81,10 @@ ADDRESSES = (
 
 
 def open_runner(address: str = "local") -> Runner:
-    """Nothing is connected yet: an unreachable device is an error when it is first asked."""
+    """Open a runner by its address.
+
+    It connects later: an unreachable device raises an error on first use.
+    """
     scheme = re.split("[:?]", address, maxsplit=1)[0]
     if scheme not in RUNNERS:
         raise UsageError(
@@ -93,6 +97,6 @@ def open_runner(address: str = "local") -> Runner:
 
 
 def plain(address: str, scheme: str) -> None:
-    """For runners whose address is a single word."""
+    """Refuse an address with parameters, for runners whose address is the scheme alone."""
     if address != scheme:
         raise UsageError(f"`{address}` has more than `{scheme}`", hint=f"--on {scheme}")

@@ -1,4 +1,7 @@
-"""One artifact after another, where nothing is gained by turns: counts are exact, or the device times itself."""
+"""Sequential measurement, where interleaving gains nothing.
+
+Counts are exact, or the device times itself.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from edgevit.support.host import now
 
 
 class Alone(ABC):
-    """What runners that take no turns have in common."""
+    """Base class of runners that do not interleave artifacts."""
 
     by_turns = False
     knows_device = True
@@ -23,7 +26,7 @@ class Alone(ABC):
 
     @abstractmethod
     def figures(self, subject: Subject, settings: Settings) -> Figures:
-        """Of one artifact; with its error, if it is lost."""
+        """Return the figures of one artifact, with its error if it fails."""
 
     def measure(
         self,

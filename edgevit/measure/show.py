@@ -1,4 +1,4 @@
-"""What `edgevit profile` prints of a session, as text and as JSON. Every figure says how it was obtained."""
+"""Output of `edgevit profile`, as text and JSON. Every figure says how it was obtained."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def _firmware_rows(one: Figures) -> list[str]:
 
 
 def _layer_rows(one: Figures, scale: float, unit: str) -> list[str]:
-    """The dearest layers of firmware."""
+    """Return a table of the most expensive firmware layers."""
     if not one.layers:
         return []
     dearest = sorted(one.layers, key=lambda layer: -layer.cost)

@@ -1,8 +1,9 @@
-"""The store of measurements: one SQLite file, or a PostgreSQL database that several machines share.
+"""Store of measurements: one SQLite file, or a PostgreSQL database that several machines share.
 
-It is in `~/.cache/edgevit/measurements.sqlite` (XDG_CACHE_HOME is honoured), where EDGEVIT_STORE says, or where `--store`
-says: a path, or postgresql://... A row is one figure; nothing is ever changed or deleted. Rows are found by a key: a hash
-of the artifact's content, of the device and its runtime, and of the settings. Imports nothing heavy.
+It is at `--store`, at EDGEVIT_STORE, or at `~/.cache/edgevit/measurements.sqlite`
+(XDG_CACHE_HOME is honoured). The address is a path or postgresql://... A row is one figure. Rows
+are never changed or deleted. Rows are found by a key: a hash of the artifact's content, of the
+device and its runtime, and of the settings. Imports nothing heavy.
 """
 
 from __future__ import annotations
@@ -21,9 +22,7 @@ from edgevit.measure.database import Database, open_postgres, open_sqlite
 from edgevit.support.shape import Anything, Listing, Number, Table, Text, Whole, require_shape
 from edgevit.support.strangers_text import Malformed, parse_json
 
-VERSION = (
-    1  # of the tables; a store of a newer one is refused, an older one is to be brought up here
-)
+VERSION = 1  # schema version; refuse newer stores, migrate older ones here
 _JSON = ("device", "settings", "rounds", "details")
 _TABLES = """
 CREATE TABLE IF NOT EXISTS store_version (version INTEGER NOT NULL);
@@ -54,7 +53,7 @@ CREATE INDEX IF NOT EXISTS measurements_session ON measurements (session)
 
 @dataclass(frozen=True)
 class Row:
-    """One figure. `session` is shared by what was measured by turns; `place` is the position in it."""
+    """One figure. `session`: shared by interleaved figures. `place`: position in the session."""
 
     key: str
     session: str
@@ -73,7 +72,7 @@ class Row:
     value: float  # the median of `rounds`
     rounds: tuple[float, ...]
     details: dict[str, Any]  # ratio, ops, layers, memory...
-    id: int = 0  # given by the store
+    id: int = 0  # assigned by the store
 
     def as_dict(self) -> dict[str, Any]:
         entry = asdict(self)
@@ -121,12 +120,12 @@ class Store:
         self._database.close()
 
     def find(self, key: str) -> Row | None:
-        """The newest figure of this key."""
+        """Return the newest figure of a key, or None."""
         found = self._select("WHERE key = ? ORDER BY id DESC LIMIT 1", [key])
         return found[0] if found else None
 
     def session(self, keys: Sequence[str]) -> tuple[Row, ...] | None:
-        """The newest session of exactly these, in this order."""
+        """Return the newest session of exactly these keys, in this order, or None."""
         for newest in self._select("WHERE key = ? AND place = 0 ORDER BY id DESC", keys[:1]):
             rows = self._select("WHERE session = ? ORDER BY place", [newest.session])
             if [row.key for row in rows] == list(keys):
@@ -134,7 +133,7 @@ class Store:
         return None
 
     def add(self, rows: Sequence[Row]) -> None:
-        """All of them or none."""
+        """Add the rows, all or none."""
         marks = ", ".join("?" * len(_COLUMNS))
         self._database.write(
             f"INSERT INTO measurements ({', '.join(_COLUMNS)}) VALUES ({marks})",
@@ -149,7 +148,11 @@ class Store:
         ids: Sequence[int] | None = None,
         last: int | None = None,
     ) -> tuple[Row, ...]:
-        """Oldest first. `model` and `device` are parts of the label and of the device's description."""
+        """Return matching rows, oldest first.
+
+        `model` is searched for in label and model spec, `device` in the device's description.
+        `last` keeps that many of the newest rows.
+        """
         parts, values = [], list[Any]()
         for column, text in (("label || ' ' || model", model), ("device", device)):
             if text is not None:
@@ -168,7 +171,7 @@ class Store:
         return [self._row(dict(zip(names, row, strict=True))) for row in found]
 
     def _row(self, values: dict[str, Any]) -> Row:
-        """A store may have been written to by anybody: a row of another shape is told, not used."""
+        """Decode and check a row. Invalid rows are refused, because a shared store is untrusted."""
         try:
             decoded = {k: _decoded(v) if k in _JSON else v for k, v in values.items()}
             require_shape(decoded, _ROW)
@@ -201,7 +204,10 @@ class Store:
 
 
 def open_store(url: str | None = None) -> Store:
-    """Made where there is none. Raises `StoreError` when it is locked, damaged, or of another version."""
+    """Open the store, and create it if missing.
+
+    Raises `StoreError` if it is locked, damaged or of another version.
+    """
     url = url or os.environ.get("EDGEVIT_STORE") or str(default_path())
     if url.startswith(("postgresql://", "postgres://")) or is_connection_string(url):
         return Store(open_postgres(url))
@@ -214,7 +220,7 @@ def open_store(url: str | None = None) -> Store:
         )
     path = url.removeprefix("sqlite:///") if url.startswith("sqlite:///") else url
     file = Path(path.removeprefix("sqlite://"))
-    with contextlib.suppress(RuntimeError):  # no home directory: then it is a folder called `~x`
+    with contextlib.suppress(RuntimeError):  # no home directory: a folder named `~x`
         file = file.expanduser()
     return Store(open_sqlite(file))
 

@@ -1,8 +1,9 @@
-"""`edgevit profile`: how long artifacts take on this machine, measured by turns so that a busy moment hits all alike.
+"""`edgevit profile`: latency on this machine, interleaved so that load affects all artifacts alike.
 
-Each artifact runs in a process of its own. A round gives each of them one turn, in an order that changes from round
-to round; in a turn one run warms the caches that the others have filled, and the next ones count. A round's figure is
-the median of its turn, the figure of an artifact the median of its rounds. Two artifacts are compared round by round.
+Each artifact runs in a process of its own. A round gives each of them one turn, in an order that
+changes from round to round. In a turn the first run warms the caches, which the other artifacts
+have filled, and the next runs count. A round's figure is the median of its turn, the figure of an
+artifact the median of its rounds. Two artifacts are compared round by round.
 """
 
 from __future__ import annotations
@@ -30,28 +31,27 @@ from edgevit.exported.manifest import (
     require_untouched,
 )
 from edgevit.support.backend_info import firmware_formats, host_formats, host_suffixes
-from edgevit.support.choice import Choice
 from edgevit.support.host import Host, now, this_host
 
-_TURN = 0.05  # seconds that a turn should last, so that the clock's grain does not count
-_MOST = 50  # runs in a turn
+_TURN = 0.05  # target seconds of a turn, so that clock resolution is negligible
+_MOST = 50  # maximum number of runs per turn
 
 
 @dataclass(frozen=True)
 class Subject:
-    """What is to be timed, and what it is fed."""
+    """Artifact to be timed, and its inputs."""
 
     label: str
     format: str
     path: Path
-    inputs: tuple[np.ndarray, ...] | None  # None: drawn for what the artifact says it takes
+    inputs: tuple[np.ndarray, ...] | None  # None: drawn for the declared inputs
     versions: dict[str, str]
-    threads: int = 0  # 0: as many as all that are measured together
+    threads: int = 0  # 0: the measurement's number
 
 
 @dataclass(frozen=True)
 class Latency:
-    """Seconds. `low` and `high` hold the middle half of the rounds."""
+    """Latency in seconds. `low` to `high`: interquartile range of the rounds."""
 
     median: float
     low: float
@@ -66,7 +66,7 @@ class Latency:
 
     @property
     def spread(self) -> float:
-        """Half the width of the middle half, relative to the median."""
+        """Half the interquartile range, relative to the median."""
         return (self.high - self.low) / 2 / self.median
 
 
@@ -75,15 +75,15 @@ class Measured:
     subject: Subject
     latency: Latency
     ratio: float | None  # to the first subject, median over rounds; None for the first itself
-    ratio_spread: tuple[float, float] | None  # the middle half of the rounds
+    ratio_spread: tuple[float, float] | None  # interquartile range over the rounds
     ops: tuple[OpTime, ...]
-    ops_missing: str = ""  # why there is no table of ops
+    ops_missing: str = ""  # reason for a missing table of ops
     notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Lost:
-    """What has no figure, and why."""
+    """Subject without a figure, and the error that is the reason."""
 
     subject: Subject
     error: EdgevitError
@@ -101,13 +101,16 @@ class ProfileReport:
 
 
 class Opened(Protocol):
-    """An artifact opened in its runtime, here or on a device. Its clock is the device's own."""
+    """Artifact opened in its runtime, here or on a device. Timed by the device's own clock."""
 
     threads: int
-    notes: tuple[str, ...]  # what to tell beside the figure
+    notes: tuple[str, ...]  # notes to report beside the figure
 
     def seconds(self, runs: int) -> list[float]:
-        """Of each of `runs` runs, or fewer figures where the device only tells means: the first warms the caches."""
+        """Return the seconds of each of `runs` runs, of which the first warms the caches.
+
+        A device that reports only means returns fewer figures.
+        """
         ...
 
     def op_times(self, repeats: int) -> tuple[OpTime, ...]: ...
@@ -118,17 +121,11 @@ class Opened(Protocol):
 Opener = Callable[[Subject, int], Opened]  # the second is the number of threads; 0: all cores
 
 
-def threads_choice(cores: int) -> list[Choice]:
-    """How many threads to run with, on a device of so many cores."""
-    if cores < 2:
-        return []
-    counts = sorted({1, *(2**k for k in range(1, cores.bit_length()) if 2**k < cores)})
-    why = "small nets lose more by waiting for threads than they gain"
-    return [Choice("threads", ("all", *map(str, counts)), "all", why)]
-
-
 def subject_of(path: str | Path, here: bool = True) -> Subject:
-    """An exported folder, or an artifact of anyone's making by its suffix. `here`: it must run on this machine."""
+    """Return the subject of an exported folder, or of any artifact file, by its suffix.
+
+    `here`: it must run on this machine.
+    """
     path = Path(path)
     if path.is_file():
         suffixes = host_suffixes()
@@ -151,7 +148,7 @@ def subject_of(path: str | Path, here: bool = True) -> Subject:
 
 
 def require_trusted(path: str | Path, trust: bool) -> None:
-    """Refuse what is code, and not of this user, before any runner touches it."""
+    """Refuse code that this user did not export, before any runner opens it."""
     path = Path(path)
     if path.is_file():
         require_trusted_file(path, host_suffixes().get(path.suffix, ""), trust)
@@ -160,7 +157,7 @@ def require_trusted(path: str | Path, trust: bool) -> None:
 
 
 def eager_subject(folder: str | Path, trust: bool = False) -> Subject:
-    """The model of an exported folder in PyTorch itself, on the same input."""
+    """Return the subject for the folder's model in PyTorch itself, on the same input."""
     path = Path(folder)
     manifest = read_manifest(path)
     require_untouched(path, manifest)
@@ -181,7 +178,10 @@ def profile(
     trust: bool = False,
     progress: Callable[[str], None] = lambda _: None,
 ) -> ProfileReport:
-    """Raises an `EdgevitError` when one of them is damaged or does not run here."""
+    """Time artifacts on this machine, interleaved.
+
+    Raises an `EdgevitError` if one of them is damaged or does not run here.
+    """
     if not paths:
         raise UsageError("nothing to profile", hint="edgevit profile DIR...")
     found = expand_folders([Path(path) for path in paths])
@@ -207,7 +207,10 @@ def measure(
     lose: bool = False,
     progress: Callable[[str], None] = lambda _: None,
 ) -> ProfileReport:
-    """By turns, here or where `opener` opens. With `lose`, what fails is left out and told, unless all do."""
+    """Time subjects interleaved, here or on the device of `opener`.
+
+    `lose`: report subjects that fail and go on without them, unless all fail.
+    """
     host, when = host or this_host(), now()
     with contextlib.ExitStack() as stack:
         runners = [
@@ -247,7 +250,7 @@ def measure(
 
 
 def _turned(runners: Sequence[_Runner], number: int) -> list[_Runner]:
-    """Nobody always follows the same one: forwards, then backwards, from another start each time."""
+    """Rotate and reverse the order by round, so that no artifact always follows the same one."""
     start = number // 2 % len(runners)
     order = [*runners[start:], *runners[:start]]
     return order[::-1] if number % 2 else order
@@ -260,7 +263,7 @@ def _ratio(rounds: Sequence[float], first: Sequence[float]) -> tuple[float, tupl
 
 
 class OpenedHere:
-    """An artifact in a process of its own on this machine."""
+    """Artifact opened in a process of its own on this machine."""
 
     notes = ()
 
@@ -286,7 +289,7 @@ class OpenedHere:
 
 
 class _Runner:
-    """One artifact, and what its turns have taken. A lost device is asked once more."""
+    """One artifact and the times of its turns. A lost device is retried once."""
 
     def __init__(self, subject: Subject, threads: int, opener: Opener) -> None:
         self.subject = subject
@@ -306,7 +309,10 @@ class _Runner:
         self._close()
 
     def attempt(self, step: Callable[[], None], lose: bool) -> None:
-        """Does nothing once the artifact is lost."""
+        """Run a step with a retry. Do nothing if the artifact is lost.
+
+        `lose`: record the step's error instead of raising it.
+        """
         if self.error is not None:
             return
         try:
@@ -318,7 +324,7 @@ class _Runner:
             self.error = error
 
     def warm_up(self, runs: int) -> None:
-        """Opens the artifact, and sees how many runs make a turn."""
+        """Open the artifact, run it, and choose the number of runs per turn."""
         taken = self._device().seconds(max(runs, 1) + 1)
         self._runs = max(1, min(_MOST, round(_TURN / max(min(taken), 1e-9))))
 
@@ -355,7 +361,10 @@ class _Runner:
 
 
 def drawn(spec: TensorSpec) -> np.ndarray:
-    """For an artifact that comes without its inputs. Timing hardly depends on values, as long as they are ordinary."""
+    """Draw a random input for an artifact without inputs.
+
+    Timing hardly depends on values, as long as they are ordinary.
+    """
     generator = np.random.default_rng(0)
     if not all(isinstance(extent, int) and extent > 0 for extent in spec.shape):
         raise PackageError(
@@ -368,7 +377,7 @@ def drawn(spec: TensorSpec) -> np.ndarray:
 
 
 def require_timed(subject: Subject, where: str) -> None:
-    """Raises a `PackageError` for a format that has no latency on a machine like this one."""
+    """Refuse a format that does not run on a host machine, with a `PackageError`."""
     if subject.format not in host_formats():
         raise PackageError(
             f"a {subject.format} artifact does not run there",

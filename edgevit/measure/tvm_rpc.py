@@ -1,4 +1,4 @@
-"""`tvm://tracker:port/key`: a board behind TVM's own RPC tracker. Times are of the board's clock."""
+"""`tvm://tracker:port/key`: a board behind TVM's own RPC tracker, timed by the board's clock."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class TvmRunner(ByTurns):
         self._where = (host, port, key)
 
     def device(self) -> DeviceState:
-        """RPC tells nothing of the machine behind it."""
+        """Return an unknown device: RPC reports nothing about the machine."""
         return unknown_device(f"`{self._where[2]}` behind TVM's tracker", self.address)
 
     def subject(self, path: str | Path) -> Subject:
@@ -84,7 +84,7 @@ class OpenedBehindTracker:
         return self._session.op_times(self._arrays, repeats)
 
     def close(self) -> None:
-        self._session = None  # ends the connection
+        self._session = None  # dropping it closes the connection
 
     def _failed(self, error: Exception) -> RuntimeFailed:
         return RuntimeFailed(

@@ -1,1 +1,3 @@
-"""From a float program to an integer graph: what values a net takes, on which grid each is put, and the steps in integers."""
+"""Quantisation parameters of a float program: calibrated ranges, grids, equalised channels,
+weights.
+"""

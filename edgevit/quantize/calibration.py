@@ -1,4 +1,4 @@
-"""The inputs that ranges are found on: generated, a folder of pictures, or arrays from a file."""
+"""Calibration inputs: generated, from a folder of pictures, or arrays from a file."""
 
 from __future__ import annotations
 
@@ -22,14 +22,17 @@ _SEED = 2_000_003  # pictures other than the example inputs, and than those that
 
 @dataclass(frozen=True)
 class Intake:
-    """How a picture becomes what the program takes: normalised, or 0-255 `pixels`; N x C x H x W, or `channels_last`."""
+    """Conversion of a picture to a program input.
+
+    It is normalised, or 0-255 `pixels`; N x C x H x W, or `channels_last`.
+    """
 
     preprocess: Preprocess | None = None
     pixels: bool = False
     channels_last: bool = False
 
     def tensor(self, normalised: torch.Tensor) -> torch.Tensor:
-        """Of a normalised N x C x H x W."""
+        """Convert a normalised N x C x H x W tensor."""
         if self.pixels:
             assert self.preprocess is not None
             mean, std = (
@@ -40,7 +43,7 @@ class Intake:
         return normalised.permute(0, 2, 3, 1).contiguous() if self.channels_last else normalised
 
     def picture_shape(self, shape: Sequence[int]) -> tuple[int, ...]:
-        """N x C x H x W, of an input of the program."""
+        """Return the N x C x H x W shape of a program input."""
         if self.channels_last and len(shape) == 4:
             return shape[0], shape[3], shape[1], shape[2]
         return tuple(shape)
@@ -55,7 +58,7 @@ class Calibration:
     names: tuple[str, ...] = ()  # where each run comes from, for errors
 
     def check(self, program: Program) -> Calibration:
-        """Raises `CalibrationError` unless the program takes each of them."""
+        """Return itself; raise `CalibrationError` unless the program accepts each input."""
         if not self.inputs:
             raise CalibrationError(
                 "there is nothing to calibrate on",
@@ -102,7 +105,10 @@ def _sizes(x: torch.Tensor) -> str:
 def generated(
     program: Program, intake: Intake | None = None, count: int = GENERATED, seed: int = 0
 ) -> Calibration:
-    """Seeded pictures with the spectrum of photographs; normal noise for inputs that are no pictures."""
+    """Generate seeded pictures with the spectrum of photographs.
+
+    Inputs that are no pictures get normal noise.
+    """
     intake = intake or Intake()
     runs = []
     for run in range(count):
@@ -117,7 +123,9 @@ def generated(
 
 
 def from_arrays(path: Path, program: Program, intake: Intake | None = None) -> Calibration:
-    """A .npy with images along its first axis, or a .npz with such an array for each input, by name."""
+    """Load a .npy with images along its first axis, or a .npz with such an array per input, by
+    name.
+    """
     arrays = _loaded(path, program)
     counts = {len(array) for array in arrays}
     if len(counts) > 1:
@@ -150,7 +158,7 @@ def _require_pixels(runs: Sequence[Inputs], names: Sequence[str]) -> None:
 
 
 def _loaded(path: Path, program: Program) -> list[np.ndarray]:
-    """In the order of the program's inputs."""
+    """Load the arrays in the order of the program's inputs."""
     arrays = read_numbers(path)
     if len(program.inputs) == 1 and len(arrays) == 1:
         return list(arrays.values())
@@ -166,7 +174,7 @@ def _loaded(path: Path, program: Program) -> list[np.ndarray]:
 
 
 def read_numbers(path: Path) -> dict[str, np.ndarray]:
-    """The arrays of an .npy or .npz by name, each with images along its first axis."""
+    """Read the arrays of an .npy or .npz by name, each with images along its first axis."""
     try:
         arrays = read_arrays(path)
     except NoArrays as reason:

@@ -1,4 +1,4 @@
-"""Channels that must have one factor: found by sending a label for every channel through the program.
+"""Groups of channels that must share one factor, found by propagating a label per channel.
 
 conv(x)          its output channels get fresh labels; the labels of its input are those that its weights can undo
 relu, pools      let a factor above zero through
@@ -26,7 +26,10 @@ FIXED = 0
 
 
 class Labels:
-    """A union of labels, each set with the least of its members for a name: the fixed one stays itself."""
+    """Union-find of labels.
+
+    Each set has the name of its least member: the fixed set keeps label 0.
+    """
 
     def __init__(self) -> None:
         self._parent = [FIXED]
@@ -57,7 +60,9 @@ class Labels:
 
 @dataclass(frozen=True)
 class Tracked:
-    """The labels of each real value, as large as it is; and of each projection, by channel: in and out."""
+    """Labels of each real value, in its shape, and of each projection, by channel: inputs and
+    outputs.
+    """
 
     labels: Labels
     of: dict[Node, np.ndarray]
@@ -118,7 +123,7 @@ def _is_projection(node: Node, program: Program) -> bool:
 
 
 def _pads_images(node: Node) -> bool:
-    """With zeros, and along other axes than the channels'."""
+    """Check for a pad with zeros along other axes than the channels'."""
     if kind(node) not in {"pad", "constant_pad_nd"} or pad_value(node) != 0.0:
         return False
     return len(shape(node)) == 4 and len(argument(node, "pad")) <= 4
@@ -138,7 +143,7 @@ def _by_channel(node: Node, found: Tracked) -> np.ndarray:
 
 
 def _channels(labels: np.ndarray, axis: int, known: Labels) -> np.ndarray:
-    """One for each channel; what differs within a channel is made the same."""
+    """Return one label for each channel; labels that differ within a channel are joined."""
     rows = np.moveaxis(labels, axis, 0).reshape(labels.shape[axis], -1)
     mixed = rows[(rows != rows[:, :1]).any(1)]
     for row in mixed:
@@ -152,7 +157,10 @@ def _along(labels: np.ndarray, axis: int, sizes: tuple[int, ...]) -> np.ndarray:
 
 
 def _mean(node: Node, found: Tracked) -> np.ndarray:
-    """Of what has one label; other labels are fixed."""
+    """Return the label shared by each group of reduced elements.
+
+    All labels are fixed where some group has several.
+    """
     labels, given = found.of[operand(node)], argument(node, "dim")
     dims = (given,) if isinstance(given, int) else tuple(given or range(labels.ndim))
     least, most = labels.min(dims), labels.max(dims)

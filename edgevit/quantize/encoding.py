@@ -1,4 +1,4 @@
-"""The integers a value is put on: what they stand for, and how they are found from a range of real numbers."""
+"""Integer encodings of a value, and their choice from a range of real numbers."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 
 LIMITS = {"int8": (-128, 127), "int16": (-(2**15), 2**15 - 1)}
-_SMALLEST = 1e-9  # a range below this has nothing in it
-_HEADROOM = 2.0  # 16 bits have some to spare: what calibration has not seen still fits
+_SMALLEST = 1e-9  # a range below this counts as empty
+_HEADROOM = 2.0  # 16 bits have spare range: values larger than in calibration still fit
 
 
 @dataclass(frozen=True)
 class Grid:
-    """An integer stands for `scale * (integer - zero)`."""
+    """Affine encoding: an integer stands for `scale * (integer - zero)`."""
 
     scale: float
     zero: int = 0
@@ -33,12 +33,14 @@ class Grid:
         return np.clip(steps, low, high).astype(self.dtype)
 
     def points(self) -> np.ndarray:
-        """What each of the 256 bytes stands for, as a table has them: 0 ... 127, then -128 ... -1."""
+        """Return the real value of each of the 256 bytes, in the order of a table: 0 ... 127, then
+        -128 ... -1.
+        """
         integers = np.arange(256, dtype=np.uint8).view(np.int8)
         return self.scale * (integers.astype(np.float64) - self.zero)
 
     def within(self, low: float, high: float) -> bool:
-        """Nothing on it lies outside by more than half a step."""
+        """Check that no integer stands for a value outside the bounds by more than half a step."""
         half = 0.5 * self.scale
         return self.low >= low - half and self.high <= high + half
 
@@ -50,12 +52,17 @@ PIXELS = Grid(1.0, -128)  # each of 0 to 255 is an integer of its own
 
 
 def are_pixels(x: np.ndarray) -> bool:
-    """Whole numbers of 0 to 255, and not so few of them that they may be something else."""
+    """Check for whole numbers of 0 to 255, with some above 127, as few small ones may be something
+    else.
+    """
     return bool(x.min() >= 0 and 127 < x.max() <= 255 and (x == np.rint(x)).all())
 
 
 def why_no_pixels(numbers: np.ndarray) -> str | None:
-    """What was normalised already would be taken for a black picture."""
+    """Return the reason why numbers are no pixels, or None.
+
+    Input that was normalised already would be taken for a black picture.
+    """
     low, high = float(numbers.min()), float(numbers.max())
     if low < 0 or high > 255:
         return f"they lie between {low:.4g} and {high:.4g}"
@@ -65,7 +72,7 @@ def why_no_pixels(numbers: np.ndarray) -> str | None:
 
 
 def asymmetric(low: float, high: float) -> Grid:
-    """Zero is always on it, exactly."""
+    """Return the 8-bit grid of a range. Zero is always on it, exactly."""
     low, high = min(low, 0.0), max(high, 0.0)
     if high - low < _SMALLEST:
         return Grid(1.0)
@@ -79,6 +86,6 @@ def symmetric(low: float, high: float) -> Grid:
 
 
 def wide(low: float, high: float) -> Grid:
-    """16 bits."""
+    """Return the symmetric 16-bit grid of a range, with headroom."""
     peak = _HEADROOM * max(-low, high)
     return Grid(peak / 32767 if peak >= _SMALLEST else 1.0, 0, "int16")

@@ -1,4 +1,4 @@
-"""Which values of a program get a grid of their own, which share one, and what the grid must be like.
+"""Assignment of grids: which values have one of their own, which share one, and its constraints.
 
 A producer is put on the grid of the last step that only moves, clamps or joins its values, when nothing else reads them:
 
@@ -44,7 +44,7 @@ class Plan:
         return node in self._wide and node not in self.regions.root
 
     def is_fused(self, node: Node) -> bool:
-        """A clamp that the grid of its producer does."""
+        """Check for a clamp that the grid of its producer performs."""
         return bounds(node) is not None and node not in self.regions.root
 
     def _is_fused(self, node: Node, root: dict[Node, Node]) -> bool:
@@ -58,12 +58,14 @@ class Plan:
         return self._is_free(source)
 
     def _is_free(self, node: Node) -> bool:
-        """Its grid may be chosen."""
+        """Check that the grid of a value may be chosen."""
         fixed = node.op == "placeholder" or node in self._wide or kind(node) == "softmax"
         return not fixed and not is_norm_without_bias(node)
 
     def sink(self, node: Node) -> Node:
-        """The last of the steps that a value goes through as it is."""
+        """Return the last of the moves, concatenations and fused clamps behind a value: it decides
+        the grid.
+        """
         if node not in self._sinks:
             self._sinks[node] = self._next(node)
         return self._sinks[node]
@@ -76,7 +78,7 @@ class Plan:
         return self.sink(user) if through and is_real(user) else node
 
     def observed(self) -> list[Node]:
-        """Values whose range calibration must find."""
+        """List the values whose range calibration must find."""
         return [
             node
             for node in self._program.graph.nodes
@@ -87,7 +89,9 @@ class Plan:
         ]
 
     def needs_balance(self, node: Node) -> bool:
-        """The right side of a product of two values has no zero point."""
+        """Check for a value that needs a symmetric grid: the right side of a matrix product has no
+        zero point.
+        """
         for user in node.users:
             if kind(user) in _PRODUCTS and user.args[1] is node:
                 return True
@@ -97,7 +101,7 @@ class Plan:
 
 
 class Grids:
-    """The grid of each value, by what calibration has seen."""
+    """Grid of each value, from the calibrated ranges."""
 
     def __init__(
         self, plan: Plan, observers: dict[Node, Observer], pixels: Set[Node] = frozenset()
@@ -108,7 +112,7 @@ class Grids:
         self.of = cache(self._of)
 
     def _of(self, node: Node) -> Grid:
-        """The grid that `node` is best put on, 8 bits."""
+        """Choose the best 8-bit grid of `node`."""
         if node in self._pixels:
             return PIXELS
         sink = self._plan.sink(node)
@@ -123,11 +127,11 @@ class Grids:
         return wide(*self._observers[node].range())
 
     def peak(self, node: Node) -> float:
-        """The largest that is worth an integer."""
+        """Return the largest value that is worth an integer."""
         return self._observers[node].range()[1]
 
     def _where_it_matters(self, node: Node, low: float, high: float) -> tuple[float, float]:
-        """Without the ends where every function that reads the value is flat."""
+        """Trim the ends of a range where every function that reads the value is flat."""
         ends = self._plan.regions.ends(node)
         readers = [user for user in node.users if self._plan.regions.root.get(user) is not node]
         if not ends or readers or not low < high:
@@ -144,14 +148,14 @@ class Grids:
 
 
 def _flat_from_the_left(y: np.ndarray, half: float) -> int:
-    """The last place that everything before differs from by less than half a step."""
+    """Return the last index before which everything differs by less than half a step."""
     spread = np.maximum(np.maximum.accumulate(y) - y, y - np.minimum.accumulate(y))
     far = np.flatnonzero(spread > half)
     return int(far[0]) - 1 if len(far) else len(y) - 1
 
 
 def _wide_sums(program: Program) -> frozenset[Node]:
-    """Sums of two tensors that read such a sum, or that such a sum reads."""
+    """Find sums of two tensors that read such a sum, or that such a sum reads."""
     found: set[Node] = set()
     for node in program.calls():
         if not _is_sum(node, program):

@@ -1,4 +1,4 @@
-"""Channels of one value brought to like ranges, so that one grid suits them all.
+"""Channels of one value equalised to similar ranges, so that one grid suits them all.
 
     conv2(relu(conv1(x, W, b)), V)   ->   conv2(relu(conv1(x, k W, k b)), V / k)        k > 0, a factor a channel
 
@@ -28,7 +28,7 @@ from edgevit.quantize.op_traits import MOVES
 from edgevit.quantize.recording import run_looking
 from edgevit.rewrites.convolutions.projections import called_with
 
-_MOST = 16.0  # channels that do nothing are not blown up
+_MOST = 16.0  # channels that are nearly zero are not amplified further
 # Of the whole way to equal ranges. A channel's own range is known less well from a few inputs than that of the whole
 # value, and what clips costs more than what is rounded: half the way was better than none and than all on 10 nets.
 _STRENGTH = 0.5
@@ -36,7 +36,7 @@ _SAME = 1e-4  # relative L2
 
 
 def equalized(program: Program, batches: Sequence[Inputs], observed: Sequence[Node]) -> Program:
-    """The program itself, where no channel may have a factor."""
+    """Equalise channel ranges; return the program itself where no channel may have a factor."""
     tracked = track(program)
     factors = _factors(_relative_peaks(tracked, program, batches, observed))
     if not factors:
@@ -59,7 +59,10 @@ def equalized(program: Program, batches: Sequence[Inputs], observed: Sequence[No
 def _relative_peaks(
     tracked: Tracked, program: Program, batches: Sequence[Inputs], observed: Sequence[Node]
 ) -> dict[int, list[float]]:
-    """By label: how large the largest of a channel is beside the largest of the whole value, for each value it is in."""
+    """Return, by label, the peak of its channel relative to the whole value's.
+
+    There is one for each value that has the label.
+    """
     vectors = {
         node.name: found
         for node in observed
@@ -85,7 +88,7 @@ def _relative_peaks(
 
 
 def _vector(labels: np.ndarray) -> tuple[int, np.ndarray] | None:
-    """The axis that labels differ along, and they."""
+    """Return the axis that labels differ along, and the labels along it."""
     for axis, size in enumerate(labels.shape):
         if size < 2:
             continue
@@ -96,7 +99,7 @@ def _vector(labels: np.ndarray) -> tuple[int, np.ndarray] | None:
 
 
 def _factors(relative: dict[int, list[float]]) -> dict[int, float]:
-    """No value gets a wider range."""
+    """Compute a factor of at least 1 for each label; no value gets a wider range."""
     return {label: max(max(peaks), 1 / _MOST) ** -_STRENGTH for label, peaks in relative.items()}
 
 

@@ -1,4 +1,4 @@
-"""A folder of pictures as calibration inputs, through the model's own preprocessing."""
+"""Calibration inputs from a folder of pictures, through the model's own preprocessing."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from edgevit.support.file_limits import why_no_file
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
 _MOST = 64  # more change the ranges little
-# What Pillow may take a picture for, whatever its name ends in: it hands EPS to Ghostscript, among others.
+# Formats that Pillow may try, independent of the suffix: it would pass EPS to Ghostscript, among others.
 _FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF")
 _MOST_PIXELS = 64_000_000  # in the file, and after it is resized
 _EIGHT_BITS = frozenset({"1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "LAB", "HSV"})  # fmt: skip
@@ -35,7 +35,9 @@ _CHANNELS = {1: "L", 3: "RGB", 4: "RGBA"}
 def calibration(
     path: str | Path | None, program: Program, intake: Intake | None = None, seed: int = 0
 ) -> Calibration:
-    """Of a folder, of an .npy or .npz, or generated where there is no path."""
+    """Build a calibration from a folder, from an .npy or .npz, or generate one where there is no
+    path.
+    """
     if path is None:
         return generated(program, intake, seed=seed)
     path = Path(path)
@@ -45,7 +47,10 @@ def calibration(
 
 
 def check_readable(path: str | Path) -> None:
-    """Refuse what no model can be calibrated on. A model takes far longer to build."""
+    """Refuse a path that no model can be calibrated on.
+
+    The check comes first, as a model takes far longer to build.
+    """
     path = Path(path)
     if path.is_dir():
         for file in _pictures(path):
@@ -66,7 +71,7 @@ def _array_file(path: Path) -> Path:
 
 
 def _pictures(path: Path) -> list[Path]:
-    """By name, the first of many; those in folders below too."""
+    """List the pictures of a folder and of those below it, sorted by name, up to a maximum."""
     files = sorted(file for file in _below(path) if file.suffix.lower() in SUFFIXES)[:_MOST]
     if not files:
         raise CalibrationError(
@@ -101,7 +106,7 @@ def from_folder(path: Path, program: Program, intake: Intake) -> Calibration:
 
 
 def _below(folder: Path) -> Iterator[Path]:
-    """What is in the folder and in those below it, without following links to folders."""
+    """Yield the files of a folder and of those below it, without following links to folders."""
     pending = [folder]
     while pending:
         try:
@@ -127,7 +132,10 @@ def _read(file: Path, sizes: tuple[int, ...], intake: Intake, how: Preprocess) -
 
 
 def _opened(file: Path, mode: str) -> Any:
-    """Decoded, with 8 bits for each channel. What it is comes from its content, but only of our formats."""
+    """Decode a picture, with 8 bits for each channel.
+
+    The format is recognised from the content, and only supported formats are tried.
+    """
     library = _pillow()
     if why := why_no_file(file):
         raise _unusable(file, why)
@@ -141,7 +149,7 @@ def _opened(file: Path, mode: str) -> Any:
         raise
     except library.UnidentifiedImageError as error:
         raise _unusable(file, "it is none of " + ", ".join(_FORMATS)) from error
-    except Exception as error:  # each decoder raises what it likes
+    except Exception as error:  # decoders have no common exception
         raise _unusable(file, f"{type(error).__name__}: {error}"[:400]) from error
 
 
@@ -163,7 +171,7 @@ def _unusable(file: Path, why: str) -> CalibrationError:
 
 
 def _resized(image: Any, height: int, width: int, how: Preprocess, file: Path) -> Any:
-    """So that the middle `crop_pct` of the shorter side is what the model sees."""
+    """Resize and crop to the central `crop_pct` of the shorter side, as the model sees it."""
     library = _pillow()
     scale = max(height / image.height, width / image.width) / how.crop_pct
     size = (max(round(image.width * scale), width), max(round(image.height * scale), height))

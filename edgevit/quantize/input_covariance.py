@@ -1,4 +1,4 @@
-"""What the inputs of each projection are like together: the mean of every tap, and how any two of them vary.
+"""Mean and covariance of the inputs of each linear and convolution layer.
 
 A projection is a linear or a convolution. Its taps are in the order of the integer weights: rows, columns, channels.
 """
@@ -17,14 +17,14 @@ from torch.nn.functional import pad, unfold
 from edgevit.graph.aten import argument, kind, per_dimension
 from edgevit.graph.window import Window
 
-_ROWS_A_TAP = 16  # of samples, over all inputs; more tell little more
+_ROWS_A_TAP = 16  # of samples, over all inputs; more add little
 _LEAST_ROWS = 256  # for each input
 _MOST_TAPS = 8192  # a covariance of more weighs gigabytes: such weights are rounded to the nearest
 
 
 @dataclass(frozen=True)
 class Moments:
-    """By group of channels."""
+    """Mean and covariance of a layer's taps, for each group of channels."""
 
     mean: np.ndarray  # groups x taps
     covariance: np.ndarray  # groups x taps x taps
@@ -32,7 +32,7 @@ class Moments:
 
 
 class Gathering:
-    """Sums over the inputs that are seen one after the other."""
+    """Running sums over the inputs observed so far."""
 
     def __init__(self, node: Node, inputs: int) -> None:
         self._node = node
@@ -62,7 +62,7 @@ class Gathering:
 
 
 def taps_of(node: Node, x: torch.Tensor) -> torch.Tensor:
-    """What its weights are multiplied with: groups x samples x taps."""
+    """Return what the layer's weights are multiplied with: groups x samples x taps."""
     if kind(node) == "linear":
         return x.reshape(1, -1, x.shape[-1])
     weight = argument(node, "weight").meta["val"]
@@ -79,7 +79,7 @@ def taps_of(node: Node, x: torch.Tensor) -> torch.Tensor:
 
 
 def window_of(node: Node, size: tuple[int, ...]) -> Window:
-    """Of a convolution."""
+    """Return the window of a convolution."""
     stride, dilation = (
         per_dimension(argument(node, name), len(size)) for name in ("stride", "dilation")
     )
@@ -98,7 +98,10 @@ def window_along(
     sides: tuple[Sequence[int], Sequence[int]],
     dilation: Sequence[int],
 ) -> Window:
-    """Of two axes, or of the last of them. `sides` is the padding before and after."""
+    """Return a window over two axes, or over the last of them.
+
+    `sides` is the padding before and after.
+    """
     rest = 2 - len(size)
     whole, none = (1,) * rest, (0,) * rest
     padding = (*none, *sides[0], *none, *sides[1])

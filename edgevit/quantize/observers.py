@@ -24,7 +24,7 @@ class Observer(Protocol):
     """Of one value of the program."""
 
     def see(self, x: np.ndarray, weight: np.ndarray | None = None) -> None:
-        """What the value is on one more input; `weight` says what the square of an error is worth, place by place."""
+        """Observe the value on one more input; `weight` is the cost of a squared error, element by element."""
         ...
 
     def range(self, balanced: bool = False) -> tuple[float, float]:
@@ -118,12 +118,12 @@ class LeastSquares(_Counted):
         return float(lows[row]), float(highs[column])
 
     def _rounding(self, width: np.ndarray) -> np.ndarray:
-        """A step has a twelfth of its square as error; bins are too coarse to round their centres. Zero is on the grid."""
+        """Return the rounding error, a twelfth of the squared step: bins are too coarse to round their centres."""
         return (self._counts.sum() - self._zeros) * (width / 255) ** 2 / 12
 
 
 def _clipped(x: np.ndarray, counts: np.ndarray, ends: np.ndarray) -> np.ndarray:
-    """The squared error of what lies above each of `ends`; `x` rises."""
+    """Return the squared error of the values above each of `ends`; `x` rises."""
     beyond = np.cumsum(counts[::-1])[::-1]
     wanted = max(_TAIL_LEAST, _TAIL_SHARE * counts.sum())
     first = max(int((beyond >= wanted).sum()) - 1, 0)

@@ -1,4 +1,4 @@
-"""What a call does to the grid of its input: moves it along, clamps it, or computes a function of it value by value."""
+"""Effects of a call on the grid of its input: a move, a clamp, or an elementwise function."""
 
 from __future__ import annotations
 
@@ -28,20 +28,23 @@ _FIXED = {"relu": (0.0, math.inf), "relu6": (0.0, 6.0)}
 
 
 def is_real(node: Node) -> bool:
-    """A tensor of floating point numbers."""
+    """Check for a tensor of floating point numbers."""
     held = node.meta.get("val")
     return isinstance(held, torch.Tensor) and held.is_floating_point()
 
 
 def is_move(node: Node) -> bool:
-    """A zero that is padded is on every grid."""
+    """Check for a call that only moves values.
+
+    A pad with zeros is a move, as zero is on every grid.
+    """
     if kind(node) in {"constant_pad_nd", "pad"}:
         return pad_value(node) == 0.0
     return node.op == "call_function" and kind(node) in MOVES
 
 
 def is_view(node: Node) -> bool:
-    """The same numbers, all of them."""
+    """Check for a call that returns exactly its input's numbers, all of them."""
     return kind(node) in MOVES - {
         "slice",
         "max_pool1d",
@@ -52,14 +55,14 @@ def is_view(node: Node) -> bool:
 
 
 def pad_value(node: Node) -> float | None:
-    """Of a padding with one number; None for another."""
+    """Return the number that a pad fills with; None for another mode."""
     if kind(node) == "pad" and argument(node, "mode") != "constant":
         return None
     return float(argument(node, "value") or 0.0)
 
 
 def bounds(node: Node) -> tuple[float, float] | None:
-    """Of a clamp by numbers."""
+    """Return the bounds of a clamp by numbers; None for other calls."""
     if kind(node) in _FIXED:
         return _FIXED[kind(node)]
     if kind(node) not in _BOUNDS:
@@ -78,7 +81,7 @@ def is_norm_without_bias(node: Node) -> bool:
 
 
 def sources(node: Node, program: Program) -> list[Node]:
-    """What it reads that is not known beforehand."""
+    """List the values that a call reads, without constants."""
     return [read for read in node.all_input_nodes if not is_constant(read, program)]
 
 
@@ -89,7 +92,7 @@ def is_constant(node: object, program: Program) -> bool:
 
 
 def number(argument: object, program: Program) -> float | None:
-    """Of a number, or a constant of one element."""
+    """Return a number, or the element of a one-element constant; None for anything else."""
     if isinstance(argument, Node):
         if not is_constant(argument, program) or value(argument).numel() != 1:
             return None
@@ -98,7 +101,11 @@ def number(argument: object, program: Program) -> float | None:
 
 
 def is_pointwise(node: Node, program: Program) -> bool:
-    """Each number of the result is a function of one number at the same place, and of nothing else but numbers."""
+    """Check for an elementwise call.
+
+    Each number of the result depends on one at the same place, and otherwise only on constant
+    numbers.
+    """
     if node.op != "call_function" or not isinstance(value(node), torch.Tensor):
         return False
     target = node.target

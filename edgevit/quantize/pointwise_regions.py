@@ -1,4 +1,4 @@
-"""Functions of one value: however many calls they take, on 8 bits they are one table.
+"""Regions of elementwise functions of one value: on 8 bits they are one table, however many calls.
 
 x * clamp(x + 3, 0, 6) / 6,   x * sigmoid(x),   tanh(2 * x) + 1   ->   table[x]
 """
@@ -21,7 +21,11 @@ Override = Callable[[np.ndarray, float], np.ndarray]  # of values, and the scale
 
 
 class Regions:
-    """`root[node]` is the value that `node` is a function of. `fused` are clamps that their producer's grid does."""
+    """Elementwise functions of one value.
+
+    `root[node]` is the value that `node` is a function of. `fused` are clamps that their producer's
+    grid performs.
+    """
 
     def __init__(self, program: Program, fused: Callable[[Node, dict[Node, Node]], bool]) -> None:
         self._program = program
@@ -34,16 +38,16 @@ class Regions:
                 self.root[node] = roots.pop()
 
     def inside(self, node: Node) -> bool:
-        """Only other steps of the function read it."""
+        """Check that only other steps of the same function read `node`."""
         root = self.root.get(node)
         return root is not None and all(self.root.get(user) is root for user in node.users)
 
     def ends(self, root: Node) -> list[Node]:
-        """The functions of a value that others read."""
+        """List the functions of `root` that are read from outside its region."""
         return [node for node, its in self.root.items() if its is root and not self.inside(node)]
 
     def function(self, node: Node, override: dict[str, Override], scale: float) -> Function:
-        """In float64. `override` computes some calls in another way."""
+        """Build the function from root to `node` in float64. `override` replaces some calls."""
         root = self.root[node]
 
         def compute(x: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""One run of a program for each calibration input, with an observer at every value that will be on a grid."""
+"""One run of a program per calibration input, with an observer at every value that needs a grid."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def record(
 
 
 def _projections(program: Program) -> dict[str, list[Node]]:
-    """By the name of what each reads."""
+    """Group linear and convolution calls by the name of the value they read."""
     found: dict[str, list[Node]] = defaultdict(list)
     for node in program.calls():
         if kind(node) in PROJECTIONS:
@@ -65,7 +65,7 @@ def _projections(program: Program) -> dict[str, list[Node]]:
 
 
 def run_looking(program: Program, batches: Sequence[Inputs], look: Look) -> None:
-    """`look` is called with every call and its result, once for each of the inputs."""
+    """Run the inputs, and call `look` with every call and its result, once for each input."""
     runner = _Looking(program.module(), look)
     with torch.no_grad():
         for batch in batches:
@@ -88,7 +88,9 @@ def _masked(node: Node) -> bool:
 
 
 def _as_read(node: Node, result: torch.Tensor) -> torch.Tensor:
-    """A softmax does not see what is far below the largest of its row: a mask, for one."""
+    """Clip values far below the row maximum before a softmax, which cannot see them: a mask, for
+    one.
+    """
     if not _masked(node):
         return result
     dims = {argument(user, "dim") for user in node.users}

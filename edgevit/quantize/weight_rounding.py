@@ -1,10 +1,10 @@
-"""Weights in 8 bits that give the sums that real weights give, on inputs like those of calibration.
+"""Rounding of weights to 8 bits that preserves their sums on inputs like those of calibration.
 
     w[k] -> q,  and for every tap j behind k:  w[j] -= (w[k] - q) U[k, j] / U[k, k]        U'U = C^-1, U upper
 
-Tap by tap: what rounding one of them changes, the taps behind it make up for, as far as what they are multiplied with
-goes along with what this one is. C is the covariance of the input; its mean is the bias's affair. After "GPTQ" (arXiv
-2210.17323, algorithm 1), with the taps that matter most first.
+Taps are rounded one after the other. The taps behind compensate the error of each, as far as
+their inputs correlate with its input. C is the covariance of the input; the bias corrects for its
+mean. After "GPTQ" (arXiv 2210.17323, algorithm 1), with the taps that matter most first.
 """
 
 from __future__ import annotations
@@ -15,11 +15,14 @@ from edgevit.quantize.input_covariance import Moments
 
 _MOST = 127.0
 _BLOCK = 64  # taps; those behind a block are moved once for all of it
-_NOTHING = 1e-6  # of the largest variance: what varies less is taken to vary so much
+_NOTHING = 1e-6  # of the largest variance: a floor for all others
 
 
 def compensated(taps: np.ndarray, scale: np.ndarray, moments: Moments, step: float) -> np.ndarray:
-    """Integers for `taps`, N x K, in steps of `scale`, one a row. `step` is the input's own."""
+    """Round `taps`, N x K, to integers in steps of `scale`, one a row.
+
+    `step` is that of the input.
+    """
     groups, width = moments.mean.shape
     rows = (taps / scale[:, None]).reshape(groups, -1, width)
     # rounding the input is noise as large for every tap
@@ -28,7 +31,9 @@ def compensated(taps: np.ndarray, scale: np.ndarray, moments: Moments, step: flo
 
 
 def _known(moments: Moments) -> np.ndarray:
-    """The covariance as far as so few samples tell it: the rest is taken to be what independent taps have."""
+    """Shrink the covariance toward its diagonal (independent taps), the more the fewer samples it
+    has.
+    """
     width = moments.mean.shape[1]
     share = width / (width + moments.count)
     own = np.diagonal(moments.covariance, axis1=1, axis2=2)
@@ -37,7 +42,7 @@ def _known(moments: Moments) -> np.ndarray:
 
 
 def _rounded(rows: np.ndarray, covariance: np.ndarray) -> np.ndarray:
-    """Of groups x rows x taps."""
+    """Round groups x rows x taps, the taps of the largest variance first."""
     order = np.argsort(-np.diagonal(covariance, axis1=1, axis2=2), axis=1, kind="stable")
     pairs = np.take_along_axis(covariance, order[:, :, None], 1)
     pairs = np.take_along_axis(pairs, order[:, None, :], 2)
@@ -51,7 +56,7 @@ def _rounded(rows: np.ndarray, covariance: np.ndarray) -> np.ndarray:
 
 
 def _round_block(left: np.ndarray, upper: np.ndarray) -> np.ndarray:
-    """In place. What each was wrong by, in units of its own U[k, k]."""
+    """Round one block of taps in place. Returns each rounding error in units of its own U[k, k]."""
     wrong = np.empty_like(left)
     for k in range(left.shape[2]):
         real = left[:, :, k].copy()

@@ -1,1 +1,3 @@
-"""Graph-level rewrites: each an equation, each proven on every use."""
+"""Graph-level rewrites, each given by an equation and verified on the example inputs at every
+use.
+"""

@@ -106,7 +106,7 @@ def _after(rule: AnyRule, state: State, draft: Draft) -> State:
 
 
 def apply(rule: AnyRule, program: Program) -> tuple[Program, tuple[str, ...], tuple[Refusal, ...]]:
-    """The rule's fixed point: the new program, the places it fired at, and the ones it declined."""
+    """Return the rule's fixed point: the new program, the places where it fired, and those it refused."""
     draft = Draft(program)
     places, refusals = _applied(rule, draft)
     return (draft.program() if places else program), places, refusals
@@ -155,10 +155,10 @@ def prove(
     after: tuple[Program, Tensors],
     places: Sequence[str],
 ) -> Distance:
-    """The distance between the two outputs. What a net that amplifies rounding may blur is asked again in float64.
+    """Return the distance between both outputs, in float64 where a net amplifies float32 rounding; raise `Drift`.
 
-    A constant that a rule has made is rounded once all the same: where the net amplifies that, it amplifies its own
-    rounding too, and no rule is judged tighter than the net itself is computed in float32.
+    A constant of a rule is rounded once. Where the net amplifies that, it amplifies its own rounding too: no rule is
+    judged tighter than the net itself is computed in float32.
     """
     error, bound = distance(before[1], after[1]), rule.rtol
     if error.rel_l2 > bound and rule.rtol:

@@ -1,4 +1,4 @@
-"""The complementary error function, with digits where it is small.
+"""Complementary error function, with digits where it is small.
 
     erfc(x)   ->   t exp(P(t) - x^2),  t = 1 / (1 + |x| / 2);   2 minus that where x < 0
 

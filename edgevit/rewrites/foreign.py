@@ -1,4 +1,6 @@
-"""Rules of installed distributions: which lists they join, and the checks that our own pass in tests."""
+"""Rules of installed distributions: the lists they join, and the checks that our own pass in
+tests.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,7 @@ from edgevit.rewrites.rule import AnyRule
 
 @dataclass(frozen=True)
 class RuleSet:
-    """Rules that run behind a format's own. Without `formats`, behind every format's."""
+    """Rules that run behind a format's own, or behind every format's without `formats`."""
 
     rules: tuple[AnyRule, ...]
     formats: tuple[str, ...] | None = None

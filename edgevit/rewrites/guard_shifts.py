@@ -1,4 +1,4 @@
-"""Shifts by a computed number of bits that may be negative, or more than there are.
+"""Shifts by a computed number of bits that may be negative, or beyond the width.
 
     x << n   ->   where(0 <= n < 64, x << clamp(n, 0, 63), 0)
     x >> n   ->   x >> where(0 <= n < 64, n, 63)

@@ -1,4 +1,4 @@
-"""What the rewrites did: fired where, refused where and why, and how far each moved the output."""
+"""Report of the rewrites: where they fired or refused and why, and each change of the output."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a rewrite rule is: where it looks, when it declines, what it puts in place, and how exact it promises to be."""
+"""Rewrite rule: its match, its reason to refuse, its replacement, and its tolerance."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SAME_VALUES = 1e-6
 
 
 class Refused(Exception):
-    """The pattern is there but must not be rewritten. The reason reaches the user."""
+    """Refusal of a pattern that must not be rewritten. The reason reaches the user."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -24,7 +24,10 @@ class Refused(Exception):
 
 
 def spelled_out(node: Node, rule: str) -> bool:
-    """Whether that rule has made the node, for a runtime that needs it so: what would undo it leaves it."""
+    """Check that the rule made the node, for a runtime that needs it so.
+
+    Rules that would undo it then leave it.
+    """
     return rule in origin(node).rules
 
 
@@ -39,16 +42,16 @@ M = TypeVar("M", bound=Match)
 
 
 class Rule(ABC, Generic[M]):
-    """Stateless: nothing travels from `check` to `rewrite` but the match."""
+    """Base class of stateless rules: nothing but the match travels from `check` to `rewrite`."""
 
     name: ClassVar[str]
-    rtol: ClassVar[float] = 0.0  # relative L2 of the outputs; 0 promises the same bits
+    rtol: ClassVar[float] = 0.0  # relative L2 of the outputs; 0 requires the same bits
     after: ClassVar[tuple[str, ...]] = ()
     backward: ClassVar[bool] = False  # look at the last nodes first
 
     @abstractmethod
     def match(self, node: Node, draft: Draft) -> M | None:
-        """The match that ends at `node`, if there is one."""
+        """Return the match that ends at `node`, if there is one."""
 
     def check(self, match: M, draft: Draft) -> None:
         """Raise `Refused` when the match must stay as it is."""
@@ -58,7 +61,7 @@ class Rule(ABC, Generic[M]):
         """Build the replacement of `match.node`."""
 
     def replaces(self, match: M) -> tuple[Node, ...]:
-        """The nodes whose origin the replacement inherits."""
+        """Return the nodes whose origin the replacement inherits."""
         return (match.node,)
 
 

@@ -1,4 +1,4 @@
-"""The rules that are right for every target, in order."""
+"""Rules that are right for every target, in order."""
 
 from __future__ import annotations
 

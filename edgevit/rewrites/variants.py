@@ -1,4 +1,4 @@
-"""Choices between lists of rules: in which of several equal forms a graph is written."""
+"""Choices between lists of rules: equal forms that a graph can be written in."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from edgevit.rewrites.rule import AnyRule
 from edgevit.support.choice import ON_OFF, Choice, Settings
 
 Rules = tuple[AnyRule, ...]
-Turn = Callable[[Rules], Rules]  # what an option makes of a backend's list
+Turn = Callable[[Rules], Rules]  # an option's change of a backend's list
 
 
 @dataclass(frozen=True)
 class Form:
-    """`turns` has no entry for the default, which is the list as it is."""
+    """A choice of form. `turns` has no entry for the default, which is the list as it is."""
 
     choice: Choice
     turns: Mapping[str, Turn]
 
     @property
     def rules(self) -> frozenset[str]:
-        """The rules whose absence from a net makes the choice none; empty where any net may change."""
+        """Rules without which the choice has no effect on a net; empty where any net may change."""
         return frozenset({self.choice.name} if self.choice.options == ON_OFF else ())
 
 
 def optional(name: str, why: str) -> Form:
-    """A rule that is right but may not pay."""
+    """Make a choice to leave out a rule that is right but may not pay."""
     return Form(Choice(name, ON_OFF, "on", why), {"off": lambda rules: without(rules, name)})
 
 
@@ -46,11 +46,11 @@ def without(rules: Rules, *names: str) -> Rules:
 
 
 def replaced(rules: Rules, new: AnyRule) -> Rules:
-    """`new` in the place of the rule of its name."""
+    """Replace the rule that has the name of `new` by `new`."""
     return tuple(new if rule.name == new.name else rule for rule in rules)
 
 
 def behind(rules: Rules, name: str, *new: AnyRule) -> Rules:
-    """`new` right behind the last rule of that name."""
+    """Insert `new` right behind the last rule of that name."""
     last = max(k for k, rule in enumerate(rules) if rule.name == name) + 1
     return (*rules[:last], *new, *rules[last:])

@@ -1,4 +1,5 @@
-"""Computed places that count from the end, as places from the start, where several tensors choose together.
+"""Computed indices that count from the end, as indices from the start, where several tensors
+index together.
 
     x[i, j]   ->   x[where(i < 0, i + n, i), where(j < 0, j + m, j)]
 

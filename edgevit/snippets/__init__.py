@@ -1,1 +1,1 @@
-"""The code that calls an artifact, in the languages of where it goes, written beside it from what it says of itself."""
+"""Calling code for an artifact, in the languages of its device, generated from its manifest."""

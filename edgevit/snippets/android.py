@@ -145,5 +145,5 @@ def _floats(values: tuple[float, ...]) -> str:
 
 
 def _shifts(source: tuple[int, ...]) -> str:
-    """Of red, green and blue in 0xAARRGGBB."""
+    """Return the bit shifts of the source channels in a 0xAARRGGBB pixel."""
     return ", ".join(str(16 - 8 * channel) for channel in source)

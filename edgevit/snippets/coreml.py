@@ -1,4 +1,4 @@
-"""`Call.swift`: a Core ML package, by its feature names."""
+"""`Call.swift`: calling code for a Core ML package, by its feature names."""
 
 from __future__ import annotations
 

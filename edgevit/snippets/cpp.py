@@ -1,4 +1,4 @@
-"""`call.cpp` for Linux: ONNX Runtime, ExecuTorch, LiteRT, TVM."""
+"""`call.cpp`: calling code for Linux, for ONNX Runtime, ExecuTorch, LiteRT and TVM."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What all languages are told of an artifact."""
+"""Facts about an artifact that the templates of all languages share."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _KNOWN = {
 
 @dataclass(frozen=True)
 class Prepare:
-    """Channel `c` of the tensor is `pixel[source[c]] * scale[c] + offset[c]`, pixels 0-255 in RGB."""
+    """Preprocessing: channel `c` is `pixel[source[c]] * scale[c] + offset[c]`, RGB pixels 0-255."""
 
     height: int
     width: int
@@ -48,7 +48,7 @@ class Facts:
     prepare: Prepare | None
     is_picture: bool  # Core ML takes a CVPixelBuffer
     folder: Path
-    firmware: Mapping[str, Any]  # what the manifest says of it
+    firmware: Mapping[str, Any]  # `firmware` of the manifest
 
     @classmethod
     def of(cls, manifest: Mapping[str, Any], folder: Path) -> Facts:
@@ -78,7 +78,7 @@ class Facts:
         }
 
     def lines(self) -> list[str]:
-        """In, out, and how a picture becomes the input."""
+        """Return comment lines: inputs, outputs and image preprocessing."""
         rows = [f"In:  {shown(port)}" for port in self.inputs]
         rows += [f"Out: {shown(port)}" for port in self.outputs]
         picture = f"A picture: {self.prepare.resize}; then prepare()" if self.prepare else ""
@@ -96,13 +96,13 @@ def count(port: PortFacts) -> int:
 
 
 def cannot(facts: Facts, name: str) -> str:
-    """Why this file cannot be written, or nothing."""
+    """Return the reason why the file `name` cannot be written, or an empty string."""
     odd = [p for p in (*facts.inputs, *facts.outputs) if p.dtype not in _KNOWN[name]]
     return f"`{odd[0].name}` is {odd[0].dtype}" if odd else ""
 
 
 def numbers(values: Sequence[float | int], form: str = ".9g") -> str:
-    """With a point, so that `1` is a real number in every language."""
+    """Format numbers with a decimal point, so that `1` is floating-point in every language."""
     texts = [format(value, form) for value in values]
     return ", ".join(text if any(c in text for c in ".en") else f"{text}.0" for text in texts)
 

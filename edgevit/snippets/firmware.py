@@ -1,4 +1,4 @@
-"""`call.c`: firmware, by what its header offers: rows as they come, or everything at once."""
+"""`call.c`: calling code for firmware, row by row or whole tensors, as its header declares."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def marks(facts: Facts) -> dict[str, str]:
 
 
 def _weights(facts: Facts) -> str:
-    """What a program has to see to where the weights are not in the code."""
+    """Return the instructions for supplying weights that are not compiled into the code."""
     board = facts.firmware.get("board") or {}
     if board.get("weights") == "streamed":
         return "\n * The weights are not in memory: write ev_model_read_weights, as edgevit_model_weights.h asks for it."
@@ -46,7 +46,10 @@ def _weights(facts: Facts) -> str:
 
 
 def _levels(facts: Facts) -> str:
-    """Exactly what the model was checked with: the table is computed here, in double precision."""
+    """Return C code for `prepare_row` and its lookup table from pixels to quantised levels.
+
+    It is computed in double precision, and exactly equals what the model was verified with.
+    """
     how = facts.prepare
     if how is None:
         return ""

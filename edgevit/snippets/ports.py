@@ -1,4 +1,4 @@
-"""Inputs and outputs of an artifact, as it declares them: names, shapes, types."""
+"""Inputs and outputs that an artifact declares: names, shapes, types."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def ports_of(artifact: Artifact, expected: Expected) -> dict[str, list[dict[str,
 
 
 def _declared(artifact: Artifact, expected: Expected) -> Ports:
-    """Ask the runtime."""
+    """Return the ports that the runtime reports for the artifact."""
     worker = worker_for(artifact.format)
     worker.open(artifact.reference or artifact.path)
     inputs, outputs = (

@@ -1,4 +1,4 @@
-"""`call.py`: the same for the four formats that run on Linux, but for how the runtime is opened and asked."""
+"""`call.py`: calling code for the four Linux formats, which differ in the runtime calls alone."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from edgevit.support.quoting import python_string
 
 @dataclass(frozen=True)
 class Runtime:
-    """A runtime's own part of `call.py`."""
+    """Runtime-specific part of `call.py`."""
 
-    needs: str  # distribution
-    opening: str  # imports
-    body: str  # of the class `Model`
+    needs: str  # distribution to install
+    opening: str  # import statements
+    body: str  # body of the class `Model`
 
 
 def marks(runtime: Runtime, facts: Facts) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""One file of calling code: its name, its template, and what fills the template's marks."""
+"""One file of calling code: its name, its template and the values of the template's marks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Writes `call/`: a file a language, from the manifest alone. What a language cannot say is left out, and why is told."""
+"""Write `call/`: one file per language, from the manifest alone.
+
+A language that cannot express the artifact is left out, with a note that says why.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ _MARK = re.compile(r"@([A-Z_]+)@")
 
 
 def write_calls(folder: Path, manifest: Mapping[str, Any]) -> tuple[str, ...]:
-    """Writes below `folder`; gives back why a language was left out, if one was."""
+    """Write the calling code below `folder`. Return one note per language left out."""
     facts = Facts.of(manifest, folder)
     (folder / FOLDER).mkdir()
     left_out = []
@@ -36,7 +39,10 @@ def write_calls(folder: Path, manifest: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def filled(template: str, marks: Mapping[str, str]) -> str:
-    """A mark that nobody fills is a KeyError: no `@NAME@` ever reaches a user."""
+    """Fill the marks of a template.
+
+    A mark without a value raises `KeyError`, so that no `@NAME@` reaches a user.
+    """
     text = (_TEMPLATES / f"{template}.txt").read_text()
     text = _MARK.sub(lambda found: marks[found[1]], text)
     return "\n".join(line.rstrip() for line in text.splitlines()) + "\n"

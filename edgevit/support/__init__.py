@@ -1,1 +1,1 @@
-"""What every stage may use: the standard library alone, and no knowledge of models or devices."""
+"""Helpers for all stages. They use the standard library alone and know no models or devices."""

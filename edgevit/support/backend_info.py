@@ -1,4 +1,4 @@
-"""Facts about a backend that the rest of edgevit needs before it imports the backend itself, or without doing so."""
+"""Facts about a backend that are available without importing the backend."""
 
 from __future__ import annotations
 
@@ -13,36 +13,34 @@ from edgevit.plugins import Registry, load
 
 @dataclass(frozen=True)
 class BackendInfo:
-    """One backend. A place is `module:attribute`, imported when it is used."""
+    """Description of one backend. A place is `module:attribute`, imported on use."""
 
-    name: str  # of the format
-    title: str  # as people call it
+    name: str  # name of the format
+    title: str  # display name
     purpose: str  # devices and file, in a few words
     backend: str  # place of the `Backend`, or of a function of the target that returns one
-    precisions: tuple[str, ...]  # that it writes; the first is the default
-    extra: str  # of `pip install 'edgevit[...]'`
-    suffix: str  # of the artifact; none for a folder
-    session: str | None = (
-        None  # place of `open_session(path, threads)`, if a runtime is for this host
-    )
+    precisions: tuple[str, ...]  # supported precisions, the default first
+    extra: str  # extra of `pip install 'edgevit[...]'`
+    suffix: str  # suffix of the artifact, empty for a folder
+    session: str | None = None  # place of `open_session(path, threads)`, with a host runtime
     libraries: tuple[str, ...] = ()  # distributions of the runtime; the first is the one to install
     beside: tuple[str, ...] = ()  # suffixes of files that belong to the artifact: `net.so.json`
-    machine_code: bool = False  # it runs on its own architecture alone
-    code: str | None = None  # that an artifact holds: run only with the user's seal or trust
-    firmware: bool = False  # sources, linked elsewhere: instructions and RAM instead of latency
-    delegates: bool = False  # the file says what the accelerated part of its runtime takes
+    machine_code: bool = False  # runs on one architecture alone
+    code: str | None = None  # kind of code in an artifact: run only with the user's seal or trust
+    firmware: bool = False  # sources to link: figures are instructions and RAM, not latency
+    delegates: bool = False  # the file records what the runtime's delegate takes
     holds_labels: bool = False
-    engine: str | None = None  # the accelerator that operations are placed on beforehand
+    engine: str | None = None  # accelerator with predicted placement
     missing_facts: str | None = None  # place of `missing(target)`: a key and why, or None
-    ports: str | None = None  # place of `ports(artifact, expected)`; else the session says
-    options: str | None = None  # place of the `OptionsInfo` of its own options
-    finish: str | None = None  # place of `finish(artifact_path, manifest)`: files of its own
+    ports: str | None = None  # place of `ports(artifact, expected)`; else from the session
+    options: str | None = None  # place of the `OptionsInfo` of backend-specific options
+    finish: str | None = None  # place of `finish(artifact_path, manifest)`, for extra files
     snippets: str | None = None  # place of the tuple of call snippets
     runners: tuple[tuple[str, str], ...] = ()  # schemes of `--on`, and places of `open_runner`
     device_binary: str | None = None  # place of the benchmark program to push to a phone
 
     def part(self, place: str) -> Any:
-        """Import what one of the places names."""
+        """Import and return the object at one of the places."""
         return load(place, "edgevit.backends")
 
     def backend_object(self) -> Any:
@@ -55,7 +53,7 @@ class BackendInfo:
 
 
 def _own() -> dict[str, str]:
-    """Find our own backends by their folders: each has a module `info`."""
+    """Find the built-in backends by their folders: each has a module `info`."""
     spec = importlib.util.find_spec("edgevit.backends")
     assert spec is not None and spec.submodule_search_locations is not None
     folders = [Path(place) for place in spec.submodule_search_locations]

@@ -1,4 +1,4 @@
-"""A command of ours in a process of its own, which ends when this one does, however that ends."""
+"""edgevit commands in a child process, which ends when this process ends for any reason."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from edgevit.support.python import module_command, module_environment
 from edgevit.support.supervised import LIFELINE
 
-_PATIENCE = 1.5  # seconds for it to clear up when it is told to end
+_PATIENCE = 1.5  # seconds for the child to clean up before it is killed
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,10 @@ class Done:
 def run_command(
     words: Sequence[str], limit: float | None = None, shared: Sequence[int] = ()
 ) -> Done:
-    """`edgevit WORDS`. It holds the descriptors `shared` too. Raises `subprocess.TimeoutExpired` after `limit` seconds."""
+    """Run `edgevit WORDS` in a child process that inherits the descriptors `shared`.
+
+    Raises `subprocess.TimeoutExpired` after `limit` seconds.
+    """
     ours, theirs = _lifeline()
     try:
         process = subprocess.Popen(
@@ -53,7 +56,10 @@ def run_command(
 
 
 def _lifeline() -> tuple[list[int], list[int]]:
-    """Our end, which nobody else holds, and the other, which ends when ours is closed or this process is no more."""
+    """Open a pipe: this process's write end, and the child's read end.
+
+    The read end reaches end of file when the write end is closed or this process ends.
+    """
     if not hasattr(os, "fork"):
         return [], []
     theirs, ours = os.pipe()

@@ -1,4 +1,4 @@
-"""What may be chosen, declared beside what it steers: the tuner and `--choose` know nothing but these."""
+"""Choices, declared beside the code they control. The tuner and `--choose` use nothing else."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from dataclasses import dataclass
 
 from edgevit.errors import UsageError, suggest
 
-Settings = Mapping[str, str]  # choice -> option; what is not in it is at its default
+Settings = Mapping[str, str]  # choice -> option; missing choices are at their default
 ON_OFF = ("on", "off")
 
 
 @dataclass(frozen=True)
 class Choice:
-    """Every option computes the same thing, as far as the format's own check demands."""
+    """One choice. All its options compute the same outputs, within the format's own tolerance."""
 
     name: str
     options: tuple[str, ...]
     default: str
-    why: str  # what speaks for the other options
+    why: str  # reason to choose another option
 
     def __post_init__(self) -> None:
         assert self.default in self.options, self.name
 
 
 def require_known(settings: Settings, choices: Iterable[Choice], whose: str) -> None:
-    """Raises `UsageError` for a name or an option that nobody has declared."""
+    """Refuse names and options that are not declared, with a `UsageError`."""
     known = {choice.name: choice for choice in choices}
     for name, option in settings.items():
         if name not in known:
@@ -45,7 +45,7 @@ def require_known(settings: Settings, choices: Iterable[Choice], whose: str) -> 
 
 
 def settings_of(words: Iterable[str]) -> dict[str, str]:
-    """`["attention=heads", ...]`, as `--choose` takes them."""
+    """Parse the arguments of `--choose`: `["attention=heads", ...]`."""
     found: dict[str, str] = {}
     for word in words:
         name, equals, option = word.partition("=")

@@ -1,4 +1,4 @@
-"""The processes below a process, and how one goes with its parent."""
+"""Descendants of a process, and ending a process together with its parent."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 
 
 def descendants(pid: int) -> set[int]:
-    """Children, their children, and so on. A daemon that has left its parent is none of them."""
+    """Return all direct and indirect children, without daemons that have left their parent."""
     children = defaultdict(list)
     for child, parent in _parents().items():
         children[parent].append(child)
@@ -30,17 +30,20 @@ def descendants(pid: int) -> set[int]:
 
 
 def die_with_parent(parent: int) -> None:
-    """Only Linux can: elsewhere a killed parent is noticed when a pipe ends."""
+    """Have the kernel kill this process when its parent ends (Linux alone).
+
+    Elsewhere a killed parent is noticed when a pipe ends.
+    """
     if sys.platform != "linux":
         return
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it went before this was said
+    if os.getppid() != parent:  # the parent ended before prctl took effect
         os._exit(128 + signal.SIGTERM)
 
 
 def adopt_orphans() -> None:
-    """What a crashed child has started becomes a child of this process (Linux), to be found and ended."""
+    """Make this process the parent of a crashed child's children (Linux), to find and end them."""
     if sys.platform == "linux":
         with contextlib.suppress(OSError, AttributeError):
             ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)

@@ -1,4 +1,4 @@
-"""Which backends and tools are there. What each needs is read from the package's own metadata."""
+"""Installed backends and tools. Their requirements are read from the package metadata."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from importlib import metadata
 from edgevit.plugins import distribution_of, installed
 from edgevit.support.backend_info import BACKENDS
 
-PURPOSE = {  # of the extras that are no backend
+PURPOSE = {  # extras other than backends
     "tune": "choosing by measuring: edgevit tune",
     "sweep": "many workers: edgevit sweep",
     "store": "measurements in PostgreSQL",
@@ -57,7 +57,7 @@ class Findings:
 
 
 def purposes() -> dict[str, str]:
-    """Map extras to what they are for, backends first."""
+    """Map extras to their purposes, backends first."""
     backends = {info.extra: info.purpose for info in BACKENDS.values() if info.extra}
     return {**backends, **PURPOSE}
 

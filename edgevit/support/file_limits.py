@@ -1,4 +1,4 @@
-"""What a path must be before it is opened, and how much an archive may unfold to."""
+"""Checks of paths before they are opened, and limits on the unpacked size of archives."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ import stat
 import zipfile
 from pathlib import Path
 
-_UNFOLDED = 64 << 20  # bytes that any archive may hold
-_RATIO = 20  # of what it holds to its own size; weights and pictures do not compress as well
+_UNFOLDED = 64 << 20  # unpacked bytes allowed for any archive
+_RATIO = 20  # unpacked to packed size; weights and pictures compress less
 
 
 def why_no_file(path: Path) -> str:
-    """The reason why `path` is not read; empty for a regular file. A pipe would wait for ever, a device never ends."""
+    """Return the reason to refuse to read `path`, empty for a regular file.
+
+    A pipe could block for ever, and a device never ends.
+    """
     try:
         mode = os.stat(path).st_mode
     except (OSError, ValueError) as error:  # ValueError: NUL in the name
@@ -25,7 +28,10 @@ def why_no_file(path: Path) -> str:
 
 
 def why_unfolds(archive: zipfile.ZipFile, size: int) -> str:
-    """The reason why an archive of `size` bytes is not unfolded; empty for a sound one. Nothing is read for it."""
+    """Return the reason to refuse to unpack an archive of `size` bytes, empty for a sound one.
+
+    No member is read.
+    """
     names = archive.namelist()
     if len(set(names)) != len(names):
         return "two of its members have the same name"
@@ -36,7 +42,10 @@ def why_unfolds(archive: zipfile.ZipFile, size: int) -> str:
 
 
 def why_outside(folder: Path, name: object) -> str:
-    """The reason why a name that a stranger wrote is no file or folder inside `folder`; links count as where they lead."""
+    """Return the reason why an untrusted name is not inside `folder`, empty if it is.
+
+    Links are resolved.
+    """
     if not isinstance(name, str) or not name:
         return "it is no name"
     if os.path.isabs(name) or "\\" in name or ".." in name.split("/"):

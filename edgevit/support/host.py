@@ -1,4 +1,4 @@
-"""This machine, as a figure measured on it must name it."""
+"""Description of this machine, stored with every figure measured on it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Host:
     memory_mb: int | None
     os: str
     python: str
-    governor: str | None  # None where the system does not say
+    governor: str | None  # None: not reported by the system
     load: float | None  # average over the last minute, when asked
 
     def as_dict(self) -> dict[str, object]:

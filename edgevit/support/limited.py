@@ -1,8 +1,9 @@
-"""A function of ours in a process of its own with limits, for what a stranger's file makes a library compute.
+"""Function calls in a child process with resource limits, for libraries that read untrusted files.
 
     call_limited("edgevit.frontend.pt2_trial:run_program", [path], Limits(memory=4 << 30, cpu=60, seconds=120))
 
-Arguments and answer are JSON. An `EdgevitError` comes back as itself; a crash or a limit is `Ended`.
+Arguments and result are JSON. An `EdgevitError` is raised here again. A crash or an exceeded limit
+raises `Ended`.
 """
 
 from __future__ import annotations
@@ -25,17 +26,17 @@ from edgevit.support.stdout import answers, only_answers
 
 @dataclass(frozen=True)
 class Limits:
-    memory: int  # bytes of its own, beside libraries (Linux)
-    cpu: int  # seconds, of all threads together
-    seconds: float  # by the clock
+    memory: int  # bytes of data, without shared libraries (Linux)
+    cpu: int  # CPU seconds, summed over all threads
+    seconds: float  # wall-clock seconds
 
 
 class Ended(Exception):
-    """The process ended without an answer; the text says why."""
+    """A process that ended without a result. The text says why."""
 
 
 def call_limited(function: str, arguments: Sequence[Any], limits: Limits) -> Any:
-    """What `MODULE:FUNCTION` returns. Raises its `EdgevitError`, or `Ended`."""
+    """Call `MODULE:FUNCTION` and return its result. Raises its `EdgevitError`, or `Ended`."""
     request = json.dumps([function, list(arguments), asdict(limits)])
     with tempfile.TemporaryFile() as printed:
         try:

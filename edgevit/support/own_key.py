@@ -1,4 +1,4 @@
-"""A secret of this user on this machine. What is sealed by it was written here, by this user."""
+"""Secret key of this user on this machine. A valid seal shows that this user wrote the data."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _BYTES = 32
 
 
 def seal_of(content: bytes) -> str | None:
-    """None where no key can be kept, such as in a home that cannot be written."""
+    """Return the seal of `content`, or None if no key can be stored, as in a read-only home."""
     key = _key(create=True)
     return None if key is None else _seal(key, content)
 
@@ -44,7 +44,10 @@ def _key(create: bool) -> bytes | None:
 
 
 def _read(path: Path) -> bytes | None:
-    """A key that others may read or write, or that another user owns, is no secret of ours."""
+    """Read the key. Return None if it has the wrong length or is not private to this user.
+
+    A private key is owned by this user and not readable or writable by others.
+    """
     with path.open("rb") as file:
         about = os.fstat(file.fileno())
         if about.st_uid != os.getuid() or stat.S_IMODE(about.st_mode) & 0o077:
@@ -54,7 +57,7 @@ def _read(path: Path) -> bytes | None:
 
 
 def _make(path: Path) -> None:
-    """Whole or not at all, and one: of two processes that make it at once, the second takes the first's."""
+    """Create the key atomically. If two processes create it at once, both use the first one's."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     draft = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
     try:

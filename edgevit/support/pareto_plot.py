@@ -1,4 +1,7 @@
-"""Trade-offs as a picture: one panel a device, less is better on both axes, the best marked and joined. Plain SVG."""
+"""Trade-off plots in plain SVG: one panel per device, less is better on both axes.
+
+Points on the Pareto front are marked and joined.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from html import escape
 
 _WIDE, _HIGH = 640, 320  # of a panel
 _LEFT, _RIGHT, _TOP, _BOTTOM = 84, 150, 40, 52
-_LOG = 30.0  # an axis whose ends are further apart than this is logarithmic
+_LOG = 30.0  # logarithmic axis beyond this ratio of its ends
 _STYLE = """
 text { font: 12px system-ui, sans-serif; fill: #222 } .title { font-weight: 600; font-size: 14px }
 .paper { fill: #fff } .axis { stroke: #888 } .grid { stroke: #e4e4e4 } .front { fill: none; stroke: #0a6; stroke-width: 2 }
@@ -34,7 +37,7 @@ class Panel:
 
 
 def best_of(dots: Sequence[Dot]) -> list[Dot]:
-    """Those that no other one equals or beats on both axes, by x."""
+    """Return the Pareto front, by x: the dots that no other one equals or beats on both axes."""
     found: list[Dot] = []
     for dot in sorted(dots, key=lambda d: (d.x, d.y)):
         if not found or dot.y < found[-1].y:
@@ -138,7 +141,7 @@ def _circle(dot: Dot, x: float, y: float, kind: str) -> str:
 
 
 def _labels(dots: Sequence[Dot], x: _Axis, y: _Axis) -> list[str]:
-    """The first go first, and only where there is room; a circle's title tells the rest."""
+    """Place labels in order, where there is room. Each circle's title holds its label anyway."""
     parts: list[str] = []
     taken: list[tuple[float, float, float]] = []  # left, right, line
     for dot in dots:

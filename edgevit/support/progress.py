@@ -1,4 +1,4 @@
-"""Time and memory of each stage, and the lines that tell a person how far it has come."""
+"""Time and memory of each stage, and progress lines for the user."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class StageCost:
 
 @dataclass
 class Stages:
-    """Collects what each stage cost. `stream` gets one line a stage; None keeps quiet."""
+    """Collector of the cost of each stage. `stream` gets one line per stage; None is silent."""
 
     stream: TextIO | None = None
     costs: list[StageCost] = field(default_factory=list)
@@ -37,22 +37,22 @@ class Stages:
         self._end(what, seconds)
 
     def fork(self) -> Stages:
-        """What has been done so far, and what one of several goes on to cost."""
+        """Return a copy with the costs so far, for one of several continuations."""
         return Stages(self.stream, list(self.costs))
 
     def note(self, text: str) -> None:
-        """What a long stage is at. Only a terminal is told: a log would fill up."""
+        """Show the current step of a long stage, on a terminal alone: a log would fill up."""
         if self.stream is not None and self.stream.isatty():
             self._rewrite(f"  {text}")
 
     def say(self, text: str) -> None:
-        """A line that stays."""
+        """Print a permanent line."""
         if self.stream is not None:
             self.clear()
             show(text, file=self.stream, flush=True)
 
     def clear(self) -> None:
-        """Takes the last note away."""
+        """Erase the last note."""
         if self.stream is not None and self.stream.isatty():
             self._rewrite("")
 
@@ -85,7 +85,7 @@ class Stages:
 
 
 def peak_memory_mb() -> float:
-    """Zero where the system does not say (Windows)."""
+    """Return this process's peak memory in MB, or 0 if the system does not report it (Windows)."""
     try:
         import resource
     except ImportError:

@@ -1,6 +1,7 @@
-"""Python processes of ours import what this one does, and nothing that lies in the current directory.
+"""Import paths for Python child processes: those of this process, without the current directory.
 
-Imports only what Python itself has loaded: this is done before anything could be taken from that directory.
+Imports only modules that Python itself has loaded: this code runs before anything could be imported
+from that directory.
 """
 
 import os
@@ -8,7 +9,7 @@ import sys
 
 
 def import_path() -> list[str]:
-    """`sys.path` without the current directory, unless PYTHONPATH names that by its absolute path."""
+    """Return `sys.path` without the current directory, unless PYTHONPATH has its absolute path."""
     here = _current()
     stated = [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if os.path.isabs(entry)]  # fmt: skip
     path = [
@@ -24,7 +25,7 @@ def import_path() -> list[str]:
 
 
 def keep_to_import_path() -> None:
-    """For a command: its own imports are taken from there, and so are those of any Python that it starts."""
+    """Set `sys.path` to `import_path()`, and drop relative paths from PYTHONPATH for children."""
     sys.path[:] = import_path()
     if "PYTHONPATH" in os.environ:
         entries = os.environ["PYTHONPATH"].split(os.pathsep)
@@ -32,7 +33,7 @@ def keep_to_import_path() -> None:
 
 
 def module_command(module: str, *words: str) -> list[str]:
-    """The words that run a module in another process; `module_environment` goes with them."""
+    """Return the command to run a module in another process, along with `module_environment`."""
     return [sys.executable, "-P", "-m", module, *words]
 
 

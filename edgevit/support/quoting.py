@@ -1,7 +1,7 @@
-"""Text of strangers in the files that we write: titles of boards, names of layers, ports and models, labels.
+"""Quoting of untrusted text in generated files: board titles, labels, names of layers and models.
 
-A name is data in every language. A literal gives back the very text; a comment and a word of a build file give
-back what can be read of it, and end nothing and start nothing.
+A name is data in every language. A literal evaluates to exactly the text. A comment and a word of a
+build file keep the readable part of it, and can neither end nor start a construct.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _MARKDOWN = re.compile(r"([\\`*\[\]<>|~$])")
 
 
 def comment(text: str) -> str:
-    """For one line inside a comment or docstring of any language that we write."""
+    """Make text safe for one line of a comment or docstring, in every generated language."""
     line = "".join(c if c.isprintable() else "?" for c in text).replace("\\", "/")
     for ends, harmless in (('"""', "'''"), ("??", "? ?"), ("*/", "* /"), ("/*", "/ *")):
         while ends in line:
@@ -24,12 +24,12 @@ def comment(text: str) -> str:
 
 
 def word(text: str) -> str:
-    """For build files, Kconfig and properties: letters, digits and signs that mean nothing in them."""
+    """Replace characters that have a meaning in build files, Kconfig or properties by `_`."""
     return _WORD.sub("_", text)
 
 
 def c_string(text: str) -> str:
-    """A literal of C and C++. Octal escapes have three digits, and so end where they end."""
+    """Return a C and C++ string literal. Octal escapes have three digits, a fixed length."""
     return '"' + "".join(map(_c_character, text)) + '"'
 
 
@@ -48,7 +48,10 @@ def kotlin_string(text: str) -> str:
 
 
 def java_string(text: str) -> str:
-    """`\\uXXXX` is read before literals are, so that a quote or a line end is spelt in octal."""
+    """Return a Java string literal.
+
+    Java expands `\\uXXXX` before it parses literals, so quotes and line ends are octal escapes.
+    """
     return '"' + "".join(map(_java_character, text)) + '"'
 
 
@@ -72,24 +75,24 @@ def python_string(text: str) -> str:
 
 
 def make_word(text: str) -> str:
-    """One word of a recipe: neither make nor the shell reads anything in it."""
+    """Quote one word of a make recipe, so that neither make nor the shell expands it."""
     return shlex.quote(re.sub(r"[\0\r\n]", "?", text)).replace("$", "$$")
 
 
 def cmake_word(text: str) -> str:
-    """One argument of a CMake command."""
+    """Quote one argument of a CMake command."""
     if re.fullmatch(r"[A-Za-z0-9_.,:=/+-]+", text):
         return text
     return '"' + re.sub(r'([\\"$])', r"\\\1", text.replace("\0", "?")) + '"'
 
 
 def markdown(text: str) -> str:
-    """One line of a paragraph, heading or cell of a table."""
+    """Escape text for one line of a Markdown paragraph, heading or table cell."""
     line = "".join(c if c.isprintable() else " " for c in text)
     return _MARKDOWN.sub(r"\\\1", line.replace("&", "&amp;"))
 
 
 def markdown_code(text: str) -> str:
-    """A span of code, in a cell of a table too."""
+    """Return a Markdown code span, valid in table cells too."""
     line = "".join(c if c.isprintable() else " " for c in text).replace("`", "'")
     return f"`{line.replace('|', chr(92) + '|')}`"

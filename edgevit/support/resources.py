@@ -8,6 +8,6 @@ _PACKAGE = Path(__file__).resolve().parent.parent
 
 
 def data_dir(name: str) -> Path:
-    """Return the folder `targets` or `kernels`, whichever way edgevit was installed."""
+    """Return the folder `targets` or `kernels`, from the installed wheel or the checkout."""
     shipped = _PACKAGE / "_data" / name
     return shipped if shipped.is_dir() else _PACKAGE.parent / name

@@ -1,4 +1,4 @@
-"""The shape that a stranger's values must have: declared as data, checked before anything uses them.
+"""Schemas of untrusted values, declared as data and checked before the values are used.
 
 PLAN = Table({"model": Text(), "threads": Whole(0, 1024)}, optional=("threads",))
 require_shape(values, PLAN)        # raises Misshapen: at `threads`, text where a whole number is expected
@@ -18,7 +18,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u206
 
 
 class Misshapen(ValueError):
-    """`at` is the dotted path of the value; `why` the rule it breaks."""
+    """A value that does not match its schema. `at`: its dotted path. `why`: the violated rule."""
 
     def __init__(self, at: str, why: str, hint: str = "") -> None:
         super().__init__(f"`{at}`: {why}" if at else why)
@@ -29,11 +29,11 @@ class Misshapen(ValueError):
 
 @dataclass(frozen=True)
 class Text:
-    """One line of text. `plain`: without control characters, such as end a line or move a cursor."""
+    """One line of text. `plain`: without control characters."""
 
-    words: tuple[str, ...] = ()  # any of these; none: any text
-    pattern: str = ""  # of the whole text
-    rule: str = ""  # the pattern in words
+    words: tuple[str, ...] = ()  # allowed texts; empty: any text
+    pattern: str = ""  # must match the whole text
+    rule: str = ""  # the pattern in words, for the error
     most: int = 4096
     plain: bool = True
 
@@ -46,7 +46,7 @@ class Whole:
 
 @dataclass(frozen=True)
 class Number:
-    """Finite, whole or not."""
+    """A finite number, integer or not."""
 
     least: float = -math.inf
     most: float = math.inf
@@ -76,7 +76,7 @@ class Either:
 
 @dataclass(frozen=True)
 class Table:
-    """Keys that are not listed are refused, or of the shape `others`."""
+    """A table. Unlisted keys must have the shape `others`, and are refused if it is None."""
 
     keys: Mapping[str, Shape] = field(default_factory=dict)
     optional: tuple[str, ...] = ()
@@ -85,14 +85,14 @@ class Table:
 
 @dataclass(frozen=True)
 class Anything:
-    """Values that are only shown: scalars, lists and tables of them."""
+    """Any scalars, lists and tables, for values that are only displayed."""
 
 
 Shape = Text | Whole | Number | Flag | Null | Listing | Either | Table | Anything
 
 
 def require_shape(value: Any, shape: Shape, at: str = "") -> None:
-    """Return if `value` is of the shape, else raise `Misshapen` for the first thing that is not."""
+    """Raise `Misshapen` for the first part of `value` that does not match the shape."""
     match shape:
         case Table():
             _require_table(value, shape, at)

@@ -1,4 +1,4 @@
-"""Other people's libraries tell at length what our errors say in a line."""
+"""Silence warnings, logging and progress bars of third-party libraries."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def quiet(library: str) -> Iterator[None]:
-    """No warnings, no log lines of that library, and nothing on stderr: progress bars and whole graphs go there."""
+    """Suppress all warnings, the library's log lines below CRITICAL, and `sys.stderr`.
+
+    Libraries print progress bars and whole graphs to stderr.
+    """
     logger = logging.getLogger(library)
     level = logger.level
     logger.setLevel(logging.CRITICAL)

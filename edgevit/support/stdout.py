@@ -1,4 +1,4 @@
-"""What a command answers and what merely gets printed meanwhile: models, compilers and native libraries print too."""
+"""Separation of a command's output from other prints: models, compilers and native libraries."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ _reserved: TextIO | None = None
 
 
 def answers() -> TextIO:
-    """The stream that a command's answer goes to."""
+    """Return the stream for a command's output."""
     return _reserved or sys.stdout
 
 
 @contextlib.contextmanager
 def only_answers(wanted: bool = True) -> Iterator[None]:
-    """Inside, stdout takes answers alone; whatever else is printed, by native code too, goes to stderr."""
+    """Reserve stdout for the command's output. Other prints, also of native code, go to stderr."""
     global _reserved
     if not wanted or _reserved is not None:
         yield
@@ -30,13 +30,13 @@ def only_answers(wanted: bool = True) -> Iterator[None]:
         try:
             yield
         finally:
-            with contextlib.suppress(OSError, ValueError):  # nobody reads it any more
+            with contextlib.suppress(OSError, ValueError):  # the reader is gone
                 _reserved.flush()
             sys.stdout, _reserved = before, None
 
 
 def give_up_stdout() -> None:
-    """For the end of a process: what is still printed then, by exit handlers and C's buffers, goes to stderr."""
+    """Redirect stdout to stderr at process end, for exit handlers and C's buffers."""
     with contextlib.suppress(OSError, ValueError):
         sys.stdout.flush()
         os.dup2(2, 1)
@@ -45,7 +45,10 @@ def give_up_stdout() -> None:
 
 @contextlib.contextmanager
 def _descriptor_reserved(stream: TextIO) -> Iterator[TextIO]:
-    """`stream` on a descriptor of its own, with 1 going to stderr; where `stream` is not on 1, itself."""
+    """Yield `stream` on a new descriptor and redirect descriptor 1 to stderr.
+
+    A stream that is not on descriptor 1 is yielded unchanged.
+    """
     if not _is_on_one(stream):
         yield stream
         return
@@ -58,7 +61,7 @@ def _descriptor_reserved(stream: TextIO) -> Iterator[TextIO]:
         for printed in (stream, sys.__stdout__):
             with contextlib.suppress(OSError, ValueError):
                 assert printed is not None
-                printed.flush()  # what was printed past `sys.stdout` does not come after the answer
+                printed.flush()  # flush prints that bypassed `sys.stdout` before the answer
         os.dup2(saved, 1)
         os.close(saved)
 

@@ -1,7 +1,7 @@
-"""TOML and JSON that somebody else wrote: read within limits, and refused in one way.
+"""Untrusted TOML and JSON: read within limits, refused with `Malformed`.
 
-A parser alone is not enough: it recurses until Python gives up, reads a pipe for ever, takes NaN and 10^400 for
-numbers, and hands on halves of surrogate pairs and NUL that break whatever prints or opens them later.
+A parser alone is not enough. It recurses until the stack overflows, blocks on a pipe, accepts NaN
+and 10^400 as numbers, and passes on lone surrogates and NUL, which break later prints and opens.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 MOST_BYTES = 64 << 20  # a manifest lists every file and parity; a config lists every label
-MOST_TOML_BYTES = 1 << 20  # what people write by hand, and plans
+MOST_TOML_BYTES = 1 << 20  # hand-written files, and plans
 MOST_DEPTH = 64
 _WHOLE = 1 << 64
 _LINE = re.compile(r" \(at line (\d+), column \d+\)$")
@@ -25,7 +25,7 @@ _DIGITS = re.compile(r"^Exceeds the limit \(\d+")
 
 
 class Malformed(ValueError):
-    """Text that cannot be taken for what it should be. `line` is 0 where no line is to blame."""
+    """Text that is malformed or beyond the limits. `line` is 0 if the line is unknown."""
 
     def __init__(self, why: str, line: int = 0) -> None:
         super().__init__(why)
@@ -34,17 +34,20 @@ class Malformed(ValueError):
 
 
 def read_json(path: str | os.PathLike[str], most: int = MOST_BYTES) -> Any:
-    """The values of a JSON file. Raises `OSError` where it cannot be opened, else `Malformed`."""
+    """Return the values of a JSON file. Raises `OSError` if it does not open, else `Malformed`."""
     return parse_json(read_bytes(path, most))
 
 
 def read_toml(path: str | os.PathLike[str], most: int = MOST_TOML_BYTES) -> dict[str, Any]:
-    """The table of a TOML file. Raises `OSError` where it cannot be opened, else `Malformed`."""
+    """Return the table of a TOML file. Raises `OSError` if it does not open, else `Malformed`."""
     return parse_toml(decoded(read_bytes(path, most)))
 
 
 def parse_json(text: str | bytes) -> Any:
-    """The values of JSON text: finite, at most 64 bits, at most `MOST_DEPTH` deep, no key twice."""
+    """Return the values of JSON text.
+
+    Numbers must be finite and of at most 64 bits, nesting at most `MOST_DEPTH`, and keys unique.
+    """
 
     def values() -> Any:
         return json.loads(
@@ -57,12 +60,12 @@ def parse_json(text: str | bytes) -> Any:
 
 
 def parse_toml(text: str) -> dict[str, Any]:
-    """The table of TOML text, under the same limits."""
+    """Return the table of TOML text, under the limits of `parse_json`."""
     return _checked(lambda: tomllib.loads(text))
 
 
 def read_bytes(path: str | os.PathLike[str], most: int = MOST_BYTES) -> bytes:
-    """A file's bytes. A folder, a pipe, a device or more than `most` bytes is refused, never waited for."""
+    """Return a file's bytes, at most `most`. Refuse folders, pipes and devices without blocking."""
     if "\0" in os.fspath(path):
         raise Malformed("a path cannot contain NUL")
     with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
@@ -117,7 +120,10 @@ def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _require_plain(values: Any) -> None:
-    """Without recursion: what is too deep for the parser's stack is too deep for ours."""
+    """Refuse deep nesting and unusual values.
+
+    Not recursive: values too deep for the parser's stack are too deep for this function's, too.
+    """
     level, depth = [values], 0
     while level:
         depth += 1

@@ -1,11 +1,13 @@
-"""A command runs in a child process, and this one waits for it, to end it within two seconds when it is told to.
+"""Supervision of a command in a child process, to end it within two seconds on request.
 
-A converter blocks signals, holds the interpreter for minutes or catches what an interrupt raises; a library starts
-processes of its own; a damaged file ends in a segmentation fault. None of that reaches the process that waits. It
-knows the child's children, and from `tell` the folders that may hold a draft.
+A converter blocks signals, holds the interpreter for minutes or catches KeyboardInterrupt.
+A library starts processes of its own. A damaged file causes a segmentation fault. None of that
+affects the process that waits. It knows the child's descendants, and from `tell` the folders that
+may hold a draft.
 
-    SIGINT, SIGTERM, SIGHUP here, or the end of whoever holds the lifeline:
-    SIGINT to the child -> a moment to clear up -> SIGKILL to it and all it has started -> drafts cleared -> 128 + signal
+    SIGINT, SIGTERM, SIGHUP here, or the end of the process that holds the lifeline:
+    SIGINT to the child -> a grace period to clean up -> SIGKILL to it and its descendants
+    -> drafts cleared -> 128 + signal
 """
 
 from __future__ import annotations
@@ -22,24 +24,27 @@ from types import FrameType
 
 from edgevit.support.descendants import adopt_orphans, descendants, die_with_parent, kill_all
 
-LIFELINE = "EDGEVIT_LIFELINE"  # a descriptor at whose end the command is to end
+LIFELINE = "EDGEVIT_LIFELINE"  # descriptor: the command ends at its end of file
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP) if hasattr(signal, "SIGHUP") else ()
-_GRACE = 1.0  # seconds to clear up in
-_SHORT_GRACE = 0.3  # of a command within a command, which is ended in its own grace
+_GRACE = 1.0  # seconds to clean up
+_SHORT_GRACE = 0.3  # for a nested command, within the outer one's grace
 _telling: int | None = None
 
 
 def tell(folder: Path) -> None:
-    """Say where something is left to clear if this process dies."""
+    """Report a folder to the supervisor, to be cleared if this process dies."""
     if _telling is not None:
-        with contextlib.suppress(OSError):  # as many as the pipe holds
+        with contextlib.suppress(OSError):  # best effort: the pipe may be full
             os.write(_telling, os.fsencode(folder) + b"\0")
 
 
 def supervise(
     run: Callable[[], int], clear: Callable[[Path], None], died: Callable[[int], int]
 ) -> int:
-    """What `run` returns, in the child and here; 128 + signal where it was ended, `died(signal)` where it crashed."""
+    """Run `run` in a child process and return its result, in the child and here.
+
+    Return 128 + signal if the command was ended by request, `died(signal)` if it crashed.
+    """
     if not hasattr(os, "fork"):
         return run()
     watch = _Watch()
@@ -66,7 +71,7 @@ def supervise(
 
 
 class _Watch:
-    """Signals and the lifeline of this process, and what the child tells it."""
+    """Signals and lifeline of this process, and the folders that the child reports."""
 
     def __init__(self) -> None:
         self._lifeline = _lifeline()
@@ -90,7 +95,7 @@ class _Watch:
         self._cause = self._cause or number
 
     def leave_to_child(self, parent: int) -> None:
-        """In the child: signals are its own again, and it dies with the one that waits."""
+        """Restore signal handlers in the child, and have it die with the supervisor."""
         global _telling
         _telling = self._telling
         signal.set_wakeup_fd(self._waking_before)
@@ -105,7 +110,7 @@ class _Watch:
         die_with_parent(parent)
 
     def wait(self, child: int) -> tuple[int, int]:
-        """The signal that ended it, or 0, and its status."""
+        """Wait for the child. Return the signal that requested its end, or 0, and its status."""
         while True:
             self._sleep(None)
             pid, status = os.waitpid(child, os.WNOHANG)
@@ -132,7 +137,7 @@ class _Watch:
         return status if pid else os.waitpid(child, 0)[1]
 
     def _sleep(self, seconds: float | None) -> None:
-        """Until a signal, the end of the child or of the lifeline, or something that is told."""
+        """Sleep until a signal, a report, the end of the child or lifeline, or the timeout."""
         watched = [self._wake, self._heard]
         if self._lifeline is not None and not self._cause:
             watched.append(self._lifeline)
@@ -141,7 +146,7 @@ class _Watch:
             os.read(self._wake, 4096)
         if self._heard in ready:
             self._read_told()
-        if self._lifeline in ready:  # nobody writes to it: this is its end
+        if self._lifeline in ready:  # never written to: readable means end of file
             self._cause = self._cause or signal.SIGTERM
 
     def _read_told(self) -> None:
@@ -160,6 +165,9 @@ def _lifeline() -> int | None:
 
 
 def _interrupt_once(_number: int, _frame: FrameType | None) -> None:
-    """A terminal's interrupt reaches this process, and then that of the one that waits: the second is no news."""
+    """Raise KeyboardInterrupt once, and ignore further interrupts.
+
+    A terminal's interrupt reaches this process twice: directly, and from the supervisor.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     raise KeyboardInterrupt

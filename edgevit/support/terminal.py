@@ -1,4 +1,4 @@
-"""Text for a terminal: what files and devices are called must not move its cursor, colour it or turn its text around."""
+"""Terminal output: untrusted names cannot move the cursor, change colours or reverse text."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _UNSAFE = re.compile(
 
 
 def shown(text: str) -> str:
-    r"""Return the text with what a terminal would act on spelt out: `\u001b`, as JSON spells it too."""
+    r"""Escape characters that a terminal interprets, as JSON does: `\u001b`."""
     return _UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def show(text: object, *, end: str = "\n", file: TextIO | None = None, flush: bool = False) -> None:
-    """Print, on a terminal of any encoding."""
+    """Print text, escaping terminal controls and characters outside the stream's encoding."""
     stream = answers() if file is None else file
     encoding = getattr(stream, "encoding", None) or "utf-8"
     safe = shown(str(text)).encode(encoding, "backslashreplace").decode(encoding)

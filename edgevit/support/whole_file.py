@@ -1,4 +1,4 @@
-"""Files and folders that appear whole: written beside their place under a name of this process, then renamed."""
+"""Atomic writes of files and folders: to a per-process draft beside the place, then renamed."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ _MARK = ".edgevit-"
 
 
 def draft_of(path: Path, suffix: str = "") -> Path:
-    """A name beside `path` that is this process's own."""
+    """Return the path of this process's draft, beside `path`."""
     return path.with_name(f".{path.name}{_MARK}{os.getpid()}{suffix}")
 
 
 def drafts_left(path: Path) -> Iterator[Path]:
-    """Drafts of `path` whose process was killed."""
+    """Yield the drafts of `path` whose process was killed."""
     prefix = f".{path.name}{_MARK}"
     for entry in sorted(path.parent.iterdir()):
         if entry.name.startswith(prefix) and _is_left(entry.name.removeprefix(prefix)):
@@ -23,7 +23,7 @@ def drafts_left(path: Path) -> Iterator[Path]:
 
 
 def is_draft_left(name: str) -> bool:
-    """The name is that of a draft whose process was killed."""
+    """Return True for the name of a draft whose process was killed."""
     stem, mark, rest = name.rpartition(_MARK)
     return bool(stem.startswith(".") and mark) and _is_left(rest)
 
@@ -40,7 +40,10 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 def _is_left(rest: str) -> bool:
-    """`rest` of a name begins with a process's number. One that is our own was another's: numbers come again."""
+    """Return True if the process whose number begins `rest` is gone.
+
+    A draft with this process's own number is from an earlier process: numbers are reused.
+    """
     pid = rest.partition(".")[0]
     if not (pid.isascii() and pid.isdigit() and len(pid) < 10):
         return False

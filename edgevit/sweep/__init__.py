@@ -1,1 +1,1 @@
-"""Models x targets x precisions on many workers, of which any may be killed."""
+"""Sweep over models x targets x precisions on several workers, any of which may be killed."""

@@ -1,4 +1,4 @@
-"""Dask: who does which job. Workers hold devices as resources, and a job goes to one that holds its."""
+"""Job scheduling by Dask: devices are worker resources, a job goes to a worker with its device."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from edgevit.errors import DeviceError, EdgevitError, RuntimeFailed, ToolMissing
 from edgevit.sweep.job import Job, Result, failed, keep_result, read_result, result_file
 from edgevit.sweep.work import Work, do_job, export_and_measure
 
-# Of which every worker on this machine has one: emulators are programs, and time is taken by one at a time.
+# Devices that every worker here offers: emulators are programs, and a lock serialises local timing.
 EVERYWHERE = ("local", "emulator")
 _WAIT = 30.0  # seconds for a scheduler to answer
 
@@ -28,8 +28,11 @@ def run_jobs(
     work: Work = export_and_measure,
     landed: Callable[[Result, int], None] = lambda _result, _left: None,
 ) -> dict[str, Result]:
-    """By the job's key. What an earlier run left on disk is not done again, but for errors; each result is on disk
-    before it counts. `landed` gets it, and how many are left."""
+    """Run the jobs and return the results by job key.
+
+    Results of an earlier run on disk are reused, except errors. Each result is written to disk
+    before it counts. `landed` is called with it and the number of jobs left.
+    """
     found = {job.key: known for job in jobs if (known := _known(output, job))}
     todo = {job.key: job for job in jobs if job.key not in found}
     if not todo:
@@ -47,7 +50,7 @@ def run_jobs(
         for future in _distributed().as_completed(list(futures)):
             job = futures[future]
             result = _landed(future, job)
-            keep_result(output, result)  # where the worker's disk is not ours, or it died
+            keep_result(output, result)  # for a worker that died or has another disk
             found[job.key] = result
             landed(result, len(jobs) - len(found))
     return {job.key: found[job.key] for job in jobs}
@@ -92,10 +95,9 @@ def _client(scheduler: str | None, workers: int, devices: set[str]) -> Iterator[
 
 
 def _cluster(distributed: Any, workers: int, devices: set[str]) -> Any:
-    """Processes here. A device that is not this machine itself is held by one of them alone."""
-    os.environ["PYTHONSAFEPATH"] = (
-        "1"  # they are started by `python -c`, which imports from the current directory
-    )
+    """Start local worker processes. Only one of them offers devices other than this machine."""
+    # Workers start by `python -c`, which imports from the current directory.
+    os.environ["PYTHONSAFEPATH"] = "1"
     spec = {}
     for number in range(workers):
         held = {name: 1 for name in devices if name in EVERYWHERE or number == 0}
@@ -113,7 +115,7 @@ def _cluster(distributed: Any, workers: int, devices: set[str]) -> Any:
 
 
 def _require_held(client: Any, devices: set[str]) -> None:
-    """Dask would wait for ever for a worker that holds what none does."""
+    """Refuse devices that no worker offers, for which Dask would wait for ever."""
     client.wait_for_workers(1, timeout=_WAIT)
     workers = client.scheduler_info(n_workers=-1)["workers"].values()
     held: set[str] = {name for worker in workers for name in worker.get("resources", {})}

@@ -1,4 +1,4 @@
-"""One model for one target in one format and precision: what is to be done, and what is known when it is."""
+"""Job of a sweep and its result: one model for one target in one format and precision."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ class Job:
     target: str
     format: str
     precision: str
-    on: str  # where it is measured; empty: nowhere
-    options: tuple[str, ...] = ()  # of the model, as words of the command line
+    on: str  # runner address; empty: not measured
+    options: tuple[str, ...] = ()  # model options, as command-line arguments
     rounds: int = 20
 
     @property
@@ -46,18 +46,18 @@ class Job:
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
 
     def as_dict(self) -> dict[str, Any]:
-        """As it comes back from JSON."""
+        """Return the job as JSON types."""
         return {**asdict(self), "options": list(self.options)}
 
     @property
     def resources(self) -> dict[str, float]:
-        """What a worker must hold to do it."""
+        """Dask resources that the job needs: its device, if it has one."""
         return {self.on: 1} if self.on else {}
 
 
 @dataclass(frozen=True)
 class Result:
-    """What is not known is None. `error` where the job came to nothing."""
+    """Result of a job. None: unknown. `error`: reason of a failed job."""
 
     key: str
     job: dict[str, Any]
@@ -106,7 +106,11 @@ def jobs_of(
     options: Sequence[str],
     rounds: int,
 ) -> list[Job]:
-    """In order, none twice. What no target can take is refused; what some cannot is left out for those."""
+    """Return the jobs in order, without duplicates.
+
+    Formats and precisions that a target does not support are left out for it. A target that
+    supports none of those requested is refused.
+    """
     found: list[Job] = []
     for target in map(load_target, targets):
         name = target.name if target.family else str(target.file)
@@ -141,14 +145,14 @@ def _taken(
 
 
 def _precisions(target: Target, format: str, asked: Sequence[str] | None) -> list[str]:
-    """Those asked for that the format is written in; where none is asked for, its default."""
+    """Return the requested precisions that the format has, or its default without a request."""
     if asked is None:
         return [target.precision(None, format)]
     return [word for word in asked if word in target.written(format)]
 
 
 def _where(format: str) -> str:
-    """Without `--on`: where it runs here, if it does."""
+    """Return the local runner of a format for sweeps without `--on`, or an empty string."""
     if format in firmware_formats():
         return "emulator"
     return "local" if format in host_formats() else ""
@@ -166,13 +170,13 @@ def read_result(output: Path, key: str) -> Result | None:
 
 
 def result_of(values: Any) -> Result:
-    """From JSON that anybody may have written. Raises `Misshapen`."""
+    """Parse a result from untrusted JSON. Raises `Misshapen`."""
     require_shape(values, _RESULT)
     return Result(**values)
 
 
 def keep_result(output: Path, result: Result) -> Result:
-    """On disk whole or not at all. Of two the first is kept, and returned."""
+    """Write a result to disk atomically. If there is one already, keep and return that."""
     path = result_file(output, result.key)
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_suffix(f".{os.getpid()}.draft")
@@ -183,7 +187,7 @@ def keep_result(output: Path, result: Result) -> Result:
         kept = read_result(output, result.key)
         if kept is not None:
             return kept
-        os.replace(draft, path)  # what is there is damaged
+        os.replace(draft, path)  # the file there is damaged
         return result
     finally:
         draft.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""What a sweep leaves: a table to read, the same as JSON, and a picture of the trade-offs."""
+"""Output of a sweep: a text table, JSON and a picture of the trade-offs."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def table(results: Sequence[Result]) -> list[str]:
 
 
 def panels(results: Sequence[Result]) -> list[Panel]:
-    """One a target and place of measuring: only there two figures can be compared."""
+    """Return one panel per target, device and kind of figure: only those are comparable."""
     groups: dict[tuple[str, str, str], list[Result]] = {}
     for result in results:
         if result.kind and not result.error:

@@ -1,4 +1,4 @@
-"""What a worker does with a job: export it apart, measure it where the job says, put the result on disk."""
+"""Worker side of a job: export in a child process, measure on the device, store the result."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LOG = "log.jsonl"
 
 
 def do_job(job: Job, output: Path, work: Work) -> Result:
-    """What is on disk already is not done again."""
+    """Run a job and store its result, or return the stored one."""
     known = read_result(output, job.key)
     if known is not None:
         return known
@@ -96,7 +96,7 @@ def _measured(job: Job, folder: Path, found: Result) -> Result:
 
 
 def _log(output: Path, what: str, job: Job) -> None:
-    """A line is written at once: several workers share the file."""
+    """Append a line to the log by one write: several workers share the file."""
     line = json.dumps({"what": what, "key": job.key, "worker": os.getpid(), "at": time.time()})
     (output / JOBS).mkdir(parents=True, exist_ok=True)
     with (output / LOG).open("a") as file:

@@ -1,4 +1,4 @@
-"""Targets: what a device is, read from `targets/**/*.toml`. Imports nothing heavy.
+"""Targets: descriptions of devices, read from `targets/**/*.toml`. Imports nothing heavy.
 
 load_target("iphone")            a shipped target, by name or alias
 load_target("./my_board.toml")   your own file, which may extend a shipped target

@@ -1,4 +1,4 @@
-"""Finds target files, resolves names, aliases and `extends`."""
+"""Target catalogue: find target files, resolve names, aliases and `extends`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from edgevit.targets import schema
 from edgevit.targets.fields import Fields
 from edgevit.targets.target import Target
 
-FOLDERS: Registry[os.PathLike[str]] = Registry("edgevit.targets", dict)  # with files like ours
+FOLDERS: Registry[os.PathLike[str]] = Registry("edgevit.targets", dict)  # folders of target files
 
 
 @dataclass(frozen=True)
@@ -28,19 +28,19 @@ class _File:
     name: str
     aliases: tuple[str, ...]
     extends: str | None
-    is_base: bool  # facts that several targets share, and no device by itself
+    is_base: bool  # facts that several targets share; no device by itself
     values: Mapping[str, Any]
 
 
 def list_targets(folder: Path | None = None) -> tuple[Target, ...]:
-    """Every target under `folder` (the shipped ones), by family and name."""
+    """Return every target under `folder` (default: the shipped ones), by family and name."""
     shipped = _read_folder(folder) if folder else _shipped()
     files = sorted(shipped.values(), key=lambda file: (file.family, file.name))
     return tuple(_build(file, shipped) for file in files if not file.is_base)
 
 
 def load_target(name_or_path: str | os.PathLike[str], folder: Path | None = None) -> Target:
-    """The target called so, by name or alias; or the one in a TOML file of your own."""
+    """Return the target of a name or alias, or of the user's own TOML file."""
     shipped = _read_folder(folder) if folder else _shipped()
     text = os.fspath(name_or_path)
     if text.endswith(".toml") or "/" in text or os.sep in text:
@@ -56,7 +56,7 @@ def load_target(name_or_path: str | os.PathLike[str], folder: Path | None = None
 
 @functools.cache
 def _shipped() -> Mapping[str, _File]:
-    """Return our files and those of installed distributions, read once a process."""
+    """Return the files of edgevit and of installed distributions, read once per process."""
     files = _read_folder(data_dir("targets"))
     for name in FOLDERS:
         for file in _read_folder(Path(FOLDERS[name])).values():
@@ -121,7 +121,7 @@ def _read_toml(path: Path, shown: str) -> dict[str, Any]:
 def _expanded(text: str) -> Path:
     try:
         return Path(text).expanduser()
-    except RuntimeError:  # of a user who does not exist: then it is a folder of that name
+    except RuntimeError:  # `~user` of an unknown user: a folder of that name
         return Path(text)
 
 
@@ -158,10 +158,10 @@ def _build(file: _File, shipped: Mapping[str, _File], *, follows_chain: bool = F
 def _inherit(
     file: _File, shipped: Mapping[str, _File], *, follows_chain: bool
 ) -> tuple[Mapping[str, Any], dict[str, str]]:
-    """The file's values over those it extends, and which file each inherited key is from.
+    """Merge the file's values over those it extends. Return them, and each inherited key's file.
 
-    A shipped file extends one base and no further, so two files tell all about it. A file of your
-    own may extend any shipped target, and so follows that target's own `extends` too.
+    A shipped file extends one base and no further, so that two files describe it fully. A user's
+    own file may extend any shipped target, and so follows that target's own `extends` too.
     """
     if file.extends is None:
         return file.values, {}

@@ -1,4 +1,4 @@
-"""Reads typed values out of one TOML table; an error names the file and the key."""
+"""Typed access to one TOML table. Errors name the file and the key."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _IN_WORDS: dict[type, str] = {
     list: "a list",
     dict: "a table",
 }
-# Titles and names of chips are written into build files, C, Markdown and HTML: nothing in them means anything there.
+# Titles and chip names go into build files, C, Markdown and HTML: no character may be special.
 _ODD = re.compile(r"[^\w .,:;()/+&'#%=*!?~\[\]°²³×–-]|/\*|\*/")
 _LONGEST = 1000  # characters; two sources may be joined
 _SIZE = re.compile(r"([0-9]{1,6}) ?(B|KiB|MiB|GiB)")
@@ -27,7 +27,7 @@ _UNIT = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 
 
 class Fields:
-    """A TOML table. Refuses keys it does not know as soon as it is made."""
+    """TOML table. Unknown keys are refused at construction."""
 
     def __init__(
         self,
@@ -64,7 +64,7 @@ class Fields:
         return f"{self._file_of(key)}  {dotted}".rstrip()
 
     def get(self, key: str, kind: type[T]) -> T | None:
-        """The value of `key`, or None when it is not there."""
+        """Return the value of `key`, or None if it is missing."""
         value = self._values.get(key)
         if value is None:
             return None
@@ -75,7 +75,7 @@ class Fields:
         return value
 
     def pattern(self, key: str, pattern: str, why: str) -> str | None:
-        """A text of one form, such as the name of a memory region in a linker script."""
+        """Return a text that matches a pattern, such as a linker script's region name, or None."""
         value = self.get(key, str)
         if value is not None and not re.fullmatch(pattern, value, re.ASCII):
             raise self._error(f"`{key}` is `{value}`", key, why=why)
@@ -107,7 +107,7 @@ class Fields:
         return value
 
     def number(self, key: str) -> float | None:
-        """A number above zero, whole or not."""
+        """Return a number above zero, integer or not, or None if it is missing."""
         value = self._values.get(key)
         found = value if _is(value, int) else self.get(key, float)
         if found is None:
@@ -118,7 +118,7 @@ class Fields:
         return float(found)
 
     def size(self, key: str) -> int:
-        """A size in bytes, written "320 KiB"."""
+        """Return a size in bytes, written "320 KiB"."""
         value = self._values.get(key)
         if value is None:
             return self.need(key, int)  # raises
@@ -129,7 +129,7 @@ class Fields:
         return int(match[1]) * _UNIT[match[2]]
 
     def names(self, key: str, known: Collection[str] = ()) -> tuple[str, ...]:
-        """A list of different texts, each out of `known` where that is given."""
+        """Return a list of distinct texts, each out of `known` if that is not empty."""
         values = cast(list[Any], self.get(key, list) or [])
         if len(values) > 64:
             raise self._error(f"`{key}` is too long", key, why="at most 64 names are taken")
@@ -144,7 +144,7 @@ class Fields:
         return tuple(cast(list[str], values))
 
     def word(self, key: str, known: Collection[str]) -> str:
-        """A text out of `known`."""
+        """Return a text out of `known`."""
         value = self.need(key, str)
         self._check_word(key, value, known)
         return value
@@ -161,7 +161,7 @@ class Fields:
         return Fields(values, self._file_of(key), self._dotted(key), known=known)
 
     def tables(self, key: str, known: Collection[str]) -> tuple[Fields, ...]:
-        """The tables of a `[[key]]`."""
+        """Return the tables of a `[[key]]`."""
         values = self._values.get(key, [])
         if not isinstance(values, list):
             message = f"`{key}` is {_word(values)}"
@@ -181,7 +181,7 @@ class Fields:
 
 
 def _is(value: object, kind: type[T]) -> TypeGuard[T]:
-    """In Python True is an int as well; in a target file it is a mistake."""
+    """Check a value's type. A bool is no int here, unlike in Python."""
     return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
 
 

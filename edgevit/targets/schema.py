@@ -1,4 +1,4 @@
-"""Turns the TOML of a target, with what it extends merged in, into a `Target`.
+"""Conversion of a target's TOML, merged over the target that it extends, to a `Target`.
 
 Every table of facts (`FACTS`) needs a line of the same name in `[source]`, in the same file: a
 value that replaces an inherited one never keeps the inherited source.
@@ -39,7 +39,7 @@ _ADDRESS_SPACE = 1 << 32  # the cores that get a region map are all 32-bit
 
 
 def check_sources(values: Mapping[str, Any], file: str) -> None:
-    """Each file answers for the facts it states itself: no value without a source."""
+    """Refuse facts without a source, and sources without a fact, in the same file."""
     fields = Fields(values, file, known=KEYS)
     source = fields.table("source", FACTS)
     for fact in FACTS:
@@ -65,7 +65,7 @@ def check_name(name: str, where: str) -> None:
 
 
 def merge(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
-    """`own` over `base`: tables key by key; lists, `[[cpu]]` and `[[region]]` too, as a whole."""
+    """Merge `own` over `base`: tables by key; lists, as `[[cpu]]` and `[[region]]`, as a whole."""
     merged = {key: value for key, value in base.items() if key not in NAMING}
     for key, value in own.items():
         under: Any = merged.get(key)
@@ -77,7 +77,7 @@ def merge(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
 def _join_sources(
     base: Mapping[str, Any], own: Mapping[str, Any], merged: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """A table with values from both files keeps both sources, its own first."""
+    """Join the sources of tables with values from both files, the own source first."""
     if "source" not in merged:
         return {}
     joined = dict(merged["source"])

@@ -1,4 +1,4 @@
-"""A target as text for people, and as plain values for `--json`."""
+"""Target as text, and as plain values for `--json`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from edgevit.targets.target import ComputeUnit, MemoryRegion, Target
 
 
 def describe(target: Target) -> str:
-    """All facts of one target, then the document that each was read from."""
+    """Return all facts of one target, then their source documents."""
     lines = [f"{target.name}  {target.title}", *_rows(_facts(target))]
     if target.regions:
         lines += ["", "memory map", *_indent(_columns(map(_region_cells, target.regions)))]
@@ -18,7 +18,7 @@ def describe(target: Target) -> str:
 
 
 def table(targets: Iterable[Target]) -> str:
-    """One line a target: name, aliases, formats, precision, RAM and the first CPU."""
+    """Return one line per target: name, aliases, formats, precision, RAM and the first CPU."""
     head = ("target", "also", "device", "formats", "precision", "RAM", "CPU")
     return "\n".join(_columns([head, *map(_table_cells, targets)]))
 
@@ -70,7 +70,7 @@ def as_dict(target: Target) -> dict[str, object]:
 
 
 def bytes_text(count: int) -> str:
-    """Exact, in the largest unit that divides it: "320 KiB"."""
+    """Return a size, exact in the largest unit that divides it: "320 KiB"."""
     for unit, size in (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):
         if count >= size and count % size == 0:
             return f"{count // size} {unit}"
@@ -102,7 +102,7 @@ def _default_first(choices: Sequence[str]) -> str:
 
 
 def _precisions(target: Target) -> str:
-    """Where not every format is written in one, those that are."""
+    """Return the precisions, each with its formats if not all formats have it."""
     words = []
     for name in target.offered:
         formats = [f for f in target.formats if name in target.written(f)]

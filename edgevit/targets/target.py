@@ -1,4 +1,4 @@
-"""A device, as the other stages see it: facts only, frozen, with the source of each."""
+"""Device description for the other stages: immutable facts, with the source of each."""
 
 from __future__ import annotations
 
@@ -38,19 +38,19 @@ class MemoryRegion:
 
     @property
     def end(self) -> int:
-        """The first address after the region."""
+        """First address after the region."""
         return self.base + self.size
 
 
 @dataclass(frozen=True)
 class ComputeUnit:
-    """One CPU cluster, the GPU, or the neural engine."""
+    """One CPU cluster, the GPU or the neural engine."""
 
     kind: str  # cpu | gpu | npu
     name: str
     cores: int | None = None
     isa: str | None = None  # "armv7e-m+dsp+fp"; a CPU always has one
-    clock_hz: int | None = None  # the highest the maker allows
+    clock_hz: int | None = None  # the maker's maximum
     tops: float | None = None  # the maker's own figure, 10^12 operations a second
 
     @property
@@ -61,7 +61,7 @@ class ComputeUnit:
 @dataclass(frozen=True)
 class Os:
     name: str
-    minimum: str | None = None  # the oldest version that a result must still run on
+    minimum: str | None = None  # oldest version that artifacts must run on
 
     @property
     def version(self) -> tuple[int, ...]:
@@ -79,7 +79,7 @@ class Emulator:
 class Target:
     name: str
     title: str
-    family: str  # the folder the file is in; "" for a file of your own
+    family: str  # folder of the file; "" for a user's own file
     file: Path
     formats: tuple[str, ...]  # the first is the default
     precisions: tuple[str, ...]  # the first is the default
@@ -103,7 +103,7 @@ class Target:
 
     @property
     def cpu(self) -> ComputeUnit | None:
-        """The first CPU cluster: the fastest one of a phone, the only one of an MCU."""
+        """First CPU cluster: the fastest one of a phone, the only one of an MCU."""
         return next((unit for unit in self.compute if unit.kind == "cpu"), None)
 
     @property
@@ -116,14 +116,14 @@ class Target:
 
     @property
     def ram_bytes(self) -> int | None:
-        """On-chip data RAM where there is a region map, all of the RAM where there is none."""
+        """On-chip data RAM if the target has a region map, else all RAM."""
         if self.regions:
             return self._bytes_of(DATA_RAM)
         return self.memory_bytes
 
     @property
     def flash_bytes(self) -> int | None:
-        """The flash that firmware is read from in place: on chip, else the external one."""
+        """Flash that firmware is read from in place: on-chip, else external."""
         return self._bytes_of(("flash",)) or self._bytes_of(("external-flash",)) or None
 
     def region(self, name: str) -> MemoryRegion:
@@ -138,11 +138,14 @@ class Target:
         return known[name]
 
     def format(self, requested: str | None = None) -> str:
-        """The format to write: the one asked for, or the target's default."""
+        """Return the format to write: the requested one, or the target's default."""
         return self._choose("format", requested, self.formats, tuple(BACKENDS))
 
     def precision(self, requested: str | None = None, format: str | None = None) -> str:
-        """The precision to compute in: the one asked for, or the target's first that the format is written in."""
+        """Return the precision to compute in.
+
+        It is the requested one, or the target's first that the format is written in.
+        """
         name = self.format(format)
         if written := self.written(name):
             return self._choose("precision", requested, written, precisions(), f" with {name}")
@@ -154,12 +157,12 @@ class Target:
         )
 
     def written(self, format: str) -> tuple[str, ...]:
-        """Of the precisions that the device takes, those that edgevit writes the format in."""
+        """Return the device's precisions that edgevit writes the format in."""
         return tuple(p for p in self.precisions if p in BACKENDS[format].precisions)
 
     @property
     def offered(self) -> tuple[str, ...]:
-        """The precisions that some format of the target is written in, the default first."""
+        """Precisions that some format of the target is written in, the default first."""
         return tuple(dict.fromkeys(p for format in self.formats for p in self.written(format)))
 
     def _choose(

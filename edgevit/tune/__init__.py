@@ -1,1 +1,1 @@
-"""Choosing by measuring: what there is to choose, the search, and the plan that it ends in."""
+"""Tuning by measurement: the search space, the search, and the plan of the result."""

@@ -1,4 +1,4 @@
-"""The artifacts of a tuning: each point's export in a folder of its own, by the plan that will make it again."""
+"""Artifacts of a tuning run: each point is exported by a plan, to a folder of its own."""
 
 from __future__ import annotations
 
@@ -19,11 +19,13 @@ from edgevit.exported.staging import remove_export
 @dataclass(frozen=True)
 class Artifacts:
     work: Path
-    said: tuple[str, ...] = ()  # words of the user that are in no plan: --trust, --weights FILE
+    said: tuple[str, ...] = ()  # user arguments outside the plan: --trust, --weights FILE
 
     def made(self, key: str, plan: ExportPlan) -> tuple[Path, dict[str, Any]]:
-        """The folder and its manifest. What an earlier run left whole is not made again. Raises what the export does,
-        and `Drift` where it does not compute what the model does."""
+        """Export a point, or reuse an earlier run's complete export. Return folder and manifest.
+
+        Raises the export's error, and `Drift` if the artifact fails its verification.
+        """
         folder, file = self.work / key, self.work / f"{key}.toml"
         text = plan_text(plan)
         if not (file.is_file() and file.read_text() == text and (found := _whole(folder))):
@@ -37,7 +39,10 @@ class Artifacts:
         return folder, found
 
     def keep_only(self, keys: Sequence[str]) -> None:
-        """The others' folders go, unless they hold anything else; a worker beside us may have taken one away first."""
+        """Delete the folders of all other points, unless they hold foreign files.
+
+        Another worker may delete a folder at the same time, so errors are ignored.
+        """
         for folder in self.work.iterdir() if self.work.is_dir() else ():
             if folder.is_dir() and not folder.name.startswith(".") and folder.name not in keys:
                 try:
@@ -59,7 +64,7 @@ def _whole(folder: Path) -> dict[str, Any] | None:
 
 
 def drop_of(manifest: dict[str, Any]) -> float:
-    """How far the cosine to the model as given may be below 1: angles add up at most."""
+    """Return an upper bound of 1 - cosine to the model as given: angles add up at most."""
     angles = [max(map(_angle, manifest["parity"]))]
     if manifest["from_original"]:
         angles.append(_angle(manifest["from_original"]))
@@ -67,7 +72,11 @@ def drop_of(manifest: dict[str, Any]) -> float:
 
 
 def _angle(moved: Mapping[str, Any]) -> float:
-    """By the cosine, or that of two equal lengths as far apart, where lengths changed. A right angle where nothing is known."""
+    """Return the angle in radians between two outputs, a right angle if unknown.
+
+    It is the larger of two: that of the cosine, and that between vectors of equal length with the
+    same relative L2, which counts a change of length.
+    """
     cosine, rel_l2 = moved["cosine"], moved["rel_l2"]
     if cosine is None or rel_l2 is None:
         return math.pi / 2
@@ -75,7 +84,7 @@ def _angle(moved: Mapping[str, Any]) -> float:
 
 
 def facts_of(manifest: dict[str, Any]) -> dict[str, Any]:
-    """What a trial remembers of its artifact."""
+    """Return the facts about an artifact that its trial stores."""
     made = made_of(manifest)
     return {
         "artifact": {"name": made.name, "bytes": made.bytes, "sha256": made.sha256},

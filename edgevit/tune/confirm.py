@@ -1,4 +1,7 @@
-"""The best of a search is not yet better: of many that were measured some look fast by chance. They are measured again."""
+"""Confirmation of a search's best trials: of many measured, some look fast by chance.
+
+They are measured again.
+"""
 
 from __future__ import annotations
 
@@ -15,13 +18,13 @@ FINALISTS = 3
 
 @dataclass(frozen=True)
 class Verdict:
-    winner: Tried  # the default's own trial, where that is the best
+    winner: Tried  # the default's own trial if that is best
     figures: dict[str, Any]
     text: str
 
 
 def finalists(tried: Sequence[Tried], default: Tried) -> list[Tried]:
-    """The fastest of each artifact and count of threads, as far as they looked faster than the default."""
+    """Return the fastest trial per artifact and number of threads, if faster than the default."""
     best: dict[tuple[str, str], Tried] = {}
     for trial in sorted((t for t in tried if t.values), key=lambda t: t.values[0]):
         if trial.values[0] < 1 and trial.key != default.key:
@@ -41,7 +44,11 @@ def confirm(
     rounds: int,
     measured: int,
 ) -> Verdict:
-    """`measured` is how many were. All against the default and the default against itself; then the best alone against it once more."""
+    """Measure the finalists again and return the verdict.
+
+    First all are compared to the default, and the default to itself. Then the best one is compared
+    to the default once more. `measured`: number of measured trials.
+    """
     trial, artifact = default
     if not others:
         figures = trial.result["figures"]
@@ -67,7 +74,10 @@ def confirm(
 
 
 def spread(figures: dict[str, Any], floor: float) -> float:
-    """The widest of: half the middle half of the ratios, of either's own times, and what the default is off itself."""
+    """Return the largest of: half the IQR of the ratios and of either's times, and the A/A floor.
+
+    `floor`: the default's difference to itself.
+    """
     ratios = (figures["ratio_high"] - figures["ratio_low"]) / 2
     return max(ratios, figures["default_spread"], figures["spread"], floor)
 
@@ -77,7 +87,7 @@ def _wins(figures: dict[str, Any], floor: float) -> bool:
 
 
 def _of_default(next_best: dict[str, Any], floor: float) -> dict[str, Any]:
-    """The default's own figures, and beside them those of what came next."""
+    """Return the default's figures, and the runner-up's as `next_best`."""
     own = {"kind": next_best["kind"], "ms": next_best["default_ms"], "noise": floor}
     return {**own, "spread": next_best["default_spread"], "next_best": next_best}
 

@@ -1,4 +1,4 @@
-"""Choices that change nothing for a model: every form's graph is made once, without proofs, and compared."""
+"""Options without effect on a model: each form's graph is built unverified, and compared."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def inert_options(
     formats: Sequence[str],
     progress: Callable[[str], None] = lambda _: None,
 ) -> dict[str, list[tuple[str, str]]]:
-    """Options whose graph, all else at its default, is the default's."""
+    """Return the options by format whose graph, all else at its default, equals the default's."""
     known: dict[tuple[AnyRule, ...], Program] = {(): program}
     found: dict[str, list[tuple[str, str]]] = {}
     for format in formats:
@@ -41,7 +41,7 @@ def inert_options(
 
 
 def _rewritten(rules: Sequence[AnyRule], known: dict[tuple[AnyRule, ...], Program]) -> Program:
-    """What an earlier list began with is not done again."""
+    """Apply the rules in order, reusing the results of common prefixes of rule lists."""
     for count in range(1, len(rules) + 1):
         key = tuple(rules[:count])
         if key not in known:

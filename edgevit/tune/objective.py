@@ -1,4 +1,4 @@
-"""What a trial is judged by: time beside the default's on a device, or exact counts on an emulated core."""
+"""Objectives of a trial: time relative to the default's, or exact counts on an emulated core."""
 
 from __future__ import annotations
 
@@ -14,29 +14,32 @@ from edgevit.measure.figures import Figures, Session, Settings
 from edgevit.measure.runner import Progress, Runner
 from edgevit.measure.store import Store
 
-_LOOK = 3  # rounds of a first look
-_HOPELESS = 1.5  # times the default's time: what is slower in most of them gets no more
+_LOOK = 3  # rounds of the preliminary measurement
+_HOPELESS = 1.5  # no full measurement if the ratio's lower quartile reaches this
 
 
 @dataclass(frozen=True)
 class Artifact:
-    """An exported point, and how it is to be run."""
+    """Exported folder of a point, and its number of threads."""
 
     folder: Path
     threads: int = 0
 
 
 class Objective(Protocol):
-    names: tuple[str, ...]  # of the values, all the less the better
+    names: tuple[str, ...]  # names of the values, all minimised
 
     def judge(self, artifact: Artifact, default: Artifact) -> tuple[list[float], dict[str, Any]]:
-        """The values, and the figures they are of. Raises where it cannot be run, or must not."""
+        """Return the objective values and the figures.
+
+        Raises if the artifact cannot run, or may not.
+        """
         ...
 
 
 @dataclass(frozen=True)
 class Latency:
-    """The ratio to the default, both measured by turns: a busy moment hits both."""
+    """Latency relative to the default, interleaved so that load affects both alike."""
 
     runner: Runner
     settings: Settings
@@ -56,7 +59,7 @@ class Latency:
         return [ratio], pair_figures(session)
 
     def compare(self, artifacts: Sequence[Artifact], rounds: int = 0, fresh: bool = False) -> Session:  # fmt: skip
-        """The first is what the others' ratios are to. `fresh`: not what the store says."""
+        """Time artifacts interleaved. Ratios are to the first. `fresh`: ignore stored figures."""
         subjects = [replace(self.runner.subject(a.folder), threads=a.threads) for a in artifacts]
         settings = replace(self.settings, rounds=rounds or self.settings.rounds)
         with alone():
@@ -88,7 +91,10 @@ def pair_figures(session: Session, index: int = 1) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Counts:
-    """RAM and instructions of firmware. Exact, so that one run tells all; only what ran and was right counts."""
+    """RAM and instructions of firmware. They are exact, so one run suffices.
+
+    A run with other than the golden outputs does not count.
+    """
 
     runner: Runner
     settings: Settings
@@ -139,6 +145,6 @@ def objective_for(
 
 
 def reason(error: EdgevitError) -> str:
-    """In one line."""
+    """Return an error's message and reason as one line."""
     why = error.why.splitlines()[0] if error.why else ""
     return f"{error.message}: {why}" if why else error.message

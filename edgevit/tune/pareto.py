@@ -1,4 +1,4 @@
-"""Of trials with several values, those that no other one beats in all."""
+"""Pareto front of trials with several values."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from edgevit.tune.study import Tried
 
 
 def pareto(tried: Sequence[Tried]) -> list[Tried]:
-    """By the first value. Of equals the first that was tried."""
+    """Return the Pareto front, sorted by the first value. Of equal trials the first one counts."""
     finished = sorted((t for t in tried if t.values), key=lambda t: (t.values, t.number))
     found: list[Tried] = []
     for trial in finished:

@@ -1,4 +1,4 @@
-"""What is to be tuned and how far the search may go."""
+"""Request of a tuning run, and the budget of its search."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from edgevit.tune.space import FORMAT, Point, Space
 
 @dataclass(frozen=True)
 class Budget:
-    """One of the two. A trial that has begun is ended, and what was found is confirmed, beyond it."""
+    """Limit of seconds or of trials. Finishing a started trial and confirmation may exceed it."""
 
     seconds: float | None = None
-    trials: int | None = None  # of the study, with those of earlier runs
+    trials: int | None = None  # of the study, including earlier runs
 
     @classmethod
     def of(cls, text: str) -> Budget:
-        """`10m`, `90s`, `1h`; `30` or `30-trials`."""
+        """Parse a budget: `10m`, `90s`, `1h`; `30` or `30-trials`."""
         if found := re.fullmatch(r"([0-9]{1,6}(?:\.[0-9]{1,6})?)(s|m|h)", text):
             return cls(seconds=float(found[1]) * {"s": 1, "m": 60, "h": 3600}[found[2]])
         if found := re.fullmatch(r"([0-9]{1,6})(?:[ -]?trials?)?", text):
@@ -47,9 +47,9 @@ class Asked:
     on: str
     output: Path
     budget: Budget
-    max_drop: float | None = None  # of the cosine to the model as given
+    max_drop: float | None = None  # maximum 1 - cosine to the model as given
     formats: tuple[str, ...] | None = None
-    options: Mapping[str, Any] = field(default_factory=dict)  # of the model, those not at default
+    options: Mapping[str, Any] = field(default_factory=dict)  # non-default model options
     firmware: FirmwareOptions = NO_WISHES
     store: str | None = None
     study: str | None = None
@@ -57,7 +57,7 @@ class Asked:
 
     @property
     def said(self) -> tuple[str, ...]:
-        """Options that no plan holds, and every export is told: trust, and weights that may want it."""
+        """Options passed to every export beside the plan: trust, and weights that may need it."""
         try:
             require_shape(self.options.get("weights", "random"), WEIGHTS)
         except Misshapen:
@@ -70,7 +70,7 @@ class Asked:
         return tuple(words)
 
     def plan(self, point: Point, space: Space, graph: str, convert_threads: int) -> ExportPlan:
-        """What `edgevit export --plan` is to be told for this point."""
+        """Return the plan of a point, for `edgevit export --plan`."""
         default = space.default(point[FORMAT])
         changed = {k: v for k, v in point.items() if v != default[k]}
         lossy = changed.pop("gelu", None)
@@ -93,7 +93,7 @@ class Asked:
         )
 
     def study_name(self, space: Space) -> str:
-        """Another question, or another version's choices, is another study."""
+        """Return the study's name, with a digest of the request, the version and its choices."""
         facts = [
             self.model, self.target, self.on, self.max_drop, dict(self.options),
             asdict(self.firmware), __version__, space.formats,

@@ -1,4 +1,4 @@
-"""All that is left open for a model on a target. Nothing is known here of what a choice does: others declare them."""
+"""Search space of a model on a target. It only enumerates: backends declare the choices."""
 
 from __future__ import annotations
 
@@ -12,20 +12,19 @@ from dataclasses import dataclass, field, replace
 from edgevit.backends.api import backend_for
 from edgevit.errors import TargetError
 from edgevit.export.request import choices_of
-from edgevit.measure.timing import threads_choice
 from edgevit.rewrites.lossy.table import GELU
 from edgevit.support.backend_info import BACKENDS
 from edgevit.support.choice import Choice
 from edgevit.targets import Target
 
-Point = Mapping[str, str]  # an option for `format`, and for every choice that it has
+Point = Mapping[str, str]  # option of `format` and of each of its choices
 FORMAT = "format"
 
 
 @dataclass(frozen=True)
 class Space:
     formats: tuple[str, ...]  # the default first
-    choices: Mapping[str, tuple[Choice, ...]]  # by format; with more than one option each
+    choices: Mapping[str, tuple[Choice, ...]]  # by format; each with several options
     settled: Mapping[str, str] = field(default_factory=dict)  # format -> its only precision
 
     def default(self, format: str | None = None) -> Point:
@@ -39,14 +38,14 @@ class Space:
         )
 
     def changes(self, point: Point) -> Iterator[Point]:
-        """Points that differ from this one in one choice."""
+        """Yield the points that differ from this one in one choice."""
         for choice in self.choices[point[FORMAT]]:
             for option in choice.options:
                 if option != point[choice.name]:
                     yield {**point, choice.name: option}
 
     def why(self, point: Point) -> dict[str, str]:
-        """Of the choices that are not at their default."""
+        """Map the choices that are not at their default to their reasons."""
         return {
             choice.name: choice.why
             for choice in self.choices[point[FORMAT]]
@@ -59,7 +58,7 @@ class Space:
         return {FORMAT: format, **drawn}
 
     def without(self, inert: Mapping[str, Sequence[tuple[str, str]]]) -> Space:
-        """Without the options, by format, that change nothing for this model."""
+        """Return the space without the options, by format, that have no effect on this model."""
         kept = {
             format: tuple(
                 found
@@ -77,7 +76,10 @@ def _less(choice: Choice, inert: set[tuple[str, str]]) -> Choice:
 
 
 def space_for(target: Target, formats: Sequence[str], cores: int, lossy: bool) -> Space:
-    """`cores` of the device, where a run can take fewer threads; `lossy` steps are offered only on request."""
+    """Return the search space of the formats.
+
+    `cores`: of the device, for the choice of threads. `lossy`: offer lossy steps, too.
+    """
     found, settled = {}, {}
     for format in formats:
         precision = _precision(target, format)
@@ -91,7 +93,7 @@ def space_for(target: Target, formats: Sequence[str], cores: int, lossy: bool) -
 
 
 def formats_of(target: Target, asked: Sequence[str] | None, taken: Sequence[str]) -> list[str]:
-    """Of the target's formats, or of those asked for, what is written by us and taken by the runner."""
+    """Return the target's or requested formats that edgevit writes and the runner accepts."""
     wanted = [target.format(f) for f in asked] if asked else list(target.formats)
     found = [format for format in wanted if format in BACKENDS and format in taken]
     if not found:
@@ -101,6 +103,15 @@ def formats_of(target: Target, asked: Sequence[str] | None, taken: Sequence[str]
             hint="--on another device",
         )
     return found
+
+
+def threads_choice(cores: int) -> list[Choice]:
+    """Return the choice of a number of threads for a device of `cores` cores."""
+    if cores < 2:
+        return []
+    counts = sorted({1, *(2**k for k in range(1, cores.bit_length()) if 2**k < cores)})
+    why = "small nets lose more by waiting for threads than they gain"
+    return [Choice("threads", ("all", *map(str, counts)), "all", why)]
 
 
 def _precision(target: Target, format: str) -> Choice:
@@ -115,12 +126,12 @@ def _precision(target: Target, format: str) -> Choice:
 
 
 def point_key(point: Point) -> str:
-    """The same for the same choices, in whatever order."""
+    """Return a key of the choices, independent of their order."""
     return hashlib.sha256(json.dumps(dict(point), sort_keys=True).encode()).hexdigest()[:16]
 
 
 def point_text(point: Point, space: Space) -> str:
-    """The format, and what is not at its default."""
+    """Return the format, and the choices that are not at their default."""
     default = space.default(point[FORMAT])
     changed = [f"{k}={v}" for k, v in point.items() if k != FORMAT and default.get(k) != v]
     return " ".join([point[FORMAT], *changed])

@@ -1,7 +1,8 @@
-"""What has been tried, in a database that any number of workers share. A worker may be killed at any time.
+"""Study: trials in a database that several workers share. A worker may be killed at any time.
 
-Optuna keeps the trials and proposes what to try. Beside its own columns a trial has: `key` of the point, `worker` and
-`beat` while it runs, and at its end either `result` or `refused`. A finished point is never tried again.
+Optuna stores the trials and proposes points. Beside its own columns a trial has: `key` of the
+point, `worker` and `beat` while it runs, and at its end either `result` or `refused`. A finished
+point is never tried again.
 """
 
 from __future__ import annotations
@@ -28,9 +29,9 @@ from edgevit.support.shape import (
 )
 from edgevit.tune.space import FORMAT, Point, Space, point_key
 
-_STALE = 1800.0  # seconds without a sign of life after which a worker elsewhere is given up
-_TRIES = 1000  # points drawn in search of one that is new
-_MISSES = 5  # proposals in a row that are known, before points are drawn at random
+_STALE = 1800.0  # seconds without a heartbeat until a remote worker counts as dead
+_TRIES = 1000  # draws until a new point is found
+_MISSES = 5  # repeated proposals in a row before random draws
 _NOTE = Table(
     {
         "graph": Text(),
@@ -48,7 +49,7 @@ _TRIAL = Table(
 
 @dataclass(frozen=True)
 class Tried:
-    """A finished trial. Without `values` it was refused."""
+    """Finished trial. Without `values` it was refused."""
 
     number: int
     key: str
@@ -73,7 +74,7 @@ class Study:
         self._random = random.Random(f"{os.getpid()} {socket.gethostname()}")
 
     def note(self, name: str) -> Any:
-        """What was found out once for all workers; None before."""
+        """Return a value that is computed once for all workers, or None before."""
         value = self._study.user_attrs.get(name)
         if value is not None:
             _require(value, _NOTE, f"the note `{name}`")
@@ -96,14 +97,14 @@ class Study:
         return found
 
     def recover(self) -> list[int]:
-        """Trials of workers that are no more go back into the queue; the numbers of those."""
+        """Queue the trials of dead workers again, and return their numbers."""
         lost = []
         for trial in self._study.get_trials(deepcopy=False, states=(self._states.RUNNING,)):
             if not _is_gone(trial):
                 continue
             attrs = trial.user_attrs
             try:
-                if "result" in attrs:  # it ended; only the study was not told
+                if "result" in attrs:  # finished, but not reported to the study
                     self._study.tell(trial.number, attrs["result"]["values"])
                     continue
                 self._study.tell(trial.number, state=self._states.FAIL)
@@ -115,7 +116,10 @@ class Study:
         return lost
 
     def begin(self, space: Space, wanted: Sequence[Point]) -> Running | None:
-        """The first of `wanted` that nobody has tried or is trying, else what the sampler proposes; None: all is tried."""
+        """Begin a trial of the first free point of `wanted`, else of one that the sampler proposes.
+
+        A free point is neither finished nor running. Return None if no free point is left.
+        """
         if len(self._taken()) >= space.size():
             return None
         for miss in range(_TRIES):
@@ -137,14 +141,14 @@ class Study:
             for name, value in (("worker", _worker()), ("key", key), ("point", dict(asked))):
                 trial.set_user_attr(name, value)
             self.beat(trial.number)
-            if self._other_at(key, trial.number):  # two asked at once: the first has it
+            if self._other_at(key, trial.number):  # concurrent: the first trial keeps the point
                 self._study.tell(trial, state=self._states.FAIL)
                 continue
             return Running(trial.number, asked, key)
         return None
 
     def beat(self, number: int) -> None:
-        """A sign of life."""
+        """Record a heartbeat of a running trial."""
         self._storage_attr(number, "beat", time.time())
 
     def finish(self, running: Running, values: Sequence[float], result: dict[str, Any]) -> None:
@@ -156,11 +160,11 @@ class Study:
         self._study.tell(running.number, state=self._states.FAIL, skip_if_finished=True)
 
     def drop(self, running: Running) -> None:
-        """It counts for nothing, and may be tried again."""
+        """Discard a running trial, so that its point may be tried again."""
         self._study.tell(running.number, state=self._states.FAIL, skip_if_finished=True)
 
     def _taken(self) -> set[str]:
-        """Keys of what is finished, and of what somebody is at."""
+        """Return the keys of finished and running trials."""
         at_it = self._study.get_trials(deepcopy=False, states=(self._states.RUNNING,))
         keys = {trial.user_attrs["key"] for trial in at_it if "key" in trial.user_attrs}
         return keys | {tried.key for tried in self.tried()}
@@ -181,7 +185,7 @@ class Study:
 
 
 def _require(value: Any, shape: Table, what: str) -> None:
-    """A study may be in a folder from anybody."""
+    """Refuse values that do not match their schema: a study file is untrusted."""
     try:
         require_shape(value, shape)
     except Misshapen as error:
@@ -194,7 +198,7 @@ def _require(value: Any, shape: Table, what: str) -> None:
 
 
 def _name(format: str, choice: str) -> str:
-    """Of Optuna's parameter: each format has choices of its own."""
+    """Return the name of an Optuna parameter: each format has choices of its own."""
     return choice if choice == FORMAT else f"{format}.{choice}"
 
 
@@ -269,7 +273,10 @@ def _worker() -> dict[str, Any]:
 
 
 def _is_gone(trial: Any) -> bool:
-    """On this machine we look; of one elsewhere we only hear."""
+    """Return True if a trial's worker is dead.
+
+    On this machine its process is looked up. Elsewhere a stale heartbeat counts.
+    """
     attrs = trial.user_attrs
     worker = attrs.get("worker")
     if worker is None or worker["host"] != socket.gethostname():
@@ -279,7 +286,7 @@ def _is_gone(trial: Any) -> bool:
 
 
 def _started(pid: int) -> str | None:
-    """When the process began, in ticks since the system did: numbers of processes are used again."""
+    """Return a process's start time in ticks since boot: process numbers are reused."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except FileNotFoundError:

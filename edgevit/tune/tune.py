@@ -1,4 +1,4 @@
-"""`edgevit tune`: try, measure, confirm, write the plan. Every step is kept, so that a killed run goes on where it was."""
+"""`edgevit tune`: try, measure, confirm, write the plan. A killed run resumes: steps are stored."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ from edgevit.tune.space import Point, Space, formats_of, point_key, point_text, 
 from edgevit.tune.study import Running, Study, Tried
 
 PLAN = "plan.toml"
-PLANS = "plans"  # of a front: one a point
+PLANS = "plans"  # plans of a Pareto front, one per point
 TRIALS = "trials.json"
 STUDY = "study.sqlite"
 PICTURE = "pareto.svg"
-_CONFIRM = 2  # times the rounds of a trial
+_CONFIRM = 2  # factor on the rounds of a trial
 
 Say = Callable[[str], None]
 
@@ -48,7 +48,7 @@ class Tuned:
     plan: ExportPlan
     file: Path
     tried: tuple[Tried, ...]
-    front: tuple[Tried, ...]  # of firmware; for latency the winner alone
+    front: tuple[Tried, ...]  # Pareto front of firmware; the winner alone for latency
     space: Space
 
     def as_dict(self) -> dict[str, Any]:
@@ -65,7 +65,7 @@ class Tuned:
 
 
 def tune(asked: Asked, say: Say = lambda _: None, note: Say = lambda _: None) -> Tuned:
-    """`say` gets lines that stay, `note` what is being done just now."""
+    """Tune a model for a target. `say` gets permanent lines, `note` the current step."""
     started = time.monotonic()
     asked = replace(asked, target=load_target(asked.target).name)
     runner = open_runner(asked.on)
@@ -96,7 +96,10 @@ def _elsewhere(on: str) -> bool:
 
 
 def _narrowed(asked: Asked, space: Space, study: Study, note: Say) -> tuple[str, Space]:
-    """The graph's hash, and the space without what changes nothing for it: found out once for all workers."""
+    """Return the graph's hash, and the space without options that have no effect on it.
+
+    Computed once for all workers.
+    """
     known = study.note("model")
     if known is None:
         note(f"capture {asked.model}")
@@ -168,7 +171,10 @@ class _Search:
         return next((t for t in tried if t.key == key and t.values), None)
 
     def _wanted(self, tried: Sequence[Tried], default: Tried | None) -> list[Point]:
-        """The default, every format's default, then single changes of the best so far; the sampler does the rest."""
+        """Return points to try before the sampler's.
+
+        First the default, then every format's default and single changes of the best point so far.
+        """
         if default is None:
             return [self.space.default()]
         wanted = [self.space.default(format) for format in self.space.formats]
@@ -185,7 +191,7 @@ class _Search:
         return Artifact(folder, plan.threads), manifest
 
     def _try(self, running: Running) -> None:
-        """An error is this trial's, and the search goes on; but the default's is the whole search's."""
+        """Run one trial. An error refuses the trial, or ends the search if it is the default's."""
         text = point_text(running.point, self.space)
         is_default = running.key == point_key(self.space.default())
         started = time.monotonic()
@@ -272,7 +278,7 @@ class _Search:
         return Tuned(plan, output / PLAN, tuple(tried), tuple(front), self.space)
 
     def _write_front(self, plan: ExportPlan, front: Sequence[Tried]) -> None:
-        """A plan for each point, and the picture."""
+        """Write a plan for each point of the Pareto front, and the picture."""
         folder = self.asked.output / PLANS
         folder.mkdir(exist_ok=True)
         for old in folder.glob("ram-*.toml"):
@@ -281,7 +287,7 @@ class _Search:
             figures = trial.result["figures"]
             own = replace(self._filled(trial, figures, "a point of the front"), device=plan.device)
             (folder / f"ram-{figures['ram_bytes']}.toml").write_text(plan_text(own))
-        dots: dict[tuple[float, ...], Dot] = {}  # of several with the same figures the first
+        dots: dict[tuple[float, ...], Dot] = {}  # the first of several with equal figures
         for t in self.study.tried():
             if t.values:
                 label = point_text(t.point, self.space).partition(" ")[2] or "default"
@@ -303,6 +309,6 @@ def _figures_text(figures: dict[str, Any]) -> str:
 
 
 def _told(device: dict[str, Any]) -> dict[str, Any]:
-    """What does not change from minute to minute, and names nobody's machine."""
+    """Return the device's constant properties, without those that identify the user's machine."""
     kept = ("cpu", "cores", "memory_mb", "os", "governor", "machine", "versions")
     return {name: device[name] for name in kept if device.get(name) is not None}

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from edgevit.backends.registry import BACKENDS
 
 from edgevit.backends.mcu.options import FirmwareOptions
-from edgevit.backends.registry import BACKENDS
 from edgevit.cli.main import main
 from edgevit.errors import TargetError, UsageError
 from edgevit.export.pipeline import export, export_formats, inspect

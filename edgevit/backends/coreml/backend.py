@@ -1,4 +1,4 @@
-"""Core ML as the pipeline sees it: the rules, the lowering, and the check that needs no Mac."""
+"""Core ML backend for the pipeline: the rules, the lowering, and the check that needs no Mac."""
 
 from __future__ import annotations
 
@@ -53,7 +53,11 @@ class CoreML:
         )
 
     def check(self, artifact: Artifact, expected: Expected) -> tuple[Parity, ...]:
-        """The lowering in fp32 from the package at full precision, then what ships, as it will compute."""
+        """Compare both packages with the model: fp32 for the lowering, then the shipped one.
+
+        The full-precision package checks the lowering in fp32. The shipped package is checked as it
+        will compute.
+        """
         shipped = load_package(artifact.path)
         if artifact.precision == "fp32":
             return _parities(shipped, expected, "fp32", FP32)
@@ -72,7 +76,10 @@ def _minimum_os(request: Lowering) -> str:
 def _parities(
     package: Package, expected: Expected, precision: Precision, limit: Limit
 ) -> tuple[Parity, ...]:
-    """On the example, then on some of the others: the interpreter takes its time."""
+    """Compare the package on the example and on some of the other inputs.
+
+    Only those in `_OTHERS` are compared, as the interpreter is slow.
+    """
     parity = _parity(package, expected, precision, limit)
     if not parity.passed:
         return (parity,)
@@ -109,7 +116,7 @@ def _parity(package: Package, expected: Expected, precision: Precision, limit: L
 
 
 def _as_declared(x: torch.Tensor, declared: NamedType) -> torch.Tensor:
-    """A model's scalar is an array of one value in a package."""
+    """Reshape a scalar to one value if the package declares an array for it."""
     return x.reshape(1) if x.ndim == 0 and not declared.type.admits(()) else x
 
 
@@ -131,7 +138,7 @@ def _rounding_notes(run: Run, where: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def _named(rounding: Rounding, where: Mapping[str, str]) -> str:
-    """The op, its value and, where it is known, the line it comes from."""
+    """Return the op, its value and, if known, the user's line."""
     place = where.get(rounding.value, "")
     return f"{rounding.op} `{rounding.value}`" + (f" at {place}" if place else "")
 
@@ -149,7 +156,7 @@ def _departure(
 
 
 def _every_value(program: Program, inputs: Inputs) -> dict[str, torch.Tensor]:
-    """Each node's value in the program that was lowered, by the name that the converter keeps."""
+    """Return each node's value in the lowered program, under the name that the converter keeps."""
     recorder = _Recorder(program)
     with torch.no_grad():
         recorder.run(*inputs)
@@ -172,6 +179,6 @@ BACKEND = CoreML()
 
 
 def fitted_to(target: Target | None) -> CoreML:
-    """What the oldest system that it may run has words for."""
+    """Return the backend with fused rules if the target's oldest OS has them, else the default."""
     known = target is not None and target.os is not None and target.os.version >= _FUSES
     return CoreML(FUSED) if known else BACKEND

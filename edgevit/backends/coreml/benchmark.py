@@ -1,5 +1,8 @@
-"""A package timed by coremltools' `MLModelBenchmarker`: on a Mac, or on an iPhone that is connected to it. Inputs are
-coremltools' own random ones; outputs are not compared."""
+"""Timing of a package by coremltools' `MLModelBenchmarker`.
+
+It runs on a Mac, or on an iPhone that is connected to it. Inputs are coremltools' own random ones;
+outputs are not compared.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ _EXPERIMENTAL = "coremltools.models.ml_program.experimental"
 
 
 def connected_phone(name: str) -> Any:
-    """The one of this name or identifier; any, without a name."""
+    """Return the connected iPhone of this name or identifier; the first one without a name."""
     remote = importlib.import_module(f"{_EXPERIMENTAL}.remote_device")
     found = remote.Device.get_connected_devices(remote.DeviceType.IPHONE)
     chosen = [phone for phone in found if not name or name in {phone.name, phone.udid}]

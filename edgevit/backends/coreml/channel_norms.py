@@ -1,4 +1,4 @@
-"""A norm over the channels, written out, as the one operation that Core ML has for it.
+"""Fusion of a norm over the channels, written out, into the one operation that Core ML has for it.
 
     d = x - mean(x);   d * rsqrt(mean(d * d) + eps)   ->   layer_norm(x, axes=[1])
 
@@ -34,7 +34,10 @@ def _fuse(function: Any, root: Any) -> None:
 
 
 def _deviation(root: Any) -> tuple[Any, float] | None:
-    """What the root is taken of: the mean of the squares of this, and a number."""
+    """Return the deviation `d` and `eps` from the operand `mean(d * d) + eps` of the root.
+
+    Return None if the operand has another form or `d` is not `x - mean(x)`.
+    """
     spread = root.x.op
     if spread is None or spread.op_type != "add" or spread.y.val is None or spread.y.val.size != 1:
         return None
@@ -50,7 +53,7 @@ def _deviation(root: Any) -> tuple[Any, float] | None:
 
 
 def _is_mean(op: Any) -> bool:
-    """Over the channels of an image."""
+    """Return whether the op is a mean over the channels of an image."""
     if op is None or op.op_type != "reduce_mean" or op.x.rank != 4 or not op.keep_dims.val:
         return False
     return [axis % 4 for axis in op.axes.val] == [_CHANNELS]
@@ -66,7 +69,11 @@ def _only_reader(value: Any, kind: str) -> Any | None:
 
 
 def _put_layer_norm(function: Any, source: Any, epsilon: float, instead: Any) -> None:
-    """Within the pass's scope: there coremltools hands the scopes of what is replaced on, without which it gives up."""
+    """Insert the layer norm and replace the uses of `instead` by it.
+
+    It is built within the pass's scope, where coremltools passes on the scopes of the replaced ops.
+    Without them it raises an error.
+    """
     mb = import_module("coremltools.converters.mil.mil").Builder
     scope = import_module("coremltools.converters.mil.mil.scope")
     info = scope.ScopeInfo(source=scope.ScopeSource.COREMLTOOLS_GRAPH_PASS, data=[PASS])

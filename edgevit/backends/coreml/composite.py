@@ -28,7 +28,7 @@ from edgevit.graph.traced import calls_of, copied, traced
 
 
 def expand_composites(program: Program, is_taken: Callable[[Node], bool]) -> Program:
-    """What is not taken and has a definition is expanded, and what that brings in, to the end."""
+    """Expand every call that is not taken and has a definition, repeatedly, until none is left."""
     draft = Draft(program)
     todo = [node for node in draft.graph.nodes if _must_expand(node, is_taken)]
     if not todo:
@@ -55,7 +55,7 @@ def _definition(node: Node) -> Callable[..., Any] | None:
 
 
 def _expand(node: Node, draft: Draft) -> list[Node]:
-    """The new nodes; none if the definition is of no use."""
+    """Expand a node and return the new nodes; none if its definition cannot be used."""
     compute: Any = _definition(node)
     definition = traced(node, compute)
     if any(_is_foreign(call) or _is_again(call, node) for call in calls_of(definition)):
@@ -64,7 +64,7 @@ def _expand(node: Node, draft: Draft) -> list[Node]:
 
 
 def _is_foreign(call: Node) -> bool:
-    """Not ATen (`prims`, a named tuple being built), or not functional."""
+    """Return whether the call is not functional or not ATen (`prims`, building a named tuple)."""
     target = call.target
     if not isinstance(target, torch._ops.OpOverload):
         return op(call) != "getitem"
@@ -72,14 +72,17 @@ def _is_foreign(call: Node) -> bool:
 
 
 def _is_again(call: Node, node: Node) -> bool:
-    """A definition may use the op in the form that coremltools reads: `add(x, y * alpha)`."""
+    """Return whether a definition uses the op it defines, in a form that coremltools cannot read.
+
+    It may use the op in the form that coremltools reads: `add(x, y * alpha)`.
+    """
     return op(call) == op(node) and (
         not definitions.is_misread(node) or definitions.is_misread(call)
     )
 
 
 def _inline(definition: fx.GraphModule, node: Node, edit: Edit) -> list[Node]:
-    """The traced calls take the place of `node`, and their parts the place of its `getitem`s."""
+    """Replace `node` by the traced calls, and its `getitem`s by their parts."""
     calls, result = copied(definition, node, edit)
     if isinstance(result, Node):
         edit.replace(node, result)

@@ -1,4 +1,6 @@
-"""What some ops mean, where coremltools 9.0 silently leaves out an argument or torch's definition leaves ATen.
+"""Definitions of ops that coremltools misreads, or that torch's definition takes out of ATen.
+
+coremltools 9.0 silently leaves out an argument, or has another meaning:
 
 gelu(x, approximate="tanh")   is converted as the exact gelu
 add(x, y, alpha=3)            is converted as x + y
@@ -50,7 +52,7 @@ _ALWAYS = frozenset({"rms_norm", "reciprocal", "clamp.Tensor", "affine_grid_gene
 
 
 def is_misread(node: Node) -> bool:
-    """Whether coremltools has a converter, and it computes something else."""
+    """Return whether coremltools has a converter for the node that computes something else."""
     name = op(node)
     if name in _READ_AS:
         parameter, only = _READ_AS[name]
@@ -86,7 +88,7 @@ def _clamp(x: Tensor, min: Tensor | None = None, max: Tensor | None = None) -> T
 
 
 def _softplus(x: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
-    """In the form that coremltools reads: it has no threshold."""
+    """Write softplus in the form that coremltools reads, with its threshold written out."""
     scaled = x * beta
     return torch.where(scaled > threshold, x, F.softplus(scaled) * (1 / beta))
 
@@ -119,7 +121,7 @@ def _itself(x: Tensor) -> Tensor:
 
 
 def _tanh_gelu(x: Tensor, *, approximate: str) -> Tensor:
-    """In the form that coremltools fuses into its own `gelu` of that mode."""
+    """Write the tanh approximation in the form that coremltools fuses into its own `gelu`."""
     inner = torch.add(x, torch.pow(x, 3.0) * 0.044715) * math.sqrt(2 / math.pi)
     return x * ((torch.tanh(inner) + 1.0) * 0.5)
 
@@ -157,7 +159,7 @@ def _lerp(x: Tensor, y: Tensor, weight: float) -> Tensor:
 
 
 def _pad(x: Tensor, pad: list[int], mode: str = "constant", value: float | None = None) -> Tensor:
-    """Cropped first, then padded: along each axis, or wrapped around it."""
+    """Crop by the negative amounts, then pad along each axis or wrap around it."""
     for axis, (before, behind) in enumerate(zip(pad[::2], pad[1::2], strict=True), start=1):
         if mode == "circular" and before > 0:
             x = torch.cat([x.narrow(-axis, x.shape[-axis] - before, before), x], -axis)
@@ -175,7 +177,7 @@ def _constant_pad(x: Tensor, pad: list[int], value: float = 0.0) -> Tensor:
 
 
 def _average_pool(x: Tensor, kernel_size: list[int], *args: Any, **kwargs: Any) -> Tensor:
-    """The sum of a window over another number: the mean of the padded window, times their ratio."""
+    """Average by `divisor_override`: mean of the padded window times window size / divisor."""
     named = dict(zip(_POOL_ARGUMENTS, args, strict=False)) | kwargs
     divisor = named.pop("divisor_override")
     mean = F.avg_pool2d(x, kernel_size, **{**named, "count_include_pad": True})
@@ -190,7 +192,7 @@ def _dilated_max_pool(
     dilation: int | list[int] = 1,
     ceil_mode: bool = False,
 ) -> Tensor:
-    """The largest of the image and its shifted copies, one for each place in the window."""
+    """Compute the maximum of the image and its shifted copies, one for each place in the window."""
     (tall, wide), (down, right) = per_dimension(kernel_size, 2), per_dimension(dilation, 2)
     pace, (above, beside) = per_dimension(stride or kernel_size, 2), per_dimension(padding, 2)
     size = F.max_pool2d(x, kernel_size, stride, padding, dilation, ceil_mode).shape[2:]
@@ -215,7 +217,7 @@ def _dilated_max_pool(
 
 
 def _floor_divide(x: Tensor, other: float) -> Tensor:
-    """coremltools takes a floor division by one for nothing, of fractions too."""
+    """Floor a division by one, which coremltools removes even for fractions."""
     return torch.floor(x) if x.is_floating_point() else x.clone()
 
 
@@ -228,7 +230,10 @@ def _bitwise_or(x: Tensor, y: Tensor) -> Tensor:
 
 
 def _unfold(x: Tensor, dimension: int, size: int, step: int) -> Tensor:
-    """Windows along an axis: torch's own definition reads memory by strides."""
+    """Return windows along an axis by slices.
+
+    torch's own definition reads memory by strides.
+    """
     reach = x.shape[dimension] - size + 1
     aten_slice = torch.ops.aten.slice.Tensor
     parts = [aten_slice(x, dimension, start, start + reach, step) for start in range(size)]
@@ -236,7 +241,10 @@ def _unfold(x: Tensor, dimension: int, size: int, step: int) -> Tensor:
 
 
 def _affine_grid(theta: Tensor, size: list[int], align_corners: bool) -> Tensor:
-    """Where each place of a grid comes from: torch's own definition asks for shapes while it runs."""
+    """Compute the affine grid from constant coordinates.
+
+    torch's own definition reads shapes at run time.
+    """
     axes = [_places(extent, align_corners) for extent in size[2:]]
     grid = torch.meshgrid(*map(torch.tensor, axes), indexing="ij")
     places = torch.stack([*grid[::-1], torch.ones_like(grid[0])], -1).flatten(0, -2)
@@ -244,7 +252,7 @@ def _affine_grid(theta: Tensor, size: list[int], align_corners: bool) -> Tensor:
 
 
 def _places(extent: int, align_corners: bool) -> list[float]:
-    """From -1 to 1: at the corners, or at the middle of each place."""
+    """Return coordinates from -1 to 1, at the corners or at the middle of each position."""
     if align_corners:
         return [2 * k / (extent - 1) - 1 if extent > 1 else 0.0 for k in range(extent)]
     return [(2 * k + 1) / extent - 1 for k in range(extent)]
@@ -253,7 +261,10 @@ def _places(extent: int, align_corners: bool) -> list[float]:
 def _bucketize(
     x: Tensor, boundaries: Tensor, *, out_int32: bool = False, right: bool = False
 ) -> Tensor:
-    """How many boundaries lie below: torch's own definition searches in halves, with booleans that are numbers."""
+    """Count the boundaries below each value.
+
+    torch's own definition is a binary search that uses booleans as numbers.
+    """
     below = torch.ge if right else torch.gt
     count = below(x.unsqueeze(-1), boundaries).to(torch.int32).sum(-1)
     return count.to(torch.int32 if out_int32 else torch.int64)

@@ -1,4 +1,4 @@
-"""What coremltools raises -> an error that names the op and the line of the user's model."""
+"""Errors of coremltools, rewritten to name the op and the line of the user's model."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def blame(program: Program, doing: str) -> AbstractContextManager[None]:
 
 
 def node_in_conversion(error: Exception, program: Program) -> Node | None:
-    """The graph's node that was being read or converted."""
+    """Return the program's node that was being read or converted when `error` was raised."""
     return node_in_frames(error, program, _converted)
 
 
@@ -32,7 +32,10 @@ def _converted(frame: FrameType) -> str:
 
 
 def _node_in_message(message: str, program: Program) -> Node | None:
-    """Later errors quote the op: names come from the graph, with what a pass has appended."""
+    """Return the node that a quoted name in the message refers to.
+
+    Later errors quote the op under the graph's name, with a suffix that a pass has appended.
+    """
     for quoted in re.findall(r"[\"'`]([A-Za-z_]\w*)[\"'`]", message):
         node = named(program, re.sub(r"(_cast_fp16|_to_fp16|_\d+)+$", "", quoted)) or named(
             program, quoted

@@ -1,6 +1,6 @@
-"""Where Core ML is predicted to run each operation of a saved package: on the Neural Engine, the GPU or the CPU.
+"""Predicted unit of each operation of a saved package: the Neural Engine, the GPU or the CPU.
 
-The rules are data, each with its source: `placement.toml`. Nothing here has been measured by us.
+The rules are data, each with its source: `placement.toml`. They are not measured by this project.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _UNKNOWN = "no source says that the engine has it"
 
 @dataclass(frozen=True)
 class Rule:
-    """Holds for an operation if it is one of `ops` and every condition does."""
+    """Rule of a placement; it holds for an operation in `ops` for which every condition does."""
 
     ops: frozenset[str]  # empty: any
     exempt: frozenset[str]
@@ -43,7 +43,7 @@ class Rules:
 
 @dataclass(frozen=True)
 class Facts:
-    """What is known of an operation: what it computes, and what it reads that is computed."""
+    """Facts about an operation for the rules: results, computed operands and known constants."""
 
     operation: Operation
     results: tuple[ValueType, ...]
@@ -57,7 +57,7 @@ class Facts:
 
 
 def forecast(package: Package, program: Program) -> Placement:
-    """`program` is what the package was lowered from."""
+    """Predict the unit of each operation; `program` is what the package was lowered from."""
     function, table = package.main, load_rules()
     where = places(function, program)
     types = {value.name: value.type for value in function.inputs}
@@ -170,7 +170,10 @@ def _has_mode(facts: Facts, modes: list[str]) -> bool:
 
 
 def _pads_before_last(facts: Facts, bound: int) -> bool:
-    """`pad` holds two numbers for each of the last axes that it names."""
+    """Return whether `pad` pads an axis before the last `bound`.
+
+    `pad` holds two numbers for each of the last axes that it names.
+    """
     pad = facts.constants.get("pad")
     return isinstance(pad, Tensor) and bool(pad.flatten()[: -2 * bound].any())
 

@@ -1,7 +1,7 @@
-"""A program -> a Core ML package on disk, and the same program at full precision to check it by.
+"""Lowering of a program to a Core ML package, and to one at full precision to check it by.
 
-Inputs and outputs are float32 (int32 for integers) at either precision, so that the `MLMultiArray` code of
-an app does not change with `--precision`; an fp16 package casts at its border.
+Inputs and outputs are float32 (int32 for integers) at either precision, so that the `MLMultiArray`
+code of an app does not change with `--precision`; an fp16 package casts at its border.
 """
 
 from __future__ import annotations
@@ -37,10 +37,12 @@ def lower(
     image_input: bool = False,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Artifact:
-    """Writes `directory/<name>.mlpackage`, and for fp16 `<name>.fp32.mlpackage`, to be checked and thrown away.
+    """Write `directory/<name>.mlpackage`.
 
-    With `image_input` the package takes an RGB picture: `program` must take pixels 0..255, as it does when it was
-    captured from `frontend.pixels.takes_pixels(source)`.
+    For fp16 `<name>.fp32.mlpackage` is written too, to be checked and thrown away.
+
+    With `image_input` the package takes an RGB picture: `program` must take pixels 0..255, as it
+    does when it was captured from `frontend.pixels.takes_pixels(source)`.
     """
     tools = versions(coremltools())
     deployment_target(minimum_os)
@@ -89,7 +91,7 @@ def _with_feature_names(program: Program) -> Program:
 
 
 def _notes(program: Program, named: Program) -> tuple[str, ...]:
-    """What a user would not expect of the package."""
+    """Return notes on what differs from the model: names, int32 inputs, scalar inputs."""
     before, after = (
         program.input_names + program.output_names,
         named.input_names + named.output_names,
@@ -112,8 +114,11 @@ def _notes(program: Program, named: Program) -> tuple[str, ...]:
 
 @contextmanager
 def _untouched_old_garbage() -> Iterator[None]:
-    """The collector leaves alone what is alive now. coremltools makes millions of small objects, and torch's own
-    hundreds of thousands would be walked each time (a fifth of the whole conversion)."""
+    """Exclude the objects alive now from garbage collection.
+
+    coremltools makes millions of small objects, and torch's own hundreds of thousands would be
+    traversed each time, which is a fifth of the whole conversion.
+    """
     gc.freeze()
     try:
         yield

@@ -1,4 +1,7 @@
-"""What a package says about itself: shown by Xcode, and readable by the app as `MLModel.modelDescription.metadata`."""
+"""Metadata of a package.
+
+Xcode shows it, and the app reads it as `MLModel.modelDescription.metadata`.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,10 @@ def versions(ct: Any) -> dict[str, str]:
 def describe(
     model: Any, program: Program, source: ModelSource, tools: dict[str, str], image_input: bool
 ) -> None:
-    """`model` is an `MLModel`. Labels and preprocessing are JSON, so that no app has to guess them."""
+    """Write the metadata of an `MLModel`.
+
+    Labels and preprocessing are JSON, so that an app can parse them.
+    """
     model.author = source.origin
     model.version = tools["edgevit"]
     model.short_description = (

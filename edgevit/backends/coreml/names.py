@@ -1,4 +1,4 @@
-"""Names of inputs and outputs that Core ML takes, and Swift can say."""
+"""Names of inputs and outputs that are valid in Core ML and in Swift."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ import re
 
 
 def feature_names(names: tuple[str, ...], taken: tuple[str, ...] = ()) -> tuple[str, ...]:
-    """Letters, digits and `_`, not starting with a digit, no two alike and none in `taken`."""
+    """Return unique identifiers of letters, digits and `_` that are not in `taken`.
+
+    None starts with a digit.
+    """
     chosen: list[str] = []
     for name in names:
         plain = re.sub(r"\W", "_", name, flags=re.ASCII)

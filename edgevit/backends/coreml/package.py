@@ -1,4 +1,4 @@
-"""A program through coremltools: converted once, its passes run, saved as often as there are precisions."""
+"""Conversion of a program by coremltools: converted once, saved once for each precision."""
 
 from __future__ import annotations
 
@@ -25,7 +25,10 @@ _OLDEST = 6  # the specification of iOS 15, the first that has ML programs
 
 @dataclass(frozen=True)
 class Package:
-    """`program` has the names that the package will have; with `image_input` it takes pixels 0..255."""
+    """Package of a program, which has the names that the package will have.
+
+    With `image_input` the program takes pixels 0..255.
+    """
 
     program: Program
     source: ModelSource
@@ -33,7 +36,7 @@ class Package:
     image_input: bool
 
     def convert(self, passes: tuple[str, ...]) -> Any:
-        """The MIL program at full precision."""
+        """Return the MIL program at full precision."""
         with quiet(), blame(self.program, "convert the program"):
             mil = self._convert(self.program, frozenset(), frozenset())
         self.run_passes(mil, passes)
@@ -42,7 +45,11 @@ class Package:
     def _convert(
         self, program: Program, by_position: frozenset[str], given_up: frozenset[str]
     ) -> Any:
-        """Some converters do not take what `torch.export` writes: tried again with all arguments, then by definition."""
+        """Convert the program, and retry ops that coremltools fails on.
+
+        Some converters do not accept what `torch.export` writes. Such an op is tried again with all
+        arguments positional, then expanded by its definition.
+        """
         ct = coremltools()
         try:
             return ct.convert(
@@ -75,7 +82,10 @@ class Package:
             run_passes(mil, passes)
 
     def save(self, mil: Any, path: Path, tools: dict[str, str]) -> None:
-        """The passes are done, so the precision said here changes nothing any more."""
+        """Save the MIL program as a package.
+
+        The passes have already run, so the `compute_precision` given here has no effect.
+        """
         ct = coremltools()
         with quiet(), blame(self.program, "write the package"):
             model = ct.convert(
@@ -104,7 +114,7 @@ class Package:
 
 
 def deployment_target(minimum_os: str) -> Any:
-    """`"iOS17"` or `"macOS14"` -> coremltools' enumeration of specifications."""
+    """Return coremltools' deployment target for a name such as "iOS17" or "macOS14"."""
     known = {
         name: entry
         for name, entry in coremltools().target.__members__.items()

@@ -1,9 +1,9 @@
-"""Which of coremltools' graph passes run, when, and without a validation of the whole program after each.
+"""Selection and order of coremltools' graph passes, without a validation of the program after each.
 
-The lists are those of `ct.PassPipeline.DEFAULT` in their order, cut in two where the precision changes, with
-these left out: repeats that nothing in between has given work to, and the passes for stateful models. The
-program is validated after each list instead of after each pass, which is half the time of a default
-conversion. A test holds the op counts of whole nets against those of the default pipeline.
+The lists are those of `ct.PassPipeline.DEFAULT` in their order, split where the precision changes.
+Left out are repeats that no pass in between has given work to, and the passes for stateful models.
+The program is validated after each list instead of after each pass, which is half the time of a
+default conversion. A test compares the op counts of whole nets with those of the default pipeline.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ _OURS: dict[str, Callable[[Any, Any], None]] = {
 
 
 def run_passes(mil: Any, names: tuple[str, ...]) -> None:
-    """Changes the MIL program in place."""
+    """Run the named passes on the MIL program, in place."""
     registry = import_module("coremltools.converters.mil.mil.passes.pass_registry").PASS_REGISTRY
     for name in names:
         try:

@@ -1,4 +1,4 @@
-"""From the values of a package back to the lines of the user's model."""
+"""Mapping from the values of a package to the lines of the user's model."""
 
 from __future__ import annotations
 
@@ -14,8 +14,11 @@ _OF_A_PASS = re.compile(r"(?:_cast_fp16|_to_fp16)(?:_\d+)?$")
 
 
 def places(function: Function, program: Program) -> dict[str, str]:
-    """The place of every operation, by name. coremltools gives a value its node's name, if it is the last that the
-    node became: one of another name belongs to the nearest named one that reads it, or that it reads."""
+    """Return the place of every operation, by name.
+
+    coremltools gives a value its node's name if it is the last that the node became. A value of
+    another name takes the place of the nearest named one that reads it, or that it reads.
+    """
     nodes = {node.name: node for node in program.calls()}
     known = {
         operation.name: place
@@ -35,7 +38,11 @@ def places(function: Function, program: Program) -> dict[str, str]:
 
 
 def _own_place(operation: Operation, nodes: Mapping[str, Node]) -> str:
-    """A name that coremltools made up may be that of another node; then its shape is another, mostly."""
+    """Return the place of the node that the operation is named after; "" if there is none.
+
+    A name that coremltools generated may be that of another node. Its shape then differs in most
+    cases, so shapes are compared.
+    """
     node = nodes.get(_OF_A_PASS.sub("", operation.name))
     if node is None:
         return ""

@@ -1,4 +1,7 @@
-"""Inputs and outputs of a package. Core ML takes and gives 32-bit types only, whatever it computes in."""
+"""Inputs and outputs of a package.
+
+Core ML takes and returns 32-bit types only, whatever precision it computes in.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,11 @@ from edgevit.backends.port_facts import PortFacts, Ports
 
 
 def ports(artifact: Artifact, expected: Expected) -> Ports:
-    """Core ML takes and gives 32-bit types only, whatever it computes in, and an array for a scalar."""
+    """Return the ports of a package.
+
+    Core ML takes and returns 32-bit types only, whatever precision it computes in, and an array for
+    a scalar.
+    """
 
     def facts(names: Any, tensors: Sequence[Any]) -> list[PortFacts]:
         return [

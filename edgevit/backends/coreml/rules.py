@@ -1,5 +1,7 @@
-"""The rewrites a program goes through on its way to Core ML, in order: two lists, as attention is one operation from
-iOS 18 on."""
+"""Rewrites on the way to Core ML, in order.
+
+There are two lists, because attention is one operation from iOS 18 on.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The same package for the same program: coremltools draws identifiers at random and writes maps in any order."""
+"""Deterministic packages: the same program gives the same bytes.
+
+coremltools draws identifiers at random and writes maps in any order.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from pathlib import Path
 
 
 def settle(package: Path) -> None:
-    """In place. Identifiers follow from what they stand for, and maps are in order."""
+    """Rewrite the package in place: identifiers derive from item paths, and maps are sorted."""
     file = package / "Manifest.json"
     manifest = json.loads(file.read_text())
     entries = manifest["itemInfoEntries"]

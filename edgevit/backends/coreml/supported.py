@@ -1,4 +1,4 @@
-"""Which ops and dtypes Core ML can say, asked of coremltools' own table before anything is converted."""
+"""Check of ops and dtypes against coremltools' own table before anything is converted."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _INPUTS = frozenset({torch.float32, torch.float16, torch.int32, torch.int64, tor
 
 
 def is_known(node: Node) -> bool:
-    """Whether coremltools has a converter for the node, found by the name it will itself look for."""
+    """Return whether coremltools has a converter, under the name that it looks up itself."""
     coremltools()
     name = (
         node.target.name()
@@ -36,12 +36,12 @@ def is_known(node: Node) -> bool:
 
 
 def is_taken(node: Node) -> bool:
-    """Whether coremltools has a converter that computes what the node does."""
+    """Return whether coremltools has a converter that computes what the node does."""
     return is_known(node) and not is_misread(node)
 
 
 def require_supported(program: Program) -> None:
-    """Raises `UnsupportedOp` for everything that stands in the way, not for the first of it."""
+    """Raise `UnsupportedOp` for all unsupported inputs, constants and ops at once."""
     refuse_inputs(
         program,
         _INPUTS,
@@ -56,7 +56,10 @@ def require_supported(program: Program) -> None:
 
 
 def _require_few_axes(program: Program) -> None:
-    """What goes in and out first: no rewrite may change it."""
+    """Refuse tensors of too many axes, inputs and outputs first.
+
+    No rewrite may change inputs and outputs.
+    """
     outputs = (value(node) for node in program.outputs())
     named = (*zip(program.input_names, program.inputs, strict=True), *zip(program.output_names, outputs, strict=True))  # fmt: skip
     wide = [f"`{name}` is {type_text(tensor)}" for name, tensor in named if tensor.ndim > MOST]
@@ -72,7 +75,7 @@ def _require_few_axes(program: Program) -> None:
 
 
 def require_picture(program: Program) -> None:
-    """Core ML passes one RGB picture at a time."""
+    """Refuse a program that does not take one RGB picture, which is all that Core ML passes."""
     wrong = [type_text(t) for t in program.inputs if t.ndim != 4 or t.shape[:2] != (1, 3)]
     if len(program.inputs) != 1 or wrong:
         raise UnsupportedOp(

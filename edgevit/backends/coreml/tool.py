@@ -1,4 +1,4 @@
-"""The one place where coremltools is imported, and kept quiet."""
+"""Import of coremltools, with its output silenced."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from edgevit.support.silence import quiet as silence
 
 
 def coremltools() -> Any:
-    """The library. Its import tells at length which of its Mac-only parts are not there."""
+    """Import coremltools, or raise `ToolMissing`.
+
+    Its import warns at length about missing Mac-only parts, so it is silenced.
+    """
     if "coremltools" not in sys.modules and find_spec("coremltools") is None:
         raise ToolMissing(
             "coremltools is not installed",
@@ -25,5 +28,5 @@ def coremltools() -> Any:
 
 
 def quiet() -> AbstractContextManager[None]:
-    """coremltools' progress bars cannot be switched off by argument."""
+    """Silence coremltools, whose progress bars have no argument to switch them off."""
     return silence("coremltools")

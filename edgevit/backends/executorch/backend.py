@@ -1,4 +1,4 @@
-"""ExecuTorch as the pipeline sees it."""
+"""ExecuTorch backend for the pipeline."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What XNNPACK takes of a .pte, read from the file: its instructions, and beside them the user's lines."""
+"""Part of a .pte that XNNPACK takes, read from the file's instructions, with the user's lines."""
 
 from __future__ import annotations
 
@@ -18,7 +18,11 @@ from edgevit.graph.program import Program, origin
 
 
 def delegation(path: Path, exported: Any, program: Program) -> Delegation:
-    """`exported` is the graph that the file was written from: instruction by instruction, the file must agree."""
+    """Return the delegation of the .pte at `path`.
+
+    `exported` is the graph that the file was written from. The file must agree with it instruction
+    by instruction.
+    """
     places = {node.name: origin(node).place for node in program.calls()}
     nodes = list(_kernel_calls(exported))
     kernels, delegates = _instructions(path)
@@ -42,7 +46,7 @@ def delegation(path: Path, exported: Any, program: Program) -> Delegation:
 
 
 def _instructions(path: Path) -> tuple[list[str], int]:
-    """The kernels that the file calls, in order, and how many pieces it hands to delegates."""
+    """Return the kernels that the file calls, in order, and the number of its delegate calls."""
     read = module("exir._serialize._program").deserialize_pte_binary
     found = read(path.read_bytes())
     plan = getattr(found, "program", found).execution_plan[0]
@@ -69,7 +73,7 @@ def _kernel_name(node: Node) -> str:
 
 
 def _ops_inside(exported: Any) -> int:
-    """Ops in the graphs that were handed over, before XNNPACK merges them."""
+    """Return the number of ops in the delegated graphs, before XNNPACK merges them."""
     count = 0
     for submodule in exported.graph_module.children():
         original = getattr(submodule, "original_module", None)
@@ -82,7 +86,7 @@ def _ops_inside(exported: Any) -> int:
 
 
 def _read(node: Node) -> list[Node]:
-    """Its inputs, without the memory that its results go to."""
+    """Return the node's inputs, without the memory that its results are written to."""
     return [source for source in node.all_input_nodes if source not in _written(node)]
 
 

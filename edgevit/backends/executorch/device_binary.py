@@ -16,7 +16,10 @@ def _executor_runner(binary: str, artifact: str, threads: int, runs: int) -> str
 
 
 def _of_executor_runner(said: str, runs: int) -> list[float]:
-    """One figure for all runs together, the first one with them."""
+    """Return the mean time of a run, twice.
+
+    executor_runner prints one figure for all runs together, the first one included.
+    """
     found = _EXECUTORCH.search(said)
     if found is None or int(found[1]) != runs:
         raise no_time_in("executor_runner", said)

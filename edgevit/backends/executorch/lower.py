@@ -1,4 +1,4 @@
-"""A program -> a .pte file on disk."""
+"""Lowering of a program to a .pte file on disk."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ def lower(
     directory: Path,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Artifact:
-    """In fp16 all computes in half precision; inputs and outputs stay float32."""
+    """Write the .pte file.
+
+    In fp16 all values are computed in half precision; inputs and outputs stay float32.
+    """
     refuse_precision("ExecuTorch", precision, INFO.precisions)
     require_inputs(program)
     tools = versions()
@@ -43,7 +46,11 @@ def lower(
 
 
 def _edge(program: Program) -> Any:
-    """The verifier is left out: it refuses ops that have kernels all the same, and those that have none we name."""
+    """Convert and delegate the program, without the verifier.
+
+    The verifier refuses ops that have kernels all the same. Ops without a kernel are refused by
+    name elsewhere.
+    """
     exir = module("exir")
     return exir.to_edge_transform_and_lower(
         exported_program(program),

@@ -1,4 +1,4 @@
-"""XNNPACK's partitioner, held back from what its converter then reads otherwise, or its runtime refuses."""
+"""XNNPACK's partitioner, without the ops that its converter misreads or its runtime refuses."""
 
 from __future__ import annotations
 
@@ -28,7 +28,10 @@ def partitioner() -> Any:
 
 
 def _held_back(accepts: Callable[[Node, Any], bool]) -> Callable[[Node, Any], bool]:
-    """What is declined here goes to the portable kernels, which take it."""
+    """Restrict what XNNPACK's partitioner accepts.
+
+    Calls that are declined here go to the portable kernels, which take them.
+    """
     return lambda node, exported: _is_taken(node) and accepts(node, exported)
 
 
@@ -61,7 +64,10 @@ def _sign_is_read(node: Node) -> bool:
 
 
 def _name(node: Node) -> str:
-    """`slice_copy` for `edge.aten.slice_copy.Tensor`, which wraps ATen's."""
+    """Return the op's base name:
+
+    `slice_copy` for `edge.aten.slice_copy.Tensor`, which wraps ATen's.
+    """
     return str(getattr(node.target, "__name__", "")).removeprefix("aten.").partition(".")[0]
 
 

@@ -1,4 +1,4 @@
-"""A .pte in ExecuTorch's own runtime."""
+"""Session of a .pte in ExecuTorch's own runtime."""
 
 from __future__ import annotations
 
@@ -64,7 +64,11 @@ class ExecuTorchSession:
         return [tensor.numpy() for tensor in found]
 
     def op_times(self, arrays: Arrays, repeats: int) -> tuple[OpTime, ...]:
-        """A delegate's ops are told by XNNPACK itself; what the delegate's call takes beyond them is told apart."""
+        """Return the time of each op.
+
+        XNNPACK itself reports the ops of a delegate. The remaining time of the delegate's call is a
+        separate entry.
+        """
         library = module("extension.pybindings.portable_lib")
         tensors = [torch.from_numpy(a) for a in arrays]
         program = library._load_for_executorch(str(self._path), enable_etdump=True)

@@ -1,4 +1,4 @@
-"""The numbers that ExecuTorch's runtime gives in the place of a reason (`executorch/runtime/core/error.h`)."""
+"""Status codes of ExecuTorch's runtime, with their meanings (`executorch/runtime/core/error.h`)."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ MEANINGS = {
 
 
 def explained(said: str) -> str:
-    """`error: 0x:12` is followed by what 0x12 means."""
+    """Append the meaning to a message with a status code such as `error: 0x:12`."""
     code = re.search(r"error:? 0x:?([0-9a-fA-F]+)", said)
     meaning = MEANINGS.get(int(code[1], 16)) if code else None
     return f"{said} ({meaning})" if meaning else said

@@ -1,4 +1,7 @@
-"""What ExecuTorch cannot say: inputs beforehand, ops once the graph is the one that its kernels would run."""
+"""Check of what ExecuTorch supports.
+
+Inputs are checked before the conversion, ops in the graph that its kernels would run.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +38,7 @@ def require_inputs(program: Program) -> None:
 
 
 def require_kernels(exported: Any, program: Program) -> None:
-    """Raises `UnsupportedOp` for every op that neither a delegate nor the portable kernels compute."""
+    """Raise `UnsupportedOp` for every op without a delegate and without a portable kernel."""
     kernels = set(module("extension.pybindings.portable_lib")._get_operator_names())
     out_variant = module("exir.operator.convert").to_out_variant
     without = {

@@ -1,4 +1,4 @@
-"""The one place where ExecuTorch's Python is imported, and kept quiet."""
+"""Import of ExecuTorch's Python, with its output silenced."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from edgevit.support.silence import quiet as silence
 
 
 def module(name: str) -> ModuleType:
-    """A module of ExecuTorch, by its name within it. Its imports log of kernels that are not for this machine."""
+    """Import a module of ExecuTorch by its name within the package.
+
+    Its imports log kernels that are not for this machine, so they are silenced.
+    """
     with silence("torch.utils._pytree"):
         load_library("executorch", "executorch")
         return import_module(f"executorch.{name}")
@@ -27,6 +30,6 @@ def versions() -> dict[str, str]:
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Lowering logs on the root logger and prints."""
+    """Silence the lowering, which logs on the root logger and prints."""
     with silence(""), contextlib.redirect_stdout(io.StringIO()):
         yield

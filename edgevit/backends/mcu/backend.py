@@ -1,4 +1,4 @@
-"""Microcontrollers as the pipeline sees them: quantise, plan, write C; then run it on an emulated core."""
+"""Microcontroller backend for the pipeline: quantise, plan, write C, run on an emulated core."""
 
 from __future__ import annotations
 
@@ -96,7 +96,10 @@ def _calibrated_on(request: Lowering) -> str:
 
 
 def _on_core(bundle: Bundle, inputs: tuple[np.ndarray, ...], told: object) -> Parity:
-    """Bit for bit, or not at all. What it cost is added to the details of an export."""
+    """Run the firmware on an emulated core and compare its outputs bit for bit.
+
+    Its cost is added to the details of an export.
+    """
     exact = Parity("firmware", "int8", SAME, EXACT)
     try:
         ran = execute(bundle.folder, bundle.graph, bundle.emitted(), inputs, bundle.core)

@@ -1,4 +1,7 @@
-"""What an exported folder holds for a microcontroller, written and read back: the integer graph, its plan, the C sources."""
+"""Exported folder for a microcontroller, written and read back.
+
+It holds the integer graph, its plan and the C sources.
+"""
 
 from __future__ import annotations
 
@@ -81,9 +84,9 @@ def write_bundle(
 
 
 def _ports(entries: Sequence[dict[str, Any]], values: Sequence[Value]) -> tuple[Port, ...]:
-    """Each is a value of the graph, and its axes are torch's in another order.
+    """Read the ports and check them against the graph.
 
-    Its scale is its own: a factor that the network ends in is in no operation.
+    Each port is a value of the graph, and its axes are torch's in another order.
     """
     ports = tuple(Port.of(entry) for entry in entries)
     if [replace(port.value, scale=1.0) for port in ports] != [
@@ -98,7 +101,10 @@ def _ports(entries: Sequence[dict[str, Any]], values: Sequence[Value]) -> tuple[
 
 
 def read_bundle(directory: Path) -> Bundle:
-    """Raises `PackageError` where the sources are not those of the graph."""
+    """Read an exported folder.
+
+    Raise `PackageError` if the C sources are not those of the graph.
+    """
     graph, more = load_graph(directory / GRAPH)
     try:
         require_shape(more, _MORE)

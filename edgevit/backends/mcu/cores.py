@@ -1,4 +1,4 @@
-"""The processor cores that firmware is compiled for and run on, in one table."""
+"""Table of the processor cores that firmware is compiled for and run on."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MIB = 1024 * 1024
 
 @dataclass(frozen=True)
 class Memory:
-    """Where code and data lie on the emulated board: its largest memories, not any chip's."""
+    """Memory map of the emulated board: its largest memories, not any chip's."""
 
     boot_base: int  # a page for the vectors, or the first jump
     flash_base: int
@@ -23,7 +23,7 @@ class Memory:
 
 @dataclass(frozen=True)
 class Machine:
-    """The board that QEMU models the core on."""
+    """Board that QEMU emulates the core on."""
 
     program: str
     name: str
@@ -182,7 +182,7 @@ def core(name: str) -> Core:
 
 
 def core_of(target: Target) -> Core:
-    """The core that stands for the target's CPU: by its name, else by its instruction set."""
+    """Return the core that stands for the target's CPU, by name, else by instruction set."""
     cpu = target.cpu
     isa = (cpu.isa or "").split("+")[0] if cpu else ""
     for known in CORES.values():

@@ -1,4 +1,7 @@
-"""What a network needs of a board, what of it weighs most, and what would make it fit: each way is tried, not guessed."""
+"""Memory that a network needs on a board, its largest parts, and changes that make it fit.
+
+Each change is tried, not guessed.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,11 @@ _LAST_WAYS = {
 
 @dataclass(frozen=True)
 class Need:
-    """Bytes. `peak`: what lies in the arena when most does; `heavy`: operations by their constants."""
+    """Memory of a network, in bytes.
+
+    `peak` lists what is in the arena when it is fullest; `heavy` lists operations by their
+    constants.
+    """
 
     arena: int
     constants: int
@@ -58,7 +65,7 @@ class Tried:
 
 @dataclass(frozen=True)
 class Estimate:
-    """For `inspect`: planned, not built."""
+    """Memory estimate for `inspect`: planned, not built."""
 
     target: Target
     need: Need
@@ -110,7 +117,7 @@ def planned_for(request: Lowering, graph: IntegerGraph) -> Plan:
 
 
 def require_fit(request: Lowering, graph: IntegerGraph, plan: Plan) -> None:
-    """Raises `DoesNotFit`, with the ways that were tried and would do."""
+    """Raise `DoesNotFit` if the network is too large, with the changes that were tried and fit."""
     need = need_of(graph, plan)
     short = _shortfall(need, request)
     if short is None:
@@ -163,7 +170,7 @@ def need_of(graph: IntegerGraph, plan: Plan) -> Need:
 
 
 def _root(plan: Plan, name: str) -> str:
-    """Of what takes over another's place, the buffer it lies in."""
+    """Return the buffer that a value lies in, following those that take over another's place."""
     while name in plan.same_bytes:
         name = plan.same_bytes[name]
     return name
@@ -214,7 +221,7 @@ def _tried(request: Lowering, graph: IntegerGraph, short: Shortfall) -> Iterator
 
 
 def _smaller_images(request: Lowering) -> Iterator[Tried]:
-    """Until one fits."""
+    """Try smaller images until one fits."""
     shape = request.program.inputs[0].shape
     if request.at_size is None or len(shape) != 4:
         return

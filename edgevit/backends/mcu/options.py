@@ -1,4 +1,4 @@
-"""What an export for a microcontroller can be told."""
+"""Export options for a microcontroller."""
 
 from __future__ import annotations
 

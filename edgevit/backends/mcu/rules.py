@@ -1,7 +1,7 @@
-"""The rewrites a program goes through on its way to a microcontroller, in order.
+"""Rewrites of a program on its way to a microcontroller, in order.
 
-What a quantised operation can hold is folded into it first; then everything is spelled in the few forms that integer
-operations have.
+First, everything that a quantised operation can absorb is folded into it. Then the rest is written
+in the few forms that integer operations have.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""ONNX as the pipeline sees it."""
+"""ONNX backend for the pipeline."""
 
 from __future__ import annotations
 

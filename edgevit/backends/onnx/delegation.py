@@ -1,4 +1,4 @@
-"""Which execution provider of ONNX Runtime takes what, asked of the runtime."""
+"""Assignment of nodes to ONNX Runtime's execution providers, read from the runtime."""
 
 from __future__ import annotations
 
@@ -11,8 +11,12 @@ from edgevit.backends.onnx.session import open_runtime, providers
 
 
 def delegation(path: Path) -> Delegation:
-    """An op outside is one that the first provider leaves to another. Each of its pieces is one delegate, but the
-    CPU provider takes node by node without handing anything over: it is one."""
+    """Return the delegation of the file.
+
+    An op outside is one that the first provider leaves to another. Each piece of the first provider
+    is one delegate. The CPU provider takes node by node without handing anything over, so it is one
+    delegate.
+    """
     first = providers()[0]
     session = open_runtime(path, 0, {"session.record_ep_graph_assignment_info": "1"})
     pieces: Sequence[Any] = session.get_provider_graph_assignment_info()

@@ -1,7 +1,8 @@
-"""onnxscript's optimiser, held to the numbers that it looks for.
+"""Exact matching of constants in onnxscript's optimiser.
 
-Its patterns take any constant within 1e-8 of theirs, or within a part in 100,000: `x + 1e-15` loses its epsilon as `x + 0`
-would, and `x * 1.000001` its factor. A division by a sum of zeros is then a NaN.
+Its patterns accept any constant within 1e-8 of theirs, or within a part in 100,000: `x + 1e-15`
+loses its epsilon as `x + 0` would, and `x * 1.000001` its factor. A division by a sum of zeros is
+then a NaN.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""A program -> an ONNX file on disk.
+"""Lowering of a program to an ONNX file on disk.
 
-Every node of the file is called after the module it came from (`blocks.3.attn/MatMul_2`), so that viewers and
-profilers speak of the user's model.
+Every node of the file is called after the module it came from (`blocks.3.attn/MatMul_2`), so that
+viewers and profilers use the names of the user's model.
 """
 
 from __future__ import annotations
@@ -35,7 +35,10 @@ def lower(
     progress: Callable[[str], None] = lambda _: None,
     one_file: int = ONE_FILE,
 ) -> Artifact:
-    """Weights larger than `one_file` together go to `<name>.onnx.data` beside the graph."""
+    """Write the ONNX file.
+
+    Weights larger than `one_file` together go to `<name>.onnx.data` beside the graph.
+    """
     refuse_precision("ONNX", precision, INFO.precisions)
     require_inputs(program)
     onnx, onnxsim = load_library("onnx", "onnx"), load_library("onnxsim", "onnx")
@@ -87,7 +90,10 @@ def _converted(program: Program) -> Any:
 
 
 def _name_nodes(model: Any, program: Program) -> None:
-    """In place. The torch exporter leaves the fx node that each ONNX node was made from beside it."""
+    """Name the nodes in place after their modules.
+
+    The torch exporter stores with each ONNX node the fx node that it was made from.
+    """
     origins = {node.name: origin(node) for node in program.calls()}
     seen: Counter[str] = Counter()
     for node in model.graph:

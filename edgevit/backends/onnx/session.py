@@ -1,4 +1,4 @@
-"""An ONNX file in ONNX Runtime."""
+"""Session of an ONNX file in ONNX Runtime."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class OnnxSession:
 
 
 def _node_seconds(events: list[dict[str, Any]]) -> dict[tuple[str, str, str], list[float]]:
-    """Kernel times of each node, run by run."""
+    """Return the kernel times of each node, run by run."""
     found: dict[tuple[str, str, str], list[float]] = defaultdict(list)
     for event in events:
         if event.get("cat") == "Node" and event["name"].endswith("_kernel_time"):
@@ -58,7 +58,7 @@ def _node_seconds(events: list[dict[str, Any]]) -> dict[tuple[str, str, str], li
 
 
 def providers() -> list[str]:
-    """What this build of ONNX Runtime can use on this machine, best first."""
+    """Return the execution providers of this build of ONNX Runtime on this machine, best first."""
     found = load_library("onnxruntime", "onnx").get_available_providers()
     return [name for name in found if name != _REMOTE]
 

@@ -1,4 +1,4 @@
-"""What ONNX cannot say, found beforehand for inputs, and for ops by asking the exporter's own table once it has failed."""
+"""Check of what ONNX supports: inputs beforehand, ops by the exporter's table after a failure."""
 
 from __future__ import annotations
 
@@ -33,7 +33,10 @@ def require_inputs(program: Program) -> None:
 
 
 def blame(program: Program) -> AbstractContextManager[None]:
-    """What the exporter raises -> all the ops it does not know, or the one it failed at."""
+    """Rewrite the exporter's errors.
+
+    The new error names all ops that the exporter does not know, or the one it failed at.
+    """
 
     def explain(error: Exception) -> tuple[Node | None, str]:
         why = f"torch {torch.__version__} has no ONNX function for"
@@ -45,7 +48,7 @@ def blame(program: Program) -> AbstractContextManager[None]:
 
 
 def _unknown(program: Program) -> list[Node]:
-    """The program's nodes that lead, once decomposed, to an op without a translation."""
+    """Return the program's nodes that decompose to an op without a translation."""
     exporter = "torch.onnx._internal.exporter"
     registry = import_module(f"{exporter}._registration").ONNXRegistry.from_torchlib()
     dispatch = import_module(f"{exporter}._dispatching").dispatch

@@ -1,4 +1,4 @@
-"""TFLite as the pipeline sees it."""
+"""TFLite backend for the pipeline."""
 
 from __future__ import annotations
 

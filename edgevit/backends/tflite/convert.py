@@ -1,7 +1,8 @@
-"""A program -> a TFLite flatbuffer, through the inner stages of litert-torch.
+"""Lowering of a program to a TFLite flatbuffer, through the inner stages of litert-torch.
 
-`litert_torch.convert` exports the module once more, and calls inputs and outputs `args_0` and `output_0`. Here its
-passes are given the program as it is: names and places in the user's model come through, and one export is saved.
+`litert_torch.convert` exports the module once more, and calls inputs and outputs `args_0` and
+`output_0`. Here its passes run on the program as it is. Names and places in the user's model are
+kept, and one export is saved.
 """
 
 from __future__ import annotations
@@ -25,14 +26,14 @@ SIGNATURE = "serving_default"  # what apps ask an interpreter for
 
 @dataclass(frozen=True)
 class _Signature:
-    """The part of litert-torch's own class that is read after the export."""
+    """Subset of litert-torch's own class that is read after the export."""
 
     name: str
     flat_arg_names: list[str]
 
 
 def convert(program: Program, path: Path, progress: Callable[[str], None] = lambda _: None) -> None:
-    """Writes the file at `path`."""
+    """Convert the program and write the file at `path`."""
     converter = litert("_convert.litert_converter")
     progress("decompose")
     exported = decomposed(program)
@@ -46,7 +47,7 @@ def convert(program: Program, path: Path, progress: Callable[[str], None] = lamb
 
 
 def decomposed(program: Program) -> ExportedProgram:
-    """Core ATen, with the layouts that TFLite likes."""
+    """Decompose the program to core ATen, with the layouts that TFLite prefers."""
     infra, core = litert("fx_infra"), litert("_convert.core")
     register()
     exported = _with_plain_weights(_marked(exported_program(_own_constants(program))))
@@ -56,21 +57,24 @@ def decomposed(program: Program) -> ExportedProgram:
 
 
 def fully_decomposed(exported: ExportedProgram) -> ExportedProgram:
-    """What litert-torch looks its lowerings up for."""
+    """Return the decomposed program in which litert-torch looks up its lowerings."""
     infra = litert("fx_infra")
     table = infra.decomp.pre_lower_decomp()
     return infra.safe_run_decompositions(exported, table, can_skip=False)
 
 
 def marked_name(node: torch.fx.Node) -> str:
-    """The node of the program that this one was made from."""
+    """Return the name of the program's node that `node` was made from."""
     stack = node.meta.get("nn_module_stack") or {}
     return next((layer for _, layer in stack.values()), "")
 
 
 def _marked(exported: ExportedProgram) -> ExportedProgram:
-    """litert-torch names tensors after the stack of modules: the name of the program's node takes its place. Source
-    lines stay here, and do not reach the file."""
+    """Mark each node with its name in the program, in place of the stack of modules.
+
+    litert-torch names tensors after that stack. Source lines are removed, so they do not reach the
+    file.
+    """
     for node in exported.graph.nodes:
         node.meta.pop("stack_trace", None)
         node.meta.pop("from_node", None)
@@ -79,8 +83,11 @@ def _marked(exported: ExportedProgram) -> ExportedProgram:
 
 
 def _with_plain_weights(exported: ExportedProgram) -> ExportedProgram:
-    """litert-torch changes the layout of an image between convolutions, and takes a weight that is worked out there
-    for one more image. It does not look past a reshape."""
+    """Insert two reshapes behind each computed weight of a convolution.
+
+    litert-torch changes the layout of images between convolutions, and takes a computed weight for
+    one more image. It does not look past a reshape.
+    """
     graph = exported.graph
     for node in graph.nodes:
         if not kind(node).startswith("conv"):
@@ -100,8 +107,11 @@ def _with_plain_weights(exported: ExportedProgram) -> ExportedProgram:
 
 
 def _own_constants(program: Program) -> Program:
-    """litert-torch clamps infinities in place, and takes two constants for one when the second lies where a copy of
-    the first has been: it copies what is not contiguous."""
+    """Give the program constants in memory of their own.
+
+    litert-torch clamps infinities in place. It copies constants that are not contiguous, and takes
+    two for one if the second lies where a copy of the first was.
+    """
     own = {name: _own(tensor) for name, tensor in program.constants.items()}
     return replace(program, constants=own)
 

@@ -1,7 +1,8 @@
-"""Ops that litert-torch has no lowering for, or a wrong one, in terms of others.
+"""Decompositions of ops that litert-torch has no lowering for, or a wrong one.
 
-They are in its own table of decompositions and not rules, because its other decompositions make such ops too (a
-`matmul` of two ranks expands, a `tile` repeats), after all rules have run. All are exact but for the order of sums.
+They are in its own table of decompositions and not rules, because its other decompositions make
+such ops too (a `matmul` of two ranks expands, a `tile` repeats), after all rules have run. All are
+exact but for the order of sums.
 """
 
 from __future__ import annotations
@@ -33,8 +34,11 @@ def register() -> None:
 
 
 def expand(x: Tensor, size: Sequence[int], *, implicit: bool = False) -> Tensor:
-    """The converter takes a transpose past a `BROADCAST_TO` as a reshape, which it is not when two axes of `x` are
-    longer than one. An expansion is then a product with a row of ones, which nothing passes."""
+    """Write an expansion of several long axes as a product with a row of ones.
+
+    The converter moves a transpose past a `BROADCAST_TO` as if it were a reshape, which is wrong if
+    two axes of `x` are longer than one. No transpose is moved past a product.
+    """
     lead = len(size) - x.ndim
     before = [1] * lead + list(x.shape)
     after = [b if s == -1 else s for s, b in zip(size, before, strict=True)]
@@ -48,7 +52,7 @@ def expand(x: Tensor, size: Sequence[int], *, implicit: bool = False) -> Tensor:
 
 
 def _along(x: Tensor, rows: int, count: int) -> Tensor:
-    """Each of the `rows` that `x` has, `count` times in a row."""
+    """Repeat each of the `rows` of `x` `count` times in a row."""
     if x.dtype != torch.float32:
         return torch.cat([x.reshape(rows, 1, -1)] * count, 1)
     ones = torch.ones(1, count)
@@ -58,7 +62,10 @@ def _along(x: Tensor, rows: int, count: int) -> Tensor:
 
 
 def repeat(x: Tensor, repeats: Sequence[int]) -> Tensor:
-    """litert-torch changes the layout of `x` and leaves `repeats` as they were."""
+    """Repeat by concatenation or expansion.
+
+    litert-torch changes the layout of `x` and leaves `repeats` as they were.
+    """
     x = x.reshape([1] * (len(repeats) - x.ndim) + list(x.shape))
     for axis, count in enumerate(repeats):
         if 1 < count <= _COPIES:
@@ -72,7 +79,10 @@ def repeat(x: Tensor, repeats: Sequence[int]) -> Tensor:
 
 
 def unfold(x: Tensor, dimension: int, size: int, step: int) -> Tensor:
-    """Its lowering is a gather, that pads at six dimensions."""
+    """Stack slices, one for each position in the window.
+
+    The lowering of `unfold` is a gather, which pads at six dimensions.
+    """
     if x.ndim == 0:
         return NotImplemented
     last = (x.shape[dimension] - size) // step * step + 1  # one past the last window's start
@@ -81,7 +91,7 @@ def unfold(x: Tensor, dimension: int, size: int, step: int) -> Tensor:
 
 
 def rsub(x: Tensor, other: Any, alpha: float = 1) -> Tensor:
-    """Python's own `other - x` would come back here."""
+    """Subtract by a product and a sum, as Python's `other - x` would call this function again."""
     return x * -alpha + other
 
 
@@ -94,7 +104,7 @@ def sub(x: Tensor, other: Any, *, alpha: float = 1) -> Tensor:
 
 
 def power(x: Tensor, exponent: float) -> Tensor:
-    """POW has at most four dimensions."""
+    """Square by a product, as POW has at most four dimensions."""
     return x * x if exponent == 2 else NotImplemented
 
 
@@ -103,7 +113,10 @@ def exp2(x: Tensor) -> Tensor:
 
 
 def sort(x: Tensor, dim: int = -1, descending: bool = False) -> tuple[Tensor, Tensor]:
-    """The interpreter has no STABLEHLO_SORT. TOPK_V2 keeps equal numbers in their order, as a stable sort does."""
+    """Sort by `topk`, as the interpreter has no STABLEHLO_SORT.
+
+    TOPK_V2 keeps equal numbers in their order, as a stable sort does.
+    """
     if x.ndim == 0:
         return x.clone(), torch.zeros_like(x, dtype=torch.int64)
     dim %= x.ndim
@@ -124,7 +137,10 @@ def argsort(x: Tensor, dim: int = -1, descending: bool = False) -> Tensor:
 def topk(
     x: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True
 ) -> tuple[Tensor, Tensor]:
-    """litert-torch changes the layout of `x`, and an axis that is left out stays the last."""
+    """Replace a negative axis by its index from the front.
+
+    litert-torch changes the layout of `x`, and a default axis stays the last.
+    """
     if dim >= 0 or x.ndim == 0:
         return NotImplemented
     values, places = aten.topk(x, k, dim % x.ndim, largest, sorted)
@@ -132,7 +148,7 @@ def topk(
 
 
 def flip(x: Tensor, dims: Sequence[int]) -> Tensor:
-    """REVERSE_V2 turns neighbouring axes only."""
+    """Flip one axis at a time, as REVERSE_V2 reverses neighbouring axes only."""
     if len(dims) < 2:
         return NotImplemented
     for dim in dims:
@@ -155,12 +171,16 @@ def one_hot(x: Tensor, num_classes: int = -1) -> Tensor:
 
 
 def empty_like(x: Tensor, **options: Any) -> Tensor:
-    """What is read before it is written is nobody's number."""
+    """Return zeros, as the values of an uninitialised tensor are undefined."""
     return torch.zeros_like(x, dtype=options.get("dtype"))
 
 
 def adaptive_max_pool2d(x: Tensor, output_size: Sequence[int]) -> tuple[Tensor, Tensor]:
-    """Who reads the places of the maxima is refused beforehand: litert-torch makes them up for any pool."""
+    """Pool each adaptive window by `amax`, or by a plain pool if all have one size.
+
+    Programs that read the indices of the maxima are refused beforehand, because litert-torch's are
+    wrong for any pool.
+    """
     height, width = x.shape[-2:]
     out_height, out_width = output_size
     if height % out_height == 0 and width % out_width == 0:
@@ -173,7 +193,10 @@ def adaptive_max_pool2d(x: Tensor, output_size: Sequence[int]) -> tuple[Tensor, 
 
 
 def cdist(x: Tensor, y: Tensor, p: float, compute_mode: int | None) -> Tensor:
-    """Its lowering takes the last two axes for rows and columns in any layout."""
+    """Compute the distances by broadcasting, for p = 1 and p = 2.
+
+    The op's lowering takes the last two axes for rows and columns in any layout.
+    """
     apart = (x.unsqueeze(-2) - y.unsqueeze(-3)).abs()
     if p == 2:
         return (apart * apart).sum(-1).sqrt()
@@ -193,11 +216,13 @@ def convolution(
     *,
     theirs: Callable[..., Any],
 ) -> Any:
-    """TRANSPOSE_CONV knows no padding, or the one that makes every pixel `stride` pixels, and no dilation. For an
-    output that reaches further at its end litert-torch writes zeros.
+    """Write a transposed convolution in the few forms that TRANSPOSE_CONV has.
 
-    Without padding all of the output is there; what the padding cuts off it is cut off afterwards. A dilated weight
-    is one with zeros between its numbers.
+    TRANSPOSE_CONV supports no padding, or the one that makes every pixel `stride` pixels, and no
+    dilation. For an output that reaches further at its end litert-torch writes zeros.
+
+    Without padding all of the output is computed; what the padding cuts off is cut off afterwards.
+    A dilated weight is one with zeros between its numbers.
     """
     sizes = [(k - 1) * apart + 1 for k, apart in zip(weight.shape[2:], dilation, strict=True)]
     plain = not any(output_padding) and all(apart == 1 for apart in dilation)
@@ -219,7 +244,7 @@ def convolution(
 
 
 def _apart(weight: Tensor, axis: int, step: int) -> Tensor:
-    """With zeros between the numbers along one axis."""
+    """Insert `step - 1` zeros between the numbers along one axis."""
     if step == 1:
         return weight
     wide = weight.movedim(axis, -1).unsqueeze(-1)

@@ -1,4 +1,4 @@
-"""Which ops of a TFLite file XNNPACK takes, asked of the interpreter that has opened it."""
+"""Ops of a TFLite file that XNNPACK takes, read from the interpreter that has opened it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DELEGATE = "DELEGATE"
 
 @dataclass(frozen=True)
 class Op:
-    """A node of the interpreter's graph."""
+    """Node of the interpreter's graph."""
 
     name: str  # "CONV_2D"
     inputs: tuple[int, ...]  # tensors
@@ -24,7 +24,7 @@ class Op:
 
 
 def ops_of(interpreter: Any) -> list[Op]:
-    """The file's ops in their order, then the delegates that stand in for some of them."""
+    """Return the file's ops in order, then the delegates that replace some of them."""
     return [
         Op(detail["op_name"], _tensors(detail["inputs"]), _tensors(detail["outputs"]))
         for detail in interpreter._get_ops_details()
@@ -36,7 +36,10 @@ def _tensors(indices: Iterable[int]) -> tuple[int, ...]:
 
 
 def inside(ops: Sequence[Op]) -> set[int]:
-    """Positions of the ops that some delegate computes: backwards from what it gives to what it takes."""
+    """Return the positions of the ops that some delegate computes.
+
+    The search goes back from a delegate's outputs to its inputs.
+    """
     maker = {
         tensor: position
         for position, op in enumerate(ops)
@@ -71,7 +74,10 @@ def delegation(interpreter: Any, program: Program) -> Delegation:
 
 
 def _computed_once(ops: Sequence[Op], inputs: set[int]) -> set[int]:
-    """Positions of the ops that read constants only, such as those that widen float16 weights."""
+    """Return the positions of ops that read constants only.
+
+    Examples are the ops that widen float16 weights.
+    """
     varies = set(inputs)
     found = set()
     for position, op in enumerate(ops):
@@ -83,10 +89,11 @@ def _computed_once(ops: Sequence[Op], inputs: set[int]) -> set[int]:
 
 
 class Places:
-    """Where in the user's model an op of the file comes from: its tensors are named after the program's nodes.
+    """Places in the user's model of a file's ops.
 
-    An op made of several has all their names, the last to be computed first: `relu;;conv2d;`. What is an output of
-    the file is named after the signature instead.
+    The file's tensors are named after the program's nodes. An op made of several has all their
+    names, the last to be computed first: `relu;;conv2d;`. An output of the file is named after the
+    signature instead.
     """
 
     def __init__(self, program: Program, outputs: Sequence[Mapping[str, Any]]) -> None:

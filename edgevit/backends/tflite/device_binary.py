@@ -18,7 +18,11 @@ def _benchmark_model(binary: str, artifact: str, threads: int, runs: int) -> str
 
 
 def _of_benchmark_model(said: str, runs: int) -> list[float]:
-    """It prints a line `count=` for the warm-up and one for the runs; newer ones tell the median."""
+    """Return the first and the median time of a run, or the mean if there is no median.
+
+    benchmark_model prints a line `count=` for the warm-up and one for the runs; newer releases
+    report the median.
+    """
     found = _TFLITE.findall(said)
     lines = [line for line in said.splitlines() if _TFLITE.search(line)]
     if not found or int(found[-1]) < runs:

@@ -1,4 +1,4 @@
-"""Float16 weights: half the size of the file. The runtime widens them once, and computes in float32."""
+"""Float16 weights, for half the file size; the runtime widens them once and computes in float32."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ _WITH_WEIGHTS = (
 
 
 def halve_weights(path: Path) -> None:
-    """In place. Biases, and weights that are no op's constants, stay as they are."""
+    """Store the weights in half precision, in place.
+
+    Biases, and weights that are no op's constants, stay as they are.
+    """
     load_library("ai_edge_quantizer", "tflite")
     from ai_edge_quantizer import qtyping, quantizer
 

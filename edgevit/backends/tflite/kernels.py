@@ -1,4 +1,7 @@
-"""Ops that a file may hold and the interpreter has no kernel for: found when it is opened, told with their lines."""
+"""Refusal of ops that the interpreter has no kernel for.
+
+A file may hold such ops. They are found when it is opened, and reported with their lines.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ _MISSING = re.compile(r"Didn't find op for builtin opcode '(\w+)'")
 
 
 def refuse_missing_kernel(error: PackageError, path: Path, program: Program) -> None:
-    """Raises `UnsupportedOp` when that is what the interpreter says in `error`."""
+    """Raise `UnsupportedOp` if `error` says that the interpreter lacks a kernel."""
     found = _MISSING.search(error.why)
     if found is None:
         return
@@ -31,7 +34,7 @@ def refuse_missing_kernel(error: PackageError, path: Path, program: Program) -> 
 
 
 def _made_by(kernel: str, path: Path) -> list[str]:
-    """Names of the tensors that ops of this kind give."""
+    """Return the names of the tensors that ops of this kind produce."""
     schema = load_library("ai_edge_litert.schema_py_generated", "tflite")
     model = schema.ModelT.InitFromPackedBuf(path.read_bytes())
     code = getattr(schema.BuiltinOperator, kernel)

@@ -1,4 +1,4 @@
-"""A program -> a TFLite file on disk."""
+"""Lowering of a program to a TFLite file on disk."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def lower(
 
 
 def _notes(program: Program) -> tuple[str, ...]:
-    """What a user would not expect of the file."""
+    """Return a note for each input and output whose type in the file differs from the model's."""
     given = [
         ("input", name, tensor.dtype)
         for name, tensor in zip(program.input_names, program.inputs, strict=True)

@@ -1,8 +1,9 @@
-"""What LiteRT's own profiler says each op took: the C interface of the library in the ai-edge-litert wheel.
+"""Time of each op by LiteRT's own profiler, through the C interface of its library.
 
-Its Python classes do not reach the profiler. The library is the interpreter's own runtime behind another door
-(`CompiledModel`), with the same kernels, the same delegate and the number of threads asked for. The layout of
-an event is that of release 2.3: for any other the table stays empty rather than wrong.
+The library is in the ai-edge-litert wheel, whose Python classes do not reach the profiler. It is
+the interpreter's own runtime behind another interface (`CompiledModel`), with the same kernels, the
+same delegate and the requested number of threads. The layout of an event is that of release 2.3;
+for any other release the table stays empty rather than wrong.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ class _Event(ctypes.Structure):
 
 @dataclass(frozen=True)
 class Ran:
-    """One op of one run."""
+    """Execution of one op in one run."""
 
     op: str
     delegated: bool
@@ -59,7 +60,7 @@ def available() -> bool:
 def profile(
     path: Path, threads: int, arrays: Sequence[np.ndarray], repeats: int
 ) -> list[list[Ran]]:
-    """Run by run, the ops in their order. The first run, which allocates, is not among them."""
+    """Return the ops of each run in order, without the first run, which allocates."""
     with ExitStack() as stack:
         model = stack.enter_context(_compiled(path, threads))
         model.write(arrays)
@@ -74,7 +75,10 @@ def _library() -> Path:
 
 
 class _Calls:
-    """`call("Name", ...)` calls `LiteRtName`, and raises what it answers."""
+    """Callable library:
+
+    `call("Name", ...)` calls `LiteRtName`, and raises the status it returns.
+    """
 
     def __init__(self) -> None:
         self._library = ctypes.CDLL(str(_library()))
@@ -89,7 +93,7 @@ class _Calls:
             )
 
     def make(self, name: str, *arguments: Any) -> ctypes.c_void_p:
-        """What a call gives through its last argument."""
+        """Call a function and return the pointer that it writes through its last argument."""
         made = ctypes.c_void_p()
         self(name, *arguments, ctypes.byref(made))
         return made
@@ -133,7 +137,10 @@ def _compiled(path: Path, threads: int) -> Iterator[_Model]:
 
 
 def _set(call: _Calls, options: ctypes.c_void_p, group: str, text: str) -> None:
-    """The library frees the text itself, and wants it from the C heap."""
+    """Add options given as text.
+
+    The library frees the text itself, and needs it on the C heap.
+    """
     c = ctypes.CDLL(None)
     c.strdup.restype = ctypes.c_void_p
     payload = ctypes.c_void_p(c.strdup(text.encode()))
@@ -205,7 +212,10 @@ class _Model:
 
 
 def _is_op(event: _Event) -> bool:
-    """The whole of a delegate is an op too: its parts are what is asked for."""
+    """Return whether the event is an op; a delegate as a whole is not.
+
+    The events of a delegate's parts are counted instead.
+    """
     whole = event.kind == _INTERPRETER_OP and b"elegate" in (event.tag or b"")
     return event.kind in (_INTERPRETER_OP, _INSIDE_DELEGATE, _DELEGATE_OP) and not whole
 

@@ -1,4 +1,4 @@
-"""Which TFLite interpreter is installed, and a file opened in it."""
+"""Installed TFLite interpreter, and a file opened in it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ _MAGIC = b"TFL3"  # bytes 4 to 8 of a file: the identifier of its flatbuffer sch
 
 
 def interpreter_module() -> ModuleType:
-    """tflite-runtime reads the same files, on devices where its successor is not installed."""
+    """Import the installed interpreter.
+
+    tflite-runtime reads the same files, on devices where its successor is not installed.
+    """
     for name in _INTERPRETERS:
         try:
             return importlib.import_module(name)
@@ -29,7 +32,7 @@ def interpreter_module() -> ModuleType:
 
 
 def open_interpreter(path: Path, threads: int, **options: Any) -> Any:
-    """With its tensors allocated and its delegate applied."""
+    """Open the file, allocate its tensors and apply its delegate."""
     module = interpreter_module()
     require_tflite(path)
     try:
@@ -48,7 +51,10 @@ def open_interpreter(path: Path, threads: int, **options: Any) -> Any:
 
 
 def require_tflite(path: Path) -> None:
-    """The interpreter trusts what it maps into memory: a foreign file must not get that far."""
+    """Raise `PackageError` if the file is not a TFLite file.
+
+    The interpreter trusts what it maps into memory, so a foreign file must not get that far.
+    """
     try:
         with path.open("rb") as file:
             head = file.read(8)

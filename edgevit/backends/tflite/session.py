@@ -1,4 +1,4 @@
-"""A TFLite file in its interpreter."""
+"""Session of a TFLite file in its interpreter."""
 
 from __future__ import annotations
 
@@ -19,8 +19,10 @@ def open_session(path: Path, threads: int) -> TFLiteSession:
 
 
 class TFLiteSession:
-    """Positions are the file's own order of inputs and outputs. A signature only names them: it is a dictionary, and
-    its order says nothing."""
+    """Session whose inputs and outputs are in the file's own order.
+
+    A signature only names them: it is a dictionary, and its order carries no meaning.
+    """
 
     def __init__(self, path: Path, threads: int) -> None:
         self._path, self._threads = path, threads
@@ -39,8 +41,11 @@ class TFLiteSession:
         return [self._interpreter.get_tensor(result) for result in self._results]
 
     def op_times(self, arrays: Arrays, repeats: int) -> tuple[OpTime, ...]:
-        """By LiteRT's profiler, which sees the ops inside the delegate. Its clock ticks microseconds: more runs make
-        the means finer. Nothing where there is no such profiler, as in tflite-runtime."""
+        """Return the time of each op by LiteRT's profiler, which sees the ops inside the delegate.
+
+        Its clock has microsecond ticks, so more runs make the means finer. The result is empty if
+        there is no such profiler, as in tflite-runtime.
+        """
         if not available():
             return ()
         runs = profile(self._path, self._threads, arrays, repeats)
@@ -61,7 +66,7 @@ class TFLiteSession:
         return next((named[index] for index in indices if index in named), "")
 
     def _names(self, side: str) -> dict[int, list[str]]:
-        """Names of the signature by tensor; one tensor may be several outputs."""
+        """Return the signature's names by tensor; one tensor may be several outputs."""
         names: dict[int, list[str]] = defaultdict(list)
         for signature in self._interpreter._get_full_signature_list().values():
             for name, index in signature[side].items():

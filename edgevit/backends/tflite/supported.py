@@ -1,4 +1,4 @@
-"""What TFLite cannot say, and what litert-torch raises, as errors that name the op and the line of the user's model."""
+"""Limits of TFLite and errors of litert-torch, with the op and the line of the user's model."""
 
 from __future__ import annotations
 
@@ -43,8 +43,11 @@ def _of_bools(node: Node) -> bool:
 
 
 def blame(program: Program, said: IO[bytes]) -> AbstractContextManager[None]:
-    """What the converter raises -> all the ops it does not know, or the one it failed at. Some of its errors say why
-    in `said` alone, which holds what it wrote to stderr."""
+    """Rewrite the converter's errors.
+
+    The new error names all ops that the converter does not know, or the one it failed at. Some
+    errors give their reason only in `said`, which holds what the converter wrote to stderr.
+    """
 
     def explain(error: Exception) -> tuple[Node | None, str]:
         why = f"litert-torch {versions()['litert-torch']} has no lowering for"
@@ -58,7 +61,7 @@ def blame(program: Program, said: IO[bytes]) -> AbstractContextManager[None]:
 
 
 def _unknown(program: Program) -> list[Node]:
-    """The program's nodes that lead, once decomposed, to an op without a lowering."""
+    """Return the program's nodes that decompose to an op without a lowering."""
     lookup = litert("backend.lowerings").lookup
     try:
         with quiet():
@@ -81,7 +84,10 @@ def _gist(told: str) -> str:
 
 
 def _run(frame: FrameType) -> str:
-    """The graph's node that was being traced or lowered is an argument of the interpreter's own frame."""
+    """Return the name of the node that was being traced or lowered; "" in another frame.
+
+    The node is an argument of the interpreter's own frame `run_node`.
+    """
     if frame.f_code.co_name != "run_node":
         return ""
     held = (frame.f_locals.get(local) for local in ("n", "node"))
@@ -89,7 +95,10 @@ def _run(frame: FrameType) -> str:
 
 
 def _node_in_message(message: str, program: Program) -> Node | None:
-    """The MLIR passes quote locations, and these hold the nodes' names."""
+    """Return the first node of the program that a quoted location in the message names.
+
+    The MLIR passes quote locations, and these hold the nodes' names.
+    """
     for quoted in re.findall(r"\"([^\"]+)\"", message):
         for part in quoted.split(";"):
             node = named(program, part)

@@ -1,4 +1,4 @@
-"""The one place where litert-torch is imported, and kept quiet."""
+"""Import of litert-torch, with its output silenced; no other module imports it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SETTINGS = {"LITERT_TORCH_SHOW_PROGRESS": "n"}  # its progress goes to stdout
 
 
 def litert(module: str) -> ModuleType:
-    """`litert("fx_infra")` is `litert_torch.fx_infra`."""
+    """Import a module of litert-torch: `litert("fx_infra")` is `litert_torch.fx_infra`."""
     with quiet():
         load_library("litert_torch", "tflite")
         return import_module(f"litert_torch.{module}")
@@ -33,7 +33,10 @@ def versions() -> dict[str, str]:
 
 @contextmanager
 def quiet() -> Iterator[IO[bytes]]:
-    """Gives the file that took what native code had to say: diagnostics, next to much else."""
+    """Silence litert-torch and yield the file that collects the output of native code.
+
+    Among much else the file holds diagnostics.
+    """
     root = logging.getLogger()  # litert-torch logs there
     level = root.level
     root.setLevel(logging.CRITICAL)
@@ -46,7 +49,7 @@ def quiet() -> Iterator[IO[bytes]]:
 
 @contextmanager
 def _native() -> Iterator[IO[bytes]]:
-    """Native code writes past Python, to file descriptor 2 itself."""
+    """Redirect file descriptor 2, which native code writes to past Python, to a temporary file."""
     with tempfile.TemporaryFile() as said:
         kept = os.dup(2)
         os.dup2(said.fileno(), 2)

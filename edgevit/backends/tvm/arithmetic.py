@@ -1,7 +1,8 @@
-"""Arithmetic in relax as PyTorch means it.
+"""Arithmetic in relax with PyTorch's semantics.
 
-TVM's importer drops `alpha`, gives a Python number the type of the tensor beside it (`x.int() * 0.5` is zero), divides
-integers as integers, and rounds quotients and remainders of real numbers before they are exact.
+TVM's importer drops `alpha`, and gives a Python number the type of the tensor beside it:
+`x.int() * 0.5` is zero. It divides integers as integers, and rounds quotients and remainders of
+real numbers before they are exact.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ def relax_type(dtype: torch.dtype) -> str:
 
 
 def typed(importer: Any, argument: Any, dtype: torch.dtype) -> Expr:
-    """A node or a Python number, as a relax expression of that type."""
+    """Return a node or a Python number as a relax expression of that dtype."""
     relax = tvm("relax")
     if not isinstance(argument, Node):
         return relax.const(argument, relax_type(dtype))
@@ -39,7 +40,7 @@ def _meant(argument: Any) -> Any:
 def _binary(
     compute: Callable[[Any, Expr, Expr, torch.dtype], Expr], real: bool = False
 ) -> Converter:
-    """Both sides are brought to one type first; with `real`, to one of real numbers."""
+    """Return a converter that casts both sides to one dtype; with `real`, to floating point."""
 
     def convert(node: Node, importer: Any) -> Expr:
         dtype = torch.result_type(*map(_meant, node.args[:2]))
@@ -67,7 +68,7 @@ def _equal(op: Any, x: Expr, y: Expr, dtype: torch.dtype) -> Expr:
 
 
 def rsub(node: Node, importer: Any) -> Expr:
-    """`y - alpha * x`."""
+    """Compute `y - alpha * x`."""
     dtype = torch.result_type(*map(_meant, node.args[:2]))
     op = tvm("relax").op
     x, y = (typed(importer, argument, dtype) for argument in node.args[:2])
@@ -78,7 +79,10 @@ def rsub(node: Node, importer: Any) -> Expr:
 
 
 def _remainder(op: Any, x: Expr, y: Expr, dtype: torch.dtype) -> Expr:
-    """With the sign of the divisor. What `fmod` gives is exact; its sign is set right afterwards."""
+    """Compute the remainder with the sign of the divisor.
+
+    The result of `fmod` is exact; its sign is corrected afterwards.
+    """
     if not dtype.is_floating_point:
         return op.floor_mod(x, y)
     rest = op.mod(x, y)
@@ -92,7 +96,10 @@ def _of_other_sign(op: Any, rest: Expr, y: Expr, dtype: torch.dtype) -> Expr:
 
 
 def _divided_down(op: Any, x: Expr, y: Expr, dtype: torch.dtype) -> Expr:
-    """As PyTorch's kernel: `x - fmod(x, y)` is a multiple of `y`, so that the quotient lies next to a whole number."""
+    """Divide and round down as PyTorch's kernel does.
+
+    `x - fmod(x, y)` is a multiple of `y`, so the quotient lies next to a whole number.
+    """
     if not dtype.is_floating_point:
         return op.floor_divide(x, y)
     one, half = (tvm("relax").const(number, relax_type(dtype)) for number in (1, 0.5))
@@ -122,7 +129,10 @@ def divide_rounding(node: Node, importer: Any) -> Expr:
 
 
 def power(node: Node, importer: Any) -> Expr:
-    """Small whole powers as products, which is what PyTorch does: exact, and no call of `pow`."""
+    """Write small whole powers as products, as PyTorch does.
+
+    Products are exact and need no call of `pow`.
+    """
     base, exponent = node.args
     dtype = node.meta["val"].dtype
     op, builder = tvm("relax").op, importer.block_builder

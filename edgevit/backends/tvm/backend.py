@@ -1,4 +1,4 @@
-"""TVM as the pipeline sees it."""
+"""TVM backend for the pipeline."""
 
 from __future__ import annotations
 

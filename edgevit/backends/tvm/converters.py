@@ -1,8 +1,8 @@
-"""TVM's importer, with converters of our own where it knows no op or reads it otherwise.
+"""TVM's importer, with own converters for ops that it does not know or misreads.
 
-Shapes are static and the graph tells each of them, so whatever only moves values is said by the shape it leads to.
-Every value is held to the shape and type that PyTorch gives it: where the importer departs from them the op is
-refused, and not computed otherwise.
+Shapes are static and known for every node, so an op that only moves values is written by its
+result's shape. The shape and type of every value are compared with PyTorch's: an op for which the
+importer departs from them is refused, not computed otherwise.
 """
 
 from __future__ import annotations
@@ -20,11 +20,15 @@ from edgevit.graph.aten import argument
 
 
 class Departs(Exception):
-    """A converter makes something else than PyTorch does."""
+    """Raised if a converter's result has another shape or dtype than PyTorch's."""
 
 
 def importer() -> Any:
-    """As `ExportedProgramImporter`, whose class exists only once TVM is imported."""
+    """Return an `ExportedProgramImporter` with the converters of this module.
+
+    Its base class exists only once TVM is imported. Each result's shape and dtype are compared with
+    PyTorch's.
+    """
     theirs = tvm("relax.frontend.torch.exported_program_translator").ExportedProgramImporter
 
     class Importer(theirs):  # type: ignore[misc, valid-type]
@@ -64,13 +68,19 @@ def _reshaped(node: Node, importer: Any) -> Expr:
 
 
 def _expanded(node: Node, importer: Any) -> Expr:
-    """The importer takes -1 for the wrong axis when the expansion adds axes."""
+    """Broadcast to the shape in the node's metadata.
+
+    The importer resolves -1 to the wrong axis if the expansion adds axes.
+    """
     x = importer.env[node.args[0]]
     return importer.block_builder.emit(tvm("relax").op.broadcast_to(x, _shape(node)))
 
 
 def _copied(node: Node, importer: Any) -> Expr:
-    """`aten.copy` is functional: the importer gives its destination the new value too."""
+    """Broadcast the source of `aten.copy`, which is functional.
+
+    The importer gives its destination the new value too.
+    """
     source = typed(importer, node.args[1], node.meta["val"].dtype)
     return importer.block_builder.emit(tvm("relax").op.broadcast_to(source, _shape(node)))
 
@@ -86,7 +96,10 @@ def _sliced(node: Node, importer: Any) -> Expr:
 
 
 def _split(node: Node, importer: Any) -> Expr:
-    """A slice for each part: TVM takes no empty part, and makes parts of one size of what has a smaller last one."""
+    """Write a split as one slice for each part.
+
+    TVM takes no empty part, and makes all parts of one size where the last is smaller.
+    """
     relax, emit = tvm("relax"), importer.block_builder.emit
     x, axis, start, parts = importer.env[node.args[0]], argument(node, "dim"), 0, []
     for meant in node.meta["val"]:
@@ -132,7 +145,7 @@ def _any(node: Node, importer: Any) -> Expr:
 
 
 def _sorted(node: Node, importer: Any) -> Expr:
-    """Places are int64, and equal numbers stay in their order."""
+    """Sort with int64 indices; equal numbers stay in their order."""
     op, emit = tvm("relax").op, importer.block_builder.emit
     x = importer.env[node.args[0]]
     axis, descending = argument(node, "dim"), argument(node, "descending")
@@ -155,9 +168,13 @@ def _selected(node: Node, importer: Any) -> Expr:
 
 
 def _indexed(node: Node, importer: Any) -> Expr:
-    """`x[:, i, j]`: the indexed axes first and as one, a single gather, and the new axes where PyTorch puts them.
+    """Write `x[:, i, j]` as a single gather.
 
-    The importer's own way is an outer product for some shapes, and reads before the tensor for negative indices.
+    The indexed axes come first and are merged to one. The new axes are then moved where PyTorch
+    puts them.
+
+    The importer's own way is an outer product for some shapes, and reads before the tensor for
+    negative indices.
     """
     op, emit = tvm("relax").op, importer.block_builder.emit
     source, indices = node.args[:2]

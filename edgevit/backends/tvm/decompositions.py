@@ -1,7 +1,7 @@
-"""Ops that TVM's importer does not know, or computes otherwise, in terms of others that it says right.
+"""Decompositions of ops that TVM's importer does not know or misreads.
 
-They are decompositions and not rules, because PyTorch's own decompositions make such ops too, after all rules have
-run. All are exact but for the order of sums.
+They are decompositions and not rules, because PyTorch's own decompositions make such ops too, after
+all rules have run. All are exact but for the order of sums.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def decompositions() -> Any:
 
 
 def _bounds(extent: int, count: int) -> list[tuple[int, int]]:
-    """Which pixels each of `count` adaptive windows takes."""
+    """Return the range of pixels that each of `count` adaptive windows covers."""
     return [(k * extent // count, -(-(k + 1) * extent // count)) for k in range(count)]
 
 
@@ -42,7 +42,10 @@ def upsample_bilinear2d(
     align_corners: bool,
     scale_factors: Sequence[float] | None,
 ) -> Tensor:
-    """TVM divides by the number of steps between the corners, which is none for a single pixel."""
+    """Decompose a resize to a single pixel with aligned corners.
+
+    TVM divides by the number of steps between the corners, which is zero for a single pixel.
+    """
     from torch._decomp import get_decompositions
 
     target = aten.upsample_bilinear2d.vec
@@ -55,7 +58,10 @@ def upsample_bilinear2d(
 
 
 def adaptive_max_pool2d(x: Tensor, output_size: Sequence[int]) -> tuple[Tensor, Tensor]:
-    """Who reads the places of the maxima is refused beforehand."""
+    """Pool each adaptive window by `amax`.
+
+    Programs that read the indices of the maxima are refused beforehand.
+    """
     for axis, count in ((-2, output_size[0]), (-1, output_size[1])):
         parts = [
             aten.amax(x.narrow(axis, start, stop - start), [axis], True)
@@ -74,7 +80,10 @@ def min_dim(x: Tensor, dim: int, keepdim: bool = False) -> tuple[Tensor, Tensor]
 
 
 def select(x: Tensor, dim: int, index: int) -> Tensor:
-    """The importer's gather reads before the tensor for a negative index."""
+    """Write a select as a slice and a squeeze.
+
+    For a negative index the importer's gather reads before the tensor.
+    """
     extent = x.shape[dim]
     start = index % extent
     return aten.squeeze.dims(aten.slice(x, dim, start, start + 1), [dim])

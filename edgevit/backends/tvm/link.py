@@ -1,5 +1,7 @@
-"""Object files -> a shared library, for this machine or another. zig is a C compiler and linker for all of them, from
-PyPI: no cross toolchain has to be installed."""
+"""Link object files to a shared library, for this machine or another.
+
+zig, from PyPI, is a C compiler and linker for all of them: no cross toolchain has to be installed.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A program -> a shared library, what it takes and gives in a JSON file beside it, and a script that runs it on the board."""
+"""Lowering of a program to a shared library.
+
+A JSON file beside it describes the inputs and outputs, and a script runs it on the board.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +45,10 @@ def lower(
     directory: Path,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Artifact:
-    """For another machine a second library is made for this one, only to be checked."""
+    """Compile the program to a shared library.
+
+    For another machine a second library is compiled for this one, only for the check.
+    """
     refuse_precision("TVM", precision, INFO.precisions)
     require_inputs(program)
     refuse_places(program)
@@ -105,7 +111,7 @@ def _compiled(module: Any, machine: Machine, program: Program) -> Any:
 
 
 def _describe(program: Program, library: Path) -> None:
-    """The library itself does not tell."""
+    """Write the inputs and outputs to a JSON file, as the library does not contain them."""
     facts = {
         "inputs": [_spec(n, t) for n, t in zip(program.input_names, program.inputs, strict=True)],
         "outputs": [
@@ -122,7 +128,10 @@ def _spec(name: str, tensor: torch.Tensor) -> dict[str, object]:
 
 
 def _delegation(executable: Any) -> Delegation:
-    """Everything is compiled, but for what the executable calls by name in some other library."""
+    """Return the delegation of an executable.
+
+    Everything is compiled, except for calls by name to another library.
+    """
     found = re.search(r"Globals \(#\d+\): \[(.*?)\]", executable.stats(), re.DOTALL)
     names = [name.strip() for name in found[1].split(",")] if found else []
     outside = [name for name in names if "." in name and not name.startswith("vm.")]

@@ -1,4 +1,4 @@
-"""Which machine a target is, in the words of LLVM and of the linker."""
+"""Machine of a target, in the terms of LLVM and of the linker."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Machine:
         return platform.system() == "Linux" and platform.machine() == self.architecture
 
     def llvm(self) -> Any:
-        """As TVM takes it."""
+        """Return the machine as a target of TVM."""
         options: dict[str, Any] = {
             "kind": "llvm",
             "mtriple": self.triple,
@@ -77,7 +77,10 @@ def machine_of(target: Target) -> Machine:
 
 
 def this_machine(like: Machine) -> Machine:
-    """To compile what can be run here: no feature that some machine of this kind may lack."""
+    """Return this machine, to compile what can be run here.
+
+    It has no feature that some machine of this kind may lack.
+    """
     cores = os.cpu_count() or 1
     return Machine(platform.machine(), None, like.features if like.is_host else (), cores)
 

@@ -1,4 +1,4 @@
-"""A library on a board: sent through TVM's RPC tracker, run and timed there.
+"""Library on a board: sent through TVM's RPC tracker, run and timed there.
 
 On the board: `python -m tvm.exec.rpc_server --tracker HOST:PORT --key KEY`.
 """
@@ -18,7 +18,7 @@ WAIT = 60  # seconds for a board to be free
 
 
 class RemoteSession:
-    """As `TvmSession`, on the other side of a tracker."""
+    """Counterpart of `TvmSession` on the other side of a tracker."""
 
     def __init__(self, path: Path, host: str, port: int, key: str) -> None:
         tvm = load_library("tvm", "tvm")
@@ -45,7 +45,7 @@ class RemoteSession:
         return [tensor.numpy() for tensor in flat(self._machine.get_outputs("main"))]
 
     def seconds(self, arrays: Arrays, repeats: int) -> list[float]:
-        """By the board's own clock."""
+        """Return the time of each run, by the board's own clock."""
         self.run(arrays)
         evaluate = self._machine.time_evaluator(
             "invoke_stateful", self._device, number=1, repeat=repeats

@@ -1,4 +1,4 @@
-"""The rewrites a program goes through on its way to TVM, in order."""
+"""Rewrites of a program on its way to TVM, in order."""
 
 from __future__ import annotations
 

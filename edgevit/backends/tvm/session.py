@@ -1,4 +1,4 @@
-"""A library in TVM's virtual machine."""
+"""Session of a library in TVM's virtual machine."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class TvmSession:
         return [tensor.numpy() for tensor in flat(found)]
 
     def op_times(self, arrays: Arrays, repeats: int) -> tuple[OpTime, ...]:
-        """By the machine's own hook around every call."""
+        """Return the time of each call, by the machine's own hook around every call."""
         clock = _Clock()
         self._machine.set_instrument(clock)
         try:
@@ -64,7 +64,10 @@ class TvmSession:
 
 
 class _Clock:
-    """Called before and after each call of a kernel. What only moves values about (`vm.builtin`) is no work."""
+    """Timer that is called before and after each kernel call.
+
+    Calls that only move values (`vm.builtin`) are not counted.
+    """
 
     def __init__(self) -> None:
         self.position = 0

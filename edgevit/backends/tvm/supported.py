@@ -1,4 +1,4 @@
-"""What TVM's importer cannot say, asked of its own table before anything is imported."""
+"""Check of ops against the table of TVM's importer before anything is imported."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def require_inputs(program: Program) -> None:
 
 
 def require_ops(decomposed: torch.export.ExportedProgram, program: Program) -> None:
-    """Raises `UnsupportedOp` for all the ops without a converter."""
+    """Raise `UnsupportedOp` for all ops without a converter."""
     known = importer().convert_map
     names = {
         name_in_program(node)
@@ -46,7 +46,7 @@ def require_ops(decomposed: torch.export.ExportedProgram, program: Program) -> N
 
 
 def refuse_places(program: Program) -> None:
-    """Raises `UnsupportedOp` for pools that are asked where in the image their maxima are."""
+    """Raise `UnsupportedOp` for pools whose indices of the maxima are read."""
     refuse_ops(
         read_places(program),
         "TVM",

@@ -1,4 +1,4 @@
-"""The one place where TVM is imported."""
+"""Import of TVM and its version."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from edgevit.backends.session import load_library
 
 
 def tvm(name: str = "") -> ModuleType:
-    """`tvm("relax")` is `tvm.relax`."""
+    """Import a module of TVM: `tvm("relax")` is `tvm.relax`."""
     load_library("tvm", "tvm")
     return importlib.import_module(f"tvm.{name}" if name else "tvm")
 

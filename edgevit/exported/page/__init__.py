@@ -1,1 +1,1 @@
-"""report.html: what an export did, in one file that opens offline."""
+"""report.html: the report of an export, in one file that opens offline."""

@@ -1,4 +1,4 @@
-"""How near it is, and what runs where: parity by stage, delegation, placement."""
+"""Report sections on verification and execution: parity by stage, delegation, placement."""
 
 from __future__ import annotations
 

@@ -1,5 +1,8 @@
-"""What it costs: latency by op where it was measured, instructions by layer and memory over time of firmware, and where
-this export stands among others."""
+"""Report sections on cost.
+
+Measured latency by op, firmware instructions by layer and memory over time, and trade-offs against
+other exports.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ _SHOWN = 25
 
 @dataclass(frozen=True)
 class Timings:
-    """Milliseconds. `ops` have `op`, `place`, `unit`, `ms`."""
+    """Latency in milliseconds. `ops` have the keys `op`, `place`, `unit`, `ms`."""
 
     median: float
     low: float
@@ -29,7 +32,7 @@ class Timings:
 
 @dataclass(frozen=True)
 class Trade:
-    """A picture of a trade-off, as SVG, and the file it is of."""
+    """SVG picture of a trade-off, titled by the file that it was read from."""
 
     title: str
     svg: str

@@ -1,4 +1,7 @@
-"""The graph before and after: figures, counts by kind of op, the listing; what rules did and declined."""
+"""Report sections on the graph before and after the rules: figures, op counts and listings.
+
+Rules are listed with the places that they rewrote and refused.
+"""
 
 from __future__ import annotations
 

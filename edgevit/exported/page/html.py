@@ -1,4 +1,4 @@
-"""The few shapes that the page is made of. Whatever comes from outside is escaped here, and only here."""
+"""HTML building blocks of the report page. All outside text is escaped here, and only here."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def note(*content: object) -> Html:
 def table(
     head: Sequence[str], rows: Iterable[Sequence[object]], caption: str, left: int = 1
 ) -> Html:
-    """The first `left` columns are words, the others figures. Wide ones scroll inside themselves."""
+    """Render a table of `left` text columns, then figures. Wide tables scroll by themselves."""
     top = joined(tag("th", name, scope="col", class_=None if k < left else "n") for k, name in enumerate(head))  # fmt: skip
     body = joined(
         tag("tr", *(tag("td", cell, class_=None if k < left else "n") for k, cell in enumerate(row)))
@@ -55,14 +55,14 @@ def fold(title: object, *content: object, count: str = "") -> Html:
 
 
 def bar(share: float, kind: str = "") -> Html:
-    """A length between 0 and 1; the figure stands beside it."""
+    """Render a bar of length 0 to 1, to stand beside its figure."""
     width = max(0.0, min(share, 1.0)) * 100
     return Html(f'<svg class="bar {escape(kind)}" viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true">'
                 f'<rect width="{width:.2f}" height="10"/></svg>')  # fmt: skip
 
 
 def named(name: str, more: str) -> Html:
-    """A name, and under it in small what else is to say of it."""
+    """Render a name, with details below it in small type."""
     return joined([tag("code", name), tag("div", more, class_="more")])
 
 
@@ -71,7 +71,7 @@ def badge(passed: bool, words: str) -> Html:
 
 
 def tiles(entries: Iterable[tuple[str, object, object]]) -> Html:
-    """Name, figure, and what the figure is of."""
+    """Render tiles of a name, a figure and a note on the figure."""
     return tag(
         "dl",
         *(tag("div", tag("dt", name), tag("dd", figure), tag("dd", more, class_="more")) for name, figure, more in entries),

@@ -1,4 +1,4 @@
-"""The page as a whole. Its policy lets nothing in from outside and no script run but its own."""
+"""Report page. Its content security policy blocks external resources and foreign scripts."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def page(
     timings: Timings | None = None,
     trades: Sequence[Trade] = (),
 ) -> str:
-    """Of what lies in `folder`, and of figures that were measured of it."""
+    """Render the report page of `folder`, with measured latencies and trade-offs."""
     sections = [
         graph_section(manifest, _listings(folder)),
         rules_section(manifest),
@@ -99,7 +99,7 @@ def _size(manifest: Mapping[str, Any]) -> tuple[str, str, str]:
 
 
 def _made(manifest: Mapping[str, Any]) -> Html:
-    """How to have it again, and what was written."""
+    """Render the section with the export command, versions, ports, notes, stages and files."""
     stages = [
         (name, f"{cost['seconds']:.1f}", f"{cost['peak_memory_mb']:,.0f}")
         for name, cost in manifest["stages"].items()

@@ -1,1 +1,4 @@
-"""Vision transformers and hybrids of a size that microcontrollers take, in plain PyTorch: nothing here is known to the compiler."""
+"""Vision transformers and hybrids of a size for microcontrollers, in plain PyTorch.
+
+The compiler knows nothing of them.
+"""

@@ -1,4 +1,6 @@
-"""Convolutions first, attention with one head on part of the channels after (SHViT, Yun and Ro, 2024), made small."""
+"""Small SHViT (Yun and Ro, 2024): convolutions first, then single-head attention on part of the
+channels.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,7 @@ class Residual(nn.Module):
 
 
 class SingleHead(nn.Module):
-    """A quarter of the channels attend; the others pass by."""
+    """Single-head attention on a quarter of the channels; the others pass unchanged."""
 
     def __init__(self, width: int, key: int) -> None:
         super().__init__()

@@ -1,5 +1,7 @@
-"""A plain vision transformer with the knobs of MCUFormer's search space (Liang et al., 2023): patch size, width, depth,
-heads, and the rank that linears are factored to."""
+"""A plain vision transformer with the knobs of MCUFormer's search space (Liang et al., 2023).
+
+The knobs: patch size, width, depth, heads, and the rank that linears are factored to.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,7 @@ class VitSizes:
 
 
 def linear(inputs: int, outputs: int, rank: int) -> nn.Module:
-    """Two thin ones where that takes fewer products."""
+    """Build a linear, or two of lower rank where they take fewer products."""
     if not rank or rank * (inputs + outputs) >= inputs * outputs:
         return nn.Linear(inputs, outputs)
     return nn.Sequential(nn.Linear(inputs, rank, bias=False), nn.Linear(rank, outputs))

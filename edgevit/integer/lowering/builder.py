@@ -31,14 +31,14 @@ class Held:
         return Grid(self.value.scale * self.factor, self.value.zero, self.value.dtype)
 
     def dequantized(self, integers: np.ndarray) -> np.ndarray:
-        """In torch's order."""
+        """Dequantise integers into torch's axis order."""
         places = [place for axis in self.layout.axes for place in axis]
         found = self.value.dequantized(integers).reshape(self.layout.sizes)
         return (found.transpose(places) * self.factor).reshape(self.shape)
 
 
 class Builder:
-    """What is named is made once; what is made of nothing but a view of another value is not made twice."""
+    """Builder of an integer graph. Names are unique; the same view of a value is made only once."""
 
     def __init__(self) -> None:
         self.origin = Origin()
@@ -61,13 +61,13 @@ class Builder:
         return op.output
 
     def constant(self, stem: str, data: np.ndarray, grid: Grid) -> Value:
-        """Of real numbers."""
+        """Add a constant of real numbers."""
         value = self.value(stem, data.shape, grid)
         self._constants[value.name] = Constant(value, np.ascontiguousarray(grid.quantized(data)))
         return value
 
     def shaped(self, value: Value, shape: Sequence[int]) -> Value:
-        """The same bytes."""
+        """Reshape without moving bytes."""
         maker = self._ops.get(value.name)
         if isinstance(maker, Reshape):
             value = maker.source
@@ -88,11 +88,11 @@ class Builder:
         return self._moved[key]
 
     def like(self, value: Value, stem: str, shape: Sequence[int]) -> Value:
-        """On the same grid."""
+        """Create a value on the same grid."""
         return self._like(value, stem, shape)
 
     def graph(self, name: str, outputs: Sequence[Value]) -> IntegerGraph:
-        """Without what no output needs."""
+        """Build the graph without the operations and constants that no output needs."""
         needed = {value.name for value in outputs}
         kept: list[Op] = []
         for op in reversed(self._ops.values()):

@@ -1,4 +1,4 @@
-"""What the importers of single calls share: the graph they add to, the values made so far, and the grids."""
+"""State shared by the importers of single calls: the graph they add to, the values, the grids."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ class Context:
         self._rescaled: dict[tuple[str, Grid], Held] = {}
 
     def constant(self, argument: object) -> np.ndarray | None:
-        """A tensor known beforehand, in float64."""
+        """Return a constant argument in float64; None for any other."""
         if not is_constant(argument, self.program):
             return None
         assert isinstance(argument, Node)
         return self.program.constants[str(argument.target)].double().numpy()
 
     def weights(self, node: Node, name: str) -> np.ndarray:
-        """An argument that must be known beforehand."""
+        """Return a constant argument; raise `Unsupported` if it is computed."""
         found = self.constant(argument(node, name))
         if found is None:
             raise Unsupported(f"its {name} is computed")
@@ -62,21 +62,21 @@ class Context:
         return number(argument, self.program)
 
     def wide(self, node: Node) -> Held:
-        """As it is, 8 or 16 bits."""
+        """Return the value of a node in its own type, 8 or 16 bits."""
         return self.held[node]
 
     def narrow(self, argument: object) -> Held:
-        """In 8 bits."""
+        """Return the value of an argument in 8 bits."""
         if not isinstance(argument, Node) or argument not in self.held:
             raise Unsupported("it is of no value that was computed")
         return self.in_bytes(self.held[argument], argument)
 
     def in_bytes(self, held: Held, node: Node) -> Held:
-        """What is held for `node`, perhaps rearranged, in 8 bits."""
+        """Convert the value of `node`, perhaps rearranged, to 8 bits."""
         return held if held.value.dtype == "int8" else self.on(held, self.grids.of(node))
 
     def on(self, held: Held, grid: Grid, function: str = "rescale") -> Held:
-        """The same numbers on another grid."""
+        """Requantise a value to another grid."""
         if held.grid == grid:
             return held
         key = (held.value.name, grid)
@@ -100,15 +100,16 @@ class Context:
         return Held(self.builder.add(Lookup((held.value,), output, entries, function)), held.layout)
 
     def known(self, array: np.ndarray, stem: str, grid: Grid, shape: tuple[int, ...]) -> Held:
-        """A constant spread to `shape`, in torch's order."""
+        """Add a constant broadcast to `shape`, in torch's order."""
         layout = Layout.plain(shape)
         data = np.broadcast_to(array, shape).reshape(layout.sizes or (1,))
         return Held(self.builder.constant(stem, data, grid), layout)
 
     def comparable(self) -> dict[Node, Held]:
-        """Calls whose integers stand for what the call itself computes: not those whose clamp comes later, nor views.
+        """Return the values whose integers stand for the call's own result.
 
-        A reciprocal is judged by its product: it may be far off where it is multiplied with nothing."""
+        Calls that are clamped later and views are left out.
+        """
         return {
             node: held
             for node, held in self.held.items()

@@ -1,4 +1,6 @@
-"""How the axes of a torch tensor lie in memory. Permutes and most reshapes only change this, and move nothing.
+"""Layout of a torch tensor's axes in memory.
+
+Permutes and most reshapes only change the layout and move nothing.
 
 Memory has axes of its own, and every torch axis is some of them, the slowest first:
 
@@ -18,14 +20,19 @@ Axes = tuple[tuple[int, ...], ...]
 
 @dataclass(frozen=True)
 class Layout:
-    """Torch axes of one element have no place in memory, and no memory axis has one element."""
+    """Memory axes and the torch axes made of them.
+
+    Torch axes of one element have no place in memory, and no memory axis has one element.
+    """
 
     sizes: tuple[int, ...]
     axes: Axes
 
     @classmethod
     def plain(cls, shape: Sequence[int], order: Sequence[int] | None = None) -> Layout:
-        """Every torch axis is one axis of memory; they lie in `order`, as torch has them by default."""
+        """Return the layout with one memory axis for every torch axis, in `order`, by default
+        torch's.
+        """
         order = range(len(shape)) if order is None else order
         kept = [axis for axis in order if shape[axis] > 1]
         places = {axis: (place,) for place, axis in enumerate(kept)}
@@ -38,7 +45,9 @@ class Layout:
 
     @property
     def is_natural(self) -> bool:
-        """In torch's order, images channels last: as whoever wrote the model sees it."""
+        """Check for torch's order, images channels last, which is the order the author of the model
+        sees.
+        """
         order = (0, 2, 3, 1) if self.rank == 4 else range(self.rank)
         places = [place for axis in order for place in self.axes[axis]]
         return places == sorted(places)
@@ -51,7 +60,10 @@ class Layout:
         return Layout(self.sizes, tuple(self.axes[axis] for axis in order))
 
     def reshaped(self, shape: Sequence[int]) -> Layout | None:
-        """None where an axis would begin inside one of memory at no whole part of it."""
+        """Return the layout after a reshape.
+
+        None where an axis would begin inside a memory axis at no whole part of it.
+        """
         pieces = [[size] for size in self.sizes]  # what each memory axis is cut into
         flat = [(place, self.sizes[place]) for axis in self.axes for place in axis]
         axes: list[list[int]] = []
@@ -72,7 +84,9 @@ class Layout:
         return _numbered(pieces, axes)
 
     def merged(self) -> Layout:
-        """Memory axes that are one after the other, in memory and in a torch axis, are one."""
+        """Return the layout with memory axes merged that are adjacent in memory and in one torch
+        axis.
+        """
         follows = {b for axis in self.axes for a, b in pairwise(axis) if b == a + 1}
         heads = [place for place in range(len(self.sizes)) if place not in follows]
         ends = [*heads[1:], len(self.sizes)]
@@ -82,13 +96,15 @@ class Layout:
         return Layout(sizes, axes)
 
     def ordered(self, places: Sequence[int]) -> Layout:
-        """After memory has been permuted."""
+        """Return the layout after a permutation of memory."""
         number = {place: index for index, place in enumerate(places)}
         axes = tuple(tuple(number[place] for place in axis) for axis in self.axes)
         return Layout(tuple(self.sizes[place] for place in places), axes)
 
     def replaced(self, axis: int, size: int) -> Layout:
-        """With another size of a torch axis that is the last of memory, or is not there."""
+        """Return the layout with another size of a torch axis that is last in memory, or has no
+        place.
+        """
         gone = set(self.axes[axis])
         kept = [place for place in range(len(self.sizes)) if place not in gone]
         assert kept == list(range(len(kept)))
@@ -98,7 +114,9 @@ class Layout:
         return Layout(sizes, tuple(axes))
 
     def resized(self, axis: int, size: int) -> Layout:
-        """With another size of a torch axis that is one axis of memory, wherever that is."""
+        """Return the layout with another size of a torch axis that is one memory axis, at any
+        place.
+        """
         (place,) = self.axes[axis]
         sizes = list(self.sizes)
         sizes[place] = size
@@ -112,7 +130,10 @@ class Layout:
 def aligned(
     one: Layout, other: Layout, pairs: Sequence[tuple[int, int]] | None = None
 ) -> tuple[Layout, Layout] | None:
-    """The same with memory cut alike along pairs of axes of one size, by default all. None where no cut of both is."""
+    """Cut the memory of both layouts alike.
+
+    The pairs of axes have one size, and are all axes by default. None where no common cut exists.
+    """
     pairs = [(axis, axis) for axis in range(one.rank)] if pairs is None else pairs
     steps = [_steps(_cuts(one, a) | _cuts(other, b)) for a, b in pairs]
     first = _cut(one, {a: step for (a, _), step in zip(pairs, steps, strict=True)})
@@ -121,7 +142,7 @@ def aligned(
 
 
 def _cuts(layout: Layout, axis: int) -> set[int]:
-    """How many elements of the axis are behind each of its cuts."""
+    """Return the number of elements behind each cut of the axis."""
     found = {1}
     for place in reversed(layout.axes[axis]):
         found.add(max(found) * layout.sizes[place])
@@ -136,7 +157,7 @@ def _steps(cuts: set[int]) -> list[int] | None:
 
 
 def _cut(layout: Layout, steps: dict[int, list[int] | None]) -> Layout | None:
-    """With each of these axes made of memory axes of these sizes."""
+    """Return the layout with each of these torch axes cut into memory axes of these sizes."""
     groups: list[list[int]] = []
     for axis in range(layout.rank):
         step = steps.get(axis, [layout.sizes[place] for place in layout.axes[axis]])
@@ -152,7 +173,7 @@ def _cut(layout: Layout, steps: dict[int, list[int] | None]) -> Layout | None:
 
 
 def _numbered(pieces: list[list[int]], axes: list[list[int]]) -> Layout:
-    """Pieces of memory axes get places of their own; each is asked for in order."""
+    """Give every piece of a memory axis its own place. Torch axes take the pieces in order."""
     first = list(accumulate((len(held) for held in pieces), initial=0))
     given = [0] * len(pieces)
     numbered: list[tuple[int, ...]] = []

@@ -1,4 +1,6 @@
-"""A rewritten float program becomes an integer graph: calibrate, plan the grids, import call by call, compare."""
+"""Lowering of a float program to an integer graph: calibrate, plan grids, import each call,
+compare.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,10 @@ from edgevit.rewrites.layout.name_views import turn_of
 def quantize(
     program: Program, calibration: Calibration, options: QuantOptions | None = None
 ) -> Quantized:
-    """Raises `UnsupportedOp` with every call that no integer operation computes."""
+    """Quantise a program.
+
+    Raises `UnsupportedOp` with every call that no integer operation computes.
+    """
     options = (options or QuantOptions()).check()
     _refuse_batches(program)
     calibration.check(program)
@@ -63,7 +68,7 @@ def quantize(
 
 
 def _pixels(program: Program, calibration: Calibration) -> frozenset[Node]:
-    """Inputs that were given nothing but pixels."""
+    """Find inputs whose calibration data are all pixels."""
     columns = zip(program.placeholders(), zip(*calibration.inputs, strict=True), strict=True)
     return frozenset(
         node for node, given in columns if are_pixels(np.stack([x.detach().numpy() for x in given]))
@@ -100,7 +105,10 @@ def _import_inputs(context: Context) -> tuple[Port, ...]:
 
 
 def _input_order(node: Node) -> tuple[int, ...]:
-    """Channels last: moved there, or there already when all that reads it moves them away."""
+    """Return the memory order of an input.
+
+    Images are channels last, unless all readers permute one that already is.
+    """
     rank = len(shape(node))
     turned = all(kind(user) == "permute" and turn_of(user) == [0, 3, 1, 2] for user in node.users)
     return (0, 2, 3, 1) if rank == 4 and not turned else tuple(range(rank))
@@ -151,7 +159,7 @@ def _outputs(context: Context) -> tuple[tuple[Port, ...], list]:
 
 
 def _whole(held: Held, builder: Builder) -> Held:
-    """With every torch axis in one piece."""
+    """Lay out every torch axis as one piece of memory."""
     layout = held.layout.merged()
     if all(len(places) < 2 for places in layout.axes):
         held = replace(held, layout=layout)
@@ -160,6 +168,6 @@ def _whole(held: Held, builder: Builder) -> Held:
 
 
 def _memory_order(layout: Layout) -> tuple[int, ...]:
-    """Axes of one element come first: they are nowhere."""
+    """Sort torch axes by their place in memory. Axes of one element have none and come first."""
     where = {axis: places[0] if places else -1 for axis, places in enumerate(layout.axes)}
     return tuple(sorted(where, key=lambda axis: (where[axis], axis)))

@@ -1,4 +1,4 @@
-"""How near every integer value is to the float program's value at the same call: its signal to quantisation noise."""
+"""Signal-to-quantisation-noise ratio of every integer value against the float program's value."""
 
 from __future__ import annotations
 

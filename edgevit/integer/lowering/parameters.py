@@ -1,4 +1,4 @@
-"""The integer parameters of operations, from grids and real numbers."""
+"""Integer parameters of operations, computed from grids and real numbers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ _SMALLEST = 2.0**-18  # of a multiplier: 14 bits are left of it
 
 @dataclass(frozen=True)
 class Channels:
-    """Of a sum of products: weights, and a bias and a multiplier a channel. Its output is put on `grid`."""
+    """Parameters of a sum of products: weights, and a bias and a multiplier a channel.
+
+    Its output is on `grid`.
+    """
 
     weight: np.ndarray  # int8, N x taps
     bias: np.ndarray
@@ -32,7 +35,9 @@ class Channels:
 
 @dataclass(frozen=True)
 class Weights:
-    """Real numbers: N x taps, and a bias a channel; and what is known of that which the taps are multiplied with."""
+    """Float weights (N x taps), one bias per channel and, if calibrated, the statistics of the
+    input.
+    """
 
     taps: np.ndarray
     bias: np.ndarray
@@ -40,7 +45,10 @@ class Weights:
 
 
 def channels(weights: Weights, source: Grid, output: Grid) -> Channels:
-    """The grid is widened where a multiplier would not hold its factor."""
+    """Quantise weights by channel.
+
+    The output grid is widened where a multiplier could not represent its factor.
+    """
     scale = np.abs(weights.taps).max(1) / 127
     output = output.widened(float((source.scale * scale).max() / LARGEST))
     scale = np.maximum(scale, _SMALLEST * output.scale / source.scale)
@@ -54,14 +62,14 @@ def channels(weights: Weights, source: Grid, output: Grid) -> Channels:
         if grow.any():
             scale = np.where(grow, 2 * scale, scale)
         elif (reach[over] < _REACH / 2 - _FAR).all():
-            # what such a bias leaves of a channel is an end of the grid, and so it is with a lesser one
+            # such a bias saturates the channel at an end of the grid, and so does a smaller one
             return replace(found, bias=np.clip(exact, -room, room).astype(np.int32))
         else:
             output = output.widened(2 * output.scale)
 
 
 def _rounded(weights: Weights, source: Grid, output: Grid, scale: np.ndarray) -> Channels:
-    """Its bias is yet to be found."""
+    """Quantise the weights and multipliers, with the bias still zero."""
     multiplier = multiplier_of(np.minimum(source.scale * scale / output.scale, LARGEST))
     none = np.zeros(len(scale), np.int32)
     return Channels(_integers(weights, source, scale), none, multiplier, output)
@@ -74,7 +82,10 @@ def _integers(weights: Weights, source: Grid, scale: np.ndarray) -> np.ndarray:
 
 
 def _exact_bias(found: Channels, weights: Weights, source: Grid, scale: np.ndarray) -> np.ndarray:
-    """Both zero points are in it, and what rounding the weights adds on average is taken out."""
+    """Compute the bias.
+
+    It includes both zero points and corrects the mean error of rounding the weights.
+    """
     lost = _lost(weights, weights.taps - found.weight * scale[:, None])
     step = _ONE / found.multiplier.astype(np.float64)
     moved = np.rint(((weights.bias + lost) / found.grid.scale + found.grid.zero) * step)
@@ -82,7 +93,7 @@ def _exact_bias(found: Channels, weights: Weights, source: Grid, scale: np.ndarr
 
 
 def _lost(weights: Weights, rest: np.ndarray) -> np.ndarray:
-    """What is missing of every sum, on average."""
+    """Return the mean error of every sum due to rounding."""
     if weights.inputs is None:
         return np.zeros(len(rest))
     groups, width = weights.inputs.mean.shape
@@ -91,7 +102,7 @@ def _lost(weights: Weights, rest: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Scaled:
-    """A multiplier with what the accumulator starts from; the output is put on `grid`."""
+    """A multiplier and the initial value of the accumulator; the output is on `grid`."""
 
     multiplier: int
     bias: int
@@ -99,7 +110,10 @@ class Scaled:
 
 
 def scaled(step: float, output: Grid, bias: float = 0.0) -> Scaled:
-    """`step` is what one of the accumulator stands for; `bias`, in its units, is added to it."""
+    """Compute multiplier and initial value.
+
+    `step` is the real value of one accumulator unit; `bias`, in these units, is added.
+    """
     output = output.widened(step / LARGEST)
     multiplier = int(multiplier_of(min(step / output.scale, LARGEST)))
     return Scaled(multiplier, round(bias + output.zero * _ONE / multiplier), output)
@@ -107,7 +121,7 @@ def scaled(step: float, output: Grid, bias: float = 0.0) -> Scaled:
 
 @dataclass(frozen=True)
 class Sum:
-    """The parameters of an `Add`."""
+    """Parameters of an `Add` or `AddWide`."""
 
     left: int
     right: int
@@ -116,7 +130,10 @@ class Sum:
 
 
 def narrow_sum(a: Grid, b: Grid, y: Grid, sign: int = 1) -> Sum | None:
-    """With the longest shift whose sums fit 16 bits; None where there is none."""
+    """Compute the parameters with the longest shift whose sums fit 16 bits.
+
+    None where none fits.
+    """
     ra, rb = a.scale / y.scale, sign * b.scale / y.scale
     rest = y.zero - ra * a.zero - rb * b.zero + 0.5
     for shift in range(15, -1, -1):
@@ -134,7 +151,7 @@ def narrow_sum(a: Grid, b: Grid, y: Grid, sign: int = 1) -> Sum | None:
 
 
 def wide_sum(a: Grid, b: Grid, y: Grid, sign: int = 1) -> Sum:
-    """The same in 32 bits."""
+    """Compute the parameters of a sum in 32 bits."""
     ra, rb = a.scale / y.scale, sign * b.scale / y.scale
     rest = y.zero - ra * a.zero - rb * b.zero + 0.5
     width = 128 if b.dtype == "int8" else 2**15
@@ -168,21 +185,21 @@ def rescale(x: Grid, y: Grid) -> Shifted:
 
 @dataclass(frozen=True)
 class Quotient:
-    """`numerator / 2^shift`."""
+    """The ratio `numerator / 2^shift`."""
 
     numerator: int
     shift: int
 
 
 def quotient(ratio: float, most: int = 65535 << 15) -> Quotient:
-    """With a numerator from 2^30, or half of `most`, on."""
+    """Approximate a ratio. The numerator is at least half of `most`, so 2^30 or more by default."""
     shift = int(np.floor(np.log2(most / ratio)))
     return Quotient(min(round(ratio * 2.0**shift), most), shift)
 
 
 @dataclass(frozen=True)
 class Affine:
-    """Gain and bias a channel behind a norm of 16 bits."""
+    """Gain and bias a channel behind a 16-bit norm."""
 
     gain: np.ndarray
     bias: np.ndarray
@@ -190,7 +207,7 @@ class Affine:
 
 
 def affine(weight: np.ndarray, bias: np.ndarray, step: float, y: Grid) -> Affine:
-    """`step` is what one of the 16 bits stands for."""
+    """Quantise gain and bias. `step` is the real value of one unit of the 16 bits."""
     ratio, rest = weight * step / y.scale, bias / y.scale + y.zero + 0.5
     for shift in range(31, 0, -1):
         gain, offset = np.rint(ratio * 2.0**shift), np.rint(rest * 2.0**shift)

@@ -1,4 +1,4 @@
-"""A model in integers: its graph, where tensors enter and leave it, and how near its values are to the float program's."""
+"""A quantised model: its integer graph, its ports, and the noise of each value."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ FUNCTIONS = ("exact", "i-vit")
 
 @dataclass(frozen=True)
 class ValueReport:
-    """`decibels` is 10 log10 of the energy of the float value over that of the difference."""
+    """Noise of one value.
+
+    `decibels` is 10 log10 of the energy of the float value over that of the difference.
+    """
 
     name: str
     call: str
@@ -44,7 +47,7 @@ class ValueReport:
 
 @dataclass(frozen=True)
 class QuantReport:
-    """In the order of the program."""
+    """Noise of every value, in the order of the program."""
 
     values: tuple[ValueReport, ...]
 
@@ -59,7 +62,7 @@ class QuantReport:
 
     @property
     def outputs(self) -> float:
-        """Of the last value."""
+        """Decibels of the last value."""
         return self.values[-1].decibels if self.values else inf
 
     def as_dict(self) -> dict[str, Any]:
@@ -77,8 +80,11 @@ class QuantReport:
 
 @dataclass(frozen=True)
 class QuantOptions:
-    """`observer` finds the ranges; `residual` is the type of the stream that blocks add to; `softmax` and `gelu` say how
-    their tables are computed: to the last bit, or with I-ViT's shifts."""
+    """Options of quantisation.
+
+    `observer` chooses the ranges. `residual` is the type of the residual stream. `softmax` and
+    `gelu` select how their tables are computed: exactly, or with I-ViT's shifts.
+    """
 
     observer: str = "mse"
     residual: str = "int8"
@@ -99,7 +105,7 @@ class QuantOptions:
 
 @dataclass(frozen=True)
 class Quantized:
-    """The integer graph, where tensors enter and leave it, and how near each of its values is."""
+    """The integer graph, its ports, and the noise of each of its values."""
 
     graph: IntegerGraph
     inputs: tuple[Port, ...]
@@ -116,5 +122,5 @@ class Quantized:
         return tuple(torch.from_numpy(port.dequantized(y)) for port, y in pairs)
 
     def run(self, inputs: Inputs) -> tuple[torch.Tensor, ...]:
-        """What the integers compute, of and as real numbers."""
+        """Run the integer graph on real inputs and return real outputs."""
         return self.dequantized(outputs_of(self.graph, self.quantized(inputs)))

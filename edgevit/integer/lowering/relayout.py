@@ -1,4 +1,7 @@
-"""Brings the axes of a tensor to where an operation wants them in memory. A permute is made only where one is needed."""
+"""Relayout of a tensor for an operation's memory order.
+
+A permute is made only where one is needed.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from edgevit.integer.lowering.layout import Layout, aligned
 
 
 def in_memory(held: Held, places: Sequence[int], builder: Builder) -> Held:
-    """With memory axes in this order."""
+    """Permute memory axes to this order."""
     layout = held.layout
     if list(places) == list(range(len(layout.sizes))):
         return held
@@ -26,7 +29,7 @@ def in_memory(held: Held, places: Sequence[int], builder: Builder) -> Held:
 
 
 def _kept_together(places: Sequence[int]) -> list[list[int]]:
-    """Runs of neighbours that stay neighbours."""
+    """Group neighbouring axes that stay neighbours."""
     groups = [[places[0]]]
     for before, place in pairwise(places):
         if place == before + 1:
@@ -37,7 +40,9 @@ def _kept_together(places: Sequence[int]) -> list[list[int]]:
 
 
 def by_axes(held: Held, order: Sequence[int], builder: Builder) -> Held:
-    """Torch axes in this order, each in one piece; the value has their sizes. Axes of one element may be left out."""
+    """Put torch axes in this order in memory, each in one piece, and shape the value by their
+    sizes. Axes of one element may be left out.
+    """
     places = [place for axis in order for place in held.layout.axes[axis]]
     moved = in_memory(held, places, builder)
     value = builder.shaped(moved.value, [held.shape[axis] for axis in order])
@@ -45,7 +50,10 @@ def by_axes(held: Held, order: Sequence[int], builder: Builder) -> Held:
 
 
 def with_last(held: Held, axes: Sequence[int], builder: Builder) -> Held:
-    """Torch axes at the end of memory, in this order; the others stay as they are. The value ends in their sizes."""
+    """Move torch axes to the end of memory, in this order; the others keep theirs.
+
+    The value ends in their sizes.
+    """
     last = [place for axis in axes for place in held.layout.axes[axis]]
     others = [place for place in range(len(held.layout.sizes)) if place not in last]
     moved = in_memory(held, [*others, *last], builder)
@@ -57,7 +65,10 @@ def with_last(held: Held, axes: Sequence[int], builder: Builder) -> Held:
 
 
 def with_rows(held: Held, axes: Sequence[int], channel: int | None, builder: Builder) -> Held:
-    """These torch axes at the end of memory in whatever order they are, `channel` the last of them: rows x length."""
+    """Move torch axes to the end of memory in any order, `channel` last.
+
+    The value is rows x length.
+    """
     wanted = {place for axis in axes for place in held.layout.axes[axis]}
     ends = list(held.layout.axes[channel]) if channel is not None else []
     everywhere = range(len(held.layout.sizes))
@@ -67,7 +78,7 @@ def with_rows(held: Held, axes: Sequence[int], channel: int | None, builder: Bui
 
 
 def one_piece(held: Held, axis: int, builder: Builder) -> Held:
-    """With a torch axis that is one axis of memory: its parts go to where the slowest of them is."""
+    """Make a torch axis one axis of memory: its parts move to where the slowest of them is."""
     places = held.layout.axes[axis]
     others = [place for place in range(len(held.layout.sizes)) if place not in places]
     before = [place for place in others if place < places[0]]
@@ -77,14 +88,14 @@ def one_piece(held: Held, axis: int, builder: Builder) -> Held:
 
 
 def in_one(held: Held, builder: Builder) -> Held:
-    """In torch's own order."""
+    """Put all axes in torch's own order."""
     places = [place for axis in held.layout.axes for place in axis]
     moved = in_memory(held, places, builder)
     return replace(moved, layout=Layout.plain(held.shape))
 
 
 def alike(held: Held, model: Held, builder: Builder) -> Held:
-    """A tensor of the same shape laid out as `model` is."""
+    """Lay out a tensor as `model`, which has the same shape."""
     cut = aligned(held.layout, model.layout)
     if cut is None:  # in torch's order every cut is one
         return alike(in_one(held, builder), model, builder)
@@ -98,14 +109,17 @@ def alike(held: Held, model: Held, builder: Builder) -> Held:
 
 
 def both_alike(left: Held, right: Held, builder: Builder) -> tuple[Held, Held]:
-    """As the left one is laid out, unless only the right one is as its torch axes are."""
+    """Give both the left layout, or the right one if only that has the natural axis order."""
     if right.layout.is_natural and not left.layout.is_natural:
         return alike(left, right, builder), right
     return left, alike(right, left, builder)
 
 
 def exposed(held: Held, axis: int, builder: Builder) -> tuple[Value, int]:
-    """The value in a shape that has a torch axis, which is one of memory, for itself; and where."""
+    """Return the value in a shape that separates one torch axis, and the index of that axis.
+
+    The axis is one of memory.
+    """
     (place,) = held.layout.axes[axis]
     sizes = held.layout.sizes
     outer = prod(sizes[:place])

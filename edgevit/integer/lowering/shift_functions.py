@@ -4,8 +4,9 @@
     2^(S J)    =  (1 - r / 2) * 2^-q                   with S J = -(q + r), r below 1
     gelu(x)    =  x * sigmoid(1.702 x)                 1.702 is about 1.6875
 
-The paper's integers are kept; what they stand for is put on our grids. Its GELU takes the largest of a row out of both
-exponentials of the sigmoid. A table has no rows: here it is the largest number of the grid.
+The paper's integers are kept; their real values are put on our grids. Its GELU takes the largest of
+a row out of both exponentials of the sigmoid. A table has no rows: here it is the largest number of
+the grid.
 """
 
 from __future__ import annotations
@@ -16,7 +17,10 @@ _FRACTION = 15  # N of the paper: bits an exponential is shifted up by
 
 
 def _shift_exp(integers: np.ndarray, scale: float) -> np.ndarray:
-    """Of integers at or below zero, in steps of `scale`: what the result's integers are, scale / 2^N each."""
+    """Compute exp of integers at or below zero, in steps of `scale`.
+
+    The result is in integers of scale / 2^N each.
+    """
     i = integers.astype(np.int64)
     i = i + (i >> 1) - (i >> 4)
     one = max(round(1 / scale), 1)
@@ -27,13 +31,13 @@ def _shift_exp(integers: np.ndarray, scale: float) -> np.ndarray:
 
 
 def shift_exponential(scale: float) -> np.ndarray:
-    """exp(-scale * d) for d of 0 ... 255, in 16 bits."""
+    """Return exp(-scale * d) for d of 0 ... 255, in 16 bits."""
     found = _shift_exp(-np.arange(256), scale).astype(np.float64)
     return np.rint(65535 * found / found[0]).astype(np.uint16)
 
 
 def shift_gelu(x: np.ndarray, scale: float) -> np.ndarray:
-    """Of real numbers that are whole steps of `scale`."""
+    """Compute GELU of real numbers that are whole steps of `scale`."""
     i = np.rint(x / scale).astype(np.int64)
     scaled = i + (i >> 1) + (i >> 3) + (i >> 4)
     most = max(int(scaled.max()), 0)

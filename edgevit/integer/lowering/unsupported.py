@@ -1,4 +1,4 @@
-"""All calls that cannot be imported, each with its reason and the user's line."""
+"""Error that lists every call that cannot be imported, with its reason and the user's line."""
 
 from __future__ import annotations
 

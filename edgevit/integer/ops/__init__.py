@@ -1,4 +1,4 @@
-"""The operations, a file a family. `OPS` is all of them: kernels, emitters and tests go by it."""
+"""Integer operations, a file a family. `OPS` lists all of them for kernels, emitters and tests."""
 
 from __future__ import annotations
 

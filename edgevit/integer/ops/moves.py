@@ -23,7 +23,7 @@ class _Move(Op):
 
 @dataclass(frozen=True, eq=False)
 class Reshape(_Move):
-    """Nothing moves: the same bytes under another shape."""
+    """Reshape: the same bytes under another shape. Nothing moves."""
 
     kind: ClassVar[str] = "reshape"
 
@@ -87,7 +87,7 @@ class Pad(_Move):
 
 @dataclass(frozen=True, eq=False)
 class Upsample(_Move):
-    """Nearest: every pixel `factor` times each way."""
+    """Nearest upsampling: every pixel is repeated `factor` times along each axis."""
 
     kind: ClassVar[str] = "upsample"
     factor: tuple[int, int]

@@ -35,7 +35,7 @@ class Norm(Op):
 
     @property
     def length(self) -> int:
-        """D, the values of a row."""
+        """Number of values of a row, D."""
         return prod(self.source.shape[-self.axes :])
 
     @property
@@ -48,7 +48,7 @@ class Norm(Op):
 
     @property
     def reciprocal(self) -> tuple[int, int]:
-        """1 / D as a 31-bit multiplier and the shift that goes with it."""
+        """Reciprocal 1 / D, as a 31-bit multiplier and its shift."""
         bits = (self.length - 1).bit_length()
         return -(-(1 << (30 + bits)) // self.length), 30 + bits
 
@@ -74,7 +74,7 @@ class Norm(Op):
         require(0 < self.gain_shift < 32, "the gain's shift")
 
     def _longest_shift(self) -> int:
-        """For the largest v."""
+        """Return the shift for the largest v, which is the longest."""
         largest = (self.length << (15 if self.wide else 7)) ** 2 + self.epsilon
         return self.shift - ((32 - largest.bit_length()) >> 1) - (2 if self.wide else 0)
 
@@ -115,6 +115,9 @@ class Norm(Op):
 
 
 def _exact_bit_length(v: np.ndarray) -> np.ndarray:
-    """Of values below 2^63: float64 rounds up what lies just below a power of two."""
+    """Return the bit length of values below 2^63.
+
+    It is exact, where float64 alone rounds up just below a power of two.
+    """
     high = v >> 32
     return np.where(high > 0, bit_length(np.maximum(high, 1)) + 32, bit_length(v & 0xFFFFFFFF))

@@ -89,7 +89,7 @@ class AddWide(Op):
 
 @dataclass(frozen=True, eq=False)
 class Rescale(Op):
-    """From 16 bits to 8 or from 8 to 16: y = (x * factor + offset) >> shift."""
+    """Conversion from 16 bits to 8 or from 8 to 16: y = (x * factor + offset) >> shift."""
 
     kind: ClassVar[str] = "rescale"
     factor: int

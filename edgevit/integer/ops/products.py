@@ -19,7 +19,10 @@ from edgevit.integer.window_fields import require_fits
 
 
 def _product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Exact: float64 holds every sum of products of bytes, and its matrix product is the fast one."""
+    """Multiply byte matrices exactly.
+
+    Float64 represents every sum of their products, and its matrix product is the fast one.
+    """
     return np.rint(a.astype(np.float64) @ b.astype(np.float64)).astype(np.int64)
 
 
@@ -39,7 +42,7 @@ def _check_channels(op: Linear | Conv2d | Depthwise, count: int) -> None:
 
 @dataclass(frozen=True, eq=False)
 class Linear(Op):
-    """Over the last axis; a 1x1 convolution is one."""
+    """Linear layer over the last axis; a 1x1 convolution is one."""
 
     kind: ClassVar[str] = "linear"
     weight: np.ndarray  # N x K
@@ -143,7 +146,9 @@ class Depthwise(Op):
 
 @dataclass(frozen=True, eq=False)
 class MatMul(Op):
-    """Of two values, a matrix each of a stack. The right one has no zero point.
+    """Product of two stacks of matrices.
+
+    The right one has no zero point.
 
     y = requantize(bias + sum_k (a[i][k] - zero) * b[j][k], multiplier)     or b[k][j], where `turned` is false
     """
@@ -155,7 +160,7 @@ class MatMul(Op):
     turned: bool  # the right side is stack x N x K: its rows are what is multiplied
 
     def _sizes(self) -> tuple[int, int, int]:
-        """Rows, depth, columns."""
+        """Return rows, depth, columns."""
         left, right = self.inputs[0].shape, self.inputs[1].shape
         return left[1], left[2], right[1] if self.turned else right[2]
 

@@ -46,7 +46,7 @@ class AveragePool(Op):
 
 @dataclass(frozen=True, eq=False)
 class MaxPool(Op):
-    """The scale stays; what lies outside is never the largest."""
+    """Max pool. Scale and zero point stay; pixels outside the image are never the largest."""
 
     kind: ClassVar[str] = "max_pool"
     window: Window

@@ -1,4 +1,7 @@
-"""A graph under construction: operations are added in order, constants on the way, and what nothing reads is dropped."""
+"""Builder of a rewritten graph: operations in order, constants on the way.
+
+Values that are never read are dropped.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from edgevit.integer.ops.moves import Reshape
 
 
 class Builder:
-    """Starts with the inputs and constants of `graph`, and none of its operations."""
+    """Builder that starts with the inputs and constants of `graph`, and none of its operations."""
 
     def __init__(self, graph: IntegerGraph) -> None:
         self._graph = graph
@@ -21,7 +24,7 @@ class Builder:
         self._names = {value.name for value in graph.values()}
 
     def add(self, op: Op) -> Value:
-        """A reshape of a reshape is one."""
+        """Add an operation. A reshape of a reshape becomes one."""
         below = self.maker(op.source) if isinstance(op, Reshape) else None
         if isinstance(below, Reshape):
             op = replace(op, inputs=below.inputs)
@@ -29,11 +32,11 @@ class Builder:
         return op.output
 
     def maker(self, value: Value) -> Op | None:
-        """None for inputs and constants."""
+        """Return the operation that makes a value; None for inputs and constants."""
         return self._made.get(value.name)
 
     def data(self, value: Value) -> np.ndarray | None:
-        """Of a constant."""
+        """Return the data of a constant; None for another value."""
         constant = self._constants.get(value.name)
         return constant.data if constant else None
 
@@ -42,7 +45,7 @@ class Builder:
         return value
 
     def fresh(self, like: Value, shape: Sequence[int]) -> Value:
-        """A value that is scaled like another, under a name of its own."""
+        """Create a value with the scale of another, under a name of its own."""
         stem, count = like.name, 1
         while f"{stem}.{count}" in self._names:
             count += 1

@@ -91,7 +91,7 @@ class _Splitter:
         return self.builder.add(above or Slice((value,), output, axis, start))
 
     def _above(self, op: Op, output: Value, part: Part) -> Steps[Op | Value | None]:
-        """The operation on a part of its input, or that part itself; None where the whole output is needed."""
+        """Return the operation on a part of its input, or that part; None where the whole output is needed."""
         axis, start, count = part
         last = axis == len(output.shape) - 1
         match op:
@@ -187,7 +187,7 @@ class _Splitter:
 
 
 def _permute(source: Value, output: Value, order: tuple[int, ...], op: Op) -> Op:
-    """A reshape, where only axes of one element change places."""
+    """Return a reshape where only axes of one element change places."""
     kept = [axis for axis in order if source.shape[axis] > 1]
     if kept == sorted(kept):
         return Reshape((source,), output, origin=op.origin)

@@ -1,4 +1,4 @@
-"""The benchmark programs that backends have for phones."""
+"""Benchmark programs of the backends for phones."""
 
 from __future__ import annotations
 

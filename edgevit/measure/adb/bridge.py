@@ -1,4 +1,4 @@
-"""Commands on a device by `adb`; what it says when it fails, in our words."""
+"""Commands on a device by `adb`, and translation of its error messages."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from edgevit.errors import DeviceError, RuntimeFailed, ToolMissing
 
-# part of what adb says -> what is wrong, what to try
+# part of adb's message -> error, hint
 _KNOWN = (
     ("no devices", "no Android device is connected", "connect one, with USB debugging on"),
     ("not found", "no Android device with this serial is connected", "`adb devices` lists them"),
@@ -19,7 +19,7 @@ _KNOWN = (
     ("cannot connect to daemon", "adb's server does not start", "`adb start-server` says why"),
     ("closed", "the device is lost", "is the cable sound?"),
 )
-_HUNG = (124, 137, 143)  # how `timeout` on the device ends
+_HUNG = (124, 137, 143)  # exit codes of `timeout` on the device
 
 
 class Bridge:
@@ -31,7 +31,7 @@ class Bridge:
         return self._run(["shell", line], limit)
 
     def timed(self, line: str, limit: float, name: str) -> str:
-        """A run that is killed over there after `limit` seconds, and here a little later."""
+        """Run a command that is killed on the device after `limit` seconds, and here 10 s later."""
         try:
             return self._run(["shell", f"timeout {limit:g} {line}"], limit + 10, hung=_HUNG)
         except TimeoutError as error:

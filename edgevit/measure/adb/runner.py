@@ -1,4 +1,4 @@
-"""The runner of adb addresses."""
+"""Runner of adb addresses."""
 
 from __future__ import annotations
 
@@ -123,11 +123,14 @@ class OpenedOnAndroid:
             self._bridge.shell(f"rm -rf {self._folder}")
 
     def _require_space(self, size: int) -> None:
-        """The fourth column of the last line of `df`, in KB."""
+        """Refuse to push `size` bytes to a device without space.
+
+        The free space in KB is the fourth column of the last line of `df -k`.
+        """
         said = self._bridge.shell(f"df -k {_WORK}").strip().splitlines()
         fields = said[-1].split() if said else []
         if len(fields) < 4 or not fields[3].isdigit():
-            return  # an old `df`: the push says it then
+            return  # an old `df`: the push reports a full device
         free = int(fields[3]) * 1024
         if free < size + _SPARE:
             raise DeviceError(

@@ -1,4 +1,4 @@
-"""Asks an Android device what it is and in what state."""
+"""Query the identity and state of an Android device."""
 
 from __future__ import annotations
 

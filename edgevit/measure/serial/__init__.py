@@ -1,6 +1,6 @@
-"""`serial:/dev/tty...[?baud=115200]`: a microcontroller that runs a bundle's self-test and tells of it over UART.
+"""`serial:/dev/tty...[?baud=115200]`: a microcontroller that reports a bundle's self-test by UART.
 
-With `--flash pyocd|openocd|esptool --elf FILE [--chip NAME]` the self-test is written to it first, by that tool.
+With `--flash pyocd|openocd|esptool --elf FILE [--chip NAME]` that tool flashes the self-test first.
 """
 
 from edgevit.measure.serial.runner import open_runner

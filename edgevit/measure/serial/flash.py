@@ -1,4 +1,4 @@
-"""Writes a self-test to a board with the tool that its maker's community uses."""
+"""Flash a self-test to a board, with the usual tool of the board's vendor community."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from edgevit.errors import DeviceError, RuntimeFailed, ToolMissing, UsageError, suggest
 
-# tool -> its words, from the file, the board's name and the serial port
+# tool -> its arguments, from the file, the board's name and the serial port
 TOOLS: dict[str, Callable[[str, str, str], list[str]]] = {
     "pyocd": lambda file, chip, port: ["flash", "--target", chip, file],
     "openocd": lambda file, chip, port: ["-f", chip, "-c", f"program {{{file}}} verify reset exit"],

@@ -1,4 +1,4 @@
-"""Lines from a serial port, with the standard library alone. A pseudo-terminal, as QEMU makes one, will do."""
+"""Lines from a serial port or pseudo-terminal (as of QEMU), with the standard library alone."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from edgevit.errors import DeviceError, ToolMissing
 
 
 class Port:
-    """Raw, 8 bits, no parity, one stop bit, no flow control."""
+    """Serial port in raw mode: 8 bits, no parity, one stop bit, no flow control."""
 
     def __init__(self, path: str, baud: int) -> None:
         self.path = path
@@ -43,7 +43,7 @@ class Port:
         os.close(self._file)
 
     def line(self, until: float) -> str | None:
-        """The next line; None when `time.monotonic()` has reached `until`."""
+        """Return the next line, or None when `time.monotonic()` reaches `until`."""
         while b"\n" not in self._left:
             wait = until - time.monotonic()
             if wait <= 0:

@@ -1,4 +1,4 @@
-"""The runner of serial addresses."""
+"""Runner of serial addresses."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from edgevit.measure.timing import Subject, subject_of
 from edgevit.support.host import now
 from edgevit.targets import load_target
 
-_TESTS = 3  # that are listened to
+_TESTS = 3  # self-tests to read
 _HASH = re.compile(r'#define\s+EV_MODEL_HASH\s+"([^"]+)"')
 
 
@@ -44,7 +44,10 @@ class SerialRunner(Alone):
         self.address = f"serial:{path}"
 
     def device(self) -> DeviceState:
-        """A port does not say what is behind it: the self-test's model hash does, for the firmware."""
+        """Return an unknown device: a port does not identify the board.
+
+        The self-test's model hash identifies the firmware.
+        """
         return unknown_device(f"board at {self.path}", self.address)
 
     def subject(self, path: str | Path) -> Subject:
@@ -87,7 +90,7 @@ class SerialRunner(Alone):
 
 
 def model_hash(folder: Path) -> str:
-    """As the self-test of this folder's firmware will say it."""
+    """Return the model hash that the self-test of this folder's firmware will report."""
     for header in sorted((folder / "firmware").glob("*.h")):
         if found := _HASH.search(header.read_text()):
             return found[1]
@@ -99,7 +102,7 @@ def model_hash(folder: Path) -> str:
 
 
 def _kind(subject: Subject) -> Kind:
-    """What an emulator says over its UART is no measurement, whatever its clock tells."""
+    """Return "emulated" if the target has an emulator, whose clock is no measurement."""
     target = load_target(read_manifest(subject.path.parent)["target"])
     return "emulated" if target.emulator is not None else "measured"
 

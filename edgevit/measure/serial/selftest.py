@@ -1,8 +1,8 @@
-"""The lines of a bundle's self-test:
+"""Parser of the lines of a bundle's self-test:
 
 edgevit selftest 1 <model>
 layer <name> <ticks>         for each layer
-total <ticks> <hz>           hz 0: the port has no clock to tell by
+total <ticks> <hz>           hz 0: the port has no clock
 golden ok                    or bad
 end
 """
@@ -20,7 +20,7 @@ _HEAD = re.compile(r"edgevit selftest (\d+) (\S+)$")
 _LAYER = re.compile(r"layer (\S+) (\d+)$")
 _TOTAL = re.compile(r"total (\d+) (\d+)$")
 _VERSION = "1"
-_GARBLED = 3  # tests with unreadable lines until we give up
+_GARBLED = 3  # number of garbled self-tests until giving up
 _BAUD = "the speed of the port may be wrong (?baud=), or the cable poor"
 
 
@@ -34,8 +34,10 @@ class SelfTest:
 
 
 def read_selftests(port: Port, count: int, limit: float) -> list[SelfTest]:
-    """The test repeats on the board: up to `count` of them. The first has `limit` seconds to come; a board that runs
-    it only once gives one."""
+    """Read up to `count` self-tests, which the board repeats.
+
+    The first must arrive within `limit` seconds. A board that runs the test once returns one.
+    """
     found: list[SelfTest] = []
     started = time.monotonic()
     until, garbled = started + limit, 0
@@ -63,7 +65,7 @@ def read_selftests(port: Port, count: int, limit: float) -> list[SelfTest]:
 
 
 def _next(port: Port, until: float) -> SelfTest | None:
-    """From the next head on: what was on its way when we began to listen is passed over."""
+    """Read one self-test from the next head line on, skipping a partial one before it."""
     head = None
     while head is None:
         line = port.line(until)

@@ -1,4 +1,4 @@
-"""What an ssh:// address says."""
+"""Parser of ssh:// addresses."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def address_of(text: str) -> Address:
         port = parts.port
     except ValueError:
         port = -1
-    # What begins with a dash would be taken for an option by ssh.
+    # ssh would take a leading dash for an option.
     wrong = not parts.hostname or parts.hostname.startswith("-") or port == -1
     wrong = wrong or (parts.username or "").startswith("-") or parts.path.strip("/")
     if wrong or parts.password:

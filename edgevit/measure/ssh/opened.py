@@ -1,4 +1,4 @@
-"""An artifact on the board: pushed, opened by `remote_main.py`, asked for times, and gone afterwards."""
+"""Artifact on a board: pushed, opened and timed by `remote_main.py`, and deleted afterwards."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from edgevit.measure.ssh.shell import Shell, quoted
 from edgevit.measure.timing import Subject, drawn
 from edgevit.support.backend_info import info_of
 
-_GRACE = 10.0  # seconds more than the far side takes to kill itself
-_ALARM = 128 + 14  # how a shell tells of a child that SIGALRM killed
+_GRACE = 10.0  # seconds beyond the remote process's own timeout
+_ALARM = 128 + 14  # shell exit code of a child killed by SIGALRM
 _SPARE = 1 << 20  # bytes to leave on the board
-_SLOWEST = 50_000  # bytes a second over the poorest link
+_SLOWEST = 50_000  # bytes per second over the slowest link
 _MARK = re.compile(r"/edgevit\.\w+$")
 
 
 class OpenedThere:
-    """As `OpenedHere`, over ssh. Nothing of it stays on the board, whichever side dies first."""
+    """Counterpart of `OpenedHere` over ssh. Leaves no files on the board, if either side dies."""
 
     def __init__(self, shell: Shell, subject: Subject, threads: int, limit: float) -> None:
         self.threads = threads
@@ -58,7 +58,7 @@ class OpenedThere:
         raise RuntimeFailed("no table of ops", why="runtimes' own profilers are read here only")
 
     def close(self) -> None:
-        """The far side ends when its input does, and takes its folder with it."""
+        """Close the remote process's input, on which it deletes its folder and ends."""
         process = self._process
         with contextlib.suppress(OSError):
             assert process.stdin is not None
@@ -147,7 +147,7 @@ class OpenedThere:
 
 
 def _pushed(shell: Shell, subject: Subject) -> str:
-    """The folder over there that now holds the artifact and `remote_main.py`."""
+    """Push the artifact and `remote_main.py` to a new folder on the board. Return the folder."""
     files = [subject.path, REMOTE_MAIN]
     suffixes = info_of(subject.format).beside
     beside = [subject.path.with_name(subject.path.name + suffix) for suffix in suffixes]
@@ -163,7 +163,7 @@ def _pushed(shell: Shell, subject: Subject) -> str:
     try:
         shell.push(files, folder, 60 + size / _SLOWEST)
     except EdgevitError as error:
-        left = size  # not known to be too little
+        left = size  # free space unknown: do not blame it
         with contextlib.suppress(EdgevitError):
             left = _free(shell, within)
             shell.run(f"rm -rf {quoted(folder)}")
@@ -180,7 +180,7 @@ def _require_space(shell: Shell, folder: str, size: int) -> None:
 
 
 def _free(shell: Shell, folder: str) -> int:
-    """Bytes. POSIX: the fourth column of the last line of `df -P`."""
+    """Return the free bytes: the fourth column of the last line of `df -Pk` (POSIX)."""
     return int(shell.run(f"df -Pk {quoted(folder)}").splitlines()[-1].split()[3]) * 1024
 
 

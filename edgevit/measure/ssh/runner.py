@@ -1,4 +1,4 @@
-"""The runner of ssh:// addresses."""
+"""Runner of ssh:// addresses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Commands on the other side by `ssh`, files to it by `scp`; what they say when they fail, in our words."""
+"""Remote commands by `ssh`, file copies by `scp`, and translation of their error messages."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from edgevit.measure.ssh.address import Address
 
 CONNECT = 10  # seconds
 _OPTIONS = (
-    *("-o", "BatchMode=yes"),  # no question is ever asked
+    *("-o", "BatchMode=yes"),  # never prompt
     *("-o", "StrictHostKeyChecking=yes"),
     *("-o", f"ConnectTimeout={CONNECT}"),
     *("-o", "ServerAliveInterval=5"),
@@ -39,12 +39,12 @@ class Shell:
         self.address = address
 
     def command(self, line: str) -> list[str]:
-        """The words that run `line` in the user's shell over there."""
+        """Return the ssh command that runs `line` in the user's remote shell."""
         port = ["-p", str(self.address.port)] if self.address.port else []
         return [_tool("ssh"), *self._options(), *port, "--", self.address.name, line]
 
     def run(self, line: str, limit: float = 60.0) -> str:
-        """What it prints. It gets `limit` seconds."""
+        """Run a remote command for at most `limit` seconds. Return what it prints."""
         return self._finished(self.command(line), limit)
 
     def push(self, files: Sequence[Path], folder: str, limit: float) -> None:
@@ -53,12 +53,12 @@ class Shell:
         host = f"[{host}]" if ":" in host else host  # IPv6
         name = f"{self.address.user}@{host}" if self.address.user else host
         words = [_tool("scp"), "-q", "-r", *self._options(), *port]
-        # Absolute: a name is no option because of how it begins, and no other host because of its colon.
+        # Absolute, so that scp parses no name as an option (dash) or a remote host (colon).
         sources = [str(file.absolute()) for file in files]
         self._finished([*words, "--", *sources, f"{name}:{folder}/"], limit)
 
     def failure(self, code: int, said: str) -> EdgevitError:
-        """For an ssh or scp that ended with `code`."""
+        """Return the error for an ssh or scp that ended with `code`."""
         lowered, where = said.lower(), self.address.text
         if "host key verification failed" in lowered or "host key is known" in lowered:
             changed = "identification has changed" in lowered
@@ -119,7 +119,7 @@ class Shell:
 
 
 def quoted(word: str) -> str:
-    """A word for the shell over there."""
+    """Quote a word for the remote shell."""
     return shlex.quote(word)
 
 

@@ -1,4 +1,4 @@
-"""Asks a board what it is and in what state, in one go."""
+"""Query the identity and state of a board by one command."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from edgevit.errors import DeviceError, ToolMissing
 from edgevit.measure.device import DeviceState, runtimes, short_hash
 from edgevit.measure.ssh.shell import Shell, quoted
 
-# 32-bit programs on a 64-bit kernel take 32-bit libraries, whatever `uname -m` says.
+# A 32-bit userland on a 64-bit kernel needs 32-bit libraries, although `uname -m` is 64-bit.
 _NARROW = {"aarch64": "armv7l", "x86_64": "i686"}
-_PAUSE = 1.0  # seconds before a board is asked again
+_PAUSE = 1.0  # seconds before the retry
 _ASK = r"""
 import json, os, platform, struct, sys
 try:
@@ -68,7 +68,7 @@ def state_of(shell: Shell) -> DeviceState:
 
 
 def _asked(shell: Shell, line: str) -> str:
-    """Once more where the network may have hiccuped."""
+    """Run a command, and retry it once after a transient network error."""
     try:
         return shell.run(line)
     except DeviceError as error:

@@ -1,4 +1,5 @@
-"""Parts of several types, put together as parts of one: what `cat` and `stack` do themselves.
+"""Concatenation of several types, with the parts cast to one: what `cat` and `stack` do
+themselves.
 
     cat(x float, i int64)   ->   cat(x, float(i))
 

@@ -1,4 +1,4 @@
-"""Arithmetic of complex numbers, and their Fourier transforms, on pairs of real tensors.
+"""Complex arithmetic and Fourier transforms on pairs of real tensors.
 
     (a, b) * (c, d)     =   (a c - b d, a d + b c)
     exp(a, b)           =   (exp(a) cos(b), exp(a) sin(b))
@@ -51,7 +51,7 @@ def polar(length: Node, angle: Node, edit: Edit) -> Pair:
 
 
 def plus(x: Pair, y: Pair, target: Any, edit: Edit) -> Pair:
-    """Or minus: `target` says which."""
+    """Add or subtract two pairs, as `target` says."""
     (a, b), (c, d) = x, y
     real = edit.call(target, a, c)
     if b is not None and d is not None:
@@ -65,7 +65,7 @@ def plus(x: Pair, y: Pair, target: Any, edit: Edit) -> Pair:
 
 
 def each(x: Pair, change: Callable[[Node], Node]) -> Pair:
-    """The same of both parts: what is linear over the reals."""
+    """Apply a function that is linear over the reals to both parts."""
     return change(x[0]), None if x[1] is None else change(x[1])
 
 
@@ -85,7 +85,7 @@ def imaginary(x: Pair, edit: Edit) -> Node:
 
 
 def transform(x: Pair, axis: int, inverse: bool, scale: float, edit: Edit) -> Pair:
-    """All frequencies along an axis."""
+    """Transform all frequencies along an axis."""
     size = shape(x[0])[axis]
     cosines, sines = _waves(size, size)
     a, b = x
@@ -97,14 +97,19 @@ def transform(x: Pair, axis: int, inverse: bool, scale: float, edit: Edit) -> Pa
 
 
 def half(x: Node, axis: int, scale: float, edit: Edit) -> Pair:
-    """The frequencies of real values: those above the middle are the conjugates of those below."""
+    """Compute the non-redundant frequencies of real values: those above the middle are the
+    conjugates of those below.
+    """
     size = shape(x)[axis]
     cosines, sines = _waves(size, size // 2 + 1)
     return along(x, axis, cosines * scale, edit), along(x, axis, -sines * scale, edit)
 
 
 def from_half(x: Pair, axis: int, size: int, scale: float, edit: Edit) -> Node:
-    """Each frequency stands for two, but for the first and, of an even number, the middle one."""
+    """Transform half a spectrum back to real values.
+
+    Each frequency stands for two, but for the first and, of an even number, the middle one.
+    """
     count = shape(x[0])[axis]
     cosines, sines = _waves(size, count)
     weights = torch.full((count, 1), 2.0, dtype=torch.float64)
@@ -118,7 +123,7 @@ def from_half(x: Pair, axis: int, size: int, scale: float, edit: Edit) -> Node:
 
 
 def along(x: Node, axis: int, matrix: torch.Tensor, edit: Edit) -> Node:
-    """The product with a matrix, whose rows are the values of that axis."""
+    """Multiply by a matrix whose rows are the values of that axis."""
     rank = len(shape(x))
     held = edit.constant(matrix.to(value(x).dtype), "waves")
     swap = list(range(rank))
@@ -136,7 +141,10 @@ def scale_of(norm: str | None, size: int, inverse: bool) -> float:
 
 
 def _waves(size: int, count: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Cosines and sines of as many frequencies. The angles are taken modulo a turn while they are whole numbers."""
+    """Return cosines and sines of as many frequencies.
+
+    The angles are taken modulo a turn while they are whole numbers.
+    """
     steps = torch.arange(size)[:, None] * torch.arange(count)[None, :] % size
     angles = steps.double() * (2 * pi / size)
     return angles.cos(), angles.sin()

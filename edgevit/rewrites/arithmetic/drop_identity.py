@@ -1,4 +1,4 @@
-"""Calls that return what they were given.
+"""Removal of calls that return their input.
 
     dropout(x), alias(x), detach(x), clone(x), contiguous(x), x.to(same), expand(x, same),
     reshape(x, same), x[:, 0:all], pad(x, 0), x * 1, x / 1, x + 0, max_pool(x, 1)   ->   x
@@ -52,7 +52,7 @@ def _same_type(a: Node, b: Node) -> bool:
 
 
 def _is_identity(node: Node, draft: Draft) -> bool:
-    """Given that input and output have one shape and dtype."""
+    """Check for an identity, for a call whose input and output have one shape and dtype."""
     name = kind(node)
     if name in _ALWAYS:
         return True

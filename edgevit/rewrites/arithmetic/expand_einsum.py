@@ -1,4 +1,4 @@
-"""An einsum of one or two operands in permutes, reshapes and one product of stacks of matrices.
+"""Einsum of one or two operands as permutes, reshapes and one batched matrix product.
 
     einsum("bhqd,bhkd->bhqk", x, y)   ->   reshape(bmm(reshape(permute(x)), reshape(permute(y))))
 
@@ -67,7 +67,7 @@ class ExpandEinsum(Rule[Equation]):
 
 
 def _summed(place: int, tensor: Node, match: Equation, edit: Edit) -> tuple[Node, str]:
-    """Without the letters that no one else has."""
+    """Sum over the letters of one operand that neither the other nor the result has."""
     term = match.terms[place]
     others = match.result + "".join(t for k, t in enumerate(match.terms) if k != place)
     gone = [axis for axis, letter in enumerate(term) if letter not in others]

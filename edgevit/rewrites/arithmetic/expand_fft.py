@@ -1,4 +1,6 @@
-"""Fourier transforms as products with constant matrices, and what is computed in between on pairs of real tensors.
+"""Fourier transforms as products with constant matrices.
+
+Complex arithmetic between them is done on pairs of real tensors.
 
     irfft2(rfft2(x) * w)   ->   (a C - b S) ...        (a, b) = (x C, -x S) * (real(w), imag(w)), as in `complex_pairs`
 
@@ -31,7 +33,11 @@ _BOTH = RESHAPES | TRANSPOSES | {"slice", "select", "narrow", "expand", "clone",
 
 @dataclass(frozen=True)
 class Complex(Match):
-    """`node` is the last real value that is made of complex ones. `calls` make or read complex values, in order."""
+    """Complex part of a program.
+
+    `node` is the last real value that is made of complex ones. `calls` make or read complex values,
+    in order.
+    """
 
     calls: tuple[Node, ...]
 
@@ -99,7 +105,7 @@ def _pair(given: Any, found: dict[Node, Pair]) -> Pair:
 
 
 def _axes(node: Node) -> list[int]:
-    """That a transform goes along, in the order of its arguments."""
+    """Return the axes of a transform, in the order of its arguments."""
     rank = len(shape(operand(node)))
     named = argument(node, "dim")
     if named is None:
@@ -114,7 +120,7 @@ def _sizes(node: Node) -> list[int] | None:
 
 
 def _require_whole(node: Node) -> None:
-    """It may be asked for fewer values than there are, or more, and would cut or pad."""
+    """Refuse a transform of more or fewer values than there are, which would pad or cut."""
     wanted, axes = _sizes(node), _axes(node)
     if wanted is None:
         return
@@ -180,7 +186,7 @@ def _product(node: Node, found: dict[Node, Pair], edit: Edit) -> Pair:
 
 
 def _power(node: Node, found: dict[Node, Pair], edit: Edit) -> Pair:
-    """e ** (a + b i)."""
+    """Compute e ** (a + b i)."""
     real, imaginary = _pair(operand(node), found)
     length = edit.call(aten.exp.default, real)
     return (length, None) if imaginary is None else pairs.polar(length, imaginary, edit)
@@ -192,7 +198,7 @@ def _polar(node: Node, found: dict[Node, Pair], edit: Edit) -> Pair:
 
 
 def _quotient(node: Node, found: dict[Node, Pair], edit: Edit) -> Pair:
-    """By real numbers: `check` sees to it that there are no others."""
+    """Divide by real numbers; `check` refuses complex ones."""
     return pairs.each(
         found[operand(node)],
         lambda part: edit.call(node.target, part, node.args[1], **node.kwargs),  # type: ignore[arg-type]

@@ -1,8 +1,8 @@
-"""The tanh form of GELU, in the ops it is made of.
+"""Tanh form of GELU, in elementary operations.
 
     gelu(x, "tanh")   ->   x * (0.5 + 0.5 * tanh(sqrt(2 / pi) * (x + 0.044715 * x * x * x)))
 
-Runtimes that know GELU take the name and not the form: XNNPACK computes the other one, which differs by 1e-4.
+Runtimes with a GELU ignore its form: XNNPACK computes the other one, which differs by 1e-4.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A logarithm of exponentials, in steps that keep its digits: `stable_logs` has the equations.
+"""Logarithm of exponentials, in steps that keep its digits; `stable_logs` has the equations.
 
     logaddexp(a, b)   ->   max(a, b) + log1p(exp(-|a - b|))
 
@@ -23,7 +23,7 @@ class ExpandLogs(Rule[Match]):
     rtol: ClassVar[float] = 1e-5
 
     def __init__(self, *but: str) -> None:
-        """`but` are those that the runtime has, and computes so itself."""
+        """Create the rule; `but` are the calls that the runtime has and computes stably itself."""
         self.but = frozenset(but)
 
     def match(self, node: Node, draft: Draft) -> Match | None:

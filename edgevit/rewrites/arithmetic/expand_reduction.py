@@ -1,4 +1,6 @@
-"""Means and sums are products with a row of the same number; only those over whole images are left to a pooling.
+"""Means and sums as products with a constant row.
+
+Only those over whole images are left to pooling.
 
     mean(x, axes)   ->   linear(x with these axes last, 1/K)        sum(x, axes)   ->   linear(x with these axes last, 1)
     mean(x, (2, 3), keepdim=False)   ->   reshape(mean(x, (2, 3), keepdim=True))

@@ -1,4 +1,4 @@
-"""The remainder of whole numbers, by a division that rounds down.
+"""Remainder of integers, by a division that rounds down.
 
     remainder(x, n)   ->   x - floor(x / n) * n        of integers
 

@@ -1,4 +1,4 @@
-"""A roll is two slices that change places, for each axis.
+"""Roll as two swapped slices for each axis.
 
     roll(x, s, axis)   ->   cat(slice(x, axis, n - s, n), slice(x, axis, 0, n - s))
 

@@ -1,4 +1,4 @@
-"""A sort is the list of the largest numbers, or of the smallest, when all are asked for.
+"""Sort as the top k of all numbers.
 
     sort(x, dim)   ->   topk(x, n, dim, largest=False)        argsort(x, dim)   ->   topk(...)[1]        n the size of dim
 
@@ -45,7 +45,7 @@ class ExpandSort(Rule[Match]):
 
 
 def _sort(node: Node) -> Node | None:
-    """The call that `node` is a result of."""
+    """Return the sort that `node` is a result of."""
     if kind(node) == "argsort":
         return node
     return operand(node) if op(node) == "getitem" and kind(operand(node)) == "sort" else None

@@ -1,4 +1,4 @@
-"""Every k-th value of an axis is the first of each row of k.
+"""Strided slice as the first element of each row of k.
 
     slice(x, axis, start, end, k)   ->   slice(reshape(slice(x, axis, start, .), [..., n, k, ...]), axis + 1, 0, 1)
 

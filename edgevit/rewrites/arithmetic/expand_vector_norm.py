@@ -1,4 +1,4 @@
-"""The length of a vector, in the ops it is made of.
+"""Norm of a vector, in elementary operations.
 
     vector_norm(x, 2, dim)     ->   sqrt(sum(x * x, dim))
     vector_norm(x, 1, dim)     ->   sum(abs(x), dim)

@@ -1,4 +1,4 @@
-"""Calls on constants alone are worked out now.
+"""Constant folding of calls on constants alone.
 
     f(constant, ...)   ->   constant
 
@@ -52,7 +52,7 @@ class FoldConstants(Rule[Match]):
 
 
 def _is_known(node: Node, draft: Draft) -> bool:
-    """A constant, or one part of a tuple made of constants (`split`, `unbind`)."""
+    """Check for a constant, or one part of a tuple made of constants (`split`, `unbind`)."""
     if draft.is_constant(node):
         return True
     return not isinstance(value(node), torch.Tensor) and all(

@@ -1,8 +1,9 @@
-"""The largest numbers, when nobody asks where they are, are gathered from where they are.
+"""Top k values without indices, gathered by the indices.
 
     topk(x, k, dim)[0]   ->   gather(x, dim, topk(x, k, dim)[1])
 
-The same numbers. A converter that sees no reader of the places makes a sort of it, which small runtimes do not have.
+The same numbers. Without a reader of the indices, the converter writes a sort, which small runtimes
+do not have.
 """
 
 from __future__ import annotations

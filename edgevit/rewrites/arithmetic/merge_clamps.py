@@ -1,4 +1,4 @@
-"""A clamp of a clamp is one clamp: of relu, relu6, hardtanh and clamp by numbers.
+"""Merging of nested clamps: of relu, relu6, hardtanh and clamp by numbers.
 
     clamp(clamp(x, a, b), c, d)   ->   clamp(x, clamp(a, c, d), clamp(b, c, d))
 
@@ -53,13 +53,13 @@ class MergeClamps(Rule[Match]):
 
 
 def _inner(node: Node) -> Node | None:
-    """The clamp that only `node` reads."""
+    """Return the clamp that only `node` reads."""
     source = operand(node)
     return source if _bounds(source) and len(source.users) == 1 else None
 
 
 def _ordered(node: Node) -> tuple[float, float]:
-    """Where the lower bound is above the upper, the upper one holds."""
+    """Return the bounds of a clamp. Where the lower one is above the upper, the upper one holds."""
     bounds = _bounds(node)
     assert bounds is not None
     return min(bounds), bounds[1]

@@ -1,4 +1,4 @@
-"""A quotient of two values as a product.
+"""Quotient of two values as a product.
 
     x / y   ->   x * reciprocal(y)
 

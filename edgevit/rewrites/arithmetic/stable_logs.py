@@ -1,4 +1,4 @@
-"""Logarithms of sums of exponentials that neither overflow nor lose what is small.
+"""Logarithms of sums of exponentials that neither overflow nor lose small terms.
 
     log_softmax(x)        =  x - m - log(sum(exp(x - m)))                m = max(x)
     log_sigmoid(x)        =  min(x, 0) - log1p(exp(-|x|))
@@ -68,12 +68,17 @@ def logcumsumexp(x: Tensor, dim: int) -> Tensor:
 
 
 def _apart(a: Tensor, b: Tensor) -> Tensor:
-    """Two infinities of one sign are equal, and their difference is no number."""
+    """Return |a - b|, or 0 where both are equal: the difference of two infinities of one sign
+    is NaN.
+    """
     return torch.where(a == b, 0.0, torch.abs(a - b))
 
 
 def _log1p(x: Tensor) -> Tensor:
-    """Of numbers from 0 to 1. What rounding took from 1 + x is put back (Kahan): some runtimes have no log1p but this."""
+    """Compute log1p of numbers from 0 to 1.
+
+    The rounding error of 1 + x is compensated (Kahan): some runtimes have no other log1p.
+    """
     above = x + 1.0
     lost = above == 1.0
     return torch.where(lost, x, torch.log(above) * (x / torch.where(lost, 1.0, above - 1.0)))

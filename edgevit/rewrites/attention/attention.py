@@ -1,5 +1,7 @@
-"""The rules for runtimes that have no attention op: found however it is written, simplified, and spelled in products of
-stacks of matrices."""
+"""Rules for runtimes that have no attention op.
+
+Attention is recognised in any form, simplified, and expanded into products of stacks of matrices.
+"""
 
 from __future__ import annotations
 

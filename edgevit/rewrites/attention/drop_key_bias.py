@@ -1,4 +1,6 @@
-"""The bias of an attention's keys adds the same number to all scores of a query, which the softmax takes off again.
+"""Removal of the key bias of an attention.
+
+It adds the same number to all scores of a query and cancels in the softmax.
 
     attention(q, views(linear(x, W, b)), v)   ->   attention(q, views(linear(x, W)), v)
 
@@ -25,7 +27,7 @@ _VIEWS = RESHAPES | {"permute", "transpose"}
 
 @dataclass(frozen=True)
 class Keys(Match):
-    """`node` is the projection."""
+    """Projection of the keys. `node` is the projection."""
 
     views: tuple[Node, ...]
 
@@ -42,7 +44,9 @@ class DropKeyBias(Rule[Keys]):
         return None if views is None else Keys(node, views)
 
     def check(self, match: Keys, draft: Draft) -> None:
-        """Which channel each number comes from must not depend on the key it belongs to."""
+        """Refuse views that mix channels and keys: the channel of a number must not depend on
+        its key.
+        """
         sizes, axis = shape(match.node), channel_axis(match.node)
         channels = torch.arange(sizes[axis]).reshape(
             [-1 if a == axis else 1 for a in range(len(sizes))]
@@ -59,7 +63,9 @@ class DropKeyBias(Rule[Keys]):
 
 
 def _views_to_keys(projection: Node) -> tuple[Node, ...] | None:
-    """What stands between the projection and the attention that it makes the keys of, and nothing else."""
+    """Return the views between a projection and the attention whose keys it makes; None if
+    anything else reads it.
+    """
     node, views = projection, []
     while len(node.users) == 1:
         (user,) = node.users

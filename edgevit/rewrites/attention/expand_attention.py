@@ -1,4 +1,5 @@
-"""Scaled dot-product attention in two batched products and a softmax, of three dimensions each.
+"""Scaled dot-product attention as two batched products and a softmax, of three dimensions
+each.
 
     attention(q, k, v, mask)   ->   bmm(softmax(bmm(q * scale, k^T) + mask), v)
 
@@ -70,7 +71,7 @@ def _scaled(node: Node, query: Node, edit: Edit) -> Node:
 
 
 def _masks(node: Node, edit: Edit, length: int, keys: int) -> list[Node]:
-    """What is added to the scores."""
+    """Return the addends of the scores."""
     addends = []
     mask, dtype = argument(node, "attn_mask"), value(node).dtype
     if mask is not None:
@@ -98,7 +99,10 @@ def _computed_mask(mask: Node, dtype: torch.dtype, edit: Edit) -> Node:
 
 
 def _added(scores: Node, mask: Node, whole: list[Any], edit: Edit) -> Node:
-    """`whole` is the shape of the scores with batch and heads apart, which the mask is broadcast to."""
+    """Add a mask to the scores.
+
+    `whole` is the shape of the scores with batch and heads apart, which the mask is broadcast to.
+    """
     add = torch.ops.aten.add.Tensor
     if math.prod(shape(mask)[:-2]) == 1:
         rows, columns = ([1, 1, *shape(mask)])[-2:]

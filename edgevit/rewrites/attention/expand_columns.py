@@ -1,4 +1,5 @@
-"""An attention over a map, whose queries, keys and values lie by columns, in products: rows would have to be made of it.
+"""Attention with queries, keys and values stored by columns, as products; rows would have to
+be copied.
 
     attention(q^T, k^T, v^T)   ->   softmax(q^T @ k) @ v^T
 

@@ -1,4 +1,5 @@
-"""Attention over a stack of stacks, as attention over batch and heads: four axes, which every runtime has.
+"""Attention over a stack of stacks as attention over batch and heads, four axes that every
+runtime has.
 
     attention(q [a, b, h, n, d], k, v, mask)   ->   reshape(attention(reshape(q, a * b, h, n, d), ...), a, b, h, n, d)
     attention(q [n, d], k, v, mask)            ->   reshape(attention(reshape(q, 1, 1, n, d), ...), n, d)
@@ -51,7 +52,9 @@ class FlattenAttention(Rule[Match]):
 
 
 def _stacked(tensor: Node, stacks: tuple[int, ...], edit: Edit) -> Node:
-    """With two axes before its matrices; of one element each where all matrices are the same."""
+    """Reshape to two axes before the matrices; of one element each where all matrices are the
+    same.
+    """
     own, matrix = shape(tensor)[:-2], ([1, 1, *shape(tensor)])[-2:]
     if prod(own) == 1:
         return edit.reshaped(tensor, [1, 1, *matrix])

@@ -1,10 +1,11 @@
-"""A query that its mask leaves nothing to see gets zeros, as PyTorch has it.
+"""Zeros for a query whose mask hides every key, as in PyTorch.
 
     attention(q, k, v, mask)   ->   where(seen, attention(q, k, v, mask or not seen), 0)     seen = any(mask, -1)
 
-Runtimes give such a query NaN, or the mean of all values. Its row of the mask is opened, so that no softmax meets a
-row of minus infinities, and what comes of it is thrown away. A mask that is added is closed where all of a row is
-minus infinity. The attention of the other queries adds the same numbers, perhaps in another kernel: hence `rtol`.
+Runtimes give such a query NaN, or the mean of all values. Its row of the mask is opened, so that no
+softmax meets a row of minus infinities, and its result is discarded. A mask that is added is closed
+where all of a row is minus infinity. The attention of the other queries adds the same numbers,
+perhaps in another kernel: hence `rtol`.
 """
 
 from __future__ import annotations
@@ -58,7 +59,10 @@ def _opened_constant(mask: Node, edit: Edit) -> tuple[Node, Node]:
 
 
 def _opened(mask: Node, edit: Edit) -> tuple[Node, Node]:
-    """By maxima, which every runtime has; not all of them know `any`."""
+    """Return which queries see a key, and the mask opened for the others.
+
+    It uses maxima, which every runtime has; not all of them know `any`.
+    """
     if value(mask).dtype == torch.bool:
         as_numbers = edit.call(aten.to.dtype, mask, torch.float32)
         seen = edit.call(aten.gt.Scalar, edit.call(aten.amax.default, as_numbers, [-1], True), 0)

@@ -1,8 +1,8 @@
-"""Projections of one value are one projection, taken apart behind it.
+"""Projections of one value joined into one projection, split behind it.
 
     linear(x, W, b), linear(x, V, c)   ->   split(linear(x, cat(W, V), cat(b, c)))
 
-The same products. The value is read once, as it was before somebody took q, k and v apart to scale one of them.
+The same products. The value is read once, as it was before q, k and v were split to scale one of them.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ aten = torch.ops.aten
 
 @dataclass(frozen=True)
 class Beside(Match):
-    """`node` is the first of `projections`."""
+    """Projections of one value. `node` is the first of `projections`."""
 
     projections: tuple[Node, ...]
 

@@ -1,4 +1,4 @@
-"""Masks of attention: may a query be left with nothing to see?"""
+"""Attention masks, and the analysis of whether they may hide every key from a query."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from edgevit.graph.edit import Draft
 from edgevit.graph.program import value
 
 _ALMOST_INFINITE = -1e30  # two such numbers may add up to minus infinity
-# Their results are finite wherever their operands are, or where they are not the net is lost anyway.
+# Their results are finite if their operands are; otherwise the net's output is not finite anyway.
 _FINITE = frozenset(
     [
         "linear",
@@ -95,7 +95,7 @@ _OF_OPERANDS = frozenset(
 
 
 def is_open(mask: torch.Tensor) -> bool:
-    """Every row of the constant mask has a key that it may look at."""
+    """Check that every row of the constant mask has a visible key."""
     return bool(rows_that_see(mask).all()) and not bool(mask.isnan().any())
 
 
@@ -105,14 +105,19 @@ def rows_that_see(mask: torch.Tensor) -> torch.Tensor:
 
 
 def may_close(mask: Node, draft: Draft) -> bool:
-    """Whether a row of the mask may be false, or minus infinity, as a whole for some input."""
+    """Check for a row of the mask that may be false, or minus infinity, as a whole for some
+    input.
+    """
     if draft.is_constant(mask):
         return not is_open(draft.tensor(mask))
     return value(mask).dtype == torch.bool or _reaches_infinity(mask, draft)
 
 
 def _reaches_infinity(mask: Node, draft: Draft) -> bool:
-    """Followed back to where every number is finite. What is not known may give anything."""
+    """Check whether the mask may reach minus infinity, by tracing it back to finite numbers.
+
+    Unknown values may be anything.
+    """
     seen: set[Node] = set()
     stack = [mask]
     while stack:

@@ -1,4 +1,4 @@
-"""A softmax between two products of matrices is an attention, however it is written.
+"""Recognition of a softmax between two products of matrices as an attention.
 
     matmul(softmax(matmul(q, k^T) * s + bias, -1), v)       ->   attention(q, k, v, mask=bias, scale=s)
     matmul(v^T, softmax(matmul(q, k^T) * s + bias, -1)^T)   ->   attention(q, k, v, mask=bias, scale=s)^T
@@ -100,7 +100,9 @@ class RestoreAttention(Rule[Written]):
 
 
 def _without_biases(scores: Node) -> tuple[Node, tuple[Node, ...]]:
-    """Of an addition, the term that leads to the product of queries and keys, and those that do not."""
+    """Split an addition into the term that leads to the product of queries and keys, and the
+    other terms.
+    """
     biases: list[Node] = []
     while kind(scores) == "add" and argument(scores, "alpha") == 1:
         terms = [term for term in scores.args[:2] if isinstance(term, Node)]
@@ -137,13 +139,13 @@ def _without_scale(scores: Node, draft: Draft) -> tuple[Node, float]:
 
 
 def _turned_back(turned: Node, edit: Edit) -> Node:
-    """By rows again. What was a transpose before is left out."""
+    """Transpose back to rows; a transpose that made the columns is removed instead."""
     if kind(turned) in _TURNS and turn_of(turned) == _swap(turned):
         return operand(turned)
     return edit.call(aten.permute.default, turned, _swap(turned))
 
 
 def _swap(node: Node) -> list[int]:
-    """Of the last two axes."""
+    """Return the permutation that swaps the last two axes."""
     rank = len(shape(node))
     return [*range(rank - 2), rank - 1, rank - 2]

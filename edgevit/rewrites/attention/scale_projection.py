@@ -1,4 +1,5 @@
-"""A product with one number goes into the weights of the projection that its factor comes from.
+"""Folding of a product with one number into the weights of the projection that its factor
+comes from.
 
     linear(x, W, b) -> views -> matmul(., k) -> * s   ->   linear(x, s * W, s * b) -> views -> matmul(., k)
 
@@ -57,7 +58,7 @@ class ScaleProjection(Rule[Scaled]):
 
 
 def _factor(node: Node, draft: Draft) -> float | None:
-    """Of a product with a number, or a quotient by one."""
+    """Return the factor of a product with a number, or of a quotient by one."""
     if kind(node) not in {"mul", "div"} or node.kwargs or not isinstance(node.args[0], Node):
         return None
     number = node.args[1]

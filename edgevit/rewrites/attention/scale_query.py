@@ -1,4 +1,4 @@
-"""The scale of an attention, other than the usual one, goes to its queries.
+"""Unusual scale of an attention, applied to its queries.
 
     attention(q, k, v, scale=s)   ->   attention(q * (s * sqrt(d)), k, v)
 

@@ -1,4 +1,4 @@
-"""One head of an attention at a time.
+"""Attention one head at a time.
 
     softmax(q @ k^T + bias) @ v   ->   cat(softmax(q[h] @ k[h]^T + bias[h]) @ v[h], ...)       over the heads h
 
@@ -25,13 +25,17 @@ from edgevit.rewrites.layout.name_views import turn_of
 from edgevit.rewrites.rule import Match, Refused, Rule
 
 aten = torch.ops.aten
-_MOST = 12  # as many as Apple's own reference takes apart, a BERT
+_MOST = 12  # as many as Apple's own reference, a BERT, splits
 _BESIDE = frozenset({"add", "sub", "mul", "div"})
 
 
 @dataclass(frozen=True)
 class Heads(Match):
-    """`node` is the product with the values. All of `calls`, in their order, have the heads along `axis`."""
+    """Heads of an attention.
+
+    `node` is the product with the values. All of `calls`, in their order, have the heads along
+    `axis`.
+    """
 
     calls: tuple[Node, ...]
     axis: int
@@ -79,7 +83,10 @@ class SplitHeads(Rule[Heads]):
 
 
 def _attention(node: Node) -> tuple[Node, ...] | None:
-    """From the product of queries and keys to that with the values. Nobody else reads what is between."""
+    """Return the calls from the product of queries and keys to that with the values.
+
+    None if anything else reads a value between.
+    """
     weights = next(
         (one for one in map(_unswapped, node.all_input_nodes) if kind(one) == "softmax"), None
     )
@@ -100,7 +107,7 @@ def _attention(node: Node) -> tuple[Node, ...] | None:
 
 
 def _is_of_windows(source: Node) -> bool:
-    """Whether the stack is not only of the channels of one image."""
+    """Check that the stack is not only of the channels of one image."""
     return (
         kind(source) == "reshape"
         and len(shape(operand(source))) == 4
@@ -109,7 +116,7 @@ def _is_of_windows(source: Node) -> bool:
 
 
 def _is_swap(node: Node) -> bool:
-    """Of the last two axes, which a product takes in."""
+    """Check for a swap of the last two axes, which a product absorbs."""
     if kind(node) != "permute":
         return False
     last = len(shape(node)) - 1
@@ -121,7 +128,7 @@ def _unswapped(node: Node) -> Node:
 
 
 def _pieces(source: Node, match: Heads, edit: Edit) -> list[Node]:
-    """What each head reads of it: the same, where it has no heads."""
+    """Return what each head reads of `source`: the same value for all, where it has no heads."""
     axis = match.axis - len(shape(match.node)) + len(shape(source))
     if axis < 0 or shape(source)[axis] == 1:
         return [source] * match.count

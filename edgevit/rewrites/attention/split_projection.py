@@ -1,4 +1,5 @@
-"""A linear or 1x1 convolution that is only read in slices of its channels is one for each slice.
+"""Linear or 1x1 convolution that is only read in slices of its channels, as one for each
+slice.
 
     slice(permute(reshape(linear(x, W, b))))   ->   permute(reshape(linear(x, W[rows], b[rows])))
 
@@ -30,7 +31,10 @@ aten = torch.ops.aten
 
 @dataclass(frozen=True)
 class Part(Match):
-    """`node` slices `axis` of the unpacked channels, `sizes` at `first` in the reshaped value."""
+    """Slice of a packed projection.
+
+    `node` slices `axis` of the unpacked channels, `sizes` at `first` in the reshaped value.
+    """
 
     projection: Node
     views: tuple[Node, ...]  # from the projection on
@@ -41,7 +45,7 @@ class Part(Match):
 
 @dataclass(frozen=True)
 class SplitProjection(Rule[Part]):
-    """`least`: channels of a part."""
+    """Rule for packed projections. `least` is the number of channels that a part must have."""
 
     least: int = 1
     name: ClassVar[str] = "split-projection"
@@ -86,7 +90,7 @@ class SplitProjection(Rule[Part]):
 
 
 def _views_before(node: Node) -> tuple[Node, tuple[Node, ...]]:
-    """What is sliced, without the reshapes and permutes that it went through."""
+    """Return the sliced value before its reshapes and permutes, and these views."""
     views: list[Node] = []
     source = operand(node)
     while kind(source) in {"reshape", "permute"}:
@@ -98,7 +102,9 @@ def _views_before(node: Node) -> tuple[Node, tuple[Node, ...]]:
 def _unpacked(
     projection: Node, views: tuple[Node, ...]
 ) -> tuple[tuple[int, ...], int, list[int]] | None:
-    """The factors of the channels, the axis of the first, and where each axis of the last view comes from."""
+    """Return the factors of the channels, the axis of the first, and the source of each axis
+    of the last view.
+    """
     axis = channel_axis(projection)
     factors, first, rank = (shape(projection)[axis],), axis, len(shape(projection))
     turn = list(range(rank))
@@ -121,7 +127,7 @@ def _unpacked(
 def _factors(
     before: tuple[int, ...], after: tuple[int, ...], axis: int
 ) -> tuple[tuple[int, ...], int] | None:
-    """The axes of `after` that the one axis becomes, when the others stay apart from it."""
+    """Return the axes of `after` that the one axis becomes, if the others stay apart from it."""
     left, right = prod(before[:axis]), prod(before[axis + 1 :])
     for first in range(len(after) + 1):
         for last in range(first + 1, len(after) + 1):
@@ -132,7 +138,10 @@ def _factors(
 
 
 def _is_tight(after: tuple[int, ...], last: int) -> bool:
-    """Axes of length 1 behind the factors belong to what comes after."""
+    """Check that the last factor is longer than 1.
+
+    An axis of length 1 belongs to what comes after.
+    """
     return after[last - 1] > 1
 
 

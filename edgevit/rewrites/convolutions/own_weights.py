@@ -1,4 +1,6 @@
-"""A convolution reads weights that no other kind of call reads, a one-dimensional one weights that nobody else reads.
+"""Separate copies of convolution weights that are shared with another kind of call.
+
+A one-dimensional convolution shares them with no call at all.
 
     conv1d(x, w), other(w)             ->   conv1d(x, copy of w), other(w)
     conv2d(x, w), conv_transpose(y, w) ->   conv2d(x, copy of w), conv_transpose(y, w)

@@ -1,4 +1,4 @@
-"""How far a convolution pads, however its call says so."""
+"""Padding of a convolution, for every notation of its call."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ Pads = tuple[tuple[int, int], ...]
 
 
 def padding_of(convolution: Node) -> Pads:
-    """Before and behind, along each axis. `same` puts what is left over behind."""
+    """Return the padding before and behind, along each axis.
+
+    `same` puts an odd remainder behind.
+    """
     given = argument(convolution, "padding")
     window = shape(argument(convolution, "weight"))[2:]
     if given == "valid":

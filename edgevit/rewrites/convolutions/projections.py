@@ -1,4 +1,6 @@
-"""Linears and 1x1 convolutions with known weights: the calls that mix the channels at each place alone."""
+"""Linears and 1x1 convolutions with constant weights: the calls that mix the channels at each
+place alone.
+"""
 
 from __future__ import annotations
 
@@ -25,13 +27,15 @@ def is_projection(node: Node, draft: Draft) -> bool:
 
 
 def channel_axis(projection: Node) -> int:
-    """Of its result."""
+    """Return the channel axis of the projection's result."""
     return len(shape(projection)) - 1 if kind(projection) == "linear" else 1
 
 
 def with_weights(projection: Node, change: Change, edit: Edit) -> Node:
-    """The same call with each of its weights and biases as `change` makes them: their first axis is the channels of
-    the result."""
+    """Return the same call with each of its weights and biases replaced by `change`.
+
+    Their first axis is the channels of the result.
+    """
     weight, bias = (argument(projection, name) for name in ("weight", "bias"))
     return called_with(
         projection,

@@ -1,4 +1,4 @@
-"""A depthwise convolution with a large window is a sum of such with small ones.
+"""Depthwise convolution with a large window as a sum of convolutions with small ones.
 
     conv(x, W 7x7)   ->   conv(x, W[even, even], dilation 2) + conv(x, W[even, odd], 2) + conv(x, W[odd, :], (2, 1))
 
@@ -116,7 +116,9 @@ def _summed(match: Large, weight: torch.Tensor, bias: torch.Tensor | None, edit:
 
 
 def _parts(high: int, wide: int) -> tuple[tuple[Cut, Cut], ...]:
-    """The first way in which every part is small enough; none when four parts are not."""
+    """Return the first way in which every part is small enough; none when even four parts are
+    too large.
+    """
     fitting = (way for way in _WAYS if all(_taps(part, high, wide) <= _MOST for part in way))
     return next(fitting, ())
 

@@ -1,4 +1,4 @@
-"""A convolution with a window larger than a chip takes is a sum of such with parts of it.
+"""Convolution with a window larger than a chip takes, as a sum over parts of the window.
 
     conv(x, W)   ->   conv(x[..., 0:], W[..., 0:k]) + conv(x[..., k:], W[..., k:2k]) + ...
 
@@ -61,7 +61,7 @@ def _padded(node: Node, edit: Edit) -> Node:
 
 
 def _cuts(size: int, most: int) -> list[range]:
-    """As many as must be, of sizes that differ by one at most."""
+    """Cut into as few ranges as possible, of sizes that differ by one at most."""
     count = ceil(size / most)
     borders = [size * k // count for k in range(count + 1)]
     return [range(a, b) for a, b in pairwise(borders)]

@@ -1,4 +1,4 @@
-"""Writes at places that an index names, in calls that every delegate has.
+"""Indexed writes in calls that every delegate has.
 
     scatter_add(x, axis, i, y)            ->   x + one_hot(i)^T @ y              where the places are the same behind the axis
     scatter_reduce(x, axis, i, y, mean)   ->   (x + one_hot(i)^T @ y) / (1 + sum of one_hot(i))
@@ -55,7 +55,10 @@ class Written(Match):
 
 
 class ExpandScatter(Rule[Written]):
-    """`only` names the reductions that the runtime has no right write for; none names all."""
+    """Rule for indexed writes.
+
+    `only` names the reductions that the runtime has no right write for; none names all.
+    """
 
     name: ClassVar[str] = "expand-scatter"
     rtol: ClassVar[float] = 1e-6
@@ -119,7 +122,7 @@ def _require(elements: int) -> None:
 
 
 def _source(node: Node, write: Write, edit: Edit) -> Node:
-    """In three axes."""
+    """Reshape the written values to three axes."""
     sizes = [write.into[0], write.count, write.into[2]]
     if not isinstance(write.source, Node):
         return edit.constant(torch.full(sizes, write.source, dtype=value(node).dtype), "source")
@@ -143,7 +146,7 @@ def _product(node: Node, write: Write, into: Node, edit: Edit) -> Node:
 
 
 def _one_hot(node: Node, write: Write, edit: Edit) -> Node:
-    """[1 or batch, places, sources] of ones and zeros."""
+    """Return [1 or batch, places, sources] of ones and zeros."""
     dtype = value(node).dtype
     if write.places is not None:
         hot = write.places[..., 0].unsqueeze(1) == torch.arange(write.into[1])[:, None]
@@ -152,7 +155,7 @@ def _one_hot(node: Node, write: Write, edit: Edit) -> Node:
 
 
 def _hits(write: Write, edit: Edit, behind: bool) -> Node:
-    """Which source is written to which place: [batch, places, sources], and what lies behind."""
+    """Compare sources with places: [batch, places, sources], with the axis behind if `behind`."""
     before, count, rest = write.index_sizes
     index = edit.reshaped(write.index, [before, 1, count, rest] if behind else [before, 1, count])
     sizes = [1, write.into[1], 1, 1] if behind else [1, write.into[1], 1]
@@ -167,7 +170,7 @@ def _counts(hot: Node, edit: Edit) -> Node:
 
 
 def _joined(write: Write, into: Node, new: Node, counts: Node | None, edit: Edit) -> Node:
-    """What was there, with what has come."""
+    """Combine the old value with the new one."""
     both = edit.call(_BOTH[write.reduce], into, new) if write.with_own else new
     if write.reduce == "mean" and counts is not None:
         total = edit.call(aten.add.Tensor, counts, 1.0) if write.with_own else counts
@@ -189,7 +192,9 @@ def _most_writers(write: Write) -> int:
 
 
 def _gathered(node: Node, write: Write, into: Node, edit: Edit) -> Node:
-    """All that may come to a place lies in one row: what was there, the sources, and what changes nothing."""
+    """Gather all candidates of a place from one row: the old values, the sources, and a
+    neutral element.
+    """
     table, counts = _writers(write)
     source = _source(node, write, edit)
     if write.reduce == "set":
@@ -204,8 +209,10 @@ def _gathered(node: Node, write: Write, into: Node, edit: Edit) -> Node:
 
 
 def _writers(write: Write) -> tuple[list[torch.Tensor], torch.Tensor]:
-    """For each place its k-th writer, as a position in the row, and how many there are. A write that replaces has one: the last, or what
-    was there."""
+    """Return the k-th writer of each place, as a position in the row, and the number of writers.
+
+    A write that replaces has one writer: the last, or the old value.
+    """
     assert write.places is not None
     before, count, behind = write.index_sizes
     size = write.into[1]
@@ -253,7 +260,7 @@ def _chosen(node: Node, write: Write, into: Node, edit: Edit) -> Node:
 
 
 def _replaced(node: Node, write: Write, into: Node, hits: Node, edit: Edit) -> Node:
-    """One number for all the places that are hit, or the one source there is."""
+    """Write one number to all places that are hit, or the single source."""
     hit = _any_source(hits, edit)
     if isinstance(write.source, Node):
         new = edit.reshaped(write.source, [write.into[0], 1, write.into[2]])

@@ -1,4 +1,4 @@
-"""A write at places along one axis, read from any of the calls that say it."""
+"""Indexed write along one axis, parsed from any of the calls that express it."""
 
 from __future__ import annotations
 
@@ -17,13 +17,16 @@ from edgevit.rewrites.rule import Refused
 _NAMES = {
     "add": "sum",
     "multiply": "prod",
-}  # what `scatter` calls what `scatter_reduce` has other words for
+}  # reductions of `scatter` -> their names in `scatter_reduce`
 SCATTERS = frozenset({"scatter_add", "scatter_reduce", "scatter", "index_add", "index_copy"})
 
 
 @dataclass(frozen=True)
 class Write:
-    """`reduce(into[places of the source], source)`: along `axis`, with what lies before and behind it as one axis each."""
+    """Indexed write `reduce(into[places of the source], source)` along `axis`.
+
+    The axes before and behind it are one axis each.
+    """
 
     into: tuple[int, int, int]
     source: Node | float
@@ -31,7 +34,7 @@ class Write:
     index_sizes: tuple[int, int, int]  # 1 before or behind where the places are the same all along
     places: torch.Tensor | None  # the index in these sizes, where it is a constant
     reduce: str  # "set", "sum", "mean", "amax", "amin", "prod"
-    with_own: bool  # what was there before counts
+    with_own: bool  # the old value is included
 
     @property
     def count(self) -> int:
@@ -39,7 +42,7 @@ class Write:
 
 
 def read(node: Node, draft: Draft) -> Write | None:
-    """Raises `Refused` for a write that has no such form."""
+    """Parse a write; raise `Refused` for one that has no such form."""
     if kind(node) in SCATTERS:
         return _scatter(node, draft)
     return _put(node, draft) if kind(node) == "index_put" else None
@@ -98,7 +101,7 @@ def _sizes(sizes: tuple[int, ...], axis: int) -> tuple[int, int, int]:
 def _narrowed(
     index: Node, axis: int, draft: Draft
 ) -> tuple[Node, tuple[int, int, int], torch.Tensor | None]:
-    """The index without what repeats it before or behind the axis."""
+    """Return the index without repetition before or behind the axis."""
     sizes = _sizes(shape(index), axis)
     whole = _known(index, sizes, draft)
     if whole is not None:
@@ -121,7 +124,10 @@ def _wrapped(places: torch.Tensor, count: int) -> torch.Tensor:
 
 
 def _put(node: Node, draft: Draft) -> Write:
-    """Neighbouring axes that are indexed together are one axis, and their places one place."""
+    """Parse `index_put`.
+
+    Neighbouring axes that are indexed together are one axis, and their places one place.
+    """
     into = operand(node)
     indices: list[Node | None] = list(argument(node, "indices"))
     axes = [axis for axis, index in enumerate(indices) if index is not None]
@@ -144,7 +150,7 @@ def _put(node: Node, draft: Draft) -> Write:
 
 
 def values_shape(node: Node, draft: Draft) -> list[int]:
-    """What the values of an `index_put` are broadcast to."""
+    """Return the shape that the values of an `index_put` are broadcast to."""
     indices = list(argument(node, "indices"))
     axes = [axis for axis, index in enumerate(indices) if index is not None]
     found = torch.broadcast_shapes(*(shape(indices[axis]) for axis in axes))

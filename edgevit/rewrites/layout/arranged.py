@@ -1,4 +1,4 @@
-"""Where an axis of a value is behind a call that arranges, cuts or joins the other axes."""
+"""Tracking of an axis through calls that arrange, cut or join the other axes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ _PIECES = frozenset({"slice", "select", "narrow", "roll"})
 
 
 def through(user: Node, node: Node, axis: int) -> int | None:
-    """The axis of `user` that `axis` of `node`, its first argument, becomes whole and in order."""
+    """Return the axis of `user` that `axis` of `node`, its first argument, becomes whole and
+    in order.
+    """
     name = kind(user)
     if not user.args or user.args[0] is not node:
         return None

@@ -1,4 +1,5 @@
-"""Elementwise calls that broadcast by themselves take what would have been expanded for them.
+"""Elementwise calls that broadcast by themselves, without an explicit expansion of their
+inputs.
 
     mul(x, expand(y, shape of x))   ->   mul(x, y)
 
@@ -44,6 +45,9 @@ class DropExpand(Rule[Match]):
 
 
 def _unexpanded(node: Node) -> Node:
-    """A tensor without axes stays as it is: it would count as a number, and not decide the type of the result."""
+    """Return the value before an expansion.
+
+    A 0-d tensor stays expanded: it would count as a number, and not decide the type of the result.
+    """
     source = node.args[0] if kind(node) == "expand" else node
     return source if isinstance(source, Node) and shape(source) else node

@@ -1,4 +1,4 @@
-"""A product of stacks of matrices has three axes.
+"""Product of stacks of matrices, with three axes.
 
     matmul(x, y)   ->   reshape(bmm(reshape(x), reshape(y)))        where both have as many matrices
     matmul(x, y)   ->   reshape(mm(reshape(x), y))                  where y is one matrix

@@ -1,4 +1,4 @@
-"""A softmax over the last of four axes, on three.
+"""Softmax over the last of four axes, on three.
 
     softmax(x, -1)   ->   reshape(softmax(reshape(x, N, C * H, W), -1), N, C, H, W)
 

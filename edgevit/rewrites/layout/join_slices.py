@@ -1,4 +1,4 @@
-"""Slices that are all of a value, one beside the other, are its parts.
+"""Adjacent slices that cover a value, as a split.
 
     slice(x, axis, 0, k), slice(x, axis, k, n)   ->   split(x, [k, n - k], axis)
 
@@ -25,7 +25,10 @@ aten = torch.ops.aten
 
 @dataclass(frozen=True)
 class Parts(Match):
-    """`node` is the first of `slices` in the graph; those are in their order along `axis`."""
+    """Slices of one value.
+
+    `node` is the first of `slices` in the graph; those are in their order along `axis`.
+    """
 
     slices: tuple[Node, ...]
     axis: int

@@ -1,4 +1,6 @@
-"""Permutes in a row are one permute, or none; one that moves no axis longer than 1 past another is a reshape.
+"""Permutes in a row as one permute, or none.
+
+One that moves no axis longer than 1 past another becomes a reshape.
 
     permute(permute(x, a), b)   ->   permute(x, a[b])        and x itself where that is the identity
 

@@ -1,4 +1,4 @@
-"""Reshapes in a row are one reshape, or none.
+"""Reshapes in a row as one reshape, or none.
 
     reshape(reshape(x, a), b)   ->   reshape(x, b)        and x itself where b is x's shape
 

@@ -1,4 +1,4 @@
-"""A sum or product that changes nothing but the shape is an expansion.
+"""Sum or product that changes only the shape, as an expansion.
 
     x * ones(shape), x / ones(shape), x + zeros(shape), x - zeros(shape),
     where(true(shape), x, y)   ->   expand(x, shape)
@@ -37,7 +37,7 @@ class NameExpand(Rule[Match]):
 
 
 def _expanded(node: Node, draft: Draft) -> Node | None:
-    """What `node` does no more with than to expand it."""
+    """Return the value that `node` only expands."""
     if op(node) == "where.self":
         condition, x, other = node.args
         pairs = [(x, condition, True)] if _is(condition, True, draft) else []

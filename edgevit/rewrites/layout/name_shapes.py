@@ -1,4 +1,4 @@
-"""Calls that read a tensor only for its shape take the shape itself.
+"""Calls that read a tensor only for its shape, with the shape as a constant.
 
     reshape_as(x, y), view_as(x, y)   ->   reshape(x, sizes of y)
     expand_as(x, y)                   ->   expand(x, sizes of y)

@@ -1,10 +1,11 @@
-"""Calls that only pick or arrange values, in three words: reshape, permute, slice.
+"""Calls that only pick or arrange values, normalised to reshape, permute and slice.
 
     transpose, t, movedim, swapaxes, mT      ->   permute
     split, chunk, unbind, select, narrow     ->   slice (and reshape where an axis goes)
     view, flatten, unflatten, squeeze, ...   ->   reshape
 
-The same values. The rules that follow have three calls to know instead of twenty, and delegates take these three.
+The same values. The rules that follow match three calls instead of twenty, and delegates support
+these three.
 """
 
 from __future__ import annotations
@@ -59,7 +60,10 @@ class NameViews(Rule[Match]):
 
 
 def turn_of(node: Node) -> list[int]:
-    """The permutation that a call makes, found by asking it: every axis of its input has another stride."""
+    """Return the permutation of a call.
+
+    It is found by a probe in which every axis has another stride.
+    """
     if kind(node) == "permute":
         axes: list[int] = list(argument(node, "dims"))
         return [axis % len(axes) for axis in axes]
@@ -70,7 +74,7 @@ def turn_of(node: Node) -> list[int]:
 
 
 def places_of(cut: Node) -> tuple[int, range]:
-    """The axis of a slice, and the places it takes there, counted from the front."""
+    """Return the axis of a slice, and the places it takes there, counted from the front."""
     sizes = shape(operand(cut))
     axis = argument(cut, "dim") % len(sizes)
     given = slice(*(argument(cut, name) for name in ("start", "end", "step")))
@@ -78,7 +82,7 @@ def places_of(cut: Node) -> tuple[int, range]:
 
 
 def sliced(source: Node, axis: int, start: int, end: int, edit: Edit) -> Node:
-    """`source` itself where that is all of it."""
+    """Slice `source`; return `source` itself where the slice is all of it."""
     if (start, end) == (0, shape(source)[axis]):
         return source
     return edit.call(aten.slice.Tensor, source, axis, start, end)

@@ -1,9 +1,10 @@
-"""A choice of known places along an axis, as slices put together.
+"""Selection of known places along an axis, as slices put together.
 
     index_select(x, axis, [2, 1, 0, 1, 2, 3, 1])      ->   cat(x[2:3], x[1:2], x[0:4], x[1:2])
     index_select(x, axis, [0, 0, 1, 1, 2, 2])         ->   reshape(x' * [1, 1])        x' with an axis of 1 behind
 
-The same values; a gather by indices is what no delegate takes. Where too many slices would be needed it stays.
+The same values; no delegate supports a gather by indices. Where too many slices would be needed it
+stays.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ _MOST = 16  # slices
 class Selected(Match):
     axis: int
     runs: tuple[tuple[int, int], ...]  # start and end of each run of places in their order
-    times: int  # how often each place in turn is chosen, when all are; else 0
+    times: int  # repetitions of each place, if all are chosen in turn; else 0
 
 
 class SliceSelect(Rule[Selected]):

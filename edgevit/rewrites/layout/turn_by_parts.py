@@ -1,4 +1,5 @@
-"""A permute that only moves short axes past others, as their few parts taken apart and joined again elsewhere.
+"""Permute that only moves short axes past others, as their few parts split and joined
+elsewhere.
 
     permute(x [C, 2, h, w], 1, 0, 2, 3)          ->   cat(split(x, axis 1), axis 0)
     permute(x [C, h, 2, w, 2], 2, 4, 0, 1, 3)    ->   cat(split(pixel_unshuffle(x, 2), axis 1), axis 0)
@@ -35,7 +36,9 @@ Sizes = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Way:
-    """`dims` permuted by `turn`, with a step of pixels between it and what is read or made."""
+    """One way to permute: `dims` by `turn`, with a step of pixels between it and its input or
+    output.
+    """
 
     dims: Sizes
     turn: tuple[int, ...]
@@ -44,7 +47,7 @@ class Way:
 
     @property
     def moved(self) -> tuple[int, ...]:
-        """The axes that pass others. The rest stays in order."""
+        """Axes that pass others, with the fewest parts; the rest stay in order."""
         count = len(self.dims)
         subsets = (gone for n in range(count + 1) for gone in combinations(range(count), n))
         found = [gone for gone in subsets if _is_sorted([a for a in self.turn if a not in gone])]
@@ -113,7 +116,7 @@ def _source(node: Node) -> Node:
 
 
 def _after_pixels(dims: Sizes, turn: Sequence[int], image: Sizes) -> Iterator[Way]:
-    """What is read is an image, and the last of its rows and of its columns are moved."""
+    """Yield ways that first unshuffle an input image, whose innermost rows and columns move."""
     sizes = _common(dims, image)
     if len(image) != 4 or sizes is None:
         return
@@ -128,7 +131,9 @@ def _after_pixels(dims: Sizes, turn: Sequence[int], image: Sizes) -> Iterator[Wa
 
 
 def _before_pixels(dims: Sizes, turn: Sequence[int], image: Sizes) -> Iterator[Way]:
-    """What is made is an image, and the last of its rows and of its columns have been moved there."""
+    """Yield ways that finally shuffle an output image, whose innermost rows and columns have
+    been moved there.
+    """
     made = tuple(dims[axis] for axis in turn)
     sizes = _common(made, image)
     if len(image) != 4 or sizes is None:
@@ -145,7 +150,9 @@ def _before_pixels(dims: Sizes, turn: Sequence[int], image: Sizes) -> Iterator[W
 
 
 def _interleaved(sizes: Sequence[int], image: Sizes) -> tuple[list[int], int] | None:
-    """The order in which the parts lie when the last of the rows and of the columns are taken into the channels."""
+    """Return the order of the parts with the last of the rows and of the columns moved into
+    the channels, and the factor.
+    """
     found = runs(range(len(sizes)), sizes, image)
     if found is None or len(found[2]) < 2 or len(found[3]) < 2:
         return None
@@ -157,7 +164,9 @@ def _interleaved(sizes: Sequence[int], image: Sizes) -> tuple[list[int], int] | 
 
 
 def _common(one: Sizes, other: Sizes) -> Sizes | None:
-    """The sizes that the axes of two row-major shapes of the same values are both made of."""
+    """Return the sizes that the axes of two row-major shapes of the same values are both made
+    of.
+    """
     borders = sorted({1, *(b for s in (one, other) for b in accumulate(reversed(s), operator.mul))})
     if any(above % below for below, above in pairwise(borders)):
         return None
@@ -165,7 +174,7 @@ def _common(one: Sizes, other: Sizes) -> Sizes | None:
 
 
 def _merged(sizes: Sequence[int], lies: Sequence[int], wanted: Sequence[int], unshuffled: Sizes = (), shuffled: Sizes = ()) -> Way:  # fmt: skip
-    """Neighbours that stay neighbours are one axis."""
+    """Merge neighbours that stay neighbours into one axis."""
     lies = [f for f in lies if sizes[f] > 1]
     follows = dict(pairwise(lies))
     groups: list[list[int]] = []
@@ -180,7 +189,7 @@ def _merged(sizes: Sequence[int], lies: Sequence[int], wanted: Sequence[int], un
 
 
 def _moved(source: Node, way: Way, edit: Edit) -> Node:
-    """One axis after the other is brought before what is to follow it, the last first."""
+    """Bring one axis after the other before its successor, the last first."""
     order = list(range(len(way.dims)))
     for axis in reversed([axis for axis in way.turn if axis in way.moved]):
         behind = way.turn[way.turn.index(axis) + 1]
@@ -198,7 +207,7 @@ def _moved(source: Node, way: Way, edit: Edit) -> Node:
 
 
 def _few(dims: list[int], place: int, to: int) -> tuple[list[int], int, int]:
-    """Neighbours that are neither taken apart nor joined as one axis."""
+    """Merge neighbours that are neither split nor joined into one axis."""
     cuts = sorted({0, place, place + 1, to, len(dims)})
     few = [prod(dims[start:end]) for start, end in pairwise(cuts)]
     return few, cuts.index(place), cuts.index(to)

@@ -1,4 +1,4 @@
-"""Images become rows of tokens, and tokens images, by a turn of the image's own axes.
+"""Conversion of images to rows of tokens and back, by a permute of the image's own axes.
 
     permute(reshape(x, B, C, H * W), 0, 2, 1)   ->   reshape(permute(x, 0, 2, 3, 1), B, H * W, C)
     reshape(permute(y, 0, 2, 1), B, C, H, W)    ->   permute(reshape(y, B, H, W, C), 0, 3, 1, 2)

@@ -1,4 +1,4 @@
-"""A softmax over any axis is one over the last.
+"""Softmax over any axis as one over the last.
 
     softmax(x, axis)   ->   permute(softmax(permute(x), -1))
 

@@ -1,1 +1,3 @@
-"""Rewrites that change what the model computes: only when asked for by name, each with its parity figure."""
+"""Rewrites that change what the model computes: only on request by name, each with its parity
+figure.
+"""

@@ -1,4 +1,4 @@
-"""From the words behind `--lossy` to the steps to take, in the order they were given."""
+"""Parser of `--lossy`: from its words to the steps, in the order they were given."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Choice:
 
 
 def choices(words: str | Sequence[str]) -> tuple[Choice, ...]:
-    """`["gelu-tanh,low-rank=0.9", "merge-tokens=8"]`, or one such word."""
+    """Parse `["gelu-tanh,low-rank=0.9", "merge-tokens=8"]`, or one such word."""
     each = [words] if isinstance(words, str) else words
     parts = [part.strip() for word in each for part in word.split(",")]
     chosen = [_choice(part) for part in parts if part]

@@ -1,4 +1,4 @@
-"""Which channels of a projection each head of an attention reads, through whatever views stand between."""
+"""Channels of a projection that each head of an attention reads, through any views between."""
 
 from __future__ import annotations
 
@@ -23,7 +23,9 @@ VIEWS = RESHAPES | {"permute", "transpose", "movedim", "swapaxes", "slice", "sel
 
 @dataclass(frozen=True)
 class HeadRows:
-    """`rows[h, d]` is the channel of `projection` that channel d of head h is."""
+    """Channels of each head: `rows[h, d]` is the channel of `projection` that channel d of
+    head h is.
+    """
 
     projection: Node
     path: tuple[Node, ...]  # the views, from the projection on
@@ -31,7 +33,10 @@ class HeadRows:
 
 
 def head_rows(node: Node, draft: Draft) -> HeadRows:
-    """Of queries, keys or values: batch x heads x tokens x channels. Raises `Refused`."""
+    """Find the channels of queries, keys or values of shape batch x heads x tokens x channels.
+
+    Raises `Refused`.
+    """
     path: list[Node] = []
     source = node
     while kind(source) in VIEWS:
@@ -52,7 +57,9 @@ def head_rows(node: Node, draft: Draft) -> HeadRows:
 
 
 def read_rows(found: HeadRows, rows: torch.Tensor, like: Node, edit: Edit) -> Node:
-    """Heads of their own from the rows given, in the shape of `like` but for heads and channels."""
+    """Build heads from the given rows of the projection, in the shape of `like` but for heads
+    and channels.
+    """
     heads, width = rows.shape
     batch, _, tokens, _ = shape(like)
     made = with_weights(found.projection, lambda held: held[rows.flatten()], edit)
@@ -64,7 +71,9 @@ def read_rows(found: HeadRows, rows: torch.Tensor, like: Node, edit: Edit) -> No
 
 
 def _labels(projection: Node) -> tuple[torch.Tensor, torch.Tensor]:
-    """For every number that the projection makes, its place (picture and token) and its channel."""
+    """Return the place (picture and token) and the channel of every number that the
+    projection makes.
+    """
     sizes, axis = shape(projection), channel_axis(projection)
     rest = [size for position, size in enumerate(sizes) if position != axis]
     place = torch.arange(prod(rest)).reshape(rest).unsqueeze(axis).expand(sizes)

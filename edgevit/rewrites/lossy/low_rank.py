@@ -1,4 +1,4 @@
-"""A linear or 1x1 convolution with a weight of low rank, as two.
+"""Linear or 1x1 convolution with a weight of low rank, as two.
 
     linear(x, W, b)   ->   linear(linear(x, A), B, b)      B A = U_r S_r V_r^T, the r largest of W = U S V^T
 
@@ -28,7 +28,7 @@ from edgevit.rewrites.rule import Match, Refused, Rule
 
 @dataclass(frozen=True)
 class LowRank(Rule[Match]):
-    """`keep` is a rank, or below 1 a share of the energy."""
+    """Factoring of weights. `keep` is a rank, or below 1 a share of the energy."""
 
     keep: float
     name: ClassVar[str] = "low-rank"
@@ -85,7 +85,7 @@ def _rank(singular: torch.Tensor, keep: float) -> int:
 
 
 def _factors(weight: torch.Tensor, keep: float) -> tuple[torch.Tensor, torch.Tensor]:
-    """In the shape of the weight: linears have two axes, convolutions more."""
+    """Factor a weight into two of its own number of axes: linears have two, convolutions more."""
     ones = weight.shape[2:]
     left, singular, right = torch.linalg.svd(weight.flatten(1).double(), full_matrices=False)
     rank = _rank(singular, keep)
@@ -98,7 +98,7 @@ def _factors(weight: torch.Tensor, keep: float) -> tuple[torch.Tensor, torch.Ten
 def _unstrided(
     node: Node, source: Node, weight: torch.Tensor, bias: torch.Tensor | None, edit: Edit
 ) -> Node:
-    """The first of the two has taken the stride."""
+    """Build the second call of the two, without a stride, which the first one has taken."""
     target: Callable[..., Any] = node.target  # type: ignore[assignment]
     return edit.call(
         target,

@@ -1,4 +1,4 @@
-"""Heads of an attention that look at the same places share one attention map.
+"""Merging of attention heads with similar maps, which then share one map.
 
     cat(m_1 v_1, m_2 v_2), m_h = softmax(q_h k_h^T)   ->   split(m_1 cat(v_1, v_2))       where cos(m_1, m_2) > THRESHOLD
 
@@ -84,7 +84,7 @@ def _merged(program: Program, threshold: float) -> Taken:
 
 
 class _Measured(fx.Interpreter):
-    """Runs the program, and notes how like one another the attention maps of the heads are."""
+    """Interpreter that records the similarity of the heads' attention maps."""
 
     def __init__(self, program: Program) -> None:
         super().__init__(program.module())
@@ -127,7 +127,7 @@ def _for_each_head(mask: Node, heads: int) -> bool:
 
 
 def _require_unread(node: Node, found: list[HeadRows]) -> None:
-    """Else the projections stay, and nothing is saved."""
+    """Refuse projections that are read elsewhere: they would stay, and nothing would be saved."""
     known = {node, *(view for rows in found for view in rows.path)}
     passed = [one for rows in found for one in (rows.projection, *rows.path)]
     if any(user not in known for one in passed for user in one.users):
@@ -135,7 +135,7 @@ def _require_unread(node: Node, found: list[HeadRows]) -> None:
 
 
 def _groups(likeness: torch.Tensor, threshold: float) -> Groups:
-    """Heads with the most others like them first; none is in two groups."""
+    """Group similar heads, those with the most similar others first. None is in two groups."""
     left, groups = list(range(len(likeness))), []
     while left:
         alike = {h: [o for o in left if o != h and likeness[h, o] > threshold] for h in left}
@@ -146,7 +146,9 @@ def _groups(likeness: torch.Tensor, threshold: float) -> Groups:
 
 
 def _shared(node: Node, members: torch.Tensor, edit: Edit) -> Node:
-    """The attention of groups of one size: a map for each, over the values of all of its heads side by side."""
+    """Build the attention of groups of one size: one map each, over the values of all its
+    heads side by side.
+    """
     query, key, content = (argument(node, name) for name in _READ)
     leaders, (count, size) = members[:, 0], members.shape
     q, k, v = (head_rows(one, edit.draft) for one in (query, key, content))
@@ -177,7 +179,7 @@ def _mask(node: Node, leaders: torch.Tensor, edit: Edit) -> Node | None:
 
 
 def _in_order(parts: list[Node], order: list[int], edit: Edit) -> Node:
-    """The heads where they were. Neighbours stay together, so that few slices do."""
+    """Restore the order of the heads. Neighbours stay together, so that few slices are needed."""
     whole = parts[0] if len(parts) == 1 else edit.call(aten.cat.default, parts, 1)
     if order == sorted(order):
         return whole

@@ -1,4 +1,5 @@
-"""Fewer tokens after every attention: those that are most alike are averaged (Bolya et al. 2023, "ToMe").
+"""Merging of the most similar tokens after every attention, by averages (Bolya et al. 2023,
+ToMe).
 
     y = x + attention(norm(x))   ->   y' = merge(y), r tokens less, and all that reads y is made for so many
 

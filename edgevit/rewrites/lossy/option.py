@@ -1,4 +1,4 @@
-"""What a lossy option is: a step over the whole program, taken only when asked for by name."""
+"""Lossy option: a step over the whole program, taken only on request by name."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from edgevit.rewrites.rule import AnyRule
 Taken = tuple[Program, tuple[str, ...], tuple[Refusal, ...]]
 Step = Callable[[Program], Taken]
 
-# Exact rules that leave fewer spellings to know: no dropouts, no copies, no tables worked out anew.
+# Exact rules that leave fewer forms to match: no dropouts, no copies, no recomputed tables.
 TIDY: tuple[AnyRule, ...] = (NameShapes(), DropIdentity(), FoldConstants())
 
 NO_ATTENTION = Refusal("the model", "no scaled_dot_product_attention is in its graph")
 
 
 class BadValue(Exception):
-    """The value of an option that it does not take; the message says what it does take."""
+    """Rejection of an option's value. The message says which values it takes."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Option:
 
 
 def by_rule(rule: AnyRule) -> Callable[[str], Step]:
-    """The option without a value that fires one rule wherever it can."""
+    """Return the parser of an option without a value; its step fires one rule wherever it can."""
 
     def step(value: str) -> Step:
         if value:

@@ -1,4 +1,4 @@
-"""Takes the lossy steps, each with a parity figure: how far the outputs are from those of the program before it."""
+"""Runner of the lossy steps, each with a parity figure against the program before it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from edgevit.rewrites.report import Refusal, RuleReport
 
 @dataclass(frozen=True)
 class StepReport:
-    """One lossy step, against the program before it, on the example inputs."""
+    """Report of one lossy step, against the program before it, on the example inputs."""
 
     name: str
     value: str
@@ -42,7 +42,7 @@ class StepReport:
 
 @dataclass(frozen=True)
 class Loss:
-    """What the lossy steps left. All that is exact from here on is held against `outputs`."""
+    """Result of the lossy steps. Exact rewrites from here on are compared with `outputs`."""
 
     program: Program
     outputs: engine.Tensors
@@ -53,7 +53,7 @@ class Loss:
 
 @dataclass(frozen=True)
 class LossyPart:
-    """What an export knows of its lossy steps."""
+    """Facts about an export's lossy steps."""
 
     loss: Loss
     captured: Parity  # the graph before them, against the model in eager mode
@@ -80,7 +80,7 @@ def lose(
     without: Sequence[str] = (),
     progress: Callable[[str], None] = lambda _: None,
 ) -> Loss:
-    """`without` names exact rules that must not prepare a step."""
+    """Apply the chosen lossy steps; `without` names exact rules that must not prepare a step."""
     state = Loss(program, program.run(), stats(program), (), ())
     for choice in chosen:
         progress(str(choice))

@@ -1,4 +1,4 @@
-"""Every lossy option: its name, how its value is written, what it does in one line."""
+"""Table of lossy options: name, form of the value, and effect in one line."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ OPTIONS: dict[str, Option] = {
     ),
 }
 
-# What the tuner may choose of these; the others have values that are the user's to weigh.
+# Options that the tuner may choose; the others have values that the user must weigh.
 GELU = Choice(
     "gelu",
     ("exact", "gelu-tanh", "gelu-sigmoid", "gelu-relu"),

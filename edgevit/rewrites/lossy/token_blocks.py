@@ -1,4 +1,4 @@
-"""Finds the attention blocks of a plain token transformer.
+"""Recognition of the attention blocks of a plain token transformer.
 
 x + views(linear(attention(q, k, v))),   q, k, v = views(linear(layer_norm(x))),   x of batch x tokens x channels
 """
@@ -28,7 +28,7 @@ class Block:
 
 
 def block_of(attention: Node, draft: Draft) -> Block:
-    """Raises `Refused`."""
+    """Return the block of an attention; raise `Refused` for another form."""
     query, keys = attention.args[0], attention.args[1]
     assert isinstance(query, Node) and isinstance(keys, Node)
     if len(shape(query)) != 4 or len(shape(keys)) != 4:
@@ -44,7 +44,7 @@ def block_of(attention: Node, draft: Draft) -> Block:
 
 
 def _residual(attention: Node, draft: Draft) -> tuple[Node, Node]:
-    """The sum that the attention's result goes into, and what it is added to."""
+    """Return the sum that the attention's result goes into, and the other term."""
     node = attention
     while True:
         if len(node.users) != 1:

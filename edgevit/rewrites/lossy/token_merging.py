@@ -1,4 +1,5 @@
-"""The merging itself, in calls of static shapes: products with one-hot matrices, an argmax and a topk.
+"""Merging of tokens in calls of static shapes: products with one-hot matrices, argmax and
+topk.
 
 Behind the `prefix` that is never merged, tokens are in two sets by turns, a and b (Bolya et al. 2023, section 3):
 
@@ -25,7 +26,9 @@ _TINY = 1e-12  # under the root of a key's length
 def merged(
     stream: Node, size: Node, keys: Node, prefix: int, count: int, edit: Edit
 ) -> tuple[Node, Node]:
-    """`count` tokens less, and how many of the first tokens each of them stands for."""
+    """Merge `count` tokens; return the rest, and how many of the first tokens each of them
+    stands for.
+    """
     tokens, channels = shape(stream)[1:]
     pairs = (tokens - prefix) // 2
     going, staying, partner = _matching(keys, prefix, pairs, count, edit)
@@ -48,7 +51,9 @@ def merged(
 def _matching(
     keys: Node, prefix: int, pairs: int, count: int, edit: Edit
 ) -> tuple[Node, Node, Node]:
-    """One-hot: which of a go, which of a stay, and which of b each that goes is put into, b by row."""
+    """Return one-hot matrices: which of a go, which of a stay, and which of b each that goes
+    is put into, b by row.
+    """
     mean = edit.call(aten.mean.dim, keys, [1])
     length = edit.call(aten.sum.dim_IntList, edit.call(aten.mul.Tensor, mean, mean), [-1], True)
     scale = edit.call(aten.rsqrt.default, edit.call(aten.add.Tensor, length, _TINY))
@@ -72,7 +77,10 @@ def _one_hot(places: Node, length: int, dtype: torch.dtype, edit: Edit) -> Node:
 
 
 def _by_turns(whole: Node, prefix: int, pairs: int, edit: Edit) -> tuple[Node, Node]:
-    """A step of two would be a gather on some delegates; an axis of two is not."""
+    """Split tokens into even and odd ones.
+
+    A step of two would be a gather on some delegates; an axis of two is not.
+    """
     batch, _, width = shape(whole)
     part = _cut(whole, 1, prefix, prefix + 2 * pairs, edit)
     apart = edit.call(aten.reshape.default, part, [batch, pairs, 2, width])

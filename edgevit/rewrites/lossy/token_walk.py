@@ -1,4 +1,4 @@
-"""Carries merged tokens through the rest of a graph: every call that reads them is made again for fewer."""
+"""Walk of merged tokens through the rest of a graph: calls that read them are rebuilt for fewer."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Stopped(Exception):
 
 
 class NeedsPrefix(Exception):
-    """So many tokens at the front are read by their place, and must stay there."""
+    """Tokens at the front, `count` of them, are read by their place and must stay there."""
 
     def __init__(self, count: int) -> None:
         super().__init__(count)
@@ -60,7 +60,7 @@ Made = tuple[Node, Tokens | None]
 
 
 class Walk:
-    """One pass over a draft. `tokens` and `made` are by the node of before."""
+    """One pass over a draft. `_tokens` and `_made` are keyed by the original node."""
 
     def __init__(self, draft: Draft, blocks: Mapping[Block, int], prefix: int) -> None:
         self._draft = draft
@@ -116,14 +116,14 @@ class Walk:
         raise Stopped(node, f"`{name}` may treat tokens by their place")
 
     def _again(self, node: Node, edit: Edit) -> Node:
-        """The same call on what its arguments have become."""
+        """Make the same call on the new arguments."""
         args, kwargs = (
             map_arg(a, lambda n: self._made.get(n, n)) for a in (node.args, node.kwargs)
         )
         return edit.call(node.target, *args, **kwargs)  # type: ignore[arg-type]
 
     def _of_first(self, node: Node) -> Tokens:
-        """Of the first argument, when no other has any."""
+        """Return the tokens of the first argument, when no other has any."""
         if any(n in self._tokens and n is not node.args[0] for n in node.all_input_nodes):
             raise Stopped(node, f"`{kind(node)}` multiplies tokens with one another")
         return self._tokens[operand(node)]
@@ -141,7 +141,7 @@ class Walk:
         return self._again(node, edit), replace(tokens, axis=len(shape(node)) - from_end)
 
     def _rowwise(self, node: Node, edit: Edit) -> Made:
-        """Calls over the last axes."""
+        """Handle calls over the last axes."""
         tokens = self._of_first(node)
         sizes = argument(node, "normalized_shape") if kind(node) in NORMS else [1]
         if tokens.axis >= len(shape(node)) - len(sizes):
@@ -204,7 +204,7 @@ class Walk:
         return cut, replace(tokens, skipped=tokens.skipped + start) if whole else None
 
     def _mean(self, node: Node, edit: Edit) -> Made:
-        """Over tokens, each counts for as many as it stands for."""
+        """Take a mean. Over tokens, each counts for as many first tokens as it stands for."""
         tokens, sizes = self._of_first(node), shape(operand(node))
         axes = [axis % len(sizes) for axis in argument(node, "dim") or range(len(sizes))]
         keep = argument(node, "keepdim")
@@ -231,7 +231,10 @@ class Walk:
         return self._again(node, edit), first
 
     def _attention(self, node: Node, edit: Edit) -> Made:
-        """softmax(q k^T + log(size)) v: a key counts for as many as it stands for (Bolya et al. 2023, equation 1)."""
+        """Compute softmax(q k^T + log(size)) v.
+
+        A key counts for as many tokens as it stands for (Bolya et al. 2023, equation 1).
+        """
         query, key, content = (argument(node, name) for name in ("query", "key", "value"))
         tokens = self._tokens.get(query)
         rank = len(shape(node))

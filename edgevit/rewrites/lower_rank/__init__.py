@@ -1,4 +1,7 @@
-"""Values of more axes than a format has, computed with fewer: neighbouring axes that a call does not tell apart are one."""
+"""Values of more axes than a format has, computed with fewer.
+
+Neighbouring axes that a call treats alike are merged.
+"""
 
 from edgevit.rewrites.lower_rank.rule import LowerRank
 

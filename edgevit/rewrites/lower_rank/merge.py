@@ -1,4 +1,4 @@
-"""Which neighbouring axes may be one."""
+"""Choice of neighbouring axes that may be merged."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Sizes = Sequence[int]
 
 
 def alike(shapes: Sequence[Sizes], whole: Sizes) -> Groups:
-    """Axes that all operands have in full, or the same operands once: axes of one element belong to either."""
+    """Group neighbours that the same operands have in full. Axes of one element are left out."""
     padded = [[1] * (len(whole) - len(own)) + list(own) for own in shapes]
 
     def having(axis: int) -> tuple[bool, ...]:
@@ -22,7 +22,7 @@ def alike(shapes: Sequence[Sizes], whole: Sizes) -> Groups:
 
 
 def around(sizes: Sizes, special: Sequence[int]) -> Groups:
-    """Each special axis alone, what lies between them as one."""
+    """Group axes around special ones: each of these alone, the others between them merged."""
     rest = [axis for axis in range(len(sizes)) if sizes[axis] != 1 or axis in special]
     groups: Groups = []
     for axis in rest:
@@ -34,7 +34,7 @@ def around(sizes: Sizes, special: Sequence[int]) -> Groups:
 
 
 def runs_of(sizes: Sizes, turn: Sequence[int]) -> Groups:
-    """Axes that stay side by side, in the order that they are brought to."""
+    """Group axes that stay neighbours under a permutation, in their new order."""
     groups: Groups = []
     lies = [axis for axis in range(len(sizes)) if sizes[axis] != 1]
     behind = dict(pairwise(lies))
@@ -51,8 +51,10 @@ def merged(sizes: Sizes, groups: Groups) -> list[int]:
 
 
 def steps(dims: Sequence[int], turn: Sequence[int]) -> list[list[int]]:
-    """A permutation as turns of four axes, of which the middle two change places: the sizes to turn. One axis after the other is brought
-    to where it belongs."""
+    """Split a permutation into permutes of four axes that swap the middle two; return their sizes.
+
+    One axis after the other is moved to its place.
+    """
     order, found = list(range(len(dims))), []
     for place, axis in enumerate(turn):
         lies = order.index(axis)

@@ -37,7 +37,7 @@ _NORMS = frozenset({"layer_norm", "rms_norm"})
 
 
 def is_of_many_axes(node: Node) -> bool:
-    """And computes: a reshape of a reshape is none."""
+    """Check for a call on values of too many axes that computes; a reshape does not."""
     if node.op != "call_function" or kind(node) in RESHAPES or kind(node) == "getitem":
         return False
     return any(_rank(other) > MOST for other in (node, *node.all_input_nodes))
@@ -98,7 +98,7 @@ def _require_few(groups: Groups) -> None:
 
 
 def _groups(node: Node) -> Groups:
-    """Of the call's own axes; none where it has another way."""
+    """Group the call's own axes; none for calls that are handled in another way."""
     name = kind(node)
     if name == "cat" or (name in _ALONG and _works_over_all(node)):
         return []
@@ -117,14 +117,17 @@ def _groups(node: Node) -> Groups:
 
 
 def _own(source: Node, sizes: Any, edit: Edit) -> Node:
-    """In these sizes; a constant is made so."""
+    """Reshape to these sizes; a constant is reshaped at compile time."""
     if edit.draft.is_constant(source) and list(shape(source)) != list(sizes):
         return edit.constant(edit.draft.tensor(source).reshape(sizes), "constant")
     return edit.reshaped(source, sizes)
 
 
 def _fitted(source: Node, whole: tuple[int, ...], groups: Groups, edit: Edit) -> Node:
-    """An operand that is broadcast, in merged axes. A plain number stays one: it does not decide the type of the result."""
+    """Merge the axes of an operand that is broadcast.
+
+    A plain number stays one: it does not decide the type of the result.
+    """
     if not shape(source):
         return source
     own = [1] * (len(whole) - len(shape(source))) + list(shape(source))
@@ -173,7 +176,9 @@ def _axes(node: Node, rank: int) -> list[int]:
 
 
 def _along(node: Node, edit: Edit) -> Node:
-    """With what lies before, between and behind the axes that it works along as one axis each."""
+    """Make the call with the axes before, between and behind those that it works along merged
+    into one each.
+    """
     if kind(node) == "cat":
         return _joined(list(argument(node, "tensors")), argument(node, "dim") % len(shape(node)), edit)  # fmt: skip
     source = operand(node)
@@ -189,7 +194,7 @@ def _along(node: Node, edit: Edit) -> Node:
 
 
 def _with(node: Node, name: str, new: Any) -> tuple[list[Any], dict[str, Any]]:
-    """The arguments behind the first, with another value for one of them."""
+    """Return the arguments behind the first, with another value for one of them."""
     names = [spec.name for spec in node.target._schema.arguments]  # type: ignore[union-attr]
     place = names.index(name)
     args = list(node.args[1:])

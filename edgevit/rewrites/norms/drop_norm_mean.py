@@ -1,4 +1,4 @@
-"""Layer norms of a stream that has no mean do not take it off.
+"""Layer norms of a stream without a mean, as RMS norms.
 
     y = linear(u, W, b) + linear(v, V, c) + p;   layer_norm(y), layer_norm(y + ...)   ->
     y = linear(u, W - mean(W), b - mean(b)) + ...;   y * rsqrt(mean(y * y) + eps) * w + bias       means over the channels
@@ -32,11 +32,14 @@ _WRITERS = frozenset({"linear", "conv1d", "conv2d", "conv3d"})
 
 @dataclass(frozen=True)
 class Stream(Match):
-    """`node` is one of `norms`. What `writers` give has its channels along the axis told."""
+    """Residual stream.
+
+    `node` is one of `norms`. Each of `writers` is a call and the axis of its output's channels.
+    """
 
     norms: tuple[Node, ...]
     writers: tuple[tuple[Node, int], ...]
-    stopped: str  # why there is no taking the mean off; "" if there is
+    stopped: str  # why the mean cannot be removed from the writers; "" if it can
 
 
 class DropNormMean(Rule[Stream]):
@@ -68,7 +71,9 @@ def _is_norm(node: Node) -> bool:
 
 
 def _stream_of(norm: Node, draft: Draft) -> Stream:
-    """All values that are added to what `norm` reads, or that it is added to, and who writes and reads them."""
+    """Find all values that are added to what `norm` reads, or that it is added to, with their
+    writers and readers.
+    """
     axes: dict[Node, int] = {}
     norms: dict[Node, None] = {}
     writers: list[tuple[Node, int]] = []
@@ -109,7 +114,9 @@ def _is_writer(node: Node, axis: int, draft: Draft) -> bool:
 
 
 def _read(node: Node, axis: int) -> list[tuple[Node, int]]:
-    """What a call of the stream reads of it, each with the axis of its channels; nothing if it is none."""
+    """List what a call of the stream reads of it, each with the axis of its channels; empty
+    for another call.
+    """
     found: list[tuple[Node, int]] = []
     for source in node.all_input_nodes if node.op == "call_function" else ():
         ways = [at for at in range(len(shape(source))) if _along(node, source, at) == axis]
@@ -120,7 +127,10 @@ def _read(node: Node, axis: int) -> list[tuple[Node, int]]:
 
 
 def _along(user: Node, node: Node, axis: int) -> int | None:
-    """Where the channels of `node` are in `user`, if that has means of nothing but the means of what it reads."""
+    """Return the channel axis of `node` in `user`.
+
+    None unless the means of `user` depend only on the means of what it reads.
+    """
     name = kind(user)
     if name in {"add", "sub"}:
         there = axis + len(shape(user)) - len(shape(node))

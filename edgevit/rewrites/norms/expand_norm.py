@@ -34,7 +34,7 @@ _GROUPED = frozenset({"group_norm", *_BY_CHANNEL})
 
 @dataclass(frozen=True)
 class ExpandNorm(Rule[Match]):
-    """`layers`: layer norms too."""
+    """Rule that expands norms; with `layers`, layer norms too."""
 
     layers: bool = True
     name: ClassVar[str] = "expand-norm"
@@ -73,7 +73,7 @@ class ExpandNorm(Rule[Match]):
 
 
 def _without_offset(node: Node, edit: Edit) -> Node:
-    """What a norm reads, computed with no more of a bias than the norm leaves."""
+    """Return the input of a norm, computed without the bias that the norm takes off."""
     source, groups = operand(node), _groups_of(node)
     bias = argument(source, "bias") if kind(source) == "conv2d" else None
     weight = argument(source, "weight") if bias is not None else None
@@ -95,7 +95,10 @@ def _groups_of(node: Node) -> int:
 
 
 def mean_of_channels(node: Node, source: Node, eps: float | None, edit: Edit) -> Node:
-    """Each place is a channel of one image, which the pooling that delegates have takes the mean of."""
+    """Take a mean over channels.
+
+    Each place becomes a channel of one image, as delegates have a pooling over images.
+    """
     sizes = shape(node)
     count = len(argument(node, "normalized_shape"))
     lead, width = sizes[:-count], prod(sizes[-count:])
@@ -106,7 +109,9 @@ def mean_of_channels(node: Node, source: Node, eps: float | None, edit: Edit) ->
 
 
 def _mean_of_groups(node: Node, source: Node, eps: float | None, edit: Edit) -> Node:
-    """Of one value for each channel: all channels of a group have the same; with one group, one for all."""
+    """Take the mean of each group of channels, as one value for each channel; with one group,
+    one value in all.
+    """
     channels = shape(node)[1]
     groups = _groups_of(node)
     each = channels // groups

@@ -1,4 +1,4 @@
-"""The weight and bias of a norm go into the projections that read it.
+"""Weight and bias of a norm, folded into the projections that read it.
 
     linear(layer_norm(x, w, b), W, c)   ->   linear(layer_norm(x), W * w, W b + c)
 
@@ -25,7 +25,10 @@ from edgevit.rewrites.rule import Match, Refused, Rule
 
 @dataclass(frozen=True)
 class Affine(Match):
-    """`node` is the norm. Each of `sinks` takes the channels as its inputs."""
+    """Affine norm and its readers.
+
+    `node` is the norm. Each of `sinks` takes the channels as its inputs.
+    """
 
     sinks: tuple[Node, ...]
     stopped: Node | None  # the reader that cannot take it
@@ -68,7 +71,7 @@ class FoldNormAffine(Rule[Affine]):
 
 
 def _channels(node: Node) -> int | None:
-    """The axis that the weight of a norm runs along."""
+    """Return the axis that the weight of a norm runs along."""
     if kind(node) == "layer_norm" and len(argument(node, "normalized_shape")) == 1:
         return len(shape(node)) - 1
     return 1 if kind(node) == "group_norm" else None
@@ -81,7 +84,7 @@ def _has_affine(node: Node, draft: Draft) -> bool:
 
 
 def _follow(node: Node, axis: int, sinks: dict[Node, None], draft: Draft) -> Node | None:
-    """Fills `sinks`; the first reader that is none, and lets no affine through, is returned."""
+    """Fill `sinks`; return the first reader that is no sink and lets no affine through."""
     for user in node.users:
         if _is_sink(user, node, axis, draft):
             sinks[user] = None

@@ -73,7 +73,7 @@ def _step(node: Node, draft: Draft) -> Form | None:
 
 
 def _goes_on(node: Node, draft: Draft) -> bool:
-    """Whether one more step is all that reads it."""
+    """Check that the only reader is one more step of the chain."""
     return len(node.users) == 1 and _step(next(iter(node.users)), draft) is not None
 
 

@@ -1,4 +1,4 @@
-"""What normalises by stored statistics is a batch norm, however it is called.
+"""Normalisation by stored statistics, as a batch norm.
 
     getitem(_native_batch_norm_legit_no_training(x, ...), 0)   ->   batch_norm(x, ..., training=False)
     instance_norm(x, ..., use_input_stats=False)               ->   batch_norm(x, ..., training=False)
@@ -38,7 +38,7 @@ class RestoreBatchNorm(Rule[Match]):
 
 
 def _norm_call(node: Node) -> Node | None:
-    """The call that holds the parameters."""
+    """Return the call that holds the parameters."""
     if kind(node) == "instance_norm":
         return None if argument(node, "use_input_stats") else node
     if kind(node) != "getitem" or node.args[1] != 0:

@@ -1,4 +1,4 @@
-"""A pad by a negative number is a crop.
+"""Pad by a negative number as a crop.
 
     pad(x, (1, -1, 0, 2))   ->   pad(x[..., :-1], (1, 0, 0, 2))
 
@@ -47,5 +47,5 @@ class CropBeforePad(Rule[Match]):
 
 
 def _by_axis(pads: Sequence[int], rank: int) -> list[tuple[int, tuple[int, int]]]:
-    """Pads come in pairs, from the last axis on."""
+    """Assign pads to axes: they come in pairs, from the last axis on."""
     return [(rank - 1 - k // 2, (pads[k], pads[k + 1])) for k in range(0, len(pads), 2)]

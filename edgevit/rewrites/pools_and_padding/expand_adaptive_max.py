@@ -1,4 +1,6 @@
-"""An adaptive max pool as a max pool, and where its windows are of unequal sizes, the larger of two values of one.
+"""Adaptive max pool as a max pool.
+
+Where its windows are of unequal sizes, the larger of two values of one pool is taken.
 
     adaptive_max_pool(x, n)[0]   ->   max_pool(x, k, stride=k)                                         n windows of k pixels
     adaptive_max_pool(x, n)[0]   ->   y = max_pool(x, k, stride=1);  maximum(y[starts], y[ends - k])   of k and k + 1 pixels
@@ -27,7 +29,7 @@ _AXES = {"adaptive_max_pool1d": 1, "adaptive_max_pool2d": 2}
 
 @dataclass(frozen=True)
 class Windows:
-    """Of one axis."""
+    """Windows along one axis."""
 
     starts: tuple[int, ...]
     ends: tuple[int, ...]
@@ -38,12 +40,12 @@ class Windows:
 
     @property
     def lasts(self) -> tuple[int, ...]:
-        """Where windows of the smallest size end with these."""
+        """Starts of the windows of the smallest size that end with these."""
         return tuple(end - self.least for end in self.ends)
 
     @property
     def step(self) -> int:
-        """From one window to the next, where they lie side by side; else every place may begin one."""
+        """Stride of the windows where they lie side by side; else 1, as any place may begin one."""
         aside = self.starts == tuple(range(0, self.ends[-1], self.least))
         return self.least if aside and self.lasts == self.starts else 1
 
@@ -75,7 +77,7 @@ class ExpandAdaptiveMax(Rule[Match]):
 
 
 def _windows(extent: int, count: int) -> Windows:
-    """As the op defines them."""
+    """Return the windows as the op defines them."""
     starts = tuple(k * extent // count for k in range(count))
     return Windows(starts, tuple(-(-(k + 1) * extent // count) for k in range(count)))
 

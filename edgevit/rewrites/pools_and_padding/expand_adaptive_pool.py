@@ -1,4 +1,5 @@
-"""An adaptive average pool with windows of unequal sizes, as a product with a constant matrix along each axis.
+"""Adaptive average pool with windows of unequal sizes, as a product with a matrix along each
+axis.
 
     adaptive_avg_pool2d(x, (h, w))   ->   rows @ (x @ columns^T)      rows: h x H,   columns: w x W
 
@@ -50,12 +51,12 @@ class ExpandAdaptivePool(Rule[Match]):
 
 
 def _sizes(node: Node) -> list[tuple[int, int]]:
-    """Pixels before and after, along each pooled axis."""
+    """Return the number of pixels before and after, along each pooled axis."""
     axes = _AXES[kind(node)]
     return list(zip(shape(operand(node))[-axes:], shape(node)[-axes:], strict=True))
 
 
 def _matrix(extent: int, count: int) -> torch.Tensor:
-    """A row of weights for each window."""
+    """Return a row of weights for each window."""
     unit = torch.eye(extent, dtype=torch.float64).unsqueeze(0)
     return torch.nn.functional.adaptive_avg_pool1d(unit, count)[0].T

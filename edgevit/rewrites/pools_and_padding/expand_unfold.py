@@ -1,5 +1,6 @@
-"""Unfold and fold as convolutions that pick one pixel of the window for each of their channels; as a permute where the
-windows are tiles that lie side by side.
+"""Unfold and fold as convolutions that pick one pixel of the window for each of their channels.
+
+Where the windows are tiles that lie side by side, a permute does it.
 
     unfold(x, k)              ->   reshape(conv(x, one-hot, groups=C))
     fold(y, k)                ->   reshape(conv_transpose(reshape(y, B * C, k * k, H, W), one-hot))
@@ -49,7 +50,7 @@ class ExpandUnfold(Rule[Match]):
 
 
 def are_tiles(node: Node) -> bool:
-    """Every pixel is in one window."""
+    """Check that every pixel is in exactly one window."""
     image = shape(node) if kind(node) == "col2im" else shape(operand(node))
     window = pair(node, "kernel_size")
     plain = pair(node, "stride") == window and not any(pair(node, "padding"))
@@ -106,7 +107,7 @@ def _folded(node: Node, edit: Edit) -> Node:
 
 
 def windowed(whole: Node, first: list[int], size: Sequence[int], edit: Edit) -> Node:
-    """So many pixels from the first on, zeros where there are none."""
+    """Cut `size` pixels from `first` on, zeros where there are none."""
     behind = []
     for axis, (start, extent) in enumerate(zip(first, size, strict=True), start=2):
         end = min(start + extent, shape(whole)[axis])
@@ -129,7 +130,9 @@ def _picks(node: Node, channels: int) -> torch.Tensor:
 
 
 def grid(node: Node, image: Sequence[int]) -> list[tuple[int, int]]:
-    """How many windows there are along each axis of the image, and how many pixels behind the last one."""
+    """Return the number of windows along each axis of the image, and the number of pixels
+    behind the last one.
+    """
     names = "kernel_size", "stride", "padding", "dilation"
     axes = zip(image, *(pair(node, name) for name in names), strict=True)
     free = [

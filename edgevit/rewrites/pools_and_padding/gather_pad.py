@@ -1,4 +1,4 @@
-"""Padding with the image's own pixels, and flips, as a choice of places along each axis.
+"""Padding with the image's own pixels, and flips, as a selection of places along each axis.
 
     pad(x, mode=reflect | replicate | circular), flip(x)   ->   index_select(index_select(x, 2, rows), 3, columns)
 
@@ -42,5 +42,5 @@ class GatherPad(Rule[Match]):
 
 
 def _pads_space(node: Node) -> bool:
-    """And neither the batch nor the channels."""
+    """Check that neither the batch nor the channels are padded."""
     return len(argument(node, "pad")) <= 2 * (len(shape(node)) - 2)

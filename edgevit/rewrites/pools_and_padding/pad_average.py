@@ -1,4 +1,4 @@
-"""An average pool that pads is one of an image that has been padded.
+"""Padded average pool as a pool of a padded image.
 
     avg_pool(x, k, padding, count_include_pad)   ->   avg_pool(pad(x, padding), k)
     avg_pool(x, k, padding)                      ->   avg_pool(pad(x, padding), k) * weights
@@ -52,7 +52,9 @@ def _pads(node: Node) -> tuple[int, ...]:
 
 
 def _weights(node: Node) -> torch.Tensor:
-    """Asked of the op itself: on ones, a mean that counts the padding is less than 1."""
+    """Return the weights from the op itself: on ones, a mean that counts the padding is less
+    than 1.
+    """
     ones = torch.ones(1, 1, *shape(operand(node))[2:], dtype=torch.float64)
     window, stride = argument(node, "kernel_size"), argument(node, "stride")
     counted = aten.avg_pool2d(ones, window, stride or window, list(_pads(node)))

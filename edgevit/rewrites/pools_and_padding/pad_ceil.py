@@ -1,4 +1,4 @@
-"""Pools whose last windows reach over the edge (`ceil_mode`), as pools of an image that is padded so far.
+"""Pools whose last windows reach over the edge (`ceil_mode`), as pools of a padded image.
 
     max_pool(x, k, ceil_mode)   ->   max_pool(pad(x, over, -inf), k)
     avg_pool(x, k, ceil_mode)   ->   avg_pool(pad(x, over, 0), k, divisor 1) * weights
@@ -61,7 +61,7 @@ def _stride(node: Node) -> list[int]:
 
 
 def _over(node: Node) -> list[int]:
-    """How far the last window reaches past the padding, along each axis."""
+    """Return how far the last window reaches past the padding, along each axis."""
     dilation = _numbers(node, "dilation") if op(node) == "max_pool2d" else [1, 1]
     axes = zip(
         shape(operand(node))[-2:],
@@ -79,7 +79,10 @@ def _over(node: Node) -> list[int]:
 
 
 def _weights(node: Node) -> torch.Tensor:
-    """What each window's sum is multiplied with, asked of the op itself: on ones it gives weight times pixels."""
+    """Return the factor of each window's sum.
+
+    The op itself gives it: on ones its result is weight times pixels.
+    """
     lead = [1] * (len(shape(node)) - 2)
     ones = torch.ones(*lead, *shape(operand(node))[-2:], dtype=torch.float64)
     window, stride, pads = _numbers(node, "kernel_size"), _stride(node), _numbers(node, "padding")

@@ -1,8 +1,8 @@
-"""An average pool that divides by a number of its own, as one that divides by the window's size, and a product.
+"""Average pool with its own divisor, as one that divides by the window's size, and a product.
 
     avg_pool(x, k, divisor_override=d)   ->   avg_pool(x, k, count_include_pad=True) * (k * k / d)
 
-Exporters drop the divisor without a word. With `ceil_mode` a window may reach past the padding, and what
+Exporters silently drop the divisor. With `ceil_mode` a window may reach past the padding, and what
 `count_include_pad` counts there is less than k * k: such a pool stays.
 """
 

@@ -1,4 +1,4 @@
-"""A mean of powers is taken of values that are 1 at most, and scaled back.
+"""Mean of powers, taken of values of at most 1 and scaled back.
 
     mean(clamp(x, e) ** p) ** (1 / p)   ->   m * mean((clamp(x, e) / m) ** p) ** (1 / p)        m = max(clamp(x, e))
 
@@ -25,7 +25,7 @@ _MEANS = frozenset({"mean", "avg_pool2d", "adaptive_avg_pool2d"})
 
 @dataclass(frozen=True)
 class PowerMean(Match):
-    """`node` is the root."""
+    """Generalised mean. `node` is the root."""
 
     mean: Node
     power: Node
@@ -77,14 +77,17 @@ def _exponent(node: Node, draft: Draft) -> float | None:
 
 
 def _is_over_images(mean: Node) -> bool:
-    """Whatever part of an image it is of, all places of a channel are scaled by one number."""
+    """Check that a mean is over both image axes, so that one number scales all places of a channel.
+
+    A pool always is.
+    """
     if kind(mean) != "mean":
         return True
     return has_argument(mean, "dim") and {axis % 4 for axis in argument(mean, "dim")} == {2, 3}
 
 
 def _least(source: Node) -> float:
-    """What it is at least; -1 where nothing says."""
+    """Return the lower bound of a value by a clamp; -1 without one."""
     if kind(source) not in {"clamp", "clamp_min"}:
         return -1.0
     least = argument(source, "min")

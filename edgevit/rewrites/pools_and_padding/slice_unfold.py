@@ -1,4 +1,5 @@
-"""Unfold and fold as slices, pads and sums: one for each place in the window, and no weight at all.
+"""Unfold and fold as slices, pads and sums: one for each place in the window, without
+weights.
 
     unfold(x, k, stride s)   ->   cat over (i, j) of pad(x)[i :: s, j :: s]
     fold(y, k, stride s)     ->   interleave over s * s phases of the sum of the parts of y that fall on it, each padded to its shift
@@ -66,7 +67,11 @@ def _unfolded(node: Node, edit: Edit) -> Node:
 
 
 def _folded(node: Node, edit: Edit) -> Node:
-    """Along each axis, place k of a window falls on phase k * dilation % stride, shifted by k * dilation // stride."""
+    """Fold by phases.
+
+    Along each axis, place k of a window falls on phase k * dilation % stride, shifted by k *
+    dilation // stride.
+    """
     extents = shape(node)[-2:]
     counts = [count for count, _ in grid(node, extents)]
     sizes, stride, apart = (pair(node, name) for name in ("kernel_size", "stride", "dilation"))
@@ -102,7 +107,7 @@ def _shifted(part: Node, shift: tuple[int, int], whole: list[int], node: Node, e
 
 
 def _interleaved(sums: dict[tuple[int, int], Node], stride: list[int], node: Node, edit: Edit) -> Node:  # fmt: skip
-    """Every row of an image of each phase, one behind the other; and the columns before them."""
+    """Interleave the phases: first columns, then rows."""
     batch, high, wide = shape(next(iter(sums.values())))
     if stride == [1, 1]:
         return sums[0, 0]

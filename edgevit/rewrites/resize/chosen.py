@@ -1,4 +1,4 @@
-"""Which value along an axis each value of a result is, for calls that only pick values by their place."""
+"""Source indices along an axis, for calls that only pick values by their place."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from edgevit.graph.program import shape
 
 
 def chosen(node: Node, axis: int) -> torch.Tensor:
-    """Asked of the call itself, on the numbers 0, 1, 2 ... along the axis. Axes before the third stay as long as 1."""
+    """Find the source indices by running the call on the numbers 0, 1, 2 ... along the axis.
+
+    Axes before the third keep length 1.
+    """
     sizes = [1, 1, *shape(operand(node))[2:]] if axis >= 2 else list(shape(operand(node)))
     along = [sizes[axis] if k == axis else 1 for k in range(len(sizes))]
     numbers = torch.arange(sizes[axis], dtype=torch.float64).reshape(along).expand(sizes)
@@ -21,7 +24,7 @@ def chosen(node: Node, axis: int) -> torch.Tensor:
 
 
 def selected(x: Node, axis: int, indices: torch.Tensor, edit: Edit) -> Node:
-    """`x` itself where every value stays in its place."""
+    """Select values along an axis; return `x` itself where every value stays in its place."""
     if indices.tolist() == list(range(shape(x)[axis])):
         return x
     held = edit.constant(indices, "places")

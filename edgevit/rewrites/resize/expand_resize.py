@@ -50,7 +50,7 @@ class ExpandResize(Rule[Match]):
 
 
 def _matrix(node: Node, axis: int) -> torch.Tensor:
-    """The op applied to an image whose channels are the unit vectors of one axis.
+    """Apply the op to an image whose channels are the unit vectors of one axis.
 
     The other axis has two equal pixels that stay two: with one, torch 2.13's antialiasing kernel
     interpolates along the wrong axis.
@@ -64,7 +64,7 @@ def _matrix(node: Node, axis: int) -> torch.Tensor:
 
 
 def _for_one_axis(node: Node, arguments: dict[str, Any], axis: int) -> dict[str, Any]:
-    """Along the other axis two pixels stay two pixels."""
+    """Change the arguments so that along the other axis two pixels stay two pixels."""
     changed: dict[str, Any] = {}
     if arguments["output_size"] is not None:
         changed["output_size"] = [

@@ -1,4 +1,5 @@
-"""Bilinear resizing by a scale that the sizes do not tell, as two products with constant matrices.
+"""Bilinear resizing by a scale that differs from the ratio of sizes, as two products with
+constant matrices.
 
     bilinear(x, scale 1.3: 7 -> 9 pixels)   ->   rows @ (x @ columns^T)
 
@@ -30,7 +31,7 @@ class ExpandScaledResize(ExpandResize):
 
 
 def scale_is_told(node: Node) -> bool:
-    """Of a 2-D resize, by its sizes."""
+    """Check that the sizes of a 2-D resize determine its scale."""
     axes = zip(_scales(node), shape(operand(node))[2:], shape(node)[2:], strict=True)
     return all(scale is None or extent * scale == out for scale, extent, out in axes)
 

@@ -1,4 +1,4 @@
-"""Resizing to the nearest pixel as a choice of rows and of columns.
+"""Nearest resizing as a selection of rows and of columns.
 
     nearest(x)   ->   index_select(index_select(x, 2, rows), 3, columns)
 
@@ -30,8 +30,11 @@ _NEAREST = frozenset({
 
 @dataclass(frozen=True)
 class GatherNearest(Rule[Match]):
-    """`every`: those that only repeat pixels too. `scaled`: only those whose sizes do not tell their scale, and those that round to
-    the nearest centre."""
+    """Rule for nearest resizing.
+
+    `every` includes those that only repeat pixels. `scaled` selects those whose sizes do not
+    determine their scale, and those that round to the nearest centre.
+    """
 
     every: bool = False
     scaled: bool = False
@@ -54,7 +57,7 @@ class GatherNearest(Rule[Match]):
 
 
 def _repeats(node: Node) -> bool:
-    """Every pixel becomes the same number of pixels."""
+    """Check that every pixel becomes the same number of pixels."""
     before, after = shape(operand(node))[2:], shape(node)[2:]
     return all(
         not out % extent

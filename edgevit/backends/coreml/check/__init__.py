@@ -1,6 +1,7 @@
-"""The Core ML check: a saved package, read back from disk and run on any OS.
+"""Core ML check: read a saved package back from disk and run it on any OS.
 
-`load_package` reads it, `interpret` runs it, `first_departure` says where it goes astray.
+`load_package` reads it, `interpret` runs it, and `first_departure` finds the first operation whose
+result departs.
 """
 
 from edgevit.backends.coreml.check.departure import (

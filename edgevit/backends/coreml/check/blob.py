@@ -44,7 +44,7 @@ class WeightFile:
             )
 
     def read(self, offset: int, element: Element, count: int, name: str) -> Tensor:
-        """The blob whose metadata is at `offset`, as a flat tensor of `count` elements."""
+        """Return the blob whose metadata is at `offset`, as a flat tensor of `count` elements."""
         start, size = self._locate(offset, element, name)
         if size != element.size(count):
             why = f"{size} bytes stored, {count} elements of {element.name} take {element.size(count)}"

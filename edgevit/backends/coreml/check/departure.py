@@ -1,4 +1,4 @@
-"""Where a package starts to compute something else: the first operation whose result departs.
+"""First operation of a package whose result departs from the reference.
 
 Two runs are compared value by value while they stream, so memory stays that of the runs themselves.
 The reference is either values of the original model by name, or the same package in fp32.
@@ -32,7 +32,11 @@ class Difference:
 
 @dataclass(frozen=True)
 class Departure:
-    """`after` are the nearest earlier values that were compared and agreed; `before` is their worst error."""
+    """First departing operation, and the nearest values before it.
+
+    `after` are the nearest earlier values that were compared and agreed; `before` is their worst
+    error.
+    """
 
     op: str
     value: str
@@ -58,7 +62,10 @@ def first_departure(
     precision: Precision = "fp32",
     tolerance: float = 1e-2,
 ) -> Departure | None:
-    """Against values of the original model. Values without a reference of their shape are passed over."""
+    """Return the first departure from values of the original model.
+
+    Values without a reference of their shape are skipped.
+    """
     found = list(against_reference(package, inputs, reference, precision))
     return first_of(package.main, found, tolerance)
 
@@ -66,7 +73,7 @@ def first_departure(
 def first_fp16_departure(
     package: Package, inputs: Mapping[str, Tensor], *, tolerance: float = 1e-2
 ) -> Departure | None:
-    """The fp16 run against the fp32 run of the same package."""
+    """Return the first departure of the fp16 run from the fp32 run of the same package."""
     return first_of(package.main, list(against_fp32(package, inputs)), tolerance)
 
 
@@ -85,7 +92,10 @@ def against_reference(
 
 
 def against_fp32(package: Package, inputs: Mapping[str, Tensor]) -> Iterator[Difference]:
-    """Both runs in lock-step. They take the same steps unless one meets an operation it cannot run."""
+    """Yield the differences of an fp16 and an fp32 run in lock-step.
+
+    Both take the same steps unless one meets an operation it cannot run; the comparison ends there.
+    """
     for half, full in zip(
         steps(package, inputs, "fp16"), steps(package, inputs, "fp32"), strict=False
     ):
@@ -98,7 +108,7 @@ def against_fp32(package: Package, inputs: Mapping[str, Tensor]) -> Iterator[Dif
 
 
 def named(name: str, look_up: Callable[[str], Tensor | None]) -> Tensor | None:
-    """The reference under the value's name, or under the name it had before the precision pass."""
+    """Look up the reference by the value's name, or by its name before the precision pass."""
     found = look_up(name)
     while found is None:
         suffix = next((s for s in SUFFIXES if name.endswith(s)), None)
@@ -110,7 +120,10 @@ def named(name: str, look_up: Callable[[str], Tensor | None]) -> Tensor | None:
 
 
 def difference(op: str, name: str, value: Tensor, wanted: Tensor) -> Difference:
-    """Infinities and NaN in the same places are agreement; anywhere else the error is infinite."""
+    """Return the errors of a value against its reference.
+
+    Infinities and NaN in the same places are agreement; anywhere else the error is infinite.
+    """
     a, b = value.detach().double().reshape(-1), wanted.detach().double().reshape(-1)
     if not (a.isfinite().all() and b.isfinite().all()):
         both = a.isfinite() & b.isfinite()
@@ -127,10 +140,11 @@ def difference(op: str, name: str, value: Tensor, wanted: Tensor) -> Difference:
 
 
 def first_of(main: Function, found: list[Difference], tolerance: float) -> Departure | None:
-    """The first departing value with only agreeing values before it.
+    """Return the first departing value with only agreeing values before it.
 
-    A value that departs while everything computed from it agrees carries the name of another value of
-    the model (the converter numbers its own values, too): it is no departure, and is passed over.
+    A value that departs while everything computed from it agrees carries the name of another value
+    of the model, because the converter also numbers its own values. It is not a departure and is
+    skipped.
     """
     by_value = {d.value: d for d in found}
     bad = {d.value for d in found if not d.rel_l2 <= tolerance}
@@ -154,7 +168,7 @@ Links = Mapping[str, tuple[str, ...]]
 
 
 def links(main: Function) -> tuple[Links, Links]:
-    """From each value to the values it is made of, and to those made of it."""
+    """Map each value to the values it is computed from, and to the values computed from it."""
     makers: dict[str, tuple[str, ...]] = {}
     readers: dict[str, tuple[str, ...]] = {}
     for op in main.operations:
@@ -167,7 +181,7 @@ def links(main: Function) -> tuple[Links, Links]:
 
 
 def nearest(start: str, edges: Links, known: Iterable[str]) -> tuple[str, ...]:
-    """The closest known values in one direction, looking through the unknown ones."""
+    """Return the closest known values in one direction, searching through the unknown ones."""
     found: dict[str, None] = {}
     seen, queue = {start}, list(edges.get(start, ()))
     while queue:

@@ -1,4 +1,4 @@
-"""The model description: what an app sees of the inputs and outputs."""
+"""Model description: the inputs and outputs as an app sees them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ ARRAY_TYPES = {
 
 
 def read_description(proto: Message, main: Function) -> Description:
-    """In a multi-function package the description of the default function is the one that counts."""
+    """Read the description of the default function.
+
+    In a multi-function package it is the valid one.
+    """
     source = next((f for f in proto.functions if f.name == main.name), proto)
     meta = proto.metadata
     metadata = dict(meta.userDefined)
@@ -64,7 +67,10 @@ def read_array(proto: Message) -> ValueType:
 
 
 def class_labels(main: Function) -> tuple[str | int, ...]:
-    """An ML program keeps its labels in the `classify` operation, not in the description."""
+    """Return the labels of a classifier from its `classify` operation.
+
+    An ML program does not keep them in the description.
+    """
     for op in main.operations:
         for binding in op.arguments.get("classes", ()) if op.kind == "classify" else ():
             value = (

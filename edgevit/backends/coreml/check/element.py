@@ -16,7 +16,10 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Element:
-    """`blob` is the code in the blob metadata (coremltools' MILBlob `BlobDataType`)."""
+    """Element type of MIL.
+
+    `blob` is the code in the blob metadata (coremltools' MILBlob `BlobDataType`).
+    """
 
     name: str
     bits: int
@@ -25,7 +28,7 @@ class Element:
     blob: int | None = None
 
     def size(self, count: int) -> int:
-        """Bytes that `count` elements take; those under a byte are packed without gaps."""
+        """Return the bytes of `count` elements; sub-byte elements are packed without gaps."""
         return (count * self.bits + 7) // 8
 
     @property
@@ -59,7 +62,7 @@ BY_NAME: dict[str, Element] = {element.name: element for element in ELEMENTS.val
 
 
 def decode(data: NDArray[np.uint8], element: Element, count: int) -> Tensor:
-    """Raw little-endian bytes as a flat tensor of the type we hold."""
+    """Decode raw little-endian bytes to a flat tensor of the type that holds the element."""
     if element.bits < 8:
         return torch.from_numpy(unpack_bits(data, element, count))
     raw = data.view(element.raw)[:count]
@@ -71,7 +74,7 @@ def decode(data: NDArray[np.uint8], element: Element, count: int) -> Tensor:
 def unpack_bits(
     data: NDArray[np.uint8], element: Element, count: int
 ) -> NDArray[np.uint8 | np.int8]:
-    """Elements of 1 to 6 bits, packed from the least significant bit up."""
+    """Unpack elements of 1 to 6 bits, packed from the least significant bit up."""
     bits = np.unpackbits(data, bitorder="little")[: count * element.bits].reshape(
         count, element.bits
     )

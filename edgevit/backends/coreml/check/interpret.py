@@ -36,7 +36,10 @@ Watch = Callable[[Operation, str, Tensor], None]
 
 @dataclass(frozen=True)
 class Unchecked:
-    """An operation that was not computed, and why. Its output, and all that needs it, is unproven."""
+    """Operation that was not computed, with the reason.
+
+    Its output, and every value computed from it, is not verified.
+    """
 
     op: str
     output: str
@@ -48,7 +51,7 @@ class Unchecked:
 
 @dataclass(frozen=True)
 class Step:
-    """One operation done. `values` is empty when it could not be computed."""
+    """One executed operation; `values` is empty if it could not be computed."""
 
     op: Operation
     values: Mapping[str, Value]
@@ -63,7 +66,10 @@ class Step:
 
 @dataclass(frozen=True)
 class Run:
-    """`outputs` and `labels` by output name; `values` only when asked to keep them."""
+    """Results of a run.
+
+    `outputs` and `labels` are by output name; `values` are kept only on request.
+    """
 
     precision: Precision
     outputs: Mapping[str, Tensor]
@@ -115,7 +121,10 @@ def interpret(
 
 
 def steps(package: Package, inputs: Mapping[str, Tensor], precision: Precision) -> Iterator[Step]:
-    """The program as a stream of results; a value is dropped after its last reader."""
+    """Run the program and yield each operation's results.
+
+    A value is dropped after its last reader.
+    """
     main = package.main
     values: dict[str, Value] = dict(main.constants)
     values |= received(package, inputs, precision)
@@ -129,7 +138,7 @@ def steps(package: Package, inputs: Mapping[str, Tensor], precision: Precision) 
 
 
 def last_reads(function: Function) -> list[list[str]]:
-    """For each operation, the values that nothing reads after it."""
+    """Return, for each operation, the values that nothing reads after it."""
     seen = set(function.outputs) | set(function.constants)
     spent: list[list[str]] = []
     for op in reversed(function.operations):
@@ -140,7 +149,10 @@ def last_reads(function: Function) -> list[list[str]]:
 
 
 def perform(op: Operation, values: dict[str, Value], opset: int, precision: Precision) -> Step:
-    """Any failure is `unchecked`: whether the program or our reading of it is at fault, nothing is proven."""
+    """Run an operation; any failure is reported as `unchecked`.
+
+    The fault may lie in the program or in our reading of it, so the operation is not verified.
+    """
     function = TABLE.get(op.kind)
     if function is None:
         return not_done(op, "we have no definition of this operation")
@@ -164,7 +176,7 @@ def not_done(op: Operation, reason: str) -> Step:
 
 
 def disagreement(op: Operation, results: tuple[Value, ...]) -> str:
-    """Why the results are not what the program declares; empty when they are."""
+    """Return how the results differ from what the program declares; "" if they do not."""
     if len(results) != len(op.outputs):
         return f"{len(op.outputs)} outputs declared, {len(results)} computed"
     for out, value in zip(op.outputs, results, strict=True):
@@ -176,7 +188,7 @@ def disagreement(op: Operation, results: tuple[Value, ...]) -> str:
 
 
 def settled(op: Operation, results: tuple[Value, ...], precision: Precision) -> Step:
-    """The results in their declared types, rounded when this run rounds."""
+    """Convert results to their declared types, and round them if this run rounds to fp16."""
     values: dict[str, Value] = {}
     rounding: list[Rounding] = []
     rounds = precision == "fp16" and op.kind not in MOVES_ONLY
@@ -198,7 +210,7 @@ def typed(value: Tensor, out: NamedType) -> Tensor:
 def received(
     package: Package, inputs: Mapping[str, Tensor], precision: Precision
 ) -> dict[str, Value]:
-    """The inputs, checked against what the package declares."""
+    """Return the inputs, checked against the declarations of the package."""
     expected = {declared.name: declared for declared in package.main.inputs}
     for name in inputs:
         if name not in expected:
@@ -234,7 +246,7 @@ def checked_input(
 
 
 def straight_through(main: Function, inputs: Mapping[str, Tensor]) -> dict[str, Value]:
-    """Outputs that no operation makes: an input or a constant handed on."""
+    """Return outputs that no operation computes: inputs or constants passed through."""
     known = {**main.constants, **inputs}
     made = {out.name for op in main.operations for out in op.outputs}
     return {name: known[name] for name in main.outputs if name in known and name not in made}

@@ -1,4 +1,4 @@
-"""Core ML's protobuf messages: the only place that imports coremltools."""
+"""Core ML's protobuf messages; no other module of the check imports coremltools."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def parse_model(path: Path) -> Message:
 
 @cache
 def element_names() -> dict[int, str]:
-    """MIL's element type names by number."""
+    """Return MIL's element type names by number."""
     from coremltools.proto import MIL_pb2
 
     return {number: name for name, number in vars(MIL_pb2)["DataType"].items()}

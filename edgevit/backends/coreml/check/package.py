@@ -21,7 +21,10 @@ _BROKEN = (ArithmeticError, AssertionError, AttributeError, LookupError, MemoryE
 
 
 def load_package(path: Path) -> Package:
-    """Raises `PackageError` for one that is damaged, or that names files outside itself."""
+    """Read a package.
+
+    Raise `PackageError` for one that is damaged, or that names files outside itself.
+    """
     spec_path = model_path(path)
     try:
         return _read_program(path, spec_path)
@@ -62,7 +65,10 @@ def _read_program(path: Path, spec_path: Path) -> Package:
 
 
 def model_path(path: Path) -> Path:
-    """The root model the manifest names; every item in the manifest must be there, inside the package."""
+    """Return the path of the root model that the manifest names.
+
+    Raise `PackageError` if an item of the manifest is missing or outside the package.
+    """
     manifest_path = path / "Manifest.json"
     try:
         manifest = read_json(manifest_path)

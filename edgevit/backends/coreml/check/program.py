@@ -1,4 +1,4 @@
-"""A Core ML program as plain frozen data: what was read from disk, before anything is computed.
+"""Core ML program as plain frozen data: read from disk, before anything is computed.
 
 Constants are not operations here: they are read (and decompressed) once, and every run shares them.
 """
@@ -49,14 +49,17 @@ class NamedType:
 
 @dataclass(frozen=True)
 class Ref:
-    """An argument that is another operation's output (or a constant, or a function input)."""
+    """Reference to another operation's output, a constant or a function input, as an argument."""
 
     name: str
 
 
 @dataclass(frozen=True)
 class Operation:
-    """`arguments` holds inputs and attributes alike: which is which changed between opsets."""
+    """One operation; `arguments` holds inputs and attributes.
+
+    Which parameters are inputs and which are attributes changed between opsets.
+    """
 
     kind: str
     name: str
@@ -83,7 +86,7 @@ class Function:
 
 @dataclass(frozen=True)
 class ImageInfo:
-    """An image input: pixels 0..255, planes in the order of `layout` (RGB, BGR or GRAYSCALE).
+    """Image input: pixels 0..255, planes in the order of `layout` (RGB, BGR or GRAYSCALE).
 
     In an ML program, scale and bias are ordinary `mul` and `add` operations, not part of this.
     """
@@ -95,7 +98,7 @@ class ImageInfo:
 
 @dataclass(frozen=True)
 class Feature:
-    """One input or output as the model description shows it to an app."""
+    """Input or output as the model description shows it to an app."""
 
     name: str
     kind: str

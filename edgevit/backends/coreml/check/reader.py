@@ -1,4 +1,7 @@
-"""From MIL protobuf messages to our own program, with every constant read and every weight expanded."""
+"""Conversion from MIL protobuf messages to the checker's own program.
+
+Every constant is read and every weight expanded.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,7 @@ MODEL_PATH = "@model_path/"
 
 
 class WeightFiles:
-    """The weight files of a package, each read at most once."""
+    """Weight files of a package, each read at most once."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -96,7 +99,10 @@ class FunctionReader:
         )
 
     def _keep_constant(self, op: Operation) -> bool:
-        """Whether the operation is a constant and now known. A constexpr we cannot expand stays."""
+        """Record the value of a constant, and return whether there was one.
+
+        A constexpr that cannot be expanded stays an operation.
+        """
         if op.kind == "const":
             (value,) = op.arguments["val"]
             if isinstance(value, Ref):
@@ -130,7 +136,7 @@ class FunctionReader:
 
 
 def immediate_tensor(proto: Message, label: str) -> Value:
-    """A small constant written in the program itself."""
+    """Read a small constant written in the program itself."""
     tensor = proto.immediateValue.tensor
     element, shape = tensor_type(proto.type.tensorType, label)
     count = math.prod(shape)
@@ -186,7 +192,7 @@ def tensor_type(proto: Message, label: str) -> tuple[Element, tuple[int, ...]]:
 
 
 def bound(op: Operation, values: dict[str, Value]) -> dict[str, Value]:
-    """The operation's arguments with references resolved; several bindings become a tuple."""
+    """Return the operation's arguments, references resolved; several bindings become a tuple."""
     found: dict[str, Value] = {}
     for key, bindings in op.arguments.items():
         items = [values[b.name] if isinstance(b, Ref) else b for b in bindings]
@@ -204,7 +210,7 @@ def single(value: Value) -> Tensor | str:
 
 
 def stored(value: Value, out: NamedType) -> Value:
-    """An expanded weight, rounded to the type that the device expands it to."""
+    """Convert an expanded weight to the type that the device expands it to."""
     if isinstance(value, Tensor) and out.type.dtype == "fp16":
         return value.half().float()
     if isinstance(value, Tensor) and out.type.dtype in BY_NAME:

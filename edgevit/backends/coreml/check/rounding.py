@@ -15,7 +15,7 @@ MIN_NORMAL_BITS = 0x0400
 
 @dataclass(frozen=True)
 class Rounding:
-    """How many of a value's elements left the range of normal fp16 numbers."""
+    """Count of a value's elements that left the range of normal fp16 numbers."""
 
     op: str
     value: str
@@ -36,9 +36,9 @@ def round_to_fp16(x: Tensor, op: str, value: str) -> tuple[Tensor, Rounding]:
 
 
 def count_subnormal(x: Tensor, half: Tensor) -> int:
-    """Nonzero before rounding, and a subnormal or zero after it.
+    """Count elements that are nonzero before rounding, and subnormal or zero after it.
 
-    In numpy, which counts several times faster than torch; this runs after every operation.
+    numpy counts several times faster than torch, and this runs after every operation.
     """
     magnitude = half.view(torch.int16).numpy() & 0x7FFF
     small = np.count_nonzero(magnitude < MIN_NORMAL_BITS)

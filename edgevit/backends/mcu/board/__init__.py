@@ -1,1 +1,4 @@
-"""What makes the C of a network a bundle for a board: port, linker script, self-test, build files, figures, README."""
+"""Board bundle around a network's C sources.
+
+It adds the port, linker script, self-test, build files, figures and README.
+"""

@@ -29,14 +29,14 @@ _FILES = (
     "zephyr/CMakeLists.txt",
 )
 CTEST = " && ctest --test-dir build/cmake"
-# gcc makes a call of memset out of the loop in memset, and tells of a section both written and run.
+# gcc makes a call of memset out of the loop in memset, and warns of a section both written and run.
 _GCC = ("-fno-tree-loop-distribute-patterns",)
 _ZIG = ("-fomit-frame-pointer", "-fno-sanitize=undefined", "-fno-stack-protector")
 
 
 @dataclass(frozen=True)
 class Build:
-    """All that the templates are filled from."""
+    """Values that the templates are filled from."""
 
     name: str  # of the network
     target: Target
@@ -149,7 +149,10 @@ def emulator_command(
     data: str,
     quoted: Callable[[str], str] = make_word,
 ) -> list[str]:
-    """QEMU with the program's semihosting and its UART on the terminal, as words of make or CMake."""
+    """Return the QEMU command as words of make or CMake.
+
+    The program's semihosting and its UART are on the terminal.
+    """
     cpu = ["-cpu", quoted(emulator.cpu)] if emulator.cpu else []
     bios = ["-bios", "none"] if "riscv" in emulator.program else []
     loaded = []
@@ -211,7 +214,11 @@ def _write_platformio(build: Build, folder: Path) -> None:
 
 
 def _write_arduino(build: Build, folder: Path) -> None:
-    """Its builder compiles what is below src/ with that as the only include folder: a line for each file leads it."""
+    """Write the Arduino library.
+
+    Arduino's builder compiles what is below src/, with that as the only include folder. A file
+    there includes each source and header in one line.
+    """
     properties = {
         "name": f"ev_model_{_slug(build.name)}",
         "version": edgevit.__version__,

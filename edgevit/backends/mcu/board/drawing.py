@@ -1,4 +1,4 @@
-"""Rectangles and short texts, as SVG and as PNG: all that a memory map needs, without a library."""
+"""Rectangles and short texts as SVG and as PNG, without a library, for the memory map."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Box:
 
 @dataclass(frozen=True)
 class Label:
-    """Its middle is at `middle`; it begins, ends, or has its middle at `x`."""
+    """Text label, vertically centred at `middle`; it begins, ends, or has its middle at `x`."""
 
     x: float
     middle: float

@@ -53,7 +53,7 @@ def golden_source(inputs: Sequence[np.ndarray], outputs: Sequence[np.ndarray]) -
 
 
 def filled(template: str, values: dict[str, object]) -> str:
-    """Every `@NAME@` replaced, once: what stands for it is no template."""
+    """Replace every `@NAME@` once; an inserted value is not expanded again."""
     return _MARK.sub(lambda mark: str(values[mark[1]]), template)
 
 

@@ -1,4 +1,4 @@
-"""Which of a board's memory regions holds what: code, weights, the arena, and everything static with the stack."""
+"""Placement of code, weights, arena, and static data with the stack in a board's memory regions."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Layout:
 
 
 def layout(target: Target, arena: int, weights: int, outputs: int = 0) -> Layout:
-    """Each in one region: nothing spans two, even where they lie side by side."""
+    """Place each part in one region; nothing spans two, even adjacent ones."""
     code = _code(target, weights)
     far = [region for region in target.regions if region.kind in _FAR and region != code]
     home = code
@@ -50,14 +50,14 @@ def layout(target: Target, arena: int, weights: int, outputs: int = 0) -> Layout
 
 
 def weights_region(target: Target) -> MemoryRegion | None:
-    """The external flash that weights may be put in by themselves."""
+    """Return the largest external flash that weights may be put in by themselves, or None."""
     code = _code(target, 0)
     far = [region for region in target.regions if region.kind in _FAR and region != code]
     return max(far, key=lambda region: region.size, default=None)
 
 
 def _code(target: Target, weights: int) -> MemoryRegion:
-    """The first kind that holds all, else the first there is."""
+    """Return the region for code: of the first kind that holds all, else the first there is."""
     found = sorted(
         (region for region in target.regions if region.kind in _CODE),
         key=lambda region: (_CODE.index(region.kind), -region.size),
@@ -70,7 +70,10 @@ def _first(found: list[MemoryRegion]) -> MemoryRegion:
 
 
 def _boots(region: MemoryRegion) -> bool:
-    """Code begins on chip where there is any choice: external flash is mapped by code."""
+    """Return whether code can start in the region.
+
+    Code begins on chip where there is any choice, because external flash is mapped by code.
+    """
     return region.kind != "external-flash"
 
 

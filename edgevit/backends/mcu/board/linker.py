@@ -1,4 +1,4 @@
-"""The linker script of a board: its regions, what goes where, and the sections from `kernels/port/`."""
+"""Linker script of a board: its regions, what goes where, and the sections from `kernels/port/`."""
 
 from __future__ import annotations
 
@@ -31,5 +31,8 @@ def linker_script(target: Target, where: Layout, sections: str) -> str:
 
 
 def _name(region: MemoryRegion) -> str:
-    """A target file holds no other; this is for regions made elsewhere."""
+    """Return the region's name as a linker identifier.
+
+    Names in a target file are already valid; this is for regions made elsewhere.
+    """
     return re.sub(r"[^A-Za-z0-9_]", "_", region.name)

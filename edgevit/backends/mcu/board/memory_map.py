@@ -1,4 +1,4 @@
-"""What lies where in the arena while the loops run: a rectangle a value, x the loops, y the bytes."""
+"""Chart of the arena while the loops run: a rectangle per value, x the loops, y the bytes."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def _axes(plan: Plan, wide: float, high: float, loops: int) -> tuple[list[Box], 
 
 
 def _step(size: int, parts: int = 8) -> int:
-    """A round one: 1, 2 or 5 times a power of ten."""
+    """Return a round step: 1, 2 or 5 times a power of ten."""
     step = 1
     while step * parts < size:
         step = step * 5 // 2 if str(step)[0] == "2" else step * 2

@@ -1,4 +1,4 @@
-"""Which files of `kernels/port/` start a board and let it talk."""
+"""Port of a board: the files of `kernels/port/` for its start-up and output."""
 
 from __future__ import annotations
 
@@ -30,7 +30,10 @@ class Port:
 
 
 def port_of(target: Target, core: Core) -> Port:
-    """The target's own, or that of what it extends, or one that fits every board of the core."""
+    """Return the target's own port, else that of the target it extends, else a generic one.
+
+    A generic port fits every board of the core.
+    """
     folder = data_dir("kernels") / "port"
     generic = "generic" if core.is_arm else "generic-riscv"
     names = [name for name in (target.name, target.extends, generic) if name]
@@ -45,7 +48,7 @@ def port_of(target: Target, core: Core) -> Port:
 
 
 def _has_uart(folder: Path, board: str) -> bool:
-    """Whether the board's file, or what it includes, defines the function."""
+    """Return whether the board's file, or one it includes, defines `ev_uart_put`."""
     text = (folder / f"{board}.c").read_text()
     included = [name for name in _INCLUDED.findall(text) if name != "ev_port.h"]
     return any(

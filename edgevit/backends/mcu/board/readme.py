@@ -1,4 +1,4 @@
-"""README.md of a bundle: for somebody who has the folder and nothing else."""
+"""README.md of a bundle, for a reader who has only the folder."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ README = "README.md"
 
 
 def write_readme(folder: Path, manifest: Mapping[str, Any]) -> None:
-    """`folder` has the C; the manifest is that of the export, with what the emulator counted."""
+    """Write the README.
+
+    `folder` has the C; the manifest is that of the export, with the emulator's counts.
+    """
     template = (data_dir("kernels") / "bundle" / README).read_text()
     (folder / README).write_text(filled(template, _values(folder, manifest)))
 
@@ -111,7 +114,7 @@ def _defined(header: str, name: str) -> str:
 
 
 def _comment(source: str) -> str:
-    """What the file says of itself, below the line that names its licence."""
+    """Return the leading comment of a C file, below the line that names its licence."""
     source = source.partition("*/\n")[2] if source.startswith("/* SPDX") else source
     text = source[source.index("/*") + 2 : source.index("*/")]
     return " ".join(text.split())

@@ -1,5 +1,8 @@
-"""Weights and tables beside the code, in the form that was asked for: C, an object to link, a binary in memory, or one that
-the program reads piece by piece."""
+"""Weights and tables beside the code, in the requested form.
+
+The forms are C, an object to link, a binary in memory, and a binary that the program reads piece by
+piece.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +44,10 @@ C_ARRAY = WeightsForm("c")
 
 
 def weights_form(wish: str, target: Target) -> WeightsForm:
-    """`c`, `object`, `binary`: at the start of the target's external flash, or `binary@0x90000000`."""
+    """Parse a form: `c`, `object`, `binary`, `binary@0x90000000` and the like.
+
+    A `binary` without an address is at the start of the target's external flash.
+    """
     form, at, place = wish.partition("@")
     if form not in FORMS:
         raise UsageError(
@@ -92,7 +98,7 @@ def write_weights(folder: Path, weights: bytes, form: WeightsForm, core: Core, t
 
 
 def write_reader(folder: Path) -> None:
-    """For a self-test: the file linked, and read from there."""
+    """Write the weights reader of a self-test: the weights are linked in and read from there."""
     (folder / "read_weights.c").write_text(
         "/* Of the self-test: a program has the driver of its flash or card here. Written by edgevit.\n   SPDX-License-Identifier: Apache-2.0 */\n"
         + READ_LINKED
@@ -108,7 +114,7 @@ def _incbin(file: str) -> str:
 
 
 def assembled(data: Path, core: Core, tool: Toolchain, work: Path) -> Path:
-    """An object of the bytes, under the symbol."""
+    """Assemble the bytes of `data` into an object, under the weights' symbol."""
     source = work / f"{NAME}-bytes.S"
     source.write_text(_incbin(str(data.resolve())))
     # Kept objects go by their source alone, and this one has its bytes elsewhere.

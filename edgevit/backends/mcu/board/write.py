@@ -1,4 +1,4 @@
-"""Adds to the C of a network all that makes it a bundle to build, test and flash."""
+"""Board bundle: everything beside a network's C that it takes to build, test and flash it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Board:
     buffer: int  # of RAM, for weights that are streamed
 
     def as_dict(self) -> dict[str, object]:
-        """For edgevit.json, and the README from it."""
+        """Return the facts of the board for edgevit.json, which the README is written from."""
         build, where = self.build, self.where
         places = {"code": where.code, "arena": where.arena, "variables and stack": where.data}
         address = build.weights.address
@@ -67,7 +67,10 @@ def write_board(
     core: Core,
     weights: WeightsForm,
 ) -> Board:
-    """`inputs` are the golden ones, as integers."""
+    """Write port, linker script, self-test, build files and memory chart of the board.
+
+    `inputs` are the golden ones, as integers.
+    """
     graph = emitted.plan.net.graph
     outputs = outputs_of(graph, tuple(inputs))
     buffer = max((size for _, size in emitted.pages), default=0)

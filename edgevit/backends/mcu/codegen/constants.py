@@ -1,7 +1,8 @@
-"""Constants in C: arrays and parameter structs. What holds the same is there once.
+"""Constants in C: arrays and parameter structs, each distinct content stored once.
 
-Arrays are beside the code as C arrays, or *apart*: one run of bytes under one name, which may be another file of C, an
-object, or a binary somewhere in the address space. Or *paged*: a run of bytes for each loop, read into one buffer before it.
+Arrays are beside the code as C arrays, or *apart*: one run of bytes under one name, which may be
+another C file, an object, or a binary somewhere in the address space. Or they are *paged*: a run of
+bytes for each loop, read into one buffer before it.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ class Constants:
         self._starts: list[int] = []
 
     def begin_page(self) -> None:
-        """Before each loop."""
+        """Start a new page before each loop, if weights are paged."""
         if self._paged:
             self._apart = True
             self._starts.append(len(self._blob))
@@ -38,7 +39,7 @@ class Constants:
 
     @property
     def pages(self) -> tuple[tuple[int, int], ...]:
-        """Start and size of each loop's; empty where there are none."""
+        """Start and size of each loop's page; empty if weights are not paged."""
         ends = [*self._starts[1:], len(self._blob)] if self._starts else []
         return tuple((start, end - start) for start, end in zip(self._starts, ends, strict=True))
 
@@ -62,7 +63,7 @@ class Constants:
 
     @property
     def weights(self) -> bytes:
-        """All arrays, little-endian, each aligned; empty where they are beside the code."""
+        """Bytes of all arrays, little-endian, each aligned; empty if they are beside the code."""
         return bytes(self._blob)
 
     def _place(self, data: bytes) -> int:

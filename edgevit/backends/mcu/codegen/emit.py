@@ -1,4 +1,8 @@
-"""C99 for a plan: constants in flash, a function for each operation of each loop, one arena, calls of the kernels."""
+"""C99 source of a plan.
+
+It has constants in flash, a function for each operation of each loop, one arena, and calls of the
+kernels.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +24,7 @@ _SIGNATURE = "(const void *const *inputs, uint8_t *arena, uint32_t row)"
 
 @dataclass(frozen=True)
 class Layer:
-    """An operation as C knows it: a function for each loop that does it, and for a last tile that is short."""
+    """Operation in the C source: a function per loop that runs it, and one per short last tile."""
 
     op: Op
     functions: tuple[str, ...]
@@ -46,8 +50,11 @@ def emit(
     apart: bool = False,
     paged: bool = False,
 ) -> Emitted:
-    """`prefix` begins every name that a linker sees; `stem` is what the files are called. Arrays are in the source, or
-    `apart` from it, or `paged`: fetched for each loop."""
+    """Return the C source of a plan.
+
+    `prefix` begins every name that a linker sees; `stem` names the files. Arrays are in the source,
+    `apart` from it, or `paged`: fetched for each loop.
+    """
     writer = _Writer(plan, prefix, apart, paged)
     for index, walk in enumerate(plan.walks):
         writer.loop(index, walk)
@@ -95,7 +102,7 @@ class _Writer:
         return self._constants.pages
 
     def loop(self, index: int, walk: Walk) -> None:
-        """A function for each operation in it, then the loop itself."""
+        """Emit a function for each operation in the loop, then the loop itself."""
         self._constants.begin_page()
         taking = any(isinstance(op, Intake) for op in walk.loop.ops)
         if taking:
@@ -120,13 +127,13 @@ class _Writer:
         return [*lines, *self._last_tile(index, walk)]
 
     def _last_tile(self, index: int, walk: Walk) -> list[str]:
-        """Where it is short."""
+        """Return the calls of the last tile if it is short."""
         full, rest = divmod(walk.loop.ops[-1].output.rows, walk.tile)
         ops = [op for op in walk.loop.ops if not isinstance(op, Intake)] if rest else []
         return [f"{self._function(index, walk, op, rest)}(inputs, arena, {full}u);" for op in ops]
 
     def _by_image(self, index: int, walk: Walk) -> list[str]:
-        """What is missing of each, as `Walk` has it."""
+        """Return a body that makes the missing rows of each operation, as `Walk` does."""
         ops = walk.loop.ops
         if len(ops) == 1:
             return [f"{self._function(index, walk, ops[0])}(inputs, arena, 0u);"]
@@ -140,7 +147,7 @@ class _Writer:
         return [*lines, "}"]
 
     def _needed(self, walk: Walk) -> list[str]:
-        """How many rows each must have made after `step`."""
+        """Return the lines that compute the rows each operation must have made after `step`."""
         ops = walk.loop.ops
         place = {op.name: k for k, op in enumerate(ops)}
         lines = [f"uint32_t need[{len(ops)}] = {{0}};"]
@@ -152,7 +159,7 @@ class _Writer:
         return lines
 
     def _as_it_comes(self, index: int, walk: Walk) -> list[str]:
-        """The steps for which there are enough rows of the image, from where it stopped."""
+        """Return a body that resumes where it stopped, while there are enough rows of the image."""
         if len(walk.loop.ops) == 1:
             return ["model->step = ready;"]
         lines = ["const void *const *inputs = NULL;", "uint8_t *const arena = model->arena;"]
@@ -228,7 +235,7 @@ class _Writer:
         return f"({const}void *)({place})"
 
     def _place(self, index: int, walk: Walk, value: Value, stride: int, const: str) -> str:
-        """Where the row is: of what is streamed, in its ring."""
+        """Return the C address of the row; a streamed value is in its ring."""
         name = self._net.storage[value.name].name
         ring = walk.rings.get(name)
         if ring is not None and name in {op.name for op in walk.loop.ops}:
@@ -259,7 +266,7 @@ class _Writer:
         return "\n".join(parts)
 
     def _includes(self, stem: str) -> str:
-        """The headers of the families that are used, the plain one always."""
+        """Return the includes of the used families' headers; the plain one is always included."""
         families = sorted({card.family for card in self._plan.cards.values()} - {"plain"})
         headers = [
             "ev_kernels.h",

@@ -1,4 +1,4 @@
-"""The C sources of an integer graph in a folder: the model, its weights, the kernels it uses, their headers."""
+"""C sources of an integer graph in a folder: the model, its weights, its kernels, their headers."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def write_firmware(plan: Plan, folder: Path, core: Core, weights: WeightsForm = 
 
 
 def _headers(folder: Path, include: Path) -> list[str]:
-    """Those that the sources include, and what those include."""
+    """Return the headers that the sources include, directly or through other headers."""
     texts = [path.read_text() for path in (folder / f"{FILES}.h", folder / f"{FILES}.c", *(folder / "kernels").iterdir())]  # fmt: skip
     found: list[str] = []
     for text in texts:  # grows as it goes
@@ -62,7 +62,7 @@ def _headers(folder: Path, include: Path) -> list[str]:
 
 
 def link_firmware(folder: Path, main: str, core: Core, tool: Toolchain, work: Path) -> Path:
-    """A program of the folder's own sources and a `main` -> its ELF in `work`."""
+    """Compile the folder's own sources with a `main`, and link them to an ELF in `work`."""
     (work / "main.c").write_text(main)
     include = [folder, folder / "include"]
     sources = [work / "main.c", folder / f"{FILES}.c", *sorted((folder / "kernels").iterdir())]
@@ -72,7 +72,7 @@ def link_firmware(folder: Path, main: str, core: Core, tool: Toolchain, work: Pa
 
 
 def _weights(folder: Path, core: Core, tool: Toolchain, work: Path) -> list[Path]:
-    """Whatever form they have; in the emulator they are always linked."""
+    """Return the objects of the weights, in any form; in the emulator they are always linked."""
     source, binary = (folder / f"{NAME}.{ending}" for ending in ("c", "bin"))
     if source.is_file():
         return [tool.compile(source, core, include=[folder])]

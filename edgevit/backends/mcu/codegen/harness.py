@@ -1,4 +1,7 @@
-"""A C program that runs emitted networks on given inputs and emits what they computed: for emulators and tests."""
+"""C program that runs emitted networks on given inputs and emits their outputs.
+
+It is used by emulators and tests.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ PAINT = 0xA5
 
 @dataclass(frozen=True)
 class Case:
-    """A network under its prefix, and what it is run on."""
+    """Network under its prefix, and the inputs it runs on."""
 
     prefix: str
     graph: IntegerGraph
@@ -24,8 +27,11 @@ class Case:
 
 
 def harness(cases: Sequence[Case], emit_arena: bool = False, poked: bool = False) -> str:
-    """`main` runs all cases by turns in one arena; each emits its outputs, then the arena if asked for. Inputs are
-    constants of the program, or written by the emulator (`poked_inputs`)."""
+    """Return a C program whose `main` runs all cases one after the other in one arena.
+
+    Each case emits its outputs, then the arena if `emit_arena`. Inputs are constants of the
+    program, or written by the emulator if `poked` (`poked_inputs`).
+    """
     size = max(max(case.emitted.plan.size, 1) for case in cases)
     outputs = max(sum(value.bytes for value in case.graph.outputs) for case in cases)
     includes = "".join(f'#include "{case.emitted.stem}.h"\n' for case in cases)
@@ -42,7 +48,7 @@ def harness(cases: Sequence[Case], emit_arena: bool = False, poked: bool = False
 def read_outputs(
     cases: Sequence[Case], emitted: bytes, with_arena: bool = False
 ) -> list[tuple[tuple[np.ndarray, ...], bytes]]:
-    """Of every case: its outputs, and the arena as it was left."""
+    """Split what was emitted into the outputs of every case, and the arena as it was left."""
     found = []
     position = 0
     for case in cases:
@@ -58,7 +64,7 @@ def read_outputs(
 
 
 def poked_inputs(cases: Sequence[Case]) -> dict[str, bytes]:
-    """By symbol."""
+    """Return the inputs' bytes by symbol."""
     return {
         f"{case.prefix}_input_{index}": np.ascontiguousarray(data).tobytes()
         for case in cases

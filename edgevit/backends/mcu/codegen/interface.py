@@ -1,4 +1,4 @@
-"""The C that a caller sees: the header, begin, push_rows, finish, the one-shot call, and what a debug build checks."""
+"""C interface for a caller: header, begin, push_rows, finish, one-shot call and debug checks."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CANARY = 16  # bytes after the arena, in a debug build
 
 @dataclass(frozen=True)
 class Taking:
-    """Where the rows of the image go, and the loop that works on them as they come."""
+    """Destination of the image's rows, and the loop that computes on them as they arrive."""
 
     loop: int
     made: int  # operations whose rows are counted, or none
@@ -28,7 +28,10 @@ class Taking:
 
 
 def taking(plan: Plan) -> Taking | None:
-    """None where inputs are handed over whole: where there are several, or a plan without an intake."""
+    """Return where pushed rows go; None if inputs are passed whole.
+
+    Inputs are passed whole if there are several, or if the plan has no intake.
+    """
     for index, walk in enumerate(plan.walks):
         for op in walk.loop.ops:
             if not isinstance(op, Intake):
@@ -119,7 +122,7 @@ def _tracing(prefix: str) -> list[str]:
 
 
 def calls(plan: Plan, prefix: str, outputs: str) -> str:
-    """The functions of the header; `outputs` copies what was computed."""
+    """Return the functions of the header; `outputs` is the code that copies the results."""
     takes = taking(plan)
     loops = range(len(plan.walks))
     if takes is None:
@@ -214,7 +217,7 @@ def _loop(prefix: str, loop: int) -> str:
 
 
 def tracing(prefix: str, layers: Sequence[str]) -> str:
-    """What the functions of layers call; nothing, unless asked for."""
+    """Return the trace macro that the functions of layers call; it is empty unless enabled."""
     names = ", ".join(map(c_string, layers)) or "0"
     return f"""#ifdef {prefix.upper()}_TRACE
 const char *const {prefix}_layers[] = {{{names}}};
@@ -226,7 +229,10 @@ const char *const {prefix}_layers[] = {{{names}}};
 
 
 def fetching(prefix: str, pages: Sequence[tuple[int, int]]) -> str:
-    """What is done about weights before each loop: nothing, unless they are read by the program."""
+    """Return the macro that reads weights before each loop.
+
+    It is empty unless the program reads the weights itself.
+    """
     if not pages:
         return "#define EV_FETCH(loop) ((void)0)\n"
     rows = ", ".join(f"{{{start}, {size}}}" for start, size in pages)
@@ -239,7 +245,7 @@ def fetching(prefix: str, pages: Sequence[tuple[int, int]]) -> str:
 
 
 def debugging(plan: Plan, prefix: str) -> str:
-    """Bytes that belong to nobody while a loop runs: filled before it, and looked at after it."""
+    """Return the debug checks of unused bytes: filled before each loop, and compared after it."""
     rows = [
         f"{{{loop}, {start}, {end}}}"
         for loop in range(len(plan.walks))
@@ -272,7 +278,7 @@ static int {prefix}_intact(uint8_t *arena, uint32_t loop, int fill)
 
 
 def free_bytes(plan: Plan, loop: int) -> list[tuple[int, int]]:
-    """The canary after the arena is always free."""
+    """Return the free ranges of the arena in a loop; the canary after it is always free."""
     alive = sorted((b.offset, b.end) for b in plan.buffers if b.first <= loop <= b.last)
     free, position = [], 0
     for start, end in [*alive, (plan.size + CANARY, plan.size + CANARY)]:

@@ -25,7 +25,10 @@ EMULATORS = ("unicorn", "qemu")
 
 
 def emulator(name: str, cache: Path | None = None) -> Emulator:
-    """`cache` is where QEMU's counting plugin is kept once it is compiled."""
+    """Return the emulator of this name.
+
+    `cache` is the folder of QEMU's compiled counting plugin.
+    """
     from edgevit.backends.mcu.emulator.qemu import Qemu
     from edgevit.backends.mcu.emulator.unicorn import Unicorn
     from edgevit.backends.mcu.toolchain import default_cache
@@ -38,6 +41,6 @@ def emulator(name: str, cache: Path | None = None) -> Emulator:
 
 
 def emulators_of(core: Core) -> tuple[str, ...]:
-    """The emulators that have the core, the one without an installation of its own first."""
+    """Return the emulators that have the core, first the one that needs no installation."""
     having = {"unicorn": core.unicorn is not None, "qemu": core.machine is not None}
     return tuple(name for name in EMULATORS if having[name])

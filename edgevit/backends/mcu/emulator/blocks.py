@@ -1,4 +1,4 @@
-"""Counts instructions from the blocks that an emulator entered: each block is decoded once."""
+"""Instruction counts from the blocks that an emulator entered; each block is decoded once."""
 
 from __future__ import annotations
 
@@ -12,17 +12,23 @@ Decode = Callable[[int], int]  # the first two bytes of an instruction -> its by
 
 
 def thumb_bytes(first: int) -> int:
-    """Arm v7-M Architecture Reference Manual, A5.1: three bit patterns start a 32-bit instruction."""
+    """Return an instruction's size in bytes.
+
+    Three bit patterns start a 32-bit instruction (Arm v7-M Architecture Reference Manual, A5.1).
+    """
     return 4 if first >= 0xE800 else 2
 
 
 def riscv_bytes(first: int) -> int:
-    """The RISC-V Instruction Set Manual, volume I, 1.5: the two lowest bits tell."""
+    """Return an instruction's size by its two lowest bits.
+
+    Source: the RISC-V Instruction Set Manual, volume I, 1.5.
+    """
     return 4 if first & 3 == 3 else 2
 
 
 def instructions(block: Block, read: Callable[[int, int], bytes], size: Decode) -> Iterator[int]:
-    """The addresses of a block's instructions."""
+    """Yield the addresses of a block's instructions."""
     address, count = block
     code = read(address, count)
     at = 0
@@ -32,7 +38,7 @@ def instructions(block: Block, read: Callable[[int, int], bytes], size: Decode) 
 
 
 class Ledger:
-    """How often each block was entered in each region. `enter` is called for every block that runs."""
+    """Entry counts of each block in each region; `enter` is called for every block that runs."""
 
     def __init__(self, entries: Mapping[int, str]) -> None:
         self._entries = dict(sorted(entries.items()))
@@ -50,7 +56,10 @@ class Ledger:
             self._current[part] += 1
 
     def _split(self, block: Block) -> Iterator[tuple[str | None, Block]]:
-        """A block may run on into a function: there it is cut, and the function's region starts."""
+        """Split a block at each function that starts inside it.
+
+        A block may run on into a function. It is cut there, and the function's region starts.
+        """
         start, size = block
         region = self._entries.get(start)
         for entry, name in self._entries.items():
@@ -60,7 +69,7 @@ class Ledger:
         yield region, (start, block[0] + size - start)
 
     def counted(self, start: int) -> Iterator[tuple[str, Block, int]]:
-        """Region, block, times; without the blocks below the address."""
+        """Yield region, block and entry count, without the blocks below the address."""
         for region, blocks in self._regions.items():
             for block, times in blocks.items():
                 if block[0] >= start:
@@ -70,7 +79,7 @@ class Ledger:
 def totals(
     counted: Iterable[tuple[str, Block, int]], addresses: Callable[[Block], Iterable[int]]
 ) -> tuple[dict[str, int], dict[int, int]]:
-    """Instructions by region, and executions by instruction address."""
+    """Return the instructions by region, and the executions by instruction address."""
     by_region: dict[str, int] = defaultdict(int)
     profile: dict[int, int] = defaultdict(int)
     for region, block, times in counted:

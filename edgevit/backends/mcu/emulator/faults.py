@@ -1,4 +1,4 @@
-"""What a core says of the fault that ended a program, in words."""
+"""Descriptions of the fault that ended a program, as the core reports it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _RISCV_CAUSES = {
 
 
 def explain(core: Core, cause: int, detail: int) -> str:
-    """`cause` is the exception; `detail` is CFSR on Arm, mtval on RISC-V."""
+    """Describe a fault; `cause` is the exception, `detail` is CFSR on Arm and mtval on RISC-V."""
     if not core.is_arm:
         return f"{_RISCV_CAUSES.get(cause, 'unknown')} (exception {cause}, value {detail:#x})"
     if cause == 0:

@@ -1,8 +1,9 @@
-"""What a program in QEMU asks of its host, answered here: QEMU itself opens no file and runs no command for it.
+"""Debugger that answers the host requests of a program in QEMU.
 
-QEMU can hand semihosting calls to a debugger (`target=gdb`), as packets of the GDB remote protocol ("File-I/O Remote
-Protocol Extension"). We are that debugger. A program may append to the few files by which `kernels/run/report.c`
-reports, which are kept in memory; whatever else it asks for is refused.
+QEMU itself opens no file and runs no command for the program. It can pass semihosting calls to a
+debugger (`target=gdb`), as packets of the GDB remote protocol ("File-I/O Remote Protocol
+Extension"). This module is that debugger. A program may append to the few files by which
+`kernels/run/report.c` reports, which are kept in memory; any other request is refused.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ _REFUSED = "F-1,1"  # EPERM
 
 @dataclass
 class Debugger:
-    """Serves one QEMU over a connected socket, until it ends."""
+    """Debugger that serves one QEMU over a connected socket, until it ends."""
 
     link: socket.socket
     names: Collection[str]  # files that may be written
@@ -31,7 +32,7 @@ class Debugger:
         self.files = Files(self.names)
 
     def serve(self, seconds: float) -> bool:
-        """Let the program run. Whether QEMU ended by itself before the time was over."""
+        """Let the program run, and return whether QEMU ended by itself within the time."""
         deadline = time.monotonic() + seconds
         try:
             self._send("c")
@@ -81,7 +82,7 @@ class Debugger:
         self.link.sendall(b"$" + data + b"#%02x" % (sum(data) % 256))
 
     def _packets(self, deadline: float) -> Iterator[str]:
-        """Each whole packet; acknowledged, as the protocol wants it."""
+        """Yield each whole packet, acknowledged as the protocol requires."""
         while True:
             start, end = self._received.find(b"$"), self._received.find(b"#")
             if 0 <= start < end and len(self._received) >= end + 3:

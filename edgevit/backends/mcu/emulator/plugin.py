@@ -1,4 +1,4 @@
-"""QEMU's counting plugin: compiled once by this machine's C compiler, then kept."""
+"""Counting plugin of QEMU: compiled once by this machine's C compiler, then cached."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ from edgevit.support.resources import data_dir
 
 
 def plugin(cache: Path) -> Path:
-    """The shared library; named after what it was made from, so that no other is ever taken for it."""
+    """Return the shared library, compiled if it is not in the cache.
+
+    Its name holds a hash of its sources, so a stale library is never used.
+    """
     folder = data_dir("kernels") / "run"
     sources = [folder / "qemu_count.c", folder / "qemu_plugin.h"]
     digest = hashlib.sha256(b"\0".join(path.read_bytes() for path in sources)).hexdigest()[:16]

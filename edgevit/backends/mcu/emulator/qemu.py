@@ -1,7 +1,7 @@
-"""QEMU: a process of its own, with a plugin that counts; it alone has the Cortex-M55.
+"""QEMU in a process of its own, with a counting plugin; no other emulator has the Cortex-M55.
 
-The process runs in a folder of its own, where the plugin's plan and results lie. What the program asks of its host is
-answered here (`gdb.py`): it reaches no file and no command of this machine.
+The process runs in a folder of its own, where the plugin's plan and results lie. Host requests of
+the program are answered here (`gdb.py`): it reaches no file and no command of this machine.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ def _command(task: Job, library: Path, folder: Path) -> list[str]:
 def _execute(
     command: list[str], task: Job, version: str, folder: Path
 ) -> Mapping[str, bytes | bytearray]:
-    """What the program reported, by file."""
+    """Run QEMU and return what the program reported, by file."""
     ours, theirs = socket.socketpair()
     link = ["-chardev", f"socket,id=gdb,fd={theirs.fileno()}", "-gdb", "chardev:gdb"]
     with ours, (folder / "said").open("wb") as said:
@@ -162,7 +162,10 @@ def _execute(
 
 
 def _ask_for_registers(process: subprocess.Popen[bytes]) -> None:
-    """Of QEMU's monitor: only it knows where a program is that does not end."""
+    """Request the registers from QEMU's monitor.
+
+    Only the monitor can tell where a program is that does not end.
+    """
     with suppress(subprocess.TimeoutExpired):
         process.communicate(b"info registers\nquit\n", timeout=10)
 

@@ -1,4 +1,4 @@
-"""What an emulator is asked for, and what it found."""
+"""Run request to an emulator, and its result."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ SECONDS = 300.0  # a shared machine may be slow; a program that hangs is found a
 
 @dataclass(frozen=True)
 class Touched:
-    """For each byte of the RAM: READ, WRITTEN, both or neither, by the code that is counted."""
+    """Access marks of each RAM byte:
+
+    READ, WRITTEN, both or neither, by the code that is counted.
+    """
 
     base: int
     marks: bytes
@@ -30,7 +33,7 @@ class Touched:
     ]  # instructions that accessed memory off a multiple of the access's size
 
     def count(self, mark: int = READ | WRITTEN, start: int | None = None, size: int = -1) -> int:
-        """How many bytes carry the mark, of all the RAM or of one range."""
+        """Return how many bytes carry the mark, in all the RAM or in one range."""
         first = 0 if start is None else start - self.base
         part = self.marks[first:] if size < 0 else self.marks[first : first + size]
         return sum(part.count(value) for value in range(1, 4) if value & mark)
@@ -68,7 +71,7 @@ class Emulator(Protocol):
 
 @dataclass(frozen=True)
 class Job:
-    """A run in addresses, as both emulators take it."""
+    """One run in terms of addresses, as both emulators take it."""
 
     elf: Elf
     core: Core
@@ -120,7 +123,7 @@ def _entry(elf: Elf, name: str) -> int:
 
 
 def died(job: Job, emulator: str, why: str, pc: int | None = None) -> RuntimeFailed:
-    """The error for a program that did not come to its end."""
+    """Return the error for a program that did not come to its end."""
     where = str(job.elf.path)
     if pc is not None:
         function = job.elf.function_at(pc) or "no function"
@@ -134,7 +137,10 @@ def died(job: Job, emulator: str, why: str, pc: int | None = None) -> RuntimeFai
 
 
 def concluded(job: Job, emulator: str, written: Mapping[str, bytes]) -> tuple[int, int]:
-    """`main`'s status and the stack it took, from the files the support code wrote as it left."""
+    """Return `main`'s status and its stack use, from the files that the support code wrote.
+
+    Raise the error of a program that faulted, did not return or overran its stack.
+    """
     if fault := written.get("fault"):
         pc, cause, detail = struct.unpack("<III", fault)
         raise died(job, emulator, explain(job.core, cause, detail), pc & ~1 if pc else None)

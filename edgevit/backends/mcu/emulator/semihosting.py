@@ -1,4 +1,7 @@
-"""The host's side of semihosting, as far as `kernels/run/report.c` uses it. Nothing of it reaches this machine's files."""
+"""Host side of semihosting, as far as `kernels/run/report.c` uses it.
+
+No call reaches this machine's files.
+"""
 
 from __future__ import annotations
 
@@ -15,14 +18,14 @@ MOST_BYTES = 256 << 20  # of all that a program reports
 
 @dataclass
 class Files:
-    """What a program writes, by file name, in memory. It only ever appends, and only to these names."""
+    """Files of a program, by name, in memory; it can only append, and only to these names."""
 
     names: Collection[str]
     written: dict[str, bytearray] = field(default_factory=dict)
     _opened: list[str] = field(default_factory=list)
 
     def open(self, name: str) -> int:
-        """A handle. The first is 1."""
+        """Return the file's handle; the first is 1."""
         if name not in self.names:
             raise KeyError(name)
         self.written.setdefault(name, bytearray())
@@ -48,7 +51,7 @@ class Files:
 
 @dataclass
 class Host:
-    """The host that Unicorn's programs see."""
+    """Semihosting host of a program in Unicorn."""
 
     read: Callable[[int, int], bytes]  # address and size
     names: Collection[str]
@@ -58,7 +61,7 @@ class Host:
         self.files = Files(self.names)
 
     def call(self, operation: int, argument: int) -> int:
-        """What the program gets back in r0 or a0."""
+        """Answer a call, and return the value for r0 or a0."""
         if operation == SYS_EXIT:
             self.ended = True
             return 0

@@ -1,7 +1,7 @@
-"""Unicorn: runs inside this process. The one place where it is imported.
+"""Unicorn, run inside this process; no other module imports it.
 
-A block is counted each time it is entered, all of it: nothing leaves a block half-way but a fault, which
-ends the run.
+A block is counted in full each time it is entered. Only a fault leaves a block half-way, and a
+fault ends the run.
 """
 
 from __future__ import annotations
@@ -73,7 +73,10 @@ class Unicorn:
 
 
 def _unicorn(part: str = "") -> Any:
-    """`_unicorn("arm_const")` is `unicorn.arm_const`. Any: its constants are not declared."""
+    """Import a module of unicorn: `_unicorn("arm_const")` is `unicorn.arm_const`.
+
+    The type is Any, as its constants are not declared.
+    """
     if find_spec("unicorn") is None:
         raise ToolMissing(
             "unicorn is not installed",
@@ -84,7 +87,7 @@ def _unicorn(part: str = "") -> Any:
 
 
 class _Machine:
-    """One core with a program in its memory, run once."""
+    """Core with a program in its memory, run once."""
 
     def __init__(self, task: Job, version: str) -> None:
         self._task = task
@@ -187,7 +190,7 @@ class _Machine:
         self._engine.hook_add(accesses, on_access)
 
     def _execute(self) -> None:
-        """Runs from one semihosting call to the next; Unicorn stops in front of each."""
+        """Run from one semihosting call to the next; Unicorn stops in front of each."""
         task, engine, registers = self._task, self._engine, self._registers
         call = task.elf.symbol("ev_semihost").address
         thumb = 1 if task.core.is_arm else 0

@@ -1,1 +1,1 @@
-"""Which kernel does an operation on a core, and how it is called: one table of cards."""
+"""Kernel selection for an operation on a core, and the calls of it: one table of cards."""

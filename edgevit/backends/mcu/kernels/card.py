@@ -1,4 +1,4 @@
-"""A kernel card: what a C function computes, where it is, and how an operation becomes calls of it."""
+"""Kernel card: what a C function computes, where it is, and the calls that an operation becomes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from edgevit.integer.graph import Op
 
 @dataclass(frozen=True)
 class Input:
-    """The operation's input `index`, from a byte on; each repetition starts `step` bytes further."""
+    """Operand `index` of the operation, from a byte on; each repetition is `step` bytes further."""
 
     index: int = 0
     offset: int = 0
@@ -33,7 +33,7 @@ class Scratch:
 
 @dataclass(frozen=True)
 class FirstRow:
-    """The first row of the output, of an image, that a call makes."""
+    """First output row, of an image, that a call computes."""
 
 
 Argument = Input | Output | Scratch | FirstRow | int
@@ -42,7 +42,7 @@ Field = int | np.ndarray | Mapping[str, Any] | tuple[int, ...]  # an array goes 
 
 @dataclass(frozen=True)
 class Call:
-    """`function(&parameters, arguments...)`, with the parameters a constant `struct`."""
+    """Call `function(&parameters, arguments...)`, with the parameters a constant `struct`."""
 
     function: str
     struct: str
@@ -60,7 +60,10 @@ class Steps:
 
 @dataclass(frozen=True)
 class Tile:
-    """How much of an operation one call does, and in how many rows the images are kept that it reads and writes."""
+    """Rows of an operation that one call computes, and the image rows that are in memory.
+
+    `in_ring` and `out_ring` are the rows in which the read and the written images are kept.
+    """
 
     rows: int  # positions; image rows, where there is a window
     in_ring: int = 0
@@ -68,7 +71,7 @@ class Tile:
 
 
 def whole(op: Op) -> Tile:
-    """All of it at once, nothing in rings."""
+    """Return the tile of a whole operation, with nothing in rings."""
     height = op.output.shape[0]
     if hasattr(op, "window"):
         return Tile(height, op.source.shape[0], height)
@@ -85,7 +88,10 @@ def _no_scratch(_: Any) -> int:
 
 @dataclass(frozen=True)
 class Card:
-    """Calls are built from the operation and the piece of it: weights packed as the function reads them, sizes, strides."""
+    """Card of a kernel; its calls are built from the operation and the tile.
+
+    A call has the weights packed as the function reads them, sizes and strides.
+    """
 
     function: str
     op: type[Op]
@@ -109,7 +115,7 @@ def row_card(
     scratch: Callable[[Any], int] = _no_scratch,
     in_place: bool = False,
 ) -> Card:
-    """Of a function that lies in a file of its own, by the name that all families have for it."""
+    """Return the card of a function in a file of its own, under the name common to all families."""
     function = _named(f"ev_{name}", family)
     return Card(
         function,
@@ -124,7 +130,10 @@ def row_card(
 
 
 def of_family(card: Card, family: str) -> Card:
-    """The same calls of another family's copy of the function, which lies beside it."""
+    """Return a card with the same calls of another family's copy of the function.
+
+    The copy lies beside the function.
+    """
     function = _named(card.function, family)
     source, *more = card.sources
 

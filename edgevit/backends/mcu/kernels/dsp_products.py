@@ -26,7 +26,10 @@ _EXACT = 2**23  # sums of products below it come out of the difference of two su
 
 
 def packed_columns(weight: np.ndarray) -> np.ndarray:
-    """N x runs x taps -> blocks x runs x fours of taps x 2 words x 2 pairs x 2 taps x 2 columns, filled up with zeros."""
+    """Pack weights for SMLAD, padded with zeros.
+
+    N x runs x taps -> blocks x runs x fours of taps x 2 words x 2 pairs x 2 taps x 2 columns
+    """
     count, runs, taps = weight.shape
     padded = np.pad(weight, ((0, -count % _BLOCK), (0, 0), (0, -taps % 4)))
     blocks = padded.reshape(-1, 2, 2, runs, -(-taps // 4), 2, 2)
@@ -36,14 +39,14 @@ def packed_columns(weight: np.ndarray) -> np.ndarray:
 
 
 def packed_constants(bias: np.ndarray, multiplier: np.ndarray) -> np.ndarray:
-    """Of every pair of columns: two biases, two multipliers."""
+    """Pack the constants of every pair of columns: two biases, then two multipliers."""
     both = np.stack([bias, multiplier])
     padded = np.pad(both, ((0, 0), (0, -len(bias) % _BLOCK)))
     return padded.reshape(2, -1, 2).transpose(1, 0, 2)
 
 
 def tile_bytes(runs: int, taps: int) -> int:
-    """Taps become halves, each run filled up to four."""
+    """Return the bytes of a tile: taps are widened to halfwords, each run padded to four taps."""
     return 4 * _HEAD + _ROWS * 2 * runs * _fours(taps)
 
 
@@ -62,14 +65,14 @@ def _linear(op: Linear, tile: Tile) -> Steps:
 
 
 def _conv2d(op: Conv2d, tile: Tile) -> Steps:
-    """A row of the window is a run."""
+    """Return the steps of a convolution, whose weights have one run for each row of the window."""
     packed = packed_columns(op.weight.reshape(*op.weight.shape[:2], -1))
     steps = conv2d_steps(op, tile, "ev_conv2d_s8_dsp", packed)
     return _with_constants(steps, op.bias, op.multiplier)
 
 
 def _conv2d_scratch(op: Conv2d) -> int:
-    """A tile, and a row of a window."""
+    """Return the scratch bytes: a tile, and a row of a window."""
     _, high, wide, channels = op.weight.shape
     return tile_bytes(high, wide * channels) + wide * channels
 
@@ -79,7 +82,10 @@ def _depthwise(op: Depthwise, tile: Tile) -> Steps:
 
 
 def packed_windows(op: Depthwise) -> np.ndarray:
-    """Fours of channels x 4 x rows x fours of taps: 0, 2, 1, 3. Between taps that are apart are zeros."""
+    """Pack depthwise weights, with zeros between dilated taps.
+
+    Fours of channels x 4 x rows x fours of taps: 0, 2, 1, 3.
+    """
     high, wide, channels = op.weight.shape
     apart = op.window.dilation[1]
     spread = np.zeros((high, -(-2 * _words(op) // 4) * 4, -(-channels // 4) * 4), np.int8)
@@ -89,12 +95,16 @@ def packed_windows(op: Depthwise) -> np.ndarray:
 
 
 def _words(op: Depthwise) -> int:
-    """Of a row of a window: pairs of taps, from the first column on or the second."""
+    """Return the words of a window row: pairs of taps, from the first column on or the second."""
     return (op.window.dilation[1] * (op.window.size[1] - 1) + 1) // 2 + 1
 
 
 def _depthwise_scratch(op: Depthwise) -> int:
-    """Of four channels: the unpacked rows under a strip of outputs, two words for every two taps; two words a row."""
+    """Return the scratch bytes, for four channels at a time.
+
+    They hold the unpacked rows under a strip of outputs, two words for every two taps, and two
+    words a row.
+    """
     high, words = op.window.size[0], _words(op)
     outputs = min(_STRIP, _fours(op.output.shape[1]))
     pairs = (outputs - 1) * op.window.stride[1] // 2 + words

@@ -17,7 +17,10 @@ from edgevit.integer.ops.windows import AveragePool, MaxPool
 
 
 def _softmax(op: Softmax, tile: Tile, function: str) -> Steps:
-    """From the smallest exponential on, and less 2^15 so that it is a signed half."""
+    """Return the steps of a softmax with its table reversed and shifted by -2^15.
+
+    The table then starts at the smallest exponential, and its entries are signed halfwords.
+    """
     table = (op.table[::-1].astype(np.int32) - 2**15).astype(np.int16)
     return plain.softmax_steps(replace(op, table=table.view(np.uint16)), tile, function)
 

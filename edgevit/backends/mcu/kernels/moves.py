@@ -25,19 +25,22 @@ Axis = tuple[int, int, int]  # size, then bytes from one to the next in x and in
 
 
 def steps_of(shape: Sequence[int], dtype: str) -> list[int]:
-    """Bytes from one to the next along each axis."""
+    """Return the byte stride along each axis."""
     sizes = [SIZES[dtype], *reversed(shape[1:])]
     return list(accumulate(sizes, lambda a, b: a * b))[::-1]
 
 
 def _shape(value: Value, axis: int, tile: Tile) -> tuple[int, ...]:
-    """Of what one call works on: along channels, that is some rows."""
+    """Return the shape that one call works on: along channels, that is the rows of the tile."""
     last = axis == len(value.shape) - 1
     return (tile.rows, value.shape[-1]) if last else value.shape
 
 
 def moves(x: Input, y: Output, axes: Sequence[Axis], width: int) -> tuple[Call, ...]:
-    """Axes that follow on one another, in x and in y, are one. What has more than the kernel takes is several copies."""
+    """Return the copies along strided axes, with axes merged that are contiguous in x and in y.
+
+    More axes than the kernel takes become several copies.
+    """
     merged = _merged([axis for axis in axes if axis[0] > 1])
     if len(merged) > _AXES:
         apart = min(merged)
@@ -79,7 +82,7 @@ def _merged(axes: Sequence[Axis]) -> list[Axis]:
 
 
 def _axis(op: Slice | Concat, rank: int) -> int:
-    """In such a shape."""
+    """Return the operation's axis in the shape that one call works on."""
     return rank - 1 if op.axis == len(op.output.shape) - 1 else op.axis
 
 
@@ -115,7 +118,7 @@ def _concat(op: Concat, tile: Tile) -> Steps:
 
 
 def _pad(op: Pad, _: Tile) -> Steps:
-    """Filled, then the middle put over it."""
+    """Return the steps that fill the output, then copy the input over its middle."""
     width = SIZES[op.output.dtype]
     y_steps = steps_of(op.output.shape, op.output.dtype)
     start = sum(before * step for (before, _), step in zip(op.sides, y_steps, strict=True))
@@ -127,7 +130,7 @@ def _pad(op: Pad, _: Tile) -> Steps:
 
 
 def _upsample(op: Upsample, _: Tile) -> Steps:
-    """Every pixel to each of its places."""
+    """Return the steps that copy every pixel to each of its output positions."""
     dtype = op.output.dtype
     y_steps = steps_of(op.output.shape, dtype)
     rows, columns = op.factor

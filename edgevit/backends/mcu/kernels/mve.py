@@ -30,13 +30,20 @@ _STRIP = 2048  # bytes of the image that a convolution gathers at a time
 
 
 def column_order(count: int) -> np.ndarray:
-    """Blocks x 4: the last block overlaps the one before it; where there are too few columns, the last is repeated."""
+    """Return the column numbers as blocks x 4.
+
+    The last block overlaps the one before it. With too few columns, the last one is repeated.
+    """
     starts = np.minimum(np.arange(0, count, _COLUMNS), max(count - _COLUMNS, 0))
     return np.minimum(starts[:, None] + np.arange(_COLUMNS), count - 1)
 
 
 def packed_columns(weight: np.ndarray, bias: np.ndarray, multiplier: np.ndarray) -> np.ndarray:
-    """N x K and one bias and multiplier for each of N -> blocks of these two, then sixteens of K x 4 x 16."""
+    """Pack the weights behind the bias and multiplier of each block.
+
+    N x K, and a bias and a multiplier for each of N
+    -> blocks of these two, then sixteens of K x 4 x 16
+    """
     order = column_order(len(weight))
     constants = np.stack([bias, multiplier]).astype("<i4")[:, order].transpose(1, 0, 2)
     padded = np.pad(weight, ((0, 0), (0, -weight.shape[1] % _DEPTH)))
@@ -51,7 +58,7 @@ def _linear(op: Linear, tile: Tile) -> Steps:
 
 
 def _in_blocks(steps: Steps) -> Steps:
-    """Bias and multiplier are with the weights."""
+    """Remove bias and multiplier from the parameters; they are packed with the weights."""
     (call,) = steps.calls
     return replace(
         steps, calls=(replace(call, fields={**call.fields, "bias": 0, "multiplier": 0}),)
@@ -59,7 +66,10 @@ def _in_blocks(steps: Steps) -> Steps:
 
 
 def _conv2d(op: Conv2d, tile: Tile) -> Steps:
-    """A group after another; the depth in the order in which the kernel gathers the image."""
+    """Return the steps of a convolution, whose weights are packed group by group.
+
+    The depth is in the order in which the kernel gathers the image.
+    """
     weight = op.weight if _apart(op) else op.weight.transpose(0, 2, 1, 3)
     flat = weight.reshape(len(weight), -1)
     groups = zip(
@@ -70,12 +80,15 @@ def _conv2d(op: Conv2d, tile: Tile) -> Steps:
 
 
 def _apart(op: Conv2d) -> bool:
-    """Windows share no columns: each is gathered row by row. Others are by columns, which they share."""
+    """Return whether windows share no columns, so that each is gathered row by row.
+
+    Others are gathered by columns, which they share.
+    """
     return op.groups == 1 and op.window.stride[1] >= op.window.size[1]
 
 
 def _strip(op: Conv2d) -> int:
-    """The image under the windows of some pixels, and what is read past the last of them."""
+    """Return the bytes of the image under some pixels' windows, with the overread at the end."""
     column = op.weight[0].size // op.window.size[1]
     wide, stride = op.window.size[1], op.window.stride[1]
     step = wide if _apart(op) else stride  # columns that a pixel adds
@@ -88,17 +101,17 @@ def _depthwise(op: Depthwise, tile: Tile) -> Steps:
 
 
 def _words(op: Depthwise) -> int:
-    """Of a column of the window: four rows are a word."""
+    """Return the words of a window column; four rows are a word."""
     return {1: 1, 2: 2, 3: 4, 4: 4}[-(-op.window.size[0] // 4)]
 
 
 def _vectors(op: Depthwise) -> int:
-    """Of a window."""
+    """Return the vectors of a window."""
     return -(-op.window.size[1] * _words(op) // 4)
 
 
 def _packed_taps(op: Depthwise) -> np.ndarray:
-    """Channels x vectors x 16: column by column, each in whole words."""
+    """Pack depthwise weights as channels x vectors x 16: column by column, each in whole words."""
     high, wide, channels = op.weight.shape
     columns = 4 * _vectors(op) // _words(op)
     padded = np.pad(op.weight, ((0, 4 * _words(op) - high), (0, columns - wide), (0, 0)))
@@ -106,7 +119,7 @@ def _packed_taps(op: Depthwise) -> np.ndarray:
 
 
 def _columns(op: Depthwise) -> int:
-    """Of the image, for as many pixels as find room."""
+    """Return the columns of the image for as many pixels as fit."""
     (_, wide), (_, stride), (_, apart) = op.window.size, op.window.stride, op.window.dilation
     pixels = -(-op.output.shape[1] // 4) * 4
 
@@ -119,7 +132,7 @@ def _columns(op: Depthwise) -> int:
 
 
 def _depthwise_scratch(op: Depthwise) -> int:
-    """The columns, and the weights of two rows of the output."""
+    """Return the scratch bytes: the columns, and the weights of two rows of the output."""
     reach = 4 * op.window.dilation[1]  # columns of zero weight that the last vector reads
     return (_columns(op) * _words(op) + reach) * _PIXEL + 2 * _DEPTH * _vectors(op)
 
@@ -136,7 +149,10 @@ def _packed_matrix_bytes(op: MatMul) -> int:
 
 
 def _near_enough(op: MatMul) -> bool:
-    """Packing puts down values of eight columns at once, in two blocks, their distances in 16 bits."""
+    """Return whether the distances that packing writes at fit 16 bits.
+
+    Packing writes values of eight columns at once, in two blocks.
+    """
     return op.turned or op.inputs[0].shape[2] < 2**13
 
 
@@ -154,7 +170,7 @@ def _sums_rows_in_halves(op: AveragePool) -> bool:
 
 
 def _exponentials(op: Softmax) -> int:
-    """Of a row, in whole pairs of vectors."""
+    """Return the bytes of a row's exponentials, in whole pairs of vectors."""
     return 2 * -(-op.source.shape[-1] // _DEPTH) * _DEPTH
 
 
@@ -162,7 +178,7 @@ _EVEN_FIRST = np.array([0, 2, 4, 6, 1, 3, 5, 7])  # as 16 bits widen to 32
 
 
 def _norm(op: Norm, tile: Tile, function: str) -> Steps:
-    """Gain and bias of the channels in the order of the lanes they meet."""
+    """Return the steps of a norm, with gain and bias in the order of the lanes they meet."""
     steps = rows.norm_steps(op, tile, function)
     if op.gain is None or op.bias is None:
         return steps

@@ -88,7 +88,10 @@ def depthwise_steps(op: Depthwise, tile: Tile, function: str, weight: np.ndarray
 
 
 def matmul_steps(op: MatMul, tile: Tile, pack: str, function: str, packed_bytes: int) -> Steps:
-    """The right side is packed at the start of scratch, matrix by matrix."""
+    """Return the steps of a product.
+
+    Its right side is packed at the start of scratch, matrix by matrix.
+    """
     (stack, rows, depth), right = op.inputs[0].shape, op.inputs[1].shape
     columns = right[1] if op.turned else right[2]
     fields = {
@@ -117,7 +120,7 @@ def aligned(count: int) -> int:
 
 
 def plain_packed_bytes(op: MatMul) -> int:
-    """A sum a column, then the columns themselves."""
+    """Return the bytes of a packed right side: a sum for each column, then the columns."""
     columns = op.output.shape[2]
     return 4 * columns + columns * op.inputs[0].shape[2]
 

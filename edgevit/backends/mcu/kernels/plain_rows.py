@@ -105,7 +105,7 @@ def max_steps(op: MaxPool, tile: Tile, function: str) -> Steps:
 
 
 def softmax_scratch(op: Softmax) -> int:
-    """The exponentials of a row."""
+    """Return the bytes of a row's exponentials."""
     return 2 * op.source.shape[-1]
 
 

@@ -1,4 +1,4 @@
-"""All kernel cards; the first of a core's families that takes an operation does it."""
+"""Table of all kernel cards; the first of a core's families that takes an operation is used."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ CARDS: tuple[Card, ...] = (*PLAIN_PRODUCTS, *PLAIN_ROWS, *DSP_PRODUCTS, *DSP_ROW
 
 
 def card_of(op: Op, core: Core) -> Card | None:
-    """None: there is nothing to do. Every operation has a plain kernel."""
+    """Return the card of an operation; None if there is nothing to compute.
+
+    Every operation has a plain kernel.
+    """
     if isinstance(op, Reshape):
         return None
     for family in core.families:

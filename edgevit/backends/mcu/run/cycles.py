@@ -1,10 +1,11 @@
-"""Cortex-M4 cycles to first order, from how often each instruction ran. No emulator has cycles.
+"""Cortex-M4 cycles to first order, predicted from how often each instruction ran.
 
-By the table of the processor's manual (Arm DDI 0439, 3.3.1), with memory that never waits: what a chip's
-flash adds is not in it. A refill of the pipeline is taken as 2 (of 1 to 3), a division as 7 (of 2 to 12);
-a conditional branch counts as taken as often as the instruction after it did not run in its place.
+No emulator counts cycles. The model is the table of the processor's manual (Arm DDI 0439, 3.3.1),
+with memory that never waits: a chip's flash wait states are not in it. A refill of the pipeline is
+taken as 2 (of 1 to 3), a division as 7 (of 2 to 12); a conditional branch counts as taken as often
+as the instruction after it did not run in its place.
 
-The one place where capstone is imported.
+No other module imports capstone.
 """
 
 from __future__ import annotations
@@ -58,13 +59,13 @@ class _Instruction:
 
     @property
     def registers(self) -> int:
-        """How many words a multiple load or store moves."""
+        """Number of words that a multiple load or store moves."""
         names = self.operands.partition("{")[2].rstrip("}").split(",")
         return sum(2 if name.strip().startswith("d") else 1 for name in names)
 
 
 def estimate_m4(elf: Elf, profile: Mapping[int, int]) -> Cycles:
-    """`profile` is a run's: address -> times."""
+    """Estimate the cycles of a run; `profile` maps instruction addresses to execution counts."""
     decoded = _decode(elf, profile)
     by_function: dict[str, int] = defaultdict(int)
     before: _Instruction | None = None  # the one that ran just in front
@@ -78,7 +79,7 @@ def estimate_m4(elf: Elf, profile: Mapping[int, int]) -> Cycles:
 
 
 def _cycles(instruction: _Instruction, before: _Instruction | None) -> int:
-    """Without the refill of a branch."""
+    """Return an instruction's cycles, without the pipeline refill of a branch."""
     if instruction.loads_one:
         return 1 if before is not None and before.loads_one else 2
     if instruction.name in _MULTIPLE:
@@ -87,7 +88,7 @@ def _cycles(instruction: _Instruction, before: _Instruction | None) -> int:
 
 
 def _refills(instruction: _Instruction, times: int, times_after: int) -> int:
-    """How often it is left by a jump."""
+    """Return how often the instruction is left by a jump."""
     if not instruction.jumps:
         return 0
     if instruction.conditional or instruction.name in _MAYBE:

@@ -1,6 +1,6 @@
-"""What a linked program says of itself: symbols, sections and their sizes, what is loaded where.
+"""Linked program: symbols, sections and their sizes, and what is loaded where.
 
-The one place where pyelftools is imported.
+No other module imports pyelftools.
 """
 
 from __future__ import annotations
@@ -44,12 +44,15 @@ class Elf:
 
     @property
     def flash_bytes(self) -> int:
-        """Code, constants and first values; without the support that only an emulated run needs."""
+        """Flash in bytes: code, constants and initial values.
+
+        The support that only an emulated run needs is not counted.
+        """
         return sum(self.sections.get(name, 0) for name in _FLASH)
 
     @property
     def ram_bytes(self) -> int:
-        """All of the RAM that is laid out: variables, inputs, and the stack as reserved."""
+        """RAM that is laid out, in bytes: variables, inputs, and the stack as reserved."""
         return sum(self.sections.get(name, 0) for name in _RAM)
 
     def symbol(self, name: str) -> Symbol:
@@ -63,7 +66,10 @@ class Elf:
         return self.symbols[name]
 
     def code_at(self, address: int, size: int) -> bytes:
-        """Up to `size` bytes of what is loaded there; code runs where it is loaded."""
+        """Return up to `size` bytes that are loaded at the address.
+
+        Code runs where it is loaded.
+        """
         for segment in self.segments:
             start = address - segment.address
             if 0 <= start < len(segment.data):
@@ -71,7 +77,7 @@ class Elf:
         return b""
 
     def function_at(self, address: int) -> str:
-        """The function that the address is in; "" where there is none."""
+        """Return the function that the address is in; "" if there is none."""
         index = bisect_right(self._functions, address, key=lambda function: function.address)
         function = self._functions[index - 1] if index else None
         # Assembly may leave its size out; then the function goes on to the next.
@@ -109,7 +115,7 @@ def read_elf(path: Path) -> Elf:
 
 
 def _symbols(elf: Any) -> dict[str, Symbol]:
-    """By name; a global one hides a local one that is called the same."""
+    """Return the symbols by name; a global one hides a local one of the same name."""
     table = elf.get_section_by_name(".symtab")
     entries = list(table.iter_symbols()) if table else []
     entries.sort(key=lambda entry: entry["st_info"]["bind"] == "STB_GLOBAL")

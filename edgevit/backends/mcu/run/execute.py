@@ -1,4 +1,4 @@
-"""Runs exported firmware on an emulated core: is it bit for bit the integer model, and what does it cost."""
+"""Run exported firmware on an emulated core: bit-exactness to the integer model, and its cost."""
 
 from __future__ import annotations
 
@@ -32,7 +32,11 @@ class LayerCost:
 
 @dataclass(frozen=True)
 class Memory:
-    """Bytes. `ram` is the arena, everything static and the stack as it was used; the caller's input and output are not in it."""
+    """Memory in bytes.
+
+    `ram` is the arena, everything static and the stack as it was used; the caller's input and
+    output are not in it.
+    """
 
     ram: int
     arena: int
@@ -74,7 +78,10 @@ def execute(
     tool_name: str = "zig",
     emulator_name: str | None = None,
 ) -> Execution:
-    """Compiles the folder's sources. `emitted` is what was written there."""
+    """Compile the folder's sources, run them on an emulated core and compare the outputs.
+
+    `emitted` is what was written to the folder.
+    """
     case = Case(MODEL, graph, emitted, inputs)
     tool = toolchain(tool_name)
     machine = emulator(emulator_name or emulators_of(core)[0])
@@ -112,7 +119,7 @@ def _memory(elf: Elf, emitted: Emitted, case: Case, stack: int) -> Memory:
 
 
 def execution_text(execution: Execution, longest: int = 20) -> str:
-    """For people; the layers that cost the most first."""
+    """Return the execution as text, the most expensive layers first."""
     memory = execution.memory
     dear = sorted(execution.layers, key=lambda layer: -layer.instructions)[:longest]
     rows = [

@@ -1,4 +1,4 @@
-"""Which rows of its inputs an operation needs for a row of its output.
+"""Input rows that an operation needs for a row of its output.
 
 A row is a position: one vector of channels. Operations over windows go by rows of the image.
 """
@@ -22,19 +22,19 @@ WINDOWED = (Conv2d, Depthwise, AveragePool, MaxPool)
 
 @dataclass(frozen=True)
 class Same:
-    """The same position."""
+    """Access to the same position only."""
 
 
 @dataclass(frozen=True)
 class Sliding:
-    """Image rows from `stride * row - top` on, `extent` of them."""
+    """Access to `extent` image rows, from `stride * row - top` on."""
 
     stride: int
     top: int
     extent: int
 
     def upto(self, rows: int, height: int) -> int:
-        """How many input rows there must be for the first `rows` output rows."""
+        """Return how many input rows are needed for the first `rows` output rows."""
         return max(0, min(height, (rows - 1) * self.stride - self.top + self.extent))
 
     def lowest(self, row: int) -> int:
@@ -43,7 +43,7 @@ class Sliding:
 
 @dataclass(frozen=True)
 class Whole:
-    """All of it, before anything is computed."""
+    """Access to the whole input, before anything is computed."""
 
 
 Access = Same | Sliding | Whole
@@ -52,7 +52,7 @@ SAME, WHOLE = Same(), Whole()
 
 @lru_cache(maxsize=1 << 16)
 def access(op: Op, index: int) -> Access:
-    """Of the operation's input `index`."""
+    """Return the access to the operation's input `index`."""
     match op:
         case Conv2d() | Depthwise() | AveragePool() | MaxPool():
             window = op.window
@@ -78,17 +78,17 @@ def access(op: Op, index: int) -> Access:
 
 
 def moves(op: Op) -> bool:
-    """Whether a call writes the rows it makes, and nothing else, behind the pointer it is given."""
+    """Return whether a call writes only the rows it makes, behind the pointer it is given."""
     return not isinstance(op, (*WINDOWED, Pack))
 
 
 def keeps_rows(op: Reshape) -> bool:
-    """The same positions, named otherwise."""
+    """Return whether a reshape keeps the positions and only renames them."""
     return op.source.shape[-1] == op.output.shape[-1]
 
 
 def storage_of(graph: IntegerGraph) -> dict[str, Value]:
-    """For each value, the one whose bytes it is: reshapes have none of their own."""
+    """Map each value to the one whose bytes it uses; reshapes have no bytes of their own."""
     found = {value.name: value for value in graph.values()}
     for op in graph.ops:
         if isinstance(op, Reshape):

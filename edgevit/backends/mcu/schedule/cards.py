@@ -1,4 +1,4 @@
-"""The kernel of every operation of a graph on a core."""
+"""Kernel card of every operation of a graph on a core."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ from edgevit.integer.graph import IntegerGraph
 
 
 def cards_of(graph: IntegerGraph, core: Core) -> dict[str, Card]:
-    """By operation; reshapes need none."""
+    """Return the cards by operation; reshapes need none."""
     found = {op.name: card_of(op, core) for op in graph.ops}
     return {name: card for name, card in found.items() if card is not None}

@@ -1,7 +1,8 @@
-"""The image comes in rows, as the camera delivers them: an operation of its own in a plan, that no call makes.
+"""Intake of the image by rows, as the camera delivers them: an operation of a plan without a call.
 
-Nobody has to have the image whole. Where one loop reads it, it is streamed like any other value, and a ring holds what a
-window reaches back to; where more need it, it is kept. It comes once only.
+The image need not be in memory as a whole. If one loop reads it, it is streamed like any other
+value, and a ring holds the rows that a window reaches back to. If several loops read it, it is
+kept. It is delivered only once.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from edgevit.integer.graph import IntegerGraph, Op, Value
 
 @dataclass(frozen=True, eq=False)
 class Intake(Op):
-    """The rows of an input that are there so far."""
+    """Rows of an input that have arrived so far."""
 
     kind: ClassVar[str] = "intake"
     once: ClassVar[bool] = True
@@ -33,7 +34,10 @@ class Intake(Op):
 
 
 def prepared(graph: IntegerGraph, core: Core) -> tuple[Net, dict[str, Card]]:
-    """As loops are made of it: right sides of products packed, the image taken in by rows."""
+    """Return the net and the cards that loops are made from.
+
+    Right sides of products are packed, and the image is taken in by rows.
+    """
     packed, cards = pack_right_sides(graph, cards_of(graph, core))
     if len(packed.inputs) != 1:
         return Net.of(packed), cards
@@ -44,7 +48,7 @@ def prepared(graph: IntegerGraph, core: Core) -> tuple[Net, dict[str, Card]]:
 
 
 def pushed_rows(image: Value) -> int:
-    """How many rows an image is pushed in; anything else that is not an image has its vectors for rows."""
+    """Return how many rows an input is pushed in; without an image, its vectors are the rows."""
     return image.shape[0] if len(image.shape) > 1 else 1
 
 

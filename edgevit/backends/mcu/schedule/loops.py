@@ -1,8 +1,8 @@
-"""Loops of what is kept: each makes one or more kept values, row by row, and streams all that leads to them.
+"""Loops from the kept values: each loop makes one or more of them and streams what leads to them.
 
-What is streamed is made again in every loop that needs it. A loop goes in lockstep, a tile of positions at a time, where
-every operation needs the same positions; where one has a window, it goes by rows of the image, and what is streamed
-stays as long as a window reaches back.
+A streamed value is computed again in every loop that needs it. A loop goes in lockstep, a tile of
+positions at a time, if every operation needs the same positions. If one has a window, the loop goes
+by rows of the image, and streamed rows stay as long as a window reaches back.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from edgevit.integer.ops.moves import Reshape
 
 
 class NoLoop(Exception):
-    """What is kept does not make loops: something streamed is needed as a whole, or rows do not meet."""
+    """Kept values that make no loops: a streamed one is needed whole, or rows do not match."""
 
 
 Member = tuple[frozenset[str], tuple[str, ...]]  # operations, and what of them is kept
@@ -27,7 +27,7 @@ Member = tuple[frozenset[str], tuple[str, ...]]  # operations, and what of them 
 
 @dataclass(frozen=True)
 class Net:
-    """A graph, and what is asked of it again and again."""
+    """Graph with the lookups that a search repeats."""
 
     graph: IntegerGraph
     storage: dict[str, Value]
@@ -60,11 +60,15 @@ class Net:
         )
 
     def sources(self, op: Op) -> tuple[tuple[int, str], ...]:
-        """Index and storage of the inputs that an operation makes."""
+        """Return the index and storage of the inputs that an operation makes."""
         return self._sources[op.name]
 
     def must_keep(self) -> frozenset[str]:
-        """Outputs; what somebody needs as a whole, or is made as a whole; what is read under a shape with other rows."""
+        """Return the values that cannot be streamed.
+
+        These are graph outputs, operands needed whole, results produced whole, and values reshaped
+        across rows.
+        """
         found = {self.storage[value.name].name for value in self.graph.outputs}
         for op in self.graph.ops:
             if isinstance(op, Reshape):
@@ -95,7 +99,10 @@ class Loop:
 
 
 def build_loops(net: Net, kept: frozenset[str]) -> list[Loop]:
-    """In the order in which they run. Raises `NoLoop`."""
+    """Return the loops in the order in which they run.
+
+    Raise `NoLoop` if the kept values make none.
+    """
     closures = {name: _closure(net, name, kept) for name in kept}
     needs = {name: (_reads(net, closures[name]) & kept) - {name} for name in kept}
     users: dict[str, set[str]] = {name: set() for name in kept}
@@ -123,8 +130,11 @@ def _require_once(net: Net, merged: Sequence[Member]) -> None:
 
 
 def _in_turn(net: Net, needs: dict[str, set[str]]) -> list[str]:
-    """From each output back to what it needs, one branch after the other, and of those first the one that takes the
-    most to make beyond what it leaves (Sethi and Ullman): little is alive at a time."""
+    """Return the kept values in an order in which little is alive at a time.
+
+    The order goes from each output back to what it needs, one branch after the other. Of these, the
+    first is the one that takes the most to make beyond what it leaves (Sethi and Ullman).
+    """
     turn: dict[str, None] = {}
     extra = _extra(net, needs)
 
@@ -148,8 +158,11 @@ def _in_turn(net: Net, needs: dict[str, set[str]]) -> list[str]:
 
 
 def _extra(net: Net, needs: dict[str, set[str]]) -> dict[str, float]:
-    """Bytes alive at the worst moment of making a value, less its own. What several need comes before all else, and
-    counts for nobody."""
+    """Return the bytes alive at the worst moment of making each value, less its own.
+
+    A value with several users is made before all else (infinite), and is not counted for any of
+    them.
+    """
     users = Counter(name for needed in needs.values() for name in needed)
     extra: dict[str, float] = {}
     for name in sorted(needs, key=net.order.__getitem__):
@@ -188,7 +201,10 @@ def _fit(
     kept: frozenset[str],
     users: dict[str, set[str]],
 ) -> bool:
-    """Two that stream the same, read the same, and are read by the same loops, are one loop."""
+    """Return whether two loops can be one.
+
+    They must stream a common value, read the same values, and be read by the same loops.
+    """
     shared = (ops & last[0]) - kept
     same = all(users[name] == users[o] and needs[name] == needs[o] for o in last[1])
     return bool(shared) and same
@@ -213,7 +229,7 @@ def _positions(op: Op) -> int:
 
 
 def _image_units(net: Net, ops: Sequence[Op], members: frozenset[str]) -> dict[str, int]:
-    """Positions in an image row, from the windows outward."""
+    """Return the positions in an image row of each storage, inferred from the windows outward."""
     units: dict[str, int] = {}
 
     def settle(name: str, unit: int) -> bool:

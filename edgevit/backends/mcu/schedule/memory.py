@@ -1,8 +1,11 @@
-"""What lies where while the loops run: kept values as long as they are read, the rest as long as its loop.
+"""Offsets of the buffers in the arena.
 
-Buffers are placed one after the other at the lowest offset that is free for all their life, largest first; where that
-misses the bound (the most bytes alive at once), other orders are tried, always the same ones. A solver was not needed:
-on transformers and on conv nets the bound is met, which proves that there is nothing better.
+Kept values are alive as long as they are read, the rest as long as their loop.
+
+Buffers are placed one after the other at the lowest offset that is free for all their life, largest
+first. If that misses the bound (the most bytes alive at once), other orders are tried, always the
+same ones. A solver was not needed: on transformers and on conv nets the bound is met, and no
+placement is smaller than the bound.
 """
 
 from __future__ import annotations
@@ -36,7 +39,7 @@ def aligned(count: int) -> int:
 
 
 def bound(buffers: Sequence[Buffer]) -> int:
-    """No placement takes less."""
+    """Return a lower bound of the arena's size: the most bytes alive at once."""
     last = max((buffer.last for buffer in buffers), default=0)
     alive = [0] * (last + 1)
     for buffer in buffers:
@@ -46,7 +49,10 @@ def bound(buffers: Sequence[Buffer]) -> int:
 
 
 def place(buffers: Sequence[Buffer], guard: int = 0) -> tuple[list[Buffer], int]:
-    """With their offsets, and the size of the arena; `guard` bytes after each are free."""
+    """Return the buffers with their offsets, and the arena's size.
+
+    `guard` bytes after each buffer are free.
+    """
     wider = [replace(buffer, size=buffer.size + guard) for buffer in buffers]
     placed, size = _place(wider)
     return [replace(buffer, size=buffer.size - guard) for buffer in placed], size
@@ -71,7 +77,7 @@ def _place(buffers: Sequence[Buffer]) -> tuple[list[Buffer], int]:
 
 
 def _stirred(order: list[Buffer], shuffled: random.Random) -> list[Buffer]:
-    """Two of them changed places."""
+    """Return the order with two buffers exchanged."""
     order = list(order)
     a, b = shuffled.randrange(len(order)), shuffled.randrange(len(order))
     order[a], order[b] = order[b], order[a]

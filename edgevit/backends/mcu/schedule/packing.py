@@ -1,4 +1,6 @@
-"""The right side of a product is packed as its rows are made, and kept only so: an operation of its own in a plan.
+"""Packing of a product's right side as its rows are made: an operation of its own in a plan.
+
+The value is kept only in this form.
 
 matmul(a, b)   ->   matmul(a, pack(b))
 """
@@ -27,7 +29,7 @@ from edgevit.integer.ops.products import MatMul
 
 @dataclass(frozen=True, eq=False)
 class Pack(Op):
-    """The values of `b`, in the order and with the sums that the kernel of `product` reads."""
+    """Values of `b`, in the order and with the sums that the kernel of `product` reads."""
 
     kind: ClassVar[str] = "pack"
     product: MatMul
@@ -40,7 +42,7 @@ class Pack(Op):
 
 @dataclass(frozen=True, eq=False)
 class Packed(Op):
-    """`product`, its right side packed."""
+    """Product with its right side packed."""
 
     kind: ClassVar[str] = "matmul"
     product: MatMul
@@ -58,7 +60,7 @@ class Packed(Op):
 
 
 def pack_right_sides(graph: IntegerGraph, cards: dict[str, Card]) -> tuple[IntegerGraph, dict[str, Card]]:  # fmt: skip
-    """Of single products; those of stacks pack as they go."""
+    """Pack the right sides of single products; products of stacks pack as they run."""
     ops: list[Op] = []
     cards = dict(cards)
     for op in graph.ops:
@@ -75,14 +77,14 @@ def pack_right_sides(graph: IntegerGraph, cards: dict[str, Card]) -> tuple[Integ
 
 
 def _packed_bytes(op: MatMul, card: Card) -> int:
-    """Where the product's own scratch begins."""
+    """Return the offset at which the product's own scratch begins."""
     own = card.steps(op, whole(op)).calls[1].arguments[-1]
     assert isinstance(own, Scratch)
     return own.offset
 
 
 def _packed_value(op: MatMul, card: Card) -> Value:
-    """As many rows as the right side has, and room in them for the packed bytes."""
+    """Return the packed value: as many rows as the right side, with room for the packed bytes."""
     rows = op.inputs[1].rows
     return Value(f"{op.name}.packed", (rows, -(-_packed_bytes(op, card) // rows)))
 

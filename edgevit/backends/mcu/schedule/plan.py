@@ -1,4 +1,4 @@
-"""A plan: loops in order, a card for each operation, and a place for every buffer."""
+"""Plan: loops in order, a card for each operation, and a place for every buffer."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Plan:
 
     @property
     def offsets(self) -> dict[str, int]:
-        """By the name of a buffer."""
+        """Offset of each buffer, by name."""
         found = {buffer.name: buffer.offset for buffer in self.buffers}
         return found | {name: found[_root(name, self.same_bytes)] for name in self.same_bytes}
 
@@ -39,7 +39,7 @@ class Plan:
 
     @property
     def computed(self) -> int:
-        """Work in the loops, with what is done again: products, and a share for every value made."""
+        """Work in the loops, recomputation included: products, and a share for every value made."""
         return sum(_work(walk, self.cards) for walk in self.walks)
 
 
@@ -54,8 +54,11 @@ def scratch_name(loop: int) -> str:
 def make_plan(
     net: Net, cards: Cards, kept: frozenset[str], tile: int, guard: int = 0, placed: bool = True
 ) -> Plan:
-    """Raises `NoLoop`. `guard` bytes after every buffer belong to nobody. Where nothing is `placed`, the size is what no
-    placement goes below."""
+    """Return the plan that keeps these values. Raise `NoLoop` if they make no loops.
+
+    `guard` bytes after every buffer belong to no value. Unless `placed`, the size is a lower bound
+    of all placements.
+    """
     walks = [_walk(net, loop, tile) for loop in build_loops(net, kept)]
     same = {} if guard else _taken_over(net, cards, walks)
     buffers = [*_kept_buffers(net, walks, same)]
@@ -76,13 +79,13 @@ def _walk(net: Net, loop: Loop, tile: int) -> Walk:
 
 
 def _tile(loop: Loop, tile: int) -> int:
-    """One operation alone does all of its rows at once."""
+    """Return the rows of a tile; an operation alone in its loop computes all its rows at once."""
     rows = loop.ops[-1].output.rows
     return rows if len(loop.ops) == 1 else min(tile, rows)
 
 
 def tile_of(walk: Walk, op: Op, rows: int | None = None) -> Tile:
-    """What one call does in its loop; `rows` where the last tile is short."""
+    """Return what one call computes in its loop; `rows` if the last tile is short."""
     if isinstance(op, WINDOWED):
         source = walk.net.storage[op.source.name].name
         rings = (walk.rings.get(source, op.source.shape[0]), walk.rings.get(op.name, op.output.shape[0]))  # fmt: skip
@@ -93,7 +96,7 @@ def tile_of(walk: Walk, op: Op, rows: int | None = None) -> Tile:
 
 
 def _last_loops(net: Net, walks: list[Walk]) -> dict[str, int]:
-    """Of each kept storage, the last loop that reads it; outputs are read after the end."""
+    """Return the last loop that reads each kept storage; outputs are read after the end."""
     last = {name: index for index, walk in enumerate(walks) for name in walk.loop.kept}
     for index, walk in enumerate(walks):
         for op in walk.loop.ops:
@@ -139,8 +142,11 @@ def _loop_buffers(index: int, walk: Walk, cards: Cards) -> list[Buffer]:
 
 
 def _taken_over(net: Net, cards: Cards, walks: list[Walk]) -> dict[str, str]:
-    """Token overwriting, and work in place: a value written over one of the same size that dies in the loop, row by row,
-    each row after it was last read."""
+    """Return the values that are written over another, with the value each one overwrites.
+
+    Both have the same size, and the overwritten one dies in the loop: each row is written after it
+    was last read. This covers token overwriting and work in place.
+    """
     last = _last_loops(net, walks)
     same: dict[str, str] = {}
     for index, walk in enumerate(walks):
@@ -159,7 +165,11 @@ def _taken_over(net: Net, cards: Cards, walks: list[Walk]) -> dict[str, str]:
 
 
 def _overwrites(walk: Walk, cards: Cards, name: str, dying: str) -> bool:
-    """Whether every row is read for the last time before its bytes are written, or by the very call that does."""
+    """Return whether the value may overwrite `dying`.
+
+    Every row must be read for the last time before its bytes are written, or by the very call that
+    writes them.
+    """
     if len(walk.loop.ops) == 1:
         op = walk.loop.ops[0]
         by_rows = all(
@@ -200,7 +210,7 @@ def _read_before(walk: Walk, name: str, dying: str) -> bool:
 
 
 def _work(walk: Walk, cards: Cards) -> int:
-    """In products, and what each value costs to make beside them: a clamp, a table, a store."""
+    """Return the work in products, with an allowance for each value: a clamp, a table, a store."""
     known = walk.net.work
     key = walk.loop, walk.tile
     if key not in known:
@@ -212,13 +222,13 @@ def _work(walk: Walk, cards: Cards) -> int:
 
 
 def _padded(walk: Walk, card: Card, op: Op) -> float:
-    """How much more a kernel does, called with fewer rows than it takes together."""
+    """Return the overhead of calling a kernel with fewer rows than it computes together."""
     rows = 0 if walk.loop.by_image else min(walk.tile, op.output.rows)
     return -(-rows // card.rows_per_call) * card.rows_per_call / rows if rows else 1
 
 
 def plan_text(plan: Plan) -> str:
-    """For people and goldens."""
+    """Return the plan as text, for people and golden files."""
     lines = [f"plan {plan.net.graph.name}: arena {plan.size} bytes"]
     for index, walk in enumerate(plan.walks):
         how = "by image rows" if walk.loop.by_image else f"{walk.tile} rows at a time"

@@ -1,8 +1,8 @@
-"""Which values are kept: chosen by what it does to the arena and to the work, from the plan itself.
+"""Choice of the kept values, by the arena and the work of the plans themselves.
 
-Steps are taken one at a time, each to the plan with the best price: a value that was kept is streamed, or the other way
-round, here and wherever the graph looks the same. The price is the arena's size times a power of the work; `ram` hardly
-counts the work, `speed` hardly the size.
+Steps are taken one at a time, each to the plan with the best price: a kept value is streamed, or a
+streamed one kept, here and wherever the graph looks the same. The price is the arena's size times a
+power of the work; `ram` hardly counts the work, `speed` hardly the size.
 """
 
 from __future__ import annotations
@@ -42,8 +42,11 @@ def best_plan(
     max_ram: int | None = None,
     tile: int | None = None,
 ) -> Plan:
-    """The smallest that is still worth its work; where `max_ram` is given, the fastest found that fits, or the smallest.
-    With `tile`, loops take that many rows at a time, and the search is over the rest."""
+    """Return the plan with the best price.
+
+    With `max_ram` it is the best of those found that fit, or the smallest if none fits. With
+    `tile`, loops take that many rows at a time, and the search is over the rest.
+    """
     if optimize not in OPTIMIZE:
         raise UsageError(
             f"there is no way to optimize called `{optimize}`", hint=suggest(optimize, OPTIMIZE)
@@ -57,7 +60,7 @@ def best_plan(
 
 
 def planned(graph: IntegerGraph, core: Core, kept: frozenset[str], tile: int) -> Plan:
-    """The plan that keeps just these."""
+    """Return the plan that keeps just these values."""
     net, cards = prepared(graph, core)
     return make_plan(net, cards, kept, tile)
 
@@ -65,8 +68,11 @@ def planned(graph: IntegerGraph, core: Core, kept: frozenset[str], tile: int) ->
 def candidates(
     graph: IntegerGraph, core: Core, optimize: str, tiles: Sequence[int] = TILES
 ) -> list[Plan]:
-    """The last that were passed on the way: to the smallest from as little as can be kept, and on from there and from
-    everything kept to the best price."""
+    """Return the last plans passed on each descent.
+
+    One descent starts from as little as can be kept and goes to the smallest plan. Two more go to
+    the best price, from there and from everything kept.
+    """
     net, cards = prepared(graph, core)
     classes = list(dict.fromkeys(c for depth in _NEIGHBOURS for c in _classes(net, depth)))
     must = net.must_keep()
@@ -88,7 +94,7 @@ def _price(optimize: str) -> Callable[[Plan], float]:
 
 
 def _least(net: Net, cards: Cards, must: frozenset[str]) -> frozenset[str]:
-    """What must be, and whatever more it takes until there are loops at all."""
+    """Return the values that must be kept, and as many more as it takes for loops to exist."""
     kept = must
     for op in net.makers.values():
         try:
@@ -108,7 +114,11 @@ def _descend(
     price: Callable[[Plan], float],
     tiles: Sequence[int],
 ) -> list[Plan]:
-    """Every step is tried; then those that helped are taken, the best first, as long as they go on helping."""
+    """Descend from `start` to the best price, and return the last plans passed.
+
+    Every step is tried. Then those that helped are taken, the best first, as long as they go on
+    helping.
+    """
     here = Choice(start, tiles[0])
     best = _try(net, cards, here)
     if best is None:
@@ -160,7 +170,7 @@ def _steps(
 
 
 def _leading_to(net: Net, kept: frozenset[str], members: frozenset[str]) -> frozenset[str]:
-    """The nearest kept values that these are made of."""
+    """Return the nearest kept values that these are computed from."""
     found: set[str] = set()
     stack, seen = list(members), set(members)
     while stack:
@@ -186,7 +196,10 @@ def _tiled(here: Choice, tile: int) -> Choice:
 
 
 def _classes(net: Net, depth: int) -> list[frozenset[str]]:
-    """Values at places that look the same: the operations around them, a few steps up and down."""
+    """Return classes of values at places that look alike.
+
+    The operations around them are the same for `depth` steps up and down.
+    """
     groups: dict[tuple[object, ...], set[str]] = {}
     for name, op in net.makers.items():
         look = (_around(net, op, True, depth), _around(net, op, False, depth), _places(net, name))
@@ -206,7 +219,10 @@ def _around(net: Net, op: Op, up: bool, depth: int) -> tuple[object, ...]:
 
 
 def _places(net: Net, name: str) -> tuple[int, ...]:
-    """Which of its readers' inputs it is: the heads that are put together differ in nothing else."""
+    """Return the positions of the value among its readers' inputs.
+
+    Heads that are concatenated differ in nothing else.
+    """
     return tuple(
         index
         for op in net.readers.get(name, ())

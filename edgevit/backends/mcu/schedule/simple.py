@@ -1,4 +1,4 @@
-"""The plain plan: every value whole, one operation after the other."""
+"""Plain plan: every value whole, one operation after the other."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""Checks a plan by running it on paper over a map of the arena: every byte that is read must be the one that was meant.
+"""Check of a plan by simulation over a map of the arena: every byte read must be the intended one.
 
-It takes from the planner only what the emitted code has in it: which operations each loop does, rings, offsets. What an
-operation reads, and in which order rows are made, is worked out here once more, from the operations themselves.
+From the planner it takes only what the emitted code has in it: which operations each loop does,
+rings, offsets. What an operation reads, and in which order rows are made, is derived here once
+more, from the operations themselves.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ _NOBODY, _SCRATCH = -1, -2
 
 
 class Overwritten(AssertionError):
-    """A byte that is still needed was written over, or one is read that nobody wrote: our bug."""
+    """Overwritten byte that is still needed, or a read of one never written: an edgevit bug."""
 
 
 def verify_plan(plan: Plan) -> None:
@@ -63,7 +64,7 @@ class _Check:
                     self._call(index, walk, op, first, min(walk.tile, op.output.rows - first))
 
     def _by_image(self, index: int, walk: Walk) -> None:
-        """By rows of images, each made when a row further on needs it."""
+        """Run a loop by rows of images, each made when a later row needs it."""
         ops, units = walk.loop.ops, walk.loop.units
         heights = {op.name: op.output.rows // units[op.name] for op in ops}
         done = dict.fromkeys(heights, 0)
@@ -85,7 +86,7 @@ class _Check:
         return [self.plan.net.storage[value.name].name for value in op.inputs]
 
     def _call(self, index: int, walk: Walk, op: Op, first: int, count: int) -> None:
-        """One call of a kernel: positions `first` up to `first + count` of its output."""
+        """Run one call of a kernel: positions `first` up to `first + count` of its output."""
         self.being_read = []
         for value, name in zip(op.inputs, self._names(op), strict=True):
             if name in self.numbers:
@@ -105,7 +106,7 @@ class _Check:
             self._spread(index, walk, op.name, first * step, (first + count) * step)
 
     def _addresses(self, index: int, walk: Walk, name: str, start: int, end: int) -> list[tuple[int, int, int]]:  # fmt: skip
-        """Pieces of a storage, from a byte to another: start, end, address."""
+        """Return the contiguous pieces of a storage's byte range: start, end, address."""
         if ring_name(index, name) not in self.offsets:
             return [(start, end, self.offsets[name] + start)]
         base, ring = self.offsets[ring_name(index, name)], walk.rings[name]
@@ -149,7 +150,7 @@ class _Check:
 
 
 def _rows_for(op: Op, rows: int, height: int) -> int:
-    """Image rows of an input that the first `rows` of the output take."""
+    """Return the image rows of an input that the first `rows` of the output need."""
     window = getattr(op, "window", None)
     if window is None or rows == 0:
         return rows
@@ -158,7 +159,7 @@ def _rows_for(op: Op, rows: int, height: int) -> int:
 
 
 def _positions_read(op: Op, value: Value, first: int, count: int) -> tuple[int, int]:
-    """Of an input, for some positions of the output."""
+    """Return the positions of an input that are read for `count` output positions."""
     window = getattr(op, "window", None)
     if window is not None:
         wide, height = op.output.shape[1], value.shape[0]

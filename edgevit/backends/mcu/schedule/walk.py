@@ -1,7 +1,8 @@
-"""A loop on paper: which operation makes which row when, as the emitted code will.
+"""Simulation of a loop: the order in which operations make rows, as in the emitted code.
 
-Each step asks for some more rows of what the loop keeps; going back from there, every operation learns how many rows it
-has to have made; going forward, it makes those that are missing, one row at a time.
+Each step demands some more rows of what the loop keeps. Backwards from there, it is determined how
+many rows every operation has to have made. Forwards, each operation makes the missing ones, one row
+at a time.
 """
 
 from __future__ import annotations
@@ -21,11 +22,11 @@ class Walk:
     tile: int  # positions of a row, where the loop goes in lockstep
 
     def unit(self, name: str) -> int:
-        """Positions of one row of a storage."""
+        """Return the positions of one row of a storage."""
         return self.loop.units.get(name, self.tile)
 
     def height(self, name: str) -> int:
-        """Rows of a storage; the last may be short in lockstep."""
+        """Return the rows of a storage; the last may be short in lockstep."""
         return -(-self._value(name).rows // self.unit(name))
 
     def _value(self, name: str) -> Value:
@@ -40,12 +41,12 @@ class Walk:
         return self.height(self.driver.name)
 
     def wanted(self, name: str, step: int) -> int:
-        """Rows of a kept value after so many steps."""
+        """Return the rows of a kept value after `step` steps."""
         height = self.height(name)
         return height if step == self.steps else step * height // self.steps
 
     def demands(self, step: int) -> dict[str, int]:
-        """Rows that every operation must have made by then."""
+        """Return the rows that every operation must have made after `step` steps."""
         needs = {op.name: 0 for op in self.loop.ops}
         for name in self.loop.kept:
             needs[name] = self.wanted(name, step)
@@ -65,12 +66,12 @@ class Walk:
         return frozenset(member.name for member in self.loop.ops)
 
     def inside(self, op: Op) -> list[tuple[int, str]]:
-        """Inputs that this loop makes."""
+        """Return the inputs that this loop makes."""
         return [(i, source) for i, source in self.net.sources(op) if source in self._made]
 
     @cached_property
     def events(self) -> tuple[tuple[Op, int], ...]:
-        """Every row that is made, in order."""
+        """Rows that are made, in order, each with its operation."""
         done = {op.name: 0 for op in self.loop.ops}
         found: list[tuple[Op, int]] = []
         for step in range(1, self.steps + 1):
@@ -81,17 +82,17 @@ class Walk:
         return tuple(found)
 
     def lowest(self, op: Op, index: int, row: int) -> int:
-        """The first input row that is read for an output row."""
+        """Return the first input row that is read for an output row."""
         how = access(op, index)
         return how.lowest(row) if isinstance(how, Sliding) else row
 
     def highest(self, op: Op, index: int, source: str, row: int) -> int:
-        """The row after the last one."""
+        """Return the row after the last input row that is read for an output row."""
         return self._upto(op, index, source, row + 1)
 
     @cached_property
     def rings(self) -> dict[str, int]:
-        """Rows that have to stay of each streamed storage."""
+        """Rows of each streamed storage that must stay in memory."""
         if not self.loop.by_image:
             return {op.name: 1 for op in self.loop.ops if op.name not in self.loop.kept}
         made = {op.name: 0 for op in self.loop.ops}
@@ -121,6 +122,6 @@ class Walk:
 
 
 def unit_bytes(walk: Walk, op: Op, index: int | None = None) -> int:
-    """Of one row of the output, or of an input that is read by the same rows."""
+    """Return the bytes of one row of the output, or of an input that is read by the same rows."""
     value = op.output if index is None else op.inputs[index]
     return walk.unit(op.name) * value.shape[-1] * SIZES[value.dtype]

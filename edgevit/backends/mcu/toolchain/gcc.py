@@ -1,4 +1,4 @@
-"""The distribution's gcc for Arm and RISC-V; clang compiles where gcc 12 fails on MVE."""
+"""GCC of the distribution for Arm and RISC-V; clang compiles where gcc 12 fails on MVE."""
 
 from __future__ import annotations
 

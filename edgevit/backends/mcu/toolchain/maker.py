@@ -1,4 +1,4 @@
-"""What the compilers share: the flags of kernels, the kept objects, and the link."""
+"""Code that the compilers share: the flags of kernels, the cached objects, and the link."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _ARITHMETIC = re.compile(r"undefined symbol: __")  # names that only a compiler 
 
 
 class Maker(Protocol):
-    """One family of compilers: how it is called for a core."""
+    """Family of compilers, and its commands for a core."""
 
     @property
     def name(self) -> str: ...
@@ -73,7 +73,7 @@ class Toolchain:
         include: Sequence[Path] = (),
         flags: Sequence[str] = (),
     ) -> Path:
-        """C or assembly -> an object file in the cache."""
+        """Compile C or assembly to an object file in the cache."""
         run = data_dir("kernels") / "run"
         folders = [*include, run, run / "include"]
         words = [
@@ -93,7 +93,7 @@ class Toolchain:
     def link(
         self, objects: Iterable[Path], core: Core, output: Path, *, stack_size: int = 8192
     ) -> Path:
-        """Objects -> a program that starts itself, on the core as it is emulated."""
+        """Link objects to a program that starts itself, on the core as it is emulated."""
         parts = [str(part.resolve()) for part in (*self._support(core), *objects)]
         with tempfile.TemporaryDirectory(prefix="edgevit-") as folder:
             script = Path(folder) / "program.ld"
@@ -126,7 +126,7 @@ class Toolchain:
         return digest.hexdigest()[:24]
 
     def _make(self, output: Path, words: list[str], core: Core, doing: str) -> None:
-        """Runs the compiler beside the output's place, and moves what it made there whole."""
+        """Run the compiler in a folder beside the output, and move the finished file into place."""
         output.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=output.parent, prefix=".making-") as folder:
             made = Path(folder) / output.name
@@ -154,7 +154,10 @@ class Toolchain:
 
 
 def _sources(source: Path, folders: Sequence[Path]) -> list[Path]:
-    """The file, what it includes, and what that includes; the compiler's own headers go by its version."""
+    """Return the file and all that it includes, directly or not.
+
+    The compiler's own headers are identified by its version instead.
+    """
     found = [source]
     for path in found:  # grows as it goes
         for name in _INCLUDED.findall(path.read_bytes()):

@@ -32,7 +32,10 @@ class Zig:
         return [_program(), "cc", *core.zig, "-nostdlib"]
 
     def environment(self, cache: Path) -> dict[str, str]:
-        """zig keeps what it compiles of its own, such as 64-bit division, in a cache too."""
+        """Return the environment with zig's cache folders.
+
+        zig caches what it compiles of its own, such as 64-bit division.
+        """
         folder = str(cache / "zig")
         return {**os.environ, "ZIG_GLOBAL_CACHE_DIR": folder, "ZIG_LOCAL_CACHE_DIR": folder}
 

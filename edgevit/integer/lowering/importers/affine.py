@@ -36,7 +36,7 @@ def per_channel(
 
 
 def batch_norm(node: Node, context: Context) -> Held:
-    """One that no convolution has taken in."""
+    """Import a batch norm that was not folded into a convolution."""
     mean, variance = (context.weights(node, f"running_{name}") for name in ("mean", "var"))
     weight, bias = (context.optional(node, name) for name in ("weight", "bias"))
     scale = 1 / np.sqrt(variance + argument(node, "eps"))

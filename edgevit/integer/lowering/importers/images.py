@@ -17,9 +17,12 @@ OnImage = Callable[[Value, str], Value]  # the image and a name for the result -
 
 
 def each_image(node: Node, held: Held, context: Context, work: OnImage) -> Held:
-    """`work` on a torch tensor N x C x H x W, or N x C x W. The images of a stack are cut out and put together again.
+    """Apply `work` to each image of a torch tensor N x C x H x W, or N x C x W.
 
-    The factor of what is held is left to the caller.
+    The images of a stack are cut out and put together again. The factor of the value is left to the
+    caller.
+
+    The factor of the value is left to the caller.
     """
     builder = context.builder
     rank = held.layout.rank

@@ -21,7 +21,7 @@ from edgevit.quantize.encoding import symmetric
 
 @dataclass(frozen=True)
 class _Order:
-    """Of the axes that both sides have."""
+    """Memory order within the axes that both sides of the product share."""
 
     stack: tuple[int, ...]  # how their parts lie in memory, counted from the slowest of the axis
     depth: tuple[int, ...]
@@ -70,7 +70,9 @@ def _own(held: Held, axis: int) -> tuple[int, ...]:
 
 
 def _order_of(held: Held, blocks: Sequence[int], depth: int) -> _Order | None:
-    """When these axes lie one behind the other already, whatever the order within each."""
+    """Return the order of these axes if they already lie one behind the other, in any order within
+    each.
+    """
     axes = held.layout.axes
     start = 0
     found: dict[int, tuple[int, ...]] = {}
@@ -84,7 +86,7 @@ def _order_of(held: Held, blocks: Sequence[int], depth: int) -> _Order | None:
 
 
 def _is_turned(right: Held) -> bool:
-    """Whether what is summed over is what memory ends in."""
+    """Check that memory ends in the axis of summation."""
     last = len(right.layout.sizes) - 1
     return last in right.layout.axes[1]
 
@@ -112,7 +114,7 @@ def _multiplied(node: Node, left: Held, right: Held, turned: bool, context: Cont
 
 
 def _result(left: Layout, right: Layout) -> Layout:
-    """Stack and rows as they lie in `left`, columns as in `right`."""
+    """Return the layout of the product: stack and rows as in `left`, columns as in `right`."""
     kept = [place for axis in (0, 1) for place in left.axes[axis]]
     columns = sorted(right.axes[2])
     number = {place: index for index, place in enumerate(sorted(kept))}

@@ -46,7 +46,7 @@ def permute(node: Node, context: Context) -> Held:
 
 
 def pixel_shuffle(node: Node, context: Context) -> Held:
-    """c r r x h x w -> c x h r x w r, or back."""
+    """Import a pixel (un)shuffle: c r r x h x w -> c x h r x w r, or back."""
     held = context.wide(operand(node))
     if kind(node) == "pixel_shuffle":
         r = argument(node, "upscale_factor")
@@ -100,7 +100,7 @@ def cut(
 
 
 def pad(node: Node, context: Context) -> Held:
-    """With one number, or cropped where a side is negative."""
+    """Import a pad with one number, which crops where a side is negative."""
     held = context.narrow(operand(node))
     number = pad_value(node)
     if number is None:
@@ -145,7 +145,7 @@ def _padded(
 
 
 def _with_place(layout: Layout, axis: int) -> Layout:
-    """With a place in memory for a torch axis of one element, for what will give it more."""
+    """Give a torch axis of one element a place in memory, so that it can grow."""
     place = _home(layout, axis)
     sizes = (*layout.sizes[:place], 1, *layout.sizes[place:])
     axes = [tuple(p + (p >= place) for p in places) for places in layout.axes]
@@ -154,7 +154,10 @@ def _with_place(layout: Layout, axis: int) -> Layout:
 
 
 def _home(layout: Layout, axis: int) -> int:
-    """Where an axis that has no place would lie: channels of images last, others before the axes behind them."""
+    """Return the place for an axis that has none.
+
+    Channels of images go last, others before the axes behind them.
+    """
     if layout.rank == 4 and axis == 1:
         return len(layout.sizes)
     behind = [place for held in layout.axes[axis + 1 :] for place in held]
@@ -162,7 +165,7 @@ def _home(layout: Layout, axis: int) -> int:
 
 
 def spread(held: Held, sizes: Sequence[int], context: Context) -> Held:
-    """Axes of one element repeated."""
+    """Broadcast axes of one element to `sizes`."""
     held = reshaped(held, [1] * (len(sizes) - held.layout.rank) + list(held.shape), context)
     for axis, size in enumerate(sizes):
         if held.shape[axis] == size:
@@ -183,7 +186,7 @@ def expand(node: Node, context: Context) -> Held:
 
 
 def concatenation(node: Node, context: Context) -> Held:
-    """On the grid of the whole."""
+    """Import a concatenation, every part on the grid of the whole."""
     axis = argument(node, "dim") % len(shape(node))
     grid = context.grids.of(node)
     return joined(
@@ -207,7 +210,9 @@ def _part(read: Node, grid: Grid, context: Context) -> Held:
 
 
 def joined(parts: Sequence[Held], axis: int, stem: str, context: Context) -> Held:
-    """Of values on one grid; laid out as the largest of those that are as their torch axes are."""
+    """Concatenate values on one grid, laid out as the largest of those in the order of their torch
+    axes.
+    """
     if len(parts) == 1:
         return parts[0]
     builder = context.builder
@@ -239,7 +244,7 @@ def _cut_alike(part: Held, layout: Layout, axis: int, builder: Builder) -> tuple
 
 
 def _beside(part: Held, layout: Layout, axis: int, builder: Builder) -> Value:
-    """In the memory order of `layout`, with its sizes but for the axis."""
+    """Reorder one part to the memory order of `layout`; sizes differ along `axis` only."""
     own, _ = _cut_alike(part, layout.resized(axis, 1), axis, builder)
     there = [place for other, held in enumerate(layout.axes) if other != axis for place in held]
     mine = [place for other, held in enumerate(own.layout.axes) if other != axis for place in held]

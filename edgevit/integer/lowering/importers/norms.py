@@ -69,7 +69,7 @@ def group_norm(node: Node, context: Context) -> Held:
 
 
 def _without_zero(source: Held, centred: bool, context: Context) -> Held:
-    """What is not centred has its zero at zero."""
+    """Move the zero point to 0 for a norm that is not centred."""
     if centred or source.value.zero == 0:
         return source
     grid = source.grid
@@ -80,7 +80,7 @@ def _normalised(
     node: Node, source: Held, axes: list[int], channel: int,
     given: tuple[np.ndarray | None, np.ndarray | None], centred: bool, epsilon: float, context: Context,
 ) -> Held:  # fmt: skip
-    """Over all of `axes` at once."""
+    """Normalise over all of `axes` at once."""
     builder = context.builder
     length = prod(source.shape[axis] for axis in axes)
     if len(axes) == 1:
@@ -114,7 +114,7 @@ def _normalised(
 
 
 def _grid(node: Node, plain: bool, context: Context) -> Grid:
-    """Without a bias there is no zero point."""
+    """Return the grid of a norm's output. Without a bias it has no zero point."""
     grid = context.grids.of(node)
     if plain and grid.zero:
         return Grid(max(-grid.low, grid.high) / 127)

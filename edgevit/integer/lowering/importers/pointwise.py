@@ -24,7 +24,7 @@ _SAME = 1e-12  # relative; of factors that are one
 
 
 def function(node: Node, context: Context) -> Held:
-    """Of one value, by a table. A positive factor needs none."""
+    """Import an elementwise function of one value, as a table. A positive factor needs none."""
     root = context.plan.regions.root[node]
     source = context.narrow(root)
     points = source.grid.points()
@@ -46,7 +46,7 @@ def _factor(points: np.ndarray, results: np.ndarray) -> float | None:
 
 
 def clamp(node: Node, context: Context) -> Held:
-    """Nothing to do, where the grid of the producer ends at the bounds."""
+    """Import a clamp. Nothing is added where the grid of the producer ends at the bounds."""
     (read,) = sources(node, context.program)
     source, found = context.narrow(read), bounds(node)
     assert found is not None
@@ -58,7 +58,7 @@ def clamp(node: Node, context: Context) -> Held:
 
 
 def addition(node: Node, context: Context) -> Held:
-    """Of two values, or of a value and a tensor known beforehand."""
+    """Import a sum of two values, or of a value and a constant."""
     sign = -1 if kind(node) == "sub" else 1
     if has_argument(node, "alpha") and argument(node, "alpha") != 1:
         raise Unsupported("its second term has a factor")
@@ -94,7 +94,7 @@ def _with_constant(
         grid = asymmetric(low, high) if held.value.dtype == "int16" else wide(low, high)
     else:
         held = context.in_bytes(held, _nodes(node)[1 - place])
-        # what is beyond these cannot be told from them: a mask of -inf, for one
+        # values beyond these saturate alike: a mask of -inf, for one
         y = context.grids.of(node)
         reach = max(y.high - y.low, held.grid.high - held.grid.low)
         array = np.clip(array, -2 * reach, 2 * reach)
@@ -106,7 +106,7 @@ def _with_constant(
 
 
 def _only_axis(array: np.ndarray, shape: tuple[int, ...]) -> int | None:
-    """The one axis that it has more than one element along."""
+    """Return the one axis that the array has more than one element along."""
     sizes = (1,) * (len(shape) - array.ndim) + array.shape
     axes = [axis for axis, size in enumerate(sizes) if size > 1]
     return axes[0] if len(axes) == 1 and prod(shape) > shape[axes[0]] else None
@@ -117,7 +117,7 @@ def _spread_to(held: Held, node: Node, context: Context) -> Held:
 
 
 def _sum(node: Node, left: Held, right: Held, sign: int, context: Context) -> Held:
-    """Of two values that are laid out alike."""
+    """Add two values with the same layout."""
     if context.plan.is_wide(node):
         return _wide_sum(node, left, right, sign, context)
     left, right = (context.in_bytes(h, n) for h, n in zip((left, right), _nodes(node), strict=True))
@@ -166,7 +166,7 @@ def multiplication(node: Node, context: Context) -> Held:
 
 
 def _row_axis(held: Held, shape: tuple[int, ...]) -> int | None:
-    """The axis of `shape` that a tensor of one row runs along."""
+    """Return the axis of `shape` that a tensor of one row runs along."""
     sizes = (1,) * (len(shape) - len(held.shape)) + held.shape
     axes = [axis for axis, size in enumerate(sizes) if size > 1]
     return axes[0] if len(axes) == 1 and sizes[axes[0]] == shape[axes[0]] else None

@@ -61,7 +61,7 @@ def adaptive_average_pool(node: Node, context: Context) -> Held:
 
 
 def _pool_window(node: Node) -> Window:
-    """A stride that is left out is the window itself."""
+    """Return the window of a pool. The stride defaults to the kernel size."""
     dims = 1 if kind(node).endswith("1d") else 2
     size = per_dimension(argument(node, "kernel_size"), dims)
     stride = per_dimension(argument(node, "stride") or list(size), dims)
@@ -101,7 +101,7 @@ def averaged(
 
 
 def reduction(node: Node, context: Context) -> Held:
-    """A mean or a sum over any axes."""
+    """Import a mean or a sum over any axes."""
     source = context.narrow(operand(node))
     rank = source.layout.rank
     given = argument(node, "dim")
@@ -121,7 +121,10 @@ def reduction(node: Node, context: Context) -> Held:
 
 
 def _is_last(source: Held, axes: list[int]) -> bool:
-    """Whether memory ends in what is summed over: then it is a product with a row of ones."""
+    """Check that memory ends in a reduced axis.
+
+    The reduction is then a product with a row of ones.
+    """
     reduced = {place for axis in axes for place in source.layout.axes[axis]}
     return len(source.layout.sizes) - 1 in reduced and len(reduced) < len(source.layout.sizes)
 
@@ -129,7 +132,7 @@ def _is_last(source: Held, axes: list[int]) -> bool:
 def _over(
     node: Node, source: Held, axes: list[int], count: int, divisor: float, context: Context
 ) -> Held:
-    """A pool whose window is all of what is summed over."""
+    """Reduce by a pool whose window covers all of the reduced axes."""
     builder = context.builder
     reduced = sorted(place for axis in axes for place in source.layout.axes[axis])
     kept = [place for place in range(len(source.layout.sizes)) if place not in reduced]
@@ -163,7 +166,10 @@ def upsample(node: Node, context: Context) -> Held:
 
 
 def bilinear(node: Node, context: Context) -> Held:
-    """Rows, then columns, by a matrix each. What lies between pixels is no larger than they: the grid can stay."""
+    """Resize rows, then columns, by a matrix each.
+
+    Interpolated values are no larger than the pixels: the grid can stay.
+    """
     held = context.narrow(operand(node))
     corners = argument(node, "align_corners")
     if held.layout.rank != 4:

@@ -28,7 +28,7 @@ def linear(node: Node, context: Context) -> Held:
 
 
 def matrix_product(node: Node, context: Context) -> Held:
-    """With a matrix that is known beforehand."""
+    """Import a product with a constant matrix."""
     source, right = context.narrow(operand(node)), context.constant(node.args[1])
     assert right is not None
     weights = Weights(right.T, np.zeros(right.shape[1]))
@@ -41,7 +41,7 @@ def _bias(node: Node, context: Context) -> np.ndarray:
 
 
 def over_axis(node: Node, source: Held, axis: int, weights: Weights, context: Context) -> Held:
-    """Sums along one torch axis."""
+    """Multiply by `weights` along one torch axis."""
     return over_axis_on(node.name, source, axis, weights, context.grids.of(node), context)
 
 

@@ -1,4 +1,4 @@
-"""Which function imports which ATen operator."""
+"""Table of importers by ATen operator."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The algebra of collapse-linear: a value as one convolution of another value.
+"""Algebra of collapse-linear: a value as one convolution of another value.
 
     value[o, q] = bias[o] + sum over i, d of  kernel[o, i, d] * source[i, stride * q + d]
 
@@ -51,7 +51,7 @@ def identity(channels: int, size: Axes) -> Form:
 
 
 def scaled(form: Form, factor: torch.Tensor) -> Form:
-    """Every output channel times its factor."""
+    """Multiply every output channel by its factor."""
     return replace(
         form, kernel=cache(lambda: form.kernel() * factor[:, None]), bias=form.bias * factor
     )
@@ -62,7 +62,7 @@ def shifted(form: Form, offset: torch.Tensor) -> Form:
 
 
 def added(a: Form, b: Form) -> Form:
-    """Two values of the same source, channels and extents."""
+    """Add two values of the same source, channels and extents."""
     groups = gcd(a.groups, b.groups)
     taps = tuple(tuple(sorted({*s, *t})) for s, t in zip(a.taps, b.taps, strict=True))
 
@@ -76,7 +76,10 @@ def added(a: Form, b: Form) -> Form:
 
 
 def composed(outer: Form, inner: Form) -> Form:
-    """`outer` is a form over the value that `inner` describes; the result is a form over inner's source."""
+    """Compose two forms: `outer` over the value that `inner` describes.
+
+    The result is a form over inner's source.
+    """
     _require_zero_past_border(outer, inner)
     stride = tuple(s * t for s, t in zip(outer.stride, inner.stride, strict=True))
     taps = tuple(
@@ -95,7 +98,9 @@ def composed(outer: Form, inner: Form) -> Form:
 
 
 def _require_zero_past_border(outer: Form, inner: Form) -> None:
-    """Where `outer` reads past the extent of inner's value the model has zeros; the formula must give zeros too."""
+    """Refuse where the formula would not give zeros past the border of inner's value, as the
+    model has there.
+    """
     for far, near, step, pace, size, extent, source in zip(
         outer.taps,
         inner.taps,
@@ -119,7 +124,9 @@ def _require_zero_past_border(outer: Form, inner: Form) -> None:
 
 
 def _response_to_constant(outer: Form, level: torch.Tensor) -> torch.Tensor:
-    """What `outer` makes of a map that has one level a channel (and, by the check above, no padded border)."""
+    """Return the response of `outer` to a map of one level a channel (and, by the check
+    above, no padded border).
+    """
     if not level.any():
         return torch.zeros(outer.outs, dtype=torch.float64)
     weight = outer.kernel().flatten(0, -3).sum(0) if outer.size else outer.kernel()
@@ -142,7 +149,7 @@ def _composed_kernel(outer: Form, inner: Form, taps: Taps, groups: int) -> torch
 def _product(
     tap: torch.Tensor, near: torch.Tensor, outer: Form, inner: Form, groups: int
 ) -> torch.Tensor:
-    """One tap of the outer kernel, `[outs, mids / groups]`, times the whole inner kernel."""
+    """Multiply one tap of the outer kernel, `[outs, mids / groups]`, by the whole inner kernel."""
     if inner.is_diagonal:
         mids = near.reshape(*near.shape[:-2], outer.groups, 1, -1)
         return (tap.view(outer.groups, -1, tap.shape[1]) * mids).flatten(-3, -2)
@@ -154,7 +161,10 @@ def _product(
 
 
 def regrouped(kernel: torch.Tensor, groups: int, coarser: int) -> torch.Tensor:
-    """The same kernel with fewer groups, zeros where the finer groups do not look. `coarser` divides `groups`."""
+    """Return the same kernel with fewer groups, and zeros between the finer groups.
+
+    `coarser` divides `groups`.
+    """
     if groups == coarser:
         return kernel
     ratio = groups // coarser
@@ -166,7 +176,10 @@ def regrouped(kernel: torch.Tensor, groups: int, coarser: int) -> torch.Tensor:
 
 
 def _positions(taps: Taps, within: Taps) -> tuple[slice, ...] | tuple[torch.Tensor, ...]:
-    """An index that places a kernel on `taps` into one on the taps `within`: slices (views, much faster) where evenly spaced."""
+    """Return an index that places a kernel on `taps` into one on the taps `within`.
+
+    It has slices (views, much faster) where taps are evenly spaced.
+    """
     places = [[whole.index(t) for t in part] for part, whole in zip(taps, within, strict=True)]
     steps = [place[1] - place[0] if len(place) > 1 else 1 for place in places]
     if all(
@@ -193,7 +206,9 @@ class Geometry:
 
 
 def geometry(form: Form) -> Geometry | None:
-    """The smallest kernel that a convolution with symmetric padding can hold, if there is one."""
+    """Return the smallest kernel that a convolution with symmetric padding can hold, if there
+    is one.
+    """
     axes = [
         _axis(*args)
         for args in zip(form.taps, form.stride, form.size, form.source_size, strict=True)
@@ -212,7 +227,10 @@ def geometry(form: Form) -> Geometry | None:
 def _axis(
     taps: tuple[int, ...], stride: int, size: int, source: int
 ) -> tuple[int, tuple[int, ...]] | None:
-    """Dilation and taps of one axis: zeros are added at either end until the padding comes out symmetric."""
+    """Return dilation and taps of one axis.
+
+    Zeros are added at either end until the padding comes out symmetric.
+    """
     step = gcd(*(t - taps[0] for t in taps)) or 1
     for extra in range(2 * (source + len(taps))):
         for left in range(extra + 1):
@@ -229,7 +247,7 @@ def macs(form: Form, shape: Geometry) -> int:
 
 
 def weight_of(form: Form, shape: Geometry, dtype: torch.dtype) -> torch.Tensor:
-    """The kernel as a convolution takes it, with its zeros in place."""
+    """Return the kernel as a convolution takes it, with its zeros in place."""
     kernel = form.kernel()
     if form.taps != shape.offsets:
         full = torch.zeros(*shape.kernel_size, *kernel.shape[-2:], dtype=torch.float64)

@@ -1,4 +1,4 @@
-"""Every way to write a value as one convolution of a value before it."""
+"""Search for every way to write a value as one convolution of a value before it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _REACH = 24  # linear calls looked back through; the longest branch of the nets 
 
 @dataclass
 class Region:
-    """What was learnt while walking back from one value."""
+    """Linear region before one value, with the forms and borders found in the walk back."""
 
     draft: Draft
     forms: dict[Node, dict[Key, Form]]
@@ -111,7 +111,9 @@ class Region:
 
 
 def _keeps_last_axis(node: Node) -> bool:
-    """A reshape that leaves the last axis as it is: rows are regrouped, each row stays whole."""
+    """Check for a reshape that leaves the last axis as it is: rows are regrouped, each row
+    stays whole.
+    """
     if kind(node) not in {"view", "reshape", "flatten", "unflatten", "squeeze", "unsqueeze"}:
         return False
     source = node.args[0]
@@ -123,7 +125,7 @@ def _keeps_last_axis(node: Node) -> bool:
 
 
 def replaced_by(sink: Node, source: Node) -> list[Node]:
-    """The calls between source and sink that nobody else reads, the sink among them."""
+    """List the calls between source and sink that nothing else reads, the sink among them."""
     dead: dict[Node, None] = {sink: None}
     stack = list(sink.all_input_nodes)
     while stack:

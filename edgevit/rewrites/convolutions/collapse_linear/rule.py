@@ -1,4 +1,4 @@
-"""Any region of the graph that is linear between a source and a sink is one convolution (or one linear).
+"""Linear region between a source and a sink, as one convolution (or one linear).
 
     sum of chains of {conv, batch norm, average pool, scale, shift, pad, identity} of x   ->   conv(x, W, b)
 
@@ -40,7 +40,7 @@ _CONVOLUTION = {1: aten.conv1d.default, 2: aten.conv2d.default, 3: aten.conv3d.d
 
 @dataclass(frozen=True)
 class Candidate:
-    """One way to replace the sink: a form over a source, and what that saves."""
+    """One way to replace the sink: a form over a source, and its savings."""
 
     source: Node
     layout: str
@@ -93,7 +93,7 @@ class CollapseLinear(Rule[Collapse]):
             raise Refused(match.reason)
 
     def replaces(self, match: Collapse) -> tuple[Node, ...]:
-        """The convolutions of the region: theirs is the place a reader knows the result by."""
+        """Return the convolutions of the region: a reader knows the result by their place."""
         if match.best is None:
             return (match.node,)
         weighty = [
@@ -139,12 +139,15 @@ def _cost_of(sink: Node, source: Node, form: Form, found: Geometry) -> tuple[int
 
 
 def _border(node: Node, region: Region) -> str:
-    """The reason this call, and not one before it, could not join the region it reads."""
+    """Return why this call, and not one before it, could not join the region it reads."""
     return next((reason for blocked, reason in region.borders if blocked is node), "")
 
 
 def _price(node: Node, candidates: list[Candidate]) -> str:
-    """Why the widest region stays as it is, told once: at its last call, when it holds two convolutions."""
+    """Return why the widest region stays as it is.
+
+    It is reported once, at its last call, when it holds two convolutions.
+    """
     if any(kind(user) in STEPS for user in node.users):
         return ""
     chains = [

@@ -1,4 +1,4 @@
-"""Each linear ATen call as a form over its own input. One function an operator, one table.
+"""Linear ATen calls as forms over their own input: one function an operator, one table.
 
 Channels are on axis 1 with the spatial axes behind them (`FIRST`: convolutions, pools), or on the last
 axis with everything before it alike (`LAST`: linears, layer scales of token nets).
@@ -38,7 +38,7 @@ def layouts(size: Axes) -> tuple[str, ...]:
 
 
 def linear_input(node: Node) -> Node | None:
-    """The one tensor the call is linear in (for an addition of two values, see `sum_of`)."""
+    """Return the one tensor the call is linear in (for an addition of two values, see `sum_of`)."""
     name = kind(node)
     if name in {"mul", "div", "add", "sub"}:
         tensors = [a for a in node.args[:2] if isinstance(a, Node) and a.op != "get_attr"]
@@ -50,7 +50,7 @@ def linear_input(node: Node) -> Node | None:
 
 
 def sum_of(node: Node) -> tuple[Node, Node, float] | None:
-    """`a + factor * b` of two values of the same shape."""
+    """Match `a + factor * b` of two values of the same shape."""
     if kind(node) not in {"add", "sub"}:
         return None
     a, b = node.args[:2]
@@ -65,7 +65,9 @@ def sum_of(node: Node) -> tuple[Node, Node, float] | None:
 
 
 def step_of(node: Node, draft: Draft, layout: str) -> Form | None:
-    """The call as a form over `linear_input(node)`, or None where it is not linear after all."""
+    """Return the call as a form over `linear_input(node)`, or None where it is not linear
+    after all.
+    """
     return STEPS[kind(node)](node, draft, layout)
 
 
@@ -152,7 +154,9 @@ def _average_pool(node: Node, draft: Draft, layout: str) -> Form | None:
 def _constant_divisor(
     node: Node, source: Axes, size: Axes, window: Axes, pad: Axes, stride: Axes
 ) -> int | None:
-    """What every window is divided by, or None when windows at the border are divided by less."""
+    """Return the divisor of every window, or None when windows at the border are divided by
+    less.
+    """
     override = argument(node, "divisor_override") if len(size) == 2 else None
     if override is not None:
         return override
@@ -215,7 +219,9 @@ def _add(node: Node, draft: Draft, layout: str) -> Form | None:
 
 
 def _levels(node: Node, draft: Draft, layout: str) -> torch.Tensor | None:
-    """The constant operand as one number a channel, or None when it varies along another axis."""
+    """Return the constant operand as one number a channel, or None when it varies along
+    another axis.
+    """
     source = linear_input(node)
     if source is None or shape(source) != shape(node):
         return None

@@ -1,4 +1,4 @@
-"""Permutes are pushed down until they cancel, over a whole program."""
+"""Sinking of permutes over a whole program, until they cancel."""
 
 from edgevit.rewrites.layout.sink_permute.rule import SinkPermute
 

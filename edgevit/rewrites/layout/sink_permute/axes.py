@@ -1,4 +1,4 @@
-"""Calls along axes that they name: softmax, reductions, slices, joins and pads."""
+"""Handlers of calls along named axes: softmax, reductions, slices, joins and pads."""
 
 from __future__ import annotations
 
@@ -30,7 +30,11 @@ aten = torch.ops.aten
 
 
 def softmax(plan: Plan, node: Node) -> Laid | None:
-    """Over several stretches of memory in steps, the largest taken off first as the call itself does."""
+    """Plan a softmax.
+
+    Over several stretches of memory it is done in steps, with the maximum subtracted first as in
+    the call itself.
+    """
     if argument(node, "dtype") is not None:
         return None
     laid = plan.of(operand(node))
@@ -49,7 +53,7 @@ def softmax(plan: Plan, node: Node) -> Laid | None:
 
 
 def reduction(plan: Plan, node: Node) -> Laid | None:
-    """A mean, a sum, a norm, the largest."""
+    """Plan a mean, sum, norm, maximum or minimum."""
     if not has_argument(node, "dim") or (has_argument(node, "dtype") and argument(node, "dtype")):
         return None
     laid, rank = plan.of(operand(node)), len(shape(operand(node)))
@@ -72,7 +76,7 @@ def reduction(plan: Plan, node: Node) -> Laid | None:
 
 
 def part(plan: Plan, node: Node) -> Laid | None:
-    """A slice."""
+    """Plan a slice."""
     laid, axis = plan.of(operand(node)), argument(node, "dim") % len(shape(node))
     if not laid.known.axes[axis]:
         return None
@@ -87,7 +91,7 @@ def part(plan: Plan, node: Node) -> Laid | None:
 
 
 def pieces(plan: Plan, node: Node) -> Laid | None:
-    """A split. What it leads to is where each of its parts is found."""
+    """Plan a split. Its layout is that of its input, from which each part gets its own."""
     laid, axis = plan.of(operand(node)), argument(node, "dim") % len(shape(operand(node)))
     if not laid.known.axes[axis]:
         return None
@@ -122,7 +126,10 @@ def _without(layout: Layout, axes: set[int], kept: bool) -> Layout:
 
 
 def joined(plan: Plan, node: Node) -> Laid | None:
-    """A `cat`. The axis that grows is one stretch of memory in each, and in the same place."""
+    """Plan a `cat`.
+
+    The axis that grows is one stretch of memory in each operand, at the same place.
+    """
     read = list(node.args[0])  # type: ignore[arg-type]
     axis = argument(node, "dim") % len(shape(node))
     laid = [plan.gathered(plan.of(one), axis, node) for one in read]
@@ -149,7 +156,7 @@ def joined(plan: Plan, node: Node) -> Laid | None:
 
 
 def _common_parts(laid: Sequence[Laid], axis: int, wanted: Sequence[int]) -> Parts | None:
-    """Of all axes but the one that they differ in."""
+    """Return the common parts of all axes but the one that the operands differ in."""
     others = [
         Layout(one.known.sizes, (*one.known.axes[:axis], (), *one.known.axes[axis + 1 :]))
         for one in laid
@@ -162,7 +169,10 @@ def _with_part(parts: Parts, axis: int, size: int) -> Parts:
 
 
 def _order(plan: Plan, laid: Sequence[Laid], own: Sequence[Parts], grown: int) -> Order:
-    """Of the result: that of the operand to which the others can be brought with the fewest copies."""
+    """Choose the order of the result.
+
+    It is that of the operand to which the others can be brought with the fewest copies.
+    """
     lies = [order_in(one.known, parts) for one, parts in zip(laid, own, strict=True)]
     orders = [order for order in lies if grown in order] or [_inserted(lies[0], grown)]
 
@@ -177,18 +187,18 @@ def _order(plan: Plan, laid: Sequence[Laid], own: Sequence[Parts], grown: int) -
 
 
 def _inserted(order: Order, grown: int) -> Order:
-    """Before what belongs to a later axis."""
+    """Insert the grown part before the first part of a later axis."""
     place = next((k for k, part in enumerate(order) if part > grown), len(order))
     return (*order[:place], grown, *order[place:])
 
 
-Shaped = tuple[tuple[int, ...], Parts]  # and what it is made of
+Shaped = tuple[tuple[int, ...], Parts]  # sizes, and their parts
 
 
 def _dims(
     order: Order, likely: Sequence[Shaped], known: Sequence[Shaped], grown: int
 ) -> list[list[int]]:
-    """Which parts make an axis: as in that likely shape which most are in already."""
+    """Group parts into axes, as in the likely shape that most operands already have."""
     place = order.index(grown)
     ways = [four([list(order[:place]), [grown], list(order[place + 1 :])])]
     for sizes, parts in likely:
@@ -205,7 +215,7 @@ def _sizes(dims: Sequence[Sequence[int]], parts: Parts) -> tuple[int, ...]:
 
 
 def padded(plan: Plan, node: Node) -> Laid | None:
-    """With a constant, along axes that are one stretch of memory each."""
+    """Plan a pad with a constant, along axes that are one stretch of memory each."""
     if has_argument(node, "mode") and argument(node, "mode") != "constant":
         return None
     laid, rank, pad = plan.of(operand(node)), len(shape(node)), list(argument(node, "pad"))

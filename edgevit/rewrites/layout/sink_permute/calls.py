@@ -1,4 +1,7 @@
-"""Which calls can be told where to look for what they read. Any other reads values as they were."""
+"""Table of calls that can read another layout.
+
+Any other call reads values in their original layout.
+"""
 
 from __future__ import annotations
 

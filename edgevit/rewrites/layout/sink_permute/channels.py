@@ -1,4 +1,4 @@
-"""Calls that mix the channels at each place.
+"""Handlers of calls that mix the channels at each place.
 
 linear(x, W, b)             ->   conv2d(x, W, b)                      where the channels lie before the places
 linear(patches(x), W, b)    ->   conv2d(x, W, b, stride=patch)        where a patch lies in its image
@@ -52,7 +52,9 @@ def projection(plan: Plan, node: Node) -> Laid | None:
 
 
 def _mixed_axis(plan: Plan, node: Node) -> int | None:
-    """Where the channels of the operand are; None where there is only one, or the call skips places."""
+    """Return the channel axis of the operand; None where there is only one channel, or the
+    call skips places.
+    """
     if not is_projection(node, plan.draft) or shape(argument(node, "weight"))[1] == 1:
         return None
     if kind(node) == "linear":
@@ -62,7 +64,7 @@ def _mixed_axis(plan: Plan, node: Node) -> int | None:
 
 
 def _matrix(node: Node, layout: Layout, block: Sequence[int]) -> Held:
-    """The weight of a projection, with what it reads in the order in which that lies in memory."""
+    """Return the weight of a projection, with its inputs in their order in memory."""
     weight = argument(node, "weight")
     whole = Held(weight, shape(weight))
     if list(block) == sorted(block):
@@ -105,7 +107,9 @@ def _as_image(plan: Plan, source: Expression, place: int, node: Node) -> Express
 
 
 def _patch_sides(layout: Layout, axis: int) -> tuple[int, int, int, int] | None:
-    """Of an image whose patches are mixed, one value each: patches down, rows of each, patches across, columns."""
+    """Return patches down, rows of each, patches across, columns, for an image whose patches
+    are mixed into one value each.
+    """
     block = set(layout.axes[axis])
     runs = [
         (inside, list(run)) for inside, run in groupby(range(len(layout.sizes)), block.__contains__)

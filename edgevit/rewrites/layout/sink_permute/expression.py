@@ -1,4 +1,4 @@
-"""What a plan would write into the graph, before anything is written.
+"""Expressions that a plan would write into the graph, before anything is written.
 
 Equal reshapes and permutes of one value are one expression: who arranges memory first pays, others read it.
 """
@@ -19,7 +19,7 @@ aten = torch.ops.aten
 
 @dataclass(frozen=True, eq=False)
 class Read:
-    """A value of the graph as it is."""
+    """A value of the graph, unchanged."""
 
     node: Node
     shape: tuple[int, ...]
@@ -27,7 +27,7 @@ class Read:
 
 @dataclass(frozen=True, eq=False)
 class Held:
-    """A constant of the graph, changed here and now."""
+    """A constant of the graph, changed at compile time."""
 
     node: Node
     shape: tuple[int, ...]
@@ -38,10 +38,10 @@ class Held:
 class Call:
     at: Node  # the call of the graph that needs it
     target: Any
-    args: tuple[Any, ...]  # expressions, and what stays as it is
+    args: tuple[Any, ...]  # expressions, and plain arguments
     kwargs: Mapping[str, Any]
     shape: tuple[int, ...]
-    is_turn: bool = False  # a permute, and not one that a product takes in
+    is_turn: bool = False  # a permute that no product absorbs
 
 
 Expression = Read | Held | Call
@@ -49,7 +49,7 @@ Expression = Read | Held | Call
 
 @dataclass(frozen=True, eq=False)
 class Laid:
-    """A value, and where to find it. `layout` is None for calls with several results."""
+    """A value and its layout. `layout` is None for calls with several results."""
 
     source: Expression
     layout: Layout | None
@@ -62,7 +62,7 @@ class Laid:
 
 @dataclass(frozen=True)
 class Workshop:
-    """Makes expressions, each once."""
+    """Factory that makes each expression once."""
 
     _made: dict[tuple[Any, ...], Call] = field(default_factory=dict)
 
@@ -82,7 +82,7 @@ class Workshop:
     def permuted(
         self, source: Expression, shape: Sequence[int], turn: Sequence[int], at: Node
     ) -> Expression:
-        """Of the value as `shape`."""
+        """Permute the value, taken in `shape`."""
         wanted = tuple(shape[axis] for axis in turn)
         if isinstance(source, Held):
             sizes, axes = list(shape), list(turn)
@@ -97,7 +97,7 @@ class Workshop:
         return isinstance(source, Held) or self._key(source, shape, turn) in self._made
 
     def swapped(self, source: Expression, at: Node) -> Expression:
-        """The last two axes change places, for a product that takes this in."""
+        """Swap the last two axes, for a product that absorbs the swap."""
         axes = [*range(len(source.shape) - 2), len(source.shape) - 1, len(source.shape) - 2]
         if isinstance(source, Held):
             return self.permuted(source, source.shape, axes, at)
@@ -128,7 +128,7 @@ def reshaped(held: Held, shape: Sequence[int]) -> Held:
 
 
 def sources(call: Call) -> Iterator[Expression]:
-    """The expressions it reads."""
+    """Yield the expressions that a call reads."""
     stack = [*call.args, *call.kwargs.values()]
     while stack:
         one = stack.pop()
@@ -139,7 +139,7 @@ def sources(call: Call) -> Iterator[Expression]:
 
 
 def reachable(results: Sequence[Expression]) -> list[Expression]:
-    """What they are made of, each before what reads it."""
+    """List all expressions behind the results, each before its readers."""
     ordered: list[Expression] = []
     seen: set[int] = set()
     stack: list[tuple[Expression, bool]] = [(one, False) for one in reversed(results)]

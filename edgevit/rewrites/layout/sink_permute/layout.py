@@ -1,4 +1,4 @@
-"""How the axes of a value lie in memory.
+"""Layout of the axes of a value in memory.
 
 Memory is cut into factors, outermost first; an axis of the value is made of some of them. A permute of the value is
 then another order of its axes, and a reshape another grouping of the factors: neither touches the memory.
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from math import prod
 
-Parts = tuple[tuple[int, ...], ...]  # of each axis, the sizes of what it is made of
+Parts = tuple[tuple[int, ...], ...]  # for each axis, the sizes of its parts
 Order = tuple[
     int, ...
 ]  # parts of all axes, numbered in turn, in the order in which they lie in memory
@@ -32,7 +32,7 @@ class Layout:
 
     @property
     def is_plain(self) -> bool:
-        """Row-major: memory is the value as anyone would write it down."""
+        """Row-major order: memory holds the axes in their own order."""
         flat = [f for axis in self.axes for f in axis]
         return flat == sorted(flat)
 
@@ -40,7 +40,11 @@ class Layout:
         return Layout(self.sizes, tuple(self.axes[axis] for axis in turn))
 
     def reshaped(self, shape: Sequence[int]) -> Layout | None:
-        """Factors that straddle a border of the new axes are cut; None where that does not come out even."""
+        """Return the layout after a reshape.
+
+        Factors that straddle a border of the new axes are cut; None where that does not come out
+        even.
+        """
         rest = [(f, self.sizes[f]) for axis in reversed(self.axes) for f in reversed(axis)]
         pieces: dict[int, list[int]] = {f: [] for f in range(len(self.sizes))}
         axes: list[list[tuple[int, int]]] = []
@@ -60,7 +64,9 @@ class Layout:
         return _renumbered(pieces, axes)
 
     def resized(self, block: Sequence[int], axis: int, size: int) -> Layout:
-        """An axis that is of another size where it has had these neighbours, and of no more than them."""
+        """Return the layout with the factors `block` replaced by one of another size, which
+        is `axis`.
+        """
         kept = [f for f in range(len(self.sizes)) if f not in block]
         place = sum(f < min(block) for f in kept)
         lies = kept if size == 1 else [*kept[:place], -1, *kept[place:]]
@@ -70,7 +76,7 @@ class Layout:
         return Layout(tuple(size if f < 0 else self.sizes[f] for f in lies), tuple(axes))
 
     def merged(self) -> Layout:
-        """Factors that are neighbours in memory and in their axis are one."""
+        """Merge factors that are neighbours both in memory and in their axis."""
         follows = {b for axis in self.axes for a, b in pairwise(axis) if b == a + 1}
         first = [f for f in range(len(self.sizes)) if f not in follows]
         place = {f: k for k, f in enumerate(first)}
@@ -90,8 +96,10 @@ def plain(shape: Sequence[int]) -> Layout:
 
 
 def common_parts(layouts: Sequence[Layout], shape: Sequence[int]) -> Parts | None:
-    """What all axes of `shape` must be cut into for each layout to be made of whole parts. Layouts of fewer axes
-    are without the first; an axis of 1 may be anything."""
+    """Cut the axes of `shape` so that each layout is made of whole parts; None where no cut exists.
+
+    Layouts of fewer axes are without the first; an axis of 1 may be anything.
+    """
     found = []
     for place, size in enumerate(shape, start=-len(shape)):
         borders = {1, size}
@@ -107,7 +115,7 @@ def common_parts(layouts: Sequence[Layout], shape: Sequence[int]) -> Parts | Non
 
 
 def order_in(layout: Layout, parts: Parts) -> Order:
-    """In which order the parts lie; without those of axes that have length 1."""
+    """Return the order of the parts in memory, without those of axes that have length 1."""
     missing = len(parts) - len(layout.axes)
     present = [
         place >= missing and layout.axes[place - missing] != () for place in range(len(parts))
@@ -126,7 +134,9 @@ def numbered(parts: Parts) -> tuple[tuple[int, ...], ...]:
 
 
 def laid_in(order: Order, parts: Parts) -> Layout:
-    """The layout of a value that has the parts of `order`, and length 1 where it has none of an axis."""
+    """Return the layout of a value that has the parts of `order`, and length 1 where it has
+    none of an axis.
+    """
     flat = [size for axis in parts for size in axis]
     place = {part: k for k, part in enumerate(order)}
     axes = tuple(tuple(place[n] for n in axis if n in place) for axis in numbered(parts))
@@ -134,7 +144,7 @@ def laid_in(order: Order, parts: Parts) -> Layout:
 
 
 def kept(order: Order, layout: Layout, parts: Parts) -> Order:
-    """Without the parts of axes that it has length 1 along."""
+    """Drop the parts of axes that the layout has length 1 along."""
     present = set(order_in(layout, parts))
     return tuple(part for part in order if part in present)
 
@@ -146,7 +156,9 @@ def parts_of(layout: Layout) -> Parts:
 def runs(
     parts: Sequence[int], sizes: Sequence[int], shape: Sequence[int]
 ) -> list[list[int]] | None:
-    """Which of the parts, in that order, each axis of a row-major `shape` is; None where one is cut."""
+    """Group the parts, in their order, into the axes of a row-major `shape`; None where one
+    would be cut.
+    """
     rest, found = list(parts), []
     for size in shape:
         run: list[int] = []
@@ -161,8 +173,10 @@ def runs(
 
 
 def four(groups: Sequence[list[int]]) -> list[list[int]]:
-    """Two to three groups of parts as the axes of an image: the engine's own form. One or two come out as channels
-    and width, of three the second as channels."""
+    """Arrange one to three groups of parts as the axes of an image, the engine's own form.
+
+    One or two become channels and width; of three the second becomes channels.
+    """
     filled = [group for group in groups if group]
     if len(filled) == 3:
         return [filled[0], filled[1], [], filled[2]]

@@ -1,4 +1,4 @@
-"""Norms, wherever their channels lie.
+"""Handlers of norms, with the channels at any place.
 
     layer_norm(x, w, b)   ->   d * rsqrt(mean(d * d) + eps) * w + b      d = x - mean(x)
 
@@ -46,7 +46,10 @@ def layer_norm(plan: Plan, node: Node) -> Laid | None:
 
 
 def group_norm(plan: Plan, node: Node) -> Laid | None:
-    """Which place is which does not matter to it, while batch and channels come first."""
+    """Plan a group norm.
+
+    The order of places does not matter to it, while batch and channels come first.
+    """
     laid = plan.of(operand(node))
     order = range(len(laid.known.sizes))
     batch, channels, *_ = laid.known.axes

@@ -1,4 +1,6 @@
-"""Where every value of a program would lie if nothing were copied but where a call needs it."""
+"""Layout plan of a program: values stay where they are, and are copied only where a call
+needs it.
+"""
 
 from __future__ import annotations
 
@@ -40,8 +42,12 @@ Handler = Callable[["Plan", Node], Laid | None]
 
 
 class Plan:
-    """`early`: a stack of windows is made one, and tokens get their channels before them, where they are first read,
-    not where a product of matrices needs it: all that is computed from them then shares the one permute."""
+    """Layout of every value, and the expressions that make it.
+
+    `early`: a stack of windows is made one, and tokens get their channels before them, where they
+    are first read, not where a product of matrices needs it. All that is computed from them then
+    shares the one permute.
+    """
 
     def __init__(
         self, draft: Draft, handler: Callable[[Node], Handler | None], early: bool
@@ -61,7 +67,7 @@ class Plan:
 
     @property
     def permutes(self) -> int:
-        """How many are left, without those that products of matrices take in."""
+        """Number of permutes left, without those that products of matrices absorb."""
         found = reachable(list(self.results.values()))
         return sum(isinstance(one, Call) and one.is_turn for one in found)
 
@@ -82,7 +88,7 @@ class Plan:
         return handler(self, node) or self._opaque(node)
 
     def _bring_early(self, node: Node) -> None:
-        """For this reader and all that come after it."""
+        """Permute a value early, for this reader and all that come after it."""
         source = node.args[0] if node.args else None
         if not isinstance(source, Node) or self.draft.is_constant(source) or is_pointwise(node):
             return
@@ -113,7 +119,7 @@ class Plan:
         )
 
     def _opaque(self, node: Node) -> Laid:
-        """The call as it is, on values as they were."""
+        """Keep the call as it is, on values in their original layout."""
         found = {read: self.settled(self.of(read), node) for read in node.all_input_nodes}
         sizes = getattr(value(node), "shape", None)  # of several results there is none
         layout = None if sizes is None else plain(sizes)
@@ -124,27 +130,30 @@ class Plan:
         return Laid(Call(node, node.target, args, kwargs, made), layout)  # type: ignore[arg-type]
 
     def arranged(self, laid: Laid, parts: Parts, wanted: Order, at: Node) -> Expression:
-        """The value with its parts in that order."""
+        """Permute the value to the wanted order of its parts."""
         lies = order_in(laid.known, parts)
         if lies == wanted:
             return laid.source
         return self.workshop.permuted(laid.source, *_turn(lies, wanted, parts), at)
 
     def is_free(self, laid: Laid, parts: Parts, wanted: Order) -> bool:
-        """Whether `arranged` copies nothing that is not copied anyway."""
+        """Check that `arranged` copies nothing that is not copied anyway."""
         lies = order_in(laid.known, parts)
         return lies == wanted or self.workshop.has(laid.source, *_turn(lies, wanted, parts))
 
     def relaid(self, laid: Laid, wanted: Sequence[int], at: Node) -> Laid:
-        """With the factors of its layout in that order."""
+        """Permute the value to the wanted order of its layout's factors."""
         parts = parts_of(laid.known)
         number = {f: n for n, f in enumerate(f for axis in laid.known.axes for f in axis)}
         order = tuple(number[f] for f in wanted)
         return Laid(self.arranged(laid, parts, order, at), laid_in(order, parts))
 
     def gathered(self, laid: Laid, axis: int, at: Node) -> Laid:
-        """With all of one axis together, in its own order. Where windows have torn it apart, the others are made
-        whole as well: each of them where its last factor is, which is what they were before."""
+        """Bring the factors of one axis together, in their own order.
+
+        Where windows have torn the axis apart, the others are made whole as well. Each goes where
+        its last factor is, which restores their former order.
+        """
         layout = laid.known.merged()
         if len(layout.axes[axis]) < 2:
             return Laid(laid.source, layout)
@@ -152,7 +161,7 @@ class Plan:
         return self.relaid(Laid(laid.source, layout), [f for one in whole for f in one], at)
 
     def settled(self, laid: Laid, at: Node) -> Expression:
-        """Row-major, in the shape of the value."""
+        """Return the value row-major, in its own shape."""
         if laid.layout is None:
             return laid.source
         if not laid.layout.is_plain:
@@ -162,9 +171,12 @@ class Plan:
     def exposed(
         self, laid: Laid, block: Sequence[int], at: Node, cut: bool = False
     ) -> tuple[Expression, tuple[int, ...]]:
-        """With the factors of `block` in axes of their own, and which these are: one for each stretch of them in
-        memory, or several if they may be `cut`. In the shape that it lies in, or that the value has, if one will do;
-        else, where it is one, with it as channels or the last."""
+        """Expose the factors of `block` as separate axes.
+
+        Return the value and the indices of these axes. There is one axis for each stretch of the
+        factors in memory, or several if they may be `cut`. The current shape, or the value's own,
+        is used if it fits; else a single stretch becomes channels or the last axis.
+        """
         sizes = laid.known.sizes
         stretches = [list(run) for _, run in groupby(range(len(sizes)), set(block).__contains__)]
         wanted = [run for run in stretches if run[0] in block]
@@ -182,18 +194,21 @@ class Plan:
 
 
 def is_pointwise(node: Node) -> bool:
-    """Whether each value is computed from the values at its own place."""
+    """Check that each value is computed from the values at its own place."""
     return torch.Tag.pointwise in getattr(node.target, "tags", ()) or kind(node) in _UNTAGGED
 
 
 def is_together(factors: Sequence[int]) -> bool:
-    """Whether they are neighbours in memory, in whatever order."""
+    """Check that the factors are neighbours in memory, in any order."""
     return len(factors) > 0 and max(factors) - min(factors) == len(factors) - 1
 
 
 def _turn(lies: Order, wanted: Order, parts: Parts) -> tuple[list[int], list[int]]:
-    """The shape to take the value by and the permute that brings the parts from one order to the other. Parts that
-    stay neighbours are one axis; there are four axes at least, as the Neural Engine has them."""
+    """Return a shape of the value and the permute that brings its parts from `lies` to `wanted`.
+
+    Parts that stay neighbours are one axis. There are four axes at least, as the Neural Engine has
+    them.
+    """
     sizes = [size for axis in parts for size in axis]
     follows = dict(pairwise(lies))
     groups: list[list[int]] = []

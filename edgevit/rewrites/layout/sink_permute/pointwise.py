@@ -1,4 +1,4 @@
-"""Calls that compute each value from the values at its own place."""
+"""Handlers of calls that compute each value from the values at its own place."""
 
 from __future__ import annotations
 
@@ -58,7 +58,10 @@ def pointwise(plan: Plan, node: Node) -> Laid | None:
 
 
 def _order(plan: Plan, laid: Sequence[Laid], parts: Parts) -> Order:
-    """Of the result: that of the operand to which the others can be brought with the fewest copies."""
+    """Choose the order of the result.
+
+    It is that of the operand to which the others can be brought with the fewest copies.
+    """
     computed = [one for one in laid if not isinstance(one.source, Held)]
     count = sum(len(axis) for axis in parts)
     whole = {order_in(one.known, parts): one for one in computed}
@@ -78,7 +81,7 @@ def _order(plan: Plan, laid: Sequence[Laid], parts: Parts) -> Order:
 def _common_shape(
     order: Order, parts: Parts, operands: Sequence[tuple[Expression, Laid]]
 ) -> tuple[int, ...] | None:
-    """That all values have: whatever their parts, none is taken into another."""
+    """Return the shape that all operands already share, if none lacks a part; else None."""
     if any(len(order_in(laid.known, parts)) < len(order) for _, laid in operands):
         return None
     shapes = {tuple(source.shape) for source, _ in operands if not isinstance(source, Held)}
@@ -88,8 +91,10 @@ def _common_shape(
 def _dims(
     order: Order, parts: Parts, operands: Sequence[tuple[Expression, Laid]]
 ) -> list[list[int]]:
-    """Which parts make an axis: those that the same operands have. In the shape of the first whole one, if that
-    will do."""
+    """Group parts into axes by the operands that have them.
+
+    The shape of the first whole operand is used if it fits.
+    """
     sizes = [size for axis in parts for size in axis]
     having = [set(order_in(laid.known, parts)) for _, laid in operands]
 
@@ -107,7 +112,7 @@ def _dims(
 
 
 def _shortened(dims: list[list[int]], sizes: Sequence[int]) -> list[list[int]]:
-    """With what is too much for the last axis in the one before, where that is empty."""
+    """Move factors that make the last axis too long into the one before, where that is empty."""
     if not dims:
         return dims
     *rest, height, width = dims

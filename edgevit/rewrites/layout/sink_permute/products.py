@@ -1,5 +1,7 @@
-"""Products of stacks of matrices. Each side may lie by rows or by columns, and the result lies as the left side does.
-A product takes the swap of the last two axes in.
+"""Handlers of products of stacks of matrices, by rows or by columns.
+
+Each side may lie by rows or by columns, and the result lies as the left side does.
+A product absorbs the swap of the last two axes.
 
     x @ y   ->   x @ y,   x @ (y^T)^T        where x lies by rows
                  y^T @ x                     where x lies by columns: this is the result by columns
@@ -43,7 +45,10 @@ def product(plan: Plan, node: Node) -> Laid | None:
 
 
 def _by_one_on_the_right(plan: Plan, left: Laid, right: Laid, node: Node) -> Laid | None:
-    """What lies before the summed axis is a stack; where nothing lies behind it, the stack is more rows."""
+    """Plan a product with one matrix on the right.
+
+    Axes before the summed one are a stack; if none lie behind it, they are more rows.
+    """
     layout = left.known.merged()
     block, count = layout.axes[-1], len(layout.sizes)
     if len(block) == 1 and block[0] < count - 1:
@@ -63,7 +68,7 @@ def _by_one_on_the_right(plan: Plan, left: Laid, right: Laid, node: Node) -> Lai
 
 
 def _by_one_on_the_left(plan: Plan, left: Laid, right: Laid, node: Node) -> Laid | None:
-    """The stack is more columns."""
+    """Plan a product with one matrix on the left: the stack becomes more columns."""
     *stack, summed, columns = range(len(shape(node)))
     turned = right.known.permuted([summed, *stack, columns])
     wide = turned.reshaped([turned.shape[0], prod(turned.shape[1:])])
@@ -100,14 +105,16 @@ def _of_stacks(plan: Plan, left: Laid, right: Laid, node: Node) -> Laid | None:
 
 
 def _with_axis(laid: Laid, place: int) -> Laid:
-    """As a value of the axes (stack ..., rows, summed, columns): one of the last three has length 1."""
+    """View a value on the axes (stack ..., rows, summed, columns), one of the last three of
+    length 1.
+    """
     axes = list(laid.known.axes)
     axes.insert(len(axes) + place + 1, ())
     return Laid(laid.source, Layout(laid.known.sizes, tuple(axes)))
 
 
 def _without_summed(order: Order, parts: Parts) -> Layout:
-    """Of the result."""
+    """Return the layout of the result, without the summed axis."""
     summed = numbered(parts)[-2]
     flat = [size for axis in parts for size in axis]
     sizes = tuple(flat[part] for part in order)
@@ -117,8 +124,10 @@ def _without_summed(order: Order, parts: Parts) -> Layout:
 
 
 def _orders(plan: Plan, x: Laid, y: Laid, parts: Parts) -> tuple[Order, Order]:
-    """How both are to lie: the stack first, then two blocks, and what both have in one order. That which takes the
-    fewest copies."""
+    """Choose the orders of both operands with the fewest copies.
+
+    In each the stack comes first, then two blocks; shared axes have the same order in both.
+    """
     lies = order_in(x.known, parts), order_in(y.known, parts)
     summed = set(numbered(parts)[-2])
     stacked = {part for axis in numbered(parts)[:-3] for part in axis}

@@ -1,4 +1,5 @@
-"""Values stay where a convolution leaves them, and calls are told where to look, until one needs them elsewhere.
+"""Layouts sunk through a program: values stay where a convolution leaves them, until a call
+needs another order.
 
     linear(permute(x), W, b)                 ->   permute(conv2d(x, W, b))
     layer_norm(permute(x))                   ->   permute(norm over the channels of x)
@@ -38,7 +39,7 @@ from edgevit.rewrites.rule import Match, Refused, Rule
 
 @dataclass(frozen=True)
 class Sunk(Match):
-    """`node` is a result of the program."""
+    """Results of the program, to be rewritten by a plan. `node` is one of them."""
 
     plan: Plan
     before: int
@@ -78,7 +79,7 @@ class SinkPermute(Rule[Sunk]):
 
 
 def _permutes(draft: Draft) -> int:
-    """Without those that products of matrices take in."""
+    """Count permutes, without those that products of matrices absorb."""
     return sum(kind(node) in TRANSPOSES and not _is_taken_in(node) for node in draft.graph.nodes)
 
 

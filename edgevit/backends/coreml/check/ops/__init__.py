@@ -1,1 +1,1 @@
-"""One function per MIL operation, one file per family, and one table of them all."""
+"""MIL operations: one function each, one file per family, and one table of them all."""

@@ -1,4 +1,4 @@
-"""What one operation was given, read by MIL parameter name and checked for its type."""
+"""Arguments of one operation, read by MIL parameter name and checked for their type."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from edgevit.backends.coreml.check.program import NamedType, Value
 
 
 class Unsupported(Exception):
-    """A form of an operation that we cannot compute; the message is the reason shown to the user."""
+    """Unsupported form of an operation; the message is the reason shown to the user."""
 
 
 class Arguments:

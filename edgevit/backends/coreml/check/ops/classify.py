@@ -1,4 +1,4 @@
-"""The end of a classifier: the winning label, and the probabilities in the order of the labels."""
+"""Last operation of a classifier: the winning label, and the probabilities in label order."""
 
 from __future__ import annotations
 

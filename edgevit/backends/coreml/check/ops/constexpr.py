@@ -37,7 +37,10 @@ def lut_to_dense(a: Arguments) -> Tensor:
 
 
 def look_up(indices: Tensor, lut: Tensor, vector_axis: int | None) -> Tensor:
-    """`lut` is [groups per dimension of indices..., palette, vector]."""
+    """Replace indices by palette entries.
+
+    `lut` is [groups per dimension of indices..., palette, vector].
+    """
     *groups, palette, vector = lut.shape
     table = 0
     for axis, (count, size) in enumerate(zip(groups, indices.shape, strict=True)):
@@ -78,7 +81,7 @@ def shifted(data: Tensor, scale: Tensor, offset: Tensor | None) -> Tensor:
 
 
 def spread(blocks: Tensor, data: Tensor) -> Tensor:
-    """One value per block, repeated over the block."""
+    """Repeat the one value of each block over the block."""
     for axis, size in enumerate(data.shape):
         blocks = blocks.repeat_interleave(size // blocks.shape[axis], axis)
     return blocks

@@ -29,7 +29,7 @@ def conv(a: Arguments) -> Tensor:
 
 
 def conv_transpose(a: Arguments) -> Tensor:
-    """The full result is computed first; padding then means cropping it."""
+    """Compute the full transposed convolution, then apply padding as a crop."""
     x, weight = a.tensor("x"), a.tensor("weight")
     rank = x.dim() - 2
     strides, dilations = a.ints("strides", [1] * rank), a.ints("dilations", [1] * rank)
@@ -40,7 +40,10 @@ def conv_transpose(a: Arguments) -> Tensor:
 
 
 def crops_of(a: Arguments, spatial: list[int], full: list[int], strides: list[int]) -> Pads:
-    """As negative padding. With an explicit `output_shape` the surplus or lack falls at the end."""
+    """Return the crops as negative padding.
+
+    With an explicit `output_shape`, the surplus or deficit falls at the end.
+    """
     mode = a.text("pad_type", "valid")
     wanted = a.ints("output_shape")[2:] if "output_shape" in a else None
     if mode == "same":
@@ -55,7 +58,7 @@ def crops_of(a: Arguments, spatial: list[int], full: list[int], strides: list[in
 
 
 def pads_of(a: Arguments, spatial: list[int], kernel: list[int], strides: list[int]) -> Pads:
-    """(before, after) per spatial dimension for a kernel of the given dilated size."""
+    """Return (before, after) per spatial dimension for a kernel of the given dilated size."""
     mode = a.text("pad_type", "valid").lower()
     if mode == "valid":
         return [(0, 0)] * len(spatial)
@@ -71,7 +74,7 @@ def pads_of(a: Arguments, spatial: list[int], kernel: list[int], strides: list[i
 
 
 def flat(pads: Pads) -> list[int]:
-    """torch's order: the last dimension first."""
+    """Return the pads in torch's order, the last dimension first."""
     return [n for pair in reversed(pads) for n in pair]
 
 

@@ -17,7 +17,10 @@ def binary(function: Callable[[Tensor, Tensor], Tensor]) -> OpFunction:
 
 
 def with_epsilon(function: Callable[[Tensor], Tensor], default: float) -> OpFunction:
-    """`epsilon` is added to x first, and is not optional in effect: its default is not zero."""
+    """Return an op that adds `epsilon` to x before `function`.
+
+    An absent `epsilon` still has an effect: its default is not zero.
+    """
     return lambda a: function(a.tensor("x") + a.number("epsilon", default))
 
 
@@ -27,9 +30,10 @@ def real_div(x: Tensor, y: Tensor) -> Tensor:
 
 
 def cast(a: Arguments) -> Tensor:
-    """Float to float changes nothing here: rounding belongs to the declared type of the output.
+    """Convert to another dtype.
 
-    Float to integer drops the fraction. To bool, anything but zero is true.
+    Float to float changes nothing here, because rounding belongs to the declared type of the
+    output. Float to integer drops the fraction. To bool, anything but zero is true.
     """
     x, name = a.tensor("x"), a.text("dtype")
     if name not in BY_NAME:

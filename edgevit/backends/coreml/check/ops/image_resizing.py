@@ -12,7 +12,7 @@ from edgevit.backends.coreml.check.ops.arguments import Arguments, OpFunction, U
 
 
 def sample_points(size: int, out: int, mode: str) -> Tensor:
-    """The place in the input, in pixels, that each output pixel looks at (fp64, clamped)."""
+    """Return the input position, in pixels, that each output pixel samples (fp64, clamped)."""
     i = torch.arange(out, dtype=torch.float64)
     if mode == "ALIGN_CORNERS" and out == 1:
         points = i + (size - 1) / 2
@@ -57,7 +57,7 @@ def nearest(x: Tensor, height: int, width: int, centre: float) -> Tensor:
 
 
 def scaled_size(a: Arguments) -> tuple[int, int]:
-    """Product in fp32, as the converter infers the shape: 3 * 2.3333333 is 7 there."""
+    """Return the scaled size, computed in fp32 as the converter infers it: 3 * 2.3333333 is 7."""
     x, one = a.tensor("x"), torch.ones(())
     scales = [a.maybe(name) for name in ("scale_factor_height", "scale_factor_width")]
     sizes = [
@@ -72,7 +72,10 @@ def upsample_nearest_neighbor(a: Arguments) -> Tensor:
 
 
 def resize_nearest_neighbor(a: Arguments) -> Tensor:
-    """Looks from pixel centres, unlike upsample_nearest_neighbor; it matters when sizes do not divide."""
+    """Resize by the nearest neighbour of pixel centres.
+
+    `upsample_nearest_neighbor` samples elsewhere, which matters if sizes do not divide.
+    """
     return nearest(
         a.tensor("x"), a.integer("target_size_height"), a.integer("target_size_width"), centre=0.5
     )
@@ -93,7 +96,10 @@ def resize_bilinear(a: Arguments) -> Tensor:
 
 
 def resize(a: Arguments) -> Tensor:
-    """iOS 17: the last `resized_dims` sizes of `shape`, 0 meaning unchanged."""
+    """Resize the last `resized_dims` dimensions to the sizes in `shape` (iOS 17).
+
+    A size of 0 means unchanged.
+    """
     x, count, mode = a.tensor("x"), a.integer("resized_dims"), a.text("sampling_mode", "DEFAULT")
     if count not in (1, 2):
         raise Unsupported(f"resized_dims {count}")
@@ -127,7 +133,11 @@ def resample(a: Arguments) -> Tensor:
 
 
 def torch_padding(a: Arguments, align: bool) -> str:
-    """torch reflects about pixel centres when aligned (MIL `reflection`), else about edges (`symmetric`)."""
+    """Return torch's padding mode.
+
+    torch reflects about pixel centres when aligned (MIL `reflection`), else about edges
+    (`symmetric`).
+    """
     mode = a.text("padding_mode").lower()
     if mode == "constant" and a.number("padding_value", 0.0) == 0.0:
         return "zeros"

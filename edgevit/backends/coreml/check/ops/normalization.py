@@ -16,7 +16,10 @@ def batch_norm(a: Arguments) -> Tensor:
 
 
 def instance_norm(a: Arguments) -> Tensor:
-    """Written out: torch refuses a single spatial element, which is legal here."""
+    """Normalise over the spatial axes, written out.
+
+    torch refuses a single spatial element, which is legal here.
+    """
     x = a.tensor("x")
     axes = list(range(2, x.dim()))
     return standardise(a, x, axes, (1, -1, *[1] * len(axes)))
@@ -41,7 +44,7 @@ def standardise(a: Arguments, x: Tensor, axes: list[int], affine: tuple[int, ...
 
 
 def l2_norm(a: Arguments) -> Tensor:
-    """Over the last three dimensions; the ones before are batch."""
+    """Divide by the L2 norm over the last three dimensions; the ones before are batch."""
     x = a.tensor("x")
     total = x.square().sum((-3, -2, -1), keepdim=True)
     return x / torch.sqrt(total + a.number("epsilon", 1e-6))

@@ -61,7 +61,7 @@ def torch_can_pad(pads: Pads, kernel: list[int]) -> bool:
 
 
 def reaching_end(x: Tensor, kernel: list[int], strides: list[int], pads: Pads, ceil: bool) -> Pads:
-    """The pads, grown at the end so that the last window of `ceil_mode` fits."""
+    """Extend the pads at the end so that the last window of `ceil_mode` fits."""
     if not ceil:
         return pads
     grown: Pads = []

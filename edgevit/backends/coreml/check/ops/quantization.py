@@ -25,7 +25,7 @@ def dequantize(a: Arguments) -> Tensor:
 
 
 def scale_and_zero(a: Arguments, x: Tensor) -> tuple[Tensor, Tensor]:
-    """Laid along `axis` when they are vectors; no zero point is a zero point of 0."""
+    """Return scale and zero point, along `axis` if they are vectors; no zero point means 0."""
     scale, zero = a.tensor("scale"), a.maybe("zero_point")
     zero = torch.zeros(()) if zero is None else zero.float()
     return along(a, scale, x), along(a, zero, x)

@@ -35,7 +35,10 @@ def gather_along_axis(a: Arguments) -> Tensor:
 
 
 def gather_nd(a: Arguments) -> Tensor:
-    """The last dimension of `indices` addresses the dimensions of x after the batch ones."""
+    """Gather slices of `x` by index tuples.
+
+    The last dimension of `indices` addresses the dimensions of `x` after the batch ones.
+    """
     x, indices, batch = a.tensor("x"), a.tensor("indices"), a.integer("batch_dims", 0)
     sizes = x.shape[batch : batch + indices.shape[-1]]
     address = [legal(a, part, n) for part, n in zip(indices.unbind(-1), sizes, strict=True)]
@@ -61,7 +64,7 @@ def scatter_along_axis(a: Arguments) -> Tensor:
 
 
 def scatter_nd(a: Arguments) -> Tensor:
-    """As a scatter of rows into `data` with its addressed dimensions made one."""
+    """Scatter rows into `data`, whose addressed dimensions are flattened to one."""
     data, indices, updates = a.tensor("data"), a.tensor("indices"), a.tensor("updates")
     depth = indices.shape[-1]
     rows = torch.zeros(indices.shape[:-1], dtype=torch.int64)

@@ -1,4 +1,4 @@
-"""The one table from MIL operation name to function."""
+"""Table from MIL operation name to function."""
 
 from __future__ import annotations
 

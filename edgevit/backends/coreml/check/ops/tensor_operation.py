@@ -19,7 +19,10 @@ def argsort(a: Arguments) -> Tensor:
 
 
 def band_part(a: Arguments) -> Tensor:
-    """A negative bound keeps that whole triangle."""
+    """Zero all elements outside a band of the matrix.
+
+    A negative bound keeps that whole triangle.
+    """
     x, lower, upper = a.tensor("x"), a.integer("lower", -1), a.integer("upper", -1)
     below = torch.arange(x.shape[-2])[:, None] - torch.arange(x.shape[-1])
     keep = torch.ones_like(below, dtype=torch.bool)
@@ -79,7 +82,10 @@ def non_zero(a: Arguments) -> Tensor:
 
 
 def one_hot(a: Arguments) -> Tensor:
-    """An index outside the range, negative ones too, gives a row of `off_value`."""
+    """Return one-hot vectors.
+
+    An index outside the range, negative ones included, gives a row of `off_value`.
+    """
     indices, size, axis = (
         a.tensor("indices"),
         a.integer("one_hot_vector_size"),
@@ -93,7 +99,7 @@ def one_hot(a: Arguments) -> Tensor:
 
 
 def pad(a: Arguments) -> Tensor:
-    """`pad` speaks of the last len/2 dimensions, in their order."""
+    """Pad the last len/2 dimensions; `pad` lists them in their order."""
     x, amounts, mode = a.tensor("x"), a.ints("pad"), a.text("mode", "constant")
     pairs = list(zip(amounts[::2], amounts[1::2], strict=True))
     if mode == "constant":
@@ -105,7 +111,7 @@ def pad(a: Arguments) -> Tensor:
 
 
 def source_indices(size: int, before: int, after: int, mode: str) -> Tensor:
-    """Where each element of the padded dimension is taken from."""
+    """Return the source index of each element of the padded dimension."""
     places = torch.arange(-before, size + after)
     if mode == "replicate":
         return places.clamp(0, size - 1)

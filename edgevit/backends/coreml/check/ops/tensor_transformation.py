@@ -17,7 +17,9 @@ def reshape(a: Arguments) -> Tensor:
 
 
 def resolved_shape(source: list[int], target: list[int]) -> list[int]:
-    """0 takes the source's size, counted from the right (1 past its end); -1 is what remains.
+    """Resolve 0 and -1 in the target shape.
+
+    0 takes the source's size, counted from the right (1 past its end); -1 takes what remains.
 
     Before iOS 17 zeros need equal ranks, where left and right counting agree.
     """
@@ -50,7 +52,7 @@ def expand_dims(a: Arguments) -> Tensor:
 
 
 def squeeze(a: Arguments) -> Tensor:
-    """An axis that is not of size 1 is left alone."""
+    """Remove axes of size 1, and ignore a listed axis of another size."""
     x = a.tensor("x")
     return x.squeeze(tuple(a.ints("axes"))) if "axes" in a else x.squeeze()
 
@@ -93,7 +95,7 @@ def slice_update(a: Arguments) -> Tensor:
 
 
 def bounds(a: Arguments, x: Tensor) -> list[tuple[int, int, int]]:
-    """Start, stop and step per dimension, resolved as Python's own slices are.
+    """Return start, stop and step per dimension, resolved as Python's own slices are.
 
     A masked begin or end is absent; a squeezed dimension is the single element at begin.
     """
@@ -115,7 +117,10 @@ def bounds(a: Arguments, x: Tensor) -> list[tuple[int, int, int]]:
 
 
 def take(x: Tensor, axis: int, start: int, stop: int, step: int) -> Tensor:
-    """torch cannot slice backwards, so a negative step becomes a list of indices."""
+    """Slice one axis.
+
+    torch cannot slice backwards, so a negative step becomes a list of indices.
+    """
     if (start, stop, step) == (0, x.shape[axis], 1):
         return x
     if step > 0:
@@ -128,7 +133,7 @@ def flags(a: Arguments, name: str, rank: int) -> list[bool]:
 
 
 def slice_by_size(a: Arguments) -> Tensor:
-    """A size of -1 is the rest of the dimension."""
+    """Slice by begin and size; a size of -1 is the rest of the dimension."""
     x = a.tensor("x")
     for axis, (begin, size) in enumerate(zip(a.ints("begin"), a.ints("size"), strict=True)):
         begin = axis_of(begin, x.shape[axis])
@@ -143,7 +148,11 @@ def sliding_windows(a: Arguments) -> Tensor:
 
 
 def depth_to_space(a: Arguments) -> Tensor:
-    """Block offsets are the slow part of the channel, unlike pixel_shuffle where they are the fast one."""
+    """Move channel blocks to space.
+
+    Block offsets are the slow part of the channel, unlike in `pixel_shuffle`, where they are the
+    fast one.
+    """
     x, b = a.tensor("x"), a.integer("block_size")
     n, c, h, w = x.shape
     return (
