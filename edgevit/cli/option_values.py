@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from edgevit.errors import UsageError
 
 _LONGEST = 32_768
-_ODD = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # control characters and lone surrogates
+# control characters, lone surrogates, and characters that turn the text behind them
+_ODD = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _MOST = 1e6  # beyond any mean, deviation or distance
 _UNITS = {"K": 1 << 10, "M": 1 << 20}
 

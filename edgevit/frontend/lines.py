@@ -11,11 +11,12 @@ _FRAME = re.compile(r'File "([^"]+)", line (\d+), in (\S+)')
 _LIBRARY = (
     "/torch/",
     "/edgevit/frontend/",
-    "/edgevit/pipeline",
+    "/edgevit/export/",
     "<frozen",
     "<string>",
     "<eval_with_key>",
 )
+_ZOO = "/edgevit/frontend/zoo/"  # models, though of ours
 _STANDARD = sysconfig.get_path("stdlib")  # packages are installed below it
 
 
@@ -59,5 +60,7 @@ def short_path(path: str) -> str:
 
 
 def _is_library(path: str) -> bool:
+    if _ZOO in path:
+        return False
     standard = path.startswith(_STANDARD) and "-packages/" not in path
     return standard or any(part in path for part in _LIBRARY)

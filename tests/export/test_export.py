@@ -10,22 +10,23 @@ import signal
 import subprocess
 import sys
 import textwrap
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 import edgevit
-import edgevit.export.pipeline
 import edgevit.graph.parity
 from edgevit.cli.main import main
 from edgevit.errors import OutputError
+from edgevit.export.result import ExportResult
 from tests import ROOT
 
 MODEL = f"{ROOT / 'examples' / 'tiny_hybrid.py'}:build"
 
 
 @pytest.fixture(scope="module")
-def exported(tmp_path_factory: pytest.TempPathFactory) -> edgevit.export.pipeline.ExportResult:
+def exported(tmp_path_factory: pytest.TempPathFactory) -> ExportResult:
     return edgevit.export(MODEL, target="iphone", output=tmp_path_factory.mktemp("export") / "out")
 
 
@@ -33,7 +34,7 @@ def leftovers(folder: Path) -> list[str]:
     return sorted(p.name for p in folder.iterdir() if p.suffix != ".py" and p.name != "__pycache__")
 
 
-def test_leaves_the_artifact_and_its_report(exported: edgevit.export.pipeline.ExportResult) -> None:
+def test_leaves_the_artifact_and_its_report(exported: ExportResult) -> None:
     assert exported.passed
     names = sorted(p.name for p in exported.directory.iterdir())
     assert names == sorted(
@@ -84,7 +85,7 @@ def test_leaves_the_artifact_and_its_report(exported: edgevit.export.pipeline.Ex
     assert set(manifest["stages"]) == {"resolve", "capture", "rewrite", "lower", "verify"}
 
 
-def test_every_file_is_listed_with_its_hash(exported: edgevit.export.pipeline.ExportResult) -> None:
+def test_every_file_is_listed_with_its_hash(exported: ExportResult) -> None:
     present = {p for p in exported.directory.rglob("*") if p.is_file() and p.name != "edgevit.json"}
     listed = exported.manifest["files"]
     assert {exported.directory / f["path"] for f in listed} == present
@@ -95,7 +96,7 @@ def test_every_file_is_listed_with_its_hash(exported: edgevit.export.pipeline.Ex
 
 
 def test_branches_were_collapsed_without_a_hook(
-    exported: edgevit.export.pipeline.ExportResult,
+    exported: ExportResult,
 ) -> None:
     graph = exported.manifest["graph"]
     collapse = next(r for r in exported.manifest["rewrites"] if r["rule"] == "collapse-linear")
@@ -156,7 +157,7 @@ def test_explain_names_the_lines_of_the_model(
 
 
 def test_inspect_says_the_same_without_lowering(
-    exported: edgevit.export.pipeline.ExportResult,
+    exported: ExportResult,
     tmp_path: Path,
     monkeypatch,
     capsys: pytest.CaptureFixture[str],
@@ -204,14 +205,13 @@ def test_an_earlier_export_is_replaced_and_a_strangers_folder_is_not(tmp_path: P
     assert (out / "thesis.doc").read_text() == "years of work"
 
 
-def test_killed_half_way_leaves_the_old_export(
-    tmp_path: Path, exported: edgevit.export.pipeline.ExportResult
-) -> None:
+def test_killed_half_way_leaves_the_old_export(tmp_path: Path, exported: ExportResult) -> None:
     out = tmp_path / "o"
     shutil.copytree(exported.directory, out)
     before = {p: p.read_bytes() for p in out.rglob("*") if p.is_file()}
     script = (
-        "import os, signal, edgevit.export.pipeline as p\n"
+        "import os, signal, importlib\n"
+        "p = importlib.import_module('edgevit.export.pipeline')\n"
         "p._leave = lambda *a: os.kill(os.getpid(), signal.SIGKILL)\n"
         f"p.export({MODEL!r}, target='iphone', precision='fp32', output={str(out)!r})\n"
     )
@@ -329,7 +329,7 @@ def test_a_disk_that_fills_up_while_writing(tmp_path: Path, monkeypatch) -> None
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("edgevit.export.finish.summary", full)
+    monkeypatch.setattr(import_module("edgevit.export.finish"), "summary", full)
     with pytest.raises(OutputError, match="no space left"):
         edgevit.export(MODEL, target="iphone", output=tmp_path / "o")
     assert leftovers(tmp_path) == []

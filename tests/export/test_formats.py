@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import json
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 import edgevit
-import edgevit.export.pipeline
 from edgevit.backends.delegation import Delegation, Outside, grouped, require_all_inside
 from edgevit.cli.main import main
 from edgevit.errors import NotDelegated
 from tests import ROOT
+
+PIPELINE = import_module("edgevit.export.pipeline")
 
 MODEL = f"{ROOT / 'examples' / 'tiny_hybrid.py'}:build"
 
 
 def test_several_formats_share_the_front_half(tmp_path: Path, monkeypatch, capsys) -> None:
     built = []
-    build = edgevit.export.pipeline.build_source
-    monkeypatch.setattr(
-        edgevit.export.pipeline, "build_source", lambda *a, **k: built.append(a) or build(*a, **k)
-    )
+    build = PIPELINE.build_source
+    monkeypatch.setattr(PIPELINE, "build_source", lambda *a, **k: built.append(a) or build(*a, **k))
     words = ["export", MODEL, "--target", "linux-x86", "--format", "onnx,executorch"]
     assert main([*words, "-o", str(tmp_path / "o"), "--json", "--quiet"]) == 0
     exports = json.loads(capsys.readouterr().out)["exports"]

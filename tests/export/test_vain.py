@@ -5,15 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from edgevit.backends.registry import BACKENDS
 
 from edgevit.backends.mcu.options import FirmwareOptions
 from edgevit.cli.main import main
 from edgevit.errors import TargetError, UsageError
 from edgevit.export.pipeline import export, export_formats, inspect
+from edgevit.support.backend_info import BACKENDS, precisions
 from edgevit.sweep.job import jobs_of
-from edgevit.targets import PRECISIONS, Target, list_targets, load_target
-from edgevit.targets.target import WRITTEN
+from edgevit.targets import Target, list_targets, load_target
 
 TARGETS = list_targets()
 PAIRS = [(target.name, format) for target in TARGETS for format in target.formats]
@@ -26,8 +25,8 @@ def test_a_precision_that_is_not_written_is_refused(
     target: str, format: str, tmp_path: Path
 ) -> None:
     aim = load_target(target)
-    assert aim.precision(None, format) in WRITTEN[format]
-    for precision in set(PRECISIONS) - set(WRITTEN[format]):
+    assert aim.precision(None, format) in BACKENDS[format].precisions
+    for precision in set(precisions()) - set(BACKENDS[format].precisions):
         with pytest.raises(TargetError, match=precision) as caught:
             export(NEVER, target=target, format=format, precision=precision, output=tmp_path / "x")
         assert caught.value.where and caught.value.why and caught.value.hint
@@ -48,7 +47,7 @@ def test_what_is_listed_can_be_written(target: Target, capsys: pytest.CaptureFix
     line = next(
         row for row in capsys.readouterr().out.splitlines() if row.startswith("  precision")
     )
-    for precision in PRECISIONS:
+    for precision in precisions():
         writes = [f for f in aim.formats if precision in aim.written(f)]
         assert (precision in line) == bool(writes)
 

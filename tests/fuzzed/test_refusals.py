@@ -48,11 +48,6 @@ REFUSED = {
         "UnsupportedOp",
         ("output", "bf16", "to.dtype", ".float()", "refusal_nets.py:"),
     ),
-    "scatter_reduce_amax": (
-        "tflite",
-        "UnsupportedOp",
-        ("`scatter_reduce.two`", "refusal_nets.py:"),
-    ),
     "linalg_solve": ("coreml,onnx", "UnsupportedOp", ("linalg_solve", "refusal_nets.py:")),
     "diagonal_fill": ("coreml", "UnsupportedOp", ("`diagonal_scatter`", "refusal_nets.py:")),
     "scatter_larger_source": ("onnx", "UnsupportedOp", ("`scatter.src`", "refusal_nets.py:")),

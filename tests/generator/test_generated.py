@@ -16,6 +16,7 @@ import torch
 from torch.utils._pytree import tree_leaves
 
 from edgevit.backends.api import Backend, Expected, Lowering, backend_for
+from edgevit.backends.bisect import blamed_on_a_call
 from edgevit.errors import CaptureError, ModelError, UnsupportedOp
 from edgevit.frontend.capture import capture
 from edgevit.frontend.source import ModelSource
@@ -35,7 +36,7 @@ TARGETS = {
     "executorch": "linux-x86",
     "tflite": "linux-x86",
 }  # format -> a device that takes it
-MAY_REFUSE = 0.15  # of each chunk: a refusal is an answer, but not the only one
+MAY_REFUSE = 0.3  # of each chunk, chosen for its rare spellings: a refusal is an answer, but not the only one
 REFUSALS = (CaptureError, ModelError, UnsupportedOp)
 
 
@@ -72,8 +73,10 @@ def through_artifact(seed: int, format: str, folder: Path) -> None:
     source, expected, program = rewritten(seed, format)
     target = load_target(TARGETS[format])
     request = Lowering(program, source, target, "fp32", folder, lambda _: None)
-    artifact = backend(format).lower(request)
-    for parity in backend(format).check(artifact, Expected(source.inputs, expected, program)):
+    with blamed_on_a_call(backend(format), request, format):
+        artifact = backend(format).lower(request)
+        parities = backend(format).check(artifact, Expected(source.inputs, expected, program))
+    for parity in parities:
         assert parity.passed, f"seed {seed}: {parity}\n{source.module.names}\n{graph_text(program)}"
 
 

@@ -127,7 +127,9 @@ def _files() -> Iterator[Case]:
         "a URL that is none": "postgresql://[::1:secret@/",
         "below a file": "/dev/null/x.sqlite",
     }.items():
-        yield Case(f"store: {name}", lambda room, word=word: ["history", "--store", word], "", 18)
+        yield Case(
+            f"store: {name}", lambda room, word=word: ["history", "--store", word], "", (2, 18)
+        )
     for word in ("10000000000000000000000", "-1", "x", "²", "\x1b[2J"):
 
         def compare(room: Room, word: str = word) -> Sequence[str]:

@@ -179,7 +179,7 @@ def _others() -> Iterator[Case]:
         ("\udcff\udcfe.toml", "a name that is not UTF-8"),
         ("../../../../etc/passwd", "another kind of file"),
     ):
-        yield Case(f"target: {name}", lambda room, word=word: ["targets", word], "", 7)
+        yield Case(f"target: {name}", lambda room, word=word: ["targets", word], "", (2, 7))
 
 
 def _made(room: Room, kind: str) -> Sequence[str]:

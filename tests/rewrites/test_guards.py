@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from edgevit.graph.parity import distance
-from edgevit.rewrites.expand_erfc import ExpandErfc
-from edgevit.rewrites.guard_shifts import GuardShifts
-from edgevit.rewrites.wrap_indices import WrapIndices
+from edgevit.rewrites.arithmetic.expand_erfc import ExpandErfc
+from edgevit.rewrites.arithmetic.guard_shifts import GuardShifts
+from edgevit.rewrites.arithmetic.wrap_indices import WrapIndices
 from tests.rewrites.checking import Call, check_rewrite
 
 X = torch.randn(5, 6)

@@ -12,9 +12,9 @@ from torch.nn import functional as F
 
 from edgevit.graph.program import shape
 from edgevit.rewrites.engine import run
+from edgevit.rewrites.layout.lower_rank import LowerRank
 from edgevit.rewrites.layout.merge_reshapes import MergeReshapes
 from edgevit.rewrites.layout.name_views import NameViews
-from edgevit.rewrites.lower_rank import LowerRank
 from tests.rewrites.checking import Call, check_rewrite, program_for
 
 X = torch.randn(4, 6, 8, 5)

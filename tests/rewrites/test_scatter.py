@@ -9,8 +9,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgevit.rewrites.expand_scatter import ExpandScatter
-from edgevit.rewrites.expand_scatter.write import SCATTERS
+from edgevit.rewrites.arithmetic.expand_scatter import ExpandScatter
+from edgevit.rewrites.arithmetic.expand_scatter.write import SCATTERS
 from tests.rewrites.checking import Call, check_rewrite, kinds
 
 X, Y = torch.randn(2, 6, 3), torch.randn(2, 9, 3)

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from edgevit.rewrites.arithmetic.cast_parts import CastParts
 from edgevit.rewrites.arithmetic.expand_log1p import ExpandLog1p
+from edgevit.rewrites.arithmetic.name_axes import NameAxes
 from edgevit.rewrites.convolutions.own_weights import OwnWeights
 from edgevit.rewrites.resize.gather_nearest import GatherNearest
 from tests.rewrites.checking import Call, check_rewrite, kinds
@@ -68,3 +69,11 @@ def test_a_weight_of_a_convolution_and_of_its_transpose() -> None:
     twice = Call(lambda s, x: F.conv2d(F.conv2d(x, s.weight), s.weight), weight=weight)
     assert len(check_rewrite(OwnWeights(), twice, X, fires=0).constants) == 1
     assert kinds(after) == ["conv2d", "conv_transpose2d"]
+
+
+@pytest.mark.parametrize("keepdim", [False, True])
+def test_extremes_over_everything_name_their_axes(keepdim: bool) -> None:
+    for extreme in (torch.amax, torch.amin):
+        net = Call(lambda s, x, f=extreme: f(x, (), keepdim=keepdim))
+        check_rewrite(NameAxes(), net, X, fires=1, text="[0, 1, 2, 3]")
+        check_rewrite(NameAxes(), Call(lambda s, x, f=extreme: f(x, 1)), X, fires=0)

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from edgevit.backends.port_facts import PortFacts
 from edgevit.snippets.facts import Facts, Prepare
-from edgevit.snippets.write import SNIPPETS, Snippet, filled
+from edgevit.snippets.snippet import Snippet
+from edgevit.snippets.write import filled
+from edgevit.support.backend_info import BACKENDS
 from tests.support.lexer import lexed
 
 PREPARE = Prepare(4, 4, (1.0,) * 3, (0.0,) * 3, (0, 1, 2), True, 'RGB */ """ \\')
@@ -22,6 +24,12 @@ NASTY = st.lists(
     ),
     max_size=8,
 ).map("".join)  # fmt: skip
+SNIPPETS: tuple[tuple[str, Snippet], ...] = tuple(
+    (format, snippet)
+    for format, info in BACKENDS.items()
+    if info.snippets
+    for snippet in info.part(info.snippets)
+)
 NAMES = NASTY | st.text(st.characters(codec="utf-8"), max_size=12)
 
 
@@ -36,17 +44,20 @@ def facts(format: str, folder: Path, name: str, model: str, file: str) -> Facts:
     )
 
 
-def written(snippet: Snippet, *names: str) -> str:
+def written(format: str, snippet: Snippet, *names: str) -> str:
     with tempfile.TemporaryDirectory() as folder:
-        about = facts(snippet.format, Path(folder), *names)
+        about = facts(format, Path(folder), *names)
         return filled(snippet.template, {**about.marks(), **snippet.marks(about)})
 
 
 @settings(deadline=None, max_examples=60)
 @given(NAMES, NAMES, NAMES)
 def test_names_are_data_in_every_language(port: str, model: str, file: str) -> None:
-    for snippet in SNIPPETS:
-        text, plain = written(snippet, port, model, file), written(snippet, "p", "m", "f")
+    for format, snippet in SNIPPETS:
+        text, plain = (
+            written(format, snippet, port, model, file),
+            written(format, snippet, "p", "m", "f"),
+        )
         language = snippet.name.rpartition(".")[2]
         if language == "py":
             assert _shape(text) == _shape(plain), snippet
@@ -59,8 +70,8 @@ def test_names_are_data_in_every_language(port: str, model: str, file: str) -> N
 @settings(deadline=None, max_examples=60)
 @given(NAMES)
 def test_python_asks_by_the_very_name(port: str) -> None:
-    snippet = next(s for s in SNIPPETS if s.name == "call.py")
-    tree = ast.parse(written(snippet, port, "m", "f"))
+    format, snippet = next(pair for pair in SNIPPETS if pair[1].name == "call.py")
+    tree = ast.parse(written(format, snippet, port, "m", "f"))
     assert port in {n.value for n in ast.walk(tree) if isinstance(n, ast.Constant)}
 
 

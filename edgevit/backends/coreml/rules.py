@@ -6,8 +6,11 @@ There are two lists, because attention is one operation from iOS 18 on.
 from __future__ import annotations
 
 from edgevit.rewrites.arithmetic.expand_einsum import ExpandEinsum
+from edgevit.rewrites.arithmetic.expand_erfc import ExpandErfc
 from edgevit.rewrites.arithmetic.expand_log1p import ExpandLog1p
 from edgevit.rewrites.arithmetic.expand_roll import ExpandRoll
+from edgevit.rewrites.arithmetic.expand_scatter import ExpandScatter
+from edgevit.rewrites.arithmetic.wrap_indices import WrapIndices
 from edgevit.rewrites.attention.drop_key_bias import DropKeyBias
 from edgevit.rewrites.attention.expand_attention import ExpandAttention
 from edgevit.rewrites.attention.expand_columns import ExpandColumns
@@ -20,16 +23,14 @@ from edgevit.rewrites.attention.split_heads import SplitHeads
 from edgevit.rewrites.attention.split_projection import SplitProjection
 from edgevit.rewrites.convolutions.collapse_linear import CollapseLinear
 from edgevit.rewrites.convolutions.split_window import SplitWindow
-from edgevit.rewrites.expand_erfc import ExpandErfc
-from edgevit.rewrites.expand_scatter import ExpandScatter
 from edgevit.rewrites.layout.drop_expand import DropExpand
 from edgevit.rewrites.layout.join_slices import JoinSlices
+from edgevit.rewrites.layout.lower_rank import LowerRank
 from edgevit.rewrites.layout.merge_permutes import MergePermutes
 from edgevit.rewrites.layout.merge_reshapes import MergeReshapes
 from edgevit.rewrites.layout.name_views import NameViews
 from edgevit.rewrites.layout.sink_permute import SinkPermute
 from edgevit.rewrites.layout.turn_by_parts import TurnByParts
-from edgevit.rewrites.lower_rank import LowerRank
 from edgevit.rewrites.norms.fold_norm_affine import FoldNormAffine
 from edgevit.rewrites.pools_and_padding.scale_power_mean import ScalePowerMean
 from edgevit.rewrites.pools_and_padding.slice_unfold import SliceUnfold
@@ -38,7 +39,6 @@ from edgevit.rewrites.resize.gather_nearest import GatherNearest
 from edgevit.rewrites.rule import AnyRule
 from edgevit.rewrites.standard import STANDARD
 from edgevit.rewrites.variants import Form, optional
-from edgevit.rewrites.wrap_indices import WrapIndices
 
 _LARGEST_WINDOW = (29, 13)  # of the engine of the A14, in fp16: `placement.toml`
 

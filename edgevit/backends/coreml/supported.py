@@ -14,7 +14,7 @@ from edgevit.backends.whole_numbers import refuse_wide_constants, refuse_wide_in
 from edgevit.errors import UnsupportedOp
 from edgevit.graph.program import Program, value
 from edgevit.graph.text import type_text
-from edgevit.rewrites.lower_rank.rule import MOST, is_of_many_axes
+from edgevit.rewrites.layout.lower_rank.rule import MOST, is_of_many_axes
 
 # Core ML's inputs and outputs are float16, float32, int32 (and uint8 images). int64 and bool travel as int32.
 _INPUTS = frozenset({torch.float32, torch.float16, torch.int32, torch.int64, torch.bool})

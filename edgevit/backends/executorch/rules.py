@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
+from edgevit.rewrites.arithmetic.expand_erfc import ExpandErfc
 from edgevit.rewrites.arithmetic.expand_gelu import ExpandGelu
 from edgevit.rewrites.arithmetic.expand_logs import ExpandLogs
 from edgevit.rewrites.arithmetic.expand_reduction import ExpandReduction
 from edgevit.rewrites.arithmetic.expand_remainder import ExpandRemainder
 from edgevit.rewrites.arithmetic.expand_roll import ExpandRoll
+from edgevit.rewrites.arithmetic.expand_scatter import ExpandScatter
 from edgevit.rewrites.arithmetic.expand_sort import ExpandSort
 from edgevit.rewrites.arithmetic.expand_step import ExpandStep
 from edgevit.rewrites.arithmetic.expand_variance import ExpandVariance
 from edgevit.rewrites.arithmetic.expand_vector_norm import ExpandVectorNorm
 from edgevit.rewrites.arithmetic.fold_constants import FoldConstants
+from edgevit.rewrites.arithmetic.guard_shifts import GuardShifts
 from edgevit.rewrites.arithmetic.merge_clamps import MergeClamps
 from edgevit.rewrites.attention.attention import ATTENTION
 from edgevit.rewrites.attention.split_heads import SplitHeads
 from edgevit.rewrites.convolutions.own_weights import OwnWeights
 from edgevit.rewrites.convolutions.split_depthwise import SplitDepthwise
-from edgevit.rewrites.expand_erfc import ExpandErfc
-from edgevit.rewrites.expand_scatter import ExpandScatter
-from edgevit.rewrites.guard_shifts import GuardShifts
 from edgevit.rewrites.layout.drop_expand import DropExpand
 from edgevit.rewrites.layout.flatten_matmul import FlattenMatmul
 from edgevit.rewrites.layout.flatten_softmax import FlattenSoftmax

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from edgevit.rewrites.arithmetic.cast_parts import CastParts
+from edgevit.rewrites.arithmetic.expand_erfc import ExpandErfc
 from edgevit.rewrites.arithmetic.expand_log1p import ExpandLog1p
 from edgevit.rewrites.arithmetic.expand_logs import ExpandLogs
+from edgevit.rewrites.arithmetic.expand_scatter import ExpandScatter
+from edgevit.rewrites.arithmetic.name_axes import NameAxes
 from edgevit.rewrites.attention.attention import ATTENTION
 from edgevit.rewrites.attention.flatten_attention import FlattenAttention
 from edgevit.rewrites.attention.guard_attention import GuardAttention
 from edgevit.rewrites.attention.split_heads import SplitHeads
 from edgevit.rewrites.convolutions.split_depthwise import SplitDepthwise
-from edgevit.rewrites.expand_erfc import ExpandErfc
-from edgevit.rewrites.expand_scatter import ExpandScatter
 from edgevit.rewrites.norms.expand_norm import ExpandNorm
 from edgevit.rewrites.norms.fold_norm_affine import FoldNormAffine
 from edgevit.rewrites.pools_and_padding.expand_adaptive_max import ExpandAdaptiveMax
@@ -30,6 +31,7 @@ RULES: tuple[AnyRule, ...] = (
     ExpandLogs("log_softmax.int"),
     FlattenAttention(),
     CastParts(),
+    NameAxes(),
     ExpandLog1p(),
     ExpandScatter(only=frozenset({"mean"})),
 )

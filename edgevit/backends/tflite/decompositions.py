@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from edgevit.backends.tflite.tool import litert
-from edgevit.rewrites.expand_erfc import erfc
+from edgevit.rewrites.arithmetic.expand_erfc import erfc
 
 aten = torch.ops.aten
 Tensor = torch.Tensor

@@ -5,13 +5,13 @@ from __future__ import annotations
 from edgevit.rewrites.arithmetic.cast_parts import CastParts
 from edgevit.rewrites.arithmetic.expand_log1p import ExpandLog1p
 from edgevit.rewrites.arithmetic.expand_logs import ExpandLogs
+from edgevit.rewrites.arithmetic.expand_scatter import ExpandScatter
 from edgevit.rewrites.arithmetic.expand_step import ExpandStep
 from edgevit.rewrites.arithmetic.fold_constants import FoldConstants
 from edgevit.rewrites.arithmetic.gather_top import GatherTop
 from edgevit.rewrites.attention.attention import ATTENTION
 from edgevit.rewrites.attention.split_heads import SplitHeads
 from edgevit.rewrites.convolutions.split_depthwise import SplitDepthwise
-from edgevit.rewrites.expand_scatter import ExpandScatter
 from edgevit.rewrites.layout.drop_expand import DropExpand
 from edgevit.rewrites.layout.merge_permutes import MergePermutes
 from edgevit.rewrites.layout.merge_reshapes import MergeReshapes

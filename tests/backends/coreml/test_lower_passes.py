@@ -36,7 +36,7 @@ class Assorted(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = self.gate(self.norm(self.convolution(x)) * 0.5 + 1)
         x = nn.functional.silu(nn.functional.avg_pool2d(self.up(x), 2))
-        windows = x.reshape(1, 8, 2, 8, 2, 8).permute(0, 2, 4, 3, 5, 1).reshape(4, 64, 8)
+        windows = x.reshape(8, 2, 8, 2, 8).permute(1, 3, 2, 4, 0).reshape(4, 64, 8)
         scores = windows @ self.table[torch.tensor([3, 1, 0, 2])].T
         mixed = self.layer(windows).transpose(1, 2) @ scores.softmax(-1)
         return nn.functional.gelu(mixed.transpose(1, 2) / 3).flatten(1).mean(0)

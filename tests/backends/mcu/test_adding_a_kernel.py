@@ -15,10 +15,11 @@ from edgevit.backends.mcu.kernels.card import Card
 from edgevit.backends.mcu.schedule.simple import simple_plan
 from edgevit.integer.ops.pointwise import Lookup
 from edgevit.support.resources import data_dir
+from tests import ROOT
 from tests.backends.mcu.cases import graph_of, lookup
 from tests.backends.mcu.on_cores import check_on_core, programs_of
 
-_PAGE = Path(__file__).parents[2] / "docs" / "adding-a-kernel.md"
+_PAGE = ROOT / "docs" / "adding-a-kernel.md"
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.M | re.S)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edgevit.__main__ import main
+from edgevit.cli.main import main
 from edgevit.errors import DoesNotFit
 
 SMALL = "zoo:vit-i32-p8-d48-h3-l2"

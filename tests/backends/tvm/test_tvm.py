@@ -20,6 +20,7 @@ from edgevit.backends.tvm.rpc import RemoteSession
 from edgevit.backends.worker import Worker
 from edgevit.cli.main import main
 from edgevit.errors import PackageError, RuntimeFailed, TargetError
+from edgevit.export.result import ExportResult
 from edgevit.exported.golden import load_golden
 from tests import ROOT
 
@@ -27,19 +28,19 @@ MODEL = f"{ROOT / 'examples' / 'tiny_hybrid.py'}:build"
 
 
 @pytest.fixture(scope="module")
-def here(tmp_path_factory: pytest.TempPathFactory) -> edgevit.export.pipeline.ExportResult:
+def here(tmp_path_factory: pytest.TempPathFactory) -> ExportResult:
     folder = tmp_path_factory.mktemp("tvm") / "x86"
     return edgevit.export(MODEL, target="linux-x86", format="tvm", output=folder)
 
 
 @pytest.fixture(scope="module")
-def board(tmp_path_factory: pytest.TempPathFactory) -> edgevit.export.pipeline.ExportResult:
+def board(tmp_path_factory: pytest.TempPathFactory) -> ExportResult:
     folder = tmp_path_factory.mktemp("tvm") / "arm"
     return edgevit.export(MODEL, target="raspberry-pi-4", format="tvm", output=folder)
 
 
 def test_the_library_for_a_board_is_of_the_boards_machine(
-    board: edgevit.export.pipeline.ExportResult,
+    board: ExportResult,
 ) -> None:
     head = board.artifact.read_bytes()[:20]
     assert head[:4] == b"\x7fELF"
@@ -53,10 +54,10 @@ def test_the_library_for_a_board_is_of_the_boards_machine(
 
 
 def test_it_is_checked_through_a_twin_for_this_machine(
-    board: edgevit.export.pipeline.ExportResult,
+    board: ExportResult,
 ) -> None:
     assert board.passed
-    assert [p.stage for p in board.parity] == ["rewritten", "host build"]
+    assert [p.stage for p in board.parity] == ["rewritten", "host build", "other inputs"]
     assert "was not run here" in board.manifest["notes"][0]
     for text in (str(board), (board.directory / "report.html").read_text()):
         assert "its twin for this machine computes the same thing" in text
@@ -74,17 +75,13 @@ def test_it_is_checked_through_a_twin_for_this_machine(
     ]
 
 
-def test_it_does_not_run_here_and_says_so(
-    board: edgevit.export.pipeline.ExportResult, capsys
-) -> None:
+def test_it_does_not_run_here_and_says_so(board: ExportResult, capsys) -> None:
     assert main(["verify", str(board.directory)]) == 12
     assert "is a library for aarch64" in capsys.readouterr().err
 
 
-def test_the_library_for_this_machine_runs(
-    here: edgevit.export.pipeline.ExportResult, capsys
-) -> None:
-    assert [p.stage for p in here.parity] == ["rewritten", "runtime"]
+def test_the_library_for_this_machine_runs(here: ExportResult, capsys) -> None:
+    assert [p.stage for p in here.parity] == ["rewritten", "runtime", "other inputs"]
     assert here.passed
     assert main(["verify", str(here.directory)]) == 0
     said = capsys.readouterr().out
@@ -92,9 +89,7 @@ def test_the_library_for_this_machine_runs(
     assert "NOT run" not in said
 
 
-def test_the_script_beside_it_runs_it(
-    here: edgevit.export.pipeline.ExportResult, tmp_path: Path
-) -> None:
+def test_the_script_beside_it_runs_it(here: ExportResult, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(here.directory, tmp_path / "board"))
     (image,), (expected,) = load_golden(folder)
     np.save(folder / "image.npy", image.numpy())
@@ -116,9 +111,7 @@ def test_phones_are_refused(tmp_path: Path) -> None:
         edgevit.export(MODEL, target="pixel-6", format="tvm", output=tmp_path / "o")
 
 
-def test_without_the_file_beside_it(
-    here: edgevit.export.pipeline.ExportResult, tmp_path: Path
-) -> None:
+def test_without_the_file_beside_it(here: ExportResult, tmp_path: Path) -> None:
     shutil.copy(here.artifact, tmp_path)
     with Worker("tvm", threads=1) as worker, pytest.raises(PackageError, match="not known"):
         worker.open(tmp_path / here.artifact.name)
@@ -185,7 +178,7 @@ def wait_for_board(port: int) -> None:
     raise TimeoutError("the tracker has no board after a minute")
 
 
-def test_a_board_behind_a_tracker(tracker: int, here: edgevit.export.pipeline.ExportResult) -> None:
+def test_a_board_behind_a_tracker(tracker: int, here: ExportResult) -> None:
     (image,), (expected,) = load_golden(here.directory)
     session = RemoteSession(here.artifact, "127.0.0.1", tracker, "board")
     (found,) = session.run([image.numpy()])
@@ -195,9 +188,7 @@ def test_a_board_behind_a_tracker(tracker: int, here: edgevit.export.pipeline.Ex
     assert all(0 < seconds < 5 for seconds in times)
 
 
-def test_profile_on_a_board_behind_a_tracker(
-    tracker: int, here: edgevit.export.pipeline.ExportResult, capsys
-) -> None:
+def test_profile_on_a_board_behind_a_tracker(tracker: int, here: ExportResult, capsys) -> None:
     on = f"tvm://127.0.0.1:{tracker}/board"
     words = ["profile", str(here.directory), "--on", on, "--rounds", "3", "--threads", "1"]
     assert main([*words, "--json", "--quiet"]) == 0
@@ -206,7 +197,7 @@ def test_profile_on_a_board_behind_a_tracker(
     assert "computes the same on board: relative L2" in result["notes"][0]
 
 
-def test_no_tracker_is_an_error_of_ours(here: edgevit.export.pipeline.ExportResult) -> None:
+def test_no_tracker_is_an_error_of_ours(here: ExportResult) -> None:
     with pytest.raises(RuntimeFailed, match="no board answers") as caught:
         RemoteSession(here.artifact, "127.0.0.1", free_port(), "board")
     assert "tracker" in caught.value.hint

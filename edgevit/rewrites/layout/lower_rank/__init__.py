@@ -3,6 +3,6 @@
 Neighbouring axes that a call treats alike are merged.
 """
 
-from edgevit.rewrites.lower_rank.rule import LowerRank
+from edgevit.rewrites.layout.lower_rank.rule import LowerRank
 
 __all__ = ["LowerRank"]

@@ -21,9 +21,9 @@ from torch.fx.node import Node, map_arg
 from edgevit.graph.aten import argument, has_argument, kind, op, operand
 from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import shape, value
+from edgevit.rewrites.layout.lower_rank.merge import Groups, alike, around, merged, runs_of, steps
 from edgevit.rewrites.layout.merge_reshapes import RESHAPES
 from edgevit.rewrites.layout.name_views import turn_of
-from edgevit.rewrites.lower_rank.merge import Groups, alike, around, merged, runs_of, steps
 from edgevit.rewrites.rule import SAME_VALUES, Match, Refused, Rule
 
 aten = torch.ops.aten

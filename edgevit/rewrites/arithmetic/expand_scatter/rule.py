@@ -26,7 +26,7 @@ from torch.fx.node import Node
 from edgevit.graph.aten import kind, operand
 from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import shape, value
-from edgevit.rewrites.expand_scatter.write import SCATTERS, Write, read, values_shape
+from edgevit.rewrites.arithmetic.expand_scatter.write import SCATTERS, Write, read, values_shape
 from edgevit.rewrites.rule import Match, Refused, Rule
 
 aten = torch.ops.aten
