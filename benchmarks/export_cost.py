@@ -153,7 +153,7 @@ def page(rows: Sequence[Row], runs: int) -> str:
     from edgevit.support.host import this_host
 
     lines = [
-        "# What the proofs and checks cost",
+        "# Cost of the checks",
         "",
         f"Written by `make bench`. `measured`: whole processes, bare and ours by turns, {runs} of each for each net, medians, on "
         f"{this_host()}. *Bare* is the recipe of the converter's own documentation, with random weights and nothing "

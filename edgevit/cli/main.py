@@ -117,7 +117,7 @@ def died(number: int) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(
         prog="edgevit",
-        description="A PyTorch vision model in; what runs on the device out, proven to compute the same thing.",
+        description="A PyTorch vision model in; what runs on the device out, verified to compute the same thing.",
         epilog="example: edgevit export timm:shvit_s1 --target iphone",
     )
     parser.add_argument("--version", action="version", version=f"edgevit {__version__}")

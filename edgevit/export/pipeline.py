@@ -322,7 +322,7 @@ def _rewrite(
     stages: Stages,
     known: engine.Known | None = None,
 ) -> tuple[Program, RewriteReport]:
-    with stages.stage("rewrite", f"rewrite, {len(rules)} rules, each proven"):
+    with stages.stage("rewrite", f"rewrite, {len(rules)} rules, each verified"):
         return engine.run(program, rules, stages.note, known)
 
 

@@ -65,7 +65,7 @@ def forecast_model(
     _require_one_picture(source.inputs)
     with stages.stage("capture", "capture the graph"):
         program = capture(source)
-    with stages.stage("rewrite", f"rewrite, {len(STANDARD)} rules, each proven"):
+    with stages.stage("rewrite", f"rewrite, {len(STANDARD)} rules, each verified"):
         program, _ = engine.run(program, STANDARD, stages.note)
     features = features_of(program)
     return ModelForecast(source.name, aim.name, features, forecast(features, aim))

@@ -1,4 +1,4 @@
-"""Runs an ordered list of rules over a program and proves every one that fired."""
+"""Run an ordered list of rules over a program and verify every one that fired."""
 
 from __future__ import annotations
 
