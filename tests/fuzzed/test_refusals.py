@@ -17,6 +17,7 @@ from torch.utils._pytree import tree_leaves
 import edgevit
 from edgevit.backends.artifact import Artifact
 from edgevit.errors import EdgevitError, InternalError
+from edgevit.export.result import ExportResult
 from edgevit.frontend.resolve import resolve
 from edgevit.frontend.source import ModelSource
 from edgevit.graph.parity import distance
@@ -58,6 +59,21 @@ REFUSED = {
     "sparse_mm": ("onnx", "ModelError", ("sparse", "graph", "to_dense")),
     "quantize_dynamic": ("onnx", "ModelError", ("quantised already", "2 (Linear)")),
 }
+# net -> words, one of which a refusal names; where a format takes the net, it is exact
+EITHER = {
+    "linalg_cholesky": ("linalg_cholesky",),
+    "avg_pool1d_ceil": ("avg_pool1d",),
+    "fft_of_ten": ("fft",),
+    "sum_of_seven_axes": ("sum", "axes"),
+    "complex_spectrum": ("fft", "complex"),
+    "bfloat16_middle": ("to.dtype", "bf16"),
+    "half_model": ("half", "f16"),
+    "bfloat16_model": ("bf16",),
+    "grid_sample_bicubic": ("grid_sampler",),
+    "named_import": (),
+    "named_lambda": (),
+    "named_blank": (),
+}
 
 
 def exact_cases() -> Iterator[Any]:
@@ -73,7 +89,7 @@ def refused_cases() -> Iterator[Any]:
             yield pytest.param(net, format, error, says, id=f"{net}-{format}")
 
 
-def exported(net: str, format: str, folder: Path) -> edgevit.ExportResult:
+def exported(net: str, format: str, folder: Path) -> ExportResult:
     pytest.importorskip(LIBRARIES[format], reason=f"pip install 'edgevit[{format}]'")
     return edgevit.export(
         f"{NETS}:{net}",
@@ -86,7 +102,29 @@ def exported(net: str, format: str, folder: Path) -> edgevit.ExportResult:
 
 @pytest.mark.parametrize(("net", "format"), list(exact_cases()))
 def test_is_exact_on_fresh_inputs(net: str, format: str, tmp_path: Path) -> None:
-    result = exported(net, format, tmp_path)
+    assert_exact(net, format, exported(net, format, tmp_path))
+
+
+@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("net", EITHER)
+def test_is_exact_or_refused_by_name(net: str, format: str, tmp_path: Path) -> None:
+    try:
+        result = exported(net, format, tmp_path)
+    except EdgevitError as refusal:
+        assert_refused(refusal, EITHER[net])
+    else:
+        assert_exact(net, format, result)
+
+
+def assert_refused(told: EdgevitError, words: tuple[str, ...]) -> None:
+    assert type(told).__name__ in {"CaptureError", "ModelError", "UnsupportedOp"}, str(told)
+    assert any(word in str(told) for word in words), str(told)
+    assert told.where, str(told)
+    assert told.why, str(told)
+    assert told.hint, str(told)
+
+
+def assert_exact(net: str, format: str, result: ExportResult) -> None:
     assert result.passed, result.parity
     source = resolve(f"{NETS}:{net}")
     artifact = Artifact(format, "fp32", result.artifact, {})

@@ -38,10 +38,17 @@ LIBRARIES = [
 AT_START = {"edgevit", "encodings", "sitecustomize", "usercustomize"}
 
 
-def taken_by_runpy() -> set[str]:
-    """Modules that `python -m` itself takes from the current directory, unless it is `python -P -m`."""
-    words = [sys.executable, "-c", "import runpy, sys; print(*sys.modules)"]
+def taken_by(module: str) -> set[str]:
+    """Return the modules that come with one that is imported before any code of ours runs."""
+    words = [sys.executable, "-c", f"import {module}, sys; print(*sys.modules)"]
     return {name.partition(".")[0] for name in subprocess.check_output(words, text=True).split()}
+
+
+def taken_first(start: list[str], path: str | None) -> set[str]:
+    """Return the modules that are taken from the current directory before any code of ours runs."""
+    if start[1:] == ["-m", "edgevit"]:  # unless it is `python -P -m`
+        return AT_START | taken_by("runpy")
+    return AT_START | (taken_by("re") if path else set())  # by the script that pip writes
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +85,7 @@ def test_nothing_in_the_current_directory_is_imported(
         environment["PYTHONPATH"] = path
     ran = folder.parent / "ran"
     folder = Path(shutil.copytree(folder, tmp_path / "export"))
-    for name in AT_START | (taken_by_runpy() if start[1:] == ["-m", "edgevit"] else set()):
+    for name in taken_first(start, path):
         (folder / f"{name}.py").unlink(missing_ok=True)
     ran.unlink(missing_ok=True)
     done = subprocess.run(

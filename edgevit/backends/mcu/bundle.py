@@ -83,15 +83,17 @@ def write_bundle(
     return write_firmware(plan, directory / FIRMWARE, core, weights)
 
 
-def _ports(entries: Sequence[dict[str, Any]], values: Sequence[Value]) -> tuple[Port, ...]:
+def _ports(
+    entries: Sequence[dict[str, Any]], values: Sequence[Value], scaled: bool = False
+) -> tuple[Port, ...]:
     """Read the ports and check them against the graph.
 
-    Each port is a value of the graph, and its axes are torch's in another order.
+    Each port is a value of the graph, and its axes are torch's in another order. With `scaled`, a port may have a scale
+    of its own: a factor at the end of a network is no operation.
     """
     ports = tuple(Port.of(entry) for entry in entries)
-    if [replace(port.value, scale=1.0) for port in ports] != [
-        replace(v, scale=1.0) for v in values
-    ]:
+    stated = [replace(port.value, scale=1.0) if scaled else port.value for port in ports]
+    if stated != [replace(value, scale=1.0) if scaled else value for value in values]:
         raise Misshapen("", "its ports are not the inputs and outputs of its graph")
     for port in ports:
         axes = list(range(len(port.shape)))
@@ -111,7 +113,7 @@ def read_bundle(directory: Path) -> Bundle:
         core = CORES[more["core"]]
         plan = planned(graph, core, frozenset(more["kept"]), more["tile"])
         inputs = _ports(more["inputs"], graph.inputs)
-        outputs = _ports(more["outputs"], graph.outputs)
+        outputs = _ports(more["outputs"], graph.outputs, scaled=True)
     except (
         Misshapen,
         NoLoop,
