@@ -18,9 +18,10 @@ test: .venv/.dev ## Run all tests; `make tools` first, or those that need compil
 tools: ## Install cross compilers, QEMU, servers and a browser by apt-get, with sudo where needed
 	tests/install_tools.sh
 
-fuzz: .venv/.dev ## Run the whole sets of random nets (NETS=200)
+fuzz: .venv/.dev ## Run the whole sets of random nets (NETS=200), and 1,000 flipped bytes a format
 	$(BIN)/python -m pytest -n 2 --dist worksteal tests/generator --nets $(or $(NETS),200)
 	$(BIN)/python -m pytest -n 2 --dist worksteal tests/backends/mcu/test_random_nets.py --firmware-nets 100
+	$(BIN)/python -m pytest tests/hostile/test_flips.py --flips 1000
 
 lint: .venv/.dev ## Run ruff and pyright
 	$(BIN)/ruff check .
