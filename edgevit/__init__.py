@@ -45,6 +45,5 @@ def _public(name: str) -> property:
     return property(get, put)
 
 
-sys.modules[__name__].__class__ = type(
-    "_Face", (_Module,), {name: _public(name) for name in _HOMES}
-)
+_FACE = type("_Face", (_Module,), {name: _public(name) for name in _HOMES})
+sys.modules[__name__].__class__ = _FACE  # type: ignore[assignment]
