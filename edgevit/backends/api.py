@@ -12,14 +12,13 @@ import torch
 
 from edgevit.backends.artifact import Artifact
 from edgevit.backends.mcu.options import NO_WISHES, FirmwareOptions
-from edgevit.errors import TargetError
 from edgevit.frontend.source import ModelSource
 from edgevit.graph.other_inputs import Other
 from edgevit.graph.parity import Parity
 from edgevit.graph.program import Inputs, Program
 from edgevit.rewrites.rule import AnyRule
 from edgevit.rewrites.variants import Form
-from edgevit.support.backend_info import BACKENDS, info_of
+from edgevit.support.backend_info import info_of
 from edgevit.targets import Target
 
 
@@ -76,20 +75,12 @@ class Estimating(Protocol):
     def estimate(self, request: Lowering) -> Estimate: ...
 
 
-def backend_for(format: str, target: Target) -> Backend:
-    if format not in BACKENDS:
-        ready = [name for name in target.formats if name in BACKENDS]
-        raise TargetError(
-            f"edgevit cannot write `{format}` yet",
-            where=f"target {target.name}",
-            why="the facts of this target are known, the backend for it is not there yet; "
-            f"ready: {', '.join(BACKENDS)}",
-            hint=f"--format {ready[0]}" if ready else "--target iphone",
-        )
+def backend_for(format: str, target: Target | None) -> Backend:
+    """Return the backend of a format, fitted to the target where it depends on one."""
     backend = info_of(format).backend_object()
     return backend(target) if isinstance(backend, FunctionType) else backend
 
 
 def backend_of(format: str) -> Backend:
-    backend = info_of(format).backend_object()
-    return backend(None) if isinstance(backend, FunctionType) else backend
+    """Return the backend of a format for any target."""
+    return backend_for(format, None)
