@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet -c constraints.txt
 OUT ?= out/shvit_s1-iphone
 
-.PHONY: help demo test tools lint check fuzz matrix bench docs sbom clean
+.PHONY: help demo test tools lint check fuzz matrix bench picture docs sbom clean
 
 help: ## Print the targets of this file
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1|/' | awk -F'|' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -43,6 +43,9 @@ bench: .venv/.dev ## Write the pages of figures again, on an idle machine
 	$(BIN)/python benchmarks/firmware_nets.py --output docs/firmware-nets.md
 	$(BIN)/python -m pip install --quiet --no-deps tflite-micro
 	$(BIN)/python benchmarks/tflm_arenas.py --output docs/tflm-arenas.md
+
+picture: .venv/.dev ## Draw docs/architecture.svg again: the spine and the levels of packages
+	$(BIN)/python benchmarks/picture.py
 
 docs: .venv/.dev ## Build the site into out/site
 	$(PIP) mkdocs

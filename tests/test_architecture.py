@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -10,34 +12,10 @@ from pathlib import Path
 import pytest
 
 from tests import ROOT
+from tests.levels import PACKAGES, SPINE
 
 PACKAGE = ROOT / "edgevit"
 
-# From the first to the last. A package may import from itself and from those before it, so that there is no cycle.
-PACKAGES = (
-    "__init__",  # the version; the public names are looked up lazily
-    "errors",
-    "plugins",
-    "graph",
-    "support",
-    "targets",
-    "rewrites",
-    "frontend",
-    "quantize",
-    "integer",
-    "backends",
-    "exported",
-    "snippets",
-    "export",
-    "measure",
-    "forecast",
-    "budgets",
-    "matrix",
-    "tune",
-    "sweep",
-    "cli",
-    "__main__",
-)
 # library -> the only folders or files that may import it
 HOMES = {
     "coremltools": ("backends/coreml",),
@@ -130,6 +108,16 @@ def test_each_heavy_library_has_one_home(library: str) -> None:
 def test_light_modules_import_nothing_heavy(path: Path) -> None:
     heavy = {"torch", "numpy", "coremltools", "timm", "transformers"}
     assert not heavy & {name.split(".")[0] for name in imports(path, only_at_import=True)}
+
+
+def test_the_picture_is_of_these_packages(tmp_path: Path) -> None:
+    assert {package for _, package, _ in SPINE} <= set(PACKAGES)
+    drawn = tmp_path / "drawn.svg"
+    command = [sys.executable, ROOT / "benchmarks" / "picture.py", "--output", drawn]
+    subprocess.run(command, check=True)
+    assert (ROOT / "docs" / "architecture.svg").read_text() == drawn.read_text(), (
+        "run `make picture`"
+    )
 
 
 def test_every_file_is_one_room() -> None:
