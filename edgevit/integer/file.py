@@ -88,7 +88,7 @@ def load_graph(path: Path) -> tuple[IntegerGraph, dict[str, Any]]:
 
 
 def _op_dict(op: Op, tensors: dict[str, np.ndarray]) -> dict[str, Any]:
-    found: dict[str, Any] = {"kind": op.kind}
+    entries: dict[str, Any] = {"kind": op.kind}
     for field in fields(op):
         content = getattr(op, field.name)
         if field.name == "inputs":
@@ -98,8 +98,8 @@ def _op_dict(op: Op, tensors: dict[str, np.ndarray]) -> dict[str, Any]:
             content = {"tensor": f"{op.name}/{field.name}"}
         elif isinstance(content, (Value, Window, Origin)):
             content = asdict(content)
-        found[field.name] = content
-    return found
+        entries[field.name] = content
+    return entries
 
 
 def _graph(about: dict[str, Any], tensors: dict[str, np.ndarray]) -> IntegerGraph:
@@ -118,19 +118,19 @@ def _graph(about: dict[str, Any], tensors: dict[str, np.ndarray]) -> IntegerGrap
 
 
 def _op(entry: dict[str, Any], values: dict[str, Value], tensors: dict[str, np.ndarray]) -> Op:
-    given = dict(entry)
-    kind = _KINDS[given.pop("kind")]
-    given["inputs"] = tuple(values[name] for name in given["inputs"])
-    given["output"] = _value(given["output"])
-    given["origin"] = Origin(**_tuples(given["origin"]))
-    for name, content in given.items():
+    entries = dict(entry)
+    kind = _KINDS[entries.pop("kind")]
+    entries["inputs"] = tuple(values[name] for name in entries["inputs"])
+    entries["output"] = _value(entries["output"])
+    entries["origin"] = Origin(**_tuples(entries["origin"]))
+    for name, content in entries.items():
         if isinstance(content, dict):
-            given[name] = (
+            entries[name] = (
                 tensors[content["tensor"]] if "tensor" in content else Window(**_tuples(content))
             )
         elif isinstance(content, list):
-            given[name] = _tuple(content)
-    return kind(**given)
+            entries[name] = _tuple(content)
+    return kind(**entries)
 
 
 def _value(entry: dict[str, Any]) -> Value:

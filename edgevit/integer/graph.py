@@ -141,9 +141,9 @@ class IntegerGraph:
         """Verify the graph and return it: every value is made once, before it is read, and every
         operation passes its check.
         """
-        known: dict[str, Value] = {}
+        defined: dict[str, Value] = {}
         for value in (*self.inputs, *(constant.value for constant in self.constants)):
-            self._define(value, known)
+            self._define(value, defined)
         for constant in self.constants:
             data, value = constant.data, constant.value
             require(
@@ -152,20 +152,20 @@ class IntegerGraph:
         for op in self.ops:
             for value in op.inputs:
                 require(
-                    known.get(value.name) == value, f"{op.name} reads {value.name}, not made yet"
+                    defined.get(value.name) == value, f"{op.name} reads {value.name}, not made yet"
                 )
             try:
                 op.check()
             except Malformed as error:
                 raise type(error)(f"{op.kind} {op.name}: {error}") from None
-            self._define(op.output, known)
+            self._define(op.output, defined)
         for value in self.outputs:
-            require(known.get(value.name) == value, f"nothing makes the output {value.name}")
+            require(defined.get(value.name) == value, f"nothing makes the output {value.name}")
         return self
 
-    def _define(self, value: Value, known: dict[str, Value]) -> None:
-        require(value.name not in known, f"{value.name} is made twice")
+    def _define(self, value: Value, defined: dict[str, Value]) -> None:
+        require(value.name not in defined, f"{value.name} is made twice")
         require(
             value.dtype in SIZES and value.size > 0 and value.scale > 0, f"{value.name}: {value}"
         )
-        known[value.name] = value
+        defined[value.name] = value

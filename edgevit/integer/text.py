@@ -42,5 +42,5 @@ def _reference(value: Value) -> str:
     return f"%{value.name}"
 
 
-def _sum(wanted: bool, array: np.ndarray) -> str:
-    return f" {crc32(np.ascontiguousarray(array).tobytes()):08x}" if wanted else ""
+def _sum(checksums: bool, array: np.ndarray) -> str:
+    return f" {crc32(np.ascontiguousarray(array).tobytes()):08x}" if checksums else ""

@@ -66,16 +66,16 @@ class Calibration:
                 why="there is no image in it",
                 hint="a few dozen images, along the first axis of an array",
             )
-        for index, given in enumerate(self.inputs):
+        for index, run in enumerate(self.inputs):
             where = self.names[index] if self.names else f"{self.source}, run {index}"
-            if len(given) != len(program.inputs):
+            if len(run) != len(program.inputs):
                 raise CalibrationError(
-                    f"the program takes {len(program.inputs)} inputs, not {len(given)}",
+                    f"the program takes {len(program.inputs)} inputs, not {len(run)}",
                     where=where,
                     why="each run needs " + " and ".join(program.input_names),
                     hint="an .npz with one array for each",
                 )
-            for name, example, x in zip(program.input_names, program.inputs, given, strict=True):
+            for name, example, x in zip(program.input_names, program.inputs, run, strict=True):
                 _check_one(name, example, x, where)
         return self
 
@@ -112,13 +112,13 @@ def generated(
     intake = intake or Intake()
     runs = []
     for run in range(count):
-        given = []
+        tensors = []
         for index, example in enumerate(program.inputs):
             images = random_images(
                 intake.picture_shape(example.shape), seed + _SEED + 1000 * index + run
             )
-            given.append(intake.tensor(images) if example.dim() == 4 else images)
-        runs.append(tuple(given))
+            tensors.append(intake.tensor(images) if example.dim() == 4 else images)
+        runs.append(tuple(tensors))
     return Calibration(tuple(runs), f"{count} generated inputs").check(program)
 
 
@@ -147,8 +147,8 @@ def from_arrays(path: Path, program: Program, intake: Intake | None = None) -> C
 
 
 def _require_pixels(runs: Sequence[Inputs], names: Sequence[str]) -> None:
-    for given, name in zip(runs, names, strict=True):
-        if why := why_no_pixels(given[0].numpy()):
+    for run, name in zip(runs, names, strict=True):
+        if why := why_no_pixels(run[0].numpy()):
             raise CalibrationError(
                 "the model takes pixels of 0 to 255, and these are none",
                 where=name,

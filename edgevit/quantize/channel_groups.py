@@ -66,60 +66,60 @@ class Tracked:
 
     labels: Labels
     of: dict[Node, np.ndarray]
-    taken: dict[Node, np.ndarray]
-    given: dict[Node, np.ndarray]
+    inputs: dict[Node, np.ndarray]
+    outputs: dict[Node, np.ndarray]
 
 
 def track(program: Program) -> Tracked:
-    found = Tracked(Labels(), {}, {}, {})
+    tracked = Tracked(Labels(), {}, {}, {})
     for node in program.graph.nodes:
         if node.op == "output":
-            _fix(list(node.all_input_nodes), found)
+            _fix(list(node.all_input_nodes), tracked)
         elif node.op == "call_function" and is_real(node):
-            found.of[node] = _called(node, found, program)
+            tracked.of[node] = _called(node, tracked, program)
         elif node.op != "call_function" and not is_constant(node, program):
-            found.of[node] = np.zeros(shape(node), np.int64)
+            tracked.of[node] = np.zeros(shape(node), np.int64)
         elif node.op == "call_function":
-            _fix(node.all_input_nodes, found)
-    return found
+            _fix(node.all_input_nodes, tracked)
+    return tracked
 
 
-def _fix(nodes: list[Node], found: Tracked) -> None:
+def _fix(nodes: list[Node], tracked: Tracked) -> None:
     for node in nodes:
-        if node in found.of:
-            found.labels.fix(found.of[node])
+        if node in tracked.of:
+            tracked.labels.fix(tracked.of[node])
 
 
-def _called(node: Node, found: Tracked, program: Program) -> np.ndarray:
-    read = [source for source in node.all_input_nodes if source in found.of]
+def _called(node: Node, tracked: Tracked, program: Program) -> np.ndarray:
+    read = [source for source in node.all_input_nodes if source in tracked.of]
     name = kind(node)
     whole = len(read) == len(node.all_input_nodes)
     if _is_projection(node, program) and len(read) == 1:
-        return _projected(node, found)
+        return _projected(node, tracked)
     if name in _BY_CHANNEL or _pads_images(node):
-        return _by_channel(node, found)
+        return _by_channel(node, tracked)
     if bounds(node) == (0.0, math.inf):
-        return found.of[read[0]]
+        return tracked.of[read[0]]
     if name in _SUMS and whole and {shape(one) for one in read} == {shape(node)}:
         for other in read[1:]:
-            found.labels.join(found.of[read[0]], found.of[other])
-        return found.of[read[0]]
+            tracked.labels.join(tracked.of[read[0]], tracked.of[other])
+        return tracked.of[read[0]]
     if name == "mul" and len(read) == 2 and whole and shape(read[0]) == shape(node):
-        _fix(read[1:], found)
-        return found.of[read[0]]
+        _fix(read[1:], tracked)
+        return tracked.of[read[0]]
     if name == "mean":
-        return _mean(node, found)
+        return _mean(node, tracked)
     if (name in MOVES or name == "cat") and whole:
-        return _moved(node, found)
-    _fix(read, found)
+        return _moved(node, tracked)
+    _fix(read, tracked)
     return np.zeros(shape(node), np.int64)
 
 
 def _is_projection(node: Node, program: Program) -> bool:
     if kind(node) not in PROJECTIONS:
         return False
-    held = argument(node, "weight"), argument(node, "bias")
-    return all(one is None or is_constant(one, program) for one in held)
+    parameters = argument(node, "weight"), argument(node, "bias")
+    return all(one is None or is_constant(one, program) for one in parameters)
 
 
 def _pads_images(node: Node) -> bool:
@@ -129,25 +129,25 @@ def _pads_images(node: Node) -> bool:
     return len(shape(node)) == 4 and len(argument(node, "pad")) <= 4
 
 
-def _projected(node: Node, found: Tracked) -> np.ndarray:
-    axis = found.of[operand(node)].ndim - 1 if kind(node) == "linear" else 1
-    found.taken[node] = _channels(found.of[operand(node)], axis, found.labels)
+def _projected(node: Node, tracked: Tracked) -> np.ndarray:
+    axis = tracked.of[operand(node)].ndim - 1 if kind(node) == "linear" else 1
+    tracked.inputs[node] = _channels(tracked.of[operand(node)], axis, tracked.labels)
     sizes = shape(node)
     axis = len(sizes) - 1 if kind(node) == "linear" else 1
-    found.given[node] = found.labels.fresh(sizes[axis])
-    return _along(found.given[node], axis, sizes)
+    tracked.outputs[node] = tracked.labels.fresh(sizes[axis])
+    return _along(tracked.outputs[node], axis, sizes)
 
 
-def _by_channel(node: Node, found: Tracked) -> np.ndarray:
-    return _along(_channels(found.of[operand(node)], 1, found.labels), 1, shape(node))
+def _by_channel(node: Node, tracked: Tracked) -> np.ndarray:
+    return _along(_channels(tracked.of[operand(node)], 1, tracked.labels), 1, shape(node))
 
 
-def _channels(labels: np.ndarray, axis: int, known: Labels) -> np.ndarray:
+def _channels(labels: np.ndarray, axis: int, groups: Labels) -> np.ndarray:
     """Return one label for each channel; labels that differ within a channel are joined."""
     rows = np.moveaxis(labels, axis, 0).reshape(labels.shape[axis], -1)
     mixed = rows[(rows != rows[:, :1]).any(1)]
     for row in mixed:
-        known.join(row, np.full_like(row, row[0]))
+        groups.join(row, np.full_like(row, row[0]))
     return rows[:, 0]
 
 
@@ -156,22 +156,22 @@ def _along(labels: np.ndarray, axis: int, sizes: tuple[int, ...]) -> np.ndarray:
     return np.broadcast_to(column, sizes)
 
 
-def _mean(node: Node, found: Tracked) -> np.ndarray:
+def _mean(node: Node, tracked: Tracked) -> np.ndarray:
     """Return the label shared by each group of reduced elements.
 
     All labels are fixed where some group has several.
     """
-    labels, given = found.of[operand(node)], argument(node, "dim")
-    dims = (given,) if isinstance(given, int) else tuple(given or range(labels.ndim))
+    labels, axes = tracked.of[operand(node)], argument(node, "dim")
+    dims = (axes,) if isinstance(axes, int) else tuple(axes or range(labels.ndim))
     least, most = labels.min(dims), labels.max(dims)
     if (least != most).any():
-        found.labels.fix(labels)
+        tracked.labels.fix(labels)
     return least.reshape(shape(node))
 
 
-def _moved(node: Node, found: Tracked) -> np.ndarray:
+def _moved(node: Node, tracked: Tracked) -> np.ndarray:
     def labels(read: Node) -> torch.Tensor:
-        return torch.from_numpy(found.of[read].astype(np.float64))
+        return torch.from_numpy(tracked.of[read].astype(np.float64))
 
     args, kwargs = map_arg(node.args, labels), map_arg(node.kwargs, labels)
     with torch.no_grad():

@@ -33,7 +33,7 @@ _PRODUCTS = frozenset({"bmm", "matmul", "mm"})
 _SAMPLES = 4096  # of a function, to find where it is flat
 
 
-class Plan:
+class EncodingPlan:
     def __init__(self, program: Program, wide_sums: bool) -> None:
         self._program = program
         self._wide = _wide_sums(program) if wide_sums else frozenset()
@@ -104,7 +104,7 @@ class Grids:
     """Grid of each value, from the calibrated ranges."""
 
     def __init__(
-        self, plan: Plan, observers: dict[Node, Observer], pixels: Set[Node] = frozenset()
+        self, plan: EncodingPlan, observers: dict[Node, Observer], pixels: Set[Node] = frozenset()
     ) -> None:
         self._plan = plan
         self._pixels = pixels
@@ -156,15 +156,15 @@ def _flat_from_the_left(y: np.ndarray, half: float) -> int:
 
 def _wide_sums(program: Program) -> frozenset[Node]:
     """Find sums of two tensors that read such a sum, or that such a sum reads."""
-    found: set[Node] = set()
+    chained_sums: set[Node] = set()
     for node in program.calls():
         if not _is_sum(node, program):
             continue
         below = [_before_moves(read, program) for read in sources(node, program)]
         chained = [source for source in below if _is_sum(source, program)]
         if chained:
-            found.update([node, *chained])
-    return frozenset(found)
+            chained_sums.update([node, *chained])
+    return frozenset(chained_sums)
 
 
 def _is_sum(node: Node, program: Program) -> bool:

@@ -43,17 +43,19 @@ def equalized(program: Program, batches: Sequence[Inputs], observed: Sequence[No
         return program
     draft = Draft(program)
     for node in list(draft.graph.nodes):
-        if node.op == "call_function" and node.name in {given.name for given in tracked.given}:
+        if node.op == "call_function" and node.name in {
+            original.name for original in tracked.outputs
+        }:
             _scale(node, tracked, factors, draft)
-    made = draft.program()
-    found = distance(program.run(), made.run())
-    if found.rel_l2 > _SAME:
+    result = draft.program()
+    error = distance(program.run(), result.run())
+    if error.rel_l2 > _SAME:
         raise InternalError(
             "equalising channels changed what the model computes",
-            why=f"relative L2 {found.rel_l2:.3g}",
+            why=f"relative L2 {error.rel_l2:.3g}",
             hint="quantise without it, and tell us: this is our bug",
         )
-    return made
+    return result
 
 
 def _relative_peaks(
@@ -64,9 +66,9 @@ def _relative_peaks(
     There is one for each value that has the label.
     """
     vectors = {
-        node.name: found
+        node.name: vector
         for node in observed
-        if kind(node) not in MOVES and (found := _vector(tracked.of[node])) is not None
+        if kind(node) not in MOVES and (vector := _vector(tracked.of[node])) is not None
     }
     peaks: dict[str, np.ndarray] = {}
 
@@ -104,16 +106,16 @@ def _factors(relative: dict[int, list[float]]) -> dict[int, float]:
 
 
 def _scale(node: Node, tracked: Tracked, factors: dict[int, float], draft: Draft) -> None:
-    by_name = {given.name: given for given in tracked.given}
+    by_name = {original_node.name: original_node for original_node in tracked.outputs}
     original = by_name[node.name]
     rows, columns = (
         torch.tensor(
             [factors.get(label, 1.0) for label in tracked.labels.names(labels).tolist()]
         ).double()
-        for labels in (tracked.given[original], tracked.taken[original])
+        for labels in (tracked.outputs[original], tracked.inputs[original])
     )
-    held, bias = argument(node, "weight"), argument(node, "bias")
-    weight = draft.tensor(held)
+    weight_node, bias = argument(node, "weight"), argument(node, "bias")
+    weight = draft.tensor(weight_node)
     scaled = weight.double() * rows.reshape(-1, *[1] * (weight.dim() - 1))
     groups = 1 if kind(node) == "linear" else argument(node, "groups")
     apart = scaled.reshape(groups, len(weight) // groups, weight.shape[1], -1)

@@ -31,7 +31,7 @@ class Moments:
     count: int  # samples
 
 
-class Gathering:
+class CovarianceAccumulator:
     """Running sums over the inputs observed so far."""
 
     def __init__(self, node: Node, inputs: int) -> None:
@@ -41,7 +41,7 @@ class Gathering:
         self._sum = np.zeros(())
         self._products = np.zeros(())
 
-    def see(self, x: torch.Tensor) -> None:
+    def update(self, x: torch.Tensor) -> None:
         taps = taps_of(self._node, x)
         if taps.shape[2] > _MOST_TAPS:
             return

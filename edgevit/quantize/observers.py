@@ -23,7 +23,7 @@ _TAIL_LEAST = 50
 class Observer(Protocol):
     """Of one value of the program."""
 
-    def see(self, x: np.ndarray, weight: np.ndarray | None = None) -> None:
+    def observe(self, x: np.ndarray, weight: np.ndarray | None = None) -> None:
         """Observe the value on one more input; `weight` is the cost of a squared error, element by element."""
         ...
 
@@ -38,7 +38,7 @@ class MinMax:
     def __init__(self) -> None:
         self.low, self.high = np.inf, -np.inf
 
-    def see(self, x: np.ndarray, weight: np.ndarray | None = None) -> None:
+    def observe(self, x: np.ndarray, weight: np.ndarray | None = None) -> None:
         self.low, self.high = min(self.low, float(x.min())), max(self.high, float(x.max()))
 
     def range(self, balanced: bool = False) -> tuple[float, float]:
@@ -55,8 +55,8 @@ class _Counted(MinMax):
         self._zeros = 0
         self._fractions = _FRACTIONS
 
-    def see(self, x: np.ndarray, weight: np.ndarray | None = None) -> None:
-        super().see(x)
+    def observe(self, x: np.ndarray, weight: np.ndarray | None = None) -> None:
+        super().observe(x)
         self._zeros += int((x == 0).sum())
         peak = max(-self.low, self.high)
         if peak == 0:
@@ -125,15 +125,15 @@ class LeastSquares(_Counted):
 def _clipped(x: np.ndarray, counts: np.ndarray, ends: np.ndarray) -> np.ndarray:
     """Return the squared error of the values above each of `ends`; `x` rises."""
     beyond = np.cumsum(counts[::-1])[::-1]
-    wanted = max(_TAIL_LEAST, _TAIL_SHARE * counts.sum())
-    first = max(int((beyond >= wanted).sum()) - 1, 0)
+    tail = max(_TAIL_LEAST, _TAIL_SHARE * counts.sum())
+    first = max(int((beyond >= tail).sum()) - 1, 0)
     start = x[first] - 0.5 * (x[1] - x[0])
     mean = float((counts[first:] * (x[first:] - start)).sum() / max(beyond[first], 1))
     seen = (counts[:first] * np.maximum(x[:first] - ends[:, None], 0) ** 2).sum(1)
     # the mean of (start + t - end)^2 where t is exponential: from the start on, and what is left of it behind the end
     short = np.maximum(start - ends, 0)
-    left = np.exp(-np.maximum(ends - start, 0) / max(mean, 1e-30))
-    return seen + beyond[first] * (short**2 + 2 * short * mean + 2 * mean**2) * left
+    beyond_end = np.exp(-np.maximum(ends - start, 0) / max(mean, 1e-30))
+    return seen + beyond[first] * (short**2 + 2 * short * mean + 2 * mean**2) * beyond_end
 
 
 OBSERVERS: dict[str, Callable[[], Observer]] = {

@@ -29,8 +29,8 @@ _FIXED = {"relu": (0.0, math.inf), "relu6": (0.0, 6.0)}
 
 def is_real(node: Node) -> bool:
     """Check for a tensor of floating point numbers."""
-    held = node.meta.get("val")
-    return isinstance(held, torch.Tensor) and held.is_floating_point()
+    fake = node.meta.get("val")
+    return isinstance(fake, torch.Tensor) and fake.is_floating_point()
 
 
 def is_move(node: Node) -> bool:
@@ -67,10 +67,10 @@ def bounds(node: Node) -> tuple[float, float] | None:
         return _FIXED[kind(node)]
     if kind(node) not in _BOUNDS:
         return None
-    held = [argument(node, name) if name else None for name in _BOUNDS[kind(node)]]
-    if any(isinstance(one, Node) for one in held):
+    limits = [argument(node, name) if name else None for name in _BOUNDS[kind(node)]]
+    if any(isinstance(one, Node) for one in limits):
         return None
-    least, most = held
+    least, most = limits
     return (-math.inf if least is None else float(least), math.inf if most is None else float(most))
 
 
@@ -114,6 +114,8 @@ def is_pointwise(node: Node, program: Program) -> bool:
         return False
     read = sources(node, program)
     alone = all(
-        value(held).numel() == 1 for held in node.all_input_nodes if is_constant(held, program)
+        value(constant).numel() == 1
+        for constant in node.all_input_nodes
+        if is_constant(constant, program)
     )
     return bool(read) and alone and all(shape(one) == shape(node) for one in read)

@@ -51,38 +51,38 @@ class Regions:
         root = self.root[node]
 
         def compute(x: np.ndarray) -> np.ndarray:
-            known: dict[Node, torch.Tensor] = {root: torch.from_numpy(x.astype(np.float64))}
-            return self._value(node, known, override, scale).numpy()
+            values: dict[Node, torch.Tensor] = {root: torch.from_numpy(x.astype(np.float64))}
+            return self._value(node, values, override, scale).numpy()
 
         return compute
 
     def _value(
         self,
         node: Node,
-        known: dict[Node, torch.Tensor],
+        values: dict[Node, torch.Tensor],
         override: dict[str, Override],
         scale: float,
     ) -> torch.Tensor:
-        if node not in known:
+        if node not in values:
             for read in node.all_input_nodes:
-                self._value(read, known, override, scale)
+                self._value(read, values, override, scale)
             if kind(node) in override:
                 (read,) = sources(node, self._program)
-                x = known[read].numpy()
-                known[node] = torch.from_numpy(override[kind(node)](x, scale))
+                x = values[read].numpy()
+                values[node] = torch.from_numpy(override[kind(node)](x, scale))
             elif is_constant(node, self._program):
-                held = self._program.constants[str(node.target)].reshape(())
-                known[node] = held.double() if held.is_floating_point() else held
+                constant = self._program.constants[str(node.target)].reshape(())
+                values[node] = constant.double() if constant.is_floating_point() else constant
             else:
-                known[node] = _called(node, known)
-        return known[node]
+                values[node] = _called(node, values)
+        return values[node]
 
 
-def _called(node: Node, known: dict[Node, torch.Tensor]) -> torch.Tensor:
+def _called(node: Node, values: dict[Node, torch.Tensor]) -> torch.Tensor:
     def double(argument: Any) -> Any:
         return torch.float64 if argument is torch.float32 else argument
 
-    args = [double(a) for a in map_arg(node.args, known.__getitem__)]
-    kwargs = {k: double(a) for k, a in map_arg(node.kwargs, known.__getitem__).items()}
+    args = [double(a) for a in map_arg(node.args, values.__getitem__)]
+    kwargs = {k: double(a) for k, a in map_arg(node.kwargs, values.__getitem__).items()}
     with torch.no_grad():
         return node.target(*args, **kwargs)  # type: ignore[operator]

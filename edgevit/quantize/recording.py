@@ -15,7 +15,7 @@ from edgevit.errors import EdgevitError
 from edgevit.graph.aten import argument, kind, operand
 from edgevit.graph.program import Inputs, Program, origin
 from edgevit.quantize.divisions import Divisions
-from edgevit.quantize.input_covariance import Gathering, Moments
+from edgevit.quantize.input_covariance import CovarianceAccumulator, Moments
 from edgevit.quantize.observers import Observer
 from edgevit.quantize.op_traits import PROJECTIONS
 
@@ -36,19 +36,23 @@ def record(
     watched = {node.name: node for node in nodes}
     readers = _projections(program)
     divisions = Divisions(program, nodes)
-    gathered = {node: Gathering(node, len(batches)) for held in readers.values() for node in held}
+    gathered = {
+        node: CovarianceAccumulator(node, len(batches))
+        for projections in readers.values()
+        for node in projections
+    }
 
     def look(node: Node, result: Any) -> None:
-        known = watched.get(node.name)
-        if known is not None:
-            if not bool(torch.isfinite(result).all()) and not _masked(known):
-                raise _not_finite(known)
-            if known not in divisions:
-                observers[known].see(_as_read(known, result).detach().numpy())
+        original = watched.get(node.name)
+        if original is not None:
+            if not bool(torch.isfinite(result).all()) and not _masked(original):
+                raise _not_finite(original)
+            if original not in divisions:
+                observers[original].observe(_as_read(original, result).detach().numpy())
         for divisor, values, weight in divisions.seen(node, result):
-            observers[divisor].see(values, weight)
+            observers[divisor].observe(values, weight)
         for reader in readers.get(node.name, ()):
-            gathered[reader].see(result)
+            gathered[reader].update(result)
 
     run_looking(program, batches, look)
     moments = {node: sums.moments() for node, sums in gathered.items()}
@@ -57,11 +61,11 @@ def record(
 
 def _projections(program: Program) -> dict[str, list[Node]]:
     """Group linear and convolution calls by the name of the value they read."""
-    found: dict[str, list[Node]] = defaultdict(list)
+    projections: dict[str, list[Node]] = defaultdict(list)
     for node in program.calls():
         if kind(node) in PROJECTIONS:
-            found[operand(node).name].append(node)
-    return found
+            projections[operand(node).name].append(node)
+    return projections
 
 
 def run_looking(program: Program, batches: Sequence[Inputs], look: Look) -> None:

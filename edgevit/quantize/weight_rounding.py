@@ -26,11 +26,11 @@ def compensated(taps: np.ndarray, scale: np.ndarray, moments: Moments, step: flo
     groups, width = moments.mean.shape
     rows = (taps / scale[:, None]).reshape(groups, -1, width)
     # rounding the input is noise as large for every tap
-    noisy = _known(moments) + step**2 / 12 * np.eye(width)
+    noisy = _regularised(moments) + step**2 / 12 * np.eye(width)
     return _rounded(rows, noisy).reshape(taps.shape).astype(np.int8)
 
 
-def _known(moments: Moments) -> np.ndarray:
+def _regularised(moments: Moments) -> np.ndarray:
     """Shrink the covariance toward its diagonal (independent taps), the more the fewer samples it
     has.
     """
@@ -47,20 +47,20 @@ def _rounded(rows: np.ndarray, covariance: np.ndarray) -> np.ndarray:
     pairs = np.take_along_axis(covariance, order[:, :, None], 1)
     pairs = np.take_along_axis(pairs, order[:, None, :], 2)
     upper = np.linalg.cholesky(np.linalg.inv(pairs)).transpose(0, 2, 1)
-    left = np.take_along_axis(rows, order[:, None, :], 2)
-    for start in range(0, left.shape[2], _BLOCK):
-        stop = min(start + _BLOCK, left.shape[2])
-        wrong = _round_block(left[:, :, start:stop], upper[:, start:stop, start:stop])
-        left[:, :, stop:] -= wrong @ upper[:, start:stop, stop:]
-    return np.take_along_axis(left, np.argsort(order, axis=1)[:, None, :], 2)
+    weights = np.take_along_axis(rows, order[:, None, :], 2)
+    for start in range(0, weights.shape[2], _BLOCK):
+        stop = min(start + _BLOCK, weights.shape[2])
+        wrong = _round_block(weights[:, :, start:stop], upper[:, start:stop, start:stop])
+        weights[:, :, stop:] -= wrong @ upper[:, start:stop, stop:]
+    return np.take_along_axis(weights, np.argsort(order, axis=1)[:, None, :], 2)
 
 
-def _round_block(left: np.ndarray, upper: np.ndarray) -> np.ndarray:
+def _round_block(weights: np.ndarray, upper: np.ndarray) -> np.ndarray:
     """Round one block of taps in place. Returns each rounding error in units of its own U[k, k]."""
-    wrong = np.empty_like(left)
-    for k in range(left.shape[2]):
-        real = left[:, :, k].copy()
-        left[:, :, k] = np.clip(np.rint(real), -_MOST, _MOST)
-        wrong[:, :, k] = (real - left[:, :, k]) / upper[:, None, k, k]
-        left[:, :, k + 1 :] -= wrong[:, :, k, None] * upper[:, None, k, k + 1 :]
+    wrong = np.empty_like(weights)
+    for k in range(weights.shape[2]):
+        real = weights[:, :, k].copy()
+        weights[:, :, k] = np.clip(np.rint(real), -_MOST, _MOST)
+        wrong[:, :, k] = (real - weights[:, :, k]) / upper[:, None, k, k]
+        weights[:, :, k + 1 :] -= wrong[:, :, k, None] * upper[:, None, k, k + 1 :]
     return wrong

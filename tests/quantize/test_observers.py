@@ -11,7 +11,7 @@ from edgevit.quantize.observers import LeastSquares, MinMax, Observer
 
 def seen(observer: Observer, *inputs: np.ndarray) -> Observer:
     for x in inputs:
-        observer.see(x)
+        observer.observe(x)
     return observer
 
 

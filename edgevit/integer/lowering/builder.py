@@ -9,17 +9,17 @@ import numpy as np
 
 from edgevit.graph.program import Origin
 from edgevit.integer.graph import Constant, IntegerGraph, Op, Value
-from edgevit.integer.lowering.layout import Layout
+from edgevit.integer.lowering.layout import TensorLayout
 from edgevit.integer.ops.moves import Permute, Reshape
 from edgevit.quantize.encoding import Grid
 
 
 @dataclass(frozen=True)
-class Held:
+class QuantTensor:
     """A torch tensor: an integer value, how its axes lie there, and a factor that it stands for besides its scale."""
 
     value: Value
-    layout: Layout
+    layout: TensorLayout
     factor: float = 1.0
 
     @property
@@ -33,8 +33,8 @@ class Held:
     def dequantized(self, integers: np.ndarray) -> np.ndarray:
         """Dequantise integers into torch's axis order."""
         places = [place for axis in self.layout.axes for place in axis]
-        found = self.value.dequantized(integers).reshape(self.layout.sizes)
-        return (found.transpose(places) * self.factor).reshape(self.shape)
+        array = self.value.dequantized(integers).reshape(self.layout.sizes)
+        return (array.transpose(places) * self.factor).reshape(self.shape)
 
 
 class Builder:
@@ -94,13 +94,13 @@ class Builder:
     def graph(self, name: str, outputs: Sequence[Value]) -> IntegerGraph:
         """Build the graph without the operations and constants that no output needs."""
         needed = {value.name for value in outputs}
-        kept: list[Op] = []
+        live: list[Op] = []
         for op in reversed(self._ops.values()):
             if op.name in needed:
-                kept.append(op)
+                live.append(op)
                 needed.update(value.name for value in op.inputs)
         constants = tuple(c for c in self._constants.values() if c.value.name in needed)
-        ops = tuple(reversed(kept))
+        ops = tuple(reversed(live))
         return IntegerGraph(name, tuple(self._inputs), constants, ops, tuple(outputs)).verify()
 
     def _like(self, value: Value, stem: str, shape: Sequence[int]) -> Value:

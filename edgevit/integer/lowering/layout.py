@@ -1,4 +1,4 @@
-"""Layout of a torch tensor's axes in memory.
+"""TensorLayout of a torch tensor's axes in memory.
 
 Permutes and most reshapes only change the layout and move nothing.
 
@@ -19,7 +19,7 @@ Axes = tuple[tuple[int, ...], ...]
 
 
 @dataclass(frozen=True)
-class Layout:
+class TensorLayout:
     """Memory axes and the torch axes made of them.
 
     Torch axes of one element have no place in memory, and no memory axis has one element.
@@ -29,15 +29,15 @@ class Layout:
     axes: Axes
 
     @classmethod
-    def plain(cls, shape: Sequence[int], order: Sequence[int] | None = None) -> Layout:
+    def plain(cls, shape: Sequence[int], order: Sequence[int] | None = None) -> TensorLayout:
         """Return the layout with one memory axis for every torch axis, in `order`, by default
         torch's.
         """
         order = range(len(shape)) if order is None else order
-        kept = [axis for axis in order if shape[axis] > 1]
-        places = {axis: (place,) for place, axis in enumerate(kept)}
+        long = [axis for axis in order if shape[axis] > 1]
+        places = {axis: (place,) for place, axis in enumerate(long)}
         axes = tuple(places.get(axis, ()) for axis in range(len(shape)))
-        return cls(tuple(shape[axis] for axis in kept), axes)
+        return cls(tuple(shape[axis] for axis in long), axes)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -56,10 +56,10 @@ class Layout:
     def rank(self) -> int:
         return len(self.axes)
 
-    def permuted(self, order: Sequence[int]) -> Layout:
-        return Layout(self.sizes, tuple(self.axes[axis] for axis in order))
+    def permuted(self, order: Sequence[int]) -> TensorLayout:
+        return TensorLayout(self.sizes, tuple(self.axes[axis] for axis in order))
 
-    def reshaped(self, shape: Sequence[int]) -> Layout | None:
+    def reshaped(self, shape: Sequence[int]) -> TensorLayout | None:
         """Return the layout after a reshape.
 
         None where an axis would begin inside a memory axis at no whole part of it.
@@ -67,23 +67,23 @@ class Layout:
         pieces = [[size] for size in self.sizes]  # what each memory axis is cut into
         flat = [(place, self.sizes[place]) for axis in self.axes for place in axis]
         axes: list[list[int]] = []
-        for wanted in shape:
+        for missing in shape:
             taken: list[int] = []
-            while wanted > 1:
-                place, left = flat.pop(0)
-                if wanted % left == 0:
-                    wanted //= left
-                elif left % wanted == 0:
-                    pieces[place][-1:] = [wanted, left // wanted]
-                    flat.insert(0, (place, left // wanted))
-                    wanted = 1
+            while missing > 1:
+                place, available = flat.pop(0)
+                if missing % available == 0:
+                    missing //= available
+                elif available % missing == 0:
+                    pieces[place][-1:] = [missing, available // missing]
+                    flat.insert(0, (place, available // missing))
+                    missing = 1
                 else:
                     return None
                 taken.append(place)
             axes.append(taken)
         return _numbered(pieces, axes)
 
-    def merged(self) -> Layout:
+    def merged(self) -> TensorLayout:
         """Return the layout with memory axes merged that are adjacent in memory and in one torch
         axis.
         """
@@ -93,27 +93,27 @@ class Layout:
         sizes = tuple(prod(self.sizes[a:b]) for a, b in zip(heads, ends, strict=True))
         number = {place: index for index, place in enumerate(heads)}
         axes = tuple(tuple(number[p] for p in axis if p in number) for axis in self.axes)
-        return Layout(sizes, axes)
+        return TensorLayout(sizes, axes)
 
-    def ordered(self, places: Sequence[int]) -> Layout:
+    def ordered(self, places: Sequence[int]) -> TensorLayout:
         """Return the layout after a permutation of memory."""
         number = {place: index for index, place in enumerate(places)}
         axes = tuple(tuple(number[place] for place in axis) for axis in self.axes)
-        return Layout(tuple(self.sizes[place] for place in places), axes)
+        return TensorLayout(tuple(self.sizes[place] for place in places), axes)
 
-    def replaced(self, axis: int, size: int) -> Layout:
+    def replaced(self, axis: int, size: int) -> TensorLayout:
         """Return the layout with another size of a torch axis that is last in memory, or has no
         place.
         """
         gone = set(self.axes[axis])
-        kept = [place for place in range(len(self.sizes)) if place not in gone]
-        assert kept == list(range(len(kept)))
-        sizes = (*(self.sizes[place] for place in kept), *([size] if size > 1 else []))
+        others = [place for place in range(len(self.sizes)) if place not in gone]
+        assert others == list(range(len(others)))
+        sizes = (*(self.sizes[place] for place in others), *([size] if size > 1 else []))
         axes = [tuple(self.axes[other]) for other in range(self.rank)]
-        axes[axis] = (len(kept),) if size > 1 else ()
-        return Layout(sizes, tuple(axes))
+        axes[axis] = (len(others),) if size > 1 else ()
+        return TensorLayout(sizes, tuple(axes))
 
-    def resized(self, axis: int, size: int) -> Layout:
+    def resized(self, axis: int, size: int) -> TensorLayout:
         """Return the layout with another size of a torch axis that is one memory axis, at any
         place.
         """
@@ -121,15 +121,15 @@ class Layout:
         sizes = list(self.sizes)
         sizes[place] = size
         if size > 1:
-            return Layout(tuple(sizes), self.axes)
+            return TensorLayout(tuple(sizes), self.axes)
         del sizes[place]
-        axes = tuple(tuple(p - (p > place) for p in held if p != place) for held in self.axes)
-        return Layout(tuple(sizes), axes)
+        axes = tuple(tuple(p - (p > place) for p in places if p != place) for places in self.axes)
+        return TensorLayout(tuple(sizes), axes)
 
 
 def aligned(
-    one: Layout, other: Layout, pairs: Sequence[tuple[int, int]] | None = None
-) -> tuple[Layout, Layout] | None:
+    one: TensorLayout, other: TensorLayout, pairs: Sequence[tuple[int, int]] | None = None
+) -> tuple[TensorLayout, TensorLayout] | None:
     """Cut the memory of both layouts alike.
 
     The pairs of axes have one size, and are all axes by default. None where no common cut exists.
@@ -141,12 +141,12 @@ def aligned(
     return None if first is None or second is None else (first, second)
 
 
-def _cuts(layout: Layout, axis: int) -> set[int]:
+def _cuts(layout: TensorLayout, axis: int) -> set[int]:
     """Return the number of elements behind each cut of the axis."""
-    found = {1}
+    strides = {1}
     for place in reversed(layout.axes[axis]):
-        found.add(max(found) * layout.sizes[place])
-    return found
+        strides.add(max(strides) * layout.sizes[place])
+    return strides
 
 
 def _steps(cuts: set[int]) -> list[int] | None:
@@ -156,7 +156,7 @@ def _steps(cuts: set[int]) -> list[int] | None:
     return [a // b for a, b in pairwise(falling)]
 
 
-def _cut(layout: Layout, steps: dict[int, list[int] | None]) -> Layout | None:
+def _cut(layout: TensorLayout, steps: dict[int, list[int] | None]) -> TensorLayout | None:
     """Return the layout with each of these torch axes cut into memory axes of these sizes."""
     groups: list[list[int]] = []
     for axis in range(layout.rank):
@@ -167,20 +167,20 @@ def _cut(layout: Layout, steps: dict[int, list[int] | None]) -> Layout | None:
     fine = layout.reshaped([size for group in groups for size in group])
     if fine is None:
         return None
-    held = iter(fine.axes)
-    axes = tuple(tuple(place for _ in group for place in next(held)) for group in groups)
-    return Layout(fine.sizes, axes)
+    fine_axes = iter(fine.axes)
+    axes = tuple(tuple(place for _ in group for place in next(fine_axes)) for group in groups)
+    return TensorLayout(fine.sizes, axes)
 
 
-def _numbered(pieces: list[list[int]], axes: list[list[int]]) -> Layout:
+def _numbered(pieces: list[list[int]], axes: list[list[int]]) -> TensorLayout:
     """Give every piece of a memory axis its own place. Torch axes take the pieces in order."""
-    first = list(accumulate((len(held) for held in pieces), initial=0))
-    given = [0] * len(pieces)
+    first = list(accumulate((len(piece) for piece in pieces), initial=0))
+    used = [0] * len(pieces)
     numbered: list[tuple[int, ...]] = []
     for axis in axes:
         places: list[int] = []
         for place in axis:
-            places.append(first[place] + given[place])
-            given[place] += 1
+            places.append(first[place] + used[place])
+            used[place] += 1
         numbered.append(tuple(places))
-    return Layout(tuple(size for held in pieces for size in held), tuple(numbered))
+    return TensorLayout(tuple(size for piece in pieces for size in piece), tuple(numbered))

@@ -13,10 +13,10 @@ from edgevit.errors import InternalError, UsageError
 from edgevit.graph.aten import kind, op
 from edgevit.graph.program import Program, origin, shape
 from edgevit.integer.graph import Beyond, Malformed
-from edgevit.integer.lowering.builder import Builder, Held
+from edgevit.integer.lowering.builder import Builder, QuantTensor
 from edgevit.integer.lowering.context import Context, Unsupported
 from edgevit.integer.lowering.importers.table import import_call
-from edgevit.integer.lowering.layout import Layout
+from edgevit.integer.lowering.layout import TensorLayout
 from edgevit.integer.lowering.noise_report import compared
 from edgevit.integer.lowering.quantized import Quantized, QuantOptions, QuantReport
 from edgevit.integer.lowering.relayout import by_axes
@@ -25,7 +25,7 @@ from edgevit.integer.lowering.unsupported import Reason, refuse
 from edgevit.integer.ports import Port
 from edgevit.quantize.calibration import Calibration
 from edgevit.quantize.encoding import are_pixels
-from edgevit.quantize.encoding_plan import Grids, Plan
+from edgevit.quantize.encoding_plan import EncodingPlan, Grids
 from edgevit.quantize.equalize import equalized
 from edgevit.quantize.observers import OBSERVERS
 from edgevit.quantize.op_traits import sources
@@ -44,34 +44,36 @@ def quantize(
     options = (options or QuantOptions()).check()
     _refuse_batches(program)
     calibration.check(program)
-    plan = Plan(program, options.residual == "int16")
+    plan = EncodingPlan(program, options.residual == "int16")
     if options.equalize:
         program = equalized(program, calibration.inputs, plan.observed())
-        plan = Plan(program, options.residual == "int16")
-    found = record(program, plan.observed(), calibration.inputs, OBSERVERS[options.observer])
+        plan = EncodingPlan(program, options.residual == "int16")
+    recorded = record(program, plan.observed(), calibration.inputs, OBSERVERS[options.observer])
     overrides: dict[str, Override] = {"gelu": shift_gelu} if options.gelu == "i-vit" else {}
     context = Context(
         program,
         plan,
-        Grids(plan, found.observers, _pixels(program, calibration)),
+        Grids(plan, recorded.observers, _pixels(program, calibration)),
         overrides,
         options.softmax == "i-vit",
-        found.moments,
+        recorded.moments,
     )
     inputs = _import_inputs(context)
     _import_calls(context)
     outputs, values = _outputs(context)
     graph = context.builder.graph(program.name, values)
-    made = Quantized(graph, inputs, outputs, QuantReport(()), options)
+    quantized = Quantized(graph, inputs, outputs, QuantReport(()), options)
     shown = calibration.inputs[: options.report_inputs]
-    return replace(made, report=compared(made, context.comparable(), program, shown))
+    return replace(quantized, report=compared(quantized, context.comparable(), program, shown))
 
 
 def _pixels(program: Program, calibration: Calibration) -> frozenset[Node]:
     """Find inputs whose calibration data are all pixels."""
     columns = zip(program.placeholders(), zip(*calibration.inputs, strict=True), strict=True)
     return frozenset(
-        node for node, given in columns if are_pixels(np.stack([x.detach().numpy() for x in given]))
+        node
+        for node, tensors in columns
+        if are_pixels(np.stack([x.detach().numpy() for x in tensors]))
     )
 
 
@@ -96,10 +98,10 @@ def _import_inputs(context: Context) -> tuple[Port, ...]:
     for node in context.program.placeholders():
         sizes = shape(node)
         order = _input_order(node)
-        layout = Layout.plain(sizes, order)
-        kept = [sizes[axis] for axis in order[1:]] or [1]
-        value = context.builder.input(node.name, kept, context.grids.of(node))
-        context.held[node] = Held(value, layout)
+        layout = TensorLayout.plain(sizes, order)
+        memory_shape = [sizes[axis] for axis in order[1:]] or [1]
+        value = context.builder.input(node.name, memory_shape, context.grids.of(node))
+        context.tensors[node] = QuantTensor(value, layout)
         ports.append(Port(value, sizes, order))
     return tuple(ports)
 
@@ -126,7 +128,7 @@ def _import_calls(context: Context) -> None:
             continue
         context.builder.origin = origin(node)
         try:
-            context.held[node] = import_call(node, context)
+            context.tensors[node] = import_call(node, context)
         except Unsupported as reason:
             refused.append(Reason(node, str(reason)))
             lost.add(node)
@@ -150,24 +152,24 @@ def _bug(node: Node, error: Malformed) -> InternalError:
 def _outputs(context: Context) -> tuple[tuple[Port, ...], list]:
     ports, values = [], []
     for node in context.program.outputs():
-        held = _whole(context.narrow(node), context.builder)
-        order = _memory_order(held.layout)
-        value = replace(held.value, scale=held.grid.scale)
-        ports.append(Port(value, held.shape, order))
-        values.append(held.value)
+        tensor = _whole(context.int8_value(node), context.builder)
+        order = _memory_order(tensor.layout)
+        value = replace(tensor.value, scale=tensor.grid.scale)
+        ports.append(Port(value, tensor.shape, order))
+        values.append(tensor.value)
     return tuple(ports), values
 
 
-def _whole(held: Held, builder: Builder) -> Held:
+def _whole(tensor: QuantTensor, builder: Builder) -> QuantTensor:
     """Lay out every torch axis as one piece of memory."""
-    layout = held.layout.merged()
+    layout = tensor.layout.merged()
     if all(len(places) < 2 for places in layout.axes):
-        held = replace(held, layout=layout)
-        return replace(held, value=builder.shaped(held.value, layout.sizes or (1,)))
-    return by_axes(held, [axis for axis in range(layout.rank) if held.shape[axis] > 1], builder)
+        tensor = replace(tensor, layout=layout)
+        return replace(tensor, value=builder.shaped(tensor.value, layout.sizes or (1,)))
+    return by_axes(tensor, [axis for axis in range(layout.rank) if tensor.shape[axis] > 1], builder)
 
 
-def _memory_order(layout: Layout) -> tuple[int, ...]:
+def _memory_order(layout: TensorLayout) -> tuple[int, ...]:
     """Sort torch axes by their place in memory. Axes of one element have none and come first."""
     where = {axis: places[0] if places else -1 for axis, places in enumerate(layout.axes)}
     return tuple(sorted(where, key=lambda axis: (where[axis], axis)))

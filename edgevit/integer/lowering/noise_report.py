@@ -11,7 +11,7 @@ from torch.fx.node import Node
 
 from edgevit.graph.aten import kind
 from edgevit.graph.program import Inputs, Program, origin
-from edgevit.integer.lowering.builder import Held
+from edgevit.integer.lowering.builder import QuantTensor
 from edgevit.integer.lowering.quantized import Quantized, QuantReport, ValueReport
 from edgevit.integer.simulate import simulate
 from edgevit.quantize.recording import Look, run_looking
@@ -23,12 +23,12 @@ class _Tally:
     def __init__(self) -> None:
         self.signal, self.noise, self.ends, self.count = 0.0, 0.0, 0, 0
 
-    def add(self, held: Held, integers: np.ndarray, expected: np.ndarray) -> None:
-        found = held.dequantized(integers)
-        kept = np.isfinite(expected)
-        self.signal += float((expected[kept] ** 2).sum())
-        self.noise += float(((found - expected)[kept] ** 2).sum())
-        zero, limits = held.grid.zero, np.iinfo(integers.dtype)
+    def add(self, tensor: QuantTensor, integers: np.ndarray, expected: np.ndarray) -> None:
+        actual = tensor.dequantized(integers)
+        finite = np.isfinite(expected)
+        self.signal += float((expected[finite] ** 2).sum())
+        self.noise += float(((actual - expected)[finite] ** 2).sum())
+        zero, limits = tensor.grid.zero, np.iinfo(integers.dtype)
         for end in {int(limits.min), int(limits.max)} - {zero}:
             self.ends += int((integers == end).sum())
         self.count += integers.size
@@ -41,43 +41,46 @@ class _Tally:
 
 
 def compared(
-    quantized: Quantized, values: dict[Node, Held], program: Program, inputs: Sequence[Inputs]
+    quantized: Quantized,
+    values: dict[Node, QuantTensor],
+    program: Program,
+    inputs: Sequence[Inputs],
 ) -> QuantReport:
     tallies = {node: _Tally() for node in values}
-    for given in inputs:
-        found = simulate(quantized.graph, quantized.quantized(given))
-        run_looking(program, [given], _tallying(found, values, tallies))
+    for example in inputs:
+        integers = simulate(quantized.graph, quantized.quantized(example))
+        run_looking(program, [example], _tallying(integers, values, tallies))
     return QuantReport(
         tuple(
-            _value(node, held, tallies[node])
-            for node, held in values.items()
+            _value(node, tensor, tallies[node])
+            for node, tensor in values.items()
             if tallies[node].count
         )
     )
 
 
 def _tallying(
-    found: dict[str, np.ndarray], values: dict[Node, Held], tallies: dict[Node, _Tally]
+    integers: dict[str, np.ndarray], values: dict[Node, QuantTensor], tallies: dict[Node, _Tally]
 ) -> Look:
     by_name = {node.name: node for node in values}
 
     def look(seen: Node, result: Any) -> None:
         node = by_name.get(seen.name)
-        if node is not None and values[node].value.name in found:
-            held = values[node]
-            tallies[node].add(held, found[held.value.name], result.double().numpy())
+        if node is not None and values[node].value.name in integers:
+            tensor = values[node]
+            tallies[node].add(tensor, integers[tensor.value.name], result.double().numpy())
 
     return look
 
 
-def _value(node: Node, held: Held, tally: _Tally) -> ValueReport:
+def _value(node: Node, tensor: QuantTensor, tally: _Tally) -> ValueReport:
     return ValueReport(
         node.name,
         kind(node) or "input",
         origin(node).module,
         origin(node).source,
         tally.decibels,
-        held.grid.scale,
-        held.value.dtype,
+        tensor.grid.scale,
+        tensor.value.dtype,
         tally.ends / tally.count,
     )

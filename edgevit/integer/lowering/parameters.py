@@ -21,7 +21,7 @@ _SMALLEST = 2.0**-18  # of a multiplier: 14 bits are left of it
 
 
 @dataclass(frozen=True)
-class Channels:
+class ChannelParameters:
     """Parameters of a sum of products: weights, and a bias and a multiplier a channel.
 
     Its output is on `grid`.
@@ -44,7 +44,7 @@ class Weights:
     inputs: Moments | None = None
 
 
-def channels(weights: Weights, source: Grid, output: Grid) -> Channels:
+def channels(weights: Weights, source: Grid, output: Grid) -> ChannelParameters:
     """Quantise weights by channel.
 
     The output grid is widened where a multiplier could not represent its factor.
@@ -53,9 +53,9 @@ def channels(weights: Weights, source: Grid, output: Grid) -> Channels:
     output = output.widened(float((source.scale * scale).max() / LARGEST))
     scale = np.maximum(scale, _SMALLEST * output.scale / source.scale)
     while True:
-        found = _rounded(weights, source, output, scale)
-        exact = _exact_bias(found, weights, source, scale)
-        reach = 128.0 * np.abs(found.weight.astype(np.int64)).sum(1)
+        parameters = _rounded(weights, source, output, scale)
+        exact = _exact_bias(parameters, weights, source, scale)
+        reach = 128.0 * np.abs(parameters.weight.astype(np.int64)).sum(1)
         room = _REACH - reach
         over = np.abs(exact) > room
         grow = over & (2 * source.scale * scale <= LARGEST * output.scale)
@@ -63,16 +63,16 @@ def channels(weights: Weights, source: Grid, output: Grid) -> Channels:
             scale = np.where(grow, 2 * scale, scale)
         elif (reach[over] < _REACH / 2 - _FAR).all():
             # such a bias saturates the channel at an end of the grid, and so does a smaller one
-            return replace(found, bias=np.clip(exact, -room, room).astype(np.int32))
+            return replace(parameters, bias=np.clip(exact, -room, room).astype(np.int32))
         else:
             output = output.widened(2 * output.scale)
 
 
-def _rounded(weights: Weights, source: Grid, output: Grid, scale: np.ndarray) -> Channels:
+def _rounded(weights: Weights, source: Grid, output: Grid, scale: np.ndarray) -> ChannelParameters:
     """Quantise the weights and multipliers, with the bias still zero."""
     multiplier = multiplier_of(np.minimum(source.scale * scale / output.scale, LARGEST))
     none = np.zeros(len(scale), np.int32)
-    return Channels(_integers(weights, source, scale), none, multiplier, output)
+    return ChannelParameters(_integers(weights, source, scale), none, multiplier, output)
 
 
 def _integers(weights: Weights, source: Grid, scale: np.ndarray) -> np.ndarray:
@@ -81,15 +81,17 @@ def _integers(weights: Weights, source: Grid, scale: np.ndarray) -> np.ndarray:
     return np.clip(np.rint(weights.taps / scale[:, None]), -127, 127).astype(np.int8)
 
 
-def _exact_bias(found: Channels, weights: Weights, source: Grid, scale: np.ndarray) -> np.ndarray:
+def _exact_bias(
+    parameters: ChannelParameters, weights: Weights, source: Grid, scale: np.ndarray
+) -> np.ndarray:
     """Compute the bias.
 
     It includes both zero points and corrects the mean error of rounding the weights.
     """
-    lost = _lost(weights, weights.taps - found.weight * scale[:, None])
-    step = _ONE / found.multiplier.astype(np.float64)
-    moved = np.rint(((weights.bias + lost) / found.grid.scale + found.grid.zero) * step)
-    return moved - source.zero * found.weight.astype(np.int64).sum(1)
+    lost = _lost(weights, weights.taps - parameters.weight * scale[:, None])
+    step = _ONE / parameters.multiplier.astype(np.float64)
+    moved = np.rint(((weights.bias + lost) / parameters.grid.scale + parameters.grid.zero) * step)
+    return moved - source.zero * parameters.weight.astype(np.int64).sum(1)
 
 
 def _lost(weights: Weights, rest: np.ndarray) -> np.ndarray:
@@ -101,7 +103,7 @@ def _lost(weights: Weights, rest: np.ndarray) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Scaled:
+class Requantization:
     """A multiplier and the initial value of the accumulator; the output is on `grid`."""
 
     multiplier: int
@@ -109,18 +111,18 @@ class Scaled:
     grid: Grid
 
 
-def scaled(step: float, output: Grid, bias: float = 0.0) -> Scaled:
+def scaled(step: float, output: Grid, bias: float = 0.0) -> Requantization:
     """Compute multiplier and initial value.
 
     `step` is the real value of one accumulator unit; `bias`, in these units, is added.
     """
     output = output.widened(step / LARGEST)
     multiplier = int(multiplier_of(min(step / output.scale, LARGEST)))
-    return Scaled(multiplier, round(bias + output.zero * _ONE / multiplier), output)
+    return Requantization(multiplier, round(bias + output.zero * _ONE / multiplier), output)
 
 
 @dataclass(frozen=True)
-class Sum:
+class SumParameters:
     """Parameters of an `Add` or `AddWide`."""
 
     left: int
@@ -129,7 +131,7 @@ class Sum:
     shift: int
 
 
-def narrow_sum(a: Grid, b: Grid, y: Grid, sign: int = 1) -> Sum | None:
+def narrow_sum(a: Grid, b: Grid, y: Grid, sign: int = 1) -> SumParameters | None:
     """Compute the parameters with the longest shift whose sums fit 16 bits.
 
     None where none fits.
@@ -138,34 +140,36 @@ def narrow_sum(a: Grid, b: Grid, y: Grid, sign: int = 1) -> Sum | None:
     rest = y.zero - ra * a.zero - rb * b.zero + 0.5
     for shift in range(15, -1, -1):
         # each of the two floors takes half of one away on average
-        found = Sum(
+        parameters = SumParameters(
             round(ra * 2 ** (8 + shift)),
             round(rb * 2 ** (8 + shift)),
             round(rest * 2**shift + 1),
             shift,
         )
-        factors = abs(found.left), abs(found.right)
-        if max(factors) < 2**15 and sum(factors) // 2 + 2 + abs(found.offset) < 2**15:
-            return found
+        factors = abs(parameters.left), abs(parameters.right)
+        if max(factors) < 2**15 and sum(factors) // 2 + 2 + abs(parameters.offset) < 2**15:
+            return parameters
     return None
 
 
-def wide_sum(a: Grid, b: Grid, y: Grid, sign: int = 1) -> Sum:
+def wide_sum(a: Grid, b: Grid, y: Grid, sign: int = 1) -> SumParameters:
     """Compute the parameters of a sum in 32 bits."""
     ra, rb = a.scale / y.scale, sign * b.scale / y.scale
     rest = y.zero - ra * a.zero - rb * b.zero + 0.5
     width = 128 if b.dtype == "int8" else 2**15
     for shift in range(31, 0, -1):
-        found = Sum(round(ra * 2**shift), round(rb * 2**shift), round(rest * 2**shift), shift)
-        factors = abs(found.left), abs(found.right)
-        reach = 2**15 * factors[0] + width * factors[1] + abs(found.offset)
+        parameters = SumParameters(
+            round(ra * 2**shift), round(rb * 2**shift), round(rest * 2**shift), shift
+        )
+        factors = abs(parameters.left), abs(parameters.right)
+        reach = 2**15 * factors[0] + width * factors[1] + abs(parameters.offset)
         if max(factors) < 2**15 and reach < 2**31:
-            return found
+            return parameters
     raise ValueError(f"no sum of {a} and {b} on {y}")
 
 
 @dataclass(frozen=True)
-class Shifted:
+class ShiftParameters:
     """The parameters of a `Rescale`."""
 
     factor: int
@@ -173,13 +177,13 @@ class Shifted:
     shift: int
 
 
-def rescale(x: Grid, y: Grid) -> Shifted:
+def rescale(x: Grid, y: Grid) -> ShiftParameters:
     ratio = x.scale / y.scale
     for shift in range(31, 0, -1):
         factor = round(ratio * 2**shift)
         offset = round((y.zero - ratio * x.zero + 0.5) * 2**shift)
         if 0 < factor < 2**15 and 2**15 * factor + abs(offset) < 2**31:
-            return Shifted(factor, offset, shift)
+            return ShiftParameters(factor, offset, shift)
     raise ValueError(f"no rescaling from {x} to {y}")
 
 
@@ -198,7 +202,7 @@ def quotient(ratio: float, most: int = 65535 << 15) -> Quotient:
 
 
 @dataclass(frozen=True)
-class Affine:
+class AffineParameters:
     """Gain and bias a channel behind a 16-bit norm."""
 
     gain: np.ndarray
@@ -206,14 +210,14 @@ class Affine:
     shift: int
 
 
-def affine(weight: np.ndarray, bias: np.ndarray, step: float, y: Grid) -> Affine:
+def affine(weight: np.ndarray, bias: np.ndarray, step: float, y: Grid) -> AffineParameters:
     """Quantise gain and bias. `step` is the real value of one unit of the 16 bits."""
     ratio, rest = weight * step / y.scale, bias / y.scale + y.zero + 0.5
     for shift in range(31, 0, -1):
         gain, offset = np.rint(ratio * 2.0**shift), np.rint(rest * 2.0**shift)
         reach = np.abs(gain) * 2**15 + np.abs(offset)
         if np.abs(gain).max() < 2**15 and reach.max() < 2**31:
-            return Affine(gain.astype(np.int16), offset.astype(np.int32), shift)
+            return AffineParameters(gain.astype(np.int16), offset.astype(np.int32), shift)
     raise ValueError(f"no gain of {np.abs(weight).max():.3g} on {y}")
 
 

@@ -94,12 +94,12 @@ class QuantOptions:
     report_inputs: int = 2  # of the calibration inputs: how many the report compares
 
     def check(self) -> QuantOptions:
-        for name, known in (
+        for name, words in (
             ("observer", tuple(OBSERVERS)), ("residual", RESIDUALS), ("softmax", FUNCTIONS), ("gelu", FUNCTIONS),
         ):  # fmt: skip
-            given = getattr(self, name)
-            if given not in known:
-                raise UsageError(f"there is no {name} `{given}`", hint=suggest(given, known))
+            word = getattr(self, name)
+            if word not in words:
+                raise UsageError(f"there is no {name} `{word}`", hint=suggest(word, words))
         return self
 
 

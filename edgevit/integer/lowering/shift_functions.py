@@ -32,8 +32,8 @@ def _shift_exp(integers: np.ndarray, scale: float) -> np.ndarray:
 
 def shift_exponential(scale: float) -> np.ndarray:
     """Return exp(-scale * d) for d of 0 ... 255, in 16 bits."""
-    found = _shift_exp(-np.arange(256), scale).astype(np.float64)
-    return np.rint(65535 * found / found[0]).astype(np.uint16)
+    powers = _shift_exp(-np.arange(256), scale).astype(np.float64)
+    return np.rint(65535 * powers / powers[0]).astype(np.uint16)
 
 
 def shift_gelu(x: np.ndarray, scale: float) -> np.ndarray:

@@ -106,8 +106,8 @@ class Norm(Op):
         return clamp((y * self.gain + self.bias) >> self.gain_shift, "int8")
 
     def constants(self) -> dict[str, np.ndarray]:
-        found = {"gain": self.gain, "bias": self.bias}
-        return {name: array for name, array in found.items() if array is not None}
+        arrays = {"gain": self.gain, "bias": self.bias}
+        return {name: array for name, array in arrays.items() if array is not None}
 
     def settings(self) -> str:
         words = ["layer" if self.centred else "rms", f"over {self.length}"]

@@ -20,7 +20,7 @@ from edgevit.integer.ops.norm import Norm
 from edgevit.integer.ops.pointwise import Add, AddWide, Lookup, Rescale
 from edgevit.integer.ops.products import Linear, MatMul
 from edgevit.integer.ops.softmax import Softmax
-from edgevit.integer.rewrites.builder import Builder
+from edgevit.integer.rewrites.rebuilder import Rebuilder
 from edgevit.support.deep import Steps, finished
 
 MOST = 16  # matrices in a stack: more would be code without end
@@ -28,14 +28,14 @@ Part = tuple[int, int, int]  # axis, start, count
 
 
 def split_stacks(graph: IntegerGraph) -> IntegerGraph:
-    splitter = _Splitter(Builder(graph))
+    splitter = _Splitter(Rebuilder(graph))
     for op in graph.ops:
         splitter.copy(op)
     return splitter.builder.graph(splitter.now(value) for value in graph.outputs)
 
 
 class _Splitter:
-    def __init__(self, builder: Builder) -> None:
+    def __init__(self, builder: Rebuilder) -> None:
         self.builder = builder
         self._now: dict[str, Value] = {}  # name in the old graph -> value in the new one
         self._parts: dict[tuple[str, Part], Value] = {}
@@ -188,8 +188,8 @@ class _Splitter:
 
 def _permute(source: Value, output: Value, order: tuple[int, ...], op: Op) -> Op:
     """Return a reshape where only axes of one element change places."""
-    kept = [axis for axis in order if source.shape[axis] > 1]
-    if kept == sorted(kept):
+    long = [axis for axis in order if source.shape[axis] > 1]
+    if long == sorted(long):
         return Reshape((source,), output, origin=op.origin)
     return Permute((source,), output, order, origin=op.origin)
 

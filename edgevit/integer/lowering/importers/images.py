@@ -7,16 +7,16 @@ from collections.abc import Callable, Sequence
 from torch.fx.node import Node
 
 from edgevit.integer.graph import Value
-from edgevit.integer.lowering.builder import Held
+from edgevit.integer.lowering.builder import QuantTensor
 from edgevit.integer.lowering.context import Context, Unsupported
-from edgevit.integer.lowering.layout import Layout
+from edgevit.integer.lowering.layout import TensorLayout
 from edgevit.integer.lowering.relayout import by_axes
 from edgevit.integer.ops.moves import Concat, Slice
 
 OnImage = Callable[[Value, str], Value]  # the image and a name for the result -> the result
 
 
-def each_image(node: Node, held: Held, context: Context, work: OnImage) -> Held:
+def each_image(node: Node, tensor: QuantTensor, context: Context, work: OnImage) -> QuantTensor:
     """Apply `work` to each image of a torch tensor N x C x H x W, or N x C x W.
 
     The images of a stack are cut out and put together again. The factor of the value is left to the
@@ -25,26 +25,26 @@ def each_image(node: Node, held: Held, context: Context, work: OnImage) -> Held:
     The factor of the value is left to the caller.
     """
     builder = context.builder
-    rank = held.layout.rank
+    rank = tensor.layout.rank
     if rank not in (3, 4):
         raise Unsupported(f"it is of {rank} axes")
-    count = held.shape[0]
+    count = tensor.shape[0]
     order = [0, *range(2, rank), 1]
-    held = by_axes(held, order, builder)
-    high = held.shape[2] if rank == 4 else 1
-    image = (high, held.shape[-1], held.shape[1])
+    tensor = by_axes(tensor, order, builder)
+    high = tensor.shape[2] if rank == 4 else 1
+    image = (high, tensor.shape[-1], tensor.shape[1])
     if count == 1:
-        made = work(builder.shaped(held.value, image), node.name)
-        return Held(made, _layout(1, made.shape, order))
-    stack = builder.shaped(held.value, (count, *image))
+        result = work(builder.shaped(tensor.value, image), node.name)
+        return QuantTensor(result, _layout(1, result.shape, order))
+    stack = builder.shaped(tensor.value, (count, *image))
     parts = [
         work(_cut(stack, index, image, context), f"{node.name}.{index}") for index in range(count)
     ]
     size = parts[0].shape
     whole = builder.like(parts[0], node.name, (count, *size))
     raised = tuple(builder.shaped(part, (1, *size)) for part in parts)
-    made = builder.add(Concat(raised, whole, 0))
-    return Held(made, _layout(count, size, order))
+    result = builder.add(Concat(raised, whole, 0))
+    return QuantTensor(result, _layout(count, size, order))
 
 
 def _cut(stack: Value, index: int, image: Sequence[int], context: Context) -> Value:
@@ -53,7 +53,7 @@ def _cut(stack: Value, index: int, image: Sequence[int], context: Context) -> Va
     return builder.shaped(builder.add(Slice((stack,), output, 0, index)), image)
 
 
-def _layout(count: int, size: Sequence[int], order: Sequence[int]) -> Layout:
+def _layout(count: int, size: Sequence[int], order: Sequence[int]) -> TensorLayout:
     high, wide, channels = size
     shape = (count, channels, high, wide) if len(order) == 4 else (count, channels, wide)
-    return Layout.plain(shape, order)
+    return TensorLayout.plain(shape, order)

@@ -9,7 +9,7 @@ import numpy as np
 from torch.fx.node import Node
 
 from edgevit.graph.aten import argument, operand
-from edgevit.integer.lowering.builder import Held
+from edgevit.integer.lowering.builder import QuantTensor
 from edgevit.integer.lowering.context import Context, Unsupported
 from edgevit.integer.lowering.importers.affine import per_channel
 from edgevit.integer.lowering.parameters import affine, quotient
@@ -23,16 +23,16 @@ _STEP = 2.0**-11  # of a norm's 16 bits: they reach 16 deviations
 _MOST_KEYS = 1 << 13
 
 
-def layer_norm(node: Node, context: Context) -> Held:
+def layer_norm(node: Node, context: Context) -> QuantTensor:
     return _norm(node, len(argument(node, "normalized_shape")), True, context)
 
 
-def rms_norm(node: Node, context: Context) -> Held:
+def rms_norm(node: Node, context: Context) -> QuantTensor:
     return _norm(node, len(argument(node, "normalized_shape")), False, context)
 
 
-def _norm(node: Node, count: int, centred: bool, context: Context) -> Held:
-    source = context.wide(operand(node))
+def _norm(node: Node, count: int, centred: bool, context: Context) -> QuantTensor:
+    source = context.value_of(operand(node))
     weight = context.optional(node, "weight")
     bias = context.optional(node, "bias") if centred else None
     epsilon = argument(node, "eps")
@@ -44,42 +44,44 @@ def _norm(node: Node, count: int, centred: bool, context: Context) -> Held:
     return _normalised(node, source, axes, axes[-1], (weight, bias), centred, epsilon, context)
 
 
-def group_norm(node: Node, context: Context) -> Held:
-    source = context.wide(operand(node))
-    given = context.optional(node, "weight"), context.optional(node, "bias")
+def group_norm(node: Node, context: Context) -> QuantTensor:
+    source = context.value_of(operand(node))
+    parameters = context.optional(node, "weight"), context.optional(node, "bias")
     groups, epsilon = argument(node, "num_groups"), argument(node, "eps")
     rank = source.layout.rank
     if groups == 1:
         axes = list(range(1, rank))
-        return _normalised(node, source, axes, 1, given, True, epsilon, context)
+        return _normalised(node, source, axes, 1, parameters, True, epsilon, context)
     shape = source.shape
     apart = source.layout.reshaped((shape[0], groups, shape[1] // groups, *shape[2:]))
     if apart is None:
         raise Unsupported("its groups are no parts of the axes in memory")
     none = (None, None)
     split = replace(source, layout=apart)
-    made = _normalised(node, split, list(range(2, rank + 1)), 2, none, True, epsilon, context)
-    whole = made.layout.reshaped(shape)
+    result = _normalised(node, split, list(range(2, rank + 1)), 2, none, True, epsilon, context)
+    whole = result.layout.reshaped(shape)
     assert whole is not None
-    made = replace(made, layout=whole)
-    if all(held is None for held in given):
-        return made
-    weight, bias = (np.full(shape[1], 1.0 - k) if g is None else g for k, g in enumerate(given))
-    return per_channel(node, made, 1, weight, bias, context)
+    result = replace(result, layout=whole)
+    if all(parameter is None for parameter in parameters):
+        return result
+    weight, bias = (
+        np.full(shape[1], 1.0 - k) if g is None else g for k, g in enumerate(parameters)
+    )
+    return per_channel(node, result, 1, weight, bias, context)
 
 
-def _without_zero(source: Held, centred: bool, context: Context) -> Held:
+def _without_zero(source: QuantTensor, centred: bool, context: Context) -> QuantTensor:
     """Move the zero point to 0 for a norm that is not centred."""
     if centred or source.value.zero == 0:
         return source
     grid = source.grid
-    return context.on(source, Grid(max(-grid.low, grid.high) / 127))
+    return context.requantized(source, Grid(max(-grid.low, grid.high) / 127))
 
 
 def _normalised(
-    node: Node, source: Held, axes: list[int], channel: int,
-    given: tuple[np.ndarray | None, np.ndarray | None], centred: bool, epsilon: float, context: Context,
-) -> Held:  # fmt: skip
+    node: Node, source: QuantTensor, axes: list[int], channel: int,
+    parameters: tuple[np.ndarray | None, np.ndarray | None], centred: bool, epsilon: float, context: Context,
+) -> QuantTensor:  # fmt: skip
     """Normalise over all of `axes` at once."""
     builder = context.builder
     length = prod(source.shape[axis] for axis in axes)
@@ -92,24 +94,24 @@ def _normalised(
         rows = (prod(source.shape) // length, length // width, width)
     value = builder.shaped(source.value, rows)
     count = 1 if len(axes) == 1 else 2
-    plain = all(held is None for held in given)
+    plain = all(parameter is None for parameter in parameters)
     output = _grid(node, plain, context)
     step = output.scale if plain else _STEP
-    found = quotient(length / step)
+    divisor = quotient(length / step)
     numbers = (
         count,
         centred,
         round(epsilon * (length / source.grid.scale) ** 2),
-        found.numerator,
-        found.shift,
+        divisor.numerator,
+        divisor.shift,
     )
-    made = builder.value(node.name, rows, output)
+    result = builder.value(node.name, rows, output)
     if plain:
-        return replace(source, value=builder.add(Norm((value,), made, *numbers)), factor=1.0)
+        return replace(source, value=builder.add(Norm((value,), result, *numbers)), factor=1.0)
     width = rows[-1]
-    weight, bias = (np.full(width, 1.0 - k) if g is None else g for k, g in enumerate(given))
+    weight, bias = (np.full(width, 1.0 - k) if g is None else g for k, g in enumerate(parameters))
     gains = affine(weight, bias, step, output)
-    op = Norm((value,), made, *numbers, gains.gain, gains.bias, gains.shift)
+    op = Norm((value,), result, *numbers, gains.gain, gains.bias, gains.shift)
     return replace(source, value=builder.add(op), factor=1.0)
 
 
@@ -121,10 +123,10 @@ def _grid(node: Node, plain: bool, context: Context) -> Grid:
     return grid
 
 
-def softmax(node: Node, context: Context) -> Held:
+def softmax(node: Node, context: Context) -> QuantTensor:
     builder = context.builder
-    axis = argument(node, "dim") % len(context.held[operand(node)].shape)
-    source = with_last(context.narrow(operand(node)), [axis], builder)
+    axis = argument(node, "dim") % len(context.tensors[operand(node)].shape)
+    source = with_last(context.int8_value(operand(node)), [axis], builder)
     if source.shape[axis] > _MOST_KEYS:
         raise Unsupported(f"its rows are longer than {_MOST_KEYS}")
     longest = (source.shape[axis] * 65535).bit_length()
@@ -135,7 +137,7 @@ def softmax(node: Node, context: Context) -> Held:
     numerator = min(max(round(2.0**shift / scale), 2**29), 2**30)
     table = _exponentials(source.grid.scale, context)
     output = builder.value(node.name, source.value.shape, Grid(scale, -128))
-    return Held(
+    return QuantTensor(
         builder.add(Softmax((source.value,), output, table, numerator, shift)), source.layout
     )
 

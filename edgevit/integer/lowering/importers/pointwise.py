@@ -10,7 +10,7 @@ from torch.fx.node import Node
 
 from edgevit.graph.aten import argument, has_argument, kind
 from edgevit.graph.program import shape
-from edgevit.integer.lowering.builder import Held
+from edgevit.integer.lowering.builder import QuantTensor
 from edgevit.integer.lowering.context import Context, Unsupported
 from edgevit.integer.lowering.importers.affine import per_channel
 from edgevit.integer.lowering.importers.moves import spread
@@ -23,10 +23,10 @@ from edgevit.quantize.op_traits import bounds, sources
 _SAME = 1e-12  # relative; of factors that are one
 
 
-def function(node: Node, context: Context) -> Held:
+def function(node: Node, context: Context) -> QuantTensor:
     """Import an elementwise function of one value, as a table. A positive factor needs none."""
     root = context.plan.regions.root[node]
-    source = context.narrow(root)
+    source = context.int8_value(root)
     points = source.grid.points()
     compute = context.plan.regions.function(node, context.overrides, source.grid.scale)
     results = compute(points)
@@ -45,63 +45,63 @@ def _factor(points: np.ndarray, results: np.ndarray) -> float | None:
     return float(ratios[0]) if np.allclose(ratios, ratios[0], rtol=_SAME, atol=0) else None
 
 
-def clamp(node: Node, context: Context) -> Held:
+def clamp(node: Node, context: Context) -> QuantTensor:
     """Import a clamp. Nothing is added where the grid of the producer ends at the bounds."""
     (read,) = sources(node, context.program)
-    source, found = context.narrow(read), bounds(node)
-    assert found is not None
+    source, limits = context.int8_value(read), bounds(node)
+    assert limits is not None
     grid = context.grids.of(node)
-    if source.grid == grid and grid.within(*found):
+    if source.grid == grid and grid.within(*limits):
         return source
-    points = np.clip(source.grid.points(), *found)
+    points = np.clip(source.grid.points(), *limits)
     return context.lookup(source, table(points, grid), grid, node.name, kind(node))
 
 
-def addition(node: Node, context: Context) -> Held:
+def addition(node: Node, context: Context) -> QuantTensor:
     """Import a sum of two values, or of a value and a constant."""
     sign = -1 if kind(node) == "sub" else 1
     if has_argument(node, "alpha") and argument(node, "alpha") != 1:
         raise Unsupported("its second term has a factor")
-    known = [context.constant(term) for term in node.args[:2]]
-    if known[0] is None and known[1] is None:
-        left, right = (_spread_to(context.wide(term), node, context) for term in _nodes(node))
+    constants = [context.constant(term) for term in node.args[:2]]
+    if constants[0] is None and constants[1] is None:
+        left, right = (_spread_to(context.value_of(term), node, context) for term in _nodes(node))
         return _sum(node, *both_alike(left, right, context.builder), sign, context)
-    place = 0 if known[0] is not None else 1
-    array, other = known[place], _nodes(node)[1 - place]
+    place = 0 if constants[0] is not None else 1
+    array, other = constants[place], _nodes(node)[1 - place]
     assert array is not None
-    held = _spread_to(context.wide(other), node, context)
-    axis = _only_axis(array, held.shape)
+    tensor = _spread_to(context.value_of(other), node, context)
+    axis = _only_axis(array, tensor.shape)
     if axis is not None and not context.plan.is_wide(node):
         array, factor = (sign * array, 1.0) if place else (array, float(sign))
-        ones = np.full(held.shape[axis], factor)
-        narrow = context.in_bytes(held, other)
+        ones = np.full(tensor.shape[axis], factor)
+        narrow = context.as_int8(tensor, other)
         return per_channel(node, narrow, axis, ones, array.ravel(), context)
-    return _with_constant(node, held, array, place, sign, context)
+    return _with_constant(node, tensor, array, place, sign, context)
 
 
 def _nodes(node: Node) -> list[Node]:
-    found = [term for term in node.args[:2] if isinstance(term, Node)]
-    if len(found) < 2:
+    nodes = [term for term in node.args[:2] if isinstance(term, Node)]
+    if len(nodes) < 2:
         raise Unsupported("one of its terms is a number")
-    return found
+    return nodes
 
 
 def _with_constant(
-    node: Node, held: Held, array: np.ndarray, place: int, sign: int, context: Context
-) -> Held:
+    node: Node, tensor: QuantTensor, array: np.ndarray, place: int, sign: int, context: Context
+) -> QuantTensor:
     low, high = float(array.min()), float(array.max())
     if context.plan.is_wide(node):
-        grid = asymmetric(low, high) if held.value.dtype == "int16" else wide(low, high)
+        grid = asymmetric(low, high) if tensor.value.dtype == "int16" else wide(low, high)
     else:
-        held = context.in_bytes(held, _nodes(node)[1 - place])
+        tensor = context.as_int8(tensor, _nodes(node)[1 - place])
         # values beyond these saturate alike: a mask of -inf, for one
         y = context.grids.of(node)
-        reach = max(y.high - y.low, held.grid.high - held.grid.low)
+        reach = max(y.high - y.low, tensor.grid.high - tensor.grid.low)
         array = np.clip(array, -2 * reach, 2 * reach)
         grid = asymmetric(float(array.min()), float(array.max()))
-    term = context.known(array, f"{node.name}.constant", grid, held.shape)
-    term = alike(term, held, context.builder)
-    left, right = (held, term) if place else (term, held)
+    term = context.constant_tensor(array, f"{node.name}.constant", grid, tensor.shape)
+    term = alike(term, tensor, context.builder)
+    left, right = (tensor, term) if place else (term, tensor)
     return _sum(node, left, right, sign, context)
 
 
@@ -112,47 +112,51 @@ def _only_axis(array: np.ndarray, shape: tuple[int, ...]) -> int | None:
     return axes[0] if len(axes) == 1 and prod(shape) > shape[axes[0]] else None
 
 
-def _spread_to(held: Held, node: Node, context: Context) -> Held:
-    return held if held.shape == shape(node) else spread(held, shape(node), context)
+def _spread_to(tensor: QuantTensor, node: Node, context: Context) -> QuantTensor:
+    return tensor if tensor.shape == shape(node) else spread(tensor, shape(node), context)
 
 
-def _sum(node: Node, left: Held, right: Held, sign: int, context: Context) -> Held:
+def _sum(
+    node: Node, left: QuantTensor, right: QuantTensor, sign: int, context: Context
+) -> QuantTensor:
     """Add two values with the same layout."""
     if context.plan.is_wide(node):
         return _wide_sum(node, left, right, sign, context)
-    left, right = (context.in_bytes(h, n) for h, n in zip((left, right), _nodes(node), strict=True))
+    left, right = (context.as_int8(h, n) for h, n in zip((left, right), _nodes(node), strict=True))
     y = context.grids.of(node)
-    found = narrow_sum(left.grid, right.grid, y, sign)
-    while found is None:  # one of the terms has far larger steps than the sum: so may the sum
+    parameters = narrow_sum(left.grid, right.grid, y, sign)
+    while parameters is None:  # one of the terms has far larger steps than the sum: so may the sum
         y = y.widened(2 * y.scale)
-        found = narrow_sum(left.grid, right.grid, y, sign)
+        parameters = narrow_sum(left.grid, right.grid, y, sign)
     output = context.builder.value(node.name, left.value.shape, y)
-    numbers = (found.left, found.right, found.offset, found.shift)
-    made = context.builder.add(Add((left.value, right.value), output, *numbers))
-    return Held(made, left.layout)
+    numbers = (parameters.left, parameters.right, parameters.offset, parameters.shift)
+    result = context.builder.add(Add((left.value, right.value), output, *numbers))
+    return QuantTensor(result, left.layout)
 
 
-def _wide_sum(node: Node, left: Held, right: Held, sign: int, context: Context) -> Held:
+def _wide_sum(
+    node: Node, left: QuantTensor, right: QuantTensor, sign: int, context: Context
+) -> QuantTensor:
     if left.value.dtype == "int8" and right.value.dtype == "int16" and sign > 0:
         left, right = right, left
     if left.value.dtype == "int8":
-        left = context.on(left, Grid(left.grid.scale / 128, 0, "int16"))
+        left = context.requantized(left, Grid(left.grid.scale / 128, 0, "int16"))
     y = context.grids.wide(node)
-    found = wide_sum(left.grid, right.grid, y, sign)
+    parameters = wide_sum(left.grid, right.grid, y, sign)
     output = context.builder.value(node.name, left.value.shape, y)
     right_value = context.builder.shaped(right.value, left.value.shape)
-    numbers = (found.left, found.right, found.offset, found.shift)
-    made = context.builder.add(AddWide((left.value, right_value), output, *numbers))
-    return Held(made, left.layout)
+    numbers = (parameters.left, parameters.right, parameters.offset, parameters.shift)
+    result = context.builder.add(AddWide((left.value, right_value), output, *numbers))
+    return QuantTensor(result, left.layout)
 
 
-def multiplication(node: Node, context: Context) -> Held:
+def multiplication(node: Node, context: Context) -> QuantTensor:
     left, right = node.args[:2]
     for term, other in ((right, left), (left, right)):
-        known = context.constant(term)
-        if known is not None:
-            return _times_constant(node, context.narrow(other), known, context)
-    a, b = (context.narrow(term) for term in _nodes(node))
+        constant = context.constant(term)
+        if constant is not None:
+            return _times_constant(node, context.int8_value(other), constant, context)
+    a, b = (context.int8_value(term) for term in _nodes(node))
     if prod(a.shape) < prod(b.shape):
         a, b = b, a
     a = _spread_to(a, node, context)
@@ -165,26 +169,30 @@ def multiplication(node: Node, context: Context) -> Held:
     return _product(node, *both_alike(a, _spread_to(b, node, context), context.builder), context)
 
 
-def _row_axis(held: Held, shape: tuple[int, ...]) -> int | None:
+def _row_axis(tensor: QuantTensor, shape: tuple[int, ...]) -> int | None:
     """Return the axis of `shape` that a tensor of one row runs along."""
-    sizes = (1,) * (len(shape) - len(held.shape)) + held.shape
+    sizes = (1,) * (len(shape) - len(tensor.shape)) + tensor.shape
     axes = [axis for axis, size in enumerate(sizes) if size > 1]
     return axes[0] if len(axes) == 1 and sizes[axes[0]] == shape[axes[0]] else None
 
 
-def _times_constant(node: Node, held: Held, known: np.ndarray, context: Context) -> Held:
-    held = _spread_to(held, node, context)
-    axis = _only_axis(known, held.shape)
+def _times_constant(
+    node: Node, tensor: QuantTensor, constant: np.ndarray, context: Context
+) -> QuantTensor:
+    tensor = _spread_to(tensor, node, context)
+    axis = _only_axis(constant, tensor.shape)
     if axis is not None:
-        return per_channel(node, held, axis, known.ravel(), np.zeros(held.shape[axis]), context)
-    grid = asymmetric(float(known.min()), float(known.max()))
-    term = context.known(known, f"{node.name}.constant", grid, held.shape)
-    return _product(node, held, alike(term, held, context.builder), context)
+        return per_channel(
+            node, tensor, axis, constant.ravel(), np.zeros(tensor.shape[axis]), context
+        )
+    grid = asymmetric(float(constant.min()), float(constant.max()))
+    term = context.constant_tensor(constant, f"{node.name}.constant", grid, tensor.shape)
+    return _product(node, tensor, alike(term, tensor, context.builder), context)
 
 
-def _product(node: Node, a: Held, b: Held, context: Context) -> Held:
-    found = scaled(a.grid.scale * b.grid.scale, context.grids.of(node))
-    output = context.builder.value(node.name, a.value.shape, found.grid)
+def _product(node: Node, a: QuantTensor, b: QuantTensor, context: Context) -> QuantTensor:
+    parameters = scaled(a.grid.scale * b.grid.scale, context.grids.of(node))
+    output = context.builder.value(node.name, a.value.shape, parameters.grid)
     zeros = (a.grid.zero, b.grid.zero)
-    made = Multiply((a.value, b.value), output, *zeros, found.bias, found.multiplier)
-    return Held(context.builder.add(made), a.layout)
+    op = Multiply((a.value, b.value), output, *zeros, parameters.bias, parameters.multiplier)
+    return QuantTensor(context.builder.add(op), a.layout)

@@ -13,11 +13,11 @@ from edgevit.graph.aten import argument, kind, operand, per_dimension
 from edgevit.graph.program import shape
 from edgevit.graph.window import Window
 from edgevit.integer.graph import Value
-from edgevit.integer.lowering.builder import Held
+from edgevit.integer.lowering.builder import QuantTensor
 from edgevit.integer.lowering.context import Context, Unsupported
 from edgevit.integer.lowering.importers.images import each_image
 from edgevit.integer.lowering.importers.products import over_axis, over_axis_on
-from edgevit.integer.lowering.layout import Layout
+from edgevit.integer.lowering.layout import TensorLayout
 from edgevit.integer.lowering.parameters import Weights, scaled
 from edgevit.integer.lowering.relayout import in_memory
 from edgevit.integer.ops.moves import Upsample
@@ -26,10 +26,10 @@ from edgevit.quantize.encoding import Grid
 from edgevit.quantize.input_covariance import window_along
 
 
-def max_pool(node: Node, context: Context) -> Held:
+def max_pool(node: Node, context: Context) -> QuantTensor:
     if argument(node, "ceil_mode"):
         raise Unsupported("its last windows reach over the edge")
-    source = context.narrow(operand(node))
+    source = context.int8_value(operand(node))
     window = _pool_window(node)
 
     def work(image: Value, stem: str) -> Value:
@@ -40,7 +40,7 @@ def max_pool(node: Node, context: Context) -> Held:
     return replace(each_image(node, source, context, work), factor=source.factor)
 
 
-def average_pool(node: Node, context: Context) -> Held:
+def average_pool(node: Node, context: Context) -> QuantTensor:
     window = _pool_window(node)
     if argument(node, "ceil_mode"):
         raise Unsupported("its last windows reach over the edge")
@@ -50,7 +50,7 @@ def average_pool(node: Node, context: Context) -> Held:
     return _averaged(node, window, override or prod(window.size), context)
 
 
-def adaptive_average_pool(node: Node, context: Context) -> Held:
+def adaptive_average_pool(node: Node, context: Context) -> QuantTensor:
     before, after = shape(operand(node))[2:], shape(node)[2:]
     if any(a % b for a, b in zip(before, after, strict=True)):
         raise Unsupported("its windows are of different sizes")
@@ -72,8 +72,8 @@ def _pool_window(node: Node) -> Window:
     return window_along(size, stride, (padding, padding), dilation)
 
 
-def _averaged(node: Node, window: Window, divisor: float, context: Context) -> Held:
-    source = context.narrow(operand(node))
+def _averaged(node: Node, window: Window, divisor: float, context: Context) -> QuantTensor:
+    source = context.int8_value(operand(node))
     if window == Window((1, 1)) and divisor == 1:
         return source
 
@@ -93,34 +93,34 @@ def averaged(
     context: Context,
 ) -> Value:
     taps = prod(window.size)
-    found = scaled(source.scale / divisor, grid, bias=-taps * source.zero)
+    parameters = scaled(source.scale / divisor, grid, bias=-taps * source.zero)
     size = (*window.output(*image.shape[:2]), image.shape[2])
-    output = context.builder.value(stem, size, found.grid)
-    made = AveragePool((image,), output, window, found.bias, found.multiplier, source.zero)
-    return context.builder.add(made)
+    output = context.builder.value(stem, size, parameters.grid)
+    op = AveragePool((image,), output, window, parameters.bias, parameters.multiplier, source.zero)
+    return context.builder.add(op)
 
 
-def reduction(node: Node, context: Context) -> Held:
+def reduction(node: Node, context: Context) -> QuantTensor:
     """Import a mean or a sum over any axes."""
-    source = context.narrow(operand(node))
+    source = context.int8_value(operand(node))
     rank = source.layout.rank
-    given = argument(node, "dim")
+    dims = argument(node, "dim")
     axes = sorted(
-        {axis % rank for axis in ([given] if isinstance(given, int) else given or range(rank))}
+        {axis % rank for axis in ([dims] if isinstance(dims, int) else dims or range(rank))}
     )
     count = prod(source.shape[axis] for axis in axes)
     divisor = count if kind(node) == "mean" else 1
     if _is_last(source, axes) and len(axes) == 1:
         ones = Weights(np.full((1, count), 1 / divisor), np.zeros(1))
-        made = over_axis(node, source, axes[0], ones, context)
+        result = over_axis(node, source, axes[0], ones, context)
     else:
-        made = _over(node, source, axes, count, divisor, context)
-    layout = made.layout.reshaped(shape(node))
+        result = _over(node, source, axes, count, divisor, context)
+    layout = result.layout.reshaped(shape(node))
     assert layout is not None
-    return replace(made, layout=layout)
+    return replace(result, layout=layout)
 
 
-def _is_last(source: Held, axes: list[int]) -> bool:
+def _is_last(source: QuantTensor, axes: list[int]) -> bool:
     """Check that memory ends in a reduced axis.
 
     The reduction is then a product with a row of ones.
@@ -130,28 +130,30 @@ def _is_last(source: Held, axes: list[int]) -> bool:
 
 
 def _over(
-    node: Node, source: Held, axes: list[int], count: int, divisor: float, context: Context
-) -> Held:
+    node: Node, source: QuantTensor, axes: list[int], count: int, divisor: float, context: Context
+) -> QuantTensor:
     """Reduce by a pool whose window covers all of the reduced axes."""
     builder = context.builder
     reduced = sorted(place for axis in axes for place in source.layout.axes[axis])
-    kept = [place for place in range(len(source.layout.sizes)) if place not in reduced]
-    moved = in_memory(source, [*reduced, *kept], builder)
+    remaining = [place for place in range(len(source.layout.sizes)) if place not in reduced]
+    moved = in_memory(source, [*reduced, *remaining], builder)
     rest = prod(source.shape) // count
     image = builder.shaped(moved.value, (count, 1, rest))
     window = Window((count, 1))
-    made = averaged(image, node.name, source.grid, window, divisor, context.grids.of(node), context)
-    number = {place: index for index, place in enumerate(kept)}
-    sizes = tuple(source.layout.sizes[place] for place in kept)
-    places = tuple(
-        () if axis in axes else tuple(number[place] for place in held)
-        for axis, held in enumerate(source.layout.axes)
+    result = averaged(
+        image, node.name, source.grid, window, divisor, context.grids.of(node), context
     )
-    return Held(made, Layout(sizes, places))
+    number = {place: index for index, place in enumerate(remaining)}
+    sizes = tuple(source.layout.sizes[place] for place in remaining)
+    places = tuple(
+        () if axis in axes else tuple(number[place] for place in own)
+        for axis, own in enumerate(source.layout.axes)
+    )
+    return QuantTensor(result, TensorLayout(sizes, places))
 
 
-def upsample(node: Node, context: Context) -> Held:
-    source = context.narrow(operand(node))
+def upsample(node: Node, context: Context) -> QuantTensor:
+    source = context.int8_value(operand(node))
     before, after = shape(operand(node))[2:], shape(node)[2:]
     if len(before) != 2 or any(b % a for a, b in zip(before, after, strict=True)):
         raise Unsupported("an image is not repeated a whole number of times")
@@ -165,14 +167,14 @@ def upsample(node: Node, context: Context) -> Held:
     return replace(each_image(node, source, context, work), factor=source.factor)
 
 
-def bilinear(node: Node, context: Context) -> Held:
+def bilinear(node: Node, context: Context) -> QuantTensor:
     """Resize rows, then columns, by a matrix each.
 
     Interpolated values are no larger than the pixels: the grid can stay.
     """
-    held = context.narrow(operand(node))
+    tensor = context.int8_value(operand(node))
     corners = argument(node, "align_corners")
-    if held.layout.rank != 4:
+    if tensor.layout.rank != 4:
         raise Unsupported("only images are resized")
     for axis in (2, 3):
         before, after = shape(operand(node))[axis], shape(node)[axis]
@@ -180,7 +182,7 @@ def bilinear(node: Node, context: Context) -> Held:
             continue
         eye = torch.eye(before, dtype=torch.float64)[None]
         matrix = torch.ops.aten.upsample_linear1d(eye, [after], corners)[0].T.numpy()
-        grid = held.grid if axis == 2 else context.grids.of(node)
+        grid = tensor.grid if axis == 2 else context.grids.of(node)
         weights = Weights(matrix, np.zeros(after))
-        held = over_axis_on(f"{node.name}.{axis}", held, axis, weights, grid, context)
-    return held
+        tensor = over_axis_on(f"{node.name}.{axis}", tensor, axis, weights, grid, context)
+    return tensor

@@ -10,7 +10,7 @@ from torch.fx.node import Node
 from edgevit.graph.aten import argument, operand
 from edgevit.graph.window import Window
 from edgevit.integer.graph import Value
-from edgevit.integer.lowering.builder import Held
+from edgevit.integer.lowering.builder import QuantTensor
 from edgevit.integer.lowering.context import Context, Unsupported
 from edgevit.integer.lowering.importers.images import each_image
 from edgevit.integer.lowering.parameters import Weights, channels
@@ -20,16 +20,16 @@ from edgevit.quantize.encoding import Grid
 from edgevit.quantize.input_covariance import window_of
 
 
-def linear(node: Node, context: Context) -> Held:
-    source = context.narrow(operand(node))
+def linear(node: Node, context: Context) -> QuantTensor:
+    source = context.int8_value(operand(node))
     weight = context.weights(node, "weight")
     weights = Weights(weight, _bias(node, context), context.moments.get(node))
     return over_axis(node, source, source.layout.rank - 1, weights, context)
 
 
-def matrix_product(node: Node, context: Context) -> Held:
+def matrix_product(node: Node, context: Context) -> QuantTensor:
     """Import a product with a constant matrix."""
-    source, right = context.narrow(operand(node)), context.constant(node.args[1])
+    source, right = context.int8_value(operand(node)), context.constant(node.args[1])
     assert right is not None
     weights = Weights(right.T, np.zeros(right.shape[1]))
     return over_axis(node, source, source.layout.rank - 1, weights, context)
@@ -40,25 +40,27 @@ def _bias(node: Node, context: Context) -> np.ndarray:
     return np.zeros(len(context.weights(node, "weight"))) if bias is None else bias
 
 
-def over_axis(node: Node, source: Held, axis: int, weights: Weights, context: Context) -> Held:
+def over_axis(
+    node: Node, source: QuantTensor, axis: int, weights: Weights, context: Context
+) -> QuantTensor:
     """Multiply by `weights` along one torch axis."""
     return over_axis_on(node.name, source, axis, weights, context.grids.of(node), context)
 
 
 def over_axis_on(
-    stem: str, source: Held, axis: int, weights: Weights, grid: Grid, context: Context
-) -> Held:
+    stem: str, source: QuantTensor, axis: int, weights: Weights, grid: Grid, context: Context
+) -> QuantTensor:
     builder = context.builder
     source = with_last(source, [axis], builder)
-    found = channels(weights, source.grid, grid)
-    count = len(found.weight)
-    output = builder.value(stem, (*source.value.shape[:-1], count), found.grid)
-    made = Linear((source.value,), output, found.weight, found.bias, found.multiplier)
-    return Held(builder.add(made), source.layout.replaced(axis, count))
+    parameters = channels(weights, source.grid, grid)
+    count = len(parameters.weight)
+    output = builder.value(stem, (*source.value.shape[:-1], count), parameters.grid)
+    op = Linear((source.value,), output, parameters.weight, parameters.bias, parameters.multiplier)
+    return QuantTensor(builder.add(op), source.layout.replaced(axis, count))
 
 
-def convolution(node: Node, context: Context) -> Held:
-    source = context.narrow(operand(node))
+def convolution(node: Node, context: Context) -> QuantTensor:
+    source = context.int8_value(operand(node))
     weight, bias = context.weights(node, "weight"), _bias(node, context)
     groups = argument(node, "groups")
     if weight.ndim not in (3, 4):
@@ -88,15 +90,15 @@ class _Kernel:
 def _convolved(
     image: Value, stem: str, source: Grid, kernel: _Kernel, grid: Grid, context: Context
 ) -> Value:
-    found = channels(kernel.weights, source, grid)
+    parameters = channels(kernel.weights, source, grid)
     window, count = kernel.window, kernel.shape[0]
     size = (*window.output(*image.shape[:2]), count)
-    output = context.builder.value(stem, size, found.grid)
-    integers = found.weight.reshape(kernel.shape)
-    numbers = found.bias, found.multiplier, window
+    output = context.builder.value(stem, size, parameters.grid)
+    integers = parameters.weight.reshape(kernel.shape)
+    numbers = parameters.bias, parameters.multiplier, window
     if kernel.shape[-1] == 1 and kernel.groups == count:
         taps = np.ascontiguousarray(integers[..., 0].transpose(1, 2, 0))
-        made = Depthwise((image,), output, taps, *numbers, image.zero)
+        op = Depthwise((image,), output, taps, *numbers, image.zero)
     else:
-        made = Conv2d((image,), output, integers, *numbers, kernel.groups, image.zero)
-    return context.builder.add(made)
+        op = Conv2d((image,), output, integers, *numbers, kernel.groups, image.zero)
+    return context.builder.add(op)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from torch.fx.node import Node
 
 from edgevit.graph.aten import kind
-from edgevit.integer.lowering.builder import Held
+from edgevit.integer.lowering.builder import QuantTensor
 from edgevit.integer.lowering.context import Context, Unsupported
 from edgevit.integer.lowering.importers import (
     affine,
@@ -19,14 +19,14 @@ from edgevit.integer.lowering.importers import (
     products,
 )
 
-Importer = Callable[[Node, Context], Held]
+Importer = Callable[[Node, Context], QuantTensor]
 
 
-def _product(node: Node, context: Context) -> Held:
-    known = context.constant(node.args[1])
-    return (products.matrix_product if known is not None and known.ndim == 2 else matmul.product)(
-        node, context
-    )
+def _product(node: Node, context: Context) -> QuantTensor:
+    constant = context.constant(node.args[1])
+    return (
+        products.matrix_product if constant is not None and constant.ndim == 2 else matmul.product
+    )(node, context)
 
 
 IMPORTERS: dict[str, Importer] = {
@@ -79,7 +79,7 @@ IMPORTERS: dict[str, Importer] = {
 }
 
 
-def import_call(node: Node, context: Context) -> Held:
+def import_call(node: Node, context: Context) -> QuantTensor:
     if node in context.plan.regions.root:
         return pointwise.function(node, context)
     if context.plan.is_fused(node):

@@ -1,4 +1,4 @@
-"""Builder of a rewritten graph: operations in order, constants on the way.
+"""Rebuilder of a rewritten graph: operations in order, constants on the way.
 
 Values that are never read are dropped.
 """
@@ -14,8 +14,8 @@ from edgevit.integer.graph import Constant, IntegerGraph, Op, Value
 from edgevit.integer.ops.moves import Reshape
 
 
-class Builder:
-    """Builder that starts with the inputs and constants of `graph`, and none of its operations."""
+class Rebuilder:
+    """Rebuilder that starts with the inputs and constants of `graph`, and none of its operations."""
 
     def __init__(self, graph: IntegerGraph) -> None:
         self._graph = graph
@@ -55,12 +55,12 @@ class Builder:
     def graph(self, outputs: Iterable[Value]) -> IntegerGraph:
         outputs = tuple(outputs)
         needed = {value.name for value in outputs}
-        kept: list[Op] = []
+        live: list[Op] = []
         for op in reversed(self._made.values()):
             if op.name in needed:
-                kept.append(op)
+                live.append(op)
                 needed.update(value.name for value in op.inputs)
         constants = tuple(c for c in self._constants.values() if c.value.name in needed)
         return replace(
-            self._graph, constants=constants, ops=tuple(reversed(kept)), outputs=outputs
+            self._graph, constants=constants, ops=tuple(reversed(live)), outputs=outputs
         ).verify()
