@@ -11,14 +11,15 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 
 from edgevit.backends.artifact import Artifact
-from edgevit.backends.mcu.options import NO_WISHES, FirmwareOptions
 from edgevit.frontend.source import ModelSource
 from edgevit.graph.other_inputs import Other
 from edgevit.graph.parity import Parity
 from edgevit.graph.program import Inputs, Program
+from edgevit.quantize.options import GENERATED, CalibrationOptions
 from edgevit.rewrites.rule import AnyRule
 from edgevit.rewrites.variants import Form
 from edgevit.support.backend_info import info_of
+from edgevit.support.backend_options import BackendOptions
 from edgevit.targets import Target
 
 
@@ -34,7 +35,8 @@ class Lowering:
     progress: Callable[[str], None]
     image_input: bool = False  # the program takes 0-255 pixels, and the artifact a picture
     channels_last: bool = False
-    firmware: FirmwareOptions = NO_WISHES
+    options: BackendOptions | None = None  # of the type that the backend has; None: it has none
+    calibration: CalibrationOptions = GENERATED
     at_size: Callable[[int], Lowering] | None = None  # the same model on smaller or larger images
 
 

@@ -9,9 +9,9 @@ import re
 import sys
 from collections.abc import Callable, Mapping
 
-from edgevit.cli import option_values as values
 from edgevit.cli.trust import add_trust
 from edgevit.errors import OutputError, OverBudget
+from edgevit.support import option_values as values
 from edgevit.support.terminal import show
 
 _QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([a-zA-Z]*)")

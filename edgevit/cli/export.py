@@ -8,12 +8,12 @@ import re
 import sys
 from typing import TYPE_CHECKING
 
+from edgevit.cli.backend_words import backend_options_of, calibration_of
 from edgevit.cli.plan import chosen, export_by_plan
 from edgevit.errors import EdgevitError, UsageError
 from edgevit.support.terminal import show
 
 if TYPE_CHECKING:
-    from edgevit.backends.mcu.options import FirmwareOptions
     from edgevit.export.manifest import GraphReport
     from edgevit.export.result import ExportResult
 
@@ -22,7 +22,7 @@ def run_export(options: argparse.Namespace) -> int:
     from edgevit.export.pipeline import export, export_formats
 
     if options.plan:
-        result, note = export_by_plan(options, _firmware_options(options), _model_options(options))
+        result, note = export_by_plan(options, _model_options(options))
         _show_export(result, options)
         if note and not options.json:
             show(f"  plan       {note}")
@@ -35,7 +35,8 @@ def run_export(options: argparse.Namespace) -> int:
         "without": options.without,
         "require_delegated": options.require_delegated,
         "require_ane": options.require_ane,
-        "firmware": _firmware_options(options),
+        "backend_options": backend_options_of(options),
+        "calibration": calibration_of(options),
         "chosen": chosen(options),
         "progress": None if options.quiet else sys.stderr,
         **_model_options(options),
@@ -94,20 +95,6 @@ def _export_dict(result: ExportResult) -> dict[str, object]:
     return {**result.manifest, "directory": str(result.directory)}
 
 
-def _firmware_options(options: argparse.Namespace) -> FirmwareOptions:
-    from edgevit.backends.mcu.options import FirmwareOptions
-
-    return FirmwareOptions(
-        options.calibrate,
-        options.observer,
-        options.residual,
-        options.scheme,
-        options.optimize,
-        options.max_ram,
-        weights_as=options.weights_as,
-    )
-
-
 def run_run(options: argparse.Namespace) -> int:
     from edgevit.backends.mcu.run.execute import execution_text
     from edgevit.measure.firmware import run_firmware
@@ -150,7 +137,8 @@ def run_inspect(options: argparse.Namespace) -> int:
         lossy=options.lossy,
         without=options.without,
         progress=None if options.quiet else sys.stderr,
-        firmware=_firmware_options(options),
+        backend_options=backend_options_of(options),
+        calibration=calibration_of(options),
         **_model_options(options),
     )
     if options.json:

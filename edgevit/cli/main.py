@@ -14,7 +14,7 @@ from typing import NoReturn
 
 from edgevit import __version__
 from edgevit.cli import export as commands
-from edgevit.cli import option_values as values
+from edgevit.cli.backend_words import add_backend_words
 from edgevit.cli.check import add_check
 from edgevit.cli.forecast import add_forecast
 from edgevit.cli.measure import add_history, add_profile
@@ -24,6 +24,7 @@ from edgevit.cli.sweep import add_sweep
 from edgevit.cli.trust import add_trust
 from edgevit.cli.tune import add_tune
 from edgevit.errors import EdgevitError, InternalError, RuntimeFailed, UsageError
+from edgevit.support import option_values as values
 from edgevit.support.stdout import answers, only_answers
 from edgevit.support.terminal import show
 
@@ -133,8 +134,7 @@ def _parser() -> argparse.ArgumentParser:
     add_check(partial(_command, verbs))
     add_report(partial(_command, verbs))
     add_forecast(partial(_command, verbs), _add_model, commands._model_options)
-    read = commands._model_options, commands._firmware_options
-    add_tune(partial(_command, verbs), _add_model, read[0], _add_firmware, read[1])
+    add_tune(partial(_command, verbs), _add_model, commands._model_options)
     add_sweep(partial(_command, verbs))
     targets = _command(verbs, "targets", commands.run_targets, "the devices that edgevit knows")
     targets.add_argument(
@@ -191,36 +191,11 @@ def _add_export(verbs: argparse._SubParsersAction) -> None:
         action="store_true",
         help="an op predicted to run off the Neural Engine is an error (Core ML)",
     )
-    _add_firmware(parser)
+    add_backend_words(parser)
     add_plan(parser)
     parser.add_argument(
         "--explain", action="store_true", help="say where each rule fired or declined, and why"
     )
-
-
-def _add_firmware(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("for microcontrollers")
-    group.add_argument(
-        "--calibrate", metavar="PATH", help="a folder of pictures, an .npz or .npy (default: generated)"
-    )  # fmt: skip
-    group.add_argument(
-        "--observer", default="mse", metavar="O", help="ranges by min-max, percentile or mse (default)"
-    )  # fmt: skip
-    group.add_argument(
-        "--residual", default="int8", metavar="T", help="of the stream blocks add to: int8 or int16"
-    )
-    group.add_argument(
-        "--scheme", default="exact", metavar="S", help="softmax and GELU: exact, or i-vit's shifts"
-    )
-    group.add_argument(
-        "--optimize", default="balanced", metavar="W", help="ram, balanced (default) or speed"
-    )
-    group.add_argument(
-        "--max-ram", type=values.memory, metavar="N", help="bytes, or 20K: the arena's limit"
-    )
-    group.add_argument(
-        "--weights-as", default="c", metavar="F", help="c (default), object, binary[@ADDRESS], streamed"
-    )  # fmt: skip
 
 
 def _add_run(verbs: argparse._SubParsersAction) -> None:
@@ -258,7 +233,7 @@ def _add_inspect(verbs: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--graph", action="store_true", help="print the rewritten graph, a line a node"
     )
-    _add_firmware(parser)
+    add_backend_words(parser)
 
 
 def _add_verify(verbs: argparse._SubParsersAction) -> None:

@@ -8,9 +8,9 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from edgevit.cli import option_values as values
 from edgevit.cli.trust import add_trust
 from edgevit.errors import UsageError
+from edgevit.support import option_values as values
 from edgevit.support.terminal import show
 
 if TYPE_CHECKING:

@@ -6,6 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Any
 
+from edgevit.cli.backend_words import flags_of
 from edgevit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -32,13 +33,10 @@ def chosen(options: argparse.Namespace) -> dict[str, str]:
     return settings_of(word for word in words if word)
 
 
-def export_by_plan(
-    options: argparse.Namespace, firmware: object, model: dict[str, Any]
-) -> tuple[ExportResult, str]:
+def export_by_plan(options: argparse.Namespace, model: dict[str, Any]) -> tuple[ExportResult, str]:
     """Export by a plan. Return the result, and a line that compares it to the measured artifact."""
     from pathlib import Path
 
-    from edgevit.backends.mcu.options import NO_WISHES
     from edgevit.export.from_plan import export_planned, same_bytes
     from edgevit.export.plan_file import read_plan
 
@@ -49,7 +47,7 @@ def export_by_plan(
         "--lossy": options.lossy,
         "--without": options.without,
         "--choose": options.choose,
-        "an option for microcontrollers": firmware != NO_WISHES,
+        **dict.fromkeys(flags_of(options), True),
     }
     if both := [name for name, value in given.items() if value]:
         raise UsageError(

@@ -8,8 +8,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from edgevit.cli import option_values as values
 from edgevit.cli.trust import add_trust
+from edgevit.support import option_values as values
 from edgevit.support.terminal import show
 
 

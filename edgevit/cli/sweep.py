@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
-from edgevit.cli import option_values as values
+from edgevit.support import option_values as values
 from edgevit.support.terminal import show
 
 Command = Callable[[str, Callable[..., int], str], argparse.ArgumentParser]

@@ -9,8 +9,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgevit.cli import option_values as values
+from edgevit.cli.backend_words import (
+    add_backend_words,
+    backend_options_of,
+    calibration_of,
+    chosen_by_search,
+)
 from edgevit.errors import UsageError
+from edgevit.support import option_values as values
 from edgevit.support.terminal import show
 
 if TYPE_CHECKING:
@@ -22,11 +28,9 @@ Add = Callable[[argparse.ArgumentParser], None]
 Read = Callable[[argparse.Namespace], Any]
 
 
-def add_tune(
-    command: Command, add_model: Add, read_model: Read, add_firmware: Add, read_firmware: Read
-) -> None:
+def add_tune(command: Command, add_model: Add, read_model: Read) -> None:
     def run(options: argparse.Namespace) -> int:
-        return run_tune(options, read_model(options), read_firmware(options))
+        return run_tune(options, read_model(options))
 
     parser = command("tune", run, "choose by measuring: forms, formats, precisions, schedules")
     add_model(parser)
@@ -58,16 +62,16 @@ def add_tune(
     parser.add_argument(
         "-o", "--output", metavar="DIR", help="where to (default: out/MODEL-TARGET-tuned)"
     )
-    add_firmware(parser)
+    add_backend_words(parser)
 
 
-def run_tune(options: argparse.Namespace, model: dict[str, Any], firmware: Any) -> int:
+def run_tune(options: argparse.Namespace, model: dict[str, Any]) -> int:
     from edgevit.support.progress import Stages
     from edgevit.tune.tune import tune
 
     _require_free(options)
     progress = Stages(None if options.quiet else sys.stderr)
-    found = tune(_asked(options, model, firmware), progress.say, progress.note)
+    found = tune(_asked(options, model), progress.say, progress.note)
     progress.clear()
     show(json.dumps(found.as_dict()) if options.json else _text(found))
     return 0
@@ -78,14 +82,13 @@ def _require_free(options: argparse.Namespace) -> None:
     given = {
         "--lossy": options.lossy,
         "--without": options.without,
-        "--optimize": options.optimize != "balanced",
-        "--residual": options.residual != "int8",
+        **dict.fromkeys(chosen_by_search(options), True),
     }
     for word in (word for word, value in given.items() if value):
         raise UsageError(f"{word} is for the search to choose", hint=f"leave {word} out")
 
 
-def _asked(options: argparse.Namespace, model: dict[str, Any], firmware: Any) -> Asked:
+def _asked(options: argparse.Namespace, model: dict[str, Any]) -> Asked:
     from edgevit.export.pipeline import output_folder
     from edgevit.frontend.options import ModelOptions
     from edgevit.targets import load_target
@@ -103,7 +106,8 @@ def _asked(options: argparse.Namespace, model: dict[str, Any], firmware: Any) ->
         options.max_drop,
         tuple(options.format.split(",")) if options.format else None,
         {name: value for name, value in model.items() if value != defaults[name]},
-        firmware,
+        backend_options_of(options),
+        calibration_of(options),
         options.store,
         options.study,
         options.rounds,

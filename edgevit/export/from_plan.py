@@ -9,12 +9,13 @@ from typing import Any, TextIO
 
 import torch
 
-from edgevit.backends.mcu.options import FirmwareOptions
 from edgevit.errors import UsageError
 from edgevit.export.pipeline import export
 from edgevit.export.plan_file import ExportPlan, Made
 from edgevit.export.result import ExportResult
 from edgevit.frontend.options import ModelOptions
+from edgevit.quantize.options import CALIBRATION
+from edgevit.support.backend_options import BackendOptions, options_info
 from edgevit.targets import load_target
 
 # Options that a user may override in a plan: same net, other weights and numbers.
@@ -47,7 +48,8 @@ def export_planned(
             format=plan.format,
             precision=plan.precision,
             lossy=plan.lossy,
-            firmware=FirmwareOptions(**plan.firmware),
+            backend_options=_own(plan),
+            calibration=CALIBRATION.from_table(plan.calibration),
             chosen=plan.chosen,
             graph=plan.graph,
             require_delegated=require_delegated,
@@ -101,6 +103,11 @@ def _require_target(plan: ExportPlan, target: str) -> None:
             why=f"it was tuned for {plan.target}",
             hint=f"--target {plan.target}, or tune for {name}",
         )
+
+
+def _own(plan: ExportPlan) -> dict[str, BackendOptions]:
+    info = options_info(plan.format)
+    return {plan.format: info.from_table(plan.backend)} if info else {}
 
 
 def _options(plan: ExportPlan, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,6 @@ from edgevit import __version__
 from edgevit.backends.api import Backend, Estimating, Expected, Lowering, backend_for
 from edgevit.backends.artifact import Artifact
 from edgevit.backends.bisect import blamed_on_a_call
-from edgevit.backends.mcu.options import NO_WISHES, FirmwareOptions
 from edgevit.backends.room import constant_bytes, require_memory
 from edgevit.backends.unsupported import refuse_outputs
 from edgevit.errors import EdgevitError, UsageError, suggest
@@ -22,7 +21,7 @@ from edgevit.export.finish import leave
 from edgevit.export.manifest import GraphReport, export_manifest, inspect_report
 from edgevit.export.output_folder import output_folder
 from edgevit.export.reproduce import export_command
-from edgevit.export.request import NO_MORE, Wishes, graph_hash, require_heeded
+from edgevit.export.request import NO_MORE, Wishes, graph_hash
 from edgevit.export.result import ExportResult
 from edgevit.exported.golden import save_golden
 from edgevit.exported.staging import require_space, staged
@@ -35,6 +34,7 @@ from edgevit.graph.other_inputs import Other
 from edgevit.graph.parity import FP32, Parity, distance
 from edgevit.graph.program import Program
 from edgevit.quantize.image_folder import check_readable
+from edgevit.quantize.options import GENERATED, CalibrationOptions
 from edgevit.rewrites import engine
 from edgevit.rewrites.lossy.choice import Choice, choices
 from edgevit.rewrites.lossy.run import LossyPart, lose
@@ -43,6 +43,7 @@ from edgevit.rewrites.report import RewriteReport
 from edgevit.rewrites.rule import AnyRule
 from edgevit.rewrites.standard import STANDARD
 from edgevit.support.backend_info import BACKENDS
+from edgevit.support.backend_options import BackendOptions, by_format
 from edgevit.support.choice import Settings
 from edgevit.support.progress import Stages
 from edgevit.targets import Target, load_target
@@ -59,7 +60,8 @@ def export(
     without: Sequence[str] = (),
     require_delegated: bool = False,
     require_ane: bool = False,
-    firmware: FirmwareOptions = NO_WISHES,
+    backend_options: BackendOptions | Mapping[str, BackendOptions] | None = None,
+    calibration: CalibrationOptions = GENERATED,
     chosen: Settings | None = None,
     graph: str = "",
     progress: TextIO | None = None,
@@ -67,7 +69,8 @@ def export(
 ) -> ExportResult:
     """Export a model to a verified artifact. Raises an `EdgevitError` if that is not possible."""
     labels = options.get("labels") is not None
-    wishes = Wishes(require_delegated, require_ane, firmware, chosen or {}, graph, labels)
+    own = by_format(backend_options)
+    wishes = Wishes(require_delegated, require_ane, own, calibration, chosen or {}, graph, labels)
     how = _How.asked(target, [format], precision, lossy, without, wishes)
     directory = output_folder(output, model, how.target)
     with staged(directory) as draft:
@@ -86,7 +89,8 @@ def export_formats(
     without: Sequence[str] = (),
     require_delegated: bool = False,
     require_ane: bool = False,
-    firmware: FirmwareOptions = NO_WISHES,
+    backend_options: BackendOptions | Mapping[str, BackendOptions] | None = None,
+    calibration: CalibrationOptions = GENERATED,
     chosen: Settings | None = None,
     graph: str = "",
     progress: TextIO | None = None,
@@ -94,7 +98,8 @@ def export_formats(
 ) -> dict[str, ExportResult | EdgevitError]:
     """Export one model to a folder per format. A format that fails has its error as its result."""
     labels = options.get("labels") is not None
-    wishes = Wishes(require_delegated, require_ane, firmware, chosen or {}, graph, labels)
+    own = by_format(backend_options)
+    wishes = Wishes(require_delegated, require_ane, own, calibration, chosen or {}, graph, labels)
     how = _How.asked(target, formats, precision, lossy, without, wishes)
     root = output_folder(output, model, how.target)
     front = _Front.build(model, ModelOptions(**options), how, Stages(progress))  # type: ignore[arg-type]
@@ -139,8 +144,9 @@ class _How:
             backend = backend_for(format, aim)
             wishes.refuse_vain(format, backend)
             _rules(backend, format, without, wishes)
-        if wishes.firmware.calibrate is not None:
-            check_readable(wishes.firmware.calibrate)
+        wishes.refuse_unheeded({format: [precision] for format, precision in precisions.items()})
+        if wishes.calibration.calibrate is not None:
+            check_readable(wishes.calibration.calibrate)
         return how
 
 
@@ -239,7 +245,8 @@ def _lowering(
         stages.note,
         bool(front.options.image_input),
         front.options.channels_last,
-        how.wishes.for_firmware(),
+        how.wishes.options_for(format),
+        how.wishes.calibration,
         at_size,
     )
 
@@ -250,7 +257,8 @@ def inspect(
     target: str | None = None,
     lossy: str | Sequence[str] = (),
     without: Sequence[str] = (),
-    firmware: FirmwareOptions = NO_WISHES,
+    backend_options: BackendOptions | Mapping[str, BackendOptions] | None = None,
+    calibration: CalibrationOptions = GENERATED,
     progress: TextIO | None = None,
     **options: object,
 ) -> GraphReport:
@@ -260,8 +268,10 @@ def inspect(
     targets are applied.
     """
     model_options = ModelOptions(**options)  # type: ignore[arg-type]
-    require_heeded(firmware, target)
-    how = _How.asked(target, [None], None, lossy, without, Wishes(firmware=firmware)) if target else None  # fmt: skip
+    wishes = Wishes(options=by_format(backend_options), calibration=calibration)
+    if target is None:
+        wishes.refuse_unheeded({})
+    how = _How.asked(target, [None], None, lossy, without, wishes) if target else None
     backend = backend_for(how.formats[0], how.target) if how else None
     chosen = choices(lossy)
     stages = Stages(progress)
@@ -366,7 +376,8 @@ def _leave(
         lossy=how.lossy,
         without=how.without,
         chosen=how.wishes.chosen,
-        firmware=how.wishes.firmware,
+        backend_options=how.wishes.options.get(artifact.format),
+        calibration=how.wishes.calibration,
     )
     expected = Expected(front.source.inputs, front.expected, rewritten)
     leave(draft, manifest, artifact, expected, front.program)

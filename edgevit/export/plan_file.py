@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from edgevit.errors import PackageError
+from edgevit.quantize.options import CALIBRATION
 from edgevit.support.backend_info import BACKENDS, precisions
+from edgevit.support.backend_options import BackendOptions, OptionsInfo, optioned, options_info
 from edgevit.support.shape import (
     Anything,
     Either,
@@ -55,7 +57,8 @@ class ExportPlan:
     convert_threads: int = 1  # torch threads of the export: they split sums, and so affect bits
     graph: str = ""  # hash of the captured graph
     options: Mapping[str, Any] = field(default_factory=dict)  # of the model
-    firmware: Mapping[str, Any] = field(default_factory=dict)
+    backend: Mapping[str, Any] = field(default_factory=dict)  # options of the format's backend
+    calibration: Mapping[str, Any] = field(default_factory=dict)
     artifact: Made | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
     verdict: str = ""
@@ -82,7 +85,8 @@ def plan_text(plan: ExportPlan) -> str:
     lines.append(f"convert_threads = {plan.convert_threads}")
     tables: dict[str, Mapping[str, Any]] = {
         "made_with.options": plan.options,
-        "made_with.firmware": plan.firmware,
+        **_backend_table(plan),
+        "made_with.calibration": plan.calibration,
         "made_with.versions": plan.versions,
         "artifact": asdict(plan.artifact) if plan.artifact else {},
         "figures": plan.figures,
@@ -91,6 +95,11 @@ def plan_text(plan: ExportPlan) -> str:
     for name, entries in tables.items():
         lines += _table(name, entries)
     return "\n".join(lines) + "\n"
+
+
+def _backend_table(plan: ExportPlan) -> dict[str, Mapping[str, Any]]:
+    info = options_info(plan.format)
+    return {f"made_with.{_table_of(plan.format, info)}": plan.backend} if info else {}
 
 
 # Contents allowed in a plan: the choices of `tune`, and model options that run no code. Trust in
@@ -112,31 +121,36 @@ _OPTIONS = {
     "image_input": Flag(),
     "channels_last": Flag(),
 }
-_FIRMWARE = {
-    "calibrate": Text(),
-    "observer": Text(("min-max", "percentile", "mse")),
-    "residual": Text(("int8", "int16")),
-    "scheme": Text(("exact", "i-vit")),
-    "optimize": Text(("balanced", "ram", "speed")),
-    "max_ram": Whole(1, 1 << 32),
-    "tile": Whole(1, 1 << 16),
-    "weights_as": Text(
-        pattern="c|object|streamed|binary(@(0x)?[0-9a-fA-F]{1,8})?",
-        rule="c, object, binary[@ADDRESS] or streamed",
-    ),
-}
-_MADE_WITH = {
-    "graph": Text(pattern="[0-9a-f]{0,64}", rule="a hash"),
-    "convert_threads": Whole(1, 256),
-    "options": Table(_OPTIONS, optional=tuple(_OPTIONS)),
-    "firmware": Table(_FIRMWARE, optional=tuple(_FIRMWARE)),
-    "versions": Table(others=Text()),
-}
 _ARTIFACT = {
     "name": Text(),
     "bytes": Whole(0, 1 << 50),
     "sha256": Text(pattern="[0-9a-f]{1,64}", rule="a hash"),
 }
+_CALIBRATION = CALIBRATION.shape()
+
+
+def _tables() -> dict[str, Table]:
+    """Map the tables of the backends' options to their shapes.
+
+    Until 0.1 they held the options of calibration as well.
+    """
+    shapes = {_table_of(format, info): info.shape().keys for format, info in optioned()}
+    wide = {table: {**keys, **_CALIBRATION.keys} for table, keys in shapes.items()}
+    return {table: Table(keys, optional=tuple(keys)) for table, keys in wide.items()}
+
+
+def _made_with() -> Table:
+    own = {
+        "graph": Text(pattern="[0-9a-f]{0,64}", rule="a hash"),
+        "convert_threads": Whole(1, 256),
+        "options": Table(_OPTIONS, optional=tuple(_OPTIONS)),
+        "calibration": _CALIBRATION,
+        "versions": Table(others=Text()),
+    }
+    tables = {**_tables(), **own}
+    return Table(tables, optional=tuple(set(tables) - {"graph", "convert_threads"}))
+
+
 _PLAN = Table(
     {
         "schema": Whole(SCHEMA, SCHEMA),
@@ -152,7 +166,7 @@ _PLAN = Table(
             }
         ),
         "chosen": Table(others=Text()),
-        "made_with": Table(_MADE_WITH, optional=("options", "firmware", "versions")),
+        "made_with": Table(others=Anything()),  # by `_made_with`
         "artifact": Table(_ARTIFACT, optional=tuple(_ARTIFACT)),
         "figures": Table(others=Anything()),
         "device": Table(others=Anything()),
@@ -166,6 +180,7 @@ def read_plan(path: Path) -> ExportPlan:
     try:
         values = read_toml(path)
         require_shape(values, _PLAN)
+        require_shape(values["made_with"], _made_with(), "made_with")
         return _plan(values)
     except FileNotFoundError as error:
         raise PackageError(
@@ -199,12 +214,32 @@ def _plan(found: Mapping[str, Any]) -> ExportPlan:
         "chosen": dict(found.get("chosen", {})),
         "graph": made["graph"],
         "convert_threads": made["convert_threads"],
-        **{name: made.get(name, {}) for name in ("options", "firmware", "versions")},
+        **{name: made.get(name, {}) for name in ("options", "versions")},
+        **_heeded(first["format"], made),
         "artifact": Made(**found["artifact"]) if found.get("artifact") else None,
         **{name: found.get(name, {}) for name in ("figures", "device")},
     }
     assert set(entries) <= {f.name for f in fields(ExportPlan)}
     return ExportPlan(**entries)
+
+
+def _heeded(format: str, made: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the options of the backend and of calibration. Those of other backends are refused."""
+    info = options_info(format)
+    own = _table_of(format, info) if info else ""
+    for table in _tables():
+        if made.get(table) and table != own:
+            raise Misshapen(f"made_with.{table}", f"options that {format} does not take")
+    entries = made.get(own, {})
+    calibration = {k: v for k, v in entries.items() if k in _CALIBRATION.keys}
+    return {
+        "backend": {k: v for k, v in entries.items() if k not in calibration},
+        "calibration": {**calibration, **made.get("calibration", {})},
+    }
+
+
+def _table_of(format: str, info: OptionsInfo[BackendOptions]) -> str:
+    return info.table or format
 
 
 def _table(name: str, entries: Mapping[str, Any]) -> list[str]:

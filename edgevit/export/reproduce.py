@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
 from typing import Any
 
-from edgevit.backends.mcu.options import NO_WISHES, FirmwareOptions
+from edgevit.quantize.options import CALIBRATION, GENERATED, CalibrationOptions
+from edgevit.support.backend_options import BackendOptions, options_info
 from edgevit.targets import Target
 
 _EITHER_WAY = {"image_input"}  # flags with a `--no-` form
@@ -24,7 +24,8 @@ def export_command(
     lossy: Sequence[object] = (),
     without: Sequence[str] = (),
     chosen: Mapping[str, str] | None = None,
-    firmware: FirmwareOptions = NO_WISHES,
+    backend_options: BackendOptions | None = None,
+    calibration: CalibrationOptions = GENERATED,
 ) -> str:
     """Return the command that repeats an export.
 
@@ -43,14 +44,10 @@ def export_command(
     if lossy:
         words += ["--lossy", ",".join(map(str, lossy))]
     choices = dict(chosen or {})
-    for field in fields(firmware):
-        value = getattr(firmware, field.name)
-        if value == getattr(NO_WISHES, field.name):
-            continue
-        if field.name == "tile":
-            choices["tile"] = str(value)
-        else:
-            words += _option(field.name, value)
+    words += CALIBRATION.to_words(calibration)
+    if backend_options is not None and (info := options_info(format)):
+        words += info.to_words(backend_options)
+        choices |= info.to_choices(backend_options)
     if choices:
         words += ["--choose", ",".join(f"{name}={option}" for name, option in choices.items())]
     return shlex.join(words)

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from edgevit.backends.api import Backend
 from edgevit.backends.artifact import Artifact
 from edgevit.backends.delegation import require_all_inside
-from edgevit.backends.mcu.options import CHOICES, NO_WISHES, FirmwareOptions
 from edgevit.backends.placement import require_engine
 from edgevit.errors import UsageError
 from edgevit.graph.program import Program
 from edgevit.graph.text import graph_text
+from edgevit.quantize.options import CALIBRATION, GENERATED, CalibrationOptions
 from edgevit.rewrites.foreign import foreign_rules
 from edgevit.rewrites.rule import AnyRule
 from edgevit.rewrites.variants import formed
-from edgevit.support.backend_info import info_of
+from edgevit.support.backend_info import BACKENDS, info_of
+from edgevit.support.backend_options import BackendOptions, options_info
 from edgevit.support.choice import Choice, Settings, require_known
 
 
@@ -24,7 +26,10 @@ from edgevit.support.choice import Choice, Settings, require_known
 class Wishes:
     require_delegated: bool = False
     require_ane: bool = False
-    firmware: FirmwareOptions = NO_WISHES
+    options: Mapping[str, BackendOptions] = field(
+        default_factory=dict
+    )  # by format, if not the default
+    calibration: CalibrationOptions = GENERATED
     chosen: Settings = field(default_factory=dict)  # options chosen of the backend's choices
     graph: str = ""  # expected `graph_hash`: that of the plan's model
     labels: bool = False  # of the user's own
@@ -46,26 +51,31 @@ class Wishes:
                 why="only a Core ML package holds labels",
                 hint="export without it, or with --format coreml",
             )
-        if self.firmware != NO_WISHES and not info_of(format).firmware:
-            raise vain_firmware(self.firmware, format)
         require_known(self.chosen, choices_of(format, backend), format)
+
+    def refuse_unheeded(self, precisions: Mapping[str, Sequence[str]]) -> None:
+        """Refuse options that no format of the export heeds. `precisions`: by format."""
+        for format, options in self.options.items():
+            info = options_info(format)
+            if format not in precisions and info is not None:
+                raise vain_options(info.flags(options), format, precisions)
+        calibrated = any(set(info_of(f).calibrates) & set(p) for f, p in precisions.items())
+        if self.calibration != GENERATED and not calibrated:
+            raise vain_calibration(self.calibration, precisions)
 
     def rules(self, backend: Backend, format: str) -> tuple[AnyRule, ...]:
         """Return the backend's rules in the chosen forms, then the rules of other distributions."""
         return (*formed(backend.rules, backend.forms, self.chosen), *foreign_rules(format))
 
-    def for_firmware(self) -> FirmwareOptions:
-        """Return the firmware options, with choices taking precedence.
+    def options_for(self, format: str) -> BackendOptions | None:
+        """Return the options of the format's backend, with choices taking precedence.
 
         The command line refuses to have both.
         """
-        found = self.firmware
-        for choice in CHOICES:
-            option = self.chosen.get(choice.name, choice.default)
-            if option != choice.default:
-                value = int(option) if choice.name == "tile" else option
-                found = replace(found, **{choice.name: value})
-        return found
+        info = options_info(format)
+        if info is None:
+            return None
+        return info.with_choices(self.options.get(format, info.default), self.chosen)
 
     def require_graph(self, program: Program) -> None:
         if self.graph and graph_hash(program) != self.graph:
@@ -96,33 +106,44 @@ def vain_delegation(format: str) -> UsageError:
     )
 
 
-def require_heeded(firmware: FirmwareOptions, target: str | None) -> None:
-    """Refuse firmware options without a target: nothing is planned without one."""
-    if target is None and firmware != NO_WISHES:
-        raise vain_firmware(firmware, "no target")
-
-
-def vain_firmware(firmware: FirmwareOptions, format: str) -> UsageError:
-    """Return the error for options that apply to firmware alone. Each option is named."""
-    said = [
-        "--" + option.name.replace("_", "-")
-        for option in fields(firmware)
-        if getattr(firmware, option.name) != getattr(NO_WISHES, option.name)
-    ]
+def vain_options(flags: Sequence[str], format: str, formats: Iterable[str]) -> UsageError:
+    """Return the error for options of a format that is not exported. Each is named."""
+    info = info_of(format)
     return UsageError(
-        f"{', '.join(said)} says nothing about {format}",
-        where=" ".join(said),
-        why="only firmware is calibrated, planned and laid out: it is for microcontrollers",
-        hint="leave it out, or --target a board: `edgevit targets` lists them",
+        f"{', '.join(flags)} says nothing about {_listed(formats)}",
+        where=" ".join(flags),
+        why=f"only {info.title} heeds it: {info.purpose}",
+        hint=f"leave it out, or --target a device for {format}: `edgevit targets` lists them",
     )
+
+
+def vain_calibration(options: CalibrationOptions, precisions: Mapping[str, object]) -> UsageError:
+    """Return the error for calibration where nothing is calibrated. Each option is named."""
+    flags = CALIBRATION.flags(options)
+    all_calibrated = [f"{f} {p}" for f, info in BACKENDS.items() for p in info.calibrates]
+    return UsageError(
+        f"{', '.join(flags)} says nothing about {_listed(precisions)}",
+        where=" ".join(flags),
+        why=f"ranges of integers are calibrated: of {', '.join(all_calibrated)}",
+        hint=_calibrated_instead(precisions),
+    )
+
+
+def _calibrated_instead(formats: Iterable[str]) -> str:
+    for format in formats:
+        for precision in info_of(format).calibrates:
+            return f"leave it out, or --format {format} --precision {precision}"
+    return "leave it out, or --target a device for one of those: `edgevit targets` lists them"
+
+
+def _listed(formats: Iterable[str]) -> str:
+    return ", ".join(formats) or "no target"
 
 
 def choices_of(format: str, backend: Backend) -> tuple[Choice, ...]:
     """Return all choices of the backend for a format."""
-    return (
-        *(form.choice for form in backend.forms),
-        *(CHOICES if info_of(format).firmware else ()),
-    )
+    info = options_info(format)
+    return (*(form.choice for form in backend.forms), *(info.choices if info else ()))
 
 
 def graph_hash(program: Program) -> str:

@@ -22,6 +22,7 @@ class BackendInfo:
     precisions: tuple[str, ...]  # supported precisions, the default first
     extra: str  # extra of `pip install 'edgevit[...]'`
     suffix: str  # suffix of the artifact, empty for a folder
+    calibrates: tuple[str, ...] = ()  # precisions that take calibration options
     session: str | None = None  # place of `open_session(path, threads)`, with a host runtime
     libraries: tuple[str, ...] = ()  # distributions of the runtime; the first is the one to install
     beside: tuple[str, ...] = ()  # suffixes of files that belong to the artifact: `net.so.json`

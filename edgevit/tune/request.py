@@ -5,15 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from edgevit import __version__
-from edgevit.backends.mcu.options import NO_WISHES, FirmwareOptions
 from edgevit.errors import UsageError
 from edgevit.export.plan_file import WEIGHTS, ExportPlan
+from edgevit.quantize.options import CALIBRATION, GENERATED, CalibrationOptions
+from edgevit.support.backend_options import BackendOptions, options_info
 from edgevit.support.shape import Misshapen, require_shape
 from edgevit.tune.space import FORMAT, Point, Space
 
@@ -50,7 +51,8 @@ class Asked:
     max_drop: float | None = None  # maximum 1 - cosine to the model as given
     formats: tuple[str, ...] | None = None
     options: Mapping[str, Any] = field(default_factory=dict)  # non-default model options
-    firmware: FirmwareOptions = NO_WISHES
+    backend_options: Mapping[str, BackendOptions] = field(default_factory=dict)  # by format
+    calibration: CalibrationOptions = GENERATED
     store: str | None = None
     study: str | None = None
     rounds: int = 20
@@ -76,7 +78,6 @@ class Asked:
         lossy = changed.pop("gelu", None)
         threads = changed.pop("threads", "0")
         changed.pop("precision", None)
-        wished = {k: v for k, v in asdict(self.firmware).items() if v != getattr(NO_WISHES, k)}
         return ExportPlan(
             self.model,
             self.target,
@@ -88,15 +89,32 @@ class Asked:
             convert_threads,
             graph,
             {k: v for k, v in self.options.items() if k not in self.said},
-            wished,
+            self._changed(point[FORMAT]),
+            CALIBRATION.changed(self.calibration),
             why={**space.why(point)},
         )
+
+    def _changed(self, format: str) -> dict[str, Any]:
+        """Return the backend's options that are not at their default."""
+        info = options_info(format)
+        own = self.backend_options.get(format)
+        return info.changed(own) if info and own else {}
+
+    def max_ram(self, formats: Sequence[str]) -> int | None:
+        """Return the bytes of RAM allowed by the backends' own options."""
+        limits = [
+            getattr(self.backend_options[format], info.ram_limit)
+            for format in formats
+            if (info := options_info(format)) and info.ram_limit and format in self.backend_options
+        ]
+        return min((limit for limit in limits if limit is not None), default=None)
 
     def study_name(self, space: Space) -> str:
         """Return the study's name, with a digest of the request, the version and its choices."""
         facts = [
             self.model, self.target, self.on, self.max_drop, dict(self.options),
-            asdict(self.firmware), __version__, space.formats,
+            {f: self._changed(f) for f in space.formats}, asdict(self.calibration),
+            __version__, space.formats,
             {f: [(c.name, c.options) for c in choices] for f, choices in space.choices.items()},
         ]  # fmt: skip
         digest = hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode())

@@ -74,7 +74,7 @@ def tune(asked: Asked, say: Say = lambda _: None, note: Say = lambda _: None) ->
     study = Study(asked.study or str(asked.output / STUDY), asked.study_name(space), objectives)
     graph, space = _narrowed(asked, space, study, note)
     with open_store(asked.store) as store:
-        objective = objective_for(runner, asked.rounds, store, asked.firmware.max_ram, note)
+        objective = objective_for(runner, asked.rounds, store, asked.max_ram(space.formats), note)
         work = Artifacts(asked.output / "work", asked.said_words())
         search = _Search(asked, space, study, objective, work, graph, say, note)
         search.run(started)
@@ -85,8 +85,10 @@ def _space(asked: Asked, runner: Runner) -> Space:
     target = load_target(asked.target)
     taken = host_formats() if runner.by_turns else firmware_formats()
     formats = formats_of(target, asked.formats, tuple(BACKENDS) if _elsewhere(asked.on) else taken)
+    wishes = Wishes(options=asked.backend_options, calibration=asked.calibration)
     for format in formats:
-        Wishes(firmware=asked.firmware).refuse_vain(format, backend_for(format, target))
+        wishes.refuse_vain(format, backend_for(format, target))
+    wishes.refuse_unheeded({format: target.written(format) for format in formats})
     cores = runner.device().cores if asked.on == "local" else 1
     return space_for(target, formats, cores, lossy=asked.max_drop is not None)
 

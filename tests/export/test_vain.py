@@ -90,6 +90,6 @@ def test_an_option_that_the_format_does_not_heed_is_refused_by_name(
 
 def test_other_commands_refuse_what_they_do_not_heed() -> None:
     with pytest.raises(UsageError, match="--max-ram says nothing about no target"):
-        inspect(NEVER, firmware=FirmwareOptions(max_ram=1))
+        inspect(NEVER, backend_options=FirmwareOptions(max_ram=1))
     assert main(["inspect", NEVER, "--residual", "int16"]) == 2
     assert main(["forecast", NEVER, "--target", "iphone", "--lossy", "gelu-tanh"]) == 2

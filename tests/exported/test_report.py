@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgevit.cli.export import _firmware_options, _model_options
+from edgevit.cli.backend_words import backend_options_of, calibration_of
+from edgevit.cli.export import _model_options
 from edgevit.cli.main import _parser, main
 from edgevit.cli.plan import chosen
 from edgevit.export.pipeline import export, inspect
@@ -234,7 +235,7 @@ def test_what_cannot_be_reported(exported: Path, tmp_path: Path, capsys) -> None
 @pytest.mark.parametrize(
     "words",
     [
-        ["--optimize", "ram", "--max-ram", "20000", "--residual", "int16", "--choose", "tile=4"],
+        ["--observer", "percentile", "--optimize", "ram", "--max-ram", "20000", "--residual", "int16", "--choose", "tile=4"],
         ["--input-size", "64x32", "--seed", "3", "--mean=-1,0.5,0.5", "--std", "1,1,0.25", "--image-input"],
         ["--without", "fold-constants", "--without", "drop-identity", "--weights", "a b/w.pth", "--batch", "2"],
     ],
@@ -249,17 +250,19 @@ def test_the_command_says_what_was_asked(words: list[str]) -> None:
         parsed = _parser().parse_args(given)
         return {
             **_model_options(parsed),
-            "firmware": _firmware_options(parsed),
+            "own": backend_options_of(parsed).get("mcu"),
+            "calibration": calibration_of(parsed),
             "choose": chosen(parsed),
             "without": parsed.without,
             "target": parsed.target,
         }
 
     first = asked(["export", "net.py:it's", "--target", "qemu-m4", *words])
-    firmware, choose, without = (first[key] for key in ("firmware", "choose", "without"))
+    own, choose, without = (first[key] for key in ("own", "choose", "without"))
     options = {k: v for k, v in first.items() if k in _model_options(_parser().parse_args(["export", "m", "--target", "t"])) and v}  # fmt: skip
     command = export_command("net.py:it's", load_target("qemu-m4"), "mcu", "int8", options=options, without=without,
-                             chosen=choose, firmware=firmware)  # fmt: skip
+                             chosen=choose, backend_options=own,
+                             calibration=first["calibration"])  # fmt: skip
     again = shlex.split(command)
     assert again[:3] == ["edgevit", "export", "net.py:it's"]
     assert asked(again[1:]) == first

@@ -12,8 +12,8 @@ import torch
 
 import edgevit
 from edgevit.backends.mcu.backend import INT8
-from edgevit.backends.mcu.options import FirmwareOptions
 from edgevit.graph.parity import FP16, FP32, SAME, Limit, Parity, angle_limit, distance
+from edgevit.quantize.options import CalibrationOptions
 from edgevit.tune.artifacts import drop_of
 
 SCALED = """
@@ -41,7 +41,7 @@ def test_firmware_that_saturates_alike_in_both_outputs_is_not_the_model(tmp_path
         f"{tmp_path / 'net.py'}:build",
         target="qemu-m4",
         weights="as built",
-        firmware=FirmwareOptions(calibrate=str(tmp_path / "faint.npy")),
+        calibration=CalibrationOptions(calibrate=str(tmp_path / "faint.npy")),
         output=tmp_path / "out",
     )
     integers = next(p for p in result.manifest["parity"] if p["stage"] == "integers")

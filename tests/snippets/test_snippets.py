@@ -219,7 +219,7 @@ int main(void)
 def test_firmware_says_where_its_weights_must_be(form: str, tmp_path: Path) -> None:
     wish = FirmwareOptions(weights_as=form)
     found = export(
-        "zoo:vit-i32-p8-d24-h2-l1", target="qemu-m3", output=tmp_path / "f", firmware=wish
+        "zoo:vit-i32-p8-d24-h2-l1", target="qemu-m3", output=tmp_path / "f", backend_options=wish
     )
     text = (found.directory / "call" / "call.c").read_text()
     assert ("ev_model_read_weights" in text) == (form == "streamed")

@@ -24,7 +24,7 @@ PLAN = ExportPlan(
     verdict='so "good"\n',
     why={},
     options={"batch": 1, "input_size": [3, 4], "labels": ["a", "b\u007f"]},
-    firmware={"max_ram": 10},
+    calibration={"observer": "min-max"},
     figures={"kind": "measured", "ratio": 0.5, "right": True, "next": {"ms": 1e-9}},
     artifact=Made("x.onnx", 3, "ab"),
     versions={"torch": "2", "a b.c": "1"},
@@ -36,6 +36,32 @@ PLAN = ExportPlan(
 def test_a_plan_comes_back_as_it_was(tmp_path: Path) -> None:
     (tmp_path / "plan.toml").write_text(plan_text(PLAN))
     assert read_plan(tmp_path / "plan.toml") == replace(PLAN, lossy=())
+
+
+FIRMWARE = replace(PLAN, format="mcu", precision="int8", backend={"max_ram": 10}, lossy=())
+
+
+def test_options_of_the_backend_come_back(tmp_path: Path) -> None:
+    (tmp_path / "plan.toml").write_text(plan_text(FIRMWARE))
+    assert read_plan(tmp_path / "plan.toml") == FIRMWARE
+
+
+def test_calibration_may_stand_among_the_backends_options(tmp_path: Path) -> None:
+    """Where earlier versions wrote it."""
+    text = plan_text(replace(FIRMWARE, backend={**FIRMWARE.backend, **FIRMWARE.calibration}))
+    text = text.replace('[made_with.calibration]\nobserver = "min-max"\n', "")
+    assert "made_with.calibration" not in text
+    (tmp_path / "plan.toml").write_text(text)
+    assert read_plan(tmp_path / "plan.toml") == FIRMWARE
+
+
+def test_options_of_another_backend_are_refused(tmp_path: Path) -> None:
+    text = plan_text(FIRMWARE).replace('format = "mcu"', 'format = "onnx"')
+    (tmp_path / "plan.toml").write_text(text)
+    with pytest.raises(PackageError) as caught:
+        read_plan(tmp_path / "plan.toml")
+    assert "made_with.firmware" in caught.value.where
+    assert "options that onnx does not take" in caught.value.why
 
 
 def test_reasons_stand_behind_choices() -> None:
@@ -51,7 +77,7 @@ def test_a_file_that_is_no_plan_is_refused(tmp_path: Path, text: str) -> None:
 
 
 def test_another_target_model_or_size_is_refused(tmp_path: Path, net: str) -> None:
-    plan = replace(PLAN, options={}, firmware={})
+    plan = replace(PLAN, options={}, calibration={})
     with pytest.raises(UsageError, match="made for another target") as caught:
         export_planned(plan, net, target="raspberry-pi-4")
     assert "tuned for linux-x86" in caught.value.why
@@ -63,7 +89,7 @@ def test_another_target_model_or_size_is_refused(tmp_path: Path, net: str) -> No
 
 
 def test_a_choice_of_the_plan_is_what_is_exported(tmp_path: Path, net: str) -> None:
-    plan = replace(PLAN, options={}, firmware={}, artifact=None)
+    plan = replace(PLAN, options={}, calibration={}, artifact=None)
     found = export_planned(plan, net, target="linux-x86", output=tmp_path / "x")
     assert found.passed and found.manifest["chosen"] == {"attention": "stacks"}
     assert any(rule.rule == "expand-attention" and rule.fired for rule in found.rewrites.rules)

@@ -12,6 +12,7 @@ INFO = BackendInfo(
     precisions=("int8",),
     extra="mcu",
     suffix="",
+    calibrates=("int8",),
     firmware=True,
     code="firmware, compiled from its C sources",
     missing_facts="edgevit.backends.mcu.target_facts:missing",

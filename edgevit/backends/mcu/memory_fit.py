@@ -12,6 +12,7 @@ from typing import Any
 from edgevit.backends.api import Lowering
 from edgevit.backends.mcu.board.layout import layout, weights_region
 from edgevit.backends.mcu.cores import core_of
+from edgevit.backends.mcu.options import firmware_options
 from edgevit.backends.mcu.schedule.plan import Plan, ring_name
 from edgevit.backends.mcu.schedule.search import best_plan
 from edgevit.errors import DoesNotFit, EdgevitError
@@ -104,15 +105,15 @@ class Estimate:
 
 
 def quantized(request: Lowering) -> Quantized:
-    how = request.firmware
+    how, ranges = firmware_options(request.options), request.calibration
     intake = Intake(request.source.preprocess, request.image_input, request.channels_last)
-    given = calibration(how.calibrate, request.program, intake)
-    options = QuantOptions(how.observer, how.residual, how.scheme, how.scheme)
+    given = calibration(ranges.calibrate, request.program, intake)
+    options = QuantOptions(ranges.observer, how.residual, how.scheme, how.scheme)
     return quantize(request.program, given, options)
 
 
 def planned_for(request: Lowering, graph: IntegerGraph) -> Plan:
-    how, core = request.firmware, core_of(request.target)
+    how, core = firmware_options(request.options), core_of(request.target)
     return best_plan(graph, core, how.optimize, how.max_ram, how.tile)
 
 
@@ -177,7 +178,8 @@ def _root(plan: Plan, name: str) -> str:
 
 
 def _shortfall(need: Need, request: Lowering) -> Shortfall | None:
-    target, limit = request.target, request.firmware.max_ram
+    target, how = request.target, firmware_options(request.options)
+    limit = how.max_ram
     if limit is not None and need.arena > limit:
         return Shortfall("RAM", need.arena, limit, "--max-ram")
     if not target.regions:
@@ -189,7 +191,7 @@ def _shortfall(need: Need, request: Lowering) -> Shortfall | None:
         room = max(size for size in range(0, need.arena, 16) if _holds(target, size))
         return Shortfall("RAM", need.arena, room, "with the stack, in one region")
     far = weights_region(target)
-    home = far if request.firmware.weights_as.startswith("binary") and far else placed.weights
+    home = far if how.weights_as.startswith("binary") and far else placed.weights
     if need.constants > home.size:
         return Shortfall("flash", need.constants, home.size, home.name)
     return None
@@ -204,18 +206,19 @@ def _holds(target: Target, arena: int) -> bool:
 
 
 def _tried(request: Lowering, graph: IntegerGraph, short: Shortfall) -> Iterator[Tried]:
+    how = firmware_options(request.options)
     if short.what == "flash":
         far = weights_region(request.target)
-        if far is not None and request.firmware.weights_as == "c":
+        if far is not None and how.weights_as == "c":
             yield _attempt(
                 "--weights-as binary", _with(request, weights_as="binary"), lambda _: graph
             )
         return
-    if request.firmware.optimize != "ram":
+    if how.optimize != "ram":
         yield _attempt("--optimize ram", _with(request, optimize="ram"), lambda _: graph)
     smallest = _with(request, optimize="ram", tile=1)
     yield _attempt("--optimize ram --choose tile=1", smallest, lambda _: graph)
-    if request.firmware.residual == "int16":
+    if how.residual == "int16":
         yield _attempt("--residual int8", _with(request, residual="int8"), _graph)
     yield from _smaller_images(request)
 
@@ -265,7 +268,7 @@ def _graph(request: Lowering) -> IntegerGraph:
 
 
 def _with(request: Lowering, **wishes: Any) -> Lowering:
-    return replace(request, firmware=replace(request.firmware, **wishes))
+    return replace(request, options=replace(firmware_options(request.options), **wishes))
 
 
 def _row(tried: Tried) -> str:

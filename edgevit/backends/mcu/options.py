@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from edgevit.support import option_values as values
+from edgevit.support.backend_options import BackendOptions, OptionsInfo, Word
 from edgevit.support.choice import Choice
+from edgevit.support.shape import Text, Whole
 
 
 @dataclass(frozen=True)
-class FirmwareOptions:
-    calibrate: str | None = (
-        None  # a folder of pictures, an .npy or .npz; generated where there is none
-    )
-    observer: str = "mse"
+class FirmwareOptions(BackendOptions):
     residual: str = "int8"
     scheme: str = "exact"  # how softmax and GELU tables are computed: or "i-vit"
     optimize: str = "balanced"
@@ -20,8 +19,6 @@ class FirmwareOptions:
     tile: int | None = None  # rows that a loop takes at a time; None: as the search finds
     weights_as: str = "c"  # or "object", "binary", "binary@ADDRESS", "streamed"
 
-
-NO_WISHES = FirmwareOptions()
 
 CHOICES = (
     Choice(
@@ -43,3 +40,45 @@ CHOICES = (
         "sums in 16 bits are nearer to the model, and take twice the RAM",
     ),
 )
+_WORDS = (
+    Word(
+        "residual",
+        Text(("int8", "int16")),
+        "T",
+        "of the stream blocks add to: int8 or int16",
+    ),
+    Word("scheme", Text(("exact", "i-vit")), "S", "softmax and GELU: exact, or i-vit's shifts"),
+    Word(
+        "optimize",
+        Text(("balanced", "ram", "speed")),
+        "W",
+        "ram, balanced (default) or speed",
+    ),
+    Word("max_ram", Whole(1, 1 << 32), "N", "bytes, or 20K: the arena's limit", values.memory),
+    Word("tile", Whole(1, 1 << 16), parse=int),
+    Word(
+        "weights_as",
+        Text(
+            pattern="c|object|streamed|binary(@(0x)?[0-9a-fA-F]{1,8})?",
+            rule="c, object, binary[@ADDRESS] or streamed",
+        ),
+        "F",
+        "c (default), object, binary[@ADDRESS], streamed",
+    ),
+)
+OPTIONS = OptionsInfo(
+    FirmwareOptions,
+    _WORDS,
+    heading="for microcontrollers",
+    choices=CHOICES,
+    table="firmware",
+    ram_limit="max_ram",
+)
+
+
+def firmware_options(options: BackendOptions | None) -> FirmwareOptions:
+    """Return the options of a request as this backend's."""
+    if options is None:
+        return OPTIONS.default
+    assert isinstance(options, FirmwareOptions), type(options)
+    return options

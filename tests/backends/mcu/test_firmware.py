@@ -14,6 +14,7 @@ from edgevit.cli.main import main
 from edgevit.errors import EdgevitError
 from edgevit.export.pipeline import export
 from edgevit.export.result import ExportResult
+from edgevit.quantize.options import GENERATED, CalibrationOptions
 
 TINY = "zoo:vit-i32-p8-d24-h2-l1"
 
@@ -119,16 +120,25 @@ def test_words_that_are_not_known(
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (FirmwareOptions(calibrate="nowhere"), "no such file"),
-        (FirmwareOptions(observer="median"), "no observer `median`"),
+        (CalibrationOptions(calibrate="nowhere"), "no such file"),
+        (CalibrationOptions(observer="median"), "no observer `median`"),
         (FirmwareOptions(residual="int32"), "no residual `int32`"),
         (FirmwareOptions(max_ram=100), "100"),
         (FirmwareOptions(optimize="size"), "size"),
     ],
 )
-def test_wishes_that_cannot_be_met(options: FirmwareOptions, said: str, tmp_path: Path) -> None:
+def test_wishes_that_cannot_be_met(
+    options: FirmwareOptions | CalibrationOptions, said: str, tmp_path: Path
+) -> None:
+    firmware = isinstance(options, FirmwareOptions)
     with pytest.raises(EdgevitError) as caught:
-        export(TINY, target="qemu-m4", output=tmp_path / "out", firmware=options)
+        export(
+            TINY,
+            target="qemu-m4",
+            output=tmp_path / "out",
+            backend_options=options if firmware else None,
+            calibration=GENERATED if firmware else options,
+        )
     assert said in str(caught.value)
     assert not (tmp_path / "out").exists()
 
@@ -136,15 +146,17 @@ def test_wishes_that_cannot_be_met(options: FirmwareOptions, said: str, tmp_path
 def test_an_image_set_with_nothing_in_it_is_refused(tmp_path: Path) -> None:
     empty = tmp_path / "pictures"
     empty.mkdir()
-    wish = FirmwareOptions(calibrate=str(empty))
+    wish = CalibrationOptions(calibrate=str(empty))
     with pytest.raises(EdgevitError, match="no pictures"):
-        export(TINY, target="qemu-m4", output=tmp_path / "out", firmware=wish)
+        export(TINY, target="qemu-m4", output=tmp_path / "out", calibration=wish)
 
 
 @pytest.mark.parametrize("optimize", ["ram", "speed"])
 def test_plans_trade_memory_for_work(optimize: str, exported: Path, tmp_path: Path) -> None:
     wish = FirmwareOptions(optimize=optimize)
-    result: ExportResult = export(TINY, target="qemu-m4", output=tmp_path / "o", firmware=wish)
+    result: ExportResult = export(
+        TINY, target="qemu-m4", output=tmp_path / "o", backend_options=wish
+    )
     assert result.passed
     usual = json.loads((exported / "edgevit.json").read_text())["firmware"]["arena_bytes"]
     found = result.manifest["firmware"]["arena_bytes"]  # type: ignore[index]

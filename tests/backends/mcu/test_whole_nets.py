@@ -29,7 +29,7 @@ def exported(model: str, target: str = "qemu-m4", optimize: str = "balanced") ->
     folder = Path(mkdtemp(prefix="edgevit-test-")) / "net"
     options = {"input_size": NETS[model]} if NETS[model] else {}
     wish = FirmwareOptions(optimize=optimize)
-    result = export(model, target=target, output=folder, firmware=wish, **options)
+    result = export(model, target=target, output=folder, backend_options=wish, **options)
     assert result.parity[-1].passed  # the firmware is the integer model
     return folder
 
