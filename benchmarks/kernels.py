@@ -24,7 +24,7 @@ from edgevit.backends.mcu.kernels.table import card_of
 from edgevit.backends.mcu.run.cycles import estimate_m4
 from edgevit.backends.mcu.run.elf import read_elf
 from edgevit.backends.mcu.toolchain import TOOLCHAINS, Toolchain, toolchain
-from edgevit.errors import ToolMissing
+from edgevit.errors import MissingToolError
 from edgevit.integer.graph import Op
 from edgevit.support.resources import data_dir
 
@@ -144,7 +144,7 @@ def measure(shapes: Sequence[Shape], cores: Sequence[Core]) -> Figures:
             try:
                 for shape in shapes:
                     found[shape.name, core.name, name] = figure_of(shape, core, toolchain(name))
-            except ToolMissing as error:
+            except MissingToolError as error:
                 print(f"{core.title}, {name}: {error}", file=sys.stderr)
             print(f"{core.title}, {name}: done", file=sys.stderr)
     return found
@@ -217,7 +217,7 @@ def _versions(cores: Sequence[Core]) -> str:
         for name in TOOLCHAINS:
             try:
                 found[toolchain(name).version(core)] = None
-            except ToolMissing:
+            except MissingToolError:
                 continue
     return ", ".join(found)
 
@@ -227,7 +227,7 @@ def _emulators(cores: Sequence[Core]) -> str:
     for core in cores:
         try:
             found[emulator(emulators_of(core)[0]).version(core)] = None
-        except ToolMissing:
+        except MissingToolError:
             continue
     return ", ".join(found)
 

@@ -1,4 +1,28 @@
-"""User-facing errors. Each has a message, a place in the user's model, a reason and a hint."""
+"""Errors that edgevit raises. The branch says who can do something about an error.
+
+    EdgevitError
+    ├─ UserError                      the command, the model or its data must change
+    │  ├─ UsageError              E0002   ├─ PackageError          E0012
+    │  ├─ ModelError              E0003   ├─ DelegationError       E0013
+    │  ├─ WeightsError            E0004   ├─ EnginePlacementError  E0015
+    │  ├─ CaptureError            E0005   ├─ CalibrationError      E0016
+    │  ├─ UnsupportedOpError      E0006   ├─ BudgetError           E0019
+    │  ├─ TargetError             E0007   ├─ ForecastError         E0020
+    │  └─ MemoryLimitError        E0008   └─ LossyStepError        E0022
+    ├─ EnvironmentProblem             this machine lacks something, or a program on it failed
+    │  ├─ MissingToolError        E0010   ├─ StoreError            E0018
+    │  ├─ OutputError             E0011   └─ PluginError           E0021
+    │  └─ BackendRuntimeError     E0014
+    ├─ DeviceProblem                  another machine, a phone or a board
+    │  └─ DeviceError             E0017
+    └─ InternalError              E0070   a bug in edgevit, to be reported
+       ├─ ParityError             E0009
+       └─ ConverterError          E0071
+
+`code` is stable and unique to a class; `exit_code` is what the command line ends with. Each error
+has a message, a place in the user's model (`where`), a reason (`why`) and a hint. `retryable`: the
+same call may succeed later. docs/errors.md lists the codes.
+"""
 
 from __future__ import annotations
 
@@ -23,21 +47,31 @@ _CONNECTION = re.compile(
 
 
 class EdgevitError(Exception):
-    """Base class of all user-facing errors. The command line exits with `exit_code`."""
+    """Base class of all errors that edgevit raises."""
 
+    code = "E0001"
     exit_code = 1
     usual_hint = ""  # default hint of the class
 
-    def __init__(self, message: str, *, where: str = "", why: str = "", hint: str = "") -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        where: str = "",
+        why: str = "",
+        hint: str = "",
+        retryable: bool = False,
+    ) -> None:
         message, where, why, hint = map(redacted, (message, where, why, hint or self.usual_hint))
         super().__init__(message)
         self.message = message
         self.where = where
         self.why = why
         self.hint = hint
+        self.retryable = retryable
 
     def __str__(self) -> str:
-        rows = [f"error: {self.message}"]
+        rows = [f"error[{self.code}]: {self.message}"]
         for label, text in (("where", self.where), ("why", self.why), ("try", self.hint)):
             if text:
                 first, *rest = text.splitlines()
@@ -48,163 +82,228 @@ class EdgevitError(Exception):
     def as_dict(self) -> dict[str, object]:
         return {
             "error": type(self).__name__,
+            "code": self.code,
             "message": self.message,
             "where": self.where,
             "why": self.why,
-            "try": self.hint,
+            "hint": self.hint,
+            "retryable": self.retryable,
             "exit_code": self.exit_code,
         }
 
 
-class UsageError(EdgevitError):
-    """An invalid command-line argument. `where`, `why` and `hint` have general defaults."""
-
-    exit_code = 2
-
-    def __init__(self, message: str, *, where: str = "", why: str = "", hint: str = "") -> None:
-        super().__init__(
-            message,
-            where=where or "the command line",
-            why=why or "the command does not take it as it is written",
-            hint=hint or "edgevit COMMAND --help",
-        )
+class UserError(EdgevitError):
+    """A command, a model or data that cannot be used as it is."""
 
 
-class ModelError(EdgevitError):
-    """A model spec that cannot be resolved to a model."""
-
-    exit_code = 3
+class EnvironmentProblem(EdgevitError):  # noqa: N818 -- a branch, never raised
+    """A tool, folder, database or program on this machine that is missing or failed."""
 
 
-class WeightsError(EdgevitError):
-    """Weights that do not fit the model, or are not finite numbers."""
-
-    exit_code = 4
-
-
-class CaptureError(EdgevitError):
-    """A model that torch.export cannot capture as one graph."""
-
-    exit_code = 5
-
-
-class UnsupportedOp(EdgevitError):
-    """Ops that the target's format cannot express. The message lists all of them."""
-
-    exit_code = 6
-
-
-class TargetError(EdgevitError):
-    """An unknown target or format, or a malformed target file."""
-
-    exit_code = 7
-    usual_hint = (
-        "`edgevit targets` lists devices; docs/adding-a-target.md says how a file is written"
-    )
-
-
-class DoesNotFit(EdgevitError):
-    """A model that needs more resources than the target has."""
-
-    exit_code = 8
-
-
-class Drift(EdgevitError):
-    """A stage whose outputs differ from the model's by more than the tolerance."""
-
-    exit_code = 9
-
-
-class ToolMissing(EdgevitError):
-    """A backend or tool that is not installed."""
-
-    exit_code = 10
-
-
-class OutputError(EdgevitError):
-    """An output path that cannot be written."""
-
-    exit_code = 11
-
-
-class PackageError(EdgevitError):
-    """A written artifact that is damaged, incomplete or inconsistent."""
-
-    exit_code = 12
-
-
-class NotDelegated(EdgevitError):
-    """Ops outside the runtime's delegate, where the user required full delegation."""
-
-    exit_code = 13
-
-
-class RuntimeFailed(EdgevitError):
-    """A runtime that crashed, hung or refused to run an artifact."""
-
-    exit_code = 14
-
-
-class NotOnEngine(EdgevitError):
-    """Ops predicted to run off the Neural Engine, where the user required all to run on it."""
-
-    exit_code = 15
-
-
-class CalibrationError(EdgevitError):
-    """Calibration data that cannot be used."""
-
-    exit_code = 16
-
-
-class DeviceError(EdgevitError):
-    """A device that is unreachable, unusable or lost. `passing`: retryable."""
-
-    exit_code = 17
-
-    def __init__(
-        self, message: str, *, where: str = "", why: str = "", hint: str = "", passing: bool = False
-    ) -> None:
-        super().__init__(message, where=where, why=why, hint=hint)
-        self.passing = passing
-
-    def as_dict(self) -> dict[str, object]:
-        return {**super().as_dict(), "passing": self.passing}
-
-
-class StoreError(EdgevitError):
-    """A store of measurements that cannot be read or written."""
-
-    exit_code = 18
-    usual_hint = "--store FILE takes another store, --no-store none"
-
-
-class OverBudget(EdgevitError):
-    """An exported folder that exceeds a budget, or has no figure to check against it."""
-
-    exit_code = 19
-
-
-class NoForecast(EdgevitError):
-    """A latency outside the range of the fitted table."""
-
-    exit_code = 20
-
-
-class PluginError(EdgevitError):
-    """An entry point of an installed distribution that cannot be used."""
-
-    exit_code = 21
+class DeviceProblem(EdgevitError):  # noqa: N818 -- a branch, never raised
+    """A failure of another machine, a phone or a board."""
 
 
 class InternalError(EdgevitError):
-    """A bug in edgevit."""
+    """A bug in edgevit. The hint ends with where to report it.
 
+    `details`: text for the bug report, such as the graph. `report`: path of the bug report.
+    """
+
+    code = "E0070"
     exit_code = 70
 
+    def __init__(
+        self,
+        message: str,
+        *,
+        where: str = "",
+        why: str = "",
+        hint: str = "",
+        retryable: bool = False,
+        details: str = "",
+    ) -> None:
+        workaround = f"{hint}, and " if hint else ""
+        super().__init__(
+            message, where=where, why=why, hint=workaround + report_it(), retryable=retryable
+        )
+        self.details = details
+        self.report = ""
 
-class ConverterFailed(InternalError):
+    def as_dict(self) -> dict[str, object]:
+        return {**super().as_dict(), "report": self.report}
+
+
+class UsageError(UserError):
+    """An invalid command-line argument. `where`, `why` and `hint` have general defaults."""
+
+    code = "E0002"
+    exit_code = 2
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        where: str = "",
+        why: str = "",
+        hint: str = "",
+        retryable: bool = False,
+    ) -> None:
+        super().__init__(
+            message,
+            where=where or "the command line",
+            why=why or "the command does not accept it in this form",
+            hint=hint or "edgevit COMMAND --help",
+            retryable=retryable,
+        )
+
+
+class ModelError(UserError):
+    """A model spec that cannot be resolved to a model."""
+
+    code = "E0003"
+    exit_code = 3
+
+
+class WeightsError(UserError):
+    """Weights that do not fit the model, or are not finite numbers."""
+
+    code = "E0004"
+    exit_code = 4
+
+
+class CaptureError(UserError):
+    """A model that torch.export cannot capture as one graph."""
+
+    code = "E0005"
+    exit_code = 5
+
+
+class UnsupportedOpError(UserError):
+    """Ops that the target's format cannot express. The message lists all of them."""
+
+    code = "E0006"
+    exit_code = 6
+
+
+class TargetError(UserError):
+    """An unknown target or format, or a malformed target file."""
+
+    code = "E0007"
+    exit_code = 7
+    usual_hint = "`edgevit targets` lists devices; docs/adding-a-target.md explains how to write a target file"
+
+
+class MemoryLimitError(UserError):
+    """A model that needs more resources than the target or this machine has."""
+
+    code = "E0008"
+    exit_code = 8
+
+
+class PackageError(UserError):
+    """A written artifact that is damaged, incomplete or inconsistent."""
+
+    code = "E0012"
+    exit_code = 12
+
+
+class DelegationError(UserError):
+    """Ops outside the runtime's delegate, where the user required full delegation."""
+
+    code = "E0013"
+    exit_code = 13
+
+
+class EnginePlacementError(UserError):
+    """Ops predicted to run off the Neural Engine, where the user required all to run on it."""
+
+    code = "E0015"
+    exit_code = 15
+
+
+class CalibrationError(UserError):
+    """Calibration data that cannot be used."""
+
+    code = "E0016"
+    exit_code = 16
+
+
+class BudgetError(UserError):
+    """An exported folder that exceeds a budget, or has no figure to check against it."""
+
+    code = "E0019"
+    exit_code = 19
+
+
+class ForecastError(UserError):
+    """A latency outside the range of the fitted table."""
+
+    code = "E0020"
+    exit_code = 20
+
+
+class LossyStepError(UserError):
+    """A lossy step whose outputs have nothing in common with the outputs before it."""
+
+    code = "E0022"
+    exit_code = 9
+
+
+class MissingToolError(EnvironmentProblem):
+    """A backend or tool that is not installed."""
+
+    code = "E0010"
+    exit_code = 10
+
+
+class OutputError(EnvironmentProblem):
+    """An output path that cannot be written."""
+
+    code = "E0011"
+    exit_code = 11
+
+
+class BackendRuntimeError(EnvironmentProblem):
+    """A runtime that crashed, hung or refused to run an artifact."""
+
+    code = "E0014"
+    exit_code = 14
+
+
+class StoreError(EnvironmentProblem):
+    """A store of measurements that cannot be read or written."""
+
+    code = "E0018"
+    exit_code = 18
+    usual_hint = "--store FILE selects another store, --no-store disables it"
+
+
+class PluginError(EnvironmentProblem):
+    """An entry point of an installed distribution that cannot be used."""
+
+    code = "E0021"
+    exit_code = 21
+
+
+class DeviceError(DeviceProblem):
+    """A device that is unreachable, unusable or lost."""
+
+    code = "E0017"
+    exit_code = 17
+
+
+class ParityError(InternalError):
+    """A stage whose outputs differ from the model's by more than the tolerance."""
+
+    code = "E0009"
+    exit_code = 9
+
+
+class ConverterError(InternalError):
     """A converter failure that names no call. `backends.bisect` then locates the call."""
+
+    code = "E0071"
 
 
 def revived(described: Mapping[str, Any]) -> EdgevitError:
@@ -214,15 +313,30 @@ def revived(described: Mapping[str, Any]) -> EdgevitError:
     """
     kind = globals().get(str(described["error"]))
     if not (isinstance(kind, type) and issubclass(kind, EdgevitError)):
-        kind = RuntimeFailed  # an error class of another edgevit version
-    more = {"passing": bool(described.get("passing"))} if kind is DeviceError else {}
-    return kind(
-        described["message"],
-        where=described["where"],
-        why=described["why"],
-        hint=described["try"],
-        **more,
-    )
+        kind = BackendRuntimeError  # an error class of another edgevit version
+    error = kind(described["message"], where=described["where"], why=described["why"])
+    error.hint = str(described.get("hint") or described.get("try") or "")  # `try` until 0.1
+    error.retryable = bool(described.get("retryable"))
+    if isinstance(error, InternalError):
+        error.report = str(described.get("report", ""))
+    return error
+
+
+def issue_tracker() -> str:
+    """Return the address of the issue tracker: `Issues` of the package's URLs, if it has one."""
+    from importlib import metadata
+
+    try:
+        urls = metadata.metadata("edgevit").get_all("Project-URL") or []
+    except metadata.PackageNotFoundError:  # a checkout that is not installed
+        urls = []
+    addresses = dict(url.split(", ", 1) for url in urls)
+    return addresses.get("Issues", "the project's issue tracker (see README)")
+
+
+def report_it(report: str = "") -> str:
+    """Return the hint to report a bug, with the file to attach if one was written."""
+    return f"report it{f' with {report}' if report else ''} at {issue_tracker()}"
 
 
 def nearest(name: str, known: Iterable[str], count: int = 3) -> list[str]:

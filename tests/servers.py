@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from edgevit.errors import ToolMissing
+from edgevit.errors import MissingToolError
 
 
 def needed(program: str, package: str) -> str:
@@ -25,7 +25,7 @@ def needed(program: str, package: str) -> str:
     if path is not None:
         return path
     if os.environ.get("CI") or os.environ.get("EDGEVIT_CI"):
-        raise ToolMissing(f"{program} is not installed", hint=f"apt-get install {package}")
+        raise MissingToolError(f"{program} is not installed", hint=f"apt-get install {package}")
     pytest.skip(f"{program} is not installed: apt-get install {package}")
 
 

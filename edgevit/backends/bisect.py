@@ -22,11 +22,11 @@ from edgevit.backends.api import Backend, Expected, Lowering
 from edgevit.backends.blame import cannot_lower
 from edgevit.backends.unsupported import READABLE
 from edgevit.errors import (
-    ConverterFailed,
+    BackendRuntimeError,
+    ConverterError,
     EdgevitError,
     PackageError,
-    RuntimeFailed,
-    UnsupportedOp,
+    UnsupportedOpError,
 )
 from edgevit.graph.program import Program, value
 from edgevit.support.backend_info import BACKENDS
@@ -73,11 +73,11 @@ def _attempt(backend: Backend, request: Lowering) -> Attempt:
 def names_no_call(error: Exception) -> bool:
     """Return whether `error` names no call of the program.
 
-    `PackageError` and `RuntimeFailed` about a file that was written a moment ago mean that the
+    `PackageError` and `BackendRuntimeError` about a file that was written a moment ago mean that the
     runtime does not accept it.
     """
     if isinstance(error, EdgevitError):
-        return isinstance(error, ConverterFailed | PackageError | RuntimeFailed)
+        return isinstance(error, ConverterError | PackageError | BackendRuntimeError)
     return True
 
 
@@ -98,7 +98,7 @@ def blame_a_call(program: Program, format: str, error: Exception, attempt: Attem
         now = _failure(beginning(program, middle), attempt)
         good, bad = (good, middle) if now else (middle, bad)
         failure = now or failure
-    if isinstance(failure, UnsupportedOp) and failure.where:
+    if isinstance(failure, UnsupportedOpError) and failure.where:
         return failure
     refusal = cannot_lower(_culprit(calls[bad - 1]), BACKENDS[format].title, _gist(failure))
     if bad - good > 1:
@@ -120,7 +120,7 @@ def _failure(program: Program | None, attempt: Attempt) -> Exception | None:
         return None
     try:
         attempt(program)
-    except UnsupportedOp as error:
+    except UnsupportedOpError as error:
         return error
     except Exception as error:
         return error if names_no_call(error) else None
@@ -133,8 +133,8 @@ def _gist(error: Exception) -> str:
     return f"{error.message}: {error.why}" if error.why else error.message
 
 
-def _unplaced(format: str, error: Exception) -> UnsupportedOp:
-    return UnsupportedOp(
+def _unplaced(format: str, error: Exception) -> UnsupportedOpError:
+    return UnsupportedOpError(
         f"{BACKENDS[format].title} cannot take this model",
         where="the whole graph: every beginning of it that was tried is taken",
         why=_gist(error),

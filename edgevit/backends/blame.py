@@ -9,7 +9,7 @@ from types import FrameType
 
 from torch.fx.node import Node
 
-from edgevit.errors import ConverterFailed, EdgevitError, UnsupportedOp
+from edgevit.errors import ConverterError, EdgevitError, UnsupportedOpError
 from edgevit.graph.aten import op, operand
 from edgevit.graph.program import Program, origin, value
 from edgevit.graph.text import type_text
@@ -36,11 +36,11 @@ def blamed(
         raise cannot_lower(node, format, why) if node else _nowhere(failed, why) from error
 
 
-def cannot_lower(node: Node, format: str, why: str) -> UnsupportedOp:
+def cannot_lower(node: Node, format: str, why: str) -> UnsupportedOpError:
     while op(node) == "getitem":  # a part of what the call gives
         node = operand(node)
     inputs = ", ".join(type_text(value(source)) for source in node.all_input_nodes)
-    return UnsupportedOp(
+    return UnsupportedOpError(
         f"{format} cannot lower `{op(node)}` ({inputs} -> {type_text(value(node))})",
         where=str(origin(node)),
         why=why[:_LONGEST],
@@ -48,11 +48,10 @@ def cannot_lower(node: Node, format: str, why: str) -> UnsupportedOp:
     )
 
 
-def _nowhere(failed: str, why: str) -> ConverterFailed:
-    return ConverterFailed(
+def _nowhere(failed: str, why: str) -> ConverterError:
+    return ConverterError(
         failed,
         why=why,
-        hint="tell us: we should have rewritten the graph so that it does not meet this",
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from edgevit.errors import NotDelegated
+from edgevit.errors import DelegationError
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def grouped(outside: Iterable[Outside]) -> tuple[Outside, ...]:
 def require_all_inside(delegation: Delegation) -> None:
     if not delegation.outside:
         return
-    raise NotDelegated(
+    raise DelegationError(
         f"{delegation.ops_outside} ops stay outside {delegation.to}, which takes the rest in "
         f"{delegation.delegates} pieces",
         where="\n".join(f"{o.op} x{o.count}   {o.where}" for o in delegation.outside),

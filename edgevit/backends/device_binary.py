@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from edgevit.errors import RuntimeFailed
+from edgevit.errors import BackendRuntimeError
 
 Line = Callable[[str, str, int, int], str]  # binary, artifact, threads, runs -> a command
 
@@ -17,8 +17,8 @@ class DeviceBinary:
     seconds: Callable[[str, int], list[float]]  # from its output and the runs asked for
 
 
-def no_time_in(name: str, output: str) -> RuntimeFailed:
-    return RuntimeFailed(
+def no_time_in(name: str, output: str) -> BackendRuntimeError:
+    return BackendRuntimeError(
         f"{name} gives no time",
         why="\n".join(output.strip().splitlines()[-3:]) or "it printed nothing",
         hint="is it the right binary for the device, and of a version that knows the file?",

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from itertools import groupby
 from typing import Literal
 
-from edgevit.errors import NotOnEngine
+from edgevit.errors import EnginePlacementError
 
 Unit = Literal["neural_engine", "gpu", "cpu"]
 
@@ -56,7 +56,7 @@ def require_engine(placement: Placement) -> None:
     off = placement.off_engine
     if not off:
         return
-    raise NotOnEngine(
+    raise EnginePlacementError(
         f"{len(off)} of {len(placement.ops)} ops are predicted to run off the Neural Engine",
         where="\n".join(_places(off)) if len(off) < len(placement.ops) else "every op",
         why="\n".join(dict.fromkeys(f"{placed.why} ({placed.source})" for placed in off)),

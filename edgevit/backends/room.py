@@ -11,7 +11,7 @@ from math import prod
 import torch
 from torch.fx.node import Node
 
-from edgevit.errors import DoesNotFit
+from edgevit.errors import MemoryLimitError
 from edgevit.graph.aten import op
 from edgevit.graph.program import Program, origin
 from edgevit.graph.text import type_text
@@ -25,7 +25,7 @@ def constant_bytes(program: Program) -> int:
 
 
 def require_memory(program: Program, title: str) -> None:
-    """Raise `DoesNotFit`, naming the heaviest constant or call."""
+    """Raise `MemoryLimitError`, naming the heaviest constant or call."""
     available = memory.available_bytes()
     constants = constant_bytes(program)
     widest = max(program.calls(), key=_bytes, default=None)
@@ -38,7 +38,7 @@ def require_memory(program: Program, title: str) -> None:
         heavy, place = f"`{op(widest)}` -> {type_text(widest.meta['val'])}", origin(widest).place
     else:
         heavy, place = f"constant `{name}`, {type_text(tensor)}", _reader(program, name)
-    raise DoesNotFit(
+    raise MemoryLimitError(
         f"a conversion to {title} needs about {needed / 1e6:,.0f} MB of memory",
         where=f"{place}   {heavy}",
         why=f"{available / 1e6:,.0f} MB are available on this machine, and the constants alone are {constants / 1e6:,.0f} MB",

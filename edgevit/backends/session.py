@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol
 
-from edgevit.errors import PackageError, ToolMissing
+from edgevit.errors import MissingToolError, PackageError
 from edgevit.plugins import load
 from edgevit.support.backend_info import info_of
 
@@ -57,11 +57,11 @@ class Session(Protocol):
 
 
 def load_library(name: str, extra: str) -> ModuleType:
-    """Import a runtime's library, or raise `ToolMissing` with the line that installs it."""
+    """Import a runtime's library, or raise `MissingToolError` with the line that installs it."""
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
-        raise ToolMissing(
+        raise MissingToolError(
             f"{name.partition('.')[0]} is not installed",
             why=str(error),
             hint=f"pip install 'edgevit[{extra}]'",

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch.fx.node import Node
 
-from edgevit.errors import TargetError, UnsupportedOp
+from edgevit.errors import TargetError, UnsupportedOpError
 from edgevit.graph.aten import kind, op
 from edgevit.graph.program import Program, origin, value
 from edgevit.graph.text import type_text
@@ -25,7 +25,7 @@ _READ_AS = {
 
 
 def refuse_ops(nodes: Iterable[Node], format: str, why: str) -> None:
-    """Raise `UnsupportedOp` for all of `nodes`, or return if there are none.
+    """Raise `UnsupportedOpError` for all of `nodes`, or return if there are none.
 
     `why` ends in "for".
     """
@@ -35,7 +35,7 @@ def refuse_ops(nodes: Iterable[Node], format: str, why: str) -> None:
     if not unknown:
         return
     names = ", ".join(f"`{name}` ({len(nodes)}x)" for name, nodes in unknown.items())
-    raise UnsupportedOp(
+    raise UnsupportedOpError(
         f"{format} cannot lower {names}",
         where="\n".join(line for name, nodes in unknown.items() for line in _places(name, nodes)),
         why=f"{why} {'it' if len(unknown) == 1 else 'them'}",
@@ -44,14 +44,14 @@ def refuse_ops(nodes: Iterable[Node], format: str, why: str) -> None:
 
 
 def refuse_inputs(program: Program, taken: Iterable[torch.dtype], format: str, why: str) -> None:
-    """Raise `UnsupportedOp` for all inputs of a dtype that is not in `taken`."""
+    """Raise `UnsupportedOpError` for all inputs of a dtype that is not in `taken`."""
     wrong = [
         f"`{name}` is {type_text(tensor)}"
         for name, tensor in zip(program.input_names, program.inputs, strict=True)
         if tensor.dtype not in set(taken)
     ]
     if wrong:
-        raise UnsupportedOp(
+        raise UnsupportedOpError(
             f"{format} has no such input: " + ", ".join(wrong),
             why=why,
             hint="take float32 in `forward` and cast inside the model",
@@ -59,12 +59,12 @@ def refuse_inputs(program: Program, taken: Iterable[torch.dtype], format: str, w
 
 
 def refuse_outputs(program: Program, format: str) -> None:
-    """Raise `UnsupportedOp` for all outputs of a dtype that callers of an artifact cannot read."""
+    """Raise `UnsupportedOpError` for all outputs of a dtype that callers of an artifact cannot read."""
     outputs = zip(program.output_names, program.outputs(), strict=True)
     wrong = [(name, node) for name, node in outputs if value(node).dtype not in READABLE]
     if not wrong:
         return
-    raise UnsupportedOp(
+    raise UnsupportedOpError(
         f"{format} has no such output: "
         + ", ".join(f"`{name}` is {type_text(value(node))}" for name, node in wrong),
         where="\n".join(f"{op(node)}   at  {origin(node)}" for _, node in wrong),

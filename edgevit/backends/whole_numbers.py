@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import torch
 
-from edgevit.errors import UnsupportedOp
+from edgevit.errors import UnsupportedOpError
 from edgevit.graph.aten import op
 from edgevit.graph.program import Program, origin
 from edgevit.graph.spans import INT32, spans_of
 
 
 def refuse_wide_integers(program: Program, format: str) -> None:
-    """Raise `UnsupportedOp` for all calls whose int64 result may not fit 32 bits."""
+    """Raise `UnsupportedOpError` for all calls whose int64 result may not fit 32 bits."""
     _, wide = spans_of(program)
     if not wide:
         return
     names = ", ".join(dict.fromkeys(f"`{op(node)}`" for node in wide))
-    raise UnsupportedOp(
+    raise UnsupportedOpError(
         f"{format} has 32-bit integers, and {names} may give larger ones",
         where="\n".join(dict.fromkeys(str(origin(node)) for node in wide)),
         why=f"up to about {max(span.most for span in wide.values()):.2g} from int64 numbers, the largest is {INT32.max}",
@@ -25,11 +25,11 @@ def refuse_wide_integers(program: Program, format: str) -> None:
 
 
 def refuse_wide_constants(program: Program, format: str) -> None:
-    """Raise `UnsupportedOp` for constants and example inputs that 32 bits do not hold."""
+    """Raise `UnsupportedOpError` for constants and example inputs that 32 bits do not hold."""
     named = dict(zip(program.input_names, program.inputs, strict=True)) | program.constants
     large = [name for name, tensor in named.items() if _overflows(tensor)]
     if large:
-        raise UnsupportedOp(
+        raise UnsupportedOpError(
             f"{format} has 32-bit integers, and larger numbers are in "
             + ", ".join(f"`{name}`" for name in large),
             why=f"the largest is {INT32.max}",

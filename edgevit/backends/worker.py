@@ -22,7 +22,7 @@ from types import TracebackType
 from typing import Any
 
 from edgevit.backends.session import Arrays, OpTime, Session, TensorSpec, open_session
-from edgevit.errors import EdgevitError, RuntimeFailed, revived
+from edgevit.errors import BackendRuntimeError, EdgevitError, report_it, revived
 from edgevit.support.python import module_command, module_environment
 
 TIMEOUT = (
@@ -125,11 +125,11 @@ class Worker:
             if timed_out
             else f"the process ended with {_ending(code)}"
         )
-        return RuntimeFailed(
+        return BackendRuntimeError(
             f"the {self.format} runtime died on {self._path.name}",
             where=str(self._path),
             why="\n".join([why, *said[-3:]]),
-            hint="the file may be damaged: export it again; if it dies again, tell us",
+            hint=f"the file may be damaged: export it again; if it dies again, {report_it()}",
         )
 
 
@@ -196,10 +196,10 @@ def main() -> None:
         except EdgevitError as error:
             answer = "error", error.as_dict()
         except Exception as error:
-            failed = RuntimeFailed(
+            failed = BackendRuntimeError(
                 f"the {child.format} runtime cannot {request[0]} the artifact",
                 why=f"{type(error).__name__}: {error}"[:2000],
-                hint="export it again; if it fails again, tell us",
+                hint=f"export it again; if it fails again, {report_it()}",
             )
             answer = "error", failed.as_dict()
         pickle.dump(answer, answers)

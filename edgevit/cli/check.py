@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Mapping
 
 from edgevit.cli.trust import add_trust
-from edgevit.errors import OutputError, OverBudget
+from edgevit.errors import BudgetError, OutputError
 from edgevit.support import option_values as values
 from edgevit.support.terminal import show
 
@@ -79,7 +79,7 @@ def run_check(options: argparse.Namespace) -> int:
         except OSError as error:
             raise OutputError(f"cannot write {options.junit}", why=str(error)) from error
     show(json.dumps(checks_dict(checks)) if options.json else "\n".join(map(check_text, checks)))
-    return 0 if all(check.passed for check in checks) else OverBudget.exit_code
+    return 0 if all(check.passed for check in checks) else BudgetError.exit_code
 
 
 def _quantity(units: Mapping[str, float]) -> Callable[[str], float]:

@@ -194,14 +194,14 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 def _labels(path: str | None) -> list[str] | None:
     if path is None:
         return None
-    from edgevit.support.strangers_text import Malformed, decoded, read_bytes
+    from edgevit.support.strangers_text import MalformedTextError, decoded, read_bytes
 
     try:
         lines = decoded(read_bytes(path, _MOST_LABELS)).split("\n")
         labels = [line.strip() for line in lines if line.strip()]
         if odd := next((line for line in labels if _CONTROL.search(line)), None):
-            raise Malformed(f"a control character in {odd[:80]!r}")
-    except (OSError, Malformed) as error:
+            raise MalformedTextError(f"a control character in {odd[:80]!r}")
+    except (OSError, MalformedTextError) as error:
         raise UsageError(
             "cannot read the labels",
             where=path,

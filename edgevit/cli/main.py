@@ -23,8 +23,9 @@ from edgevit.cli.report import add_report
 from edgevit.cli.sweep import add_sweep
 from edgevit.cli.trust import add_trust
 from edgevit.cli.tune import add_tune
-from edgevit.errors import EdgevitError, InternalError, RuntimeFailed, UsageError
+from edgevit.errors import BackendRuntimeError, EdgevitError, InternalError, UsageError, report_it
 from edgevit.support import option_values as values
+from edgevit.support.bug_report import attach_report
 from edgevit.support.stdout import answers, only_answers
 from edgevit.support.terminal import show
 
@@ -73,10 +74,9 @@ def main(argv: Sequence[str] | None = None) -> int:
                 raise
             why = f"{type(error).__name__}: {error}"
             bug = InternalError(
-                "something in edgevit broke",
-                why=why,
-                hint="--debug shows where; tell us: it is our bug",
+                "something in edgevit broke", why=why, hint="see where with --debug"
             )
+            bug.__cause__ = error
             return _fail(bug, as_json)
 
 
@@ -96,6 +96,8 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _fail(error: EdgevitError, as_json: bool) -> int:
+    if isinstance(error, InternalError):
+        attach_report(error)
     if as_json:
         show(json.dumps(error.as_dict()))
     show(error, file=sys.stderr)
@@ -106,11 +108,12 @@ def died(number: int) -> int:
     """Report a worker process ended by signal `number`, and return the exit code."""
     name = signal.Signals(number).name if number in set(signal.Signals) else f"signal {number}"
     memory = ", which is how a system out of memory ends it" if name == "SIGKILL" else ""
-    error = RuntimeFailed(
+    error = BackendRuntimeError(
         "the command died",
         where=" ".join(["edgevit", *sys.argv[1:3]]),
         why=f"its process was ended by {name}{memory}",
-        hint="a damaged file, a converter or a lack of memory can do that; if it dies again, tell us",
+        hint="a damaged file, a converter or a lack of memory can do that; "
+        f"if it dies again, {report_it()}",
     )
     return _fail(error, "--json" in sys.argv)
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from edgevit.errors import RuntimeFailed, revived
+from edgevit.errors import BackendRuntimeError, revived
 from edgevit.support.child import run_command
 
 
@@ -27,7 +27,7 @@ def export_apart(words: Sequence[str], limit: float | None = None) -> dict[str, 
         try:
             done = run_command(["export", *words, "--json", "--quiet"], limit, shared)
         except subprocess.TimeoutExpired as error:
-            raise RuntimeFailed(
+            raise BackendRuntimeError(
                 "the export did not end",
                 where=" ".join(words[:1]),
                 why=f"no result in {limit:.0f} s",
@@ -37,7 +37,7 @@ def export_apart(words: Sequence[str], limit: float | None = None) -> dict[str, 
         said: dict[str, Any] = json.loads(done.stdout)
     except ValueError:
         last = done.stderr.strip().splitlines()[-1:]
-        raise RuntimeFailed(
+        raise BackendRuntimeError(
             "the export died",
             where=" ".join(words[:1]),
             why="\n".join([f"exit code {done.code}", *last]),

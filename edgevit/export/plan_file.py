@@ -20,8 +20,8 @@ from edgevit.support.shape import (
     Either,
     Flag,
     Listing,
-    Misshapen,
     Number,
+    ShapeError,
     Table,
     Text,
     Whole,
@@ -189,7 +189,7 @@ def read_plan(path: Path) -> ExportPlan:
             why="no file has this name",
             hint="edgevit tune MODEL --target T --on R",
         ) from error
-    except Misshapen as error:
+    except ShapeError as error:
         raise PackageError(
             "the plan cannot be read",
             where=f"{path}  {error.at}",
@@ -229,7 +229,7 @@ def _heeded(format: str, made: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     own = _table_of(format, info) if info else ""
     for table in _tables():
         if made.get(table) and table != own:
-            raise Misshapen(f"made_with.{table}", f"options that {format} does not take")
+            raise ShapeError(f"made_with.{table}", f"options that {format} does not take")
     entries = made.get(own, {})
     calibration = {k: v for k, v in entries.items() if k in _CALIBRATION.keys}
     return {

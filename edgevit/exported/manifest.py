@@ -15,8 +15,8 @@ from edgevit.exported.manifest_schema import MANIFEST_SHAPE, SCHEMA
 from edgevit.exported.staging import MANIFEST, file_entry, restore
 from edgevit.support.backend_info import BACKENDS, firmware_formats, info_of
 from edgevit.support.own_key import key_path
-from edgevit.support.shape import Misshapen, require_shape
-from edgevit.support.strangers_text import Malformed, parse_json, read_bytes
+from edgevit.support.shape import ShapeError, require_shape
+from edgevit.support.strangers_text import MalformedTextError, parse_json, read_bytes
 
 BUILDS = "build"  # build output below the firmware folder
 # Artifacts that are code: opening a library runs it, and firmware is compiled and emulated.
@@ -38,12 +38,12 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         manifest = parse_json(content)
         _require_schema(manifest)
         if not is_whole(content):
-            raise Misshapen("digest", "the file is not as it was written")
+            raise ShapeError("digest", "the file is not as it was written")
         require_shape(manifest, MANIFEST_SHAPE)
         _require_sound(manifest)
-    except Misshapen as error:
+    except ShapeError as error:
         raise _unread(folder, error.why, error.at) from error
-    except Malformed as error:
+    except MalformedTextError as error:
         raise _unread(folder, error.why, f"line {error.line}" if error.line else "") from error
     return manifest
 
@@ -113,7 +113,7 @@ def _manifest_bytes(folder: Path) -> bytes:
         if not path.is_symlink() and path.is_file():
             return read_bytes(path)
         why = f"its {MANIFEST} is no regular file" if os.path.lexists(path) else _absence(folder)
-    except Malformed as error:
+    except MalformedTextError as error:
         raise _unread(folder, error.why, "") from error
     except OSError as error:
         why = f"{error.strerror or error}"
@@ -141,11 +141,11 @@ def _unread(folder: Path, why: str, at: str) -> PackageError:
 
 def _require_schema(manifest: Any) -> None:
     if not isinstance(manifest, dict) or "schema" not in manifest:
-        raise Misshapen("", "it is no manifest: it says no schema")
+        raise ShapeError("", "it is no manifest: it says no schema")
     schema = manifest["schema"]
     if isinstance(schema, bool) or schema != SCHEMA:
         old = ", which has no digest to be checked by" if schema == 1 else ""
-        raise Misshapen(
+        raise ShapeError(
             "schema", f"schema {str(schema)[:20]}{old}; this edgevit reads schema {SCHEMA}"
         )
 
@@ -154,12 +154,12 @@ def _require_sound(manifest: dict[str, Any]) -> None:
     """Refuse a manifest with inconsistent parts, which its schema cannot express."""
     format, precision = manifest["format"], manifest["precision"]
     if precision not in info_of(format).precisions:
-        raise Misshapen("precision", f"{format} is not written in {precision}")
+        raise ShapeError("precision", f"{format} is not written in {precision}")
     if manifest["passed"] != all(entry["passed"] for entry in manifest["parity"]):
-        raise Misshapen("passed", "it is not what the entries of `parity` say")
+        raise ShapeError("passed", "it is not what the entries of `parity` say")
     paths = [entry["path"] for entry in manifest["files"]]
     if len(set(paths)) != len(paths):
-        raise Misshapen("files", "a path is there twice")
+        raise ShapeError("files", "a path is there twice")
 
 
 def _needed(manifest: dict[str, Any]) -> set[str]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from edgevit.errors import OutputError
 from edgevit.exported.manifest_file import MANIFEST, is_whole
-from edgevit.support.strangers_text import Malformed, parse_json, read_bytes
+from edgevit.support.strangers_text import MalformedTextError, parse_json, read_bytes
 from edgevit.support.supervised import tell
 from edgevit.support.whole_file import draft_of, drafts_left, is_draft_left
 
@@ -153,7 +153,7 @@ def _listed(folder: Path) -> dict[str, str]:
         if manifest["schema"] != _UNDIGESTED and not is_whole(content):
             return {}
         files = {str(entry["path"]): str(entry["sha256"]) for entry in manifest["files"]}
-    except (OSError, Malformed, KeyError, TypeError):
+    except (OSError, MalformedTextError, KeyError, TypeError):
         return {}
     return {**files, MANIFEST: ""}
 

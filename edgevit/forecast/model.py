@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, TextIO
 
-from edgevit.errors import NoForecast
+from edgevit.errors import ForecastError
 from edgevit.exported.manifest_schema import SCHEMA
 from edgevit.forecast.features import Features, features_of
 from edgevit.forecast.table import Forecast, forecast
@@ -74,7 +74,7 @@ def forecast_model(
 def _require_one_picture(inputs: Any) -> None:
     shapes = [tuple(x.shape) for x in inputs]
     if len(shapes) != 1 or len(shapes[0]) != 4 or shapes[0][0] != 1:
-        raise NoForecast(
+        raise ForecastError(
             "only nets that take one picture at a time are forecast",
             why=f"this one takes {', '.join('x'.join(map(str, s)) for s in shapes)}; the published figures are of one",
             hint="--batch 1",

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from edgevit.errors import NoForecast
+from edgevit.errors import ForecastError
 from edgevit.forecast.features import COSTS, Features
 from edgevit.forecast.fit import Fitted, HeldOut, Sample
 from edgevit.forecast.published import Device, devices, folder
@@ -52,7 +52,7 @@ class Forecast:
 def forecast(features: Features, target: Target) -> tuple[Forecast, ...]:
     """Return a forecast per published setting of the target's chip.
 
-    Raises `NoForecast` outside the fitted range.
+    Raises `ForecastError` outside the fitted range.
     """
     mine = _of_target(target)
     table = json.loads((folder() / FITTED).read_text())[mine[0].kind]
@@ -99,7 +99,7 @@ def _of_target(target: Target) -> list[Device]:
     mine = [d for d in devices() if d.soc and d.soc == target.soc]
     if not mine:
         known = sorted({d.soc for d in devices() if d.soc})
-        raise NoForecast(
+        raise ForecastError(
             f"there is no forecast for {target.title}",
             where=f"target {target.name}",
             why="nobody published figures of its chip that we know of; there are some of\n" + "\n".join(known),
@@ -119,7 +119,7 @@ def _require_range(features: Features, table: dict[str, Any], kind: str) -> None
         if x > most * _SLACK:
             wrong.append(f"{x:.4g} of: {name}; fitted on at most {most:.4g}")
     if wrong:
-        raise NoForecast(
+        raise ForecastError(
             f"the model is outside the range that the forecast for {kind} was fitted on",
             why="\n".join(wrong),
             hint="measure it; what is predicted there is not known to be near anything",

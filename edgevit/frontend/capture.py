@@ -15,7 +15,7 @@ from torch.fx.node import Node
 from torch.utils import _pytree as pytree
 
 from edgevit.errors import CaptureError, EdgevitError
-from edgevit.frontend.functional import NotPlain, make_functional
+from edgevit.frontend.functional import NotFunctionalError, make_functional
 from edgevit.frontend.inline import inline_modes
 from edgevit.frontend.lines import last_line_of_user, source_of_trace
 from edgevit.frontend.plain_names import with_plain_names
@@ -87,7 +87,7 @@ def program_of(
     plain = True
     try:
         make_functional(gm.graph)
-    except NotPlain:
+    except NotFunctionalError:
         plain = False
         with quiet("torch"):
             functional = exported.run_decompositions({})

@@ -21,14 +21,14 @@ _MAY_BE_VIEWS = frozenset(
 )  # fmt: skip
 
 
-class NotPlain(Exception):
+class NotFunctionalError(Exception):
     """A write that reaches a tensor with another name."""
 
 
 def make_functional(graph: fx.Graph) -> None:
     """Make all writes functional.
 
-    Raises `NotPlain` and leaves the graph half-way when a write is not plain: the caller starts
+    Raises `NotFunctionalError` and leaves the graph half-way when a write is not plain: the caller starts
     afresh.
     """
     for node in list(graph.nodes):
@@ -44,9 +44,9 @@ def _replace(graph: fx.Graph, node: Node) -> None:
     written = node.args[0]
     target = _functional_overload(node)
     if target is None or not isinstance(written, Node) or _is_seen_elsewhere(graph, written, node):
-        raise NotPlain(f"{node.target} writes into {written}")
+        raise NotFunctionalError(f"{node.target} writes into {written}")
     if _type_of(target, node) != node.meta["val"].dtype:
-        raise NotPlain(f"{node.target} narrows its result to the type of {written}")
+        raise NotFunctionalError(f"{node.target} narrows its result to the type of {written}")
     with graph.inserting_before(node):
         new = graph.call_function(target, node.args, node.kwargs)
     new.meta = dict(node.meta)

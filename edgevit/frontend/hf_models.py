@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from edgevit.errors import ModelError, ToolMissing, suggest
+from edgevit.errors import MissingToolError, ModelError, suggest
 from edgevit.frontend.hf_outputs import TensorOutputs
 from edgevit.frontend.hf_preprocess import preprocess_of, processor_values, stated_size
 from edgevit.frontend.hf_stated import require_config, require_processor
@@ -79,7 +79,7 @@ def _transformers() -> Any:
     try:
         import transformers
     except ImportError as error:
-        raise ToolMissing(
+        raise MissingToolError(
             "transformers is not installed",
             why=first_line(error),
             hint="pip install 'edgevit[zoo]'",

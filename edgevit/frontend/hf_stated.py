@@ -14,16 +14,16 @@ from edgevit.support.shape import (
     Either,
     Flag,
     Listing,
-    Misshapen,
     Null,
     Number,
     Shape,
+    ShapeError,
     Table,
     Text,
     Whole,
     require_shape,
 )
-from edgevit.support.strangers_text import Malformed, read_json
+from edgevit.support.strangers_text import MalformedTextError, read_json
 
 PROCESSOR_FILE = "preprocessor_config.json"
 _SIDE = Whole(1, 1 << 16)
@@ -91,7 +91,7 @@ def require_processor_values(values: dict[str, Any], where: str) -> None:
 def _read(path: Path, shape: Shape) -> None:
     try:
         values = read_json(path)
-    except (OSError, Malformed) as error:
+    except (OSError, MalformedTextError) as error:
         raise ModelError(
             f"`{path.name}` cannot be read",
             where=str(path),
@@ -104,7 +104,7 @@ def _read(path: Path, shape: Shape) -> None:
 def _require(values: Any, shape: Shape, where: str) -> None:
     try:
         require_shape(values, shape)
-    except Misshapen as error:
+    except ShapeError as error:
         raise ModelError(
             f"`{Path(where).name}` says what nothing here can be built by",
             where=f"{where}, `{error.at}`" if error.at else where,

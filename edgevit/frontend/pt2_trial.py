@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from edgevit.errors import ModelError
-from edgevit.support.limited import Ended, Limits, call_limited
+from edgevit.support.limited import Limits, WorkerEndedError, call_limited
 
 _RUN = "edgevit.frontend.pt2_file:run_program"
 _CPU_SECONDS = 40  # and one more for each megabyte of the file
@@ -24,7 +24,7 @@ def try_apart(path: Path, seed: int) -> None:
     )
     try:
         call_limited(_RUN, [str(path), seed], limits)
-    except Ended as error:
+    except WorkerEndedError as error:
         raise ModelError(
             f"`{path}` does not load and run",
             where=str(path),

@@ -20,16 +20,16 @@ def require_buildable(build: Callable[[], object], name: str) -> None:
     """Return if a build on the `meta` device ends within the limits, or fails in a way that the
     real build will report.
     """
-    with contextlib.suppress(_OtherFailure), _counted(name), torch.device("meta"):
+    with contextlib.suppress(_OtherError), _counted(name), torch.device("meta"):
         try:
             build()
         except ModelError:
             raise
         except Exception as error:  # some read values while they build, and `meta` has none
-            raise _OtherFailure from error
+            raise _OtherError from error
 
 
-class _OtherFailure(Exception):
+class _OtherError(Exception):
     pass
 
 

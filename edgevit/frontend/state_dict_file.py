@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from edgevit.errors import ToolMissing, WeightsError, suggest
+from edgevit.errors import MissingToolError, WeightsError, suggest
 from edgevit.frontend.trial import first_line
 from edgevit.frontend.weight_kinds import require_exact, require_weights
 from edgevit.support.file_limits import why_no_file, why_unfolds
@@ -82,7 +82,7 @@ def _read_safetensors(file: Path) -> Any:
     try:
         from safetensors.torch import load_file
     except ImportError as error:
-        raise ToolMissing(
+        raise MissingToolError(
             "safetensors is not installed",
             why=first_line(error),
             hint="pip install 'edgevit[zoo]'",

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from edgevit.errors import ModelError, ToolMissing, WeightsError, suggest
+from edgevit.errors import MissingToolError, ModelError, WeightsError, suggest
 from edgevit.frontend.hub import hub_access
 from edgevit.frontend.images import random_images
 from edgevit.frontend.request import Request, Scheme, file_safe, show_size
@@ -54,7 +54,7 @@ def _timm() -> Any:
     try:
         import timm
     except ImportError as error:
-        raise ToolMissing(
+        raise MissingToolError(
             "timm is not installed",
             why=first_line(error),
             hint="pip install 'edgevit[zoo]'",

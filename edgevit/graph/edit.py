@@ -18,7 +18,7 @@ _TIMES, _MORE = (
 )  # limit of constants in one edit: a multiple of the program's own bytes, plus a base
 
 
-class TooLarge(Exception):
+class EditTooLargeError(Exception):
     """An edit would make constants far larger than the program."""
 
 
@@ -83,12 +83,12 @@ class Edit:
     def constant(self, tensor: torch.Tensor, name: str) -> Node:
         """Add a constant.
 
-        `name` is its role: "weight", "bias". Raises `TooLarge` where the constants of this edit
+        `name` is its role: "weight", "bias". Raises `EditTooLargeError` where the constants of this edit
         together exceed the draft's limit.
         """
         self._bytes += tensor.nbytes
         if self._bytes > self.draft.most_bytes:
-            raise TooLarge(f"its constants would have {self._bytes >> 20:,} MB")
+            raise EditTooLargeError(f"its constants would have {self._bytes >> 20:,} MB")
         stem = f"{self._origin.module or 'root'}.{self._origin.rules[-1].replace('-', '_')}.{name}"
         unique, count = stem, 1
         while unique in self.draft.constants:

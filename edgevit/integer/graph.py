@@ -16,23 +16,23 @@ SIZES = {"int8": 1, "int16": 2}
 MOST = 2**16 - 1  # along an axis
 
 
-class Malformed(ValueError):
+class InvalidOperationError(ValueError):
     """An operation whose parts do not fit together: our bug, named at the step that made it."""
 
 
-class Beyond(Malformed):
+class OverflowingOperationError(InvalidOperationError):
     """A size of the network that the kernels have no room for: refused by the call's name, and no bug."""
 
 
 def require(holds: bool, why: str) -> None:
     if not holds:
-        raise Malformed(why)
+        raise InvalidOperationError(why)
 
 
 def require_within(size: int, what: str, most: int = MOST) -> None:
-    """Raise `Beyond` for a size that the kernels' fields of 16 or 8 bits do not hold."""
+    """Raise `OverflowingOperationError` for a size that the kernels' fields of 16 or 8 bits do not hold."""
     if size > most:
-        raise Beyond(f"{what}: {size:,}, and the kernels count to {most:,}")
+        raise OverflowingOperationError(f"{what}: {size:,}, and the kernels count to {most:,}")
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class Op(ABC):
 
     @abstractmethod
     def check(self) -> None:
-        """Raise `Malformed` unless shapes, types and parameters fit, and no 32-bit accumulator can overflow."""
+        """Raise `InvalidOperationError` unless shapes, types and parameters fit, and no 32-bit accumulator can overflow."""
 
     @abstractmethod
     def run(self, *inputs: np.ndarray) -> np.ndarray:
@@ -156,7 +156,7 @@ class IntegerGraph:
                 )
             try:
                 op.check()
-            except Malformed as error:
+            except InvalidOperationError as error:
                 raise type(error)(f"{op.kind} {op.name}: {error}") from None
             self._define(op.output, defined)
         for value in self.outputs:

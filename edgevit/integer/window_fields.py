@@ -9,7 +9,7 @@ from edgevit.integer.graph import require_within
 
 
 def require_fits(window: Window, image: Sequence[int], output: Sequence[int]) -> None:
-    """Raise `Beyond` for what the kernels' fields do not hold."""
+    """Raise `OverflowingOperationError` for what the kernels' fields do not hold."""
     for size in (*image, output[1]):
         require_within(size, "rows, columns or channels of an image")
     for size in window.size:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from edgevit.errors import StoreError, ToolMissing, redacted, without_secrets
+from edgevit.errors import MissingToolError, StoreError, redacted, without_secrets
 
 WAIT = 10.0  # seconds for another process to finish its write
 
@@ -105,7 +105,7 @@ def open_postgres(url: str) -> Postgres:
     try:
         import psycopg
     except ModuleNotFoundError as error:
-        raise ToolMissing(
+        raise MissingToolError(
             "psycopg is not installed",
             why="it speaks to PostgreSQL",
             hint="pip install 'edgevit[store]'",

@@ -7,7 +7,7 @@ from importlib import metadata
 from pathlib import Path
 
 from edgevit.backends.mcu.run.execute import Execution
-from edgevit.errors import Drift, EdgevitError
+from edgevit.errors import EdgevitError, ParityError
 from edgevit.measure.device import DeviceState
 from edgevit.measure.figures import Figures, LayerCost, Memory, Settings, lost
 from edgevit.measure.firmware import bundle_of, run_firmware
@@ -56,11 +56,11 @@ class EmulatorRunner(Alone):
                 folder, settings.core, settings.toolchain, settings.emulator, trust=settings.trust
             )
             if not found.golden_match:
-                raise Drift(
+                raise ParityError(
                     "the firmware does not compute what its integer model does",
                     where=str(folder),
                     why=f"{found.core}, {found.toolchain}, {found.emulator}",
-                    hint="this is our bug or the compiler's: tell us",
+                    hint="try another --toolchain",
                 )
         except EdgevitError as error:
             return lost(subject, error, "emulated", "instructions")

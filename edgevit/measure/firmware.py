@@ -17,7 +17,7 @@ from edgevit.backends.mcu.schedule.search import planned
 from edgevit.errors import PackageError, UsageError, suggest
 from edgevit.exported.golden import load_golden
 from edgevit.exported.manifest import read_manifest, require_ours, require_untouched
-from edgevit.frontend.array_file import NoArrays, read_arrays
+from edgevit.frontend.array_file import NoArraysError, read_arrays
 from edgevit.integer.simulate import outputs_of
 from edgevit.quantize.encoding import why_no_pixels
 from edgevit.support.backend_info import firmware_formats
@@ -129,8 +129,8 @@ def _numbers(path: Path) -> np.ndarray:
         arrays = list(read_arrays(path).values())
         if len(arrays) != 1 or arrays[0].dtype.kind not in "fiu":
             kinds = ", ".join(str(array.dtype) for array in arrays) or "nothing"
-            raise NoArrays(f"it holds {kinds}, and not one array of numbers")
-    except NoArrays as reason:
+            raise NoArraysError(f"it holds {kinds}, and not one array of numbers")
+    except NoArraysError as reason:
         raise UsageError(
             "the input cannot be read",
             where=str(path),

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from edgevit.backends.on_host import LIMITS
-from edgevit.errors import Drift
+from edgevit.errors import ParityError
 from edgevit.exported.golden import GOLDEN, load_golden
 from edgevit.exported.manifest import read_manifest
 from edgevit.exported.staging import MANIFEST
@@ -19,7 +19,7 @@ from edgevit.measure.timing import Subject
 def compare_outputs(subject: Subject, found: Sequence[np.ndarray], host: str) -> tuple[str, ...]:
     """Compare outputs to the golden outputs, and return a line that reports their difference.
 
-    Return nothing without golden vectors. Raises `Drift` beyond the tolerance.
+    Return nothing without golden vectors. Raises `ParityError` beyond the tolerance.
     """
     folder = subject.path.parent
     if not (folder / MANIFEST).is_file() or not (folder / GOLDEN).is_file():
@@ -30,11 +30,13 @@ def compare_outputs(subject: Subject, found: Sequence[np.ndarray], host: str) ->
     actual = [torch.from_numpy(np.array(array)) for array in found]
     limit = LIMITS.get(read_manifest(folder)["precision"], FP16)
     if len(actual) != len(expected):
-        raise Drift(f"{subject.label} gives {len(actual)} outputs on {host}, not {len(expected)}")
+        raise ParityError(
+            f"{subject.label} gives {len(actual)} outputs on {host}, not {len(expected)}"
+        )
     apart = distance(expected, actual)
     text = f"relative L2 {apart.rel_l2:.2e}, cosine {apart.cosine:.6f}"
     if not limit.holds(apart):
-        raise Drift(
+        raise ParityError(
             f"{subject.label} computes something else on {host}",
             where=str(subject.path),
             why=f"{text}; it needs {limit}",

@@ -20,7 +20,7 @@ from typing import Any
 from edgevit.errors import StoreError, is_connection_string
 from edgevit.measure.database import Database, open_postgres, open_sqlite
 from edgevit.support.shape import Anything, Listing, Number, Table, Text, Whole, require_shape
-from edgevit.support.strangers_text import Malformed, parse_json
+from edgevit.support.strangers_text import MalformedTextError, parse_json
 
 VERSION = 1  # schema version; refuse newer stores, migrate older ones here
 _JSON = ("device", "settings", "rounds", "details")
@@ -237,5 +237,5 @@ def _column(row: Row, name: str) -> Any:
 
 def _decoded(text: Any) -> Any:
     if not isinstance(text, str):
-        raise Malformed("it is no text")
+        raise MalformedTextError("it is no text")
     return parse_json(text)

@@ -342,7 +342,7 @@ class _Runner:
         try:
             step()
         except DeviceError as error:
-            if not (error.passing and self._retries):
+            if not (error.retryable and self._retries):
                 raise
             self._retries -= 1
             self._close()

@@ -11,7 +11,7 @@ import numpy as np
 from edgevit.backends.on_host import fitted
 from edgevit.backends.session import OpTime
 from edgevit.backends.tvm.info import INFO
-from edgevit.errors import RuntimeFailed, UsageError
+from edgevit.errors import BackendRuntimeError, UsageError
 from edgevit.measure.device import DeviceState, unknown_device
 from edgevit.measure.figures import Settings
 from edgevit.measure.interleaved import ByTurns
@@ -86,8 +86,8 @@ class OpenedBehindTracker:
     def close(self) -> None:
         self._session = None  # dropping it closes the connection
 
-    def _failed(self, error: Exception) -> RuntimeFailed:
-        return RuntimeFailed(
+    def _failed(self, error: Exception) -> BackendRuntimeError:
+        return BackendRuntimeError(
             "the board behind the tracker failed",
             why=f"{type(error).__name__}: {str(error).strip().splitlines()[-1:]}"[:400],
             hint="is its server still up?",

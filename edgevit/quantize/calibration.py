@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from edgevit.errors import CalibrationError
-from edgevit.frontend.array_file import NoArrays, read_arrays
+from edgevit.frontend.array_file import NoArraysError, read_arrays
 from edgevit.frontend.images import random_images
 from edgevit.frontend.source import Preprocess
 from edgevit.graph.program import Inputs, Program
@@ -177,7 +177,7 @@ def read_numbers(path: Path) -> dict[str, np.ndarray]:
     """Read the arrays of an .npy or .npz by name, each with images along its first axis."""
     try:
         arrays = read_arrays(path)
-    except NoArrays as reason:
+    except NoArraysError as reason:
         raise CalibrationError(
             f"{path.name} cannot be read",
             where=str(path),

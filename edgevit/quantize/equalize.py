@@ -53,7 +53,7 @@ def equalized(program: Program, batches: Sequence[Inputs], observed: Sequence[No
         raise InternalError(
             "equalising channels changed what the model computes",
             why=f"relative L2 {error.rel_l2:.3g}",
-            hint="quantise without it, and tell us: this is our bug",
+            hint="quantise without it",
         )
     return result
 

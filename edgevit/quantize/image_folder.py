@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from edgevit.errors import CalibrationError, ToolMissing
+from edgevit.errors import CalibrationError, MissingToolError
 from edgevit.frontend.source import Preprocess
 from edgevit.graph.program import Program
 from edgevit.quantize.calibration import (
@@ -188,7 +188,7 @@ def _pillow() -> Any:
     try:
         from PIL import Image
     except ImportError as error:
-        raise ToolMissing(
+        raise MissingToolError(
             "Pillow is not installed",
             why="it reads the pictures that are calibrated on",
             hint="pip install pillow, or calibrate on an .npy",

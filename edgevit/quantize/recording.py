@@ -11,7 +11,7 @@ import torch
 from torch import fx
 from torch.fx.node import Node
 
-from edgevit.errors import EdgevitError
+from edgevit.errors import CalibrationError
 from edgevit.graph.aten import argument, kind, operand
 from edgevit.graph.program import Inputs, Program, origin
 from edgevit.quantize.divisions import Divisions
@@ -103,8 +103,8 @@ def _as_read(node: Node, result: torch.Tensor) -> torch.Tensor:
     return result.maximum(result.amax(dims.pop(), keepdim=True) - _UNSEEN)
 
 
-def _not_finite(node: Node) -> EdgevitError:
-    return EdgevitError(
+def _not_finite(node: Node) -> CalibrationError:
+    return CalibrationError(
         f"`{kind(node) or node.name}` gives infinities or NaN on calibration input",
         where=str(origin(node)),
         why="no grid of integers holds them",

@@ -6,20 +6,20 @@ import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 
-from edgevit.errors import CaptureError, Drift, InternalError
+from edgevit.errors import CaptureError, InternalError, ParityError
 from edgevit.graph.aten import op
 from edgevit.graph.cost import GraphStats, stats
-from edgevit.graph.edit import Draft, Edit, TooLarge
+from edgevit.graph.edit import Draft, Edit, EditTooLargeError
 from edgevit.graph.parity import FP32, SAME, Distance, distance
 from edgevit.graph.program import Program, origin
 from edgevit.graph.text import graph_text
 from edgevit.rewrites.foreign import is_foreign, not_idempotent, require_order
 from edgevit.rewrites.report import Refusal, RewriteReport, RuleReport
 from edgevit.rewrites.rule import AnyRule, Refused
+from edgevit.support.bug_report import attach_report
 
 Tensors = tuple[torch.Tensor, ...]
 _MAX_PASSES = 50  # a rule that still fires after this many passes undoes its own work
@@ -139,7 +139,7 @@ def _one_pass(rule: AnyRule, draft: Draft) -> tuple[list[str], list[Refusal]]:
             fired.append(origin(node).place)
         except Refused as refusal:
             refused.append(Refusal(origin(node).place, refusal.reason))
-        except TooLarge as refusal:
+        except EditTooLargeError as refusal:
             draft.drop_dead()  # what the rule had begun
             refused.append(Refusal(origin(node).place, str(refusal)))
         except Exception as error:
@@ -155,7 +155,7 @@ def prove(
     after: tuple[Program, Tensors],
     places: Sequence[str],
 ) -> Distance:
-    """Return the distance between both outputs, in float64 where a net amplifies float32 rounding; raise `Drift`.
+    """Return the distance between both outputs, in float64 where a net amplifies float32 rounding; raise `ParityError`.
 
     A constant of a rule is rounded once. Where the net amplifies that, it amplifies its own rounding too: no rule is
     judged tighter than the net itself is computed in float32.
@@ -167,13 +167,13 @@ def prove(
         noise = distance(exact, before[1]).rel_l2
         bound = max(bound, min(noise, FP32.max_rel_l2))
     if not error.rel_l2 <= bound:
-        raise Drift(
+        raise ParityError(
             f"rule `{rule.name}` changed what the model computes",
             where=places[0]
             if len(places) == 1
             else f"{len(places)} places, the first: {places[0]}",
             why=f"relative L2 {error.rel_l2:.3g} on the example inputs, and the rule promises {bound:.3g}",
-            hint=f"export with `--without {rule.name}`, and tell us: this is our bug",
+            hint=f"export with `--without {rule.name}`",
         )
     return error
 
@@ -188,10 +188,12 @@ def run_or_blame(candidate: Program, rule: str) -> Tensors:
 
 
 def _bug(message: str, program: Program, rule: str) -> InternalError:
-    path = Path(f"edgevit-bug-{rule}.txt")
-    path.write_text(graph_text(program))
-    return InternalError(
+    error = InternalError(
         message,
-        why="this is our bug",
-        hint=f"send us {path}, and export without it: `--without {rule}`, or not in `--lossy`",
+        where=f"rule `{rule}`",
+        why="the rule is wrong",
+        hint=f"export without it (`--without {rule}`, or not in `--lossy`)",
+        details=graph_text(program),
     )
+    attach_report(error)
+    return error

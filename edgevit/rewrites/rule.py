@@ -15,7 +15,7 @@ from edgevit.graph.program import origin
 SAME_VALUES = 1e-6
 
 
-class Refused(Exception):
+class Refused(Exception):  # noqa: N818 -- an answer of a rule, as StopIteration is one
     """Refusal of a pattern that must not be rewritten. The reason reaches the user."""
 
     def __init__(self, reason: str) -> None:

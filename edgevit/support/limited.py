@@ -3,7 +3,7 @@
     call_limited("edgevit.frontend.pt2_trial:run_program", [path], Limits(memory=4 << 30, cpu=60, seconds=120))
 
 Arguments and result are JSON. An `EdgevitError` is raised here again. A crash or an exceeded limit
-raises `Ended`.
+raises `WorkerEndedError`.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ class Limits:
     seconds: float  # wall-clock seconds
 
 
-class Ended(Exception):
+class WorkerEndedError(Exception):
     """A process that ended without a result. The text says why."""
 
 
 def call_limited(function: str, arguments: Sequence[Any], limits: Limits) -> Any:
-    """Call `MODULE:FUNCTION` and return its result. Raises its `EdgevitError`, or `Ended`."""
+    """Call `MODULE:FUNCTION` and return its result. Raises its `EdgevitError`, or `WorkerEndedError`."""
     request = json.dumps([function, list(arguments), asdict(limits)])
     with tempfile.TemporaryFile() as printed:
         try:
@@ -50,16 +50,16 @@ def call_limited(function: str, arguments: Sequence[Any], limits: Limits) -> Any
                 check=False,
             )
         except subprocess.TimeoutExpired as error:
-            raise Ended(f"no result in {limits.seconds:.0f} s") from error
+            raise WorkerEndedError(f"no result in {limits.seconds:.0f} s") from error
         try:
             verdict, answer = json.loads(done.stdout)
         except ValueError:
             printed.seek(0)
-            raise Ended(_why(done.returncode, limits, printed.read())) from None
+            raise WorkerEndedError(_why(done.returncode, limits, printed.read())) from None
     if verdict == "error":
         raise revived(answer)
     if verdict == "ended":
-        raise Ended(answer)
+        raise WorkerEndedError(answer)
     return answer
 
 

@@ -17,7 +17,7 @@ from edgevit.errors import suggest
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
-class Misshapen(ValueError):
+class ShapeError(ValueError):
     """A value that does not match its schema. `at`: its dotted path. `why`: the violated rule."""
 
     def __init__(self, at: str, why: str, hint: str = "") -> None:
@@ -92,7 +92,7 @@ Shape = Text | Whole | Number | Flag | Null | Listing | Either | Table | Anythin
 
 
 def require_shape(value: Any, shape: Shape, at: str = "") -> None:
-    """Raise `Misshapen` for the first part of `value` that does not match the shape."""
+    """Raise `ShapeError` for the first part of `value` that does not match the shape."""
     match shape:
         case Table():
             _require_table(value, shape, at)
@@ -116,12 +116,12 @@ def _require_table(value: Any, shape: Table, at: str) -> None:
     _require_kind(value, dict, "a table", at)
     for key in shape.keys:
         if key not in value and key not in shape.optional:
-            raise Misshapen(_inside(at, key), "it is missing")
+            raise ShapeError(_inside(at, key), "it is missing")
     for key, inner in value.items():
         _require_text(key, Text(most=256), _inside(at, str(key)))
         if key not in shape.keys and shape.others is None:
             expected = ", ".join(sorted(shape.keys)) or "nothing"
-            raise Misshapen(
+            raise ShapeError(
                 _inside(at, key),
                 f"unknown key; known here: {expected}",
                 suggest(key, shape.keys),
@@ -132,7 +132,7 @@ def _require_table(value: Any, shape: Table, at: str) -> None:
 def _require_list(value: Any, shape: Listing, at: str) -> None:
     _require_kind(value, list, "a list", at)
     if not shape.least <= len(value) <= shape.most:
-        raise Misshapen(at, f"{len(value)} entries; {shape.least} to {shape.most} are taken")
+        raise ShapeError(at, f"{len(value)} entries; {shape.least} to {shape.most} are taken")
     for index, inner in enumerate(value):
         require_shape(inner, shape.of, f"{at}[{index}]")
 
@@ -140,34 +140,34 @@ def _require_list(value: Any, shape: Listing, at: str) -> None:
 def _require_text(value: Any, shape: Text, at: str) -> None:
     _require_kind(value, str, "text", at)
     if len(value) > shape.most:
-        raise Misshapen(at, f"a text of {len(value)} characters; at most {shape.most} are taken")
+        raise ShapeError(at, f"a text of {len(value)} characters; at most {shape.most} are taken")
     if shape.plain and (odd := _CONTROL.search(value)):
-        raise Misshapen(at, f"a control character (U+{ord(odd[0]):04X}) in a text")
+        raise ShapeError(at, f"a control character (U+{ord(odd[0]):04X}) in a text")
     if shape.words and value not in shape.words:
-        raise Misshapen(at, f"`{value}` is none of {', '.join(shape.words)}", suggest(value, shape.words))  # fmt: skip
+        raise ShapeError(at, f"`{value}` is none of {', '.join(shape.words)}", suggest(value, shape.words))  # fmt: skip
     if shape.pattern and not re.fullmatch(shape.pattern, value):
-        raise Misshapen(at, f"`{value}` is not {shape.rule or 'of the form ' + shape.pattern}")
+        raise ShapeError(at, f"`{value}` is not {shape.rule or 'of the form ' + shape.pattern}")
 
 
 def _require_number(value: Any, shape: Whole | Number, at: str) -> None:
     whole = isinstance(value, int) and not isinstance(value, bool)
     if isinstance(shape, Whole) and not whole:
-        raise Misshapen(at, f"{_word(value)} where a whole number is expected")
+        raise ShapeError(at, f"{_word(value)} where a whole number is expected")
     if not whole and not (isinstance(value, float) and math.isfinite(value)):
-        raise Misshapen(at, f"{_word(value)} where a finite number is expected")
+        raise ShapeError(at, f"{_word(value)} where a finite number is expected")
     if not shape.least <= value <= shape.most:
-        raise Misshapen(at, f"{value} is outside {shape.least} to {shape.most}")
+        raise ShapeError(at, f"{value} is outside {shape.least} to {shape.most}")
 
 
 def _require_either(value: Any, shape: Either, at: str) -> None:
-    first: Misshapen | None = None
+    first: ShapeError | None = None
     for option in shape.shapes:
         try:
             return require_shape(value, option, at)
-        except Misshapen as error:
+        except ShapeError as error:
             if first is None or len(error.at) > len(first.at):  # the one that got furthest
                 first = error
-    raise first or Misshapen(at, "no value is taken here")
+    raise first or ShapeError(at, "no value is taken here")
 
 
 def _require_anything(value: Any, at: str) -> None:
@@ -183,14 +183,14 @@ def _require_anything(value: Any, at: str) -> None:
         case int() | float():
             _require_number(value, Number(), at)
         case _:
-            raise Misshapen(
+            raise ShapeError(
                 at, f"{_word(value)} where text, a number, a list or a table is expected"
             )
 
 
 def _require_kind(value: Any, kind: type, expected: str, at: str) -> None:
     if not isinstance(value, kind):
-        raise Misshapen(at, f"{_word(value)} where {expected} is expected")
+        raise ShapeError(at, f"{_word(value)} where {expected} is expected")
 
 
 def _inside(at: str, key: str) -> str:

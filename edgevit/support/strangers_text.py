@@ -1,4 +1,4 @@
-"""Untrusted TOML and JSON: read within limits, refused with `Malformed`.
+"""Untrusted TOML and JSON: read within limits, refused with `MalformedTextError`.
 
 A parser alone is not enough. It recurses until the stack overflows, blocks on a pipe, accepts NaN
 and 10^400 as numbers, and passes on lone surrogates and NUL, which break later prints and opens.
@@ -24,7 +24,7 @@ _LINE = re.compile(r" \(at line (\d+), column \d+\)$")
 _DIGITS = re.compile(r"^Exceeds the limit \(\d+")
 
 
-class Malformed(ValueError):
+class MalformedTextError(ValueError):
     """Text that is malformed or beyond the limits. `line` is 0 if the line is unknown."""
 
     def __init__(self, why: str, line: int = 0) -> None:
@@ -34,12 +34,12 @@ class Malformed(ValueError):
 
 
 def read_json(path: str | os.PathLike[str], most: int = MOST_BYTES) -> Any:
-    """Return the values of a JSON file. Raises `OSError` if it does not open, else `Malformed`."""
+    """Return the values of a JSON file. Raises `OSError` if it does not open, else `MalformedTextError`."""
     return parse_json(read_bytes(path, most))
 
 
 def read_toml(path: str | os.PathLike[str], most: int = MOST_TOML_BYTES) -> dict[str, Any]:
-    """Return the table of a TOML file. Raises `OSError` if it does not open, else `Malformed`."""
+    """Return the table of a TOML file. Raises `OSError` if it does not open, else `MalformedTextError`."""
     return parse_toml(decoded(read_bytes(path, most)))
 
 
@@ -67,13 +67,13 @@ def parse_toml(text: str) -> dict[str, Any]:
 def read_bytes(path: str | os.PathLike[str], most: int = MOST_BYTES) -> bytes:
     """Return a file's bytes, at most `most`. Refuse folders, pipes and devices without blocking."""
     if "\0" in os.fspath(path):
-        raise Malformed("a path cannot contain NUL")
+        raise MalformedTextError("a path cannot contain NUL")
     with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise Malformed(f"{Path(path).name} is no regular file")
+            raise MalformedTextError(f"{Path(path).name} is no regular file")
         data = file.read(most + 1)
     if len(data) > most:
-        raise Malformed(f"it has more than {most:,} bytes")
+        raise MalformedTextError(f"it has more than {most:,} bytes")
     return data
 
 
@@ -81,40 +81,40 @@ def decoded(data: bytes) -> str:
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise Malformed(f"byte {error.start} is not UTF-8") from error
+        raise MalformedTextError(f"byte {error.start} is not UTF-8") from error
 
 
 def _checked(read: Callable[[], Any]) -> Any:
     try:
         values = read()
-    except Malformed:
+    except MalformedTextError:
         raise
     except RecursionError as error:
-        raise Malformed(f"it is nested deeper than {MOST_DEPTH}") from error
+        raise MalformedTextError(f"it is nested deeper than {MOST_DEPTH}") from error
     except json.JSONDecodeError as error:
-        raise Malformed(f"{error.msg}, column {error.colno}", error.lineno) from error
+        raise MalformedTextError(f"{error.msg}, column {error.colno}", error.lineno) from error
     except ValueError as error:
         raise _malformed(str(error)) from error
     _require_plain(values)
     return values
 
 
-def _malformed(message: str) -> Malformed:
+def _malformed(message: str) -> MalformedTextError:
     if _DIGITS.match(message):
-        return Malformed("a number has thousands of digits")
+        return MalformedTextError("a number has thousands of digits")
     line = _LINE.search(message)
-    return Malformed(_LINE.sub("", message), int(line[1]) if line else 0)
+    return MalformedTextError(_LINE.sub("", message), int(line[1]) if line else 0)
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise Malformed(f"{name} is no number")
+    raise MalformedTextError(f"{name} is no number")
 
 
 def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     table: dict[str, Any] = {}
     for name, value in pairs:
         if name in table:
-            raise Malformed(f"{json.dumps(name)} is there twice")
+            raise MalformedTextError(f"{json.dumps(name)} is there twice")
         table[name] = value
     return table
 
@@ -128,7 +128,7 @@ def _require_plain(values: Any) -> None:
     while level:
         depth += 1
         if depth > MOST_DEPTH:
-            raise Malformed(f"it is nested deeper than {MOST_DEPTH}")
+            raise MalformedTextError(f"it is nested deeper than {MOST_DEPTH}")
         inner: list[Any] = []
         for value in level:
             if isinstance(value, dict):
@@ -142,11 +142,11 @@ def _require_plain(values: Any) -> None:
 
 def _require_sane(value: Any) -> None:
     if isinstance(value, float) and not math.isfinite(value):
-        raise Malformed(f"{value} is no number that can be used")
+        raise MalformedTextError(f"{value} is no number that can be used")
     if isinstance(value, int) and not -_WHOLE < value < _WHOLE:
-        raise Malformed("a whole number has more than 64 bits")
+        raise MalformedTextError("a whole number has more than 64 bits")
     if isinstance(value, str):
         if "\0" in value:
-            raise Malformed("a text contains NUL")
+            raise MalformedTextError("a text contains NUL")
         if any("\ud800" <= c <= "\udfff" for c in value):
-            raise Malformed("a text contains half a character (a lone surrogate)")
+            raise MalformedTextError("a text contains half a character (a lone surrogate)")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from edgevit import __version__
-from edgevit.errors import DeviceError, EdgevitError, RuntimeFailed, ToolMissing
+from edgevit.errors import BackendRuntimeError, DeviceError, EdgevitError, MissingToolError
 from edgevit.sweep.job import Job, Result, failed, keep_result, read_result, result_file
 from edgevit.sweep.work import Work, do_job, export_and_measure
 
@@ -70,7 +70,7 @@ def _landed(future: Any, job: Job) -> Result:
         return future.result()
     if isinstance(error, EdgevitError):
         return failed(job, error)
-    died = RuntimeFailed("no worker could end it", why=f"{type(error).__name__}: {error}")
+    died = BackendRuntimeError("no worker could end it", why=f"{type(error).__name__}: {error}")
     return failed(job, died)
 
 
@@ -149,7 +149,7 @@ def _distributed() -> Any:
     try:
         import distributed
     except ModuleNotFoundError as error:
-        raise ToolMissing(
+        raise MissingToolError(
             "dask's distributed is not installed",
             why=str(error),
             hint="pip install 'edgevit[sweep]'",

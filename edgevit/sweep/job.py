@@ -170,7 +170,7 @@ def read_result(output: Path, key: str) -> Result | None:
 
 
 def result_of(values: Any) -> Result:
-    """Parse a result from untrusted JSON. Raises `Misshapen`."""
+    """Parse a result from untrusted JSON. Raises `ShapeError`."""
     require_shape(values, _RESULT)
     return Result(**values)
 

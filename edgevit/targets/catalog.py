@@ -12,7 +12,7 @@ from typing import Any
 from edgevit.errors import InternalError, TargetError, suggest
 from edgevit.plugins import Registry
 from edgevit.support.resources import data_dir
-from edgevit.support.strangers_text import Malformed, read_toml
+from edgevit.support.strangers_text import MalformedTextError, read_toml
 from edgevit.targets import schema
 from edgevit.targets.fields import Fields
 from edgevit.targets.target import Target
@@ -113,7 +113,7 @@ def _read_toml(path: Path, shown: str) -> dict[str, Any]:
         hint = "a name without / or .toml is looked up among the shipped targets"
         why = error.strerror or str(error)
         raise TargetError("cannot read the target file", where=shown, why=why, hint=hint) from error
-    except Malformed as error:
+    except MalformedTextError as error:
         where = f"{shown}:{error.line}" if error.line else shown
         raise TargetError("this is not a TOML file", where=where, why=error.why) from error
 

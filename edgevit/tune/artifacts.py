@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgevit.errors import Drift, EdgevitError
+from edgevit.errors import EdgevitError, ParityError
 from edgevit.export.from_plan import made_of
 from edgevit.export.isolated import export_apart
 from edgevit.export.plan_file import ExportPlan, plan_text
@@ -24,7 +24,7 @@ class Artifacts:
     def made(self, key: str, plan: ExportPlan) -> tuple[Path, dict[str, Any]]:
         """Export a point, or reuse an earlier run's complete export. Return folder and manifest.
 
-        Raises the export's error, and `Drift` if the artifact fails its verification.
+        Raises the export's error, and `ParityError` if the artifact fails its verification.
         """
         folder, file = self.work / key, self.work / f"{key}.toml"
         text = plan_text(plan)
@@ -35,7 +35,7 @@ class Artifacts:
             export_apart([*words, *self.said])
             found = read_manifest(folder)
         if not found["passed"]:
-            raise Drift("the export does not compute what the model does", where=str(folder))
+            raise ParityError("the export does not compute what the model does", where=str(folder))
         return folder, found
 
     def keep_only(self, keys: Sequence[str]) -> None:

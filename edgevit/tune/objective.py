@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from edgevit.errors import DoesNotFit, Drift, EdgevitError
+from edgevit.errors import EdgevitError, MemoryLimitError, ParityError
 from edgevit.export.isolated import alone
 from edgevit.measure.cache import measured
 from edgevit.measure.figures import Figures, Session, Settings
@@ -111,10 +111,10 @@ class Counts:
         if one.error is not None:
             raise one.error
         if not one.golden_match:
-            raise Drift("the firmware does not compute what its integer model does")
+            raise ParityError("the firmware does not compute what its integer model does")
         figures = count_figures(one)
         if self.max_ram is not None and figures["ram_bytes"] > self.max_ram:
-            raise DoesNotFit(
+            raise MemoryLimitError(
                 f"it takes {figures['ram_bytes']:,} bytes of RAM, and --max-ram is {self.max_ram:,}"
             )
         return [float(figures[name]) for name in self.names], figures

@@ -15,7 +15,7 @@ from edgevit.errors import UsageError
 from edgevit.export.plan_file import WEIGHTS, ExportPlan
 from edgevit.quantize.options import CALIBRATION, GENERATED, CalibrationOptions
 from edgevit.support.backend_options import BackendOptions, options_info
-from edgevit.support.shape import Misshapen, require_shape
+from edgevit.support.shape import ShapeError, require_shape
 from edgevit.tune.space import FORMAT, Point, Space
 
 
@@ -62,7 +62,7 @@ class Asked:
         """Options passed to every export beside the plan: trust, and weights that may need it."""
         try:
             require_shape(self.options.get("weights", "random"), WEIGHTS)
-        except Misshapen:
+        except ShapeError:
             return ("trust", "weights")
         return ("trust",)
 

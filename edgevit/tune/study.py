@@ -16,12 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgevit.errors import StoreError, ToolMissing, is_connection_string, without_secrets
+from edgevit.errors import MissingToolError, StoreError, is_connection_string, without_secrets
 from edgevit.support.shape import (
     Anything,
     Listing,
-    Misshapen,
     Number,
+    ShapeError,
     Table,
     Text,
     Whole,
@@ -188,7 +188,7 @@ def _require(value: Any, shape: Table, what: str) -> None:
     """Refuse values that do not match their schema: a study file is untrusted."""
     try:
         require_shape(value, shape)
-    except Misshapen as error:
+    except ShapeError as error:
         raise StoreError(
             f"{what} of the study has another shape",
             where=error.at,
@@ -214,7 +214,7 @@ def _optuna() -> Any:
     try:
         import optuna
     except ModuleNotFoundError as error:
-        raise ToolMissing(
+        raise MissingToolError(
             "optuna is not installed", why=str(error), hint="pip install 'edgevit[tune]'"
         ) from error
     optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -256,7 +256,7 @@ def _opened(optuna: Any, url: str, name: str, objectives: int) -> Any:
                 load_if_exists=True,
             )
         except ModuleNotFoundError as error:
-            raise ToolMissing(
+            raise MissingToolError(
                 "psycopg is not installed", why=str(error), hint="pip install 'edgevit[store]'"
             ) from error
         except Exception as error:

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from edgevit.backends.api import backend_for
-from edgevit.errors import EdgevitError
+from edgevit.errors import BudgetError, EdgevitError, StoreError
 from edgevit.export.plan_file import ExportPlan, Made, plan_text
 from edgevit.export.request import Wishes, graph_hash
 from edgevit.frontend.capture import capture
@@ -156,10 +156,11 @@ class _Search:
         tried = self.study.tried()
         default = self._default(tried)
         if default is None:
-            raise EdgevitError(
-                "nothing is known of the default yet",
-                why="another worker of the study is at it, and all else is tried",
-                hint="give the same command again when it has ended",
+            raise StoreError(
+                "the default has not been measured yet",
+                why="another worker of the study is measuring it, and everything else is measured",
+                hint="run the same command again when that worker has ended",
+                retryable=True,
             )
         if isinstance(self.objective, Latency):
             plan, front = self._fastest(self.objective, tried, default)
@@ -221,7 +222,7 @@ class _Search:
     def _require_near(self, drop: float) -> None:
         limit = self.asked.max_drop
         if limit is not None and drop > limit:
-            raise EdgevitError(f"its cosine is {drop:.2g} below 1, and --max-drop is {limit:g}")
+            raise BudgetError(f"its cosine is {drop:.2g} below 1, and --max-drop is {limit:g}")
 
     def _worth_keeping(self) -> list[str]:
         tried = self.study.tried()

@@ -8,11 +8,11 @@ from torch import nn
 
 from edgevit.backends.bisect import beginning, blame_a_call, names_no_call
 from edgevit.errors import (
-    ConverterFailed,
-    DoesNotFit,
+    BackendRuntimeError,
+    ConverterError,
+    MemoryLimitError,
     PackageError,
-    RuntimeFailed,
-    UnsupportedOp,
+    UnsupportedOpError,
 )
 from edgevit.frontend.capture import capture
 from edgevit.frontend.source import ModelSource
@@ -46,7 +46,7 @@ def refuses(*names: str):
 @pytest.mark.parametrize("name", ["relu", "add.Tensor", "topk", "fft_rfft", "tanh", "sum"])
 def test_the_call_is_named(program: Program, name: str) -> None:
     told = blame_a_call(program, "tflite", PackageError("no"), refuses(name))
-    assert isinstance(told, UnsupportedOp)
+    assert isinstance(told, UnsupportedOpError)
     assert f"TFLite cannot lower `{name}`" in str(told)
     assert "test_bisect.py:" in told.where
     assert "node 7" in told.why and told.hint
@@ -59,17 +59,17 @@ def test_the_first_of_several_is_named(program: Program) -> None:
 
 def test_a_refusal_by_name_on_the_way_is_told_as_it_is(program: Program) -> None:
     def attempt(_: Program) -> None:
-        raise UnsupportedOp("no such op", where="net.py:1", why="none", hint="another")
+        raise UnsupportedOpError("no such op", where="net.py:1", why="none", hint="another")
 
     assert str(blame_a_call(program, "onnx", PackageError("no"), attempt)).startswith(
-        "error: no such op"
+        "error[E0006]: no such op"
     )
 
 
 def test_what_fails_only_whole_is_no_bug_of_ours(program: Program) -> None:
-    error = RuntimeFailed("it died", why="signal 11")
+    error = BackendRuntimeError("it died", why="signal 11")
     told = blame_a_call(program, "onnx", error, lambda _: None)
-    assert isinstance(told, UnsupportedOp)
+    assert isinstance(told, UnsupportedOpError)
     assert "signal 11" in told.why and told.where and told.hint
 
 
@@ -82,7 +82,7 @@ def test_every_beginning_runs(program: Program) -> None:
 
 
 def test_only_failures_without_a_name_are_looked_into() -> None:
-    for error in (PackageError("a"), RuntimeFailed("b"), ConverterFailed("c"), KeyError("d")):
+    for error in (PackageError("a"), BackendRuntimeError("b"), ConverterError("c"), KeyError("d")):
         assert names_no_call(error)
-    for error in (UnsupportedOp("a"), DoesNotFit("b")):
+    for error in (UnsupportedOpError("a"), MemoryLimitError("b")):
         assert not names_no_call(error)

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from edgevit.backends.room import require_memory
-from edgevit.errors import DoesNotFit
+from edgevit.errors import MemoryLimitError
 from edgevit.export.pipeline import export
 from edgevit.frontend.capture import capture
 from edgevit.frontend.source import ModelSource
@@ -47,7 +47,7 @@ def test_what_weighs_most_is_named(monkeypatch: pytest.MonkeyPatch, rows: int, h
     _available(monkeypatch, needed)
     require_memory(program, "TFLite")
     _available(monkeypatch, needed - 1)
-    with pytest.raises(DoesNotFit, match="TFLite") as caught:
+    with pytest.raises(MemoryLimitError, match="TFLite") as caught:
         require_memory(program, "TFLite")
     assert heavy in caught.value.where and "test_room.py" in caught.value.where
     assert "first" in caught.value.where and caught.value.why and caught.value.hint
@@ -64,7 +64,7 @@ def test_no_converter_is_started(
 ) -> None:
     _available(monkeypatch, 1000)
     target = "iphone-15" if format == "coreml" else "pixel-8"
-    with pytest.raises(DoesNotFit, match="of memory"):
+    with pytest.raises(MemoryLimitError, match="of memory"):
         export("zoo:vit-i32-p8-d24-h2-l1", target=target, format=format, output=tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

@@ -135,7 +135,7 @@ def test_a_folder_that_failed_parity_is_within_nothing(
 )  # fmt: skip
 def test_words_that_make_no_sense(words: list[str], folder: Path, capsys) -> None:
     assert main(["check", str(folder), *words]) == 2
-    assert capsys.readouterr().err.startswith("error: ")
+    assert capsys.readouterr().err.startswith("error[E")
 
 
 def test_a_damaged_folder_is_not_checked(folder: Path, tmp_path: Path) -> None:

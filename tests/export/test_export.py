@@ -246,7 +246,7 @@ def test_bad_words_are_answered_and_nothing_is_written(
     words, code, text = REFUSED[name]
     assert main(["export", MODEL, *words]) == code
     printed = capsys.readouterr()
-    assert printed.err.startswith("error: ")
+    assert printed.err.startswith("error[E")
     assert text in printed.err
     assert "Traceback" not in printed.err
     assert printed.out == ""
@@ -257,7 +257,7 @@ def test_an_error_is_one_json_object_too(capsys: pytest.CaptureFixture[str]) -> 
     assert main(["export", MODEL, "--target", "ifone", "--json"]) == 7
     error = json.loads(capsys.readouterr().out)
     assert error["error"] == "TargetError"
-    assert "iphone" in error["try"]
+    assert "iphone" in error["hint"]
 
 
 BROKEN = {
@@ -308,7 +308,7 @@ def test_models_that_cannot_be_exported(
         main(["export", "model.py:build", "--target", "iphone", "-o", "o", "--quiet"]) == exit_code
     )
     printed = capsys.readouterr()
-    assert printed.err.startswith("error: "), "and nothing of torch's own before it"
+    assert printed.err.startswith("error[E"), "and nothing of torch's own before it"
     for piece in pieces:
         assert piece in printed.err, printed.err
     assert leftovers(tmp_path) == []

@@ -11,7 +11,7 @@ import pytest
 import edgevit
 from edgevit.backends.delegation import Delegation, Outside, grouped, require_all_inside
 from edgevit.cli.main import main
-from edgevit.errors import NotDelegated
+from edgevit.errors import DelegationError
 from tests import ROOT
 
 PIPELINE = import_module("edgevit.export.pipeline")
@@ -45,7 +45,7 @@ def test_one_format_that_fails_does_not_stop_the_others(
     words = ["export", MODEL, "--target", "linux-x86", "--format", "onnx,executorch"]
     assert main([*words, "-o", str(tmp_path / "o"), "--quiet"]) == 1
     said = capsys.readouterr()
-    assert "onnx: error: no such thing" in said.err
+    assert "onnx: error[E0001]: no such thing" in said.err
     assert "TinyHybrid.pte" in said.out
     assert [p.name for p in (tmp_path / "o").iterdir()] == ["executorch"]
 
@@ -89,7 +89,7 @@ def test_leftovers_are_listed_with_their_lines() -> None:
         {"op": "layer_norm", "where": "a.py:3", "count": 2, "bytes": 150},
         {"op": "expand", "where": "b.py:9", "count": 1, "bytes": 8},
     ]
-    with pytest.raises(NotDelegated) as caught:
+    with pytest.raises(DelegationError) as caught:
         require_all_inside(delegation)
     assert "layer_norm x2   a.py:3" in caught.value.where
     require_all_inside(Delegation("XNNPACK", 1, 7, ()))

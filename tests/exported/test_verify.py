@@ -130,7 +130,7 @@ def test_what_is_not_what_was_exported(wrong: str, folder: Path, capsys) -> None
     damage(folder)
     assert main(["verify", str(folder)]) == 12
     said = capsys.readouterr().err
-    assert said.startswith("error: ")
+    assert said.startswith("error[E")
     assert text.split(" ")[0] in said
     assert " ".join(text.split()) in " ".join(said.split()).replace("image 1x3", "x 1x3")
     assert str(folder) in said

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from edgevit.cli.main import main
-from edgevit.errors import NoForecast
+from edgevit.errors import ForecastError
 from edgevit.forecast.features import CLASSES, Features, Work, features_of
 from edgevit.forecast.fit import Fitted, Sample, fit, held_out
 from edgevit.forecast.published import features, folder, kinds, samples
@@ -131,15 +131,15 @@ def test_outside_the_range_there_is_no_forecast() -> None:
         (around(work=many), "multiply-accumulates"),
         (around(work={name: Work() for name in CLASSES}), "multiply-accumulates"),
     ):
-        with pytest.raises(NoForecast) as error:
+        with pytest.raises(ForecastError) as error:
             forecast(wrong, iphone)
         assert text in error.value.why
-    with pytest.raises(NoForecast, match="no forecast for Google Pixel 8"):
+    with pytest.raises(ForecastError, match="no forecast for Google Pixel 8"):
         forecast(around(), load_target("pixel-8"))
 
 
 def test_attention_on_a_cpu_of_which_only_convolutions_were_published() -> None:
-    with pytest.raises(NoForecast) as error:
+    with pytest.raises(ForecastError) as error:
         forecast(features()["levit_128s@224"], load_target("raspberry-pi-5"))
     assert "of two activations; fitted on at most 0" in error.value.why
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from edgevit.errors import EdgevitError, ModelError, ToolMissing, UsageError, WeightsError
+from edgevit.errors import EdgevitError, MissingToolError, ModelError, UsageError, WeightsError
 from edgevit.frontend.capture import capture
 from edgevit.frontend.resolve import resolve
 
@@ -147,7 +147,7 @@ def test_a_missing_zoo_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> No
         monkeypatch.setitem(sys.modules, library, None)
     for spec in ("timm:shvit_s1", "hf:vit"):
         error = refused(spec)
-        assert isinstance(error, ToolMissing)
+        assert isinstance(error, MissingToolError)
         assert error.hint == "pip install 'edgevit[zoo]'"
 
 

@@ -10,7 +10,7 @@ import torch
 from torch.nn import functional as F
 
 from edgevit.backends.whole_numbers import refuse_wide_integers
-from edgevit.errors import UnsupportedOp
+from edgevit.errors import UnsupportedOpError
 from tests.fuzzed.fresh import LIBRARIES, Call, captured_of, departures, lowered
 
 X = torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(0))
@@ -53,7 +53,7 @@ SMALL: dict[str, Net] = {
 
 @pytest.mark.parametrize("name", WIDE)
 def test_what_may_be_wide_is_refused_with_its_line(name: str) -> None:
-    with pytest.raises(UnsupportedOp, match="32-bit integers") as refused:
+    with pytest.raises(UnsupportedOpError, match="32-bit integers") as refused:
         refuse_wide_integers(captured_of(Call(WIDE[name]), X), "TFLite")
     assert ".py:" in refused.value.where
     assert "clamp" in refused.value.hint
@@ -82,7 +82,7 @@ def test_is_refused_or_right_on_a_bright_picture(format: str, tmp_path: Path) ->
     x = torch.rand(1, 3, 64, 64) * 0.5
     net = Call(lambda s, x: (pixels(x) * pixels(x)).sum((1, 2, 3)).float().sqrt())
     if format in {"tflite", "coreml"}:
-        with pytest.raises(UnsupportedOp, match="32-bit integers"):
+        with pytest.raises(UnsupportedOpError, match="32-bit integers"):
             lowered(format, net, (x,), tmp_path)
         return
     artifact, captured = lowered(format, net, (x,), tmp_path)

@@ -17,7 +17,7 @@ from torch.utils._pytree import tree_leaves
 
 from edgevit.backends.api import Backend, Expected, Lowering, backend_for
 from edgevit.backends.bisect import blamed_on_a_call
-from edgevit.errors import CaptureError, ModelError, UnsupportedOp
+from edgevit.errors import CaptureError, ModelError, UnsupportedOpError
 from edgevit.frontend.capture import capture
 from edgevit.frontend.source import ModelSource
 from edgevit.graph.parity import distance
@@ -37,7 +37,7 @@ TARGETS = {
     "tflite": "linux-x86",
 }  # format -> a device that takes it
 MAY_REFUSE = 0.3  # of each chunk, chosen for its rare spellings: a refusal is an answer, but not the only one
-REFUSALS = (CaptureError, ModelError, UnsupportedOp)
+REFUSALS = (CaptureError, ModelError, UnsupportedOpError)
 
 
 def source_of(seed: int) -> ModelSource:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -94,7 +95,8 @@ def test_hostile_input(
 
 
 def assert_is_an_answer(stderr: str, told: str) -> None:
-    start = stderr.index("error: ") if "error: " in stderr else pytest.fail(f"no error: {told}")
+    first = re.search(r"error\[E\d{4}\]: ", stderr)
+    start = first.start() if first else pytest.fail(f"no error: {told}")
     for label in ("where", "why", "try"):
         assert f"\n  {label:<6} " in stderr[start:], f"no `{label}`: {told}"
 

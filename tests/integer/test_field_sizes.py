@@ -8,7 +8,13 @@ import numpy as np
 import pytest
 
 from edgevit.graph.window import Window
-from edgevit.integer.graph import Beyond, IntegerGraph, Malformed, Op, Value
+from edgevit.integer.graph import (
+    IntegerGraph,
+    InvalidOperationError,
+    Op,
+    OverflowingOperationError,
+    Value,
+)
 from edgevit.integer.ops.products import Linear, MatMul
 from edgevit.integer.ops.softmax import Softmax
 from edgevit.integer.ops.windows import MaxPool
@@ -59,14 +65,16 @@ def test_the_last_size_and_the_one_after_it(make: Callable[[int], Op], most: int
     make(most).check()
     beyond = make(most + 1)
     graph = IntegerGraph("net", beyond.inputs, (), (beyond,), (beyond.output,))
-    with pytest.raises(Beyond, match=f"{most + 1:,}, and the kernels count to {most:,}"):
+    with pytest.raises(
+        OverflowingOperationError, match=f"{most + 1:,}, and the kernels count to {most:,}"
+    ):
         graph.verify()
 
 
 def test_rows_of_a_softmax() -> None:
     """The sum of the exponentials ends before the field does."""
     _row(2**15 - 1).check()
-    with pytest.raises(Malformed, match="the shift"):
+    with pytest.raises(InvalidOperationError, match="the shift"):
         _row(2**15).check()
-    with pytest.raises(Beyond, match="values in a row"):
+    with pytest.raises(OverflowingOperationError, match="values in a row"):
         _row(2**16).check()

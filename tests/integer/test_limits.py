@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgevit.graph.window import Window
-from edgevit.integer.graph import IntegerGraph, Malformed, Op, Value
+from edgevit.integer.graph import IntegerGraph, InvalidOperationError, Op, Value
 from edgevit.integer.lowering.parameters import Weights, channels
 from edgevit.integer.ops.pointwise import Add, AddWide, Multiply, Rescale
 from edgevit.integer.ops.products import Conv2d, Depthwise, Linear, MatMul
@@ -62,14 +62,14 @@ def test_the_last_that_fits(op: Op) -> None:
 @pytest.mark.parametrize("op", [*projections(LAST + 1), *others(LAST + 1)], ids=lambda op: op.kind)
 def test_one_more_is_refused(op: Op) -> None:
     graph = IntegerGraph("net", tuple(op.inputs), (), (op,), (op.output,))
-    with pytest.raises(Malformed, match="overflows"):
+    with pytest.raises(InvalidOperationError, match="overflows"):
         graph.verify()
 
 
 def test_lanes_of_16_bits() -> None:
     fits = Add((ROW, replace(ROW, name="b")), replace(ROW, name="y"), 2**14, 2**14, 2**14 - 3, 8)
     fits.check()
-    with pytest.raises(Malformed, match="16 bits"):
+    with pytest.raises(InvalidOperationError, match="16 bits"):
         replace(fits, offset=2**14 - 2).check()
 
 

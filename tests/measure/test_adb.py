@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from edgevit.cli.main import main
-from edgevit.errors import RuntimeFailed
+from edgevit.errors import BackendRuntimeError
 from edgevit.measure.adb.binaries import device_binaries
 from tests.servers import free_port, needed
 
@@ -147,5 +147,5 @@ def test_a_real_server_without_devices(
 def test_what_executor_runner_prints() -> None:
     said = "I 00:00:00.0 executor_runner.cpp:365] Model executed successfully 4 time(s) in 10.000000 ms."
     assert device_binaries()["executorch"].seconds(said, 4) == pytest.approx([0.0025, 0.0025])
-    with pytest.raises(RuntimeFailed, match="gives no time"):
+    with pytest.raises(BackendRuntimeError, match="gives no time"):
         device_binaries()["executorch"].seconds("E executor_runner.cpp: failed to load", 4)

@@ -10,7 +10,7 @@ import pytest
 
 from edgevit.backends.coreml import benchmark
 from edgevit.cli.main import main
-from edgevit.errors import RuntimeFailed, UsageError
+from edgevit.errors import BackendRuntimeError, UsageError
 from edgevit.measure.runner import ADDRESSES, open_runner
 
 
@@ -51,7 +51,7 @@ def test_what_a_fake_benchmarker_says(monkeypatch) -> None:
 def test_a_fake_benchmarker_that_hangs(monkeypatch) -> None:
     monkeypatch.setattr(benchmark.importlib, "import_module", fake_modules(60).__getitem__)
     opened = benchmark.OpenedPackage(Path("net.mlpackage"), None, 0.2)
-    with pytest.raises(RuntimeFailed, match=r"net.mlpackage hangs"):
+    with pytest.raises(BackendRuntimeError, match=r"net.mlpackage hangs"):
         opened.seconds(3)
     opened.close()
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from edgevit.cli.main import main
-from edgevit.errors import DeviceError, EdgevitError, RuntimeFailed
+from edgevit.errors import BackendRuntimeError, DeviceError, EdgevitError
 from edgevit.measure import emulated
 from edgevit.measure.serial.port import Port
 from edgevit.measure.serial.runner import model_hash
@@ -139,9 +139,9 @@ def test_a_garbled_test_is_passed_over(wire: tuple[str, Callable[[str], None]]) 
 @pytest.mark.parametrize(
     ("text", "error", "message"),
     [
-        ("", RuntimeFailed, "does not say anything"),
-        ("hello\n", RuntimeFailed, "does not say anything"),
-        (TEST.replace("layer", "lay?r"), RuntimeFailed, "cannot be read"),
+        ("", BackendRuntimeError, "does not say anything"),
+        ("hello\n", BackendRuntimeError, "does not say anything"),
+        (TEST.replace("layer", "lay?r"), BackendRuntimeError, "cannot be read"),
         (TEST.replace("selftest 1", "selftest 2"), DeviceError, "of version 2"),
     ],
 )

@@ -14,7 +14,7 @@ import pytest
 import edgevit
 from edgevit.backends.worker import Worker
 from edgevit.cli.main import main
-from edgevit.errors import RuntimeFailed
+from edgevit.errors import BackendRuntimeError
 from edgevit.measure.timing import Latency, measure, subject_of
 from tests import ROOT
 
@@ -103,7 +103,7 @@ def test_a_runtime_that_dies_is_an_error_and_not_our_end(folder: Path) -> None:
         worker.open(folder / "TinyHybrid.onnx")
         assert worker._process is not None
         os.kill(worker._process.pid, signal.SIGSEGV)
-        with pytest.raises(RuntimeFailed, match="died on") as caught:
+        with pytest.raises(BackendRuntimeError, match="died on") as caught:
             worker.run([np.zeros((1, 3, 64, 64), np.float32)])
         assert "SIGSEGV" in caught.value.why
         worker.open(folder / "TinyHybrid.onnx")  # a new process
@@ -117,7 +117,7 @@ def test_a_runtime_that_hangs_is_stopped(folder: Path) -> None:
         worker.timeout = 1
         os.kill(worker._process.pid, signal.SIGSTOP)
         started = time.monotonic()
-        with pytest.raises(RuntimeFailed) as caught:
+        with pytest.raises(BackendRuntimeError) as caught:
             worker.run([np.zeros((1, 3, 64, 64), np.float32)])
         assert time.monotonic() - started < 20
         assert "no answer in 1 s" in caught.value.why

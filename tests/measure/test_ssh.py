@@ -71,7 +71,7 @@ def fails(address: str, path: Path, capsys, *words: str) -> str:
 def test_unreachable(exported: Path, board: Board, capsys) -> None:
     address = board.address.replace(str(board.port), str(free_port()))
     said = fails(address, exported, capsys)
-    assert said.startswith("17 error: 127.0.0.1 cannot be reached")
+    assert said.startswith("17 error[E0017]: 127.0.0.1 cannot be reached")
     assert "refused" in said
 
 
@@ -117,7 +117,7 @@ def test_a_library_tells_its_architecture_itself(board: Board, tmp_path: Path, c
 def test_a_library_of_somebody_elses_is_not_sent(board: Board, tmp_path: Path, capsys) -> None:
     (tmp_path / "net.so").write_bytes(b"\x7fELF" + bytes(60))
     said = fails(board.address, tmp_path / "net.so", capsys)
-    assert said.startswith("12 error: code from somebody else is not run")
+    assert said.startswith("12 error[E0012]: code from somebody else is not run")
     assert "--trust" in said
 
 
@@ -144,7 +144,7 @@ def test_a_full_device_is_refused_before_anything_is_sent(
     with huge.open("wb") as file:
         file.truncate(shutil.disk_usage(board.work).free + 1_000_000_000)
     said = fails(board.address, huge, capsys, "--no-store")
-    assert said.startswith("17 error: no space left on 127.0.0.1")
+    assert said.startswith("17 error[E0017]: no space left on 127.0.0.1")
     assert "MB are needed" in said
     assert list(board.work.iterdir()) == []
 
@@ -204,7 +204,7 @@ def test_a_hung_run_is_killed_on_both_sides(
     started = time.monotonic()
     said = fails(board.address, hung, capsys, "--limit", "2")
     assert time.monotonic() - started < 30
-    assert said.startswith("14 error: endless.onnx hangs on 127.0.0.1")
+    assert said.startswith("14 error[E0014]: endless.onnx hangs on 127.0.0.1")
     assert "no answer in 2 s; it was killed there" in said
     assert list(board.work.iterdir()) == []
     assert not any(b"far.py\0onnx\0endless.onnx" in command for command in commands())
@@ -251,7 +251,7 @@ def test_a_lost_connection_is_tried_once_more(board: Board, exported: Path, monk
         opened.append(self)
         if len(opened) == 3:
             self._process.kill()  # our end of the connection
-            raise DeviceError("lost", passing=True)
+            raise DeviceError("lost", retryable=True)
         return seconds(self, runs)
 
     monkeypatch.setattr(OpenedThere, "seconds", breaks_once)

@@ -15,7 +15,7 @@ from edgevit.measure.figures import Session, Settings
 from edgevit.measure.interleaved import ByTurns
 from edgevit.measure.timing import Opener, Subject
 
-GONE = DeviceError("gone", passing=True)
+GONE = DeviceError("gone", retryable=True)
 REFUSED = DeviceError("refused")
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from edgevit.backends.mcu.noisiest import noisiest
-from edgevit.errors import CalibrationError, EdgevitError, UnsupportedOp, UsageError
+from edgevit.errors import CalibrationError, EdgevitError, UnsupportedOpError, UsageError
 from edgevit.graph.parity import distance
 from edgevit.integer.lowering.lower import quantize
 from edgevit.integer.lowering.quantized import QuantOptions
@@ -88,7 +88,7 @@ def test_all_that_is_not_supported_is_told_at_once() -> None:
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return torch.cumsum(x, 1) + torch.sort(x, 1).values
 
-    with pytest.raises(UnsupportedOp) as caught:
+    with pytest.raises(UnsupportedOpError) as caught:
         imported(Odd(), IMAGE)
     assert "cumsum" in str(caught.value) and "sort" in str(caught.value)
     assert "test_quantize.py" in str(caught.value)
@@ -154,7 +154,7 @@ def test_a_size_that_a_kernel_has_no_field_for(wide: str) -> None:
         net, x = nn.Conv2d(1, 2, 1, stride=256), torch.randn(1, 1, 300, 300)
     else:
         net, x = nn.Linear(2**16, 1), torch.randn(1, 2**16)
-    with pytest.raises(UnsupportedOp, match=r"`(conv2d|linear)` \(1x\)") as caught:
+    with pytest.raises(UnsupportedOpError, match=r"`(conv2d|linear)` \(1x\)") as caught:
         imported(net, x)
     assert "the kernels count to" in caught.value.why and "test_quantize" not in caught.value.why
 

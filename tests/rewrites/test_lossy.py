@@ -13,7 +13,7 @@ from torch import nn
 
 import edgevit
 from edgevit.cli.main import main
-from edgevit.errors import Drift, UsageError
+from edgevit.errors import LossyStepError, UsageError
 from edgevit.exported.golden import load_golden
 from edgevit.exported.verify import verify
 from edgevit.graph.aten import argument, kind
@@ -184,7 +184,7 @@ def test_what_is_left_of_nothing_is_a_drift() -> None:
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return nn.functional.gelu(x - 40)
 
-    with pytest.raises(Drift, match="nothing is left"):
+    with pytest.raises(LossyStepError, match="nothing is left"):
         lose(program_for(Dead(), torch.rand(3)), choices("gelu-sigmoid"))
 
 

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from edgevit.errors import ModelError
-from edgevit.support.limited import Ended, Limits, call_limited
+from edgevit.support.limited import Limits, WorkerEndedError, call_limited
 
 LIMITS = Limits(memory=256 << 20, cpu=2, seconds=20)
 
@@ -75,10 +75,10 @@ def test_an_error_of_ours_comes_back_as_itself() -> None:
     ],
 )
 def test_every_other_end_is_told(name: str, why: str) -> None:
-    with pytest.raises(Ended, match=why):
+    with pytest.raises(WorkerEndedError, match=why):
         called(name)
 
 
 def test_the_clock_ends_what_only_waits() -> None:
-    with pytest.raises(Ended, match="no result in 1 s"):
+    with pytest.raises(WorkerEndedError, match="no result in 1 s"):
         called("sleep", limits=Limits(memory=256 << 20, cpu=2, seconds=1))

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from edgevit.support.strangers_text import (
     MOST_DEPTH,
-    Malformed,
+    MalformedTextError,
     parse_json,
     parse_toml,
     read_json,
@@ -41,7 +41,7 @@ from edgevit.support.strangers_text import (
     ],
 )
 def test_json_that_is_refused(text: str | bytes, why: str) -> None:
-    with pytest.raises(Malformed, match=why):
+    with pytest.raises(MalformedTextError, match=why):
         parse_json(text)
 
 
@@ -60,14 +60,14 @@ def test_json_that_is_refused(text: str | bytes, why: str) -> None:
     ],
 )
 def test_toml_that_is_refused(text: str, why: str) -> None:
-    with pytest.raises(Malformed, match=why):
+    with pytest.raises(MalformedTextError, match=why):
         parse_toml(text)
 
 
 def test_a_line_is_named() -> None:
-    with pytest.raises(Malformed) as toml:
+    with pytest.raises(MalformedTextError) as toml:
         parse_toml("a = 1\nb = \n")
-    with pytest.raises(Malformed) as other:
+    with pytest.raises(MalformedTextError) as other:
         parse_json("{\n\n x}")
     assert (toml.value.line, other.value.line) == (2, 3)
 
@@ -80,7 +80,7 @@ def test_json_that_is_good_is_read(values: object) -> None:
 @given(st.text())
 def test_no_text_ends_in_another_error(text: str) -> None:
     for parse in (parse_json, parse_toml):
-        with contextlib.suppress(Malformed):
+        with contextlib.suppress(MalformedTextError):
             parse(text)
 
 
@@ -88,9 +88,9 @@ def test_files_that_never_end_are_not_read(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "large").write_bytes(b" " * 2000)
     for path, why in ((tmp_path / "pipe", "regular"), ("/dev/zero", "regular"), ("a\0b", "NUL")):
-        with pytest.raises(Malformed, match=why):
+        with pytest.raises(MalformedTextError, match=why):
             read_json(path)
-    with pytest.raises(Malformed, match="1,999 bytes"):
+    with pytest.raises(MalformedTextError, match="1,999 bytes"):
         read_toml(tmp_path / "large", most=1999)
     with pytest.raises(IsADirectoryError):
         read_json(tmp_path)

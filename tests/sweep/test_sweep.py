@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from edgevit.cli.main import main
-from edgevit.errors import DeviceError, RuntimeFailed, TargetError
+from edgevit.errors import BackendRuntimeError, DeviceError, TargetError
 from edgevit.sweep.cluster import run_jobs
 from edgevit.sweep.job import JOBS, Job, Result, jobs_of, keep_result, read_result
 from edgevit.sweep.show import MARKDOWN, PICTURE, table, write_sweep
@@ -34,7 +34,7 @@ def nap(job: Job, output: Path) -> Result:
 
 
 def fail(job: Job, output: Path) -> Result:
-    raise RuntimeFailed("the runtime died", why="SIGSEGV\nand more")
+    raise BackendRuntimeError("the runtime died", why="SIGSEGV\nand more")
 
 
 def log(output: Path) -> list[dict]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from edgevit.backends.session import OpTime
-from edgevit.errors import DeviceError, RuntimeFailed
+from edgevit.errors import BackendRuntimeError, DeviceError
 
 _EXPERIMENTAL = "coremltools.models.ml_program.experimental"
 
@@ -53,7 +53,7 @@ class OpenedPackage:
         return [milliseconds * 1e-3 for milliseconds in measured.samples]
 
     def op_times(self, repeats: int) -> tuple[OpTime, ...]:
-        raise RuntimeFailed(
+        raise BackendRuntimeError(
             "no table of ops", why="`edgevit export` predicts each op's unit instead"
         )
 
@@ -64,10 +64,10 @@ class OpenedPackage:
         try:
             return self._loop.run_until_complete(asyncio.wait_for(work, self._limit))
         except TimeoutError as error:
-            raise RuntimeFailed(
+            raise BackendRuntimeError(
                 f"{self._name} hangs", why=f"no answer in {self._limit:g} s", hint="--limit"
             ) from error
         except Exception as error:  # its errors have no common base
-            raise RuntimeFailed(
+            raise BackendRuntimeError(
                 f"Core ML cannot run {self._name}", why=f"{type(error).__name__}: {error}"[:400]
             ) from error

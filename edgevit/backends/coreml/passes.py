@@ -136,6 +136,5 @@ def run_passes(mil: Any, names: tuple[str, ...]) -> None:
             raise InternalError(
                 f"coremltools' pass `{name}` failed",
                 why=str(error).strip()[:400],
-                hint="tell us: we should have rewritten the graph so that it does not meet this",
             ) from error
     mil.validate(check_essential_scope=True)

@@ -11,7 +11,7 @@ from edgevit.backends.coreml.definitions import is_misread
 from edgevit.backends.coreml.tool import coremltools
 from edgevit.backends.unsupported import refuse_inputs, refuse_ops
 from edgevit.backends.whole_numbers import refuse_wide_constants, refuse_wide_integers
-from edgevit.errors import UnsupportedOp
+from edgevit.errors import UnsupportedOpError
 from edgevit.graph.program import Program, value
 from edgevit.graph.text import type_text
 from edgevit.rewrites.layout.lower_rank.rule import MOST, is_of_many_axes
@@ -41,7 +41,7 @@ def is_taken(node: Node) -> bool:
 
 
 def require_supported(program: Program) -> None:
-    """Raise `UnsupportedOp` for all unsupported inputs, constants and ops at once."""
+    """Raise `UnsupportedOpError` for all unsupported inputs, constants and ops at once."""
     refuse_inputs(
         program,
         _INPUTS,
@@ -64,7 +64,7 @@ def _require_few_axes(program: Program) -> None:
     named = (*zip(program.input_names, program.inputs, strict=True), *zip(program.output_names, outputs, strict=True))  # fmt: skip
     wide = [f"`{name}` is {type_text(tensor)}" for name, tensor in named if tensor.ndim > MOST]
     if wide:
-        raise UnsupportedOp(
+        raise UnsupportedOpError(
             f"Core ML has no value of more than {MOST} axes: " + ", ".join(wide),
             where="the model's inputs and outputs",
             why=f"its tensors have at most {MOST} axes",
@@ -78,7 +78,7 @@ def require_picture(program: Program) -> None:
     """Refuse a program that does not take one RGB picture, which is all that Core ML passes."""
     wrong = [type_text(t) for t in program.inputs if t.ndim != 4 or t.shape[:2] != (1, 3)]
     if len(program.inputs) != 1 or wrong:
-        raise UnsupportedOp(
+        raise UnsupportedOpError(
             "an image input is one 1x3xHxW tensor, and the model takes "
             + ", ".join(type_text(tensor) for tensor in program.inputs),
             hint="export with a batch of 1, or with a tensor input",

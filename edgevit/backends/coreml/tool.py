@@ -8,17 +8,17 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
-from edgevit.errors import ToolMissing
+from edgevit.errors import MissingToolError
 from edgevit.support.silence import quiet as silence
 
 
 def coremltools() -> Any:
-    """Import coremltools, or raise `ToolMissing`.
+    """Import coremltools, or raise `MissingToolError`.
 
     Its import warns at length about missing Mac-only parts, so it is silenced.
     """
     if "coremltools" not in sys.modules and find_spec("coremltools") is None:
-        raise ToolMissing(
+        raise MissingToolError(
             "coremltools is not installed",
             why="it writes Core ML packages; Linux, Windows and macOS will do",
             hint="pip install 'edgevit[coreml]'",

@@ -31,7 +31,6 @@ def delegation(path: Path, exported: Any, program: Program) -> Delegation:
             "the .pte does not hold the instructions it was written from",
             where=str(path),
             why=f"{len(kernels)} kernel calls in the file, {len(nodes)} in the graph",
-            hint="tell us: this is our bug",
         )
     outside = [
         Outside(

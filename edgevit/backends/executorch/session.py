@@ -12,7 +12,7 @@ import torch
 from edgevit.backends.executorch.status import explained
 from edgevit.backends.executorch.tool import module, quiet
 from edgevit.backends.session import Arrays, OpTime, TensorSpec
-from edgevit.errors import PackageError, RuntimeFailed
+from edgevit.errors import BackendRuntimeError, PackageError, report_it
 
 _MAGIC = b"ET12"  # of the flatbuffer, from byte 4
 _DTYPES = {
@@ -55,11 +55,11 @@ class ExecuTorchSession:
         try:
             found = self._method.execute([torch.from_numpy(a) for a in arrays])
         except RuntimeError as error:
-            raise RuntimeFailed(
+            raise BackendRuntimeError(
                 "ExecuTorch cannot run this file",
                 where=str(self._path),
                 why=_cause(str(error)),
-                hint="export it again; if it fails again, tell us",
+                hint=f"export it again; if it fails again, {report_it()}",
             ) from error
         return [tensor.numpy() for tensor in found]
 

@@ -38,7 +38,7 @@ def require_inputs(program: Program) -> None:
 
 
 def require_kernels(exported: Any, program: Program) -> None:
-    """Raise `UnsupportedOp` for every op without a delegate and without a portable kernel."""
+    """Raise `UnsupportedOpError` for every op without a delegate and without a portable kernel."""
     kernels = set(module("extension.pybindings.portable_lib")._get_operator_names())
     out_variant = module("exir.operator.convert").to_out_variant
     without = {

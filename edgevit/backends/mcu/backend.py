@@ -21,7 +21,7 @@ from edgevit.backends.mcu.rules import RULES
 from edgevit.backends.mcu.run.execute import Execution, execute
 from edgevit.backends.mcu.schedule.plan import plan_text
 from edgevit.backends.mcu.schedule.verifier import verify_plan
-from edgevit.errors import ToolMissing
+from edgevit.errors import MissingToolError
 from edgevit.graph.parity import SAME, UNKNOWN, Limit, Parity, angle_limit, distance
 from edgevit.integer.rewrites.split_stacks import split_stacks
 from edgevit.integer.simulate import outputs_of
@@ -104,7 +104,7 @@ def _on_core(bundle: Bundle, inputs: tuple[np.ndarray, ...], told: object) -> Pa
     exact = Parity("firmware", "int8", SAME, EXACT)
     try:
         ran = execute(bundle.folder, bundle.graph, bundle.emitted(), inputs, bundle.core)
-    except ToolMissing as error:
+    except MissingToolError as error:
         return replace(exact, distance=UNKNOWN, unchecked=(f"{error.message}: {error.hint}",))
     if isinstance(told, dict):
         told["execution"] = ran.as_dict()

@@ -17,14 +17,14 @@ from edgevit.backends.mcu.board.weights import C_ARRAY, FORMS, WeightsForm
 from edgevit.backends.mcu.codegen.emit import Emitted
 from edgevit.backends.mcu.codegen.firmware import FILES, emitted_for, write_firmware
 from edgevit.backends.mcu.cores import CORES, Core
-from edgevit.backends.mcu.schedule.loops import NoLoop
+from edgevit.backends.mcu.schedule.loops import NoLoopError
 from edgevit.backends.mcu.schedule.plan import Plan
 from edgevit.backends.mcu.schedule.search import planned
 from edgevit.errors import PackageError
 from edgevit.integer.file import VALUE_SHAPE, load_graph, save_graph
 from edgevit.integer.graph import IntegerGraph, Value
 from edgevit.integer.ports import Port
-from edgevit.support.shape import Listing, Misshapen, Table, Text, Whole, require_shape
+from edgevit.support.shape import Listing, ShapeError, Table, Text, Whole, require_shape
 
 GRAPH = "model.integer.safetensors"
 FIRMWARE = "firmware"
@@ -94,11 +94,11 @@ def _ports(
     ports = tuple(Port.of(entry) for entry in entries)
     stated = [replace(port.value, scale=1.0) if scaled else port.value for port in ports]
     if stated != [replace(value, scale=1.0) if scaled else value for value in values]:
-        raise Misshapen("", "its ports are not the inputs and outputs of its graph")
+        raise ShapeError("", "its ports are not the inputs and outputs of its graph")
     for port in ports:
         axes = list(range(len(port.shape)))
         if sorted(port.order) != axes or prod(port.shape) != port.value.size:
-            raise Misshapen(port.value.name, "its shape and order are not those of its value")
+            raise ShapeError(port.value.name, "its shape and order are not those of its value")
     return ports
 
 
@@ -115,8 +115,8 @@ def read_bundle(directory: Path) -> Bundle:
         inputs = _ports(more["inputs"], graph.inputs)
         outputs = _ports(more["outputs"], graph.outputs, scaled=True)
     except (
-        Misshapen,
-        NoLoop,
+        ShapeError,
+        NoLoopError,
         KeyError,
     ) as error:  # KeyError: a loop over no operation of the graph
         raise PackageError(

@@ -15,7 +15,7 @@ from edgevit.backends.mcu.cores import core_of
 from edgevit.backends.mcu.options import firmware_options
 from edgevit.backends.mcu.schedule.plan import Plan, ring_name
 from edgevit.backends.mcu.schedule.search import best_plan
-from edgevit.errors import DoesNotFit, EdgevitError
+from edgevit.errors import EdgevitError, MemoryLimitError
 from edgevit.integer.graph import IntegerGraph
 from edgevit.integer.lowering.lower import quantize
 from edgevit.integer.lowering.quantized import Quantized, QuantOptions
@@ -118,7 +118,7 @@ def planned_for(request: Lowering, graph: IntegerGraph) -> Plan:
 
 
 def require_fit(request: Lowering, graph: IntegerGraph, plan: Plan) -> None:
-    """Raise `DoesNotFit` if the network is too large, with the changes that were tried and fit."""
+    """Raise `MemoryLimitError` if the network is too large, with the changes that were tried and fit."""
     need = need_of(graph, plan)
     short = _shortfall(need, request)
     if short is None:
@@ -128,7 +128,7 @@ def require_fit(request: Lowering, graph: IntegerGraph, plan: Plan) -> None:
     rest = [f"{found.way}: {found.result}" for found in tried if not found.fits]
     over = short.needed - short.there
     most = f"most at {need.peak_at}: {_listed(need.peak)}" if short.what == "RAM" else f"most in {_listed(need.heavy)}"  # fmt: skip
-    raise DoesNotFit(
+    raise MemoryLimitError(
         f"the network needs {short.needed:,} bytes of {short.what}, {over:,} more than the {short.there:,} there are",
         where=f"{request.target.title}, {short.where}",
         why="\n".join([most, *(f"tried {line}" for line in rest)]),
@@ -187,7 +187,7 @@ def _shortfall(need: Need, request: Lowering) -> Shortfall | None:
         return Shortfall("RAM", need.arena, there, "all of it") if there and need.arena > there else None  # fmt: skip
     try:
         placed = layout(target, need.arena, need.constants)
-    except DoesNotFit:
+    except MemoryLimitError:
         room = max(size for size in range(0, need.arena, 16) if _holds(target, size))
         return Shortfall("RAM", need.arena, room, "with the stack, in one region")
     far = weights_region(target)
@@ -200,7 +200,7 @@ def _shortfall(need: Need, request: Lowering) -> Shortfall | None:
 def _holds(target: Target, arena: int) -> bool:
     try:
         layout(target, arena, 0)
-    except DoesNotFit:
+    except MemoryLimitError:
         return False
     return True
 

@@ -17,7 +17,7 @@ _MISSING = re.compile(r"Didn't find op for builtin opcode '(\w+)'")
 
 
 def refuse_missing_kernel(error: PackageError, path: Path, program: Program) -> None:
-    """Raise `UnsupportedOp` if `error` says that the interpreter lacks a kernel."""
+    """Raise `UnsupportedOpError` if `error` says that the interpreter lacks a kernel."""
     found = _MISSING.search(error.why)
     if found is None:
         return

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from edgevit.errors import RuntimeFailed
+from edgevit.errors import BackendRuntimeError, report_it
 
 _RELEASE = "2.3."
 _CPU = 1
@@ -86,10 +86,10 @@ class _Calls:
     def __call__(self, name: str, *arguments: Any) -> None:
         status = getattr(self._library, f"LiteRt{name}")(*arguments)
         if status:
-            raise RuntimeFailed(
+            raise BackendRuntimeError(
                 "LiteRT cannot profile this file",
                 why=f"LiteRt{name} answers status {status}",
-                hint="leave the table of ops out, and tell us",
+                hint=f"leave the table of ops out, and {report_it()}",
             )
 
     def make(self, name: str, *arguments: Any) -> ctypes.c_void_p:

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from edgevit.errors import PackageError, ToolMissing
+from edgevit.errors import MissingToolError, PackageError
 
 _INTERPRETERS = ("ai_edge_litert.interpreter", "tflite_runtime.interpreter")  # the successor first
 _MAGIC = b"TFL3"  # bytes 4 to 8 of a file: the identifier of its flatbuffer schema
@@ -24,7 +24,7 @@ def interpreter_module() -> ModuleType:
         except ModuleNotFoundError as error:
             if error.name is None or not name.startswith(error.name):
                 raise  # it is there, and something that it needs is not
-    raise ToolMissing(
+    raise MissingToolError(
         "no TFLite interpreter is installed",
         why="neither ai-edge-litert nor tflite-runtime can be imported",
         hint="pip install 'edgevit[tflite]', or on a device `pip install ai-edge-litert`",

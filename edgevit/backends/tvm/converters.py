@@ -19,7 +19,7 @@ from edgevit.backends.tvm.tool import tvm
 from edgevit.graph.aten import argument
 
 
-class Departs(Exception):
+class DeviationError(Exception):
     """Raised if a converter's result has another shape or dtype than PyTorch's."""
 
 
@@ -51,7 +51,7 @@ def _held(convert: Callable[[Node], Expr], node: Node) -> Expr:
         shape = tuple(int(extent) for extent in found.shape)  # type: ignore[union-attr]
         dtype = str(found.dtype)  # type: ignore[union-attr]
         if (shape, dtype) != (tuple(meant.shape), relax_type(meant.dtype)):
-            raise Departs(
+            raise DeviationError(
                 f"its importer makes {shape} {dtype} of it, "
                 f"and PyTorch {tuple(meant.shape)} {relax_type(meant.dtype)}"
             )

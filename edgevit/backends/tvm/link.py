@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from edgevit.backends.tvm.machine import Machine
-from edgevit.errors import ToolMissing
+from edgevit.errors import MissingToolError
 from edgevit.support.python import module_command, module_environment
 
 
 def link(executable: Any, machine: Machine, path: Path) -> None:
     if find_spec("ziglang") is None:
-        raise ToolMissing(
+        raise MissingToolError(
             "ziglang is not installed",
             why="it links the library that TVM compiles",
             hint="pip install 'edgevit[tvm]'",

@@ -11,7 +11,7 @@ from typing import Any
 
 from edgevit.backends.session import Arrays, OpTime, load_library
 from edgevit.backends.tvm.session import flat, specs
-from edgevit.errors import RuntimeFailed
+from edgevit.errors import BackendRuntimeError
 
 CONNECT = 10  # seconds for the tracker to answer
 WAIT = 60  # seconds for a board to be free
@@ -32,7 +32,7 @@ class RemoteSession:
             self._device = remote.cpu()
             self._machine = relax.VirtualMachine(remote.load_module(path.name), self._device)
         except Exception as error:
-            raise RuntimeFailed(
+            raise BackendRuntimeError(
                 f"no board answers to `{key}`",
                 where=f"{host}:{port}",
                 why=f"{type(error).__name__}: {str(error).strip().splitlines()[-1]}"[:400],
@@ -53,7 +53,7 @@ class RemoteSession:
         return list(evaluate("main").results)
 
     def op_times(self, arrays: Arrays, repeats: int) -> tuple[OpTime, ...]:
-        raise RuntimeFailed(
+        raise BackendRuntimeError(
             "TVM's RPC does not tell the time of single ops",
             hint="profile on the board itself: run.py, or `edgevit profile` there",
         )

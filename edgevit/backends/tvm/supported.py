@@ -31,7 +31,7 @@ def require_inputs(program: Program) -> None:
 
 
 def require_ops(decomposed: torch.export.ExportedProgram, program: Program) -> None:
-    """Raise `UnsupportedOp` for all ops without a converter."""
+    """Raise `UnsupportedOpError` for all ops without a converter."""
     known = importer().convert_map
     names = {
         name_in_program(node)
@@ -46,7 +46,7 @@ def require_ops(decomposed: torch.export.ExportedProgram, program: Program) -> N
 
 
 def refuse_places(program: Program) -> None:
-    """Raise `UnsupportedOp` for pools whose indices of the maxima are read."""
+    """Raise `UnsupportedOpError` for pools whose indices of the maxima are read."""
     refuse_ops(
         read_places(program),
         "TVM",

@@ -21,7 +21,7 @@ from edgevit.quantize.op_traits import is_constant, is_view, number
 from edgevit.quantize.pointwise_regions import Override
 
 
-class Unsupported(Exception):
+class NotLoweredError(Exception):
     """No integer operation computes this call. The reason reaches the user."""
 
 
@@ -48,10 +48,10 @@ class Context:
         return self.program.constants[str(argument.target)].double().numpy()
 
     def weights(self, node: Node, name: str) -> np.ndarray:
-        """Return a constant argument; raise `Unsupported` if it is computed."""
+        """Return a constant argument; raise `NotLoweredError` if it is computed."""
         array = self.constant(argument(node, name))
         if array is None:
-            raise Unsupported(f"its {name} is computed")
+            raise NotLoweredError(f"its {name} is computed")
         return array
 
     def optional(self, node: Node, name: str) -> np.ndarray | None:
@@ -68,7 +68,7 @@ class Context:
     def int8_value(self, argument: object) -> QuantTensor:
         """Return the value of an argument in 8 bits."""
         if not isinstance(argument, Node) or argument not in self.tensors:
-            raise Unsupported("it is of no value that was computed")
+            raise NotLoweredError("it is of no value that was computed")
         return self.as_int8(self.tensors[argument], argument)
 
     def as_int8(self, tensor: QuantTensor, node: Node) -> QuantTensor:

@@ -12,9 +12,9 @@ from torch.fx.node import Node
 from edgevit.errors import InternalError, UsageError
 from edgevit.graph.aten import kind, op
 from edgevit.graph.program import Program, origin, shape
-from edgevit.integer.graph import Beyond, Malformed
+from edgevit.integer.graph import InvalidOperationError, OverflowingOperationError
 from edgevit.integer.lowering.builder import Builder, QuantTensor
-from edgevit.integer.lowering.context import Context, Unsupported
+from edgevit.integer.lowering.context import Context, NotLoweredError
 from edgevit.integer.lowering.importers.table import import_call
 from edgevit.integer.lowering.layout import TensorLayout
 from edgevit.integer.lowering.noise_report import compared
@@ -39,7 +39,7 @@ def quantize(
 ) -> Quantized:
     """Quantise a program.
 
-    Raises `UnsupportedOp` with every call that no integer operation computes.
+    Raises `UnsupportedOpError` with every call that no integer operation computes.
     """
     options = (options or QuantOptions()).check()
     _refuse_batches(program)
@@ -129,23 +129,22 @@ def _import_calls(context: Context) -> None:
         context.builder.origin = origin(node)
         try:
             context.tensors[node] = import_call(node, context)
-        except Unsupported as reason:
+        except NotLoweredError as reason:
             refused.append(Reason(node, str(reason)))
             lost.add(node)
-        except Beyond as reason:
+        except OverflowingOperationError as reason:
             refused.append(Reason(node, str(reason)))
             lost.add(node)
-        except Malformed as error:
+        except InvalidOperationError as error:
             raise _bug(node, error) from error
     refuse(refused)
 
 
-def _bug(node: Node, error: Malformed) -> InternalError:
+def _bug(node: Node, error: InvalidOperationError) -> InternalError:
     return InternalError(
         f"`{op(node)}` became an integer operation that does not hold",
         where=str(origin(node)),
         why=str(error),
-        hint="tell us: this is our bug",
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from torch.fx.node import Node
 
-from edgevit.errors import UnsupportedOp
+from edgevit.errors import UnsupportedOpError
 from edgevit.graph.aten import op
 from edgevit.graph.program import origin, value
 from edgevit.graph.text import type_text
@@ -29,7 +29,7 @@ def refuse(reasons: Sequence[Reason]) -> None:
     lines = [_line(reason) for reason in reasons[:_SHOWN]]
     if len(reasons) > _SHOWN:
         lines.append(f"and {len(reasons) - _SHOWN} more")
-    raise UnsupportedOp(
+    raise UnsupportedOpError(
         "there are no integer operations for "
         + ", ".join(f"`{name}` ({count}x)" for name, count in counts.items()),
         where="\n".join(lines),

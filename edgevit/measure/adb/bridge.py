@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from edgevit.errors import DeviceError, RuntimeFailed, ToolMissing
+from edgevit.errors import BackendRuntimeError, DeviceError, MissingToolError
 
 # part of adb's message -> error, hint
 _KNOWN = (
@@ -35,7 +35,7 @@ class Bridge:
         try:
             return self._run(["shell", f"timeout {limit:g} {line}"], limit + 10, hung=_HUNG)
         except TimeoutError as error:
-            raise RuntimeFailed(
+            raise BackendRuntimeError(
                 f"{name} hangs on the device",
                 where=self.where,
                 why=f"no answer in {limit:g} s; it was killed there",
@@ -65,7 +65,7 @@ class Bridge:
                 "the device does not answer",
                 where=self.where,
                 why=f"no answer in {limit:g} s",
-                passing=True,
+                retryable=True,
             ) from error
         if done.returncode in hung:
             raise TimeoutError
@@ -83,7 +83,9 @@ class Bridge:
         for part, message, hint in _KNOWN:
             if any(part in line for line in ours):
                 lost = part in {"offline", "closed"}
-                return DeviceError(message, where=self.where, why=last[0], hint=hint, passing=lost)
+                return DeviceError(
+                    message, where=self.where, why=last[0], hint=hint, retryable=lost
+                )
         return DeviceError(
             "a command on the device failed", where=self.where, why=said.strip()[-500:]
         )
@@ -92,7 +94,7 @@ class Bridge:
 def _tool() -> str:
     path = shutil.which("adb")
     if path is None:
-        raise ToolMissing(
+        raise MissingToolError(
             "adb is not installed",
             why="Android devices are reached by it",
             hint="apt-get install adb, or Android's platform-tools",

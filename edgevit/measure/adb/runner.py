@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import parse_qsl
 
 from edgevit.backends.session import OpTime
-from edgevit.errors import DeviceError, EdgevitError, RuntimeFailed, UsageError
+from edgevit.errors import BackendRuntimeError, DeviceError, EdgevitError, UsageError
 from edgevit.measure.adb.binaries import device_binaries
 from edgevit.measure.adb.bridge import Bridge
 from edgevit.measure.adb.state import state_of
@@ -116,7 +116,9 @@ class OpenedOnAndroid:
         return self._kind.seconds(said, runs)
 
     def op_times(self, repeats: int) -> tuple[OpTime, ...]:
-        raise RuntimeFailed("no table of ops", why="runtimes' own profilers are read here only")
+        raise BackendRuntimeError(
+            "no table of ops", why="runtimes' own profilers are read here only"
+        )
 
     def close(self) -> None:
         with contextlib.suppress(EdgevitError):

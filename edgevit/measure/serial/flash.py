@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from edgevit.errors import DeviceError, RuntimeFailed, ToolMissing, UsageError, suggest
+from edgevit.errors import BackendRuntimeError, DeviceError, MissingToolError, UsageError, suggest
 
 # tool -> its arguments, from the file, the board's name and the serial port
 TOOLS: dict[str, Callable[[str, str, str], list[str]]] = {
@@ -55,7 +55,7 @@ def flash(tool: str, file: str | None, chip: str | None, port: str, limit: float
         )
     path = shutil.which(tool)
     if path is None:
-        raise ToolMissing(f"{tool} is not installed", hint=_INSTALL[tool])
+        raise MissingToolError(f"{tool} is not installed", hint=_INSTALL[tool])
     _run([path, *TOOLS[tool](str(Path(file).absolute()), chip, port)], tool, limit)
 
 
@@ -72,7 +72,7 @@ def _run(words: list[str], tool: str, limit: float) -> None:
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        raise RuntimeFailed(f"{tool} hangs", why=f"not done in {limit:g} s") from error
+        raise BackendRuntimeError(f"{tool} hangs", why=f"not done in {limit:g} s") from error
     if done.returncode != 0:
         raise DeviceError(
             f"{tool} could not write the board",

@@ -7,7 +7,7 @@ import select
 import time
 from types import TracebackType
 
-from edgevit.errors import DeviceError, ToolMissing
+from edgevit.errors import DeviceError, MissingToolError
 
 
 class Port:
@@ -70,14 +70,14 @@ class Port:
             where=f"serial:{self.path}",
             why=why,
             hint="is the cable sound?",
-            passing=True,
+            retryable=True,
         )
 
     def _configure(self, baud: int) -> None:
         try:
             import termios
         except ModuleNotFoundError as error:  # not on Windows
-            raise ToolMissing("serial ports are read on Linux and macOS alone") from error
+            raise MissingToolError("serial ports are read on Linux and macOS alone") from error
         speed = getattr(termios, f"B{baud}", None)
         if speed is None:
             raise DeviceError(

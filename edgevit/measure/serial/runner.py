@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import parse_qsl
 
-from edgevit.errors import DeviceError, Drift, EdgevitError, UsageError
+from edgevit.errors import DeviceError, EdgevitError, ParityError, UsageError
 from edgevit.exported.manifest import read_manifest
 from edgevit.measure.device import DeviceState, unknown_device
 from edgevit.measure.figures import Figures, Kind, LayerCost, Settings, lost
@@ -81,11 +81,11 @@ class SerialRunner(Alone):
                 hint="flash this folder's self-test: --flash TOOL --elf FILE",
             )
         if not all(test.golden for test in tests):
-            raise Drift(
+            raise ParityError(
                 "the self-test failed on the board: its outputs or its memory are not what was exported",
                 where=self.address,
                 why="golden bad",
-                hint="flash it again; where the core or its compiler differ, tell us",
+                hint="flash it again; if it fails again",
             )
 
 

@@ -13,7 +13,7 @@ import re
 import time
 from dataclasses import dataclass
 
-from edgevit.errors import DeviceError, RuntimeFailed
+from edgevit.errors import BackendRuntimeError, DeviceError
 from edgevit.measure.serial.port import Port
 
 _HEAD = re.compile(r"edgevit selftest (\d+) (\S+)$")
@@ -55,7 +55,7 @@ def read_selftests(port: Port, count: int, limit: float) -> list[SelfTest]:
         now = time.monotonic()
         until = min(started + limit, now + 3 * (now - started) + 5)
     if not found:
-        raise RuntimeFailed(
+        raise BackendRuntimeError(
             "the board does not say anything of a self-test",
             where=f"serial:{port.path}",
             why=f"no complete test in {limit:g} s",
@@ -91,7 +91,7 @@ def _next(port: Port, until: float) -> SelfTest | None:
 def _expect(port: Port, until: float) -> str:
     line = port.line(until)
     if line is None:
-        raise RuntimeFailed(
+        raise BackendRuntimeError(
             "the self-test stopped half-way",
             where=f"serial:{port.path}",
             why="no further line in time",
@@ -100,7 +100,7 @@ def _expect(port: Port, until: float) -> str:
     return line
 
 
-def _unreadable(port: Port, line: str) -> RuntimeFailed:
-    return RuntimeFailed(
+def _unreadable(port: Port, line: str) -> BackendRuntimeError:
+    return BackendRuntimeError(
         "the self-test cannot be read", where=f"serial:{port.path}", why=f"`{line}`", hint=_BAUD
     )

@@ -16,7 +16,7 @@ import numpy as np
 
 from edgevit.backends.on_host import fitted
 from edgevit.backends.session import REMOTE_MAIN, OpTime, TensorSpec
-from edgevit.errors import DeviceError, EdgevitError, RuntimeFailed, ToolMissing
+from edgevit.errors import BackendRuntimeError, DeviceError, EdgevitError, MissingToolError
 from edgevit.measure.outputs import compare_outputs
 from edgevit.measure.ssh.shell import Shell, quoted
 from edgevit.measure.timing import Subject, drawn
@@ -55,7 +55,9 @@ class OpenedThere:
         return self._ask(do="seconds", runs=runs)
 
     def op_times(self, repeats: int) -> tuple[OpTime, ...]:
-        raise RuntimeFailed("no table of ops", why="runtimes' own profilers are read here only")
+        raise BackendRuntimeError(
+            "no table of ops", why="runtimes' own profilers are read here only"
+        )
 
     def close(self) -> None:
         """Close the remote process's input, on which it deletes its folder and ends."""
@@ -108,13 +110,13 @@ class OpenedThere:
     def _refused(self, answer: dict[str, str]) -> EdgevitError:
         host, format = self._shell.address.host, self._subject.format
         if "missing" in answer:
-            return ToolMissing(
+            return MissingToolError(
                 f"{answer['missing']} is not installed on {host}",
                 where=self._shell.address.text,
                 why=f"{self._shell.address.python} over there runs the artifact with it",
                 hint=f"there: {self._shell.address.python} -m pip install {info_of(format).libraries[0]} numpy; or ?python=/path",
             )
-        return RuntimeFailed(
+        return BackendRuntimeError(
             f"the {format} runtime on {host} cannot run {self._subject.path.name}",
             where=self._shell.address.text,
             why=answer["error"],
@@ -130,7 +132,7 @@ class OpenedThere:
         said = self._log.read().decode(errors="replace")
         where = self._shell.address.text
         if code in {_ALARM, -9}:
-            return RuntimeFailed(
+            return BackendRuntimeError(
                 f"{self._subject.path.name} hangs on {self._shell.address.host}",
                 where=where,
                 why=f"no answer in {self._limit:g} s; it was killed there",
@@ -138,7 +140,7 @@ class OpenedThere:
             )
         if code == 255:
             return self._shell.failure(code, said)
-        return RuntimeFailed(
+        return BackendRuntimeError(
             f"the {self._subject.format} runtime died on {self._shell.address.host}",
             where=where,
             why="\n".join([f"exit code {code}", *said.strip().splitlines()[-3:]]),

@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from edgevit.errors import DeviceError, EdgevitError, ToolMissing
+from edgevit.errors import DeviceError, EdgevitError, MissingToolError
 from edgevit.measure.ssh.address import Address
 
 CONNECT = 10  # seconds
@@ -82,7 +82,7 @@ class Shell:
                 where=where,
                 why=_last(said) or "the connection was lost",
                 hint=f"does `ssh {self.address.name}` work? is the board on?",
-                passing=True,
+                retryable=True,
             )
         return DeviceError(
             f"a command on {self.address.host} failed",
@@ -111,7 +111,7 @@ class Shell:
                 where=self.address.text,
                 why=f"no answer in {limit:g} s",
                 hint="is the board on, and its disk sound?",
-                passing=True,
+                retryable=True,
             ) from error
         if done.returncode != 0:
             raise self.failure(done.returncode, done.stderr)
@@ -126,7 +126,7 @@ def quoted(word: str) -> str:
 def _tool(name: str) -> str:
     path = shutil.which(name)
     if path is None:
-        raise ToolMissing(
+        raise MissingToolError(
             f"{name} is not installed",
             why="boards are reached by it",
             hint="apt-get install openssh-client",

@@ -6,7 +6,7 @@ import json
 import time
 from typing import Any
 
-from edgevit.errors import DeviceError, ToolMissing
+from edgevit.errors import DeviceError, MissingToolError
 from edgevit.measure.device import DeviceState, runtimes, short_hash
 from edgevit.measure.ssh.shell import Shell, quoted
 
@@ -58,7 +58,7 @@ def state_of(shell: Shell) -> DeviceState:
     except DeviceError as error:
         if "not found" not in error.why and "No such file" not in error.why:
             raise
-        raise ToolMissing(
+        raise MissingToolError(
             f"{python} is not on {shell.address.host}",
             where=shell.address.text,
             why=error.why,
@@ -72,7 +72,7 @@ def _asked(shell: Shell, line: str) -> str:
     try:
         return shell.run(line)
     except DeviceError as error:
-        if not error.passing:
+        if not error.retryable:
             raise
         time.sleep(_PAUSE)
         return shell.run(line)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edgevit.errors import UsageError
-from edgevit.rewrites.lossy.option import BadValue, Option, Step
+from edgevit.rewrites.lossy.option import LossyValueError, Option, Step
 from edgevit.rewrites.lossy.table import OPTIONS
 
 
@@ -47,7 +47,7 @@ def _choice(word: str) -> Choice:
     option = OPTIONS[name]
     try:
         return Choice(name, value, option, option.step(value))
-    except BadValue as bad:
+    except LossyValueError as bad:
         message = f"`--lossy {word}` cannot be"
         raise UsageError(message, where=f"--lossy {word}", why=str(bad), hint=_listed()) from bad
 

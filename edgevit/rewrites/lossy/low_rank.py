@@ -22,7 +22,7 @@ from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import origin
 from edgevit.rewrites.convolutions.projections import called_with, is_projection
 from edgevit.rewrites.engine import apply
-from edgevit.rewrites.lossy.option import BadValue, Step
+from edgevit.rewrites.lossy.option import LossyValueError, Step
 from edgevit.rewrites.rule import Match, Refused, Rule
 
 
@@ -67,7 +67,7 @@ def _keep(value: str) -> float:
     except ValueError:
         keep = math.nan
     if not (0 < keep < 1 or (value.isdigit() and keep >= 1)):
-        raise BadValue(
+        raise LossyValueError(
             "its value is a share of the energy between 0 and 1, or a rank: low-rank=0.9, low-rank=64"
         )
     return keep

@@ -22,7 +22,7 @@ from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import Program, shape
 from edgevit.rewrites.engine import apply
 from edgevit.rewrites.lossy.head_rows import HeadRows, head_rows, read_rows
-from edgevit.rewrites.lossy.option import NO_ATTENTION, BadValue, Step, Taken
+from edgevit.rewrites.lossy.option import NO_ATTENTION, LossyValueError, Step, Taken
 from edgevit.rewrites.rule import Match, Refused, Rule
 
 aten = torch.ops.aten
@@ -70,7 +70,7 @@ def merge_heads(value: str) -> Step:
     except ValueError:
         threshold = -1.0
     if not 0 <= threshold < 1:
-        raise BadValue("its value is a cosine similarity from 0 to below 1: merge-heads=0.9")
+        raise LossyValueError("its value is a cosine similarity from 0 to below 1: merge-heads=0.9")
     return lambda program: _merged(program, threshold)
 
 

@@ -15,9 +15,9 @@ from edgevit.errors import UsageError
 from edgevit.graph.aten import op
 from edgevit.graph.edit import Draft
 from edgevit.graph.program import Program, origin
-from edgevit.rewrites.lossy.option import NO_ATTENTION, BadValue, Step, Taken
+from edgevit.rewrites.lossy.option import NO_ATTENTION, LossyValueError, Step, Taken
 from edgevit.rewrites.lossy.token_blocks import Block, block_of
-from edgevit.rewrites.lossy.token_walk import NeedsPrefix, Stopped, Walk
+from edgevit.rewrites.lossy.token_walk import NotMergeableError, PrefixNeededError, Walk
 from edgevit.rewrites.report import Refusal
 from edgevit.rewrites.rule import Refused
 
@@ -33,7 +33,7 @@ def _counts(value: str) -> Counts:
     goes_on = value.endswith("...") or ":" not in value
     words = value.removesuffix("...").split(":")
     if not all(word.isdigit() for word in words) or not any(int(word) for word in words):
-        raise BadValue(
+        raise LossyValueError(
             "its value is how many tokens go after each attention: merge-tokens=8, or 8:8:4, or 8:4..."
         )
     return tuple(int(word) for word in words), goes_on
@@ -48,10 +48,10 @@ def _merged(program: Program, counts: Counts) -> Taken:
         try:
             if blocks:
                 Walk(draft, blocks, prefix).run()
-        except NeedsPrefix as needs:
+        except PrefixNeededError as needs:
             prefix = needs.count
             continue
-        except Stopped as stopped:
+        except NotMergeableError as stopped:
             return program, (), (*refused, Refusal(stopped.where, stopped.reason))
         return (draft.program() if blocks else program), places, refused
 

@@ -23,14 +23,14 @@ TIDY: tuple[AnyRule, ...] = (NameShapes(), DropIdentity(), FoldConstants())
 NO_ATTENTION = Refusal("the model", "no scaled_dot_product_attention is in its graph")
 
 
-class BadValue(Exception):
+class LossyValueError(Exception):
     """Rejection of an option's value. The message says which values it takes."""
 
 
 @dataclass(frozen=True)
 class Option:
     line: str  # what it does, for the list of options
-    step: Callable[[str], Step]  # from its value; raises `BadValue`
+    step: Callable[[str], Step]  # from its value; raises `LossyValueError`
     value: str = ""  # how its value is written, for the list; "" where it takes none
     prepare: tuple[AnyRule, ...] = TIDY
 
@@ -40,7 +40,7 @@ def by_rule(rule: AnyRule) -> Callable[[str], Step]:
 
     def step(value: str) -> Step:
         if value:
-            raise BadValue("it takes no value")
+            raise LossyValueError("it takes no value")
         return lambda program: apply(rule, program)
 
     return step

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from edgevit.errors import Drift
+from edgevit.errors import LossyStepError
 from edgevit.graph.cost import GraphStats, stats
 from edgevit.graph.parity import SAME, Distance, Parity, distance
 from edgevit.graph.program import Program
@@ -95,7 +95,7 @@ def _after(choice: Choice, state: Loss, without: Sequence[str]) -> Loss:
     outputs = engine.run_or_blame(program, choice.name) if places else state.outputs
     moved = distance(state.outputs, outputs) if places else SAME
     if not math.isfinite(moved.rel_l2):
-        raise Drift(
+        raise LossyStepError(
             f"after `--lossy {choice}` nothing is left of what the model computes",
             why="the outputs are not finite, or were zero before",
             hint="export without it, or with a milder value",

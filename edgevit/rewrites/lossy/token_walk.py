@@ -24,7 +24,7 @@ _SPLITS = frozenset({"unbind", "split", "split_with_sizes", "chunk"})
 _EACH_ALONE = frozenset({"hardswish", "hardsigmoid", "to", "clone", "contiguous"})
 
 
-class Stopped(Exception):
+class NotMergeableError(Exception):
     """A call that cannot be made for fewer tokens."""
 
     def __init__(self, node: Node, reason: str) -> None:
@@ -32,7 +32,7 @@ class Stopped(Exception):
         self.where, self.reason = origin(node).place, reason
 
 
-class NeedsPrefix(Exception):
+class PrefixNeededError(Exception):
     """Tokens at the front, `count` of them, are read by their place and must stay there."""
 
     def __init__(self, count: int) -> None:
@@ -80,7 +80,7 @@ class Walk:
 
     def _carry(self, node: Node) -> None:
         if node.op == "output":
-            raise Stopped(node, "the model returns its tokens")
+            raise NotMergeableError(node, "the model returns its tokens")
         edit = Edit(self._draft, "merge-tokens", node)
         new, tokens = self._handler(node)(node, edit)
         if tokens is None:
@@ -93,11 +93,13 @@ class Walk:
         edit = Edit(self._draft, "merge-tokens", node.next, (block.attention,))
         stream, known = self._made.get(node, node), self._tokens.get(node)
         if known and (known.axis != 1 or known.skipped):
-            raise Stopped(node, "its tokens are not all those of the attention before")
+            raise NotMergeableError(node, "its tokens are not all those of the attention before")
         batch, tokens = shape(stream)[:2]
         most = (tokens - self._prefix) // 2
         if count > most:
-            raise Stopped(node, f"of {tokens} tokens at most {most} can go at once, not {count}")
+            raise NotMergeableError(
+                node, f"of {tokens} tokens at most {most} can go at once, not {count}"
+            )
         ones = torch.ones(batch, tokens, 1, dtype=value(node).dtype)
         size = known.size if known else edit.constant(ones, "size")
         keys = self._made.get(block.keys, block.keys)
@@ -113,7 +115,7 @@ class Walk:
             isinstance(target, torch._ops.OpOverload) and torch.Tag.pointwise in target.tags
         ):
             return self._pointwise
-        raise Stopped(node, f"`{name}` may treat tokens by their place")
+        raise NotMergeableError(node, f"`{name}` may treat tokens by their place")
 
     def _again(self, node: Node, edit: Edit) -> Node:
         """Make the same call on the new arguments."""
@@ -125,7 +127,7 @@ class Walk:
     def _of_first(self, node: Node) -> Tokens:
         """Return the tokens of the first argument, when no other has any."""
         if any(n in self._tokens and n is not node.args[0] for n in node.all_input_nodes):
-            raise Stopped(node, f"`{kind(node)}` multiplies tokens with one another")
+            raise NotMergeableError(node, f"`{kind(node)}` multiplies tokens with one another")
         return self._tokens[operand(node)]
 
     def _pointwise(self, node: Node, edit: Edit) -> Made:
@@ -135,9 +137,13 @@ class Walk:
         for other in node.all_input_nodes:
             held = self._tokens.get(other)
             if held and (not held.same_set(tokens) or len(shape(other)) - held.axis != from_end):
-                raise Stopped(node, f"`{kind(node)}` joins tokens before and after a merge")
+                raise NotMergeableError(
+                    node, f"`{kind(node)}` joins tokens before and after a merge"
+                )
             if not held and len(shape(other)) >= from_end and shape(other)[-from_end] != 1:
-                raise Stopped(node, f"`{kind(node)}` reads a value for every token by its place")
+                raise NotMergeableError(
+                    node, f"`{kind(node)}` reads a value for every token by its place"
+                )
         return self._again(node, edit), replace(tokens, axis=len(shape(node)) - from_end)
 
     def _rowwise(self, node: Node, edit: Edit) -> Made:
@@ -145,13 +151,13 @@ class Walk:
         tokens = self._of_first(node)
         sizes = argument(node, "normalized_shape") if kind(node) in NORMS else [1]
         if tokens.axis >= len(shape(node)) - len(sizes):
-            raise Stopped(node, f"`{kind(node)}` mixes the tokens by their place")
+            raise NotMergeableError(node, f"`{kind(node)}` mixes the tokens by their place")
         return self._again(node, edit), tokens
 
     def _softmax(self, node: Node, edit: Edit) -> Made:
         tokens = self._of_first(node)
         if argument(node, "dim") % len(shape(node)) == tokens.axis:
-            raise Stopped(node, "a softmax over the tokens, outside an attention")
+            raise NotMergeableError(node, "a softmax over the tokens, outside an attention")
         return self._again(node, edit), tokens
 
     def _reshape(self, node: Node, edit: Edit) -> Made:
@@ -159,7 +165,9 @@ class Walk:
         place = _kept(shape(operand(node)), wanted, tokens.axis)
         if place is None:
             arranged = "x".join(map(str, wanted))
-            raise Stopped(node, f"`{kind(node)}` lays the tokens out by their place: {arranged}")
+            raise NotMergeableError(
+                node, f"`{kind(node)}` lays the tokens out by their place: {arranged}"
+            )
         wanted[place] = tokens.length
         source = self._made[operand(node)]
         return edit.call(aten.reshape.default, source, wanted), replace(tokens, axis=place)
@@ -171,7 +179,7 @@ class Walk:
     def _split(self, node: Node, edit: Edit) -> Made:
         tokens = self._of_first(node)
         if argument(node, "dim") % len(shape(operand(node))) == tokens.axis:
-            raise Stopped(node, f"`{kind(node)}` parts the tokens by their place")
+            raise NotMergeableError(node, f"`{kind(node)}` parts the tokens by their place")
         return self._again(node, edit), tokens
 
     def _part(self, node: Node, edit: Edit) -> Made:
@@ -196,7 +204,7 @@ class Walk:
             return self._again(node, edit), tokens
         start, end, _ = slice(argument(node, "start"), argument(node, "end")).indices(sizes[axis])
         if step != 1:
-            raise Stopped(node, "a slice in steps picks tokens by their place")
+            raise NotMergeableError(node, "a slice in steps picks tokens by their place")
         whole = end == sizes[axis]
         self._require_prefix(node, tokens.skipped + (start if whole else end))
         last = tokens.length if whole else end
@@ -212,7 +220,7 @@ class Walk:
             gone = 0 if keep else sum(axis < tokens.axis for axis in axes)
             return self._again(node, edit), replace(tokens, axis=tokens.axis - gone)
         if axes != [1] or len(sizes) != 3:
-            raise Stopped(node, "a mean over tokens and channels at once")
+            raise NotMergeableError(node, "a mean over tokens and channels at once")
         source, size = self._made[operand(node)], self._sizes(tokens, edit)
         weighted = edit.call(aten.mul.Tensor, source, size)
         total = edit.call(aten.sum.dim_IntList, weighted, [1], keep)
@@ -225,9 +233,9 @@ class Walk:
         first = next(held for held in tokens if held)
         for held in tokens:
             if not held or held.axis != first.axis or not held.same_set(first):
-                raise Stopped(node, "`cat` joins tokens before and after a merge")
+                raise NotMergeableError(node, "`cat` joins tokens before and after a merge")
         if axis == first.axis:
-            raise Stopped(node, "`cat` puts tokens behind one another")
+            raise NotMergeableError(node, "`cat` puts tokens behind one another")
         return self._again(node, edit), first
 
     def _attention(self, node: Node, edit: Edit) -> Made:
@@ -241,14 +249,18 @@ class Walk:
         for one in (query, key, content):
             held = self._tokens.get(one)
             if not held or not tokens or held.axis != rank - 2 or not held.same_set(tokens):
-                raise Stopped(node, "an attention between tokens before and after a merge")
+                raise NotMergeableError(
+                    node, "an attention between tokens before and after a merge"
+                )
         assert tokens is not None
         if argument(node, "attn_mask") is not None or argument(node, "is_causal"):
-            raise Stopped(node, "the attention's mask is for tokens by their place")
+            raise NotMergeableError(node, "the attention's mask is for tokens by their place")
         if argument(node, "dropout_p") or shape(query)[:-2] != shape(key)[:-2]:
-            raise Stopped(node, "it drops values at random, or groups of its queries share a key")
+            raise NotMergeableError(
+                node, "it drops values at random, or groups of its queries share a key"
+            )
         if rank != 4 or shape(query)[0] != shape(tokens.size)[0]:
-            raise Stopped(node, "the attention is not one over all tokens of a picture")
+            raise NotMergeableError(node, "the attention is not one over all tokens of a picture")
         q, k, v = (self._made[one] for one in (query, key, content))
         scale = argument(node, "scale") or 1 / math.sqrt(shape(query)[-1])
         scaled = edit.call(aten.mul.Tensor, q, scale)
@@ -267,9 +279,9 @@ class Walk:
 
     def _require_prefix(self, node: Node, count: int) -> None:
         if count > shape(operand(node))[self._tokens[operand(node)].axis] // 2:
-            raise Stopped(node, f"`{kind(node)}` picks tokens by their place")
+            raise NotMergeableError(node, f"`{kind(node)}` picks tokens by their place")
         if count > self._prefix:
-            raise NeedsPrefix(count)
+            raise PrefixNeededError(count)
 
 
 def _kept(before: tuple[int, ...], after: list[int], axis: int) -> int | None:

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from edgevit.backends.coreml.check import load_package
-from edgevit.errors import TargetError, UnsupportedOp
+from edgevit.errors import TargetError, UnsupportedOpError
 from edgevit.frontend.pixels import takes_pixels
 from tests.backends.coreml.lowering import IMAGENET, Hybrid, far, lowered, source_of
 
@@ -76,7 +76,7 @@ def test_image_input(tmp_path: Path, precision: Literal["fp16", "fp32"]) -> None
 
 
 def test_an_image_input_is_one_picture(tmp_path: Path) -> None:
-    with pytest.raises(UnsupportedOp, match="one 1x3xHxW tensor"):
+    with pytest.raises(UnsupportedOpError, match="one 1x3xHxW tensor"):
         lowered(source_of(nn.ReLU(), torch.randn(2, 3, 8, 8)), tmp_path, image_input=True)
 
 

@@ -13,7 +13,7 @@ from torch import nn
 from edgevit.backends.coreml.check import load_package
 from edgevit.backends.coreml.names import feature_names
 from edgevit.backends.exported import exported_program
-from edgevit.errors import UnsupportedOp
+from edgevit.errors import UnsupportedOpError
 from edgevit.frontend.capture import capture
 from tests.backends.coreml.lowering import far, lowered, source_of
 
@@ -97,7 +97,7 @@ def test_integer_inputs_travel_as_int32(tmp_path: Path) -> None:
 )
 def test_types_that_core_ml_does_not_take(tmp_path: Path, dtype: torch.dtype) -> None:
     net = Call(lambda x, y: (x, y + y))
-    with pytest.raises(UnsupportedOp, match="no such input: `x1`") as caught:
+    with pytest.raises(UnsupportedOpError, match="no such input: `x1`") as caught:
         lowered(source_of(net, X, torch.ones(2, 2).to(dtype)), tmp_path)
     assert "float32" in caught.value.hint
 

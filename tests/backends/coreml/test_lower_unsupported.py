@@ -11,7 +11,7 @@ from torch import nn
 from edgevit.backends.coreml.composite import expand_composites
 from edgevit.backends.coreml.failure import blame
 from edgevit.backends.coreml.supported import is_taken
-from edgevit.errors import InternalError, UnsupportedOp
+from edgevit.errors import InternalError, UnsupportedOpError
 from edgevit.frontend.capture import capture
 from edgevit.graph.aten import op
 from tests.backends.coreml.lowering import far, lowered, source_of
@@ -31,7 +31,7 @@ class Special(nn.Module):
 
 
 def test_all_unsupported_ops_are_named_with_their_lines(tmp_path: Path) -> None:
-    with pytest.raises(UnsupportedOp) as caught:
+    with pytest.raises(UnsupportedOpError) as caught:
         lowered(source_of(Special(), X), tmp_path)
     error = caught.value
     for name in ("`special_bessel_j0` (2x)", "`special_bessel_j1` (1x)", "`igamma` (1x)"):
@@ -47,7 +47,7 @@ def test_an_op_that_fails_in_conversion_is_named(tmp_path: Path) -> None:
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return torch.multinomial(torch.relu(x[0, 0]) + 1, 2).float()
 
-    with pytest.raises(UnsupportedOp, match="`multinomial`") as caught:
+    with pytest.raises(UnsupportedOpError, match="`multinomial`") as caught:
         lowered(source_of(Inverse(), X), tmp_path)
     assert "test_lower_unsupported.py:" in caught.value.where
     assert caught.value.why
@@ -55,7 +55,7 @@ def test_an_op_that_fails_in_conversion_is_named(tmp_path: Path) -> None:
 
 def test_a_failure_that_names_a_value_of_the_graph() -> None:
     program = capture(source_of(nn.Sequential(nn.ReLU(), nn.Sigmoid()), X))
-    with pytest.raises(UnsupportedOp, match="`sigmoid`"), blame(program, "write the package"):
+    with pytest.raises(UnsupportedOpError, match="`sigmoid`"), blame(program, "write the package"):
         raise ValueError("layer 'sigmoid_cast_fp16' is of rank 7")
     with pytest.raises(InternalError, match="failed to write the package"):  # noqa: SIM117
         with blame(program, "write the package"):

@@ -16,7 +16,7 @@ import edgevit
 from edgevit.backends.coreml import forecast
 from edgevit.backends.placement import Placed, Placement, require_engine
 from edgevit.cli.main import main
-from edgevit.errors import NotOnEngine
+from edgevit.errors import EnginePlacementError
 from edgevit.exported.text import off_engine_lines
 from tests import ROOT
 from tests.backends.coreml.lowering import Hybrid, lowered, source_of
@@ -85,7 +85,7 @@ def test_what_leaves_the_engine(name: str, tmp_path: Path) -> None:
 def test_an_fp32_package_is_off_the_engine_and_it_is_said_once(tmp_path: Path) -> None:
     placement = placement_of(Hybrid(), tmp_path, "fp32", torch.randn(1, 3, 16, 16))
     assert len(placement.off_engine) == len(placement.ops)
-    with pytest.raises(NotOnEngine) as caught:
+    with pytest.raises(EnginePlacementError) as caught:
         require_engine(placement)
     assert caught.value.where == "every op"
     assert "fp16 only" in caught.value.why
@@ -103,7 +103,7 @@ def test_the_error_counts_and_names_the_lines() -> None:
         "  topk x2 on the CPU   head  net.py:9",
         "      by index",
     ]
-    with pytest.raises(NotOnEngine) as caught:
+    with pytest.raises(EnginePlacementError) as caught:
         require_engine(placement)
     assert caught.value.message == "2 of 4 ops are predicted to run off the Neural Engine"
     assert caught.value.where == "topk x2 on the CPU   head  net.py:9"

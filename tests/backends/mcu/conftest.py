@@ -8,14 +8,14 @@ from contextlib import contextmanager
 
 import pytest
 
-from edgevit.errors import ToolMissing
+from edgevit.errors import MissingToolError
 
 
 @contextmanager
 def skip_where_missing() -> Iterator[None]:
     try:
         yield
-    except ToolMissing as missing:
+    except MissingToolError as missing:
         if os.environ.get("CI") or os.environ.get("EDGEVIT_CI"):
             raise
         pytest.skip(f"{missing.message}: {missing.hint}")

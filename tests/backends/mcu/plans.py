@@ -6,7 +6,7 @@ import numpy as np
 
 from edgevit.backends.mcu.cores import Core
 from edgevit.backends.mcu.schedule.intake import prepared
-from edgevit.backends.mcu.schedule.loops import NoLoop
+from edgevit.backends.mcu.schedule.loops import NoLoopError
 from edgevit.backends.mcu.schedule.plan import Plan, make_plan
 from edgevit.integer.graph import IntegerGraph
 
@@ -19,6 +19,6 @@ def random_plan(graph: IntegerGraph, core: Core, rng: np.random.Generator) -> Pl
         some = {name for name in net.makers if rng.random() < share}
         try:
             return make_plan(net, cards, net.must_keep() | some, tile)
-        except NoLoop:
+        except NoLoopError:
             share += 0.1
     return make_plan(net, cards, frozenset(net.makers), tile)

@@ -24,7 +24,7 @@ from edgevit.backends.mcu.board.write import write_board
 from edgevit.backends.mcu.codegen.firmware import write_firmware
 from edgevit.backends.mcu.cores import core_of
 from edgevit.backends.mcu.schedule.search import best_plan
-from edgevit.errors import DoesNotFit, ToolMissing, UsageError
+from edgevit.errors import MemoryLimitError, MissingToolError, UsageError
 from edgevit.export.pipeline import export
 from edgevit.integer.ops.products import Conv2d
 from edgevit.targets import list_targets, load_target
@@ -45,7 +45,7 @@ def need(program: str, package: str) -> None:
     """Also from the environment that runs the tests."""
     folder = str(Path(sys.executable).parent)
     if shutil.which(program, path=f"{folder}{os.pathsep}{ENVIRONMENT['PATH']}") is None:
-        raise ToolMissing(f"{program} is not installed", hint=f"apt-get install {package}")
+        raise MissingToolError(f"{program} is not installed", hint=f"apt-get install {package}")
     if folder not in ENVIRONMENT["PATH"].split(os.pathsep):
         ENVIRONMENT["PATH"] += f"{os.pathsep}{folder}"
 
@@ -280,9 +280,9 @@ def test_regions_are_respected() -> None:
     assert places(100_000) == ("FLASH", "FLASH", "SRAM1", "SRAM1")
     assert places(240_000) == ("FLASH", "FLASH", "SRAM1", "DTCM")
     assert places(17_000, 5_000_000) == ("FLASH", "QSPI", "DTCM", "DTCM")
-    with pytest.raises(DoesNotFit, match="largest region has 245,760"):
+    with pytest.raises(MemoryLimitError, match="largest region has 245,760"):
         places(250_000)
-    with pytest.raises(DoesNotFit, match="variables and the stack"):
+    with pytest.raises(MemoryLimitError, match="variables and the stack"):
         layout(load_target("nrf52840"), 262_144, 1000)
 
 

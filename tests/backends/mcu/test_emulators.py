@@ -13,7 +13,7 @@ from edgevit.backends.mcu.emulator import Run, emulator, emulators_of
 from edgevit.backends.mcu.emulator.plugin import plugin
 from edgevit.backends.mcu.emulator.run import READ, WRITTEN
 from edgevit.backends.mcu.run.elf import read_elf
-from edgevit.errors import PackageError, RuntimeFailed, ToolMissing, UsageError
+from edgevit.errors import BackendRuntimeError, MissingToolError, PackageError, UsageError
 from tests.backends.mcu.building import build, by_function
 
 TOOLS = ("zig", "gcc")
@@ -181,7 +181,7 @@ def test_a_fault_is_told_with_its_place(
     core: Core, name: str, way: str, why: str, function: str, tmp_path: Path
 ) -> None:
     elf = build(tmp_path, "zig", core, "dies.c", defines={"WAY": way})
-    with pytest.raises(RuntimeFailed, match=why) as caught:
+    with pytest.raises(BackendRuntimeError, match=why) as caught:
         emulator(name).run(elf, core)
     assert core.title in caught.value.message
     assert function in caught.value.where
@@ -206,7 +206,7 @@ def test_a_program_reaches_no_file_and_no_command(core: Core, name: str, tmp_pat
 )
 def test_a_program_without_an_end_is_stopped(core: Core, name: str, tmp_path: Path) -> None:
     elf = build(tmp_path, "zig", core, "dies.c", defines={"WAY": "forever()"})
-    with pytest.raises(RuntimeFailed, match=r"still running after 1\.5 seconds") as caught:
+    with pytest.raises(BackendRuntimeError, match=r"still running after 1\.5 seconds") as caught:
         emulator(name).run(elf, core, seconds=1.5)
     assert "in forever" in caught.value.where
 
@@ -259,7 +259,7 @@ def test_inputs_that_do_not_fit_are_refused(name: str, tmp_path: Path) -> None:
 def test_a_core_that_the_emulator_lacks(tmp_path: Path) -> None:
     for name, core, other in (("unicorn", "m55", "qemu"), ("qemu", "m0plus", "unicorn")):
         elf = build(tmp_path, "zig", CORES[core], "touched.c")
-        with pytest.raises(RuntimeFailed) as caught:
+        with pytest.raises(BackendRuntimeError) as caught:
             emulator(name).run(elf, CORES[core])
         assert other in caught.value.hint
     with pytest.raises(UsageError, match="no emulator is called `qeum`"):
@@ -271,7 +271,7 @@ def test_without_qemu_the_install_line_is_told(
 ) -> None:
     elf = build(tmp_path, "zig", CORES["m4"], "touched.c")
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(ToolMissing) as caught:
+    with pytest.raises(MissingToolError) as caught:
         emulator("qemu").run(elf, CORES["m4"])
     assert "apt-get install qemu-system-arm" in caught.value.hint
 
@@ -284,7 +284,7 @@ def test_a_qemu_with_another_plugin_interface_is_refused(
     program.write_text("#!/bin/sh\necho QEMU emulator version 9.2.1\n")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-    with pytest.raises(ToolMissing, match=r"QEMU 9\.2\.1 cannot count"):
+    with pytest.raises(MissingToolError, match=r"QEMU 9\.2\.1 cannot count"):
         emulator("qemu").run(elf, CORES["m4"])
 
 
@@ -294,6 +294,6 @@ def test_the_plugin_needs_a_compiler_once(tmp_path: Path, monkeypatch: pytest.Mo
     assert plugin(tmp_path) == first
     monkeypatch.setenv("PATH", "")
     monkeypatch.setattr("edgevit.backends.mcu.emulator.plugin.find_spec", lambda _: None)
-    with pytest.raises(ToolMissing, match="no C compiler") as caught:
+    with pytest.raises(MissingToolError, match="no C compiler") as caught:
         plugin(tmp_path / "other")
     assert "apt-get install gcc" in caught.value.hint

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from edgevit.cli.main import main
-from edgevit.errors import DoesNotFit
+from edgevit.errors import MemoryLimitError
 
 SMALL = "zoo:vit-i32-p8-d48-h3-l2"
 
@@ -23,10 +23,10 @@ def test_too_much_ram_names_the_peak_and_a_way_that_works(
 ) -> None:
     words = ["export", SMALL, "--target", "qemu-m4", "-o", str(tmp_path / "out")]
     code, error = told(capsys, *words, "--max-ram", "2500", "--choose", "tile=16")
-    assert code == DoesNotFit.exit_code and not (tmp_path / "out").exists()
+    assert code == MemoryLimitError.exit_code and not (tmp_path / "out").exists()
     assert "more than the 2,500" in error["message"]
     assert "blocks." in error["why"] and "vit.py:" in error["why"]
-    way = error["try"].removeprefix("tried, and fits: ").split("; ")[0].split()
+    way = error["hint"].removeprefix("tried, and fits: ").split("; ")[0].split()
     assert way[0].startswith("--")
     code, manifest = told(capsys, *words, "--max-ram", "2500", *way)
     assert code == 0 and manifest["firmware"]["arena_bytes"] <= 2500
@@ -42,7 +42,7 @@ def test_too_many_weights_are_told_apart(capsys: pytest.CaptureFixture[str]) -> 
     assert code == 0 and not needs["fits"]
     assert needs["shortfall"]["what"] == "flash" and needs["constant_bytes"] > 1 << 20
     code, error = told(capsys, "export", model, "--target", "stm32f407")
-    assert code == DoesNotFit.exit_code and "--weights-as binary@" in error["try"]
+    assert code == MemoryLimitError.exit_code and "--weights-as binary@" in error["hint"]
 
 
 def test_inspect_says_what_a_board_needs(capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,7 +11,7 @@ import pytest
 from edgevit.backends.mcu.cores import CORES
 from edgevit.backends.mcu.emulator import emulator
 from edgevit.backends.mcu.toolchain import toolchain
-from edgevit.errors import RuntimeFailed
+from edgevit.errors import BackendRuntimeError
 from edgevit.support.resources import data_dir
 from tests.backends.mcu.host import FLAGS, library
 
@@ -182,5 +182,5 @@ def test_on_a_core_it_is_a_fault(tmp_path: Path) -> None:
         for source in sources
     ]
     elf = tool.link(parts, core, tmp_path / "program.elf")
-    with pytest.raises(RuntimeFailed, match="in ev_depthwise_s8_mve"):
+    with pytest.raises(BackendRuntimeError, match="in ev_depthwise_s8_mve"):
         emulator("qemu").run(elf, core)

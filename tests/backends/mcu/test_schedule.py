@@ -12,7 +12,7 @@ from edgevit.backends.mcu.schedule.intake import prepared
 from edgevit.backends.mcu.schedule.memory import bound
 from edgevit.backends.mcu.schedule.plan import Plan, make_plan
 from edgevit.backends.mcu.schedule.search import best_plan
-from edgevit.backends.mcu.schedule.verifier import Overwritten, verify_plan
+from edgevit.backends.mcu.schedule.verifier import OverwrittenError, verify_plan
 from tests.backends.mcu.plans import random_plan
 from tests.backends.mcu.random_nets import random_net
 
@@ -57,7 +57,7 @@ def test_a_buffer_moved_onto_another_is_found() -> None:
         moved += 1
         try:
             verify_plan(replace(plan, buffers=buffers, size=size))
-        except Overwritten:
+        except OverwrittenError:
             caught += 1
     assert moved >= 8 and caught >= 0.9 * moved
 

@@ -11,7 +11,13 @@ import pytest
 from edgevit.backends.mcu.cores import CORES, Core
 from edgevit.backends.mcu.run.elf import read_elf
 from edgevit.backends.mcu.toolchain import Toolchain, default_cache, toolchain
-from edgevit.errors import DoesNotFit, InternalError, PackageError, ToolMissing, UsageError
+from edgevit.errors import (
+    InternalError,
+    MemoryLimitError,
+    MissingToolError,
+    PackageError,
+    UsageError,
+)
 from tests.backends.mcu.building import PROGRAMS, build
 
 M4 = CORES["m4"]
@@ -117,7 +123,7 @@ def test_what_does_not_fit_says_by_how_much(tool: str, tmp_path: Path) -> None:
     maker = toolchain(tool)
     text = "static volatile char huge[4200000];\nint main(void) { return huge[3]; }"
     part = maker.compile(written(tmp_path, text), M4)
-    with pytest.raises(DoesNotFit, match=r"is \d+ bytes too large for the RAM .* Cortex-M4"):
+    with pytest.raises(MemoryLimitError, match=r"is \d+ bytes too large for the RAM .* Cortex-M4"):
         maker.link([part], M4, tmp_path / "program.elf")
 
 
@@ -146,7 +152,7 @@ def test_a_missing_gcc_tells_the_install_line(
     core: str, program: str, package: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", "")
-    with pytest.raises(ToolMissing, match=f"{program} is not installed") as caught:
+    with pytest.raises(MissingToolError, match=f"{program} is not installed") as caught:
         toolchain("gcc").compile(PROGRAMS / "touched.c", CORES[core])
     assert f"apt-get install {package}" in caught.value.hint
     assert "`zig`" in caught.value.hint

@@ -15,7 +15,7 @@ from torch import nn
 
 from edgevit.backends.api import Expected, backend_of
 from edgevit.backends.worker import Worker
-from edgevit.errors import PackageError, RuntimeFailed, TargetError, UnsupportedOp
+from edgevit.errors import BackendRuntimeError, PackageError, TargetError, UnsupportedOpError
 from edgevit.support.backend_info import info_of
 from tests.backends.runtimes.through import FORMATS, SUFFIX, checked, eager, lowered, source_of
 
@@ -104,7 +104,7 @@ def test_all_unsupported_ops_are_named_with_their_lines(format: str, tmp_path: P
             x = torch.special.bessel_j1(x) + torch.special.bessel_j0(x)
             return torch.igamma(x.abs() + 1, x.abs() + 2)
 
-    with pytest.raises(UnsupportedOp) as caught:
+    with pytest.raises(UnsupportedOpError) as caught:
         lowered(format, source_of(Special(), X), tmp_path)
     error = caught.value
     for name in ("`special_bessel_j0` (2x)", "`special_bessel_j1` (1x)", "`igamma` (1x)"):
@@ -115,7 +115,7 @@ def test_all_unsupported_ops_are_named_with_their_lines(format: str, tmp_path: P
 
 def test_an_unsupported_input_type(format: str, tmp_path: Path) -> None:
     source = source_of(Call(lambda s, x: x.real + 1), X.to(torch.complex64))
-    with pytest.raises(UnsupportedOp, match="no such input"):
+    with pytest.raises(UnsupportedOpError, match="no such input"):
         lowered(format, source, tmp_path)
 
 
@@ -172,7 +172,7 @@ def test_a_damaged_file_is_an_error_of_ours(
     for beside in sound.parent.iterdir():
         (tmp_path / beside.name).write_bytes(beside.read_bytes())
     broken.write_bytes(DAMAGE[damage](sound.read_bytes()))
-    with pytest.raises((PackageError, RuntimeFailed)) as caught:
+    with pytest.raises((PackageError, BackendRuntimeError)) as caught:
         open_and_run(worker[format], broken)
     assert str(broken) in caught.value.where
     assert caught.value.why
@@ -207,7 +207,7 @@ def test_ops_are_timed_by_the_runtime_itself(
 
 
 def test_a_missing_library_says_how_to_get_it(format: str, tmp_path: Path, monkeypatch) -> None:
-    from edgevit.errors import ToolMissing
+    from edgevit.errors import MissingToolError
 
     library = {"onnx": "onnxruntime", "executorch": "executorch", "tvm": "tvm"}.get(format)
     if library is None:
@@ -218,6 +218,6 @@ def test_a_missing_library_says_how_to_get_it(format: str, tmp_path: Path, monke
     module = import_module(info_of(format).session.partition(":")[0])
     path = tmp_path / f"net{SUFFIX[format]}"
     path.write_bytes(b"x" * 100)
-    with pytest.raises(ToolMissing) as caught:
+    with pytest.raises(MissingToolError) as caught:
         module.open_session(path, 1)
     assert f"edgevit[{format}]" in caught.value.hint

@@ -18,7 +18,7 @@ from edgevit.backends.artifact import Artifact
 from edgevit.backends.tflite import profiler, runtime
 from edgevit.backends.tflite.session import open_session
 from edgevit.backends.tflite.supported import blame
-from edgevit.errors import InternalError, PackageError, ToolMissing, UnsupportedOp
+from edgevit.errors import InternalError, MissingToolError, PackageError, UnsupportedOpError
 from edgevit.frontend.capture import capture
 from edgevit.frontend.source import ModelSource
 from edgevit.graph.program import Program
@@ -108,7 +108,7 @@ def test_numbers_that_no_32_bits_hold_are_refused(tmp_path: Path) -> None:
     def function(s: Call, x: torch.Tensor, gate: torch.Tensor) -> torch.Tensor:
         return s.conv(x) * gate
 
-    with pytest.raises(UnsupportedOp, match="`gate`"):
+    with pytest.raises(UnsupportedOpError, match="`gate`"):
         lowered(function, tmp_path, X, torch.tensor(2**40))
 
 
@@ -116,7 +116,7 @@ def test_places_of_maxima_are_refused(tmp_path: Path) -> None:
     def function(s: Call, x: torch.Tensor) -> torch.Tensor:
         return nn.functional.max_pool2d(s.conv(x), 2, return_indices=True)[1]
 
-    with pytest.raises(UnsupportedOp, match="max_pool2d") as caught:
+    with pytest.raises(UnsupportedOpError, match="max_pool2d") as caught:
         lowered(function, tmp_path, X)
     assert "makes up" in caught.value.why
     assert "test_tflite_file.py:" in caught.value.where
@@ -137,9 +137,9 @@ def test_a_failure_of_the_passes_names_the_line() -> None:
     source = ModelSource("t:net", "net", nn.ReLU(), (X,), ("x",), "a test", "none")
     program = capture(source)
     told = 'error: loc("relu;"("relu")): \'tfl.relu\' op is not'
-    with pytest.raises(UnsupportedOp, match="`relu`"), blame(program, BytesIO()):
+    with pytest.raises(UnsupportedOpError, match="`relu`"), blame(program, BytesIO()):
         raise RuntimeError(told)
-    with pytest.raises(UnsupportedOp, match="`relu`"), blame(program, BytesIO(told.encode())):
+    with pytest.raises(UnsupportedOpError, match="`relu`"), blame(program, BytesIO(told.encode())):
         raise RuntimeError("Failed to export flatbuffer:")
     with pytest.raises(InternalError, match="litert-torch failed"), blame(program, BytesIO()):
         raise RuntimeError("something else")
@@ -149,7 +149,7 @@ def test_bits_of_whole_numbers_are_refused(tmp_path: Path) -> None:
     def function(s: Call, x: torch.Tensor, gate: torch.Tensor) -> torch.Tensor:
         return s.conv(x) * (gate & 5)
 
-    with pytest.raises(UnsupportedOp, match="and") as caught:
+    with pytest.raises(UnsupportedOpError, match="and") as caught:
         lowered(function, tmp_path, X, torch.tensor(2, dtype=torch.int32))
     assert "test_tflite_file.py:" in caught.value.where
 
@@ -160,7 +160,7 @@ def test_an_op_that_the_interpreter_has_no_kernel_for_has_its_line(tmp_path: Pat
     def function(s: Call, x: torch.Tensor) -> torch.Tensor:
         return nn.functional.conv_transpose3d(x[:, :, None], weight, stride=2).relu() + 1
 
-    with pytest.raises(UnsupportedOp, match="`conv_transpose3d") as caught:
+    with pytest.raises(UnsupportedOpError, match="`conv_transpose3d") as caught:
         lowered(function, tmp_path, X)
     assert "STABLEHLO_CONVOLUTION" in caught.value.why
     assert "test_tflite_file.py:" in caught.value.where
@@ -187,7 +187,7 @@ def test_tflite_runtime_serves_where_its_successor_is_not(
 
     monkeypatch.setitem(sys.modules, "tflite_runtime", None)  # type: ignore[arg-type]
     monkeypatch.setitem(sys.modules, "tflite_runtime.interpreter", None)  # type: ignore[arg-type]
-    with pytest.raises(ToolMissing) as caught:
+    with pytest.raises(MissingToolError) as caught:
         open_session(artifact.path, 1)
     assert "edgevit[tflite]" in caught.value.hint
 

@@ -19,7 +19,7 @@ import edgevit
 from edgevit.backends.tvm.rpc import RemoteSession
 from edgevit.backends.worker import Worker
 from edgevit.cli.main import main
-from edgevit.errors import PackageError, RuntimeFailed, TargetError
+from edgevit.errors import BackendRuntimeError, PackageError, TargetError
 from edgevit.export.result import ExportResult
 from edgevit.exported.golden import load_golden
 from tests import ROOT
@@ -198,6 +198,6 @@ def test_profile_on_a_board_behind_a_tracker(tracker: int, here: ExportResult, c
 
 
 def test_no_tracker_is_an_error_of_ours(here: ExportResult) -> None:
-    with pytest.raises(RuntimeFailed, match="no board answers") as caught:
+    with pytest.raises(BackendRuntimeError, match="no board answers") as caught:
         RemoteSession(here.artifact, "127.0.0.1", free_port(), "board")
     assert "tracker" in caught.value.hint

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from edgevit.errors import UnsupportedOp
+from edgevit.errors import UnsupportedOpError
 from tests.backends.runtimes.through import checked, lowered, source_of
 
 X = torch.randn(2, 4, 9, 8, generator=torch.Generator().manual_seed(0))
@@ -142,7 +142,7 @@ def test_exact(group: str, tmp_path: Path) -> None:
 
 def test_the_places_of_maxima_are_refused(tmp_path: Path) -> None:
     net = Calls((lambda x: F.max_pool2d(x, 2, return_indices=True)[1],))
-    with pytest.raises(UnsupportedOp, match="max_pool2d") as caught:
+    with pytest.raises(UnsupportedOpError, match="max_pool2d") as caught:
         lowered("tvm", source_of(net, X), tmp_path)
     assert "where the maxima are" in caught.value.why
     assert "test_tvm_ops.py" in caught.value.where
@@ -155,7 +155,7 @@ def test_an_importer_that_departs_is_refused(tmp_path: Path, monkeypatch) -> Non
     ours = {**converters.OURS, "mul.Tensor": lambda node, importer: importer.env[node.args[1]]}
     monkeypatch.setattr(converters, "OURS", ours)
     net = Calls((lambda x: x * x.mean((2, 3), keepdim=True),))
-    with pytest.raises(UnsupportedOp, match="`mul") as caught:
+    with pytest.raises(UnsupportedOpError, match="`mul") as caught:
         lowered("tvm", source_of(net, X), tmp_path)
     assert "makes (2, 4, 1, 1) float32" in caught.value.why
     assert "test_tvm_ops.py" in caught.value.where

@@ -16,7 +16,7 @@ from typing import Literal
 from torch import Tensor
 
 from edgevit.backends.coreml.check.element import BY_NAME
-from edgevit.backends.coreml.check.ops.arguments import Arguments, Unsupported
+from edgevit.backends.coreml.check.ops.arguments import Arguments, NotInterpretedError
 from edgevit.backends.coreml.check.ops.table import MOVES_ONLY, TABLE
 from edgevit.backends.coreml.check.program import (
     Feature,
@@ -158,7 +158,7 @@ def perform(op: Operation, values: dict[str, Value], opset: int, precision: Prec
         return not_done(op, "we have no definition of this operation")
     try:
         result = function(Arguments(bound(op, values), op.outputs, opset))
-    except Unsupported as reason:
+    except NotInterpretedError as reason:
         return not_done(op, str(reason))
     except (RuntimeError, ValueError, TypeError, IndexError, KeyError) as error:
         return not_done(

@@ -6,8 +6,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from edgevit.errors import PackageError, ToolMissing
-from edgevit.support.strangers_text import Malformed, read_bytes
+from edgevit.errors import MissingToolError, PackageError
+from edgevit.support.strangers_text import MalformedTextError, read_bytes
 
 # Protobuf builds its classes at run time, so a type checker sees none of their fields. Messages stay
 # within this package's readers; what leaves them is program.py.
@@ -22,13 +22,13 @@ def parse_model(path: Path) -> Message:
         from coremltools.proto import Model_pb2
     except ImportError as error:
         hint = "pip install coremltools"
-        raise ToolMissing("coremltools is not installed", why=str(error), hint=hint) from error
+        raise MissingToolError("coremltools is not installed", why=str(error), hint=hint) from error
     from google.protobuf.message import DecodeError
 
     model: Message = vars(Model_pb2)["Model"]()
     try:
         model.ParseFromString(read_bytes(path, _MOST))
-    except (OSError, Malformed, DecodeError) as error:
+    except (OSError, MalformedTextError, DecodeError) as error:
         why = str(error)
         raise PackageError(
             "the model file cannot be read", where=str(path), why=why, hint=HINT

@@ -14,7 +14,7 @@ from edgevit.backends.coreml.check.program import Package
 from edgevit.backends.coreml.check.reader import FunctionReader, WeightFiles
 from edgevit.errors import PackageError
 from edgevit.support.file_limits import why_outside
-from edgevit.support.strangers_text import Malformed, read_json
+from edgevit.support.strangers_text import MalformedTextError, read_json
 
 # A program that is no program is found anywhere: a name that is not there, a shape that is not the data's.
 _BROKEN = (ArithmeticError, AssertionError, AttributeError, LookupError, MemoryError, RecursionError, RuntimeError, TypeError, ValueError)  # fmt: skip
@@ -75,7 +75,7 @@ def model_path(path: Path) -> Path:
         items: dict[str, dict[str, str]] = manifest["itemInfoEntries"]
         root: str = manifest["rootModelIdentifier"]
         names = {key: item["path"] for key, item in items.items()}
-    except (OSError, Malformed, KeyError, TypeError, AttributeError) as error:
+    except (OSError, MalformedTextError, KeyError, TypeError, AttributeError) as error:
         raise _manifest_error(manifest_path, f"{type(error).__name__}: {error}") from error
     for name in names.values():
         if why := why_outside(path / "Data", name):

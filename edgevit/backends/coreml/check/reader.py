@@ -16,7 +16,7 @@ from torch import Tensor
 from edgevit.backends.coreml.check.blob import WeightFile
 from edgevit.backends.coreml.check.element import BY_NAME, ELEMENTS, Element, decode
 from edgevit.backends.coreml.check.messages import HINT, Message, element_names
-from edgevit.backends.coreml.check.ops.arguments import Arguments, Unsupported
+from edgevit.backends.coreml.check.ops.arguments import Arguments, NotInterpretedError
 from edgevit.backends.coreml.check.ops.constexpr import OPS as CONSTEXPR
 from edgevit.backends.coreml.check.program import (
     Function,
@@ -113,7 +113,7 @@ class FunctionReader:
             return False
         try:
             result = CONSTEXPR[op.kind](Arguments(bound(op, self.constants), op.outputs, 0))
-        except (Unsupported, RuntimeError, ValueError, KeyError):
+        except (NotInterpretedError, RuntimeError, ValueError, KeyError):
             return False
         values = result if isinstance(result, tuple) else (result,)
         for out, value in zip(op.outputs, values, strict=True):
@@ -205,7 +205,7 @@ def bound(op: Operation, values: dict[str, Value]) -> dict[str, Value]:
 
 def single(value: Value) -> Tensor | str:
     if isinstance(value, tuple):
-        raise Unsupported("a list inside a list")
+        raise NotInterpretedError("a list inside a list")
     return value
 
 

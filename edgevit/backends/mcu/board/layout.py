@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edgevit.errors import DoesNotFit
+from edgevit.errors import MemoryLimitError
 from edgevit.targets.target import MemoryRegion, Target
 
 # What reads and writes fastest, first. External RAM is there after some program has set it up: not for a start.
@@ -42,7 +42,7 @@ def layout(target: Target, arena: int, weights: int, outputs: int = 0) -> Layout
     for region in _ranked(target):
         if region.size >= arena + around:
             return Layout(code, home, region, region)
-    raise DoesNotFit(
+    raise MemoryLimitError(
         f"beside an arena of {arena:,} bytes no region has {around:,} for variables and the stack",
         where=target.title,
         hint="--optimize ram, or a smaller --input-size",
@@ -87,7 +87,7 @@ def _data(target: Target, size: int, what: str) -> MemoryRegion:
     place = next((region for region in ranked if region.size >= size), None)
     if place is None:
         largest = max(ranked, key=lambda region: region.size)
-        raise DoesNotFit(
+        raise MemoryLimitError(
             f"{what} takes {size:,} bytes, and the largest region has {largest.size:,}",
             where=f"{target.title}, {largest.name}",
             why="it lies in one region",

@@ -9,7 +9,7 @@ execution reaches the entry of the function it is named after, and lasts until t
 reached; what runs before the first is `main`'s. Both emulators count the same. `inputs` are written to
 `EV_INPUT` variables before the start. `touch=True` finds the bytes of RAM that the counted code reads
 and writes (slow), `profile=True` how often each instruction ran. A program that faults, hangs, or
-overruns its stack is `RuntimeFailed`, with the place where it died.
+overruns its stack is `BackendRuntimeError`, with the place where it died.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
-from edgevit.errors import InternalError, ToolMissing
+from edgevit.errors import InternalError, MissingToolError
 from edgevit.support.resources import data_dir
 
 
@@ -47,7 +47,7 @@ def _compiler() -> list[str]:
     found = find_spec("ziglang")
     if found is not None and found.origin is not None:
         return [str(Path(found.origin).parent / "zig"), "cc"]
-    raise ToolMissing(
+    raise MissingToolError(
         "no C compiler for this machine",
         why="it compiles the plugin that counts instructions in QEMU",
         hint="apt-get install gcc, or pip install 'edgevit[mcu]'",

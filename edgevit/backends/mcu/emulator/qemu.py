@@ -32,7 +32,7 @@ from edgevit.backends.mcu.emulator.run import (
     died,
     job,
 )
-from edgevit.errors import RuntimeFailed, ToolMissing
+from edgevit.errors import BackendRuntimeError, MissingToolError
 
 _PACKAGES = {"qemu-system-arm": "qemu-system-arm", "qemu-system-riscv32": "qemu-system-misc"}
 _ENDING = 30.0  # seconds to write what the plugin counted
@@ -70,7 +70,7 @@ class Qemu:
 
 def _machine(core: Core) -> Machine:
     if core.machine is None:
-        raise RuntimeFailed(
+        raise BackendRuntimeError(
             f"QEMU has no board with a {core.title} and enough memory",
             hint="the emulator `unicorn`",
         )
@@ -80,7 +80,7 @@ def _machine(core: Core) -> Machine:
 def _program(machine: Machine) -> str:
     path = shutil.which(machine.program)
     if path is None:
-        raise ToolMissing(
+        raise MissingToolError(
             f"{machine.program} is not installed",
             why="it emulates the core",
             hint=f"apt-get install {_PACKAGES[machine.program]}",
@@ -94,7 +94,7 @@ def _version(program: str) -> str:
     found = re.search(r"version ((\d+)\.(\d+)\.\d+)", said)
     numbers = (int(found[2]), int(found[3])) if found else (0, 0)
     if not _OLDEST <= numbers <= _NEWEST:
-        raise ToolMissing(
+        raise MissingToolError(
             f"QEMU {found[1] if found else said.strip()} cannot count instructions for us",
             why="the plugin is written for QEMU 6.1 to 8.2, whose interface newer ones dropped",
             hint="QEMU 7.2, as in Debian 12",

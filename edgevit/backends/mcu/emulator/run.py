@@ -11,7 +11,7 @@ from typing import Protocol
 from edgevit.backends.mcu.cores import Core
 from edgevit.backends.mcu.emulator.faults import STACK_RAN_OUT, explain
 from edgevit.backends.mcu.run.elf import Elf, Segment, read_elf
-from edgevit.errors import RuntimeFailed, UsageError
+from edgevit.errors import BackendRuntimeError, UsageError
 
 MAIN = "main"  # the region before the first one that was asked for
 REPORTS = ("output", "text", "finish", "fault")  # files that the program may write
@@ -122,13 +122,13 @@ def _entry(elf: Elf, name: str) -> int:
     return symbol.address
 
 
-def died(job: Job, emulator: str, why: str, pc: int | None = None) -> RuntimeFailed:
+def died(job: Job, emulator: str, why: str, pc: int | None = None) -> BackendRuntimeError:
     """Return the error for a program that did not come to its end."""
     where = str(job.elf.path)
     if pc is not None:
         function = job.elf.function_at(pc) or "no function"
         where += f": pc {pc:#010x}, in {function}"
-    return RuntimeFailed(
+    return BackendRuntimeError(
         f"the program died on an emulated {job.core.title}",
         where=where,
         why=why,

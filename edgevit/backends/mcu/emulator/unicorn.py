@@ -38,7 +38,7 @@ from edgevit.backends.mcu.emulator.run import (
     job,
 )
 from edgevit.backends.mcu.emulator.semihosting import Host
-from edgevit.errors import RuntimeFailed, ToolMissing
+from edgevit.errors import BackendRuntimeError, MissingToolError
 
 _SYSTEM_CONTROL = 0xE000_E000  # start-up writes CPACR there; Unicorn models no such block
 _AFTER_EXCEPTION = 4  # on RISC-V Unicorn steps over what raised one
@@ -63,7 +63,7 @@ class Unicorn:
         seconds: float = SECONDS,
     ) -> Run:
         if core.unicorn is None:
-            raise RuntimeFailed(
+            raise BackendRuntimeError(
                 f"Unicorn has no {core.title}",
                 why="it does not know all of its instructions",
                 hint="the emulator `qemu`",
@@ -78,7 +78,7 @@ def _unicorn(part: str = "") -> Any:
     The type is Any, as its constants are not declared.
     """
     if find_spec("unicorn") is None:
-        raise ToolMissing(
+        raise MissingToolError(
             "unicorn is not installed",
             why="it emulates the core",
             hint="pip install 'edgevit[mcu]'",
@@ -209,7 +209,7 @@ class _Machine:
             engine.reg_write(registers.first, answer & 0xFFFF_FFFF)
             at = self._get(registers.link) & ~1
 
-    def _failure(self, error: str) -> RuntimeFailed:
+    def _failure(self, error: str) -> BackendRuntimeError:
         task, registers = self._task, self._registers
         if self._get(registers.stack) < task.elf.symbol("ev_guard_bottom").address:
             error = STACK_RAN_OUT

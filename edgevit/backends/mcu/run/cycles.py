@@ -17,7 +17,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from edgevit.backends.mcu.run.elf import Elf
-from edgevit.errors import InternalError, ToolMissing
+from edgevit.errors import InternalError, MissingToolError
 
 REFILL = 2
 DIVISION = 7
@@ -98,7 +98,7 @@ def _refills(instruction: _Instruction, times: int, times_after: int) -> int:
 
 def _decode(elf: Elf, addresses: Iterable[int]) -> dict[int, _Instruction]:
     if find_spec("capstone") is None:
-        raise ToolMissing(
+        raise MissingToolError(
             "capstone is not installed",
             why="it decodes the instructions whose cycles are estimated",
             hint="pip install 'edgevit[mcu]'",

@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from edgevit.errors import PackageError, ToolMissing, suggest
+from edgevit.errors import MissingToolError, PackageError, suggest
 
 # Sections of `kernels/run/sections.ld`: what is in the flash, and what is in the RAM as it runs.
 _FLASH = (".text", ".rodata", ".data")
@@ -88,7 +88,7 @@ class Elf:
 
 def read_elf(path: Path) -> Elf:
     if find_spec("elftools") is None:
-        raise ToolMissing(
+        raise MissingToolError(
             "pyelftools is not installed",
             why="it reads the linked program",
             hint="pip install 'edgevit[mcu]'",

@@ -18,7 +18,7 @@ from edgevit.integer.graph import IntegerGraph, Op, Value
 from edgevit.integer.ops.moves import Reshape
 
 
-class NoLoop(Exception):
+class NoLoopError(Exception):
     """Kept values that make no loops: a streamed one is needed whole, or rows do not match."""
 
 
@@ -101,7 +101,7 @@ class Loop:
 def build_loops(net: Net, kept: frozenset[str]) -> list[Loop]:
     """Return the loops in the order in which they run.
 
-    Raise `NoLoop` if the kept values make none.
+    Raise `NoLoopError` if the kept values make none.
     """
     closures = {name: _closure(net, name, kept) for name in kept}
     needs = {name: (_reads(net, closures[name]) & kept) - {name} for name in kept}
@@ -126,7 +126,7 @@ def build_loops(net: Net, kept: frozenset[str]) -> list[Loop]:
 def _require_once(net: Net, merged: Sequence[Member]) -> None:
     for name in (name for name, op in net.makers.items() if op.once):
         if sum(name in ops for ops, _ in merged) > 1:
-            raise NoLoop(f"several loops need {name}, which comes only once")
+            raise NoLoopError(f"several loops need {name}, which comes only once")
 
 
 def _in_turn(net: Net, needs: dict[str, set[str]]) -> list[str]:
@@ -188,7 +188,7 @@ def _closure(net: Net, name: str, kept: frozenset[str]) -> frozenset[str]:
             if source in kept:
                 continue
             if access(op, index) == WHOLE:
-                raise NoLoop(f"{op.name} needs all of {source}")
+                raise NoLoopError(f"{op.name} needs all of {source}")
             stack.append(source)
     return frozenset(found)
 
@@ -220,7 +220,7 @@ def _loop(net: Net, members: frozenset[str], names: tuple[str, ...]) -> Loop:
     by_image = any(isinstance(op, WINDOWED) for op in ops)
     units = _image_units(net, ops, members) if by_image else {}
     if not by_image and len({_positions(op) for op in ops}) > 1:
-        raise NoLoop(f"rows of {', '.join(op.name for op in ops)} do not meet")
+        raise NoLoopError(f"rows of {', '.join(op.name for op in ops)} do not meet")
     return Loop(ops, names, reads, by_image, units)
 
 
@@ -234,7 +234,7 @@ def _image_units(net: Net, ops: Sequence[Op], members: frozenset[str]) -> dict[s
 
     def settle(name: str, unit: int) -> bool:
         if units.get(name, unit) != unit:
-            raise NoLoop(f"{name} is in rows of {units[name]} and of {unit}")
+            raise NoLoopError(f"{name} is in rows of {units[name]} and of {unit}")
         known = name in units
         units[name] = unit
         return not known
@@ -256,5 +256,5 @@ def _image_units(net: Net, ops: Sequence[Op], members: frozenset[str]) -> dict[s
                 changed |= any(settled)
     for op in ops:
         if op.name not in units or op.output.rows % units[op.name]:
-            raise NoLoop(f"{op.name} has no image rows")
+            raise NoLoopError(f"{op.name} has no image rows")
     return units

@@ -54,7 +54,7 @@ def scratch_name(loop: int) -> str:
 def make_plan(
     net: Net, cards: Cards, kept: frozenset[str], tile: int, guard: int = 0, placed: bool = True
 ) -> Plan:
-    """Return the plan that keeps these values. Raise `NoLoop` if they make no loops.
+    """Return the plan that keeps these values. Raise `NoLoopError` if they make no loops.
 
     `guard` bytes after every buffer belong to no value. Unless `placed`, the size is a lower bound
     of all placements.

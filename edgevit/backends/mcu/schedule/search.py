@@ -14,7 +14,7 @@ from math import log
 
 from edgevit.backends.mcu.cores import Core
 from edgevit.backends.mcu.schedule.intake import prepared
-from edgevit.backends.mcu.schedule.loops import Net, NoLoop
+from edgevit.backends.mcu.schedule.loops import Net, NoLoopError
 from edgevit.backends.mcu.schedule.plan import Cards, Plan, make_plan
 from edgevit.errors import UsageError, suggest
 from edgevit.integer.graph import IntegerGraph, Op
@@ -100,7 +100,7 @@ def _least(net: Net, cards: Cards, must: frozenset[str]) -> frozenset[str]:
         try:
             make_plan(net, cards, kept, TILES[0], placed=False)
             return kept
-        except NoLoop:
+        except NoLoopError:
             kept = kept | {op.name}
     return kept
 
@@ -142,7 +142,7 @@ def _descend(
 def _try(net: Net, cards: Cards, choice: Choice) -> Plan | None:
     try:
         return make_plan(net, cards, choice.kept, choice.tile, placed=False)
-    except NoLoop:
+    except NoLoopError:
         return None
 
 

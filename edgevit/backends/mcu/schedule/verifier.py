@@ -21,7 +21,7 @@ from edgevit.integer.ops.norm import Norm
 _NOBODY, _SCRATCH = -1, -2
 
 
-class Overwritten(AssertionError):
+class OverwrittenError(AssertionError):
     """Overwritten byte that is still needed, or a read of one never written: an edgevit bug."""
 
 
@@ -130,11 +130,13 @@ class _Check:
     def _write(self, name: str, start: int, end: int, address: int) -> None:
         where = slice(address, address + end - start)
         if where.stop > self.plan.size:
-            raise Overwritten(f"{name} is written beyond the arena")
+            raise OverwrittenError(f"{name} is written beyond the arena")
         for begin, upto, read in self.being_read:
             in_place = self.plan.cards[name].in_place and read == address
             if read < where.stop and address < read + upto - begin and not in_place:
-                raise Overwritten(f"{name} is written over what the same call reads, at {address}")
+                raise OverwrittenError(
+                    f"{name} is written over what the same call reads, at {address}"
+                )
         self.owner[where] = self.numbers[name]
         self.place[where] = np.arange(start, end)
 
@@ -144,7 +146,7 @@ class _Check:
         right = mine & (self.place[where] == np.arange(start, end))
         if len(right) != end - start or not right.all():
             at = int(np.argmin(right)) if len(right) else 0
-            raise Overwritten(
+            raise OverwrittenError(
                 f"{reader} reads byte {start + at} of {name} at {address + at}, which is not there"
             )
 

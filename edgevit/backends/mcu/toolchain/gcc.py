@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 
 from edgevit.backends.mcu.cores import Core
-from edgevit.errors import ToolMissing
+from edgevit.errors import MissingToolError
 
 _PACKAGES = {
     "arm-none-eabi-gcc": "gcc-arm-none-eabi",
@@ -56,7 +56,7 @@ def _compiler(core: Core) -> str:
 def _find(program: str, names: tuple[str, ...] = ()) -> str:
     path = next((path for name in names or (program,) if (path := shutil.which(name))), None)
     if path is None:
-        raise ToolMissing(
+        raise MissingToolError(
             f"{program} is not installed",
             why="it compiles firmware with the toolchain `gcc`",
             hint=f"apt-get install {_PACKAGES[program]}, or the toolchain `zig`",

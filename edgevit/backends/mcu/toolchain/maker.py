@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from edgevit.backends.mcu.cores import PAGE, Core
-from edgevit.errors import DoesNotFit, InternalError
+from edgevit.errors import InternalError, MemoryLimitError
 from edgevit.support.resources import data_dir
 
 # C99 without a C library; `kernels/run/include/string.h` says how words are read in one load.
@@ -141,9 +141,9 @@ class Toolchain:
                 raise self._failure(done.stderr, core, doing)
             os.replace(made, output)
 
-    def _failure(self, said: str, core: Core, doing: str) -> DoesNotFit | InternalError:
+    def _failure(self, said: str, core: Core, doing: str) -> MemoryLimitError | InternalError:
         for region, excess in _OVERFLOW.findall(said):
-            return DoesNotFit(
+            return MemoryLimitError(
                 f"the program is {excess} bytes too large for the {region} of an emulated {core.title}",
                 where=doing,
             )

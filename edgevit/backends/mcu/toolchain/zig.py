@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from edgevit.backends.mcu.cores import Core
-from edgevit.errors import ToolMissing
+from edgevit.errors import MissingToolError
 
 # zig keeps r7 as frame pointer otherwise, which costs kernels a register.
 _FLAGS = ("-fomit-frame-pointer", "-fno-sanitize=undefined", "-fno-stack-protector")
@@ -44,7 +44,7 @@ class Zig:
 def _program() -> str:
     found = find_spec("ziglang")
     if found is None or found.origin is None:
-        raise ToolMissing(
+        raise MissingToolError(
             "ziglang is not installed",
             why="it compiles firmware",
             hint="pip install 'edgevit[mcu]'",

@@ -8,7 +8,7 @@ from torch.fx.node import Node
 
 from edgevit.integer.graph import Value
 from edgevit.integer.lowering.builder import QuantTensor
-from edgevit.integer.lowering.context import Context, Unsupported
+from edgevit.integer.lowering.context import Context, NotLoweredError
 from edgevit.integer.lowering.layout import TensorLayout
 from edgevit.integer.lowering.relayout import by_axes
 from edgevit.integer.ops.moves import Concat, Slice
@@ -27,7 +27,7 @@ def each_image(node: Node, tensor: QuantTensor, context: Context, work: OnImage)
     builder = context.builder
     rank = tensor.layout.rank
     if rank not in (3, 4):
-        raise Unsupported(f"it is of {rank} axes")
+        raise NotLoweredError(f"it is of {rank} axes")
     count = tensor.shape[0]
     order = [0, *range(2, rank), 1]
     tensor = by_axes(tensor, order, builder)

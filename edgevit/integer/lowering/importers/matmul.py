@@ -11,7 +11,7 @@ from torch.fx.node import Node
 from edgevit.graph.aten import operand
 from edgevit.graph.program import shape
 from edgevit.integer.lowering.builder import QuantTensor
-from edgevit.integer.lowering.context import Context, Unsupported
+from edgevit.integer.lowering.context import Context, NotLoweredError
 from edgevit.integer.lowering.layout import TensorLayout, aligned
 from edgevit.integer.lowering.parameters import scaled
 from edgevit.integer.lowering.relayout import in_memory, in_one
@@ -33,7 +33,7 @@ def product(node: Node, context: Context) -> QuantTensor:
         _balanced(context.int8_value(node.args[1]), context),
     )
     if left.shape[:-2] != right.shape[:-2] or min(left.layout.rank, right.layout.rank) < 2:
-        raise Unsupported("the stacks of both sides are not of one size")
+        raise NotLoweredError("the stacks of both sides are not of one size")
     stack = prod(left.shape[:-2])
     left, right = (_flat(side, stack) for side in (left, right))
     left, right = _cut_alike(left, right, context)

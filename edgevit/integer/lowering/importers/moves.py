@@ -13,7 +13,7 @@ from edgevit.graph.aten import argument, kind, operand
 from edgevit.graph.program import shape
 from edgevit.integer.graph import Value
 from edgevit.integer.lowering.builder import Builder, QuantTensor
-from edgevit.integer.lowering.context import Context, Unsupported
+from edgevit.integer.lowering.context import Context, NotLoweredError
 from edgevit.integer.lowering.layout import TensorLayout, aligned
 from edgevit.integer.lowering.relayout import exposed, in_memory, in_one, one_piece
 from edgevit.integer.ops.moves import Concat, Pad, Slice, Upsample
@@ -93,7 +93,7 @@ def cut(
     if count == tensor.shape[axis]:
         return tensor
     if count == 0:
-        raise Unsupported("nothing is left of it")
+        raise NotLoweredError("nothing is left of it")
     tensor = one_piece(tensor, axis, context.builder)
     value, place = exposed(tensor, axis, context.builder)
     sizes = list(value.shape)
@@ -108,7 +108,7 @@ def pad(node: Node, context: Context) -> QuantTensor:
     tensor = context.int8_value(operand(node))
     number = pad_value(node)
     if number is None:
-        raise Unsupported("it pads with other values of the image")
+        raise NotLoweredError("it pads with other values of the image")
     grid = tensor.grid if number == 0 else context.grids.of(node)
     tensor = context.requantized(tensor, grid)
     sides = list(argument(node, "pad"))

@@ -10,7 +10,7 @@ from torch.fx.node import Node
 
 from edgevit.graph.aten import argument, operand
 from edgevit.integer.lowering.builder import QuantTensor
-from edgevit.integer.lowering.context import Context, Unsupported
+from edgevit.integer.lowering.context import Context, NotLoweredError
 from edgevit.integer.lowering.importers.affine import per_channel
 from edgevit.integer.lowering.parameters import affine, quotient
 from edgevit.integer.lowering.relayout import with_last, with_rows
@@ -39,7 +39,7 @@ def _norm(node: Node, count: int, centred: bool, context: Context) -> QuantTenso
     epsilon = float(np.finfo(np.float32).eps) if epsilon is None else epsilon
     axes = list(range(source.layout.rank - count, source.layout.rank))
     if count > 1 and (weight is not None or bias is not None):
-        raise Unsupported("its weight has several axes")
+        raise NotLoweredError("its weight has several axes")
     source = _without_zero(source, centred, context)
     return _normalised(node, source, axes, axes[-1], (weight, bias), centred, epsilon, context)
 
@@ -55,7 +55,7 @@ def group_norm(node: Node, context: Context) -> QuantTensor:
     shape = source.shape
     apart = source.layout.reshaped((shape[0], groups, shape[1] // groups, *shape[2:]))
     if apart is None:
-        raise Unsupported("its groups are no parts of the axes in memory")
+        raise NotLoweredError("its groups are no parts of the axes in memory")
     none = (None, None)
     split = replace(source, layout=apart)
     result = _normalised(node, split, list(range(2, rank + 1)), 2, none, True, epsilon, context)
@@ -128,7 +128,7 @@ def softmax(node: Node, context: Context) -> QuantTensor:
     axis = argument(node, "dim") % len(context.tensors[operand(node)].shape)
     source = with_last(context.int8_value(operand(node)), [axis], builder)
     if source.shape[axis] > _MOST_KEYS:
-        raise Unsupported(f"its rows are longer than {_MOST_KEYS}")
+        raise NotLoweredError(f"its rows are longer than {_MOST_KEYS}")
     longest = (source.shape[axis] * 65535).bit_length()
     # 2^17 / 2^30 is the least scale that the shift allows, 2^(47 - longest) / 2^29 the largest
     peak = min(context.grids.peak(node), 1.0)

@@ -11,7 +11,7 @@ from torch.fx.node import Node
 from edgevit.graph.aten import argument, has_argument, kind
 from edgevit.graph.program import shape
 from edgevit.integer.lowering.builder import QuantTensor
-from edgevit.integer.lowering.context import Context, Unsupported
+from edgevit.integer.lowering.context import Context, NotLoweredError
 from edgevit.integer.lowering.importers.affine import per_channel
 from edgevit.integer.lowering.importers.moves import spread
 from edgevit.integer.lowering.parameters import narrow_sum, scaled, table, wide_sum
@@ -61,7 +61,7 @@ def addition(node: Node, context: Context) -> QuantTensor:
     """Import a sum of two values, or of a value and a constant."""
     sign = -1 if kind(node) == "sub" else 1
     if has_argument(node, "alpha") and argument(node, "alpha") != 1:
-        raise Unsupported("its second term has a factor")
+        raise NotLoweredError("its second term has a factor")
     constants = [context.constant(term) for term in node.args[:2]]
     if constants[0] is None and constants[1] is None:
         left, right = (_spread_to(context.value_of(term), node, context) for term in _nodes(node))
@@ -82,7 +82,7 @@ def addition(node: Node, context: Context) -> QuantTensor:
 def _nodes(node: Node) -> list[Node]:
     nodes = [term for term in node.args[:2] if isinstance(term, Node)]
     if len(nodes) < 2:
-        raise Unsupported("one of its terms is a number")
+        raise NotLoweredError("one of its terms is a number")
     return nodes
 
 

@@ -14,7 +14,7 @@ from edgevit.graph.program import shape
 from edgevit.graph.window import Window
 from edgevit.integer.graph import Value
 from edgevit.integer.lowering.builder import QuantTensor
-from edgevit.integer.lowering.context import Context, Unsupported
+from edgevit.integer.lowering.context import Context, NotLoweredError
 from edgevit.integer.lowering.importers.images import each_image
 from edgevit.integer.lowering.importers.products import over_axis, over_axis_on
 from edgevit.integer.lowering.layout import TensorLayout
@@ -28,7 +28,7 @@ from edgevit.quantize.input_covariance import window_along
 
 def max_pool(node: Node, context: Context) -> QuantTensor:
     if argument(node, "ceil_mode"):
-        raise Unsupported("its last windows reach over the edge")
+        raise NotLoweredError("its last windows reach over the edge")
     source = context.int8_value(operand(node))
     window = _pool_window(node)
 
@@ -43,9 +43,9 @@ def max_pool(node: Node, context: Context) -> QuantTensor:
 def average_pool(node: Node, context: Context) -> QuantTensor:
     window = _pool_window(node)
     if argument(node, "ceil_mode"):
-        raise Unsupported("its last windows reach over the edge")
+        raise NotLoweredError("its last windows reach over the edge")
     if any(window.padding) and not argument(node, "count_include_pad"):
-        raise Unsupported("its windows at the border are smaller")
+        raise NotLoweredError("its windows at the border are smaller")
     override = argument(node, "divisor_override") if kind(node) == "avg_pool2d" else None
     return _averaged(node, window, override or prod(window.size), context)
 
@@ -53,7 +53,7 @@ def average_pool(node: Node, context: Context) -> QuantTensor:
 def adaptive_average_pool(node: Node, context: Context) -> QuantTensor:
     before, after = shape(operand(node))[2:], shape(node)[2:]
     if any(a % b for a, b in zip(before, after, strict=True)):
-        raise Unsupported("its windows are of different sizes")
+        raise NotLoweredError("its windows are of different sizes")
     size = tuple(a // b for a, b in zip(before, after, strict=True))
     none = (0,) * len(size)
     window = window_along(size, size, (none, none), (1,) * len(size))
@@ -156,7 +156,7 @@ def upsample(node: Node, context: Context) -> QuantTensor:
     source = context.int8_value(operand(node))
     before, after = shape(operand(node))[2:], shape(node)[2:]
     if len(before) != 2 or any(b % a for a, b in zip(before, after, strict=True)):
-        raise Unsupported("an image is not repeated a whole number of times")
+        raise NotLoweredError("an image is not repeated a whole number of times")
     factor = (after[0] // before[0], after[1] // before[1])
 
     def work(image: Value, stem: str) -> Value:
@@ -175,7 +175,7 @@ def bilinear(node: Node, context: Context) -> QuantTensor:
     tensor = context.int8_value(operand(node))
     corners = argument(node, "align_corners")
     if tensor.layout.rank != 4:
-        raise Unsupported("only images are resized")
+        raise NotLoweredError("only images are resized")
     for axis in (2, 3):
         before, after = shape(operand(node))[axis], shape(node)[axis]
         if before == after:

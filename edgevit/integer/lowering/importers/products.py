@@ -11,7 +11,7 @@ from edgevit.graph.aten import argument, operand
 from edgevit.graph.window import Window
 from edgevit.integer.graph import Value
 from edgevit.integer.lowering.builder import QuantTensor
-from edgevit.integer.lowering.context import Context, Unsupported
+from edgevit.integer.lowering.context import Context, NotLoweredError
 from edgevit.integer.lowering.importers.images import each_image
 from edgevit.integer.lowering.parameters import Weights, channels
 from edgevit.integer.lowering.relayout import with_last
@@ -64,7 +64,7 @@ def convolution(node: Node, context: Context) -> QuantTensor:
     weight, bias = context.weights(node, "weight"), _bias(node, context)
     groups = argument(node, "groups")
     if weight.ndim not in (3, 4):
-        raise Unsupported("only images and rows of them have convolutions")
+        raise NotLoweredError("only images and rows of them have convolutions")
     window = window_of(node, weight.shape[2:])
     if window == Window((1, 1)) and groups == 1:
         flat = Weights(weight.reshape(len(weight), -1), bias, context.moments.get(node))

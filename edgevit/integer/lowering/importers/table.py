@@ -8,7 +8,7 @@ from torch.fx.node import Node
 
 from edgevit.graph.aten import kind
 from edgevit.integer.lowering.builder import QuantTensor
-from edgevit.integer.lowering.context import Context, Unsupported
+from edgevit.integer.lowering.context import Context, NotLoweredError
 from edgevit.integer.lowering.importers import (
     affine,
     matmul,
@@ -85,5 +85,5 @@ def import_call(node: Node, context: Context) -> QuantTensor:
     if context.plan.is_fused(node):
         return pointwise.clamp(node, context)
     if kind(node) not in IMPORTERS:
-        raise Unsupported("no integer operation computes it")
+        raise NotLoweredError("no integer operation computes it")
     return IMPORTERS[kind(node)](node, context)

@@ -23,7 +23,7 @@ Taps = tuple[tuple[int, ...], ...]
 Kernel = Callable[[], torch.Tensor]
 
 
-class BorderDiffers(Exception):
+class BorderMismatchError(Exception):
     """The collapsed convolution would read other values past the border than the chain does."""
 
 
@@ -114,11 +114,11 @@ def _require_zero_past_border(outer: Form, inner: Form) -> None:
         before = far[0] < 0
         behind = pace * (extent - 1) + far[-1] >= size
         if (before or behind) and bool(inner.bias.any()):
-            raise BorderDiffers(
+            raise BorderMismatchError(
                 "it pads with zeros what the layers before it have already shifted by a bias"
             )
         if (before and near[-1] >= step) or (behind and step * size + near[0] < source):
-            raise BorderDiffers(
+            raise BorderMismatchError(
                 "it pads with zeros where the layers before it would still see the image"
             )
 

@@ -13,7 +13,7 @@ from edgevit.graph.cost import bytes_moved, macs
 from edgevit.graph.edit import Draft
 from edgevit.graph.program import shape, value
 from edgevit.rewrites.convolutions.collapse_linear.form import (
-    BorderDiffers,
+    BorderMismatchError,
     Form,
     added,
     composed,
@@ -95,7 +95,7 @@ class Region:
     def _compose(self, node: Node, step: Form, form: Form, key: Key) -> Form | None:
         try:
             return composed(step, form)
-        except BorderDiffers as reason:
+        except BorderMismatchError as reason:
             self.borders.append((node, str(reason)))
             return None
 

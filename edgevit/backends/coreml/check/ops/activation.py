@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from edgevit.backends.coreml.check.ops.arguments import Arguments, OpFunction, Unsupported
+from edgevit.backends.coreml.check.ops.arguments import Arguments, NotInterpretedError, OpFunction
 
 GELU: dict[str, Callable[[Tensor], Tensor]] = {
     "EXACT": F.gelu,
@@ -32,7 +32,7 @@ def with_alpha_beta(function: Callable[[Tensor, float, float], Tensor]) -> OpFun
 def gelu(a: Arguments) -> Tensor:
     mode = a.text("mode", "EXACT")
     if mode not in GELU:
-        raise Unsupported(f"mode {mode!r}")
+        raise NotInterpretedError(f"mode {mode!r}")
     return GELU[mode](a.tensor("x"))
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from edgevit.backends.coreml.check.program import NamedType, Value
 
 
-class Unsupported(Exception):
+class NotInterpretedError(Exception):
     """Unsupported form of an operation; the message is the reason shown to the user."""
 
 
@@ -27,7 +27,7 @@ class Arguments:
     def tensor(self, name: str) -> Tensor:
         value = self.values.get(name)
         if not isinstance(value, Tensor):
-            raise Unsupported(
+            raise NotInterpretedError(
                 f"`{name}` is not a tensor" if name in self.values else f"`{name}` is not given"
             )
         return value
@@ -61,7 +61,7 @@ class Arguments:
     def text(self, name: str, default: str | None = None) -> str:
         value = self.values.get(name, default)
         if not isinstance(value, str):
-            raise Unsupported(f"`{name}` is not given as text")
+            raise NotInterpretedError(f"`{name}` is not given as text")
         return value
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor
 
-from edgevit.backends.coreml.check.ops.arguments import Arguments, OpFunction, Unsupported
+from edgevit.backends.coreml.check.ops.arguments import Arguments, NotInterpretedError, OpFunction
 
 CONV = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
 CONV_TRANSPOSE = {1: F.conv_transpose1d, 2: F.conv_transpose2d, 3: F.conv_transpose3d}
@@ -66,7 +66,7 @@ def pads_of(a: Arguments, spatial: list[int], kernel: list[int], strides: list[i
         pad = a.ints("pad", [0] * 2 * len(spatial))
         return list(zip(pad[::2], pad[1::2], strict=True))
     if mode not in ("same", "same_lower"):
-        raise Unsupported(f"pad_type {mode!r}")
+        raise NotInterpretedError(f"pad_type {mode!r}")
     sizes = zip(spatial, kernel, strides, strict=True)
     total = [max(0, s * -(-n // s) - n + k - s) for n, k, s in sizes]
     halves = [(t // 2, t - t // 2) for t in total]

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from edgevit.backends.coreml.check.element import BY_NAME
 from edgevit.backends.coreml.check.ops.activation import plain, with_alpha, with_alpha_beta
-from edgevit.backends.coreml.check.ops.arguments import Arguments, OpFunction, Unsupported
+from edgevit.backends.coreml.check.ops.arguments import Arguments, NotInterpretedError, OpFunction
 
 
 def binary(function: Callable[[Tensor, Tensor], Tensor]) -> OpFunction:
@@ -37,7 +37,7 @@ def cast(a: Arguments) -> Tensor:
     """
     x, name = a.tensor("x"), a.text("dtype")
     if name not in BY_NAME:
-        raise Unsupported(f"cast to {name!r}")
+        raise NotInterpretedError(f"cast to {name!r}")
     held = BY_NAME[name].held
     if x.is_floating_point() and held is torch.uint8:
         x = x.to(torch.int32)

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from edgevit.backends.coreml.check.ops.arguments import Arguments, OpFunction, Unsupported
+from edgevit.backends.coreml.check.ops.arguments import Arguments, NotInterpretedError, OpFunction
 
 
 def sample_points(size: int, out: int, mode: str) -> Tensor:
@@ -25,7 +25,7 @@ def sample_points(size: int, out: int, mode: str) -> Tensor:
     elif mode == "UNALIGN_CORNERS":
         points = (i + 0.5) * (size / out) - 0.5
     else:
-        raise Unsupported(f"sampling_mode {mode!r}")
+        raise NotInterpretedError(f"sampling_mode {mode!r}")
     return points.clamp(0, size - 1)
 
 
@@ -85,7 +85,7 @@ def upsample_bilinear(a: Arguments) -> Tensor:
     align = a.flag("align_corners", True)
     half_pixel = a.flag("half_pixel_centers", not align)
     if align and half_pixel:
-        raise Unsupported("align_corners together with half_pixel_centers")
+        raise NotInterpretedError("align_corners together with half_pixel_centers")
     mode = "STRICT_ALIGN_CORNERS" if align else "UNALIGN_CORNERS" if half_pixel else "DEFAULT"
     return bilinear(a.tensor("x"), *scaled_size(a), mode)
 
@@ -102,14 +102,14 @@ def resize(a: Arguments) -> Tensor:
     """
     x, count, mode = a.tensor("x"), a.integer("resized_dims"), a.text("sampling_mode", "DEFAULT")
     if count not in (1, 2):
-        raise Unsupported(f"resized_dims {count}")
+        raise NotInterpretedError(f"resized_dims {count}")
     wanted = a.ints("shape")[-count:]
     sizes = [n or old for n, old in zip(wanted, x.shape[-count:], strict=True)]
     height, width = (x.shape[-2], sizes[0]) if count == 1 else (sizes[0], sizes[1])
     if a.text("interpolation_mode", "LINEAR") == "LINEAR":
         return bilinear(x, height, width, mode)
     if mode != "DEFAULT":
-        raise Unsupported(f"nearest neighbour with sampling_mode {mode!r}")
+        raise NotInterpretedError(f"nearest neighbour with sampling_mode {mode!r}")
     return nearest(x, height, width, centre=0.5)
 
 
@@ -145,7 +145,7 @@ def torch_padding(a: Arguments, align: bool) -> str:
         return "border"
     if mode == ("reflection" if align else "symmetric"):
         return "reflection"
-    raise Unsupported(f"padding_mode {mode!r} with align_corners={align}")
+    raise NotInterpretedError(f"padding_mode {mode!r} with align_corners={align}")
 
 
 def affine(a: Arguments) -> Tensor:
@@ -155,7 +155,9 @@ def affine(a: Arguments) -> Tensor:
     if a.text("coordinates_mode").lower() != "normalized_minus_one_to_one" or not a.flag(
         "align_corners"
     ):
-        raise Unsupported("coordinates other than normalized_minus_one_to_one with aligned corners")
+        raise NotInterpretedError(
+            "coordinates other than normalized_minus_one_to_one with aligned corners"
+        )
     grid = F.affine_grid(theta, size, align_corners=True)
     return F.grid_sample(x, grid, padding_mode=torch_padding(a, True), align_corners=True)
 

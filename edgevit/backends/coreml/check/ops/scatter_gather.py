@@ -5,7 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from edgevit.backends.coreml.check.ops.arguments import Arguments, OpFunction, Unsupported, axis_of
+from edgevit.backends.coreml.check.ops.arguments import (
+    Arguments,
+    NotInterpretedError,
+    OpFunction,
+    axis_of,
+)
 
 IOS17_OPSET = 7
 REDUCE = {"mul": "prod", "max": "amax", "min": "amin"}
@@ -83,7 +88,7 @@ def scattered(data: Tensor, axis: int, indices: Tensor, updates: Tensor, mode: s
     if mode == "div":
         return data / torch.ones_like(data).scatter_reduce(axis, indices, updates, "prod")
     if mode not in REDUCE:
-        raise Unsupported(f"scatter mode {mode!r}")
+        raise NotInterpretedError(f"scatter mode {mode!r}")
     return data.scatter_reduce(axis, indices, updates, REDUCE[mode])
 
 
@@ -93,7 +98,7 @@ def legal(a: Arguments, indices: Tensor, size: int) -> Tensor:
         return indices
     low, high = indices.aminmax()
     if high >= size or low < (0 if a.opset >= IOS17_OPSET else -size):
-        raise Unsupported(
+        raise NotInterpretedError(
             f"index {int(high if high >= size else low)} into {size}: undefined on the device"
         )
     return torch.where(indices < 0, indices + size, indices) if low < 0 else indices

@@ -9,7 +9,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from edgevit.backends.coreml.check.element import BY_NAME
-from edgevit.backends.coreml.check.ops.arguments import Arguments, OpFunction, Unsupported, axis_of
+from edgevit.backends.coreml.check.ops.arguments import (
+    Arguments,
+    NotInterpretedError,
+    OpFunction,
+    axis_of,
+)
 
 
 def argsort(a: Arguments) -> Tensor:
@@ -116,7 +121,7 @@ def source_indices(size: int, before: int, after: int, mode: str) -> Tensor:
     if mode == "replicate":
         return places.clamp(0, size - 1)
     if mode != "reflect" or max(before, after) >= size:
-        raise Unsupported(f"pad mode {mode!r} by ({before}, {after}) of {size}")
+        raise NotInterpretedError(f"pad mode {mode!r} by ({before}, {after}) of {size}")
     places = places.abs()
     return torch.where(places >= size, 2 * (size - 1) - places, places)
 
