@@ -16,7 +16,7 @@ from edgevit.graph.cost import GraphStats, op_counts
 from edgevit.graph.parity import Parity
 from edgevit.graph.program import Program
 from edgevit.graph.text import graph_text
-from edgevit.rewrites.lossy.run import NOT_LOSSY, LossyPart
+from edgevit.rewrites.lossy.run import NOT_LOSSY, LossyResult
 from edgevit.rewrites.report import RewriteReport, RuleReport
 from edgevit.support.progress import Stages
 from edgevit.targets import Target
@@ -29,7 +29,7 @@ class GraphReport:
     source: ModelSource
     target: Target | None
     rewrites: RewriteReport
-    lossy: LossyPart | None
+    lossy: LossyResult | None
     ops_before: dict[str, int]
     ops_after: dict[str, int]
     text: str
@@ -66,7 +66,7 @@ def inspect_report(
     before: Program,
     after: Program,
     rewrites: RewriteReport,
-    lossy: LossyPart | None,
+    lossy: LossyResult | None,
     target: Target | None,
     fit: Estimate | None = None,
 ) -> GraphReport:
@@ -80,7 +80,7 @@ def export_manifest(
     target: Target,
     artifact: Artifact,
     rewrites: RewriteReport,
-    lossy: LossyPart | None,
+    lossy: LossyResult | None,
     parity: Sequence[Parity],
     stages: Stages,
     versions: Mapping[str, str],
@@ -134,7 +134,7 @@ def rewrite_dict(rewrites: RewriteReport) -> dict[str, object]:
     }
 
 
-def lossy_dict(lossy: LossyPart | None) -> dict[str, object]:
+def lossy_dict(lossy: LossyResult | None) -> dict[str, object]:
     return lossy.as_dict() if lossy else NOT_LOSSY
 
 

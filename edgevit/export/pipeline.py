@@ -36,8 +36,8 @@ from edgevit.graph.program import Program
 from edgevit.quantize.image_folder import check_readable
 from edgevit.quantize.options import GENERATED, CalibrationOptions
 from edgevit.rewrites import engine
-from edgevit.rewrites.lossy.choice import Choice, choices
-from edgevit.rewrites.lossy.run import LossyPart, lose
+from edgevit.rewrites.lossy.parser import LossyOption, parse_lossy
+from edgevit.rewrites.lossy.run import LossyResult, apply_lossy
 from edgevit.rewrites.lossy.table import OPTIONS
 from edgevit.rewrites.report import RewriteReport
 from edgevit.rewrites.rule import AnyRule
@@ -121,7 +121,7 @@ class _How:
     target: Target
     formats: Sequence[str]
     precisions: Mapping[str, str]  # by format
-    lossy: Sequence[Choice]
+    lossy: Sequence[LossyOption]
     without: Sequence[str]
     wishes: Wishes
 
@@ -139,7 +139,7 @@ class _How:
         aim = load_target(target)
         chosen = list(dict.fromkeys(aim.format(format) for format in formats))
         precisions = {format: aim.precision(precision, format) for format in chosen}
-        how = cls(aim, chosen, precisions, choices(lossy), without, wishes)
+        how = cls(aim, chosen, precisions, parse_lossy(lossy), without, wishes)
         for format in chosen:
             backend = backend_for(format, aim)
             wishes.refuse_vain(format, backend)
@@ -164,9 +164,9 @@ class _Front:
     others: tuple[Other, ...]  # outputs for inputs of other statistics
     program: Program
     graph: str  # hash of the program as captured
-    lossy: LossyPart | None
+    lossy: LossyResult | None
     stages: Stages
-    known: engine.Known | None  # graphs after leading rules, cached for the other formats
+    known: engine.States | None  # graphs after leading rules, cached for the other formats
 
     @classmethod
     def build(cls, model: str, options: ModelOptions, how: _How, stages: Stages) -> _Front:
@@ -273,7 +273,7 @@ def inspect(
         wishes.refuse_unheeded({})
     how = _How.asked(target, [None], None, lossy, without, wishes) if target else None
     backend = backend_for(how.formats[0], how.target) if how else None
-    chosen = choices(lossy)
+    chosen = parse_lossy(lossy)
     stages = Stages(progress)
     source = _source(model, model_options, how.target if how else None, stages)
     program = _captured(source, stages)
@@ -305,21 +305,21 @@ def _captured(source: ModelSource, stages: Stages) -> Program:
 
 def _lose(
     program: Program,
-    chosen: Sequence[Choice],
+    chosen: Sequence[LossyOption],
     without: Sequence[str],
     expected: Sequence[torch.Tensor],
     stages: Stages,
-) -> LossyPart | None:
+) -> LossyResult | None:
     """Apply the lossy steps. `expected`: outputs of the model as the user gave it."""
     if not chosen:
         return None
     with stages.stage("lossy", f"change it as asked: {', '.join(map(str, chosen))}"):
         captured = Parity("captured", "fp32", distance(expected, program.run()), FP32)
-        loss = lose(program, chosen, without, stages.note)
-        return LossyPart(loss, captured, distance(expected, loss.outputs))
+        loss = apply_lossy(program, chosen, without, stages.note)
+        return LossyResult(loss, captured, distance(expected, loss.outputs))
 
 
-def _with_lossy(rewrites: RewriteReport, part: LossyPart | None) -> RewriteReport:
+def _with_lossy(rewrites: RewriteReport, part: LossyResult | None) -> RewriteReport:
     """Add the rules that prepared the lossy steps, and report the model's own graph as `before`."""
     if part is None:
         return rewrites
@@ -330,7 +330,7 @@ def _rewrite(
     program: Program,
     rules: Sequence[AnyRule],
     stages: Stages,
-    known: engine.Known | None = None,
+    known: engine.States | None = None,
 ) -> tuple[Program, RewriteReport]:
     with stages.stage("rewrite", f"rewrite, {len(rules)} rules, each verified"):
         return engine.run(program, rules, stages.note, known)

@@ -53,8 +53,8 @@ class Draft:
         self.drop_dead()
         self.graph.lint()
         used = {str(node.target) for node in self.graph.nodes if node.op == "get_attr"}
-        kept = {name: tensor for name, tensor in self.constants.items() if name in used}
-        return dataclass_replace(self._program, graph=self.graph, constants=kept)
+        live = {name: tensor for name, tensor in self.constants.items() if name in used}
+        return dataclass_replace(self._program, graph=self.graph, constants=live)
 
 
 class Edit:

@@ -36,14 +36,14 @@ def other_inputs(example: Tensors) -> dict[str, Tensors]:
         "constant": lambda x, most: torch.full_like(x, 0.7 * most),
         "bright": lambda x, most: x * 0.2 + 0.8 * most,
     }
-    return {name: tuple(_made(x, make) for x in example) for name, make in makers.items()}
+    return {name: tuple(_changed(x, make) for x in example) for name, make in makers.items()}
 
 
 def _varies(x: torch.Tensor) -> bool:
     return x.is_floating_point() and x.numel() > 0 and bool(x.isfinite().all())
 
 
-def _made(x: torch.Tensor, make: Callable[[torch.Tensor, float], torch.Tensor]) -> torch.Tensor:
+def _changed(x: torch.Tensor, make: Callable[[torch.Tensor, float], torch.Tensor]) -> torch.Tensor:
     if not _varies(x):
         return x
     if _is_of_pixels(x):

@@ -30,9 +30,9 @@ class Limit:
 
     def holds(self, distance: Distance) -> bool:
         """Check a distance against the limit. A NaN fails, also where there is no bound."""
-        known = not any(map(math.isnan, astuple(distance)))
+        is_number = not any(map(math.isnan, astuple(distance)))
         near = distance.rel_l2 <= self.max_rel_l2 and distance.cosine >= self.min_cosine
-        return known and near
+        return is_number and near
 
     def __str__(self) -> str:
         bounds = [f"relative L2 <= {self.max_rel_l2:.3g}"]

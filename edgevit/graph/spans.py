@@ -34,7 +34,7 @@ class Span(NamedTuple):
 
 _ANY, _UNIT = Span(-math.inf, math.inf), Span(0, 1)
 Spans = dict[Node, Span]
-Rule = Callable[[Node, Spans], Span]
+SpanRule = Callable[[Node, Spans], Span]
 
 
 def spans_of(program: Program) -> tuple[Spans, Spans]:
@@ -103,10 +103,10 @@ def _read(node: Node, name: str, spans: Spans) -> Span:
     return _span(argument(node, name), spans)
 
 
-def _span(given: Any, spans: Spans) -> Span:
-    if isinstance(given, Node):
-        return spans[given]
-    return Span(given, given) if isinstance(given, int | float) else _ANY
+def _span(argument: Any, spans: Spans) -> Span:
+    if isinstance(argument, Node):
+        return spans[argument]
+    return Span(argument, argument) if isinstance(argument, int | float) else _ANY
 
 
 def _first(node: Node, spans: Spans) -> Span:
@@ -270,8 +270,8 @@ def _cast(node: Node, spans: Spans) -> Span:
     source = _first(node, spans)
     if _dtype(node) not in _WHOLE:
         return source if _dtype(node) != torch.bool else _UNIT
-    known = isinstance(node.args[0], Node) and _dtype(node.args[0]) in _WHOLE
-    return source if known else Span(max(source.low, -_DATA), min(source.high, _DATA))
+    is_whole = isinstance(node.args[0], Node) and _dtype(node.args[0]) in _WHOLE
+    return source if is_whole else Span(max(source.low, -_DATA), min(source.high, _DATA))
 
 
 def _any_of_operands(node: Node, spans: Spans) -> Span:
@@ -334,11 +334,11 @@ def _full(node: Node, spans: Spans) -> Span:
     return _span(node.args[1], spans) if len(node.args) > 1 else _ANY
 
 
-def _named(rule: Rule, names: str) -> dict[str, Rule]:
+def _named(rule: SpanRule, names: str) -> dict[str, SpanRule]:
     return dict.fromkeys(names.split(), rule)
 
 
-_RULES: dict[str, Rule] = {
+_RULES: dict[str, SpanRule] = {
     **_named(_added, "add sub rsub"),
     **_named(_multiplied, "mul multiply"),
     **_named(_raised, "pow square"),

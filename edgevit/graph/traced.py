@@ -19,8 +19,8 @@ def traced(node: Node, compute: Callable[..., Any]) -> fx.GraphModule:
     sources = node.all_input_nodes
 
     def definition(*tensors: torch.Tensor) -> Any:
-        given = dict(zip(sources, tensors, strict=True))
-        args, kwargs = map_arg((node.args, node.kwargs), lambda source: given[source])  # type: ignore[misc]
+        by_source = dict(zip(sources, tensors, strict=True))
+        args, kwargs = map_arg((node.args, node.kwargs), lambda source: by_source[source])  # type: ignore[misc]
         return compute(*args, **kwargs)  # type: ignore[misc]
 
     with torch.no_grad():

@@ -26,7 +26,7 @@ from edgevit.graph.program import Inputs, Program
 from edgevit.quantize.channel_groups import FIXED, Tracked, track
 from edgevit.quantize.op_traits import MOVES
 from edgevit.quantize.recording import run_looking
-from edgevit.rewrites.convolutions.projections import called_with
+from edgevit.rewrites.convolutions.linear_calls import called_with
 
 _MOST = 16.0  # channels that are nearly zero are not amplified further
 # Of the whole way to equal ranges. A channel's own range is known less well from a few inputs than that of the whole

@@ -16,7 +16,7 @@ from edgevit.graph.aten import kind
 from edgevit.graph.program import Program
 from edgevit.quantize.op_traits import is_constant, is_pointwise, sources
 
-Function = Callable[[np.ndarray], np.ndarray]
+PointwiseFunction = Callable[[np.ndarray], np.ndarray]
 Override = Callable[[np.ndarray, float], np.ndarray]  # of values, and the scale of the root
 
 
@@ -46,7 +46,9 @@ class Regions:
         """List the functions of `root` that are read from outside its region."""
         return [node for node, its in self.root.items() if its is root and not self.inside(node)]
 
-    def function(self, node: Node, override: dict[str, Override], scale: float) -> Function:
+    def function(
+        self, node: Node, override: dict[str, Override], scale: float
+    ) -> PointwiseFunction:
         """Build the function from root to `node` in float64. `override` replaces some calls."""
         root = self.root[node]
 

@@ -35,20 +35,20 @@ class State:
     reports: tuple[RuleReport, ...]
 
 
-Known = dict[tuple[AnyRule, ...], State]
+States = dict[tuple[AnyRule, ...], State]
 
 
 def run(
     program: Program,
     rules: Sequence[AnyRule],
     progress: Callable[[str], None] = lambda _: None,
-    known: Known | None = None,
+    states: States | None = None,
 ) -> tuple[Program, RewriteReport]:
     """`known` is filled with the state after each rule, and spares the rules that an earlier run of the same program
     began with."""
     if any(map(is_foreign, rules)):
         require_order(rules)
-    states = {} if known is None else known
+    states = {} if states is None else states
     if () not in states:
         states[()] = State(program, _first_run(program), stats(program), ())
     first = state = states[()]
@@ -95,9 +95,9 @@ def _after(rule: AnyRule, state: State, draft: Draft) -> State:
     error = SAME
     if places:
         candidate = draft.program()
-        found = run_or_blame(candidate, rule.name)
-        error = prove(rule, (program, outputs), (candidate, found), places)
-        program, outputs, figures = candidate, found, stats(candidate)
+        results = run_or_blame(candidate, rule.name)
+        error = prove(rule, (program, outputs), (candidate, results), places)
+        program, outputs, figures = candidate, results, stats(candidate)
     seconds = time.perf_counter() - started
     report = RuleReport(
         rule.name, places, refusals, error.max_abs, error.rel_l2, seconds, state.figures, figures

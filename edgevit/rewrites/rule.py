@@ -23,7 +23,7 @@ class Refused(Exception):  # noqa: N818 -- an answer of a rule, as StopIteration
         self.reason = reason
 
 
-def spelled_out(node: Node, rule: str) -> bool:
+def made_by_rule(node: Node, rule: str) -> bool:
     """Check that the rule made the node, for a runtime that needs it so.
 
     Rules that would undo it then leave it.

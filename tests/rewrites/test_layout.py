@@ -6,8 +6,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgevit.rewrites.layout.sink_permute.layout import (
-    Layout,
+from edgevit.rewrites.layout.sink_permute.axis_layout import (
+    AxisLayout,
     common_parts,
     laid_in,
     order_in,
@@ -16,7 +16,7 @@ from edgevit.rewrites.layout.sink_permute.layout import (
 )
 
 
-def seen(memory: torch.Tensor, layout: Layout) -> torch.Tensor:
+def seen(memory: torch.Tensor, layout: AxisLayout) -> torch.Tensor:
     """The value that a stretch of memory holds."""
     turn = [f for axis in layout.axes for f in axis]
     return memory.reshape(layout.sizes).permute(turn).reshape(layout.shape)
@@ -51,7 +51,7 @@ def test_views_touch_no_memory(shape: list[int], steps: list[tuple[bool, object]
 def test_a_reshape_that_cuts_unevenly_is_none() -> None:
     assert plain([2, 3]).permuted([1, 0]).reshaped([2, 3]) is None
     assert plain([2, 3]).reshaped([3, 2]) is None
-    assert plain([4, 3]).reshaped([2, 6]) == Layout((2, 2, 3), ((0,), (1, 2)))
+    assert plain([4, 3]).reshaped([2, 6]) == AxisLayout((2, 2, 3), ((0,), (1, 2)))
 
 
 def test_tokens_of_an_image_are_not_plain() -> None:
@@ -68,7 +68,7 @@ def test_parts_that_two_values_share() -> None:
     assert parts == ((2, 3), (5,))
     assert order_in(windows, parts) == (2, 0, 1)
     assert order_in(plain([6, 1]), parts) == (0, 1)
-    assert laid_in((2, 0, 1), parts) == Layout((5, 6), ((1,), (0,)))
+    assert laid_in((2, 0, 1), parts) == AxisLayout((5, 6), ((1,), (0,)))
 
 
 def test_which_parts_an_axis_is() -> None:
@@ -78,5 +78,5 @@ def test_which_parts_an_axis_is() -> None:
 
 def test_an_axis_of_another_size() -> None:
     layout = plain([2, 3, 4]).permuted([2, 0, 1])
-    assert layout.resized([2], 0, 7) == Layout((2, 3, 7), ((2,), (0,), (1,)))
-    assert layout.resized([0], 1, 1) == Layout((3, 4), ((1,), (), (0,)))
+    assert layout.resized([2], 0, 7) == AxisLayout((2, 3, 7), ((2,), (0,), (1,)))
+    assert layout.resized([0], 1, 1) == AxisLayout((3, 4), ((1,), (), (0,)))

@@ -20,8 +20,8 @@ from edgevit.graph.aten import argument, kind
 from edgevit.graph.cost import stats
 from edgevit.graph.parity import distance
 from edgevit.graph.program import Program, shape
-from edgevit.rewrites.lossy.choice import choices
-from edgevit.rewrites.lossy.run import StepReport, lose
+from edgevit.rewrites.lossy.parser import parse_lossy
+from edgevit.rewrites.lossy.run import StepReport, apply_lossy
 from edgevit.rewrites.lossy.table import OPTIONS
 from tests import ROOT
 from tests.rewrites.checking import kinds, program_for
@@ -30,7 +30,7 @@ EXAMPLE = f"{ROOT / 'examples' / 'tiny_hybrid.py'}:build"
 
 
 def after(word: str, net: nn.Module, *inputs: torch.Tensor) -> tuple[Program, StepReport]:
-    found = lose(program_for(net, *inputs), choices(word))
+    found = apply_lossy(program_for(net, *inputs), parse_lossy(word))
     return found.program, found.steps[0]
 
 
@@ -158,7 +158,7 @@ def test_branches_become_one_convolution_before_they_become_two() -> None:
 )
 def test_a_word_that_is_none_lists_the_options(word: str, why: str) -> None:
     with pytest.raises(UsageError) as caught:
-        choices(word)
+        parse_lossy(word)
     assert why in f"{caught.value.message} {caught.value.why}"
     if "twice" not in why:
         assert all(name in caught.value.hint for name in OPTIONS)
@@ -167,8 +167,8 @@ def test_a_word_that_is_none_lists_the_options(word: str, why: str) -> None:
 
 def test_several_options_run_in_the_order_given() -> None:
     net = nn.Sequential(nn.Linear(8, 8), nn.GELU(), nn.Linear(8, 8))
-    words = choices(["gelu-relu,low-rank=2", " merge-tokens=1 "])
-    found = lose(program_for(net, torch.randn(4, 8)), words)
+    words = parse_lossy(["gelu-relu,low-rank=2", " merge-tokens=1 "])
+    found = apply_lossy(program_for(net, torch.randn(4, 8)), words)
     assert [(step.name, len(step.places)) for step in found.steps] == [
         ("gelu-relu", 1),
         ("low-rank", 2),
@@ -185,7 +185,7 @@ def test_what_is_left_of_nothing_is_a_drift() -> None:
             return nn.functional.gelu(x - 40)
 
     with pytest.raises(LossyStepError, match="nothing is left"):
-        lose(program_for(Dead(), torch.rand(3)), choices("gelu-sigmoid"))
+        apply_lossy(program_for(Dead(), torch.rand(3)), parse_lossy("gelu-sigmoid"))
 
 
 def test_the_manifest_says_how_far_from_the_original(tmp_path: Path) -> None:

@@ -13,8 +13,8 @@ from torch import nn
 from edgevit.errors import UsageError
 from edgevit.graph.aten import kind, op
 from edgevit.graph.program import Program, shape
-from edgevit.rewrites.lossy.choice import choices
-from edgevit.rewrites.lossy.run import lose
+from edgevit.rewrites.lossy.parser import parse_lossy
+from edgevit.rewrites.lossy.run import apply_lossy
 from tests.rewrites.checking import Call, program_for
 from tests.rewrites.test_lossy import after, moved
 from tests.rewrites.token_nets import Tokens, attention, first, mean, merge_one_by_one
@@ -252,4 +252,6 @@ def test_a_count_for_every_attention() -> None:
 
 def test_more_counts_than_attentions_are_a_mistake() -> None:
     with pytest.raises(UsageError, match="3 counts, and the model 2 attentions"):
-        lose(program_for(Tokens(first), torch.randn(1, 9, 12)), choices("merge-tokens=1:1:1"))
+        apply_lossy(
+            program_for(Tokens(first), torch.randn(1, 9, 12)), parse_lossy("merge-tokens=1:1:1")
+        )

@@ -17,7 +17,7 @@ from edgevit.rewrites.attention.split_heads import SplitHeads
 from edgevit.rewrites.convolutions.split_window import SplitWindow
 from edgevit.rewrites.engine import apply
 from edgevit.rewrites.layout.join_slices import JoinSlices
-from edgevit.rewrites.layout.turn_by_parts import TurnByParts
+from edgevit.rewrites.layout.permute_by_parts import PermuteByParts
 from tests.rewrites.checking import Call, check_rewrite, kinds, program_for
 
 Attention = Callable[..., torch.Tensor]
@@ -67,19 +67,19 @@ def test_weights_that_others_read_stay_together() -> None:
 def test_windows_are_a_stack_without_a_transpose() -> None:
     x = torch.randn(1, 5, 6, 6)
     net = Call(lambda s, x: x.reshape(5, 2, 3, 2, 3).permute(1, 3, 0, 2, 4) * 2)
-    after = check_rewrite(TurnByParts(), net, x, fires=1)
+    after = check_rewrite(PermuteByParts(), net, x, fires=1)
     assert "permute" not in kinds(after)
     back = Call(lambda s, x: x.reshape(2, 2, 5, 3, 3).permute(2, 0, 3, 1, 4).exp())
-    assert "permute" not in kinds(check_rewrite(TurnByParts(), back, x, fires=1))
+    assert "permute" not in kinds(check_rewrite(PermuteByParts(), back, x, fires=1))
 
 
 def test_patches_are_a_stack_by_way_of_pixels() -> None:
     x = torch.randn(1, 5, 6, 8)
     net = Call(lambda s, x: x.reshape(15, 2, 4, 2).permute(1, 3, 0, 2) + 1)
-    after = check_rewrite(TurnByParts(), net, x, fires=1)
+    after = check_rewrite(PermuteByParts(), net, x, fires=1)
     assert "pixel_unshuffle" in kinds(after) and "permute" not in kinds(after)
     back = Call(lambda s, x: x.reshape(2, 2, 15, 4).permute(2, 0, 3, 1).reshape(1, 5, 6, 8) + 1)
-    after = check_rewrite(TurnByParts(), back, x, fires=1)
+    after = check_rewrite(PermuteByParts(), back, x, fires=1)
     assert "pixel_shuffle" in kinds(after) and "permute" not in kinds(after)
 
 
@@ -90,19 +90,19 @@ def test_patches_are_a_stack_by_way_of_pixels() -> None:
 )
 def test_what_is_not_taken_apart(turn: tuple[int, ...], why: str) -> None:
     net = Call(lambda s, x: x.permute(turn) * 2)
-    check_rewrite(TurnByParts(), net, torch.randn(2, 6, 5, 7), fires=0, refuses=why)
+    check_rewrite(PermuteByParts(), net, torch.randn(2, 6, 5, 7), fires=0, refuses=why)
 
 
 def test_a_swap_for_a_product_stays() -> None:
     net = Call(lambda s, x: x.permute(1, 0, 2) @ x.permute(1, 2, 0))
-    check_rewrite(TurnByParts(), net, torch.randn(2, 3, 4), fires=0)
+    check_rewrite(PermuteByParts(), net, torch.randn(2, 3, 4), fires=0)
 
 
 @settings(max_examples=30, deadline=None)
 @given(st.permutations(range(4)), st.lists(st.integers(1, 5), min_size=4, max_size=4))
 def test_any_permute(turn: list[int], sizes: list[int]) -> None:
     check = program_for(Call(lambda s, x: x.permute(turn) + 1), torch.randn(sizes))
-    after = apply(TurnByParts(), check)[0]
+    after = apply(PermuteByParts(), check)[0]
     assert torch.equal(after.run()[0], check.run()[0])
 
 

@@ -12,8 +12,8 @@ from edgevit.graph.aten import argument, kind
 from edgevit.rewrites.arithmetic.expand_variance import ExpandVariance
 from edgevit.rewrites.engine import apply
 from edgevit.rewrites.layout.flatten_matmul import FlattenMatmul
+from edgevit.rewrites.layout.permute_softmax import PermuteSoftmax
 from edgevit.rewrites.layout.slice_select import SliceSelect
-from edgevit.rewrites.layout.turn_softmax import TurnSoftmax
 from edgevit.rewrites.pools_and_padding.expand_unfold import ExpandUnfold
 from edgevit.rewrites.pools_and_padding.gather_pad import GatherPad
 from edgevit.rewrites.pools_and_padding.pad_average import PadAverage
@@ -70,9 +70,9 @@ def test_repeated_pixels_are_a_product(times: int) -> None:
 
 @pytest.mark.parametrize("axis", [0, 1, -2])
 def test_softmaxes_are_over_the_last_axis(axis: int) -> None:
-    after = check_rewrite(TurnSoftmax(), Call(lambda s, x: x.softmax(axis)), X, fires=1)
+    after = check_rewrite(PermuteSoftmax(), Call(lambda s, x: x.softmax(axis)), X, fires=1)
     assert kinds(after) == ["permute", "softmax", "permute"]
-    check_rewrite(TurnSoftmax(), Call(lambda s, x: x.softmax(-1)), X, fires=0)
+    check_rewrite(PermuteSoftmax(), Call(lambda s, x: x.softmax(-1)), X, fires=0)
 
 
 @pytest.mark.parametrize("counts", [True, False])

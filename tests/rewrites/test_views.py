@@ -16,7 +16,7 @@ from edgevit.rewrites.engine import apply
 from edgevit.rewrites.layout.flatten_matmul import FlattenMatmul
 from edgevit.rewrites.layout.merge_permutes import MergePermutes
 from edgevit.rewrites.layout.name_views import NameViews
-from edgevit.rewrites.layout.turn_images import TurnImages
+from edgevit.rewrites.layout.permute_images import PermuteImages
 from tests.rewrites.checking import Call, check_rewrite, kinds, program_for
 
 X = torch.randn(2, 6, 7, 5)
@@ -133,10 +133,10 @@ def test_products_of_stacks(
 
 def test_images_are_turned_before_they_are_tokens() -> None:
     net = Call(lambda s, x: x.reshape(2, 6, 35).permute(0, 2, 1) * 2)
-    after = check_rewrite(TurnImages(), net, X, fires=1)
+    after = check_rewrite(PermuteImages(), net, X, fires=1)
     assert kinds(after) == ["permute", "reshape", "mul"]
     net = Call(lambda s, x: x.permute(0, 2, 1).reshape(2, 6, 7, 5) * 2)
-    after = check_rewrite(TurnImages(), net, torch.randn(2, 35, 6), fires=1)
+    after = check_rewrite(PermuteImages(), net, torch.randn(2, 35, 6), fires=1)
     assert kinds(after) == ["reshape", "permute", "mul"]
 
 
@@ -149,4 +149,4 @@ def test_images_are_turned_before_they_are_tokens() -> None:
     ],
 )
 def test_other_turns_stay(function) -> None:
-    check_rewrite(TurnImages(), Call(function), X, fires=0)
+    check_rewrite(PermuteImages(), Call(function), X, fires=0)

@@ -29,8 +29,8 @@ from edgevit.rewrites.layout.lower_rank import LowerRank
 from edgevit.rewrites.layout.merge_permutes import MergePermutes
 from edgevit.rewrites.layout.merge_reshapes import MergeReshapes
 from edgevit.rewrites.layout.name_views import NameViews
+from edgevit.rewrites.layout.permute_by_parts import PermuteByParts
 from edgevit.rewrites.layout.sink_permute import SinkPermute
-from edgevit.rewrites.layout.turn_by_parts import TurnByParts
 from edgevit.rewrites.norms.fold_norm_affine import FoldNormAffine
 from edgevit.rewrites.pools_and_padding.scale_power_mean import ScalePowerMean
 from edgevit.rewrites.pools_and_padding.slice_unfold import SliceUnfold
@@ -64,7 +64,7 @@ _BEHIND: tuple[AnyRule, ...] = (
     ScaleProjection(),
     DropExpand(),
     SinkPermute(),
-    TurnByParts(),
+    PermuteByParts(),
     CollapseLinear(),
     JoinProjections(),
     JoinSlices(),

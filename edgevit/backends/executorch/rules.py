@@ -26,9 +26,9 @@ from edgevit.rewrites.layout.flatten_softmax import FlattenSoftmax
 from edgevit.rewrites.layout.merge_permutes import MergePermutes
 from edgevit.rewrites.layout.merge_reshapes import MergeReshapes
 from edgevit.rewrites.layout.name_views import NameViews
+from edgevit.rewrites.layout.permute_images import PermuteImages
+from edgevit.rewrites.layout.permute_softmax import PermuteSoftmax
 from edgevit.rewrites.layout.slice_select import SliceSelect
-from edgevit.rewrites.layout.turn_images import TurnImages
-from edgevit.rewrites.layout.turn_softmax import TurnSoftmax
 from edgevit.rewrites.norms.drop_norm_mean import DropNormMean
 from edgevit.rewrites.norms.expand_norm import ExpandNorm
 from edgevit.rewrites.norms.fold_norm_affine import FoldNormAffine
@@ -80,13 +80,13 @@ RULES: tuple[AnyRule, ...] = (
     GuardShifts(),
     ExpandErfc(),
     DropExpand(),
-    TurnSoftmax(),
+    PermuteSoftmax(),
     FlattenSoftmax(),
     NameViews(),
     FoldConstants(),
     MergePermutes(),
     MergeReshapes(),
-    TurnImages(),
+    PermuteImages(),
     MergeReshapes(),
 )
 
@@ -111,5 +111,5 @@ FORMS: tuple[Form, ...] = (
         "split-depthwise",
         "large windows are one call; the delegate has kernels for small ones only",
     ),
-    optional("turn-images", "a turn of an image is free only where channels lie last"),
+    optional("permute-images", "a permute of an image is free only where channels lie last"),
 )

@@ -16,7 +16,7 @@ from edgevit.rewrites.layout.drop_expand import DropExpand
 from edgevit.rewrites.layout.merge_permutes import MergePermutes
 from edgevit.rewrites.layout.merge_reshapes import MergeReshapes
 from edgevit.rewrites.layout.name_expand import NameExpand
-from edgevit.rewrites.layout.turn_images import TurnImages
+from edgevit.rewrites.layout.permute_images import PermuteImages
 from edgevit.rewrites.norms.drop_norm_mean import DropNormMean
 from edgevit.rewrites.norms.expand_norm import ExpandNorm
 from edgevit.rewrites.norms.fold_norm_affine import FoldNormAffine
@@ -54,7 +54,7 @@ RULES: tuple[AnyRule, ...] = (
     FoldConstants(),
     MergePermutes(),
     MergeReshapes(),
-    TurnImages(),
+    PermuteImages(),
     MergeReshapes(),
 )
 
@@ -81,5 +81,5 @@ FORMS: tuple[Form, ...] = (
         "split-depthwise",
         "large windows are one call; the delegate has kernels for small ones only",
     ),
-    optional("turn-images", "a turn of an image is free only where channels lie last"),
+    optional("permute-images", "a permute of an image is free only where channels lie last"),
 )

@@ -31,7 +31,7 @@ from edgevit.quantize.observers import OBSERVERS
 from edgevit.quantize.op_traits import sources
 from edgevit.quantize.pointwise_regions import Override
 from edgevit.quantize.recording import record
-from edgevit.rewrites.layout.name_views import turn_of
+from edgevit.rewrites.layout.name_views import permutation_of
 
 
 def quantize(
@@ -112,7 +112,9 @@ def _input_order(node: Node) -> tuple[int, ...]:
     Images are channels last, unless all readers permute one that already is.
     """
     rank = len(shape(node))
-    turned = all(kind(user) == "permute" and turn_of(user) == [0, 3, 1, 2] for user in node.users)
+    turned = all(
+        kind(user) == "permute" and permutation_of(user) == [0, 3, 1, 2] for user in node.users
+    )
     return (0, 2, 3, 1) if rank == 4 and not turned else tuple(range(rank))
 
 

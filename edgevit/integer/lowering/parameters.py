@@ -88,13 +88,13 @@ def _exact_bias(
 
     It includes both zero points and corrects the mean error of rounding the weights.
     """
-    lost = _lost(weights, weights.taps - parameters.weight * scale[:, None])
+    drift = _rounding_bias(weights, weights.taps - parameters.weight * scale[:, None])
     step = _ONE / parameters.multiplier.astype(np.float64)
-    moved = np.rint(((weights.bias + lost) / parameters.grid.scale + parameters.grid.zero) * step)
+    moved = np.rint(((weights.bias + drift) / parameters.grid.scale + parameters.grid.zero) * step)
     return moved - source.zero * parameters.weight.astype(np.int64).sum(1)
 
 
-def _lost(weights: Weights, rest: np.ndarray) -> np.ndarray:
+def _rounding_bias(weights: Weights, rest: np.ndarray) -> np.ndarray:
     """Return the mean error of every sum due to rounding."""
     if weights.inputs is None:
         return np.zeros(len(rest))

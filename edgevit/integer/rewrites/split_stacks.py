@@ -24,7 +24,7 @@ from edgevit.integer.rewrites.rebuilder import Rebuilder
 from edgevit.support.deep import Steps, finished
 
 MOST = 16  # matrices in a stack: more would be code without end
-Part = tuple[int, int, int]  # axis, start, count
+StackPart = tuple[int, int, int]  # axis, start, count
 
 
 def split_stacks(graph: IntegerGraph) -> IntegerGraph:
@@ -38,7 +38,7 @@ class _Splitter:
     def __init__(self, builder: Rebuilder) -> None:
         self.builder = builder
         self._now: dict[str, Value] = {}  # name in the old graph -> value in the new one
-        self._parts: dict[tuple[str, Part], Value] = {}
+        self._parts: dict[tuple[str, StackPart], Value] = {}
 
     def now(self, value: Value) -> Value:
         return self._now.get(value.name, value)
@@ -67,7 +67,7 @@ class _Splitter:
 
     # slices, up
 
-    def _part(self, value: Value, part: Part) -> Steps[Value]:
+    def _part(self, value: Value, part: StackPart) -> Steps[Value]:
         axis, start, count = part
         if (start, count) == (0, value.shape[axis]):
             return value
@@ -75,7 +75,7 @@ class _Splitter:
             self._parts[value.name, part] = yield self._cut(value, part)
         return self._parts[value.name, part]
 
-    def _cut(self, value: Value, part: Part) -> Steps[Value]:
+    def _cut(self, value: Value, part: StackPart) -> Steps[Value]:
         axis, start, count = part
         shape = list(value.shape)
         shape[axis] = count
@@ -90,7 +90,7 @@ class _Splitter:
             return above
         return self.builder.add(above or Slice((value,), output, axis, start))
 
-    def _above(self, op: Op, output: Value, part: Part) -> Steps[Op | Value | None]:
+    def _above(self, op: Op, output: Value, part: StackPart) -> Steps[Op | Value | None]:
         """Return the operation on a part of its input, or that part; None where the whole output is needed."""
         axis, start, count = part
         last = axis == len(output.shape) - 1
@@ -131,7 +131,7 @@ class _Splitter:
             inputs.append((yield self._part(value, part)))
         return replace(op, inputs=tuple(inputs), output=output)
 
-    def _above_slice(self, op: Slice, output: Value, part: Part) -> Steps[Op | Value]:
+    def _above_slice(self, op: Slice, output: Value, part: StackPart) -> Steps[Op | Value]:
         """Along another axis: after the slice itself has gone up, or before it where it cannot."""
         whole = yield self._part(op.source, (op.axis, op.start, op.output.shape[op.axis]))
         stays = self.builder.maker(whole)
@@ -140,7 +140,7 @@ class _Splitter:
         source = yield self._part(stays.source, part)
         return replace(stays, inputs=(source,), output=output)
 
-    def _inside(self, op: Concat, part: Part) -> Steps[Value | None]:
+    def _inside(self, op: Concat, part: StackPart) -> Steps[Value | None]:
         """When it lies in one of what was put together."""
         axis, start, count = part
         for value in op.inputs:
@@ -149,7 +149,7 @@ class _Splitter:
             start -= value.shape[axis]
         return None
 
-    def _above_reshape(self, op: Op, output: Value, part: Part) -> Steps[Op | None]:
+    def _above_reshape(self, op: Op, output: Value, part: StackPart) -> Steps[Op | None]:
         """When the axis is the outermost of those that one axis of the source was cut into."""
         axis, start, count = part
         outer, whole = prod(op.output.shape[:axis]), op.output.shape[axis]

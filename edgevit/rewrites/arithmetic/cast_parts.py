@@ -30,11 +30,11 @@ class CastParts(Rule[Match]):
 
     def rewrite(self, match: Match, edit: Edit) -> Node:
         node = match.node
-        wanted = value(node).dtype
+        dtype = value(node).dtype
         parts = [
             part
-            if value(part).dtype == wanted
-            else edit.call(torch.ops.aten._to_copy.default, part, dtype=wanted)
+            if value(part).dtype == dtype
+            else edit.call(torch.ops.aten._to_copy.default, part, dtype=dtype)
             for part in argument(node, "tensors")
         ]
         return edit.call(node.target, parts, argument(node, "dim"))  # type: ignore[arg-type]

@@ -58,10 +58,10 @@ def plus(x: Pair, y: Pair, target: Any, edit: Edit) -> Pair:
         return real, edit.call(target, b, d)
     if d is not None and target is aten.sub.Tensor:
         d = edit.call(aten.neg.default, d)
-    left = b if d is None else d
-    if left is None or shape(left) == shape(real):
-        return real, left
-    return real, edit.call(aten.expand.default, left, list(shape(real)))
+    imaginary_part = b if d is None else d
+    if imaginary_part is None or shape(imaginary_part) == shape(real):
+        return real, imaginary_part
+    return real, edit.call(aten.expand.default, imaginary_part, list(shape(real)))
 
 
 def each(x: Pair, change: Callable[[Node], Node]) -> Pair:
@@ -125,13 +125,13 @@ def from_half(x: Pair, axis: int, size: int, scale: float, edit: Edit) -> Node:
 def along(x: Node, axis: int, matrix: torch.Tensor, edit: Edit) -> Node:
     """Multiply by a matrix whose rows are the values of that axis."""
     rank = len(shape(x))
-    held = edit.constant(matrix.to(value(x).dtype), "waves")
+    waves = edit.constant(matrix.to(value(x).dtype), "waves")
     swap = list(range(rank))
     swap[axis], swap[-1] = swap[-1], swap[axis]
     is_last = axis % rank == rank - 1
     turned = x if is_last else edit.call(aten.permute.default, x, swap)
-    made = edit.call(aten.matmul.default, turned, held)
-    return made if is_last else edit.call(aten.permute.default, made, swap)
+    product = edit.call(aten.matmul.default, turned, waves)
+    return product if is_last else edit.call(aten.permute.default, product, swap)
 
 
 def scale_of(norm: str | None, size: int, inverse: bool) -> float:

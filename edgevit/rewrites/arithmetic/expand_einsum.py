@@ -38,10 +38,10 @@ class ExpandEinsum(Rule[Equation]):
         if kind(node) != "einsum":
             return None
         equation, operands = str(node.args[0]).replace(" ", ""), tuple(node.args[1])  # type: ignore[arg-type]
-        left, arrow, result = equation.partition("->")
-        terms = tuple(left.split(","))
+        operand_terms, arrow, result = equation.partition("->")
+        terms = tuple(operand_terms.split(","))
         if not arrow:
-            letters = left.replace(",", "")
+            letters = operand_terms.replace(",", "")
             result = "".join(sorted(c for c in set(letters) if letters.count(c) == 1))
         return Equation(node, terms, result, operands)  # type: ignore[arg-type]
 
@@ -71,8 +71,8 @@ def _summed(place: int, tensor: Node, match: Equation, edit: Edit) -> tuple[Node
     term = match.terms[place]
     others = match.result + "".join(t for k, t in enumerate(match.terms) if k != place)
     gone = [axis for axis, letter in enumerate(term) if letter not in others]
-    kept = "".join(letter for letter in term if letter in others)
-    return (edit.call(aten.sum.dim_IntList, tensor, gone) if gone else tensor), kept
+    letters = "".join(letter for letter in term if letter in others)
+    return (edit.call(aten.sum.dim_IntList, tensor, gone) if gone else tensor), letters
 
 
 def _product(left: tuple[Node, str], right: tuple[Node, str], result: str, edit: Edit) -> Node:
@@ -87,13 +87,13 @@ def _product(left: tuple[Node, str], right: tuple[Node, str], result: str, edit:
         counts = [prod(sizes[c] for c in part) for part in (stack, first, second)]
         return edit.call(aten.reshape.default, turned, counts)
 
-    made = edit.call(aten.bmm.default, matrix(x, a, rows, summed), matrix(y, b, summed, columns))
+    stacked = edit.call(aten.bmm.default, matrix(x, a, rows, summed), matrix(y, b, summed, columns))
     letters = "".join([*stack, *rows, *columns])
-    apart = edit.call(aten.reshape.default, made, [sizes[c] for c in letters])
+    apart = edit.call(aten.reshape.default, stacked, [sizes[c] for c in letters])
     return _ordered(apart, letters, result, edit)
 
 
-def _ordered(source: Node, letters: str, wanted: str, edit: Edit) -> Node:
-    if letters == wanted:
+def _ordered(source: Node, letters: str, order: str, edit: Edit) -> Node:
+    if letters == order:
         return source
-    return edit.call(aten.permute.default, source, [letters.index(c) for c in wanted])
+    return edit.call(aten.permute.default, source, [letters.index(c) for c in order])

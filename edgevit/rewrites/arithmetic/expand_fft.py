@@ -61,7 +61,7 @@ class ExpandFft(Rule[Complex]):
                 raise Refused(f"`{kind(call)}` of complex numbers is not spelled out")
             if kind(call).startswith("fft_"):
                 _require_whole(call)
-            if kind(call) != "mul" and any(isinstance(given, complex) for given in call.args):
+            if kind(call) != "mul" and any(isinstance(term, complex) for term in call.args):
                 raise Refused("a complex number is written into a call")
             if kind(call) == "div" and _is_complex(call.args[1]):
                 raise Refused("it divides by complex numbers")
@@ -69,19 +69,19 @@ class ExpandFft(Rule[Complex]):
                 raise Refused("a sum of complex numbers has weights")
 
     def rewrite(self, match: Complex, edit: Edit) -> Node:
-        found: dict[Node, Pair] = {}
+        pair_of: dict[Node, Pair] = {}
         real: dict[Node, Node] = {}
         for call in match.calls:
             there = Edit(edit.draft, self.name, call)
             if call.op == "get_attr":
-                found[call] = _constant(call, there)
+                pair_of[call] = _constant(call, there)
             elif _is_complex(call):
-                found[call] = _CALLS[kind(call)](call, found, there)
+                pair_of[call] = _CALLS[kind(call)](call, pair_of, there)
             else:
-                real[call] = _CALLS[kind(call)](call, found, there)
-        for call, made in real.items():
+                real[call] = _CALLS[kind(call)](call, pair_of, there)
+        for call, replacement in real.items():
             if call is not match.node:
-                Edit(edit.draft, self.name, call).replace(call, made)
+                Edit(edit.draft, self.name, call).replace(call, replacement)
         return real[match.node]
 
 
@@ -96,12 +96,12 @@ def _reads_complex(node: Node) -> bool:
 
 
 def _constant(node: Node, edit: Edit) -> Pair:
-    held = edit.draft.tensor(node)
-    return edit.constant(held.real, "real"), edit.constant(held.imag, "imaginary")
+    tensor = edit.draft.tensor(node)
+    return edit.constant(tensor.real, "real"), edit.constant(tensor.imag, "imaginary")
 
 
-def _pair(given: Any, found: dict[Node, Pair]) -> Pair:
-    return found.get(given, (given, None))
+def _pair(term: Any, pair_of: dict[Node, Pair]) -> Pair:
+    return pair_of.get(term, (term, None))
 
 
 def _axes(node: Node) -> list[int]:
@@ -115,18 +115,18 @@ def _axes(node: Node) -> list[int]:
 
 def _sizes(node: Node) -> list[int] | None:
     name = "n" if kind(node)[-1] == "t" else "s"
-    given = argument(node, name)
-    return [given] if isinstance(given, int) else given
+    sizes = argument(node, name)
+    return [sizes] if isinstance(sizes, int) else sizes
 
 
 def _require_whole(node: Node) -> None:
     """Refuse a transform of more or fewer values than there are, which would pad or cut."""
-    wanted, axes = _sizes(node), _axes(node)
-    if wanted is None:
+    sizes, axes = _sizes(node), _axes(node)
+    if sizes is None:
         return
-    if argument(node, "dim") is None and len(wanted) != len(axes):
+    if argument(node, "dim") is None and len(sizes) != len(axes):
         raise Refused("it goes along the last axes only")
-    for size, axis in zip(wanted, axes, strict=True):
+    for size, axis in zip(sizes, axes, strict=True):
         before = shape(operand(node))[axis]
         if kind(node).startswith("fft_irfft") and axis == axes[-1]:
             before = size if size // 2 + 1 == before else before
@@ -134,83 +134,83 @@ def _require_whole(node: Node) -> None:
             raise Refused("it cuts or pads before the transform")
 
 
-def _fft(node: Node, found: dict[Node, Pair], edit: Edit) -> Pair:
+def _fft(node: Node, pair_of: dict[Node, Pair], edit: Edit) -> Pair:
     inverse = "ifft" in kind(node)
-    made = _pair(operand(node), found)
+    pair = _pair(operand(node), pair_of)
     for axis in _axes(node):
-        scale = pairs.scale_of(argument(node, "norm"), shape(made[0])[axis], inverse)
-        made = pairs.transform(made, axis, inverse, scale, edit)
-    return made
+        scale = pairs.scale_of(argument(node, "norm"), shape(pair[0])[axis], inverse)
+        pair = pairs.transform(pair, axis, inverse, scale, edit)
+    return pair
 
 
-def _rfft(node: Node, found: dict[Node, Pair], edit: Edit) -> Pair:
+def _rfft(node: Node, pair_of: dict[Node, Pair], edit: Edit) -> Pair:
     *others, last = _axes(node)
     source, norm = operand(node), argument(node, "norm")
     scale = pairs.scale_of(norm, shape(source)[last], inverse=False)
-    made = pairs.half(source, last, scale, edit)
+    pair = pairs.half(source, last, scale, edit)
     for axis in others:
         scale = pairs.scale_of(norm, shape(source)[axis], inverse=False)
-        made = pairs.transform(made, axis, False, scale, edit)
-    return made
+        pair = pairs.transform(pair, axis, False, scale, edit)
+    return pair
 
 
-def _irfft(node: Node, found: dict[Node, Pair], edit: Edit) -> Node:
+def _irfft(node: Node, pair_of: dict[Node, Pair], edit: Edit) -> Node:
     *others, last = _axes(node)
-    made, norm = _pair(operand(node), found), argument(node, "norm")
+    pair, norm = _pair(operand(node), pair_of), argument(node, "norm")
     for axis in others:
-        scale = pairs.scale_of(norm, shape(made[0])[axis], inverse=True)
-        made = pairs.transform(made, axis, True, scale, edit)
+        scale = pairs.scale_of(norm, shape(pair[0])[axis], inverse=True)
+        pair = pairs.transform(pair, axis, True, scale, edit)
     size = shape(node)[last]
-    return pairs.from_half(made, last, size, pairs.scale_of(norm, size, inverse=True), edit)
+    return pairs.from_half(pair, last, size, pairs.scale_of(norm, size, inverse=True), edit)
 
 
-def _both(node: Node, found: dict[Node, Pair], edit: Edit) -> Pair:
+def _both(node: Node, pair_of: dict[Node, Pair], edit: Edit) -> Pair:
     return pairs.each(
-        found[operand(node)],
+        pair_of[operand(node)],
         lambda part: edit.call(node.target, part, *node.args[1:], **node.kwargs),  # type: ignore[arg-type]
     )
 
 
-def _joined(node: Node, found: dict[Node, Pair], edit: Edit) -> Pair:
-    parts = [_pair(one, found) for one in node.args[0]]  # type: ignore[union-attr]
+def _joined(node: Node, pair_of: dict[Node, Pair], edit: Edit) -> Pair:
+    parts = [_pair(one, pair_of) for one in node.args[0]]  # type: ignore[union-attr]
     both = [real for real, _ in parts], [pairs.imaginary(part, edit) for part in parts]
     real, imaginary = (edit.call(node.target, one, *node.args[1:], **node.kwargs) for one in both)  # type: ignore[arg-type]
     return real, imaginary
 
 
-def _product(node: Node, found: dict[Node, Pair], edit: Edit) -> Pair:
+def _product(node: Node, pair_of: dict[Node, Pair], edit: Edit) -> Pair:
     first, second = node.args
     if isinstance(second, complex):
-        return pairs.times_number(_pair(first, found), second, edit)
-    return pairs.times(_pair(first, found), _pair(second, found), edit)
+        return pairs.times_number(_pair(first, pair_of), second, edit)
+    return pairs.times(_pair(first, pair_of), _pair(second, pair_of), edit)
 
 
-def _power(node: Node, found: dict[Node, Pair], edit: Edit) -> Pair:
+def _power(node: Node, pair_of: dict[Node, Pair], edit: Edit) -> Pair:
     """Compute e ** (a + b i)."""
-    real, imaginary = _pair(operand(node), found)
+    real, imaginary = _pair(operand(node), pair_of)
     length = edit.call(aten.exp.default, real)
     return (length, None) if imaginary is None else pairs.polar(length, imaginary, edit)
 
 
-def _polar(node: Node, found: dict[Node, Pair], edit: Edit) -> Pair:
+def _polar(node: Node, pair_of: dict[Node, Pair], edit: Edit) -> Pair:
     length, angle = node.args
     return pairs.polar(length, angle, edit)  # type: ignore[arg-type]
 
 
-def _quotient(node: Node, found: dict[Node, Pair], edit: Edit) -> Pair:
+def _quotient(node: Node, pair_of: dict[Node, Pair], edit: Edit) -> Pair:
     """Divide by real numbers; `check` refuses complex ones."""
     return pairs.each(
-        found[operand(node)],
+        pair_of[operand(node)],
         lambda part: edit.call(node.target, part, node.args[1], **node.kwargs),  # type: ignore[arg-type]
     )
 
 
-def _sum(node: Node, found: dict[Node, Pair], edit: Edit) -> Pair:
-    first, second = (_pair(given, found) for given in node.args)
+def _sum(node: Node, pair_of: dict[Node, Pair], edit: Edit) -> Pair:
+    first, second = (_pair(term, pair_of) for term in node.args)
     return pairs.plus(first, second, node.target, edit)
 
 
-def _from_last(node: Node, found: dict[Node, Pair], edit: Edit) -> Pair:
+def _from_last(node: Node, pair_of: dict[Node, Pair], edit: Edit) -> Pair:
     source = operand(node)
     last = len(shape(source)) - 1
     real, imaginary = (
@@ -220,8 +220,8 @@ def _from_last(node: Node, found: dict[Node, Pair], edit: Edit) -> Pair:
     return real, imaginary
 
 
-def _to_last(node: Node, found: dict[Node, Pair], edit: Edit) -> Node:
-    pair = found[operand(node)]
+def _to_last(node: Node, pair_of: dict[Node, Pair], edit: Edit) -> Node:
+    pair = pair_of[operand(node)]
     last = len(shape(node)) - 1
     apart = [
         edit.reshaped(part, [*shape(part), 1]) for part in (pair[0], pairs.imaginary(pair, edit))
@@ -244,12 +244,12 @@ _CALLS: dict[str, Callable[[Node, dict[Node, Pair], Edit], Any]] = {
     "div": _quotient,
     "add": _sum,
     "sub": _sum,
-    "complex": lambda node, found, edit: (operand(node), node.args[1]),
+    "complex": lambda node, pair_of, edit: (operand(node), node.args[1]),
     "view_as_complex": _from_last,
     "view_as_real": _to_last,
-    "_conj": lambda node, found, edit: pairs.conjugate(found[operand(node)], edit),
-    "conj": lambda node, found, edit: pairs.conjugate(found[operand(node)], edit),
-    "real": lambda node, found, edit: found[operand(node)][0],
-    "imag": lambda node, found, edit: pairs.imaginary(found[operand(node)], edit),
-    "abs": lambda node, found, edit: pairs.length(found[operand(node)], edit),
+    "_conj": lambda node, pair_of, edit: pairs.conjugate(pair_of[operand(node)], edit),
+    "conj": lambda node, pair_of, edit: pairs.conjugate(pair_of[operand(node)], edit),
+    "real": lambda node, pair_of, edit: pair_of[operand(node)][0],
+    "imag": lambda node, pair_of, edit: pairs.imaginary(pair_of[operand(node)], edit),
+    "abs": lambda node, pair_of, edit: pairs.length(pair_of[operand(node)], edit),
 }

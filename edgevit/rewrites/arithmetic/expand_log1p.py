@@ -20,7 +20,7 @@ from edgevit.graph.aten import op
 from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import value
 from edgevit.graph.traced import copied, traced
-from edgevit.rewrites.rule import Match, Refused, Rule, spelled_out
+from edgevit.rewrites.rule import Match, Refused, Rule, made_by_rule
 
 _NEAR = 0.3
 
@@ -30,7 +30,7 @@ class ExpandLog1p(Rule[Match]):
     rtol: ClassVar[float] = 1e-6
 
     def match(self, node: Node, draft: Draft) -> Match | None:
-        if op(node) not in _STEPS or spelled_out(node, "expand-logs"):
+        if op(node) not in _STEPS or made_by_rule(node, "expand-logs"):
             return None  # there it is added to what hides such small numbers
         return Match(node)
 

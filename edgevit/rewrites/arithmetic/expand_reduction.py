@@ -39,18 +39,20 @@ class ExpandReduction(Rule[Match]):
 
     def rewrite(self, match: Match, edit: Edit) -> Node:
         node = match.node
-        source, wanted = operand(node), list(shape(node))
+        source, result_shape = operand(node), list(shape(node))
         if _is_pooling(node):
-            made = edit.call(aten.mean.dim, source, _IMAGE, True)
-            return edit.call(aten.reshape.default, made, wanted)
+            mean = edit.call(aten.mean.dim, source, _IMAGE, True)
+            return edit.call(aten.reshape.default, mean, result_shape)
         sizes, axes = shape(source), _axes(node)
-        kept = [axis for axis in range(len(sizes)) if axis not in axes]
+        other_axes = [axis for axis in range(len(sizes)) if axis not in axes]
         count = prod(sizes[axis] for axis in axes)
-        last = edit.call(aten.permute.default, source, [*kept, *axes])
-        rows = edit.call(aten.reshape.default, last, [*(sizes[axis] for axis in kept), count])
+        last = edit.call(aten.permute.default, source, [*other_axes, *axes])
+        rows = edit.call(aten.reshape.default, last, [*(sizes[axis] for axis in other_axes), count])
         share = 1 / count if kind(node) == "mean" else 1.0
         weight = edit.constant(torch.full((1, count), share), "row")
-        return edit.call(aten.reshape.default, edit.call(aten.linear.default, rows, weight), wanted)
+        return edit.call(
+            aten.reshape.default, edit.call(aten.linear.default, rows, weight), result_shape
+        )
 
 
 def _axes(node: Node) -> list[int]:

@@ -38,11 +38,11 @@ class ExpandVariance(Rule[Match]):
         deviation = edit.call(aten.sub.Tensor, source, edit.call(aten.mean.dim, source, axes, True))
         square = edit.call(aten.mul.Tensor, deviation, deviation)
         keepdim = argument(node, "keepdim") if has_argument(node, "keepdim") else False
-        made = edit.call(aten.mean.dim, square, axes, keepdim)
+        variance = edit.call(aten.mean.dim, square, axes, keepdim)
         count, correction = _count(node), _correction(node)
         if correction:
-            made = edit.call(aten.mul.Tensor, made, count / (count - correction))
-        return made if kind(node) == "var" else edit.call(aten.sqrt.default, made)
+            variance = edit.call(aten.mul.Tensor, variance, count / (count - correction))
+        return variance if kind(node) == "var" else edit.call(aten.sqrt.default, variance)
 
 
 def _axes(node: Node) -> list[int]:
@@ -57,6 +57,6 @@ def _count(node: Node) -> int:
 
 def _correction(node: Node) -> float:
     if has_argument(node, "correction"):
-        given = argument(node, "correction")
-        return 1 if given is None else given
+        correction = argument(node, "correction")
+        return 1 if correction is None else correction
     return int(argument(node, "unbiased")) if has_argument(node, "unbiased") else 1

@@ -29,8 +29,12 @@ class ExpandVectorNorm(Rule[Match]):
     rtol: ClassVar[float] = 1e-6
 
     def match(self, node: Node, draft: Draft) -> Match | None:
-        known = op(node) == "linalg_vector_norm" and argument(node, "ord") in (1, 2, math.inf)
-        return Match(node) if known else None
+        has_expansion = op(node) == "linalg_vector_norm" and argument(node, "ord") in (
+            1,
+            2,
+            math.inf,
+        )
+        return Match(node) if has_expansion else None
 
     def check(self, match: Match, draft: Draft) -> None:
         if argument(match.node, "dtype") is not None:

@@ -42,10 +42,13 @@ class FoldConstants(Rule[Match]):
         return Match(node)
 
     def check(self, match: Match, draft: Draft) -> None:
-        made, of = value(match.node).numel(), sum(_elements(n) for n in match.node.all_input_nodes)
+        after, before = (
+            value(match.node).numel(),
+            sum(_elements(n) for n in match.node.all_input_nodes),
+        )
         least = _MAY_BE_PICKED if kind(match.node) in _PICKS else _MAY_GROW
-        if made > max(least, 4 * of):
-            raise Refused(f"the constant would grow from {of:,} to {made:,} elements")
+        if after > max(least, 4 * before):
+            raise Refused(f"the constant would grow from {before:,} to {after:,} elements")
 
     def rewrite(self, match: Match, edit: Edit) -> Node:
         return edit.constant(_evaluate(match.node, edit.draft), "constant")

@@ -17,7 +17,7 @@ from edgevit.graph.aten import kind, operand
 from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import value
 from edgevit.graph.spans import spans_of
-from edgevit.rewrites.rule import Match, Rule, spelled_out
+from edgevit.rewrites.rule import Match, Rule, made_by_rule
 
 aten = torch.ops.aten
 _LEFT = frozenset({"__lshift__", "bitwise_left_shift"})
@@ -28,7 +28,7 @@ class GuardShifts(Rule[Match]):
     name: ClassVar[str] = "guard-shifts"
 
     def match(self, node: Node, draft: Draft) -> Match | None:
-        if kind(node) not in _SHIFTS or spelled_out(node, self.name):
+        if kind(node) not in _SHIFTS or made_by_rule(node, self.name):
             return None
         if len(node.args) < 2 or not isinstance(node.args[1], Node):
             return None

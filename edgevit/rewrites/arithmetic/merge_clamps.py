@@ -66,8 +66,8 @@ def _ordered(node: Node) -> tuple[float, float]:
 
 
 def _bounds(node: Node) -> tuple[float, float] | None:
-    known = kind(node) in _FIXED or kind(node) in _BY_NAMES
-    if not known or not value(node).is_floating_point():
+    is_clamp = kind(node) in _FIXED or kind(node) in _BY_NAMES
+    if not is_clamp or not value(node).is_floating_point():
         return None
     if kind(node) in _FIXED:
         return _FIXED[kind(node)]

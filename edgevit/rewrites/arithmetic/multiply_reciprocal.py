@@ -36,5 +36,5 @@ class MultiplyReciprocal(Rule[Match]):
             raise Refused("it is a quotient of integers")
 
     def rewrite(self, match: Match, edit: Edit) -> Node:
-        left, right = match.node.args
-        return edit.call(aten.mul.Tensor, left, edit.call(aten.reciprocal.default, right))
+        dividend, divisor = match.node.args
+        return edit.call(aten.mul.Tensor, dividend, edit.call(aten.reciprocal.default, divisor))

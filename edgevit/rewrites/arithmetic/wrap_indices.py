@@ -18,7 +18,7 @@ from edgevit.graph.aten import operand
 from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import shape, value
 from edgevit.graph.spans import spans_of
-from edgevit.rewrites.rule import Match, Rule, spelled_out
+from edgevit.rewrites.rule import Match, Rule, made_by_rule
 
 aten = torch.ops.aten
 
@@ -27,7 +27,7 @@ class WrapIndices(Rule[Match]):
     name: ClassVar[str] = "wrap-indices"
 
     def match(self, node: Node, draft: Draft) -> Match | None:
-        if node.target is not aten.index.Tensor or spelled_out(node, self.name):
+        if node.target is not aten.index.Tensor or made_by_rule(node, self.name):
             return None
         chosen = [index for index in _indices(node) if isinstance(index, Node)]
         if len(chosen) < 2 or all(map(draft.is_constant, chosen)):

@@ -18,7 +18,7 @@ from torch.fx.node import Node
 from edgevit.graph.aten import argument, kind, op, operand
 from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import shape
-from edgevit.rewrites.convolutions.projections import called_with, channel_axis, is_projection
+from edgevit.rewrites.convolutions.linear_calls import called_with, channel_axis, is_projection
 from edgevit.rewrites.layout.merge_reshapes import RESHAPES
 from edgevit.rewrites.rule import Match, Refused, Rule
 
@@ -51,10 +51,10 @@ class DropKeyBias(Rule[Keys]):
         channels = torch.arange(sizes[axis]).reshape(
             [-1 if a == axis else 1 for a in range(len(sizes))]
         )
-        found = channels.expand(sizes)
+        labels = channels.expand(sizes)
         for view in match.views:
-            found = view.target(found, *view.args[1:], **view.kwargs)  # type: ignore[operator]
-        if not bool((found == found[..., :1, :]).all()):
+            labels = view.target(labels, *view.args[1:], **view.kwargs)  # type: ignore[operator]
+        if not bool((labels == labels[..., :1, :]).all()):
             raise Refused("the views on the way mix channels and keys")
 
     def rewrite(self, match: Keys, edit: Edit) -> Node:

@@ -20,7 +20,7 @@ from edgevit.graph.aten import argument, op
 from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import shape, value
 from edgevit.rewrites.attention.masks import may_close
-from edgevit.rewrites.rule import Match, Refused, Rule, spelled_out
+from edgevit.rewrites.rule import Match, Refused, Rule, made_by_rule
 
 _RESHAPE = torch.ops.aten.reshape.default
 
@@ -44,7 +44,7 @@ class ExpandAttention(Rule[Match]):
         mask = argument(node, "attn_mask")
         if mask is None:
             return
-        if not spelled_out(node, "guard-attention") and may_close(mask, draft):
+        if not made_by_rule(node, "guard-attention") and may_close(mask, draft):
             raise Refused("the mask may leave a row with nothing")
 
     def rewrite(self, match: Match, edit: Edit) -> Node:
@@ -65,8 +65,8 @@ class ExpandAttention(Rule[Match]):
 
 
 def _scaled(node: Node, query: Node, edit: Edit) -> Node:
-    given = argument(node, "scale")
-    scale = 1 / math.sqrt(shape(query)[-1]) if given is None else given
+    own_scale = argument(node, "scale")
+    scale = 1 / math.sqrt(shape(query)[-1]) if own_scale is None else own_scale
     return query if scale == 1 else edit.call(torch.ops.aten.mul.Tensor, query, scale)
 
 

@@ -46,8 +46,8 @@ class FlattenAttention(Rule[Match]):
         mask = argument(node, "attn_mask")
         if mask is not None:
             mask = _stacked(mask, stacks, edit)
-        given = {name: argument(node, name) for name in ("dropout_p", "is_causal", "scale")}
-        mixed = edit.call(node.target, query, key, content, mask, **given)  # type: ignore[arg-type]
+        options = {name: argument(node, name) for name in ("dropout_p", "is_causal", "scale")}
+        mixed = edit.call(node.target, query, key, content, mask, **options)  # type: ignore[arg-type]
         return edit.reshaped(mixed, shape(node))
 
 

@@ -20,7 +20,7 @@ from edgevit.graph.aten import argument, op
 from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import value
 from edgevit.rewrites.attention.masks import may_close, rows_that_see
-from edgevit.rewrites.rule import Match, Refused, Rule, spelled_out
+from edgevit.rewrites.rule import Match, Refused, Rule, made_by_rule
 
 aten = torch.ops.aten
 
@@ -30,7 +30,7 @@ class GuardAttention(Rule[Match]):
     rtol: ClassVar[float] = 1e-5
 
     def match(self, node: Node, draft: Draft) -> Match | None:
-        if op(node) != "scaled_dot_product_attention" or spelled_out(node, self.name):
+        if op(node) != "scaled_dot_product_attention" or made_by_rule(node, self.name):
             return None
         mask = argument(node, "attn_mask")
         return Match(node) if mask is not None and may_close(mask, draft) else None
@@ -45,7 +45,9 @@ class GuardAttention(Rule[Match]):
         mask = argument(node, "attn_mask")
         seen, opened = _opened_constant(mask, edit) if edit.draft.is_constant(mask) else _opened(mask, edit)  # fmt: skip
         args = [opened if source is mask else source for source in node.args]
-        kwargs = {name: opened if given is mask else given for name, given in node.kwargs.items()}
+        kwargs = {
+            name: opened if source is mask else source for name, source in node.kwargs.items()
+        }
         guarded = edit.call(node.target, *args, **kwargs)  # type: ignore[arg-type]
         nothing = edit.constant(torch.zeros((), dtype=value(node).dtype), "nothing")
         return edit.call(aten.where.self, seen, guarded, nothing)

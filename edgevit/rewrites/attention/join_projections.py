@@ -17,7 +17,7 @@ from torch.fx.node import Node
 from edgevit.graph.aten import argument, kind, operand, per_dimension
 from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import shape, value
-from edgevit.rewrites.convolutions.projections import called_with, channel_axis, is_projection
+from edgevit.rewrites.convolutions.linear_calls import called_with, channel_axis, is_projection
 from edgevit.rewrites.rule import Match, Rule
 
 aten = torch.ops.aten
@@ -44,10 +44,12 @@ class JoinProjections(Rule[Beside]):
 
     def rewrite(self, match: Beside, edit: Edit) -> Node:
         weights = [edit.draft.tensor(argument(one, "weight")) for one in match.projections]
-        made = called_with(match.node, torch.cat(weights), _biases(match, weights, edit), edit)
+        projection = called_with(
+            match.node, torch.cat(weights), _biases(match, weights, edit), edit
+        )
         axis = channel_axis(match.node)
         sizes = [len(weight) for weight in weights]
-        split = edit.call(aten.split_with_sizes.default, made, sizes, axis)
+        split = edit.call(aten.split_with_sizes.default, projection, sizes, axis)
         parts = [edit.call(operator.getitem, split, k) for k in range(len(sizes))]
         for one, part in zip(match.projections[1:], parts[1:], strict=True):
             edit.replace(one, part)
@@ -67,12 +69,12 @@ def _is_alike(user: Node, node: Node, draft: Draft) -> bool:
 
 
 def _biases(match: Beside, weights: list[torch.Tensor], edit: Edit) -> torch.Tensor | None:
-    held = [argument(one, "bias") for one in match.projections]
-    if all(bias is None for bias in held):
+    biases = [argument(one, "bias") for one in match.projections]
+    if all(bias is None for bias in biases):
         return None
     return torch.cat(
         [
             weight.new_zeros(len(weight)) if bias is None else edit.draft.tensor(bias)
-            for bias, weight in zip(held, weights, strict=True)
+            for bias, weight in zip(biases, weights, strict=True)
         ]
     )

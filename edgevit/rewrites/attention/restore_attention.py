@@ -20,8 +20,8 @@ from edgevit.graph.aten import argument, kind, operand
 from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import shape, value
 from edgevit.rewrites.attention.masks import is_open, may_close
-from edgevit.rewrites.layout.name_views import turn_of
-from edgevit.rewrites.rule import Match, Refused, Rule, spelled_out
+from edgevit.rewrites.layout.name_views import permutation_of
+from edgevit.rewrites.rule import Match, Refused, Rule, made_by_rule
 
 aten = torch.ops.aten
 _PRODUCTS = frozenset({"matmul", "bmm"})
@@ -30,7 +30,7 @@ _TURNS = frozenset({"transpose", "permute", "mT"})
 
 
 @dataclass(frozen=True)
-class Written(Match):
+class WrittenAttention(Match):
     query: Node
     turned_key: Node
     content: Node  # turned where `turned` says so
@@ -40,16 +40,16 @@ class Written(Match):
     biases: tuple[Node, ...]
 
 
-class RestoreAttention(Rule[Written]):
+class RestoreAttention(Rule[WrittenAttention]):
     name: ClassVar[str] = "restore-attention"
     rtol: ClassVar[float] = 1e-5
 
-    def match(self, node: Node, draft: Draft) -> Written | None:
+    def match(self, node: Node, draft: Draft) -> WrittenAttention | None:
         if kind(node) not in _PRODUCTS:
             return None
         weights, content = node.args
         assert isinstance(weights, Node) and isinstance(content, Node)
-        turned = kind(content) in _TURNS and turn_of(content) == _swap(content)
+        turned = kind(content) in _TURNS and permutation_of(content) == _swap(content)
         if turned:
             weights, content = operand(content), weights
         if kind(weights) != "softmax" or argument(weights, "dim") not in (
@@ -57,16 +57,16 @@ class RestoreAttention(Rule[Written]):
             len(shape(weights)) - 1,
         ):
             return None
-        if any(spelled_out(weights, rule) for rule in _EXPANDING):
+        if any(made_by_rule(weights, rule) for rule in _EXPANDING):
             return None
         scores, biases = _without_biases(operand(weights))
         scores, scale = _without_scale(scores, draft)
         if kind(scores) not in _PRODUCTS or not isinstance(scores.args[1], Node):
             return None
         sides = operand(scores), scores.args[1], content
-        return Written(node, *sides, weights, turned, scale, biases)
+        return WrittenAttention(node, *sides, weights, turned, scale, biases)
 
-    def check(self, match: Written, draft: Draft) -> None:
+    def check(self, match: WrittenAttention, draft: Draft) -> None:
         sides = match.query, match.turned_key, match.content
         if len({shape(side)[:-2] for side in sides}) > 1 or len(shape(match.query)) < 3:
             raise Refused("queries, keys and values have other batches")
@@ -82,13 +82,13 @@ class RestoreAttention(Rule[Written]):
                 "what is added may leave a row with nothing, which is NaN here and zeros in an attention"
             )
 
-    def rewrite(self, match: Written, edit: Edit) -> Node:
+    def rewrite(self, match: WrittenAttention, edit: Edit) -> Node:
         key = _turned_back(match.turned_key, edit)
         mask = None
         for bias in match.biases:
             mask = bias if mask is None else edit.call(aten.add.Tensor, mask, bias)
         content = _turned_back(match.content, edit) if match.turned else match.content
-        made = edit.call(
+        attention = edit.call(
             aten.scaled_dot_product_attention.default,
             match.query,
             key,
@@ -96,7 +96,11 @@ class RestoreAttention(Rule[Written]):
             mask,
             scale=match.scale,
         )
-        return edit.call(aten.permute.default, made, _swap(made)) if match.turned else made
+        return (
+            edit.call(aten.permute.default, attention, _swap(attention))
+            if match.turned
+            else attention
+        )
 
 
 def _without_biases(scores: Node) -> tuple[Node, tuple[Node, ...]]:
@@ -140,7 +144,7 @@ def _without_scale(scores: Node, draft: Draft) -> tuple[Node, float]:
 
 def _turned_back(turned: Node, edit: Edit) -> Node:
     """Transpose back to rows; a transpose that made the columns is removed instead."""
-    if kind(turned) in _TURNS and turn_of(turned) == _swap(turned):
+    if kind(turned) in _TURNS and permutation_of(turned) == _swap(turned):
         return operand(turned)
     return edit.call(aten.permute.default, turned, _swap(turned))
 

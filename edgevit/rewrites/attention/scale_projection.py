@@ -17,7 +17,7 @@ from torch.fx.node import Node
 from edgevit.graph.aten import kind, operand
 from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import value
-from edgevit.rewrites.convolutions.projections import is_projection, with_weights
+from edgevit.rewrites.convolutions.linear_calls import is_projection, with_weights
 from edgevit.rewrites.layout.merge_reshapes import RESHAPES
 from edgevit.rewrites.rule import Match, Rule
 
@@ -25,18 +25,18 @@ _THROUGH = RESHAPES | {"permute", "transpose", "slice", "select", "matmul", "bmm
 
 
 @dataclass(frozen=True)
-class Scaled(Match):
+class ScaledProjection(Match):
     projection: Node
     path: tuple[Node, ...]  # from behind the projection to before the product
     factor: float
 
 
-class ScaleProjection(Rule[Scaled]):
+class ScaleProjection(Rule[ScaledProjection]):
     name: ClassVar[str] = "scale-projection"
     rtol: ClassVar[float] = 1e-5
     after: ClassVar[tuple[str, ...]] = ("split-projection",)
 
-    def match(self, node: Node, draft: Draft) -> Scaled | None:
+    def match(self, node: Node, draft: Draft) -> ScaledProjection | None:
         factor = _factor(node, draft)
         if factor is None or not value(node).is_floating_point():
             return None
@@ -48,13 +48,13 @@ class ScaleProjection(Rule[Scaled]):
             path.insert(0, source)
             source = operand(source)
         alone = len(source.users) == 1 and is_projection(source, draft)
-        return Scaled(node, source, tuple(path), factor) if alone else None
+        return ScaledProjection(node, source, tuple(path), factor) if alone else None
 
-    def rewrite(self, match: Scaled, edit: Edit) -> Node:
-        made = with_weights(match.projection, lambda held: held * match.factor, edit)
+    def rewrite(self, match: ScaledProjection, edit: Edit) -> Node:
+        result = with_weights(match.projection, lambda tensor: tensor * match.factor, edit)
         for step in match.path:
-            made = edit.call(step.target, made, *step.args[1:], **step.kwargs)  # type: ignore[arg-type]
-        return made
+            result = edit.call(step.target, result, *step.args[1:], **step.kwargs)  # type: ignore[arg-type]
+        return result
 
 
 def _factor(node: Node, draft: Draft) -> float | None:

@@ -36,5 +36,5 @@ class ScaleQuery(Rule[Match]):
         factor = argument(node, "scale") * sqrt(shape(query)[-1])
         if abs(factor - 1) > _USUAL:
             query = edit.call(torch.ops.aten.mul.Tensor, query, factor)
-        others = {name: given for name, given in node.kwargs.items() if name != "scale"}
+        others = {name: option for name, option in node.kwargs.items() if name != "scale"}
         return edit.call(node.target, query, *node.args[1:], **others)  # type: ignore[arg-type]

@@ -21,7 +21,7 @@ from edgevit.graph.aten import argument, kind, operand
 from edgevit.graph.cost import MATMULS
 from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import shape
-from edgevit.rewrites.layout.name_views import turn_of
+from edgevit.rewrites.layout.name_views import permutation_of
 from edgevit.rewrites.rule import Match, Refused, Rule
 
 aten = torch.ops.aten
@@ -75,10 +75,12 @@ class SplitHeads(Rule[Heads]):
         pieces = {source: _pieces(source, match, edit) for source in read}
         results = []
         for head in range(match.count):
-            made = {source: found[head] for source, found in pieces.items()}
+            copies = {source: parts[head] for source, parts in pieces.items()}
             for call in match.calls:
-                made[call] = _again(call, made, Edit(edit.draft, self.name, match.node, (call,)))
-            results.append(made[match.node])
+                copies[call] = _again(
+                    call, copies, Edit(edit.draft, self.name, match.node, (call,))
+                )
+            results.append(copies[match.node])
         return edit.call(aten.cat.default, results, match.axis)
 
 
@@ -120,7 +122,7 @@ def _is_swap(node: Node) -> bool:
     if kind(node) != "permute":
         return False
     last = len(shape(node)) - 1
-    return turn_of(node) == [*range(last - 1), last, last - 1]
+    return permutation_of(node) == [*range(last - 1), last, last - 1]
 
 
 def _unswapped(node: Node) -> Node:
@@ -133,12 +135,12 @@ def _pieces(source: Node, match: Heads, edit: Edit) -> list[Node]:
     if axis < 0 or shape(source)[axis] == 1:
         return [source] * match.count
     if edit.draft.is_constant(source):
-        held = edit.draft.tensor(source)
-        return [edit.constant(held.narrow(axis, k, 1), "part") for k in range(match.count)]
+        tensor = edit.draft.tensor(source)
+        return [edit.constant(tensor.narrow(axis, k, 1), "part") for k in range(match.count)]
     split = edit.call(aten.split.Tensor, source, 1, axis)
     return [edit.call(operator.getitem, split, k) for k in range(match.count)]
 
 
-def _again(call: Node, made: Mapping[Node, Node], edit: Edit) -> Node:
-    args, kwargs = map_arg((call.args, call.kwargs), lambda source: made[source])  # type: ignore[misc]
+def _again(call: Node, copies: Mapping[Node, Node], edit: Edit) -> Node:
+    args, kwargs = map_arg((call.args, call.kwargs), lambda source: copies[source])  # type: ignore[misc]
     return edit.call(call.target, *args, **kwargs)  # type: ignore[arg-type]

@@ -22,15 +22,15 @@ from torch.fx.node import Node
 from edgevit.graph.aten import argument, kind, operand
 from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import shape
-from edgevit.rewrites.convolutions.projections import channel_axis, is_projection, with_weights
-from edgevit.rewrites.layout.name_views import places_of, turn_of
+from edgevit.rewrites.convolutions.linear_calls import channel_axis, is_projection, with_weights
+from edgevit.rewrites.layout.name_views import permutation_of, places_of
 from edgevit.rewrites.rule import Match, Refused, Rule
 
 aten = torch.ops.aten
 
 
 @dataclass(frozen=True)
-class Part(Match):
+class ProjectionPart(Match):
     """Slice of a packed projection.
 
     `node` slices `axis` of the unpacked channels, `sizes` at `first` in the reshaped value.
@@ -44,7 +44,7 @@ class Part(Match):
 
 
 @dataclass(frozen=True)
-class SplitProjection(Rule[Part]):
+class SplitProjection(Rule[ProjectionPart]):
     """Rule for packed projections. `least` is the number of channels that a part must have."""
 
     least: int = 1
@@ -52,22 +52,22 @@ class SplitProjection(Rule[Part]):
     rtol: ClassVar[float] = 1e-6
     after: ClassVar[tuple[str, ...]] = ("name-views", "merge-reshapes", "merge-permutes")
 
-    def match(self, node: Node, draft: Draft) -> Part | None:
+    def match(self, node: Node, draft: Draft) -> ProjectionPart | None:
         if kind(node) != "slice" or argument(node, "step") != 1:
             return None
         projection, views = _views_before(node)
         if not is_projection(projection, draft) or len(views) > 2:
             return None
-        found = _unpacked(projection, views)
-        if found is None:
+        unpacked = _unpacked(projection, views)
+        if unpacked is None:
             return None
-        factors, first, turn = found
+        factors, first, turn = unpacked
         axis = turn[argument(node, "dim") % len(shape(node))]
         if not first <= axis < first + len(factors):
             return None
-        return Part(node, projection, views, factors, first, axis)
+        return ProjectionPart(node, projection, views, factors, first, axis)
 
-    def check(self, match: Part, draft: Draft) -> None:
+    def check(self, match: ProjectionPart, draft: Draft) -> None:
         *before, packed = (match.projection, *match.views)
         alone = all(len(view.users) == 1 for view in before)
         if not alone or any(kind(user) != "slice" for user in packed.users):
@@ -81,12 +81,12 @@ class SplitProjection(Rule[Part]):
         if fewest < self.least:
             raise Refused(f"a part of {fewest} channels would be padded to {self.least}")
 
-    def rewrite(self, match: Part, edit: Edit) -> Node:
+    def rewrite(self, match: ProjectionPart, edit: Edit) -> Node:
         part = _rows(match)
-        made = with_weights(match.projection, lambda held: held[part.flatten()], edit)
+        result = with_weights(match.projection, lambda tensor: tensor[part.flatten()], edit)
         for view in match.views:
-            made = _again(view, made, match, tuple(part.shape), edit)
-        return made
+            result = _again(view, result, match, tuple(part.shape), edit)
+        return result
 
 
 def _views_before(node: Node) -> tuple[Node, tuple[Node, ...]]:
@@ -112,14 +112,14 @@ def _unpacked(
         if kind(view) == "permute":
             if position != len(views) - 1:
                 return None
-            turn = turn_of(view)
+            turn = permutation_of(view)
         else:
             if position:
                 return None
-            found = _factors(shape(projection), shape(view), axis)
-            if found is None:
+            unfolded = _factors(shape(projection), shape(view), axis)
+            if unfolded is None:
                 return None
-            factors, first = found
+            factors, first = unfolded
             turn = list(range(len(shape(view))))
     return factors, first, turn
 
@@ -128,10 +128,10 @@ def _factors(
     before: tuple[int, ...], after: tuple[int, ...], axis: int
 ) -> tuple[tuple[int, ...], int] | None:
     """Return the axes of `after` that the one axis becomes, if the others stay apart from it."""
-    left, right = prod(before[:axis]), prod(before[axis + 1 :])
+    outer, inner = prod(before[:axis]), prod(before[axis + 1 :])
     for first in range(len(after) + 1):
         for last in range(first + 1, len(after) + 1):
-            whole = prod(after[:first]) == left and prod(after[last:]) == right
+            whole = prod(after[:first]) == outer and prod(after[last:]) == inner
             if whole and (first == 0 or after[first] > 1) and _is_tight(after, last):
                 return after[first:last], first
     return None
@@ -145,15 +145,17 @@ def _is_tight(after: tuple[int, ...], last: int) -> bool:
     return after[last - 1] > 1
 
 
-def _rows(match: Part) -> torch.Tensor:
+def _rows(match: ProjectionPart) -> torch.Tensor:
     _, places = places_of(match.node)
     channels = torch.arange(prod(match.factors)).reshape(match.factors)
     return channels.narrow(match.axis - match.first, places.start, len(places))
 
 
-def _again(view: Node, source: Node, match: Part, part: tuple[int, ...], edit: Edit) -> Node:
+def _again(
+    view: Node, source: Node, match: ProjectionPart, part: tuple[int, ...], edit: Edit
+) -> Node:
     if kind(view) == "permute":
-        return edit.call(aten.permute.default, source, turn_of(view))
-    wanted = list(shape(view))
-    wanted[match.first : match.first + len(part)] = part
-    return edit.call(aten.reshape.default, source, wanted)
+        return edit.call(aten.permute.default, source, permutation_of(view))
+    sizes = list(shape(view))
+    sizes[match.first : match.first + len(part)] = part
+    return edit.call(aten.reshape.default, source, sizes)

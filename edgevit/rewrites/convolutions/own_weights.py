@@ -44,7 +44,9 @@ class OwnWeights(Rule[Match]):
         node = match.node
         weight = argument(node, "weight")
         own = edit.constant(edit.draft.tensor(weight).clone(), "weight")
-        arguments = [own if given is weight else given for given in node.args]
-        keywords = {name: own if given is weight else given for name, given in node.kwargs.items()}
+        arguments = [own if source is weight else source for source in node.args]
+        keywords = {
+            name: own if source is weight else source for name, source in node.kwargs.items()
+        }
         assert isinstance(node.target, torch._ops.OpOverload)
         return edit.call(node.target, *arguments, **keywords)

@@ -15,15 +15,15 @@ def padding_of(convolution: Node) -> Pads:
 
     `same` puts an odd remainder behind.
     """
-    given = argument(convolution, "padding")
+    padding = argument(convolution, "padding")
     window = shape(argument(convolution, "weight"))[2:]
-    if given == "valid":
+    if padding == "valid":
         return ((0, 0),) * len(window)
-    if given == "same":
+    if padding == "same":
         dilation = per_dimension(argument(convolution, "dilation"), len(window))
         spans = [apart * (size - 1) for apart, size in zip(dilation, window, strict=True)]
         return tuple((span // 2, span - span // 2) for span in spans)
-    return tuple((pad, pad) for pad in per_dimension(given, len(window)))
+    return tuple((pad, pad) for pad in per_dimension(padding, len(window)))
 
 
 def pads(convolution: Node) -> bool:

@@ -78,10 +78,10 @@ class SplitDepthwise(Rule[Large]):
         node = match.node
         weight = edit.draft.tensor(argument(node, "weight"))
         bias = argument(node, "bias")
-        held = None if bias is None else edit.draft.tensor(bias)
+        biases = None if bias is None else edit.draft.tensor(bias)
         times = shape(node)[1] // shape(operand(node))[1]
         each = [
-            _summed(match, weight[k::times], None if held is None else held[k::times], edit)
+            _summed(match, weight[k::times], None if biases is None else biases[k::times], edit)
             for k in range(times)
         ]
         if times == 1:
@@ -96,23 +96,23 @@ def _summed(match: Large, weight: torch.Tensor, bias: torch.Tensor | None, edit:
     node = match.node
     stride, dilation = _pair(node, "stride"), _pair(node, "dilation")
     padding = [before for before, _ in padding_of(node)]
-    made = []
+    terms = []
     for rows, columns in match.parts:
         part = weight[:, :, rows[0] :: rows[1], columns[0] :: columns[1]]
         firsts, steps = (rows[0], columns[0]), (rows[1], columns[1])
-        made.append(
+        terms.append(
             edit.call(
                 aten.conv2d.default,
                 operand(node),
                 edit.constant(part, "weight"),
-                edit.constant(bias, "bias") if bias is not None and not made else None,
+                edit.constant(bias, "bias") if bias is not None and not terms else None,
                 stride,
                 [p - f * d for p, f, d in zip(padding, firsts, dilation, strict=True)],
                 [d * s for d, s in zip(dilation, steps, strict=True)],
                 len(weight),
             )
         )
-    return reduce(lambda a, b: edit.call(aten.add.Tensor, a, b), made)
+    return reduce(lambda a, b: edit.call(aten.add.Tensor, a, b), terms)
 
 
 def _parts(high: int, wide: int) -> tuple[tuple[Cut, Cut], ...]:

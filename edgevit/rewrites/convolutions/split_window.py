@@ -79,6 +79,6 @@ def _part(
         if start or (size - span) // stride[axis] != steps:
             end = start + steps * stride[axis] + span
             image = edit.call(aten.slice.Tensor, image, 2 + axis, start, end)
-    held = edit.constant(weight, "weight")
+    kernel = edit.constant(weight, "weight")
     groups = argument(node, "groups")
-    return edit.call(aten.conv2d.default, image, held, bias, stride, [0, 0], dilation, groups)
+    return edit.call(aten.conv2d.default, image, kernel, bias, stride, [0, 0], dilation, groups)

@@ -46,19 +46,19 @@ class FlattenMatmul(Rule[Match]):
         stack = prod(shape(left)[:-2])
         if len(shape(right)) == 2:
             flat = edit.call(aten.reshape.default, left, [stack * rows, inner])
-            made = edit.call(aten.mm.default, flat, right)
+            product = edit.call(aten.mm.default, flat, right)
         else:
-            made = edit.call(
+            product = edit.call(
                 aten.bmm.default,
                 edit.call(aten.reshape.default, left, [stack, rows, inner]),
                 edit.call(aten.reshape.default, right, [stack, inner, columns]),
             )
-        return edit.call(aten.reshape.default, made, list(shape(node)))
+        return edit.call(aten.reshape.default, product, list(shape(node)))
 
 
 def _from_the_left(node: Node, left: Node, right: Node, edit: Edit) -> Node:
     last = len(shape(right)) - 1
     swap = [*range(last - 1), last, last - 1]
     turned = edit.call(aten.permute.default, right, swap)
-    made = edit.call(aten.matmul.default, turned, edit.call(aten.permute.default, left, [1, 0]))
-    return edit.call(aten.permute.default, made, swap)
+    product = edit.call(aten.matmul.default, turned, edit.call(aten.permute.default, left, [1, 0]))
+    return edit.call(aten.permute.default, product, swap)

@@ -24,7 +24,7 @@ aten = torch.ops.aten
 
 
 @dataclass(frozen=True)
-class Parts(Match):
+class Slices(Match):
     """Slices of one value.
 
     `node` is the first of `slices` in the graph; those are in their order along `axis`.
@@ -34,11 +34,11 @@ class Parts(Match):
     axis: int
 
 
-class JoinSlices(Rule[Parts]):
+class JoinSlices(Rule[Slices]):
     name: ClassVar[str] = "join-slices"
     rtol: ClassVar[float] = SAME_VALUES
 
-    def match(self, node: Node, draft: Draft) -> Parts | None:
+    def match(self, node: Node, draft: Draft) -> Slices | None:
         if kind(node) != "slice" or draft.is_constant(operand(node)):
             return None
         axis, _ = places_of(node)
@@ -52,13 +52,15 @@ class JoinSlices(Rule[Parts]):
         tiled = [place for user in ordered for place in beside[user]]
         if tiled != list(range(shape(operand(node))[axis])):
             return None
-        return Parts(node, tuple(ordered), axis)
+        return Slices(node, tuple(ordered), axis)
 
-    def rewrite(self, match: Parts, edit: Edit) -> Node:
+    def rewrite(self, match: Slices, edit: Edit) -> Node:
         sizes = [shape(one)[match.axis] for one in match.slices]
         split = edit.call(aten.split_with_sizes.default, operand(match.node), sizes, match.axis)
-        made = {one: edit.call(operator.getitem, split, k) for k, one in enumerate(match.slices)}
-        for one, part in made.items():
+        replacements = {
+            one: edit.call(operator.getitem, split, k) for k, one in enumerate(match.slices)
+        }
+        for one, part in replacements.items():
             if one is not match.node:
                 edit.replace(one, part)
-        return made[match.node]
+        return replacements[match.node]

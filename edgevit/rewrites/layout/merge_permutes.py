@@ -17,7 +17,7 @@ from torch.fx.node import Node
 from edgevit.graph.aten import kind, operand
 from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import shape
-from edgevit.rewrites.layout.name_views import turn_of
+from edgevit.rewrites.layout.name_views import permutation_of
 from edgevit.rewrites.rule import SAME_VALUES, Match, Rule
 
 aten = torch.ops.aten
@@ -32,13 +32,13 @@ class MergePermutes(Rule[Match]):
         if kind(node) != "permute":
             return None
         merges = kind(operand(node)) == "permute"
-        return Match(node) if merges or _keeps_order(operand(node), turn_of(node)) else None
+        return Match(node) if merges or _keeps_order(operand(node), permutation_of(node)) else None
 
     def rewrite(self, match: Match, edit: Edit) -> Node:
         node = match.node
-        source, turn = operand(node), turn_of(node)
+        source, turn = operand(node), permutation_of(node)
         if kind(source) == "permute":
-            first = turn_of(source)
+            first = permutation_of(source)
             source, turn = operand(source), [first[axis] for axis in turn]
         if turn == sorted(turn):
             return source

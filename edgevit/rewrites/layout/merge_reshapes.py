@@ -35,7 +35,7 @@ class MergeReshapes(Rule[Match]):
         source = match.node
         while kind(source) in RESHAPES:
             source = operand(source)
-        wanted = list(shape(match.node))
-        if list(shape(source)) == wanted:
+        sizes = list(shape(match.node))
+        if list(shape(source)) == sizes:
             return source
-        return edit.call(torch.ops.aten.reshape.default, source, wanted)
+        return edit.call(torch.ops.aten.reshape.default, source, sizes)

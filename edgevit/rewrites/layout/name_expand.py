@@ -48,14 +48,14 @@ def _expanded(node: Node, draft: Draft) -> Node | None:
         pairs = [(x, other, neutral)] + [(other, x, neutral)] * (op(node) in _COMMUTE)
     else:
         return None
-    for kept, constant, number in pairs:
+    for source, constant, number in pairs:
         if (
-            isinstance(kept, Node)
+            isinstance(source, Node)
             and _is(constant, number, draft)
-            and value(kept).dtype == value(node).dtype
-            and shape(kept) != shape(node)
+            and value(source).dtype == value(node).dtype
+            and shape(source) != shape(node)
         ):
-            return kept
+            return source
     return None
 
 

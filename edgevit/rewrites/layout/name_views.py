@@ -21,7 +21,7 @@ from edgevit.graph.aten import argument, kind, operand
 from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import shape, value
 from edgevit.rewrites.layout.merge_reshapes import RESHAPES
-from edgevit.rewrites.rule import SAME_VALUES, Match, Rule, spelled_out
+from edgevit.rewrites.rule import SAME_VALUES, Match, Rule, made_by_rule
 
 aten = torch.ops.aten
 _SPLITS = frozenset({"split", "split_with_sizes", "chunk", "unsafe_chunk", "unsafe_split", "tensor_split", "unbind",
@@ -30,7 +30,7 @@ _TURNS = frozenset(
     {"transpose", "t", "movedim", "moveaxis", "swapaxes", "swapdims", "numpy_T", "mT"}
 )
 _PICKS = frozenset({"select", "narrow"})
-_SPLITTING = ("join-projections", "join-slices", "split-heads", "turn-by-parts")
+_SPLITTING = ("join-projections", "join-slices", "split-heads", "permute-by-parts")
 
 
 class NameViews(Rule[Match]):
@@ -41,8 +41,8 @@ class NameViews(Rule[Match]):
         name = kind(node)
         if name == "getitem":
             split = operand(node)
-            wanted = any(spelled_out(split, rule) for rule in _SPLITTING)
-            return Match(node) if kind(split) in _SPLITS and not wanted else None
+            is_needed = any(made_by_rule(split, rule) for rule in _SPLITTING)
+            return Match(node) if kind(split) in _SPLITS and not is_needed else None
         if name in RESHAPES:
             return Match(node) if name != "reshape" else None
         return Match(node) if name in _TURNS or name in _PICKS else None
@@ -56,10 +56,10 @@ class NameViews(Rule[Match]):
             return edit.call(aten.reshape.default, operand(node), list(shape(node)))
         if name in _PICKS:
             return _PICKED[name](node, edit)
-        return edit.call(aten.permute.default, operand(node), turn_of(node))
+        return edit.call(aten.permute.default, operand(node), permutation_of(node))
 
 
-def turn_of(node: Node) -> list[int]:
+def permutation_of(node: Node) -> list[int]:
     """Return the permutation of a call.
 
     It is found by a probe in which every axis has another stride.
@@ -77,8 +77,8 @@ def places_of(cut: Node) -> tuple[int, range]:
     """Return the axis of a slice, and the places it takes there, counted from the front."""
     sizes = shape(operand(cut))
     axis = argument(cut, "dim") % len(sizes)
-    given = slice(*(argument(cut, name) for name in ("start", "end", "step")))
-    return axis, range(*given.indices(sizes[axis]))
+    span = slice(*(argument(cut, name) for name in ("start", "end", "step")))
+    return axis, range(*span.indices(sizes[axis]))
 
 
 def sliced(source: Node, axis: int, start: int, end: int, edit: Edit) -> Node:
@@ -99,8 +99,8 @@ def _part(node: Node, edit: Edit) -> Node:
     return _slice(source, axis, start, lengths[index], list(shape(node)), edit)
 
 
-def _slice(source: Node, axis: int, start: int, length: int, wanted: list[int], edit: Edit) -> Node:
-    return edit.reshaped(sliced(source, axis, start, start + length, edit), wanted)
+def _slice(source: Node, axis: int, start: int, length: int, sizes: list[int], edit: Edit) -> Node:
+    return edit.reshaped(sliced(source, axis, start, start + length, edit), sizes)
 
 
 def _select(node: Node, edit: Edit) -> Node:

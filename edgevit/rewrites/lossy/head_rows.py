@@ -11,7 +11,7 @@ from torch.fx.node import Node
 from edgevit.graph.aten import kind, operand
 from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import shape
-from edgevit.rewrites.convolutions.projections import channel_axis, is_projection, with_weights
+from edgevit.rewrites.convolutions.linear_calls import channel_axis, is_projection, with_weights
 from edgevit.rewrites.layout.merge_reshapes import RESHAPES
 from edgevit.rewrites.rule import Refused
 
@@ -56,17 +56,17 @@ def head_rows(node: Node, draft: Draft) -> HeadRows:
     return HeadRows(source, tuple(path), channel[0, :, 0])
 
 
-def read_rows(found: HeadRows, rows: torch.Tensor, like: Node, edit: Edit) -> Node:
+def read_rows(heads_read: HeadRows, rows: torch.Tensor, like: Node, edit: Edit) -> Node:
     """Build heads from the given rows of the projection, in the shape of `like` but for heads
     and channels.
     """
     heads, width = rows.shape
     batch, _, tokens, _ = shape(like)
-    made = with_weights(found.projection, lambda held: held[rows.flatten()], edit)
-    if kind(found.projection) == "linear":
-        apart = edit.call(aten.reshape.default, made, [batch, tokens, heads, width])
+    projection = with_weights(heads_read.projection, lambda tensor: tensor[rows.flatten()], edit)
+    if kind(heads_read.projection) == "linear":
+        apart = edit.call(aten.reshape.default, projection, [batch, tokens, heads, width])
         return edit.call(aten.permute.default, apart, [0, 2, 1, 3])
-    apart = edit.call(aten.reshape.default, made, [batch, heads, width, tokens])
+    apart = edit.call(aten.reshape.default, projection, [batch, heads, width, tokens])
     return edit.call(aten.permute.default, apart, [0, 1, 3, 2])
 
 

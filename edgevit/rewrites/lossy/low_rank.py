@@ -20,9 +20,9 @@ from torch.fx.node import Node
 from edgevit.graph.aten import argument
 from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import origin
-from edgevit.rewrites.convolutions.projections import called_with, is_projection
+from edgevit.rewrites.convolutions.linear_calls import called_with, is_projection
 from edgevit.rewrites.engine import apply
-from edgevit.rewrites.lossy.option import LossyValueError, Step
+from edgevit.rewrites.lossy.option import LossyStep, LossyValueError
 from edgevit.rewrites.rule import Match, Refused, Rule
 
 
@@ -52,11 +52,11 @@ class LowRank(Rule[Match]):
         weight, bias = (argument(match.node, name) for name in ("weight", "bias"))
         first, second = _factors(edit.draft.tensor(weight), self.keep)
         inner = called_with(match.node, first, None, edit)
-        held = None if bias is None else edit.draft.tensor(bias)
-        return _unstrided(match.node, inner, second, held, edit)
+        bias_tensor = None if bias is None else edit.draft.tensor(bias)
+        return _unstrided(match.node, inner, second, bias_tensor, edit)
 
 
-def low_rank(value: str) -> Step:
+def low_rank(value: str) -> LossyStep:
     rule = LowRank(_keep(value))
     return lambda program: apply(rule, program)
 

@@ -22,13 +22,13 @@ from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import Program, shape
 from edgevit.rewrites.engine import apply
 from edgevit.rewrites.lossy.head_rows import HeadRows, head_rows, read_rows
-from edgevit.rewrites.lossy.option import NO_ATTENTION, LossyValueError, Step, Taken
+from edgevit.rewrites.lossy.option import NO_ATTENTION, LossyStep, LossyValueError, Taken
 from edgevit.rewrites.rule import Match, Refused, Rule
 
 aten = torch.ops.aten
 _ATTENTION = "scaled_dot_product_attention"
 _READ = ("query", "key", "value")
-Groups = list[list[int]]  # of heads; the first of each lends its map
+HeadGroups = list[list[int]]  # of heads; the first of each lends its map
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,8 @@ class MergeHeads(Rule[Match]):
         if len(likeness) == 1:
             raise Refused("it has one head")
         _require_plain(node, draft)
-        found = [head_rows(argument(node, name), draft) for name in _READ]
-        _require_unread(node, found)
+        sources = [head_rows(argument(node, name), draft) for name in _READ]
+        _require_unread(node, sources)
         if len(_groups(likeness, self.threshold)) == len(likeness):
             nearest = (likeness - 2 * torch.eye(len(likeness))).max()
             raise Refused(
@@ -64,7 +64,7 @@ class MergeHeads(Rule[Match]):
         return _in_order(parts, order, edit)
 
 
-def merge_heads(value: str) -> Step:
+def merge_heads(value: str) -> LossyStep:
     try:
         threshold = float(value)
     except ValueError:
@@ -104,11 +104,11 @@ def _likeness(node: Node, valued: Any) -> torch.Tensor:
     scale = argument(node, "scale")
     # Of values that tell the keys apart, an attention gives back its own map.
     every = torch.eye(k.shape[-2], dtype=q.dtype).expand(*k.shape[:2], -1, -1)
-    held = None if mask is None else valued(mask, node)
-    if held is not None and held.is_floating_point():
-        held = held.double()
+    mask_value = None if mask is None else valued(mask, node)
+    if mask_value is not None and mask_value.is_floating_point():
+        mask_value = mask_value.double()
     maps = torch.nn.functional.scaled_dot_product_attention(
-        q, k, every, held, is_causal=argument(node, "is_causal"), scale=scale
+        q, k, every, mask_value, is_causal=argument(node, "is_causal"), scale=scale
     )
     rows = torch.nn.functional.normalize(maps.transpose(0, 1).flatten(1), dim=1)
     return rows @ rows.T
@@ -126,22 +126,22 @@ def _for_each_head(mask: Node, heads: int) -> bool:
     return len(shape(mask)) >= 3 and shape(mask)[-3] == heads
 
 
-def _require_unread(node: Node, found: list[HeadRows]) -> None:
+def _require_unread(node: Node, sources: list[HeadRows]) -> None:
     """Refuse projections that are read elsewhere: they would stay, and nothing would be saved."""
-    known = {node, *(view for rows in found for view in rows.path)}
-    passed = [one for rows in found for one in (rows.projection, *rows.path)]
-    if any(user not in known for one in passed for user in one.users):
+    own = {node, *(view for rows in sources for view in rows.path)}
+    passed = [one for rows in sources for one in (rows.projection, *rows.path)]
+    if any(user not in own for one in passed for user in one.users):
         raise Refused("its projections are read elsewhere too")
 
 
-def _groups(likeness: torch.Tensor, threshold: float) -> Groups:
+def _groups(likeness: torch.Tensor, threshold: float) -> HeadGroups:
     """Group similar heads, those with the most similar others first. None is in two groups."""
-    left, groups = list(range(len(likeness))), []
-    while left:
-        alike = {h: [o for o in left if o != h and likeness[h, o] > threshold] for h in left}
-        leader = max(left, key=lambda h: (len(alike[h]), -h))
+    heads, groups = list(range(len(likeness))), []
+    while heads:
+        alike = {h: [o for o in heads if o != h and likeness[h, o] > threshold] for h in heads}
+        leader = max(heads, key=lambda h: (len(alike[h]), -h))
         groups.append([leader, *alike[leader]])
-        left = [h for h in left if h not in groups[-1]]
+        heads = [h for h in heads if h not in groups[-1]]
     return groups
 
 

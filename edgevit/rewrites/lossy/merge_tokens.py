@@ -15,21 +15,21 @@ from edgevit.errors import UsageError
 from edgevit.graph.aten import op
 from edgevit.graph.edit import Draft
 from edgevit.graph.program import Program, origin
-from edgevit.rewrites.lossy.option import NO_ATTENTION, LossyValueError, Step, Taken
-from edgevit.rewrites.lossy.token_blocks import Block, block_of
-from edgevit.rewrites.lossy.token_walk import NotMergeableError, PrefixNeededError, Walk
+from edgevit.rewrites.lossy.option import NO_ATTENTION, LossyStep, LossyValueError, Taken
+from edgevit.rewrites.lossy.token_blocks import TokenBlock, block_of
+from edgevit.rewrites.lossy.token_walk import NotMergeableError, PrefixNeededError, TokenRewriter
 from edgevit.rewrites.report import Refusal
 from edgevit.rewrites.rule import Refused
 
-Counts = tuple[tuple[int, ...], bool]  # and whether the last goes on
+TokenCounts = tuple[tuple[int, ...], bool]  # and whether the last goes on
 
 
-def merge_tokens(value: str) -> Step:
+def merge_tokens(value: str) -> LossyStep:
     counts = _counts(value)
     return lambda program: _merged(program, counts)
 
 
-def _counts(value: str) -> Counts:
+def _counts(value: str) -> TokenCounts:
     goes_on = value.endswith("...") or ":" not in value
     words = value.removesuffix("...").split(":")
     if not all(word.isdigit() for word in words) or not any(int(word) for word in words):
@@ -39,7 +39,7 @@ def _counts(value: str) -> Counts:
     return tuple(int(word) for word in words), goes_on
 
 
-def _merged(program: Program, counts: Counts) -> Taken:
+def _merged(program: Program, counts: TokenCounts) -> Taken:
     prefix = 0
     while True:
         draft = Draft(program)
@@ -47,7 +47,7 @@ def _merged(program: Program, counts: Counts) -> Taken:
         places = tuple(origin(block.attention).place for block in blocks)
         try:
             if blocks:
-                Walk(draft, blocks, prefix).run()
+                TokenRewriter(draft, blocks, prefix).run()
         except PrefixNeededError as needs:
             prefix = needs.count
             continue
@@ -56,13 +56,13 @@ def _merged(program: Program, counts: Counts) -> Taken:
         return (draft.program() if blocks else program), places, refused
 
 
-def _blocks(draft: Draft, counts: Counts) -> tuple[dict[Block, int], tuple[Refusal, ...]]:
-    found = [node for node in draft.graph.nodes if op(node) == "scaled_dot_product_attention"]
-    if not found:
+def _blocks(draft: Draft, counts: TokenCounts) -> tuple[dict[TokenBlock, int], tuple[Refusal, ...]]:
+    attentions = [node for node in draft.graph.nodes if op(node) == "scaled_dot_product_attention"]
+    if not attentions:
         return {}, (NO_ATTENTION,)
-    blocks: dict[Block, int] = {}
+    blocks: dict[TokenBlock, int] = {}
     refused: list[Refusal] = []
-    for attention, count in zip(found, _for_each(len(found), counts), strict=True):
+    for attention, count in zip(attentions, _for_each(len(attentions), counts), strict=True):
         try:
             block = block_of(attention, draft)
         except Refused as refusal:
@@ -73,10 +73,10 @@ def _blocks(draft: Draft, counts: Counts) -> tuple[dict[Block, int], tuple[Refus
     return blocks, tuple(refused)
 
 
-def _for_each(attentions: int, counts: Counts) -> list[int]:
-    given, goes_on = counts
-    if len(given) > attentions:
+def _for_each(attentions: int, counts: TokenCounts) -> list[int]:
+    numbers, goes_on = counts
+    if len(numbers) > attentions:
         raise UsageError(
-            f"merge-tokens has {len(given)} counts, and the model {attentions} attentions"
+            f"merge-tokens has {len(numbers)} counts, and the model {attentions} attentions"
         )
-    return [*given, *[given[-1] if goes_on else 0] * (attentions - len(given))]
+    return [*numbers, *[numbers[-1] if goes_on else 0] * (attentions - len(numbers))]

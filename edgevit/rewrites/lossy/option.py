@@ -15,7 +15,7 @@ from edgevit.rewrites.rule import AnyRule
 
 # The program after it, the places it fired at, and those it declined.
 Taken = tuple[Program, tuple[str, ...], tuple[Refusal, ...]]
-Step = Callable[[Program], Taken]
+LossyStep = Callable[[Program], Taken]
 
 # Exact rules that leave fewer forms to match: no dropouts, no copies, no recomputed tables.
 TIDY: tuple[AnyRule, ...] = (NameShapes(), DropIdentity(), FoldConstants())
@@ -28,17 +28,17 @@ class LossyValueError(Exception):
 
 
 @dataclass(frozen=True)
-class Option:
+class LossyKind:
     line: str  # what it does, for the list of options
-    step: Callable[[str], Step]  # from its value; raises `LossyValueError`
+    step: Callable[[str], LossyStep]  # from its value; raises `LossyValueError`
     value: str = ""  # how its value is written, for the list; "" where it takes none
     prepare: tuple[AnyRule, ...] = TIDY
 
 
-def by_rule(rule: AnyRule) -> Callable[[str], Step]:
+def by_rule(rule: AnyRule) -> Callable[[str], LossyStep]:
     """Return the parser of an option without a value; its step fires one rule wherever it can."""
 
-    def step(value: str) -> Step:
+    def step(value: str) -> LossyStep:
         if value:
             raise LossyValueError("it takes no value")
         return lambda program: apply(rule, program)

@@ -11,7 +11,7 @@ from edgevit.graph.cost import GraphStats, stats
 from edgevit.graph.parity import SAME, Distance, Parity, distance
 from edgevit.graph.program import Program
 from edgevit.rewrites import engine
-from edgevit.rewrites.lossy.choice import Choice
+from edgevit.rewrites.lossy.parser import LossyOption
 from edgevit.rewrites.report import Refusal, RuleReport
 
 
@@ -41,7 +41,7 @@ class StepReport:
 
 
 @dataclass(frozen=True)
-class Loss:
+class LossyProgram:
     """Result of the lossy steps. Exact rewrites from here on are compared with `outputs`."""
 
     program: Program
@@ -52,10 +52,10 @@ class Loss:
 
 
 @dataclass(frozen=True)
-class LossyPart:
+class LossyResult:
     """Facts about an export's lossy steps."""
 
-    loss: Loss
+    loss: LossyProgram
     captured: Parity  # the graph before them, against the model in eager mode
     total: Distance  # after them, against the same
 
@@ -74,21 +74,21 @@ class LossyPart:
 NOT_LOSSY: dict[str, object] = {"lossy": [], "from_original": None}
 
 
-def lose(
+def apply_lossy(
     program: Program,
-    chosen: Sequence[Choice],
+    chosen: Sequence[LossyOption],
     without: Sequence[str] = (),
     progress: Callable[[str], None] = lambda _: None,
-) -> Loss:
+) -> LossyProgram:
     """Apply the chosen lossy steps; `without` names exact rules that must not prepare a step."""
-    state = Loss(program, program.run(), stats(program), (), ())
+    state = LossyProgram(program, program.run(), stats(program), (), ())
     for choice in chosen:
         progress(str(choice))
         state = _after(choice, state, without)
     return state
 
 
-def _after(choice: Choice, state: Loss, without: Sequence[str]) -> Loss:
+def _after(choice: LossyOption, state: LossyProgram, without: Sequence[str]) -> LossyProgram:
     rules = [rule for rule in choice.option.prepare if rule.name not in without]
     prepared, exact = engine.run(state.program, rules)
     program, places, refused = choice.step(prepared)
@@ -103,6 +103,6 @@ def _after(choice: Choice, state: Loss, without: Sequence[str]) -> Loss:
     report = StepReport(
         choice.name, choice.value, places, refused, moved, exact.after.macs, stats(program).macs
     )
-    return Loss(
+    return LossyProgram(
         program, outputs, state.before, (*state.rules, *exact.rules), (*state.steps, report)
     )

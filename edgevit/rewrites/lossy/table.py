@@ -10,30 +10,30 @@ from edgevit.rewrites.lossy.gelu_tanh import GeluTanh
 from edgevit.rewrites.lossy.low_rank import low_rank
 from edgevit.rewrites.lossy.merge_heads import merge_heads
 from edgevit.rewrites.lossy.merge_tokens import merge_tokens
-from edgevit.rewrites.lossy.option import TIDY, Option, by_rule
+from edgevit.rewrites.lossy.option import TIDY, LossyKind, by_rule
 from edgevit.rewrites.norms.restore_batch_norm import RestoreBatchNorm
 from edgevit.support.choice import Choice
 
 _ATTENTIONS = (*TIDY, RestoreAttention())
 
-OPTIONS: dict[str, Option] = {
-    "gelu-tanh": Option("GELU by its tanh form", by_rule(GeluTanh())),
-    "gelu-sigmoid": Option("GELU by x * sigmoid(1.702 x)", by_rule(GeluSigmoid())),
-    "gelu-relu": Option("GELU by ReLU", by_rule(GeluRelu())),
+OPTIONS: dict[str, LossyKind] = {
+    "gelu-tanh": LossyKind("GELU by its tanh form", by_rule(GeluTanh())),
+    "gelu-sigmoid": LossyKind("GELU by x * sigmoid(1.702 x)", by_rule(GeluSigmoid())),
+    "gelu-relu": LossyKind("GELU by ReLU", by_rule(GeluRelu())),
     # After what is one convolution has been made one: a branch cut in two could no longer be.
-    "low-rank": Option(
+    "low-rank": LossyKind(
         "linears and 1x1 convolutions as two, by SVD: R is a share of the energy, or a rank",
         low_rank,
         "R",
         (*TIDY, RestoreBatchNorm(), CollapseLinear()),
     ),
-    "merge-heads": Option(
+    "merge-heads": LossyKind(
         "heads whose attention maps are alike share one: T is a cosine similarity",
         merge_heads,
         "T",
         _ATTENTIONS,
     ),
-    "merge-tokens": Option(
+    "merge-tokens": LossyKind(
         "the N most alike tokens are averaged after every attention; N:M:... for each",
         merge_tokens,
         "N",

@@ -21,13 +21,13 @@ _AFTER = VIEWS | NORMS | {"linear", "mul", "add"}
 
 
 @dataclass(frozen=True)
-class Block:
+class TokenBlock:
     attention: Node
     keys: Node  # batch x heads x tokens x channels
     total: Node  # the sum of residual stream and attention
 
 
-def block_of(attention: Node, draft: Draft) -> Block:
+def block_of(attention: Node, draft: Draft) -> TokenBlock:
     """Return the block of an attention; raise `Refused` for another form."""
     query, keys = attention.args[0], attention.args[1]
     assert isinstance(query, Node) and isinstance(keys, Node)
@@ -40,7 +40,7 @@ def block_of(attention: Node, draft: Draft) -> Block:
     if len(shape(total)) != 3 or shape(total)[:2] != (batch, tokens):
         raise Refused("it does not look at all tokens of a batch x tokens x channels stream")
     _require_norm(keys, stream)
-    return Block(attention, keys, total)
+    return TokenBlock(attention, keys, total)
 
 
 def _residual(attention: Node, draft: Draft) -> tuple[Node, Node]:

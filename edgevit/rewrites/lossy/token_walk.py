@@ -14,8 +14,8 @@ from edgevit.graph.aten import argument, kind, operand
 from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import origin, shape, value
 from edgevit.rewrites.layout.merge_reshapes import RESHAPES
-from edgevit.rewrites.layout.name_views import turn_of
-from edgevit.rewrites.lossy.token_blocks import NORMS, Block
+from edgevit.rewrites.layout.name_views import permutation_of
+from edgevit.rewrites.lossy.token_blocks import NORMS, TokenBlock
 from edgevit.rewrites.lossy.token_merging import merged
 
 aten = torch.ops.aten
@@ -56,13 +56,13 @@ class Tokens:
         return self.size is other.size and self.skipped == other.skipped
 
 
-Made = tuple[Node, Tokens | None]
+Rewritten = tuple[Node, Tokens | None]
 
 
-class Walk:
+class TokenRewriter:
     """One pass over a draft. `_tokens` and `_made` are keyed by the original node."""
 
-    def __init__(self, draft: Draft, blocks: Mapping[Block, int], prefix: int) -> None:
+    def __init__(self, draft: Draft, blocks: Mapping[TokenBlock, int], prefix: int) -> None:
         self._draft = draft
         self._merges = {block.total: (block, count) for block, count in blocks.items()}
         self._prefix = prefix
@@ -91,8 +91,8 @@ class Walk:
     def _merge(self, node: Node) -> None:
         block, count = self._merges[node]
         edit = Edit(self._draft, "merge-tokens", node.next, (block.attention,))
-        stream, known = self._made.get(node, node), self._tokens.get(node)
-        if known and (known.axis != 1 or known.skipped):
+        stream, tokens_there = self._made.get(node, node), self._tokens.get(node)
+        if tokens_there and (tokens_there.axis != 1 or tokens_there.skipped):
             raise NotMergeableError(node, "its tokens are not all those of the attention before")
         batch, tokens = shape(stream)[:2]
         most = (tokens - self._prefix) // 2
@@ -101,12 +101,12 @@ class Walk:
                 node, f"of {tokens} tokens at most {most} can go at once, not {count}"
             )
         ones = torch.ones(batch, tokens, 1, dtype=value(node).dtype)
-        size = known.size if known else edit.constant(ones, "size")
+        size = tokens_there.size if tokens_there else edit.constant(ones, "size")
         keys = self._made.get(block.keys, block.keys)
         self._made[node], size = merged(stream, size, keys, self._prefix, count, edit)
         self._tokens[node] = Tokens(1, size)
 
-    def _handler(self, node: Node) -> Callable[[Node, Edit], Made]:
+    def _handler(self, node: Node) -> Callable[[Node, Edit], Rewritten]:
         name = kind(node)
         if name in _HANDLERS:
             return getattr(self, _HANDLERS[name])
@@ -130,23 +130,26 @@ class Walk:
             raise NotMergeableError(node, f"`{kind(node)}` multiplies tokens with one another")
         return self._tokens[operand(node)]
 
-    def _pointwise(self, node: Node, edit: Edit) -> Made:
-        found = [n for n in node.all_input_nodes if n in self._tokens]
-        tokens = self._tokens[found[0]]
-        from_end = len(shape(found[0])) - tokens.axis
+    def _pointwise(self, node: Node, edit: Edit) -> Rewritten:
+        of_tokens = [n for n in node.all_input_nodes if n in self._tokens]
+        tokens = self._tokens[of_tokens[0]]
+        from_end = len(shape(of_tokens[0])) - tokens.axis
         for other in node.all_input_nodes:
-            held = self._tokens.get(other)
-            if held and (not held.same_set(tokens) or len(shape(other)) - held.axis != from_end):
+            others_tokens = self._tokens.get(other)
+            if others_tokens and (
+                not others_tokens.same_set(tokens)
+                or len(shape(other)) - others_tokens.axis != from_end
+            ):
                 raise NotMergeableError(
                     node, f"`{kind(node)}` joins tokens before and after a merge"
                 )
-            if not held and len(shape(other)) >= from_end and shape(other)[-from_end] != 1:
+            if not others_tokens and len(shape(other)) >= from_end and shape(other)[-from_end] != 1:
                 raise NotMergeableError(
                     node, f"`{kind(node)}` reads a value for every token by its place"
                 )
         return self._again(node, edit), replace(tokens, axis=len(shape(node)) - from_end)
 
-    def _rowwise(self, node: Node, edit: Edit) -> Made:
+    def _rowwise(self, node: Node, edit: Edit) -> Rewritten:
         """Handle calls over the last axes."""
         tokens = self._of_first(node)
         sizes = argument(node, "normalized_shape") if kind(node) in NORMS else [1]
@@ -154,41 +157,43 @@ class Walk:
             raise NotMergeableError(node, f"`{kind(node)}` mixes the tokens by their place")
         return self._again(node, edit), tokens
 
-    def _softmax(self, node: Node, edit: Edit) -> Made:
+    def _softmax(self, node: Node, edit: Edit) -> Rewritten:
         tokens = self._of_first(node)
         if argument(node, "dim") % len(shape(node)) == tokens.axis:
             raise NotMergeableError(node, "a softmax over the tokens, outside an attention")
         return self._again(node, edit), tokens
 
-    def _reshape(self, node: Node, edit: Edit) -> Made:
-        tokens, wanted = self._of_first(node), list(shape(node))
-        place = _kept(shape(operand(node)), wanted, tokens.axis)
+    def _reshape(self, node: Node, edit: Edit) -> Rewritten:
+        tokens, sizes = self._of_first(node), list(shape(node))
+        place = _axis_after(shape(operand(node)), sizes, tokens.axis)
         if place is None:
-            arranged = "x".join(map(str, wanted))
+            arranged = "x".join(map(str, sizes))
             raise NotMergeableError(
                 node, f"`{kind(node)}` lays the tokens out by their place: {arranged}"
             )
-        wanted[place] = tokens.length
+        sizes[place] = tokens.length
         source = self._made[operand(node)]
-        return edit.call(aten.reshape.default, source, wanted), replace(tokens, axis=place)
+        return edit.call(aten.reshape.default, source, sizes), replace(tokens, axis=place)
 
-    def _turn(self, node: Node, edit: Edit) -> Made:
+    def _turn(self, node: Node, edit: Edit) -> Rewritten:
         tokens = self._of_first(node)
-        return self._again(node, edit), replace(tokens, axis=turn_of(node).index(tokens.axis))
+        return self._again(node, edit), replace(
+            tokens, axis=permutation_of(node).index(tokens.axis)
+        )
 
-    def _split(self, node: Node, edit: Edit) -> Made:
+    def _split(self, node: Node, edit: Edit) -> Rewritten:
         tokens = self._of_first(node)
         if argument(node, "dim") % len(shape(operand(node))) == tokens.axis:
             raise NotMergeableError(node, f"`{kind(node)}` parts the tokens by their place")
         return self._again(node, edit), tokens
 
-    def _part(self, node: Node, edit: Edit) -> Made:
+    def _part(self, node: Node, edit: Edit) -> Rewritten:
         source, tokens = operand(node), self._of_first(node)
         gone = kind(source) == "unbind"
         before = gone and argument(source, "dim") % len(shape(operand(source))) < tokens.axis
         return self._again(node, edit), replace(tokens, axis=tokens.axis - before)
 
-    def _select(self, node: Node, edit: Edit) -> Made:
+    def _select(self, node: Node, edit: Edit) -> Rewritten:
         tokens, sizes = self._of_first(node), shape(operand(node))
         axis = argument(node, "dim") % len(sizes)
         if axis != tokens.axis:
@@ -197,7 +202,7 @@ class Walk:
         self._require_prefix(node, tokens.skipped + place + 1)
         return edit.call(aten.select.int, self._made[operand(node)], axis, place), None
 
-    def _slice(self, node: Node, edit: Edit) -> Made:
+    def _slice(self, node: Node, edit: Edit) -> Rewritten:
         tokens, sizes = self._of_first(node), shape(operand(node))
         axis, step = argument(node, "dim") % len(sizes), argument(node, "step")
         if axis != tokens.axis:
@@ -211,7 +216,7 @@ class Walk:
         cut = edit.call(aten.slice.Tensor, self._made[operand(node)], axis, start, last)
         return cut, replace(tokens, skipped=tokens.skipped + start) if whole else None
 
-    def _mean(self, node: Node, edit: Edit) -> Made:
+    def _mean(self, node: Node, edit: Edit) -> Rewritten:
         """Take a mean. Over tokens, each counts for as many first tokens as it stands for."""
         tokens, sizes = self._of_first(node), shape(operand(node))
         axes = [axis % len(sizes) for axis in argument(node, "dim") or range(len(sizes))]
@@ -226,19 +231,19 @@ class Walk:
         total = edit.call(aten.sum.dim_IntList, weighted, [1], keep)
         return edit.call(aten.mul.Tensor, total, 1 / sizes[1]), None
 
-    def _cat(self, node: Node, edit: Edit) -> Made:
+    def _cat(self, node: Node, edit: Edit) -> Rewritten:
         parts: list[Node] = list(argument(node, "tensors"))
         axis = argument(node, "dim") % len(shape(node))
         tokens = [self._tokens.get(part) for part in parts]
-        first = next(held for held in tokens if held)
-        for held in tokens:
-            if not held or held.axis != first.axis or not held.same_set(first):
+        first = next(part_tokens for part_tokens in tokens if part_tokens)
+        for part_tokens in tokens:
+            if not part_tokens or part_tokens.axis != first.axis or not part_tokens.same_set(first):
                 raise NotMergeableError(node, "`cat` joins tokens before and after a merge")
         if axis == first.axis:
             raise NotMergeableError(node, "`cat` puts tokens behind one another")
         return self._again(node, edit), first
 
-    def _attention(self, node: Node, edit: Edit) -> Made:
+    def _attention(self, node: Node, edit: Edit) -> Rewritten:
         """Compute softmax(q k^T + log(size)) v.
 
         A key counts for as many tokens as it stands for (Bolya et al. 2023, equation 1).
@@ -247,8 +252,13 @@ class Walk:
         tokens = self._tokens.get(query)
         rank = len(shape(node))
         for one in (query, key, content):
-            held = self._tokens.get(one)
-            if not held or not tokens or held.axis != rank - 2 or not held.same_set(tokens):
+            own_tokens = self._tokens.get(one)
+            if (
+                not own_tokens
+                or not tokens
+                or own_tokens.axis != rank - 2
+                or not own_tokens.same_set(tokens)
+            ):
                 raise NotMergeableError(
                     node, "an attention between tokens before and after a merge"
                 )
@@ -284,10 +294,10 @@ class Walk:
             raise PrefixNeededError(count)
 
 
-def _kept(before: tuple[int, ...], after: list[int], axis: int) -> int | None:
-    left = math.prod(before[:axis])
+def _axis_after(before: tuple[int, ...], after: list[int], axis: int) -> int | None:
+    outer = math.prod(before[:axis])
     for place, size in enumerate(after):
-        if size == before[axis] and math.prod(after[:place]) == left:
+        if size == before[axis] and math.prod(after[:place]) == outer:
             return place
     return None
 

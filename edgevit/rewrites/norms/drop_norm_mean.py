@@ -21,8 +21,8 @@ from torch.fx.node import Node
 from edgevit.graph.aten import argument, kind, operand
 from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import shape, value
-from edgevit.rewrites.convolutions.projections import called_with, channel_axis
-from edgevit.rewrites.layout.arranged import through
+from edgevit.rewrites.convolutions.linear_calls import called_with, channel_axis
+from edgevit.rewrites.layout.axis_tracking import through
 from edgevit.rewrites.norms.expand_norm import mean_of_channels
 from edgevit.rewrites.rule import Match, Refused, Rule
 
@@ -108,22 +108,22 @@ def _is_writer(node: Node, axis: int, draft: Draft) -> bool:
         return True
     if kind(node) not in _WRITERS or axis != channel_axis(node):
         return False
-    held = [argument(node, name) for name in ("weight", "bias")]
-    known = all(one is None or draft.is_constant(one) for one in held)
-    return known and (kind(node) == "linear" or argument(node, "groups") == 1)
+    parameters = [argument(node, name) for name in ("weight", "bias")]
+    are_constant = all(one is None or draft.is_constant(one) for one in parameters)
+    return are_constant and (kind(node) == "linear" or argument(node, "groups") == 1)
 
 
 def _read(node: Node, axis: int) -> list[tuple[Node, int]]:
     """List what a call of the stream reads of it, each with the axis of its channels; empty
     for another call.
     """
-    found: list[tuple[Node, int]] = []
+    sources: list[tuple[Node, int]] = []
     for source in node.all_input_nodes if node.op == "call_function" else ():
         ways = [at for at in range(len(shape(source))) if _along(node, source, at) == axis]
         if len(ways) != 1:
             return []
-        found.append((source, ways[0]))
-    return found
+        sources.append((source, ways[0]))
+    return sources
 
 
 def _along(user: Node, node: Node, axis: int) -> int | None:
@@ -156,21 +156,21 @@ def _centred(writer: Node, axis: int, edit: Edit) -> Node:
     if writer.op == "get_attr":
         return edit.constant(_without_mean(edit.draft.tensor(writer), axis), "centred")
     weight, bias = (argument(writer, name) for name in ("weight", "bias"))
-    held = None if bias is None else _without_mean(edit.draft.tensor(bias), 0)
-    return called_with(writer, _without_mean(edit.draft.tensor(weight), 0), held, edit)
+    centred_bias = None if bias is None else _without_mean(edit.draft.tensor(bias), 0)
+    return called_with(writer, _without_mean(edit.draft.tensor(weight), 0), centred_bias, edit)
 
 
-def _without_mean(held: torch.Tensor, axis: int) -> torch.Tensor:
-    wide = held.double()
-    return (wide - wide.mean(axis, keepdim=True)).to(held.dtype)
+def _without_mean(tensor: torch.Tensor, axis: int) -> torch.Tensor:
+    wide = tensor.double()
+    return (wide - wide.mean(axis, keepdim=True)).to(tensor.dtype)
 
 
 def _by_root_mean_square(norm: Node, edit: Edit) -> Node:
     source = operand(norm)
     square = edit.call(aten.mul.Tensor, source, source)
     spread = mean_of_channels(norm, square, argument(norm, "eps"), edit)
-    made = edit.call(aten.mul.Tensor, source, edit.call(aten.rsqrt.default, spread))
+    result = edit.call(aten.mul.Tensor, source, edit.call(aten.rsqrt.default, spread))
     weight, bias = (argument(norm, name) for name in ("weight", "bias"))
     if weight is not None:
-        made = edit.call(aten.mul.Tensor, made, weight)
-    return made if bias is None else edit.call(aten.add.Tensor, made, bias)
+        result = edit.call(aten.mul.Tensor, result, weight)
+    return result if bias is None else edit.call(aten.add.Tensor, result, bias)

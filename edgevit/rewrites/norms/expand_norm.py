@@ -22,7 +22,7 @@ from torch.fx.node import Node
 from edgevit.graph.aten import argument, kind, operand
 from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import shape, value
-from edgevit.rewrites.convolutions.projections import called_with
+from edgevit.rewrites.convolutions.linear_calls import called_with
 from edgevit.rewrites.rule import Match, Refused, Rule
 
 aten = torch.ops.aten
@@ -63,13 +63,13 @@ class ExpandNorm(Rule[Match]):
         scale = edit.call(aten.rsqrt.default, spread)
         weight, bias = argument(node, "weight"), argument(node, "bias")
         if kind(node) in _GROUPED:
-            weight, bias = (_per_channel(held, edit) for held in (weight, bias))
+            weight, bias = (_per_channel(parameter, edit) for parameter in (weight, bias))
             if weight is not None:  # of one number for each channel and image
                 scale, weight = edit.call(aten.mul.Tensor, scale, weight), None
-        made = edit.call(aten.mul.Tensor, deviation, scale)
+        result = edit.call(aten.mul.Tensor, deviation, scale)
         if weight is not None:
-            made = edit.call(aten.mul.Tensor, made, weight)
-        return made if bias is None else edit.call(aten.add.Tensor, made, bias)
+            result = edit.call(aten.mul.Tensor, result, weight)
+        return result if bias is None else edit.call(aten.add.Tensor, result, bias)
 
 
 def _without_offset(node: Node, edit: Edit) -> Node:
@@ -104,8 +104,8 @@ def mean_of_channels(node: Node, source: Node, eps: float | None, edit: Edit) ->
     lead, width = sizes[:-count], prod(sizes[-count:])
     rows = edit.call(aten.reshape.default, source, [1, prod(lead), width, 1])
     mean = edit.call(aten.mean.dim, rows, [2, 3], True)
-    made = edit.call(aten.reshape.default, mean, [*lead, *[1] * count])
-    return made if eps is None else edit.call(aten.add.Tensor, made, eps)
+    result = edit.call(aten.reshape.default, mean, [*lead, *[1] * count])
+    return result if eps is None else edit.call(aten.add.Tensor, result, eps)
 
 
 def _mean_of_groups(node: Node, source: Node, eps: float | None, edit: Edit) -> Node:
@@ -130,5 +130,5 @@ def _blocks(groups: int, each: int) -> torch.Tensor:
     return torch.block_diag(*[torch.ones(each, each)] * groups)
 
 
-def _per_channel(held: Node | None, edit: Edit) -> Node | None:
-    return None if held is None else edit.call(aten.reshape.default, held, [1, -1, 1, 1])
+def _per_channel(parameter: Node | None, edit: Edit) -> Node | None:
+    return None if parameter is None else edit.call(aten.reshape.default, parameter, [1, -1, 1, 1])

@@ -17,9 +17,9 @@ from torch.fx.node import Node
 from edgevit.graph.aten import argument, kind, operand
 from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import shape
+from edgevit.rewrites.convolutions.linear_calls import called_with
 from edgevit.rewrites.convolutions.padding import pads
-from edgevit.rewrites.convolutions.projections import called_with
-from edgevit.rewrites.layout.arranged import through
+from edgevit.rewrites.layout.axis_tracking import through
 from edgevit.rewrites.rule import Match, Refused, Rule
 
 
@@ -58,7 +58,9 @@ class FoldNormAffine(Rule[Affine]):
                 raise Refused("the convolution that reads it pads with zeros, not with its bias")
 
     def rewrite(self, match: Affine, edit: Edit) -> Node:
-        weight, bias = (_held(match.node, name, edit.draft) for name in ("weight", "bias"))
+        weight, bias = (
+            _double_parameter(match.node, name, edit.draft) for name in ("weight", "bias")
+        )
         for sink in match.sinks:
             there = Edit(edit.draft, self.name, sink)
             there.replace(sink, _absorbed(sink, weight, bias, there))
@@ -78,9 +80,9 @@ def _channels(node: Node) -> int | None:
 
 
 def _has_affine(node: Node, draft: Draft) -> bool:
-    held = [argument(node, name) for name in ("weight", "bias")]
-    known = [one for one in held if one is not None]
-    return bool(known) and all(draft.is_constant(one) for one in known)
+    parameters = [argument(node, name) for name in ("weight", "bias")]
+    present = [one for one in parameters if one is not None]
+    return bool(present) and all(draft.is_constant(one) for one in present)
 
 
 def _follow(node: Node, axis: int, sinks: dict[Node, None], draft: Draft) -> Node | None:
@@ -100,25 +102,28 @@ def _is_sink(user: Node, node: Node, axis: int, draft: Draft) -> bool:
     name = kind(user)
     if name not in {"linear", "conv1d", "conv2d", "conv3d"} or operand(user) is not node:
         return False
-    held = argument(user, "weight"), argument(user, "bias")
-    if any(one is not None and not draft.is_constant(one) for one in held):
+    parameters = argument(user, "weight"), argument(user, "bias")
+    if any(one is not None and not draft.is_constant(one) for one in parameters):
         return False
     if name == "linear":
         return axis == len(shape(node)) - 1
     return axis == 1 and argument(user, "groups") == 1
 
 
-def _held(node: Node, name: str, draft: Draft) -> torch.Tensor | None:
-    found = argument(node, name)
-    return None if found is None else draft.tensor(found).double()
+def _double_parameter(node: Node, name: str, draft: Draft) -> torch.Tensor | None:
+    parameter = argument(node, name)
+    return None if parameter is None else draft.tensor(parameter).double()
 
 
 def _absorbed(
     sink: Node, weight: torch.Tensor | None, bias: torch.Tensor | None, edit: Edit
 ) -> Node:
     kernel = edit.draft.tensor(argument(sink, "weight"))
-    held = argument(sink, "bias")
-    wide, added = kernel.double(), None if held is None else edit.draft.tensor(held).double()
+    bias_node = argument(sink, "bias")
+    wide, added = (
+        kernel.double(),
+        None if bias_node is None else edit.draft.tensor(bias_node).double(),
+    )
     along = [1, -1, *[1] * (kernel.ndim - 2)]
     if bias is not None:
         shift = (wide * bias.reshape(along)).flatten(1).sum(1)

@@ -18,7 +18,7 @@ from torch.fx.node import Node
 from edgevit.graph.aten import kind
 from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import shape, value
-from edgevit.rewrites.convolutions.collapse_linear.form import Form, composed
+from edgevit.rewrites.convolutions.collapse_linear.form import LinearForm, composed
 from edgevit.rewrites.convolutions.collapse_linear.steps import FIRST, linear_input, step_of
 from edgevit.rewrites.rule import Match, Rule
 
@@ -29,7 +29,7 @@ _RANK = 4  # an image with its batch
 @dataclass(frozen=True)
 class Chain(Match):
     source: Node
-    form: Form  # of the node, over the source
+    form: LinearForm  # of the node, over the source
 
 
 class JoinAffine(Rule[Chain]):
@@ -66,7 +66,7 @@ class JoinAffine(Rule[Chain]):
         )  # fmt: skip
 
 
-def _step(node: Node, draft: Draft) -> Form | None:
+def _step(node: Node, draft: Draft) -> LinearForm | None:
     if kind(node) not in _STEPS or linear_input(node) is None or len(shape(node)) != _RANK:
         return None
     return step_of(node, draft, FIRST)
@@ -77,9 +77,9 @@ def _goes_on(node: Node, draft: Draft) -> bool:
     return len(node.users) == 1 and _step(next(iter(node.users)), draft) is not None
 
 
-def _factors(form: Form) -> torch.Tensor:
+def _factors(form: LinearForm) -> torch.Tensor:
     return form.kernel().reshape(-1)
 
 
-def _alike(form: Form) -> bool:
+def _alike(form: LinearForm) -> bool:
     return all(bool((numbers == numbers[0]).all()) for numbers in (_factors(form), form.bias))

@@ -20,7 +20,7 @@ from torch.fx.node import Node
 from edgevit.graph.aten import kind, op, operand
 from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import shape
-from edgevit.rewrites.resize.chosen import selected
+from edgevit.rewrites.resize.index_probe import selected
 from edgevit.rewrites.rule import SAME_VALUES, Match, Refused, Rule
 
 aten = torch.ops.aten

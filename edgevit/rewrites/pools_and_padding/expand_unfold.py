@@ -85,25 +85,25 @@ def _unfolded(node: Node, edit: Edit) -> Node:
     picks = edit.constant(_picks(node, shape(source)[-3]), "picks")
     image = edit.call(aten.reshape.default, source, [-1, *shape(source)[-3:]])
     stride, padding, dilation = (pair(node, name) for name in ("stride", "padding", "dilation"))
-    made = edit.call(
+    convolved = edit.call(
         aten.conv2d.default, image, picks, None, stride, padding, dilation, shape(source)[-3]
     )
-    return edit.call(aten.reshape.default, made, list(shape(node)))
+    return edit.call(aten.reshape.default, convolved, list(shape(node)))
 
 
 def _folded(node: Node, edit: Edit) -> Node:
-    counts, left = zip(*grid(node, shape(node)[-2:]), strict=True)
+    counts, uncovered = zip(*grid(node, shape(node)[-2:]), strict=True)
     size = prod(pair(node, "kernel_size"))
     columns = edit.call(aten.reshape.default, operand(node), [-1, size, *counts])
     picks = edit.constant(_picks(node, 1), "picks")
     stride, padding, dilation = (pair(node, name) for name in ("stride", "padding", "dilation"))
-    cut = [0, 0] if any(left) else padding
-    made = edit.call(
+    cut = [0, 0] if any(uncovered) else padding
+    folded = edit.call(
         aten.conv_transpose2d.input, columns, picks, None, stride, cut, [0, 0], 1, dilation
     )
-    if any(left):
-        made = windowed(made, padding, shape(node)[-2:], edit)
-    return edit.call(aten.reshape.default, made, list(shape(node)))
+    if any(uncovered):
+        folded = windowed(folded, padding, shape(node)[-2:], edit)
+    return edit.call(aten.reshape.default, folded, list(shape(node)))
 
 
 def windowed(whole: Node, first: list[int], size: Sequence[int], edit: Edit) -> Node:

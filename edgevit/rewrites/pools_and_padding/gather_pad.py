@@ -14,7 +14,7 @@ from torch.fx.node import Node
 from edgevit.graph.aten import argument, kind, operand
 from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import shape
-from edgevit.rewrites.resize.chosen import chosen, selected
+from edgevit.rewrites.resize.index_probe import probed_indices, selected
 from edgevit.rewrites.rule import SAME_VALUES, Match, Rule
 
 _PADS = frozenset(
@@ -37,7 +37,7 @@ class GatherPad(Rule[Match]):
         node, x = match.node, operand(match.node)
         first = 0 if kind(node) == "flip" else 2
         for axis in range(first, len(shape(node))):
-            x = selected(x, axis, chosen(node, axis), edit)
+            x = selected(x, axis, probed_indices(node, axis), edit)
         return x
 
 

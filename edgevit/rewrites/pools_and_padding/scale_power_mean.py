@@ -69,11 +69,11 @@ class ScalePowerMean(Rule[PowerMean]):
 def _exponent(node: Node, draft: Draft) -> float | None:
     if kind(node) != "pow" or not isinstance(node.args[0], Node):
         return None
-    given = node.args[1]
-    if isinstance(given, Node) and draft.is_constant(given):
-        held = draft.tensor(given)
-        return float(held) if held.numel() == 1 else None
-    return float(given) if isinstance(given, int | float) else None
+    exponent = node.args[1]
+    if isinstance(exponent, Node) and draft.is_constant(exponent):
+        tensor = draft.tensor(exponent)
+        return float(tensor) if tensor.numel() == 1 else None
+    return float(exponent) if isinstance(exponent, int | float) else None
 
 
 def _is_over_images(mean: Node) -> bool:

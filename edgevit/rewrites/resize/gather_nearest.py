@@ -18,8 +18,8 @@ from torch.fx.node import Node
 from edgevit.graph.aten import kind, operand
 from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import shape
-from edgevit.rewrites.resize.chosen import chosen, selected
 from edgevit.rewrites.resize.expand_scaled_resize import scale_is_told
+from edgevit.rewrites.resize.index_probe import probed_indices, selected
 from edgevit.rewrites.rule import SAME_VALUES, Match, Rule
 
 _NEAREST = frozenset({
@@ -52,7 +52,7 @@ class GatherNearest(Rule[Match]):
     def rewrite(self, match: Match, edit: Edit) -> Node:
         node, x = match.node, operand(match.node)
         for axis in range(2, len(shape(node))):
-            x = selected(x, axis, chosen(node, axis), edit)
+            x = selected(x, axis, probed_indices(node, axis), edit)
         return x
 
 
@@ -61,6 +61,8 @@ def _repeats(node: Node) -> bool:
     before, after = shape(operand(node))[2:], shape(node)[2:]
     return all(
         not out % extent
-        and torch.equal(chosen(node, axis), torch.arange(extent).repeat_interleave(out // extent))
+        and torch.equal(
+            probed_indices(node, axis), torch.arange(extent).repeat_interleave(out // extent)
+        )
         for axis, (extent, out) in enumerate(zip(before, after, strict=True), start=2)
     )

@@ -19,7 +19,7 @@ from edgevit.integer.lowering.relayout import exposed, in_memory, in_one, one_pi
 from edgevit.integer.ops.moves import Concat, Pad, Slice, Upsample
 from edgevit.quantize.encoding import Grid
 from edgevit.quantize.op_traits import pad_value
-from edgevit.rewrites.layout.name_views import turn_of
+from edgevit.rewrites.layout.name_views import permutation_of
 
 
 def same(node: Node, context: Context) -> QuantTensor:
@@ -42,7 +42,7 @@ def reshaped(tensor: QuantTensor, sizes: Sequence[int], context: Context) -> Qua
 
 def permute(node: Node, context: Context) -> QuantTensor:
     tensor = context.value_of(operand(node))
-    return replace(tensor, layout=tensor.layout.permuted(turn_of(node)))
+    return replace(tensor, layout=tensor.layout.permuted(permutation_of(node)))
 
 
 def pixel_shuffle(node: Node, context: Context) -> QuantTensor:

@@ -96,10 +96,10 @@ class ExpandScatter(Rule[Written]):
         return edit.reshaped(_form(write)(match.node, write, into, edit), shape(match.node))
 
 
-Form = Callable[[Node, Write, Node, Edit], Node]
+Writer = Callable[[Node, Write, Node, Edit], Node]
 
 
-def _form(write: Write) -> Form:
+def _form(write: Write) -> Writer:
     before, count, behind = write.index_sizes
     if write.reduce in {"sum", "mean"} and behind == 1:
         _require(before * write.into[1] * count)

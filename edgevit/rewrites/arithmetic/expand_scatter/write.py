@@ -55,8 +55,8 @@ def _scatter(node: Node, draft: Draft) -> Write:
     axis = argument(node, "dim") % rank
     index = argument(node, "index")
     whole = kind(node) in {"scatter_add", "scatter_reduce", "scatter"}
-    wanted = [n for at, n in enumerate(shape(node)) if at != axis]
-    if whole and [n for at, n in enumerate(shape(index)) if at != axis] != wanted:
+    other_sizes = [n for at, n in enumerate(shape(node)) if at != axis]
+    if whole and [n for at, n in enumerate(shape(index)) if at != axis] != other_sizes:
         raise Refused("it writes a part of the other axes")
     source = _source(node)
     if isinstance(source, Node) and whole and shape(source) != shape(index):
@@ -65,7 +65,7 @@ def _scatter(node: Node, draft: Draft) -> Write:
         raise Refused("it scales what it adds")
     sizes = _sizes(shape(node), axis)
     index_sizes = (1, prod(shape(index)), 1)
-    places = _known(index, index_sizes, draft)
+    places = _constant_places(index, index_sizes, draft)
     if whole:
         index, index_sizes, places = _narrowed(index, axis, draft)
     if places is not None:
@@ -74,7 +74,7 @@ def _scatter(node: Node, draft: Draft) -> Write:
     return Write(sizes, source, index, index_sizes, places, reduce, with_own)
 
 
-def _known(index: Node, sizes: tuple[int, int, int], draft: Draft) -> torch.Tensor | None:
+def _constant_places(index: Node, sizes: tuple[int, int, int], draft: Draft) -> torch.Tensor | None:
     return draft.tensor(index).reshape(sizes) if draft.is_constant(index) else None
 
 
@@ -103,7 +103,7 @@ def _narrowed(
 ) -> tuple[Node, tuple[int, int, int], torch.Tensor | None]:
     """Return the index without repetition before or behind the axis."""
     sizes = _sizes(shape(index), axis)
-    whole = _known(index, sizes, draft)
+    whole = _constant_places(index, sizes, draft)
     if whole is not None:
         if whole.numel() and bool((whole == whole[:, :, :1]).all()):
             whole = whole[:, :, :1]
@@ -115,7 +115,7 @@ def _narrowed(
         own = [1] * (len(shape(index)) - len(shape(operand(index)))) + [*shape(operand(index))]
         narrow = _sizes(tuple(own), axis)
         if narrow[1] == sizes[1] and all(n in {1, m} for n, m in zip(narrow, sizes, strict=True)):
-            return operand(index), narrow, _known(operand(index), narrow, draft)
+            return operand(index), narrow, _constant_places(operand(index), narrow, draft)
     return index, sizes, None
 
 
@@ -153,6 +153,6 @@ def values_shape(node: Node, draft: Draft) -> list[int]:
     """Return the shape that the values of an `index_put` are broadcast to."""
     indices = list(argument(node, "indices"))
     axes = [axis for axis, index in enumerate(indices) if index is not None]
-    found = torch.broadcast_shapes(*(shape(indices[axis]) for axis in axes))
+    index_shape = torch.broadcast_shapes(*(shape(indices[axis]) for axis in axes))
     sizes = shape(operand(node))
-    return [*sizes[: axes[0]], *found, *sizes[axes[-1] + 1 :]]
+    return [*sizes[: axes[0]], *index_shape, *sizes[axes[-1] + 1 :]]

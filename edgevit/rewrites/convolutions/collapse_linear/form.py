@@ -18,7 +18,7 @@ from math import gcd, prod
 
 import torch
 
-Axes = tuple[int, ...]
+Extents = tuple[int, ...]
 Taps = tuple[tuple[int, ...], ...]
 Kernel = Callable[[], torch.Tensor]
 
@@ -28,12 +28,12 @@ class BorderMismatchError(Exception):
 
 
 @dataclass(frozen=True)
-class Form:
-    source_size: Axes  # spatial extents of the source
+class LinearForm:
+    source_size: Extents  # spatial extents of the source
     ins: int
     outs: int
-    size: Axes  # spatial extents of the value
-    stride: Axes
+    size: Extents  # spatial extents of the value
+    stride: Extents
     taps: Taps
     groups: int
     kernel: Kernel  # [*taps, outs, ins / groups]: taps first, so that placing one is a copy of whole blocks
@@ -44,24 +44,24 @@ class Form:
         return self.groups == self.ins == self.outs
 
 
-def identity(channels: int, size: Axes) -> Form:
+def identity(channels: int, size: Extents) -> LinearForm:
     ones = torch.ones(*(1 for _ in size), channels, 1, dtype=torch.float64)
-    return Form(size, channels, channels, size, (1,) * len(size), ((0,),) * len(size), channels, lambda: ones,
+    return LinearForm(size, channels, channels, size, (1,) * len(size), ((0,),) * len(size), channels, lambda: ones,
                 torch.zeros(channels, dtype=torch.float64))  # fmt: skip
 
 
-def scaled(form: Form, factor: torch.Tensor) -> Form:
+def scaled(form: LinearForm, factor: torch.Tensor) -> LinearForm:
     """Multiply every output channel by its factor."""
     return replace(
         form, kernel=cache(lambda: form.kernel() * factor[:, None]), bias=form.bias * factor
     )
 
 
-def shifted(form: Form, offset: torch.Tensor) -> Form:
+def shifted(form: LinearForm, offset: torch.Tensor) -> LinearForm:
     return replace(form, bias=form.bias + offset)
 
 
-def added(a: Form, b: Form) -> Form:
+def added(a: LinearForm, b: LinearForm) -> LinearForm:
     """Add two values of the same source, channels and extents."""
     groups = gcd(a.groups, b.groups)
     taps = tuple(tuple(sorted({*s, *t})) for s, t in zip(a.taps, b.taps, strict=True))
@@ -75,7 +75,7 @@ def added(a: Form, b: Form) -> Form:
     return replace(a, taps=taps, groups=groups, kernel=cache(kernel), bias=a.bias + b.bias)
 
 
-def composed(outer: Form, inner: Form) -> Form:
+def composed(outer: LinearForm, inner: LinearForm) -> LinearForm:
     """Compose two forms: `outer` over the value that `inner` describes.
 
     The result is a form over inner's source.
@@ -90,14 +90,14 @@ def composed(outer: Form, inner: Form) -> Form:
         groups = outer.groups if inner.is_diagonal else inner.groups
     else:
         groups = gcd(outer.groups, inner.groups)
-    return Form(
+    return LinearForm(
         inner.source_size, inner.ins, outer.outs, outer.size, stride, taps, groups,
         cache(lambda: _composed_kernel(outer, inner, taps, groups)),
         outer.bias + _response_to_constant(outer, inner.bias),
     )  # fmt: skip
 
 
-def _require_zero_past_border(outer: Form, inner: Form) -> None:
+def _require_zero_past_border(outer: LinearForm, inner: LinearForm) -> None:
     """Refuse where the formula would not give zeros past the border of inner's value, as the
     model has there.
     """
@@ -123,7 +123,7 @@ def _require_zero_past_border(outer: Form, inner: Form) -> None:
             )
 
 
-def _response_to_constant(outer: Form, level: torch.Tensor) -> torch.Tensor:
+def _response_to_constant(outer: LinearForm, level: torch.Tensor) -> torch.Tensor:
     """Return the response of `outer` to a map of one level a channel (and, by the check
     above, no padded border).
     """
@@ -134,7 +134,7 @@ def _response_to_constant(outer: Form, level: torch.Tensor) -> torch.Tensor:
     return torch.einsum("goi,gi->go", grouped, level.view(outer.groups, -1)).reshape(-1)
 
 
-def _composed_kernel(outer: Form, inner: Form, taps: Taps, groups: int) -> torch.Tensor:
+def _composed_kernel(outer: LinearForm, inner: LinearForm, taps: Taps, groups: int) -> torch.Tensor:
     far, near = outer.kernel(), inner.kernel()
     total = torch.zeros(*map(len, taps), outer.outs, inner.ins // groups, dtype=torch.float64)
     for index in itertools.product(*(range(len(t)) for t in outer.taps)):
@@ -147,7 +147,7 @@ def _composed_kernel(outer: Form, inner: Form, taps: Taps, groups: int) -> torch
 
 
 def _product(
-    tap: torch.Tensor, near: torch.Tensor, outer: Form, inner: Form, groups: int
+    tap: torch.Tensor, near: torch.Tensor, outer: LinearForm, inner: LinearForm, groups: int
 ) -> torch.Tensor:
     """Multiply one tap of the outer kernel, `[outs, mids / groups]`, by the whole inner kernel."""
     if inner.is_diagonal:
@@ -199,13 +199,13 @@ def _positions(taps: Taps, within: Taps) -> tuple[slice, ...] | tuple[torch.Tens
 class Geometry:
     """A form as the arguments of a convolution call: symmetric padding, one dilation an axis."""
 
-    kernel_size: Axes
-    dilation: Axes
-    padding: Axes
+    kernel_size: Extents
+    dilation: Extents
+    padding: Extents
     offsets: Taps  # the kernel's taps, zeros included
 
 
-def geometry(form: Form) -> Geometry | None:
+def geometry(form: LinearForm) -> Geometry | None:
     """Return the smallest kernel that a convolution with symmetric padding can hold, if there
     is one.
     """
@@ -215,12 +215,12 @@ def geometry(form: Form) -> Geometry | None:
     ]
     if any(axis is None for axis in axes):
         return None
-    found = [axis for axis in axes if axis is not None]
+    whole = [axis for axis in axes if axis is not None]
     return Geometry(
-        tuple(len(axis[1]) for axis in found),
-        tuple(axis[0] for axis in found),
-        tuple(-axis[1][0] for axis in found),
-        tuple(axis[1] for axis in found),
+        tuple(len(axis[1]) for axis in whole),
+        tuple(axis[0] for axis in whole),
+        tuple(-axis[1][0] for axis in whole),
+        tuple(axis[1] for axis in whole),
     )
 
 
@@ -233,8 +233,8 @@ def _axis(
     """
     step = gcd(*(t - taps[0] for t in taps)) or 1
     for extra in range(2 * (source + len(taps))):
-        for left in range(extra + 1):
-            first, last = taps[0] - left * step, taps[-1] + (extra - left) * step
+        for before in range(extra + 1):
+            first, last = taps[0] - before * step, taps[-1] + (extra - before) * step
             if first <= 0 and (source - 2 * first - (last - first) - 1) // stride + 1 == size:
                 return step, tuple(range(first, last + 1, step))
         if extra > 4 + len(taps):
@@ -242,11 +242,11 @@ def _axis(
     return None
 
 
-def macs(form: Form, shape: Geometry) -> int:
+def macs(form: LinearForm, shape: Geometry) -> int:
     return form.outs * prod(form.size) * (form.ins // form.groups) * prod(shape.kernel_size)
 
 
-def weight_of(form: Form, shape: Geometry, dtype: torch.dtype) -> torch.Tensor:
+def weight_of(form: LinearForm, shape: Geometry, dtype: torch.dtype) -> torch.Tensor:
     """Return the kernel as a convolution takes it, with its zeros in place."""
     kernel = form.kernel()
     if form.taps != shape.offsets:

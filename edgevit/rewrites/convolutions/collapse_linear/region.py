@@ -14,7 +14,7 @@ from edgevit.graph.edit import Draft
 from edgevit.graph.program import shape, value
 from edgevit.rewrites.convolutions.collapse_linear.form import (
     BorderMismatchError,
-    Form,
+    LinearForm,
     added,
     composed,
     identity,
@@ -30,7 +30,7 @@ from edgevit.rewrites.convolutions.collapse_linear.steps import (
     step_of,
     sum_of,
 )
-from edgevit.rewrites.rule import spelled_out
+from edgevit.rewrites.rule import made_by_rule
 
 Key = tuple[Node, str]  # a source, and where its channels are
 _REACH = 24  # linear calls looked back through; the longest branch of the nets we know has nine
@@ -41,7 +41,7 @@ class Region:
     """Linear region before one value, with the forms and borders found in the walk back."""
 
     draft: Draft
-    forms: dict[Node, dict[Key, Form]]
+    forms: dict[Node, dict[Key, LinearForm]]
     borders: list[tuple[Node, str]]  # calls that ended a walk because of the border
 
     @staticmethod
@@ -50,16 +50,16 @@ class Region:
         region.explore(sink, _REACH)
         return region
 
-    def explore(self, node: Node, reach: int) -> dict[Key, Form]:
+    def explore(self, node: Node, reach: int) -> dict[Key, LinearForm]:
         if node not in self.forms:
-            found = dict(self._as_source(node))
-            self.forms[node] = found
-            kept_apart = spelled_out(node, "split-depthwise")
+            forms = dict(self._as_source(node))
+            self.forms[node] = forms
+            kept_apart = made_by_rule(node, "split-depthwise")
             if reach and node.op == "call_function" and not kept_apart:
-                found.update(self._derived(node, reach - 1))
+                forms.update(self._derived(node, reach - 1))
         return self.forms[node]
 
-    def _as_source(self, node: Node) -> Iterator[tuple[Key, Form]]:
+    def _as_source(self, node: Node) -> Iterator[tuple[Key, LinearForm]]:
         tensor = value(node)
         if (
             isinstance(tensor, torch.Tensor)
@@ -72,7 +72,7 @@ class Region:
                     identity(channels(shape(node), layout), spatial(shape(node), layout)),
                 )
 
-    def _derived(self, node: Node, reach: int) -> dict[Key, Form]:
+    def _derived(self, node: Node, reach: int) -> dict[Key, LinearForm]:
         pair = sum_of(node)
         if pair and pair[0].op != "get_attr" and pair[1].op != "get_attr":
             return self._sum(*pair, reach)
@@ -83,31 +83,33 @@ class Region:
         if source is None or kind(node) not in STEPS:
             return {}
         steps = {layout: step_of(node, self.draft, layout) for layout in layouts(shape(source))}
-        found = {}
+        forms = {}
         for key, form in self.explore(source, reach).items():
             step = steps.get(key[1])
             if step is not None:
                 composite = self._compose(node, step, form, key)
                 if composite is not None:
-                    found[key] = composite
-        return found
+                    forms[key] = composite
+        return forms
 
-    def _compose(self, node: Node, step: Form, form: Form, key: Key) -> Form | None:
+    def _compose(
+        self, node: Node, step: LinearForm, form: LinearForm, key: Key
+    ) -> LinearForm | None:
         try:
             return composed(step, form)
         except BorderMismatchError as reason:
             self.borders.append((node, str(reason)))
             return None
 
-    def _sum(self, a: Node, b: Node, factor: float, reach: int) -> dict[Key, Form]:
-        left, right = self.explore(a, reach), self.explore(b, reach)
-        found = {}
-        for key in left.keys() & right.keys():
-            one, other = left[key], right[key]
+    def _sum(self, a: Node, b: Node, factor: float, reach: int) -> dict[Key, LinearForm]:
+        firsts, seconds = self.explore(a, reach), self.explore(b, reach)
+        forms = {}
+        for key in firsts.keys() & seconds.keys():
+            one, other = firsts[key], seconds[key]
             if one.stride == other.stride and one.size == other.size:
                 weight = torch.full((other.outs,), factor, dtype=torch.float64)
-                found[key] = added(one, other if factor == 1 else scaled(other, weight))
-        return found
+                forms[key] = added(one, other if factor == 1 else scaled(other, weight))
+        return forms
 
 
 def _keeps_last_axis(node: Node) -> bool:

@@ -24,8 +24,8 @@ from edgevit.graph.cost import CONVOLUTIONS
 from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import shape, value
 from edgevit.rewrites.convolutions.collapse_linear.form import (
-    Form,
     Geometry,
+    LinearForm,
     geometry,
     macs,
     weight_of,
@@ -44,7 +44,7 @@ class Candidate:
 
     source: Node
     layout: str
-    form: Form
+    form: LinearForm
     geometry: Geometry
     replaced: tuple[Node, ...]
     macs_before: int
@@ -116,26 +116,26 @@ def _candidates(sink: Node, region: Region) -> Iterator[Candidate]:
     for (source, layout), form in region.forms[sink].items():
         if source is sink or (layout == LAST and form.groups != 1):
             continue
-        found = geometry(form)
-        if found is None or (layout == FIRST and len(form.size) not in _CONVOLUTION):
+        window = geometry(form)
+        if window is None or (layout == FIRST and len(form.size) not in _CONVOLUTION):
             continue
         replaced = replaced_by(sink, source)
         if not any(kind(n) in CONVOLUTIONS or kind(n) == "linear" for n in replaced):
             continue
         before = cost(replaced)
-        after = _cost_of(sink, source, form, found)
+        after = _cost_of(sink, source, form, window)
         yield Candidate(
-            source, layout, form, found, tuple(replaced), before[0], after[0], before[1], after[1]
+            source, layout, form, window, tuple(replaced), before[0], after[0], before[1], after[1]
         )
 
 
-def _cost_of(sink: Node, source: Node, form: Form, found: Geometry) -> tuple[int, int]:
+def _cost_of(sink: Node, source: Node, form: LinearForm, window: Geometry) -> tuple[int, int]:
     rows = prod(shape(sink)) // (form.outs * prod(form.size))
-    weights = form.outs * (form.ins // form.groups) * prod(found.kernel_size) + form.outs * bool(
+    weights = form.outs * (form.ins // form.groups) * prod(window.kernel_size) + form.outs * bool(
         form.bias.any()
     )
     moved = (prod(shape(source)) + prod(shape(sink)) + weights) * value(sink).element_size()
-    return rows * macs(form, found), moved
+    return rows * macs(form, window), moved
 
 
 def _border(node: Node, region: Region) -> str:
@@ -167,11 +167,11 @@ def _price(node: Node, candidates: list[Candidate]) -> str:
 def _emit_convolution(match: Collapse, edit: Edit) -> Node:
     best = match.best
     assert best is not None
-    form, found, dtype = best.form, best.geometry, value(match.node).dtype
-    weight = edit.constant(weight_of(form, found, dtype), "weight")
+    form, window, dtype = best.form, best.geometry, value(match.node).dtype
+    weight = edit.constant(weight_of(form, window, dtype), "weight")
     call = _CONVOLUTION[len(form.size)]
-    return edit.call(call, best.source, weight, _bias(form, dtype, edit), list(form.stride), list(found.padding),
-                     list(found.dilation), form.groups)  # fmt: skip
+    return edit.call(call, best.source, weight, _bias(form, dtype, edit), list(form.stride), list(window.padding),
+                     list(window.dilation), form.groups)  # fmt: skip
 
 
 def _emit_linear(match: Collapse, edit: Edit) -> Node:
@@ -183,5 +183,5 @@ def _emit_linear(match: Collapse, edit: Edit) -> Node:
     return edit.reshaped(out, shape(match.node))
 
 
-def _bias(form: Form, dtype: torch.dtype, edit: Edit) -> Node | None:
+def _bias(form: LinearForm, dtype: torch.dtype, edit: Edit) -> Node | None:
     return edit.constant(form.bias.to(dtype), "bias") if form.bias.any() else None

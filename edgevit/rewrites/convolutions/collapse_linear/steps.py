@@ -16,22 +16,28 @@ from torch.fx.node import Node
 from edgevit.graph.aten import argument, has_argument, kind, per_dimension
 from edgevit.graph.edit import Draft
 from edgevit.graph.program import shape
-from edgevit.rewrites.convolutions.collapse_linear.form import Axes, Form, identity, scaled, shifted
+from edgevit.rewrites.convolutions.collapse_linear.form import (
+    Extents,
+    LinearForm,
+    identity,
+    scaled,
+    shifted,
+)
 from edgevit.rewrites.convolutions.padding import padding_of
 
 FIRST, LAST = "channels first", "channels last"
-Step = Callable[[Node, Draft, str], Form | None]
+StepReader = Callable[[Node, Draft, str], LinearForm | None]
 
 
-def channels(size: Axes, layout: str) -> int:
+def channels(size: Extents, layout: str) -> int:
     return size[1] if layout == FIRST else size[-1]
 
 
-def spatial(size: Axes, layout: str) -> Axes:
+def spatial(size: Extents, layout: str) -> Extents:
     return size[2:] if layout == FIRST else ()
 
 
-def layouts(size: Axes) -> tuple[str, ...]:
+def layouts(size: Extents) -> tuple[str, ...]:
     if len(size) < 2:
         return ()
     return (FIRST, LAST) if len(size) > 2 else (LAST,)
@@ -64,14 +70,14 @@ def sum_of(node: Node) -> tuple[Node, Node, float] | None:
     return a, b, float(-alpha if kind(node) == "sub" else alpha)
 
 
-def step_of(node: Node, draft: Draft, layout: str) -> Form | None:
+def step_of(node: Node, draft: Draft, layout: str) -> LinearForm | None:
     """Return the call as a form over `linear_input(node)`, or None where it is not linear
     after all.
     """
     return STEPS[kind(node)](node, draft, layout)
 
 
-def _convolution(node: Node, draft: Draft, layout: str) -> Form | None:
+def _convolution(node: Node, draft: Draft, layout: str) -> LinearForm | None:
     weight, bias = argument(node, "weight"), argument(node, "bias")
     if (
         layout != FIRST
@@ -91,7 +97,7 @@ def _convolution(node: Node, draft: Draft, layout: str) -> Form | None:
     )
     outs = kernel.shape[0]
     offset = torch.zeros(outs, dtype=torch.float64) if bias is None else draft.tensor(bias).double()
-    return Form(source[2:], source[1], outs, shape(node)[2:], per_dimension(argument(node, "stride"), dims), taps,
+    return LinearForm(source[2:], source[1], outs, shape(node)[2:], per_dimension(argument(node, "stride"), dims), taps,
                 argument(node, "groups"), cache(lambda: _taps_first(kernel)), offset)  # fmt: skip
 
 
@@ -99,7 +105,7 @@ def _taps_first(weight: torch.Tensor) -> torch.Tensor:
     return weight.permute(*range(2, weight.ndim), 0, 1).contiguous().double()
 
 
-def _linear(node: Node, draft: Draft, layout: str) -> Form | None:
+def _linear(node: Node, draft: Draft, layout: str) -> LinearForm | None:
     weight, bias = argument(node, "weight"), argument(node, "bias")
     if (
         layout != LAST
@@ -113,10 +119,10 @@ def _linear(node: Node, draft: Draft, layout: str) -> Form | None:
         if bias is None
         else draft.tensor(bias).double()
     )
-    return Form((), kernel.shape[1], kernel.shape[0], (), (), (), 1, kernel.double, offset)
+    return LinearForm((), kernel.shape[1], kernel.shape[0], (), (), (), 1, kernel.double, offset)
 
 
-def _batch_norm(node: Node, draft: Draft, layout: str) -> Form | None:
+def _batch_norm(node: Node, draft: Draft, layout: str) -> LinearForm | None:
     size = shape(node)
     if argument(node, "training") or layout != (FIRST if len(size) > 2 else LAST):
         return None
@@ -134,7 +140,7 @@ def _batch_norm(node: Node, draft: Draft, layout: str) -> Form | None:
     return shifted(scaled(_same(node, layout), factor), offset)
 
 
-def _average_pool(node: Node, draft: Draft, layout: str) -> Form | None:
+def _average_pool(node: Node, draft: Draft, layout: str) -> LinearForm | None:
     size, source = shape(node), shape(node.args[0])  # type: ignore[arg-type]
     if layout != FIRST or len(size) != len(source):
         return None
@@ -147,12 +153,12 @@ def _average_pool(node: Node, draft: Draft, layout: str) -> Form | None:
         return None
     taps = tuple(tuple(k - p for k in range(extent)) for extent, p in zip(window, pad, strict=True))
     kernel = torch.full((*window, size[1], 1), 1.0 / divisor, dtype=torch.float64)
-    return Form(source[2:], size[1], size[1], size[2:], stride, taps, size[1], lambda: kernel,
+    return LinearForm(source[2:], size[1], size[1], size[2:], stride, taps, size[1], lambda: kernel,
                 torch.zeros(size[1], dtype=torch.float64))  # fmt: skip
 
 
 def _constant_divisor(
-    node: Node, source: Axes, size: Axes, window: Axes, pad: Axes, stride: Axes
+    node: Node, source: Extents, size: Extents, window: Extents, pad: Extents, stride: Extents
 ) -> int | None:
     """Return the divisor of every window, or None when windows at the border are divided by
     less.
@@ -168,7 +174,7 @@ def _constant_divisor(
     return prod(window)
 
 
-def _pad(node: Node, draft: Draft, layout: str) -> Form | None:
+def _pad(node: Node, draft: Draft, layout: str) -> LinearForm | None:
     mode = argument(node, "mode") if has_argument(node, "mode") else "constant"
     if layout != FIRST or mode != "constant" or argument(node, "value") not in (None, 0):
         return None
@@ -179,25 +185,25 @@ def _pad(node: Node, draft: Draft, layout: str) -> Form | None:
         return None
     before = tuple(reversed([*amounts[::2], *[0] * (dims - len(amounts) // 2)]))
     form = identity(size[1], size[2:])
-    return Form(source[2:], size[1], size[1], size[2:], form.stride, tuple((-p,) for p in before), size[1],
+    return LinearForm(source[2:], size[1], size[1], size[2:], form.stride, tuple((-p,) for p in before), size[1],
                 form.kernel, form.bias)  # fmt: skip
 
 
-def _same(node: Node, layout: str) -> Form:
+def _same(node: Node, layout: str) -> LinearForm:
     size = shape(node)
     return identity(channels(size, layout), spatial(size, layout))
 
 
-def _pass_through(node: Node, draft: Draft, layout: str) -> Form | None:
+def _pass_through(node: Node, draft: Draft, layout: str) -> LinearForm | None:
     return _same(node, layout)
 
 
-def _negate(node: Node, draft: Draft, layout: str) -> Form | None:
+def _negate(node: Node, draft: Draft, layout: str) -> LinearForm | None:
     form = _same(node, layout)
     return scaled(form, torch.full((form.outs,), -1.0, dtype=torch.float64))
 
 
-def _multiply(node: Node, draft: Draft, layout: str) -> Form | None:
+def _multiply(node: Node, draft: Draft, layout: str) -> LinearForm | None:
     factor = _levels(node, draft, layout)
     if factor is None or (
         kind(node) == "div"
@@ -207,7 +213,7 @@ def _multiply(node: Node, draft: Draft, layout: str) -> Form | None:
     return scaled(_same(node, layout), 1 / factor if kind(node) == "div" else factor)
 
 
-def _add(node: Node, draft: Draft, layout: str) -> Form | None:
+def _add(node: Node, draft: Draft, layout: str) -> LinearForm | None:
     offset = _levels(node, draft, layout)
     if offset is None:
         return None
@@ -239,7 +245,7 @@ def _levels(node: Node, draft: Draft, layout: str) -> torch.Tensor | None:
     return tensor.reshape(-1).expand(count)
 
 
-STEPS: dict[str, Step] = {
+STEPS: dict[str, StepReader] = {
     "conv1d": _convolution,
     "conv2d": _convolution,
     "conv3d": _convolution,

@@ -55,12 +55,12 @@ def steps(dims: Sequence[int], turn: Sequence[int]) -> list[list[int]]:
 
     One axis after the other is moved to its place.
     """
-    order, found = list(range(len(dims))), []
+    order, rotations = list(range(len(dims))), []
     for place, axis in enumerate(turn):
         lies = order.index(axis)
         if lies == place:
             continue
         sizes = [prod(dims[a] for a in part) for part in (order[:place], order[place:lies], [axis], order[lies + 1 :])]  # fmt: skip
-        found.append(sizes)
+        rotations.append(sizes)
         order.insert(place, order.pop(lies))
-    return found
+    return rotations

@@ -23,7 +23,7 @@ from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import shape, value
 from edgevit.rewrites.layout.lower_rank.merge import Groups, alike, around, merged, runs_of, steps
 from edgevit.rewrites.layout.merge_reshapes import RESHAPES
-from edgevit.rewrites.layout.name_views import turn_of
+from edgevit.rewrites.layout.name_views import permutation_of
 from edgevit.rewrites.rule import SAME_VALUES, Match, Refused, Rule
 
 aten = torch.ops.aten
@@ -66,10 +66,10 @@ class LowerRank(Rule[Match]):
         return edit.reshaped(form(match.node, edit), shape(match.node))
 
 
-Form = Callable[[Node, Edit], Node]
+Lowering = Callable[[Node, Edit], Node]
 
 
-def _form(node: Node) -> Form | None:
+def _form(node: Node) -> Lowering | None:
     name = kind(node)
     if name in _TURNS:
         return _turned
@@ -149,16 +149,16 @@ def _expanded(node: Node, edit: Edit) -> Node:
 
 def _turned(node: Node, edit: Edit) -> Node:
     sizes = shape(operand(node))
-    wanted = runs_of(sizes, turn_of(node))
-    lying = sorted(wanted)
-    turn = [lying.index(group) for group in wanted]
+    groups = runs_of(sizes, permutation_of(node))
+    lying = sorted(groups)
+    turn = [lying.index(group) for group in groups]
     dims = merged(sizes, lying)
-    made = operand(node)
+    result = operand(node)
     if len(dims) <= MOST:
-        return edit.call(aten.permute.default, _own(made, dims, edit), turn)
+        return edit.call(aten.permute.default, _own(result, dims, edit), turn)
     for step in steps(dims, turn):
-        made = edit.call(aten.permute.default, _own(made, step, edit), [0, 2, 1, 3])
-    return made
+        result = edit.call(aten.permute.default, _own(result, step, edit), [0, 2, 1, 3])
+    return result
 
 
 def _axis_names(node: Node) -> str:
@@ -189,8 +189,8 @@ def _along(node: Node, edit: Edit) -> Node:
     groups = around(shape(source), special)
     places = [next(k for k, group in enumerate(groups) if axis in group) for axis in special]
     one = isinstance(argument(node, name), int)
-    given = _with(node, name, places[0] if one else places)
-    return edit.call(node.target, _own(source, merged(shape(source), groups), edit), *given[0], **given[1])  # type: ignore[arg-type]  # fmt: skip
+    arguments = _with(node, name, places[0] if one else places)
+    return edit.call(node.target, _own(source, merged(shape(source), groups), edit), *arguments[0], **arguments[1])  # type: ignore[arg-type]  # fmt: skip
 
 
 def _with(node: Node, name: str, new: Any) -> tuple[list[Any], dict[str, Any]]:

@@ -11,25 +11,25 @@ from torch.fx.node import Node
 
 from edgevit.graph.aten import argument, has_argument, operand
 from edgevit.graph.program import shape
-from edgevit.rewrites.layout.sink_permute.expression import Call, Laid
-from edgevit.rewrites.layout.sink_permute.layout import (
-    Layout,
+from edgevit.rewrites.layout.sink_permute.axis_layout import (
+    AxisLayout,
     Order,
     Parts,
     common_parts,
     four,
-    kept,
     laid_in,
     numbered,
     order_in,
+    restricted,
     runs,
 )
-from edgevit.rewrites.layout.sink_permute.plan import Plan
+from edgevit.rewrites.layout.sink_permute.expression import Laid, NewCall
+from edgevit.rewrites.layout.sink_permute.layout_assignment import LayoutAssignment
 
 aten = torch.ops.aten
 
 
-def softmax(plan: Plan, node: Node) -> Laid | None:
+def softmax(plan: LayoutAssignment, node: Node) -> Laid | None:
     """Plan a softmax.
 
     Over several stretches of memory it is done in steps, with the maximum subtracted first as in
@@ -38,21 +38,23 @@ def softmax(plan: Plan, node: Node) -> Laid | None:
     if argument(node, "dtype") is not None:
         return None
     laid = plan.of(operand(node))
-    block = laid.known.axes[argument(node, "dim") % len(shape(node))]
+    block = laid.layout.axes[argument(node, "dim") % len(shape(node))]
     if not block:
         return None
     source, places = plan.exposed(laid, block, node)
     if len(places) == 1:
-        return Laid(Call(node, node.target, (source, places[0]), {}, source.shape), laid.layout)
+        return Laid(
+            NewCall(node, node.target, (source, places[0]), {}, source.shape), laid.maybe_layout
+        )
     narrow = tuple(1 if axis in places else size for axis, size in enumerate(source.shape))
-    largest = Call(node, aten.amax.default, (source, list(places), True), {}, narrow)
-    below = Call(node, aten.sub.Tensor, (source, largest), {}, source.shape)
-    grown = Call(node, aten.exp.default, (below,), {}, source.shape)
-    total = Call(node, aten.sum.dim_IntList, (grown, list(places), True), {}, narrow)
-    return Laid(Call(node, aten.div.Tensor, (grown, total), {}, source.shape), laid.layout)
+    largest = NewCall(node, aten.amax.default, (source, list(places), True), {}, narrow)
+    below = NewCall(node, aten.sub.Tensor, (source, largest), {}, source.shape)
+    grown = NewCall(node, aten.exp.default, (below,), {}, source.shape)
+    total = NewCall(node, aten.sum.dim_IntList, (grown, list(places), True), {}, narrow)
+    return Laid(NewCall(node, aten.div.Tensor, (grown, total), {}, source.shape), laid.maybe_layout)
 
 
-def reduction(plan: Plan, node: Node) -> Laid | None:
+def reduction(plan: LayoutAssignment, node: Node) -> Laid | None:
     """Plan a mean, sum, norm, maximum or minimum."""
     if not has_argument(node, "dim") or (has_argument(node, "dtype") and argument(node, "dtype")):
         return None
@@ -60,72 +62,72 @@ def reduction(plan: Plan, node: Node) -> Laid | None:
     named = argument(node, "dim")
     named = [named] if isinstance(named, int) else named
     axes = {axis % rank for axis in named or range(rank)}
-    block = [f for axis in axes for f in laid.known.axes[axis]]
+    block = [f for axis in axes for f in laid.layout.axes[axis]]
     if not block:
         return None
     source, places = plan.exposed(laid, block, node, cut=True)
     stays = argument(node, "keepdim")
-    made = tuple(
+    sizes = tuple(
         1 if axis in places else size
         for axis, size in enumerate(source.shape)
         if stays or axis not in places
     )
     order = (argument(node, "ord"),) if has_argument(node, "ord") else ()
-    call = Call(node, node.target, (source, *order, list(places), stays), {}, made)
-    return Laid(call, _without(laid.known, axes, stays))
+    call = NewCall(node, node.target, (source, *order, list(places), stays), {}, sizes)
+    return Laid(call, _without(laid.layout, axes, stays))
 
 
-def part(plan: Plan, node: Node) -> Laid | None:
+def part(plan: LayoutAssignment, node: Node) -> Laid | None:
     """Plan a slice."""
     laid, axis = plan.of(operand(node)), argument(node, "dim") % len(shape(node))
-    if not laid.known.axes[axis]:
+    if not laid.layout.axes[axis]:
         return None
     laid = plan.gathered(laid, axis, node)
-    block = laid.known.axes[axis]
+    block = laid.layout.axes[axis]
     source, (place,) = plan.exposed(laid, block, node)
     start, end, step = (argument(node, name) for name in ("start", "end", "step"))
     length = shape(node)[axis]
-    made = (*source.shape[:place], length, *source.shape[place + 1 :])
-    call = Call(node, node.target, (source, place, start, end, step), {}, made)
-    return Laid(call, laid.known.resized(block, axis, length))
+    sizes = (*source.shape[:place], length, *source.shape[place + 1 :])
+    call = NewCall(node, node.target, (source, place, start, end, step), {}, sizes)
+    return Laid(call, laid.layout.resized(block, axis, length))
 
 
-def pieces(plan: Plan, node: Node) -> Laid | None:
+def pieces(plan: LayoutAssignment, node: Node) -> Laid | None:
     """Plan a split. Its layout is that of its input, from which each part gets its own."""
     laid, axis = plan.of(operand(node)), argument(node, "dim") % len(shape(operand(node)))
-    if not laid.known.axes[axis]:
+    if not laid.layout.axes[axis]:
         return None
     laid = plan.gathered(laid, axis, node)
-    source, (place,) = plan.exposed(laid, laid.known.axes[axis], node)
-    call = Call(node, node.target, (source, node.args[1], place), {}, source.shape)
-    return Laid(call, laid.layout)
+    source, (place,) = plan.exposed(laid, laid.layout.axes[axis], node)
+    call = NewCall(node, node.target, (source, node.args[1], place), {}, source.shape)
+    return Laid(call, laid.maybe_layout)
 
 
-def piece(plan: Plan, node: Node) -> Laid | None:
+def piece(plan: LayoutAssignment, node: Node) -> Laid | None:
     split = operand(node)
     laid = plan.of(split)
-    if laid.layout is None or not isinstance(laid.source, Call):
+    if laid.maybe_layout is None or not isinstance(laid.source, NewCall):
         return None
-    axis, place = argument(split, "dim") % len(laid.layout.axes), laid.source.args[2]
+    axis, place = argument(split, "dim") % len(laid.maybe_layout.axes), laid.source.args[2]
     sizes, length = laid.source.shape, shape(node)[axis]
-    made = (*sizes[:place], length, *sizes[place + 1 :])
-    call = Call(node, node.target, (laid.source, node.args[1]), {}, made)
-    return Laid(call, laid.layout.resized(laid.layout.axes[axis], axis, length))
+    result_shape = (*sizes[:place], length, *sizes[place + 1 :])
+    call = NewCall(node, node.target, (laid.source, node.args[1]), {}, result_shape)
+    return Laid(call, laid.maybe_layout.resized(laid.maybe_layout.axes[axis], axis, length))
 
 
-def _without(layout: Layout, axes: set[int], kept: bool) -> Layout:
+def _without(layout: AxisLayout, axes: set[int], keepdim: bool) -> AxisLayout:
     gone = {f for axis in axes for f in layout.axes[axis]}
-    left = [f for f in range(len(layout.sizes)) if f not in gone]
-    number = {f: k for k, f in enumerate(left)}
-    found = [
+    remaining = [f for f in range(len(layout.sizes)) if f not in gone]
+    number = {f: k for k, f in enumerate(remaining)}
+    axes_after = [
         () if axis in axes else tuple(number[f] for f in factors)
         for axis, factors in enumerate(layout.axes)
-        if kept or axis not in axes
+        if keepdim or axis not in axes
     ]
-    return Layout(tuple(layout.sizes[f] for f in left), tuple(found))
+    return AxisLayout(tuple(layout.sizes[f] for f in remaining), tuple(axes_after))
 
 
-def joined(plan: Plan, node: Node) -> Laid | None:
+def joined(plan: LayoutAssignment, node: Node) -> Laid | None:
     """Plan a `cat`.
 
     The axis that grows is one stretch of memory in each operand, at the same place.
@@ -133,52 +135,57 @@ def joined(plan: Plan, node: Node) -> Laid | None:
     read = list(node.args[0])  # type: ignore[arg-type]
     axis = argument(node, "dim") % len(shape(node))
     laid = [plan.gathered(plan.of(one), axis, node) for one in read]
-    found = _common_parts(laid, axis, shape(node))
-    if found is None:
+    others = _common_parts(laid, axis, shape(node))
+    if others is None:
         return None
-    own = [_with_part(found, axis, shape(one)[axis]) for one in read]
+    own = [_with_part(others, axis, shape(one)[axis]) for one in read]
     order = _order(plan, laid, own, numbered(own[0])[axis][0])
     arranged = [
-        plan.arranged(one, parts, kept(order, one.known, parts), node)
+        plan.arranged(one, parts, restricted(order, one.layout, parts), node)
         for one, parts in zip(laid, own, strict=True)
     ]
-    whole = _with_part(found, axis, shape(node)[axis])
-    made = laid_in(order, whole)
+    whole = _with_part(others, axis, shape(node)[axis])
+    whole_layout = laid_in(order, whole)
     grown = numbered(whole)[axis][0]
-    known = [(source.shape, parts) for source, parts in zip(arranged, own, strict=True)]
-    dims = _dims(order, [(made.shape, whole), *known] if made.is_plain else known, known, grown)
+    shaped = [(source.shape, parts) for source, parts in zip(arranged, own, strict=True)]
+    dims = _dims(
+        order,
+        [(whole_layout.shape, whole), *shaped] if whole_layout.is_plain else shaped,
+        shaped,
+        grown,
+    )
     sources = [
         plan.workshop.reshaped(source, _sizes(dims, parts), node)
         for source, parts in zip(arranged, own, strict=True)
     ]
-    call = Call(node, node.target, (sources, dims.index([grown])), {}, _sizes(dims, whole))
-    return Laid(call, made)
+    call = NewCall(node, node.target, (sources, dims.index([grown])), {}, _sizes(dims, whole))
+    return Laid(call, whole_layout)
 
 
-def _common_parts(laid: Sequence[Laid], axis: int, wanted: Sequence[int]) -> Parts | None:
+def _common_parts(laid: Sequence[Laid], axis: int, sizes: Sequence[int]) -> Parts | None:
     """Return the common parts of all axes but the one that the operands differ in."""
     others = [
-        Layout(one.known.sizes, (*one.known.axes[:axis], (), *one.known.axes[axis + 1 :]))
+        AxisLayout(one.layout.sizes, (*one.layout.axes[:axis], (), *one.layout.axes[axis + 1 :]))
         for one in laid
     ]
-    return common_parts(others, [1 if k == axis else size for k, size in enumerate(wanted)])
+    return common_parts(others, [1 if k == axis else size for k, size in enumerate(sizes)])
 
 
 def _with_part(parts: Parts, axis: int, size: int) -> Parts:
     return (*parts[:axis], (size,), *parts[axis + 1 :])
 
 
-def _order(plan: Plan, laid: Sequence[Laid], own: Sequence[Parts], grown: int) -> Order:
+def _order(plan: LayoutAssignment, laid: Sequence[Laid], own: Sequence[Parts], grown: int) -> Order:
     """Choose the order of the result.
 
     It is that of the operand to which the others can be brought with the fewest copies.
     """
-    lies = [order_in(one.known, parts) for one, parts in zip(laid, own, strict=True)]
+    lies = [order_in(one.layout, parts) for one, parts in zip(laid, own, strict=True)]
     orders = [order for order in lies if grown in order] or [_inserted(lies[0], grown)]
 
     def copies(order: Order) -> tuple[int, int]:
         turned = sum(
-            not plan.is_free(one, parts, kept(order, one.known, parts))
+            not plan.is_free(one, parts, restricted(order, one.layout, parts))
             for one, parts in zip(laid, own, strict=True)
         )
         return turned, orders.index(order)
@@ -196,17 +203,17 @@ Shaped = tuple[tuple[int, ...], Parts]  # sizes, and their parts
 
 
 def _dims(
-    order: Order, likely: Sequence[Shaped], known: Sequence[Shaped], grown: int
+    order: Order, likely: Sequence[Shaped], shaped: Sequence[Shaped], grown: int
 ) -> list[list[int]]:
     """Group parts into axes, as in the likely shape that most operands already have."""
     place = order.index(grown)
     ways = [four([list(order[:place]), [grown], list(order[place + 1 :])])]
     for sizes, parts in likely:
         flat = [size for axis in parts for size in axis]
-        found = runs(order, flat, sizes) if flat[grown] > 1 else None
-        if found is not None and [grown] in found:
-            ways.insert(-1, found)
-    return min(ways, key=lambda dims: sum(_sizes(dims, parts) != sizes for sizes, parts in known))
+        stretches = runs(order, flat, sizes) if flat[grown] > 1 else None
+        if stretches is not None and [grown] in stretches:
+            ways.insert(-1, stretches)
+    return min(ways, key=lambda dims: sum(_sizes(dims, parts) != sizes for sizes, parts in shaped))
 
 
 def _sizes(dims: Sequence[Sequence[int]], parts: Parts) -> tuple[int, ...]:
@@ -214,14 +221,14 @@ def _sizes(dims: Sequence[Sequence[int]], parts: Parts) -> tuple[int, ...]:
     return tuple(prod(flat[part] for part in run) for run in dims)
 
 
-def padded(plan: Plan, node: Node) -> Laid | None:
+def padded(plan: LayoutAssignment, node: Node) -> Laid | None:
     """Plan a pad with a constant, along axes that are one stretch of memory each."""
     if has_argument(node, "mode") and argument(node, "mode") != "constant":
         return None
     laid, rank, pad = plan.of(operand(node)), len(shape(node)), list(argument(node, "pad"))
     sides = {rank - 1 - k: tuple(pad[2 * k : 2 * k + 2]) for k in range(len(pad) // 2)}
     sides = {axis: both for axis, both in sides.items() if any(both)}
-    layout = laid.known.merged()
+    layout = laid.layout.merged()
     if any(len(layout.axes[axis]) != 1 for axis in sides):
         return None
     grown = {layout.axes[axis][0]: axis for axis in sides}
@@ -233,6 +240,8 @@ def padded(plan: Plan, node: Node) -> Laid | None:
     flat = [n for g in reversed(groups) for n in sides.get(grown.get(g[0], -1), (0, 0))]
     for axis in sides:
         layout = layout.resized(layout.axes[axis], axis, shape(node)[axis])
-    made = tuple(prod(layout.sizes[f] for f in g) for g in groups)
+    sizes = tuple(prod(layout.sizes[f] for f in g) for g in groups)
     value = argument(node, "value") or 0.0
-    return Laid(Call(node, aten.constant_pad_nd.default, (source, flat, value), {}, made), layout)
+    return Laid(
+        NewCall(node, aten.constant_pad_nd.default, (source, flat, value), {}, sizes), layout
+    )

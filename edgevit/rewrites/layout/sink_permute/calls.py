@@ -18,8 +18,8 @@ from edgevit.rewrites.layout.sink_permute.axes import (
     softmax,
 )
 from edgevit.rewrites.layout.sink_permute.channels import projection
+from edgevit.rewrites.layout.sink_permute.layout_assignment import Handler, is_pointwise
 from edgevit.rewrites.layout.sink_permute.norms import group_norm, layer_norm
-from edgevit.rewrites.layout.sink_permute.plan import Handler, is_pointwise
 from edgevit.rewrites.layout.sink_permute.pointwise import pointwise
 from edgevit.rewrites.layout.sink_permute.products import product
 

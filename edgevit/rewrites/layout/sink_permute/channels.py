@@ -15,43 +15,43 @@ from torch.fx.node import Node
 
 from edgevit.graph.aten import argument, kind, operand, per_dimension
 from edgevit.graph.program import shape
-from edgevit.rewrites.convolutions.projections import is_projection
+from edgevit.rewrites.convolutions.linear_calls import is_projection
+from edgevit.rewrites.layout.sink_permute.axis_layout import AxisLayout
 from edgevit.rewrites.layout.sink_permute.expression import (
-    Call,
     Expression,
-    Held,
+    FoldedConstant,
     Laid,
+    NewCall,
     changed,
     reshaped,
 )
-from edgevit.rewrites.layout.sink_permute.layout import Layout
-from edgevit.rewrites.layout.sink_permute.plan import Plan, is_together
+from edgevit.rewrites.layout.sink_permute.layout_assignment import LayoutAssignment, is_together
 
 aten = torch.ops.aten
 
 
-def projection(plan: Plan, node: Node) -> Laid | None:
+def projection(plan: LayoutAssignment, node: Node) -> Laid | None:
     axis = _mixed_axis(plan, node)
     if axis is None:
         return None
     laid = plan.of(operand(node))
-    sides = _patch_sides(laid.known, axis)
+    sides = _patch_sides(laid.layout, axis)
     if sides is not None:
         return _strided(plan, node, laid, axis, sides)
-    if not is_together(laid.known.axes[axis]):
+    if not is_together(laid.layout.axes[axis]):
         laid = plan.gathered(laid, axis, node)
-    block = laid.known.axes[axis]
+    block = laid.layout.axes[axis]
     source, (place,) = plan.exposed(laid, block, node)
-    if max(block) == len(laid.known.sizes) - 1:
+    if max(block) == len(laid.layout.sizes) - 1:
         rows = plan.workshop.reshaped(source, source.shape[: place + 1], node)
-        call = _linear(node, rows, _matrix(node, laid.known, block))
+        call = _linear(node, rows, _matrix(node, laid.layout, block))
     else:
         image = _as_image(plan, source, place, node)
-        call = _convolution(node, image, _matrix(node, laid.known, block), [1, 1], image.shape[2:])
-    return Laid(call, laid.known.resized(block, axis, shape(node)[axis]))
+        call = _convolution(node, image, _matrix(node, laid.layout, block), [1, 1], image.shape[2:])
+    return Laid(call, laid.layout.resized(block, axis, shape(node)[axis]))
 
 
-def _mixed_axis(plan: Plan, node: Node) -> int | None:
+def _mixed_axis(plan: LayoutAssignment, node: Node) -> int | None:
     """Return the channel axis of the operand; None where there is only one channel, or the
     call skips places.
     """
@@ -63,50 +63,54 @@ def _mixed_axis(plan: Plan, node: Node) -> int | None:
     return 1 if set(steps) == {1} else None
 
 
-def _matrix(node: Node, layout: Layout, block: Sequence[int]) -> Held:
+def _matrix(node: Node, layout: AxisLayout, block: Sequence[int]) -> FoldedConstant:
     """Return the weight of a projection, with its inputs in their order in memory."""
     weight = argument(node, "weight")
-    whole = Held(weight, shape(weight))
+    whole = FoldedConstant(weight, shape(weight))
     if list(block) == sorted(block):
         return whole
     outs, ins = whole.shape[:2]
     sizes = [outs, *(layout.sizes[f] for f in block)]
     turn = [0, *(1 + list(block).index(f) for f in sorted(block))]
     return changed(
-        whole, lambda held: held.reshape(sizes).permute(turn).reshape(outs, ins), (outs, ins)
+        whole, lambda tensor: tensor.reshape(sizes).permute(turn).reshape(outs, ins), (outs, ins)
     )
 
 
-def _bias(node: Node) -> Held | None:
+def _bias(node: Node) -> FoldedConstant | None:
     bias = argument(node, "bias")
-    return None if bias is None else Held(bias, shape(bias))
+    return None if bias is None else FoldedConstant(bias, shape(bias))
 
 
-def _linear(node: Node, source: Expression, matrix: Held) -> Call:
+def _linear(node: Node, source: Expression, matrix: FoldedConstant) -> NewCall:
     flat = reshaped(matrix, matrix.shape[:2])
-    made = (*source.shape[:-1], matrix.shape[0])
-    return Call(node, aten.linear.default, (source, flat, _bias(node)), {}, made)
+    sizes = (*source.shape[:-1], matrix.shape[0])
+    return NewCall(node, aten.linear.default, (source, flat, _bias(node)), {}, sizes)
 
 
 def _convolution(
-    node: Node, image: Expression, matrix: Held, window: Sequence[int], size: Sequence[int]
-) -> Call:
+    node: Node,
+    image: Expression,
+    matrix: FoldedConstant,
+    window: Sequence[int],
+    size: Sequence[int],
+) -> NewCall:
     outs = matrix.shape[0]
     kernel = reshaped(matrix, (outs, matrix.shape[1] // prod(window), *window))
     args = (image, kernel, _bias(node), list(window))
-    made = (image.shape[0], outs, *size)
-    return Call(node, aten.conv2d.default, args if max(window) > 1 else args[:3], {}, made)
+    sizes = (image.shape[0], outs, *size)
+    return NewCall(node, aten.conv2d.default, args if max(window) > 1 else args[:3], {}, sizes)
 
 
-def _as_image(plan: Plan, source: Expression, place: int, node: Node) -> Expression:
+def _as_image(plan: LayoutAssignment, source: Expression, place: int, node: Node) -> Expression:
     sizes = source.shape
     if len(sizes) == 4 and place == 1:
         return source
-    wanted = (prod(sizes[:place]), sizes[place], 1, prod(sizes[place + 1 :]))
-    return plan.workshop.reshaped(source, wanted, node)
+    image = (prod(sizes[:place]), sizes[place], 1, prod(sizes[place + 1 :]))
+    return plan.workshop.reshaped(source, image, node)
 
 
-def _patch_sides(layout: Layout, axis: int) -> tuple[int, int, int, int] | None:
+def _patch_sides(layout: AxisLayout, axis: int) -> tuple[int, int, int, int] | None:
     """Return patches down, rows of each, patches across, columns, for an image whose patches
     are mixed into one value each.
     """
@@ -125,9 +129,9 @@ def _patch_sides(layout: Layout, axis: int) -> tuple[int, int, int, int] | None:
 
 
 def _strided(
-    plan: Plan, node: Node, laid: Laid, axis: int, sides: tuple[int, int, int, int]
+    plan: LayoutAssignment, node: Node, laid: Laid, axis: int, sides: tuple[int, int, int, int]
 ) -> Laid:
-    layout, (down, rows, across, columns) = laid.known, sides
+    layout, (down, rows, across, columns) = laid.layout, sides
     block = layout.axes[axis]
     matrix = _matrix(node, layout, block)
     channels = matrix.shape[1] // (rows * columns)
@@ -139,5 +143,5 @@ def _strided(
     others = [f for f in range(len(layout.sizes)) if f not in block or f == min(block)]
     number = {f: k for k, f in enumerate(others)}
     axes = [tuple(number[f] for f in one if f in number) for one in layout.axes]
-    kept = Layout(tuple(layout.sizes[f] for f in others), tuple(axes))
-    return Laid(call, kept.resized(kept.axes[axis], axis, shape(node)[axis]))
+    unstrided = AxisLayout(tuple(layout.sizes[f] for f in others), tuple(axes))
+    return Laid(call, unstrided.resized(unstrided.axes[axis], axis, shape(node)[axis]))

@@ -12,13 +12,13 @@ from typing import Any
 import torch
 from torch.fx.node import Node
 
-from edgevit.rewrites.layout.sink_permute.layout import Layout
+from edgevit.rewrites.layout.sink_permute.axis_layout import AxisLayout
 
 aten = torch.ops.aten
 
 
 @dataclass(frozen=True, eq=False)
-class Read:
+class GraphValue:
     """A value of the graph, unchanged."""
 
     node: Node
@@ -26,7 +26,7 @@ class Read:
 
 
 @dataclass(frozen=True, eq=False)
-class Held:
+class FoldedConstant:
     """A constant of the graph, changed at compile time."""
 
     node: Node
@@ -35,7 +35,7 @@ class Held:
 
 
 @dataclass(frozen=True, eq=False)
-class Call:
+class NewCall:
     at: Node  # the call of the graph that needs it
     target: Any
     args: tuple[Any, ...]  # expressions, and plain arguments
@@ -44,7 +44,7 @@ class Call:
     is_turn: bool = False  # a permute that no product absorbs
 
 
-Expression = Read | Held | Call
+Expression = GraphValue | FoldedConstant | NewCall
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,89 +52,97 @@ class Laid:
     """A value and its layout. `layout` is None for calls with several results."""
 
     source: Expression
-    layout: Layout | None
+    maybe_layout: AxisLayout | None
 
     @property
-    def known(self) -> Layout:
-        assert self.layout is not None
-        return self.layout
+    def layout(self) -> AxisLayout:
+        assert self.maybe_layout is not None
+        return self.maybe_layout
 
 
 @dataclass(frozen=True)
 class Workshop:
     """Factory that makes each expression once."""
 
-    _made: dict[tuple[Any, ...], Call] = field(default_factory=dict)
+    _calls: dict[tuple[Any, ...], NewCall] = field(default_factory=dict)
 
     def reshaped(self, source: Expression, shape: Sequence[int], at: Node) -> Expression:
-        wanted = tuple(shape)
-        if source.shape == wanted:
+        sizes = tuple(shape)
+        if source.shape == sizes:
             return source
-        if isinstance(source, Held):
-            return reshaped(source, wanted)
-        if isinstance(source, Call) and source.target is aten.reshape.default:
-            return self.reshaped(source.args[0], wanted, source.at)
-        key = ("reshape", id(source), wanted)
-        if key not in self._made:
-            self._made[key] = Call(at, aten.reshape.default, (source, list(wanted)), {}, wanted)
-        return self._made[key]
+        if isinstance(source, FoldedConstant):
+            return reshaped(source, sizes)
+        if isinstance(source, NewCall) and source.target is aten.reshape.default:
+            return self.reshaped(source.args[0], sizes, source.at)
+        key = ("reshape", id(source), sizes)
+        if key not in self._calls:
+            self._calls[key] = NewCall(at, aten.reshape.default, (source, list(sizes)), {}, sizes)
+        return self._calls[key]
 
     def permuted(
         self, source: Expression, shape: Sequence[int], turn: Sequence[int], at: Node
     ) -> Expression:
         """Permute the value, taken in `shape`."""
-        wanted = tuple(shape[axis] for axis in turn)
-        if isinstance(source, Held):
+        permuted_shape = tuple(shape[axis] for axis in turn)
+        if isinstance(source, FoldedConstant):
             sizes, axes = list(shape), list(turn)
-            return changed(source, lambda held: held.reshape(sizes).permute(axes), wanted)
+            return changed(
+                source, lambda tensor: tensor.reshape(sizes).permute(axes), permuted_shape
+            )
         key = self._key(source, shape, turn)
-        if key not in self._made:
+        if key not in self._calls:
             args = (self.reshaped(source, shape, at), list(turn))
-            self._made[key] = Call(at, aten.permute.default, args, {}, wanted, is_turn=True)
-        return self._made[key]
+            self._calls[key] = NewCall(
+                at, aten.permute.default, args, {}, permuted_shape, is_turn=True
+            )
+        return self._calls[key]
 
     def has(self, source: Expression, shape: Sequence[int], turn: Sequence[int]) -> bool:
-        return isinstance(source, Held) or self._key(source, shape, turn) in self._made
+        return isinstance(source, FoldedConstant) or self._key(source, shape, turn) in self._calls
 
     def swapped(self, source: Expression, at: Node) -> Expression:
         """Swap the last two axes, for a product that absorbs the swap."""
         axes = [*range(len(source.shape) - 2), len(source.shape) - 1, len(source.shape) - 2]
-        if isinstance(source, Held):
+        if isinstance(source, FoldedConstant):
             return self.permuted(source, source.shape, axes, at)
         key = ("swap", id(source))
-        if key not in self._made:
-            wanted = tuple(source.shape[axis] for axis in axes)
-            self._made[key] = Call(at, aten.permute.default, (source, axes), {}, wanted)
-        return self._made[key]
+        if key not in self._calls:
+            sizes = tuple(source.shape[axis] for axis in axes)
+            self._calls[key] = NewCall(at, aten.permute.default, (source, axes), {}, sizes)
+        return self._calls[key]
 
     @staticmethod
     def _key(source: Expression, shape: Sequence[int], turn: Sequence[int]) -> tuple[Any, ...]:
-        if isinstance(source, Call) and source.target is aten.reshape.default:
+        if isinstance(source, NewCall) and source.target is aten.reshape.default:
             source = source.args[0]
         return "permute", id(source), tuple(shape), tuple(turn)
 
 
 def changed(
-    held: Held, change: Callable[[torch.Tensor], torch.Tensor], shape: Sequence[int]
-) -> Held:
-    before = held.change
+    constant: FoldedConstant, change: Callable[[torch.Tensor], torch.Tensor], shape: Sequence[int]
+) -> FoldedConstant:
+    before = constant.change
     both = change if before is None else lambda tensor: change(before(tensor))
-    return Held(held.node, tuple(shape), both)
+    return FoldedConstant(constant.node, tuple(shape), both)
 
 
-def reshaped(held: Held, shape: Sequence[int]) -> Held:
-    wanted = tuple(shape)
-    return held if held.shape == wanted else changed(held, lambda was: was.reshape(wanted), wanted)
+def reshaped(constant: FoldedConstant, shape: Sequence[int]) -> FoldedConstant:
+    sizes = tuple(shape)
+    return (
+        constant
+        if constant.shape == sizes
+        else changed(constant, lambda was: was.reshape(sizes), sizes)
+    )
 
 
-def sources(call: Call) -> Iterator[Expression]:
+def sources(call: NewCall) -> Iterator[Expression]:
     """Yield the expressions that a call reads."""
     stack = [*call.args, *call.kwargs.values()]
     while stack:
         one = stack.pop()
         if isinstance(one, list | tuple):
             stack += one
-        elif isinstance(one, Read | Held | Call):
+        elif isinstance(one, GraphValue | FoldedConstant | NewCall):
             yield one
 
 
@@ -150,6 +158,6 @@ def reachable(results: Sequence[Expression]) -> list[Expression]:
         elif id(one) not in seen:
             seen.add(id(one))
             stack.append((one, True))
-            if isinstance(one, Call):
+            if isinstance(one, NewCall):
                 stack += [(source, False) for source in sources(one)]
     return ordered

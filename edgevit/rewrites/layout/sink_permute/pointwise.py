@@ -9,41 +9,48 @@ from math import prod
 from torch.fx.node import Node, map_arg
 
 from edgevit.graph.program import shape
-from edgevit.rewrites.layout.sink_permute.expression import Call, Expression, Held, Laid
-from edgevit.rewrites.layout.sink_permute.layout import (
+from edgevit.rewrites.layout.sink_permute.axis_layout import (
     Order,
     Parts,
     common_parts,
     four,
-    kept,
     laid_in,
     order_in,
+    restricted,
     runs,
 )
-from edgevit.rewrites.layout.sink_permute.plan import Plan
+from edgevit.rewrites.layout.sink_permute.expression import (
+    Expression,
+    FoldedConstant,
+    Laid,
+    NewCall,
+)
+from edgevit.rewrites.layout.sink_permute.layout_assignment import LayoutAssignment
 
 _LONGEST = 16384  # an axis of an image on the Neural Engine: `placement.toml`
 
 
-def pointwise(plan: Plan, node: Node) -> Laid | None:
+def pointwise(plan: LayoutAssignment, node: Node) -> Laid | None:
     read = [source for source in node.all_input_nodes if shape(source)]
     laid = {source: plan.of(source) for source in read}
-    parts = common_parts([one.known for one in laid.values()], shape(node))
+    parts = common_parts([one.layout for one in laid.values()], shape(node))
     if parts is None:
         return None
     order = _order(plan, list(laid.values()), parts)
     arranged = {
-        source: plan.arranged(one, parts, kept(order, one.known, parts), node)
+        source: plan.arranged(one, parts, restricted(order, one.layout, parts), node)
         for source, one in laid.items()
     }
-    made = _common_shape(order, parts, [(arranged[source], one) for source, one in laid.items()])
-    if made is not None:
-        owns = [made] * len(laid)
+    result_shape = _common_shape(
+        order, parts, [(arranged[source], one) for source, one in laid.items()]
+    )
+    if result_shape is not None:
+        owns = [result_shape] * len(laid)
     else:
         dims = _dims(order, parts, [(arranged[source], one) for source, one in laid.items()])
         sizes = [size for axis in parts for size in axis]
-        made = tuple(prod(sizes[part] for part in run) for run in dims)
-        having = [set(order_in(one.known, parts)) for one in laid.values()]
+        result_shape = tuple(prod(sizes[part] for part in run) for run in dims)
+        having = [set(order_in(one.layout, parts)) for one in laid.values()]
         owns = [
             [prod(sizes[part] for part in run if part in present) for run in dims]
             for present in having
@@ -54,26 +61,26 @@ def pointwise(plan: Plan, node: Node) -> Laid | None:
         source: plan.of(source).source for source in node.all_input_nodes if not shape(source)
     }
     args, kwargs = map_arg((node.args, node.kwargs), lambda source: {**arranged, **scalars}[source])  # type: ignore[misc]
-    return Laid(Call(node, node.target, args, kwargs, made), laid_in(order, parts))  # type: ignore[arg-type]
+    return Laid(NewCall(node, node.target, args, kwargs, result_shape), laid_in(order, parts))  # type: ignore[arg-type]
 
 
-def _order(plan: Plan, laid: Sequence[Laid], parts: Parts) -> Order:
+def _order(plan: LayoutAssignment, laid: Sequence[Laid], parts: Parts) -> Order:
     """Choose the order of the result.
 
     It is that of the operand to which the others can be brought with the fewest copies.
     """
-    computed = [one for one in laid if not isinstance(one.source, Held)]
+    computed = [one for one in laid if not isinstance(one.source, FoldedConstant)]
     count = sum(len(axis) for axis in parts)
-    whole = {order_in(one.known, parts): one for one in computed}
+    whole = {order_in(one.layout, parts): one for one in computed}
     whole = {order: one for order, one in whole.items() if len(order) == count}
     if not whole:
         return tuple(range(count))
 
     def copies(order: Order) -> tuple[int, int]:
         turned = sum(
-            not plan.is_free(one, parts, kept(order, one.known, parts)) for one in computed
+            not plan.is_free(one, parts, restricted(order, one.layout, parts)) for one in computed
         )
-        return turned, len(whole[order].known.sizes)
+        return turned, len(whole[order].layout.sizes)
 
     return min(whole, key=copies)
 
@@ -82,9 +89,11 @@ def _common_shape(
     order: Order, parts: Parts, operands: Sequence[tuple[Expression, Laid]]
 ) -> tuple[int, ...] | None:
     """Return the shape that all operands already share, if none lacks a part; else None."""
-    if any(len(order_in(laid.known, parts)) < len(order) for _, laid in operands):
+    if any(len(order_in(laid.layout, parts)) < len(order) for _, laid in operands):
         return None
-    shapes = {tuple(source.shape) for source, _ in operands if not isinstance(source, Held)}
+    shapes = {
+        tuple(source.shape) for source, _ in operands if not isinstance(source, FoldedConstant)
+    }
     return shapes.pop() if len(shapes) == 1 else None
 
 
@@ -96,17 +105,17 @@ def _dims(
     The shape of the first whole operand is used if it fits.
     """
     sizes = [size for axis in parts for size in axis]
-    having = [set(order_in(laid.known, parts)) for _, laid in operands]
+    having = [set(order_in(laid.layout, parts)) for _, laid in operands]
 
     def readers(part: int) -> tuple[bool, ...]:
         return tuple(part in present for present in having)
 
     for (source, _), present in zip(operands, having, strict=True):
-        if len(present) < len(order) or isinstance(source, Held):
+        if len(present) < len(order) or isinstance(source, FoldedConstant):
             continue
-        found = runs(order, sizes, source.shape)
-        if found is not None and all(len(set(map(readers, run))) < 2 for run in found):
-            return found
+        stretches = runs(order, sizes, source.shape)
+        if stretches is not None and all(len(set(map(readers, run))) < 2 for run in stretches):
+            return stretches
     groups = [list(group) for _, group in groupby(order, key=readers)]
     return _shortened(four(groups), sizes) if len(groups) < 4 else groups
 

@@ -17,21 +17,21 @@ import torch
 from torch.fx.node import Node
 
 from edgevit.graph.program import shape
-from edgevit.rewrites.layout.sink_permute.expression import Call, Expression, Laid
-from edgevit.rewrites.layout.sink_permute.layout import (
-    Layout,
+from edgevit.rewrites.layout.sink_permute.axis_layout import (
+    AxisLayout,
     Order,
     Parts,
     common_parts,
     numbered,
     order_in,
 )
-from edgevit.rewrites.layout.sink_permute.plan import Plan
+from edgevit.rewrites.layout.sink_permute.expression import Expression, Laid, NewCall
+from edgevit.rewrites.layout.sink_permute.layout_assignment import LayoutAssignment
 
 aten = torch.ops.aten
 
 
-def product(plan: Plan, node: Node) -> Laid | None:
+def product(plan: LayoutAssignment, node: Node) -> Laid | None:
     left, right = node.args
     assert isinstance(left, Node) and isinstance(right, Node)
     x, y = shape(left), shape(right)
@@ -44,12 +44,14 @@ def product(plan: Plan, node: Node) -> Laid | None:
     return _by_one_on_the_left(plan, plan.of(left), plan.of(right), node) if len(x) == 2 else None
 
 
-def _by_one_on_the_right(plan: Plan, left: Laid, right: Laid, node: Node) -> Laid | None:
+def _by_one_on_the_right(
+    plan: LayoutAssignment, left: Laid, right: Laid, node: Node
+) -> Laid | None:
     """Plan a product with one matrix on the right.
 
     Axes before the summed one are a stack; if none lie behind it, they are more rows.
     """
-    layout = left.known.merged()
+    layout = left.layout.merged()
     block, count = layout.axes[-1], len(layout.sizes)
     if len(block) == 1 and block[0] < count - 1:
         before, size, behind = (
@@ -59,30 +61,30 @@ def _by_one_on_the_right(plan: Plan, left: Laid, right: Laid, node: Node) -> Lai
         source = plan.workshop.reshaped(left.source, (1, before, size, behind), node)
         matrix = plan.workshop.swapped(plan.settled(right, node), node)
         sizes = (1, before, matrix.shape[0], behind)
-        call = Call(node, aten.matmul.default, (matrix, source), {}, sizes)
+        call = NewCall(node, aten.matmul.default, (matrix, source), {}, sizes)
         return Laid(call, layout.resized(block, len(layout.axes) - 1, matrix.shape[0]))
     rows = layout.reshaped([prod(layout.shape[:-1]), layout.shape[-1]])
-    made = None if rows is None else _of_stacks(plan, Laid(left.source, rows), right, node)
-    found = None if made is None else made.known.reshaped(shape(node))
-    return None if made is None or found is None else Laid(made.source, found)
+    stacked = None if rows is None else _of_stacks(plan, Laid(left.source, rows), right, node)
+    layout_after = None if stacked is None else stacked.layout.reshaped(shape(node))
+    return None if stacked is None or layout_after is None else Laid(stacked.source, layout_after)
 
 
-def _by_one_on_the_left(plan: Plan, left: Laid, right: Laid, node: Node) -> Laid | None:
+def _by_one_on_the_left(plan: LayoutAssignment, left: Laid, right: Laid, node: Node) -> Laid | None:
     """Plan a product with one matrix on the left: the stack becomes more columns."""
     *stack, summed, columns = range(len(shape(node)))
-    turned = right.known.permuted([summed, *stack, columns])
+    turned = right.layout.permuted([summed, *stack, columns])
     wide = turned.reshaped([turned.shape[0], prod(turned.shape[1:])])
-    made = None if wide is None else _of_stacks(plan, left, Laid(right.source, wide), node)
+    stacked = None if wide is None else _of_stacks(plan, left, Laid(right.source, wide), node)
     rows, across = shape(node)[-2], [*shape(node)[:-2], shape(node)[-1]]
-    found = None if made is None else made.known.reshaped([rows, *across])
-    if made is None or found is None:
+    layout_after = None if stacked is None else stacked.layout.reshaped([rows, *across])
+    if stacked is None or layout_after is None:
         return None
-    return Laid(made.source, found.permuted([*range(1, len(across)), 0, len(across)]))
+    return Laid(stacked.source, layout_after.permuted([*range(1, len(across)), 0, len(across)]))
 
 
-def _of_stacks(plan: Plan, left: Laid, right: Laid, node: Node) -> Laid | None:
+def _of_stacks(plan: LayoutAssignment, left: Laid, right: Laid, node: Node) -> Laid | None:
     x, y = _with_axis(left, -1), _with_axis(right, -3)
-    parts = common_parts([x.known, y.known], (*left.known.shape, right.known.shape[-1]))
+    parts = common_parts([x.layout, y.layout], (*left.layout.shape, right.layout.shape[-1]))
     if parts is None:
         return None
     rows, summed, columns = numbered(parts)[-3:]
@@ -99,8 +101,8 @@ def _of_stacks(plan: Plan, left: Laid, right: Laid, node: Node) -> Laid | None:
     else:
         first, second = a, (plan.workshop.swapped(b, node) if is_turned else b)
     order = (*stack, *across, *down) if by_columns else (*stack, *down, *across)
-    made = (*first.shape[:-1], second.shape[-1])
-    call = Call(node, aten.matmul.default, (first, second), {}, made)
+    sizes = (*first.shape[:-1], second.shape[-1])
+    call = NewCall(node, aten.matmul.default, (first, second), {}, sizes)
     return Laid(call, _without_summed(order, parts))
 
 
@@ -108,38 +110,38 @@ def _with_axis(laid: Laid, place: int) -> Laid:
     """View a value on the axes (stack ..., rows, summed, columns), one of the last three of
     length 1.
     """
-    axes = list(laid.known.axes)
+    axes = list(laid.layout.axes)
     axes.insert(len(axes) + place + 1, ())
-    return Laid(laid.source, Layout(laid.known.sizes, tuple(axes)))
+    return Laid(laid.source, AxisLayout(laid.layout.sizes, tuple(axes)))
 
 
-def _without_summed(order: Order, parts: Parts) -> Layout:
+def _without_summed(order: Order, parts: Parts) -> AxisLayout:
     """Return the layout of the result, without the summed axis."""
     summed = numbered(parts)[-2]
     flat = [size for axis in parts for size in axis]
     sizes = tuple(flat[part] for part in order)
     place = {part: k for k, part in enumerate(order)}
     axes = [tuple(place[part] for part in axis if part not in summed) for axis in numbered(parts)]
-    return Layout(sizes, (*axes[:-2], axes[-1])).merged()
+    return AxisLayout(sizes, (*axes[:-2], axes[-1])).merged()
 
 
-def _orders(plan: Plan, x: Laid, y: Laid, parts: Parts) -> tuple[Order, Order]:
+def _orders(plan: LayoutAssignment, x: Laid, y: Laid, parts: Parts) -> tuple[Order, Order]:
     """Choose the orders of both operands with the fewest copies.
 
     In each the stack comes first, then two blocks; shared axes have the same order in both.
     """
-    lies = order_in(x.known, parts), order_in(y.known, parts)
+    lies = order_in(x.layout, parts), order_in(y.layout, parts)
     summed = set(numbered(parts)[-2])
     stacked = {part for axis in numbered(parts)[:-3] for part in axis}
 
-    def either(wanted: Collection[int]) -> list[Order]:
-        return [tuple(part for part in order if part in wanted) for order in lies]
+    def either(within: Collection[int]) -> list[Order]:
+        return [tuple(part for part in order if part in within) for order in lies]
 
-    found = [
+    candidates = [
         tuple(_in_blocks(order, stack, within) for order in lies)
         for stack, within in pairs(either(stacked), either(summed))
     ]
-    return min(found, key=lambda both: sum(not plan.is_free(one, parts, order) for one, order in zip((x, y), both, strict=True)))  # fmt: skip  # type: ignore[return-value]
+    return min(candidates, key=lambda both: sum(not plan.is_free(one, parts, order) for one, order in zip((x, y), both, strict=True)))  # fmt: skip  # type: ignore[return-value]
 
 
 def _in_blocks(order: Order, stack: Order, summed: Order) -> Order:
@@ -151,7 +153,12 @@ def _in_blocks(order: Order, stack: Order, summed: Order) -> Order:
 
 
 def _matrices(
-    plan: Plan, laid: Laid, parts: Parts, order: Order, across: Collection[int], node: Node
+    plan: LayoutAssignment,
+    laid: Laid,
+    parts: Parts,
+    order: Order,
+    across: Collection[int],
+    node: Node,
 ) -> Expression:
     sizes = [size for axis in parts for size in axis]
     stacked = {part for axis in numbered(parts)[:-3] for part in axis}

@@ -23,17 +23,17 @@ from torch.fx.node import Node
 from edgevit.graph.aten import kind
 from edgevit.graph.cost import MATMULS, TRANSPOSES
 from edgevit.graph.edit import Draft, Edit
-from edgevit.rewrites.layout.name_views import turn_of
+from edgevit.rewrites.layout.name_views import permutation_of
 from edgevit.rewrites.layout.sink_permute.calls import handler
 from edgevit.rewrites.layout.sink_permute.expression import (
-    Call,
     Expression,
-    Held,
-    Read,
+    FoldedConstant,
+    GraphValue,
+    NewCall,
     reachable,
     sources,
 )
-from edgevit.rewrites.layout.sink_permute.plan import Plan
+from edgevit.rewrites.layout.sink_permute.layout_assignment import LayoutAssignment
 from edgevit.rewrites.rule import Match, Refused, Rule
 
 
@@ -41,7 +41,7 @@ from edgevit.rewrites.rule import Match, Refused, Rule
 class Sunk(Match):
     """Results of the program, to be rewritten by a plan. `node` is one of them."""
 
-    plan: Plan
+    plan: LayoutAssignment
     before: int
 
 
@@ -59,23 +59,23 @@ class SinkPermute(Rule[Sunk]):
         before = _permutes(draft)
         if not before:
             return None
-        plans = [Plan(draft, handler, early) for early in (False, True)]
+        plans = [LayoutAssignment(draft, handler, early) for early in (False, True)]
         return Sunk(node, min(plans, key=lambda plan: plan.permutes), before)
 
     def check(self, match: Sunk, draft: Draft) -> None:
-        left = match.plan.permutes
-        if left >= match.before:
+        after = match.plan.permutes
+        if after >= match.before:
             raise Refused(
-                f"pushed down as far as it goes, {left} permutes are left of {match.before}"
+                f"pushed down as far as it goes, {after} permutes are left of {match.before}"
             )
 
     def rewrite(self, match: Sunk, edit: Edit) -> Node:
         results = match.plan.results
-        made = _written(list(results.values()), edit.draft, self.name)
+        written = _written(list(results.values()), edit.draft, self.name)
         for node, source in results.items():
-            if node is not match.node and made[source] is not node:
-                Edit(edit.draft, self.name, node).replace(node, made[source])
-        return made[results[match.node]]
+            if node is not match.node and written[source] is not node:
+                Edit(edit.draft, self.name, node).replace(node, written[source])
+        return written[results[match.node]]
 
 
 def _permutes(draft: Draft) -> int:
@@ -84,38 +84,38 @@ def _permutes(draft: Draft) -> int:
 
 
 def _is_taken_in(node: Node) -> bool:
-    turn = turn_of(node)
+    turn = permutation_of(node)
     swap = [*range(len(turn) - 2), len(turn) - 1, len(turn) - 2]
     return turn == swap and all(kind(user) in MATMULS for user in node.users)
 
 
 def _written(results: list[Expression], draft: Draft, rule: str) -> dict[Expression, Node]:
-    made: dict[Expression, Node] = {}
+    written: dict[Expression, Node] = {}
     for one in reachable(results):
-        if isinstance(one, Read):
-            made[one] = one.node
-        elif isinstance(one, Call):
+        if isinstance(one, GraphValue):
+            written[one] = one.node
+        elif isinstance(one, NewCall):
             edit = Edit(draft, rule, one.at)
             for source in sources(one):
-                if isinstance(source, Held) and source not in made:
-                    made[source] = _constant(source, edit)
-            args, kwargs = (_with_nodes(given, made) for given in (one.args, one.kwargs))
-            made[one] = edit.call(one.target, *args, **kwargs)
-    return made
+                if isinstance(source, FoldedConstant) and source not in written:
+                    written[source] = _constant(source, edit)
+            args, kwargs = (_with_nodes(arguments, written) for arguments in (one.args, one.kwargs))
+            written[one] = edit.call(one.target, *args, **kwargs)
+    return written
 
 
-def _constant(held: Held, edit: Edit) -> Node:
-    if held.change is None:
-        return held.node
-    name = str(held.node.target).rsplit(".", 1)[-1]
-    return edit.constant(held.change(edit.draft.tensor(held.node)), name)
+def _constant(constant: FoldedConstant, edit: Edit) -> Node:
+    if constant.change is None:
+        return constant.node
+    name = str(constant.node.target).rsplit(".", 1)[-1]
+    return edit.constant(constant.change(edit.draft.tensor(constant.node)), name)
 
 
-def _with_nodes(given: Any, made: Mapping[Expression, Node]) -> Any:
-    if isinstance(given, Read | Held | Call):
-        return made[given]
-    if isinstance(given, list | tuple):
-        return [_with_nodes(one, made) for one in given]
-    if isinstance(given, Mapping):
-        return {name: _with_nodes(one, made) for name, one in given.items()}
-    return given
+def _with_nodes(argument: Any, written: Mapping[Expression, Node]) -> Any:
+    if isinstance(argument, GraphValue | FoldedConstant | NewCall):
+        return written[argument]
+    if isinstance(argument, list | tuple):
+        return [_with_nodes(one, written) for one in argument]
+    if isinstance(argument, Mapping):
+        return {name: _with_nodes(one, written) for name, one in argument.items()}
+    return argument

@@ -6,22 +6,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edgevit.errors import UsageError
-from edgevit.rewrites.lossy.option import LossyValueError, Option, Step
+from edgevit.rewrites.lossy.option import LossyKind, LossyStep, LossyValueError
 from edgevit.rewrites.lossy.table import OPTIONS
 
 
 @dataclass(frozen=True)
-class Choice:
+class LossyOption:
     name: str
     value: str
-    option: Option
-    step: Step
+    option: LossyKind
+    step: LossyStep
 
     def __str__(self) -> str:
         return f"{self.name}={self.value}" if self.value else self.name
 
 
-def choices(words: str | Sequence[str]) -> tuple[Choice, ...]:
+def parse_lossy(words: str | Sequence[str]) -> tuple[LossyOption, ...]:
     """Parse `["gelu-tanh,low-rank=0.9", "merge-tokens=8"]`, or one such word."""
     each = [words] if isinstance(words, str) else words
     parts = [part.strip() for word in each for part in word.split(",")]
@@ -37,7 +37,7 @@ def choices(words: str | Sequence[str]) -> tuple[Choice, ...]:
     return tuple(chosen)
 
 
-def _choice(word: str) -> Choice:
+def _choice(word: str) -> LossyOption:
     name, _, value = word.partition("=")
     if name not in OPTIONS:
         why = "only steps that are declared change what a model computes"
@@ -46,7 +46,7 @@ def _choice(word: str) -> Choice:
         )
     option = OPTIONS[name]
     try:
-        return Choice(name, value, option, option.step(value))
+        return LossyOption(name, value, option, option.step(value))
     except LossyValueError as bad:
         message = f"`--lossy {word}` cannot be"
         raise UsageError(message, where=f"--lossy {word}", why=str(bad), hint=_listed()) from bad

@@ -20,7 +20,7 @@ Order = tuple[
 
 
 @dataclass(frozen=True)
-class Layout:
+class AxisLayout:
     sizes: tuple[int, ...]  # all above 1
     axes: tuple[
         tuple[int, ...], ...
@@ -36,10 +36,10 @@ class Layout:
         flat = [f for axis in self.axes for f in axis]
         return flat == sorted(flat)
 
-    def permuted(self, turn: Sequence[int]) -> Layout:
-        return Layout(self.sizes, tuple(self.axes[axis] for axis in turn))
+    def permuted(self, turn: Sequence[int]) -> AxisLayout:
+        return AxisLayout(self.sizes, tuple(self.axes[axis] for axis in turn))
 
-    def reshaped(self, shape: Sequence[int]) -> Layout | None:
+    def reshaped(self, shape: Sequence[int]) -> AxisLayout | None:
         """Return the layout after a reshape.
 
         Factors that straddle a border of the new axes are cut; None where that does not come out
@@ -63,44 +63,44 @@ class Layout:
             axes.append(axis)
         return _renumbered(pieces, axes)
 
-    def resized(self, block: Sequence[int], axis: int, size: int) -> Layout:
+    def resized(self, block: Sequence[int], axis: int, size: int) -> AxisLayout:
         """Return the layout with the factors `block` replaced by one of another size, which
         is `axis`.
         """
-        kept = [f for f in range(len(self.sizes)) if f not in block]
-        place = sum(f < min(block) for f in kept)
-        lies = kept if size == 1 else [*kept[:place], -1, *kept[place:]]
+        others = [f for f in range(len(self.sizes)) if f not in block]
+        place = sum(f < min(block) for f in others)
+        lies = others if size == 1 else [*others[:place], -1, *others[place:]]
         number = {f: k for k, f in enumerate(lies)}
         axes = [tuple(number[f] for f in one if f in number) for one in self.axes]
         axes[axis] = () if size == 1 else (place,)
-        return Layout(tuple(size if f < 0 else self.sizes[f] for f in lies), tuple(axes))
+        return AxisLayout(tuple(size if f < 0 else self.sizes[f] for f in lies), tuple(axes))
 
-    def merged(self) -> Layout:
+    def merged(self) -> AxisLayout:
         """Merge factors that are neighbours both in memory and in their axis."""
         follows = {b for axis in self.axes for a, b in pairwise(axis) if b == a + 1}
         first = [f for f in range(len(self.sizes)) if f not in follows]
         place = {f: k for k, f in enumerate(first)}
         ends = [*first, len(self.sizes)][1:]
         sizes = tuple(prod(self.sizes[a:b]) for a, b in zip(first, ends, strict=True))
-        return Layout(
+        return AxisLayout(
             sizes, tuple(tuple(place[f] for f in axis if f in place) for axis in self.axes)
         )
 
 
-def plain(shape: Sequence[int]) -> Layout:
+def plain(shape: Sequence[int]) -> AxisLayout:
     sizes = tuple(size for size in shape if size > 1)
     places = accumulate((size > 1 for size in shape), initial=0)
-    return Layout(
+    return AxisLayout(
         sizes, tuple((k,) if size > 1 else () for k, size in zip(places, shape, strict=False))
     )
 
 
-def common_parts(layouts: Sequence[Layout], shape: Sequence[int]) -> Parts | None:
+def common_parts(layouts: Sequence[AxisLayout], shape: Sequence[int]) -> Parts | None:
     """Cut the axes of `shape` so that each layout is made of whole parts; None where no cut exists.
 
     Layouts of fewer axes are without the first; an axis of 1 may be anything.
     """
-    found = []
+    factors = []
     for place, size in enumerate(shape, start=-len(shape)):
         borders = {1, size}
         for layout in layouts:
@@ -110,11 +110,11 @@ def common_parts(layouts: Sequence[Layout], shape: Sequence[int]) -> Parts | Non
         pairs = list(pairwise(steps))
         if any(above % below for below, above in pairs):
             return None
-        found.append(tuple(above // below for below, above in reversed(pairs)))
-    return tuple(found)
+        factors.append(tuple(above // below for below, above in reversed(pairs)))
+    return tuple(factors)
 
 
-def order_in(layout: Layout, parts: Parts) -> Order:
+def order_in(layout: AxisLayout, parts: Parts) -> Order:
     """Return the order of the parts in memory, without those of axes that have length 1."""
     missing = len(parts) - len(layout.axes)
     present = [
@@ -133,23 +133,23 @@ def numbered(parts: Parts) -> tuple[tuple[int, ...], ...]:
     return tuple(tuple(range(a, b)) for a, b in pairwise(ends))
 
 
-def laid_in(order: Order, parts: Parts) -> Layout:
+def laid_in(order: Order, parts: Parts) -> AxisLayout:
     """Return the layout of a value that has the parts of `order`, and length 1 where it has
     none of an axis.
     """
     flat = [size for axis in parts for size in axis]
     place = {part: k for k, part in enumerate(order)}
     axes = tuple(tuple(place[n] for n in axis if n in place) for axis in numbered(parts))
-    return Layout(tuple(flat[n] for n in order), axes).merged()
+    return AxisLayout(tuple(flat[n] for n in order), axes).merged()
 
 
-def kept(order: Order, layout: Layout, parts: Parts) -> Order:
+def restricted(order: Order, layout: AxisLayout, parts: Parts) -> Order:
     """Drop the parts of axes that the layout has length 1 along."""
     present = set(order_in(layout, parts))
     return tuple(part for part in order if part in present)
 
 
-def parts_of(layout: Layout) -> Parts:
+def parts_of(layout: AxisLayout) -> Parts:
     return tuple(tuple(layout.sizes[f] for f in axis) for axis in layout.axes)
 
 
@@ -159,7 +159,7 @@ def runs(
     """Group the parts, in their order, into the axes of a row-major `shape`; None where one
     would be cut.
     """
-    rest, found = list(parts), []
+    rest, stretches = list(parts), []
     for size in shape:
         run: list[int] = []
         while size > 1:
@@ -168,8 +168,8 @@ def runs(
                 return None
             size //= sizes[part]
             run.append(part)
-        found.append(run)
-    return found
+        stretches.append(run)
+    return stretches
 
 
 def four(groups: Sequence[list[int]]) -> list[list[int]]:
@@ -185,9 +185,9 @@ def four(groups: Sequence[list[int]]) -> list[list[int]]:
     return [[], *filled, [], []] if len(filled) == 1 else list(groups)
 
 
-def _renumbered(pieces: dict[int, list[int]], axes: list[list[tuple[int, int]]]) -> Layout:
+def _renumbered(pieces: dict[int, list[int]], axes: list[list[tuple[int, int]]]) -> AxisLayout:
     first = dict(
         zip(pieces, accumulate((len(cut) for cut in pieces.values()), initial=0), strict=False)
     )
     sizes = tuple(size for cut in pieces.values() for size in cut)
-    return Layout(sizes, tuple(tuple(first[f] + k for f, k in axis) for axis in axes))
+    return AxisLayout(sizes, tuple(tuple(first[f] + k for f, k in axis) for axis in axes))

@@ -18,8 +18,8 @@ from edgevit.graph.program import shape
 from edgevit.rewrites.rule import SAME_VALUES, Match, Rule
 
 
-class TurnSoftmax(Rule[Match]):
-    name: ClassVar[str] = "turn-softmax"
+class PermuteSoftmax(Rule[Match]):
+    name: ClassVar[str] = "permute-softmax"
     rtol: ClassVar[float] = SAME_VALUES
 
     def match(self, node: Node, draft: Draft) -> Match | None:

@@ -9,7 +9,7 @@ from torch.fx.node import Node
 from edgevit.graph.aten import argument, kind
 from edgevit.graph.program import shape
 from edgevit.rewrites.layout.merge_reshapes import RESHAPES
-from edgevit.rewrites.layout.name_views import turn_of
+from edgevit.rewrites.layout.name_views import permutation_of
 
 _TURNS = frozenset({"permute", "transpose"})
 _PIECES = frozenset({"slice", "select", "narrow", "roll"})
@@ -23,9 +23,9 @@ def through(user: Node, node: Node, axis: int) -> int | None:
     if not user.args or user.args[0] is not node:
         return None
     if name in _TURNS:
-        return turn_of(user).index(axis)
+        return permutation_of(user).index(axis)
     if name in RESHAPES:
-        return _kept(shape(node), shape(user), axis)
+        return _axis_after(shape(node), shape(user), axis)
     if name == "roll":
         rank = len(shape(node))
         moved = argument(user, "dims")
@@ -38,9 +38,9 @@ def through(user: Node, node: Node, axis: int) -> int | None:
     return None
 
 
-def _kept(before: tuple[int, ...], after: tuple[int, ...], axis: int) -> int | None:
-    left = prod(before[:axis])
+def _axis_after(before: tuple[int, ...], after: tuple[int, ...], axis: int) -> int | None:
+    outer = prod(before[:axis])
     for place, size in enumerate(after):
-        if size == before[axis] and prod(after[:place]) == left:
+        if size == before[axis] and prod(after[:place]) == outer:
             return place
     return None

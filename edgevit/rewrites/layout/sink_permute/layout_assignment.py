@@ -16,17 +16,8 @@ from edgevit.graph.cost import TRANSPOSES
 from edgevit.graph.edit import Draft
 from edgevit.graph.program import shape, value
 from edgevit.rewrites.layout.merge_reshapes import RESHAPES
-from edgevit.rewrites.layout.name_views import turn_of
-from edgevit.rewrites.layout.sink_permute.expression import (
-    Call,
-    Expression,
-    Held,
-    Laid,
-    Read,
-    Workshop,
-    reachable,
-)
-from edgevit.rewrites.layout.sink_permute.layout import (
+from edgevit.rewrites.layout.name_views import permutation_of
+from edgevit.rewrites.layout.sink_permute.axis_layout import (
     Order,
     Parts,
     four,
@@ -36,12 +27,21 @@ from edgevit.rewrites.layout.sink_permute.layout import (
     plain,
     runs,
 )
+from edgevit.rewrites.layout.sink_permute.expression import (
+    Expression,
+    FoldedConstant,
+    GraphValue,
+    Laid,
+    NewCall,
+    Workshop,
+    reachable,
+)
 
 _UNTAGGED = frozenset({"hardswish", "_to_copy", "clone", "log_sigmoid"})
-Handler = Callable[["Plan", Node], Laid | None]
+Handler = Callable[["LayoutAssignment", Node], Laid | None]
 
 
-class Plan:
+class LayoutAssignment:
     """Layout of every value, and the expressions that make it.
 
     `early`: a stack of windows is made one, and tokens get their channels before them, where they
@@ -68,14 +68,17 @@ class Plan:
     @property
     def permutes(self) -> int:
         """Number of permutes left, without those that products of matrices absorb."""
-        found = reachable(list(self.results.values()))
-        return sum(isinstance(one, Call) and one.is_turn for one in found)
+        expressions = reachable(list(self.results.values()))
+        return sum(isinstance(one, NewCall) and one.is_turn for one in expressions)
 
     def of(self, node: Node) -> Laid:
         if node not in self._laid:
             sizes = shape(node)
-            held = self.draft.is_constant(node)
-            self._laid[node] = Laid(Held(node, sizes) if held else Read(node, sizes), plain(sizes))
+            is_constant = self.draft.is_constant(node)
+            self._laid[node] = Laid(
+                FoldedConstant(node, sizes) if is_constant else GraphValue(node, sizes),
+                plain(sizes),
+            )
         return self._laid[node]
 
     def _lay(self, node: Node, handler: Handler | None) -> Laid:
@@ -93,59 +96,60 @@ class Plan:
         if not isinstance(source, Node) or self.draft.is_constant(source) or is_pointwise(node):
             return
         laid = self.of(source)
-        if laid.layout is None or len(laid.layout.axes) < 3:
+        if laid.maybe_layout is None or len(laid.maybe_layout.axes) < 3:
             return
-        stack, *others = (sorted(axis) for axis in laid.layout.axes)
-        rest = [f for f in range(len(laid.layout.sizes)) if f not in stack]
+        stack, *others = (sorted(axis) for axis in laid.maybe_layout.axes)
+        rest = [f for f in range(len(laid.maybe_layout.sizes)) if f not in stack]
         if kind(node) in {"linear", "layer_norm"} and len(others) == 2 and all(others):
             rest = [*others[1], *others[0]]
-        if [*stack, *rest] != list(range(len(laid.layout.sizes))):
+        if [*stack, *rest] != list(range(len(laid.maybe_layout.sizes))):
             self._laid[source] = self.relaid(laid, [*stack, *rest], node)
 
     def _viewed(self, node: Node) -> Laid:
         laid = self.of(operand(node))
         if kind(node) in TRANSPOSES:
-            return Laid(laid.source, laid.known.permuted(turn_of(node)))
-        found = laid.known.reshaped(shape(node))
-        if found is not None:
-            return Laid(laid.source, found.merged())
+            return Laid(laid.source, laid.layout.permuted(permutation_of(node)))
+        reshaped = laid.layout.reshaped(shape(node))
+        if reshaped is not None:
+            return Laid(laid.source, reshaped.merged())
         return Laid(self.settled(laid, node), plain(shape(node)))
 
     def _is_untouched(self, node: Node) -> bool:
         read = (self.of(source).source for source in node.all_input_nodes)
         return all(
-            isinstance(source, Held) or (isinstance(source, Read) and source.node is source_node)
+            isinstance(source, FoldedConstant)
+            or (isinstance(source, GraphValue) and source.node is source_node)
             for source, source_node in zip(read, node.all_input_nodes, strict=True)
         )
 
     def _opaque(self, node: Node) -> Laid:
         """Keep the call as it is, on values in their original layout."""
-        found = {read: self.settled(self.of(read), node) for read in node.all_input_nodes}
+        settled = {read: self.settled(self.of(read), node) for read in node.all_input_nodes}
         sizes = getattr(value(node), "shape", None)  # of several results there is none
         layout = None if sizes is None else plain(sizes)
-        made = () if sizes is None else tuple(sizes)
-        if all(_is_itself(source, read) for read, source in found.items()):
-            return Laid(Read(node, made), layout)
-        args, kwargs = map_arg((node.args, node.kwargs), lambda read: found[read])  # type: ignore[misc]
-        return Laid(Call(node, node.target, args, kwargs, made), layout)  # type: ignore[arg-type]
+        result_shape = () if sizes is None else tuple(sizes)
+        if all(_is_itself(source, read) for read, source in settled.items()):
+            return Laid(GraphValue(node, result_shape), layout)
+        args, kwargs = map_arg((node.args, node.kwargs), lambda read: settled[read])  # type: ignore[misc]
+        return Laid(NewCall(node, node.target, args, kwargs, result_shape), layout)  # type: ignore[arg-type]
 
-    def arranged(self, laid: Laid, parts: Parts, wanted: Order, at: Node) -> Expression:
+    def arranged(self, laid: Laid, parts: Parts, order: Order, at: Node) -> Expression:
         """Permute the value to the wanted order of its parts."""
-        lies = order_in(laid.known, parts)
-        if lies == wanted:
+        lies = order_in(laid.layout, parts)
+        if lies == order:
             return laid.source
-        return self.workshop.permuted(laid.source, *_turn(lies, wanted, parts), at)
+        return self.workshop.permuted(laid.source, *_turn(lies, order, parts), at)
 
-    def is_free(self, laid: Laid, parts: Parts, wanted: Order) -> bool:
+    def is_free(self, laid: Laid, parts: Parts, order: Order) -> bool:
         """Check that `arranged` copies nothing that is not copied anyway."""
-        lies = order_in(laid.known, parts)
-        return lies == wanted or self.workshop.has(laid.source, *_turn(lies, wanted, parts))
+        lies = order_in(laid.layout, parts)
+        return lies == order or self.workshop.has(laid.source, *_turn(lies, order, parts))
 
-    def relaid(self, laid: Laid, wanted: Sequence[int], at: Node) -> Laid:
+    def relaid(self, laid: Laid, places: Sequence[int], at: Node) -> Laid:
         """Permute the value to the wanted order of its layout's factors."""
-        parts = parts_of(laid.known)
-        number = {f: n for n, f in enumerate(f for axis in laid.known.axes for f in axis)}
-        order = tuple(number[f] for f in wanted)
+        parts = parts_of(laid.layout)
+        number = {f: n for n, f in enumerate(f for axis in laid.layout.axes for f in axis)}
+        order = tuple(number[f] for f in places)
         return Laid(self.arranged(laid, parts, order, at), laid_in(order, parts))
 
     def gathered(self, laid: Laid, axis: int, at: Node) -> Laid:
@@ -154,7 +158,7 @@ class Plan:
         Where windows have torn the axis apart, the others are made whole as well. Each goes where
         its last factor is, which restores their former order.
         """
-        layout = laid.known.merged()
+        layout = laid.layout.merged()
         if len(layout.axes[axis]) < 2:
             return Laid(laid.source, layout)
         whole = sorted((one for one in layout.axes if one), key=lambda one: one[-1])
@@ -162,11 +166,11 @@ class Plan:
 
     def settled(self, laid: Laid, at: Node) -> Expression:
         """Return the value row-major, in its own shape."""
-        if laid.layout is None:
+        if laid.maybe_layout is None:
             return laid.source
-        if not laid.layout.is_plain:
-            laid = self.relaid(laid, [f for axis in laid.layout.axes for f in axis], at)
-        return self.workshop.reshaped(laid.source, laid.known.shape, at)
+        if not laid.maybe_layout.is_plain:
+            laid = self.relaid(laid, [f for axis in laid.maybe_layout.axes for f in axis], at)
+        return self.workshop.reshaped(laid.source, laid.layout.shape, at)
 
     def exposed(
         self, laid: Laid, block: Sequence[int], at: Node, cut: bool = False
@@ -177,19 +181,19 @@ class Plan:
         factors in memory, or several if they may be `cut`. The current shape, or the value's own,
         is used if it fits; else a single stretch becomes channels or the last axis.
         """
-        sizes = laid.known.sizes
+        sizes = laid.layout.sizes
         stretches = [list(run) for _, run in groupby(range(len(sizes)), set(block).__contains__)]
-        wanted = [run for run in stretches if run[0] in block]
-        for likely in (laid.source.shape, *([laid.known.shape] if laid.known.is_plain else [])):
-            found = runs(range(len(sizes)), sizes, likely) or []
-            inside = tuple(k for k, run in enumerate(found) if run and set(run) <= set(block))
-            whole = sum(len(found[k]) for k in inside) == len(block)
-            if whole and (cut or len(inside) == len(wanted)):
+        block_runs = [run for run in stretches if run[0] in block]
+        for likely in (laid.source.shape, *([laid.layout.shape] if laid.layout.is_plain else [])):
+            likely_runs = runs(range(len(sizes)), sizes, likely) or []
+            inside = tuple(k for k, run in enumerate(likely_runs) if run and set(run) <= set(block))
+            whole = sum(len(likely_runs[k]) for k in inside) == len(block)
+            if whole and (cut or len(inside) == len(block_runs)):
                 return self.workshop.reshaped(laid.source, likely, at), inside
-        if len(wanted) == 1:
+        if len(block_runs) == 1:
             stretches = four(stretches)
         shape = [prod(sizes[f] for f in run) for run in stretches]
-        places = tuple(stretches.index(run) for run in wanted)
+        places = tuple(stretches.index(run) for run in block_runs)
         return self.workshop.reshaped(laid.source, shape, at), places
 
 
@@ -203,7 +207,7 @@ def is_together(factors: Sequence[int]) -> bool:
     return len(factors) > 0 and max(factors) - min(factors) == len(factors) - 1
 
 
-def _turn(lies: Order, wanted: Order, parts: Parts) -> tuple[list[int], list[int]]:
+def _turn(lies: Order, order: Order, parts: Parts) -> tuple[list[int], list[int]]:
     """Return a shape of the value and the permute that brings its parts from `lies` to `wanted`.
 
     Parts that stay neighbours are one axis. There are four axes at least, as the Neural Engine has
@@ -212,7 +216,7 @@ def _turn(lies: Order, wanted: Order, parts: Parts) -> tuple[list[int], list[int
     sizes = [size for axis in parts for size in axis]
     follows = dict(pairwise(lies))
     groups: list[list[int]] = []
-    for part in wanted:
+    for part in order:
         if groups and follows.get(groups[-1][-1]) == part:
             groups[-1].append(part)
         else:
@@ -225,6 +229,6 @@ def _turn(lies: Order, wanted: Order, parts: Parts) -> tuple[list[int], list[int
 
 
 def _is_itself(source: Expression, node: Node) -> bool:
-    if isinstance(source, Held):
+    if isinstance(source, FoldedConstant):
         return source.node is node and source.change is None
-    return isinstance(source, Read) and source.node is node
+    return isinstance(source, GraphValue) and source.node is node

@@ -24,8 +24,8 @@ from edgevit.graph.aten import kind, operand
 from edgevit.graph.cost import MATMULS
 from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import shape
-from edgevit.rewrites.layout.name_views import turn_of
-from edgevit.rewrites.layout.sink_permute.layout import runs
+from edgevit.rewrites.layout.name_views import permutation_of
+from edgevit.rewrites.layout.sink_permute.axis_layout import runs
 from edgevit.rewrites.rule import SAME_VALUES, Match, Refused, Rule
 
 aten = torch.ops.aten
@@ -50,8 +50,10 @@ class Way:
         """Axes that pass others, with the fewest parts; the rest stay in order."""
         count = len(self.dims)
         subsets = (gone for n in range(count + 1) for gone in combinations(range(count), n))
-        found = [gone for gone in subsets if _is_sorted([a for a in self.turn if a not in gone])]
-        return min(found, key=lambda gone: prod(self.dims[a] for a in gone))
+        candidates = [
+            gone for gone in subsets if _is_sorted([a for a in self.turn if a not in gone])
+        ]
+        return min(candidates, key=lambda gone: prod(self.dims[a] for a in gone))
 
     @property
     def keeps_rows(self) -> bool:
@@ -63,8 +65,8 @@ class Turned(Match):
     ways: tuple[Way, ...]
 
 
-class TurnByParts(Rule[Turned]):
-    name: ClassVar[str] = "turn-by-parts"
+class PermuteByParts(Rule[Turned]):
+    name: ClassVar[str] = "permute-by-parts"
     rtol: ClassVar[float] = SAME_VALUES
     after: ClassVar[tuple[str, ...]] = ("sink-permute",)
 
@@ -82,15 +84,15 @@ class TurnByParts(Rule[Turned]):
     def rewrite(self, match: Turned, edit: Edit) -> Node:
         way = _best(match)
         assert way is not None
-        made = operand(match.node)
+        result = operand(match.node)
         if way.unshuffled:
-            image = edit.reshaped(_source(made), way.unshuffled[:-1])
-            made = edit.call(aten.pixel_unshuffle.default, image, way.unshuffled[-1])
-        made = _moved(made, way, edit)
+            image = edit.reshaped(_source(result), way.unshuffled[:-1])
+            result = edit.call(aten.pixel_unshuffle.default, image, way.unshuffled[-1])
+        result = _moved(result, way, edit)
         if way.shuffled:
-            image = edit.reshaped(made, way.shuffled[:-1])
-            made = edit.call(aten.pixel_shuffle.default, image, way.shuffled[-1])
-        return edit.reshaped(made, shape(match.node))
+            image = edit.reshaped(result, way.shuffled[:-1])
+            result = edit.call(aten.pixel_shuffle.default, image, way.shuffled[-1])
+        return edit.reshaped(result, shape(match.node))
 
 
 def _best(match: Turned) -> Way | None:
@@ -103,7 +105,7 @@ def _best(match: Turned) -> Way | None:
 
 
 def _ways(node: Node) -> Iterator[Way]:
-    dims, turn = shape(operand(node)), turn_of(node)
+    dims, turn = shape(operand(node)), permutation_of(node)
     yield _merged(dims, range(len(dims)), turn)
     yield from _after_pixels(dims, turn, shape(_source(operand(node))))
     readers = list(node.users)
@@ -120,11 +122,11 @@ def _after_pixels(dims: Sizes, turn: Sequence[int], image: Sizes) -> Iterator[Wa
     sizes = _common(dims, image)
     if len(image) != 4 or sizes is None:
         return
-    found = _interleaved(sizes, image)
+    interleaved = _interleaved(sizes, image)
     axes = runs(range(len(sizes)), sizes, dims)
-    if found is None or axes is None:
+    if interleaved is None or axes is None:
         return
-    lies, factor = found
+    lies, factor = interleaved
     yield _merged(
         sizes, lies, [f for axis in turn for f in axes[axis]], unshuffled=(*image, factor)
     )
@@ -134,29 +136,29 @@ def _before_pixels(dims: Sizes, turn: Sequence[int], image: Sizes) -> Iterator[W
     """Yield ways that finally shuffle an output image, whose innermost rows and columns have
     been moved there.
     """
-    made = tuple(dims[axis] for axis in turn)
-    sizes = _common(made, image)
+    after = tuple(dims[axis] for axis in turn)
+    sizes = _common(after, image)
     if len(image) != 4 or sizes is None:
         return
-    found = _interleaved(sizes, image)
-    axes = runs(range(len(sizes)), sizes, made)
-    if found is None or axes is None:
+    interleaved = _interleaved(sizes, image)
+    axes = runs(range(len(sizes)), sizes, after)
+    if interleaved is None or axes is None:
         return
-    wanted, factor = found
+    order, factor = interleaved
     lies = [f for axis in range(len(dims)) for f in axes[list(turn).index(axis)]]
     batch, channels, high, wide = image
     small = (batch, channels * factor**2, high // factor, wide // factor)
-    yield _merged(sizes, lies, wanted, shuffled=(*small, factor))
+    yield _merged(sizes, lies, order, shuffled=(*small, factor))
 
 
 def _interleaved(sizes: Sequence[int], image: Sizes) -> tuple[list[int], int] | None:
     """Return the order of the parts with the last of the rows and of the columns moved into
     the channels, and the factor.
     """
-    found = runs(range(len(sizes)), sizes, image)
-    if found is None or len(found[2]) < 2 or len(found[3]) < 2:
+    stretches = runs(range(len(sizes)), sizes, image)
+    if stretches is None or len(stretches[2]) < 2 or len(stretches[3]) < 2:
         return None
-    batch, channels, rows, columns = found
+    batch, channels, rows, columns = stretches
     if sizes[rows[-1]] != sizes[columns[-1]]:
         return None
     order = [*batch, *channels, rows[-1], columns[-1], *rows[:-1], *columns[:-1]]
@@ -173,12 +175,12 @@ def _common(one: Sizes, other: Sizes) -> Sizes | None:
     return tuple(above // below for below, above in reversed(list(pairwise(borders))))
 
 
-def _merged(sizes: Sequence[int], lies: Sequence[int], wanted: Sequence[int], unshuffled: Sizes = (), shuffled: Sizes = ()) -> Way:  # fmt: skip
+def _merged(sizes: Sequence[int], lies: Sequence[int], order: Sequence[int], unshuffled: Sizes = (), shuffled: Sizes = ()) -> Way:  # fmt: skip
     """Merge neighbours that stay neighbours into one axis."""
     lies = [f for f in lies if sizes[f] > 1]
     follows = dict(pairwise(lies))
     groups: list[list[int]] = []
-    for part in (f for f in wanted if sizes[f] > 1):
+    for part in (f for f in order if sizes[f] > 1):
         if groups and follows.get(groups[-1][-1]) == part:
             groups[-1].append(part)
         else:

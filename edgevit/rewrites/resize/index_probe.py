@@ -10,7 +10,7 @@ from edgevit.graph.edit import Edit
 from edgevit.graph.program import shape
 
 
-def chosen(node: Node, axis: int) -> torch.Tensor:
+def probed_indices(node: Node, axis: int) -> torch.Tensor:
     """Find the source indices by running the call on the numbers 0, 1, 2 ... along the axis.
 
     Axes before the third keep length 1.
@@ -27,5 +27,5 @@ def selected(x: Node, axis: int, indices: torch.Tensor, edit: Edit) -> Node:
     """Select values along an axis; return `x` itself where every value stays in its place."""
     if indices.tolist() == list(range(shape(x)[axis])):
         return x
-    held = edit.constant(indices, "places")
-    return edit.call(torch.ops.aten.index_select.default, x, axis, held)
+    places = edit.constant(indices, "places")
+    return edit.call(torch.ops.aten.index_select.default, x, axis, places)

@@ -17,14 +17,14 @@ from torch.fx.node import Node
 from edgevit.graph.aten import kind, operand
 from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import shape
-from edgevit.rewrites.layout.name_views import turn_of
+from edgevit.rewrites.layout.name_views import permutation_of
 from edgevit.rewrites.rule import SAME_VALUES, Match, Rule
 
 aten = torch.ops.aten
 
 
-class TurnImages(Rule[Match]):
-    name: ClassVar[str] = "turn-images"
+class PermuteImages(Rule[Match]):
+    name: ClassVar[str] = "permute-images"
     rtol: ClassVar[float] = SAME_VALUES
     after: ClassVar[tuple[str, ...]] = ("name-views", "merge-reshapes", "merge-permutes")
 
@@ -43,7 +43,7 @@ class TurnImages(Rule[Match]):
 
 
 def _to_tokens(node: Node) -> bool:
-    if kind(node) != "permute" or turn_of(node) != [0, 2, 1]:
+    if kind(node) != "permute" or permutation_of(node) != [0, 2, 1]:
         return False
     rows = operand(node)
     if kind(rows) != "reshape" or len(rows.users) > 1 or len(shape(operand(rows))) != 4:
@@ -56,7 +56,7 @@ def _to_image(node: Node) -> bool:
     if kind(node) != "reshape" or len(shape(node)) != 4 or kind(operand(node)) != "permute":
         return False
     turned = operand(node)
-    if turn_of(turned) != [0, 2, 1] or len(turned.users) > 1:
+    if permutation_of(turned) != [0, 2, 1] or len(turned.users) > 1:
         return False
     batch, channels, high, wide = shape(node)
     return shape(turned) == (batch, channels, high * wide)
