@@ -120,6 +120,30 @@ def test_the_picture_is_of_these_packages(tmp_path: Path) -> None:
     )
 
 
+def literals(path: Path) -> set[str]:
+    """Return the texts of a file, those of a `match` or a default included."""
+    nodes = ast.walk(ast.parse(path.read_text()))
+    return {n.value for n in nodes if isinstance(n, ast.Constant) and isinstance(n.value, str)}
+
+
+OUTSIDE = [p for p in modules() if top(p) != "backends"]
+
+
+@pytest.mark.parametrize("path", OUTSIDE, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_no_format_is_named_outside_the_backends(path: Path) -> None:
+    """A test of the format's name is a fact that the backend's `BackendInfo` lacks."""
+    formats = {info.parent.name for info in (PACKAGE / "backends").glob("*/info.py")}
+    assert len(formats) == 6
+    assert not formats & literals(path)
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_a_backend_of_firmware_is_its_own(path: Path) -> None:
+    """Nothing names the microcontroller's modules, not even as text, but for its own."""
+    if not path.is_relative_to(PACKAGE / "backends" / "mcu"):
+        assert "backends.mcu" not in path.read_text()
+
+
 def test_every_file_is_one_room() -> None:
     long = {str(p): n for p in modules() if (n := len(p.read_text().splitlines())) > 400}
     assert not long

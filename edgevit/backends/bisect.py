@@ -32,7 +32,6 @@ from edgevit.graph.program import Program, value
 from edgevit.support.backend_info import BACKENDS
 
 _LONGEST = 300.0  # seconds to search; after them the error names all calls that are left
-_FORMATS = frozenset(BACKENDS) - {"mcu"}  # firmware names its calls before any tool is run
 Attempt = Callable[[Program], None]
 
 
@@ -46,7 +45,8 @@ def blamed_on_a_call(backend: Backend, request: Lowering, format: str) -> Iterat
     try:
         yield
     except Exception as error:
-        if format not in _FORMATS or not names_no_call(error):
+        # firmware names its calls before any tool is run
+        if BACKENDS[format].firmware or not names_no_call(error):
             raise
         request.progress("look for the call that it cannot take")
         raise blame_a_call(request.program, format, error, _attempt(backend, request)) from error

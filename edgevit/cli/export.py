@@ -96,7 +96,7 @@ def _export_dict(result: ExportResult) -> dict[str, object]:
 
 
 def run_run(options: argparse.Namespace) -> int:
-    from edgevit.backends.mcu.run.execute import execution_text
+    from edgevit.backends.execution import execution_text
     from edgevit.measure.firmware import run_firmware
 
     how = (options.core, options.toolchain, options.emulator)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from edgevit.backends.api import Backend
@@ -11,13 +11,20 @@ from edgevit.backends.artifact import Artifact
 from edgevit.backends.delegation import require_all_inside
 from edgevit.backends.placement import require_engine
 from edgevit.errors import UsageError
+from edgevit.export.vain import (
+    vain_calibration,
+    vain_delegation,
+    vain_engine,
+    vain_labels,
+    vain_options,
+)
 from edgevit.graph.program import Program
 from edgevit.graph.text import graph_text
-from edgevit.quantize.options import CALIBRATION, GENERATED, CalibrationOptions
+from edgevit.quantize.options import GENERATED, CalibrationOptions
 from edgevit.rewrites.foreign import foreign_rules
 from edgevit.rewrites.rule import AnyRule
 from edgevit.rewrites.variants import formed
-from edgevit.support.backend_info import BACKENDS, info_of
+from edgevit.support.backend_info import info_of
 from edgevit.support.backend_options import BackendOptions, options_info
 from edgevit.support.choice import Choice, Settings, require_known
 
@@ -26,9 +33,7 @@ from edgevit.support.choice import Choice, Settings, require_known
 class Wishes:
     require_delegated: bool = False
     require_ane: bool = False
-    options: Mapping[str, BackendOptions] = field(
-        default_factory=dict
-    )  # by format, if not the default
+    options: Mapping[str, BackendOptions] = field(default_factory=dict)  # by format
     calibration: CalibrationOptions = GENERATED
     chosen: Settings = field(default_factory=dict)  # options chosen of the backend's choices
     graph: str = ""  # expected `graph_hash`: that of the plan's model
@@ -36,21 +41,11 @@ class Wishes:
 
     def refuse_vain(self, format: str, backend: Backend) -> None:
         if self.require_ane and info_of(format).engine is None:
-            raise UsageError(
-                f"--require-ane says nothing about {format}",
-                where="--require-ane",
-                why="only Core ML runs ops on the Neural Engine",
-                hint="export without it, or with --format coreml",
-            )
+            raise vain_engine(format)
         if self.require_delegated and not info_of(format).delegates:
             raise vain_delegation(format)
         if self.labels and not info_of(format).holds_labels:
-            raise UsageError(
-                f"--labels says nothing about {format}",
-                where="--labels",
-                why="only a Core ML package holds labels",
-                hint="export without it, or with --format coreml",
-            )
+            raise vain_labels(format)
         require_known(self.chosen, choices_of(format, backend), format)
 
     def refuse_unheeded(self, precisions: Mapping[str, Sequence[str]]) -> None:
@@ -95,49 +90,6 @@ class Wishes:
 
 
 NO_MORE = Wishes()
-
-
-def vain_delegation(format: str) -> UsageError:
-    return UsageError(
-        f"--require-delegated says nothing about {format}",
-        where="--require-delegated",
-        why="what runs where is decided on the device, not in the file",
-        hint="export without it",
-    )
-
-
-def vain_options(flags: Sequence[str], format: str, formats: Iterable[str]) -> UsageError:
-    """Return the error for options of a format that is not exported. Each is named."""
-    info = info_of(format)
-    return UsageError(
-        f"{', '.join(flags)} says nothing about {_listed(formats)}",
-        where=" ".join(flags),
-        why=f"only {info.title} heeds it: {info.purpose}",
-        hint=f"leave it out, or --target a device for {format}: `edgevit targets` lists them",
-    )
-
-
-def vain_calibration(options: CalibrationOptions, precisions: Mapping[str, object]) -> UsageError:
-    """Return the error for calibration where nothing is calibrated. Each option is named."""
-    flags = CALIBRATION.flags(options)
-    all_calibrated = [f"{f} {p}" for f, info in BACKENDS.items() for p in info.calibrates]
-    return UsageError(
-        f"{', '.join(flags)} says nothing about {_listed(precisions)}",
-        where=" ".join(flags),
-        why=f"ranges of integers are calibrated: of {', '.join(all_calibrated)}",
-        hint=_calibrated_instead(precisions),
-    )
-
-
-def _calibrated_instead(formats: Iterable[str]) -> str:
-    for format in formats:
-        for precision in info_of(format).calibrates:
-            return f"leave it out, or --format {format} --precision {precision}"
-    return "leave it out, or --target a device for one of those: `edgevit targets` lists them"
-
-
-def _listed(formats: Iterable[str]) -> str:
-    return ", ".join(formats) or "no target"
 
 
 def choices_of(format: str, backend: Backend) -> tuple[Choice, ...]:

@@ -6,11 +6,11 @@ import platform
 from importlib import metadata
 from pathlib import Path
 
-from edgevit.backends.mcu.run.execute import Execution
+from edgevit.backends.execution import Execution
 from edgevit.errors import EdgevitError, ParityError
 from edgevit.measure.device import DeviceState
 from edgevit.measure.figures import Figures, LayerCost, Memory, Settings, lost
-from edgevit.measure.firmware import bundle_of, run_firmware
+from edgevit.measure.firmware import executable_of, run_firmware
 from edgevit.measure.runner import plain
 from edgevit.measure.sequential import Alone
 from edgevit.measure.timing import Subject, subject_of
@@ -42,11 +42,11 @@ class EmulatorRunner(Alone):
         )
 
     def subject(self, path: str | Path) -> Subject:
-        bundle_of(Path(path))  # firmware, untouched, whose sources are those of its graph
+        executable_of(Path(path))  # firmware, untouched, whose sources are those of its graph
         return subject_of(path, here=False)
 
     def settings_key(self, subject: Subject, settings: Settings) -> dict[str, object]:
-        core = settings.core or bundle_of(subject.path.parent).core.name
+        core = settings.core or executable_of(subject.path.parent).core
         return {"core": core, "toolchain": settings.toolchain, "emulator": settings.emulator}
 
     def figures(self, subject: Subject, settings: Settings) -> Figures:

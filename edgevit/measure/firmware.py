@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from edgevit.backends.mcu.bundle import GRAPH, Bundle, read_bundle
-from edgevit.backends.mcu.codegen.firmware import write_firmware
-from edgevit.backends.mcu.cores import CORES
-from edgevit.backends.mcu.run.execute import Execution, execute
-from edgevit.backends.mcu.schedule.search import planned
-from edgevit.errors import PackageError, UsageError, suggest
+from edgevit.backends.execution import Emulation, Executable, Execution, OpenExecutable
+from edgevit.errors import UsageError
 from edgevit.exported.golden import load_golden
 from edgevit.exported.manifest import read_manifest, require_ours, require_untouched
 from edgevit.frontend.array_file import NoArraysError, read_arrays
-from edgevit.integer.simulate import outputs_of
 from edgevit.quantize.encoding import why_no_pixels
-from edgevit.support.backend_info import firmware_formats
+from edgevit.support.backend_info import info_of
 
 
 @dataclass(frozen=True)
@@ -49,58 +43,46 @@ def run_firmware(
     *,
     trust: bool = False,
 ) -> Execution:
-    """Run firmware on its golden input, on an emulated core.
-
-    For a core other than the folder's, code is generated from the same integer graph and plan.
-    """
+    """Run firmware on its golden input, on an emulated core, by default the target's."""
     folder = Path(directory)
     require_ours(folder, read_manifest(folder), trust)
-    bundle = bundle_of(folder)
-    inputs = bundle.quantized([tensor.numpy() for tensor in load_golden(folder)[0]])
-    if core is None or core == bundle.core.name:
-        emitted, chosen = bundle.emitted(), bundle.core
-        return execute(bundle.folder, bundle.graph, emitted, inputs, chosen, toolchain, emulator)
-    if core not in CORES:
-        raise UsageError(f"no core is called `{core}`", hint=suggest(core, CORES))
-    kept = frozenset(name for walk in bundle.plan.walks for name in walk.loop.kept)
-    plan = planned(bundle.graph, CORES[core], kept, bundle.plan.tile)
-    with tempfile.TemporaryDirectory(prefix="edgevit-") as work:
-        emitted = write_firmware(plan, Path(work) / "firmware", CORES[core])
-        return execute(
-            Path(work) / "firmware", bundle.graph, emitted, inputs, CORES[core], toolchain, emulator
-        )  # fmt: skip
+    executable = executable_of(folder)
+    inputs = [tensor.numpy() for tensor in load_golden(folder)[0]]
+    return executable.execute(inputs, Emulation(core, toolchain, emulator))
 
 
 def simulate_firmware(directory: str | Path, given: str | None, output: str | None) -> Simulated:
     folder = Path(directory)
-    bundle = bundle_of(folder)
-    tensors = [tensor.numpy() for tensor in load_golden(folder)[0]]
+    executable = executable_of(folder)
+    inputs = [tensor.numpy() for tensor in load_golden(folder)[0]]
     if given is not None:
-        tensors = [_read(Path(given), bundle)]
-    found = bundle.dequantized(outputs_of(bundle.graph, bundle.quantized(tensors)))
+        inputs = [_read(Path(given), executable)]
+    outputs = executable.simulate(inputs)
     if output is not None:
-        np.savez(output, *found)
-    return Simulated(found)
+        np.savez(output, *outputs)
+    return Simulated(outputs)
 
 
-def bundle_of(folder: Path) -> Bundle:
+def executable_of(folder: Path) -> Executable:
+    """Open an export whose artifact runs on an emulated core, as it was written."""
     manifest = read_manifest(folder)
     require_untouched(folder, manifest)
-    if manifest["format"] not in firmware_formats():
+    info = info_of(manifest["format"])
+    if info.executable is None:
         raise UsageError(
             f"{folder} is no firmware",
+            where=str(folder),
             why=f"it was exported as {manifest['format']}",
             hint=f"edgevit profile {folder}",
         )
-    if not (folder / GRAPH).is_file():
-        raise PackageError(f"{GRAPH} is missing", where=str(folder), hint="export the model again")
-    return read_bundle(folder)
+    open_executable: OpenExecutable = info.part(info.executable)
+    return open_executable(folder)
 
 
-def _read(path: Path, bundle: Bundle) -> np.ndarray:
+def _read(path: Path, executable: Executable) -> np.ndarray:
     array = _numbers(path)
-    if len(bundle.inputs) != 1 or array.shape != bundle.inputs[0].shape:
-        wanted = " and ".join("x".join(map(str, port.shape)) for port in bundle.inputs)
+    if executable.shapes != (array.shape,):
+        wanted = " and ".join("x".join(map(str, shape)) for shape in executable.shapes)
         raise UsageError(
             f"the model takes {wanted}, not {'x'.join(map(str, array.shape))}",
             where=str(path),
@@ -114,7 +96,7 @@ def _read(path: Path, bundle: Bundle) -> np.ndarray:
             why="they have no place in 8 bits",
             hint="give finite float32 numbers",
         )
-    if bundle.inputs[0].takes_pixels and (why := why_no_pixels(array)):
+    if executable.takes_pixels and (why := why_no_pixels(array)):
         raise UsageError(
             "the model takes pixels of 0 to 255, and these are none",
             where=str(path),

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from edgevit.backends.call_facts import Facts, count, numbers
 from edgevit.backends.port_facts import PortFacts
-from edgevit.snippets.facts import Facts, count, numbers
 from edgevit.support.quoting import swift_string
 
-_SWIFT = {"float32": "Float", "int32": "Int32"}
+SWIFT = {"float32": "Float", "int32": "Int32"}
 
 
 def marks(facts: Facts) -> dict[str, str]:
@@ -17,7 +17,7 @@ def marks(facts: Facts) -> dict[str, str]:
 
 
 def _arrays(facts: Facts) -> str:
-    kinds = [_SWIFT[port.dtype] for port in facts.inputs]
+    kinds = [SWIFT[port.dtype] for port in facts.inputs]
     parameters = ", ".join(f"_ input{k}: [{kind}]" for k, kind in enumerate(kinds))
     rows = [
         "    /// Each input whole, in row-major order; the outputs in their order.",
@@ -46,7 +46,7 @@ def _picture(facts: Facts) -> str:
 
 def _ask(features: list[str], facts: Facts) -> list[str]:
     results = [
-        f"MLShapedArray<{_SWIFT[port.dtype]}>(found.featureValue(for: {swift_string(port.name)})!.multiArrayValue!).scalars"
+        f"MLShapedArray<{SWIFT[port.dtype]}>(found.featureValue(for: {swift_string(port.name)})!.multiArrayValue!).scalars"
         for port in facts.outputs
     ]
     one = len(results) == 1
@@ -66,7 +66,7 @@ def _listed(results: list[str]) -> list[str]:
 
 
 def _result(facts: Facts) -> str:
-    kinds = [f"[{_SWIFT[port.dtype]}]" for port in facts.outputs]
+    kinds = [f"[{SWIFT[port.dtype]}]" for port in facts.outputs]
     return kinds[0] if len(kinds) == 1 else f"({', '.join(kinds)})"
 
 

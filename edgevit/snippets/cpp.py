@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from edgevit.backends.call_facts import BYTES, C_TYPES, Facts, count, numbers
 from edgevit.backends.port_facts import PortFacts
-from edgevit.snippets.facts import BYTES, C_TYPES, Facts, count, numbers
 from edgevit.support.quoting import c_string
 
 Line = Callable[[int, PortFacts], str]

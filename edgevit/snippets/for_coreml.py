@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from edgevit.backends.snippet import Snippet
 from edgevit.snippets import coreml
-from edgevit.snippets.snippet import Snippet
+from edgevit.snippets.templates import TEMPLATES
 
-SNIPPETS = (Snippet("Call.swift", "coreml.swift", coreml.marks),)
+SNIPPETS = (Snippet("Call.swift", TEMPLATES / "coreml.swift.txt", coreml.marks, coreml.SWIFT),)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from functools import partial
 
+from edgevit.backends.call_facts import BYTES, C_TYPES, JVM_ARRAYS
 from edgevit.backends.executorch.info import INFO
+from edgevit.backends.snippet import Snippet
 from edgevit.snippets import android, cpp, python
-from edgevit.snippets.snippet import Snippet
+from edgevit.snippets.templates import TEMPLATES
 
 _RUNTIME = python.Runtime(
     INFO.libraries[0],
@@ -21,8 +23,8 @@ _RUNTIME = python.Runtime(
 """,
 )
 SNIPPETS = (
-    Snippet("Call.kt", "executorch.kt", android.executorch_kotlin),
-    Snippet("Call.java", "executorch.java", android.executorch_java),
-    Snippet("call.py", "python", partial(python.marks, _RUNTIME)),
-    Snippet("call.cpp", "executorch.cpp", cpp.executorch),
+    Snippet("Call.kt", TEMPLATES / "executorch.kt.txt", android.executorch_kotlin, JVM_ARRAYS),
+    Snippet("Call.java", TEMPLATES / "executorch.java.txt", android.executorch_java, JVM_ARRAYS),
+    Snippet("call.py", TEMPLATES / "python.txt", partial(python.marks, _RUNTIME), BYTES),
+    Snippet("call.cpp", TEMPLATES / "executorch.cpp.txt", cpp.executorch, C_TYPES),
 )

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from functools import partial
 
+from edgevit.backends.call_facts import BYTES, C_TYPES
 from edgevit.backends.onnx.info import INFO
+from edgevit.backends.snippet import Snippet
 from edgevit.snippets import cpp, python
-from edgevit.snippets.snippet import Snippet
+from edgevit.snippets.templates import TEMPLATES
 
 _RUNTIME = python.Runtime(
     INFO.libraries[0],
@@ -19,6 +21,6 @@ _RUNTIME = python.Runtime(
 """,
 )
 SNIPPETS = (
-    Snippet("call.py", "python", partial(python.marks, _RUNTIME)),
-    Snippet("call.cpp", "onnx.cpp", cpp.onnx),
+    Snippet("call.py", TEMPLATES / "python.txt", partial(python.marks, _RUNTIME), BYTES),
+    Snippet("call.cpp", TEMPLATES / "onnx.cpp.txt", cpp.onnx, C_TYPES),
 )

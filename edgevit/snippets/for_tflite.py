@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from functools import partial
 
+from edgevit.backends.call_facts import BYTES, C_TYPES, JVM_ARRAYS
+from edgevit.backends.snippet import Snippet
 from edgevit.backends.tflite.info import INFO
 from edgevit.snippets import android, cpp, python
-from edgevit.snippets.snippet import Snippet
+from edgevit.snippets.templates import TEMPLATES
 
 _RUNTIME = python.Runtime(
     INFO.libraries[0],
@@ -23,8 +25,8 @@ _RUNTIME = python.Runtime(
 """,
 )
 SNIPPETS = (
-    Snippet("Call.kt", "tflite.kt", android.tflite_kotlin),
-    Snippet("Call.java", "tflite.java", android.tflite_java),
-    Snippet("call.py", "python", partial(python.marks, _RUNTIME)),
-    Snippet("call.cpp", "tflite.cpp", cpp.tflite),
+    Snippet("Call.kt", TEMPLATES / "tflite.kt.txt", android.tflite_kotlin, JVM_ARRAYS),
+    Snippet("Call.java", TEMPLATES / "tflite.java.txt", android.tflite_java, JVM_ARRAYS),
+    Snippet("call.py", TEMPLATES / "python.txt", partial(python.marks, _RUNTIME), BYTES),
+    Snippet("call.cpp", TEMPLATES / "tflite.cpp.txt", cpp.tflite, C_TYPES),
 )

@@ -10,12 +10,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from edgevit.backends.call_facts import Facts
+from edgevit.backends.snippet import Snippet
 from edgevit.exported.text import CALLS as FOLDER
-from edgevit.snippets.facts import Facts, cannot
-from edgevit.snippets.snippet import Snippet
 from edgevit.support.backend_info import info_of
 
-_TEMPLATES = Path(__file__).parent / "templates"
 _MARK = re.compile(r"@([A-Z_]+)@")
 
 
@@ -27,7 +26,7 @@ def write_calls(folder: Path, manifest: Mapping[str, Any]) -> tuple[str, ...]:
     place = info_of(facts.format).snippets
     snippets: tuple[Snippet, ...] = info_of(facts.format).part(place) if place else ()
     for snippet in snippets:
-        why = cannot(facts, snippet.name)
+        why = snippet.cannot(facts)
         if why:
             left_out.append(f"no {FOLDER}/{snippet.name}: {why}")
             continue
@@ -38,11 +37,11 @@ def write_calls(folder: Path, manifest: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(left_out)
 
 
-def filled(template: str, marks: Mapping[str, str]) -> str:
+def filled(template: Path, marks: Mapping[str, str]) -> str:
     """Fill the marks of a template.
 
     A mark without a value raises `KeyError`, so that no `@NAME@` reaches a user.
     """
-    text = (_TEMPLATES / f"{template}.txt").read_text()
+    text = template.read_text()
     text = _MARK.sub(lambda found: marks[found[1]], text)
     return "\n".join(line.rstrip() for line in text.splitlines()) + "\n"

@@ -9,9 +9,9 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edgevit.backends.call_facts import Facts, Prepare
 from edgevit.backends.port_facts import PortFacts
-from edgevit.snippets.facts import Facts, Prepare
-from edgevit.snippets.snippet import Snippet
+from edgevit.backends.snippet import Snippet
 from edgevit.snippets.write import filled
 from edgevit.support.backend_info import BACKENDS
 from tests.support.lexer import lexed

@@ -10,6 +10,7 @@ import torch
 
 from edgevit.backends.api import Expected, Lowering
 from edgevit.backends.artifact import Artifact
+from edgevit.backends.execution import Execution
 from edgevit.backends.mcu.board.weights import weights_form
 from edgevit.backends.mcu.board.write import write_board
 from edgevit.backends.mcu.bundle import FIRMWARE, Bundle, read_bundle, write_bundle
@@ -18,7 +19,7 @@ from edgevit.backends.mcu.memory_fit import Estimate, estimate, planned_for, qua
 from edgevit.backends.mcu.noisiest import noisiest
 from edgevit.backends.mcu.options import firmware_options
 from edgevit.backends.mcu.rules import RULES
-from edgevit.backends.mcu.run.execute import Execution, execute
+from edgevit.backends.mcu.run.execute import execute
 from edgevit.backends.mcu.schedule.plan import plan_text
 from edgevit.backends.mcu.schedule.verifier import verify_plan
 from edgevit.errors import MissingToolError

@@ -17,7 +17,8 @@ INFO = BackendInfo(
     code="firmware, compiled from its C sources",
     missing_facts="edgevit.backends.mcu.target_facts:missing",
     ports="edgevit.backends.mcu.ports:ports",
+    executable="edgevit.backends.mcu.run.executable:open_executable",
     options="edgevit.backends.mcu.options:OPTIONS",
     finish="edgevit.backends.mcu.board.readme:write_readme",
-    snippets="edgevit.snippets.for_mcu:SNIPPETS",
+    snippets="edgevit.backends.mcu.snippets:SNIPPETS",
 )

@@ -11,7 +11,7 @@ from edgevit.errors import DeviceError, EdgevitError, ParityError, UsageError
 from edgevit.exported.manifest import read_manifest
 from edgevit.measure.device import DeviceState, unknown_device
 from edgevit.measure.figures import Figures, Kind, LayerCost, Settings, lost
-from edgevit.measure.firmware import bundle_of
+from edgevit.measure.firmware import executable_of
 from edgevit.measure.sequential import Alone
 from edgevit.measure.serial.flash import flash
 from edgevit.measure.serial.port import Port
@@ -51,7 +51,7 @@ class SerialRunner(Alone):
         return unknown_device(f"board at {self.path}", self.address)
 
     def subject(self, path: str | Path) -> Subject:
-        bundle_of(Path(path))
+        executable_of(Path(path))
         return subject_of(path, here=False)
 
     def settings_key(self, subject: Subject, settings: Settings) -> dict[str, object]:

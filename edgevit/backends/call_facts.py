@@ -15,14 +15,6 @@ BYTES = {"float32": 4, "float64": 8, "int8": 1, "int16": 2, "int32": 4, "int64":
 C_TYPES = {"float32": "float", "float64": "double", "int8": "int8_t", "int16": "int16_t",
            "int32": "int32_t", "int64": "int64_t", "uint8": "uint8_t"}  # fmt: skip
 JVM_ARRAYS = {"float32": "float", "int32": "int", "int64": "long", "uint8": "byte", "int8": "byte"}
-_KNOWN = {
-    "call.py": set(BYTES),
-    "call.cpp": set(C_TYPES),
-    "call.c": {"int8", "int16"},
-    "Call.kt": set(JVM_ARRAYS),
-    "Call.java": set(JVM_ARRAYS),
-    "Call.swift": {"float32", "int32"},
-}
 
 
 @dataclass(frozen=True)
@@ -48,7 +40,7 @@ class Facts:
     prepare: Prepare | None
     is_picture: bool  # Core ML takes a CVPixelBuffer
     folder: Path
-    firmware: Mapping[str, Any]  # `firmware` of the manifest
+    manifest: Mapping[str, Any]
 
     @classmethod
     def of(cls, manifest: Mapping[str, Any], folder: Path) -> Facts:
@@ -65,7 +57,7 @@ class Facts:
             _prepare(manifest),
             bool(manifest.get("image_input")),
             folder,
-            manifest.get("firmware") or {},
+            manifest,
         )
 
     def marks(self) -> dict[str, str]:
@@ -93,12 +85,6 @@ def shown(port: PortFacts) -> str:
 
 def count(port: PortFacts) -> int:
     return prod(port.shape)
-
-
-def cannot(facts: Facts, name: str) -> str:
-    """Return the reason why the file `name` cannot be written, or an empty string."""
-    odd = [p for p in (*facts.inputs, *facts.outputs) if p.dtype not in _KNOWN[name]]
-    return f"`{odd[0].name}` is {odd[0].dtype}" if odd else ""
 
 
 def numbers(values: Sequence[float | int], form: str = ".9g") -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from math import floor
+from pathlib import Path
 
+from edgevit.backends.call_facts import C_TYPES, Facts, count, numbers
 from edgevit.backends.mcu.codegen.firmware import FILES, MODEL
+from edgevit.backends.snippet import Snippet
 from edgevit.quantize.encoding import LIMITS
-from edgevit.snippets.facts import C_TYPES, Facts, count, numbers
 
 
 def marks(facts: Facts) -> dict[str, str]:
@@ -31,7 +33,7 @@ def marks(facts: Facts) -> dict[str, str]:
 
 def _weights(facts: Facts) -> str:
     """Return the instructions for supplying weights that are not compiled into the code."""
-    board = facts.firmware.get("board") or {}
+    board = (facts.manifest.get("firmware") or {}).get("board") or {}
     if board.get("weights") == "streamed":
         return "\n * The weights are not in memory: write ev_model_read_weights, as edgevit_model_weights.h asks for it."
     if board.get("weights") == "binary":
@@ -108,3 +110,6 @@ int call({parameters})
     void *const outputs[] = {{{", ".join(f"output_{k}" for k in range(len(facts.outputs)))}}};
     return {MODEL}_run(inputs, outputs, arena);
 }}"""
+
+
+SNIPPETS = (Snippet("call.c", Path(__file__).with_name("call.c.txt"), marks, ("int8", "int16")),)

@@ -1,0 +1,125 @@
+"""Execution of an artifact on an emulated core: its cost, layer by layer, and its outputs.
+
+A backend whose artifacts are firmware names an `open_executable` in its `BackendInfo`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class LayerCost:
+    name: str
+    kind: str
+    kernels: tuple[str, ...]
+    instructions: int
+    macs: int
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Memory in bytes.
+
+    `ram` is the arena, everything static and the stack as it was used; the caller's input and
+    output are not in it.
+    """
+
+    ram: int
+    arena: int
+    stack: int
+    flash: int
+
+
+@dataclass(frozen=True)
+class Execution:
+    core: str
+    toolchain: str
+    emulator: str
+    instructions: int
+    layers: tuple[LayerCost, ...]
+    memory: Memory
+    golden_match: bool
+    outputs: tuple[np.ndarray, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        memory = {f"{name}_bytes": size for name, size in vars(self.memory).items()}
+        layers = [{**vars(layer), "kernels": list(layer.kernels)} for layer in self.layers]
+        return {
+            "core": self.core,
+            "toolchain": self.toolchain,
+            "emulator": self.emulator,
+            "instructions": self.instructions,
+            "per_layer": layers,
+            "memory": memory,
+            "golden_match": self.golden_match,
+        }
+
+
+@dataclass(frozen=True)
+class Emulation:
+    """Core and tools of an execution. None: the core of the target, the first emulator that can."""
+
+    core: str | None = None
+    toolchain: str = "zig"
+    emulator: str | None = None
+
+
+class Executable(Protocol):
+    """An exported folder, read from disk. Its files are checked against the manifest before."""
+
+    @property
+    def core(self) -> str:
+        """Return the core of the target."""
+        ...
+
+    @property
+    def shapes(self) -> tuple[tuple[int, ...], ...]:
+        """Return the shapes of the inputs."""
+        ...
+
+    @property
+    def takes_pixels(self) -> bool: ...
+
+    def execute(self, inputs: Sequence[np.ndarray], how: Emulation) -> Execution:
+        """Compile the sources, run them on an emulated core and compare with `simulate`."""
+        ...
+
+    def simulate(self, inputs: Sequence[np.ndarray]) -> tuple[np.ndarray, ...]:
+        """Compute the outputs, dequantised, on this machine."""
+        ...
+
+
+OpenExecutable = Callable[[Path], Executable]
+
+
+def execution_text(execution: Execution, longest: int = 20) -> str:
+    """Return the execution as text, the most expensive layers first."""
+    memory = execution.memory
+    dear = sorted(execution.layers, key=lambda layer: -layer.instructions)[:longest]
+    rows = [
+        f"{execution.core}, {execution.toolchain}, {execution.emulator}",
+        f"  emulated   {execution.instructions:,} instructions",
+        f"  RAM        {memory.ram:,} bytes: arena {memory.arena:,}, stack {memory.stack:,}, the rest static",
+        f"  flash      {memory.flash:,} bytes",
+        f"  golden     {'equal, bit for bit' if execution.golden_match else 'NOT EQUAL to the integer model'}",
+        "",
+        *_table(dear),
+    ]
+    left = len(execution.layers) - len(dear)
+    return "\n".join(rows + ([f"  ... and {left} more"] if left > 0 else []))
+
+
+def _table(layers: Sequence[LayerCost]) -> list[str]:
+    head = "  layer                                   kind          instructions      MACs  per MAC"
+    rows = [
+        f"  {layer.name[-38:]:<38}  {layer.kind:<12} {layer.instructions:13,} {layer.macs:9,}"
+        + (f"  {layer.instructions / layer.macs:7.3f}" if layer.macs else "")
+        for layer in layers
+    ]
+    return [head, *rows]

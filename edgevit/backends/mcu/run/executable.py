@@ -1,0 +1,76 @@
+"""A bundle on disk, executed on an emulated core or by its integer model."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from edgevit.backends.execution import Emulation, Execution
+from edgevit.backends.mcu.bundle import FIRMWARE, GRAPH, Bundle, read_bundle
+from edgevit.backends.mcu.codegen.firmware import write_firmware
+from edgevit.backends.mcu.cores import CORES
+from edgevit.backends.mcu.run.execute import execute
+from edgevit.backends.mcu.schedule.search import planned
+from edgevit.errors import PackageError, UsageError, suggest
+from edgevit.integer.simulate import outputs_of
+
+
+def open_executable(folder: Path) -> ExecutableBundle:
+    if not (folder / GRAPH).is_file():
+        raise PackageError(
+            f"{GRAPH} is missing",
+            where=str(folder),
+            why="it is the integer model of the firmware",
+            hint="export the model again",
+        )
+    return ExecutableBundle(read_bundle(folder))
+
+
+@dataclass(frozen=True)
+class ExecutableBundle:
+    bundle: Bundle
+
+    @property
+    def core(self) -> str:
+        return self.bundle.core.name
+
+    @property
+    def shapes(self) -> tuple[tuple[int, ...], ...]:
+        return tuple(port.shape for port in self.bundle.inputs)
+
+    @property
+    def takes_pixels(self) -> bool:
+        return self.bundle.inputs[0].takes_pixels
+
+    def execute(self, inputs: Sequence[np.ndarray], how: Emulation) -> Execution:
+        """Run the bundle.
+
+        For a core other than the folder's, code is generated from the same integer graph and plan.
+        """
+        bundle, quantized = self.bundle, self.bundle.quantized(list(inputs))
+        tools = (how.toolchain, how.emulator)
+        if how.core is None or how.core == bundle.core.name:
+            emitted = bundle.emitted()
+            return execute(bundle.folder, bundle.graph, emitted, quantized, bundle.core, *tools)
+        if how.core not in CORES:
+            raise UsageError(
+                f"no core is called `{how.core}`",
+                where="--core",
+                why=f"there are {', '.join(CORES)}",
+                hint=suggest(how.core, CORES) or "leave it out for the core of the target",
+            )
+        core = CORES[how.core]
+        whole = frozenset(name for walk in bundle.plan.walks for name in walk.loop.kept)
+        plan = planned(bundle.graph, core, whole, bundle.plan.tile)
+        with tempfile.TemporaryDirectory(prefix="edgevit-") as work:
+            folder = Path(work) / FIRMWARE
+            emitted = write_firmware(plan, folder, core)
+            return execute(folder, bundle.graph, emitted, quantized, core, *tools)
+
+    def simulate(self, inputs: Sequence[np.ndarray]) -> tuple[np.ndarray, ...]:
+        bundle = self.bundle
+        return bundle.dequantized(outputs_of(bundle.graph, bundle.quantized(list(inputs))))

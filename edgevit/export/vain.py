@@ -1,0 +1,73 @@
+"""Errors for options that no format of an export heeds. Each names the formats that would."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from edgevit.errors import UsageError
+from edgevit.quantize.options import CALIBRATION, CalibrationOptions
+from edgevit.support.backend_info import BACKENDS, info_of
+
+
+def vain_engine(format: str) -> UsageError:
+    formats = [name for name, info in BACKENDS.items() if info.engine is not None]
+    engines = {str(info_of(name).engine) for name in formats}
+    return _vain("--require-ane", format, formats, f"runs ops on {' or '.join(sorted(engines))}")
+
+
+def vain_labels(format: str) -> UsageError:
+    formats = [name for name, info in BACKENDS.items() if info.holds_labels]
+    return _vain("--labels", format, formats, "holds labels")
+
+
+def vain_delegation(format: str) -> UsageError:
+    return UsageError(
+        f"--require-delegated says nothing about {format}",
+        where="--require-delegated",
+        why="what runs where is decided on the device, not in the file",
+        hint="export without it",
+    )
+
+
+def _vain(flag: str, format: str, formats: Sequence[str], deed: str) -> UsageError:
+    titles = " or ".join(info_of(name).title for name in formats)
+    return UsageError(
+        f"{flag} says nothing about {format}",
+        where=flag,
+        why=f"only {titles} {deed}",
+        hint=f"export without it, or with --format {' or '.join(formats)}",
+    )
+
+
+def vain_options(flags: Sequence[str], format: str, formats: Iterable[str]) -> UsageError:
+    """Return the error for options of a format that is not exported. Each is named."""
+    info = info_of(format)
+    return UsageError(
+        f"{', '.join(flags)} says nothing about {_listed(formats)}",
+        where=" ".join(flags),
+        why=f"only {info.title} heeds it: {info.purpose}",
+        hint=f"leave it out, or --target a device for {format}: `edgevit targets` lists them",
+    )
+
+
+def vain_calibration(options: CalibrationOptions, precisions: Mapping[str, object]) -> UsageError:
+    """Return the error for calibration where nothing is calibrated. Each option is named."""
+    flags = CALIBRATION.flags(options)
+    all_calibrated = [f"{f} {p}" for f, info in BACKENDS.items() for p in info.calibrates]
+    return UsageError(
+        f"{', '.join(flags)} says nothing about {_listed(precisions)}",
+        where=" ".join(flags),
+        why=f"ranges of integers are calibrated: of {', '.join(all_calibrated)}",
+        hint=_calibrated_instead(precisions),
+    )
+
+
+def _calibrated_instead(formats: Iterable[str]) -> str:
+    for format in formats:
+        for precision in info_of(format).calibrates:
+            return f"leave it out, or --format {format} --precision {precision}"
+    return "leave it out, or --target a device for one of those: `edgevit targets` lists them"
+
+
+def _listed(formats: Iterable[str]) -> str:
+    return ", ".join(formats) or "no target"
