@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import edgevit
-from edgevit.measure.firmware import run_firmware
+from edgevit.measure import run_firmware
 
 MODEL = "zoo:vit-i32-p8-d48-h3-l2"  # image 32, patches of 8, width 48, 3 heads, 2 layers
 

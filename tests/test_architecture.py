@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from graphlib import TopologicalSorter
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -36,7 +38,16 @@ HOMES = {
     "distributed": ("sweep",),
     "psycopg": ("measure/database.py",),
 }
+# Packages whose `__init__` lists all that others import. The rest are kitchens with open doors, see docs/adr/0012.
+FACES = ("targets", "snippets", "measure", "forecast", "budgets", "matrix", "tune", "sweep")
+EXAMPLES = sorted((ROOT / "examples").rglob("*.py"))
 LIGHT = ("__init__", "__main__", "errors", "support", "targets", "cli")  # import nothing heavy
+
+
+class Face(NamedTuple):
+    typed: set[tuple[str | None, str]]  # home and name
+    listed: list[str]
+    homes: dict[str, tuple[str, ...]]
 
 
 def modules() -> list[Path]:
@@ -56,6 +67,16 @@ def imports(path: Path, only_at_import: bool = False) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
         elif isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
+
+
+def imported_names(path: Path) -> Iterator[tuple[str, str]]:
+    """Yield the modules of edgevit's packages that are imported, each with a name taken from it."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("edgevit."):
+            yield from ((str(node.module), alias.name) for alias in node.names)
+        elif isinstance(node, ast.Import):
+            names = (alias.name for alias in node.names)
+            yield from ((name, "") for name in names if name.startswith("edgevit."))
 
 
 def read_files(path: Path, files: Mapping[str, Path]) -> set[str]:
@@ -89,6 +110,44 @@ def test_no_package_imports_a_later_one(path: Path) -> None:
         parts = name.split(".")
         if parts[0] == "edgevit" and len(parts) > 1 and parts[1] in PACKAGES:
             assert PACKAGES.index(parts[1]) <= own, f"{path} imports {name}"
+
+
+def face(package: str) -> Face:
+    """Read what an `__init__` says three times: for type checkers, for readers, and for the import."""
+    tree = ast.parse((PACKAGE / package / "__init__.py").read_text())
+    typed, listed, homes = set(), [], {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(
+            f"edgevit.{package}."
+        ):
+            typed |= {(node.module, alias.name) for alias in node.names}
+        elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
+            listed = ast.literal_eval(node.value)
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) == "lazy_face":
+            homes = ast.literal_eval(node.args[1])
+    return Face(typed, listed, homes)
+
+
+@pytest.mark.parametrize("package", FACES)
+def test_every_package_lists_its_face(package: str) -> None:
+    typed, listed, homes = face(package)
+    assert sorted(name for _, name in typed) == sorted(listed)
+    if homes:
+        assert typed == {
+            (f"edgevit.{package}.{home}", name) for home, names in homes.items() for name in names
+        }
+    whole = importlib.import_module(f"edgevit.{package}")
+    for module, name in typed:
+        assert getattr(whole, name) is getattr(importlib.import_module(module), name)
+
+
+@pytest.mark.parametrize("path", [*modules(), *EXAMPLES], ids=lambda p: str(p.relative_to(ROOT)))
+def test_outside_a_package_only_its_face_is_imported(path: Path) -> None:
+    for module, name in imported_names(path):
+        package = module.split(".")[1]
+        if package in FACES and (path.is_relative_to(ROOT / "examples") or top(path) != package):
+            assert module == f"edgevit.{package}", f"{path} imports {module}.{name}"
+            assert name in face(package).listed, f"{path} imports {module}.{name}"
 
 
 def test_no_file_imports_one_that_imports_it() -> None:

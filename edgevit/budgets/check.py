@@ -11,9 +11,7 @@ from typing import Any, Literal
 from edgevit.errors import EdgevitError, UsageError
 from edgevit.exported.manifest import read_manifest, require_ours, require_untouched
 from edgevit.exported.text import artifact_bytes
-from edgevit.measure.firmware import run_firmware
-from edgevit.measure.latest import latest_latency
-from edgevit.measure.timing import profile
+from edgevit.measure import latest_latency, profile, run_firmware
 from edgevit.support.backend_info import firmware_formats, host_formats
 from edgevit.targets import load_target
 

@@ -49,8 +49,7 @@ def add_check(command: Callable[[str, Callable[..., int], str], argparse.Argumen
 def run_check(options: argparse.Namespace) -> int:
     from pathlib import Path
 
-    from edgevit.budgets.check import Budgets, Here, check
-    from edgevit.budgets.report import check_text, checks_dict, junit
+    from edgevit.budgets import Budgets, Here, check, check_text, checks_dict, junit
     from edgevit.exported.manifest import expand_folders
     from edgevit.support.progress import Stages
 

@@ -97,7 +97,7 @@ def _export_dict(result: ExportResult) -> dict[str, object]:
 
 def run_run(options: argparse.Namespace) -> int:
     from edgevit.backends.execution import execution_text
-    from edgevit.measure.firmware import run_firmware
+    from edgevit.measure import run_firmware
 
     how = (options.core, options.toolchain, options.emulator)
     found = run_firmware(options.folder, *how, trust=options.trust)
@@ -106,7 +106,7 @@ def run_run(options: argparse.Namespace) -> int:
 
 
 def run_simulate(options: argparse.Namespace) -> int:
-    from edgevit.measure.firmware import simulate_firmware
+    from edgevit.measure import simulate_firmware
 
     found = simulate_firmware(options.folder, options.input, options.output)
     show(json.dumps(found.as_dict()) if options.json else found)
@@ -214,8 +214,7 @@ def _labels(path: str | None) -> list[str] | None:
 def run_matrix(options: argparse.Namespace) -> int:
     from pathlib import Path
 
-    from edgevit.matrix.report import MARKDOWN, matrix_text, write_matrix
-    from edgevit.matrix.run import MatrixOptions, matrix
+    from edgevit.matrix import MARKDOWN, MatrixOptions, matrix, matrix_text, write_matrix
     from edgevit.support.progress import Stages
 
     progress = Stages(None if options.quiet else sys.stderr)

@@ -23,7 +23,7 @@ def add_forecast(
 
 def run_forecast(options: argparse.Namespace) -> int:
     from edgevit.errors import UsageError
-    from edgevit.forecast.model import forecast_model
+    from edgevit.forecast import forecast_model
 
     vain = [f"--{name}" for name in ("lossy", "without", "labels") if getattr(options, name)]
     if vain:

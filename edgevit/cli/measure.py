@@ -14,8 +14,7 @@ from edgevit.support import option_values as values
 from edgevit.support.terminal import show
 
 if TYPE_CHECKING:
-    from edgevit.measure.figures import Session, Settings
-    from edgevit.measure.store import Store
+    from edgevit.measure import Session, Settings, Store
 
 Command = Callable[[str, Callable[..., int], str], argparse.ArgumentParser]
 
@@ -88,9 +87,7 @@ def _add_store(parser: argparse.ArgumentParser) -> None:
 
 
 def run_profile(options: argparse.Namespace) -> int:
-    from edgevit.measure.runner import open_runner
-    from edgevit.measure.show import session_dict, session_text
-    from edgevit.measure.store import open_store
+    from edgevit.measure import open_runner, open_store, session_dict, session_text
 
     open_runner(options.on)  # a wrong address is an error before anything else
     if options.eager and options.on != "local":
@@ -113,9 +110,7 @@ def _measured(options: argparse.Namespace, store: Store | None) -> Session:
     from pathlib import Path
 
     from edgevit.exported.manifest import expand_folders
-    from edgevit.measure.cache import measured
-    from edgevit.measure.runner import open_runner
-    from edgevit.measure.timing import eager_subject
+    from edgevit.measure import eager_subject, measured, open_runner
     from edgevit.support.progress import Stages
 
     progress = Stages(None if options.quiet else sys.stderr)
@@ -135,7 +130,7 @@ def _measured(options: argparse.Namespace, store: Store | None) -> Session:
 
 
 def _settings(options: argparse.Namespace) -> Settings:
-    from edgevit.measure.figures import Settings
+    from edgevit.measure import Settings
 
     return Settings(
         threads=options.threads,
@@ -154,8 +149,7 @@ def _settings(options: argparse.Namespace) -> Settings:
 
 
 def run_history(options: argparse.Namespace) -> int:
-    from edgevit.measure.history import compared, compared_text, history_text
-    from edgevit.measure.store import open_store
+    from edgevit.measure import compared, compared_text, history_text, open_store
 
     with open_store(options.store) as store:
         if options.compare:

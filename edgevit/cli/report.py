@@ -32,7 +32,7 @@ def add_report(command: Callable[[str, Callable[..., int], str], argparse.Argume
 
 def run_report(options: argparse.Namespace) -> int:
     from edgevit.cli.trade_offs import read_trade
-    from edgevit.measure.refresh_report import report
+    from edgevit.measure import report
     from edgevit.support.progress import Stages
 
     progress = Stages(None if options.quiet else sys.stderr)

@@ -39,9 +39,7 @@ def add_sweep(command: Command) -> None:
 
 def run_sweep(options: argparse.Namespace) -> int:
     from edgevit.support.progress import Stages
-    from edgevit.sweep.cluster import run_jobs
-    from edgevit.sweep.job import Result, jobs_of
-    from edgevit.sweep.show import MARKDOWN, table, write_sweep
+    from edgevit.sweep import MARKDOWN, Result, jobs_of, run_jobs, table, write_sweep
 
     words = ["--weights", options.weights] if options.weights else []
     words += ["--input-size", options.input_size] if options.input_size else []

@@ -20,8 +20,7 @@ from edgevit.support.shape import (
     require_shape,
 )
 from edgevit.support.strangers_text import read_json
-from edgevit.sweep.job import result_of
-from edgevit.sweep.show import panels
+from edgevit.sweep import panels, result_of
 
 _FIGURES = Table(
     dict.fromkeys(("instructions", "ram_bytes", "ms"), Number()),

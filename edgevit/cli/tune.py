@@ -20,8 +20,7 @@ from edgevit.support import option_values as values
 from edgevit.support.terminal import show
 
 if TYPE_CHECKING:
-    from edgevit.tune.request import Asked
-    from edgevit.tune.tune import Tuned
+    from edgevit.tune import Asked, Tuned
 
 Command = Callable[[str, Callable[..., int], str], argparse.ArgumentParser]
 Add = Callable[[argparse.ArgumentParser], None]
@@ -67,7 +66,7 @@ def add_tune(command: Command, add_model: Add, read_model: Read) -> None:
 
 def run_tune(options: argparse.Namespace, model: dict[str, Any]) -> int:
     from edgevit.support.progress import Stages
-    from edgevit.tune.tune import tune
+    from edgevit.tune import tune
 
     _require_free(options)
     progress = Stages(None if options.quiet else sys.stderr)
@@ -92,7 +91,7 @@ def _asked(options: argparse.Namespace, model: dict[str, Any]) -> Asked:
     from edgevit.export.pipeline import output_folder
     from edgevit.frontend.options import ModelOptions
     from edgevit.targets import load_target
-    from edgevit.tune.request import Asked, Budget
+    from edgevit.tune import Asked, Budget
 
     defaults = vars(ModelOptions())
     target = load_target(options.target)
@@ -115,7 +114,7 @@ def _asked(options: argparse.Namespace, model: dict[str, Any]) -> Asked:
 
 
 def _text(found: Tuned) -> str:
-    from edgevit.tune.space import point_text
+    from edgevit.tune import point_text
 
     plan = found.plan
     done = sum(bool(trial.values) for trial in found.tried)

@@ -14,8 +14,7 @@ from edgevit.exported.text import GRAPHS, PAGE, SUMMARY, summary
 from edgevit.graph.cost import op_counts
 from edgevit.graph.program import Program
 from edgevit.graph.text import graph_text
-from edgevit.snippets.ports import ports_of
-from edgevit.snippets.write import write_calls
+from edgevit.snippets import ports_of, write_calls
 from edgevit.support.backend_info import info_of
 
 

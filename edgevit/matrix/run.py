@@ -17,8 +17,7 @@ from edgevit.errors import EdgevitError
 from edgevit.exported.manifest_schema import SCHEMA
 from edgevit.exported.staging import remove_export
 from edgevit.exported.text import artifact_bytes
-from edgevit.measure.latency_table import latency_dict
-from edgevit.measure.timing import eager_subject, measure, subject_of
+from edgevit.measure import eager_subject, latency_dict, measure, subject_of
 from edgevit.support.backend_info import BACKENDS, host_formats
 from edgevit.support.child import run_command
 from edgevit.support.host import this_host

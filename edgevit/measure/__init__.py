@@ -6,3 +6,67 @@ session.figures[1].latency, .ratio, .ratio_spread             measure/figures.py
 with open_store() as store:                                   measure/store.py
     session = measured(paths, runner, settings, store)        measure/cache.py: the store first
 """
+
+from typing import TYPE_CHECKING
+
+from edgevit.support.face import lazy_face
+
+if TYPE_CHECKING:
+    from edgevit.measure.cache import measured
+    from edgevit.measure.figures import Figures, Session, Settings
+    from edgevit.measure.firmware import run_firmware, simulate_firmware
+    from edgevit.measure.history import compared, compared_text, history_text
+    from edgevit.measure.latency_table import latency_dict
+    from edgevit.measure.latest import latest_latency
+    from edgevit.measure.local import LocalRunner
+    from edgevit.measure.refresh_report import report
+    from edgevit.measure.runner import Progress, Runner, open_runner, plain
+    from edgevit.measure.show import session_dict, session_text
+    from edgevit.measure.store import Store, open_store
+    from edgevit.measure.timing import eager_subject, measure, profile, subject_of
+
+__all__ = [
+    "Figures",
+    "LocalRunner",
+    "Progress",
+    "Runner",
+    "Session",
+    "Settings",
+    "Store",
+    "compared",
+    "compared_text",
+    "eager_subject",
+    "history_text",
+    "latency_dict",
+    "latest_latency",
+    "measure",
+    "measured",
+    "open_runner",
+    "open_store",
+    "plain",
+    "profile",
+    "report",
+    "run_firmware",
+    "session_dict",
+    "session_text",
+    "simulate_firmware",
+    "subject_of",
+]
+
+lazy_face(
+    __name__,
+    {
+        "cache": ("measured",),
+        "figures": ("Figures", "Session", "Settings"),
+        "firmware": ("run_firmware", "simulate_firmware"),
+        "history": ("compared", "compared_text", "history_text"),
+        "latency_table": ("latency_dict",),
+        "latest": ("latest_latency",),
+        "local": ("LocalRunner",),
+        "refresh_report": ("report",),
+        "runner": ("Progress", "Runner", "open_runner", "plain"),
+        "show": ("session_dict", "session_text"),
+        "store": ("Store", "open_store"),
+        "timing": ("eager_subject", "measure", "profile", "subject_of"),
+    },
+)

@@ -75,10 +75,7 @@ def _bytes(manifest: dict[str, Any]) -> int:
 
 
 def _measured(job: Job, folder: Path, found: Result) -> Result:
-    from edgevit.measure.cache import measured
-    from edgevit.measure.figures import Settings
-    from edgevit.measure.runner import open_runner
-    from edgevit.measure.store import open_store
+    from edgevit.measure import Settings, measured, open_runner, open_store
 
     runner = open_runner(job.on)
     with open_store() as store, alone():

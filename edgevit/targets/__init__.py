@@ -5,17 +5,26 @@ load_target("./my_board.toml")   your own file, which may extend a shipped targe
 list_targets()                   all shipped targets
 """
 
-from edgevit.targets.catalog import list_targets, load_target
-from edgevit.targets.show import as_dict, describe, table
-from edgevit.targets.target import (
-    ComputeUnit,
-    Emulator,
-    MemoryRegion,
-    Os,
-    Target,
-)
+from typing import TYPE_CHECKING
+
+from edgevit.support.face import lazy_face
+
+if TYPE_CHECKING:
+    from edgevit.targets.catalog import list_targets, load_target
+    from edgevit.targets.show import as_dict, describe, table
+    from edgevit.targets.target import (
+        CODE_MEMORY,
+        DATA_RAM,
+        ComputeUnit,
+        Emulator,
+        MemoryRegion,
+        Os,
+        Target,
+    )
 
 __all__ = [
+    "CODE_MEMORY",
+    "DATA_RAM",
     "ComputeUnit",
     "Emulator",
     "MemoryRegion",
@@ -27,3 +36,20 @@ __all__ = [
     "load_target",
     "table",
 ]
+
+lazy_face(
+    __name__,
+    {
+        "catalog": ("list_targets", "load_target"),
+        "show": ("as_dict", "describe", "table"),
+        "target": (
+            "CODE_MEMORY",
+            "ComputeUnit",
+            "DATA_RAM",
+            "Emulator",
+            "MemoryRegion",
+            "Os",
+            "Target",
+        ),
+    },
+)

@@ -1,1 +1,21 @@
 """Tuning by measurement: the search space, the search, and the plan of the result."""
+
+from typing import TYPE_CHECKING
+
+from edgevit.support.face import lazy_face
+
+if TYPE_CHECKING:
+    from edgevit.tune.request import Asked, Budget
+    from edgevit.tune.space import point_text
+    from edgevit.tune.tune import Tuned, tune
+
+__all__ = ["Asked", "Budget", "Tuned", "point_text", "tune"]
+
+lazy_face(
+    __name__,
+    {
+        "request": ("Asked", "Budget"),
+        "space": ("point_text",),
+        "tune": ("Tuned", "tune"),
+    },
+)

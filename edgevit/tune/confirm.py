@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from edgevit.measure.figures import Session
+from edgevit.measure import Session
 from edgevit.tune.objective import Artifact, Latency, pair_figures
 from edgevit.tune.study import Tried
 

@@ -9,10 +9,7 @@ from typing import Any, Protocol
 
 from edgevit.errors import EdgevitError, MemoryLimitError, ParityError
 from edgevit.export.isolated import alone
-from edgevit.measure.cache import measured
-from edgevit.measure.figures import Figures, Session, Settings
-from edgevit.measure.runner import Progress, Runner
-from edgevit.measure.store import Store
+from edgevit.measure import Figures, Progress, Runner, Session, Settings, Store, measured
 
 _LOOK = 3  # rounds of the preliminary measurement
 _HOPELESS = 1.5  # no full measurement if the ratio's lower quartile reaches this

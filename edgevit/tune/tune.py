@@ -18,8 +18,7 @@ from edgevit.export.request import Wishes, graph_hash
 from edgevit.frontend.capture import capture
 from edgevit.frontend.options import ModelOptions
 from edgevit.frontend.rebuild import build_source
-from edgevit.measure.runner import Runner, open_runner
-from edgevit.measure.store import open_store
+from edgevit.measure import Runner, open_runner, open_store
 from edgevit.support.backend_info import BACKENDS, firmware_formats, host_formats
 from edgevit.support.host import now
 from edgevit.support.pareto_plot import Dot, Panel, pareto_svg

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edgevit.targets.target import Target
+from edgevit.targets import Target
 
 
 def missing(target: Target) -> tuple[str, str] | None:

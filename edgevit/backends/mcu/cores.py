@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from edgevit.errors import TargetError, suggest
-from edgevit.targets.target import Target
+from edgevit.targets import Target
 
 MIB = 1024 * 1024
 

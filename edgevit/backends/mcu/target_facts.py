@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edgevit.targets.target import CODE_MEMORY, DATA_RAM, Target
+from edgevit.targets import CODE_MEMORY, DATA_RAM, Target
 
 
 def missing(target: Target) -> tuple[str, str] | None:

@@ -1,7 +1,6 @@
 """`--on sample`: this machine, under another name."""
 
-from edgevit.measure.local import LocalRunner
-from edgevit.measure.runner import plain
+from edgevit.measure import LocalRunner, plain
 
 
 class SampleRunner(LocalRunner):

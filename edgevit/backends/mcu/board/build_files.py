@@ -15,8 +15,7 @@ from edgevit.backends.mcu.board.weights import NAME, WeightsForm
 from edgevit.backends.mcu.cores import Core
 from edgevit.support.quoting import cmake_word, comment, make_word, word
 from edgevit.support.resources import data_dir
-from edgevit.targets import Target
-from edgevit.targets.target import Emulator
+from edgevit.targets import Emulator, Target
 
 _FILES = (
     "LICENSE",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edgevit.errors import MemoryLimitError
-from edgevit.targets.target import MemoryRegion, Target
+from edgevit.targets import MemoryRegion, Target
 
 # What reads and writes fastest, first. External RAM is there after some program has set it up: not for a start.
 _DATA = ("dtcm", "ccm", "sram")

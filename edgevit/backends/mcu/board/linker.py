@@ -6,7 +6,7 @@ import re
 
 from edgevit.backends.mcu.board.layout import Layout
 from edgevit.support.quoting import comment
-from edgevit.targets.target import MemoryRegion, Target
+from edgevit.targets import MemoryRegion, Target
 
 
 def linker_script(target: Target, where: Layout, sections: str) -> str:
