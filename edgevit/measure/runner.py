@@ -53,31 +53,33 @@ class Runner(Protocol):
 
 def _own() -> dict[str, str]:
     """Return the built-in runners, and those of the built-in backends."""
+    return {_scheme(address): place for address, place in _places().items()}
+
+
+def _places() -> dict[str, str]:
+    """Map addresses, as an error shows them, to places of `open_runner`."""
     modules = {
         "local": "local",
         "emulator": "emulated",
-        "ssh": "ssh",
-        "adb": "adb",
-        "serial": "serial",
-        "mac": "apple",
-        "iphone": "apple",
+        "ssh://user@host[:port]": "ssh",
+        "adb[:serial]": "adb",
     }
-    places = {scheme: f"edgevit.measure.{name}:open_runner" for scheme, name in modules.items()}
-    return places | {scheme: place for info in BACKENDS.values() for scheme, place in info.runners}
+    places = {address: f"edgevit.measure.{name}:open_runner" for address, name in modules.items()}
+    return places | dict(pair for info in BACKENDS.values() for pair in info.runners)
+
+
+def _scheme(address: str) -> str:
+    return re.split(r"[:?\[]", address, maxsplit=1)[0]
 
 
 OpenRunner = Callable[[str], Runner]
 RUNNERS: Registry[OpenRunner] = Registry("edgevit.runners", _own)  # by the scheme of an address
-ADDRESSES = (
-    "local",
-    "emulator",
-    "ssh://user@host[:port]",
-    "adb[:serial]",
-    "serial:/dev/tty...",
-    "tvm://tracker:port/key",
-    "mac",
-    "iphone",
-)
+
+
+def addresses() -> tuple[str, ...]:
+    """Return the form of every runner's address. A plugin's is shown by its scheme."""
+    own = tuple(_places())
+    return (*own, *(scheme for scheme in RUNNERS if scheme not in map(_scheme, own)))
 
 
 def open_runner(address: str = "local") -> Runner:
@@ -85,12 +87,12 @@ def open_runner(address: str = "local") -> Runner:
 
     It connects later: an unreachable device raises an error on first use.
     """
-    scheme = re.split("[:?]", address, maxsplit=1)[0]
+    scheme = _scheme(address)
     if scheme not in RUNNERS:
         raise UsageError(
             f"no runner is called `{address}`",
             where="--on",
-            why="it is one of " + ", ".join(ADDRESSES),
+            why="it is one of " + ", ".join(addresses()),
             hint=suggest(scheme, RUNNERS),
         )
     return RUNNERS[scheme](address)

@@ -38,7 +38,7 @@ class BackendInfo:
     options: str | None = None  # place of the `OptionsInfo` of backend-specific options
     finish: str | None = None  # place of `finish(artifact_path, manifest)`, for extra files
     snippets: str | None = None  # place of the tuple of call snippets
-    runners: tuple[tuple[str, str], ...] = ()  # schemes of `--on`, and places of `open_runner`
+    runners: tuple[tuple[str, str], ...] = ()  # addresses of `--on`, places of `open_runner`
     device_binary: str | None = None  # place of the benchmark program to push to a phone
 
     def part(self, place: str) -> Any:

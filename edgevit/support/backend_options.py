@@ -59,6 +59,13 @@ class OptionsInfo(Generic[T]):
     def default(self) -> T:
         return self.kind()
 
+    def of(self, options: BackendOptions | None) -> T:
+        """Return the options of a request as the backend's own type. None stands for the default."""
+        if options is None:
+            return self.default
+        assert isinstance(options, self.kind), type(options)
+        return options
+
     def add_words(self, parser: argparse.ArgumentParser, owner: str) -> None:
         """Add a group of words. Several owners may have fields of the same name, but not words."""
         group = parser.add_argument_group(self.heading or f"for {owner}")

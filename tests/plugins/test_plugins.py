@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -54,6 +56,62 @@ def exported(site: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_its_backend_is_exported_to_and_verified(site: Path, exported: Path) -> None:
     assert said(site, "verify", str(exported))["verdicts"][0]["passed"]
+
+
+NOTE = 'for "us" -- $1'
+
+
+@pytest.fixture(scope="module")
+def noted(site: Path, tmp_path_factory: pytest.TempPathFactory) -> dict:
+    folder = tmp_path_factory.mktemp("out") / "noted"
+    words = ["export", "sample:8", "--target", "sample-board", "-o", str(folder)]
+    return said(site, *words, "--pt2-note", NOTE)
+
+
+def note_in(folder: str, manifest: dict) -> str:
+    with zipfile.ZipFile(Path(folder) / manifest["artifact"]) as archive:
+        (name,) = (name for name in archive.namelist() if name.endswith("/note.txt"))
+        return archive.read(name).decode()
+
+
+def test_its_backend_has_an_option_of_its_own(site: Path, noted: dict, tmp_path: Path) -> None:
+    assert note_in(noted["directory"], noted) == NOTE
+    words = shlex.split(noted["command"])
+    assert words[-2:] == ["--pt2-note", NOTE]
+    again = said(site, *words[1:], "-o", str(tmp_path / "again"))
+    assert note_in(again["directory"], again) == NOTE
+    assert "--pt2-note TEXT" in edgevit(site, "export", "--help").stdout
+
+
+PLAN = """
+schema = 1
+model = "sample:8"
+target = "sample-board"
+verdict = ""
+artifact_choices = {format = "pt2", precision = "fp32", lossy = [], threads = 0}
+made_with = {graph = "", convert_threads = 1, pt2 = {pt2_note = "planned"}}
+"""
+
+
+def test_its_option_is_read_from_a_plan(site: Path, tmp_path: Path) -> None:
+    (tmp_path / "plan.toml").write_text(PLAN)
+    words = ["export", "sample:8", "--target", "sample-board", "-o", str(tmp_path / "out")]
+    words += ["--plan", str(tmp_path / "plan.toml")]
+    planned = said(site, *words)
+    assert note_in(planned["directory"], planned) == "planned"
+    both = edgevit(site, *words, "--pt2-note", "x")
+    assert both.returncode == 2
+    assert "--pt2-note and --plan both say" in both.stderr
+    (tmp_path / "plan.toml").write_text(PLAN.replace('"planned"', "3"))
+    assert "made_with.pt2.pt2_note" in edgevit(site, *words).stderr
+
+
+def test_its_option_is_refused_for_another_format(site: Path) -> None:
+    words = ["export", "sample:8", "--target", "linux-x86", "--format", "onnx"]
+    run = edgevit(site, *words, "--pt2-note", "x")
+    assert run.returncode == 2
+    assert "--pt2-note says nothing about onnx" in run.stderr
+    assert "PyTorch's exported program" in run.stderr
 
 
 def test_its_runner_times_its_artifact(site: Path, exported: Path) -> None:

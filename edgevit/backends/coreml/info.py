@@ -15,6 +15,10 @@ INFO = BackendInfo(
     missing_facts="edgevit.backends.coreml.target_facts:missing",
     ports="edgevit.backends.coreml.ports:ports",
     engine="the Neural Engine",
+    runners=(
+        ("mac", "edgevit.measure.apple:open_runner"),
+        ("iphone", "edgevit.measure.apple:open_runner"),
+    ),
     snippets="edgevit.snippets.for_coreml:SNIPPETS",
     holds_labels=True,
 )

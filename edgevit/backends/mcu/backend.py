@@ -17,7 +17,7 @@ from edgevit.backends.mcu.bundle import FIRMWARE, Bundle, read_bundle, write_bun
 from edgevit.backends.mcu.cores import core_of
 from edgevit.backends.mcu.memory_fit import Estimate, estimate, planned_for, quantized, require_fit
 from edgevit.backends.mcu.noisiest import noisiest
-from edgevit.backends.mcu.options import firmware_options
+from edgevit.backends.mcu.options import OPTIONS
 from edgevit.backends.mcu.rules import RULES
 from edgevit.backends.mcu.run.execute import execute
 from edgevit.backends.mcu.schedule.plan import plan_text
@@ -48,7 +48,7 @@ class Microcontroller:
         plan = planned_for(request, graph)
         verify_plan(plan)
         require_fit(request, graph, plan)
-        weights = weights_form(firmware_options(request.options).weights_as, request.target)
+        weights = weights_form(OPTIONS.of(request.options).weights_as, request.target)
         emitted = write_bundle(
             request.directory, graph, found.inputs, found.outputs, core, plan, weights
         )  # fmt: skip

@@ -20,5 +20,6 @@ INFO = BackendInfo(
     executable="edgevit.backends.mcu.run.executable:open_executable",
     options="edgevit.backends.mcu.options:OPTIONS",
     finish="edgevit.backends.mcu.board.readme:write_readme",
+    runners=(("serial:/dev/tty...", "edgevit.measure.serial:open_runner"),),
     snippets="edgevit.backends.mcu.snippets:SNIPPETS",
 )

@@ -12,7 +12,7 @@ from typing import Any
 from edgevit.backends.api import Lowering
 from edgevit.backends.mcu.board.layout import layout, weights_region
 from edgevit.backends.mcu.cores import core_of
-from edgevit.backends.mcu.options import firmware_options
+from edgevit.backends.mcu.options import OPTIONS
 from edgevit.backends.mcu.schedule.plan import Plan, ring_name
 from edgevit.backends.mcu.schedule.search import best_plan
 from edgevit.errors import EdgevitError, MemoryLimitError
@@ -105,7 +105,7 @@ class Estimate:
 
 
 def quantized(request: Lowering) -> Quantized:
-    how, ranges = firmware_options(request.options), request.calibration
+    how, ranges = OPTIONS.of(request.options), request.calibration
     intake = Intake(request.source.preprocess, request.image_input, request.channels_last)
     given = calibration(ranges.calibrate, request.program, intake)
     options = QuantOptions(ranges.observer, how.residual, how.scheme, how.scheme)
@@ -113,7 +113,7 @@ def quantized(request: Lowering) -> Quantized:
 
 
 def planned_for(request: Lowering, graph: IntegerGraph) -> Plan:
-    how, core = firmware_options(request.options), core_of(request.target)
+    how, core = OPTIONS.of(request.options), core_of(request.target)
     return best_plan(graph, core, how.optimize, how.max_ram, how.tile)
 
 
@@ -178,7 +178,7 @@ def _root(plan: Plan, name: str) -> str:
 
 
 def _shortfall(need: Need, request: Lowering) -> Shortfall | None:
-    target, how = request.target, firmware_options(request.options)
+    target, how = request.target, OPTIONS.of(request.options)
     limit = how.max_ram
     if limit is not None and need.arena > limit:
         return Shortfall("RAM", need.arena, limit, "--max-ram")
@@ -206,7 +206,7 @@ def _holds(target: Target, arena: int) -> bool:
 
 
 def _tried(request: Lowering, graph: IntegerGraph, short: Shortfall) -> Iterator[Tried]:
-    how = firmware_options(request.options)
+    how = OPTIONS.of(request.options)
     if short.what == "flash":
         far = weights_region(request.target)
         if far is not None and how.weights_as == "c":
@@ -268,7 +268,7 @@ def _graph(request: Lowering) -> IntegerGraph:
 
 
 def _with(request: Lowering, **wishes: Any) -> Lowering:
-    return replace(request, options=replace(firmware_options(request.options), **wishes))
+    return replace(request, options=replace(OPTIONS.of(request.options), **wishes))
 
 
 def _row(tried: Tried) -> str:

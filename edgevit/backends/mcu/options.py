@@ -74,11 +74,3 @@ OPTIONS = OptionsInfo(
     table="firmware",
     ram_limit="max_ram",
 )
-
-
-def firmware_options(options: BackendOptions | None) -> FirmwareOptions:
-    """Return the options of a request as this backend's."""
-    if options is None:
-        return OPTIONS.default
-    assert isinstance(options, FirmwareOptions), type(options)
-    return options

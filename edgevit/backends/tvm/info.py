@@ -18,6 +18,6 @@ INFO = BackendInfo(
     machine_code=True,
     code="a compiled library",
     snippets="edgevit.snippets.for_tvm:SNIPPETS",
-    runners=(("tvm", "edgevit.measure.tvm_rpc:open_runner"),),
+    runners=(("tvm://tracker:port/key", "edgevit.measure.tvm_rpc:open_runner"),),
     delegates=True,
 )

@@ -12,4 +12,5 @@ INFO = BackendInfo(
     suffix=".pt2",
     session="edgevit_sample.session:open_session",
     libraries=("torch",),
+    options="edgevit_sample.options:OPTIONS",
 )
