@@ -24,7 +24,7 @@ _HOMES = {
     "export": "edgevit.export.pipeline",
     "inspect": "edgevit.export.pipeline",
 }
-_Module = type(sys)
+_Module = sys.__class__
 
 
 def _public(name: str) -> property:

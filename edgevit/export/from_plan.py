@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 import torch
 
@@ -67,8 +67,7 @@ def same_bytes(plan: ExportPlan, result: ExportResult) -> str:
         return ""
     if made_of(result.manifest).sha256 == plan.artifact.sha256:
         return "the same bytes as the artifact that was measured"
-    now = result.manifest["versions"]
-    assert isinstance(now, Mapping)
+    now = cast(Mapping[str, str], result.manifest["versions"])
     changed = [
         f"{name} {then} then, {now.get(name, 'none')} now"
         for name, then in plan.versions.items()
@@ -129,5 +128,5 @@ def _options(plan: ExportPlan, given: Mapping[str, Any]) -> dict[str, Any]:
 
 def _same(a: object, b: object) -> bool:
     if isinstance(a, list | tuple) and isinstance(b, list | tuple):
-        return list(a) == list(b)
+        return list(cast(Sequence[object], a)) == list(cast(Sequence[object], b))
     return (a, a) == b if isinstance(a, int) and isinstance(b, tuple) else a == b

@@ -8,7 +8,7 @@ import json
 import os
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,14 +49,14 @@ def export_apart(words: Sequence[str], limit: float | None = None) -> dict[str, 
 
 
 @contextlib.contextmanager
-def alone() -> Iterator[None]:
+def alone() -> Generator[None]:
     """Lock out this user's isolated exports and other measurements on this machine."""
     with _lock(fcntl.LOCK_EX):
         yield
 
 
 @contextlib.contextmanager
-def _lock(kind: int) -> Iterator[int | None]:
+def _lock(kind: int) -> Generator[int | None]:
     path = Path(tempfile.gettempdir()) / f"edgevit-measuring-{os.getuid()}.lock"
     try:
         file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)

@@ -183,7 +183,7 @@ class _Front:
         if part is not None:
             program, expected = part.loss.program, part.loss.outputs
             others = run_others(program.run, source.inputs) if others else ()
-        known = {} if len(how.formats) > 1 else None
+        known: engine.States | None = {} if len(how.formats) > 1 else None
         return cls(model, options, source, expected, others, program, graph, part, stages, known)
 
 

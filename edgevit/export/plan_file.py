@@ -6,10 +6,10 @@ It is for people, and for `export --plan`.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from edgevit.errors import PackageError
 from edgevit.quantize.options import CALIBRATION
@@ -51,20 +51,26 @@ class ExportPlan:
     target: str
     format: str
     precision: str
-    chosen: Mapping[str, str] = field(default_factory=dict)  # options other than the defaults
+    chosen: Mapping[str, str] = field(
+        default_factory=dict[str, str]
+    )  # options other than the defaults
     lossy: tuple[str, ...] = ()
     threads: int = 0  # to run with; 0: all cores
     convert_threads: int = 1  # torch threads of the export: they split sums, and so affect bits
     graph: str = ""  # hash of the captured graph
-    options: Mapping[str, Any] = field(default_factory=dict)  # of the model
-    backend: Mapping[str, Any] = field(default_factory=dict)  # options of the format's backend
-    calibration: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict[str, Any])  # of the model
+    backend: Mapping[str, Any] = field(
+        default_factory=dict[str, Any]
+    )  # options of the format's backend
+    calibration: Mapping[str, Any] = field(default_factory=dict[str, Any])
     artifact: Made | None = None
-    versions: Mapping[str, str] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict[str, str])
     verdict: str = ""
-    why: Mapping[str, str] = field(default_factory=dict)  # choice -> reason
-    figures: Mapping[str, Any] = field(default_factory=dict)  # with `kind`: measured or emulated
-    device: Mapping[str, Any] = field(default_factory=dict)
+    why: Mapping[str, str] = field(default_factory=dict[str, str])  # choice -> reason
+    figures: Mapping[str, Any] = field(
+        default_factory=dict[str, Any]
+    )  # with `kind`: measured or emulated
+    device: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
 def plan_text(plan: ExportPlan) -> str:
@@ -207,7 +213,7 @@ def read_plan(path: Path) -> ExportPlan:
 
 def _plan(found: Mapping[str, Any]) -> ExportPlan:
     first, made = found["artifact_choices"], found["made_with"]
-    entries = {
+    entries: dict[str, Any] = {
         **{name: found[name] for name in ("model", "target", "verdict")},
         **{name: first[name] for name in ("format", "precision", "threads")},
         "lossy": tuple(first["lossy"]),
@@ -247,7 +253,7 @@ def _table(name: str, entries: Mapping[str, Any]) -> list[str]:
     lines = ["", f"[{name}]", *(f"{_key(k)} = {_value(v)}" for k, v in flat.items())]
     for key, inner in entries.items():
         if isinstance(inner, Mapping):
-            lines += _table(f"{name}.{_key(key)}", inner)
+            lines += _table(f"{name}.{_key(key)}", cast(Mapping[str, Any], inner))
     return lines
 
 
@@ -262,6 +268,6 @@ def _value(value: Any) -> str:
     if isinstance(value, int | float):
         return repr(value)
     if isinstance(value, list | tuple):
-        return "[" + ", ".join(_value(part) for part in value) + "]"
+        return "[" + ", ".join(_value(part) for part in cast(Sequence[Any], value)) + "]"
     # JSON escapes are valid in TOML, except DEL and lone surrogates, which no name has
     return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from edgevit.quantize.options import CALIBRATION, GENERATED, CalibrationOptions
 from edgevit.support.backend_options import BackendOptions, options_info
@@ -59,5 +59,7 @@ def _option(name: str, value: Any) -> list[str]:
         return [flag]
     if isinstance(value, Sequence) and not isinstance(value, str):
         sign = "x" if name == "input_size" else ","
-        return [f"{flag}={sign.join(map(str, value))}"]  # `=`: a mean may begin with a minus
+        return [
+            f"{flag}={sign.join(map(str, cast(Sequence[object], value)))}"
+        ]  # `=`: a mean may begin with a minus
     return [flag, str(value)]

@@ -33,9 +33,13 @@ from edgevit.support.choice import Choice, Settings, require_known
 class Wishes:
     require_delegated: bool = False
     require_ane: bool = False
-    options: Mapping[str, BackendOptions] = field(default_factory=dict)  # by format
+    options: Mapping[str, BackendOptions] = field(
+        default_factory=dict[str, BackendOptions]
+    )  # by format
     calibration: CalibrationOptions = GENERATED
-    chosen: Settings = field(default_factory=dict)  # options chosen of the backend's choices
+    chosen: Settings = field(
+        default_factory=dict[str, str]
+    )  # options chosen of the backend's choices
     graph: str = ""  # expected `graph_hash`: that of the plan's model
     labels: bool = False  # of the user's own
 

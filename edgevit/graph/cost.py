@@ -11,7 +11,7 @@ from math import prod
 
 from torch.fx.node import Node
 
-from edgevit.graph.aten import argument, kind, op
+from edgevit.graph.aten import argument, kind, op, operand, operand_list
 from edgevit.graph.program import Program, shape, value
 
 CONVOLUTIONS = frozenset({"conv1d", "conv2d", "conv3d", "convolution"})
@@ -74,11 +74,11 @@ def macs(node: Node) -> int:
     if name == "linear":
         return prod(shape(node)) * shape(argument(node, "weight"))[1]
     if name in {"addmm", "baddbmm"}:
-        return prod(shape(node)) * shape(node.args[1])[-1]  # type: ignore[arg-type]
+        return prod(shape(node)) * shape(operand(node, 1))[-1]
     if name in MATMULS:
-        return prod(shape(node)) * shape(node.args[0])[-1]  # type: ignore[arg-type]
+        return prod(shape(node)) * shape(operand(node))[-1]
     if name == "scaled_dot_product_attention":
-        query, keys, out = shape(node.args[0]), shape(node.args[1]), shape(node)  # type: ignore[arg-type]
+        query, keys, out = shape(operand(node)), shape(operand(node, 1)), shape(node)
         return prod(query) * keys[-2] + prod(out) * keys[-2]
     if name == "einsum":
         return _einsum_macs(node)
@@ -89,8 +89,8 @@ def _einsum_macs(node: Node) -> int:
     """Return the product of all index extents: the cost of the contraction done at once."""
     terms = str(node.args[0]).replace(" ", "").split("->")[0].split(",")
     extents: dict[str, int] = {}
-    for term, operand in zip(terms, node.args[1], strict=True):  # type: ignore[arg-type]
-        size = list(shape(operand))
+    for term, source in zip(terms, operand_list(node, 1), strict=True):
+        size = list(shape(source))
         head, _, tail = term.partition("...")
         if "..." in term:
             middle = len(size) - len(head) - len(tail)

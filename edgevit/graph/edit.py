@@ -10,6 +10,7 @@ import torch
 from torch import fx
 from torch.fx.node import Node, map_arg
 
+from edgevit.graph.aten import function_of, mapped_arguments
 from edgevit.graph.program import Origin, Program, copy_graph, origin, shape, value
 
 _TIMES, _MORE = (
@@ -73,6 +74,15 @@ class Edit:
             node = self.draft.graph.call_function(target, args, kwargs)
         node.meta = {"origin": self._origin, "val": self._fake(target, args, kwargs)}
         return node
+
+    def again(self, node: Node, *args: Any, **kwargs: Any) -> Node:
+        """Call what `node` calls, with other arguments."""
+        return self.call(function_of(node), *args, **kwargs)
+
+    def copied(self, node: Node, change: Callable[[Node], Any]) -> Node:
+        """Call what `node` calls, with each value that it reads changed."""
+        args, kwargs = mapped_arguments(node, change)
+        return self.again(node, *args, **kwargs)
 
     def reshaped(self, node: Node, sizes: Sequence[int]) -> Node:
         """Reshape `node` to `sizes`; return `node` itself where it has that shape."""
@@ -138,7 +148,7 @@ def _merge(origins: list[Origin], rule: str) -> Origin:
     """
     last = origins[-1]
     paths = [o.module.split(".") for o in origins]
-    shared = []
+    shared: list[str] = []
     for parts in zip(*paths, strict=False):
         if len(set(parts)) > 1:
             break

@@ -9,6 +9,7 @@ import torch
 from torch import fx
 from torch.fx.node import Node, map_aggregate
 
+from edgevit.graph.aten import operand_list
 from edgevit.graph.program import Program, copy_graph
 
 _TO = torch.ops.aten._to_copy.default
@@ -49,12 +50,12 @@ def _narrow(graph: fx.Graph, node: Node) -> None:
 
 def _widen_outputs(graph: fx.Graph, program: Program) -> None:
     output = graph.output_node()
-    results = []
-    for node, before in zip(output.args[0], program.outputs(), strict=True):  # type: ignore[arg-type]
+    results: list[Node] = []
+    for node, before in zip(operand_list(output), program.outputs(), strict=True):
         if before.meta["val"].dtype == torch.float32:
             with graph.inserting_before(output):
                 wide = graph.call_function(_TO, (node,), {"dtype": torch.float32})
-            wide.meta = dict(node.meta)  # type: ignore[union-attr]
+            wide.meta = dict(node.meta)
             results.append(wide)
         else:
             results.append(node)

@@ -8,6 +8,8 @@ from dataclasses import astuple, dataclass
 
 import torch
 
+from edgevit.graph.tensors import norm as length
+
 
 @dataclass(frozen=True)
 class Distance:
@@ -128,7 +130,7 @@ def _pair(expected: torch.Tensor, actual: torch.Tensor) -> Distance:
     x, y = a[finite], b[finite]
     if x.numel() == 0:
         return SAME
-    moved, norm = (x - y).norm().item(), x.norm().item()
+    moved, norm = length(x - y), length(x)
     if not math.isfinite(moved) or not math.isfinite(norm):  # of numbers near the largest
         return UNKNOWN
     return Distance(
@@ -146,7 +148,7 @@ def _real(x: torch.Tensor) -> torch.Tensor:
 
 
 def _cosine(x: torch.Tensor, y: torch.Tensor) -> float:
-    long, other = x.norm().item(), y.norm().item()
+    long, other = length(x), length(y)
     if not long or not other:
         return 1.0 if long == other else 0.0
     return min(1.0, torch.dot(x / long, y / other).item())

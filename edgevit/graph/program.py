@@ -4,9 +4,9 @@ inputs.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import fx
@@ -45,6 +45,11 @@ def origin(node: Node) -> Origin:
 def value(node: Node) -> torch.Tensor:
     """Return the node's fake tensor: shape and dtype without data."""
     return node.meta["val"]
+
+
+def has_tensor(node: Node) -> bool:
+    """Check that the result of a node is one tensor: a split has several."""
+    return isinstance(node.meta.get("val"), torch.Tensor)
 
 
 def shape(node: Node) -> tuple[int, ...]:
@@ -108,7 +113,7 @@ class Program:
         return [node for node in self.graph.nodes if node.op == "placeholder"]
 
     def outputs(self) -> tuple[Node, ...]:
-        return tuple(self.graph.output_node().args[0])  # type: ignore[arg-type]
+        return tuple(cast(Iterable[Node], self.graph.output_node().args[0]))
 
 
 class _Run(fx.Interpreter):

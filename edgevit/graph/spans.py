@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 import torch
 from torch.fx.node import Node
 
-from edgevit.graph.aten import argument, has_argument, kind
-from edgevit.graph.program import Program, shape, value
+from edgevit.graph.aten import argument, has_argument, integer, kind, operand
+from edgevit.graph.program import Program, has_tensor, shape, value
 
 INT32 = torch.iinfo(torch.int32)
 _DATA, _INPUT = 2.0**24, 2.0**16
@@ -68,8 +68,7 @@ def _fits(span: Span) -> bool:
 
 
 def _dtype(node: Node) -> torch.dtype | None:
-    fake = value(node)
-    return fake.dtype if isinstance(fake, torch.Tensor) else None
+    return value(node).dtype if has_tensor(node) else None
 
 
 def _of_input(tensor: torch.Tensor) -> Span:
@@ -169,9 +168,9 @@ def _summed(node: Node, spans: Spans) -> Span:
 
 
 def _count(node: Node) -> int:
-    before = shape(node.args[0])  # type: ignore[arg-type]
+    before = shape(operand(node))
     if kind(node) in {"cumsum", "cumprod"}:
-        return before[argument(node, "dim")] if before else 1
+        return before[integer(node, "dim")] if before else 1
     return max(math.prod(before) // max(math.prod(shape(node)), 1), 1)
 
 

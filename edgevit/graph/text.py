@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch.fx.node import Node
@@ -45,5 +45,6 @@ def _call(node: Node) -> str:
 
 def _argument(item: Any) -> str:
     if isinstance(item, list | tuple):
+        item = cast(Sequence[Any], item)
         return "[" + ", ".join(_argument(part) for part in item) + "]"
     return item.name if isinstance(item, Node) else str(item)

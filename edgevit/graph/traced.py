@@ -10,6 +10,7 @@ from torch import fx
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.fx.node import Node, map_arg
 
+from edgevit.graph.aten import mapped_arguments
 from edgevit.graph.edit import Edit
 from edgevit.graph.program import value
 
@@ -20,8 +21,8 @@ def traced(node: Node, compute: Callable[..., Any]) -> fx.GraphModule:
 
     def definition(*tensors: torch.Tensor) -> Any:
         by_source = dict(zip(sources, tensors, strict=True))
-        args, kwargs = map_arg((node.args, node.kwargs), lambda source: by_source[source])  # type: ignore[misc]
-        return compute(*args, **kwargs)  # type: ignore[misc]
+        args, kwargs = mapped_arguments(node, by_source.__getitem__)
+        return compute(*args, **kwargs)
 
     with torch.no_grad():
         return make_fx(definition, tracing_mode="fake")(*[value(source) for source in sources])
@@ -42,7 +43,6 @@ def copied(traced: fx.GraphModule, node: Node, edit: Edit) -> tuple[list[Node], 
         if inner.op == "get_attr":
             copies[inner] = edit.constant(getattr(traced, str(inner.target)), "constant")
         elif inner.op == "call_function":
-            args, kwargs = map_arg((inner.args, inner.kwargs), lambda n: copies[n])  # type: ignore[misc]
-            copies[inner] = edit.call(inner.target, *args, **kwargs)  # type: ignore[arg-type]
+            copies[inner] = edit.copied(inner, copies.__getitem__)
     result = map_arg(traced.graph.output_node().args[0], lambda n: copies[n])
     return [copies[inner] for inner in calls_of(traced)], result

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save_file  # pyright: ignore[reportUnknownVariableType]
 
 from edgevit.errors import PackageError
 from edgevit.graph.program import Origin
@@ -73,10 +74,9 @@ def save_graph(graph: IntegerGraph, path: Path, more: Mapping[str, Any] | None =
 def load_graph(path: Path) -> tuple[IntegerGraph, dict[str, Any]]:
     """Read and verify a graph; return it with the JSON that was stored beside it."""
     try:
-        with safe_open(path, "numpy") as file:
-            about = parse_json((file.metadata() or {}).get("graph", ""))
-            require_shape(about, _GRAPH)
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        metadata, tensors = _read(path)
+        about = parse_json(metadata.get("graph", ""))
+        require_shape(about, _GRAPH)
         return _graph(about, tensors).verify(), about["more"]
     except (OSError, SafetensorError, *_BROKEN) as error:
         raise PackageError(
@@ -85,6 +85,14 @@ def load_graph(path: Path) -> tuple[IntegerGraph, dict[str, Any]]:
             why=f"{type(error).__name__}: {error}",
             hint="export the model again",
         ) from error
+
+
+def _read(path: Path) -> tuple[dict[str, str], dict[str, np.ndarray]]:
+    """Return metadata and arrays of a file; safetensors leaves both untyped."""
+    opened = cast(AbstractContextManager[Any], safe_open(path, "numpy"))
+    with opened as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        return file.metadata() or {}, tensors
 
 
 def _op_dict(op: Op, tensors: dict[str, np.ndarray]) -> dict[str, Any]:
@@ -108,7 +116,7 @@ def _graph(about: dict[str, Any], tensors: dict[str, np.ndarray]) -> IntegerGrap
     constants = tuple(
         Constant(values[entry["name"]], tensors[entry["name"]]) for entry in about["constants"]
     )
-    ops = []
+    ops: list[Op] = []
     for entry in about["ops"]:
         op = _op(entry, values, tensors)
         values[op.name] = op.output
@@ -125,12 +133,14 @@ def _op(entry: dict[str, Any], values: dict[str, Value], tensors: dict[str, np.n
     entries["origin"] = Origin(**_tuples(entries["origin"]))
     for name, content in entries.items():
         if isinstance(content, dict):
-            entries[name] = (
-                tensors[content["tensor"]] if "tensor" in content else Window(**_tuples(content))
-            )
-        elif isinstance(content, list):
+            entries[name] = _field(cast(dict[str, Any], content), tensors)
+        else:
             entries[name] = _tuple(content)
     return kind(**entries)
+
+
+def _field(content: dict[str, Any], tensors: dict[str, np.ndarray]) -> np.ndarray | Window:
+    return tensors[content["tensor"]] if "tensor" in content else Window(**_tuples(content))
 
 
 def _value(entry: dict[str, Any]) -> Value:
@@ -138,8 +148,11 @@ def _value(entry: dict[str, Any]) -> Value:
 
 
 def _tuples(entry: dict[str, Any]) -> dict[str, Any]:
-    return {key: _tuple(x) if isinstance(x, list) else x for key, x in entry.items()}
+    return {key: _tuple(x) for key, x in entry.items()}
 
 
-def _tuple(content: list[Any]) -> tuple[Any, ...]:
-    return tuple(_tuple(x) if isinstance(x, list) else x for x in content)
+def _tuple(content: Any) -> Any:
+    """Return JSON with tuples for lists, the inner ones too."""
+    if not isinstance(content, list):
+        return content
+    return tuple(_tuple(x) for x in cast(list[Any], content))

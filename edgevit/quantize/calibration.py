@@ -14,6 +14,7 @@ from edgevit.frontend.array_file import NoArraysError, read_arrays
 from edgevit.frontend.images import random_images
 from edgevit.frontend.source import Preprocess
 from edgevit.graph.program import Inputs, Program
+from edgevit.graph.tensors import from_numpy
 from edgevit.quantize.encoding import why_no_pixels
 
 GENERATED = 32
@@ -110,9 +111,9 @@ def generated(
     Inputs that are no pictures get normal noise.
     """
     intake = intake or Intake()
-    runs = []
+    runs: list[Inputs] = []
     for run in range(count):
-        tensors = []
+        tensors: list[torch.Tensor] = []
         for index, example in enumerate(program.inputs):
             images = random_images(
                 intake.picture_shape(example.shape), seed + _SEED + 1000 * index + run
@@ -136,7 +137,7 @@ def from_arrays(path: Path, program: Program, intake: Intake | None = None) -> C
             hint="one row of each array for one run of the model",
         )
     runs = tuple(
-        tuple(torch.from_numpy(np.array(array[run], np.float32))[None] for array in arrays)
+        tuple(from_numpy(np.array(array[run], np.float32))[None] for array in arrays)
         for run in range(counts.pop())
     )
     names = tuple(f"{path}, image {run}" for run in range(len(runs)))

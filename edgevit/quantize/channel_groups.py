@@ -16,8 +16,9 @@ import numpy as np
 import torch
 from torch.fx.node import Node, map_arg
 
-from edgevit.graph.aten import argument, kind, operand
+from edgevit.graph.aten import argument, kind, operand, run_call
 from edgevit.graph.program import Program, shape
+from edgevit.graph.tensors import from_numpy
 from edgevit.quantize.op_traits import MOVES, PROJECTIONS, bounds, is_constant, is_real, pad_value
 
 _SUMS = frozenset({"add", "sub"})
@@ -171,8 +172,8 @@ def _mean(node: Node, tracked: Tracked) -> np.ndarray:
 
 def _moved(node: Node, tracked: Tracked) -> np.ndarray:
     def labels(read: Node) -> torch.Tensor:
-        return torch.from_numpy(tracked.of[read].astype(np.float64))
+        return from_numpy(tracked.of[read].astype(np.float64))
 
     args, kwargs = map_arg(node.args, labels), map_arg(node.kwargs, labels)
     with torch.no_grad():
-        return node.target(*args, **kwargs).long().numpy()  # type: ignore[operator]
+        return run_call(node, *args, **kwargs).long().numpy()

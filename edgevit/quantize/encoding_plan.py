@@ -36,7 +36,7 @@ _SAMPLES = 4096  # of a function, to find where it is flat
 class EncodingPlan:
     def __init__(self, program: Program, wide_sums: bool) -> None:
         self._program = program
-        self._wide = _wide_sums(program) if wide_sums else frozenset()
+        self._wide: frozenset[Node] = _wide_sums(program) if wide_sums else frozenset()
         self.regions = Regions(program, self._is_fused)
         self._sinks: dict[Node, Node] = {}
 

@@ -14,6 +14,7 @@ import torch
 from edgevit.errors import CalibrationError, MissingToolError
 from edgevit.frontend.source import Preprocess
 from edgevit.graph.program import Program
+from edgevit.graph.tensors import from_numpy
 from edgevit.quantize.calibration import (
     Calibration,
     Intake,
@@ -123,7 +124,7 @@ def _read(file: Path, sizes: tuple[int, ...], intake: Intake, how: Preprocess) -
         raise _unusable(file, f"the model takes {channels} channels, and a picture has 1, 3 or 4")
     image = _opened(file, _CHANNELS[channels])
     resized = _resized(image, height, width, how, file)
-    pixels = torch.from_numpy(np.array(resized, np.float32).reshape(height, width, channels))
+    pixels = from_numpy(np.array(resized, np.float32).reshape(height, width, channels))
     if how.channel_order == "bgr":
         pixels = pixels.flip(-1)
     pixels = pixels.permute(2, 0, 1)[None]

@@ -102,8 +102,10 @@ def window_along(
 
     `sides` is the padding before and after.
     """
-    rest = 2 - len(size)
-    whole, none = (1,) * rest, (0,) * rest
-    padding = (*none, *sides[0], *none, *sides[1])
-    size, stride, dilation = ((*whole, *numbers) for numbers in (size, stride, dilation))
-    return Window(size, stride, padding, dilation)  # type: ignore[arg-type]
+
+    def two(numbers: Sequence[int], filler: int) -> tuple[int, int]:
+        first, second = (*(filler,) * (2 - len(numbers)), *numbers)
+        return first, second
+
+    padding = (*two(sides[0], 0), *two(sides[1], 0))
+    return Window(two(size, 1), two(stride, 1), padding, two(dilation, 1))

@@ -7,8 +7,8 @@ import math
 import torch
 from torch.fx.node import Node
 
-from edgevit.graph.aten import argument, kind
-from edgevit.graph.program import Program, shape, value
+from edgevit.graph.aten import argument, has_tag, kind
+from edgevit.graph.program import Program, has_tensor, shape, value
 
 # The same numbers in another place or fewer of them: the grid stays.
 MOVES = frozenset(
@@ -106,11 +106,9 @@ def is_pointwise(node: Node, program: Program) -> bool:
     Each number of the result depends on one at the same place, and otherwise only on constant
     numbers.
     """
-    if node.op != "call_function" or not isinstance(value(node), torch.Tensor):
+    if node.op != "call_function" or not has_tensor(node):
         return False
-    target = node.target
-    tagged = isinstance(target, torch._ops.OpOverload) and torch.Tag.pointwise in target.tags
-    if not tagged and kind(node) not in _POINTWISE:
+    if not has_tag(node, torch.Tag.pointwise) and kind(node) not in _POINTWISE:
         return False
     read = sources(node, program)
     alone = all(

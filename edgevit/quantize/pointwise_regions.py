@@ -12,8 +12,9 @@ import numpy as np
 import torch
 from torch.fx.node import Node, map_arg
 
-from edgevit.graph.aten import kind
+from edgevit.graph.aten import kind, run_call
 from edgevit.graph.program import Program
+from edgevit.graph.tensors import from_numpy
 from edgevit.quantize.op_traits import is_constant, is_pointwise, sources
 
 PointwiseFunction = Callable[[np.ndarray], np.ndarray]
@@ -53,7 +54,7 @@ class Regions:
         root = self.root[node]
 
         def compute(x: np.ndarray) -> np.ndarray:
-            values: dict[Node, torch.Tensor] = {root: torch.from_numpy(x.astype(np.float64))}
+            values: dict[Node, torch.Tensor] = {root: from_numpy(x.astype(np.float64))}
             return self._value(node, values, override, scale).numpy()
 
         return compute
@@ -71,7 +72,7 @@ class Regions:
             if kind(node) in override:
                 (read,) = sources(node, self._program)
                 x = values[read].numpy()
-                values[node] = torch.from_numpy(override[kind(node)](x, scale))
+                values[node] = from_numpy(override[kind(node)](x, scale))
             elif is_constant(node, self._program):
                 constant = self._program.constants[str(node.target)].reshape(())
                 values[node] = constant.double() if constant.is_floating_point() else constant
@@ -87,4 +88,4 @@ def _called(node: Node, values: dict[Node, torch.Tensor]) -> torch.Tensor:
     args = [double(a) for a in map_arg(node.args, values.__getitem__)]
     kwargs = {k: double(a) for k, a in map_arg(node.kwargs, values.__getitem__).items()}
     with torch.no_grad():
-        return node.target(*args, **kwargs)  # type: ignore[operator]
+        return run_call(node, *args, **kwargs)

@@ -12,7 +12,7 @@ from torch.fx.node import Node
 from edgevit.errors import InternalError, UsageError
 from edgevit.graph.aten import kind, op
 from edgevit.graph.program import Program, origin, shape
-from edgevit.integer.graph import InvalidOperationError, OverflowingOperationError
+from edgevit.integer.graph import InvalidOperationError, OverflowingOperationError, Value
 from edgevit.integer.lowering.builder import Builder, QuantTensor
 from edgevit.integer.lowering.context import Context, NotLoweredError
 from edgevit.integer.lowering.importers.table import import_call
@@ -94,7 +94,7 @@ def _refuse_batches(program: Program) -> None:
 
 
 def _import_inputs(context: Context) -> tuple[Port, ...]:
-    ports = []
+    ports: list[Port] = []
     for node in context.program.placeholders():
         sizes = shape(node)
         order = _input_order(node)
@@ -150,8 +150,8 @@ def _bug(node: Node, error: InvalidOperationError) -> InternalError:
     )
 
 
-def _outputs(context: Context) -> tuple[tuple[Port, ...], list]:
-    ports, values = [], []
+def _outputs(context: Context) -> tuple[tuple[Port, ...], list[Value]]:
+    ports, values = list[Port](), list[Value]()
     for node in context.program.outputs():
         tensor = _whole(context.int8_value(node), context.builder)
         order = _memory_order(tensor.layout)

@@ -11,6 +11,7 @@ import torch
 
 from edgevit.errors import UsageError, suggest
 from edgevit.graph.program import Inputs
+from edgevit.graph.tensors import from_numpy
 from edgevit.integer.graph import IntegerGraph
 from edgevit.integer.ports import Port
 from edgevit.integer.simulate import outputs_of
@@ -119,7 +120,7 @@ class Quantized:
 
     def dequantized(self, outputs: tuple[np.ndarray, ...]) -> tuple[torch.Tensor, ...]:
         pairs = zip(self.outputs, outputs, strict=True)
-        return tuple(torch.from_numpy(port.dequantized(y)) for port, y in pairs)
+        return tuple(from_numpy(port.dequantized(y)) for port, y in pairs)
 
     def run(self, inputs: Inputs) -> tuple[torch.Tensor, ...]:
         """Run the integer graph on real inputs and return real outputs."""

@@ -37,4 +37,4 @@ class CastParts(Rule[Match]):
             else edit.call(torch.ops.aten._to_copy.default, part, dtype=dtype)
             for part in argument(node, "tensors")
         ]
-        return edit.call(node.target, parts, argument(node, "dim"))  # type: ignore[arg-type]
+        return edit.again(node, parts, argument(node, "dim"))

@@ -72,7 +72,7 @@ def _is_identity(node: Node, draft: Draft) -> bool:
             and set(argument(node, "stride") or [1]) == {1}
             and not (name == "avg_pool2d" and argument(node, "divisor_override"))
         )
-    return name == "permute" and list(node.args[1]) == list(range(len(shape(node))))  # type: ignore[arg-type]
+    return name == "permute" and list(argument(node, "dims")) == list(range(len(shape(node))))
 
 
 def _is_number(operand: object, number: int, draft: Draft) -> bool:

@@ -15,7 +15,7 @@ from typing import ClassVar
 import torch
 from torch.fx.node import Node
 
-from edgevit.graph.aten import kind
+from edgevit.graph.aten import kind, operand_list
 from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import shape
 from edgevit.rewrites.rule import Match, Refused, Rule
@@ -37,13 +37,13 @@ class ExpandEinsum(Rule[Equation]):
     def match(self, node: Node, draft: Draft) -> Equation | None:
         if kind(node) != "einsum":
             return None
-        equation, operands = str(node.args[0]).replace(" ", ""), tuple(node.args[1])  # type: ignore[arg-type]
+        equation, operands = str(node.args[0]).replace(" ", ""), tuple(operand_list(node, 1))
         operand_terms, arrow, result = equation.partition("->")
         terms = tuple(operand_terms.split(","))
         if not arrow:
             letters = operand_terms.replace(",", "")
             result = "".join(sorted(c for c in set(letters) if letters.count(c) == 1))
-        return Equation(node, terms, result, operands)  # type: ignore[arg-type]
+        return Equation(node, terms, result, operands)
 
     def check(self, match: Equation, draft: Draft) -> None:
         if len(match.terms) > 2:

@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 import torch
 from torch.fx.node import Node
 
-from edgevit.graph.aten import argument, kind, operand
+from edgevit.graph.aten import argument, kind, operand, operand_list
 from edgevit.graph.cost import TRANSPOSES
 from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import shape
@@ -167,14 +167,14 @@ def _irfft(node: Node, pair_of: dict[Node, Pair], edit: Edit) -> Node:
 def _both(node: Node, pair_of: dict[Node, Pair], edit: Edit) -> Pair:
     return pairs.each(
         pair_of[operand(node)],
-        lambda part: edit.call(node.target, part, *node.args[1:], **node.kwargs),  # type: ignore[arg-type]
+        lambda part: edit.again(node, part, *node.args[1:], **node.kwargs),
     )
 
 
 def _joined(node: Node, pair_of: dict[Node, Pair], edit: Edit) -> Pair:
-    parts = [_pair(one, pair_of) for one in node.args[0]]  # type: ignore[union-attr]
+    parts = [_pair(one, pair_of) for one in operand_list(node)]
     both = [real for real, _ in parts], [pairs.imaginary(part, edit) for part in parts]
-    real, imaginary = (edit.call(node.target, one, *node.args[1:], **node.kwargs) for one in both)  # type: ignore[arg-type]
+    real, imaginary = (edit.again(node, one, *node.args[1:], **node.kwargs) for one in both)
     return real, imaginary
 
 
@@ -193,15 +193,14 @@ def _power(node: Node, pair_of: dict[Node, Pair], edit: Edit) -> Pair:
 
 
 def _polar(node: Node, pair_of: dict[Node, Pair], edit: Edit) -> Pair:
-    length, angle = node.args
-    return pairs.polar(length, angle, edit)  # type: ignore[arg-type]
+    return pairs.polar(operand(node), operand(node, 1), edit)
 
 
 def _quotient(node: Node, pair_of: dict[Node, Pair], edit: Edit) -> Pair:
     """Divide by real numbers; `check` refuses complex ones."""
     return pairs.each(
         pair_of[operand(node)],
-        lambda part: edit.call(node.target, part, node.args[1], **node.kwargs),  # type: ignore[arg-type]
+        lambda part: edit.again(node, part, node.args[1], **node.kwargs),
     )
 
 

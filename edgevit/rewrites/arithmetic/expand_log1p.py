@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.fx.node import Node
 
-from edgevit.graph.aten import op
+from edgevit.graph.aten import op, operand
 from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import value
 from edgevit.graph.traced import copied, traced
@@ -35,7 +35,7 @@ class ExpandLog1p(Rule[Match]):
         return Match(node)
 
     def check(self, match: Match, draft: Draft) -> None:
-        if not value(match.node.args[0]).is_floating_point():  # type: ignore[arg-type]
+        if not value(operand(match.node)).is_floating_point():
             raise Refused("it is not of real numbers")
 
     def rewrite(self, match: Match, edit: Edit) -> Node:

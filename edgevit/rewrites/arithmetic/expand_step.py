@@ -35,7 +35,7 @@ class ExpandStep(Rule[Match]):
         source, step = operand(node), argument(node, "step")
         axis, places = places_of(node)
         whole = min(len(places), (shape(source)[axis] - places.start) // step)
-        parts = []
+        parts: list[Node] = []
         if whole:
             parts.append(_firsts(source, axis, places.start, whole, step, edit))
         if whole < len(places):

@@ -12,11 +12,11 @@ from __future__ import annotations
 from typing import ClassVar
 
 import torch
-from torch.fx.node import Node, map_arg
+from torch.fx.node import Node
 
-from edgevit.graph.aten import kind
+from edgevit.graph.aten import kind, mapped_arguments, run_call
 from edgevit.graph.edit import Draft, Edit
-from edgevit.graph.program import value
+from edgevit.graph.program import has_tensor, value
 from edgevit.rewrites.rule import SAME_VALUES, Match, Refused, Rule
 
 _RANDOM = frozenset({"rand", "randn", "randint", "randperm", "rand_like", "randn_like", "bernoulli", "multinomial",
@@ -31,11 +31,7 @@ class FoldConstants(Rule[Match]):
     rtol: ClassVar[float] = SAME_VALUES
 
     def match(self, node: Node, draft: Draft) -> Match | None:
-        if (
-            node.op != "call_function"
-            or kind(node) in _RANDOM
-            or not isinstance(value(node), torch.Tensor)
-        ):
+        if node.op != "call_function" or kind(node) in _RANDOM or not has_tensor(node):
             return None
         if not all(_is_known(source, draft) for source in node.all_input_nodes):
             return None
@@ -58,22 +54,17 @@ def _is_known(node: Node, draft: Draft) -> bool:
     """Check for a constant, or one part of a tuple made of constants (`split`, `unbind`)."""
     if draft.is_constant(node):
         return True
-    return not isinstance(value(node), torch.Tensor) and all(
-        _is_known(n, draft) for n in node.all_input_nodes
-    )
+    return not has_tensor(node) and all(_is_known(n, draft) for n in node.all_input_nodes)
 
 
 def _elements(node: Node) -> int:
-    return (
-        value(node).numel()
-        if isinstance(value(node), torch.Tensor)
-        else sum(map(_elements, node.all_input_nodes))
-    )
+    return value(node).numel() if has_tensor(node) else sum(map(_elements, node.all_input_nodes))
 
 
 def _evaluate(node: Node, draft: Draft) -> torch.Tensor:
-    def read(source: Node) -> object:
+    def read(source: Node) -> torch.Tensor:
         return draft.tensor(source) if draft.is_constant(source) else _evaluate(source, draft)
 
+    args, kwargs = mapped_arguments(node, read)
     with torch.no_grad():
-        return node.target(*map_arg(node.args, read), **map_arg(node.kwargs, read))  # type: ignore[operator]
+        return run_call(node, *args, **kwargs)

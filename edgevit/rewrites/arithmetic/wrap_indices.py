@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import torch
 from torch.fx.node import Node
 
-from edgevit.graph.aten import operand
+from edgevit.graph.aten import argument, operand
 from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import shape, value
 from edgevit.graph.spans import spans_of
@@ -42,7 +42,7 @@ class WrapIndices(Rule[Match]):
 
 
 def _indices(node: Node) -> list[Any]:
-    return list(node.args[1])  # type: ignore[arg-type]
+    return list(argument(node, "indices"))
 
 
 def _wrapped(index: Any, count: int, edit: Edit) -> Any:

@@ -15,7 +15,7 @@ from typing import ClassVar
 import torch
 from torch.fx.node import Node
 
-from edgevit.graph.aten import argument, kind, op, operand
+from edgevit.graph.aten import argument, kind, op, operand, run_call
 from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import shape
 from edgevit.rewrites.convolutions.linear_calls import called_with, channel_axis, is_projection
@@ -53,7 +53,7 @@ class DropKeyBias(Rule[Keys]):
         )
         labels = channels.expand(sizes)
         for view in match.views:
-            labels = view.target(labels, *view.args[1:], **view.kwargs)  # type: ignore[operator]
+            labels = run_call(view, labels, *view.args[1:], **view.kwargs)
         if not bool((labels == labels[..., :1, :]).all()):
             raise Refused("the views on the way mix channels and keys")
 
@@ -66,7 +66,7 @@ def _views_to_keys(projection: Node) -> tuple[Node, ...] | None:
     """Return the views between a projection and the attention whose keys it makes; None if
     anything else reads it.
     """
-    node, views = projection, []
+    node, views = projection, list[Node]()
     while len(node.users) == 1:
         (user,) = node.users
         if op(user) == "scaled_dot_product_attention":

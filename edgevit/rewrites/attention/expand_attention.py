@@ -72,7 +72,7 @@ def _scaled(node: Node, query: Node, edit: Edit) -> Node:
 
 def _masks(node: Node, edit: Edit, length: int, keys: int) -> list[Node]:
     """Return the addends of the scores."""
-    addends = []
+    addends: list[Node] = []
     mask, dtype = argument(node, "attn_mask"), value(node).dtype
     if mask is not None:
         addends.append(_constant_mask(mask, dtype, edit) if edit.draft.is_constant(mask) else _computed_mask(mask, dtype, edit))  # fmt: skip

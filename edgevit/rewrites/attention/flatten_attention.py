@@ -47,7 +47,7 @@ class FlattenAttention(Rule[Match]):
         if mask is not None:
             mask = _stacked(mask, stacks, edit)
         options = {name: argument(node, name) for name in ("dropout_p", "is_causal", "scale")}
-        mixed = edit.call(node.target, query, key, content, mask, **options)  # type: ignore[arg-type]
+        mixed = edit.again(node, query, key, content, mask, **options)
         return edit.reshaped(mixed, shape(node))
 
 

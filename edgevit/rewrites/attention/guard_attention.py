@@ -44,11 +44,7 @@ class GuardAttention(Rule[Match]):
         node = match.node
         mask = argument(node, "attn_mask")
         seen, opened = _opened_constant(mask, edit) if edit.draft.is_constant(mask) else _opened(mask, edit)  # fmt: skip
-        args = [opened if source is mask else source for source in node.args]
-        kwargs = {
-            name: opened if source is mask else source for name, source in node.kwargs.items()
-        }
-        guarded = edit.call(node.target, *args, **kwargs)  # type: ignore[arg-type]
+        guarded = edit.copied(node, lambda source: opened if source is mask else source)
         nothing = edit.constant(torch.zeros((), dtype=value(node).dtype), "nothing")
         return edit.call(aten.where.self, seen, guarded, nothing)
 

@@ -11,7 +11,7 @@ from torch.fx.node import Node
 
 from edgevit.graph.aten import kind
 from edgevit.graph.edit import Draft
-from edgevit.graph.program import value
+from edgevit.graph.program import has_tensor, value
 
 _ALMOST_INFINITE = -1e30  # two such numbers may add up to minus infinity
 # Their results are finite if their operands are; otherwise the net's output is not finite anyway.
@@ -138,8 +138,7 @@ def _reaches_infinity(mask: Node, draft: Draft) -> bool:
 
 
 def _is_float(node: Node) -> bool:
-    fake = value(node)
-    return not isinstance(fake, torch.Tensor) or fake.is_floating_point()
+    return not has_tensor(node) or value(node).is_floating_point()
 
 
 def _numbers(args: Any) -> Iterator[float]:

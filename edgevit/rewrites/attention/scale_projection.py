@@ -53,7 +53,7 @@ class ScaleProjection(Rule[ScaledProjection]):
     def rewrite(self, match: ScaledProjection, edit: Edit) -> Node:
         result = with_weights(match.projection, lambda tensor: tensor * match.factor, edit)
         for step in match.path:
-            result = edit.call(step.target, result, *step.args[1:], **step.kwargs)  # type: ignore[arg-type]
+            result = edit.again(step, result, *step.args[1:], **step.kwargs)
         return result
 
 

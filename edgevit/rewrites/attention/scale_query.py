@@ -37,4 +37,4 @@ class ScaleQuery(Rule[Match]):
         if abs(factor - 1) > _USUAL:
             query = edit.call(torch.ops.aten.mul.Tensor, query, factor)
         others = {name: option for name, option in node.kwargs.items() if name != "scale"}
-        return edit.call(node.target, query, *node.args[1:], **others)  # type: ignore[arg-type]
+        return edit.again(node, query, *node.args[1:], **others)

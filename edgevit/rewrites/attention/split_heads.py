@@ -15,9 +15,9 @@ from math import prod
 from typing import ClassVar
 
 import torch
-from torch.fx.node import Node, map_arg
+from torch.fx.node import Node
 
-from edgevit.graph.aten import argument, kind, operand
+from edgevit.graph.aten import integer, kind, operand
 from edgevit.graph.cost import MATMULS
 from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import shape
@@ -73,7 +73,7 @@ class SplitHeads(Rule[Heads]):
             s for call in match.calls for s in call.all_input_nodes if s not in inside
         )
         pieces = {source: _pieces(source, match, edit) for source in read}
-        results = []
+        results: list[Node] = []
         for head in range(match.count):
             copies = {source: parts[head] for source, parts in pieces.items()}
             for call in match.calls:
@@ -92,7 +92,7 @@ def _attention(node: Node) -> tuple[Node, ...] | None:
     weights = next(
         (one for one in map(_unswapped, node.all_input_nodes) if kind(one) == "softmax"), None
     )
-    if weights is None or argument(weights, "dim") % len(shape(weights)) < len(shape(weights)) - 2:
+    if weights is None or integer(weights, "dim") % len(shape(weights)) < len(shape(weights)) - 2:
         return None
     scores = operand(weights)
     between = [node, weights]
@@ -142,5 +142,4 @@ def _pieces(source: Node, match: Heads, edit: Edit) -> list[Node]:
 
 
 def _again(call: Node, copies: Mapping[Node, Node], edit: Edit) -> Node:
-    args, kwargs = map_arg((call.args, call.kwargs), lambda source: copies[source])  # type: ignore[misc]
-    return edit.call(call.target, *args, **kwargs)  # type: ignore[arg-type]
+    return edit.copied(call, copies.__getitem__)

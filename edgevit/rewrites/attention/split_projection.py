@@ -19,7 +19,7 @@ from typing import ClassVar
 import torch
 from torch.fx.node import Node
 
-from edgevit.graph.aten import argument, kind, operand
+from edgevit.graph.aten import argument, integer, kind, operand
 from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import shape
 from edgevit.rewrites.convolutions.linear_calls import channel_axis, is_projection, with_weights
@@ -62,7 +62,7 @@ class SplitProjection(Rule[ProjectionPart]):
         if unpacked is None:
             return None
         factors, first, turn = unpacked
-        axis = turn[argument(node, "dim") % len(shape(node))]
+        axis = turn[integer(node, "dim") % len(shape(node))]
         if not first <= axis < first + len(factors):
             return None
         return ProjectionPart(node, projection, views, factors, first, axis)

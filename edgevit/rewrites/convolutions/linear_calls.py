@@ -49,8 +49,8 @@ def called_with(
     projection: Node, weight: torch.Tensor, bias: torch.Tensor | None, edit: Edit
 ) -> Node:
     others = {k: v for k, v in projection.kwargs.items() if k not in _PARAMETERS}
-    return edit.call(
-        projection.target,  # type: ignore[arg-type]
+    return edit.again(
+        projection,
         operand(projection),
         edit.constant(weight, "weight"),
         None if bias is None else edit.constant(bias, "bias"),

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-import torch
 from torch.fx.node import Node
 
 from edgevit.graph.aten import argument, kind
@@ -44,9 +43,4 @@ class OwnWeights(Rule[Match]):
         node = match.node
         weight = argument(node, "weight")
         own = edit.constant(edit.draft.tensor(weight).clone(), "weight")
-        arguments = [own if source is weight else source for source in node.args]
-        keywords = {
-            name: own if source is weight else source for name, source in node.kwargs.items()
-        }
-        assert isinstance(node.target, torch._ops.OpOverload)
-        return edit.call(node.target, *arguments, **keywords)
+        return edit.copied(node, lambda source: own if source is weight else source)

@@ -96,7 +96,7 @@ def _summed(match: Large, weight: torch.Tensor, bias: torch.Tensor | None, edit:
     node = match.node
     stride, dilation = _pair(node, "stride"), _pair(node, "dilation")
     padding = [before for before, _ in padding_of(node)]
-    terms = []
+    terms: list[Node] = []
     for rows, columns in match.parts:
         part = weight[:, :, rows[0] :: rows[1], columns[0] :: columns[1]]
         firsts, steps = (rows[0], columns[0]), (rows[1], columns[1])

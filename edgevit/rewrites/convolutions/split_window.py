@@ -45,7 +45,7 @@ class SplitWindow(Rule[Match]):
         down, across = (
             _cuts(size, most) for size, most in zip(weight.shape[2:], self.most, strict=True)
         )
-        parts = []
+        parts: list[Node] = []
         for rows in down:
             for columns in across:
                 bias = None if parts else argument(node, "bias")

@@ -6,7 +6,7 @@ from math import prod
 
 from torch.fx.node import Node
 
-from edgevit.graph.aten import argument, kind
+from edgevit.graph.aten import argument, integer, kind
 from edgevit.graph.program import shape
 from edgevit.rewrites.layout.merge_reshapes import RESHAPES
 from edgevit.rewrites.layout.name_views import permutation_of
@@ -31,7 +31,7 @@ def through(user: Node, node: Node, axis: int) -> int | None:
         moved = argument(user, "dims")
         return axis if moved and axis not in {d % rank for d in moved} else None
     if name in _PIECES:
-        cut = argument(user, "dim") % len(shape(node))
+        cut = integer(user, "dim") % len(shape(node))
         if cut == axis:
             return None
         return axis - 1 if name == "select" and cut < axis else axis

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-import torch
 from torch.fx.node import Node, map_arg
 
 from edgevit.graph.aten import kind
 from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import shape
+from edgevit.graph.tensors import broadcast
 from edgevit.rewrites.rule import SAME_VALUES, Match, Rule
 
 _BROADCAST = frozenset({
@@ -35,13 +35,13 @@ class DropExpand(Rule[Match]):
         sources = [_unexpanded(read) for read in node.all_input_nodes]
         if sources == node.all_input_nodes:
             return None
-        alike = torch.broadcast_shapes(*map(shape, sources)) == shape(node)
+        alike = broadcast(*map(shape, sources)) == shape(node)
         return Match(node) if alike else None
 
     def rewrite(self, match: Match, edit: Edit) -> Node:
         node = match.node
         arguments = map_arg(node.args, _unexpanded)
-        return edit.call(node.target, *arguments, **node.kwargs)  # type: ignore[arg-type,misc]
+        return edit.again(node, *arguments, **node.kwargs)
 
 
 def _unexpanded(node: Node) -> Node:

@@ -15,7 +15,7 @@ from typing import ClassVar
 import torch
 from torch.fx.node import Node
 
-from edgevit.graph.aten import kind
+from edgevit.graph.aten import kind, operand
 from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import shape
 from edgevit.rewrites.rule import Match, Rule
@@ -30,7 +30,7 @@ class FlattenMatmul(Rule[Match]):
     def match(self, node: Node, draft: Draft) -> Match | None:
         if kind(node) != "matmul":
             return None
-        left, right = (shape(read) for read in node.args)  # type: ignore[arg-type]
+        left, right = shape(operand(node)), shape(operand(node, 1))
         if len(left) < 2 or len(right) < 2 or len(left) + len(right) < 5:
             return None
         alike = left[:-2] == right[:-2] or 2 in (len(left), len(right))
@@ -38,8 +38,7 @@ class FlattenMatmul(Rule[Match]):
 
     def rewrite(self, match: Match, edit: Edit) -> Node:
         node = match.node
-        left, right = node.args
-        assert isinstance(left, Node) and isinstance(right, Node)
+        left, right = operand(node), operand(node, 1)
         if len(shape(left)) == 2:
             return _from_the_left(node, left, right, edit)
         rows, inner, columns = shape(left)[-2], shape(left)[-1], shape(right)[-1]

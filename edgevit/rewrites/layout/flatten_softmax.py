@@ -36,5 +36,5 @@ class FlattenSoftmax(Rule[Match]):
         reshape = torch.ops.aten.reshape.default
         flat = edit.call(reshape, operand(node), [batch, channels * height, width])
         rest = list(node.args[2:])
-        taken = edit.call(node.target, flat, -1, *rest, **node.kwargs)  # type: ignore[arg-type]
+        taken = edit.again(node, flat, -1, *rest, **node.kwargs)
         return edit.call(reshape, taken, [batch, channels, height, width])

@@ -17,9 +17,10 @@ from typing import ClassVar
 import torch
 from torch.fx.node import Node
 
-from edgevit.graph.aten import argument, kind, operand
+from edgevit.graph.aten import argument, integer, kind, operand, run_call
 from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import shape, value
+from edgevit.graph.tensors import strides
 from edgevit.rewrites.layout.merge_reshapes import RESHAPES
 from edgevit.rewrites.rule import SAME_VALUES, Match, Rule, made_by_rule
 
@@ -69,14 +70,14 @@ def permutation_of(node: Node) -> list[int]:
         return [axis % len(axes) for axis in axes]
     rank = len(shape(operand(node)))
     probe = torch.empty_strided([2] * rank, list(range(1, rank + 1)))
-    turned = node.target(probe, *node.args[1:], **node.kwargs)  # type: ignore[operator]
-    return [stride - 1 for stride in turned.stride()]
+    turned = run_call(node, probe, *node.args[1:], **node.kwargs)
+    return [stride - 1 for stride in strides(turned)]
 
 
 def places_of(cut: Node) -> tuple[int, range]:
     """Return the axis of a slice, and the places it takes there, counted from the front."""
     sizes = shape(operand(cut))
-    axis = argument(cut, "dim") % len(sizes)
+    axis = integer(cut, "dim") % len(sizes)
     span = slice(*(argument(cut, name) for name in ("start", "end", "step")))
     return axis, range(*span.indices(sizes[axis]))
 
@@ -92,7 +93,7 @@ def _part(node: Node, edit: Edit) -> Node:
     split, index = operand(node), node.args[1]
     assert isinstance(index, int)
     source = operand(split)
-    axis = argument(split, "dim") % len(shape(source))
+    axis = integer(split, "dim") % len(shape(source))
     parts: list[torch.Tensor] = list(value(split))
     lengths = [1 if kind(split) == "unbind" else part.shape[axis] for part in parts]
     start = [0, *accumulate(lengths)][index]
@@ -104,14 +105,14 @@ def _slice(source: Node, axis: int, start: int, length: int, sizes: list[int], e
 
 
 def _select(node: Node, edit: Edit) -> Node:
-    source, axis = operand(node), argument(node, "dim") % len(shape(operand(node)))
-    start = argument(node, "index") % shape(source)[axis]
+    source, axis = operand(node), integer(node, "dim") % len(shape(operand(node)))
+    start = integer(node, "index") % shape(source)[axis]
     return _slice(source, axis, start, 1, list(shape(node)), edit)
 
 
 def _narrow(node: Node, edit: Edit) -> Node:
-    source, axis = operand(node), argument(node, "dim") % len(shape(operand(node)))
-    start = argument(node, "start") % max(shape(source)[axis], 1)
+    source, axis = operand(node), integer(node, "dim") % len(shape(operand(node)))
+    start = integer(node, "start") % max(shape(source)[axis], 1)
     return _slice(source, axis, start, shape(node)[axis], list(shape(node)), edit)
 
 

@@ -15,9 +15,10 @@ from typing import ClassVar
 import torch
 from torch.fx.node import Node
 
-from edgevit.graph.aten import kind, operand
+from edgevit.graph.aten import integer, kind, operand
 from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import shape, value
+from edgevit.graph.tensors import integers
 from edgevit.rewrites.layout.name_views import sliced
 from edgevit.rewrites.rule import SAME_VALUES, Match, Refused, Rule
 
@@ -40,8 +41,8 @@ class SliceSelect(Rule[Selected]):
     def match(self, node: Node, draft: Draft) -> Selected | None:
         if kind(node) != "index_select" or not draft.is_constant(node.args[2]):
             return None
-        axis = int(node.args[1]) % len(shape(node))  # type: ignore[arg-type]
-        places = draft.tensor(node.args[2]).flatten().tolist()  # type: ignore[arg-type]
+        axis = integer(node, "dim") % len(shape(node))
+        places = integers(draft.tensor(operand(node, 2)))
         size = shape(operand(node))[axis]
         times = len(places) // size if size else 0
         repeats = times > 1 and places == [k for k in range(size) for _ in range(times)]

@@ -8,7 +8,7 @@ from math import prod
 import torch
 from torch.fx.node import Node
 
-from edgevit.graph.aten import kind, operand
+from edgevit.graph.aten import kind, operand, run_call
 from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import shape
 from edgevit.rewrites.convolutions.linear_calls import channel_axis, is_projection, with_weights
@@ -83,4 +83,4 @@ def _labels(projection: Node) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def _through(view: Node, labels: torch.Tensor) -> torch.Tensor:
-    return view.target(labels, *view.args[1:], **view.kwargs)  # type: ignore[operator]
+    return run_call(view, labels, *view.args[1:], **view.kwargs)

@@ -10,9 +10,8 @@ below in x out, so that it takes fewer multiply-accumulates.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch.fx.node import Node
@@ -20,6 +19,7 @@ from torch.fx.node import Node
 from edgevit.graph.aten import argument
 from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import origin
+from edgevit.graph.tensors import singular_values, singular_vectors
 from edgevit.rewrites.convolutions.linear_calls import called_with, is_projection
 from edgevit.rewrites.engine import apply
 from edgevit.rewrites.lossy.option import LossyStep, LossyValueError
@@ -44,7 +44,7 @@ class LowRank(Rule[Match]):
         rows, columns = weight.flatten(1).shape
         if not _saves(1, rows, columns):
             raise Refused(f"of {columns} -> {rows} channels no rank saves anything")
-        rank = _rank(torch.linalg.svdvals(weight.flatten(1).double()), self.keep)
+        rank = _rank(singular_values(weight.flatten(1).double()), self.keep)
         if not _saves(rank, rows, columns):
             raise Refused(f"of {columns} -> {rows} channels, rank {rank} saves nothing")
 
@@ -87,7 +87,7 @@ def _rank(singular: torch.Tensor, keep: float) -> int:
 def _factors(weight: torch.Tensor, keep: float) -> tuple[torch.Tensor, torch.Tensor]:
     """Factor a weight into two of its own number of axes: linears have two, convolutions more."""
     ones = weight.shape[2:]
-    left, singular, right = torch.linalg.svd(weight.flatten(1).double(), full_matrices=False)
+    left, singular, right = singular_vectors(weight.flatten(1).double())
     rank = _rank(singular, keep)
     root = singular[:rank].sqrt()  # on both sides alike: neither is hard to hold in fp16
     first = (root[:, None] * right[:rank]).reshape(rank, weight.shape[1], *ones)
@@ -99,9 +99,8 @@ def _unstrided(
     node: Node, source: Node, weight: torch.Tensor, bias: torch.Tensor | None, edit: Edit
 ) -> Node:
     """Build the second call of the two, without a stride, which the first one has taken."""
-    target: Callable[..., Any] = node.target  # type: ignore[assignment]
-    return edit.call(
-        target,
+    return edit.again(
+        node,
         source,
         edit.constant(weight, "weight"),
         None if bias is None else edit.constant(bias, "bias"),

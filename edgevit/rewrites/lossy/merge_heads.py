@@ -20,6 +20,7 @@ from torch.fx.node import Node
 from edgevit.graph.aten import argument, op
 from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import Program, shape
+from edgevit.graph.tensors import integers
 from edgevit.rewrites.engine import apply
 from edgevit.rewrites.lossy.head_rows import HeadRows, head_rows, read_rows
 from edgevit.rewrites.lossy.option import NO_ATTENTION, LossyStep, LossyValueError, Taken
@@ -56,11 +57,11 @@ class MergeHeads(Rule[Match]):
 
     def rewrite(self, match: Match, edit: Edit) -> Node:
         groups = _groups(self.likeness[match.node.name], self.threshold)
-        parts, order = [], []
+        parts, order = list[Node](), list[int]()
         for _, alike in groupby(sorted(groups, key=len), key=len):
             members = torch.tensor(list(alike))
             parts.append(_shared(match.node, members, edit))
-            order += members.flatten().tolist()
+            order += integers(members)
         return _in_order(parts, order, edit)
 
 
@@ -136,7 +137,7 @@ def _require_unread(node: Node, sources: list[HeadRows]) -> None:
 
 def _groups(likeness: torch.Tensor, threshold: float) -> HeadGroups:
     """Group similar heads, those with the most similar others first. None is in two groups."""
-    heads, groups = list(range(len(likeness))), []
+    heads, groups = list(range(len(likeness))), HeadGroups()
     while heads:
         alike = {h: [o for o in heads if o != h and likeness[h, o] > threshold] for h in heads}
         leader = max(heads, key=lambda h: (len(alike[h]), -h))
@@ -153,8 +154,8 @@ def _shared(node: Node, members: torch.Tensor, edit: Edit) -> Node:
     leaders, (count, size) = members[:, 0], members.shape
     q, k, v = (head_rows(one, edit.draft) for one in (query, key, content))
     values = v.rows[members].flatten(1)
-    mixed = edit.call(
-        node.target,  # type: ignore[arg-type]
+    mixed = edit.again(
+        node,
         read_rows(q, q.rows[leaders], query, edit),
         read_rows(k, k.rows[leaders], key, edit),
         read_rows(v, values, content, edit),

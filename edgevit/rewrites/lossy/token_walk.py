@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from torch.fx.node import Node, map_arg
+from torch.fx.node import Node
 
-from edgevit.graph.aten import argument, kind, operand
+from edgevit.graph.aten import argument, has_tag, integer, kind, operand
 from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import origin, shape, value
 from edgevit.rewrites.layout.merge_reshapes import RESHAPES
@@ -110,19 +110,13 @@ class TokenRewriter:
         name = kind(node)
         if name in _HANDLERS:
             return getattr(self, _HANDLERS[name])
-        target = node.target
-        if name in _EACH_ALONE or (
-            isinstance(target, torch._ops.OpOverload) and torch.Tag.pointwise in target.tags
-        ):
+        if name in _EACH_ALONE or has_tag(node, torch.Tag.pointwise):
             return self._pointwise
         raise NotMergeableError(node, f"`{name}` may treat tokens by their place")
 
     def _again(self, node: Node, edit: Edit) -> Node:
         """Make the same call on the new arguments."""
-        args, kwargs = (
-            map_arg(a, lambda n: self._made.get(n, n)) for a in (node.args, node.kwargs)
-        )
-        return edit.call(node.target, *args, **kwargs)  # type: ignore[arg-type]
+        return edit.copied(node, lambda source: self._made.get(source, source))
 
     def _of_first(self, node: Node) -> Tokens:
         """Return the tokens of the first argument, when no other has any."""
@@ -159,7 +153,7 @@ class TokenRewriter:
 
     def _softmax(self, node: Node, edit: Edit) -> Rewritten:
         tokens = self._of_first(node)
-        if argument(node, "dim") % len(shape(node)) == tokens.axis:
+        if integer(node, "dim") % len(shape(node)) == tokens.axis:
             raise NotMergeableError(node, "a softmax over the tokens, outside an attention")
         return self._again(node, edit), tokens
 
@@ -183,28 +177,28 @@ class TokenRewriter:
 
     def _split(self, node: Node, edit: Edit) -> Rewritten:
         tokens = self._of_first(node)
-        if argument(node, "dim") % len(shape(operand(node))) == tokens.axis:
+        if integer(node, "dim") % len(shape(operand(node))) == tokens.axis:
             raise NotMergeableError(node, f"`{kind(node)}` parts the tokens by their place")
         return self._again(node, edit), tokens
 
     def _part(self, node: Node, edit: Edit) -> Rewritten:
         source, tokens = operand(node), self._of_first(node)
         gone = kind(source) == "unbind"
-        before = gone and argument(source, "dim") % len(shape(operand(source))) < tokens.axis
+        before = gone and integer(source, "dim") % len(shape(operand(source))) < tokens.axis
         return self._again(node, edit), replace(tokens, axis=tokens.axis - before)
 
     def _select(self, node: Node, edit: Edit) -> Rewritten:
         tokens, sizes = self._of_first(node), shape(operand(node))
-        axis = argument(node, "dim") % len(sizes)
+        axis = integer(node, "dim") % len(sizes)
         if axis != tokens.axis:
             return self._again(node, edit), replace(tokens, axis=tokens.axis - (axis < tokens.axis))
-        place = argument(node, "index") % sizes[axis]
+        place = integer(node, "index") % sizes[axis]
         self._require_prefix(node, tokens.skipped + place + 1)
         return edit.call(aten.select.int, self._made[operand(node)], axis, place), None
 
     def _slice(self, node: Node, edit: Edit) -> Rewritten:
         tokens, sizes = self._of_first(node), shape(operand(node))
-        axis, step = argument(node, "dim") % len(sizes), argument(node, "step")
+        axis, step = integer(node, "dim") % len(sizes), argument(node, "step")
         if axis != tokens.axis:
             return self._again(node, edit), tokens
         start, end, _ = slice(argument(node, "start"), argument(node, "end")).indices(sizes[axis])
@@ -233,7 +227,7 @@ class TokenRewriter:
 
     def _cat(self, node: Node, edit: Edit) -> Rewritten:
         parts: list[Node] = list(argument(node, "tensors"))
-        axis = argument(node, "dim") % len(shape(node))
+        axis = integer(node, "dim") % len(shape(node))
         tokens = [self._tokens.get(part) for part in parts]
         first = next(part_tokens for part_tokens in tokens if part_tokens)
         for part_tokens in tokens:

@@ -18,7 +18,7 @@ from typing import ClassVar
 import torch
 from torch.fx.node import Node
 
-from edgevit.graph.aten import argument, kind, operand
+from edgevit.graph.aten import argument, integer, kind, operand
 from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import shape, value
 from edgevit.rewrites.convolutions.linear_calls import called_with, channel_axis
@@ -143,7 +143,7 @@ def _along(user: Node, node: Node, axis: int) -> int | None:
         there = axis + len(shape(user)) - len(shape(node))
         return there if shape(user)[there] == shape(node)[axis] else None
     if name == "cat":
-        return axis if argument(user, "dim") % len(shape(user)) != axis else None
+        return axis if integer(user, "dim") % len(shape(user)) != axis else None
     return through(user, node, axis)
 
 

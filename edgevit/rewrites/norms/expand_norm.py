@@ -22,6 +22,7 @@ from torch.fx.node import Node
 from edgevit.graph.aten import argument, kind, operand
 from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import shape, value
+from edgevit.graph.tensors import block_diagonal
 from edgevit.rewrites.convolutions.linear_calls import called_with
 from edgevit.rewrites.rule import Match, Refused, Rule
 
@@ -127,7 +128,7 @@ def _mean_of_groups(node: Node, source: Node, eps: float | None, edit: Edit) -> 
 
 
 def _blocks(groups: int, each: int) -> torch.Tensor:
-    return torch.block_diag(*[torch.ones(each, each)] * groups)
+    return block_diagonal([torch.ones(each, each)] * groups)
 
 
 def _per_channel(parameter: Node | None, edit: Edit) -> Node | None:

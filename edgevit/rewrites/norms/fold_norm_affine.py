@@ -67,9 +67,9 @@ class FoldNormAffine(Rule[Affine]):
         node = match.node
         if kind(node) == "layer_norm":
             sizes, eps = argument(node, "normalized_shape"), argument(node, "eps")
-            return edit.call(node.target, operand(node), sizes, None, None, eps)  # type: ignore[arg-type]
+            return edit.again(node, operand(node), sizes, None, None, eps)
         groups, eps = argument(node, "num_groups"), argument(node, "eps")
-        return edit.call(node.target, operand(node), groups, None, None, eps)  # type: ignore[arg-type]
+        return edit.again(node, operand(node), groups, None, None, eps)
 
 
 def _channels(node: Node) -> int | None:

@@ -108,7 +108,7 @@ def _folded(node: Node, edit: Edit) -> Node:
 
 def windowed(whole: Node, first: list[int], size: Sequence[int], edit: Edit) -> Node:
     """Cut `size` pixels from `first` on, zeros where there are none."""
-    behind = []
+    behind: list[int] = []
     for axis, (start, extent) in enumerate(zip(first, size, strict=True), start=2):
         end = min(start + extent, shape(whole)[axis])
         whole = sliced(whole, axis, start, end, edit)

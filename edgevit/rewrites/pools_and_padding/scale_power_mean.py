@@ -58,9 +58,9 @@ class ScalePowerMean(Rule[PowerMean]):
     def rewrite(self, match: PowerMean, edit: Edit) -> Node:
         largest = edit.call(aten.amax.default, match.source, [2, 3], True)
         part = edit.call(aten.div.Tensor, match.source, largest)
-        raised = edit.call(match.power.target, part, match.power.args[1])  # type: ignore[arg-type]
-        mean = edit.call(match.mean.target, raised, *match.mean.args[1:], **match.mean.kwargs)  # type: ignore[arg-type]
-        root = edit.call(match.node.target, mean, match.node.args[1])  # type: ignore[arg-type]
+        raised = edit.again(match.power, part, match.power.args[1])
+        mean = edit.again(match.mean, raised, *match.mean.args[1:], **match.mean.kwargs)
+        root = edit.again(match.node, mean, match.node.args[1])
         flat = len(shape(match.node)) == 2
         scale = edit.reshaped(largest, list(shape(largest))[:2]) if flat else largest
         return edit.call(aten.mul.Tensor, root, scale)

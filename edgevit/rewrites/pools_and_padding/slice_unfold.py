@@ -56,7 +56,7 @@ def _unfolded(node: Node, edit: Edit) -> Node:
         image = edit.call(aten.constant_pad_nd.default, image, pads, _zero(node))
     batch = shape(image)[0]
     counts = [count for count, _ in grid(node, extents)]
-    parts = []
+    parts: list[Node] = []
     for window in product(*map(range, pair(node, "kernel_size"))):
         part = image
         for axis, (place, step, near, count) in enumerate(zip(window, stride, apart, counts, strict=True), start=2):  # fmt: skip
@@ -112,7 +112,7 @@ def _interleaved(sums: dict[tuple[int, int], Node], stride: list[int], node: Nod
     if stride == [1, 1]:
         return sums[0, 0]
     nothing = torch.zeros(batch, high, wide, dtype=value(node).dtype)
-    rows = []
+    rows: list[Node] = []
     for down in range(stride[0]):
         columns = [sums.get((down, right)) or edit.constant(nothing, "nothing") for right in range(stride[1])]  # fmt: skip
         beside = [edit.reshaped(column, [batch, high, wide, 1]) for column in columns]

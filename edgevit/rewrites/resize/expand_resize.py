@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 import torch
 from torch.fx.node import Node
 
-from edgevit.graph.aten import argument, has_argument, kind
+from edgevit.graph.aten import argument, has_argument, kind, operand, parameter_names, run_call
 from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import shape, value
 from edgevit.rewrites.rule import Match, Refused, Rule
@@ -36,7 +36,7 @@ class ExpandResize(Rule[Match]):
             raise Refused(
                 "integer pixels are rounded after each axis, and a matrix product does not round"
             )
-        before, after = shape(match.node.args[0]), shape(match.node)  # type: ignore[arg-type]
+        before, after = shape(operand(match.node)), shape(match.node)
         elements = sum(a * b for a, b in zip(before[2:], after[2:], strict=True))
         if elements > _LARGEST:
             raise Refused(f"the two matrices would have {elements:,} elements")
@@ -55,11 +55,11 @@ def _matrix(node: Node, axis: int) -> torch.Tensor:
     The other axis has two equal pixels that stay two: with one, torch 2.13's antialiasing kernel
     interpolates along the wrong axis.
     """
-    extent = shape(node.args[0])[axis]  # type: ignore[arg-type]
+    extent = shape(operand(node))[axis]
     image = torch.eye(extent).unsqueeze(0).unsqueeze(5 - axis).repeat_interleave(2, 5 - axis)
-    arguments = {spec.name: argument(node, spec.name) for spec in node.target._schema.arguments[1:]}  # type: ignore[union-attr]
+    arguments = {name: argument(node, name) for name in parameter_names(node)[1:]}
     arguments |= _for_one_axis(node, arguments, axis)
-    resized: torch.Tensor = node.target(image, **arguments)  # type: ignore[operator]
+    resized = run_call(node, image, **arguments)
     return resized.select(5 - axis, 0)[0].T.to(value(node).dtype)
 
 

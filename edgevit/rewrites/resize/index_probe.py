@@ -5,9 +5,10 @@ from __future__ import annotations
 import torch
 from torch.fx.node import Node
 
-from edgevit.graph.aten import argument, operand
+from edgevit.graph.aten import argument, operand, parameter_names, run_call
 from edgevit.graph.edit import Edit
 from edgevit.graph.program import shape
+from edgevit.graph.tensors import integers
 
 
 def probed_indices(node: Node, axis: int) -> torch.Tensor:
@@ -18,14 +19,14 @@ def probed_indices(node: Node, axis: int) -> torch.Tensor:
     sizes = [1, 1, *shape(operand(node))[2:]] if axis >= 2 else list(shape(operand(node)))
     along = [sizes[axis] if k == axis else 1 for k in range(len(sizes))]
     numbers = torch.arange(sizes[axis], dtype=torch.float64).reshape(along).expand(sizes)
-    arguments = {spec.name: argument(node, spec.name) for spec in node.target._schema.arguments[1:]}  # type: ignore[union-attr]
-    picked: torch.Tensor = node.target(numbers.contiguous(), **arguments)  # type: ignore[operator]
+    arguments = {name: argument(node, name) for name in parameter_names(node)[1:]}
+    picked = run_call(node, numbers.contiguous(), **arguments)
     return picked.movedim(axis, 0).flatten(1)[:, 0].long()
 
 
 def selected(x: Node, axis: int, indices: torch.Tensor, edit: Edit) -> Node:
     """Select values along an axis; return `x` itself where every value stays in its place."""
-    if indices.tolist() == list(range(shape(x)[axis])):
+    if integers(indices) == list(range(shape(x)[axis])):
         return x
     places = edit.constant(indices, "places")
     return edit.call(torch.ops.aten.index_select.default, x, axis, places)

@@ -9,7 +9,7 @@ from math import prod
 import numpy as np
 from torch.fx.node import Node
 
-from edgevit.graph.aten import argument, kind, operand
+from edgevit.graph.aten import argument, integer, kind, operand
 from edgevit.graph.program import shape
 from edgevit.integer.graph import Value
 from edgevit.integer.lowering.builder import Builder, QuantTensor
@@ -80,7 +80,7 @@ def _through(
 
 def slice_(node: Node, context: Context) -> QuantTensor:
     tensor = context.value_of(operand(node))
-    axis = argument(node, "dim") % tensor.layout.rank
+    axis = integer(node, "dim") % tensor.layout.rank
     start, step = argument(node, "start") or 0, argument(node, "step")
     size = tensor.shape[axis]
     start = min(max(start + size if start < 0 else start, 0), size)
@@ -195,7 +195,7 @@ def expand(node: Node, context: Context) -> QuantTensor:
 
 def concatenation(node: Node, context: Context) -> QuantTensor:
     """Import a concatenation, every part on the grid of the whole."""
-    axis = argument(node, "dim") % len(shape(node))
+    axis = integer(node, "dim") % len(shape(node))
     grid = context.grids.of(node)
     return joined(
         [_part(read, grid, context) for read in argument(node, "tensors")], axis, node.name, context
@@ -203,7 +203,7 @@ def concatenation(node: Node, context: Context) -> QuantTensor:
 
 
 def stack(node: Node, context: Context) -> QuantTensor:
-    axis = argument(node, "dim") % len(shape(node))
+    axis = integer(node, "dim") % len(shape(node))
     grid = context.grids.of(node)
     parts = [_part(read, grid, context) for read in argument(node, "tensors")]
     sizes = [*parts[0].shape[:axis], 1, *parts[0].shape[axis:]]

@@ -8,7 +8,7 @@ from math import prod
 import numpy as np
 from torch.fx.node import Node
 
-from edgevit.graph.aten import argument, operand
+from edgevit.graph.aten import argument, integer, operand
 from edgevit.integer.lowering.builder import QuantTensor
 from edgevit.integer.lowering.context import Context, NotLoweredError
 from edgevit.integer.lowering.importers.affine import per_channel
@@ -125,7 +125,7 @@ def _grid(node: Node, plain: bool, context: Context) -> Grid:
 
 def softmax(node: Node, context: Context) -> QuantTensor:
     builder = context.builder
-    axis = argument(node, "dim") % len(context.tensors[operand(node)].shape)
+    axis = integer(node, "dim") % len(context.tensors[operand(node)].shape)
     source = with_last(context.int8_value(operand(node)), [axis], builder)
     if source.shape[axis] > _MOST_KEYS:
         raise NotLoweredError(f"its rows are longer than {_MOST_KEYS}")

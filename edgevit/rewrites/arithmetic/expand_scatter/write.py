@@ -9,9 +9,10 @@ from typing import Any
 import torch
 from torch.fx.node import Node
 
-from edgevit.graph.aten import argument, kind, op, operand
+from edgevit.graph.aten import argument, integer, kind, op, operand
 from edgevit.graph.edit import Draft
 from edgevit.graph.program import shape, value
+from edgevit.graph.tensors import broadcast
 from edgevit.rewrites.rule import Refused
 
 _NAMES = {
@@ -52,7 +53,7 @@ def _scatter(node: Node, draft: Draft) -> Write:
     rank = len(shape(node))
     if rank == 0:
         raise Refused("it writes into a single number")
-    axis = argument(node, "dim") % rank
+    axis = integer(node, "dim") % rank
     index = argument(node, "index")
     whole = kind(node) in {"scatter_add", "scatter_reduce", "scatter"}
     other_sizes = [n for at, n in enumerate(shape(node)) if at != axis]
@@ -153,6 +154,6 @@ def values_shape(node: Node, draft: Draft) -> list[int]:
     """Return the shape that the values of an `index_put` are broadcast to."""
     indices = list(argument(node, "indices"))
     axes = [axis for axis, index in enumerate(indices) if index is not None]
-    index_shape = torch.broadcast_shapes(*(shape(indices[axis]) for axis in axes))
+    index_shape = broadcast(*(shape(indices[axis]) for axis in axes))
     sizes = shape(operand(node))
     return [*sizes[: axes[0]], *index_shape, *sizes[axes[-1] + 1 :]]

@@ -157,7 +157,7 @@ def _product(
         return tap * near
     left = regrouped(tap, outer.groups, groups).view(groups, outer.outs // groups, -1)
     right = regrouped(near, inner.groups, groups)
-    return (left @ right.unflatten(-2, (groups, -1))).flatten(-3, -2)
+    return (left @ right.reshape(*right.shape[:-2], groups, -1, right.shape[-1])).flatten(-3, -2)
 
 
 def regrouped(kernel: torch.Tensor, groups: int, coarser: int) -> torch.Tensor:
@@ -168,7 +168,10 @@ def regrouped(kernel: torch.Tensor, groups: int, coarser: int) -> torch.Tensor:
     if groups == coarser:
         return kernel
     ratio = groups // coarser
-    fine = kernel.unflatten(-2, (coarser, ratio, -1))  # [*taps, coarser, ratio, outs, ins]
+    outs, ins = kernel.shape[-2:]
+    fine = kernel.reshape(
+        *kernel.shape[:-2], coarser, ratio, outs // groups, ins
+    )  # [*taps, coarser, ratio, outs, ins]
     wide = torch.zeros(*fine.shape[:-1], ratio, fine.shape[-1], dtype=kernel.dtype)
     for k in range(ratio):
         wide[..., k, :, k, :] = fine[..., k, :, :]

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import torch
 from torch.fx.node import Node
 
-from edgevit.graph.aten import kind
+from edgevit.graph.aten import kind, operand
 from edgevit.graph.cost import bytes_moved, macs
 from edgevit.graph.edit import Draft
-from edgevit.graph.program import shape, value
+from edgevit.graph.program import has_tensor, shape, value
 from edgevit.rewrites.convolutions.collapse_linear.form import (
     BorderMismatchError,
     LinearForm,
@@ -60,12 +60,7 @@ class Region:
         return self.forms[node]
 
     def _as_source(self, node: Node) -> Iterator[tuple[Key, LinearForm]]:
-        tensor = value(node)
-        if (
-            isinstance(tensor, torch.Tensor)
-            and tensor.is_floating_point()
-            and node.op != "get_attr"
-        ):
+        if has_tensor(node) and value(node).is_floating_point() and node.op != "get_attr":
             for layout in layouts(shape(node)):
                 yield (
                     (node, layout),
@@ -77,13 +72,13 @@ class Region:
         if pair and pair[0].op != "get_attr" and pair[1].op != "get_attr":
             return self._sum(*pair, reach)
         if _keeps_last_axis(node):
-            inner = self.explore(node.args[0], reach)  # type: ignore[arg-type]
+            inner = self.explore(operand(node), reach)
             return {key: form for key, form in inner.items() if key[1] == LAST}
         source = linear_input(node)
         if source is None or kind(node) not in STEPS:
             return {}
         steps = {layout: step_of(node, self.draft, layout) for layout in layouts(shape(source))}
-        forms = {}
+        forms: dict[Key, LinearForm] = {}
         for key, form in self.explore(source, reach).items():
             step = steps.get(key[1])
             if step is not None:
@@ -103,7 +98,7 @@ class Region:
 
     def _sum(self, a: Node, b: Node, factor: float, reach: int) -> dict[Key, LinearForm]:
         firsts, seconds = self.explore(a, reach), self.explore(b, reach)
-        forms = {}
+        forms: dict[Key, LinearForm] = {}
         for key in firsts.keys() & seconds.keys():
             one, other = firsts[key], seconds[key]
             if one.stride == other.stride and one.size == other.size:

@@ -13,7 +13,7 @@ from math import prod
 import torch
 from torch.fx.node import Node
 
-from edgevit.graph.aten import argument, has_argument, kind, per_dimension
+from edgevit.graph.aten import argument, has_argument, kind, operand, per_dimension
 from edgevit.graph.edit import Draft
 from edgevit.graph.program import shape
 from edgevit.rewrites.convolutions.collapse_linear.form import (
@@ -85,7 +85,7 @@ def _convolution(node: Node, draft: Draft, layout: str) -> LinearForm | None:
         or not (bias is None or draft.is_constant(bias))
     ):
         return None
-    source = shape(node.args[0])  # type: ignore[arg-type]
+    source = shape(operand(node))
     kernel = draft.tensor(weight)
     dims = kernel.ndim - 2
     if len(source) != kernel.ndim:
@@ -141,7 +141,7 @@ def _batch_norm(node: Node, draft: Draft, layout: str) -> LinearForm | None:
 
 
 def _average_pool(node: Node, draft: Draft, layout: str) -> LinearForm | None:
-    size, source = shape(node), shape(node.args[0])  # type: ignore[arg-type]
+    size, source = shape(node), shape(operand(node))
     if layout != FIRST or len(size) != len(source):
         return None
     dims = len(size) - 2
@@ -178,7 +178,7 @@ def _pad(node: Node, draft: Draft, layout: str) -> LinearForm | None:
     mode = argument(node, "mode") if has_argument(node, "mode") else "constant"
     if layout != FIRST or mode != "constant" or argument(node, "value") not in (None, 0):
         return None
-    source, size = shape(node.args[0]), shape(node)  # type: ignore[arg-type]
+    source, size = shape(operand(node)), shape(node)
     amounts: list[int] = list(argument(node, "pad"))
     dims = len(size) - 2
     if len(amounts) > 2 * dims:
@@ -235,9 +235,9 @@ def _levels(node: Node, draft: Draft, layout: str) -> torch.Tensor | None:
     count = channels(shape(node), layout)
     if isinstance(other, int | float):
         return torch.full((count,), float(other), dtype=torch.float64)
-    if not draft.is_constant(other):
+    if not isinstance(other, Node) or not draft.is_constant(other):
         return None
-    tensor = draft.tensor(other).double()  # type: ignore[arg-type]
+    tensor = draft.tensor(other).double()
     full = (1,) * (len(shape(node)) - tensor.ndim) + tuple(tensor.shape)
     axis = 1 if layout == FIRST else len(full) - 1
     if any(n != 1 for position, n in enumerate(full) if position != axis):

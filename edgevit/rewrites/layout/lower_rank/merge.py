@@ -55,7 +55,7 @@ def steps(dims: Sequence[int], turn: Sequence[int]) -> list[list[int]]:
 
     One axis after the other is moved to its place.
     """
-    order, rotations = list(range(len(dims))), []
+    order, rotations = list(range(len(dims))), list[list[int]]()
     for place, axis in enumerate(turn):
         lies = order.index(axis)
         if lies == place:

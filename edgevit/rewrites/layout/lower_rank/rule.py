@@ -16,11 +16,22 @@ from math import prod
 from typing import Any, ClassVar
 
 import torch
-from torch.fx.node import Node, map_arg
+from torch.fx.node import Node
 
-from edgevit.graph.aten import argument, has_argument, kind, op, operand
+from edgevit.graph.aten import (
+    argument,
+    has_argument,
+    has_tag,
+    integer,
+    kind,
+    op,
+    operand,
+    overload,
+    parameter_names,
+)
 from edgevit.graph.edit import Draft, Edit
-from edgevit.graph.program import shape, value
+from edgevit.graph.program import has_tensor, shape, value
+from edgevit.graph.tensors import broadcast
 from edgevit.rewrites.layout.lower_rank.merge import Groups, alike, around, merged, runs_of, steps
 from edgevit.rewrites.layout.merge_reshapes import RESHAPES
 from edgevit.rewrites.layout.name_views import permutation_of
@@ -44,8 +55,7 @@ def is_of_many_axes(node: Node) -> bool:
 
 
 def _rank(node: Node) -> int:
-    tensor = value(node)
-    return tensor.ndim if isinstance(tensor, torch.Tensor) else 0
+    return value(node).ndim if has_tensor(node) else 0
 
 
 class LowerRank(Rule[Match]):
@@ -87,9 +97,9 @@ def _form(node: Node) -> Lowering | None:
 
 
 def _is_pointwise(node: Node) -> bool:
-    if not isinstance(node.target, torch._ops.OpOverload):
-        return False
-    return kind(node) in _POINTWISE or torch.Tag.pointwise in node.target.tags
+    return overload(node) is not None and (
+        kind(node) in _POINTWISE or has_tag(node, torch.Tag.pointwise)
+    )
 
 
 def _require_few(groups: Groups) -> None:
@@ -106,7 +116,7 @@ def _groups(node: Node) -> Groups:
         return around(shape(operand(node)), _axes(node, len(shape(operand(node)))))
     if name in _PRODUCTS and name != "linear":
         lead = [shape(read)[:-2] for read in node.all_input_nodes]
-        return [*alike(lead, torch.broadcast_shapes(*lead)), [0], [0]]
+        return [*alike(lead, broadcast(*lead)), [0], [0]]
     if name in _NORMS:
         return [[0], *([axis] for axis in range(len(argument(node, "normalized_shape"))))]
     if name == "expand":
@@ -137,8 +147,7 @@ def _fitted(source: Node, whole: tuple[int, ...], groups: Groups, edit: Edit) ->
 def _each(node: Node, edit: Edit) -> Node:
     groups = _groups(node)
     inputs = {read: _fitted(read, shape(node), groups, edit) for read in node.all_input_nodes}
-    args, kwargs = map_arg((node.args, node.kwargs), lambda read: inputs[read])  # type: ignore[misc]
-    return edit.call(node.target, *args, **kwargs)  # type: ignore[arg-type]
+    return edit.copied(node, inputs.__getitem__)
 
 
 def _expanded(node: Node, edit: Edit) -> Node:
@@ -180,22 +189,22 @@ def _along(node: Node, edit: Edit) -> Node:
     into one each.
     """
     if kind(node) == "cat":
-        return _joined(list(argument(node, "tensors")), argument(node, "dim") % len(shape(node)), edit)  # fmt: skip
+        return _joined(list(argument(node, "tensors")), integer(node, "dim") % len(shape(node)), edit)  # fmt: skip
     source = operand(node)
     name = _axis_names(node)
     if _works_over_all(node):
-        return edit.call(node.target, _own(source, [prod(shape(source))], edit), *node.args[1:], **node.kwargs)  # type: ignore[arg-type]  # fmt: skip
+        return edit.again(node, _own(source, [prod(shape(source))], edit), *node.args[1:], **node.kwargs)  # fmt: skip
     special = _axes(node, len(shape(source)))
     groups = around(shape(source), special)
     places = [next(k for k, group in enumerate(groups) if axis in group) for axis in special]
     one = isinstance(argument(node, name), int)
     arguments = _with(node, name, places[0] if one else places)
-    return edit.call(node.target, _own(source, merged(shape(source), groups), edit), *arguments[0], **arguments[1])  # type: ignore[arg-type]  # fmt: skip
+    return edit.again(node, _own(source, merged(shape(source), groups), edit), *arguments[0], **arguments[1])  # fmt: skip
 
 
 def _with(node: Node, name: str, new: Any) -> tuple[list[Any], dict[str, Any]]:
     """Return the arguments behind the first, with another value for one of them."""
-    names = [spec.name for spec in node.target._schema.arguments]  # type: ignore[union-attr]
+    names = parameter_names(node)
     place = names.index(name)
     args = list(node.args[1:])
     if place < len(node.args):
@@ -213,7 +222,7 @@ def _joined(parts: list[Node], axis: int, edit: Edit) -> Node:
 
 
 def _stacked(node: Node, edit: Edit) -> Node:
-    axis = argument(node, "dim") % len(shape(node))
+    axis = integer(node, "dim") % len(shape(node))
     sizes = shape(node)
     three = [prod(sizes[:axis]), 1, prod(sizes[axis + 1 :])]
     parts = [_own(part, three, edit) for part in argument(node, "tensors")]
@@ -224,8 +233,8 @@ def _multiplied(node: Node, edit: Edit) -> Node:
     source = operand(node)
     if kind(node) == "linear":
         rows = [prod(shape(source)[:-1]), shape(source)[-1]]
-        return edit.call(node.target, _own(source, rows, edit), *node.args[1:], **node.kwargs)  # type: ignore[arg-type]
-    lead = torch.broadcast_shapes(*(shape(read)[:-2] for read in node.all_input_nodes))
+        return edit.again(node, _own(source, rows, edit), *node.args[1:], **node.kwargs)
+    lead = broadcast(*(shape(read)[:-2] for read in node.all_input_nodes))
     groups = alike([shape(read)[:-2] for read in node.all_input_nodes], lead)
 
     def fitted(read: Any) -> Node:
@@ -239,4 +248,4 @@ def _normed(node: Node, edit: Edit) -> Node:
     sizes = shape(operand(node))
     own = len(argument(node, "normalized_shape"))
     flat = [prod(sizes[:-own]), *sizes[-own:]]
-    return edit.call(node.target, _own(operand(node), flat, edit), *node.args[1:], **node.kwargs)  # type: ignore[arg-type]
+    return edit.again(node, _own(operand(node), flat, edit), *node.args[1:], **node.kwargs)

@@ -9,7 +9,7 @@ from math import prod
 import torch
 from torch.fx.node import Node
 
-from edgevit.graph.aten import argument, has_argument, operand
+from edgevit.graph.aten import argument, has_argument, integer, operand, operand_list
 from edgevit.graph.program import shape
 from edgevit.rewrites.layout.sink_permute.axis_layout import (
     AxisLayout,
@@ -38,7 +38,7 @@ def softmax(plan: LayoutAssignment, node: Node) -> Laid | None:
     if argument(node, "dtype") is not None:
         return None
     laid = plan.of(operand(node))
-    block = laid.layout.axes[argument(node, "dim") % len(shape(node))]
+    block = laid.layout.axes[integer(node, "dim") % len(shape(node))]
     if not block:
         return None
     source, places = plan.exposed(laid, block, node)
@@ -79,7 +79,7 @@ def reduction(plan: LayoutAssignment, node: Node) -> Laid | None:
 
 def part(plan: LayoutAssignment, node: Node) -> Laid | None:
     """Plan a slice."""
-    laid, axis = plan.of(operand(node)), argument(node, "dim") % len(shape(node))
+    laid, axis = plan.of(operand(node)), integer(node, "dim") % len(shape(node))
     if not laid.layout.axes[axis]:
         return None
     laid = plan.gathered(laid, axis, node)
@@ -94,7 +94,7 @@ def part(plan: LayoutAssignment, node: Node) -> Laid | None:
 
 def pieces(plan: LayoutAssignment, node: Node) -> Laid | None:
     """Plan a split. Its layout is that of its input, from which each part gets its own."""
-    laid, axis = plan.of(operand(node)), argument(node, "dim") % len(shape(operand(node)))
+    laid, axis = plan.of(operand(node)), integer(node, "dim") % len(shape(operand(node)))
     if not laid.layout.axes[axis]:
         return None
     laid = plan.gathered(laid, axis, node)
@@ -108,7 +108,7 @@ def piece(plan: LayoutAssignment, node: Node) -> Laid | None:
     laid = plan.of(split)
     if laid.maybe_layout is None or not isinstance(laid.source, NewCall):
         return None
-    axis, place = argument(split, "dim") % len(laid.maybe_layout.axes), laid.source.args[2]
+    axis, place = integer(split, "dim") % len(laid.maybe_layout.axes), laid.source.args[2]
     sizes, length = laid.source.shape, shape(node)[axis]
     result_shape = (*sizes[:place], length, *sizes[place + 1 :])
     call = NewCall(node, node.target, (laid.source, node.args[1]), {}, result_shape)
@@ -132,8 +132,8 @@ def joined(plan: LayoutAssignment, node: Node) -> Laid | None:
 
     The axis that grows is one stretch of memory in each operand, at the same place.
     """
-    read = list(node.args[0])  # type: ignore[arg-type]
-    axis = argument(node, "dim") % len(shape(node))
+    read = operand_list(node)
+    axis = integer(node, "dim") % len(shape(node))
     laid = [plan.gathered(plan.of(one), axis, node) for one in read]
     others = _common_parts(laid, axis, shape(node))
     if others is None:

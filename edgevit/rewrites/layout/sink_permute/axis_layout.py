@@ -100,7 +100,7 @@ def common_parts(layouts: Sequence[AxisLayout], shape: Sequence[int]) -> Parts |
 
     Layouts of fewer axes are without the first; an axis of 1 may be anything.
     """
-    factors = []
+    factors: list[tuple[int, ...]] = []
     for place, size in enumerate(shape, start=-len(shape)):
         borders = {1, size}
         for layout in layouts:
@@ -159,7 +159,7 @@ def runs(
     """Group the parts, in their order, into the axes of a row-major `shape`; None where one
     would be cut.
     """
-    rest, stretches = list(parts), []
+    rest, stretches = list(parts), list[list[int]]()
     for size in shape:
         run: list[int] = []
         while size > 1:

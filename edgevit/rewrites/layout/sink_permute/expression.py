@@ -64,7 +64,7 @@ class Laid:
 class Workshop:
     """Factory that makes each expression once."""
 
-    _calls: dict[tuple[Any, ...], NewCall] = field(default_factory=dict)
+    _calls: dict[tuple[Any, ...], NewCall] = field(default_factory=dict[tuple[Any, ...], "NewCall"])
 
     def reshaped(self, source: Expression, shape: Sequence[int], at: Node) -> Expression:
         sizes = tuple(shape)
@@ -122,7 +122,10 @@ def changed(
     constant: FoldedConstant, change: Callable[[torch.Tensor], torch.Tensor], shape: Sequence[int]
 ) -> FoldedConstant:
     before = constant.change
-    both = change if before is None else lambda tensor: change(before(tensor))
+
+    def both(tensor: torch.Tensor) -> torch.Tensor:
+        return change(tensor if before is None else before(tensor))
+
     return FoldedConstant(constant.node, tuple(shape), both)
 
 

@@ -9,9 +9,9 @@ from itertools import groupby, pairwise
 from math import prod
 
 import torch
-from torch.fx.node import Node, map_arg
+from torch.fx.node import Node
 
-from edgevit.graph.aten import kind, operand
+from edgevit.graph.aten import has_tag, kind, mapped_arguments, operand
 from edgevit.graph.cost import TRANSPOSES
 from edgevit.graph.edit import Draft
 from edgevit.graph.program import shape, value
@@ -130,8 +130,8 @@ class LayoutAssignment:
         result_shape = () if sizes is None else tuple(sizes)
         if all(_is_itself(source, read) for read, source in settled.items()):
             return Laid(GraphValue(node, result_shape), layout)
-        args, kwargs = map_arg((node.args, node.kwargs), lambda read: settled[read])  # type: ignore[misc]
-        return Laid(NewCall(node, node.target, args, kwargs, result_shape), layout)  # type: ignore[arg-type]
+        args, kwargs = mapped_arguments(node, settled.__getitem__)
+        return Laid(NewCall(node, node.target, args, kwargs, result_shape), layout)
 
     def arranged(self, laid: Laid, parts: Parts, order: Order, at: Node) -> Expression:
         """Permute the value to the wanted order of its parts."""
@@ -199,7 +199,7 @@ class LayoutAssignment:
 
 def is_pointwise(node: Node) -> bool:
     """Check that each value is computed from the values at its own place."""
-    return torch.Tag.pointwise in getattr(node.target, "tags", ()) or kind(node) in _UNTAGGED
+    return has_tag(node, torch.Tag.pointwise) or kind(node) in _UNTAGGED
 
 
 def is_together(factors: Sequence[int]) -> bool:

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from itertools import groupby
 from math import prod
 
-from torch.fx.node import Node, map_arg
+from torch.fx.node import Node
 
+from edgevit.graph.aten import mapped_arguments
 from edgevit.graph.program import shape
 from edgevit.rewrites.layout.sink_permute.axis_layout import (
     Order,
@@ -60,8 +61,8 @@ def pointwise(plan: LayoutAssignment, node: Node) -> Laid | None:
     scalars = {
         source: plan.of(source).source for source in node.all_input_nodes if not shape(source)
     }
-    args, kwargs = map_arg((node.args, node.kwargs), lambda source: {**arranged, **scalars}[source])  # type: ignore[misc]
-    return Laid(NewCall(node, node.target, args, kwargs, result_shape), laid_in(order, parts))  # type: ignore[arg-type]
+    args, kwargs = mapped_arguments(node, {**arranged, **scalars}.__getitem__)
+    return Laid(NewCall(node, node.target, args, kwargs, result_shape), laid_in(order, parts))
 
 
 def _order(plan: LayoutAssignment, laid: Sequence[Laid], parts: Parts) -> Order:

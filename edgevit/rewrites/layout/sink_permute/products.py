@@ -16,6 +16,7 @@ from math import prod
 import torch
 from torch.fx.node import Node
 
+from edgevit.graph.aten import operand
 from edgevit.graph.program import shape
 from edgevit.rewrites.layout.sink_permute.axis_layout import (
     AxisLayout,
@@ -32,8 +33,7 @@ aten = torch.ops.aten
 
 
 def product(plan: LayoutAssignment, node: Node) -> Laid | None:
-    left, right = node.args
-    assert isinstance(left, Node) and isinstance(right, Node)
+    left, right = operand(node), operand(node, 1)
     x, y = shape(left), shape(right)
     if len(x) < 2 or len(y) < 2:
         return None
@@ -138,10 +138,14 @@ def _orders(plan: LayoutAssignment, x: Laid, y: Laid, parts: Parts) -> tuple[Ord
         return [tuple(part for part in order if part in within) for order in lies]
 
     candidates = [
-        tuple(_in_blocks(order, stack, within) for order in lies)
+        (_in_blocks(lies[0], stack, within), _in_blocks(lies[1], stack, within))
         for stack, within in pairs(either(stacked), either(summed))
     ]
-    return min(candidates, key=lambda both: sum(not plan.is_free(one, parts, order) for one, order in zip((x, y), both, strict=True)))  # fmt: skip  # type: ignore[return-value]
+
+    def copies(both: tuple[Order, Order]) -> int:
+        return sum(not plan.is_free(one, parts, order) for one, order in zip((x, y), both, strict=True))  # fmt: skip
+
+    return min(candidates, key=copies)
 
 
 def _in_blocks(order: Order, stack: Order, summed: Order) -> Order:

@@ -14,9 +14,9 @@ added in another order: hence `rtol`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from torch.fx.node import Node
 
@@ -115,7 +115,9 @@ def _with_nodes(argument: Any, written: Mapping[Expression, Node]) -> Any:
     if isinstance(argument, GraphValue | FoldedConstant | NewCall):
         return written[argument]
     if isinstance(argument, list | tuple):
+        argument = cast(Sequence[Any], argument)
         return [_with_nodes(one, written) for one in argument]
     if isinstance(argument, Mapping):
+        argument = cast(Mapping[str, Any], argument)
         return {name: _with_nodes(one, written) for name, one in argument.items()}
     return argument
