@@ -6,7 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-LIMITS = {"int8": (-128, 127), "int16": (-(2**15), 2**15 - 1)}
+LIMITS = {
+    "int8": (-128, 127),
+    "uint8": (0, 255),
+    "int16": (-(2**15), 2**15 - 1),
+    "uint16": (0, 2**16 - 1),
+}
 _SMALLEST = 1e-9  # a range below this counts as empty
 _HEADROOM = 2.0  # 16 bits have spare range: values larger than in calibration still fit
 
@@ -71,13 +76,22 @@ def why_no_pixels(numbers: np.ndarray) -> str | None:
     return None
 
 
-def asymmetric(low: float, high: float) -> Grid:
-    """Return the 8-bit grid of a range. Zero is always on it, exactly."""
+def asymmetric(low: float, high: float, dtype: str = "int8") -> Grid:
+    """Return the grid of a range. Zero is always on it, exactly."""
     low, high = min(low, 0.0), max(high, 0.0)
+    least, most = LIMITS[dtype]
     if high - low < _SMALLEST:
-        return Grid(1.0)
-    scale = (high - low) / 255
-    return Grid(scale, int(np.clip(np.rint(-128 - low / scale), -128, 127)))
+        return Grid(1.0, 0, dtype)
+    scale = (high - low) / (most - least)
+    return Grid(scale, int(np.clip(np.rint(least - low / scale), least, most)), dtype)
+
+
+def balanced(low: float, high: float, dtype: str = "int8") -> Grid:
+    """Return the grid of a range with its zero point in the middle of the type."""
+    peak = max(-low, high)
+    least, most = LIMITS[dtype]
+    half = (most - least) // 2
+    return Grid(peak / half if peak >= _SMALLEST else 1.0, most - half, dtype)
 
 
 def symmetric(low: float, high: float) -> Grid:

@@ -18,8 +18,10 @@ _BLOCK = 64  # taps; those behind a block are moved once for all of it
 _NOTHING = 1e-6  # of the largest variance: a floor for all others
 
 
-def compensated(taps: np.ndarray, scale: np.ndarray, moments: Moments, step: float) -> np.ndarray:
-    """Round `taps`, N x K, to integers in steps of `scale`, one a row.
+def compensated(
+    taps: np.ndarray, scale: np.ndarray, moments: Moments, step: float, most: float = _MOST
+) -> np.ndarray:
+    """Round `taps`, N x K, to integers of at most `most` in steps of `scale`, one a row.
 
     `step` is that of the input.
     """
@@ -27,7 +29,7 @@ def compensated(taps: np.ndarray, scale: np.ndarray, moments: Moments, step: flo
     rows = (taps / scale[:, None]).reshape(groups, -1, width)
     # rounding the input is noise as large for every tap
     noisy = _regularised(moments) + step**2 / 12 * np.eye(width)
-    return _rounded(rows, noisy).reshape(taps.shape).astype(np.int8)
+    return _rounded(rows, noisy, most).reshape(taps.shape).astype(np.int8)
 
 
 def _regularised(moments: Moments) -> np.ndarray:
@@ -41,7 +43,7 @@ def _regularised(moments: Moments) -> np.ndarray:
     return (1 - share) * moments.covariance + share * own[:, :, None] * np.eye(width)
 
 
-def _rounded(rows: np.ndarray, covariance: np.ndarray) -> np.ndarray:
+def _rounded(rows: np.ndarray, covariance: np.ndarray, most: float) -> np.ndarray:
     """Round groups x rows x taps, the taps of the largest variance first."""
     order = np.argsort(-np.diagonal(covariance, axis1=1, axis2=2), axis=1, kind="stable")
     pairs = np.take_along_axis(covariance, order[:, :, None], 1)
@@ -50,17 +52,17 @@ def _rounded(rows: np.ndarray, covariance: np.ndarray) -> np.ndarray:
     weights = np.take_along_axis(rows, order[:, None, :], 2)
     for start in range(0, weights.shape[2], _BLOCK):
         stop = min(start + _BLOCK, weights.shape[2])
-        wrong = _round_block(weights[:, :, start:stop], upper[:, start:stop, start:stop])
+        wrong = _round_block(weights[:, :, start:stop], upper[:, start:stop, start:stop], most)
         weights[:, :, stop:] -= wrong @ upper[:, start:stop, stop:]
     return np.take_along_axis(weights, np.argsort(order, axis=1)[:, None, :], 2)
 
 
-def _round_block(weights: np.ndarray, upper: np.ndarray) -> np.ndarray:
+def _round_block(weights: np.ndarray, upper: np.ndarray, most: float) -> np.ndarray:
     """Round one block of taps in place. Returns each rounding error in units of its own U[k, k]."""
     wrong = np.empty_like(weights)
     for k in range(weights.shape[2]):
         real = weights[:, :, k].copy()
-        weights[:, :, k] = np.clip(np.rint(real), -_MOST, _MOST)
+        weights[:, :, k] = np.clip(np.rint(real), -most, most)
         wrong[:, :, k] = (real - weights[:, :, k]) / upper[:, None, k, k]
         weights[:, :, k + 1 :] -= wrong[:, :, k, None] * upper[:, None, k, k + 1 :]
     return wrong

@@ -1,0 +1,86 @@
+"""Signal-to-noise ratio of a quantised program against the float program."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import inf, log10
+from typing import Any
+
+import torch
+from torch.fx.node import Node
+
+from edgevit.graph.aten import kind
+from edgevit.graph.program import Inputs, Program, origin
+from edgevit.quantize.op_traits import is_real
+from edgevit.quantize.recording import run_looking
+
+Outputs = tuple[torch.Tensor, ...]
+_MOST = 999.0  # dB, where nothing differs
+
+
+def decibels(signal: float, noise: float) -> float:
+    if noise == 0:
+        return _MOST
+    return 10 * log10(signal / noise) if signal and noise < inf else -_MOST
+
+
+def snr(expected: Sequence[Outputs], actual: Sequence[Outputs]) -> float:
+    """Return the ratio in dB over all runs, of the worst output."""
+    return min(
+        decibels(*_sums(reference, noisy))
+        for reference, noisy in zip(zip(*expected, strict=True), zip(*actual, strict=True), strict=True)
+    )
+
+
+def _sums(expected: Sequence[torch.Tensor], actual: Sequence[torch.Tensor]) -> tuple[float, float]:
+    pairs = [(a.double(), b.double()) for a, b in zip(expected, actual, strict=True)]
+    signal = sum(float(a.square().sum()) for a, _ in pairs)
+    noise = sum(float((a - b).square().sum()) for a, b in pairs)
+    return signal, noise if noise == noise else inf
+
+
+@dataclass(frozen=True)
+class ValueNoise:
+    """Noise of one value, with the user's module and line."""
+
+    call: str
+    kind: str
+    module: str
+    source: str
+    snr: float  # dB
+
+    def as_dict(self) -> dict[str, object]:
+        return {**vars(self), "snr": round(self.snr, 2)}
+
+
+def waterfall(float_program: Program, simulation: Program, runs: Sequence[Inputs]) -> tuple[ValueNoise, ...]:
+    """Compare every value that both programs compute, in the order of the graph."""
+    shared = {node.name for node in simulation.calls()}
+    nodes = [node for node in float_program.calls() if node.name in shared and is_real(node)]
+    sums = {node.name: [0.0, 0.0] for node in nodes}
+    for inputs in runs:
+        reference = _values(float_program, inputs, sums)
+        for name, noisy in _values(simulation, inputs, sums).items():
+            signal, noise = _sums([reference[name]], [noisy])
+            sums[name][0] += signal
+            sums[name][1] += noise
+    return tuple(_named(node, decibels(*sums[node.name])) for node in nodes)
+
+
+def _values(
+    program: Program, inputs: Inputs, names: Mapping[str, object]
+) -> dict[str, torch.Tensor]:
+    values: dict[str, torch.Tensor] = {}
+
+    def look(node: Node, result: Any) -> None:
+        if node.name in names:
+            values[node.name] = result
+
+    run_looking(program, [inputs], look)
+    return values
+
+
+def _named(node: Node, ratio: float) -> ValueNoise:
+    its = origin(node)
+    return ValueNoise(node.name, kind(node), its.module, its.source, ratio)

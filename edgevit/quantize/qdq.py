@@ -1,0 +1,116 @@
+"""Quantize and dequantize calls, written into a program: torch runs it as the simulation.
+
+The calls are those that PyTorch's own quantisation writes, which every converter reads.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterable, Mapping
+
+import torch
+import torch.ao.quantization.fx._decomposed  # registers torch.ops.quantized_decomposed
+from torch.fx.node import Node
+
+from edgevit.graph.aten import argument, kind
+from edgevit.graph.edit import Draft, Edit
+from edgevit.graph.program import Program
+from edgevit.quantize.encoding import LIMITS, Grid
+from edgevit.quantize.placement import Placement, is_weighted, operands
+from edgevit.quantize.scheme import QuantScheme
+from edgevit.quantize.weights import IntegerWeight
+
+_OPS = torch.ops.quantized_decomposed
+_STEP = "quantize"  # in the origin of what is inserted, where a rule's name is
+_DTYPES = {
+    "int8": torch.int8,
+    "uint8": torch.uint8,
+    "int16": torch.int16,
+    "uint16": torch.uint16,
+}
+_BIAS = 2  # its place in the arguments of linear and of each convolution
+
+
+def with_pairs(
+    program: Program,
+    placement: Placement,
+    encodings: Mapping[Node, Grid],
+    weights: Mapping[Node, IntegerWeight],
+    scheme: QuantScheme,
+) -> Program:
+    """Write the placement into the program. All nodes are those of `program`."""
+    draft = Draft(program)
+    here = {node.name: node for node in draft.graph.nodes}
+    for node, weight in weights.items():
+        _give_weight(here[node.name], weight, scheme, draft)
+    for node in (*placement.stored, *placement.carried):
+        source = here[node.name]
+        grid = encodings[placement.carried.get(node, node)]
+        _insert_pairs(source, list(source.users), grid, scheme, draft)
+    for node, readers in placement.copied.items():
+        static = [here[one.name] for one in readers if kind(one) not in scheme.dynamic]
+        if static:
+            _insert_pairs(here[node.name], static, encodings[node], scheme, draft)
+    for node in placement.calls:
+        if kind(node) in scheme.dynamic:
+            for read in operands(node, program):
+                _insert_dynamic(here[read.name], here[node.name], draft)
+    return draft.program()
+
+
+def _insert_pairs(
+    source: Node, readers: Iterable[Node], grid: Grid, scheme: QuantScheme, draft: Draft
+) -> None:
+    edit = Edit(draft, _STEP, _after(source), (source,))
+    where = (grid.scale, grid.zero, *LIMITS[grid.dtype], _DTYPES[grid.dtype])
+    integers = edit.call(_OPS.quantize_per_tensor.default, source, *where)
+    floats = None
+    for reader in readers:
+        if floats is None or scheme.read_apart:
+            floats = edit.call(_OPS.dequantize_per_tensor.default, integers, *where)
+        reader.replace_input_with(source, floats)
+
+
+def _after(node: Node) -> Node:
+    """Return the node before which something behind `node`, and behind all inputs, goes."""
+    node = node.next
+    while node.op == "placeholder":
+        node = node.next
+    return node
+
+
+def _insert_dynamic(source: Node, reader: Node, draft: Draft) -> None:
+    """Quantise each row of what `reader` reads to its own range, when it is read."""
+    edit = Edit(draft, _STEP, reader)
+    chosen = edit.call(_OPS.choose_qparams_per_token_asymmetric.default, source, torch.int8)
+    scale, zero = (edit.call(operator.getitem, chosen, index) for index in (0, 1))
+    where = (scale, zero, *LIMITS["int8"], torch.int8)
+    integers = edit.call(_OPS.quantize_per_token.default, source, *where)
+    floats = edit.call(_OPS.dequantize_per_token.default, integers, *where, torch.float32)
+    reader.replace_input_with(source, floats)
+
+
+def _give_weight(node: Node, weight: IntegerWeight, scheme: QuantScheme, draft: Draft) -> None:
+    """Let a call read its integer weight, and the bias that belongs to it."""
+    edit = Edit(draft, _STEP, node)
+    scales = edit.constant(weight.scales, "scales")
+    zeros = edit.constant(torch.zeros(len(weight.scales), dtype=torch.int64), "zeros")
+    where = (scales, zeros, weight.axis, -weight.most - 1, weight.most, torch.int8)
+    if scheme.from_float:
+        numbers = edit.constant(weight.floats(), "weight")
+        integers = edit.call(_OPS.quantize_per_channel.default, numbers, *where)
+    else:
+        integers = edit.constant(weight.integers, "weight")
+    floats = edit.call(_OPS.dequantize_per_channel.default, integers, *where)
+    bias = argument(node, "bias")
+    node.replace_input_with(argument(node, "weight"), floats)
+    if weight.bias is not None:
+        _give_bias(node, bias, edit.constant(weight.bias, "bias"))
+
+
+def _give_bias(node: Node, old: Node | None, new: Node) -> None:
+    if old is not None:
+        node.replace_input_with(old, new)
+    else:
+        node.kwargs = {name: given for name, given in node.kwargs.items() if name != "bias"}
+        node.args = (*node.args[:_BIAS], new, *node.args[_BIAS + 1 :])

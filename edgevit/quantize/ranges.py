@@ -1,0 +1,109 @@
+"""Encodings of a placement's values, from what calibration has observed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+from torch.fx.node import Node
+
+from edgevit.graph.aten import kind
+from edgevit.graph.program import Program
+from edgevit.quantize.encoding import Grid, are_pixels, asymmetric, balanced
+from edgevit.quantize.observers import OBSERVERS, Observer
+from edgevit.quantize.op_traits import bounds, sources
+from edgevit.quantize.placement import Placement
+from edgevit.quantize.scheme import QuantScheme
+
+_WIDE = {"int16", "uint16"}
+_HEADROOM = 2.0  # 16 bits can afford it: what calibration has not shown still fits
+
+
+class Several:
+    """One observer of each kind, at one value."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self.observers = {name: OBSERVERS[name]() for name in names}
+
+    def see(self, x: np.ndarray, weight: np.ndarray | None = None) -> None:
+        for observer in self.observers.values():
+            observer.see(x, weight)
+
+    def range(self, balanced: bool = False) -> tuple[float, float]:
+        return next(iter(self.observers.values())).range(balanced)
+
+
+def encodings_of(
+    placement: Placement,
+    observers: Mapping[Node, Observer],
+    scheme: QuantScheme,
+    program: Program,
+    types: Mapping[str, str],
+    pixels: frozenset[Node] = frozenset(),
+) -> dict[Node, Grid]:
+    """Choose an encoding for each value that needs one."""
+    together = _joined(placement, scheme, program)
+    encodings: dict[Node, Grid] = {}
+    for node in placement.encoded():
+        members = together.get(node, [node])
+        dtype = types.get(node.name, scheme.activations)
+        fixed = scheme.fixed.get(kind(node))
+        if fixed is not None and dtype == fixed.dtype:
+            encodings[node] = fixed
+        elif node in pixels and dtype in {"int8", "uint8"}:
+            encodings[node] = asymmetric(0.0, 255.0, dtype)
+        else:
+            ranges = [_range(observers[one], one, scheme.symmetric) for one in members]
+            low, high = min(low for low, _ in ranges), max(high for _, high in ranges)
+            encodings[node] = _encoding(low, high, dtype, scheme)
+    return encodings
+
+
+def _range(observer: Observer, node: Node, symmetric: bool) -> tuple[float, float]:
+    least, most = bounds(node) or (-np.inf, np.inf)
+    low, high = observer.range(symmetric)
+    return max(low, least), min(high, most)
+
+
+def _encoding(low: float, high: float, dtype: str, scheme: QuantScheme) -> Grid:
+    if dtype in _WIDE:
+        low, high = _HEADROOM * low, _HEADROOM * high
+    if dtype == "int16" or scheme.symmetric:
+        return balanced(low, high, dtype)
+    return asymmetric(low, high, dtype)
+
+
+def _joined(placement: Placement, scheme: QuantScheme, program: Program) -> dict[Node, list[Node]]:
+    """Group values that must share an encoding: the operands and the result of a concatenation."""
+    groups: dict[Node, list[Node]] = {}
+    encoded = set(placement.encoded())
+    for node in placement.calls:
+        if kind(node) not in scheme.joined:
+            continue
+        values = [placement.carried.get(read, read) for read in sources(node, program)]
+        own = node if node in encoded else _stored_end(node, encoded)
+        members = dict.fromkeys(
+            member
+            for value in (*values, own)
+            if value in encoded
+            for member in groups.get(value, [value])
+        )
+        for member in members:
+            groups[member] = list(members)
+    return groups
+
+
+def _stored_end(node: Node, encoded: set[Node]) -> Node:
+    while node not in encoded and len(node.users) == 1:
+        (node,) = node.users
+    return node
+
+
+def pixel_inputs(program: Program, batches: Iterable[tuple[object, ...]]) -> frozenset[Node]:
+    """Find the inputs whose calibration data are all pixels."""
+    columns = zip(program.placeholders(), zip(*batches, strict=True), strict=True)
+    return frozenset(
+        node
+        for node, tensors in columns
+        if are_pixels(np.stack([x.detach().numpy() for x in tensors]))  # type: ignore[attr-defined]
+    )
