@@ -15,7 +15,9 @@ from edgevit.frontend.source import ModelSource
 from edgevit.graph.other_inputs import Other
 from edgevit.graph.parity import Parity
 from edgevit.graph.program import Inputs, Program
+from edgevit.quantize.held_out import HeldOut
 from edgevit.quantize.options import GENERATED, CalibrationOptions
+from edgevit.quantize.run import QuantizedProgram
 from edgevit.rewrites.rule import AnyRule
 from edgevit.rewrites.variants import Form
 from edgevit.support.backend_info import info_of
@@ -37,6 +39,7 @@ class Lowering:
     channels_last: bool = False
     options: BackendOptions | None = None  # of the type that the backend has; None: it has none
     calibration: CalibrationOptions = GENERATED
+    quantized: QuantizedProgram | None = None  # `program` is its simulation
     at_size: Callable[[int], Lowering] | None = None  # the same model on smaller or larger images
 
 
@@ -51,6 +54,7 @@ class Expected:
     outputs: tuple[torch.Tensor, ...]
     program: Program | None = None  # to find the first call that departs
     others: tuple[Other, ...] = ()  # the same on inputs of other statistics
+    held_out: tuple[HeldOut, ...] = ()  # of a quantised artifact: what it is judged by
 
 
 class Backend(Protocol):

@@ -16,6 +16,7 @@ from edgevit.backends.worker import Worker
 from edgevit.errors import PackageError
 from edgevit.graph.parity import FP16, FP32, TWIN, Parity, distance
 from edgevit.graph.program import Inputs
+from edgevit.quantize.held_out import file_parity
 
 LIMITS = {"fp32": FP32, "fp16": FP16}
 
@@ -45,8 +46,12 @@ def check_on_host(artifact: Artifact, expected: Expected) -> tuple[Parity, ...]:
             where=str(path),
             hint="this is not the artifact that was exported here; export it again",
         )
-    precision, limit = artifact.precision, LIMITS[artifact.precision]
+    precision = artifact.precision
     stage = "runtime" if artifact.reference is None else TWIN
+    if expected.held_out:
+        written = [run(one.inputs) for one in expected.held_out]
+        return (file_parity(expected.held_out, written, precision, stage),)
+    limit = LIMITS[precision]
     parity = Parity(stage, precision, distance(expected.outputs, outputs), limit)
     if not parity.passed:
         return (parity,)

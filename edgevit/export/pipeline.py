@@ -33,8 +33,12 @@ from edgevit.frontend.source import ModelSource
 from edgevit.graph.other_inputs import Other
 from edgevit.graph.parity import FP32, Parity, distance
 from edgevit.graph.program import Program
+from edgevit.quantize.held_out import simulation_parity
 from edgevit.quantize.image_folder import check_readable
 from edgevit.quantize.options import GENERATED, CalibrationOptions
+from edgevit.quantize.run import QuantizedProgram
+from edgevit.quantize.stage import picture_path, require_pictures
+from edgevit.quantize.stage import quantized as quantize_stage
 from edgevit.rewrites import engine
 from edgevit.rewrites.lossy.parser import LossyOption, parse_lossy
 from edgevit.rewrites.lossy.run import LossyResult, apply_lossy
@@ -145,8 +149,11 @@ class _How:
             wishes.refuse_vain(format, backend)
             _rules(backend, format, without, wishes)
         wishes.refuse_unheeded({format: [precision] for format, precision in precisions.items()})
-        if wishes.calibration.calibrate is not None:
-            check_readable(wishes.calibration.calibrate)
+        for format, precision in precisions.items():
+            if BACKENDS[format].scheme(precision) is not None:
+                require_pictures(wishes.calibration, precision)
+        if (path := picture_path(wishes.calibration)) is not None:
+            check_readable(path)
         return how
 
 
@@ -201,22 +208,47 @@ def _export_one(
     parity.append(Parity("rewritten", "fp32", distance(front.expected, rewritten.run()), FP32))
     require_space(draft, 2 * constant_bytes(rewritten) + (1 << 20))
     require_memory(rewritten, BACKENDS[format].title)
+    quantized = _quantized(front, how, format, rewritten, stages)
+    if quantized is not None:
+        rewritten = quantized.program
+        parity.append(simulation_parity(quantized.held_out, how.precisions[format]))
     request = _lowering(front, backend, how, format, rewritten, draft, stages)
+    held_out = quantized.held_out if quantized else ()
     inputs = front.source.inputs
     with blamed_on_a_call(backend, request, format):
         with stages.stage("lower", f"lower to {format} for {how.target.title}"):
             artifact = backend.lower(request)
         how.wishes.require_met(artifact)
         with stages.stage("verify", f"check the saved {format} artifact"):
-            expected = Expected(inputs, front.expected, rewritten, front.others)
+            others = () if held_out else front.others
+            expected = Expected(inputs, front.expected, rewritten, others, held_out)
             parity += backend.check(artifact, expected)
     shipped = (verdict for verdict in parity if verdict.precision == artifact.precision)
     names = {name for verdict in shipped for name in verdict.inputs}
-    save_golden(draft, inputs, front.expected, [o for o in front.others if o.name in names])
+    shown = [other for other in front.others if other.name in names]
+    save_golden(draft, inputs, front.expected, shown, held_out)
+    if quantized is not None:
+        artifact = replace(
+            artifact, details={**artifact.details, "quantization": quantized.as_dict()}
+        )
     manifest = _leave(draft, front, how, artifact, rewritten, rewrites, parity, stages)
     return ExportResult(
         directory, directory / artifact.path.name, tuple(parity), rewrites, manifest
     )
+
+
+def _quantized(
+    front: _Front, how: _How, format: str, program: Program, stages: Stages
+) -> QuantizedProgram | None:
+    precision = how.precisions[format]
+    scheme = BACKENDS[format].scheme(precision)
+    if scheme is None:
+        return None
+    source, options = front.source, how.wishes.calibration
+    with stages.stage("quantize", f"quantise to {precision}"):
+        return quantize_stage(
+            program, options, scheme, source.preprocess, front.options.channels_last, stages.note
+        )
 
 
 def _lowering(

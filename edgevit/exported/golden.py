@@ -13,12 +13,15 @@ from safetensors.torch import load_file, save_file
 
 from edgevit.errors import PackageError
 from edgevit.graph.other_inputs import Other, other_inputs
+from edgevit.quantize.held_out import HeldOut
 
 GOLDEN = "golden.safetensors"
 Tensors = tuple[torch.Tensor, ...]
 
 
 _MOST_OTHERS = 1 << 20  # bytes of outputs; inputs are derived from the example's
+_MOST_HELD_OUT = 4 << 20  # bytes of the runs that a quantised artifact is judged by
+_HELD_OUT = "held_out"
 
 
 def save_golden(
@@ -26,10 +29,11 @@ def save_golden(
     inputs: Sequence[torch.Tensor],
     outputs: Sequence[torch.Tensor],
     others: Sequence[Other] = (),
+    held_out: Sequence[HeldOut] = (),
 ) -> None:
     """Write golden vectors by position, since names differ between formats.
 
-    `others` are written up to a limit of bytes.
+    `others` and `held_out` are written up to a limit of bytes.
     """
     tensors = {f"input.{k}": tensor for k, tensor in enumerate(inputs)}
     tensors |= {f"output.{k}": tensor for k, tensor in enumerate(outputs)}
@@ -38,8 +42,43 @@ def save_golden(
         room -= sum(t.numel() * t.element_size() for t in other.outputs)
         if room >= 0:
             tensors |= {f"{other.name}.{k}": tensor for k, tensor in enumerate(other.outputs)}
+    tensors |= _of_held_out(held_out)
     save_file(
         {name: t.detach().clone().contiguous() for name, t in tensors.items()}, folder / GOLDEN
+    )
+
+
+def _of_held_out(runs: Sequence[HeldOut]) -> dict[str, torch.Tensor]:
+    """Return the tensors of the first runs: at least one, and no more than fit the limit."""
+    tensors: dict[str, torch.Tensor] = {}
+    room = _MOST_HELD_OUT
+    for index, run in enumerate(runs):
+        parts = {"input": run.inputs, "output": run.outputs, "simulated": run.simulated}
+        named = {
+            f"{_HELD_OUT}.{index}.{part}.{k}": tensor
+            for part, column in parts.items()
+            for k, tensor in enumerate(column)
+        }
+        room -= sum(tensor.numel() * tensor.element_size() for tensor in named.values())
+        if index and room < 0:
+            break
+        tensors |= named
+    return tensors
+
+
+def load_held_out(folder: Path) -> tuple[HeldOut, ...]:
+    """Return the stored runs that a quantised artifact is judged by; none for a float one."""
+    path = folder / GOLDEN
+    tensors = _load(path)
+    count = sum(name.startswith(f"{_HELD_OUT}.") and name.endswith(".input.0") for name in tensors)
+    return tuple(
+        HeldOut(
+            *(
+                _by_position(tensors, f"{_HELD_OUT}.{index}.{part}", path)
+                for part in ("input", "output", "simulated")
+            )
+        )
+        for index in range(count)
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from edgevit.backends.api import Expected, backend_of
 from edgevit.backends.artifact import Artifact
-from edgevit.exported.golden import load_golden, load_others
+from edgevit.exported.golden import load_golden, load_held_out, load_others
 from edgevit.exported.manifest import read_manifest, require_ours, require_untouched
 from edgevit.exported.text import parity_rows, verdict
 from edgevit.graph.parity import Parity
@@ -56,6 +56,6 @@ def verify(directory: str | Path, *, trust: bool = False) -> Verdict:
     inputs, outputs = load_golden(folder)
     path = folder / manifest["artifact"]
     artifact = Artifact(manifest["format"], manifest["precision"], path, manifest["versions"])
-    expected = Expected(inputs, outputs, others=load_others(folder))
+    expected = Expected(inputs, outputs, others=load_others(folder), held_out=load_held_out(folder))
     parity = backend_of(artifact.format).check(artifact, expected)
     return Verdict(folder, path, parity, manifest, unlisted)

@@ -29,7 +29,9 @@ def snr(expected: Sequence[Outputs], actual: Sequence[Outputs]) -> float:
     """Return the ratio in dB over all runs, of the worst output."""
     return min(
         decibels(*_sums(reference, noisy))
-        for reference, noisy in zip(zip(*expected, strict=True), zip(*actual, strict=True), strict=True)
+        for reference, noisy in zip(
+            zip(*expected, strict=True), zip(*actual, strict=True), strict=True
+        )
     )
 
 
@@ -54,7 +56,9 @@ class ValueNoise:
         return {**vars(self), "snr": round(self.snr, 2)}
 
 
-def waterfall(float_program: Program, simulation: Program, runs: Sequence[Inputs]) -> tuple[ValueNoise, ...]:
+def waterfall(
+    float_program: Program, simulation: Program, runs: Sequence[Inputs]
+) -> tuple[ValueNoise, ...]:
     """Compare every value that both programs compute, in the order of the graph."""
     shared = {node.name for node in simulation.calls()}
     nodes = [node for node in float_program.calls() if node.name in shared and is_real(node)]

@@ -1,9 +1,9 @@
-"""Placement: which calls compute in integers, and which values are stored as integers for them.
+"""IntegerPlacement: which calls compute in integers, and which values are stored as integers for them.
 
-    conv(x, w) -> relu -> reshape -> linear        both calls in integers; the value between them is
-                                                   stored once, behind the relu; the reshape moves integers
-    layer_norm(x) -> linear                        the norm computes in floats; a copy of its result
-                                                   is quantised for the linear
+conv(x, w) -> relu -> reshape -> linear        both calls in integers; the value between them is
+                                               stored once, behind the relu; the reshape moves integers
+layer_norm(x) -> linear                        the norm computes in floats; a copy of its result
+                                               is quantised for the linear
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Island:
 
 
 @dataclass(frozen=True)
-class Placement:
+class IntegerPlacement:
     """Values that are stored as integers, and the calls that read them."""
 
     calls: tuple[Node, ...]  # compute in integers
@@ -54,7 +54,7 @@ class Placement:
 
 def place(
     program: Program, scheme: QuantScheme, types: Mapping[str, str] | None = None
-) -> Placement:
+) -> IntegerPlacement:
     """Decide what computes in integers.
 
     `types` gives single calls, by name, another type than the scheme's: `float` takes them out.
@@ -78,7 +78,7 @@ def place(
     copied = _copied(program, calls, {*stored, *carried})
     islands = tuple(_islands(program, calls, {*stored, *carried}, set(ends.values()), reasons))
     ordered = tuple(node for node in program.calls() if node in calls)
-    return Placement(ordered, tuple(stored), carried, copied, islands)
+    return IntegerPlacement(ordered, tuple(stored), carried, copied, islands)
 
 
 def _may(

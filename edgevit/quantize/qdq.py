@@ -16,7 +16,7 @@ from edgevit.graph.aten import argument, kind
 from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import Program
 from edgevit.quantize.encoding import LIMITS, Grid
-from edgevit.quantize.placement import Placement, is_weighted, operands
+from edgevit.quantize.placement import IntegerPlacement, operands
 from edgevit.quantize.scheme import QuantScheme
 from edgevit.quantize.weights import IntegerWeight
 
@@ -33,7 +33,7 @@ _BIAS = 2  # its place in the arguments of linear and of each convolution
 
 def with_pairs(
     program: Program,
-    placement: Placement,
+    placement: IntegerPlacement,
     encodings: Mapping[Node, Grid],
     weights: Mapping[Node, IntegerWeight],
     scheme: QuantScheme,

@@ -12,7 +12,7 @@ from edgevit.graph.program import Program
 from edgevit.quantize.encoding import Grid, are_pixels, asymmetric, balanced
 from edgevit.quantize.observers import OBSERVERS, Observer
 from edgevit.quantize.op_traits import bounds, sources
-from edgevit.quantize.placement import Placement
+from edgevit.quantize.placement import IntegerPlacement
 from edgevit.quantize.scheme import QuantScheme
 
 _WIDE = {"int16", "uint16"}
@@ -25,16 +25,16 @@ class Several:
     def __init__(self, names: Iterable[str]) -> None:
         self.observers = {name: OBSERVERS[name]() for name in names}
 
-    def see(self, x: np.ndarray, weight: np.ndarray | None = None) -> None:
+    def observe(self, x: np.ndarray, weight: np.ndarray | None = None) -> None:
         for observer in self.observers.values():
-            observer.see(x, weight)
+            observer.observe(x, weight)
 
     def range(self, balanced: bool = False) -> tuple[float, float]:
         return next(iter(self.observers.values())).range(balanced)
 
 
 def encodings_of(
-    placement: Placement,
+    placement: IntegerPlacement,
     observers: Mapping[Node, Observer],
     scheme: QuantScheme,
     program: Program,
@@ -73,7 +73,9 @@ def _encoding(low: float, high: float, dtype: str, scheme: QuantScheme) -> Grid:
     return asymmetric(low, high, dtype)
 
 
-def _joined(placement: Placement, scheme: QuantScheme, program: Program) -> dict[Node, list[Node]]:
+def _joined(
+    placement: IntegerPlacement, scheme: QuantScheme, program: Program
+) -> dict[Node, list[Node]]:
     """Group values that must share an encoding: the operands and the result of a concatenation."""
     groups: dict[Node, list[Node]] = {}
     encoded = set(placement.encoded())

@@ -15,10 +15,11 @@ from edgevit.graph.aten import argument
 from edgevit.graph.program import Inputs, Program
 from edgevit.quantize.calibration import Calibration
 from edgevit.quantize.encoding import Grid
+from edgevit.quantize.held_out import HeldOut
 from edgevit.quantize.input_covariance import Moments
 from edgevit.quantize.noise import Outputs, ValueNoise, snr, waterfall
 from edgevit.quantize.observers import Observer
-from edgevit.quantize.placement import Island, Placement, is_weighted, operands, place
+from edgevit.quantize.placement import IntegerPlacement, Island, is_weighted, operands, place
 from edgevit.quantize.qdq import with_pairs
 from edgevit.quantize.ranges import Several, encodings_of, pixel_inputs
 from edgevit.quantize.recording import Recorded, record
@@ -79,10 +80,15 @@ class QuantizedProgram:
     program: Program
     original: Program
     scheme: QuantScheme
-    placement: Placement
+    placement: IntegerPlacement
     encodings: Mapping[Node, Grid]
     weights: Mapping[Node, IntegerWeight]
+    held_out: tuple[HeldOut, ...]
     report: NoiseReport
+    source: str  # of the calibration inputs
+
+    def as_dict(self) -> dict[str, object]:
+        return {"calibration": self.source, **self.report.as_dict()}
 
 
 def quantize_program(
@@ -108,8 +114,20 @@ def quantize_program(
     inside = snr([program.run(x) for x in fitted], [quantized.run(x) for x in fitted])
     values = waterfall(program, quantized, held_out[:_SHOWN])
     report = NoiseReport(inside, best.snr, methods, placement.islands, values)
+    judged = tuple(
+        HeldOut(x, reference, quantized.run(x))
+        for x, reference in zip(held_out, trial.expected, strict=True)
+    )
     return QuantizedProgram(
-        quantized, program, scheme, placement, best.encodings, best.weights, report
+        quantized,
+        program,
+        scheme,
+        placement,
+        best.encodings,
+        best.weights,
+        judged,
+        report,
+        calibration.source,
     )
 
 
@@ -123,14 +141,16 @@ class _Trial:
     program: Program
     scheme: QuantScheme
     types: Mapping[str, str]
-    placement: Placement
+    placement: IntegerPlacement
     recorded: Recorded
     pixels: frozenset[Node]
     judges: Sequence[Inputs]
     expected: Sequence[Outputs]
 
     def attempt(self, ranges: str, compensate: bool) -> _Attempt:
-        observers = {node: _of(several, ranges) for node, several in self.recorded.observers.items()}
+        observers = {
+            node: _of(several, ranges) for node, several in self.recorded.observers.items()
+        }
         encodings = encodings_of(
             self.placement, observers, self.scheme, self.program, self.types, self.pixels
         )

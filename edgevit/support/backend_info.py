@@ -23,6 +23,7 @@ class BackendInfo:
     extra: str  # extra of `pip install 'edgevit[...]'`
     suffix: str  # suffix of the artifact, empty for a folder
     calibrates: tuple[str, ...] = ()  # precisions that take calibration options
+    schemes: str | None = None  # place of the `QuantScheme` of each precision in integers
     session: str | None = None  # place of `open_session(path, threads)`, with a host runtime
     libraries: tuple[str, ...] = ()  # distributions of the runtime; the first is the one to install
     beside: tuple[str, ...] = ()  # suffixes of files that belong to the artifact: `net.so.json`
@@ -48,6 +49,10 @@ class BackendInfo:
     def backend_object(self) -> Any:
         """Import the backend, or the function of a target that returns one."""
         return self.part(self.backend)
+
+    def scheme(self, precision: str) -> Any | None:
+        """Return the `QuantScheme` of a precision; None where it computes in floats."""
+        return self.part(self.schemes).get(precision) if self.schemes else None
 
     @property
     def runs_here(self) -> bool:
@@ -89,6 +94,14 @@ def host_formats() -> tuple[str, ...]:
 def host_suffixes() -> dict[str, str]:
     """Map the suffixes of artifacts that run on this host to their formats."""
     return {info.suffix: name for name, info in BACKENDS.items() if info.runs_here}
+
+
+INT8 = "int8"  # a device whose facts name it takes every precision in integers
+
+
+def is_integer(precision: str) -> bool:
+    """Check for a precision that computes in integers, in whole or in part."""
+    return not precision.startswith("fp")
 
 
 def precisions() -> tuple[str, ...]:

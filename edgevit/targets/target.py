@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgevit.errors import TargetError, suggest
-from edgevit.support.backend_info import BACKENDS, precisions
+from edgevit.support.backend_info import BACKENDS, INT8, is_integer, precisions
 
 OS_NAMES = ("Android", "Linux", "iOS", "macOS")
 
@@ -158,7 +158,10 @@ class Target:
 
     def written(self, format: str) -> tuple[str, ...]:
         """Return the device's precisions that edgevit writes the format in."""
-        return tuple(p for p in self.precisions if p in BACKENDS[format].precisions)
+        written = BACKENDS[format].precisions
+        plain = [p for p in self.precisions if p in written]
+        integers = [p for p in written if is_integer(p)] if INT8 in self.precisions else []
+        return tuple(dict.fromkeys([*plain, *integers]))
 
     @property
     def offered(self) -> tuple[str, ...]:

@@ -7,9 +7,12 @@ kept, and one export is saved.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import torch
 from torch.export import ExportedProgram
@@ -41,9 +44,50 @@ def convert(program: Program, path: Path, progress: Callable[[str], None] = lamb
     exported.module_call_graph[0].signature.out_spec = outputs  # type: ignore[union-attr]
     progress("convert")
     signature = _Signature(SIGNATURE, list(program.input_names))
-    exporter = converter.exported_programs_to_flatbuffer([exported], [signature])
+    if is_quantized(program):
+        with _float_inputs_and_outputs(converter):
+            exporter = converter.exported_programs_to_flatbuffer(
+                [exported], [signature], quant_config=_integers()
+            )
+    else:
+        exporter = converter.exported_programs_to_flatbuffer([exported], [signature])
     progress("save")
     exporter.to_file(path)
+
+
+def is_quantized(program: Program) -> bool:
+    return any(kind(node).startswith("quantize_per") for node in program.calls())
+
+
+def _integers() -> Any:
+    """Return the setting by which the converter turns pairs into integer kernels.
+
+    Without it the file computes in floats between a dequantize and a quantize.
+    """
+    modes = litert("quantize.quant_config").QuantConfig._QuantizerMode
+    return SimpleNamespace(_quantizer_mode=modes.PT2E_STATIC)
+
+
+@contextmanager
+def _float_inputs_and_outputs(converter: Any) -> Iterator[None]:
+    """Let the converter keep the quantize call behind an input and the dequantize before an output.
+
+    Otherwise it gives the file inputs of integers, whose type the program's signature contradicts.
+    The switch is a field of the configuration that the converter makes itself.
+    """
+    api = converter.converter_api_ext
+    make = api.ConvertToTFLConfig
+
+    def strict() -> Any:
+        config = make()
+        config.strict_qdq_mode = True
+        return config
+
+    api.ConvertToTFLConfig = strict
+    try:
+        yield
+    finally:
+        api.ConvertToTFLConfig = make
 
 
 def decomposed(program: Program) -> ExportedProgram:
@@ -93,7 +137,7 @@ def _with_plain_weights(exported: ExportedProgram) -> ExportedProgram:
         if not kind(node).startswith("conv"):
             continue
         weight = node.args[1]
-        if weight.op != "call_function":
+        if weight.op != "call_function" or kind(weight).startswith("dequantize"):
             continue
         sizes = list(weight.meta["val"].shape)
         with graph.inserting_before(node):

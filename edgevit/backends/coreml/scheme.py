@@ -1,0 +1,8 @@
+"""How the Neural Engine computes in integers, from A17 Pro and M4 on."""
+
+from __future__ import annotations
+
+from edgevit.quantize.scheme import QuantScheme
+
+_INT8 = QuantScheme(activations="int8", between=frozenset({"add", "cat", "avg_pool2d"}))
+SCHEMES = {"int8": _INT8}

@@ -1,0 +1,62 @@
+"""Runs that chose neither a range nor a weight: what quantisation is judged by."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from edgevit.graph.parity import Distance, Limit, Parity, angle_limit, distance
+from edgevit.quantize.noise import Outputs, snr
+
+QUANTIZED = angle_limit(0.95)  # of the simulation: below it little is left of the model
+_LOSS = 1.5  # dB that a file may lose on the simulation
+_EXACT = 60.0  # dB: beyond it the noise is that of float kernels
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """One run: the float model's outputs, and those of the simulation."""
+
+    inputs: tuple[torch.Tensor, ...]
+    outputs: Outputs
+    simulated: Outputs
+
+
+def simulation_parity(runs: Sequence[HeldOut], precision: str) -> Parity:
+    """Compare the simulation with the float model."""
+    return Parity(
+        "quantized",
+        precision,
+        _together([run.outputs for run in runs], [run.simulated for run in runs]),
+        QUANTIZED,
+    )
+
+
+def file_parity(
+    runs: Sequence[HeldOut], written: Sequence[Outputs], precision: str, stage: str
+) -> Parity:
+    """Compare a file's outputs with the float model's: it may be as noisy as its simulation.
+
+    A rounding that flips spreads through the layers behind it, so that the file and the simulation
+    differ by as much as either differs from the float model.
+    """
+    expected = [run.outputs for run in runs]
+    simulated = [run.simulated for run in runs]
+    noise = _together(expected, simulated).rel_l2
+    limit = Limit(max(noise * 10 ** (_LOSS / 20), 10 ** (-_EXACT / 20)))
+    note = (
+        f"held-out noise: {snr(expected, written):.1f} dB in the file, "
+        f"{snr(expected, simulated):.1f} dB in the simulation"
+    )
+    return Parity(stage, precision, _together(expected, written), limit, notes=(note,))
+
+
+def _together(expected: Sequence[Outputs], actual: Sequence[Outputs]) -> Distance:
+    """Return the distance over all runs, one vector an output."""
+    return distance(_stacked(expected), _stacked(actual))
+
+
+def _stacked(runs: Sequence[Outputs]) -> list[torch.Tensor]:
+    return [torch.stack(list(column)) for column in zip(*runs, strict=True)]
