@@ -16,18 +16,24 @@ from edgevit.backends.artifact import Artifact
 from edgevit.backends.bisect import blamed_on_a_call
 from edgevit.backends.room import constant_bytes, require_memory
 from edgevit.backends.unsupported import refuse_outputs
-from edgevit.errors import EdgevitError, UsageError, suggest
+from edgevit.errors import EdgevitError
 from edgevit.export.finish import leave
 from edgevit.export.manifest import GraphReport, export_manifest, inspect_report
 from edgevit.export.output_folder import output_folder
 from edgevit.export.reproduce import export_command
-from edgevit.export.request import NO_MORE, Wishes, graph_hash
+from edgevit.export.request import Wishes, graph_hash
 from edgevit.export.result import ExportResult
+from edgevit.export.stages import (
+    add_lossy,
+    capture_graph,
+    lossy_steps,
+    resolve_model,
+    rewrite,
+    rules_of,
+)
 from edgevit.exported.golden import save_golden
 from edgevit.exported.staging import require_space, staged
-from edgevit.frontend.capture import capture
 from edgevit.frontend.options import ModelOptions
-from edgevit.frontend.rebuild import build_source
 from edgevit.frontend.reference import eager, run_others
 from edgevit.frontend.source import ModelSource
 from edgevit.graph.other_inputs import Other
@@ -37,15 +43,11 @@ from edgevit.quantize.held_out import simulation_parity
 from edgevit.quantize.image_folder import check_readable
 from edgevit.quantize.options import GENERATED, CalibrationOptions
 from edgevit.quantize.run import QuantizedProgram
-from edgevit.quantize.stage import picture_path, require_pictures
-from edgevit.quantize.stage import quantized as quantize_stage
+from edgevit.quantize.stage import picture_path, quantize_for, require_pictures
 from edgevit.rewrites import engine
 from edgevit.rewrites.lossy.parser import LossyOption, parse_lossy
-from edgevit.rewrites.lossy.run import LossyResult, apply_lossy
-from edgevit.rewrites.lossy.table import OPTIONS
+from edgevit.rewrites.lossy.run import LossyResult
 from edgevit.rewrites.report import RewriteReport
-from edgevit.rewrites.rule import AnyRule
-from edgevit.rewrites.standard import STANDARD
 from edgevit.support.backend_info import BACKENDS
 from edgevit.support.backend_options import BackendOptions, by_format
 from edgevit.support.choice import Settings
@@ -147,7 +149,7 @@ class _How:
         for format in chosen:
             backend = backend_for(format, aim)
             wishes.refuse_vain(format, backend)
-            _rules(backend, format, without, wishes)
+            rules_of(backend, format, without, wishes)
         wishes.refuse_unheeded({format: [precision] for format, precision in precisions.items()})
         for format, precision in precisions.items():
             if BACKENDS[format].scheme(precision) is not None:
@@ -177,16 +179,16 @@ class _Front:
 
     @classmethod
     def build(cls, model: str, options: ModelOptions, how: _How, stages: Stages) -> _Front:
-        source = _source(model, options, how.target, stages)
+        source = resolve_model(model, options, how.target, stages)
         # First: a capture may leave its own tensors in the model's attributes.
         expected = eager(source)(source.inputs)
         others = () if how.target.is_microcontroller else run_others(eager(source), source.inputs)
-        program = _captured(source, stages)
+        program = capture_graph(source, stages)
         if how.target.is_microcontroller:
             options = replace(options, image_input=source.takes_pixels)
         how.wishes.require_graph(program)
         graph = graph_hash(program)
-        part = _lose(program, how.lossy, how.without, expected, stages)
+        part = lossy_steps(program, how.lossy, how.without, expected, stages)
         if part is not None:
             program, expected = part.loss.program, part.loss.outputs
             others = run_others(program.run, source.inputs) if others else ()
@@ -200,10 +202,10 @@ def _export_one(
     backend = backend_for(format, how.target)
     stages = front.stages.fork()
     refuse_outputs(front.program, BACKENDS[format].title)
-    rewritten, rewrites = _rewrite(
-        front.program, _rules(backend, format, how.without, how.wishes), stages, front.known
+    rewritten, rewrites = rewrite(
+        front.program, rules_of(backend, format, how.without, how.wishes), stages, front.known
     )
-    rewrites = _with_lossy(rewrites, front.lossy)
+    rewrites = add_lossy(rewrites, front.lossy)
     parity = [front.lossy.captured] if front.lossy else []
     parity.append(Parity("rewritten", "fp32", distance(front.expected, rewritten.run()), FP32))
     require_space(draft, 2 * constant_bytes(rewritten) + (1 << 20))
@@ -240,15 +242,16 @@ def _export_one(
 def _quantized(
     front: _Front, how: _How, format: str, program: Program, stages: Stages
 ) -> QuantizedProgram | None:
+    """Quantise the program of one format; None where its precision computes in floats."""
     precision = how.precisions[format]
     scheme = BACKENDS[format].scheme(precision)
     if scheme is None:
         return None
-    source, options = front.source, how.wishes.calibration
     with stages.stage("quantize", f"quantise to {precision}"):
-        return quantize_stage(
-            program, options, scheme, source.preprocess, front.options.channels_last, stages.note
-        )
+        return quantize_for(
+            program, how.wishes.calibration, scheme, front.source.preprocess,
+            front.options.channels_last, stages.note,
+        )  # fmt: skip
 
 
 def _lowering(
@@ -263,8 +266,8 @@ def _lowering(
     def at_size(size: int) -> Lowering:
         options = replace(front.options, input_size=size)
         smaller = _Front.build(front.model, options, how, Stages())
-        rewritten, _ = _rewrite(
-            smaller.program, _rules(backend, format, how.without, how.wishes), Stages()
+        rewritten, _ = rewrite(
+            smaller.program, rules_of(backend, format, how.without, how.wishes), Stages()
         )
         return _lowering(smaller, backend, how, format, rewritten, draft, stages)
 
@@ -279,7 +282,7 @@ def _lowering(
         front.options.channels_last,
         how.wishes.options_for(format),
         how.wishes.calibration,
-        at_size,
+        at_size=at_size,
     )
 
 
@@ -307,11 +310,11 @@ def inspect(
     backend = backend_for(how.formats[0], how.target) if how else None
     chosen = parse_lossy(lossy)
     stages = Stages(progress)
-    source = _source(model, model_options, how.target if how else None, stages)
-    program = _captured(source, stages)
+    source = resolve_model(model, model_options, how.target if how else None, stages)
+    program = capture_graph(source, stages)
     model_options = replace(model_options, image_input=source.takes_pixels)
-    part = _lose(program, chosen, without, program.run(), stages) if chosen else None
-    rewritten, rewrites = _rewrite(part.loss.program if part else program, _rules(backend, how.formats[0] if how else "", without), stages)  # fmt: skip
+    part = lossy_steps(program, chosen, without, program.run(), stages) if chosen else None
+    rewritten, rewrites = rewrite(part.loss.program if part else program, rules_of(backend, how.formats[0] if how else "", without), stages)  # fmt: skip
     fit = None
     if how is not None and isinstance(backend, Estimating):
         front = _Front(model, model_options, source, (), (), program, "", part, stages, None)
@@ -320,52 +323,7 @@ def inspect(
                 _lowering(front, backend, how, how.formats[0], rewritten, Path(), stages)
             )
     aim = how.target if how else None
-    return inspect_report(source, program, rewritten, _with_lossy(rewrites, part), part, aim, fit)
-
-
-def _source(
-    model: str, options: ModelOptions, target: Target | None, stages: Stages
-) -> ModelSource:
-    with stages.stage("resolve", f"build {model}"):
-        return build_source(model, **vars(options.on(target)))
-
-
-def _captured(source: ModelSource, stages: Stages) -> Program:
-    with stages.stage("capture", "capture the graph"):
-        return capture(source)
-
-
-def _lose(
-    program: Program,
-    chosen: Sequence[LossyOption],
-    without: Sequence[str],
-    expected: Sequence[torch.Tensor],
-    stages: Stages,
-) -> LossyResult | None:
-    """Apply the lossy steps. `expected`: outputs of the model as the user gave it."""
-    if not chosen:
-        return None
-    with stages.stage("lossy", f"change it as asked: {', '.join(map(str, chosen))}"):
-        captured = Parity("captured", "fp32", distance(expected, program.run()), FP32)
-        loss = apply_lossy(program, chosen, without, stages.note)
-        return LossyResult(loss, captured, distance(expected, loss.outputs))
-
-
-def _with_lossy(rewrites: RewriteReport, part: LossyResult | None) -> RewriteReport:
-    """Add the rules that prepared the lossy steps, and report the model's own graph as `before`."""
-    if part is None:
-        return rewrites
-    return replace(rewrites, before=part.loss.before, rules=(*part.loss.rules, *rewrites.rules))
-
-
-def _rewrite(
-    program: Program,
-    rules: Sequence[AnyRule],
-    stages: Stages,
-    known: engine.States | None = None,
-) -> tuple[Program, RewriteReport]:
-    with stages.stage("rewrite", f"rewrite, {len(rules)} rules, each verified"):
-        return engine.run(program, rules, stages.note, known)
+    return inspect_report(source, program, rewritten, add_lossy(rewrites, part), part, aim, fit)
 
 
 def _leave(
@@ -414,15 +372,3 @@ def _leave(
     expected = Expected(front.source.inputs, front.expected, rewritten)
     leave(draft, manifest, artifact, expected, front.program)
     return manifest
-
-
-def _rules(
-    backend: Backend | None, format: str, without: Sequence[str], wishes: Wishes = NO_MORE
-) -> tuple[AnyRule, ...]:
-    rules = wishes.rules(backend, format) if backend else STANDARD
-    preparing = (rule for option in OPTIONS.values() for rule in option.prepare)
-    known = {rule.name for rule in (*rules, *preparing)}
-    for name in without:
-        if name not in known:
-            raise UsageError(f"no rule is called `{name}`", hint=suggest(name, known))
-    return tuple(rule for rule in rules if rule.name not in without)

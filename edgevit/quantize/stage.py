@@ -16,7 +16,7 @@ from edgevit.quantize.scheme import QuantScheme
 NOISE = "generated"  # `--calibrate generated`: asked for by name
 
 
-def quantized(
+def quantize_for(
     program: Program,
     options: CalibrationOptions,
     scheme: QuantScheme,

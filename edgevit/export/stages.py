@@ -1,0 +1,84 @@
+"""Single stages of an export, each timed and reported."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+
+from edgevit.backends.api import Backend
+from edgevit.errors import UsageError, suggest
+from edgevit.export.request import NO_MORE, Wishes
+from edgevit.frontend.capture import capture
+from edgevit.frontend.options import ModelOptions
+from edgevit.frontend.rebuild import build_source
+from edgevit.frontend.source import ModelSource
+from edgevit.graph.parity import FP32, Parity, distance
+from edgevit.graph.program import Program
+from edgevit.rewrites import engine
+from edgevit.rewrites.lossy.parser import LossyOption
+from edgevit.rewrites.lossy.run import LossyResult, apply_lossy
+from edgevit.rewrites.lossy.table import OPTIONS
+from edgevit.rewrites.report import RewriteReport
+from edgevit.rewrites.rule import AnyRule
+from edgevit.rewrites.standard import STANDARD
+from edgevit.support.progress import Stages
+from edgevit.targets import Target
+
+
+def resolve_model(
+    model: str, options: ModelOptions, target: Target | None, stages: Stages
+) -> ModelSource:
+    with stages.stage("resolve", f"build {model}"):
+        return build_source(model, **vars(options.on(target)))
+
+
+def capture_graph(source: ModelSource, stages: Stages) -> Program:
+    with stages.stage("capture", "capture the graph"):
+        return capture(source)
+
+
+def lossy_steps(
+    program: Program,
+    chosen: Sequence[LossyOption],
+    without: Sequence[str],
+    expected: Sequence[torch.Tensor],
+    stages: Stages,
+) -> LossyResult | None:
+    """Apply the lossy steps. `expected`: outputs of the model as the user gave it."""
+    if not chosen:
+        return None
+    with stages.stage("lossy", f"change it as asked: {', '.join(map(str, chosen))}"):
+        captured = Parity("captured", "fp32", distance(expected, program.run()), FP32)
+        loss = apply_lossy(program, chosen, without, stages.note)
+        return LossyResult(loss, captured, distance(expected, loss.outputs))
+
+
+def add_lossy(rewrites: RewriteReport, part: LossyResult | None) -> RewriteReport:
+    """Add the rules that prepared the lossy steps, and report the model's own graph as `before`."""
+    if part is None:
+        return rewrites
+    return replace(rewrites, before=part.loss.before, rules=(*part.loss.rules, *rewrites.rules))
+
+
+def rewrite(
+    program: Program,
+    rules: Sequence[AnyRule],
+    stages: Stages,
+    known: engine.States | None = None,
+) -> tuple[Program, RewriteReport]:
+    with stages.stage("rewrite", f"rewrite, {len(rules)} rules, each verified"):
+        return engine.run(program, rules, stages.note, known)
+
+
+def rules_of(
+    backend: Backend | None, format: str, without: Sequence[str], wishes: Wishes = NO_MORE
+) -> tuple[AnyRule, ...]:
+    rules = wishes.rules(backend, format) if backend else STANDARD
+    preparing = (rule for option in OPTIONS.values() for rule in option.prepare)
+    known = {rule.name for rule in (*rules, *preparing)}
+    for name in without:
+        if name not in known:
+            raise UsageError(f"no rule is called `{name}`", hint=suggest(name, known))
+    return tuple(rule for rule in rules if rule.name not in without)

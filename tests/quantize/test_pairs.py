@@ -1,0 +1,131 @@
+"""The quantise stage: what computes in integers, with which encodings, and how near it stays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+from torch.fx.node import Node
+
+from edgevit import export
+from edgevit.errors import CalibrationError
+from edgevit.graph.aten import kind
+from edgevit.graph.program import Program
+from edgevit.quantize.calibration import generated
+from edgevit.quantize.options import CalibrationOptions
+from edgevit.quantize.placement import FLOAT, place
+from edgevit.quantize.run import QuantizedProgram, quantize_program
+from edgevit.quantize.scheme import QuantScheme
+from tests.quantize.imported import rewritten
+
+SCHEME = QuantScheme(between=frozenset({"add"}))
+IMAGE = torch.rand(1, 3, 8, 8)
+
+
+class Residual(nn.Module):
+    """A sum between convolutions, and a sum before a norm."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(3, 8, 3, padding=1)
+        self.second = nn.Conv2d(8, 8, 3, padding=1)
+        self.third = nn.Conv2d(8, 8, 1)
+        self.norm = nn.LayerNorm(8)
+        self.head = nn.Linear(8, 5)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.first(x).relu()
+        x = x + self.second(x).relu()
+        x = self.third(x)
+        x = x + x.sigmoid()
+        x = self.norm(x.flatten(2).transpose(1, 2))
+        return self.head(x.mean(1))
+
+
+def program() -> Program:
+    torch.manual_seed(0)
+    return rewritten(Residual(), IMAGE)
+
+
+def quantized(scheme: QuantScheme = SCHEME) -> QuantizedProgram:
+    whole = program()
+    return quantize_program(whole, generated(whole, count=16), scheme)
+
+
+def kinds(nodes: Iterable[Node]) -> list[str]:
+    return [kind(node) for node in nodes]
+
+
+def test_a_sum_beside_a_norm_stays_in_floats_and_one_between_convolutions_does_not() -> None:
+    placement = place(program(), SCHEME)
+    assert kinds(placement.calls) == ["conv2d", "conv2d", "add", "conv2d", "linear"]
+    assert kinds(placement.stored) == ["relu", "relu", "add", "conv2d", "linear"]
+    (island,) = [island for island in placement.islands if island.kind == "add"]
+    assert island.why == "a call next to it computes in floats"
+
+
+def test_the_simulation_is_near_the_float_program() -> None:
+    report = quantized().report
+    assert report.held_out_snr > 30
+    assert not report.halves_disagree
+    assert min(value.snr for value in report.values) > 25
+
+
+def test_sixteen_bits_are_nearer_than_eight_and_four_bit_weights_are_further() -> None:
+    wide = quantized(SCHEME.with_bits("int16")).report.held_out_snr
+    narrow = quantized(SCHEME.with_bits("int8", 4)).report.held_out_snr
+    assert narrow + 6 < quantized().report.held_out_snr < wide - 3
+
+
+def test_every_reader_of_a_value_in_integers_reads_the_same_numbers() -> None:
+    made = quantized().program
+    for node in made.calls():
+        if kind(node) == "relu":
+            assert kinds(node.users) == ["quantize_per_tensor"]
+
+
+def test_readers_have_a_dequantize_of_their_own_where_the_runtime_needs_it() -> None:
+    made = quantized(replace(SCHEME, read_apart=True)).program
+    for node in made.calls():
+        if kind(node).startswith("dequantize_per_tensor"):
+            assert len(node.users) == 1
+
+
+def test_a_call_taken_out_by_name_is_an_island() -> None:
+    whole = program()
+    first = next(node for node in whole.calls() if kind(node) == "conv2d")
+    placement = place(whole, SCHEME, {first.name: FLOAT})
+    assert first not in placement.calls
+    assert first.name in {island.call for island in placement.islands}
+
+
+def test_weights_with_the_scale_of_their_channel_and_compensated_bias() -> None:
+    made = quantized()
+    for node, weight in made.weights.items():
+        assert weight.integers.abs().max() <= 127
+        error = weight.floats() - made.original.constants[str(node.args[1].target)]  # type: ignore[union-attr]
+        assert error.abs().max() < 8 * weight.scales.max()  # compensated: not to the nearest
+
+
+def test_fixed_ranges_need_pictures(tmp_path: Path) -> None:
+    with pytest.raises(CalibrationError, match="needs pictures") as refusal:
+        export("zoo:vit-i16-p4-d16-h1-l1", target="linux-x86", format="onnx", precision="int8")
+    assert "--calibrate generated" in str(refusal.value.hint)
+
+
+def test_the_file_is_as_near_as_its_simulation(tmp_path: Path) -> None:
+    result = export(
+        "zoo:vit-i32-p8-d32-h2-l2",
+        target="linux-x86",
+        format="onnx",
+        precision="int8",
+        calibration=CalibrationOptions("generated"),
+        output=tmp_path / "out",
+    )
+    assert result.passed
+    assert {"quantized", "runtime"} <= {parity.stage for parity in result.parity}
+    assert result.manifest["quantization"]["calibration"]  # type: ignore[index]
