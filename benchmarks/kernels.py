@@ -18,7 +18,7 @@ from kernel_shapes import OTHERS, PRODUCTS, Shape, random
 
 from edgevit.backends.mcu.codegen.constants import Constants
 from edgevit.backends.mcu.cores import CORES, Core
-from edgevit.backends.mcu.emulator import Run, emulator, emulators_of
+from edgevit.backends.mcu.emulator import EmulatedRun, emulator, emulators_of
 from edgevit.backends.mcu.kernels.card import Argument, Card, FirstRow, Input, Scratch, whole
 from edgevit.backends.mcu.kernels.table import card_of
 from edgevit.backends.mcu.run.cycles import estimate_m4
@@ -130,7 +130,7 @@ def _link(op: Op, card: Card, core: Core, tool: Toolchain, folder: Path) -> Path
     return tool.link(objects, core, folder / "program.elf")
 
 
-def _cycles(program: Path, run: Run) -> int | None:
+def _cycles(program: Path, run: EmulatedRun) -> int | None:
     if run.profile is None:
         return None
     spent = estimate_m4(read_elf(program), run.profile).by_function

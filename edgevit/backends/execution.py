@@ -14,7 +14,7 @@ import numpy as np
 
 
 @dataclass(frozen=True)
-class LayerCost:
+class LayerCount:
     name: str
     kind: str
     kernels: tuple[str, ...]
@@ -23,7 +23,7 @@ class LayerCost:
 
 
 @dataclass(frozen=True)
-class Memory:
+class FirmwareMemory:
     """Memory in bytes.
 
     `ram` is the arena, everything static and the stack as it was used; the caller's input and
@@ -42,8 +42,8 @@ class Execution:
     toolchain: str
     emulator: str
     instructions: int
-    layers: tuple[LayerCost, ...]
-    memory: Memory
+    layers: tuple[LayerCount, ...]
+    memory: FirmwareMemory
     golden_match: bool
     outputs: tuple[np.ndarray, ...]
 
@@ -115,7 +115,7 @@ def execution_text(execution: Execution, longest: int = 20) -> str:
     return "\n".join(rows + ([f"  ... and {left} more"] if left > 0 else []))
 
 
-def _table(layers: Sequence[LayerCost]) -> list[str]:
+def _table(layers: Sequence[LayerCount]) -> list[str]:
     head = "  layer                                   kind          instructions      MACs  per MAC"
     rows = [
         f"  {layer.name[-38:]:<38}  {layer.kind:<12} {layer.instructions:13,} {layer.macs:9,}"

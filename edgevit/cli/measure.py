@@ -14,7 +14,7 @@ from edgevit.support import option_values as values
 from edgevit.support.terminal import show
 
 if TYPE_CHECKING:
-    from edgevit.measure import Session, Settings, Store
+    from edgevit.measure import MeasuredSession, Settings, Store
 
 Command = Callable[[str, Callable[..., int], str], argparse.ArgumentParser]
 
@@ -106,7 +106,7 @@ def run_profile(options: argparse.Namespace) -> int:
     return error.exit_code
 
 
-def _measured(options: argparse.Namespace, store: Store | None) -> Session:
+def _measured(options: argparse.Namespace, store: Store | None) -> MeasuredSession:
     from pathlib import Path
 
     from edgevit.exported.manifest import expand_folders

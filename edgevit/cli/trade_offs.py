@@ -16,7 +16,7 @@ from edgevit.support.shape import (
     Null,
     Number,
     Table,
-    Whole,
+    WholeNumber,
     require_shape,
 )
 from edgevit.support.strangers_text import read_json
@@ -28,7 +28,7 @@ _FIGURES = Table(
     others=Anything(),
 )
 _TRIAL = Table(
-    {"number": Whole(0, 1 << 62), "figures": _FIGURES, "drop": Either((Number(), Null()))},
+    {"number": WholeNumber(0, 1 << 62), "figures": _FIGURES, "drop": Either((Number(), Null()))},
     optional=("figures", "drop"),
     others=Anything(),
 )

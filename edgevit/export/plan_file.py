@@ -24,7 +24,7 @@ from edgevit.support.shape import (
     ShapeError,
     Table,
     Text,
-    Whole,
+    WholeNumber,
     require_shape,
 )
 from edgevit.support.strangers_text import read_toml
@@ -114,13 +114,13 @@ WEIGHTS = Text(
     pattern=r"random|pretrained|(?!-).+\.safetensors",
     rule="`random`, `pretrained` or a .safetensors file: other weights are named by --weights",
 )
-_SIDE = Whole(1, 1 << 16)
+_SIDE = WholeNumber(1, 1 << 16)
 _CHANNELS = Listing(Number(-1e6, 1e6), least=1, most=4096)
 _OPTIONS = {
     "weights": WEIGHTS,
     "input_size": Either((_SIDE, Listing(_SIDE, least=2, most=2))),
-    "batch": Whole(1, 1 << 16),
-    "seed": Whole(0, (1 << 63) - 1),
+    "batch": WholeNumber(1, 1 << 16),
+    "seed": WholeNumber(0, (1 << 63) - 1),
     "mean": _CHANNELS,
     "std": _CHANNELS,
     "labels": Listing(Text(plain=False)),
@@ -129,7 +129,7 @@ _OPTIONS = {
 }
 _ARTIFACT = {
     "name": Text(),
-    "bytes": Whole(0, 1 << 50),
+    "bytes": WholeNumber(0, 1 << 50),
     "sha256": Text(pattern="[0-9a-f]{1,64}", rule="a hash"),
 }
 _CALIBRATION = CALIBRATION.shape()
@@ -148,7 +148,7 @@ def _tables() -> dict[str, Table]:
 def _made_with() -> Table:
     own = {
         "graph": Text(pattern="[0-9a-f]{0,64}", rule="a hash"),
-        "convert_threads": Whole(1, 256),
+        "convert_threads": WholeNumber(1, 256),
         "options": Table(_OPTIONS, optional=tuple(_OPTIONS)),
         "calibration": _CALIBRATION,
         "versions": Table(others=Text()),
@@ -159,7 +159,7 @@ def _made_with() -> Table:
 
 _PLAN = Table(
     {
-        "schema": Whole(SCHEMA, SCHEMA),
+        "schema": WholeNumber(SCHEMA, SCHEMA),
         "model": Text(),
         "target": Text(),
         "verdict": Text(plain=False),
@@ -168,7 +168,7 @@ _PLAN = Table(
                 "format": Text(tuple(BACKENDS)),
                 "precision": Text(precisions()),
                 "lossy": Listing(Text(), most=64),
-                "threads": Whole(0, 4096),
+                "threads": WholeNumber(0, 4096),
             }
         ),
         "chosen": Table(others=Text()),

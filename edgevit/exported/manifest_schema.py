@@ -17,7 +17,7 @@ from edgevit.support.shape import (
     Shape,
     Table,
     Text,
-    Whole,
+    WholeNumber,
 )
 
 SCHEMA = 2
@@ -31,9 +31,9 @@ _WORD = Text(pattern=r"(?!-)[\w.+-]{1,100}", rule="a name of letters, digits and
 
 _PROSE = Text(most=1_000_000, plain=False)
 _LINE = Text(most=10_000, plain=False)
-_COUNT = Whole(0, 1 << 62)
+_COUNT = WholeNumber(0, 1 << 62)
 _FIGURE = Number(-1e300, 1e300)
-_EXTENT = Whole(0, 1 << 31)
+_EXTENT = WholeNumber(0, 1 << 31)
 
 
 def _maybe(shape: Shape) -> Shape:
@@ -64,14 +64,14 @@ _PORT = _table(
     shape=Listing(_EXTENT, most=16),
     dtype=_WORD,
     scale=_FIGURE,
-    zero=Whole(-(1 << 31), 1 << 31),
+    zero=WholeNumber(-(1 << 31), 1 << 31),
 )
 _NUMBERS = Listing(_FIGURE, least=1, most=16)
 _PREPROCESS = _table(
     ("channel_order", "range"),
     mean=_NUMBERS,
     std=Listing(Number(1e-12, 1e12), least=1, most=16),
-    size=Listing(Whole(1, 1 << 20), least=2, most=3),
+    size=Listing(WholeNumber(1, 1 << 20), least=2, most=3),
     crop_pct=Number(1e-3, 1e3),
     interpolation=_LINE,
     channel_order=_WORD,
@@ -166,7 +166,7 @@ _FIRMWARE = _table(
 )
 MANIFEST_SHAPE = _table(
     ("firmware", "minimum_os", "inputs", "outputs", "image_input"),
-    schema=Whole(SCHEMA, SCHEMA),
+    schema=WholeNumber(SCHEMA, SCHEMA),
     model=_MODEL,
     chosen=_entries(_LINE),
     target=Text(pattern=r"(?!-)[^\x00-\x1f\x7f-\x9f]{1,4096}", rule="a target's name or file"),

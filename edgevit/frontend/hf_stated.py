@@ -20,13 +20,13 @@ from edgevit.support.shape import (
     ShapeError,
     Table,
     Text,
-    Whole,
+    WholeNumber,
     require_shape,
 )
 from edgevit.support.strangers_text import MalformedTextError, read_json
 
 PROCESSOR_FILE = "preprocessor_config.json"
-_SIDE = Whole(1, 1 << 16)
+_SIDE = WholeNumber(1, 1 << 16)
 
 
 def _or_null(*shapes: Shape) -> Either:
@@ -39,7 +39,7 @@ def _table(keys: dict[str, Shape]) -> Table:
 
 _VISION: dict[str, Shape] = {
     "image_size": _or_null(_SIDE, Listing(_SIDE, 2, 2)),
-    "num_channels": _or_null(Whole(1, 1 << 12)),
+    "num_channels": _or_null(WholeNumber(1, 1 << 12)),
 }
 _CONFIG = _table(
     {
@@ -65,7 +65,7 @@ _PROCESSOR = _table(
         "size": _SIZE,
         "crop_size": _SIZE,
         "crop_pct": _or_null(Number(0.05, 2)),
-        "resample": _or_null(Whole(0, 5)),
+        "resample": _or_null(WholeNumber(0, 5)),
         "rescale_factor": _or_null(Number(1e-6, 1e6)),
         "do_rescale": _or_null(Flag()),
         "do_normalize": _or_null(Flag()),

@@ -18,7 +18,7 @@ from edgevit.graph.program import Origin
 from edgevit.graph.window import Window
 from edgevit.integer.graph import SIZES, Constant, IntegerGraph, Op, Value
 from edgevit.integer.ops import OPS
-from edgevit.support.shape import Anything, Listing, Number, Table, Text, Whole, require_shape
+from edgevit.support.shape import Anything, Listing, Number, Table, Text, WholeNumber, require_shape
 from edgevit.support.strangers_text import parse_json
 
 _SCHEMA = 1
@@ -28,10 +28,10 @@ _KINDS = {op.kind: op for op in OPS}
 VALUE_SHAPE = Table(
     {
         "name": Text(),
-        "shape": Listing(Whole(1, 1 << 31), most=16),
+        "shape": Listing(WholeNumber(1, 1 << 31), most=16),
         "dtype": Text(tuple(SIZES)),
         "scale": Number(1e-300, 1e300),
-        "zero": Whole(-(1 << 15), 1 << 15),
+        "zero": WholeNumber(-(1 << 15), 1 << 15),
     }
 )
 _ORIGIN = Table(
@@ -43,7 +43,7 @@ _OP = Table(
 )  # fmt: skip
 _GRAPH = Table(
     {
-        "schema": Whole(_SCHEMA, _SCHEMA),
+        "schema": WholeNumber(_SCHEMA, _SCHEMA),
         "name": Text(),
         "inputs": Listing(VALUE_SHAPE, least=1),
         "constants": Listing(VALUE_SHAPE),

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, fields
 from pathlib import Path
 
-from edgevit.matrix.run import EAGER, Matrix, Row
+from edgevit.matrix.run import EAGER, Matrix, MatrixRow
 from edgevit.support.quoting import markdown, markdown_code
 
 MARKDOWN, CSV, JSON = "matrix.md", "matrix.csv", "matrix.json"
@@ -51,7 +51,7 @@ def matrix_text(matrix: Matrix) -> str:
     return "\n".join([*text, *errors])
 
 
-def _figures(row: Row) -> list[str]:
+def _figures(row: MatrixRow) -> list[str]:
     return [
         _shown(row.rel_l2, ".1e") if row.passed is not False else "FAILED",
         _shown(row.cosine, ".6f"),
@@ -65,7 +65,7 @@ def _ratio(mine: float | None, eager: float | None) -> str:
     return f"{mine / eager:.2f}" if mine and eager else "-"
 
 
-def _outside(row: Row) -> str:
+def _outside(row: MatrixRow) -> str:
     return "-" if row.ops_outside is None else f"{row.ops_outside} ({row.delegates} pieces)"
 
 
@@ -75,7 +75,7 @@ def _shown(figure: float | None, form: str) -> str:
 
 def matrix_csv(matrix: Matrix) -> str:
     out = io.StringIO()
-    writer = csv.DictWriter(out, [field.name for field in fields(Row)], lineterminator="\n")
+    writer = csv.DictWriter(out, [field.name for field in fields(MatrixRow)], lineterminator="\n")
     writer.writeheader()
     writer.writerows(asdict(row) for row in matrix.rows)
     return out.getvalue()
@@ -128,7 +128,7 @@ def _tally(matrix: Matrix, formats: Iterable[str]) -> list[str]:
         "|---|---|---|---|",
     ]
     eager = {r.model: r.latency_ms for r in matrix.rows if r.format == EAGER}
-    best: dict[str, Row] = {}
+    best: dict[str, MatrixRow] = {}
     for row in matrix.rows:
         if row.format != EAGER and row.latency_ms is not None:
             held = best.get(row.model)
@@ -149,7 +149,7 @@ def _tally(matrix: Matrix, formats: Iterable[str]) -> list[str]:
 
 
 def _table(
-    matrix: Matrix, formats: list[str], cell: Callable[[Row, float | None], str]
+    matrix: Matrix, formats: list[str], cell: Callable[[MatrixRow, float | None], str]
 ) -> list[str]:
     found = {(r.model, r.target, r.format): r for r in matrix.rows}
     several = len({r.target for r in matrix.rows}) > 1
@@ -164,7 +164,9 @@ def _table(
     return rows
 
 
-def _cell(row: Row | None, least: float | None, cell: Callable[[Row, float | None], str]) -> str:
+def _cell(
+    row: MatrixRow | None, least: float | None, cell: Callable[[MatrixRow, float | None], str]
+) -> str:
     if row is None:
         return ""
     if row.passed is False:
@@ -172,12 +174,12 @@ def _cell(row: Row | None, least: float | None, cell: Callable[[Row, float | Non
     return cell(row, least)
 
 
-def _latency_cell(row: Row, least: float | None) -> str:
+def _latency_cell(row: MatrixRow, least: float | None) -> str:
     shown = _shown(row.latency_ms, ".2f")
     return f"**{shown}**" if least is not None and row.latency_ms == least else shown
 
 
-def _cost_cell(row: Row, _: float | None) -> str:
+def _cost_cell(row: MatrixRow, _: float | None) -> str:
     size = _shown(row.bytes and row.bytes / 1e6, ".1f")
     outside = "-" if row.ops_outside is None else str(row.ops_outside)
     return f"{size} / {_shown(row.convert_seconds, '.1f')} / {outside}"

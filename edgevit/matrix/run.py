@@ -29,7 +29,7 @@ from edgevit.support.shape import (
     Number,
     Table,
     Text,
-    Whole,
+    WholeNumber,
     require_shape,
 )
 from edgevit.support.strangers_text import read_json
@@ -50,7 +50,7 @@ _ROW = Table(
     {
         **dict.fromkeys(("model", "target", "format", "error"), _TEXT),
         **dict.fromkeys(_FIGURES, Either((Number(), Null()))),
-        **dict.fromkeys(_COUNTS, Either((Whole(0, 1 << 62), Null()))),
+        **dict.fromkeys(_COUNTS, Either((WholeNumber(0, 1 << 62), Null()))),
         "passed": Either((Flag(), Null())),
     }
 )
@@ -65,7 +65,7 @@ _ENTRY = Table(
 
 
 @dataclass(frozen=True)
-class Row:
+class MatrixRow:
     """One model in one format for one target. None: unknown."""
 
     model: str
@@ -86,7 +86,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Matrix:
-    rows: tuple[Row, ...]
+    rows: tuple[MatrixRow, ...]
     about: dict[str, Any]  # when, where and with what the figures were measured
 
     @property
@@ -121,13 +121,13 @@ def matrix(
     output.mkdir(parents=True, exist_ok=True)
     aims = [load_target(target) for target in targets]
     chosen = {aim.name: _formats(aim, how) for aim in aims}
-    rows: list[Row] = []
+    rows: list[MatrixRow] = []
     versions: dict[str, str] = {}
     for model in models:
         for aim in aims:
             progress(f"{model} for {aim.name}")
             entry = _entry(model, aim, chosen[aim.name], output, how)
-            rows += [Row(**row) for row in entry["rows"]]
+            rows += [MatrixRow(**row) for row in entry["rows"]]
             versions |= entry["versions"]
     about = {
         "kind": "measured",
@@ -211,11 +211,11 @@ def _exported(model: str, target: Target, format: str, said: dict[str, Any]) -> 
     """Return the row of one export, without latencies."""
     if "parity" not in said:
         error = " ".join(part for part in (said.get("message"), said.get("why")) if part)
-        return asdict(Row(model, target.name, format, passed=False, error=error))
+        return asdict(MatrixRow(model, target.name, format, passed=False, error=error))
     saved = [p for p in said["parity"] if p["stage"] != "rewritten"]
     delegation = said["delegation"] or {}
     return asdict(
-        Row(
+        MatrixRow(
             model,
             target.name,
             format,
@@ -261,7 +261,7 @@ def _timed(
             for format in here:
                 rows[format]["error"] = f"not timed: {error.message}"
         else:
-            rows[EAGER] = asdict(Row(model, target.name, EAGER))
+            rows[EAGER] = asdict(MatrixRow(model, target.name, EAGER))
             when = report.when
             for format, measured in zip([*here, EAGER], report.measured, strict=True):
                 ms = latency_dict(measured.latency)

@@ -13,7 +13,7 @@ from edgevit.support.face import lazy_face
 
 if TYPE_CHECKING:
     from edgevit.measure.cache import measured
-    from edgevit.measure.figures import Figures, Session, Settings
+    from edgevit.measure.figures import Figures, MeasuredSession, Settings
     from edgevit.measure.firmware import run_firmware, simulate_firmware
     from edgevit.measure.history import compared, compared_text, history_text
     from edgevit.measure.latency_table import latency_dict
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 __all__ = [
     "Figures",
     "LocalRunner",
+    "MeasuredSession",
     "Progress",
     "Runner",
-    "Session",
     "Settings",
     "Store",
     "compared",
@@ -57,7 +57,7 @@ lazy_face(
     __name__,
     {
         "cache": ("measured",),
-        "figures": ("Figures", "Session", "Settings"),
+        "figures": ("Figures", "MeasuredSession", "Settings"),
         "firmware": ("run_firmware", "simulate_firmware"),
         "history": ("compared", "compared_text", "history_text"),
         "latency_table": ("latency_dict",),

@@ -10,6 +10,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from edgevit.backends.execution import FirmwareMemory
 from edgevit.backends.session import OpTime
 from edgevit.errors import EdgevitError, StoreError, UsageError
 from edgevit.exported.golden import GOLDEN
@@ -19,14 +20,13 @@ from edgevit.measure.device import DeviceState
 from edgevit.measure.figures import (
     Figures,
     LayerCost,
-    Memory,
-    Session,
+    MeasuredSession,
     Settings,
     lost,
     raise_if_all_lost,
 )
 from edgevit.measure.runner import Progress, Runner
-from edgevit.measure.store import Row, Store
+from edgevit.measure.store import Store, StoredFigure
 from edgevit.measure.timing import Subject, require_trusted
 from edgevit.support.backend_info import firmware_formats
 from edgevit.support.host import now
@@ -41,7 +41,7 @@ def measured(
     fresh: bool = False,
     progress: Progress = lambda _: None,
     more: Sequence[Subject] = (),
-) -> Session:
+) -> MeasuredSession:
     """Measure artifacts, with figures from the store on a cache hit.
 
     Interleaved measurements are taken from the store as a whole session, exact figures one by one.
@@ -71,14 +71,14 @@ def _by_turns(
     device: DeviceState,
     fresh: bool,
     progress: Progress,
-) -> Session:
+) -> MeasuredSession:
     known = None if fresh else store.session(keys)
     if known is not None:
         figures = tuple(
             _figures(row, subject) for row, subject in zip(known, subjects, strict=True)
         )
         then = DeviceState(**known[0].device)
-        return Session(figures, then, settings, known[0].at, from_store=True)
+        return MeasuredSession(figures, then, settings, known[0].at, from_store=True)
     found = runner.measure(subjects, settings, progress)
     name = uuid.uuid4().hex
     rows = [
@@ -98,7 +98,7 @@ def _one_by_one(
     device: DeviceState,
     fresh: bool,
     progress: Progress,
-) -> Session:
+) -> MeasuredSession:
     figures: list[Figures] = []
     unkept: EdgevitError | None = None
     reused = True
@@ -119,10 +119,10 @@ def _one_by_one(
         unkept = _add(store, [_row(session, 0, key, found.figures[0], settings, found.device)])
     raise_if_all_lost(figures)
     when = max((one.when for one in figures), default=now())
-    return Session(tuple(figures), device, settings, when, reused, unkept)
+    return MeasuredSession(tuple(figures), device, settings, when, reused, unkept)
 
 
-def _add(store: Store, rows: Sequence[Row]) -> EdgevitError | None:
+def _add(store: Store, rows: Sequence[StoredFigure]) -> EdgevitError | None:
     """Add figures to the store. Return the error if that fails: the figures are reported anyway."""
     try:
         store.add(rows)
@@ -178,9 +178,9 @@ def _row(
     one: Figures,
     settings: Settings,
     device: DeviceState,
-) -> Row:
+) -> StoredFigure:
     about = _about(one.subject)
-    return Row(
+    return StoredFigure(
         key,
         session,
         place,
@@ -229,7 +229,7 @@ def _details(one: Figures) -> dict[str, Any]:
     }
 
 
-def _figures(row: Row, subject: Subject) -> Figures:
+def _figures(row: StoredFigure, subject: Subject) -> Figures:
     details = row.details
     spread = details["ratio_spread"]
     return Figures(
@@ -242,7 +242,7 @@ def _figures(row: Row, subject: Subject) -> Figures:
         tuple(OpTime(**op) for op in details["ops"]),
         details["ops_missing"],
         tuple(LayerCost(**layer) for layer in details["layers"]),
-        Memory(**details["memory"]) if details["memory"] else None,
+        FirmwareMemory(**details["memory"]) if details["memory"] else None,
         details["golden_match"],
         tuple(details["notes"]),
         when=row.at,

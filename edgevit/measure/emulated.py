@@ -9,7 +9,7 @@ from pathlib import Path
 from edgevit.backends.execution import Execution
 from edgevit.errors import EdgevitError, ParityError
 from edgevit.measure.device import DeviceState
-from edgevit.measure.figures import Figures, LayerCost, Memory, Settings, lost
+from edgevit.measure.figures import Figures, LayerCost, Settings, lost
 from edgevit.measure.firmware import executable_of, run_firmware
 from edgevit.measure.runner import plain
 from edgevit.measure.sequential import Alone
@@ -74,7 +74,7 @@ def _figures(subject: Subject, found: Execution) -> Figures:
         "instructions",
         (float(found.instructions),),
         layers=tuple(LayerCost(one.name, one.kind, one.instructions) for one in found.layers),
-        memory=Memory(**vars(found.memory)),
+        memory=found.memory,
         golden_match=True,
         notes=(f"{found.core}, {found.toolchain}, {found.emulator}",),
         when=now(),

@@ -1,4 +1,4 @@
-"""Results of a measurement: one `Figures` per artifact, one `Session` per joint measurement."""
+"""Results of a measurement: one `Figures` per artifact, one `MeasuredSession` per joint measurement."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from edgevit.backends.execution import FirmwareMemory
 from edgevit.backends.session import OpTime
 from edgevit.errors import EdgevitError
 from edgevit.measure.device import DeviceState
@@ -34,16 +35,6 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Memory:
-    """Memory of firmware, in bytes."""
-
-    ram: int
-    arena: int
-    stack: int
-    flash: int
-
-
-@dataclass(frozen=True)
 class LayerCost:
     """Cost of one firmware layer, in the unit of its `Figures`."""
 
@@ -65,7 +56,7 @@ class Figures:
     ops: tuple[OpTime, ...] = ()
     ops_missing: str = ""
     layers: tuple[LayerCost, ...] = ()
-    memory: Memory | None = None
+    memory: FirmwareMemory | None = None
     golden_match: bool | None = None  # None: not compared
     notes: tuple[str, ...] = ()
     error: EdgevitError | None = None
@@ -82,7 +73,7 @@ class Figures:
 
 
 @dataclass(frozen=True)
-class Session:
+class MeasuredSession:
     """Figures of several artifacts, in the order of the request."""
 
     figures: tuple[Figures, ...]

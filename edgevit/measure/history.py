@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from edgevit.errors import StoreError, UsageError
-from edgevit.measure.store import Row, Store
+from edgevit.measure.store import Store, StoredFigure
 
 
 @dataclass(frozen=True)
 class Compared:
     """Ratio of figure B to figure A. `paired`: interleaved, with the ratio taken round by round."""
 
-    a: Row
-    b: Row
+    a: StoredFigure
+    b: StoredFigure
     ratio: float
     low: float
     high: float
@@ -61,7 +61,7 @@ def _is_number(word: str) -> bool:
     return word.isascii() and word.isdigit() and len(word) < 19
 
 
-def compare(a: Row, b: Row) -> Compared:
+def compare(a: StoredFigure, b: StoredFigure) -> Compared:
     if (a.kind, a.unit) != (b.kind, b.unit):
         raise UsageError(
             f"figures {a.id} and {b.id} cannot be compared",
@@ -88,12 +88,12 @@ def _quarters(values: Sequence[float]) -> tuple[float, float, float]:
     return low, middle, high
 
 
-def _same_device(a: Row, b: Row) -> bool:
+def _same_device(a: StoredFigure, b: StoredFigure) -> bool:
     kept = ("address", "cpu", "cores", "os", "serial")
     return all(a.device.get(name) == b.device.get(name) for name in kept)
 
 
-def history_text(rows: Sequence[Row], where: str) -> str:
+def history_text(rows: Sequence[StoredFigure], where: str) -> str:
     if not rows:
         return f"no figures in {where}"
     width = max(len(row.label) for row in rows)
@@ -119,18 +119,18 @@ def compared_text(found: Compared) -> str:
     return "\n".join(rows)
 
 
-def figure(row: Row) -> str:
+def figure(row: StoredFigure) -> str:
     if row.unit == "seconds":
         return f"{row.kind} {row.value * 1e3:.3f} ms"
     return f"{row.kind} {row.value:,.0f} {row.unit}"
 
 
-def _spread(row: Row) -> str:
+def _spread(row: StoredFigure) -> str:
     low, middle, high = _quarters(row.rounds)
     return f"{(high - low) / 2 / middle:.1%}" if len(row.rounds) > 1 and middle else ""
 
 
-def _device(row: Row) -> str:
+def _device(row: StoredFigure) -> str:
     device = row.device
     notes = ", ".join(row.details.get("notes", ()))
     named = device.get("cpu", "") if row.kind == "measured" else notes

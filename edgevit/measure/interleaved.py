@@ -1,4 +1,4 @@
-"""Interleaved measurement on any device: from subjects to a `Session`, by `timing.measure`."""
+"""Interleaved measurement on any device: from subjects to a `MeasuredSession`, by `timing.measure`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 from edgevit.measure.device import DeviceState
-from edgevit.measure.figures import Figures, Session, Settings, lost
+from edgevit.measure.figures import Figures, MeasuredSession, Settings, lost
 from edgevit.measure.runner import Landed, Progress
 from edgevit.measure.timing import Lost, Measured, Opener, Subject, measure
 from edgevit.support.host import now
@@ -35,7 +35,7 @@ class ByTurns(ABC):
         settings: Settings,
         progress: Progress = lambda _: None,
         landed: Landed = lambda _: None,
-    ) -> Session:
+    ) -> MeasuredSession:
         device = self.device()
         report = measure(
             subjects,
@@ -54,7 +54,7 @@ class ByTurns(ABC):
         for one in figures:
             if one.error is None:
                 landed(one)
-        return Session(figures, device, settings, when)
+        return MeasuredSession(figures, device, settings, when)
 
 
 def _figures(entry: Measured | Lost, when: str) -> Figures:

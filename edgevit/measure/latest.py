@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from edgevit.measure.cache import artifact_hash
-from edgevit.measure.store import Row, open_store
+from edgevit.measure.store import StoredFigure, open_store
 from edgevit.measure.timing import Subject
 
 
 def latest_latency(
     folder: Path, manifest: Mapping[str, Any], *, elsewhere: bool = False, store: str | None = None
-) -> Row | None:
+) -> StoredFigure | None:
     """Return the newest stored latency in seconds. `elsewhere`: leave out `local` measurements."""
     path = folder / manifest["artifact"]
     artifact = artifact_hash(Subject("", manifest["format"], path, None, {}))

@@ -13,7 +13,7 @@ from edgevit.support.backend_info import BACKENDS
 
 if TYPE_CHECKING:
     from edgevit.measure.device import DeviceState
-    from edgevit.measure.figures import Figures, Session, Settings
+    from edgevit.measure.figures import Figures, MeasuredSession, Settings
     from edgevit.measure.timing import Subject
 
 Progress = Callable[[str], None]
@@ -43,7 +43,7 @@ class Runner(Protocol):
         settings: Settings,
         progress: Progress = ...,
         landed: Landed = ...,
-    ) -> Session:
+    ) -> MeasuredSession:
         """Measure the subjects. Return one `Figures` for each, in order.
 
         A subject that fails has its error there. The error is raised if all fail.

@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 from edgevit.measure.device import DeviceState
-from edgevit.measure.figures import Figures, Session, Settings, raise_if_all_lost
+from edgevit.measure.figures import Figures, MeasuredSession, Settings, raise_if_all_lost
 from edgevit.measure.runner import Landed, Progress
 from edgevit.measure.timing import Subject
 from edgevit.support.host import now
@@ -34,7 +34,7 @@ class Alone(ABC):
         settings: Settings,
         progress: Progress = lambda _: None,
         landed: Landed = lambda _: None,
-    ) -> Session:
+    ) -> MeasuredSession:
         figures = []
         for subject in subjects:
             progress(f"run {subject.label}")
@@ -42,4 +42,4 @@ class Alone(ABC):
             if figures[-1].error is None:
                 landed(figures[-1])
         raise_if_all_lost(figures)
-        return Session(tuple(figures), self.device(), settings, now())
+        return MeasuredSession(tuple(figures), self.device(), settings, now())

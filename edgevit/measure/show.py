@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from edgevit.measure.figures import Figures, Session
+from edgevit.measure.figures import Figures, MeasuredSession
 from edgevit.measure.latency_table import latency_dict, ops_dicts, profile_text
 from edgevit.measure.timing import Measured, ProfileReport
 from edgevit.support.backend_info import firmware_formats
@@ -13,7 +13,7 @@ SCHEMA = 1
 _LAYERS_SHOWN = 15
 
 
-def session_dict(session: Session) -> dict[str, object]:
+def session_dict(session: MeasuredSession) -> dict[str, object]:
     kinds = {one.kind for one in session.figures if one.error is None}
     return {
         "schema": SCHEMA,
@@ -51,7 +51,7 @@ def _figures_dict(one: Figures) -> dict[str, object]:
     }
 
 
-def session_text(session: Session) -> str:
+def session_text(session: MeasuredSession) -> str:
     rows = []
     if session.from_store:
         rows += [f"from the store, measured before ({session.when}); --fresh measures again", ""]
@@ -69,7 +69,7 @@ def session_text(session: Session) -> str:
     return "\n".join(rows)
 
 
-def _report(session: Session, timed: list[Figures]) -> ProfileReport:
+def _report(session: MeasuredSession, timed: list[Figures]) -> ProfileReport:
     device, settings = session.device, session.settings
     measured = tuple(
         Measured(

@@ -19,7 +19,7 @@ from typing import Any
 
 from edgevit.errors import StoreError, is_connection_string
 from edgevit.measure.database import Database, open_postgres, open_sqlite
-from edgevit.support.shape import Anything, Listing, Number, Table, Text, Whole, require_shape
+from edgevit.support.shape import Anything, Listing, Number, Table, Text, WholeNumber, require_shape
 from edgevit.support.strangers_text import MalformedTextError, parse_json
 
 VERSION = 1  # schema version; refuse newer stores, migrate older ones here
@@ -52,7 +52,7 @@ CREATE INDEX IF NOT EXISTS measurements_session ON measurements (session)
 
 
 @dataclass(frozen=True)
-class Row:
+class StoredFigure:
     """One figure. `session`: shared by interleaved figures. `place`: position in the session."""
 
     key: str
@@ -79,9 +79,9 @@ class Row:
         return {"precision": entry.pop("precision_"), **entry}
 
 
-_COLUMNS = tuple(f.name for f in fields(Row) if f.name != "id")
+_COLUMNS = tuple(f.name for f in fields(StoredFigure) if f.name != "id")
 _TEXT = Text(plain=False)
-_INDEX = Whole(0, (1 << 63) - 1)
+_INDEX = WholeNumber(0, (1 << 63) - 1)
 _FREE = Table(others=Anything())
 _ROW = Table(
     {
@@ -119,12 +119,12 @@ class Store:
     ) -> None:
         self._database.close()
 
-    def find(self, key: str) -> Row | None:
+    def find(self, key: str) -> StoredFigure | None:
         """Return the newest figure of a key, or None."""
         found = self._select("WHERE key = ? ORDER BY id DESC LIMIT 1", [key])
         return found[0] if found else None
 
-    def session(self, keys: Sequence[str]) -> tuple[Row, ...] | None:
+    def session(self, keys: Sequence[str]) -> tuple[StoredFigure, ...] | None:
         """Return the newest session of exactly these keys, in this order, or None."""
         for newest in self._select("WHERE key = ? AND place = 0 ORDER BY id DESC", keys[:1]):
             rows = self._select("WHERE session = ? ORDER BY place", [newest.session])
@@ -132,7 +132,7 @@ class Store:
                 return tuple(rows)
         return None
 
-    def add(self, rows: Sequence[Row]) -> None:
+    def add(self, rows: Sequence[StoredFigure]) -> None:
         """Add the rows, all or none."""
         marks = ", ".join("?" * len(_COLUMNS))
         self._database.write(
@@ -147,7 +147,7 @@ class Store:
         device: str | None = None,
         ids: Sequence[int] | None = None,
         last: int | None = None,
-    ) -> tuple[Row, ...]:
+    ) -> tuple[StoredFigure, ...]:
         """Return matching rows, oldest first.
 
         `model` is searched for in label and model spec, `device` in the device's description.
@@ -165,12 +165,12 @@ class Store:
         limit = f" LIMIT {int(last)}" if last is not None else ""
         return tuple(reversed(self._select(f"{where} ORDER BY id DESC{limit}", values)))
 
-    def _select(self, rest: str, values: Sequence[Any]) -> list[Row]:
+    def _select(self, rest: str, values: Sequence[Any]) -> list[StoredFigure]:
         names = ("id", *_COLUMNS)
         found = self._database.read(f"SELECT {', '.join(names)} FROM measurements {rest}", values)
         return [self._row(dict(zip(names, row, strict=True))) for row in found]
 
-    def _row(self, values: dict[str, Any]) -> Row:
+    def _row(self, values: dict[str, Any]) -> StoredFigure:
         """Decode and check a row. Invalid rows are refused, because a shared store is untrusted."""
         try:
             decoded = {k: _decoded(v) if k in _JSON else v for k, v in values.items()}
@@ -182,7 +182,7 @@ class Store:
                 why=str(error),
                 hint="delete that row, or --store FILE takes another store",
             ) from error
-        return Row(**{**decoded, "rounds": tuple(decoded["rounds"])})
+        return StoredFigure(**{**decoded, "rounds": tuple(decoded["rounds"])})
 
     def _prepare(self) -> None:
         version = self._database.version()
@@ -230,7 +230,7 @@ def default_path() -> Path:
     return Path(home) / "edgevit" / "measurements.sqlite"
 
 
-def _column(row: Row, name: str) -> Any:
+def _column(row: StoredFigure, name: str) -> Any:
     value = getattr(row, name)
     return json.dumps(value, ensure_ascii=False) if name in _JSON else value
 

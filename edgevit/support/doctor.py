@@ -30,7 +30,7 @@ _REQUIREMENT = re.compile(r"^([A-Za-z0-9._-]+).*;.*extra\s*==\s*['\"]([^'\"]+)['
 
 
 @dataclass(frozen=True)
-class Part:
+class OptionalExtra:
     """One optional part of edgevit: an extra, and the libraries it needs."""
 
     extra: str
@@ -51,7 +51,7 @@ class Part:
 class Findings:
     python: str
     torch: str | None
-    parts: tuple[Part, ...]
+    parts: tuple[OptionalExtra, ...]
     tools: dict[str, str | None]  # tool -> path
     plugins: tuple[tuple[str, str, str], ...] = ()  # group, name, distribution
 
@@ -87,10 +87,10 @@ def _requirements() -> dict[str, tuple[str, ...]]:
     return found
 
 
-def _part(extra: str, libraries: tuple[str, ...]) -> Part:
+def _part(extra: str, libraries: tuple[str, ...]) -> OptionalExtra:
     versions = {library: _version(library) for library in libraries}
     present = {library: version for library, version in versions.items() if version}
-    return Part(
+    return OptionalExtra(
         extra, purposes()[extra], present, tuple(lib for lib in libraries if lib not in present)
     )
 

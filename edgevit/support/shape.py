@@ -39,7 +39,7 @@ class Text:
 
 
 @dataclass(frozen=True)
-class Whole:
+class WholeNumber:
     least: int
     most: int
 
@@ -88,7 +88,7 @@ class Anything:
     """Any scalars, lists and tables, for values that are only displayed."""
 
 
-Shape = Text | Whole | Number | Flag | Null | Listing | Either | Table | Anything
+Shape = Text | WholeNumber | Number | Flag | Null | Listing | Either | Table | Anything
 
 
 def require_shape(value: Any, shape: Shape, at: str = "") -> None:
@@ -100,7 +100,7 @@ def require_shape(value: Any, shape: Shape, at: str = "") -> None:
             _require_list(value, shape, at)
         case Text():
             _require_text(value, shape, at)
-        case Whole() | Number():
+        case WholeNumber() | Number():
             _require_number(value, shape, at)
         case Either():
             _require_either(value, shape, at)
@@ -149,9 +149,9 @@ def _require_text(value: Any, shape: Text, at: str) -> None:
         raise ShapeError(at, f"`{value}` is not {shape.rule or 'of the form ' + shape.pattern}")
 
 
-def _require_number(value: Any, shape: Whole | Number, at: str) -> None:
+def _require_number(value: Any, shape: WholeNumber | Number, at: str) -> None:
     whole = isinstance(value, int) and not isinstance(value, bool)
-    if isinstance(shape, Whole) and not whole:
+    if isinstance(shape, WholeNumber) and not whole:
         raise ShapeError(at, f"{_word(value)} where a whole number is expected")
     if not whole and not (isinstance(value, float) and math.isfinite(value)):
         raise ShapeError(at, f"{_word(value)} where a finite number is expected")

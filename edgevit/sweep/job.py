@@ -21,7 +21,7 @@ from edgevit.support.shape import (
     Number,
     Table,
     Text,
-    Whole,
+    WholeNumber,
     require_shape,
 )
 from edgevit.support.strangers_text import read_json
@@ -78,7 +78,7 @@ class Result:
 
 _TEXT = Text(plain=False)
 _FIGURE = Either((Number(), Null()))
-_COUNT = Either((Whole(0, 1 << 62), Null()))
+_COUNT = Either((WholeNumber(0, 1 << 62), Null()))
 _RESULT = Table(
     {
         **dict.fromkeys(("key", "kind", "device", "when", "error"), _TEXT),
@@ -88,7 +88,7 @@ _RESULT = Table(
             {
                 **dict.fromkeys(("model", "target", "format", "precision", "on"), _TEXT),
                 "options": Listing(_TEXT),
-                "rounds": Whole(1, 1 << 31),
+                "rounds": WholeNumber(1, 1 << 31),
             }
         ),
         "passed": Either((Flag(), Null())),

@@ -20,7 +20,7 @@ from edgevit.targets.target import (
     OS_NAMES,
     REGION_KINDS,
     ComputeUnit,
-    Emulator,
+    EmulatedBoard,
     MemoryRegion,
     Os,
     Target,
@@ -224,12 +224,12 @@ def _check_apart(region: MemoryRegion, other: MemoryRegion, where: str) -> None:
         raise TargetError(message, where=where, why=why)
 
 
-def _emulator(fields: Fields) -> Emulator | None:
+def _emulator(fields: Fields) -> EmulatedBoard | None:
     table = fields.table("emulator", ("program", "machine", "cpu"))
     if table is None:
         return None
     why = "build files run it with this word: letters, digits, `-`, `_` and `.`"
-    return Emulator(
+    return EmulatedBoard(
         program=table.word("program", _EMULATORS),
         machine=_needed(table, "machine", _WORD, why),
         cpu=table.pattern("cpu", _WORD, why),

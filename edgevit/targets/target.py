@@ -69,7 +69,7 @@ class Os:
 
 
 @dataclass(frozen=True)
-class Emulator:
+class EmulatedBoard:
     program: str
     machine: str
     cpu: str | None = None
@@ -90,7 +90,7 @@ class Target:
     compute: tuple[ComputeUnit, ...] = ()
     memory_bytes: int | None = None  # as the file states it, for devices without a region map
     regions: tuple[MemoryRegion, ...] = ()  # by address
-    emulator: Emulator | None = None
+    emulator: EmulatedBoard | None = None
     sources: tuple[tuple[str, str], ...] = ()  # fact, the document that states it
 
     @property

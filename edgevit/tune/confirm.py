@@ -9,23 +9,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from edgevit.measure import Session
-from edgevit.tune.objective import Artifact, Latency, pair_figures
-from edgevit.tune.study import Tried
+from edgevit.measure import MeasuredSession
+from edgevit.tune.objective import LatencyObjective, TrialExport, pair_figures
+from edgevit.tune.study import FinishedTrial
 
 FINALISTS = 3
 
 
 @dataclass(frozen=True)
-class Verdict:
-    winner: Tried  # the default's own trial if that is best
+class Confirmation:
+    winner: FinishedTrial  # the default's own trial if that is best
     figures: dict[str, Any]
     text: str
 
 
-def finalists(tried: Sequence[Tried], default: Tried) -> list[Tried]:
+def finalists(tried: Sequence[FinishedTrial], default: FinishedTrial) -> list[FinishedTrial]:
     """Return the fastest trial per artifact and number of threads, if faster than the default."""
-    best: dict[tuple[str, str], Tried] = {}
+    best: dict[tuple[str, str], FinishedTrial] = {}
     for trial in sorted((t for t in tried if t.values), key=lambda t: t.values[0]):
         if trial.values[0] < 1 and trial.key != default.key:
             best.setdefault(_same(trial), trial)
@@ -33,17 +33,17 @@ def finalists(tried: Sequence[Tried], default: Tried) -> list[Tried]:
     return list(best.values())[:FINALISTS]
 
 
-def _same(trial: Tried) -> tuple[str, str]:
+def _same(trial: FinishedTrial) -> tuple[str, str]:
     return trial.result["artifact"]["sha256"], trial.point.get("threads", "all")
 
 
 def confirm(
-    objective: Latency,
-    default: tuple[Tried, Artifact],
-    others: Sequence[tuple[Tried, Artifact]],
+    objective: LatencyObjective,
+    default: tuple[FinishedTrial, TrialExport],
+    others: Sequence[tuple[FinishedTrial, TrialExport]],
     rounds: int,
     measured: int,
-) -> Verdict:
+) -> Confirmation:
     """Measure the finalists again and return the verdict.
 
     First all are compared to the default, and the default to itself. Then the best one is compared
@@ -54,23 +54,23 @@ def confirm(
         figures = trial.result["figures"]
         best = f"the default is best of {measured} that were measured"
         text = best if measured > 1 else "nothing but the default was measured within the budget"
-        return Verdict(trial, figures, f"{text}: {figures['ms']:.3g} ms")
+        return Confirmation(trial, figures, f"{text}: {figures['ms']:.3g} ms")
     session = objective.compare([artifact, artifact, *(a for _, a in others)], rounds, fresh=True)
     own = pair_figures(session, 1)
     again = [pair_figures(session, 2 + k) for k in range(len(others))]
     winner = min(range(len(others)), key=lambda k: again[k]["ratio"])
     floor = abs(1 - own["ratio"]) + (own["ratio_high"] - own["ratio_low"]) / 2
     if not _wins(again[winner], floor):
-        return Verdict(trial, _of_default(again[winner], floor), _lost(again[winner], floor))
-    last: Session = objective.compare([artifact, others[winner][1]], rounds, fresh=True)
+        return Confirmation(trial, _of_default(again[winner], floor), _lost(again[winner], floor))
+    last: MeasuredSession = objective.compare([artifact, others[winner][1]], rounds, fresh=True)
     figures = {**pair_figures(last), "noise": floor}
     if not _wins(figures, floor):
-        return Verdict(trial, _of_default(figures, floor), _lost(figures, floor))
+        return Confirmation(trial, _of_default(figures, floor), _lost(figures, floor))
     text = (
         f"x{figures['ratio']:.3f} of the default's time, by turns: {figures['ms']:.3g} against "
         f"{figures['default_ms']:.3g} ms, spread {spread(figures, floor):.1%}"
     )
-    return Verdict(others[winner][0], figures, text)
+    return Confirmation(others[winner][0], figures, text)
 
 
 def spread(figures: dict[str, Any], floor: float) -> float:

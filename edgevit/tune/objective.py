@@ -9,14 +9,14 @@ from typing import Any, Protocol
 
 from edgevit.errors import EdgevitError, MemoryLimitError, ParityError
 from edgevit.export.isolated import alone
-from edgevit.measure import Figures, Progress, Runner, Session, Settings, Store, measured
+from edgevit.measure import Figures, MeasuredSession, Progress, Runner, Settings, Store, measured
 
 _LOOK = 3  # rounds of the preliminary measurement
 _HOPELESS = 1.5  # no full measurement if the ratio's lower quartile reaches this
 
 
 @dataclass(frozen=True)
-class Artifact:
+class TrialExport:
     """Exported folder of a point, and its number of threads."""
 
     folder: Path
@@ -26,7 +26,9 @@ class Artifact:
 class Objective(Protocol):
     names: tuple[str, ...]  # names of the values, all minimised
 
-    def judge(self, artifact: Artifact, default: Artifact) -> tuple[list[float], dict[str, Any]]:
+    def judge(
+        self, artifact: TrialExport, default: TrialExport
+    ) -> tuple[list[float], dict[str, Any]]:
         """Return the objective values and the figures.
 
         Raises if the artifact cannot run, or may not.
@@ -35,7 +37,7 @@ class Objective(Protocol):
 
 
 @dataclass(frozen=True)
-class Latency:
+class LatencyObjective:
     """Latency relative to the default, interleaved so that load affects both alike."""
 
     runner: Runner
@@ -44,7 +46,9 @@ class Latency:
     progress: Progress
     names: tuple[str, ...] = ("ratio",)
 
-    def judge(self, artifact: Artifact, default: Artifact) -> tuple[list[float], dict[str, Any]]:
+    def judge(
+        self, artifact: TrialExport, default: TrialExport
+    ) -> tuple[list[float], dict[str, Any]]:
         if artifact == default:
             one = self.compare([default]).figures[0]
             return [1.0], {"kind": one.kind, "ms": one.latency.median * 1e3}
@@ -55,7 +59,7 @@ class Latency:
         assert ratio is not None
         return [ratio], pair_figures(session)
 
-    def compare(self, artifacts: Sequence[Artifact], rounds: int = 0, fresh: bool = False) -> Session:  # fmt: skip
+    def compare(self, artifacts: Sequence[TrialExport], rounds: int = 0, fresh: bool = False) -> MeasuredSession:  # fmt: skip
         """Time artifacts interleaved. Ratios are to the first. `fresh`: ignore stored figures."""
         subjects = [replace(self.runner.subject(a.folder), threads=a.threads) for a in artifacts]
         settings = replace(self.settings, rounds=rounds or self.settings.rounds)
@@ -69,7 +73,7 @@ class Latency:
         return session
 
 
-def pair_figures(session: Session, index: int = 1) -> dict[str, Any]:
+def pair_figures(session: MeasuredSession, index: int = 1) -> dict[str, Any]:
     default, other = session.figures[0], session.figures[index]
     assert other.ratio is not None and other.ratio_spread is not None
     return {
@@ -100,7 +104,9 @@ class Counts:
     max_ram: int | None = None
     names: tuple[str, ...] = ("ram_bytes", "instructions")
 
-    def judge(self, artifact: Artifact, default: Artifact) -> tuple[list[float], dict[str, Any]]:
+    def judge(
+        self, artifact: TrialExport, default: TrialExport
+    ) -> tuple[list[float], dict[str, Any]]:
         session = measured(
             [artifact.folder], self.runner, self.settings, self.store, progress=self.progress
         )
@@ -134,10 +140,10 @@ def objective_for(
     store: Store | None,
     max_ram: int | None,
     progress: Progress,
-) -> Latency | Counts:
+) -> LatencyObjective | Counts:
     settings = Settings(rounds=rounds)
     if runner.by_turns:
-        return Latency(runner, settings, store, progress)
+        return LatencyObjective(runner, settings, store, progress)
     return Counts(runner, settings, store, progress, max_ram)
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from edgevit.tune.study import Tried
+from edgevit.tune.study import FinishedTrial
 
 
-def pareto(tried: Sequence[Tried]) -> list[Tried]:
+def pareto(tried: Sequence[FinishedTrial]) -> list[FinishedTrial]:
     """Return the Pareto front, sorted by the first value. Of equal trials the first one counts."""
     finished = sorted((t for t in tried if t.values), key=lambda t: (t.values, t.number))
-    found: list[Tried] = []
+    found: list[FinishedTrial] = []
     for trial in finished:
         if not any(_beats(other.values, trial.values) for other in found):
             found.append(trial)

@@ -24,7 +24,7 @@ from edgevit.support.shape import (
     ShapeError,
     Table,
     Text,
-    Whole,
+    WholeNumber,
     require_shape,
 )
 from edgevit.tune.space import FORMAT, Point, Space, point_key
@@ -36,7 +36,7 @@ _NOTE = Table(
     {
         "graph": Text(),
         "inert": Table(others=Listing(Listing(Text(), 2, 2))),
-        "convert_threads": Whole(1, 256),
+        "convert_threads": WholeNumber(1, 256),
     }
 )
 _RESULT = Table({"values": Listing(Number())}, others=Anything())
@@ -48,7 +48,7 @@ _TRIAL = Table(
 
 
 @dataclass(frozen=True)
-class Tried:
+class FinishedTrial:
     """Finished trial. Without `values` it was refused."""
 
     number: int
@@ -83,7 +83,7 @@ class Study:
     def set_note(self, name: str, value: Any) -> None:
         self._study.set_user_attr(name, value)
 
-    def tried(self) -> list[Tried]:
+    def tried(self) -> list[FinishedTrial]:
         found = []
         for trial in self._study.get_trials(deepcopy=False):
             attrs = trial.user_attrs
@@ -93,7 +93,9 @@ class Study:
             result = attrs.get("result", {})
             values = tuple(result.get("values", ()))
             refused = attrs.get("refused", "")
-            found.append(Tried(trial.number, attrs["key"], attrs["point"], values, result, refused))
+            found.append(
+                FinishedTrial(trial.number, attrs["key"], attrs["point"], values, result, refused)
+            )
         return found
 
     def recover(self) -> list[int]:

@@ -26,11 +26,11 @@ from edgevit.targets import load_target
 from edgevit.tune.artifacts import Artifacts, facts_of
 from edgevit.tune.confirm import confirm, finalists
 from edgevit.tune.no_effect_options import inert_options
-from edgevit.tune.objective import Artifact, Latency, objective_for, reason
+from edgevit.tune.objective import LatencyObjective, TrialExport, objective_for, reason
 from edgevit.tune.pareto import pareto
 from edgevit.tune.request import Asked
 from edgevit.tune.space import Point, Space, formats_of, point_key, point_text, space_for
-from edgevit.tune.study import Running, Study, Tried
+from edgevit.tune.study import FinishedTrial, Running, Study
 
 PLAN = "plan.toml"
 PLANS = "plans"  # plans of a Pareto front, one per point
@@ -46,8 +46,8 @@ Say = Callable[[str], None]
 class Tuned:
     plan: ExportPlan
     file: Path
-    tried: tuple[Tried, ...]
-    front: tuple[Tried, ...]  # Pareto front of firmware; the winner alone for latency
+    tried: tuple[FinishedTrial, ...]
+    front: tuple[FinishedTrial, ...]  # Pareto front of firmware; the winner alone for latency
     space: Space
 
     def as_dict(self) -> dict[str, Any]:
@@ -161,18 +161,18 @@ class _Search:
                 hint="run the same command again when that worker has ended",
                 retryable=True,
             )
-        if isinstance(self.objective, Latency):
+        if isinstance(self.objective, LatencyObjective):
             plan, front = self._fastest(self.objective, tried, default)
         else:
             plan, front = self._smallest(tried, default)
         plan = replace(plan, device=_told(runner.device().as_dict()))
         return self._written(plan, tried, front)
 
-    def _default(self, tried: Sequence[Tried]) -> Tried | None:
+    def _default(self, tried: Sequence[FinishedTrial]) -> FinishedTrial | None:
         key = point_key(self.space.default())
         return next((t for t in tried if t.key == key and t.values), None)
 
-    def _wanted(self, tried: Sequence[Tried], default: Tried | None) -> list[Point]:
+    def _wanted(self, tried: Sequence[FinishedTrial], default: FinishedTrial | None) -> list[Point]:
         """Return points to try before the sampler's.
 
         First the default, then every format's default and single changes of the best point so far.
@@ -187,10 +187,10 @@ class _Search:
         threads = self.study.note("model")["convert_threads"]
         return self.asked.plan(point, self.space, self.graph, threads)
 
-    def _artifact(self, point: Point) -> tuple[Artifact, dict[str, Any]]:
+    def _artifact(self, point: Point) -> tuple[TrialExport, dict[str, Any]]:
         plan = self._plan(point)
         folder, manifest = self.work.made(point_key(point), plan)
-        return Artifact(folder, plan.threads), manifest
+        return TrialExport(folder, plan.threads), manifest
 
     def _try(self, running: Running) -> None:
         """Run one trial. An error refuses the trial, or ends the search if it is the default's."""
@@ -226,12 +226,16 @@ class _Search:
     def _worth_keeping(self) -> list[str]:
         tried = self.study.tried()
         default = self._default(tried)
-        best = finalists(tried, default) if default and isinstance(self.objective, Latency) else []
+        best = (
+            finalists(tried, default)
+            if default and isinstance(self.objective, LatencyObjective)
+            else []
+        )
         return [point_key(self.space.default()), *(t.key for t in best)]
 
     def _fastest(
-        self, objective: Latency, tried: Sequence[Tried], default: Tried
-    ) -> tuple[ExportPlan, list[Tried]]:
+        self, objective: LatencyObjective, tried: Sequence[FinishedTrial], default: FinishedTrial
+    ) -> tuple[ExportPlan, list[FinishedTrial]]:
         self.note("measure the best again")
         best = [(t, self._artifact(t.point)[0]) for t in finalists(tried, default)]
         own = self._artifact(default.point)[0]
@@ -240,7 +244,9 @@ class _Search:
         plan = self._filled(verdict.winner, verdict.figures, verdict.text)
         return plan, [verdict.winner]
 
-    def _smallest(self, tried: Sequence[Tried], default: Tried) -> tuple[ExportPlan, list[Tried]]:
+    def _smallest(
+        self, tried: Sequence[FinishedTrial], default: FinishedTrial
+    ) -> tuple[ExportPlan, list[FinishedTrial]]:
         front = pareto(tried)
         best = min(front, key=lambda t: t.values[-1])
         figures = best.result["figures"]
@@ -251,7 +257,7 @@ class _Search:
         )
         return self._filled(best, figures, text), front
 
-    def _filled(self, trial: Tried, figures: dict[str, Any], verdict: str) -> ExportPlan:
+    def _filled(self, trial: FinishedTrial, figures: dict[str, Any], verdict: str) -> ExportPlan:
         return replace(
             self._plan(trial.point),
             artifact=Made(**trial.result["artifact"]),
@@ -260,7 +266,9 @@ class _Search:
             figures={**figures, "drop": trial.result["drop"], "on": self.asked.on},
         )
 
-    def _written(self, plan: ExportPlan, tried: Sequence[Tried], front: Sequence[Tried]) -> Tuned:
+    def _written(
+        self, plan: ExportPlan, tried: Sequence[FinishedTrial], front: Sequence[FinishedTrial]
+    ) -> Tuned:
         output = self.asked.output
         output.mkdir(parents=True, exist_ok=True)
         if "ram_bytes" in plan.figures:
@@ -279,7 +287,7 @@ class _Search:
         (output / PLAN).write_text(plan_text(plan))
         return Tuned(plan, output / PLAN, tuple(tried), tuple(front), self.space)
 
-    def _write_front(self, plan: ExportPlan, front: Sequence[Tried]) -> None:
+    def _write_front(self, plan: ExportPlan, front: Sequence[FinishedTrial]) -> None:
         """Write a plan for each point of the Pareto front, and the picture."""
         folder = self.asked.output / PLANS
         folder.mkdir(exist_ok=True)

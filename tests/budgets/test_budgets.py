@@ -12,7 +12,7 @@ import pytest
 import edgevit
 from edgevit.cli.main import main
 from edgevit.measure.cache import artifact_hash
-from edgevit.measure.store import Row, open_store
+from edgevit.measure.store import StoredFigure, open_store
 from edgevit.measure.timing import subject_of
 from tests import ROOT
 from tests.edited import edit, manifest_of
@@ -88,9 +88,9 @@ def test_a_figure_of_another_device_from_the_store(folder: Path, tmp_path: Path,
     subject = subject_of(other)
     device = {"cpu": "Tensor G3", "address": "adb:1"}
 
-    def kept(seconds: float, address: str, artifact: str) -> Row:
+    def kept(seconds: float, address: str, artifact: str) -> StoredFigure:
         place = {**device, "address": address}
-        return Row("k", "s", 0, "2026-01-01", "n", manifest["model"]["spec"], "pixel-8", "onnx", "fp32", artifact,
+        return StoredFigure("k", "s", 0, "2026-01-01", "n", manifest["model"]["spec"], "pixel-8", "onnx", "fp32", artifact,
                    place, {}, "measured", "seconds", seconds, (seconds,), {})  # fmt: skip
 
     mine = artifact_hash(subject)

@@ -19,7 +19,7 @@ import pytest
 from edgevit.cli.main import main
 from edgevit.errors import BackendRuntimeError, DeviceError, EdgevitError
 from edgevit.measure import emulated
-from edgevit.measure.serial.port import Port
+from edgevit.measure.serial.port import SerialPort
 from edgevit.measure.serial.runner import model_hash
 from edgevit.measure.serial.selftest import SelfTest, read_selftests
 from tests.edited import edit
@@ -120,7 +120,7 @@ def wire() -> Iterator[tuple[str, Callable[[str], None]]]:
 
 
 def heard(path: str, limit: float = 5) -> list[SelfTest]:
-    with Port(path, 115200) as port:
+    with SerialPort(path, 115200) as port:
         return read_selftests(port, 2, limit)
 
 

@@ -11,7 +11,7 @@ import pytest
 from edgevit.errors import DeviceError
 from edgevit.measure.cache import measured
 from edgevit.measure.device import DeviceState, this_device
-from edgevit.measure.figures import Figures, Session, Settings
+from edgevit.measure.figures import Figures, MeasuredSession, Settings
 from edgevit.measure.runner import Landed, Progress
 from edgevit.measure.store import open_store
 from edgevit.measure.timing import Subject
@@ -43,7 +43,7 @@ class Fake:
         settings: Settings,
         progress: Progress = lambda _: None,
         landed: Landed = lambda _: None,
-    ) -> Session:
+    ) -> MeasuredSession:
         (one,) = subjects
         if one.label in self.fails:
             raise self.fails[one.label]
@@ -51,7 +51,7 @@ class Fake:
         figures = Figures(
             one, "emulated", "instructions", (float(one.path.stat().st_size),), when=now()
         )
-        return Session((figures,), self.device(), settings, now())
+        return MeasuredSession((figures,), self.device(), settings, now())
 
 
 @pytest.fixture

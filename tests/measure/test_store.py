@@ -18,15 +18,15 @@ from edgevit.cli.main import main
 from edgevit.errors import StoreError, UsageError
 from edgevit.measure import database
 from edgevit.measure.history import compare
-from edgevit.measure.store import VERSION, Row, Store, default_path, open_store
+from edgevit.measure.store import VERSION, Store, StoredFigure, default_path, open_store
 from tests import ROOT
 from tests.servers import postgresql
 
 SHORT = ["--rounds", "3", "--warmup", "1", "--threads", "1", "--quiet"]
 
 
-def row(**changes: Any) -> Row:
-    plain = Row(
+def row(**changes: Any) -> StoredFigure:
+    plain = StoredFigure(
         key="k",
         session="s",
         place=0,

@@ -11,7 +11,7 @@ import pytest
 from edgevit.backends.session import OpTime
 from edgevit.errors import DeviceError, EdgevitError, PackageError
 from edgevit.measure.device import DeviceState, this_device
-from edgevit.measure.figures import Session, Settings
+from edgevit.measure.figures import MeasuredSession, Settings
 from edgevit.measure.interleaved import ByTurns
 from edgevit.measure.timing import Opener, Subject
 
@@ -69,7 +69,7 @@ class Devices(ByTurns):
         return self.opened[-1]
 
 
-def run(devices: Devices, *subjects: Subject, rounds: int = 5) -> Session:
+def run(devices: Devices, *subjects: Subject, rounds: int = 5) -> MeasuredSession:
     return devices.measure(subjects, Settings(rounds=rounds, threads=2))
 
 

@@ -12,7 +12,7 @@ from edgevit.errors import PluginError, UsageError
 from edgevit.support.backend_options import BackendOptions, OptionsInfo, Word, by_format
 from edgevit.support.choice import Choice
 from edgevit.support.option_values import count
-from edgevit.support.shape import Flag, Text, Whole
+from edgevit.support.shape import Flag, Text, WholeNumber
 
 
 @dataclass(frozen=True)
@@ -26,10 +26,10 @@ class Bricks(BackendOptions):
 INFO = OptionsInfo(
     Bricks,
     (
-        Word("studs", Whole(1, 8), "N", "studs a row", count),
+        Word("studs", WholeNumber(1, 8), "N", "studs a row", count),
         Word("name", Text(), "T", "of the brick"),
         Word("hollow", Flag(), help="with room inside"),
-        Word("rows", Whole(1, 8), parse=int),
+        Word("rows", WholeNumber(1, 8), parse=int),
     ),
     choices=(Choice("rows", ("1", "2"), "1", "two are steadier"),),
 )

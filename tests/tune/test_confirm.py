@@ -9,21 +9,21 @@ from typing import Any
 import pytest
 
 from edgevit.measure.device import this_device
-from edgevit.measure.figures import Figures, Session, Settings
+from edgevit.measure.figures import Figures, MeasuredSession, Settings
 from edgevit.measure.runner import open_runner
 from edgevit.measure.timing import Latency, Subject
 from edgevit.tune.confirm import confirm, finalists
-from edgevit.tune.objective import Artifact
-from edgevit.tune.objective import Latency as Latency_
+from edgevit.tune.objective import LatencyObjective as Latency_
+from edgevit.tune.objective import TrialExport
 from edgevit.tune.pareto import pareto
-from edgevit.tune.study import Tried
+from edgevit.tune.study import FinishedTrial
 
-DEFAULT = Artifact(Path("default"))
+DEFAULT = TrialExport(Path("default"))
 
 
-def tried(number: int, *values: float, sha: str = "", threads: str = "all") -> Tried:
+def tried(number: int, *values: float, sha: str = "", threads: str = "all") -> FinishedTrial:
     result = {"artifact": {"sha256": sha or str(number)}, "figures": {"ms": 10.0}}
-    return Tried(number, f"k{number}", {"format": "a", "threads": threads}, values, result)
+    return FinishedTrial(number, f"k{number}", {"format": "a", "threads": threads}, values, result)
 
 
 class Timed:
@@ -32,12 +32,12 @@ class Timed:
     def __init__(self, *sessions: Sequence[Sequence[float]]) -> None:
         self.sessions = list(sessions)
 
-    def compare(self, artifacts: Sequence[Artifact], rounds: int = 0, fresh: bool = False) -> Session:  # fmt: skip
+    def compare(self, artifacts: Sequence[TrialExport], rounds: int = 0, fresh: bool = False) -> MeasuredSession:  # fmt: skip
         assert fresh
         told = self.sessions.pop(0)
         assert len(told) == len(artifacts)
         figures = [self._figures(rounds, told[0]) for rounds in told]
-        return Session(tuple(figures), this_device(), Settings(), "now")
+        return MeasuredSession(tuple(figures), this_device(), Settings(), "now")
 
     def _figures(self, rounds: Sequence[float], first: Sequence[float]) -> Figures:
         ratios = Latency.of([a / b for a, b in zip(rounds, first, strict=True)])
@@ -49,7 +49,7 @@ class Timed:
 class Looked(Latency_):
     """Tells how many rounds it was asked for; every candidate takes `times` the default's time."""
 
-    def compare(self, artifacts: Sequence[Artifact], rounds: int = 0, fresh: bool = False) -> Session:  # fmt: skip
+    def compare(self, artifacts: Sequence[TrialExport], rounds: int = 0, fresh: bool = False) -> MeasuredSession:  # fmt: skip
         asked.append(rounds)
         times = 9.0 if artifacts[-1].threads == 9 else 1.1
         return Timed([[1.0] * 3, [times] * 3]).compare(artifacts, fresh=True)
@@ -61,14 +61,14 @@ asked: list[int] = []
 def test_what_is_hopeless_gets_a_first_look_only() -> None:
     asked.clear()
     objective = Looked(open_runner("local"), Settings(), None, print)
-    values, figures = objective.judge(Artifact(Path("one"), 9), DEFAULT)
+    values, figures = objective.judge(TrialExport(Path("one"), 9), DEFAULT)
     assert values == [9.0] and figures["rounds"] == 3 and asked == [3]
-    objective.judge(Artifact(Path("one")), DEFAULT)
+    objective.judge(TrialExport(Path("one")), DEFAULT)
     assert asked == [3, 3, 0]
 
 
 def verdict(*sessions: Sequence[Sequence[float]]) -> Any:
-    others = [(tried(1, 0.9), Artifact(Path("one"))), (tried(2, 0.8), Artifact(Path("two")))]
+    others = [(tried(1, 0.9), TrialExport(Path("one"))), (tried(2, 0.8), TrialExport(Path("two")))]
     count = len(sessions[0]) - 2
     return confirm(Timed(*sessions), (tried(0, 1.0), DEFAULT), others[:count], 4, 3)  # type: ignore[arg-type]
 

@@ -12,10 +12,10 @@ from torch.fx.node import Node
 from edgevit.backends.api import Expected, Lowering
 from edgevit.backends.artifact import Artifact
 from edgevit.backends.coreml.check import (
-    Package,
+    InterpretedRun,
+    MilPackage,
     Precision,
     Rounding,
-    Run,
     first_departure,
     first_fp16_departure,
     interpret,
@@ -74,7 +74,7 @@ def _minimum_os(request: Lowering) -> str:
 
 
 def _parities(
-    package: Package, expected: Expected, precision: Precision, limit: Limit
+    package: MilPackage, expected: Expected, precision: Precision, limit: Limit
 ) -> tuple[Parity, ...]:
     """Compare the package on the example and on some of the other inputs.
 
@@ -92,14 +92,14 @@ def _parities(
     return (parity, *judged(run, others, expected.program, precision, limit))
 
 
-def _named_inputs(package: Package, inputs: Inputs) -> dict[str, torch.Tensor]:
+def _named_inputs(package: MilPackage, inputs: Inputs) -> dict[str, torch.Tensor]:
     return {
         declared.name: _as_declared(x, declared)
         for declared, x in zip(package.main.inputs, inputs, strict=True)
     }
 
 
-def _parity(package: Package, expected: Expected, precision: Precision, limit: Limit) -> Parity:
+def _parity(package: MilPackage, expected: Expected, precision: Precision, limit: Limit) -> Parity:
     inputs = _named_inputs(package, expected.inputs)
     run = interpret(package, inputs, precision)
     unchecked = tuple(str(u) for u in run.unchecked)
@@ -120,7 +120,7 @@ def _as_declared(x: torch.Tensor, declared: NamedType) -> torch.Tensor:
     return x.reshape(1) if x.ndim == 0 and not declared.type.admits(()) else x
 
 
-def _rounding_notes(run: Run, where: Mapping[str, str]) -> tuple[str, ...]:
+def _rounding_notes(run: InterpretedRun, where: Mapping[str, str]) -> tuple[str, ...]:
     if run.precision != "fp16":
         return ()
     over = [r for r in run.rounding if r.overflow]
@@ -144,7 +144,7 @@ def _named(rounding: Rounding, where: Mapping[str, str]) -> str:
 
 
 def _departure(
-    package: Package, inputs: dict[str, torch.Tensor], expected: Expected, precision: Precision
+    package: MilPackage, inputs: dict[str, torch.Tensor], expected: Expected, precision: Precision
 ) -> tuple[str, ...]:
     found = None
     if precision == "fp16":

@@ -14,7 +14,7 @@ from typing import Any
 
 from torch import Tensor
 
-from edgevit.backends.coreml.check.program import Function, Operation, Package, Ref, ValueType
+from edgevit.backends.coreml.check.program import Function, MilPackage, Operation, Ref, ValueType
 from edgevit.backends.coreml.places import places
 from edgevit.backends.placement import Placed, Placement, Unit
 from edgevit.graph.program import Program
@@ -23,7 +23,7 @@ _UNKNOWN = "no source says that the engine has it"
 
 
 @dataclass(frozen=True)
-class Rule:
+class PlacementRule:
     """Rule of a placement; it holds for an operation in `ops` for which every condition does."""
 
     ops: frozenset[str]  # empty: any
@@ -37,12 +37,12 @@ class Rule:
 @dataclass(frozen=True)
 class Rules:
     native: frozenset[str]
-    rules: tuple[Rule, ...]
+    rules: tuple[PlacementRule, ...]
     catalog: str  # the source of `native`
 
 
 @dataclass(frozen=True)
-class Facts:
+class OperationFacts:
     """Facts about an operation for the rules: results, computed operands and known constants."""
 
     operation: Operation
@@ -56,7 +56,7 @@ class Facts:
                 yield tuple(size or 0 for size in value.shape)
 
 
-def forecast(package: Package, program: Program) -> Placement:
+def forecast(package: MilPackage, program: Program) -> Placement:
     """Predict the unit of each operation; `program` is what the package was lowered from."""
     function, table = package.main, load_rules()
     where = places(function, program)
@@ -71,7 +71,7 @@ def forecast(package: Package, program: Program) -> Placement:
     return Placement(tuple(placed), function.op_counts()["transpose"])
 
 
-def place(facts: Facts, table: Rules) -> tuple[Unit, str, str]:
+def place(facts: OperationFacts, table: Rules) -> tuple[Unit, str, str]:
     kind = facts.operation.kind
     for rule in table.rules:
         if _holds(rule, facts):
@@ -96,9 +96,9 @@ def load_rules() -> Rules:
     )
 
 
-def _rule(entry: dict[str, Any], sources: dict[str, str]) -> Rule:
+def _rule(entry: dict[str, Any], sources: dict[str, str]) -> PlacementRule:
     conditions = {name: bound for name, bound in entry.items() if name in _CONDITIONS}
-    return Rule(
+    return PlacementRule(
         frozenset(entry.get("ops", ())),
         frozenset(entry.get("except", ())),
         conditions,
@@ -108,14 +108,14 @@ def _rule(entry: dict[str, Any], sources: dict[str, str]) -> Rule:
     )
 
 
-def _holds(rule: Rule, facts: Facts) -> bool:
+def _holds(rule: PlacementRule, facts: OperationFacts) -> bool:
     kind = facts.operation.kind
     if kind in rule.exempt or (rule.ops and kind not in rule.ops):
         return False
     return all(_CONDITIONS[name](facts, bound) for name, bound in rule.conditions.items())
 
 
-def _facts(operation: Operation, function: Function, types: dict[str, ValueType]) -> Facts:
+def _facts(operation: Operation, function: Function, types: dict[str, ValueType]) -> OperationFacts:
     known = {
         name: function.constants[bound.name] if isinstance(bound, Ref) else bound
         for name, bindings in operation.arguments.items()
@@ -123,35 +123,35 @@ def _facts(operation: Operation, function: Function, types: dict[str, ValueType]
         if not isinstance(bound, Ref) or bound.name in function.constants
     }
     operands = tuple(types[name] for name in operation.reads() if name in types)
-    return Facts(operation, tuple(out.type for out in operation.outputs), operands, known)
+    return OperationFacts(operation, tuple(out.type for out in operation.outputs), operands, known)
 
 
-def _has_dtype(facts: Facts, dtypes: list[str]) -> bool:
+def _has_dtype(facts: OperationFacts, dtypes: list[str]) -> bool:
     return any(value.dtype in dtypes for value in (*facts.results, *facts.operands))
 
 
-def _is_dynamic(facts: Facts, expected: bool) -> bool:
+def _is_dynamic(facts: OperationFacts, expected: bool) -> bool:
     shapes = [value.shape for value in facts.results]
     return any(shape is None or None in shape for shape in shapes) == expected
 
 
-def _has_rank_above(facts: Facts, bound: int) -> bool:
+def _has_rank_above(facts: OperationFacts, bound: int) -> bool:
     return any(len(shape) > bound for shape in facts.shapes())
 
 
-def _has_extent_above(facts: Facts, bound: int) -> bool:
+def _has_extent_above(facts: OperationFacts, bound: int) -> bool:
     return any(size > bound for shape in facts.shapes() for size in shape[-2:])
 
 
-def _has_channels_above(facts: Facts, bound: int) -> bool:
+def _has_channels_above(facts: OperationFacts, bound: int) -> bool:
     return any(shape[-3] > bound for shape in facts.shapes() if len(shape) > 2)
 
 
-def _has_depth_above(facts: Facts, bound: int) -> bool:
+def _has_depth_above(facts: OperationFacts, bound: int) -> bool:
     return any(shape[1] > bound for shape in facts.shapes() if len(shape) == 5)
 
 
-def _has_kernel_above(facts: Facts, bound: list[int]) -> bool:
+def _has_kernel_above(facts: OperationFacts, bound: list[int]) -> bool:
     weight = facts.constants.get("weight")
     if not isinstance(weight, Tensor):
         return False
@@ -159,17 +159,17 @@ def _has_kernel_above(facts: Facts, bound: list[int]) -> bool:
     return any(size > most for size, most in zip(window, bound, strict=True))
 
 
-def _reduces_above(facts: Facts, bound: int) -> bool:
+def _reduces_above(facts: OperationFacts, bound: int) -> bool:
     axis = int(facts.constants.get("axis", -1))
     shape = facts.operands[0].shape
     return shape is not None and (shape[axis] or 0) > bound
 
 
-def _has_mode(facts: Facts, modes: list[str]) -> bool:
+def _has_mode(facts: OperationFacts, modes: list[str]) -> bool:
     return facts.constants.get("mode", "constant") in modes
 
 
-def _pads_before_last(facts: Facts, bound: int) -> bool:
+def _pads_before_last(facts: OperationFacts, bound: int) -> bool:
     """Return whether `pad` pads an axis before the last `bound`.
 
     `pad` holds two numbers for each of the last axes that it names.
@@ -178,7 +178,7 @@ def _pads_before_last(facts: Facts, bound: int) -> bool:
     return isinstance(pad, Tensor) and bool(pad.flatten()[: -2 * bound].any())
 
 
-_CONDITIONS: dict[str, Callable[[Facts, Any], bool]] = {
+_CONDITIONS: dict[str, Callable[[OperationFacts, Any], bool]] = {
     "dtypes": _has_dtype,
     "dynamic": _is_dynamic,
     "rank_above": _has_rank_above,

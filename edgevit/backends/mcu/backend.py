@@ -15,7 +15,13 @@ from edgevit.backends.mcu.board.weights import weights_form
 from edgevit.backends.mcu.board.write import write_board
 from edgevit.backends.mcu.bundle import FIRMWARE, Bundle, read_bundle, write_bundle
 from edgevit.backends.mcu.cores import core_of
-from edgevit.backends.mcu.memory_fit import Estimate, estimate, planned_for, quantized, require_fit
+from edgevit.backends.mcu.memory_fit import (
+    MemoryEstimate,
+    estimate,
+    planned_for,
+    quantized,
+    require_fit,
+)
 from edgevit.backends.mcu.noisiest import noisiest
 from edgevit.backends.mcu.options import OPTIONS
 from edgevit.backends.mcu.rules import RULES
@@ -79,7 +85,7 @@ class Microcontroller:
             "mcu", "int8", request.directory / FIRMWARE, versions, details={"firmware": details}
         )
 
-    def estimate(self, request: Lowering) -> Estimate:
+    def estimate(self, request: Lowering) -> MemoryEstimate:
         return estimate(request)
 
     def check(self, artifact: Artifact, expected: Expected) -> tuple[Parity, ...]:

@@ -18,23 +18,23 @@ from edgevit.backends.mcu.codegen.emit import Emitted
 from edgevit.backends.mcu.codegen.firmware import FILES, emitted_for, write_firmware
 from edgevit.backends.mcu.cores import CORES, Core
 from edgevit.backends.mcu.schedule.loops import NoLoopError
-from edgevit.backends.mcu.schedule.plan import Plan
+from edgevit.backends.mcu.schedule.plan import Schedule
 from edgevit.backends.mcu.schedule.search import planned
 from edgevit.errors import PackageError
 from edgevit.integer.file import VALUE_SHAPE, load_graph, save_graph
 from edgevit.integer.graph import IntegerGraph, Value
 from edgevit.integer.ports import Port
-from edgevit.support.shape import Listing, ShapeError, Table, Text, Whole, require_shape
+from edgevit.support.shape import Listing, ShapeError, Table, Text, WholeNumber, require_shape
 
 GRAPH = "model.integer.safetensors"
 FIRMWARE = "firmware"
-_AXES = Listing(Whole(0, 1 << 31), most=16)
+_AXES = Listing(WholeNumber(0, 1 << 31), most=16)
 _PORT = Table({"value": VALUE_SHAPE, "shape": _AXES, "order": _AXES})
 _MORE = Table(
     {
         "core": Text(tuple(CORES)),
         "kept": Listing(Text()),
-        "tile": Whole(1, 1 << 16),
+        "tile": WholeNumber(1, 1 << 16),
         "weights": Text(FORMS),
         "inputs": Listing(_PORT),
         "outputs": Listing(_PORT),
@@ -49,7 +49,7 @@ class Bundle:
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
     core: Core
-    plan: Plan
+    plan: Schedule
     weights: str  # their form
 
     def emitted(self) -> Emitted:
@@ -68,7 +68,7 @@ def write_bundle(
     inputs: Sequence[Port],
     outputs: Sequence[Port],
     core: Core,
-    plan: Plan,
+    plan: Schedule,
     weights: WeightsForm = C_ARRAY,
 ) -> Emitted:
     more = {

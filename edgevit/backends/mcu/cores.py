@@ -11,7 +11,7 @@ MIB = 1024 * 1024
 
 
 @dataclass(frozen=True)
-class Memory:
+class MemoryMap:
     """Memory map of the emulated board: its largest memories, not any chip's."""
 
     boot_base: int  # a page for the vectors, or the first jump
@@ -22,7 +22,7 @@ class Memory:
 
 
 @dataclass(frozen=True)
-class Machine:
+class QemuBoard:
     """Board that QEMU emulates the core on."""
 
     program: str
@@ -39,8 +39,8 @@ class Core:
     isa: str  # a target's base ISA that this core has
     zig: tuple[str, ...]  # flags of `zig cc` that name the core
     gcc: tuple[str, ...]
-    memory: Memory
-    machine: Machine | None  # none: QEMU has no board of it with enough memory
+    memory: MemoryMap
+    machine: QemuBoard | None  # none: QEMU has no board of it with enough memory
     unicorn: str | None  # the constant's name; none: Unicorn lacks its instructions
     aligned: bool = False  # words must be read where they are aligned; no emulator insists on it
     clang: tuple[str, ...] = ()  # compiled by clang and linked by gcc: gcc 12 crashes on MVE
@@ -51,7 +51,7 @@ class Core:
 
 
 PAGE = 4096
-_MPS2 = Memory(0x0000_0000, 0x2100_0000, 16 * MIB, 0x2000_0000, 4 * MIB)
+_MPS2 = MemoryMap(0x0000_0000, 0x2100_0000, 16 * MIB, 0x2000_0000, 4 * MIB)
 
 
 def _zig_arm(cpu: str, abi: str = "eabihf") -> tuple[str, ...]:
@@ -90,7 +90,7 @@ CORES: dict[str, Core] = {
             zig=_zig_arm("cortex_m3", "eabi"),
             gcc=("-mcpu=cortex-m3", "-mthumb", *_SOFT),
             memory=_MPS2,
-            machine=Machine("qemu-system-arm", "mps2-an385", "cortex-m3"),
+            machine=QemuBoard("qemu-system-arm", "mps2-an385", "cortex-m3"),
             unicorn="UC_CPU_ARM_CORTEX_M3",
         ),
         Core(
@@ -102,7 +102,7 @@ CORES: dict[str, Core] = {
             zig=_zig_arm("cortex_m4+vfp4d16sp"),
             gcc=("-mcpu=cortex-m4", "-mthumb", *_hard("fpv4-sp-d16")),
             memory=_MPS2,
-            machine=Machine("qemu-system-arm", "mps2-an386", "cortex-m4"),
+            machine=QemuBoard("qemu-system-arm", "mps2-an386", "cortex-m4"),
             unicorn="UC_CPU_ARM_CORTEX_M4",
         ),
         Core(
@@ -114,7 +114,7 @@ CORES: dict[str, Core] = {
             zig=_zig_arm("cortex_m7+fp_armv8d16sp"),
             gcc=("-mcpu=cortex-m7", "-mthumb", *_hard("fpv5-sp-d16")),
             memory=replace(_MPS2, flash_base=0x6000_0000),
-            machine=Machine("qemu-system-arm", "mps2-an500", "cortex-m7"),
+            machine=QemuBoard("qemu-system-arm", "mps2-an500", "cortex-m7"),
             unicorn="UC_CPU_ARM_CORTEX_M7",
         ),
         Core(
@@ -126,8 +126,8 @@ CORES: dict[str, Core] = {
             zig=_zig_arm("cortex_m33+dsp+fp_armv8d16sp"),
             gcc=("-mcpu=cortex-m33", "-mthumb", *_hard("fpv5-sp-d16")),
             # Boot and RAM by their secure aliases: the core starts secure.
-            memory=Memory(0x1000_0000, 0x8000_0000, 16 * MIB, 0x3800_0000, 4 * MIB),
-            machine=Machine("qemu-system-arm", "mps2-an505", "cortex-m33"),
+            memory=MemoryMap(0x1000_0000, 0x8000_0000, 16 * MIB, 0x3800_0000, 4 * MIB),
+            machine=QemuBoard("qemu-system-arm", "mps2-an505", "cortex-m33"),
             unicorn="UC_CPU_ARM_CORTEX_M33",
         ),
         Core(
@@ -138,8 +138,8 @@ CORES: dict[str, Core] = {
             isa="armv8.1-m.main",
             zig=_zig_arm("cortex_m55+mve+mve_fp"),
             gcc=("-mcpu=cortex-m55", "-mthumb", "-mfloat-abi=hard"),
-            memory=Memory(0x0000_0000, 0x6000_0000, 64 * MIB, 0x2100_0000, 4 * MIB),
-            machine=Machine("qemu-system-arm", "mps3-an547", "cortex-m55"),
+            memory=MemoryMap(0x0000_0000, 0x6000_0000, 64 * MIB, 0x2100_0000, 4 * MIB),
+            machine=QemuBoard("qemu-system-arm", "mps3-an547", "cortex-m55"),
             unicorn=None,
             clang=("--target=thumb-none-eabi", "-mcpu=cortex-m55", "-mfloat-abi=hard"),
         ),
@@ -151,8 +151,8 @@ CORES: dict[str, Core] = {
             isa="rv32imc",
             zig=("-target", "riscv32-freestanding-none", "-mcpu=generic_rv32+m+c"),
             gcc=("-march=rv32imc", "-mabi=ilp32", "-mstrict-align"),
-            memory=Memory(0x8000_0000, 0x8000_1000, 63 * MIB, 0x8400_0000, 16 * MIB),
-            machine=Machine("qemu-system-riscv32", "virt", "rv32"),
+            memory=MemoryMap(0x8000_0000, 0x8000_1000, 63 * MIB, 0x8400_0000, 16 * MIB),
+            machine=QemuBoard("qemu-system-riscv32", "virt", "rv32"),
             unicorn="UC_CPU_RISCV32_BASE32",
             aligned=True,
         ),

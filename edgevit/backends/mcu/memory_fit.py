@@ -13,7 +13,7 @@ from edgevit.backends.api import Lowering
 from edgevit.backends.mcu.board.layout import layout, weights_region
 from edgevit.backends.mcu.cores import core_of
 from edgevit.backends.mcu.options import OPTIONS
-from edgevit.backends.mcu.schedule.plan import Plan, ring_name
+from edgevit.backends.mcu.schedule.plan import Schedule, ring_name
 from edgevit.backends.mcu.schedule.search import best_plan
 from edgevit.errors import EdgevitError, MemoryLimitError
 from edgevit.integer.graph import IntegerGraph
@@ -58,20 +58,20 @@ class Shortfall:
 
 
 @dataclass(frozen=True)
-class Tried:
+class Attempt:
     way: str  # words of the command line
     result: str
     fits: bool
 
 
 @dataclass(frozen=True)
-class Estimate:
+class MemoryEstimate:
     """Memory estimate for `inspect`: planned, not built."""
 
     target: Target
     need: Need
     shortfall: Shortfall | None
-    tried: tuple[Tried, ...]
+    tried: tuple[Attempt, ...]
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -112,12 +112,12 @@ def quantized(request: Lowering) -> Quantized:
     return quantize(request.program, given, options)
 
 
-def planned_for(request: Lowering, graph: IntegerGraph) -> Plan:
+def planned_for(request: Lowering, graph: IntegerGraph) -> Schedule:
     how, core = OPTIONS.of(request.options), core_of(request.target)
     return best_plan(graph, core, how.optimize, how.max_ram, how.tile)
 
 
-def require_fit(request: Lowering, graph: IntegerGraph, plan: Plan) -> None:
+def require_fit(request: Lowering, graph: IntegerGraph, plan: Schedule) -> None:
     """Raise `MemoryLimitError` if the network is too large, with the changes that were tried and fit."""
     need = need_of(graph, plan)
     short = _shortfall(need, request)
@@ -136,15 +136,15 @@ def require_fit(request: Lowering, graph: IntegerGraph, plan: Plan) -> None:
     )
 
 
-def estimate(request: Lowering) -> Estimate:
+def estimate(request: Lowering) -> MemoryEstimate:
     graph = split_stacks(quantized(request).graph)
     need = need_of(graph, planned_for(request, graph))
     short = _shortfall(need, request)
     tried = tuple(_tried(request, graph, short)) if short else ()
-    return Estimate(request.target, need, short, tried)
+    return MemoryEstimate(request.target, need, short, tried)
 
 
-def need_of(graph: IntegerGraph, plan: Plan) -> Need:
+def need_of(graph: IntegerGraph, plan: Schedule) -> Need:
     alive = [
         [buffer for buffer in plan.buffers if buffer.first <= loop <= buffer.last]
         for loop in range(len(plan.walks))
@@ -170,7 +170,7 @@ def need_of(graph: IntegerGraph, plan: Plan) -> Need:
     )
 
 
-def _root(plan: Plan, name: str) -> str:
+def _root(plan: Schedule, name: str) -> str:
     """Return the buffer that a value lies in, following those that take over another's place."""
     while name in plan.same_bytes:
         name = plan.same_bytes[name]
@@ -205,7 +205,7 @@ def _holds(target: Target, arena: int) -> bool:
     return True
 
 
-def _tried(request: Lowering, graph: IntegerGraph, short: Shortfall) -> Iterator[Tried]:
+def _tried(request: Lowering, graph: IntegerGraph, short: Shortfall) -> Iterator[Attempt]:
     how = OPTIONS.of(request.options)
     if short.what == "flash":
         far = weights_region(request.target)
@@ -223,7 +223,7 @@ def _tried(request: Lowering, graph: IntegerGraph, short: Shortfall) -> Iterator
     yield from _smaller_images(request)
 
 
-def _smaller_images(request: Lowering) -> Iterator[Tried]:
+def _smaller_images(request: Lowering) -> Iterator[Attempt]:
     """Try smaller images until one fits."""
     shape = request.program.inputs[0].shape
     if request.at_size is None or len(shape) != 4:
@@ -240,27 +240,27 @@ def _smaller_images(request: Lowering) -> Iterator[Tried]:
             return
 
 
-def _attempt_at(request: Lowering, size: int) -> Tried:
+def _attempt_at(request: Lowering, size: int) -> Attempt:
     way = f"--input-size {size}"
     assert request.at_size is not None
     request.progress(f"try {way}")
     try:
         smaller = request.at_size(size)
     except EdgevitError as error:
-        return Tried(way, f"the model cannot be built so: {error.message}", False)
+        return Attempt(way, f"the model cannot be built so: {error.message}", False)
     return _attempt(way, smaller, _graph)
 
 
-def _attempt(way: str, request: Lowering, graph_of: Callable[[Lowering], IntegerGraph]) -> Tried:
+def _attempt(way: str, request: Lowering, graph_of: Callable[[Lowering], IntegerGraph]) -> Attempt:
     request.progress(f"try {way}")
     try:
         graph = graph_of(request)
         need = need_of(graph, planned_for(request, graph))
     except EdgevitError as error:
-        return Tried(way, error.message, False)
+        return Attempt(way, error.message, False)
     short = _shortfall(need, request)
     result = f"RAM {need.arena:,}, weights {need.constants:,}"
-    return Tried(way, result if short is None else f"{result}: {short.needed - short.there:,} too many", short is None)  # fmt: skip
+    return Attempt(way, result if short is None else f"{result}: {short.needed - short.there:,} too many", short is None)  # fmt: skip
 
 
 def _graph(request: Lowering) -> IntegerGraph:
@@ -271,7 +271,7 @@ def _with(request: Lowering, **wishes: Any) -> Lowering:
     return replace(request, options=replace(OPTIONS.of(request.options), **wishes))
 
 
-def _row(tried: Tried) -> str:
+def _row(tried: Attempt) -> str:
     return f"    {tried.way}: {'fits, ' if tried.fits else ''}{tried.result}"
 
 

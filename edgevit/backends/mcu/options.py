@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from edgevit.support import option_values as values
 from edgevit.support.backend_options import BackendOptions, OptionsInfo, Word
 from edgevit.support.choice import Choice
-from edgevit.support.shape import Text, Whole
+from edgevit.support.shape import Text, WholeNumber
 
 
 @dataclass(frozen=True)
@@ -54,8 +54,10 @@ _WORDS = (
         "W",
         "ram, balanced (default) or speed",
     ),
-    Word("max_ram", Whole(1, 1 << 32), "N", "bytes, or 20K: the arena's limit", values.memory),
-    Word("tile", Whole(1, 1 << 16), parse=int),
+    Word(
+        "max_ram", WholeNumber(1, 1 << 32), "N", "bytes, or 20K: the arena's limit", values.memory
+    ),
+    Word("tile", WholeNumber(1, 1 << 16), parse=int),
     Word(
         "weights_as",
         Text(

@@ -15,7 +15,7 @@ DELEGATE = "DELEGATE"
 
 
 @dataclass(frozen=True)
-class Op:
+class InterpreterOp:
     """Node of the interpreter's graph."""
 
     name: str  # "CONV_2D"
@@ -23,10 +23,10 @@ class Op:
     outputs: tuple[int, ...]
 
 
-def ops_of(interpreter: Any) -> list[Op]:
+def ops_of(interpreter: Any) -> list[InterpreterOp]:
     """Return the file's ops in order, then the delegates that replace some of them."""
     return [
-        Op(detail["op_name"], _tensors(detail["inputs"]), _tensors(detail["outputs"]))
+        InterpreterOp(detail["op_name"], _tensors(detail["inputs"]), _tensors(detail["outputs"]))
         for detail in interpreter._get_ops_details()
     ]
 
@@ -35,7 +35,7 @@ def _tensors(indices: Iterable[int]) -> tuple[int, ...]:
     return tuple(int(index) for index in indices if index >= 0)  # -1: an input left out
 
 
-def inside(ops: Sequence[Op]) -> set[int]:
+def inside(ops: Sequence[InterpreterOp]) -> set[int]:
     """Return the positions of the ops that some delegate computes.
 
     The search goes back from a delegate's outputs to its inputs.
@@ -73,7 +73,7 @@ def delegation(interpreter: Any, program: Program) -> Delegation:
     return Delegation("XNNPACK", delegates, len(taken - once), grouped(outside))
 
 
-def _computed_once(ops: Sequence[Op], inputs: set[int]) -> set[int]:
+def _computed_once(ops: Sequence[InterpreterOp], inputs: set[int]) -> set[int]:
     """Return the positions of ops that read constants only.
 
     Examples are the ops that widen float16 weights.
@@ -103,7 +103,7 @@ class Places:
             for detail, node in zip(outputs, program.outputs(), strict=True)
         }
 
-    def of(self, op: Op, details: Mapping[int, Mapping[str, Any]]) -> str:
+    def of(self, op: InterpreterOp, details: Mapping[int, Mapping[str, Any]]) -> str:
         for tensor in op.outputs:
             if tensor in self._outputs:
                 return self._outputs[tensor]
@@ -114,7 +114,7 @@ class Places:
         return ""
 
 
-def _bytes(op: Op, details: Mapping[int, Mapping[str, Any]]) -> int:
+def _bytes(op: InterpreterOp, details: Mapping[int, Mapping[str, Any]]) -> int:
     return sum(_size(details[tensor]) for tensor in (*op.inputs, *op.outputs) if tensor in details)
 
 

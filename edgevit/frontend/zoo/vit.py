@@ -49,7 +49,7 @@ class Attention(nn.Module):
         return self.out(mixed.transpose(1, 2).reshape(batch, tokens, width))
 
 
-class Block(nn.Module):
+class VitBlock(nn.Module):
     def __init__(self, sizes: VitSizes) -> None:
         super().__init__()
         hidden = sizes.ratio * sizes.width
@@ -69,7 +69,7 @@ class Vit(nn.Module):
         super().__init__()
         self.embed = nn.Conv2d(3, sizes.width, sizes.patch, stride=sizes.patch)
         self.positions = nn.Parameter(0.02 * torch.randn(1, sizes.tokens, sizes.width))
-        self.blocks = nn.Sequential(*(Block(sizes) for _ in range(sizes.layers)))
+        self.blocks = nn.Sequential(*(VitBlock(sizes) for _ in range(sizes.layers)))
         self.norm = nn.LayerNorm(sizes.width)
         self.head = nn.Linear(sizes.width, sizes.classes)
 

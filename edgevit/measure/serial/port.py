@@ -10,7 +10,7 @@ from types import TracebackType
 from edgevit.errors import DeviceError, MissingToolError
 
 
-class Port:
+class SerialPort:
     """Serial port in raw mode: 8 bits, no parity, one stop bit, no flow control."""
 
     def __init__(self, path: str, baud: int) -> None:
@@ -31,7 +31,7 @@ class Port:
             os.close(self._file)
             raise
 
-    def __enter__(self) -> Port:
+    def __enter__(self) -> SerialPort:
         return self
 
     def __exit__(

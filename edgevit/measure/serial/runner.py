@@ -14,7 +14,7 @@ from edgevit.measure.figures import Figures, Kind, LayerCost, Settings, lost
 from edgevit.measure.firmware import executable_of
 from edgevit.measure.sequential import Alone
 from edgevit.measure.serial.flash import flash
-from edgevit.measure.serial.port import Port
+from edgevit.measure.serial.port import SerialPort
 from edgevit.measure.serial.selftest import SelfTest, read_selftests
 from edgevit.measure.timing import Subject, subject_of
 from edgevit.support.host import now
@@ -63,7 +63,7 @@ class SerialRunner(Alone):
         try:
             if settings.flash is not None:
                 flash(settings.flash, settings.elf, settings.chip, self.path, settings.limit)
-            with Port(self.path, self.baud) as port:
+            with SerialPort(self.path, self.baud) as port:
                 tests = read_selftests(port, _TESTS, settings.limit)
             self._require_sound(subject, tests)
         except EdgevitError as error:

@@ -14,7 +14,7 @@ import time
 from dataclasses import dataclass
 
 from edgevit.errors import BackendRuntimeError, DeviceError
-from edgevit.measure.serial.port import Port
+from edgevit.measure.serial.port import SerialPort
 
 _HEAD = re.compile(r"edgevit selftest (\d+) (\S+)$")
 _LAYER = re.compile(r"layer (\S+) (\d+)$")
@@ -33,7 +33,7 @@ class SelfTest:
     golden: bool
 
 
-def read_selftests(port: Port, count: int, limit: float) -> list[SelfTest]:
+def read_selftests(port: SerialPort, count: int, limit: float) -> list[SelfTest]:
     """Read up to `count` self-tests, which the board repeats.
 
     The first must arrive within `limit` seconds. A board that runs the test once returns one.
@@ -64,7 +64,7 @@ def read_selftests(port: Port, count: int, limit: float) -> list[SelfTest]:
     return found
 
 
-def _next(port: Port, until: float) -> SelfTest | None:
+def _next(port: SerialPort, until: float) -> SelfTest | None:
     """Read one self-test from the next head line on, skipping a partial one before it."""
     head = None
     while head is None:
@@ -88,7 +88,7 @@ def _next(port: Port, until: float) -> SelfTest | None:
     return SelfTest(head[2], tuple(layers), int(total[1]), int(total[2]), golden == "golden ok")
 
 
-def _expect(port: Port, until: float) -> str:
+def _expect(port: SerialPort, until: float) -> str:
     line = port.line(until)
     if line is None:
         raise BackendRuntimeError(
@@ -100,7 +100,7 @@ def _expect(port: Port, until: float) -> str:
     return line
 
 
-def _unreadable(port: Port, line: str) -> BackendRuntimeError:
+def _unreadable(port: SerialPort, line: str) -> BackendRuntimeError:
     return BackendRuntimeError(
         "the self-test cannot be read", where=f"serial:{port.path}", why=f"`{line}`", hint=_BAUD
     )

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from edgevit.backends.coreml.check import Package, Run, interpret, load_package
+from edgevit.backends.coreml.check import InterpretedRun, MilPackage, interpret, load_package
 
 # coremltools is untyped: what its builder hands around is opaque here.
 Var = Any
@@ -128,7 +128,7 @@ def assert_cases(
 
 def run_module(
     folder: Path, module: torch.nn.Module, x: Tensor, **options: Any
-) -> tuple[Package, Run, Tensor]:
+) -> tuple[MilPackage, InterpretedRun, Tensor]:
     """The package of a module, our fp32 run of it, and what the module itself answers."""
     package = load_package(save_module(folder, module, x, **options))
     with torch.no_grad():

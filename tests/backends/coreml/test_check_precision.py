@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from edgevit.backends.coreml.check import (
-    Package,
+    MilPackage,
     first_departure,
     first_fp16_departure,
     interpret,
@@ -41,7 +41,9 @@ class Blocks(nn.Module):
         return torch.sigmoid(torch.square(x * self.gain).sum(-1) / self.gain)
 
 
-def half_package(folder: Path, gain: float = 1.0) -> tuple[Package, nn.Module, dict[str, Tensor]]:
+def half_package(
+    folder: Path, gain: float = 1.0
+) -> tuple[MilPackage, nn.Module, dict[str, Tensor]]:
     torch.manual_seed(0)
     module, x = Blocks(gain), torch.randn(1, 8, 16)
     package = load_package(save_module(folder, module, x, fp16=True))

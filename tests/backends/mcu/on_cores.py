@@ -11,13 +11,13 @@ from edgevit.backends.mcu.codegen.emit import emit
 from edgevit.backends.mcu.codegen.firmware import link_cases
 from edgevit.backends.mcu.codegen.harness import Case, read_outputs
 from edgevit.backends.mcu.cores import CORES
-from edgevit.backends.mcu.emulator import Run, emulator, emulators_of
-from edgevit.backends.mcu.schedule.plan import Plan, plan_text
+from edgevit.backends.mcu.emulator import EmulatedRun, emulator, emulators_of
+from edgevit.backends.mcu.schedule.plan import Schedule, plan_text
 from edgevit.backends.mcu.toolchain import toolchain
 from edgevit.integer.simulate import outputs_of
 
 
-def programs_of(plans: Sequence[Plan], inputs: Sequence[tuple[np.ndarray, ...]]) -> list[Case]:
+def programs_of(plans: Sequence[Schedule], inputs: Sequence[tuple[np.ndarray, ...]]) -> list[Case]:
     return [
         Case(f"net{index}", plan.net.graph, emit(plan, f"net{index}"), given)
         for index, (plan, given) in enumerate(zip(plans, inputs, strict=True))
@@ -31,7 +31,7 @@ def check_on_core(
     folder: Path,
     machine: str | None = None,
     debug: bool = False,
-) -> Run:
+) -> EmulatedRun:
     """The run, when every output is what the graph computes in Python."""
     core = CORES[name]
     elf = link_cases(cases, core, toolchain(tool), folder, debug)

@@ -7,11 +7,11 @@ import numpy as np
 from edgevit.backends.mcu.cores import Core
 from edgevit.backends.mcu.schedule.intake import prepared
 from edgevit.backends.mcu.schedule.loops import NoLoopError
-from edgevit.backends.mcu.schedule.plan import Plan, make_plan
+from edgevit.backends.mcu.schedule.plan import Schedule, make_plan
 from edgevit.integer.graph import IntegerGraph
 
 
-def random_plan(graph: IntegerGraph, core: Core, rng: np.random.Generator) -> Plan:
+def random_plan(graph: IntegerGraph, core: Core, rng: np.random.Generator) -> Schedule:
     """What must be kept, and a random share of the rest: all of it, where that makes no loops."""
     net, cards = prepared(graph, core)
     share, tile = rng.uniform(0, 0.7), int(rng.integers(1, 6))

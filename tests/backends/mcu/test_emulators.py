@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from edgevit.backends.mcu.cores import CORES, Core
-from edgevit.backends.mcu.emulator import Run, emulator, emulators_of
+from edgevit.backends.mcu.emulator import EmulatedRun, emulator, emulators_of
 from edgevit.backends.mcu.emulator.plugin import plugin
 from edgevit.backends.mcu.emulator.run import READ, WRITTEN
 from edgevit.backends.mcu.run.elf import read_elf
@@ -77,7 +77,7 @@ def mixed_output() -> bytes:
     return results + spread(data) + struct.pack("<64h", *sorted(NUMBERS))
 
 
-def found(run: Run) -> dict[str, object]:
+def found(run: EmulatedRun) -> dict[str, object]:
     """All that a run tells but who told it."""
     return {name: value for name, value in vars(run).items() if name != "emulator"}
 

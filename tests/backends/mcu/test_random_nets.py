@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from edgevit.backends.mcu.cores import CORES, Core
-from edgevit.backends.mcu.schedule.plan import Plan
+from edgevit.backends.mcu.schedule.plan import Schedule
 from edgevit.backends.mcu.schedule.search import OPTIMIZE, best_plan, planned
 from edgevit.backends.mcu.toolchain import TOOLCHAINS
 from edgevit.integer.graph import IntegerGraph
@@ -18,7 +18,7 @@ from tests.backends.mcu.plans import random_plan
 from tests.backends.mcu.random_nets import random_net
 
 
-def some_plan(seed: int, graph: IntegerGraph, core: Core) -> Plan:
+def some_plan(seed: int, graph: IntegerGraph, core: Core) -> Schedule:
     """Of four kinds; the same net has two of them, for cores by turns: a search is what takes longest here."""
     kind = (seed + 2 * (list(CORES).index(core.name) % 2)) % (1 + len(OPTIMIZE))
     if kind == len(OPTIMIZE):

@@ -10,7 +10,7 @@ import pytest
 from edgevit.backends.mcu.cores import CORES
 from edgevit.backends.mcu.schedule.intake import prepared
 from edgevit.backends.mcu.schedule.memory import bound
-from edgevit.backends.mcu.schedule.plan import Plan, make_plan
+from edgevit.backends.mcu.schedule.plan import Schedule, make_plan
 from edgevit.backends.mcu.schedule.search import best_plan
 from edgevit.backends.mcu.schedule.verifier import OverwrittenError, verify_plan
 from tests.backends.mcu.plans import random_plan
@@ -19,7 +19,7 @@ from tests.backends.mcu.random_nets import random_net
 M4 = CORES["m4"]
 
 
-def plan_of(seed: int) -> Plan:
+def plan_of(seed: int) -> Schedule:
     return random_plan(random_net(seed)[0], M4, np.random.default_rng(seed))
 
 

@@ -10,18 +10,18 @@ from edgevit.backends.coreml.check.departure import (
     first_departure,
     first_fp16_departure,
 )
-from edgevit.backends.coreml.check.interpret import Precision, Run, Unchecked, interpret
+from edgevit.backends.coreml.check.interpret import InterpretedRun, Precision, Unchecked, interpret
 from edgevit.backends.coreml.check.package import load_package
-from edgevit.backends.coreml.check.program import Package
+from edgevit.backends.coreml.check.program import MilPackage
 from edgevit.backends.coreml.check.rounding import Rounding
 
 __all__ = [
     "Departure",
     "Difference",
-    "Package",
+    "InterpretedRun",
+    "MilPackage",
     "Precision",
     "Rounding",
-    "Run",
     "Unchecked",
     "first_departure",
     "first_fp16_departure",

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from edgevit.backends.coreml.check.interpret import Precision, steps
-from edgevit.backends.coreml.check.program import Function, Package
+from edgevit.backends.coreml.check.program import Function, MilPackage
 
 Reference = Mapping[str, Tensor] | Callable[[str], Tensor | None]
 
@@ -55,7 +55,7 @@ class Departure:
 
 
 def first_departure(
-    package: Package,
+    package: MilPackage,
     inputs: Mapping[str, Tensor],
     reference: Reference,
     *,
@@ -71,14 +71,14 @@ def first_departure(
 
 
 def first_fp16_departure(
-    package: Package, inputs: Mapping[str, Tensor], *, tolerance: float = 1e-2
+    package: MilPackage, inputs: Mapping[str, Tensor], *, tolerance: float = 1e-2
 ) -> Departure | None:
     """Return the first departure of the fp16 run from the fp32 run of the same package."""
     return first_of(package.main, list(against_fp32(package, inputs)), tolerance)
 
 
 def against_reference(
-    package: Package,
+    package: MilPackage,
     inputs: Mapping[str, Tensor],
     reference: Reference,
     precision: Precision = "fp32",
@@ -91,7 +91,7 @@ def against_reference(
                 yield difference(step.op.kind, name, value, wanted)
 
 
-def against_fp32(package: Package, inputs: Mapping[str, Tensor]) -> Iterator[Difference]:
+def against_fp32(package: MilPackage, inputs: Mapping[str, Tensor]) -> Iterator[Difference]:
     """Yield the differences of an fp16 and an fp32 run in lock-step.
 
     Both take the same steps unless one meets an operation it cannot run; the comparison ends there.

@@ -21,9 +21,9 @@ from edgevit.backends.coreml.check.ops.table import MOVES_ONLY, TABLE
 from edgevit.backends.coreml.check.program import (
     Feature,
     Function,
+    MilPackage,
     NamedType,
     Operation,
-    Package,
     Value,
 )
 from edgevit.backends.coreml.check.reader import bound
@@ -65,7 +65,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Run:
+class InterpretedRun:
     """Results of a run.
 
     `outputs` and `labels` are by output name; `values` are kept only on request.
@@ -92,13 +92,13 @@ class Run:
 
 
 def interpret(
-    package: Package,
+    package: MilPackage,
     inputs: Mapping[str, Tensor],
     precision: Precision = "fp32",
     *,
     keep: bool = False,
     watch: Watch | None = None,
-) -> Run:
+) -> InterpretedRun:
     main = package.main
     results: dict[str, Value] = {}
     kept: dict[str, Tensor] = {}
@@ -117,10 +117,12 @@ def interpret(
     results |= straight_through(main, inputs)
     outputs = arrays(results, package)
     labels = {name: plain_label(value) for name, value in results.items() if name not in outputs}
-    return Run(precision, outputs, labels, tuple(unchecked), tuple(rounding), kept)
+    return InterpretedRun(precision, outputs, labels, tuple(unchecked), tuple(rounding), kept)
 
 
-def steps(package: Package, inputs: Mapping[str, Tensor], precision: Precision) -> Iterator[Step]:
+def steps(
+    package: MilPackage, inputs: Mapping[str, Tensor], precision: Precision
+) -> Iterator[Step]:
     """Run the program and yield each operation's results.
 
     A value is dropped after its last reader.
@@ -208,7 +210,7 @@ def typed(value: Tensor, out: NamedType) -> Tensor:
 
 
 def received(
-    package: Package, inputs: Mapping[str, Tensor], precision: Precision
+    package: MilPackage, inputs: Mapping[str, Tensor], precision: Precision
 ) -> dict[str, Value]:
     """Return the inputs, checked against the declarations of the package."""
     expected = {declared.name: declared for declared in package.main.inputs}
@@ -252,14 +254,14 @@ def straight_through(main: Function, inputs: Mapping[str, Tensor]) -> dict[str, 
     return {name: known[name] for name in main.outputs if name in known and name not in made}
 
 
-def other_functions(package: Package) -> list[Unchecked]:
+def other_functions(package: MilPackage) -> list[Unchecked]:
     reason = "only the default function of a package is run"
     return [
         Unchecked("function", name, reason) for name in package.functions if name != package.default
     ]
 
 
-def arrays(results: Mapping[str, Value], package: Package) -> dict[str, Tensor]:
+def arrays(results: Mapping[str, Value], package: MilPackage) -> dict[str, Tensor]:
     label = package.description.predicted_label
     return {n: v for n, v in results.items() if isinstance(v, Tensor) and n != label}
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from edgevit.backends.coreml.check.description import read_description
 from edgevit.backends.coreml.check.messages import HINT, parse_model
-from edgevit.backends.coreml.check.program import Package
+from edgevit.backends.coreml.check.program import MilPackage
 from edgevit.backends.coreml.check.reader import FunctionReader, WeightFiles
 from edgevit.errors import PackageError
 from edgevit.support.file_limits import why_outside
@@ -20,7 +20,7 @@ from edgevit.support.strangers_text import MalformedTextError, read_json
 _BROKEN = (ArithmeticError, AssertionError, AttributeError, LookupError, MemoryError, RecursionError, RuntimeError, TypeError, ValueError)  # fmt: skip
 
 
-def load_package(path: Path) -> Package:
+def load_package(path: Path) -> MilPackage:
     """Read a package.
 
     Raise `PackageError` for one that is damaged, or that names files outside itself.
@@ -37,7 +37,7 @@ def load_package(path: Path) -> Package:
         ) from error
 
 
-def _read_program(path: Path, spec_path: Path) -> Package:
+def _read_program(path: Path, spec_path: Path) -> MilPackage:
     model = parse_model(spec_path)
     if model.WhichOneof("Type") != "mlProgram":
         kind = model.WhichOneof("Type") or "empty model"
@@ -61,7 +61,7 @@ def _read_program(path: Path, spec_path: Path) -> Package:
             hint=HINT,
         )
     description = read_description(model.description, functions[default])
-    return Package(path, model.specificationVersion, description, functions, default)
+    return MilPackage(path, model.specificationVersion, description, functions, default)
 
 
 def model_path(path: Path) -> Path:

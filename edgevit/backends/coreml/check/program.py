@@ -117,7 +117,7 @@ class Description:
 
 
 @dataclass(frozen=True)
-class Package:
+class MilPackage:
     path: Path
     specification: int
     description: Description

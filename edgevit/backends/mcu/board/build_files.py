@@ -10,12 +10,12 @@ from pathlib import Path
 
 import edgevit
 from edgevit.backends.mcu.board.golden import filled
-from edgevit.backends.mcu.board.port import Port
+from edgevit.backends.mcu.board.port import BoardPort
 from edgevit.backends.mcu.board.weights import NAME, WeightsForm
 from edgevit.backends.mcu.cores import Core
 from edgevit.support.quoting import cmake_word, comment, make_word, word
 from edgevit.support.resources import data_dir
-from edgevit.targets import Emulator, Target
+from edgevit.targets import EmulatedBoard, Target
 
 _FILES = (
     "LICENSE",
@@ -40,7 +40,7 @@ class Build:
     name: str  # of the network
     target: Target
     core: Core
-    port: Port
+    port: BoardPort
     sources: tuple[str, ...]  # of the network, without weights
     weights: WeightsForm
 
@@ -142,7 +142,7 @@ def _zephyr_define(weights: WeightsForm) -> str:
 
 
 def emulator_command(
-    emulator: Emulator,
+    emulator: EmulatedBoard,
     weights: WeightsForm,
     program: str,
     data: str,
@@ -167,14 +167,14 @@ def emulator_command(
     ]
 
 
-def _make_run(emulator: Emulator | None, weights: WeightsForm) -> str:
+def _make_run(emulator: EmulatedBoard | None, weights: WeightsForm) -> str:
     if emulator is None:
         return 'echo "No emulator has this board: flash $< and listen." >&2; false'
     words = emulator_command(emulator, weights, "$<", weights.file)
     return " ".join(words) + " < /dev/null"
 
 
-def _cmake_test(emulator: Emulator | None, weights: WeightsForm) -> str:
+def _cmake_test(emulator: EmulatedBoard | None, weights: WeightsForm) -> str:
     if emulator is None:
         return ""
     data = f"${{CMAKE_CURRENT_SOURCE_DIR}}/{weights.file}"

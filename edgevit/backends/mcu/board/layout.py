@@ -18,14 +18,14 @@ _PROGRAM = 96 * 1024  # code around the weights: an allowance, the linker has th
 
 
 @dataclass(frozen=True)
-class Layout:
+class BoardLayout:
     code: MemoryRegion
     weights: MemoryRegion
     arena: MemoryRegion
     data: MemoryRegion  # variables and stack
 
 
-def layout(target: Target, arena: int, weights: int, outputs: int = 0) -> Layout:
+def layout(target: Target, arena: int, weights: int, outputs: int = 0) -> BoardLayout:
     """Place each part in one region; nothing spans two, even adjacent ones."""
     code = _code(target, weights)
     far = [region for region in target.regions if region.kind in _FAR and region != code]
@@ -35,13 +35,13 @@ def layout(target: Target, arena: int, weights: int, outputs: int = 0) -> Layout
     around = STACK + _STATIC + outputs
     place = _data(target, arena, "the arena")
     if place.size >= arena + around:
-        return Layout(code, home, place, place)
+        return BoardLayout(code, home, place, place)
     others = [r for r in _ranked(target) if r != place and r.size >= around]
     if others:
-        return Layout(code, home, place, others[0])
+        return BoardLayout(code, home, place, others[0])
     for region in _ranked(target):
         if region.size >= arena + around:
-            return Layout(code, home, region, region)
+            return BoardLayout(code, home, region, region)
     raise MemoryLimitError(
         f"beside an arena of {arena:,} bytes no region has {around:,} for variables and the stack",
         where=target.title,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 
-from edgevit.backends.mcu.board.layout import Layout
+from edgevit.backends.mcu.board.layout import BoardLayout
 from edgevit.support.quoting import comment
 from edgevit.targets import MemoryRegion, Target
 
 
-def linker_script(target: Target, where: Layout, sections: str) -> str:
+def linker_script(target: Target, where: BoardLayout, sections: str) -> str:
     regions = "".join(
         f"    {_name(region)} : ORIGIN = {region.base:#010x}, LENGTH = {region.size:#x} /* {region.kind} */\n"
         for region in target.regions

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from edgevit.backends.mcu.board.drawing import Box, Drawing, Label
 from edgevit.backends.mcu.schedule.memory import Buffer, aligned
-from edgevit.backends.mcu.schedule.plan import Plan, scratch_name
+from edgevit.backends.mcu.schedule.plan import Schedule, scratch_name
 
 _WIDTH, _HEIGHT = 1000, 520
 _LEFT, _RIGHT, _TOP, _BOTTOM = 84, 16, 44, 56
@@ -15,13 +15,13 @@ _STREAMED, _SCRATCH = (242, 190, 110), (186, 186, 186)
 _GRID, _INK, _PEAK = (225, 225, 225), (60, 60, 60), (200, 30, 30)
 
 
-def draw_memory(plan: Plan, folder: Path) -> None:
+def draw_memory(plan: Schedule, folder: Path) -> None:
     drawing = memory_map(plan)
     (folder / "memory.svg").write_text(drawing.svg())
     (folder / "memory.png").write_bytes(drawing.png())
 
 
-def memory_map(plan: Plan) -> Drawing:
+def memory_map(plan: Schedule) -> Drawing:
     loops = len(plan.walks)
     wide = (_WIDTH - _LEFT - _RIGHT) / max(loops, 1)
     high = (_HEIGHT - _TOP - _BOTTOM) / max(plan.size, 1)
@@ -48,7 +48,7 @@ def memory_map(plan: Plan) -> Drawing:
     return Drawing(_WIDTH, _HEIGHT, boxes, labels)
 
 
-def _alive(plan: Plan, loop: int) -> int:
+def _alive(plan: Schedule, loop: int) -> int:
     return sum(aligned(b.size) for b in plan.buffers if b.first <= loop <= b.last)
 
 
@@ -58,7 +58,7 @@ def _colour(buffer: Buffer, index: int) -> tuple[int, int, int]:
     return _SCRATCH if buffer.name == scratch_name(buffer.first) else _STREAMED
 
 
-def _axes(plan: Plan, wide: float, high: float, loops: int) -> tuple[list[Box], list[Label]]:
+def _axes(plan: Schedule, wide: float, high: float, loops: int) -> tuple[list[Box], list[Label]]:
     bottom, boxes, labels = _HEIGHT - _BOTTOM, [], []
     for size in range(0, plan.size + 1, _step(plan.size)):
         boxes.append(Box(_LEFT, bottom - size * high, _WIDTH - _LEFT - _RIGHT, 0.5, _GRID))

@@ -18,7 +18,7 @@ _SUPPORT_ARM = ("memory_aeabi.c",)
 
 
 @dataclass(frozen=True)
-class Port:
+class BoardPort:
     board: str  # its own file, without the ending
     sources: tuple[str, ...]  # to compile, below port/
     sections: str  # the linker script's second half
@@ -29,7 +29,7 @@ class Port:
         return self.board.startswith("generic")
 
 
-def port_of(target: Target, core: Core) -> Port:
+def port_of(target: Target, core: Core) -> BoardPort:
     """Return the target's own port, else that of the target it extends, else a generic one.
 
     A generic port fits every board of the core.
@@ -44,7 +44,7 @@ def port_of(target: Target, core: Core) -> Port:
     support = (*_SUPPORT, *(_SUPPORT_ARM if core.is_arm else ()))
     own = folder / f"{board}.ld"
     sections = (own if own.is_file() else folder / "sections.ld").read_text()
-    return Port(board, (*start, *support, f"{board}.c"), sections, _has_uart(folder, board))
+    return BoardPort(board, (*start, *support, f"{board}.c"), sections, _has_uart(folder, board))
 
 
 def _has_uart(folder: Path, board: str) -> bool:
@@ -56,7 +56,7 @@ def _has_uart(folder: Path, board: str) -> bool:
     )
 
 
-def write_port(port: Port, folder: Path) -> None:
+def write_port(port: BoardPort, folder: Path) -> None:
     kernels = data_dir("kernels")
     folder.mkdir()
     own = (kernels / "port" / f"{port.board}.c").read_text()

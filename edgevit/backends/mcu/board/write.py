@@ -11,7 +11,7 @@ import numpy as np
 
 from edgevit.backends.mcu.board.build_files import Build, write_build_files
 from edgevit.backends.mcu.board.golden import golden_header, golden_source
-from edgevit.backends.mcu.board.layout import Layout, layout
+from edgevit.backends.mcu.board.layout import BoardLayout, layout
 from edgevit.backends.mcu.board.linker import linker_script
 from edgevit.backends.mcu.board.memory_map import draw_memory
 from edgevit.backends.mcu.board.port import port_of, write_port
@@ -28,7 +28,7 @@ from edgevit.targets import Target
 class Board:
     target: Target
     core: Core
-    where: Layout
+    where: BoardLayout
     build: Build
     weights_bytes: int
     buffer: int  # of RAM, for weights that are streamed

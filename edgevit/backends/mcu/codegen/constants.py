@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from edgevit.backends.mcu.kernels.card import Call
+from edgevit.backends.mcu.kernels.card import KernelCall
 
 _TYPES = {"int8": "int8_t", "uint8": "uint8_t", "int16": "int16_t", "uint16": "uint16_t", "int32": "int32_t"}  # fmt: skip
 _PER_LINE = 32
@@ -53,7 +53,7 @@ class Constants:
         size = f"[{len(flat)}] __attribute__((aligned({_ALIGNMENT})))"
         return self._shared(f"const {ctype}", size, body, "w")
 
-    def parameters(self, call: Call) -> str:
+    def parameters(self, call: KernelCall) -> str:
         return self._shared(f"const struct {call.struct}", "", self._braced(call.fields), "p")
 
     def text(self) -> str:

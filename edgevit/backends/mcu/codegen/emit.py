@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 from edgevit.backends.mcu.codegen.constants import Constants
 from edgevit.backends.mcu.codegen.interface import calls, debugging, fetching, header, tracing
-from edgevit.backends.mcu.kernels.card import Argument, Call, FirstRow, Input, Scratch, Steps
+from edgevit.backends.mcu.kernels.card import Argument, FirstRow, Input, KernelCall, Scratch, Steps
 from edgevit.backends.mcu.schedule.access import WINDOWED, Same, Sliding, access, moves
-from edgevit.backends.mcu.schedule.intake import Intake
-from edgevit.backends.mcu.schedule.plan import Plan, ring_name, scratch_name, tile_of
-from edgevit.backends.mcu.schedule.walk import Walk, unit_bytes
+from edgevit.backends.mcu.schedule.intake import ArrivingRows
+from edgevit.backends.mcu.schedule.plan import Schedule, ring_name, scratch_name, tile_of
+from edgevit.backends.mcu.schedule.walk import LoopWalk, unit_bytes
 from edgevit.integer.graph import Op, Value
 from edgevit.support.quoting import comment
 
@@ -37,14 +37,14 @@ class Emitted:
     source: str
     kernels: tuple[str, ...]  # the files it needs, below kernels/
     layers: tuple[Layer, ...]
-    plan: Plan
+    plan: Schedule
     stem: str  # of the files' names
     weights: bytes = b""  # where they are apart from the source
     pages: tuple[tuple[int, int], ...] = ()  # of paged weights, by loop: start, bytes
 
 
 def emit(
-    plan: Plan,
+    plan: Schedule,
     prefix: str = "ev_model",
     stem: str | None = None,
     apart: bool = False,
@@ -78,7 +78,7 @@ def emit(
 
 
 class _Writer:
-    def __init__(self, plan: Plan, prefix: str, apart: bool, paged: bool) -> None:
+    def __init__(self, plan: Schedule, prefix: str, apart: bool, paged: bool) -> None:
         self._plan = plan
         self._net = plan.net
         self._prefix = prefix
@@ -101,10 +101,10 @@ class _Writer:
     def pages(self) -> tuple[tuple[int, int], ...]:
         return self._constants.pages
 
-    def loop(self, index: int, walk: Walk) -> None:
+    def loop(self, index: int, walk: LoopWalk) -> None:
         """Emit a function for each operation in the loop, then the loop itself."""
         self._constants.begin_page()
-        taking = any(isinstance(op, Intake) for op in walk.loop.ops)
+        taking = any(isinstance(op, ArrivingRows) for op in walk.loop.ops)
         if taking:
             body = self._as_it_comes(index, walk)
             gets = f"({self._prefix} *model, uint32_t ready)"
@@ -117,7 +117,7 @@ class _Writer:
             f"/* {comment(makes)} */\nstatic void {name}{gets}\n{{\n" + "".join(f"    {line}\n" for line in body) + "}\n"
         )  # fmt: skip
 
-    def _in_lockstep(self, index: int, walk: Walk) -> list[str]:
+    def _in_lockstep(self, index: int, walk: LoopWalk) -> list[str]:
         ops = walk.loop.ops
         full, rest = divmod(ops[-1].output.rows, walk.tile)
         calls = [f"{self._function(index, walk, op)}(inputs, arena, row);" for op in ops]
@@ -126,14 +126,14 @@ class _Writer:
         lines = [f"for (uint32_t row = 0; row < {full}u; row++) {{", *(f"    {c}" for c in calls), "}"]  # fmt: skip
         return [*lines, *self._last_tile(index, walk)]
 
-    def _last_tile(self, index: int, walk: Walk) -> list[str]:
+    def _last_tile(self, index: int, walk: LoopWalk) -> list[str]:
         """Return the calls of the last tile if it is short."""
         full, rest = divmod(walk.loop.ops[-1].output.rows, walk.tile)
-        ops = [op for op in walk.loop.ops if not isinstance(op, Intake)] if rest else []
+        ops = [op for op in walk.loop.ops if not isinstance(op, ArrivingRows)] if rest else []
         return [f"{self._function(index, walk, op, rest)}(inputs, arena, {full}u);" for op in ops]
 
-    def _by_image(self, index: int, walk: Walk) -> list[str]:
-        """Return a body that makes the missing rows of each operation, as `Walk` does."""
+    def _by_image(self, index: int, walk: LoopWalk) -> list[str]:
+        """Return a body that makes the missing rows of each operation, as `LoopWalk` does."""
         ops = walk.loop.ops
         if len(ops) == 1:
             return [f"{self._function(index, walk, ops[0])}(inputs, arena, 0u);"]
@@ -146,7 +146,7 @@ class _Writer:
             lines.append(f"        {function}(inputs, arena, made[{k}]);")
         return [*lines, "}"]
 
-    def _needed(self, walk: Walk) -> list[str]:
+    def _needed(self, walk: LoopWalk) -> list[str]:
         """Return the lines that compute the rows each operation must have made after `step`."""
         ops = walk.loop.ops
         place = {op.name: k for k, op in enumerate(ops)}
@@ -158,13 +158,13 @@ class _Writer:
                 lines.append(f"{there} = ev_most({there}, {_upto(walk, op, i, source, here)});")
         return lines
 
-    def _as_it_comes(self, index: int, walk: Walk) -> list[str]:
+    def _as_it_comes(self, index: int, walk: LoopWalk) -> list[str]:
         """Return a body that resumes where it stopped, while there are enough rows of the image."""
         if len(walk.loop.ops) == 1:
             return ["model->step = ready;"]
         lines = ["const void *const *inputs = NULL;", "uint8_t *const arena = model->arena;"]
         ops = list(enumerate(walk.loop.ops))
-        (taken,) = (k for k, op in ops if isinstance(op, Intake))
+        (taken,) = (k for k, op in ops if isinstance(op, ArrivingRows))
         if walk.loop.by_image:
             lines.append(f"for (uint32_t step = model->step + 1; step <= {walk.steps}u; step++) {{")
             lines += [f"    {line}" for line in self._needed(walk)]
@@ -185,7 +185,7 @@ class _Writer:
             lines += ["    model->step++;", "}"]
         return lines
 
-    def _function(self, index: int, walk: Walk, op: Op, rest: int | None = None) -> str:
+    def _function(self, index: int, walk: LoopWalk, op: Op, rest: int | None = None) -> str:
         place = walk.loop.ops.index(op)
         name = f"{self._prefix}_{index}_{place}" + ("_rest" if rest else "")
         steps = self._plan.cards[op.name].steps(op, tile_of(walk, op, rest))
@@ -202,19 +202,21 @@ class _Writer:
         called.update(dict.fromkeys(call.function for call in steps.calls))
         return name
 
-    def _calls(self, index: int, walk: Walk, op: Op, steps: Steps) -> list[str]:
+    def _calls(self, index: int, walk: LoopWalk, op: Op, steps: Steps) -> list[str]:
         lines = [self._call(index, walk, op, call, steps.repeat > 1) for call in steps.calls]
         if steps.repeat == 1:
             return lines
         head = f"for (uint32_t i = 0; i < {steps.repeat}u; i++) {{"
         return [head, *(f"    {line}" for line in lines), "}"]
 
-    def _call(self, index: int, walk: Walk, op: Op, call: Call, looped: bool) -> str:
+    def _call(self, index: int, walk: LoopWalk, op: Op, call: KernelCall, looped: bool) -> str:
         words = [f"&{self._constants.parameters(call)}"]
         words += [self._argument(index, walk, op, a, looped) for a in call.arguments]
         return f"{call.function}({', '.join(words)});"
 
-    def _argument(self, index: int, walk: Walk, op: Op, argument: Argument, looped: bool) -> str:
+    def _argument(
+        self, index: int, walk: LoopWalk, op: Op, argument: Argument, looped: bool
+    ) -> str:
         if isinstance(argument, int):
             return f"{argument}u"
         if isinstance(argument, FirstRow):
@@ -234,7 +236,7 @@ class _Writer:
             place += f" + i * {argument.step}u"
         return f"({const}void *)({place})"
 
-    def _place(self, index: int, walk: Walk, value: Value, stride: int, const: str) -> str:
+    def _place(self, index: int, walk: LoopWalk, value: Value, stride: int, const: str) -> str:
         """Return the C address of the row; a streamed value is in its ring."""
         name = self._net.storage[value.name].name
         ring = walk.rings.get(name)
@@ -277,14 +279,14 @@ class _Writer:
         return "".join(f'#include "{header}"\n' for header in headers)
 
 
-def _wanted(walk: Walk, name: str) -> str:
+def _wanted(walk: LoopWalk, name: str) -> str:
     height = walk.height(name)
     if height == walk.steps:
         return "step"
     return f"step * {height}u / {walk.steps}u"
 
 
-def _upto(walk: Walk, op: Op, index: int, source: str, rows: str) -> str:
+def _upto(walk: LoopWalk, op: Op, index: int, source: str, rows: str) -> str:
     how = access(op, index)
     if not isinstance(how, Sliding):
         return rows

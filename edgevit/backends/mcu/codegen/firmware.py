@@ -18,7 +18,7 @@ from edgevit.backends.mcu.board.weights import (
 from edgevit.backends.mcu.codegen.emit import Emitted, emit
 from edgevit.backends.mcu.codegen.harness import Case, harness
 from edgevit.backends.mcu.cores import Core
-from edgevit.backends.mcu.schedule.plan import Plan
+from edgevit.backends.mcu.schedule.plan import Schedule
 from edgevit.backends.mcu.toolchain import Toolchain, toolchain
 from edgevit.support.resources import data_dir
 
@@ -28,12 +28,14 @@ _INCLUDED = re.compile(r'^#include "(\w+\.h)"', re.MULTILINE)
 STACK = 16 * 1024  # reserved in the emulator; what is used is measured
 
 
-def emitted_for(plan: Plan, form: str) -> Emitted:
+def emitted_for(plan: Schedule, form: str) -> Emitted:
     paged = form == "streamed"
     return emit(plan, MODEL, FILES, apart=not paged, paged=paged)
 
 
-def write_firmware(plan: Plan, folder: Path, core: Core, weights: WeightsForm = C_ARRAY) -> Emitted:
+def write_firmware(
+    plan: Schedule, folder: Path, core: Core, weights: WeightsForm = C_ARRAY
+) -> Emitted:
     emitted = emitted_for(plan, weights.form)
     kernels = data_dir("kernels")
     folder.mkdir(parents=True)

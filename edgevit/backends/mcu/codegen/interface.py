@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 
-from edgevit.backends.mcu.schedule.intake import Intake, pushed_rows
-from edgevit.backends.mcu.schedule.plan import Plan, ring_name
+from edgevit.backends.mcu.schedule.intake import ArrivingRows, pushed_rows
+from edgevit.backends.mcu.schedule.plan import Schedule, ring_name
 from edgevit.backends.mcu.schedule.walk import unit_bytes
 from edgevit.integer.graph import IntegerGraph
 from edgevit.support.quoting import c_string, comment
@@ -27,14 +27,14 @@ class Taking:
     unit: int  # bytes of a row as the loop takes it
 
 
-def taking(plan: Plan) -> Taking | None:
+def taking(plan: Schedule) -> Taking | None:
     """Return where pushed rows go; None if inputs are passed whole.
 
     Inputs are passed whole if there are several, or if the plan has no intake.
     """
     for index, walk in enumerate(plan.walks):
         for op in walk.loop.ops:
-            if not isinstance(op, Intake):
+            if not isinstance(op, ArrivingRows):
                 continue
             unit = min(unit_bytes(walk, op), op.output.bytes)
             ring = walk.rings.get(op.name)
@@ -46,7 +46,7 @@ def taking(plan: Plan) -> Taking | None:
     return None
 
 
-def header(plan: Plan, prefix: str, layers: int, digest: str) -> str:
+def header(plan: Schedule, prefix: str, layers: int, digest: str) -> str:
     graph, upper, takes = plan.net.graph, prefix.upper(), taking(plan)
     sizes = [
         f"#define {upper}_{kind}_{index}_BYTES {value.bytes}u /* {comment(str(value))} */"
@@ -121,7 +121,7 @@ def _tracing(prefix: str) -> list[str]:
     ]
 
 
-def calls(plan: Plan, prefix: str, outputs: str) -> str:
+def calls(plan: Schedule, prefix: str, outputs: str) -> str:
     """Return the functions of the header; `outputs` is the code that copies the results."""
     takes = taking(plan)
     loops = range(len(plan.walks))
@@ -244,7 +244,7 @@ def fetching(prefix: str, pages: Sequence[tuple[int, int]]) -> str:
 """
 
 
-def debugging(plan: Plan, prefix: str) -> str:
+def debugging(plan: Schedule, prefix: str) -> str:
     """Return the debug checks of unused bytes: filled before each loop, and compared after it."""
     rows = [
         f"{{{loop}, {start}, {end}}}"
@@ -277,7 +277,7 @@ static int {prefix}_intact(uint8_t *arena, uint32_t loop, int fill)
 """
 
 
-def free_bytes(plan: Plan, loop: int) -> list[tuple[int, int]]:
+def free_bytes(plan: Schedule, loop: int) -> list[tuple[int, int]]:
     """Return the free ranges of the arena in a loop; the canary after it is always free."""
     alive = sorted((b.offset, b.end) for b in plan.buffers if b.first <= loop <= b.last)
     free, position = [], 0

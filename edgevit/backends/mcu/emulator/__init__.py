@@ -17,10 +17,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from edgevit.backends.mcu.cores import Core
-from edgevit.backends.mcu.emulator.run import Emulator, Run, Touched
+from edgevit.backends.mcu.emulator.run import EmulatedRun, Emulator, Touched
 from edgevit.errors import UsageError, suggest
 
-__all__ = ["EMULATORS", "Emulator", "Run", "Touched", "emulator", "emulators_of"]
+__all__ = ["EMULATORS", "EmulatedRun", "Emulator", "Touched", "emulator", "emulators_of"]
 EMULATORS = ("unicorn", "qemu")
 
 

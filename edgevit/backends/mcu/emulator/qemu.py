@@ -18,15 +18,15 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from edgevit.backends.mcu.cores import Core, Machine
+from edgevit.backends.mcu.cores import Core, QemuBoard
 from edgevit.backends.mcu.emulator.gdb import Debugger
 from edgevit.backends.mcu.emulator.plugin import plugin
 from edgevit.backends.mcu.emulator.run import (
     MAIN,
     REPORTS,
     SECONDS,
-    Job,
-    Run,
+    EmulatedRun,
+    EmulatorJob,
     Touched,
     concluded,
     died,
@@ -58,7 +58,7 @@ class Qemu:
         touch: bool = False,
         profile: bool = False,
         seconds: float = SECONDS,
-    ) -> Run:
+    ) -> EmulatedRun:
         version = self.version(core)
         task = job(elf, core, inputs or {}, regions, touch, profile, seconds)
         with tempfile.TemporaryDirectory(prefix="edgevit-") as name:
@@ -68,7 +68,7 @@ class Qemu:
             return _found(task, version, folder, written)
 
 
-def _machine(core: Core) -> Machine:
+def _machine(core: Core) -> QemuBoard:
     if core.machine is None:
         raise BackendRuntimeError(
             f"QEMU has no board with a {core.title} and enough memory",
@@ -77,7 +77,7 @@ def _machine(core: Core) -> Machine:
     return core.machine
 
 
-def _program(machine: Machine) -> str:
+def _program(machine: QemuBoard) -> str:
     path = shutil.which(machine.program)
     if path is None:
         raise MissingToolError(
@@ -102,7 +102,7 @@ def _version(program: str) -> str:
     return f"{Path(program).name} {found[1] if found else ''}"
 
 
-def _plan(task: Job) -> str:
+def _plan(task: EmulatorJob) -> str:
     lines = [f"start {task.start}"]
     lines += [f"entry {address}" for address in task.entries]
     if task.profile:
@@ -113,7 +113,7 @@ def _plan(task: Job) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _command(task: Job, library: Path, folder: Path) -> list[str]:
+def _command(task: EmulatorJob, library: Path, folder: Path) -> list[str]:
     machine = _machine(task.core)
     words = [_program(machine), "-M", machine.name]
     words += ["-cpu", machine.cpu] if machine.cpu else []
@@ -129,7 +129,7 @@ def _command(task: Job, library: Path, folder: Path) -> list[str]:
 
 
 def _execute(
-    command: list[str], task: Job, version: str, folder: Path
+    command: list[str], task: EmulatorJob, version: str, folder: Path
 ) -> Mapping[str, bytes | bytearray]:
     """Run QEMU and return what the program reported, by file."""
     ours, theirs = socket.socketpair()
@@ -185,11 +185,13 @@ def _first_complaint(folder: Path) -> str:
     return complaints[0] if complaints else "QEMU ended without saying why"
 
 
-def _found(task: Job, version: str, folder: Path, written: Mapping[str, bytes | bytearray]) -> Run:
+def _found(
+    task: EmulatorJob, version: str, folder: Path, written: Mapping[str, bytes | bytearray]
+) -> EmulatedRun:
     files = {name: bytes(data) for name, data in written.items()}
     status, stack = concluded(task, version, files)
     counts = [int(line) for line in (folder / "counts").read_text().split()]
-    return Run(
+    return EmulatedRun(
         version,
         sum(counts),
         dict(zip((MAIN, *task.entries.values()), counts, strict=True)),
@@ -202,7 +204,7 @@ def _found(task: Job, version: str, folder: Path, written: Mapping[str, bytes | 
     )
 
 
-def _touched(task: Job, folder: Path) -> Touched:
+def _touched(task: EmulatorJob, folder: Path) -> Touched:
     unaligned = frozenset(int(line) for line in (folder / "unaligned").read_text().split())
     return Touched(task.core.memory.ram_base, (folder / "marks").read_bytes(), unaligned)
 

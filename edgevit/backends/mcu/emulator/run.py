@@ -40,7 +40,7 @@ class Touched:
 
 
 @dataclass(frozen=True)
-class Run:
+class EmulatedRun:
     emulator: str  # with its version
     instructions: int
     by_region: Mapping[str, int]
@@ -66,11 +66,11 @@ class Emulator(Protocol):
         touch: bool = False,
         profile: bool = False,
         seconds: float = SECONDS,
-    ) -> Run: ...
+    ) -> EmulatedRun: ...
 
 
 @dataclass(frozen=True)
-class Job:
+class EmulatorJob:
     """One run in terms of addresses, as both emulators take it."""
 
     elf: Elf
@@ -91,9 +91,9 @@ def job(
     touch: bool,
     profile: bool,
     seconds: float,
-) -> Job:
+) -> EmulatorJob:
     elf = read_elf(path)
-    return Job(
+    return EmulatorJob(
         elf,
         core,
         tuple(_poke(elf, name, data) for name, data in inputs.items()),
@@ -122,7 +122,7 @@ def _entry(elf: Elf, name: str) -> int:
     return symbol.address
 
 
-def died(job: Job, emulator: str, why: str, pc: int | None = None) -> BackendRuntimeError:
+def died(job: EmulatorJob, emulator: str, why: str, pc: int | None = None) -> BackendRuntimeError:
     """Return the error for a program that did not come to its end."""
     where = str(job.elf.path)
     if pc is not None:
@@ -136,7 +136,7 @@ def died(job: Job, emulator: str, why: str, pc: int | None = None) -> BackendRun
     )
 
 
-def concluded(job: Job, emulator: str, written: Mapping[str, bytes]) -> tuple[int, int]:
+def concluded(job: EmulatorJob, emulator: str, written: Mapping[str, bytes]) -> tuple[int, int]:
     """Return `main`'s status and its stack use, from the files that the support code wrote.
 
     Raise the error of a program that faulted, did not return or overran its stack.

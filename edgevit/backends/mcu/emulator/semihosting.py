@@ -50,7 +50,7 @@ class Files:
 
 
 @dataclass
-class Host:
+class SemihostingHost:
     """Semihosting host of a program in Unicorn."""
 
     read: Callable[[int, int], bytes]  # address and size

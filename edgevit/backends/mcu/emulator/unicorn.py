@@ -30,14 +30,14 @@ from edgevit.backends.mcu.emulator.run import (
     REPORTS,
     SECONDS,
     WRITTEN,
-    Job,
-    Run,
+    EmulatedRun,
+    EmulatorJob,
     Touched,
     concluded,
     died,
     job,
 )
-from edgevit.backends.mcu.emulator.semihosting import Host
+from edgevit.backends.mcu.emulator.semihosting import SemihostingHost
 from edgevit.errors import BackendRuntimeError, MissingToolError
 
 _SYSTEM_CONTROL = 0xE000_E000  # start-up writes CPACR there; Unicorn models no such block
@@ -61,7 +61,7 @@ class Unicorn:
         touch: bool = False,
         profile: bool = False,
         seconds: float = SECONDS,
-    ) -> Run:
+    ) -> EmulatedRun:
         if core.unicorn is None:
             raise BackendRuntimeError(
                 f"Unicorn has no {core.title}",
@@ -89,20 +89,20 @@ def _unicorn(part: str = "") -> Any:
 class _Machine:
     """Core with a program in its memory, run once."""
 
-    def __init__(self, task: Job, version: str) -> None:
+    def __init__(self, task: EmulatorJob, version: str) -> None:
         self._task = task
         self._version = version
         self._library = _unicorn()
         self._registers = _registers(task.core)
         self._engine = self._start()
-        self._host = Host(self._read, REPORTS)
+        self._host = SemihostingHost(self._read, REPORTS)
         self._ledger = Ledger(task.entries)
         memory = task.core.memory
         self._marks = bytearray(memory.ram_size if task.touch else 0)
         self._unaligned: set[int] = set()
         self._watching = False
 
-    def run(self) -> Run:
+    def run(self) -> EmulatedRun:
         self._hook()
         self._execute()
         task, files = (
@@ -114,7 +114,7 @@ class _Machine:
         by_region, profile = totals(
             self._ledger.counted(task.start), lambda block: instructions(block, self._read, size)
         )
-        return Run(
+        return EmulatedRun(
             self._version,
             sum(by_region.values()),
             {name: by_region.get(name, 0) for name in (MAIN, *task.entries.values())},

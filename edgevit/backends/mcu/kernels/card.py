@@ -41,7 +41,7 @@ Field = int | np.ndarray | Mapping[str, Any] | tuple[int, ...]  # an array goes 
 
 
 @dataclass(frozen=True)
-class Call:
+class KernelCall:
     """Call `function(&parameters, arguments...)`, with the parameters a constant `struct`."""
 
     function: str
@@ -54,7 +54,7 @@ class Call:
 class Steps:
     """Calls in order, all of them `repeat` times."""
 
-    calls: tuple[Call, ...]
+    calls: tuple[KernelCall, ...]
     repeat: int = 1
 
 
@@ -137,7 +137,7 @@ def of_family(card: Card, family: str) -> Card:
     function = _named(card.function, family)
     source, *more = card.sources
 
-    def renamed(call: Call) -> Call:
+    def renamed(call: KernelCall) -> KernelCall:
         return replace(call, function=function) if call.function == card.function else call
 
     def steps(op: Op, tile: Tile) -> Steps:

@@ -8,10 +8,10 @@ from itertools import accumulate, product
 from typing import Any, TypeVar
 
 from edgevit.backends.mcu.kernels.card import (
-    Call,
     Card,
     Field,
     Input,
+    KernelCall,
     Output,
     Steps,
     Tile,
@@ -36,7 +36,7 @@ def _shape(value: Value, axis: int, tile: Tile) -> tuple[int, ...]:
     return (tile.rows, value.shape[-1]) if last else value.shape
 
 
-def moves(x: Input, y: Output, axes: Sequence[Axis], width: int) -> tuple[Call, ...]:
+def moves(x: Input, y: Output, axes: Sequence[Axis], width: int) -> tuple[KernelCall, ...]:
     """Return the copies along strided axes, with axes merged that are contiguous in x and in y.
 
     More axes than the kernel takes become several copies.
@@ -65,7 +65,7 @@ def moves(x: Input, y: Output, axes: Sequence[Axis], width: int) -> tuple[Call, 
         "y_strides": y_steps,
         "element_bytes": width,
     }
-    return (Call("ev_move", "ev_move", fields, (x, y)),)
+    return (KernelCall("ev_move", "ev_move", fields, (x, y)),)
 
 
 def _on(place: P, more: int) -> P:
@@ -125,7 +125,7 @@ def _pad(op: Pad, _: Tile) -> Steps:
     x_steps = steps_of(op.source.shape, op.source.dtype)
     axes = list(zip(op.source.shape, x_steps, y_steps, strict=True))
     values: dict[str, Field] = {"value": op.value, "element_bytes": width}
-    fill = Call("ev_fill", "ev_fill", values, (Output(), op.output.size))
+    fill = KernelCall("ev_fill", "ev_fill", values, (Output(), op.output.size))
     return Steps((fill, *moves(Input(), Output(start), axes, width)))
 
 

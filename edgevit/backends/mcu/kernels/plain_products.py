@@ -7,11 +7,11 @@ from collections.abc import Mapping
 import numpy as np
 
 from edgevit.backends.mcu.kernels.card import (
-    Call,
     Card,
     Field,
     FirstRow,
     Input,
+    KernelCall,
     Output,
     Scratch,
     Steps,
@@ -35,7 +35,7 @@ def linear_steps(op: Linear, tile: Tile, function: str, weight: np.ndarray) -> S
         "multiplier": op.multiplier,
     }
     arguments = (Input(), Output(), tile.rows, Scratch())
-    return Steps((Call(function, "ev_linear", fields, arguments),))
+    return Steps((KernelCall(function, "ev_linear", fields, arguments),))
 
 
 def window_fields(op: Windowed, tile: Tile, pad_value: int) -> dict[str, Field]:
@@ -62,7 +62,7 @@ def window_fields(op: Windowed, tile: Tile, pad_value: int) -> dict[str, Field]:
 
 def window_steps(tile: Tile, function: str, struct: str, fields: Mapping[str, Field]) -> Steps:
     arguments = (Input(), Output(), FirstRow(), tile.rows, Scratch())
-    return Steps((Call(function, struct, fields, arguments),))
+    return Steps((KernelCall(function, struct, fields, arguments),))
 
 
 def conv2d_steps(op: Conv2d, tile: Tile, function: str, weight: np.ndarray) -> Steps:
@@ -110,7 +110,10 @@ def matmul_steps(op: MatMul, tile: Tile, pack: str, function: str, packed_bytes:
     packing = (Input(1, step=right[1] * right[2]), 0, right[1], Scratch())
     product = (a, Scratch(), y, tile.rows // stack, Scratch(aligned(packed_bytes)))
     return Steps(
-        (Call(pack, "ev_matmul", fields, packing), Call(function, "ev_matmul", fields, product)),
+        (
+            KernelCall(pack, "ev_matmul", fields, packing),
+            KernelCall(function, "ev_matmul", fields, product),
+        ),
         stack,
     )
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from functools import partial
 
 from edgevit.backends.mcu.kernels.card import (
-    Call,
     Card,
     Field,
     Input,
+    KernelCall,
     Output,
     Scratch,
     Steps,
@@ -33,7 +33,7 @@ def softmax_steps(op: Softmax, tile: Tile, function: str) -> Steps:
         "numerator": op.numerator,
         "shift": op.shift,
     }
-    return Steps((Call(function, "ev_softmax", fields, (Input(), Output(), tile.rows, Scratch())),))  # fmt: skip
+    return Steps((KernelCall(function, "ev_softmax", fields, (Input(), Output(), tile.rows, Scratch())),))  # fmt: skip
 
 
 def norm_steps(op: Norm, tile: Tile, function: str) -> Steps:
@@ -51,26 +51,26 @@ def norm_steps(op: Norm, tile: Tile, function: str) -> Steps:
         **op.constants(),
     }
     rows = tile.rows * op.source.shape[-1] // op.length
-    return Steps((Call(function, "ev_norm", fields, (Input(), Output(), rows, Scratch())),))
+    return Steps((KernelCall(function, "ev_norm", fields, (Input(), Output(), rows, Scratch())),))
 
 
 def lookup_steps(op: Lookup, tile: Tile, function: str) -> Steps:
     arguments = (Input(), Output(), tile.rows * op.output.shape[-1])
-    return Steps((Call(function, "ev_lookup", {"table": op.table}, arguments),))
+    return Steps((KernelCall(function, "ev_lookup", {"table": op.table}, arguments),))
 
 
 def add_steps(op: Add | AddWide, tile: Tile, function: str) -> Steps:
     fields = {"a_factor": op.left, "b_factor": op.right, "offset": op.offset, "shift": op.shift}
     struct = "ev_add" if isinstance(op, Add) else "ev_add_wide"
     arguments = (Input(0), Input(1), Output(), tile.rows * op.output.shape[-1])
-    return Steps((Call(function, struct, fields, arguments),))
+    return Steps((KernelCall(function, struct, fields, arguments),))
 
 
 def rescale_steps(op: Rescale, tile: Tile, function: str) -> Steps:
     fields = {"factor": op.factor, "offset": op.offset, "shift": op.shift}
     return Steps(
         (
-            Call(
+            KernelCall(
                 function, "ev_rescale", fields, (Input(), Output(), tile.rows * op.output.shape[-1])
             ),
         )
@@ -87,7 +87,7 @@ def multiply_steps(op: Multiply, tile: Tile, function: str) -> Steps:
         "b_period": 0 if a.shape == b.shape else b.size,
     }
     arguments = (Input(0), Input(1), Output(), tile.rows * op.output.shape[-1])
-    return Steps((Call(function, "ev_multiply", fields, arguments),))
+    return Steps((KernelCall(function, "ev_multiply", fields, arguments),))
 
 
 def average_steps(op: AveragePool, tile: Tile, function: str) -> Steps:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from edgevit.backends.execution import Execution, LayerCost, Memory
+from edgevit.backends.execution import Execution, FirmwareMemory, LayerCount
 from edgevit.backends.mcu.codegen.emit import Emitted, Layer
 from edgevit.backends.mcu.codegen.firmware import MODEL, STACK, link_firmware
 from edgevit.backends.mcu.codegen.harness import Case, harness, poked_inputs, read_outputs
@@ -51,9 +51,9 @@ def execute(
     )  # fmt: skip
 
 
-def _cost(layer: Layer, counts: Any) -> LayerCost:
+def _cost(layer: Layer, counts: Any) -> LayerCount:
     op = layer.op
-    return LayerCost(
+    return LayerCount(
         op.name,
         op.kind,
         layer.kernels,
@@ -62,8 +62,8 @@ def _cost(layer: Layer, counts: Any) -> LayerCost:
     )
 
 
-def _memory(elf: Elf, emitted: Emitted, case: Case, stack: int) -> Memory:
+def _memory(elf: Elf, emitted: Emitted, case: Case, stack: int) -> FirmwareMemory:
     arena = emitted.plan.size
     theirs = sum(data.nbytes for data in case.inputs) + elf.symbol("result").size
     static = elf.ram_bytes - STACK - theirs - elf.symbol("arena").size
-    return Memory(arena + max(static, 0) + stack, arena, stack, elf.flash_bytes)
+    return FirmwareMemory(arena + max(static, 0) + stack, arena, stack, elf.flash_bytes)

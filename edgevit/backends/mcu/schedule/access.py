@@ -42,12 +42,12 @@ class Sliding:
 
 
 @dataclass(frozen=True)
-class Whole:
+class WholeInput:
     """Access to the whole input, before anything is computed."""
 
 
-Access = Same | Sliding | Whole
-SAME, WHOLE = Same(), Whole()
+Access = Same | Sliding | WholeInput
+SAME, WHOLE = Same(), WholeInput()
 
 
 @lru_cache(maxsize=1 << 16)

@@ -21,7 +21,7 @@ from edgevit.integer.graph import IntegerGraph, Op, Value
 
 
 @dataclass(frozen=True, eq=False)
-class Intake(Op):
+class ArrivingRows(Op):
     """Rows of an input that have arrived so far."""
 
     kind: ClassVar[str] = "intake"
@@ -42,8 +42,8 @@ def prepared(graph: IntegerGraph, core: Core) -> tuple[Net, dict[str, Card]]:
     if len(packed.inputs) != 1:
         return Net.of(packed), cards
     (image,) = packed.inputs
-    cards[image.name] = Card("", Intake, "plain", (), _no_calls)
-    net = Net.of(replace(packed, ops=(Intake((), image), *packed.ops)))
+    cards[image.name] = Card("", ArrivingRows, "plain", (), _no_calls)
+    net = Net.of(replace(packed, ops=(ArrivingRows((), image), *packed.ops)))
     return replace(net, graph=packed), cards
 
 

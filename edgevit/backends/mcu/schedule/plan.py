@@ -9,7 +9,7 @@ from edgevit.backends.mcu.kernels.card import Card, Tile, whole
 from edgevit.backends.mcu.schedule.access import WINDOWED, Same, access
 from edgevit.backends.mcu.schedule.loops import Loop, Net, build_loops
 from edgevit.backends.mcu.schedule.memory import Buffer, bound, place
-from edgevit.backends.mcu.schedule.walk import Walk
+from edgevit.backends.mcu.schedule.walk import LoopWalk
 from edgevit.integer.graph import Op
 
 _VALUE = 6  # products
@@ -18,11 +18,11 @@ Cards = Mapping[str, Card]  # by operation
 
 
 @dataclass(frozen=True)
-class Plan:
+class Schedule:
     net: Net
     cards: Cards
     tile: int
-    walks: tuple[Walk, ...]
+    walks: tuple[LoopWalk, ...]
     buffers: tuple[Buffer, ...]
     size: int  # of the arena
     same_bytes: Mapping[str, str]  # kept storage -> the kept storage whose place it takes over
@@ -53,7 +53,7 @@ def scratch_name(loop: int) -> str:
 
 def make_plan(
     net: Net, cards: Cards, kept: frozenset[str], tile: int, guard: int = 0, placed: bool = True
-) -> Plan:
+) -> Schedule:
     """Return the plan that keeps these values. Raise `NoLoopError` if they make no loops.
 
     `guard` bytes after every buffer belong to no value. Unless `placed`, the size is a lower bound
@@ -68,13 +68,13 @@ def make_plan(
         buffers, size = place(buffers, guard)
     else:
         size = bound(buffers)
-    return Plan(net, cards, tile, tuple(walks), tuple(buffers), size, same)
+    return Schedule(net, cards, tile, tuple(walks), tuple(buffers), size, same)
 
 
-def _walk(net: Net, loop: Loop, tile: int) -> Walk:
+def _walk(net: Net, loop: Loop, tile: int) -> LoopWalk:
     key = loop, _tile(loop, tile)
     if key not in net.walks:
-        net.walks[key] = Walk(net, *key)
+        net.walks[key] = LoopWalk(net, *key)
     return net.walks[key]
 
 
@@ -84,7 +84,7 @@ def _tile(loop: Loop, tile: int) -> int:
     return rows if len(loop.ops) == 1 else min(tile, rows)
 
 
-def tile_of(walk: Walk, op: Op, rows: int | None = None) -> Tile:
+def tile_of(walk: LoopWalk, op: Op, rows: int | None = None) -> Tile:
     """Return what one call computes in its loop; `rows` if the last tile is short."""
     if isinstance(op, WINDOWED):
         source = walk.net.storage[op.source.name].name
@@ -95,7 +95,7 @@ def tile_of(walk: Walk, op: Op, rows: int | None = None) -> Tile:
     return Tile(rows or min(walk.unit(op.name), op.output.rows))
 
 
-def _last_loops(net: Net, walks: list[Walk]) -> dict[str, int]:
+def _last_loops(net: Net, walks: list[LoopWalk]) -> dict[str, int]:
     """Return the last loop that reads each kept storage; outputs are read after the end."""
     last = {name: index for index, walk in enumerate(walks) for name in walk.loop.kept}
     for index, walk in enumerate(walks):
@@ -109,7 +109,7 @@ def _last_loops(net: Net, walks: list[Walk]) -> dict[str, int]:
     return last
 
 
-def _kept_buffers(net: Net, walks: list[Walk], same: Mapping[str, str]) -> list[Buffer]:
+def _kept_buffers(net: Net, walks: list[LoopWalk], same: Mapping[str, str]) -> list[Buffer]:
     last = _last_loops(net, walks)
     found: dict[str, Buffer] = {}
     for index, walk in enumerate(walks):
@@ -128,7 +128,7 @@ def _root(name: str, same: Mapping[str, str]) -> str:
     return name
 
 
-def _loop_buffers(index: int, walk: Walk, cards: Cards) -> list[Buffer]:
+def _loop_buffers(index: int, walk: LoopWalk, cards: Cards) -> list[Buffer]:
     found = [
         Buffer(ring_name(index, name), size, index, index) for name, size in walk.ring_bytes.items()
     ]
@@ -141,7 +141,7 @@ def _loop_buffers(index: int, walk: Walk, cards: Cards) -> list[Buffer]:
     return found
 
 
-def _taken_over(net: Net, cards: Cards, walks: list[Walk]) -> dict[str, str]:
+def _taken_over(net: Net, cards: Cards, walks: list[LoopWalk]) -> dict[str, str]:
     """Return the values that are written over another, with the value each one overwrites.
 
     Both have the same size, and the overwritten one dies in the loop: each row is written after it
@@ -164,7 +164,7 @@ def _taken_over(net: Net, cards: Cards, walks: list[Walk]) -> dict[str, str]:
     return same
 
 
-def _overwrites(walk: Walk, cards: Cards, name: str, dying: str) -> bool:
+def _overwrites(walk: LoopWalk, cards: Cards, name: str, dying: str) -> bool:
     """Return whether the value may overwrite `dying`.
 
     Every row must be read for the last time before its bytes are written, or by the very call that
@@ -189,7 +189,7 @@ def _overwrites(walk: Walk, cards: Cards, name: str, dying: str) -> bool:
     return _read_before(walk, name, dying)
 
 
-def _read_before(walk: Walk, name: str, dying: str) -> bool:
+def _read_before(walk: LoopWalk, name: str, dying: str) -> bool:
     if not walk.loop.by_image:  # each row is read in the order of the operations, and then no more
         names = [op.name for op in walk.loop.ops]
         readers = [
@@ -209,7 +209,7 @@ def _read_before(walk: Walk, name: str, dying: str) -> bool:
     )
 
 
-def _work(walk: Walk, cards: Cards) -> int:
+def _work(walk: LoopWalk, cards: Cards) -> int:
     """Return the work in products, with an allowance for each value: a clamp, a table, a store."""
     known = walk.net.work
     key = walk.loop, walk.tile
@@ -221,13 +221,13 @@ def _work(walk: Walk, cards: Cards) -> int:
     return round(known[key])
 
 
-def _padded(walk: Walk, card: Card, op: Op) -> float:
+def _padded(walk: LoopWalk, card: Card, op: Op) -> float:
     """Return the overhead of calling a kernel with fewer rows than it computes together."""
     rows = 0 if walk.loop.by_image else min(walk.tile, op.output.rows)
     return -(-rows // card.rows_per_call) * card.rows_per_call / rows if rows else 1
 
 
-def plan_text(plan: Plan) -> str:
+def plan_text(plan: Schedule) -> str:
     """Return the plan as text, for people and golden files."""
     lines = [f"plan {plan.net.graph.name}: arena {plan.size} bytes"]
     for index, walk in enumerate(plan.walks):

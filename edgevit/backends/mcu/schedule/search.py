@@ -15,7 +15,7 @@ from math import log
 from edgevit.backends.mcu.cores import Core
 from edgevit.backends.mcu.schedule.intake import prepared
 from edgevit.backends.mcu.schedule.loops import Net, NoLoopError
-from edgevit.backends.mcu.schedule.plan import Cards, Plan, make_plan
+from edgevit.backends.mcu.schedule.plan import Cards, Schedule, make_plan
 from edgevit.errors import UsageError, suggest
 from edgevit.integer.graph import IntegerGraph, Op
 
@@ -30,7 +30,7 @@ _NEIGHBOURS = (
 
 
 @dataclass(frozen=True)
-class Choice:
+class KeptSet:
     kept: frozenset[str]
     tile: int
 
@@ -41,7 +41,7 @@ def best_plan(
     optimize: str = "balanced",
     max_ram: int | None = None,
     tile: int | None = None,
-) -> Plan:
+) -> Schedule:
     """Return the plan with the best price.
 
     With `max_ram` it is the best of those found that fit, or the smallest if none fits. With
@@ -59,7 +59,7 @@ def best_plan(
     return min(fitting, key=price) if fitting else min(plans, key=lambda plan: plan.size)
 
 
-def planned(graph: IntegerGraph, core: Core, kept: frozenset[str], tile: int) -> Plan:
+def planned(graph: IntegerGraph, core: Core, kept: frozenset[str], tile: int) -> Schedule:
     """Return the plan that keeps just these values."""
     net, cards = prepared(graph, core)
     return make_plan(net, cards, kept, tile)
@@ -67,7 +67,7 @@ def planned(graph: IntegerGraph, core: Core, kept: frozenset[str], tile: int) ->
 
 def candidates(
     graph: IntegerGraph, core: Core, optimize: str, tiles: Sequence[int] = TILES
-) -> list[Plan]:
+) -> list[Schedule]:
     """Return the last plans passed on each descent.
 
     One descent starts from as little as can be kept and goes to the smallest plan. Two more go to
@@ -84,11 +84,11 @@ def candidates(
     return found
 
 
-def _kept_in(plan: Plan) -> frozenset[str]:
+def _kept_in(plan: Schedule) -> frozenset[str]:
     return frozenset(name for loop in plan.loops for name in loop.kept)
 
 
-def _price(optimize: str) -> Callable[[Plan], float]:
+def _price(optimize: str) -> Callable[[Schedule], float]:
     exponent = OPTIMIZE[optimize]
     return lambda plan: log(max(plan.size, 1)) + exponent * log(max(plan.computed, 1))
 
@@ -111,15 +111,15 @@ def _descend(
     start: frozenset[str],
     must: frozenset[str],
     classes: Sequence[frozenset[str]],
-    price: Callable[[Plan], float],
+    price: Callable[[Schedule], float],
     tiles: Sequence[int],
-) -> list[Plan]:
+) -> list[Schedule]:
     """Descend from `start` to the best price, and return the last plans passed.
 
     Every step is tried. Then those that helped are taken, the best first, as long as they go on
     helping.
     """
-    here = Choice(start, tiles[0])
+    here = KeptSet(start, tiles[0])
     best = _try(net, cards, here)
     if best is None:
         return []
@@ -139,19 +139,19 @@ def _descend(
                 passed.append(here)
 
 
-def _try(net: Net, cards: Cards, choice: Choice) -> Plan | None:
+def _try(net: Net, cards: Cards, choice: KeptSet) -> Schedule | None:
     try:
         return make_plan(net, cards, choice.kept, choice.tile, placed=False)
     except NoLoopError:
         return None
 
 
-Step = Callable[[Choice], Choice]
+Step = Callable[[KeptSet], KeptSet]
 
 
 def _steps(
     net: Net,
-    here: Choice,
+    here: KeptSet,
     must: frozenset[str],
     classes: Sequence[frozenset[str]],
     tiles: Sequence[int],
@@ -183,16 +183,16 @@ def _leading_to(net: Net, kept: frozenset[str], members: frozenset[str]) -> froz
     return frozenset(found)
 
 
-def _streamed(here: Choice, members: frozenset[str]) -> Choice:
-    return Choice(here.kept - members, here.tile)
+def _streamed(here: KeptSet, members: frozenset[str]) -> KeptSet:
+    return KeptSet(here.kept - members, here.tile)
 
 
-def _kept(here: Choice, members: frozenset[str]) -> Choice:
-    return Choice(here.kept | members, here.tile)
+def _kept(here: KeptSet, members: frozenset[str]) -> KeptSet:
+    return KeptSet(here.kept | members, here.tile)
 
 
-def _tiled(here: Choice, tile: int) -> Choice:
-    return Choice(here.kept, tile)
+def _tiled(here: KeptSet, tile: int) -> KeptSet:
+    return KeptSet(here.kept, tile)
 
 
 def _classes(net: Net, depth: int) -> list[frozenset[str]]:

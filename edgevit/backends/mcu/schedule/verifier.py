@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from edgevit.backends.mcu.schedule.packing import Pack
-from edgevit.backends.mcu.schedule.plan import Plan, ring_name, scratch_name
-from edgevit.backends.mcu.schedule.walk import Walk
+from edgevit.backends.mcu.schedule.plan import Schedule, ring_name, scratch_name
+from edgevit.backends.mcu.schedule.walk import LoopWalk
 from edgevit.integer.graph import SIZES, Op, Value
 from edgevit.integer.ops.moves import Concat, Permute, Slice
 from edgevit.integer.ops.norm import Norm
@@ -25,13 +25,13 @@ class OverwrittenError(AssertionError):
     """Overwritten byte that is still needed, or a read of one never written: an edgevit bug."""
 
 
-def verify_plan(plan: Plan) -> None:
+def verify_plan(plan: Schedule) -> None:
     _Check(plan).run()
 
 
 @dataclass
 class _Check:
-    plan: Plan
+    plan: Schedule
     owner: np.ndarray = field(init=False)  # whose byte it is: the storage's number
     place: np.ndarray = field(init=False)  # and which of its bytes
     being_read: list[tuple[int, int, int]] = field(
@@ -52,7 +52,7 @@ class _Check:
             if storage.name in self.numbers:
                 self._read(storage.name, 0, storage.bytes, self.offsets[storage.name], "the caller")
 
-    def _loop(self, index: int, walk: Walk) -> None:
+    def _loop(self, index: int, walk: LoopWalk) -> None:
         ops = walk.loop.ops
         if len(ops) == 1:
             self._call(index, walk, ops[0], 0, ops[0].output.rows)
@@ -63,7 +63,7 @@ class _Check:
                 for op in ops:
                     self._call(index, walk, op, first, min(walk.tile, op.output.rows - first))
 
-    def _by_image(self, index: int, walk: Walk) -> None:
+    def _by_image(self, index: int, walk: LoopWalk) -> None:
         """Run a loop by rows of images, each made when a later row needs it."""
         ops, units = walk.loop.ops, walk.loop.units
         heights = {op.name: op.output.rows // units[op.name] for op in ops}
@@ -85,7 +85,7 @@ class _Check:
     def _names(self, op: Op) -> list[str]:
         return [self.plan.net.storage[value.name].name for value in op.inputs]
 
-    def _call(self, index: int, walk: Walk, op: Op, first: int, count: int) -> None:
+    def _call(self, index: int, walk: LoopWalk, op: Op, first: int, count: int) -> None:
         """Run one call of a kernel: positions `first` up to `first + count` of its output."""
         self.being_read = []
         for value, name in zip(op.inputs, self._names(op), strict=True):
@@ -105,7 +105,7 @@ class _Check:
         else:
             self._spread(index, walk, op.name, first * step, (first + count) * step)
 
-    def _addresses(self, index: int, walk: Walk, name: str, start: int, end: int) -> list[tuple[int, int, int]]:  # fmt: skip
+    def _addresses(self, index: int, walk: LoopWalk, name: str, start: int, end: int) -> list[tuple[int, int, int]]:  # fmt: skip
         """Return the contiguous pieces of a storage's byte range: start, end, address."""
         if ring_name(index, name) not in self.offsets:
             return [(start, end, self.offsets[name] + start)]
@@ -119,11 +119,13 @@ class _Check:
             start = upto
         return pieces
 
-    def _span(self, index: int, walk: Walk, name: str, start: int, end: int, reader: str) -> None:
+    def _span(
+        self, index: int, walk: LoopWalk, name: str, start: int, end: int, reader: str
+    ) -> None:
         for begin, upto, address in self._addresses(index, walk, name, start, end):
             self._read(name, begin, upto, address, reader)
 
-    def _spread(self, index: int, walk: Walk, name: str, start: int, end: int) -> None:
+    def _spread(self, index: int, walk: LoopWalk, name: str, start: int, end: int) -> None:
         for begin, upto, address in self._addresses(index, walk, name, start, end):
             self._write(name, begin, upto, address)
 

@@ -16,7 +16,7 @@ from edgevit.integer.graph import SIZES, Op, Value
 
 
 @dataclass(frozen=True)
-class Walk:
+class LoopWalk:
     net: Net
     loop: Loop
     tile: int  # positions of a row, where the loop goes in lockstep
@@ -121,7 +121,7 @@ class Walk:
         return found
 
 
-def unit_bytes(walk: Walk, op: Op, index: int | None = None) -> int:
+def unit_bytes(walk: LoopWalk, op: Op, index: int | None = None) -> int:
     """Return the bytes of one row of the output, or of an input that is read by the same rows."""
     value = op.output if index is None else op.inputs[index]
     return walk.unit(op.name) * value.shape[-1] * SIZES[value.dtype]
