@@ -150,6 +150,15 @@ def test_outside_a_package_only_its_face_is_imported(path: Path) -> None:
             assert name in face(package).listed, f"{path} imports {module}.{name}"
 
 
+def test_a_class_name_has_one_meaning() -> None:
+    places: dict[str, list[str]] = {}
+    for path in modules():
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ClassDef):
+                places.setdefault(node.name, []).append(f"{path}:{node.lineno}")
+    assert not {name: twice for name, twice in places.items() if len(twice) > 1}
+
+
 def test_no_file_imports_one_that_imports_it() -> None:
     files = {named(path): path for path in modules() if top(path) != "__init__"}
     arrows = {name: read_files(path, files) - {name} for name, path in files.items()}
