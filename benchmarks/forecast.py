@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from edgevit.forecast.features import COSTS, features_of
-from edgevit.forecast.fit import Fitted, HeldOut, Sample, fit, held_out
+from edgevit.forecast.fit import CrossValidation, Fitted, Sample, fit, held_out
 from edgevit.forecast.published import devices, features, folder, kinds, nets, samples
 from edgevit.forecast.table import FITTED, table_entry
 from edgevit.frontend.capture import capture
@@ -83,7 +83,9 @@ Rank correlation over all settings is helped by slow settings being slow; `withi
 """.splitlines()
 
 
-def section(kind: str, found: tuple[Sample, ...], fitted: Fitted, held: HeldOut) -> list[str]:
+def section(
+    kind: str, found: tuple[Sample, ...], fitted: Fitted, held: CrossValidation
+) -> list[str]:
     shown = sorted({d.device for d in devices() if d.kind == kind})
     families: dict[str, list[float]] = defaultdict(list)
     for sample, error in zip(found, held.errors, strict=True):
@@ -110,7 +112,7 @@ def section(kind: str, found: tuple[Sample, ...], fitted: Fitted, held: HeldOut)
     return [*rows, ""]
 
 
-def within(found: tuple[Sample, ...], held: HeldOut) -> float:
+def within(found: tuple[Sample, ...], held: CrossValidation) -> float:
     """Spearman's correlation inside a setting of one source, mean over those of four nets and more."""
     groups: dict[tuple[str, str], list[int]] = defaultdict(list)
     for index, sample in enumerate(found):

@@ -49,7 +49,7 @@ class Fitted:
 
 
 @dataclass(frozen=True)
-class HeldOut:
+class CrossValidation:
     """Cross-validation: errors of each sample, predicted by a fit without its family."""
 
     errors: tuple[float, ...]  # predicted minus published, of logarithms
@@ -132,7 +132,7 @@ def _loss(
     return float(soft.sum() + 0.5 * (ridge**2 * (p - prior) ** 2).sum()), residual, slope
 
 
-def held_out(samples: Sequence[Sample]) -> HeldOut:
+def held_out(samples: Sequence[Sample]) -> CrossValidation:
     """Cross-validate: leave each family in turn out of the fit, and predict it."""
     families = np.array([sample.family for sample in samples])
     published = np.log([sample.latency_ms for sample in samples])
@@ -145,7 +145,7 @@ def held_out(samples: Sequence[Sample]) -> HeldOut:
     errors = predicted - published
     size = np.abs(errors)
     inside = [size[k] <= np.quantile(size[families != family], _COVERED) for k, family in enumerate(families)]  # fmt: skip
-    return HeldOut(
+    return CrossValidation(
         tuple(map(float, errors)),
         float(np.median(np.abs(np.exp(errors) - 1))),
         _rank_correlation(predicted, published),

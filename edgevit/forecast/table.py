@@ -10,7 +10,7 @@ from typing import Any
 
 from edgevit.errors import ForecastError
 from edgevit.forecast.features import COSTS, Features
-from edgevit.forecast.fit import Fitted, HeldOut, Sample
+from edgevit.forecast.fit import CrossValidation, Fitted, Sample
 from edgevit.forecast.published import Device, devices, folder
 from edgevit.targets import Target
 
@@ -69,7 +69,7 @@ def forecast(features: Features, target: Target) -> tuple[Forecast, ...]:
 
 
 def table_entry(
-    samples: Sequence[Sample], fitted: Fitted, held: HeldOut, known: dict[str, Features]
+    samples: Sequence[Sample], fitted: Fitted, held: CrossValidation, known: dict[str, Features]
 ) -> dict[str, Any]:
     """Return the entry of one kind of device in `fitted.json`."""
     nets = [known[sample.net] for sample in samples]

@@ -34,7 +34,7 @@ def linear(inputs: int, outputs: int, rank: int) -> nn.Module:
     return nn.Sequential(nn.Linear(inputs, rank, bias=False), nn.Linear(rank, outputs))
 
 
-class Attention(nn.Module):
+class VitAttention(nn.Module):
     def __init__(self, sizes: VitSizes) -> None:
         super().__init__()
         self.heads = sizes.heads
@@ -53,7 +53,7 @@ class VitBlock(nn.Module):
     def __init__(self, sizes: VitSizes) -> None:
         super().__init__()
         hidden = sizes.ratio * sizes.width
-        self.norm1, self.attention = nn.LayerNorm(sizes.width), Attention(sizes)
+        self.norm1, self.attention = nn.LayerNorm(sizes.width), VitAttention(sizes)
         self.norm2 = nn.LayerNorm(sizes.width)
         self.mlp = nn.Sequential(
             linear(sizes.width, hidden, sizes.rank), nn.GELU(), linear(hidden, sizes.width, sizes.rank)

@@ -24,7 +24,7 @@ from edgevit.rewrites.rule import Match, Refused, Rule
 
 
 @dataclass(frozen=True)
-class Affine(Match):
+class AffineMap(Match):
     """Affine norm and its readers.
 
     `node` is the norm. Each of `sinks` takes the channels as its inputs.
@@ -34,20 +34,20 @@ class Affine(Match):
     stopped: Node | None  # the reader that cannot take it
 
 
-class FoldNormAffine(Rule[Affine]):
+class FoldNormAffine(Rule[AffineMap]):
     name: ClassVar[str] = "fold-norm-affine"
     rtol: ClassVar[float] = 1e-5
     after: ClassVar[tuple[str, ...]] = ("collapse-linear",)
 
-    def match(self, node: Node, draft: Draft) -> Affine | None:
+    def match(self, node: Node, draft: Draft) -> AffineMap | None:
         axis = _channels(node)
         if axis is None or not _has_affine(node, draft):
             return None
         sinks: dict[Node, None] = {}
         stopped = _follow(node, axis, sinks, draft)
-        return Affine(node, tuple(sinks), stopped) if sinks else None
+        return AffineMap(node, tuple(sinks), stopped) if sinks else None
 
-    def check(self, match: Affine, draft: Draft) -> None:
+    def check(self, match: AffineMap, draft: Draft) -> None:
         if match.stopped is not None:
             raise Refused(f"`{kind(match.stopped)}` reads it too")
         bias = argument(match.node, "bias")
@@ -57,7 +57,7 @@ class FoldNormAffine(Rule[Affine]):
             if kind(sink) != "linear" and pads(sink):
                 raise Refused("the convolution that reads it pads with zeros, not with its bias")
 
-    def rewrite(self, match: Affine, edit: Edit) -> Node:
+    def rewrite(self, match: AffineMap, edit: Edit) -> Node:
         weight, bias = (
             _double_parameter(match.node, name, edit.draft) for name in ("weight", "bias")
         )
