@@ -24,7 +24,7 @@ _HOMES = {
     "export": "edgevit.export.pipeline",
     "inspect": "edgevit.export.pipeline",
 }
-_Module = sys.__class__
+_Module = type(sys)  # pyright: ignore[reportUnknownVariableType]  # of modules it knows no type
 
 
 def _public(name: str) -> property:
@@ -45,5 +45,5 @@ def _public(name: str) -> property:
     return property(get, put)
 
 
-_FACE = type("_Face", (_Module,), {name: _public(name) for name in _HOMES})
+_FACE = type("_Face", (_Module,), {name: _public(name) for name in _HOMES})  # pyright: ignore[reportUnknownArgumentType]
 sys.modules[__name__].__class__ = _FACE  # type: ignore[assignment]

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 from torch.fx.node import Node
 
 from edgevit.graph.edit import Draft, Edit
+from edgevit.graph.pattern import Pattern
 from edgevit.graph.program import origin
 
 # The same values, but perhaps laid out otherwise in memory: a kernel further on may then add in another order.
@@ -63,6 +64,15 @@ class Rule(ABC, Generic[M]):
     def replaces(self, match: M) -> tuple[Node, ...]:
         """Return the nodes whose origin the replacement inherits."""
         return (match.node,)
+
+
+class CallRule(Rule[Match]):
+    """Base class of rules for one call that declare it as a pattern."""
+
+    pattern: ClassVar[Pattern]
+
+    def match(self, node: Node, draft: Draft) -> Match | None:
+        return Match(node) if self.pattern.matches(node) else None
 
 
 AnyRule = Rule[Any]  # each over its own kind of match

@@ -13,20 +13,20 @@ from typing import ClassVar
 import torch
 from torch.fx.node import Node
 
-from edgevit.graph.aten import argument, kind
-from edgevit.graph.edit import Draft, Edit
+from edgevit.graph.aten import argument
+from edgevit.graph.edit import Edit
+from edgevit.graph.pattern import Pattern, call
 from edgevit.graph.program import value
-from edgevit.rewrites.rule import Match, Rule
+from edgevit.rewrites.rule import CallRule, Match
 
 
-class CastParts(Rule[Match]):
+def _has_other_types(node: Node) -> bool:
+    return {value(part).dtype for part in argument(node, "tensors")} != {value(node).dtype}
+
+
+class CastParts(CallRule):
     name: ClassVar[str] = "cast-parts"
-
-    def match(self, node: Node, draft: Draft) -> Match | None:
-        if kind(node) not in {"cat", "stack"}:
-            return None
-        types = {value(part).dtype for part in argument(node, "tensors")}
-        return Match(node) if types != {value(node).dtype} else None
+    pattern: ClassVar[Pattern] = call("cat", "stack", where=_has_other_types)
 
     def rewrite(self, match: Match, edit: Edit) -> Node:
         node = match.node

@@ -14,10 +14,10 @@ import torch
 from torch import Tensor
 from torch.fx.node import Node
 
-from edgevit.graph.aten import op
-from edgevit.graph.edit import Draft, Edit
+from edgevit.graph.edit import Edit
+from edgevit.graph.pattern import Pattern, call
 from edgevit.graph.traced import copied, traced
-from edgevit.rewrites.rule import Match, Rule
+from edgevit.rewrites.rule import CallRule, Match
 
 _FITTED = (
     -1.26551221, 1.00002066, 0.374192914, 0.0954856624, -0.17782484, 0.247217904,
@@ -25,12 +25,10 @@ _FITTED = (
 )  # fmt: skip
 
 
-class ExpandErfc(Rule[Match]):
+class ExpandErfc(CallRule):
     name: ClassVar[str] = "expand-erfc"
     rtol: ClassVar[float] = 1e-6
-
-    def match(self, node: Node, draft: Draft) -> Match | None:
-        return Match(node) if op(node) == "erfc" else None
+    pattern: ClassVar[Pattern] = call("erfc")
 
     def rewrite(self, match: Match, edit: Edit) -> Node:
         _, result = copied(traced(match.node, erfc), match.node, edit)

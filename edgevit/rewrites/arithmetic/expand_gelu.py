@@ -13,18 +13,16 @@ from typing import ClassVar
 import torch
 from torch.fx.node import Node
 
-from edgevit.graph.aten import argument, op, operand
-from edgevit.graph.edit import Draft, Edit
-from edgevit.rewrites.rule import Match, Rule
+from edgevit.graph.aten import operand
+from edgevit.graph.edit import Edit
+from edgevit.graph.pattern import Pattern, call
+from edgevit.rewrites.rule import CallRule, Match
 
 
-class ExpandGelu(Rule[Match]):
+class ExpandGelu(CallRule):
     name: ClassVar[str] = "expand-gelu"
     rtol: ClassVar[float] = 1e-5
-
-    def match(self, node: Node, draft: Draft) -> Match | None:
-        tanh = op(node) == "gelu" and argument(node, "approximate") == "tanh"
-        return Match(node) if tanh else None
+    pattern: ClassVar[Pattern] = call("gelu", approximate="tanh")
 
     def rewrite(self, match: Match, edit: Edit) -> Node:
         x = operand(match.node)

@@ -17,25 +17,26 @@ import torch
 from torch.fx.node import Node
 
 from edgevit.graph.aten import argument, has_argument, kind, operand
-from edgevit.graph.edit import Draft, Edit
+from edgevit.graph.edit import Edit
+from edgevit.graph.pattern import Pattern, call
 from edgevit.graph.program import shape, value
-from edgevit.rewrites.rule import Match, Rule
+from edgevit.rewrites.rule import CallRule, Match
 
 aten = torch.ops.aten
 _IMAGE = [2, 3]
 
 
-class ExpandReduction(Rule[Match]):
+def _is_expanded(node: Node) -> bool:
+    source = operand(node)
+    if not shape(source) or {value(node).dtype, value(source).dtype} != {torch.float32}:
+        return False
+    return not (_is_pooling(node) and argument(node, "keepdim"))
+
+
+class ExpandReduction(CallRule):
     name: ClassVar[str] = "expand-reduction"
     rtol: ClassVar[float] = 1e-5
-
-    def match(self, node: Node, draft: Draft) -> Match | None:
-        if kind(node) not in {"mean", "sum"} or not shape(operand(node)):
-            return None
-        if value(node).dtype != torch.float32 or value(operand(node)).dtype != torch.float32:
-            return None
-        pooled = _is_pooling(node) and argument(node, "keepdim")
-        return Match(node) if not pooled else None
+    pattern: ClassVar[Pattern] = call("mean", "sum", where=_is_expanded)
 
     def rewrite(self, match: Match, edit: Edit) -> Node:
         node = match.node

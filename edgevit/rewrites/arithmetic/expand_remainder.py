@@ -12,19 +12,19 @@ from typing import ClassVar
 import torch
 from torch.fx.node import Node
 
-from edgevit.graph.aten import kind
-from edgevit.graph.edit import Draft, Edit
+from edgevit.graph.edit import Edit
+from edgevit.graph.pattern import Pattern, call
 from edgevit.graph.program import value
-from edgevit.rewrites.rule import Match, Rule
+from edgevit.rewrites.rule import CallRule, Match
 
 
-class ExpandRemainder(Rule[Match]):
+def _is_of_integers(node: Node) -> bool:
+    return not value(node).is_floating_point() and isinstance(node.args[0], Node)
+
+
+class ExpandRemainder(CallRule):
     name: ClassVar[str] = "expand-remainder"
-
-    def match(self, node: Node, draft: Draft) -> Match | None:
-        if kind(node) != "remainder" or value(node).is_floating_point():
-            return None
-        return Match(node) if isinstance(node.args[0], Node) else None
+    pattern: ClassVar[Pattern] = call("remainder", where=_is_of_integers)
 
     def rewrite(self, match: Match, edit: Edit) -> Node:
         x, n = match.node.args[:2]

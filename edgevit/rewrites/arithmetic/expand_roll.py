@@ -13,20 +13,19 @@ from typing import ClassVar
 import torch
 from torch.fx.node import Node
 
-from edgevit.graph.aten import argument, kind, operand
-from edgevit.graph.edit import Draft, Edit
+from edgevit.graph.aten import argument, operand
+from edgevit.graph.edit import Edit
+from edgevit.graph.pattern import Pattern, call
 from edgevit.graph.program import shape
-from edgevit.rewrites.rule import SAME_VALUES, Match, Rule
+from edgevit.rewrites.rule import SAME_VALUES, CallRule, Match
 
 aten = torch.ops.aten
 
 
-class ExpandRoll(Rule[Match]):
+class ExpandRoll(CallRule):
     name: ClassVar[str] = "expand-roll"
     rtol: ClassVar[float] = SAME_VALUES
-
-    def match(self, node: Node, draft: Draft) -> Match | None:
-        return Match(node) if kind(node) == "roll" and prod(shape(node)) else None
+    pattern: ClassVar[Pattern] = call("roll", where=lambda node: prod(shape(node)) > 0)
 
     def rewrite(self, match: Match, edit: Edit) -> Node:
         node = match.node

@@ -12,23 +12,22 @@ from typing import ClassVar
 import torch
 from torch.fx.node import Node
 
-from edgevit.graph.aten import argument, kind, operand
-from edgevit.graph.edit import Draft, Edit
+from edgevit.graph.aten import argument, operand
+from edgevit.graph.edit import Edit
+from edgevit.graph.pattern import Pattern, call, other_than
 from edgevit.graph.program import shape
 from edgevit.rewrites.layout.name_views import places_of, sliced
-from edgevit.rewrites.rule import SAME_VALUES, Match, Rule
+from edgevit.rewrites.rule import SAME_VALUES, CallRule, Match
 
 aten = torch.ops.aten
 
 
-class ExpandStep(Rule[Match]):
+class ExpandStep(CallRule):
     name: ClassVar[str] = "expand-step"
     rtol: ClassVar[float] = SAME_VALUES
-
-    def match(self, node: Node, draft: Draft) -> Match | None:
-        if kind(node) != "slice" or argument(node, "step") == 1:
-            return None
-        return Match(node) if places_of(node)[1] else None
+    pattern: ClassVar[Pattern] = call(
+        "slice", step=other_than(1), where=lambda node: len(places_of(node)[1]) > 0
+    )
 
     def rewrite(self, match: Match, edit: Edit) -> Node:
         node = match.node

@@ -15,18 +15,19 @@ from torch.fx.node import Node
 
 from edgevit.graph.aten import argument, has_argument, kind, operand
 from edgevit.graph.edit import Draft, Edit
+from edgevit.graph.pattern import Pattern, call
 from edgevit.graph.program import shape
-from edgevit.rewrites.rule import Match, Refused, Rule
+from edgevit.rewrites.rule import CallRule, Match, Refused
 
 aten = torch.ops.aten
 
 
-class ExpandVariance(Rule[Match]):
+class ExpandVariance(CallRule):
     name: ClassVar[str] = "expand-variance"
     rtol: ClassVar[float] = 1e-5
-
-    def match(self, node: Node, draft: Draft) -> Match | None:
-        return Match(node) if kind(node) in {"var", "std"} and shape(operand(node)) else None
+    pattern: ClassVar[Pattern] = call(
+        "var", "std", where=lambda node: len(shape(operand(node))) > 0
+    )
 
     def check(self, match: Match, draft: Draft) -> None:
         if _count(match.node) <= _correction(match.node):

@@ -16,25 +16,19 @@ from typing import ClassVar
 import torch
 from torch.fx.node import Node
 
-from edgevit.graph.aten import argument, op, operand
+from edgevit.graph.aten import argument, operand
 from edgevit.graph.edit import Draft, Edit
+from edgevit.graph.pattern import Pattern, call, one_of
 from edgevit.graph.program import shape, value
-from edgevit.rewrites.rule import Match, Refused, Rule
+from edgevit.rewrites.rule import CallRule, Match, Refused
 
 aten = torch.ops.aten
 
 
-class ExpandVectorNorm(Rule[Match]):
+class ExpandVectorNorm(CallRule):
     name: ClassVar[str] = "expand-vector-norm"
     rtol: ClassVar[float] = 1e-6
-
-    def match(self, node: Node, draft: Draft) -> Match | None:
-        has_expansion = op(node) == "linalg_vector_norm" and argument(node, "ord") in (
-            1,
-            2,
-            math.inf,
-        )
-        return Match(node) if has_expansion else None
+    pattern: ClassVar[Pattern] = call("linalg_vector_norm", ord=one_of(1, 2, math.inf))
 
     def check(self, match: Match, draft: Draft) -> None:
         if argument(match.node, "dtype") is not None:

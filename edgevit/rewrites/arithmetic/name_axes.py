@@ -13,21 +13,22 @@ import torch
 from torch.fx.node import Node
 
 from edgevit.graph.aten import argument, has_argument, kind, operand
-from edgevit.graph.edit import Draft, Edit
+from edgevit.graph.edit import Edit
+from edgevit.graph.pattern import Pattern, call
 from edgevit.graph.program import shape
-from edgevit.rewrites.rule import Match, Rule
+from edgevit.rewrites.rule import CallRule, Match
 
 _CALLS = {"amax": torch.ops.aten.amax.default, "amin": torch.ops.aten.amin.default}
 
 
-class NameAxes(Rule[Match]):
-    name: ClassVar[str] = "name-axes"
+def _leaves_axes_out(node: Node) -> bool:
+    named = has_argument(node, "dim") and argument(node, "dim")
+    return bool(shape(operand(node))) and not named
 
-    def match(self, node: Node, draft: Draft) -> Match | None:
-        if kind(node) not in _CALLS or not shape(operand(node)):
-            return None
-        named = has_argument(node, "dim") and argument(node, "dim")
-        return None if named else Match(node)
+
+class NameAxes(CallRule):
+    name: ClassVar[str] = "name-axes"
+    pattern: ClassVar[Pattern] = call(*_CALLS, where=_leaves_axes_out)
 
     def rewrite(self, match: Match, edit: Edit) -> Node:
         node = match.node

@@ -16,21 +16,21 @@ from typing import Any, ClassVar
 import torch
 from torch.fx.node import Node
 
-from edgevit.graph.aten import argument, op
+from edgevit.graph.aten import argument
+from edgevit.graph.calls import ATTENTION
 from edgevit.graph.edit import Draft, Edit
+from edgevit.graph.pattern import Pattern, call
 from edgevit.graph.program import shape, value
 from edgevit.rewrites.attention.masks import may_close
-from edgevit.rewrites.rule import Match, Refused, Rule, made_by_rule
+from edgevit.rewrites.rule import CallRule, Match, Refused, made_by_rule
 
 _RESHAPE = torch.ops.aten.reshape.default
 
 
-class ExpandAttention(Rule[Match]):
+class ExpandAttention(CallRule):
     name: ClassVar[str] = "expand-attention"
     rtol: ClassVar[float] = 1e-5
-
-    def match(self, node: Node, draft: Draft) -> Match | None:
-        return Match(node) if op(node) == "scaled_dot_product_attention" else None
+    pattern: ClassVar[Pattern] = call(ATTENTION)
 
     def check(self, match: Match, draft: Draft) -> None:
         node = match.node

@@ -16,22 +16,21 @@ from typing import ClassVar
 import torch
 from torch.fx.node import Node
 
-from edgevit.graph.aten import argument, op
+from edgevit.graph.aten import argument
+from edgevit.graph.calls import ATTENTION
 from edgevit.graph.edit import Draft, Edit
+from edgevit.graph.pattern import Pattern, call
 from edgevit.graph.program import shape
-from edgevit.rewrites.rule import Match, Refused, Rule
+from edgevit.rewrites.rule import CallRule, Match, Refused
 
 aten = torch.ops.aten
 _AXES = 4
 
 
-class FlattenAttention(Rule[Match]):
+class FlattenAttention(CallRule):
     name: ClassVar[str] = "flatten-attention"
     rtol: ClassVar[float] = 1e-6
-
-    def match(self, node: Node, draft: Draft) -> Match | None:
-        called = op(node) == "scaled_dot_product_attention"
-        return Match(node) if called and len(shape(node)) != _AXES else None
+    pattern: ClassVar[Pattern] = call(ATTENTION, where=lambda node: len(shape(node)) != _AXES)
 
     def check(self, match: Match, draft: Draft) -> None:
         if argument(match.node, "enable_gqa"):

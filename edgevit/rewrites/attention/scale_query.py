@@ -13,22 +13,20 @@ from typing import ClassVar
 import torch
 from torch.fx.node import Node
 
-from edgevit.graph.aten import argument, op
-from edgevit.graph.edit import Draft, Edit
+from edgevit.graph.aten import argument
+from edgevit.graph.calls import ATTENTION
+from edgevit.graph.edit import Edit
+from edgevit.graph.pattern import PRESENT, Pattern, call
 from edgevit.graph.program import shape
-from edgevit.rewrites.rule import Match, Rule
+from edgevit.rewrites.rule import CallRule, Match
 
 _USUAL = 1e-7  # as near to 1 as the factor is left out
 
 
-class ScaleQuery(Rule[Match]):
+class ScaleQuery(CallRule):
     name: ClassVar[str] = "scale-query"
     rtol: ClassVar[float] = 1e-5
-
-    def match(self, node: Node, draft: Draft) -> Match | None:
-        if op(node) != "scaled_dot_product_attention":
-            return None
-        return Match(node) if argument(node, "scale") is not None else None
+    pattern: ClassVar[Pattern] = call(ATTENTION, scale=PRESENT)
 
     def rewrite(self, match: Match, edit: Edit) -> Node:
         node = match.node

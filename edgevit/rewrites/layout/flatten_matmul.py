@@ -15,26 +15,26 @@ from typing import ClassVar
 import torch
 from torch.fx.node import Node
 
-from edgevit.graph.aten import kind, operand
-from edgevit.graph.edit import Draft, Edit
+from edgevit.graph.aten import operand
+from edgevit.graph.edit import Edit
+from edgevit.graph.pattern import Pattern, call
 from edgevit.graph.program import shape
-from edgevit.rewrites.rule import Match, Rule
+from edgevit.rewrites.rule import CallRule, Match
 
 aten = torch.ops.aten
 
 
-class FlattenMatmul(Rule[Match]):
+def _is_of_stacks(node: Node) -> bool:
+    left, right = shape(operand(node)), shape(operand(node, 1))
+    if len(left) < 2 or len(right) < 2 or len(left) + len(right) < 5:
+        return False
+    return left[:-2] == right[:-2] or 2 in (len(left), len(right))
+
+
+class FlattenMatmul(CallRule):
     name: ClassVar[str] = "flatten-matmul"
     rtol: ClassVar[float] = 1e-6
-
-    def match(self, node: Node, draft: Draft) -> Match | None:
-        if kind(node) != "matmul":
-            return None
-        left, right = shape(operand(node)), shape(operand(node, 1))
-        if len(left) < 2 or len(right) < 2 or len(left) + len(right) < 5:
-            return None
-        alike = left[:-2] == right[:-2] or 2 in (len(left), len(right))
-        return Match(node) if alike else None
+    pattern: ClassVar[Pattern] = call("matmul", where=_is_of_stacks)
 
     def rewrite(self, match: Match, edit: Edit) -> Node:
         node = match.node

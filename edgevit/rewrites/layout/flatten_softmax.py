@@ -13,22 +13,19 @@ from typing import ClassVar
 import torch
 from torch.fx.node import Node
 
-from edgevit.graph.aten import argument, kind, operand
-from edgevit.graph.edit import Draft, Edit
+from edgevit.graph.aten import operand
+from edgevit.graph.edit import Edit
+from edgevit.graph.pattern import Pattern, call, has_rank, one_of
 from edgevit.graph.program import shape
-from edgevit.rewrites.rule import SAME_VALUES, Match, Rule
+from edgevit.rewrites.rule import SAME_VALUES, CallRule, Match
 
 _SOFTMAXES = frozenset({"softmax", "log_softmax", "_softmax", "_log_softmax"})
 
 
-class FlattenSoftmax(Rule[Match]):
+class FlattenSoftmax(CallRule):
     name: ClassVar[str] = "flatten-softmax"
     rtol: ClassVar[float] = SAME_VALUES
-
-    def match(self, node: Node, draft: Draft) -> Match | None:
-        if kind(node) not in _SOFTMAXES or len(shape(node)) != 4:
-            return None
-        return Match(node) if argument(node, "dim") in (-1, 3) else None
+    pattern: ClassVar[Pattern] = call(*_SOFTMAXES, dim=one_of(-1, 3), where=has_rank(4))
 
     def rewrite(self, match: Match, edit: Edit) -> Node:
         node = match.node

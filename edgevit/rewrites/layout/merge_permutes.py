@@ -15,24 +15,25 @@ import torch
 from torch.fx.node import Node
 
 from edgevit.graph.aten import kind, operand
-from edgevit.graph.edit import Draft, Edit
+from edgevit.graph.edit import Edit
+from edgevit.graph.pattern import Pattern, call
 from edgevit.graph.program import shape
 from edgevit.rewrites.layout.name_views import permutation_of
-from edgevit.rewrites.rule import SAME_VALUES, Match, Rule
+from edgevit.rewrites.rule import SAME_VALUES, CallRule, Match
 
 aten = torch.ops.aten
 
 
-class MergePermutes(Rule[Match]):
+def _merges(node: Node) -> bool:
+    source = operand(node)
+    return kind(source) == "permute" or _keeps_order(source, permutation_of(node))
+
+
+class MergePermutes(CallRule):
     name: ClassVar[str] = "merge-permutes"
     rtol: ClassVar[float] = SAME_VALUES
     after: ClassVar[tuple[str, ...]] = ("name-views",)
-
-    def match(self, node: Node, draft: Draft) -> Match | None:
-        if kind(node) != "permute":
-            return None
-        merges = kind(operand(node)) == "permute"
-        return Match(node) if merges or _keeps_order(operand(node), permutation_of(node)) else None
+    pattern: ClassVar[Pattern] = call("permute", where=_merges)
 
     def rewrite(self, match: Match, edit: Edit) -> Node:
         node = match.node

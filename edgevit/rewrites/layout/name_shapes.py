@@ -14,9 +14,10 @@ import torch
 from torch.fx.node import Node
 
 from edgevit.graph.aten import kind
-from edgevit.graph.edit import Draft, Edit
+from edgevit.graph.edit import Edit
+from edgevit.graph.pattern import Pattern, call
 from edgevit.graph.program import shape
-from edgevit.rewrites.rule import SAME_VALUES, Match, Rule
+from edgevit.rewrites.rule import SAME_VALUES, CallRule, Match
 
 aten = torch.ops.aten
 _BY_SIZES = {
@@ -26,12 +27,10 @@ _BY_SIZES = {
 }
 
 
-class NameShapes(Rule[Match]):
+class NameShapes(CallRule):
     name: ClassVar[str] = "name-shapes"
     rtol: ClassVar[float] = SAME_VALUES
-
-    def match(self, node: Node, draft: Draft) -> Match | None:
-        return Match(node) if kind(node) in _BY_SIZES else None
+    pattern: ClassVar[Pattern] = call(*_BY_SIZES)
 
     def rewrite(self, match: Match, edit: Edit) -> Node:
         node = match.node

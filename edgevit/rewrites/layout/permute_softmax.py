@@ -12,21 +12,23 @@ from typing import ClassVar
 import torch
 from torch.fx.node import Node
 
-from edgevit.graph.aten import integer, kind, operand
-from edgevit.graph.edit import Draft, Edit
+from edgevit.graph.aten import integer, operand
+from edgevit.graph.calls import SOFTMAXES, Softmax
+from edgevit.graph.edit import Edit
+from edgevit.graph.pattern import Pattern, call
 from edgevit.graph.program import shape
-from edgevit.rewrites.rule import SAME_VALUES, Match, Rule
+from edgevit.rewrites.rule import SAME_VALUES, CallRule, Match
 
 
-class PermuteSoftmax(Rule[Match]):
+def _is_along_another_axis(node: Node) -> bool:
+    softmax = Softmax.of(node)
+    return softmax is not None and softmax.axis != len(shape(node)) - 1
+
+
+class PermuteSoftmax(CallRule):
     name: ClassVar[str] = "permute-softmax"
     rtol: ClassVar[float] = SAME_VALUES
-
-    def match(self, node: Node, draft: Draft) -> Match | None:
-        if kind(node) not in {"softmax", "_softmax"}:
-            return None
-        rank = len(shape(node))
-        return Match(node) if rank > 1 and integer(node, "dim") % rank != rank - 1 else None
+    pattern: ClassVar[Pattern] = call(*SOFTMAXES, where=_is_along_another_axis)
 
     def rewrite(self, match: Match, edit: Edit) -> Node:
         node, rank = match.node, len(shape(match.node))

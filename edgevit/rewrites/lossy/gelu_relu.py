@@ -12,16 +12,15 @@ from typing import ClassVar
 import torch
 from torch.fx.node import Node
 
-from edgevit.graph.aten import op, operand
-from edgevit.graph.edit import Draft, Edit
-from edgevit.rewrites.rule import Match, Rule
+from edgevit.graph.aten import operand
+from edgevit.graph.edit import Edit
+from edgevit.graph.pattern import Pattern, call
+from edgevit.rewrites.rule import CallRule, Match
 
 
-class GeluRelu(Rule[Match]):
+class GeluRelu(CallRule):
     name: ClassVar[str] = "gelu-relu"
-
-    def match(self, node: Node, draft: Draft) -> Match | None:
-        return Match(node) if op(node) == "gelu" else None
+    pattern: ClassVar[Pattern] = call("gelu")
 
     def rewrite(self, match: Match, edit: Edit) -> Node:
         return edit.call(torch.ops.aten.relu.default, operand(match.node))

@@ -12,18 +12,17 @@ from typing import ClassVar
 import torch
 from torch.fx.node import Node
 
-from edgevit.graph.aten import op, operand
-from edgevit.graph.edit import Draft, Edit
-from edgevit.rewrites.rule import Match, Rule
+from edgevit.graph.aten import operand
+from edgevit.graph.edit import Edit
+from edgevit.graph.pattern import Pattern, call
+from edgevit.rewrites.rule import CallRule, Match
 
 _STEEPNESS = 1.702
 
 
-class GeluSigmoid(Rule[Match]):
+class GeluSigmoid(CallRule):
     name: ClassVar[str] = "gelu-sigmoid"
-
-    def match(self, node: Node, draft: Draft) -> Match | None:
-        return Match(node) if op(node) == "gelu" else None
+    pattern: ClassVar[Pattern] = call("gelu")
 
     def rewrite(self, match: Match, edit: Edit) -> Node:
         x, mul = operand(match.node), torch.ops.aten.mul.Tensor

@@ -12,17 +12,15 @@ from typing import ClassVar
 import torch
 from torch.fx.node import Node
 
-from edgevit.graph.aten import argument, op, operand
-from edgevit.graph.edit import Draft, Edit
-from edgevit.rewrites.rule import Match, Rule
+from edgevit.graph.aten import operand
+from edgevit.graph.edit import Edit
+from edgevit.graph.pattern import Pattern, call
+from edgevit.rewrites.rule import CallRule, Match
 
 
-class GeluTanh(Rule[Match]):
+class GeluTanh(CallRule):
     name: ClassVar[str] = "gelu-tanh"
-
-    def match(self, node: Node, draft: Draft) -> Match | None:
-        exact = op(node) == "gelu" and argument(node, "approximate") == "none"
-        return Match(node) if exact else None
+    pattern: ClassVar[Pattern] = call("gelu", approximate="none")
 
     def rewrite(self, match: Match, edit: Edit) -> Node:
         return edit.call(torch.ops.aten.gelu.default, operand(match.node), approximate="tanh")

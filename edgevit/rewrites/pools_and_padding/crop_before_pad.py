@@ -15,18 +15,17 @@ from torch.fx.node import Node
 
 from edgevit.graph.aten import argument, kind, operand
 from edgevit.graph.edit import Draft, Edit
+from edgevit.graph.pattern import Condition, Pattern, call
 from edgevit.graph.program import shape
 from edgevit.rewrites.layout.name_views import sliced
-from edgevit.rewrites.rule import Match, Refused, Rule
+from edgevit.rewrites.rule import CallRule, Match, Refused
 
 
-class CropBeforePad(Rule[Match]):
+class CropBeforePad(CallRule):
     name: ClassVar[str] = "crop-before-pad"
-
-    def match(self, node: Node, draft: Draft) -> Match | None:
-        if kind(node) not in {"pad", "constant_pad_nd"}:
-            return None
-        return Match(node) if min(argument(node, "pad"), default=0) < 0 else None
+    pattern: ClassVar[Pattern] = call(
+        "pad", "constant_pad_nd", pad=Condition(lambda pads: min(pads, default=0) < 0)
+    )
 
     def check(self, match: Match, draft: Draft) -> None:
         node = match.node

@@ -17,21 +17,22 @@ from torch.fx.node import Node
 
 from edgevit.graph.aten import kind, operand
 from edgevit.graph.edit import Draft, Edit
+from edgevit.graph.pattern import Pattern, call
 from edgevit.graph.program import shape, value
-from edgevit.rewrites.rule import Match, Refused, Rule
+from edgevit.rewrites.rule import CallRule, Match, Refused
 
 _AXES = {"adaptive_avg_pool1d": 1, "adaptive_avg_pool2d": 2, "_adaptive_avg_pool2d": 2}
 _LARGEST = 1 << 24  # elements of the matrices: 64 MB
 
 
-class ExpandAdaptivePool(Rule[Match]):
+def _is_uneven(node: Node) -> bool:
+    return any(extent % count for extent, count in _sizes(node))
+
+
+class ExpandAdaptivePool(CallRule):
     name: ClassVar[str] = "expand-adaptive-pool"
     rtol: ClassVar[float] = 1e-5
-
-    def match(self, node: Node, draft: Draft) -> Match | None:
-        if kind(node) not in _AXES:
-            return None
-        return Match(node) if any(extent % count for extent, count in _sizes(node)) else None
+    pattern: ClassVar[Pattern] = call(*_AXES, where=_is_uneven)
 
     def check(self, match: Match, draft: Draft) -> None:
         elements = sum(extent * count for extent, count in _sizes(match.node))

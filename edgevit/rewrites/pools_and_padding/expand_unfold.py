@@ -22,19 +22,18 @@ from torch.fx.node import Node
 
 from edgevit.graph.aten import argument, kind, operand, per_dimension
 from edgevit.graph.edit import Draft, Edit
+from edgevit.graph.pattern import Pattern, call
 from edgevit.graph.program import shape, value
 from edgevit.rewrites.layout.name_views import sliced
-from edgevit.rewrites.rule import Match, Refused, Rule
+from edgevit.rewrites.rule import CallRule, Match, Refused
 
 aten = torch.ops.aten
 
 
-class ExpandUnfold(Rule[Match]):
+class ExpandUnfold(CallRule):
     name: ClassVar[str] = "expand-unfold"
     rtol: ClassVar[float] = 1e-6
-
-    def match(self, node: Node, draft: Draft) -> Match | None:
-        return Match(node) if kind(node) in {"im2col", "col2im"} else None
+    pattern: ClassVar[Pattern] = call("im2col", "col2im")
 
     def check(self, match: Match, draft: Draft) -> None:
         node = match.node

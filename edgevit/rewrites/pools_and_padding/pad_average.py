@@ -14,25 +14,26 @@ from typing import ClassVar
 import torch
 from torch.fx.node import Node
 
-from edgevit.graph.aten import argument, op, operand, per_dimension
-from edgevit.graph.edit import Draft, Edit
+from edgevit.graph.aten import argument, operand, per_dimension
+from edgevit.graph.edit import Edit
+from edgevit.graph.pattern import Pattern, call
 from edgevit.graph.program import shape, value
-from edgevit.rewrites.rule import SAME_VALUES, Match, Rule
+from edgevit.rewrites.rule import SAME_VALUES, CallRule, Match
 
 aten = torch.ops.aten
 
 
-class PadAverage(Rule[Match]):
+def _pads_an_image(node: Node) -> bool:
+    return len(shape(node)) == 4 and any(_pads(node))
+
+
+class PadAverage(CallRule):
     name: ClassVar[str] = "pad-average"
     rtol: ClassVar[float] = SAME_VALUES
     after: ClassVar[tuple[str, ...]] = ("pad-ceil",)
-
-    def match(self, node: Node, draft: Draft) -> Match | None:
-        if op(node) != "avg_pool2d" or argument(node, "ceil_mode"):
-            return None
-        if argument(node, "divisor_override") is not None or len(shape(node)) != 4:
-            return None
-        return Match(node) if any(_pads(node)) else None
+    pattern: ClassVar[Pattern] = call(
+        "avg_pool2d", ceil_mode=False, divisor_override=None, where=_pads_an_image
+    )
 
     def rewrite(self, match: Match, edit: Edit) -> Node:
         node = match.node

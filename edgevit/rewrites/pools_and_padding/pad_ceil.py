@@ -16,22 +16,19 @@ import torch
 from torch.fx.node import Node
 
 from edgevit.graph.aten import argument, op, operand, per_dimension
-from edgevit.graph.edit import Draft, Edit
+from edgevit.graph.edit import Edit
+from edgevit.graph.pattern import Pattern, call
 from edgevit.graph.program import shape, value
-from edgevit.rewrites.rule import SAME_VALUES, Match, Rule
+from edgevit.rewrites.rule import SAME_VALUES, CallRule, Match
 
 aten = torch.ops.aten
+_AVERAGE = call("avg_pool2d", ceil_mode=True, divisor_override=None)
 
 
-class PadCeil(Rule[Match]):
+class PadCeil(CallRule):
     name: ClassVar[str] = "pad-ceil"
     rtol: ClassVar[float] = SAME_VALUES
-
-    def match(self, node: Node, draft: Draft) -> Match | None:
-        if op(node) not in {"avg_pool2d", "max_pool2d"} or not argument(node, "ceil_mode"):
-            return None
-        overridden = op(node) == "avg_pool2d" and argument(node, "divisor_override") is not None
-        return None if overridden else Match(node)
+    pattern: ClassVar[Pattern] = _AVERAGE | call("max_pool2d", ceil_mode=True)
 
     def rewrite(self, match: Match, edit: Edit) -> Node:
         node = match.node

@@ -14,19 +14,17 @@ from typing import ClassVar
 import torch
 from torch.fx.node import Node
 
-from edgevit.graph.aten import argument, op, operand, per_dimension
+from edgevit.graph.aten import argument, operand, per_dimension
 from edgevit.graph.edit import Draft, Edit
+from edgevit.graph.pattern import PRESENT, Pattern, call
 from edgevit.graph.program import shape
-from edgevit.rewrites.rule import SAME_VALUES, Match, Refused, Rule
+from edgevit.rewrites.rule import SAME_VALUES, CallRule, Match, Refused
 
 
-class ScaleDivisor(Rule[Match]):
+class ScaleDivisor(CallRule):
     name: ClassVar[str] = "scale-divisor"
     rtol: ClassVar[float] = SAME_VALUES
-
-    def match(self, node: Node, draft: Draft) -> Match | None:
-        overridden = op(node) == "avg_pool2d" and argument(node, "divisor_override") is not None
-        return Match(node) if overridden else None
+    pattern: ClassVar[Pattern] = call("avg_pool2d", divisor_override=PRESENT)
 
     def check(self, match: Match, draft: Draft) -> None:
         node = match.node

@@ -19,20 +19,19 @@ from torch.fx.node import Node
 
 from edgevit.graph.aten import kind, operand
 from edgevit.graph.edit import Draft, Edit
+from edgevit.graph.pattern import Pattern, call
 from edgevit.graph.program import shape, value
 from edgevit.rewrites.pools_and_padding.expand_unfold import are_tiles, grid, pair, tiled, windowed
-from edgevit.rewrites.rule import Match, Refused, Rule
+from edgevit.rewrites.rule import CallRule, Match, Refused
 
 aten = torch.ops.aten
 _MOST = 256  # places in a window
 
 
-class SliceUnfold(Rule[Match]):
+class SliceUnfold(CallRule):
     name: ClassVar[str] = "slice-unfold"
     rtol: ClassVar[float] = 1e-6
-
-    def match(self, node: Node, draft: Draft) -> Match | None:
-        return Match(node) if kind(node) in {"im2col", "col2im"} else None
+    pattern: ClassVar[Pattern] = call("im2col", "col2im")
 
     def check(self, match: Match, draft: Draft) -> None:
         rows, columns = pair(match.node, "kernel_size")

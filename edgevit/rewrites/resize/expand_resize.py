@@ -15,21 +15,20 @@ from typing import Any, ClassVar
 import torch
 from torch.fx.node import Node
 
-from edgevit.graph.aten import argument, has_argument, kind, operand, parameter_names, run_call
+from edgevit.graph.aten import argument, has_argument, operand, parameter_names, run_call
 from edgevit.graph.edit import Draft, Edit
+from edgevit.graph.pattern import Pattern, call
 from edgevit.graph.program import shape, value
-from edgevit.rewrites.rule import Match, Refused, Rule
+from edgevit.rewrites.rule import CallRule, Match, Refused
 
 _RESIZES = frozenset({"upsample_bicubic2d", "_upsample_bicubic2d_aa", "_upsample_bilinear2d_aa"})
 _LARGEST = 1 << 24  # elements of both matrices: 64 MB
 
 
-class ExpandResize(Rule[Match]):
+class ExpandResize(CallRule):
     name: ClassVar[str] = "expand-resize"
     rtol: ClassVar[float] = 1e-5
-
-    def match(self, node: Node, draft: Draft) -> Match | None:
-        return Match(node) if kind(node) in _RESIZES else None
+    pattern: ClassVar[Pattern] = call(*_RESIZES)
 
     def check(self, match: Match, draft: Draft) -> None:
         if not value(match.node).is_floating_point():

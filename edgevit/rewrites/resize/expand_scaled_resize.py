@@ -14,20 +14,17 @@ from typing import ClassVar
 
 from torch.fx.node import Node
 
-from edgevit.graph.aten import argument, has_argument, kind, operand
-from edgevit.graph.edit import Draft
+from edgevit.graph.aten import argument, has_argument, operand
+from edgevit.graph.pattern import Pattern, call
 from edgevit.graph.program import shape
 from edgevit.rewrites.resize.expand_resize import ExpandResize
-from edgevit.rewrites.rule import Match
 
 
 class ExpandScaledResize(ExpandResize):
     name: ClassVar[str] = "expand-scaled-resize"
-
-    def match(self, node: Node, draft: Draft) -> Match | None:
-        if kind(node) != "upsample_bilinear2d" or argument(node, "align_corners"):
-            return None
-        return None if scale_is_told(node) else Match(node)
+    pattern: ClassVar[Pattern] = call(
+        "upsample_bilinear2d", align_corners=False, where=lambda node: not scale_is_told(node)
+    )
 
 
 def scale_is_told(node: Node) -> bool:
