@@ -98,6 +98,13 @@ class Conv(Affine):
 Weighted = Linear | Conv
 
 
+def weighted_at(node: Node) -> Weighted:
+    """Return the view of a call that matched as a linear or a convolution."""
+    view = weighted(node)
+    assert view is not None
+    return view
+
+
 def weighted(node: Node) -> Weighted | None:
     """Return the view of a linear or a convolution."""
     return Linear.of(node) or Conv.of(node)
@@ -109,6 +116,13 @@ class Norm(Affine):
 
     kind: str
     eps: float
+
+    @classmethod
+    def at(cls, node: Node) -> Norm:
+        """Return the view of a call that matched as a norm."""
+        norm = cls.of(node)
+        assert norm is not None
+        return norm
 
     @classmethod
     def of(cls, node: Node) -> Norm | None:
@@ -166,6 +180,13 @@ class Attention:
     is_causal: bool
     scale: float | None
     groups_queries: bool  # groups of query heads may share a key
+
+    @classmethod
+    def at(cls, node: Node) -> Attention:
+        """Return the view of a call that matched as an attention."""
+        attention = cls.of(node)
+        assert attention is not None
+        return attention
 
     @classmethod
     def of(cls, node: Node) -> Attention | None:

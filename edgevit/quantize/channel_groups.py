@@ -131,9 +131,9 @@ def _pads_images(node: Node) -> bool:
 
 
 def _projected(node: Node, tracked: Tracked) -> np.ndarray:
-    axis = tracked.of[operand(node)].ndim - 1 if kind(node) == "linear" else 1
-    tracked.inputs[node] = _channels(tracked.of[operand(node)], axis, tracked.labels)
-    sizes = shape(node)
+    source, sizes = tracked.of[operand(node)], shape(node)
+    axis = source.ndim - 1 if kind(node) == "linear" else 1
+    tracked.inputs[node] = _channels(source, axis, tracked.labels)
     axis = len(sizes) - 1 if kind(node) == "linear" else 1
     tracked.outputs[node] = tracked.labels.fresh(sizes[axis])
     return _along(tracked.outputs[node], axis, sizes)

@@ -15,7 +15,8 @@ from typing import ClassVar
 import torch
 from torch.fx.node import Node
 
-from edgevit.graph.aten import argument, kind, op, operand, run_call
+from edgevit.graph.aten import argument, kind, operand, run_call
+from edgevit.graph.calls import Attention
 from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import shape
 from edgevit.rewrites.convolutions.linear_calls import called_with, channel_axis, is_projection
@@ -69,9 +70,10 @@ def _views_to_keys(projection: Node) -> tuple[Node, ...] | None:
     node, views = projection, list[Node]()
     while len(node.users) == 1:
         (user,) = node.users
-        if op(user) == "scaled_dot_product_attention":
-            others = argument(user, "query"), argument(user, "value")
-            return tuple(views) if argument(user, "key") is node and node not in others else None
+        attention = Attention.of(user)
+        if attention is not None:
+            others = attention.query, attention.value
+            return tuple(views) if attention.key is node and node not in others else None
         if kind(user) not in _VIEWS or operand(user) is not node:
             return None
         views.append(user)

@@ -16,8 +16,7 @@ from typing import Any, ClassVar
 import torch
 from torch.fx.node import Node
 
-from edgevit.graph.aten import argument
-from edgevit.graph.calls import ATTENTION
+from edgevit.graph.calls import ATTENTION, Attention
 from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.pattern import Pattern, call
 from edgevit.graph.program import shape, value
@@ -33,50 +32,49 @@ class ExpandAttention(CallRule):
     pattern: ClassVar[Pattern] = call(ATTENTION)
 
     def check(self, match: Match, draft: Draft) -> None:
-        node = match.node
-        if argument(node, "dropout_p"):
+        attention = Attention.at(match.node)
+        if attention.dropout:
             raise Refused("it drops values at random")
-        if argument(node, "enable_gqa"):
+        if attention.groups_queries:
             raise Refused("groups of queries share a key")
-        query, key, content = (shape(argument(node, name)) for name in ("query", "key", "value"))
-        if not query[:-2] == key[:-2] == content[:-2]:
+        read = attention.query, attention.key, attention.value
+        if len({shape(one)[:-2] for one in read}) > 1:
             raise Refused("queries, keys and values have other batches")
-        mask = argument(node, "attn_mask")
-        if mask is None:
+        if attention.mask is None or made_by_rule(match.node, "guard-attention"):
             return
-        if not made_by_rule(node, "guard-attention") and may_close(mask, draft):
+        if may_close(attention.mask, draft):
             raise Refused("the mask may leave a row with nothing")
 
     def rewrite(self, match: Match, edit: Edit) -> Node:
-        node = match.node
-        query, key, content = (argument(node, name) for name in ("query", "key", "value"))
+        attention = Attention.at(match.node)
+        query, key, content = attention.query, attention.key, attention.value
         batch, length, width = math.prod(shape(query)[:-2]), *shape(query)[-2:]
         keys, depth = shape(key)[-2], shape(content)[-1]
-        q = edit.reshaped(_scaled(node, query, edit), [batch, length, width])
+        q = edit.reshaped(_scaled_query(attention, edit), [batch, length, width])
         k = edit.reshaped(key, [batch, keys, width])
         turned = edit.call(torch.ops.aten.permute.default, k, [0, 2, 1])
         scores = edit.call(torch.ops.aten.bmm.default, q, turned)
-        for mask in _masks(node, edit, length, keys):
+        for mask in _masks(attention, edit, length, keys):
             scores = _added(scores, mask, [*shape(query)[:-1], keys], edit)
         weights = edit.call(torch.ops.aten.softmax.int, scores, -1)
         v = edit.reshaped(content, [batch, keys, depth])
         mixed = edit.call(torch.ops.aten.bmm.default, weights, v)
-        return edit.reshaped(mixed, list(shape(node)))
+        return edit.reshaped(mixed, list(shape(match.node)))
 
 
-def _scaled(node: Node, query: Node, edit: Edit) -> Node:
-    own_scale = argument(node, "scale")
-    scale = 1 / math.sqrt(shape(query)[-1]) if own_scale is None else own_scale
+def _scaled_query(attention: Attention, edit: Edit) -> Node:
+    query, scale = attention.query, attention.scale
+    scale = 1 / math.sqrt(shape(query)[-1]) if scale is None else scale
     return query if scale == 1 else edit.call(torch.ops.aten.mul.Tensor, query, scale)
 
 
-def _masks(node: Node, edit: Edit, length: int, keys: int) -> list[Node]:
+def _masks(attention: Attention, edit: Edit, length: int, keys: int) -> list[Node]:
     """Return the addends of the scores."""
     addends: list[Node] = []
-    mask, dtype = argument(node, "attn_mask"), value(node).dtype
+    mask, dtype = attention.mask, value(attention.node).dtype
     if mask is not None:
         addends.append(_constant_mask(mask, dtype, edit) if edit.draft.is_constant(mask) else _computed_mask(mask, dtype, edit))  # fmt: skip
-    if argument(node, "is_causal"):
+    if attention.is_causal:
         ahead = torch.ones(length, keys).triu(1).bool()
         tensor = torch.zeros(length, keys, dtype=dtype).masked_fill_(ahead, -math.inf)
         addends.append(edit.constant(tensor, "causal"))

@@ -17,7 +17,7 @@ import torch
 from torch.fx.node import Node
 
 from edgevit.graph.aten import argument
-from edgevit.graph.calls import ATTENTION
+from edgevit.graph.calls import ATTENTION, Attention
 from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.pattern import Pattern, call
 from edgevit.graph.program import shape
@@ -33,20 +33,17 @@ class FlattenAttention(CallRule):
     pattern: ClassVar[Pattern] = call(ATTENTION, where=lambda node: len(shape(node)) != _AXES)
 
     def check(self, match: Match, draft: Draft) -> None:
-        if argument(match.node, "enable_gqa"):
+        if Attention.at(match.node).groups_queries:
             raise Refused("groups of queries share a key")
 
     def rewrite(self, match: Match, edit: Edit) -> Node:
         node = match.node
         stacks = shape(node)[:-2]
-        query, key, content = (
-            _stacked(argument(node, name), stacks, edit) for name in ("query", "key", "value")
-        )
-        mask = argument(node, "attn_mask")
-        if mask is not None:
-            mask = _stacked(mask, stacks, edit)
+        attention = Attention.at(node)
+        read = attention.query, attention.key, attention.value, attention.mask
+        stacked = [None if one is None else _stacked(one, stacks, edit) for one in read]
         options = {name: argument(node, name) for name in ("dropout_p", "is_causal", "scale")}
-        mixed = edit.again(node, query, key, content, mask, **options)
+        mixed = edit.again(node, *stacked, **options)
         return edit.reshaped(mixed, shape(node))
 
 

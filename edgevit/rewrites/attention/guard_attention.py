@@ -16,7 +16,8 @@ from typing import ClassVar
 import torch
 from torch.fx.node import Node
 
-from edgevit.graph.aten import argument, op
+from edgevit.graph.aten import node_argument
+from edgevit.graph.calls import Attention
 from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import value
 from edgevit.rewrites.attention.masks import may_close, rows_that_see
@@ -30,19 +31,19 @@ class GuardAttention(Rule[Match]):
     rtol: ClassVar[float] = 1e-5
 
     def match(self, node: Node, draft: Draft) -> Match | None:
-        if op(node) != "scaled_dot_product_attention" or made_by_rule(node, self.name):
+        attention = Attention.of(node)
+        if attention is None or attention.mask is None or made_by_rule(node, self.name):
             return None
-        mask = argument(node, "attn_mask")
-        return Match(node) if mask is not None and may_close(mask, draft) else None
+        return Match(node) if may_close(attention.mask, draft) else None
 
     def check(self, match: Match, draft: Draft) -> None:
-        mask = argument(match.node, "attn_mask")
+        mask = node_argument(match.node, "attn_mask")
         if draft.is_constant(mask) and bool(draft.tensor(mask).isnan().any()):
             raise Refused("the mask is not a number in places")
 
     def rewrite(self, match: Match, edit: Edit) -> Node:
         node = match.node
-        mask = argument(node, "attn_mask")
+        mask = node_argument(node, "attn_mask")
         seen, opened = _opened_constant(mask, edit) if edit.draft.is_constant(mask) else _opened(mask, edit)  # fmt: skip
         guarded = edit.copied(node, lambda source: opened if source is mask else source)
         nothing = edit.constant(torch.zeros((), dtype=value(node).dtype), "nothing")

@@ -13,8 +13,7 @@ from typing import ClassVar
 import torch
 from torch.fx.node import Node
 
-from edgevit.graph.aten import argument
-from edgevit.graph.calls import ATTENTION
+from edgevit.graph.calls import ATTENTION, Attention
 from edgevit.graph.edit import Edit
 from edgevit.graph.pattern import PRESENT, Pattern, call
 from edgevit.graph.program import shape
@@ -29,9 +28,10 @@ class ScaleQuery(CallRule):
     pattern: ClassVar[Pattern] = call(ATTENTION, scale=PRESENT)
 
     def rewrite(self, match: Match, edit: Edit) -> Node:
-        node = match.node
-        query = argument(node, "query")
-        factor = argument(node, "scale") * sqrt(shape(query)[-1])
+        node, attention = match.node, Attention.at(match.node)
+        query, scale = attention.query, attention.scale
+        assert scale is not None
+        factor = scale * sqrt(shape(query)[-1])
         if abs(factor - 1) > _USUAL:
             query = edit.call(torch.ops.aten.mul.Tensor, query, factor)
         others = {name: option for name, option in node.kwargs.items() if name != "scale"}

@@ -9,26 +9,23 @@ from collections.abc import Callable
 import torch
 from torch.fx.node import Node
 
-from edgevit.graph.aten import argument, kind, operand
+from edgevit.graph.aten import operand
+from edgevit.graph.calls import Conv, Linear, weighted_at
 from edgevit.graph.edit import Draft, Edit
-from edgevit.graph.program import shape
 from edgevit.rewrites.convolutions.padding import pads
 
-_POINTWISE = frozenset({"conv1d", "conv2d", "conv3d"})
 _PARAMETERS = frozenset({"weight", "bias"})
 Change = Callable[[torch.Tensor], torch.Tensor]
 
 
 def is_projection(node: Node, draft: Draft) -> bool:
-    if kind(node) != "linear" and not _is_pointwise(node):
-        return False
-    weight, bias = argument(node, "weight"), argument(node, "bias")
-    return draft.is_constant(weight) and (bias is None or draft.is_constant(bias))
+    view = Linear.of(node) or _pointwise(node)
+    return view is not None and view.is_constant(draft)
 
 
 def channel_axis(projection: Node) -> int:
     """Return the channel axis of the projection's result."""
-    return len(shape(projection)) - 1 if kind(projection) == "linear" else 1
+    return weighted_at(projection).channel_axis
 
 
 def with_weights(projection: Node, change: Change, edit: Edit) -> Node:
@@ -36,13 +33,9 @@ def with_weights(projection: Node, change: Change, edit: Edit) -> Node:
 
     Their first axis is the channels of the result.
     """
-    weight, bias = (argument(projection, name) for name in ("weight", "bias"))
-    return called_with(
-        projection,
-        change(edit.draft.tensor(weight)),
-        None if bias is None else change(edit.draft.tensor(bias)),
-        edit,
-    )
+    view = weighted_at(projection)
+    bias = None if view.bias is None else change(edit.draft.tensor(view.bias))
+    return called_with(projection, change(edit.draft.tensor(view.weight)), bias, edit)
 
 
 def called_with(
@@ -59,7 +52,9 @@ def called_with(
     )
 
 
-def _is_pointwise(node: Node) -> bool:
-    if kind(node) not in _POINTWISE or argument(node, "groups") != 1 or pads(node):
-        return False
-    return set(shape(argument(node, "weight"))[2:]) == {1}
+def _pointwise(node: Node) -> Conv | None:
+    """Return the view of a convolution that mixes the channels at each place alone."""
+    conv = Conv.of(node)
+    if conv is None or conv.groups != 1 or pads(node) or set(conv.window) != {1}:
+        return None
+    return conv

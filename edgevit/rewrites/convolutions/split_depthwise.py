@@ -18,6 +18,7 @@ import torch
 from torch.fx.node import Node
 
 from edgevit.graph.aten import argument, kind, operand, per_dimension
+from edgevit.graph.calls import Conv
 from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import shape
 from edgevit.rewrites.convolutions.padding import padding_of
@@ -50,11 +51,12 @@ class SplitDepthwise(Rule[Large]):
     after: ClassVar[tuple[str, ...]] = ("collapse-linear",)
 
     def match(self, node: Node, draft: Draft) -> Large | None:
-        if kind(node) != "conv2d" or not draft.is_constant(argument(node, "weight")):
+        conv = Conv.of(node) if kind(node) == "conv2d" else None
+        if conv is None or not draft.is_constant(conv.weight):
             return None
-        outs, ins, high, wide = shape(argument(node, "weight"))
-        channels = shape(operand(node))[1]
-        if ins != 1 or channels == 1 or argument(node, "groups") != channels:
+        outs, ins, high, wide = shape(conv.weight)
+        channels = shape(conv.input)[1]
+        if ins != 1 or channels == 1 or conv.groups != channels:
             return None
         if high * wide <= _MOST and outs == channels:
             return None

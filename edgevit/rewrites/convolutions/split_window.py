@@ -17,6 +17,7 @@ import torch
 from torch.fx.node import Node
 
 from edgevit.graph.aten import argument, kind, operand, per_dimension
+from edgevit.graph.calls import Conv
 from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import shape
 from edgevit.rewrites.convolutions.padding import padding_of
@@ -33,10 +34,10 @@ class SplitWindow(Rule[Match]):
     after: ClassVar[tuple[str, ...]] = ("collapse-linear",)
 
     def match(self, node: Node, draft: Draft) -> Match | None:
-        if kind(node) != "conv2d" or not draft.is_constant(argument(node, "weight")):
+        conv = Conv.of(node) if kind(node) == "conv2d" else None
+        if conv is None or not draft.is_constant(conv.weight):
             return None
-        window = shape(argument(node, "weight"))[2:]
-        fits = all(size <= most for size, most in zip(window, self.most, strict=True))
+        fits = all(size <= most for size, most in zip(conv.window, self.most, strict=True))
         return None if fits else Match(node)
 
     def rewrite(self, match: Match, edit: Edit) -> Node:

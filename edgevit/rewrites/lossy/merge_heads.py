@@ -18,6 +18,7 @@ from torch import fx
 from torch.fx.node import Node
 
 from edgevit.graph.aten import argument, op
+from edgevit.graph.calls import ATTENTION, Attention
 from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import Program, shape
 from edgevit.graph.tensors import integers
@@ -27,7 +28,6 @@ from edgevit.rewrites.lossy.option import NO_ATTENTION, LossyStep, LossyValueErr
 from edgevit.rewrites.rule import Match, Refused, Rule
 
 aten = torch.ops.aten
-_ATTENTION = "scaled_dot_product_attention"
 _READ = ("query", "key", "value")
 HeadGroups = list[list[int]]  # of heads; the first of each lends its map
 
@@ -39,7 +39,7 @@ class MergeHeads(Rule[Match]):
     name: ClassVar[str] = "merge-heads"
 
     def match(self, node: Node, draft: Draft) -> Match | None:
-        return Match(node) if node.name in self.likeness and op(node) == _ATTENTION else None
+        return Match(node) if node.name in self.likeness and op(node) == ATTENTION else None
 
     def check(self, match: Match, draft: Draft) -> None:
         node = match.node
@@ -92,32 +92,32 @@ class _Measured(fx.Interpreter):
         self.likeness: dict[str, torch.Tensor] = {}
 
     def run_node(self, n: Node) -> Any:
-        if op(n) == _ATTENTION and len(shape(n)) == 4:
+        if op(n) == ATTENTION and len(shape(n)) == 4:
             self.likeness[n.name] = _likeness(n, self.map_nodes_to_values)
         return super().run_node(n)
 
 
 def _likeness(node: Node, valued: Any) -> torch.Tensor:
-    query, key, mask = (argument(node, name) for name in ("query", "key", "attn_mask"))
-    q, k = (valued(one, node).double() for one in (query, key))
+    attention = Attention.at(node)
+    q, k = (valued(one, node).double() for one in (attention.query, attention.key))
     if q.shape[1] != k.shape[1]:
         k = k.repeat_interleave(q.shape[1] // k.shape[1], 1)
-    scale = argument(node, "scale")
     # Of values that tell the keys apart, an attention gives back its own map.
     every = torch.eye(k.shape[-2], dtype=q.dtype).expand(*k.shape[:2], -1, -1)
-    mask_value = None if mask is None else valued(mask, node)
+    mask_value = None if attention.mask is None else valued(attention.mask, node)
     if mask_value is not None and mask_value.is_floating_point():
         mask_value = mask_value.double()
     maps = torch.nn.functional.scaled_dot_product_attention(
-        q, k, every, mask_value, is_causal=argument(node, "is_causal"), scale=scale
+        q, k, every, mask_value, is_causal=attention.is_causal, scale=attention.scale
     )
     rows = torch.nn.functional.normalize(maps.transpose(0, 1).flatten(1), dim=1)
     return rows @ rows.T
 
 
 def _require_plain(node: Node, draft: Draft) -> None:
-    mask, heads = argument(node, "attn_mask"), shape(node)[1]
-    if argument(node, "dropout_p") or argument(node, "enable_gqa"):
+    attention, heads = Attention.at(node), shape(node)[1]
+    mask = attention.mask
+    if attention.dropout or attention.groups_queries:
         raise Refused("it drops values at random, or groups of its queries share a key")
     if mask is not None and _for_each_head(mask, heads) and not draft.is_constant(mask):
         raise Refused("its mask is computed for each head")

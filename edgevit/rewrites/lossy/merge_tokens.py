@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from edgevit.errors import UsageError
 from edgevit.graph.aten import op
+from edgevit.graph.calls import ATTENTION
 from edgevit.graph.edit import Draft
 from edgevit.graph.program import Program, origin
 from edgevit.rewrites.lossy.option import NO_ATTENTION, LossyStep, LossyValueError, Taken
@@ -57,7 +58,7 @@ def _merged(program: Program, counts: TokenCounts) -> Taken:
 
 
 def _blocks(draft: Draft, counts: TokenCounts) -> tuple[dict[TokenBlock, int], tuple[Refusal, ...]]:
-    attentions = [node for node in draft.graph.nodes if op(node) == "scaled_dot_product_attention"]
+    attentions = [node for node in draft.graph.nodes if op(node) == ATTENTION]
     if not attentions:
         return {}, (NO_ATTENTION,)
     blocks: dict[TokenBlock, int] = {}

@@ -18,16 +18,16 @@ from typing import ClassVar
 import torch
 from torch.fx.node import Node
 
-from edgevit.graph.aten import argument, integer, kind, operand
+from edgevit.graph.aten import integer, kind, operand
+from edgevit.graph.calls import Linear, Norm, weighted, weighted_at
 from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import shape, value
-from edgevit.rewrites.convolutions.linear_calls import called_with, channel_axis
+from edgevit.rewrites.convolutions.linear_calls import called_with
 from edgevit.rewrites.layout.axis_tracking import through
 from edgevit.rewrites.norms.expand_norm import mean_of_channels
 from edgevit.rewrites.rule import Match, Refused, Rule
 
 aten = torch.ops.aten
-_WRITERS = frozenset({"linear", "conv1d", "conv2d", "conv3d"})
 
 
 @dataclass(frozen=True)
@@ -66,8 +66,10 @@ class DropNormMean(Rule[Stream]):
 
 
 def _is_norm(node: Node) -> bool:
-    whole = kind(node) == "layer_norm" and len(argument(node, "normalized_shape")) == 1
-    return whole and value(node).dtype in {torch.float32, torch.float64}
+    norm = Norm.of(node)
+    if norm is None or norm.kind != "layer_norm":
+        return False
+    return len(norm.normalized_shape) == 1 and value(node).dtype in {torch.float32, torch.float64}
 
 
 def _stream_of(norm: Node, draft: Draft) -> Stream:
@@ -106,11 +108,10 @@ def _stream_of(norm: Node, draft: Draft) -> Stream:
 def _is_writer(node: Node, axis: int, draft: Draft) -> bool:
     if draft.is_constant(node):
         return True
-    if kind(node) not in _WRITERS or axis != channel_axis(node):
+    view = weighted(node)
+    if view is None or axis != view.channel_axis or not view.is_constant(draft):
         return False
-    parameters = [argument(node, name) for name in ("weight", "bias")]
-    are_constant = all(one is None or draft.is_constant(one) for one in parameters)
-    return are_constant and (kind(node) == "linear" or argument(node, "groups") == 1)
+    return isinstance(view, Linear) or view.groups == 1
 
 
 def _read(node: Node, axis: int) -> list[tuple[Node, int]]:
@@ -155,9 +156,9 @@ def _extent(node: Node, axis: int) -> int:
 def _centred(writer: Node, axis: int, edit: Edit) -> Node:
     if writer.op == "get_attr":
         return edit.constant(_without_mean(edit.draft.tensor(writer), axis), "centred")
-    weight, bias = (argument(writer, name) for name in ("weight", "bias"))
-    centred_bias = None if bias is None else _without_mean(edit.draft.tensor(bias), 0)
-    return called_with(writer, _without_mean(edit.draft.tensor(weight), 0), centred_bias, edit)
+    view, tensor = weighted_at(writer), edit.draft.tensor
+    bias = None if view.bias is None else _without_mean(tensor(view.bias), 0)
+    return called_with(writer, _without_mean(tensor(view.weight), 0), bias, edit)
 
 
 def _without_mean(tensor: torch.Tensor, axis: int) -> torch.Tensor:
@@ -165,12 +166,12 @@ def _without_mean(tensor: torch.Tensor, axis: int) -> torch.Tensor:
     return (wide - wide.mean(axis, keepdim=True)).to(tensor.dtype)
 
 
-def _by_root_mean_square(norm: Node, edit: Edit) -> Node:
-    source = operand(norm)
+def _by_root_mean_square(node: Node, edit: Edit) -> Node:
+    norm = Norm.at(node)
+    source = norm.input
     square = edit.call(aten.mul.Tensor, source, source)
-    spread = mean_of_channels(norm, square, argument(norm, "eps"), edit)
+    spread = mean_of_channels(node, square, norm.eps, edit)
     result = edit.call(aten.mul.Tensor, source, edit.call(aten.rsqrt.default, spread))
-    weight, bias = (argument(norm, name) for name in ("weight", "bias"))
-    if weight is not None:
-        result = edit.call(aten.mul.Tensor, result, weight)
-    return result if bias is None else edit.call(aten.add.Tensor, result, bias)
+    if norm.weight is not None:
+        result = edit.call(aten.mul.Tensor, result, norm.weight)
+    return result if norm.bias is None else edit.call(aten.add.Tensor, result, norm.bias)

@@ -14,7 +14,8 @@ from typing import ClassVar
 import torch
 from torch.fx.node import Node
 
-from edgevit.graph.aten import argument, kind, operand
+from edgevit.graph.aten import argument, kind
+from edgevit.graph.calls import Linear, Norm, weighted, weighted_at
 from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import shape
 from edgevit.rewrites.convolutions.linear_calls import called_with
@@ -40,8 +41,9 @@ class FoldNormAffine(Rule[AffineMap]):
     after: ClassVar[tuple[str, ...]] = ("collapse-linear",)
 
     def match(self, node: Node, draft: Draft) -> AffineMap | None:
-        axis = _channels(node)
-        if axis is None or not _has_affine(node, draft):
+        norm = Norm.of(node)
+        axis = _channels(norm) if norm else None
+        if norm is None or axis is None or not norm.parameters or not norm.is_constant(draft):
             return None
         sinks: dict[Node, None] = {}
         stopped = _follow(node, axis, sinks, draft)
@@ -64,25 +66,17 @@ class FoldNormAffine(Rule[AffineMap]):
         for sink in match.sinks:
             there = Edit(edit.draft, self.name, sink)
             there.replace(sink, _absorbed(sink, weight, bias, there))
-        node = match.node
-        if kind(node) == "layer_norm":
-            sizes, eps = argument(node, "normalized_shape"), argument(node, "eps")
-            return edit.again(node, operand(node), sizes, None, None, eps)
-        groups, eps = argument(node, "num_groups"), argument(node, "eps")
-        return edit.again(node, operand(node), groups, None, None, eps)
+        node, norm = match.node, Norm.at(match.node)
+        is_layer = norm.kind == "layer_norm"
+        over = argument(node, "normalized_shape") if is_layer else norm.groups
+        return edit.again(node, norm.input, over, None, None, norm.eps)
 
 
-def _channels(node: Node) -> int | None:
+def _channels(norm: Norm) -> int | None:
     """Return the axis that the weight of a norm runs along."""
-    if kind(node) == "layer_norm" and len(argument(node, "normalized_shape")) == 1:
-        return len(shape(node)) - 1
-    return 1 if kind(node) == "group_norm" else None
-
-
-def _has_affine(node: Node, draft: Draft) -> bool:
-    parameters = [argument(node, name) for name in ("weight", "bias")]
-    present = [one for one in parameters if one is not None]
-    return bool(present) and all(draft.is_constant(one) for one in present)
+    if norm.kind == "layer_norm" and len(norm.normalized_shape) == 1:
+        return len(shape(norm.node)) - 1
+    return 1 if norm.kind == "group_norm" else None
 
 
 def _follow(node: Node, axis: int, sinks: dict[Node, None], draft: Draft) -> Node | None:
@@ -99,15 +93,12 @@ def _follow(node: Node, axis: int, sinks: dict[Node, None], draft: Draft) -> Nod
 
 
 def _is_sink(user: Node, node: Node, axis: int, draft: Draft) -> bool:
-    name = kind(user)
-    if name not in {"linear", "conv1d", "conv2d", "conv3d"} or operand(user) is not node:
+    view = weighted(user)
+    if view is None or view.input is not node or not view.is_constant(draft):
         return False
-    parameters = argument(user, "weight"), argument(user, "bias")
-    if any(one is not None and not draft.is_constant(one) for one in parameters):
-        return False
-    if name == "linear":
+    if isinstance(view, Linear):
         return axis == len(shape(node)) - 1
-    return axis == 1 and argument(user, "groups") == 1
+    return axis == 1 and view.groups == 1
 
 
 def _double_parameter(node: Node, name: str, draft: Draft) -> torch.Tensor | None:
@@ -118,12 +109,10 @@ def _double_parameter(node: Node, name: str, draft: Draft) -> torch.Tensor | Non
 def _absorbed(
     sink: Node, weight: torch.Tensor | None, bias: torch.Tensor | None, edit: Edit
 ) -> Node:
-    kernel = edit.draft.tensor(argument(sink, "weight"))
-    bias_node = argument(sink, "bias")
-    wide, added = (
-        kernel.double(),
-        None if bias_node is None else edit.draft.tensor(bias_node).double(),
-    )
+    view = weighted_at(sink)
+    kernel = edit.draft.tensor(view.weight)
+    wide = kernel.double()
+    added = None if view.bias is None else edit.draft.tensor(view.bias).double()
     along = [1, -1, *[1] * (kernel.ndim - 2)]
     if bias is not None:
         shift = (wide * bias.reshape(along)).flatten(1).sum(1)
