@@ -10,7 +10,7 @@ def main() -> int:
     keep_to_import_path()
     try:
         from edgevit.cli.main import died
-        from edgevit.exported.staging import sweep
+        from edgevit.exported import sweep
         from edgevit.support.supervised import supervise
 
         return supervise(_run, sweep, died)

@@ -1,1 +1,119 @@
 """Backends, one folder each: the lowering, its list of rules and the check of the artifact."""
+
+from typing import TYPE_CHECKING
+
+from edgevit.support.face import lazy_face
+
+if TYPE_CHECKING:
+    from edgevit.backends.api import (
+        Backend,
+        Estimate,
+        Estimating,
+        Expected,
+        Lowering,
+        backend_for,
+        backend_of,
+    )
+    from edgevit.backends.artifact import Artifact
+    from edgevit.backends.bisect import blamed_on_a_call
+    from edgevit.backends.call_facts import BYTES, C_TYPES, JVM_ARRAYS, Facts, count, numbers
+    from edgevit.backends.delegation import require_all_inside
+    from edgevit.backends.device_binary import DeviceBinary
+    from edgevit.backends.execution import (
+        Emulation,
+        Executable,
+        Execution,
+        FirmwareMemory,
+        OpenExecutable,
+        execution_text,
+    )
+    from edgevit.backends.exported import exported_program
+    from edgevit.backends.on_host import LIMITS, check_on_host, fitted, worker_for
+    from edgevit.backends.placement import require_engine
+    from edgevit.backends.port_facts import PortFacts, Ports
+    from edgevit.backends.room import constant_bytes, require_memory
+    from edgevit.backends.session import REMOTE_MAIN, Arrays, OpTime, TensorSpec
+    from edgevit.backends.snippet import Snippet
+    from edgevit.backends.unsupported import refuse_outputs
+    from edgevit.backends.worker import TIMEOUT, Worker
+
+__all__ = [
+    "BYTES",
+    "C_TYPES",
+    "JVM_ARRAYS",
+    "LIMITS",
+    "REMOTE_MAIN",
+    "TIMEOUT",
+    "Arrays",
+    "Artifact",
+    "Backend",
+    "DeviceBinary",
+    "Emulation",
+    "Estimate",
+    "Estimating",
+    "Executable",
+    "Execution",
+    "Expected",
+    "Facts",
+    "FirmwareMemory",
+    "Lowering",
+    "OpTime",
+    "OpenExecutable",
+    "PortFacts",
+    "Ports",
+    "Snippet",
+    "TensorSpec",
+    "Worker",
+    "backend_for",
+    "backend_of",
+    "blamed_on_a_call",
+    "check_on_host",
+    "constant_bytes",
+    "count",
+    "execution_text",
+    "exported_program",
+    "fitted",
+    "numbers",
+    "refuse_outputs",
+    "require_all_inside",
+    "require_engine",
+    "require_memory",
+    "worker_for",
+]
+
+lazy_face(
+    __name__,
+    {
+        "api": (
+            "Backend",
+            "Estimate",
+            "Estimating",
+            "Expected",
+            "Lowering",
+            "backend_for",
+            "backend_of",
+        ),
+        "artifact": ("Artifact",),
+        "bisect": ("blamed_on_a_call",),
+        "call_facts": ("BYTES", "C_TYPES", "Facts", "JVM_ARRAYS", "count", "numbers"),
+        "delegation": ("require_all_inside",),
+        "device_binary": ("DeviceBinary",),
+        "execution": (
+            "Emulation",
+            "Executable",
+            "Execution",
+            "FirmwareMemory",
+            "OpenExecutable",
+            "execution_text",
+        ),
+        "exported": ("exported_program",),
+        "on_host": ("LIMITS", "check_on_host", "fitted", "worker_for"),
+        "placement": ("require_engine",),
+        "port_facts": ("PortFacts", "Ports"),
+        "room": ("constant_bytes", "require_memory"),
+        "session": ("Arrays", "OpTime", "REMOTE_MAIN", "TensorSpec"),
+        "snippet": ("Snippet",),
+        "unsupported": ("refuse_outputs",),
+        "worker": ("TIMEOUT", "Worker"),
+    },
+)

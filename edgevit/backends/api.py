@@ -11,13 +11,11 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 
 from edgevit.backends.artifact import Artifact
-from edgevit.frontend.source import ModelSource
+from edgevit.frontend import ModelSource
 from edgevit.graph.other_inputs import Other
 from edgevit.graph.parity import Parity
 from edgevit.graph.program import Inputs, Program
-from edgevit.quantize.held_out import HeldOut
-from edgevit.quantize.options import GENERATED, CalibrationOptions
-from edgevit.quantize.run import QuantizedProgram
+from edgevit.quantize import GENERATED, CalibrationOptions, HeldOut, QuantizedProgram
 from edgevit.rewrites.rule import AnyRule
 from edgevit.rewrites.variants import Form
 from edgevit.support.backend_info import info_of

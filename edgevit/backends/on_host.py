@@ -16,7 +16,7 @@ from edgevit.backends.worker import Worker
 from edgevit.errors import PackageError
 from edgevit.graph.parity import FP16, FP32, TWIN, Parity, distance
 from edgevit.graph.program import Inputs
-from edgevit.quantize.held_out import file_parity
+from edgevit.quantize import file_parity
 
 LIMITS = {"fp32": FP32, "fp16": FP16}
 

@@ -1,3 +1,5 @@
+"""Budgets of latency, size, memory and accuracy, and their check for CI."""
+
 from typing import TYPE_CHECKING
 
 from edgevit.support.face import lazy_face

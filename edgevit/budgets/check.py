@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from edgevit.errors import EdgevitError, UsageError
-from edgevit.exported.manifest import read_manifest, require_ours, require_untouched
-from edgevit.exported.text import artifact_bytes
+from edgevit.exported import artifact_bytes, read_manifest, require_ours, require_untouched
 from edgevit.measure import latest_latency, profile, run_firmware
 from edgevit.support.backend_info import firmware_formats, host_formats
 from edgevit.targets import load_target

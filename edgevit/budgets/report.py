@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from xml.etree import ElementTree
 
 from edgevit.budgets.check import Check, Finding
-from edgevit.exported.manifest_schema import SCHEMA
+from edgevit.exported import SCHEMA
 
 _NAMES = {
     "parity": "parity",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from edgevit.quantize.options import CALIBRATION, CalibrationOptions
+from edgevit.quantize import CALIBRATION, CalibrationOptions
 from edgevit.support.backend_options import BackendOptions, optioned
 
 _CALIBRATION = "calibration"

@@ -50,7 +50,7 @@ def run_check(options: argparse.Namespace) -> int:
     from pathlib import Path
 
     from edgevit.budgets import Budgets, Here, check, check_text, checks_dict, junit
-    from edgevit.exported.manifest import expand_folders
+    from edgevit.exported import expand_folders
     from edgevit.support.progress import Stages
 
     progress = Stages(None if options.quiet else sys.stderr)

@@ -14,12 +14,11 @@ from edgevit.errors import EdgevitError, UsageError
 from edgevit.support.terminal import show
 
 if TYPE_CHECKING:
-    from edgevit.export.manifest import GraphReport
-    from edgevit.export.result import ExportResult
+    from edgevit.export import ExportResult, GraphReport
 
 
 def run_export(options: argparse.Namespace) -> int:
-    from edgevit.export.pipeline import export, export_formats
+    from edgevit.export import export, export_formats
 
     if options.plan:
         result, note = export_by_plan(options, _model_options(options))
@@ -54,8 +53,8 @@ def _show_export(result: ExportResult, options: argparse.Namespace) -> None:
     if options.json:
         show(json.dumps(_export_dict(result), allow_nan=False))
         return
-    from edgevit.export.manifest import rewrite_lines
-    from edgevit.exported.text import lossy_rows, off_engine_lines, outside_lines
+    from edgevit.export import rewrite_lines
+    from edgevit.exported import lossy_rows, off_engine_lines, outside_lines
 
     if options.explain:
         show("\n".join(rewrite_lines(result.rewrites)), end="\n\n")
@@ -96,7 +95,7 @@ def _export_dict(result: ExportResult) -> dict[str, object]:
 
 
 def run_run(options: argparse.Namespace) -> int:
-    from edgevit.backends.execution import execution_text
+    from edgevit.backends import execution_text
     from edgevit.measure import run_firmware
 
     how = (options.core, options.toolchain, options.emulator)
@@ -116,8 +115,7 @@ def run_simulate(options: argparse.Namespace) -> int:
 def run_verify(options: argparse.Namespace) -> int:
     from pathlib import Path
 
-    from edgevit.exported.manifest import expand_folders
-    from edgevit.exported.verify import verify
+    from edgevit.exported import expand_folders, verify
 
     folders = expand_folders([Path(folder) for folder in options.folders])
     verdicts = [verify(folder, trust=options.trust) for folder in folders]
@@ -129,7 +127,7 @@ def run_verify(options: argparse.Namespace) -> int:
 
 
 def run_inspect(options: argparse.Namespace) -> int:
-    from edgevit.export.pipeline import inspect
+    from edgevit.export import inspect
 
     report: GraphReport = inspect(
         options.model,

@@ -87,7 +87,7 @@ def _run(options: argparse.Namespace) -> int:
     except (EdgevitError, KeyboardInterrupt, BrokenPipeError):
         raise
     except BaseException as error:
-        from edgevit.frontend.user_code import blamed_on_user
+        from edgevit.frontend import blamed_on_user
 
         blame = blamed_on_user(error)
         if blame is None:

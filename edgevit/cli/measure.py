@@ -109,7 +109,7 @@ def run_profile(options: argparse.Namespace) -> int:
 def _measured(options: argparse.Namespace, store: Store | None) -> MeasuredSession:
     from pathlib import Path
 
-    from edgevit.exported.manifest import expand_folders
+    from edgevit.exported import expand_folders
     from edgevit.measure import eager_subject, measured, open_runner
     from edgevit.support.progress import Stages
 

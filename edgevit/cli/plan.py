@@ -10,7 +10,7 @@ from edgevit.cli.backend_words import flags_of
 from edgevit.errors import UsageError
 
 if TYPE_CHECKING:
-    from edgevit.export.result import ExportResult
+    from edgevit.export import ExportResult
 
 
 def add_plan(parser: argparse.ArgumentParser) -> None:
@@ -37,8 +37,7 @@ def export_by_plan(options: argparse.Namespace, model: dict[str, Any]) -> tuple[
     """Export by a plan. Return the result, and a line that compares it to the measured artifact."""
     from pathlib import Path
 
-    from edgevit.export.from_plan import export_planned, same_bytes
-    from edgevit.export.plan_file import read_plan
+    from edgevit.export import export_planned, read_plan, same_bytes
 
     plan = read_plan(Path(options.plan))
     given = {

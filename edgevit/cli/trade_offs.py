@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from edgevit.errors import EdgevitError, UsageError
-from edgevit.exported.page.cost import Trade
+from edgevit.exported import Trade
 from edgevit.support.pareto_plot import Dot, Panel, pareto_svg
 from edgevit.support.shape import (
     Anything,

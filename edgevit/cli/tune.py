@@ -88,8 +88,8 @@ def _require_free(options: argparse.Namespace) -> None:
 
 
 def _asked(options: argparse.Namespace, model: dict[str, Any]) -> Asked:
-    from edgevit.export.pipeline import output_folder
-    from edgevit.frontend.options import ModelOptions
+    from edgevit.export import output_folder
+    from edgevit.frontend import ModelOptions
     from edgevit.targets import load_target
     from edgevit.tune import Asked, Budget
 

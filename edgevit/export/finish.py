@@ -5,12 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from edgevit.backends.api import Expected
-from edgevit.backends.artifact import Artifact
-from edgevit.exported.manifest_file import write_manifest
-from edgevit.exported.page.page import page
-from edgevit.exported.staging import listed_files, remove
-from edgevit.exported.text import GRAPHS, PAGE, SUMMARY, summary
+from edgevit.backends import Artifact, Expected
+from edgevit.exported import (
+    GRAPHS,
+    PAGE,
+    SUMMARY,
+    listed_files,
+    page,
+    remove,
+    summary,
+    write_manifest,
+)
 from edgevit.graph.cost import op_counts
 from edgevit.graph.program import Program
 from edgevit.graph.text import graph_text

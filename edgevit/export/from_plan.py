@@ -13,8 +13,8 @@ from edgevit.errors import UsageError
 from edgevit.export.pipeline import export
 from edgevit.export.plan_file import ExportPlan, Made
 from edgevit.export.result import ExportResult
-from edgevit.frontend.options import ModelOptions
-from edgevit.quantize.options import CALIBRATION
+from edgevit.frontend import ModelOptions
+from edgevit.quantize import CALIBRATION
 from edgevit.support.backend_options import BackendOptions, options_info
 from edgevit.targets import load_target
 

@@ -5,13 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from edgevit.backends.api import Estimate
-from edgevit.backends.artifact import Artifact
-from edgevit.exported.manifest_schema import SCHEMA
-from edgevit.exported.text import (
-    lossy_rows,
-)
-from edgevit.frontend.source import ModelSource
+from edgevit.backends import Artifact, Estimate
+from edgevit.exported import SCHEMA, lossy_rows
+from edgevit.frontend import ModelSource
 from edgevit.graph.cost import GraphStats, op_counts
 from edgevit.graph.parity import Parity
 from edgevit.graph.program import Program

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edgevit.frontend.request import file_safe
+from edgevit.frontend import file_safe
 from edgevit.targets import Target
 
 

@@ -11,11 +11,18 @@ from typing import TextIO
 import torch
 
 from edgevit import __version__
-from edgevit.backends.api import Backend, Estimating, Expected, Lowering, backend_for
-from edgevit.backends.artifact import Artifact
-from edgevit.backends.bisect import blamed_on_a_call
-from edgevit.backends.room import constant_bytes, require_memory
-from edgevit.backends.unsupported import refuse_outputs
+from edgevit.backends import (
+    Artifact,
+    Backend,
+    Estimating,
+    Expected,
+    Lowering,
+    backend_for,
+    blamed_on_a_call,
+    constant_bytes,
+    refuse_outputs,
+    require_memory,
+)
 from edgevit.errors import EdgevitError
 from edgevit.export.finish import leave
 from edgevit.export.manifest import GraphReport, export_manifest, inspect_report
@@ -31,19 +38,21 @@ from edgevit.export.stages import (
     rewrite,
     rules_of,
 )
-from edgevit.exported.golden import save_golden
-from edgevit.exported.staging import require_space, staged
-from edgevit.frontend.options import ModelOptions
-from edgevit.frontend.reference import eager, run_others
-from edgevit.frontend.source import ModelSource
+from edgevit.exported import require_space, save_golden, staged
+from edgevit.frontend import ModelOptions, ModelSource, eager, run_others
 from edgevit.graph.other_inputs import Other
 from edgevit.graph.parity import FP32, Parity, distance
 from edgevit.graph.program import Program
-from edgevit.quantize.held_out import simulation_parity
-from edgevit.quantize.image_folder import check_readable
-from edgevit.quantize.options import GENERATED, CalibrationOptions
-from edgevit.quantize.run import QuantizedProgram
-from edgevit.quantize.stage import picture_path, quantize_for, require_pictures
+from edgevit.quantize import (
+    GENERATED,
+    CalibrationOptions,
+    QuantizedProgram,
+    check_readable,
+    picture_path,
+    quantize_for,
+    require_pictures,
+    simulation_parity,
+)
 from edgevit.rewrites import engine
 from edgevit.rewrites.lossy.parser import LossyOption, parse_lossy
 from edgevit.rewrites.lossy.run import LossyResult

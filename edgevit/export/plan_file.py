@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from edgevit.errors import PackageError
-from edgevit.quantize.options import CALIBRATION
+from edgevit.quantize import CALIBRATION
 from edgevit.support.backend_info import BACKENDS, precisions
 from edgevit.support.backend_options import BackendOptions, OptionsInfo, optioned, options_info
 from edgevit.support.shape import (

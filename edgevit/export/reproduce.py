@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-from edgevit.quantize.options import CALIBRATION, GENERATED, CalibrationOptions
+from edgevit.quantize import CALIBRATION, GENERATED, CalibrationOptions
 from edgevit.support.backend_options import BackendOptions, options_info
 from edgevit.targets import Target
 

@@ -6,10 +6,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from edgevit.backends.api import Backend
-from edgevit.backends.artifact import Artifact
-from edgevit.backends.delegation import require_all_inside
-from edgevit.backends.placement import require_engine
+from edgevit.backends import Artifact, Backend, require_all_inside, require_engine
 from edgevit.errors import UsageError
 from edgevit.export.vain import (
     vain_calibration,
@@ -20,7 +17,7 @@ from edgevit.export.vain import (
 )
 from edgevit.graph.program import Program
 from edgevit.graph.text import graph_text
-from edgevit.quantize.options import GENERATED, CalibrationOptions
+from edgevit.quantize import GENERATED, CalibrationOptions
 from edgevit.rewrites.foreign import foreign_rules
 from edgevit.rewrites.rule import AnyRule
 from edgevit.rewrites.variants import formed

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgevit.exported.text import summary
+from edgevit.exported import summary
 from edgevit.graph.parity import Parity
 from edgevit.rewrites.report import RewriteReport
 

@@ -7,13 +7,10 @@ from dataclasses import replace
 
 import torch
 
-from edgevit.backends.api import Backend
+from edgevit.backends import Backend
 from edgevit.errors import UsageError, suggest
 from edgevit.export.request import NO_MORE, Wishes
-from edgevit.frontend.capture import capture
-from edgevit.frontend.options import ModelOptions
-from edgevit.frontend.rebuild import build_source
-from edgevit.frontend.source import ModelSource
+from edgevit.frontend import ModelOptions, ModelSource, build_source, capture
 from edgevit.graph.parity import FP32, Parity, distance
 from edgevit.graph.program import Program
 from edgevit.rewrites import engine

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from edgevit.errors import UsageError
-from edgevit.quantize.options import CALIBRATION, CalibrationOptions
+from edgevit.quantize import CALIBRATION, CalibrationOptions
 from edgevit.support.backend_info import BACKENDS, info_of
 
 

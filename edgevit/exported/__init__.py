@@ -1,0 +1,121 @@
+"""The exported folder on disk: its manifest, files, golden vectors, check and page."""
+
+from typing import TYPE_CHECKING
+
+from edgevit.support.face import lazy_face
+
+if TYPE_CHECKING:
+    from edgevit.exported.golden import GOLDEN, load_golden, save_golden
+    from edgevit.exported.manifest import (
+        expand_folders,
+        exported_here,
+        read_manifest,
+        require_ours,
+        require_trusted_file,
+        require_trusted_model,
+        require_untouched,
+    )
+    from edgevit.exported.manifest_file import write_manifest
+    from edgevit.exported.manifest_schema import SCHEMA
+    from edgevit.exported.page.cost import Timings, Trade
+    from edgevit.exported.page.page import page
+    from edgevit.exported.staging import (
+        MANIFEST,
+        file_entry,
+        listed_files,
+        remove,
+        remove_export,
+        require_space,
+        staged,
+        sweep,
+    )
+    from edgevit.exported.text import (
+        CALLS,
+        GRAPHS,
+        PAGE,
+        SUMMARY,
+        artifact_bytes,
+        lossy_rows,
+        off_engine_lines,
+        outside_lines,
+        summary,
+    )
+    from edgevit.exported.verify import verify
+
+__all__ = [
+    "CALLS",
+    "GOLDEN",
+    "GRAPHS",
+    "MANIFEST",
+    "PAGE",
+    "SCHEMA",
+    "SUMMARY",
+    "Timings",
+    "Trade",
+    "artifact_bytes",
+    "expand_folders",
+    "exported_here",
+    "file_entry",
+    "listed_files",
+    "load_golden",
+    "lossy_rows",
+    "off_engine_lines",
+    "outside_lines",
+    "page",
+    "read_manifest",
+    "remove",
+    "remove_export",
+    "require_ours",
+    "require_space",
+    "require_trusted_file",
+    "require_trusted_model",
+    "require_untouched",
+    "save_golden",
+    "staged",
+    "summary",
+    "sweep",
+    "verify",
+    "write_manifest",
+]
+
+lazy_face(
+    __name__,
+    {
+        "golden": ("GOLDEN", "load_golden", "save_golden"),
+        "manifest": (
+            "expand_folders",
+            "exported_here",
+            "read_manifest",
+            "require_ours",
+            "require_trusted_file",
+            "require_trusted_model",
+            "require_untouched",
+        ),
+        "manifest_file": ("write_manifest",),
+        "manifest_schema": ("SCHEMA",),
+        "page.cost": ("Timings", "Trade"),
+        "page.page": ("page",),
+        "staging": (
+            "MANIFEST",
+            "file_entry",
+            "listed_files",
+            "remove",
+            "remove_export",
+            "require_space",
+            "staged",
+            "sweep",
+        ),
+        "text": (
+            "CALLS",
+            "GRAPHS",
+            "PAGE",
+            "SUMMARY",
+            "artifact_bytes",
+            "lossy_rows",
+            "off_engine_lines",
+            "outside_lines",
+            "summary",
+        ),
+        "verify": ("verify",),
+    },
+)

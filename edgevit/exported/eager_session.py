@@ -11,9 +11,9 @@ from typing import Any
 import torch
 from torch.utils._pytree import tree_leaves
 
-from edgevit.backends.session import Arrays, OpTime, TensorSpec
+from edgevit.backends import Arrays, OpTime, TensorSpec
 from edgevit.exported.manifest import read_manifest
-from edgevit.frontend.rebuild import rebuild
+from edgevit.frontend import rebuild
 
 
 def open_session(path: Path, threads: int) -> EagerSession:

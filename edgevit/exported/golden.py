@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 
 from edgevit.errors import PackageError
 from edgevit.graph.other_inputs import Other, other_inputs
-from edgevit.quantize.held_out import HeldOut
+from edgevit.quantize import HeldOut
 
 GOLDEN = "golden.safetensors"
 Tensors = tuple[torch.Tensor, ...]

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgevit.backends.api import Expected, backend_of
-from edgevit.backends.artifact import Artifact
+from edgevit.backends import Artifact, Expected, backend_of
 from edgevit.exported.golden import load_golden, load_held_out, load_others
 from edgevit.exported.manifest import read_manifest, require_ours, require_untouched
 from edgevit.exported.text import parity_rows, verdict

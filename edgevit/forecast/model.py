@@ -6,12 +6,10 @@ from dataclasses import dataclass
 from typing import Any, TextIO
 
 from edgevit.errors import ForecastError
-from edgevit.exported.manifest_schema import SCHEMA
+from edgevit.exported import SCHEMA
 from edgevit.forecast.features import Features, features_of
 from edgevit.forecast.table import Forecast, forecast
-from edgevit.frontend.capture import capture
-from edgevit.frontend.options import ModelOptions
-from edgevit.frontend.rebuild import build_source
+from edgevit.frontend import ModelOptions, build_source, capture
 from edgevit.rewrites import engine
 from edgevit.rewrites.standard import STANDARD
 from edgevit.support.progress import Stages

@@ -2,3 +2,49 @@
 
 The C kernels, the emitters and the tests all answer to the `run` methods here. No stage before quantisation imports it.
 """
+
+from typing import TYPE_CHECKING
+
+from edgevit.support.face import lazy_face
+
+if TYPE_CHECKING:
+    from edgevit.integer.file import VALUE_SHAPE, load_graph, save_graph
+    from edgevit.integer.graph import MOST, SIZES, IntegerGraph, Op, Value
+    from edgevit.integer.lowering.lower import quantize
+    from edgevit.integer.lowering.quantized import Quantized, QuantOptions
+    from edgevit.integer.ports import Port
+    from edgevit.integer.rewrites.split_stacks import split_stacks
+    from edgevit.integer.simulate import outputs_of
+    from edgevit.integer.text import integer_text
+
+__all__ = [
+    "MOST",
+    "SIZES",
+    "VALUE_SHAPE",
+    "IntegerGraph",
+    "Op",
+    "Port",
+    "QuantOptions",
+    "Quantized",
+    "Value",
+    "integer_text",
+    "load_graph",
+    "outputs_of",
+    "quantize",
+    "save_graph",
+    "split_stacks",
+]
+
+lazy_face(
+    __name__,
+    {
+        "file": ("VALUE_SHAPE", "load_graph", "save_graph"),
+        "graph": ("IntegerGraph", "MOST", "Op", "SIZES", "Value"),
+        "lowering.lower": ("quantize",),
+        "lowering.quantized": ("QuantOptions", "Quantized"),
+        "ports": ("Port",),
+        "rewrites.split_stacks": ("split_stacks",),
+        "simulate": ("outputs_of",),
+        "text": ("integer_text",),
+    },
+)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from edgevit.integer.graph import Value
-from edgevit.quantize.encoding import LIMITS, PIXELS
+from edgevit.quantize import LIMITS, PIXELS
 
 
 @dataclass(frozen=True)

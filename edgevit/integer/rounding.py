@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from edgevit.quantize.encoding import LIMITS
+from edgevit.quantize import LIMITS
 
 LARGEST = 0.5 - 2**-20  # a factor that a multiplier can hold
 _ONE = 1 << 32

@@ -1,3 +1,5 @@
+"""Every format of a target for several models, in one table."""
+
 from typing import TYPE_CHECKING
 
 from edgevit.support.face import lazy_face

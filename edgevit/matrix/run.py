@@ -14,9 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from edgevit.errors import EdgevitError
-from edgevit.exported.manifest_schema import SCHEMA
-from edgevit.exported.staging import remove_export
-from edgevit.exported.text import artifact_bytes
+from edgevit.exported import SCHEMA, artifact_bytes, remove_export
 from edgevit.measure import eager_subject, latency_dict, measure, subject_of
 from edgevit.support.backend_info import BACKENDS, host_formats
 from edgevit.support.child import run_command

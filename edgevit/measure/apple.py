@@ -9,7 +9,7 @@ import platform
 from dataclasses import replace
 from pathlib import Path
 
-from edgevit.backends.coreml.info import INFO
+from edgevit.backends.coreml import INFO
 from edgevit.errors import DeviceError, UsageError
 from edgevit.measure.device import DeviceState, this_device
 from edgevit.measure.figures import Settings
@@ -34,7 +34,7 @@ class AppleRunner(ByTurns):
         here = replace(this_device(), address=self.address)
         if not self._remote:
             return here
-        from edgevit.backends.coreml.benchmark import connected_phone
+        from edgevit.backends.coreml import connected_phone
 
         phone = connected_phone(self._name)
         return replace(
@@ -61,7 +61,7 @@ class AppleRunner(ByTurns):
 
     def opener(self, device: DeviceState, settings: Settings) -> Opener:
         def opened(subject: Subject, threads: int) -> Opened:
-            from edgevit.backends.coreml.benchmark import OpenedPackage
+            from edgevit.backends.coreml import OpenedPackage
 
             name = self._name if self._remote else None
             return OpenedPackage(subject.path, name, settings.limit)

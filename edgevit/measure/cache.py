@@ -10,12 +10,9 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from edgevit.backends.execution import FirmwareMemory
-from edgevit.backends.session import OpTime
+from edgevit.backends import FirmwareMemory, OpTime
 from edgevit.errors import EdgevitError, StoreError, UsageError
-from edgevit.exported.golden import GOLDEN
-from edgevit.exported.manifest import read_manifest
-from edgevit.exported.staging import MANIFEST, file_entry
+from edgevit.exported import GOLDEN, MANIFEST, file_entry, read_manifest
 from edgevit.measure.device import DeviceState
 from edgevit.measure.figures import (
     Figures,

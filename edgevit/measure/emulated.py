@@ -6,7 +6,7 @@ import platform
 from importlib import metadata
 from pathlib import Path
 
-from edgevit.backends.execution import Execution
+from edgevit.backends import Execution
 from edgevit.errors import EdgevitError, ParityError
 from edgevit.measure.device import DeviceState
 from edgevit.measure.figures import Figures, LayerCost, Settings, lost

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from edgevit.backends.execution import FirmwareMemory
-from edgevit.backends.session import OpTime
+from edgevit.backends import FirmwareMemory, OpTime
 from edgevit.errors import EdgevitError
 from edgevit.measure.device import DeviceState
 from edgevit.measure.timing import Latency, Subject

@@ -8,12 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from edgevit.backends.execution import Emulation, Executable, Execution, OpenExecutable
+from edgevit.backends import Emulation, Executable, Execution, OpenExecutable
 from edgevit.errors import UsageError
-from edgevit.exported.golden import load_golden
-from edgevit.exported.manifest import read_manifest, require_ours, require_untouched
-from edgevit.frontend.array_file import NoArraysError, read_arrays
-from edgevit.quantize.encoding import why_no_pixels
+from edgevit.exported import load_golden, read_manifest, require_ours, require_untouched
+from edgevit.frontend import NoArraysError, read_arrays
+from edgevit.quantize import why_no_pixels
 from edgevit.support.backend_info import info_of
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from edgevit.backends.session import OpTime
+from edgevit.backends import OpTime
 from edgevit.measure.timing import Latency, Measured, ProfileReport
 
 _OPS_SHOWN = 15

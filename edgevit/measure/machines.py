@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from edgevit.errors import DeviceError, EdgevitError
-from edgevit.exported.manifest import read_manifest
-from edgevit.exported.staging import MANIFEST
+from edgevit.exported import MANIFEST, read_manifest
 from edgevit.measure.timing import Subject
 from edgevit.support.backend_info import info_of
 from edgevit.targets import load_target

@@ -7,11 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from edgevit.backends.on_host import LIMITS
+from edgevit.backends import LIMITS
 from edgevit.errors import ParityError
-from edgevit.exported.golden import GOLDEN, load_golden
-from edgevit.exported.manifest import read_manifest
-from edgevit.exported.staging import MANIFEST
+from edgevit.exported import GOLDEN, MANIFEST, load_golden, read_manifest
 from edgevit.graph.parity import FP16, distance
 from edgevit.measure.timing import Subject
 

@@ -9,12 +9,17 @@ from typing import Any
 import numpy as np
 
 from edgevit.errors import OutputError, StoreError
-from edgevit.exported.manifest import exported_here, read_manifest, require_untouched
-from edgevit.exported.manifest_file import write_manifest
-from edgevit.exported.page.cost import Timings, Trade
-from edgevit.exported.page.page import page
-from edgevit.exported.staging import file_entry
-from edgevit.exported.text import PAGE
+from edgevit.exported import (
+    PAGE,
+    Timings,
+    Trade,
+    exported_here,
+    file_entry,
+    page,
+    read_manifest,
+    require_untouched,
+    write_manifest,
+)
 from edgevit.measure.latest import latest_latency
 from edgevit.measure.timing import profile
 from edgevit.support.whole_file import write_whole

@@ -17,13 +17,11 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from edgevit.backends.on_host import fitted
-from edgevit.backends.session import OpTime, TensorSpec
-from edgevit.backends.worker import TIMEOUT, Worker
+from edgevit.backends import TIMEOUT, OpTime, TensorSpec, Worker, fitted
 from edgevit.errors import DeviceError, EdgevitError, PackageError, UsageError
-from edgevit.exported.golden import load_golden
-from edgevit.exported.manifest import (
+from edgevit.exported import (
     expand_folders,
+    load_golden,
     read_manifest,
     require_ours,
     require_trusted_file,

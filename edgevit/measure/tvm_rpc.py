@@ -8,9 +8,8 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
-from edgevit.backends.on_host import fitted
-from edgevit.backends.session import OpTime
-from edgevit.backends.tvm.info import INFO
+from edgevit.backends import OpTime, fitted
+from edgevit.backends.tvm import INFO
 from edgevit.errors import BackendRuntimeError, UsageError
 from edgevit.measure.device import DeviceState, unknown_device
 from edgevit.measure.figures import Settings
@@ -60,7 +59,7 @@ class TvmRunner(ByTurns):
 
 class OpenedBehindTracker:
     def __init__(self, subject: Subject, threads: int, where: tuple[str, int, str]) -> None:
-        from edgevit.backends.tvm.rpc import RemoteSession
+        from edgevit.backends.tvm import RemoteSession
 
         self.threads = threads
         self._session: Any = RemoteSession(subject.path, *where)

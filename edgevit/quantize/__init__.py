@@ -1,3 +1,112 @@
 """Quantisation parameters of a float program: calibrated ranges, grids, equalised channels,
 weights.
 """
+
+from typing import TYPE_CHECKING
+
+from edgevit.support.face import lazy_face
+
+if TYPE_CHECKING:
+    from edgevit.quantize.calibration import Calibration, Intake
+    from edgevit.quantize.divisions import factor_of
+    from edgevit.quantize.encoding import (
+        LIMITS,
+        PIXELS,
+        Grid,
+        are_pixels,
+        asymmetric,
+        symmetric,
+        why_no_pixels,
+        wide,
+    )
+    from edgevit.quantize.encoding_plan import EncodingPlan, Grids
+    from edgevit.quantize.equalize import equalized
+    from edgevit.quantize.held_out import HeldOut, file_parity, simulation_parity
+    from edgevit.quantize.image_folder import calibration, check_readable
+    from edgevit.quantize.input_covariance import Moments, window_along, window_of
+    from edgevit.quantize.observers import OBSERVERS
+    from edgevit.quantize.op_traits import bounds, is_constant, is_view, number, pad_value, sources
+    from edgevit.quantize.options import CALIBRATION, GENERATED, CalibrationOptions
+    from edgevit.quantize.pointwise_regions import Override
+    from edgevit.quantize.recording import Look, record, run_looking
+    from edgevit.quantize.run import QuantizedProgram
+    from edgevit.quantize.scheme import QuantScheme
+    from edgevit.quantize.stage import picture_path, quantize_for, require_pictures
+    from edgevit.quantize.weight_rounding import compensated
+
+__all__ = [
+    "CALIBRATION",
+    "GENERATED",
+    "LIMITS",
+    "OBSERVERS",
+    "PIXELS",
+    "Calibration",
+    "CalibrationOptions",
+    "EncodingPlan",
+    "Grid",
+    "Grids",
+    "HeldOut",
+    "Intake",
+    "Look",
+    "Moments",
+    "Override",
+    "QuantScheme",
+    "QuantizedProgram",
+    "are_pixels",
+    "asymmetric",
+    "bounds",
+    "calibration",
+    "check_readable",
+    "compensated",
+    "equalized",
+    "factor_of",
+    "file_parity",
+    "is_constant",
+    "is_view",
+    "number",
+    "pad_value",
+    "picture_path",
+    "quantize_for",
+    "record",
+    "require_pictures",
+    "run_looking",
+    "simulation_parity",
+    "sources",
+    "symmetric",
+    "why_no_pixels",
+    "wide",
+    "window_along",
+    "window_of",
+]
+
+lazy_face(
+    __name__,
+    {
+        "calibration": ("Calibration", "Intake"),
+        "divisions": ("factor_of",),
+        "encoding": (
+            "Grid",
+            "LIMITS",
+            "PIXELS",
+            "are_pixels",
+            "asymmetric",
+            "symmetric",
+            "why_no_pixels",
+            "wide",
+        ),
+        "encoding_plan": ("EncodingPlan", "Grids"),
+        "equalize": ("equalized",),
+        "held_out": ("HeldOut", "file_parity", "simulation_parity"),
+        "image_folder": ("calibration", "check_readable"),
+        "input_covariance": ("Moments", "window_along", "window_of"),
+        "observers": ("OBSERVERS",),
+        "op_traits": ("bounds", "is_constant", "is_view", "number", "pad_value", "sources"),
+        "options": ("CALIBRATION", "CalibrationOptions", "GENERATED"),
+        "pointwise_regions": ("Override",),
+        "recording": ("Look", "record", "run_looking"),
+        "run": ("QuantizedProgram",),
+        "scheme": ("QuantScheme",),
+        "stage": ("picture_path", "quantize_for", "require_pictures"),
+        "weight_rounding": ("compensated",),
+    },
+)

@@ -10,9 +10,7 @@ import numpy as np
 import torch
 
 from edgevit.errors import CalibrationError
-from edgevit.frontend.array_file import NoArraysError, read_arrays
-from edgevit.frontend.images import random_images
-from edgevit.frontend.source import Preprocess
+from edgevit.frontend import NoArraysError, Preprocess, random_images, read_arrays
 from edgevit.graph.program import Inputs, Program
 from edgevit.graph.tensors import from_numpy
 from edgevit.quantize.encoding import why_no_pixels

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from edgevit.errors import CalibrationError, MissingToolError
-from edgevit.frontend.source import Preprocess
+from edgevit.frontend import Preprocess
 from edgevit.graph.program import Program
 from edgevit.graph.tensors import from_numpy
 from edgevit.quantize.calibration import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from edgevit.errors import CalibrationError
-from edgevit.frontend.source import Preprocess
+from edgevit.frontend import Preprocess
 from edgevit.graph.program import Program
 from edgevit.quantize.calibration import Intake
 from edgevit.quantize.image_folder import calibration

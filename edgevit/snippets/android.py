@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from edgevit.backends.call_facts import BYTES, JVM_ARRAYS, Facts, count, numbers
-from edgevit.backends.port_facts import PortFacts
+from edgevit.backends import BYTES, JVM_ARRAYS, Facts, PortFacts, count, numbers
 
 _KOTLIN = {kind: f"{kind.capitalize()}Array" for kind in JVM_ARRAYS.values()}
 _PUTS = {"float32": "asFloatBuffer().put({})", "int32": "asIntBuffer().put({})", "int64": "asLongBuffer().put({})",

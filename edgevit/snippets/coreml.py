@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from edgevit.backends.call_facts import Facts, count, numbers
-from edgevit.backends.port_facts import PortFacts
+from edgevit.backends import Facts, PortFacts, count, numbers
 from edgevit.support.quoting import swift_string
 
 SWIFT = {"float32": "Float", "int32": "Int32"}

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from edgevit.backends.call_facts import BYTES, C_TYPES, Facts, count, numbers
-from edgevit.backends.port_facts import PortFacts
+from edgevit.backends import BYTES, C_TYPES, Facts, PortFacts, count, numbers
 from edgevit.support.quoting import c_string
 
 Line = Callable[[int, PortFacts], str]

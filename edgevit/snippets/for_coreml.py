@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edgevit.backends.snippet import Snippet
+from edgevit.backends import Snippet
 from edgevit.snippets import coreml
 from edgevit.snippets.templates import TEMPLATES
 

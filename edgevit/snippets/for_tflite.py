@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 
-from edgevit.backends.call_facts import BYTES, C_TYPES, JVM_ARRAYS
-from edgevit.backends.snippet import Snippet
-from edgevit.backends.tflite.info import INFO
+from edgevit.backends import BYTES, C_TYPES, JVM_ARRAYS, Snippet
+from edgevit.backends.tflite import INFO
 from edgevit.snippets import android, cpp, python
 from edgevit.snippets.templates import TEMPLATES
 

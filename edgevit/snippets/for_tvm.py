@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 
-from edgevit.backends.call_facts import BYTES, C_TYPES
-from edgevit.backends.snippet import Snippet
-from edgevit.backends.tvm.info import INFO
+from edgevit.backends import BYTES, C_TYPES, Snippet
+from edgevit.backends.tvm import INFO
 from edgevit.snippets import cpp, python
 from edgevit.snippets.templates import TEMPLATES
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from edgevit.backends.api import Expected
-from edgevit.backends.artifact import Artifact
-from edgevit.backends.on_host import worker_for
-from edgevit.backends.port_facts import PortFacts, Ports
+from edgevit.backends import Artifact, Expected, PortFacts, Ports, worker_for
 from edgevit.support.backend_info import info_of
 
 

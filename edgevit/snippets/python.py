@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edgevit.backends.call_facts import Facts, numbers
-from edgevit.backends.port_facts import PortFacts
+from edgevit.backends import Facts, PortFacts, numbers
 from edgevit.support.quoting import python_string
 
 

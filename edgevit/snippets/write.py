@@ -10,9 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from edgevit.backends.call_facts import Facts
-from edgevit.backends.snippet import Snippet
-from edgevit.exported.text import CALLS as FOLDER
+from edgevit.backends import Facts, Snippet
+from edgevit.exported import CALLS as FOLDER
 from edgevit.support.backend_info import info_of
 
 _MARK = re.compile(r"@([A-Z_]+)@")

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from edgevit.errors import EdgevitError
-from edgevit.export.isolated import alone, export_apart
-from edgevit.exported.staging import remove
+from edgevit.export import alone, export_apart
+from edgevit.exported import remove
 from edgevit.sweep.job import JOBS, Job, Result, failed, keep_result, read_result
 
 Work = Callable[[Job, Path], Result]
@@ -69,7 +69,7 @@ def _exported(job: Job, folder: Path) -> Result:
 
 
 def _bytes(manifest: dict[str, Any]) -> int:
-    from edgevit.exported.text import artifact_bytes
+    from edgevit.exported import artifact_bytes
 
     return artifact_bytes(manifest)
 

@@ -9,11 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from edgevit.errors import EdgevitError, ParityError
-from edgevit.export.from_plan import made_of
-from edgevit.export.isolated import export_apart
-from edgevit.export.plan_file import ExportPlan, plan_text
-from edgevit.exported.manifest import read_manifest, require_untouched
-from edgevit.exported.staging import remove_export
+from edgevit.export import ExportPlan, export_apart, made_of, plan_text
+from edgevit.exported import read_manifest, remove_export, require_untouched
 
 
 @dataclass(frozen=True)

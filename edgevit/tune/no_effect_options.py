@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from edgevit.backends.api import backend_for
+from edgevit.backends import backend_for
 from edgevit.graph.program import Program
 from edgevit.graph.text import graph_text
 from edgevit.rewrites import engine

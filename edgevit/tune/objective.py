@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from edgevit.errors import EdgevitError, MemoryLimitError, ParityError
-from edgevit.export.isolated import alone
+from edgevit.export import alone
 from edgevit.measure import Figures, MeasuredSession, Progress, Runner, Settings, Store, measured
 
 _LOOK = 3  # rounds of the preliminary measurement

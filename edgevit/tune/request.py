@@ -12,8 +12,8 @@ from typing import Any
 
 from edgevit import __version__
 from edgevit.errors import UsageError
-from edgevit.export.plan_file import WEIGHTS, ExportPlan
-from edgevit.quantize.options import CALIBRATION, GENERATED, CalibrationOptions
+from edgevit.export import WEIGHTS, ExportPlan
+from edgevit.quantize import CALIBRATION, GENERATED, CalibrationOptions
 from edgevit.support.backend_options import BackendOptions, options_info
 from edgevit.support.shape import ShapeError, require_shape
 from edgevit.tune.space import FORMAT, Point, Space

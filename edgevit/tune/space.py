@@ -9,9 +9,9 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from edgevit.backends.api import backend_for
+from edgevit.backends import backend_for
 from edgevit.errors import TargetError
-from edgevit.export.request import choices_of
+from edgevit.export import choices_of
 from edgevit.rewrites.lossy.table import GELU
 from edgevit.support.backend_info import BACKENDS
 from edgevit.support.choice import Choice

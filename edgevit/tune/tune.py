@@ -11,13 +11,10 @@ from typing import Any
 
 import torch
 
-from edgevit.backends.api import backend_for
+from edgevit.backends import backend_for
 from edgevit.errors import BudgetError, EdgevitError, StoreError
-from edgevit.export.plan_file import ExportPlan, Made, plan_text
-from edgevit.export.request import Wishes, graph_hash
-from edgevit.frontend.capture import capture
-from edgevit.frontend.options import ModelOptions
-from edgevit.frontend.rebuild import build_source
+from edgevit.export import ExportPlan, Made, Wishes, graph_hash, plan_text
+from edgevit.frontend import ModelOptions, build_source, capture
 from edgevit.measure import Runner, open_runner, open_store
 from edgevit.support.backend_info import BACKENDS, firmware_formats, host_formats
 from edgevit.support.host import now

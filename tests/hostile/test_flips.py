@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import random
 import shutil
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
-import edgevit.exported.verify as verify_module
 from edgevit.errors import PackageError
 from edgevit.exported.verify import verify
 from tests.hostile.case import EXPORTS, Exports
@@ -23,7 +23,11 @@ def test_a_flip_of_any_byte_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     folder = Path(shutil.copytree(exports.folder(format), tmp_path / format))
-    monkeypatch.setattr(verify_module, "backend_of", lambda name: pytest.fail(f"{name} opened"))
+    monkeypatch.setattr(
+        import_module("edgevit.exported.verify"),
+        "backend_of",
+        lambda name: pytest.fail(f"{name} opened"),
+    )
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     draw = random.Random(format)
     for number in range(request.config.getoption("--flips")):

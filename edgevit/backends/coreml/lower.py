@@ -23,7 +23,7 @@ from edgevit.backends.coreml.package import Package, deployment_target
 from edgevit.backends.coreml.passes import FULL_PRECISION, HALF_PRECISION, ONLY_FULL_PRECISION
 from edgevit.backends.coreml.supported import is_taken, require_picture, require_supported
 from edgevit.backends.coreml.tool import coremltools
-from edgevit.frontend.source import ModelSource
+from edgevit.frontend import ModelSource
 from edgevit.graph.program import Program
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from edgevit import __version__
-from edgevit.frontend.source import ModelSource
+from edgevit.frontend import ModelSource
 from edgevit.graph.program import Program
 from edgevit.graph.text import type_text
 

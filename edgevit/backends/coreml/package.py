@@ -16,7 +16,7 @@ from edgevit.backends.coreml.supported import is_taken
 from edgevit.backends.coreml.tool import coremltools, quiet
 from edgevit.backends.exported import exported_program
 from edgevit.errors import TargetError, suggest
-from edgevit.frontend.source import ModelSource
+from edgevit.frontend import ModelSource
 from edgevit.graph.aten import op
 from edgevit.graph.program import Program
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edgevit.quantize.scheme import QuantScheme
+from edgevit.quantize import QuantScheme
 
 _INT8 = QuantScheme(activations="int8", between=frozenset({"add", "cat", "avg_pool2d"}))
 SCHEMES = {"int8": _INT8}

@@ -30,9 +30,7 @@ from edgevit.backends.mcu.schedule.plan import plan_text
 from edgevit.backends.mcu.schedule.verifier import verify_plan
 from edgevit.errors import MissingToolError
 from edgevit.graph.parity import SAME, UNKNOWN, Limit, Parity, angle_limit, distance
-from edgevit.integer.rewrites.split_stacks import split_stacks
-from edgevit.integer.simulate import outputs_of
-from edgevit.integer.text import integer_text
+from edgevit.integer import integer_text, outputs_of, split_stacks
 from edgevit.rewrites.rule import AnyRule
 from edgevit.rewrites.variants import Form
 

@@ -21,9 +21,7 @@ from edgevit.backends.mcu.schedule.loops import NoLoopError
 from edgevit.backends.mcu.schedule.plan import Schedule
 from edgevit.backends.mcu.schedule.search import planned
 from edgevit.errors import PackageError
-from edgevit.integer.file import VALUE_SHAPE, load_graph, save_graph
-from edgevit.integer.graph import IntegerGraph, Value
-from edgevit.integer.ports import Port
+from edgevit.integer import VALUE_SHAPE, IntegerGraph, Port, Value, load_graph, save_graph
 from edgevit.support.shape import Listing, ShapeError, Table, Text, WholeNumber, require_shape
 
 GRAPH = "model.integer.safetensors"

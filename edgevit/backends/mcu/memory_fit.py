@@ -16,12 +16,8 @@ from edgevit.backends.mcu.options import OPTIONS
 from edgevit.backends.mcu.schedule.plan import Schedule, ring_name
 from edgevit.backends.mcu.schedule.search import best_plan
 from edgevit.errors import EdgevitError, MemoryLimitError
-from edgevit.integer.graph import IntegerGraph
-from edgevit.integer.lowering.lower import quantize
-from edgevit.integer.lowering.quantized import Quantized, QuantOptions
-from edgevit.integer.rewrites.split_stacks import split_stacks
-from edgevit.quantize.calibration import Intake
-from edgevit.quantize.image_folder import calibration
+from edgevit.integer import IntegerGraph, Quantized, QuantOptions, quantize, split_stacks
+from edgevit.quantize import Intake, calibration
 from edgevit.targets import Target
 
 _SMALLEST = 32  # pixels

@@ -6,8 +6,7 @@ from edgevit.backends.api import Expected
 from edgevit.backends.artifact import Artifact
 from edgevit.backends.mcu.bundle import GRAPH
 from edgevit.backends.port_facts import PortFacts, Ports
-from edgevit.integer.file import load_graph
-from edgevit.integer.ports import Port
+from edgevit.integer import Port, load_graph
 
 
 def ports(artifact: Artifact, expected: Expected) -> Ports:

@@ -8,7 +8,7 @@ from pathlib import Path
 from edgevit.backends.call_facts import C_TYPES, Facts, count, numbers
 from edgevit.backends.mcu.codegen.firmware import FILES, MODEL
 from edgevit.backends.snippet import Snippet
-from edgevit.quantize.encoding import LIMITS
+from edgevit.quantize import LIMITS
 
 
 def marks(facts: Facts) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edgevit.quantize.scheme import QuantScheme
+from edgevit.quantize import QuantScheme
 
 # Sums and concatenations have integer kernels for unsigned bytes alone.
 _INT8 = QuantScheme(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edgevit.quantize.scheme import QuantScheme
+from edgevit.quantize import QuantScheme
 
 # The converter reads weights as floats that the graph quantises.
 _INT8 = QuantScheme(

@@ -11,7 +11,7 @@ from edgevit.graph.program import Origin
 from edgevit.integer.graph import Constant, IntegerGraph, Op, Value
 from edgevit.integer.lowering.layout import TensorLayout
 from edgevit.integer.ops.moves import Permute, Reshape
-from edgevit.quantize.encoding import Grid
+from edgevit.quantize import Grid
 
 
 @dataclass(frozen=True)

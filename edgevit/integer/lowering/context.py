@@ -13,12 +13,17 @@ from edgevit.integer.lowering.builder import Builder, QuantTensor
 from edgevit.integer.lowering.layout import TensorLayout
 from edgevit.integer.lowering.parameters import rescale, table
 from edgevit.integer.ops.pointwise import Lookup, Rescale
-from edgevit.quantize.divisions import factor_of
-from edgevit.quantize.encoding import Grid
-from edgevit.quantize.encoding_plan import EncodingPlan, Grids
-from edgevit.quantize.input_covariance import Moments
-from edgevit.quantize.op_traits import is_constant, is_view, number
-from edgevit.quantize.pointwise_regions import Override
+from edgevit.quantize import (
+    EncodingPlan,
+    Grid,
+    Grids,
+    Moments,
+    Override,
+    factor_of,
+    is_constant,
+    is_view,
+    number,
+)
 
 
 class NotLoweredError(Exception):

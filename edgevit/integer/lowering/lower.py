@@ -23,14 +23,17 @@ from edgevit.integer.lowering.relayout import by_axes
 from edgevit.integer.lowering.shift_functions import shift_gelu
 from edgevit.integer.lowering.unsupported import Reason, refuse
 from edgevit.integer.ports import Port
-from edgevit.quantize.calibration import Calibration
-from edgevit.quantize.encoding import are_pixels
-from edgevit.quantize.encoding_plan import EncodingPlan, Grids
-from edgevit.quantize.equalize import equalized
-from edgevit.quantize.observers import OBSERVERS
-from edgevit.quantize.op_traits import sources
-from edgevit.quantize.pointwise_regions import Override
-from edgevit.quantize.recording import record
+from edgevit.quantize import (
+    OBSERVERS,
+    Calibration,
+    EncodingPlan,
+    Grids,
+    Override,
+    are_pixels,
+    equalized,
+    record,
+    sources,
+)
 from edgevit.rewrites.layout.name_views import permutation_of
 
 

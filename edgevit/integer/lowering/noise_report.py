@@ -14,7 +14,7 @@ from edgevit.graph.program import Inputs, Program, origin
 from edgevit.integer.lowering.builder import QuantTensor
 from edgevit.integer.lowering.quantized import Quantized, QuantReport, ValueReport
 from edgevit.integer.simulate import simulate
-from edgevit.quantize.recording import Look, run_looking
+from edgevit.quantize import Look, run_looking
 
 _MOST = 999.0  # dB; where nothing at all differs
 

@@ -8,9 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from edgevit.integer.rounding import LARGEST, multiplier_of
-from edgevit.quantize.encoding import Grid
-from edgevit.quantize.input_covariance import Moments
-from edgevit.quantize.weight_rounding import compensated
+from edgevit.quantize import Grid, Moments, compensated
 
 _ONE = float(1 << 32)
 _REACH = 2.0**31 - 1

@@ -15,7 +15,7 @@ from edgevit.graph.tensors import from_numpy
 from edgevit.integer.graph import IntegerGraph
 from edgevit.integer.ports import Port
 from edgevit.integer.simulate import outputs_of
-from edgevit.quantize.observers import OBSERVERS
+from edgevit.quantize import OBSERVERS
 
 _LOW = 10.0  # dB; a cosine of 0.95
 RESIDUALS = ("int8", "int16")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edgevit.backends.device_binary import DeviceBinary
+from edgevit.backends import DeviceBinary
 from edgevit.support.backend_info import BACKENDS
 
 

@@ -9,7 +9,7 @@ import uuid
 from pathlib import Path
 from urllib.parse import parse_qsl
 
-from edgevit.backends.session import OpTime
+from edgevit.backends import OpTime
 from edgevit.errors import BackendRuntimeError, DeviceError, EdgevitError, UsageError
 from edgevit.measure.adb.binaries import device_binaries
 from edgevit.measure.adb.bridge import Bridge

@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import parse_qsl
 
 from edgevit.errors import DeviceError, EdgevitError, ParityError, UsageError
-from edgevit.exported.manifest import read_manifest
+from edgevit.exported import read_manifest
 from edgevit.measure.device import DeviceState, unknown_device
 from edgevit.measure.figures import Figures, Kind, LayerCost, Settings, lost
 from edgevit.measure.firmware import executable_of

@@ -14,8 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from edgevit.backends.on_host import fitted
-from edgevit.backends.session import REMOTE_MAIN, OpTime, TensorSpec
+from edgevit.backends import REMOTE_MAIN, OpTime, TensorSpec, fitted
 from edgevit.errors import BackendRuntimeError, DeviceError, EdgevitError, MissingToolError
 from edgevit.measure.outputs import compare_outputs
 from edgevit.measure.ssh.shell import Shell, quoted

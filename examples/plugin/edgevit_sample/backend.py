@@ -4,10 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
-from edgevit.backends.api import Expected, Lowering
-from edgevit.backends.artifact import Artifact
-from edgevit.backends.exported import exported_program
-from edgevit.backends.on_host import check_on_host
+from edgevit.backends import Artifact, Expected, Lowering, check_on_host, exported_program
 from edgevit.graph.parity import Parity
 from edgevit.rewrites.rule import AnyRule
 from edgevit.rewrites.standard import STANDARD

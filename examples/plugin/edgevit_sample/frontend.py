@@ -4,8 +4,7 @@ import torch
 from torch import nn
 
 from edgevit.errors import ModelError
-from edgevit.frontend.request import Request, Scheme
-from edgevit.frontend.source import ModelSource
+from edgevit.frontend import ModelSource, Request, Scheme
 
 
 def takes(spec: str) -> bool:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 
-from edgevit.backends.session import Arrays, OpTime, TensorSpec
+from edgevit.backends import Arrays, OpTime, TensorSpec
 
 
 def open_session(path: Path, threads: int) -> "ExportedProgramSession":

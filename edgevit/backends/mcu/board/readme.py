@@ -10,7 +10,7 @@ from typing import Any
 from edgevit.backends.mcu.board.build_files import CTEST
 from edgevit.backends.mcu.board.golden import filled
 from edgevit.backends.mcu.board.weights import NAME
-from edgevit.quantize.encoding import PIXELS
+from edgevit.quantize import PIXELS
 from edgevit.support.quoting import markdown
 from edgevit.support.resources import data_dir
 

@@ -19,7 +19,7 @@ from edgevit.backends.mcu.board.weights import WeightsForm, write_reader
 from edgevit.backends.mcu.codegen.emit import Emitted
 from edgevit.backends.mcu.codegen.firmware import FILES
 from edgevit.backends.mcu.cores import Core
-from edgevit.integer.simulate import outputs_of
+from edgevit.integer import outputs_of
 from edgevit.support.resources import data_dir
 from edgevit.targets import Target
 

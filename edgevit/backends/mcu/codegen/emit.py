@@ -16,7 +16,7 @@ from edgevit.backends.mcu.schedule.access import WINDOWED, Same, Sliding, access
 from edgevit.backends.mcu.schedule.intake import ArrivingRows
 from edgevit.backends.mcu.schedule.plan import Schedule, ring_name, scratch_name, tile_of
 from edgevit.backends.mcu.schedule.walk import LoopWalk, unit_bytes
-from edgevit.integer.graph import Op, Value
+from edgevit.integer import Op, Value
 from edgevit.support.quoting import comment
 
 _SIGNATURE = "(const void *const *inputs, uint8_t *arena, uint32_t row)"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgevit.backends.mcu.codegen.emit import Emitted
-from edgevit.integer.graph import IntegerGraph
+from edgevit.integer import IntegerGraph
 
 PAINT = 0xA5
 

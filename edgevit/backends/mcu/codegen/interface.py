@@ -9,7 +9,7 @@ from importlib.metadata import version
 from edgevit.backends.mcu.schedule.intake import ArrivingRows, pushed_rows
 from edgevit.backends.mcu.schedule.plan import Schedule, ring_name
 from edgevit.backends.mcu.schedule.walk import unit_bytes
-from edgevit.integer.graph import IntegerGraph
+from edgevit.integer import IntegerGraph
 from edgevit.support.quoting import c_string, comment
 
 _TAKING = 0x65766974  # the state of a model that has begun; stray memory hardly holds it

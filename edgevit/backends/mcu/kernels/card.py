@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from edgevit.integer.graph import Op
+from edgevit.integer import Op
 
 
 @dataclass(frozen=True)

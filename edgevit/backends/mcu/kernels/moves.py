@@ -16,7 +16,7 @@ from edgevit.backends.mcu.kernels.card import (
     Steps,
     Tile,
 )
-from edgevit.integer.graph import MOST, SIZES, Value
+from edgevit.integer import MOST, SIZES, Value
 from edgevit.integer.ops.moves import Concat, Pad, Permute, Slice, Upsample
 
 _AXES = 4

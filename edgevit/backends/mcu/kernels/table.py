@@ -9,7 +9,7 @@ from edgevit.backends.mcu.kernels.dsp_rows import DSP_ROWS
 from edgevit.backends.mcu.kernels.mve import MVE
 from edgevit.backends.mcu.kernels.plain_products import PLAIN_PRODUCTS
 from edgevit.backends.mcu.kernels.plain_rows import PLAIN_ROWS
-from edgevit.integer.graph import Op
+from edgevit.integer import Op
 from edgevit.integer.ops.moves import Reshape
 
 CARDS: tuple[Card, ...] = (*PLAIN_PRODUCTS, *PLAIN_ROWS, *DSP_PRODUCTS, *DSP_ROWS, *MVE)

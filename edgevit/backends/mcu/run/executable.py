@@ -16,7 +16,7 @@ from edgevit.backends.mcu.cores import CORES
 from edgevit.backends.mcu.run.execute import execute
 from edgevit.backends.mcu.schedule.search import planned
 from edgevit.errors import PackageError, UsageError, suggest
-from edgevit.integer.simulate import outputs_of
+from edgevit.integer import outputs_of
 
 
 def open_executable(folder: Path) -> ExecutableBundle:

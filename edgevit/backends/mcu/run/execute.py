@@ -16,8 +16,7 @@ from edgevit.backends.mcu.cores import Core
 from edgevit.backends.mcu.emulator import emulator, emulators_of
 from edgevit.backends.mcu.run.elf import Elf, read_elf
 from edgevit.backends.mcu.toolchain import toolchain
-from edgevit.integer.graph import IntegerGraph
-from edgevit.integer.simulate import outputs_of
+from edgevit.integer import IntegerGraph, outputs_of
 
 
 def execute(

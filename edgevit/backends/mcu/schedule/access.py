@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from edgevit.backends.mcu.schedule.packing import Pack, Packed
-from edgevit.integer.graph import IntegerGraph, Op, Value
+from edgevit.integer import IntegerGraph, Op, Value
 from edgevit.integer.ops.moves import Concat, Reshape, Slice
 from edgevit.integer.ops.norm import Norm
 from edgevit.integer.ops.pointwise import Add, AddWide, Lookup, Multiply, Rescale

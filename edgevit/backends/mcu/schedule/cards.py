@@ -5,7 +5,7 @@ from __future__ import annotations
 from edgevit.backends.mcu.cores import Core
 from edgevit.backends.mcu.kernels.card import Card
 from edgevit.backends.mcu.kernels.table import card_of
-from edgevit.integer.graph import IntegerGraph
+from edgevit.integer import IntegerGraph
 
 
 def cards_of(graph: IntegerGraph, core: Core) -> dict[str, Card]:

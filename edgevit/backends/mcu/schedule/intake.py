@@ -17,7 +17,7 @@ from edgevit.backends.mcu.kernels.card import Card, Steps, Tile
 from edgevit.backends.mcu.schedule.cards import cards_of
 from edgevit.backends.mcu.schedule.loops import Net
 from edgevit.backends.mcu.schedule.packing import pack_right_sides
-from edgevit.integer.graph import IntegerGraph, Op, Value
+from edgevit.integer import IntegerGraph, Op, Value
 
 
 @dataclass(frozen=True, eq=False)

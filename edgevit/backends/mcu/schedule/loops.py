@@ -14,7 +14,7 @@ from math import inf
 from typing import Any
 
 from edgevit.backends.mcu.schedule.access import WHOLE, WINDOWED, access, keeps_rows, storage_of
-from edgevit.integer.graph import IntegerGraph, Op, Value
+from edgevit.integer import IntegerGraph, Op, Value
 from edgevit.integer.ops.moves import Reshape
 
 

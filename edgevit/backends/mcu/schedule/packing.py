@@ -23,7 +23,7 @@ from edgevit.backends.mcu.kernels.card import (  # fmt: skip
     Tile,
     whole,
 )
-from edgevit.integer.graph import IntegerGraph, Op, Value
+from edgevit.integer import IntegerGraph, Op, Value
 from edgevit.integer.ops.products import MatMul
 
 

@@ -10,7 +10,7 @@ from edgevit.backends.mcu.schedule.access import WINDOWED, Same, access
 from edgevit.backends.mcu.schedule.loops import Loop, Net, build_loops
 from edgevit.backends.mcu.schedule.memory import Buffer, bound, place
 from edgevit.backends.mcu.schedule.walk import LoopWalk
-from edgevit.integer.graph import Op
+from edgevit.integer import Op
 
 _VALUE = 6  # products
 

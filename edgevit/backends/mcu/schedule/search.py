@@ -17,7 +17,7 @@ from edgevit.backends.mcu.schedule.intake import prepared
 from edgevit.backends.mcu.schedule.loops import Net, NoLoopError
 from edgevit.backends.mcu.schedule.plan import Cards, Schedule, make_plan
 from edgevit.errors import UsageError, suggest
-from edgevit.integer.graph import IntegerGraph, Op
+from edgevit.integer import IntegerGraph, Op
 
 # What a tenth less work may cost in size: the exponent of the work in the price.
 OPTIMIZE = {"ram": 0.05, "balanced": 1.0, "speed": 12.0}

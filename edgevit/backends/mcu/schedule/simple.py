@@ -6,7 +6,7 @@ from edgevit.backends.mcu.cores import Core
 from edgevit.backends.mcu.schedule.cards import cards_of
 from edgevit.backends.mcu.schedule.loops import Net
 from edgevit.backends.mcu.schedule.plan import Schedule, make_plan
-from edgevit.integer.graph import IntegerGraph
+from edgevit.integer import IntegerGraph
 
 
 def simple_plan(graph: IntegerGraph, core: Core, guard: int = 0) -> Schedule:

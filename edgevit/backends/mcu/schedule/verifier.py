@@ -14,7 +14,7 @@ import numpy as np
 from edgevit.backends.mcu.schedule.packing import Pack
 from edgevit.backends.mcu.schedule.plan import Schedule, ring_name, scratch_name
 from edgevit.backends.mcu.schedule.walk import LoopWalk
-from edgevit.integer.graph import SIZES, Op, Value
+from edgevit.integer import SIZES, Op, Value
 from edgevit.integer.ops.moves import Concat, Permute, Slice
 from edgevit.integer.ops.norm import Norm
 

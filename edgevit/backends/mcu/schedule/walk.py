@@ -12,7 +12,7 @@ from functools import cached_property
 
 from edgevit.backends.mcu.schedule.access import Sliding, access
 from edgevit.backends.mcu.schedule.loops import Loop, Net
-from edgevit.integer.graph import SIZES, Op, Value
+from edgevit.integer import SIZES, Op, Value
 
 
 @dataclass(frozen=True)

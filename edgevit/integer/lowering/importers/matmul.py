@@ -16,7 +16,7 @@ from edgevit.integer.lowering.layout import TensorLayout, aligned
 from edgevit.integer.lowering.parameters import scaled
 from edgevit.integer.lowering.relayout import in_memory, in_one
 from edgevit.integer.ops.products import MatMul
-from edgevit.quantize.encoding import symmetric
+from edgevit.quantize import symmetric
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,7 @@ from edgevit.integer.lowering.context import Context, NotLoweredError
 from edgevit.integer.lowering.layout import TensorLayout, aligned
 from edgevit.integer.lowering.relayout import exposed, in_memory, in_one, one_piece
 from edgevit.integer.ops.moves import Concat, Pad, Slice, Upsample
-from edgevit.quantize.encoding import Grid
-from edgevit.quantize.op_traits import pad_value
+from edgevit.quantize import Grid, pad_value
 from edgevit.rewrites.layout.name_views import permutation_of
 
 

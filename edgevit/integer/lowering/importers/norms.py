@@ -17,7 +17,7 @@ from edgevit.integer.lowering.relayout import with_last, with_rows
 from edgevit.integer.lowering.shift_functions import shift_exponential
 from edgevit.integer.ops.norm import Norm
 from edgevit.integer.ops.softmax import Softmax
-from edgevit.quantize.encoding import Grid
+from edgevit.quantize import Grid
 
 _STEP = 2.0**-11  # of a norm's 16 bits: they reach 16 deviations
 _MOST_KEYS = 1 << 13

@@ -17,8 +17,7 @@ from edgevit.integer.lowering.importers.moves import spread
 from edgevit.integer.lowering.parameters import narrow_sum, scaled, table, wide_sum
 from edgevit.integer.lowering.relayout import alike, both_alike, in_one, with_last
 from edgevit.integer.ops.pointwise import Add, AddWide, Multiply
-from edgevit.quantize.encoding import Grid, asymmetric, wide
-from edgevit.quantize.op_traits import bounds, sources
+from edgevit.quantize import Grid, asymmetric, bounds, sources, wide
 
 _SAME = 1e-12  # relative; of factors that are one
 

@@ -22,8 +22,7 @@ from edgevit.integer.lowering.parameters import Weights, scaled
 from edgevit.integer.lowering.relayout import in_memory
 from edgevit.integer.ops.moves import Upsample
 from edgevit.integer.ops.windows import AveragePool, MaxPool
-from edgevit.quantize.encoding import Grid
-from edgevit.quantize.input_covariance import window_along
+from edgevit.quantize import Grid, window_along
 
 
 def max_pool(node: Node, context: Context) -> QuantTensor:

@@ -16,8 +16,7 @@ from edgevit.integer.lowering.importers.images import each_image
 from edgevit.integer.lowering.parameters import Weights, channels
 from edgevit.integer.lowering.relayout import with_last
 from edgevit.integer.ops.products import Conv2d, Depthwise, Linear
-from edgevit.quantize.encoding import Grid
-from edgevit.quantize.input_covariance import window_of
+from edgevit.quantize import Grid, window_of
 
 
 def linear(node: Node, context: Context) -> QuantTensor:
