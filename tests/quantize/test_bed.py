@@ -20,6 +20,7 @@ from tests.quantize.bed.defaults import RUNTIMES, in_own_process
 from tests.quantize.bed.digits import SHA256
 from tests.quantize.bed.models import TokenAttention
 from tests.quantize.bed.photographs import lite0, photographs, write_photographs
+from tests.quantize.bed.words import recogniser, texts, words
 
 TOP1 = {"vit": 97.0, "hybrid": 99.0, "mvit": 98.5, "conv": 99.0, "registers": 97.0}
 
@@ -125,3 +126,13 @@ def test_lite0_knows_the_photographs(tmp_path: Path) -> None:
     for row, image, label in zip(rows, images, labels.tolist(), strict=True):
         assert int(row["label"]) == label
         assert (by_name[folder / row["file"]][0] == image).all()
+
+
+@pytest.mark.slow
+def test_the_recogniser_reads_words_and_is_captured() -> None:
+    net, (images, said) = recogniser(), words(60)
+    source = ModelSource("words", "words", net, (images[:1],), ("x",), "test", "test")
+    program = capture(source)
+    read = texts(torch.cat([net(image) for image in images.split(1)]))
+    assert sum(a == b for a, b in zip(read, said, strict=True)) >= 56
+    assert sum("conv2d" in str(node.target) for node in program.calls()) == 38

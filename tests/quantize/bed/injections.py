@@ -24,7 +24,7 @@ from tests.quantize.bed.models import (
     Vit,
 )
 
-NORM, VALUE, IMBALANCE = (6, 8), (5, 7), (-5, 5)  # exponents of two, both ends included
+NORM, VALUE, IMBALANCE = (6, 8), (5, 7), (4, 5)  # exponents of two, both ends included
 _HOT, _SHIFT = 150.0, 100.0
 _EVERY = 6  # of a norm's and the values' channels, one in so many
 
@@ -71,8 +71,13 @@ def scale_values(writer: nn.Module, reader: nn.Module, count: int, draw: torch.G
 
 
 def unbalance(writer: ConvNorm, reader: nn.Conv2d, draw: torch.Generator) -> None:
-    """Multiply each channel between two convolutions with a ReLU by 2^-5 to 2^5; divide the reader's."""
+    """Multiply half of the channels between two convolutions with a ReLU by 16 or 32; divide the others.
+
+    8 bits lose the small ones among the values, and the large ones among the reader's weights.
+    """
     factors = _factors(writer.norm.num_features, IMBALANCE, draw)
+    upwards = torch.rand(len(factors), generator=draw) < 0.5
+    factors = torch.where(upwards, factors, 1 / factors)
     _scale_outputs(writer.norm, factors)
     _divide_inputs(reader, factors)
 
