@@ -9,7 +9,7 @@ import operator
 from collections.abc import Iterable, Mapping
 
 import torch
-import torch.ao.quantization.fx._decomposed  # registers torch.ops.quantized_decomposed
+import torch.ao.quantization.fx._decomposed  # pyright: ignore[reportUnusedImport]  # registers its operators
 from torch.fx.node import Node
 
 from edgevit.graph.aten import argument, kind
@@ -112,5 +112,5 @@ def _give_bias(node: Node, old: Node | None, new: Node) -> None:
     if old is not None:
         node.replace_input_with(old, new)
     else:
-        node.kwargs = {name: given for name, given in node.kwargs.items() if name != "bias"}
+        node.kwargs = {name: one for name, one in node.kwargs.items() if name != "bias"}
         node.args = (*node.args[:_BIAS], new, *node.args[_BIAS + 1 :])

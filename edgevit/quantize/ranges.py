@@ -8,7 +8,7 @@ import numpy as np
 from torch.fx.node import Node
 
 from edgevit.graph.aten import kind
-from edgevit.graph.program import Program
+from edgevit.graph.program import Inputs, Program
 from edgevit.quantize.encoding import Grid, are_pixels, asymmetric, balanced
 from edgevit.quantize.observers import OBSERVERS, Observer
 from edgevit.quantize.op_traits import bounds, sources
@@ -101,11 +101,11 @@ def _stored_end(node: Node, encoded: set[Node]) -> Node:
     return node
 
 
-def pixel_inputs(program: Program, batches: Iterable[tuple[object, ...]]) -> frozenset[Node]:
+def pixel_inputs(program: Program, batches: Iterable[Inputs]) -> frozenset[Node]:
     """Find the inputs whose calibration data are all pixels."""
     columns = zip(program.placeholders(), zip(*batches, strict=True), strict=True)
     return frozenset(
         node
         for node, tensors in columns
-        if are_pixels(np.stack([x.detach().numpy() for x in tensors]))  # type: ignore[attr-defined]
+        if are_pixels(np.stack([x.detach().numpy() for x in tensors]))
     )

@@ -193,7 +193,7 @@ def _of(observer: Observer, name: str) -> Observer:
 
 def _best(trial: _Trial) -> tuple[_Attempt, tuple[Method, ...]]:
     """Take each way that leaves less noise on the held-out half than the best before it."""
-    ranges, methods = _RANGES[0], []
+    ranges, methods = _RANGES[0], list[Method]()
     best = trial.attempt(ranges, compensate=False)
     for name in _RANGES[1:]:
         other = trial.attempt(name, compensate=False)

@@ -9,6 +9,7 @@ import torch
 from torch.fx.node import Node
 
 from edgevit.graph.aten import kind
+from edgevit.graph.tensors import from_numpy
 from edgevit.quantize.input_covariance import Moments
 from edgevit.quantize.weight_rounding import compensated
 
@@ -59,7 +60,7 @@ def integer_weight(
         return IntegerWeight(integers.to(torch.int8).contiguous(), scales.float(), axis, bits, bias)
     taps = _taps(weight).double().numpy()
     rounded = compensated(taps, scales.numpy(), moments, step, most)
-    integers = _from_taps(torch.from_numpy(rounded), weight)
+    integers = _from_taps(from_numpy(rounded), weight)
     error = taps - rounded * scales.numpy()[:, None]
     return IntegerWeight(integers, scales.float(), axis, bits, _corrected(bias, error, moments))
 
@@ -80,5 +81,5 @@ def _corrected(bias: torch.Tensor | None, error: np.ndarray, moments: Moments) -
     """Add what the rounding takes from the mean of each sum: its error times the mean input."""
     groups = len(moments.mean)
     mean = np.einsum("grt,gt->gr", error.reshape(groups, -1, error.shape[1]), moments.mean)
-    whole = torch.from_numpy(mean.reshape(-1))
+    whole = from_numpy(mean.reshape(-1))
     return (whole if bias is None else bias.double() + whole).float()
