@@ -156,7 +156,7 @@ def _compute(fields: Fields) -> tuple[ComputeUnit, ...]:
         for cpu in fields.tables("cpu", ("name", "cores", "isa", "clock_hz"))
     ]
     for kind in ("gpu", "npu"):
-        unit = fields.table(kind, ("name", "cores", "clock_hz", "tops"))
+        unit = fields.table(kind, ("name", "cores", "clock_hz", "tops", "int8"))
         if unit is not None:
             units.append(
                 ComputeUnit(
@@ -165,6 +165,7 @@ def _compute(fields: Fields) -> tuple[ComputeUnit, ...]:
                     cores=unit.positive("cores"),
                     clock_hz=unit.positive("clock_hz"),
                     tops=unit.number("tops"),
+                    int8=unit.get("int8", bool) or False,
                 )
             )
     return tuple(units)

@@ -44,6 +44,7 @@ def as_dict(target: Target) -> dict[str, object]:
                 "isa": unit.isa,
                 "clock_hz": unit.clock_hz,
                 "tops": unit.tops,
+                "int8": unit.int8,
             }
             for unit in target.compute
         ],
@@ -122,6 +123,8 @@ def _unit_text(unit: ComputeUnit) -> str:
         details.append(f"{unit.clock_hz / 1e6:g} MHz")
     if unit.tops:
         details.append(f"{unit.tops:g} TOPS")
+    if unit.int8:
+        details.append("int8")
     return ", ".join(details)
 
 

@@ -52,6 +52,7 @@ class ComputeUnit:
     isa: str | None = None  # "armv7e-m+dsp+fp"; a CPU always has one
     clock_hz: int | None = None  # the maker's maximum
     tops: float | None = None  # the maker's own figure, 10^12 operations a second
+    int8: bool = False  # multiplies bytes faster than floats
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -105,6 +106,10 @@ class Target:
     def cpu(self) -> ComputeUnit | None:
         """First CPU cluster: the fastest one of a phone, the only one of an MCU."""
         return next((unit for unit in self.compute if unit.kind == "cpu"), None)
+
+    @property
+    def npu(self) -> ComputeUnit | None:
+        return next((unit for unit in self.compute if unit.kind == "npu"), None)
 
     @property
     def isa(self) -> str | None:
