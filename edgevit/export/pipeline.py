@@ -224,6 +224,7 @@ def _export_one(
         rewritten = quantized.program
         parity.append(simulation_parity(quantized.held_out, how.precisions[format]))
     request = _lowering(front, backend, how, format, rewritten, draft, stages)
+    request = replace(request, quantized=quantized)
     held_out = quantized.held_out if quantized else ()
     inputs = front.source.inputs
     with blamed_on_a_call(backend, request, format):

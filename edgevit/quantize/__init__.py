@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     )
     from edgevit.quantize.encoding_plan import EncodingPlan, Grids
     from edgevit.quantize.equalize import equalized
-    from edgevit.quantize.held_out import HeldOut, file_parity, simulation_parity
+    from edgevit.quantize.held_out import QUANTIZED, HeldOut, file_parity, simulation_parity
     from edgevit.quantize.image_folder import calibration, check_readable
     from edgevit.quantize.input_covariance import Moments, window_along, window_of
     from edgevit.quantize.observers import OBSERVERS
@@ -40,6 +40,7 @@ __all__ = [
     "LIMITS",
     "OBSERVERS",
     "PIXELS",
+    "QUANTIZED",
     "Calibration",
     "CalibrationOptions",
     "EncodingPlan",
@@ -96,7 +97,7 @@ lazy_face(
         ),
         "encoding_plan": ("EncodingPlan", "Grids"),
         "equalize": ("equalized",),
-        "held_out": ("HeldOut", "file_parity", "simulation_parity"),
+        "held_out": ("HeldOut", "QUANTIZED", "file_parity", "simulation_parity"),
         "image_folder": ("calibration", "check_readable"),
         "input_covariance": ("Moments", "window_along", "window_of"),
         "observers": ("OBSERVERS",),

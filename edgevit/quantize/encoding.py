@@ -12,6 +12,8 @@ LIMITS = {
     "int16": (-(2**15), 2**15 - 1),
     "uint16": (0, 2**16 - 1),
 }
+_LEAST_HALF = 2.0**-24  # the smallest float16 above zero
+_MOST_HALF = 65504.0
 _SMALLEST = 1e-9  # a range below this counts as empty
 _HEADROOM = 2.0  # 16 bits have spare range: values larger than in calibration still fit
 
@@ -103,3 +105,10 @@ def wide(low: float, high: float) -> Grid:
     """Return the symmetric 16-bit grid of a range, with headroom."""
     peak = _HEADROOM * max(-low, high)
     return Grid(peak / 32767 if peak >= _SMALLEST else 1.0, 0, "int16")
+
+
+def to_half(scales: np.ndarray | float) -> np.ndarray:
+    """Return the scales rounded up to float16, so that the range still fits."""
+    scales = np.clip(scales, _LEAST_HALF, _MOST_HALF)
+    near = np.float16(scales)
+    return np.where(near < scales, np.nextafter(near, np.float16(np.inf)), near).astype(np.float64)

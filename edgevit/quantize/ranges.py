@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 import numpy as np
 from torch.fx.node import Node
 
 from edgevit.graph.aten import kind
 from edgevit.graph.program import Inputs, Program
-from edgevit.quantize.encoding import Grid, are_pixels, asymmetric, balanced
+from edgevit.quantize.encoding import Grid, are_pixels, asymmetric, balanced, to_half
 from edgevit.quantize.observers import OBSERVERS, Observer
 from edgevit.quantize.op_traits import bounds, sources
 from edgevit.quantize.placement import IntegerPlacement
@@ -69,8 +70,10 @@ def _encoding(low: float, high: float, dtype: str, scheme: QuantScheme) -> Grid:
     if dtype in _WIDE:
         low, high = _HEADROOM * low, _HEADROOM * high
     if dtype == "int16" or scheme.symmetric:
-        return balanced(low, high, dtype)
-    return asymmetric(low, high, dtype)
+        grid = balanced(low, high, dtype)
+    else:
+        grid = asymmetric(low, high, dtype)
+    return replace(grid, scale=float(to_half(grid.scale))) if scheme.half_scales else grid
 
 
 def _joined(

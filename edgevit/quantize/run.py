@@ -174,8 +174,11 @@ class _Trial:
         (read,) = operands(node, self.program)
         grid = encodings.get(self.placement.carried.get(read, read))
         moments: Moments | None = self.recorded.moments.get(node) if compensate else None
-        bits = self.scheme.weight_bits
-        return integer_weight(node, weight, bias, bits, moments, grid.scale if grid else 0.0)
+        step = grid.scale if grid else 0.0
+        scheme = self.scheme
+        return integer_weight(
+            node, weight, bias, scheme.weight_bits, moments, step, scheme.half_scales
+        )
 
 
 @dataclass(frozen=True)

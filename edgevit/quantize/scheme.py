@@ -30,6 +30,7 @@ class QuantScheme:
     fixed: Mapping[str, Grid] = field(default_factory=dict[str, Grid])  # by kind of call
     joined: frozenset[str] = frozenset({"cat"})  # operands and result share one encoding
     symmetric: bool = False  # activations have their zero point in the middle
+    half_scales: bool = False  # scales are float16 in the file: choose them so
     from_float: bool = False  # weights are stored as floats on the grid, and quantised in the graph
     read_apart: bool = False  # each reader has a dequantize of its own
     moves: bool = True  # a call that only moves numbers does so in integers

@@ -10,6 +10,7 @@ from torch.fx.node import Node
 
 from edgevit.graph.aten import kind
 from edgevit.graph.tensors import from_numpy
+from edgevit.quantize.encoding import to_half
 from edgevit.quantize.input_covariance import Moments
 from edgevit.quantize.weight_rounding import compensated
 
@@ -44,6 +45,7 @@ def integer_weight(
     bits: int,
     moments: Moments | None,
     step: float,
+    half_scales: bool = False,
 ) -> IntegerWeight:
     """Round a weight; with `moments`, so that sums over inputs like those of calibration stay.
 
@@ -54,6 +56,8 @@ def integer_weight(
     most = 2 ** (bits - 1) - 1
     rows = weight.transpose(0, axis).double()
     scales = (rows.flatten(1).abs().amax(1) / most).clamp_min(_LEAST).float().double()
+    if half_scales:
+        scales = from_numpy(to_half(scales.numpy()))
     if moments is None or transposed:
         integers = (rows / scales.reshape(-1, *[1] * (rows.dim() - 1))).round()
         integers = integers.clamp(-most, most).transpose(0, axis)

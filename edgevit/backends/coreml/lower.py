@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 from edgevit.backends.artifact import Artifact
 from edgevit.backends.coreml.check import load_package
@@ -32,14 +31,16 @@ def lower(
     source: ModelSource,
     *,
     minimum_os: str,
-    precision: Literal["fp16", "fp32"],
+    precision: str,
     directory: Path,
     image_input: bool = False,
+    notes: tuple[str, ...] = (),
     progress: Callable[[str], None] = lambda _: None,
 ) -> Artifact:
     """Write `directory/<name>.mlpackage`.
 
-    For fp16 `<name>.fp32.mlpackage` is written too, to be checked and thrown away.
+    Its floats are fp16 unless `precision` is fp32; then `<name>.fp32.mlpackage` is written too, to
+    be checked and thrown away.
 
     With `image_input` the package takes an RGB picture: `program` must take pixels 0..255, as it
     does when it was captured from `frontend.pixels.takes_pixels(source)`.
@@ -76,7 +77,7 @@ def lower(
         precision,
         path,
         tools,
-        _notes(program, named),
+        (*notes, *_notes(program, named)),
         reference,
         placement=forecast(load_package(path), named),
         details=details,

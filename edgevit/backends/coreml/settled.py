@@ -1,6 +1,7 @@
 """Deterministic packages: the same program gives the same bytes.
 
-coremltools draws identifiers at random and writes maps in any order.
+coremltools draws identifiers at random, writes maps in any order, and adds a table for the debugger of
+another tool, which the package does not list.
 """
 
 from __future__ import annotations
@@ -10,9 +11,12 @@ import json
 import uuid
 from pathlib import Path
 
+_DEBUG = "executorch_debug_handle_mapping.json"
+
 
 def settle(package: Path) -> None:
     """Rewrite the package in place: identifiers derive from item paths, and maps are sorted."""
+    (package / _DEBUG).unlink(missing_ok=True)
     file = package / "Manifest.json"
     manifest = json.loads(file.read_text())
     entries = manifest["itemInfoEntries"]
