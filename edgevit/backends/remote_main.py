@@ -130,7 +130,7 @@ def packed(arrays: list[Any]) -> list[dict[str, Any]]:
     ]
 
 
-class Far:
+class RemoteSession:
     def __init__(self, format: str, path: str, threads: int) -> None:
         self._open = lambda: OPENERS[format](path, threads)
         self._run: Run = lambda arrays: arrays
@@ -157,7 +157,7 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what runtimes print must not get between the answers
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    far = Far(format, path, int(threads))
+    far = RemoteSession(format, path, int(threads))
     for line in sys.stdin:
         signal.alarm(max(1, round(float(limit))))
         try:

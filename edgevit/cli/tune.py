@@ -20,7 +20,7 @@ from edgevit.support import option_values as values
 from edgevit.support.terminal import show
 
 if TYPE_CHECKING:
-    from edgevit.tune import Asked, Tuned
+    from edgevit.tune import Tuned, TuneRequest
 
 Command = Callable[[str, Callable[..., int], str], argparse.ArgumentParser]
 Add = Callable[[argparse.ArgumentParser], None]
@@ -87,16 +87,16 @@ def _require_free(options: argparse.Namespace) -> None:
         raise UsageError(f"{word} is for the search to choose", hint=f"leave {word} out")
 
 
-def _asked(options: argparse.Namespace, model: dict[str, Any]) -> Asked:
+def _asked(options: argparse.Namespace, model: dict[str, Any]) -> TuneRequest:
     from edgevit.export import output_folder
     from edgevit.frontend import ModelOptions
     from edgevit.targets import load_target
-    from edgevit.tune import Asked, Budget
+    from edgevit.tune import Budget, TuneRequest
 
     defaults = vars(ModelOptions())
     target = load_target(options.target)
     output = options.output or f"{output_folder(None, options.model, target)}-tuned"
-    return Asked(
+    return TuneRequest(
         options.model,
         options.target,
         options.on,

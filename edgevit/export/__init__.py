@@ -6,22 +6,22 @@ from edgevit.support.face import lazy_face
 
 if TYPE_CHECKING:
     from edgevit.export.from_plan import export_planned, made_of, same_bytes
-    from edgevit.export.isolated import alone, export_apart
+    from edgevit.export.isolated import exclusive_machine_lock, export_apart
     from edgevit.export.manifest import GraphReport, rewrite_lines
     from edgevit.export.pipeline import export, export_formats, inspect, output_folder
     from edgevit.export.plan_file import WEIGHTS, ExportPlan, Made, plan_text, read_plan
-    from edgevit.export.request import Wishes, choices_of, graph_hash
+    from edgevit.export.request import ExportRequest, choices_of, graph_hash
     from edgevit.export.result import ExportResult
 
 __all__ = [
     "WEIGHTS",
     "ExportPlan",
+    "ExportRequest",
     "ExportResult",
     "GraphReport",
     "Made",
-    "Wishes",
-    "alone",
     "choices_of",
+    "exclusive_machine_lock",
     "export",
     "export_apart",
     "export_formats",
@@ -40,11 +40,11 @@ lazy_face(
     __name__,
     {
         "from_plan": ("export_planned", "made_of", "same_bytes"),
-        "isolated": ("alone", "export_apart"),
+        "isolated": ("exclusive_machine_lock", "export_apart"),
         "manifest": ("GraphReport", "rewrite_lines"),
         "pipeline": ("export", "export_formats", "inspect", "output_folder"),
         "plan_file": ("ExportPlan", "Made", "WEIGHTS", "plan_text", "read_plan"),
-        "request": ("Wishes", "choices_of", "graph_hash"),
+        "request": ("ExportRequest", "choices_of", "graph_hash"),
         "result": ("ExportResult",),
     },
 )

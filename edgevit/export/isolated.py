@@ -49,7 +49,7 @@ def export_apart(words: Sequence[str], limit: float | None = None) -> dict[str, 
 
 
 @contextlib.contextmanager
-def alone() -> Generator[None]:
+def exclusive_machine_lock() -> Generator[None]:
     """Lock out this user's isolated exports and other measurements on this machine."""
     with _lock(fcntl.LOCK_EX):
         yield

@@ -28,7 +28,7 @@ from edgevit.export.finish import leave
 from edgevit.export.manifest import GraphReport, export_manifest, inspect_report
 from edgevit.export.output_folder import output_folder
 from edgevit.export.reproduce import export_command
-from edgevit.export.request import Wishes, graph_hash
+from edgevit.export.request import ExportRequest, graph_hash
 from edgevit.export.result import ExportResult
 from edgevit.export.stages import (
     add_lossy,
@@ -85,12 +85,14 @@ def export(
     """Export a model to a verified artifact. Raises an `EdgevitError` if that is not possible."""
     labels = options.get("labels") is not None
     own = by_format(backend_options)
-    wishes = Wishes(require_delegated, require_ane, own, calibration, chosen or {}, graph, labels)
-    how = _How.asked(target, [format], precision, lossy, without, wishes)
-    directory = output_folder(output, model, how.target)
+    request = ExportRequest(
+        require_delegated, require_ane, own, calibration, chosen or {}, graph, labels
+    )
+    job = _ExportJob.validated(target, [format], precision, lossy, without, request)
+    directory = output_folder(output, model, job.target)
     with staged(directory) as draft:
-        front = _Front.build(model, ModelOptions(**options), how, Stages(progress))  # type: ignore[arg-type]
-        return _export_one(front, how.formats[0], how, draft, directory)
+        captured = _CapturedModel.build(model, ModelOptions(**options), job, Stages(progress))  # type: ignore[arg-type]
+        return _export_one(captured, job.formats[0], job, draft, directory)
 
 
 def export_formats(
@@ -114,23 +116,25 @@ def export_formats(
     """Export one model to a folder per format. A format that fails has its error as its result."""
     labels = options.get("labels") is not None
     own = by_format(backend_options)
-    wishes = Wishes(require_delegated, require_ane, own, calibration, chosen or {}, graph, labels)
-    how = _How.asked(target, formats, precision, lossy, without, wishes)
-    root = output_folder(output, model, how.target)
-    front = _Front.build(model, ModelOptions(**options), how, Stages(progress))  # type: ignore[arg-type]
+    request = ExportRequest(
+        require_delegated, require_ane, own, calibration, chosen or {}, graph, labels
+    )
+    job = _ExportJob.validated(target, formats, precision, lossy, without, request)
+    root = output_folder(output, model, job.target)
+    captured = _CapturedModel.build(model, ModelOptions(**options), job, Stages(progress))  # type: ignore[arg-type]
     results: dict[str, ExportResult | EdgevitError] = {}
-    for format in how.formats:
+    for format in job.formats:
         directory = root / format
         try:
             with staged(directory) as draft:
-                results[format] = _export_one(front, format, how, draft, directory)
+                results[format] = _export_one(captured, format, job, draft, directory)
         except EdgevitError as error:
             results[format] = error
     return results
 
 
 @dataclass(frozen=True)
-class _How:
+class _ExportJob:
     """Validated options of one export call, for all its formats."""
 
     target: Target
@@ -138,38 +142,38 @@ class _How:
     precisions: Mapping[str, str]  # by format
     lossy: Sequence[LossyOption]
     without: Sequence[str]
-    wishes: Wishes
+    request: ExportRequest
 
     @classmethod
-    def asked(
+    def validated(
         cls,
         target: str,
         formats: Sequence[str | None],
         precision: str | None,
         lossy: str | Sequence[str],
         without: Sequence[str],
-        wishes: Wishes,
-    ) -> _How:
+        request: ExportRequest,
+    ) -> _ExportJob:
         """Validate the request before the expensive model build."""
-        aim = load_target(target)
-        chosen = list(dict.fromkeys(aim.format(format) for format in formats))
-        precisions = {format: aim.precision(precision, format) for format in chosen}
-        how = cls(aim, chosen, precisions, parse_lossy(lossy), without, wishes)
+        device = load_target(target)
+        chosen = list(dict.fromkeys(device.format(format) for format in formats))
+        precisions = {format: device.precision(precision, format) for format in chosen}
+        job = cls(device, chosen, precisions, parse_lossy(lossy), without, request)
         for format in chosen:
-            backend = backend_for(format, aim)
-            wishes.refuse_vain(format, backend)
-            rules_of(backend, format, without, wishes)
-        wishes.refuse_unheeded({format: [precision] for format, precision in precisions.items()})
+            backend = backend_for(format, device)
+            request.reject_inapplicable(format, backend)
+            rules_of(backend, format, without, request)
+        request.reject_unused({format: [precision] for format, precision in precisions.items()})
         for format, precision in precisions.items():
             if BACKENDS[format].scheme(precision) is not None:
-                require_pictures(wishes.calibration, precision)
-        if (path := picture_path(wishes.calibration)) is not None:
+                require_pictures(request.calibration, precision)
+        if (path := picture_path(request.calibration)) is not None:
             check_readable(path)
-        return how
+        return job
 
 
 @dataclass
-class _Front:
+class _CapturedModel:
     """Front half that all formats share: model, outputs, graph and the common rules' result.
 
     With lossy steps, `program` and `expected` are those after the steps.
@@ -187,111 +191,116 @@ class _Front:
     known: engine.States | None  # graphs after leading rules, cached for the other formats
 
     @classmethod
-    def build(cls, model: str, options: ModelOptions, how: _How, stages: Stages) -> _Front:
-        source = resolve_model(model, options, how.target, stages)
+    def build(
+        cls, model: str, options: ModelOptions, job: _ExportJob, stages: Stages
+    ) -> _CapturedModel:
+        source = resolve_model(model, options, job.target, stages)
         # First: a capture may leave its own tensors in the model's attributes.
         expected = eager(source)(source.inputs)
-        others = () if how.target.is_microcontroller else run_others(eager(source), source.inputs)
+        others = () if job.target.is_microcontroller else run_others(eager(source), source.inputs)
         program = capture_graph(source, stages)
-        if how.target.is_microcontroller:
+        if job.target.is_microcontroller:
             options = replace(options, image_input=source.takes_pixels)
-        how.wishes.require_graph(program)
+        job.request.require_graph(program)
         graph = graph_hash(program)
-        part = lossy_steps(program, how.lossy, how.without, expected, stages)
+        part = lossy_steps(program, job.lossy, job.without, expected, stages)
         if part is not None:
             program, expected = part.loss.program, part.loss.outputs
             others = run_others(program.run, source.inputs) if others else ()
-        known: engine.States | None = {} if len(how.formats) > 1 else None
+        known: engine.States | None = {} if len(job.formats) > 1 else None
         return cls(model, options, source, expected, others, program, graph, part, stages, known)
 
 
 def _export_one(
-    front: _Front, format: str, how: _How, draft: Path, directory: Path
+    captured: _CapturedModel, format: str, job: _ExportJob, draft: Path, directory: Path
 ) -> ExportResult:
-    backend = backend_for(format, how.target)
-    stages = front.stages.fork()
-    refuse_outputs(front.program, BACKENDS[format].title)
+    backend = backend_for(format, job.target)
+    stages = captured.stages.fork()
+    refuse_outputs(captured.program, BACKENDS[format].title)
     rewritten, rewrites = rewrite(
-        front.program, rules_of(backend, format, how.without, how.wishes), stages, front.known
+        captured.program,
+        rules_of(backend, format, job.without, job.request),
+        stages,
+        captured.known,
     )
-    rewrites = add_lossy(rewrites, front.lossy)
-    parity = [front.lossy.captured] if front.lossy else []
-    parity.append(Parity("rewritten", "fp32", distance(front.expected, rewritten.run()), FP32))
+    rewrites = add_lossy(rewrites, captured.lossy)
+    parity = [captured.lossy.captured] if captured.lossy else []
+    parity.append(Parity("rewritten", "fp32", distance(captured.expected, rewritten.run()), FP32))
     require_space(draft, 2 * constant_bytes(rewritten) + (1 << 20))
     require_memory(rewritten, BACKENDS[format].title)
-    quantized = _quantized(front, how, format, rewritten, stages)
+    quantized = _quantized(captured, job, format, rewritten, stages)
     if quantized is not None:
         rewritten = quantized.program
-        parity.append(simulation_parity(quantized.held_out, how.precisions[format]))
-    request = _lowering(front, backend, how, format, rewritten, draft, stages)
-    request = replace(request, quantized=quantized)
+        parity.append(simulation_parity(quantized.held_out, job.precisions[format]))
+    lowering = _lowering(captured, backend, job, format, rewritten, draft, stages)
+    lowering = replace(lowering, quantized=quantized)
     held_out = quantized.held_out if quantized else ()
-    inputs = front.source.inputs
-    with blamed_on_a_call(backend, request, format):
-        with stages.stage("lower", f"lower to {format} for {how.target.title}"):
-            artifact = backend.lower(request)
-        how.wishes.require_met(artifact)
+    inputs = captured.source.inputs
+    with blamed_on_a_call(backend, lowering, format):
+        with stages.stage("lower", f"lower to {format} for {job.target.title}"):
+            artifact = backend.lower(lowering)
+        job.request.check_requirements(artifact)
         with stages.stage("verify", f"check the saved {format} artifact"):
-            others = () if held_out else front.others
-            expected = Expected(inputs, front.expected, rewritten, others, held_out)
+            others = () if held_out else captured.others
+            expected = Expected(inputs, captured.expected, rewritten, others, held_out)
             parity += backend.check(artifact, expected)
     shipped = (verdict for verdict in parity if verdict.precision == artifact.precision)
     names = {name for verdict in shipped for name in verdict.inputs}
-    shown = [other for other in front.others if other.name in names]
-    save_golden(draft, inputs, front.expected, shown, held_out)
+    shown = [other for other in captured.others if other.name in names]
+    save_golden(draft, inputs, captured.expected, shown, held_out)
     if quantized is not None:
         artifact = replace(
             artifact, details={**artifact.details, "quantization": quantized.as_dict()}
         )
-    manifest = _leave(draft, front, how, artifact, rewritten, rewrites, parity, stages)
+    manifest = _leave(draft, captured, job, artifact, rewritten, rewrites, parity, stages)
     return ExportResult(
         directory, directory / artifact.path.name, tuple(parity), rewrites, manifest
     )
 
 
 def _quantized(
-    front: _Front, how: _How, format: str, program: Program, stages: Stages
+    captured: _CapturedModel, job: _ExportJob, format: str, program: Program, stages: Stages
 ) -> QuantizedProgram | None:
     """Quantise the program of one format; None where its precision computes in floats."""
-    precision = how.precisions[format]
+    precision = job.precisions[format]
     scheme = BACKENDS[format].scheme(precision)
     if scheme is None:
         return None
     with stages.stage("quantize", f"quantise to {precision}"):
         return quantize_for(
-            program, how.wishes.calibration, scheme, front.source.preprocess,
-            front.options.channels_last, stages.note,
+            program, job.request.calibration, scheme, captured.source.preprocess,
+            captured.options.channels_last, stages.note,
         )  # fmt: skip
 
 
 def _lowering(
-    front: _Front,
+    captured: _CapturedModel,
     backend: Backend,
-    how: _How,
+    job: _ExportJob,
     format: str,
     program: Program,
     draft: Path,
     stages: Stages,
 ) -> Lowering:
     def at_size(size: int) -> Lowering:
-        options = replace(front.options, input_size=size)
-        smaller = _Front.build(front.model, options, how, Stages())
+        options = replace(captured.options, input_size=size)
+        smaller = _CapturedModel.build(captured.model, options, job, Stages())
         rewritten, _ = rewrite(
-            smaller.program, rules_of(backend, format, how.without, how.wishes), Stages()
+            smaller.program, rules_of(backend, format, job.without, job.request), Stages()
         )
-        return _lowering(smaller, backend, how, format, rewritten, draft, stages)
+        return _lowering(smaller, backend, job, format, rewritten, draft, stages)
 
     return Lowering(
         program,
-        front.source,
-        how.target,
-        how.precisions[format],
+        captured.source,
+        job.target,
+        job.precisions[format],
         draft,
         stages.note,
-        bool(front.options.image_input),
-        front.options.channels_last,
-        how.wishes.options_for(format),
-        how.wishes.calibration,
+        bool(captured.options.image_input),
+        captured.options.channels_last,
+        job.request.options_for(format),
+        job.request.calibration,
         at_size=at_size,
     )
 
@@ -313,33 +322,35 @@ def inspect(
     targets are applied.
     """
     model_options = ModelOptions(**options)  # type: ignore[arg-type]
-    wishes = Wishes(options=by_format(backend_options), calibration=calibration)
+    request = ExportRequest(options=by_format(backend_options), calibration=calibration)
     if target is None:
-        wishes.refuse_unheeded({})
-    how = _How.asked(target, [None], None, lossy, without, wishes) if target else None
-    backend = backend_for(how.formats[0], how.target) if how else None
+        request.reject_unused({})
+    job = _ExportJob.validated(target, [None], None, lossy, without, request) if target else None
+    backend = backend_for(job.formats[0], job.target) if job else None
     chosen = parse_lossy(lossy)
     stages = Stages(progress)
-    source = resolve_model(model, model_options, how.target if how else None, stages)
+    source = resolve_model(model, model_options, job.target if job else None, stages)
     program = capture_graph(source, stages)
     model_options = replace(model_options, image_input=source.takes_pixels)
     part = lossy_steps(program, chosen, without, program.run(), stages) if chosen else None
-    rewritten, rewrites = rewrite(part.loss.program if part else program, rules_of(backend, how.formats[0] if how else "", without), stages)  # fmt: skip
+    rewritten, rewrites = rewrite(part.loss.program if part else program, rules_of(backend, job.formats[0] if job else "", without), stages)  # fmt: skip
     fit = None
-    if how is not None and isinstance(backend, Estimating):
-        front = _Front(model, model_options, source, (), (), program, "", part, stages, None)
-        with stages.stage("estimate", f"plan it for {how.target.title}"):
+    if job is not None and isinstance(backend, Estimating):
+        captured = _CapturedModel(
+            model, model_options, source, (), (), program, "", part, stages, None
+        )
+        with stages.stage("estimate", f"plan it for {job.target.title}"):
             fit = backend.estimate(
-                _lowering(front, backend, how, how.formats[0], rewritten, Path(), stages)
+                _lowering(captured, backend, job, job.formats[0], rewritten, Path(), stages)
             )
-    aim = how.target if how else None
-    return inspect_report(source, program, rewritten, add_lossy(rewrites, part), part, aim, fit)
+    device = job.target if job else None
+    return inspect_report(source, program, rewritten, add_lossy(rewrites, part), part, device, fit)
 
 
 def _leave(
     draft: Path,
-    front: _Front,
-    how: _How,
+    captured: _CapturedModel,
+    job: _ExportJob,
     artifact: Artifact,
     rewritten: Program,
     rewrites: RewriteReport,
@@ -354,31 +365,31 @@ def _leave(
         **artifact.versions,
     }
     usual = ModelOptions()
-    options = {k: v for k, v in vars(front.options).items() if v != getattr(usual, k)}
+    options = {k: v for k, v in vars(captured.options).items() if v != getattr(usual, k)}
     manifest = export_manifest(
-        front.source,
+        captured.source,
         options,
-        how.target,
+        job.target,
         artifact,
         rewrites,
-        front.lossy,
+        captured.lossy,
         parity,
         stages,
         versions,
-        {"graph": front.graph, "chosen": dict(how.wishes.chosen)},
+        {"graph": captured.graph, "chosen": dict(job.request.chosen)},
     )
     manifest["command"] = export_command(
-        front.model,
-        how.target,
+        captured.model,
+        job.target,
         artifact.format,
         artifact.precision,
         options=options,
-        lossy=how.lossy,
-        without=how.without,
-        chosen=how.wishes.chosen,
-        backend_options=how.wishes.options.get(artifact.format),
-        calibration=how.wishes.calibration,
+        lossy=job.lossy,
+        without=job.without,
+        chosen=job.request.chosen,
+        backend_options=job.request.options.get(artifact.format),
+        calibration=job.request.calibration,
     )
-    expected = Expected(front.source.inputs, front.expected, rewritten)
-    leave(draft, manifest, artifact, expected, front.program)
+    expected = Expected(captured.source.inputs, captured.expected, rewritten)
+    leave(draft, manifest, artifact, expected, captured.program)
     return manifest

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from edgevit.backends import Artifact, Backend, require_all_inside, require_engine
 from edgevit.errors import UsageError
 from edgevit.export.vain import (
-    vain_calibration,
-    vain_delegation,
-    vain_engine,
-    vain_labels,
-    vain_options,
+    inapplicable_calibration,
+    inapplicable_delegation,
+    inapplicable_engine,
+    inapplicable_labels,
+    inapplicable_options,
 )
 from edgevit.graph.program import Program
 from edgevit.graph.text import graph_text
@@ -27,7 +27,7 @@ from edgevit.support.choice import Choice, Settings, require_known
 
 
 @dataclass(frozen=True)
-class Wishes:
+class ExportRequest:
     require_delegated: bool = False
     require_ane: bool = False
     options: Mapping[str, BackendOptions] = field(
@@ -40,24 +40,24 @@ class Wishes:
     graph: str = ""  # expected `graph_hash`: that of the plan's model
     labels: bool = False  # of the user's own
 
-    def refuse_vain(self, format: str, backend: Backend) -> None:
+    def reject_inapplicable(self, format: str, backend: Backend) -> None:
         if self.require_ane and info_of(format).engine is None:
-            raise vain_engine(format)
+            raise inapplicable_engine(format)
         if self.require_delegated and not info_of(format).delegates:
-            raise vain_delegation(format)
+            raise inapplicable_delegation(format)
         if self.labels and not info_of(format).holds_labels:
-            raise vain_labels(format)
+            raise inapplicable_labels(format)
         require_known(self.chosen, choices_of(format, backend), format)
 
-    def refuse_unheeded(self, precisions: Mapping[str, Sequence[str]]) -> None:
+    def reject_unused(self, precisions: Mapping[str, Sequence[str]]) -> None:
         """Refuse options that no format of the export heeds. `precisions`: by format."""
         for format, options in self.options.items():
             info = options_info(format)
             if format not in precisions and info is not None:
-                raise vain_options(info.flags(options), format, precisions)
+                raise inapplicable_options(info.flags(options), format, precisions)
         calibrated = any(set(info_of(f).calibrates) & set(p) for f, p in precisions.items())
         if self.calibration != GENERATED and not calibrated:
-            raise vain_calibration(self.calibration, precisions)
+            raise inapplicable_calibration(self.calibration, precisions)
 
     def rules(self, backend: Backend, format: str) -> tuple[AnyRule, ...]:
         """Return the backend's rules in the chosen forms, then the rules of other distributions."""
@@ -81,16 +81,16 @@ class Wishes:
                 hint="tune this model: edgevit tune MODEL --target T --on R",
             )
 
-    def require_met(self, artifact: Artifact) -> None:
+    def check_requirements(self, artifact: Artifact) -> None:
         if self.require_delegated:
             if artifact.delegation is None:
-                raise vain_delegation(artifact.format)
+                raise inapplicable_delegation(artifact.format)
             require_all_inside(artifact.delegation)
         if self.require_ane and artifact.placement is not None:
             require_engine(artifact.placement)
 
 
-NO_MORE = Wishes()
+DEFAULT_REQUEST = ExportRequest()
 
 
 def choices_of(format: str, backend: Backend) -> tuple[Choice, ...]:

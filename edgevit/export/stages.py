@@ -9,7 +9,7 @@ import torch
 
 from edgevit.backends import Backend
 from edgevit.errors import UsageError, suggest
-from edgevit.export.request import NO_MORE, Wishes
+from edgevit.export.request import DEFAULT_REQUEST, ExportRequest
 from edgevit.frontend import ModelOptions, ModelSource, build_source, capture
 from edgevit.graph.parity import FP32, Parity, distance
 from edgevit.graph.program import Program
@@ -70,9 +70,12 @@ def rewrite(
 
 
 def rules_of(
-    backend: Backend | None, format: str, without: Sequence[str], wishes: Wishes = NO_MORE
+    backend: Backend | None,
+    format: str,
+    without: Sequence[str],
+    request: ExportRequest = DEFAULT_REQUEST,
 ) -> tuple[AnyRule, ...]:
-    rules = wishes.rules(backend, format) if backend else STANDARD
+    rules = request.rules(backend, format) if backend else STANDARD
     preparing = (rule for option in OPTIONS.values() for rule in option.prepare)
     known = {rule.name for rule in (*rules, *preparing)}
     for name in without:

@@ -9,18 +9,18 @@ from edgevit.quantize import CALIBRATION, CalibrationOptions
 from edgevit.support.backend_info import BACKENDS, info_of
 
 
-def vain_engine(format: str) -> UsageError:
+def inapplicable_engine(format: str) -> UsageError:
     formats = [name for name, info in BACKENDS.items() if info.engine is not None]
     engines = {str(info_of(name).engine) for name in formats}
     return _vain("--require-ane", format, formats, f"runs ops on {' or '.join(sorted(engines))}")
 
 
-def vain_labels(format: str) -> UsageError:
+def inapplicable_labels(format: str) -> UsageError:
     formats = [name for name, info in BACKENDS.items() if info.holds_labels]
     return _vain("--labels", format, formats, "holds labels")
 
 
-def vain_delegation(format: str) -> UsageError:
+def inapplicable_delegation(format: str) -> UsageError:
     return UsageError(
         f"--require-delegated says nothing about {format}",
         where="--require-delegated",
@@ -39,7 +39,7 @@ def _vain(flag: str, format: str, formats: Sequence[str], deed: str) -> UsageErr
     )
 
 
-def vain_options(flags: Sequence[str], format: str, formats: Iterable[str]) -> UsageError:
+def inapplicable_options(flags: Sequence[str], format: str, formats: Iterable[str]) -> UsageError:
     """Return the error for options of a format that is not exported. Each is named."""
     info = info_of(format)
     return UsageError(
@@ -50,7 +50,9 @@ def vain_options(flags: Sequence[str], format: str, formats: Iterable[str]) -> U
     )
 
 
-def vain_calibration(options: CalibrationOptions, precisions: Mapping[str, object]) -> UsageError:
+def inapplicable_calibration(
+    options: CalibrationOptions, precisions: Mapping[str, object]
+) -> UsageError:
     """Return the error for calibration where nothing is calibrated. Each option is named."""
     flags = CALIBRATION.flags(options)
     all_calibrated = [f"{f} {p}" for f, info in BACKENDS.items() for p in info.calibrates]

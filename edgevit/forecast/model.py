@@ -57,16 +57,16 @@ def forecast_model(
 
     Features are taken after the rules common to all targets, as in the fit.
     """
-    stages, aim = Stages(progress), load_target(target)
+    stages, device = Stages(progress), load_target(target)
     with stages.stage("resolve", f"build {model}"):
-        source = build_source(model, **vars(ModelOptions(**options).on(aim)))
+        source = build_source(model, **vars(ModelOptions(**options).on(device)))
     _require_one_picture(source.inputs)
     with stages.stage("capture", "capture the graph"):
         program = capture(source)
     with stages.stage("rewrite", f"rewrite, {len(STANDARD)} rules, each verified"):
         program, _ = engine.run(program, STANDARD, stages.note)
     features = features_of(program)
-    return ModelForecast(source.name, aim.name, features, forecast(features, aim))
+    return ModelForecast(source.name, device.name, features, forecast(features, device))
 
 
 def _require_one_picture(inputs: Any) -> None:

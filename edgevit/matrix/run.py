@@ -115,32 +115,32 @@ def matrix(
 
     A model that cannot be exported is a row with its error, and the others go on.
     """
-    how = options or MatrixOptions()
+    options = options or MatrixOptions()
     output.mkdir(parents=True, exist_ok=True)
-    aims = [load_target(target) for target in targets]
-    chosen = {aim.name: _formats(aim, how) for aim in aims}
+    devices = [load_target(target) for target in targets]
+    chosen = {device.name: _formats(device, options) for device in devices}
     rows: list[MatrixRow] = []
     versions: dict[str, str] = {}
     for model in models:
-        for aim in aims:
-            progress(f"{model} for {aim.name}")
-            entry = _entry(model, aim, chosen[aim.name], output, how)
+        for device in devices:
+            progress(f"{model} for {device.name}")
+            entry = _entry(model, device, chosen[device.name], output, options)
             rows += [MatrixRow(**row) for row in entry["rows"]]
             versions |= entry["versions"]
     about = {
         "kind": "measured",
         "when": max((row["when"] for row in _cached(output)), default=""),
         "host": this_host().as_dict(),
-        "threads": how.threads or this_host().cores,
-        "rounds": how.rounds,
+        "threads": options.threads or this_host().cores,
+        "rounds": options.rounds,
         "versions": versions,
     }
     return Matrix(tuple(rows), about)
 
 
-def _formats(target: Target, how: MatrixOptions) -> list[str]:
-    if how.formats is not None:
-        return [target.format(format) for format in how.formats]
+def _formats(target: Target, options: MatrixOptions) -> list[str]:
+    if options.formats is not None:
+        return [target.format(format) for format in options.formats]
     return [format for format in target.formats if format in BACKENDS]
 
 
@@ -160,20 +160,20 @@ def _cached_entry(path: Path) -> dict[str, Any] | None:
 
 
 def _entry(
-    model: str, target: Target, formats: Sequence[str], output: Path, how: MatrixOptions
+    model: str, target: Target, formats: Sequence[str], output: Path, options: MatrixOptions
 ) -> dict[str, Any]:
     slug = "".join(c if c.isalnum() or c in "-_." else "-" for c in f"{model}-{target.name}")
     path, folder = output / f"{slug}.entry.json", output / slug
-    entry = None if how.fresh else _cached_entry(path)
+    entry = None if options.fresh else _cached_entry(path)
     whole = entry is not None and not any(row["error"] for row in entry["rows"])
     if entry is not None and whole and entry["formats"] == list(formats):
         return entry  # entries with errors are retried
     exports = _export(model, target, formats, folder)
     rows = {format: _exported(model, target, format, exports[format]) for format in formats}
-    entry = _timed(model, target, rows, folder, how)
+    entry = _timed(model, target, rows, folder, options)
     entry |= {"formats": list(formats), "versions": _versions(exports)}
     path.write_text(json.dumps(entry))
-    if not how.keep:
+    if not options.keep:
         _clear(folder, formats)
     return entry
 
@@ -190,8 +190,8 @@ def _export(
     model: str, target: Target, formats: Sequence[str], folder: Path
 ) -> dict[str, dict[str, Any]]:
     """Run `edgevit export --json`. Return its answer per format: the manifest or the error."""
-    aim = target.name if target.family else str(target.file)
-    words = ["export", model, "--target", aim, "--format", ",".join(formats)]
+    device = target.name if target.family else str(target.file)
+    words = ["export", model, "--target", device, "--format", ",".join(formats)]
     one = formats[0] if len(formats) == 1 else None
     words += ["-o", str(folder / one if one else folder), "--quiet", "--json"]
     done = run_command(words)
@@ -242,7 +242,7 @@ def _timed(
     target: Target,
     rows: dict[str, dict[str, Any]],
     folder: Path,
-    how: MatrixOptions,
+    options: MatrixOptions,
 ) -> dict[str, Any]:
     """Add latencies, and the row of the model in PyTorch."""
     directories = {
@@ -254,7 +254,7 @@ def _timed(
         subjects = [subject_of(path) for path in here.values()]
         subjects.append(eager_subject(next(iter(here.values()))))
         try:
-            report = measure(subjects, threads=how.threads, rounds=how.rounds)
+            report = measure(subjects, threads=options.threads, rounds=options.rounds)
         except EdgevitError as error:
             for format in here:
                 rows[format]["error"] = f"not timed: {error.message}"

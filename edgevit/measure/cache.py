@@ -53,13 +53,13 @@ def measured(
         return runner.measure(subjects, settings, progress)
     device = runner.device()
     keys = [measurement_key(runner, subject, settings, device) for subject in subjects]
-    fresh = fresh or not runner.knows_device
-    if runner.by_turns:
-        return _by_turns(subjects, keys, runner, settings, store, device, fresh, progress)
+    fresh = fresh or not runner.cacheable
+    if runner.interleaved:
+        return _interleaved(subjects, keys, runner, settings, store, device, fresh, progress)
     return _one_by_one(subjects, keys, runner, settings, store, device, fresh, progress)
 
 
-def _by_turns(
+def _interleaved(
     subjects: Sequence[Subject],
     keys: Sequence[str],
     runner: Runner,

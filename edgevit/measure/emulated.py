@@ -12,7 +12,7 @@ from edgevit.measure.device import DeviceState
 from edgevit.measure.figures import Figures, LayerCost, Settings, lost
 from edgevit.measure.firmware import executable_of, run_firmware
 from edgevit.measure.runner import plain
-from edgevit.measure.sequential import Alone
+from edgevit.measure.sequential import SequentialRunner
 from edgevit.measure.timing import Subject, subject_of
 from edgevit.support.host import now
 
@@ -22,7 +22,7 @@ def open_runner(address: str) -> EmulatorRunner:
     return EmulatorRunner()
 
 
-class EmulatorRunner(Alone):
+class EmulatorRunner(SequentialRunner):
     address = "emulator"
 
     def device(self) -> DeviceState:

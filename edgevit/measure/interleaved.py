@@ -7,16 +7,16 @@ from collections.abc import Sequence
 
 from edgevit.measure.device import DeviceState
 from edgevit.measure.figures import Figures, MeasuredSession, Settings, lost
-from edgevit.measure.runner import Landed, Progress
-from edgevit.measure.timing import Lost, Measured, Opener, Subject, measure
+from edgevit.measure.runner import OnResult, Progress
+from edgevit.measure.timing import FailedMeasurement, Measured, Opener, Subject, measure
 from edgevit.support.host import now
 
 
 class ByTurns(ABC):
     """Base class of runners that time artifacts interleaved."""
 
-    by_turns = True
-    knows_device = True
+    interleaved = True
+    cacheable = True
 
     @abstractmethod
     def device(self) -> DeviceState: ...
@@ -34,7 +34,7 @@ class ByTurns(ABC):
         subjects: Sequence[Subject],
         settings: Settings,
         progress: Progress = lambda _: None,
-        landed: Landed = lambda _: None,
+        on_result: OnResult = lambda _: None,
     ) -> MeasuredSession:
         device = self.device()
         report = measure(
@@ -45,7 +45,7 @@ class ByTurns(ABC):
             ops=settings.ops,
             opener=self.opener(device, settings),
             host=device,
-            lose=True,
+            keep_going=True,
             progress=progress,
         )
         when = now()
@@ -53,12 +53,12 @@ class ByTurns(ABC):
         figures = tuple(_figures(by_subject[id(subject)], when) for subject in subjects)
         for one in figures:
             if one.error is None:
-                landed(one)
+                on_result(one)
         return MeasuredSession(figures, device, settings, when)
 
 
-def _figures(entry: Measured | Lost, when: str) -> Figures:
-    if isinstance(entry, Lost):
+def _figures(entry: Measured | FailedMeasurement, when: str) -> Figures:
+    if isinstance(entry, FailedMeasurement):
         return lost(entry.subject, entry.error, "measured", "seconds")
     return Figures(
         entry.subject,

@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from edgevit.measure.timing import Subject
 
 Progress = Callable[[str], None]
-Landed = Callable[["Figures"], None]  # called when a figure is final, to store it
+OnResult = Callable[["Figures"], None]  # called when a figure is final, to store it
 
 
 class Runner(Protocol):
     address: str
-    by_turns: bool  # interleaved: figures of one session belong together
-    knows_device: bool  # devices can be told apart; else stored figures are never reused
+    interleaved: bool  # interleaved: figures of one session belong together
+    cacheable: bool  # devices can be told apart; else stored figures are never reused
 
     def device(self) -> DeviceState:
         """Return the current state of the device."""
@@ -42,7 +42,7 @@ class Runner(Protocol):
         subjects: Sequence[Subject],
         settings: Settings,
         progress: Progress = ...,
-        landed: Landed = ...,
+        on_result: OnResult = ...,
     ) -> MeasuredSession:
         """Measure the subjects. Return one `Figures` for each, in order.
 

@@ -10,16 +10,16 @@ from collections.abc import Sequence
 
 from edgevit.measure.device import DeviceState
 from edgevit.measure.figures import Figures, MeasuredSession, Settings, raise_if_all_lost
-from edgevit.measure.runner import Landed, Progress
+from edgevit.measure.runner import OnResult, Progress
 from edgevit.measure.timing import Subject
 from edgevit.support.host import now
 
 
-class Alone(ABC):
+class SequentialRunner(ABC):
     """Base class of runners that do not interleave artifacts."""
 
-    by_turns = False
-    knows_device = True
+    interleaved = False
+    cacheable = True
 
     @abstractmethod
     def device(self) -> DeviceState: ...
@@ -33,13 +33,13 @@ class Alone(ABC):
         subjects: Sequence[Subject],
         settings: Settings,
         progress: Progress = lambda _: None,
-        landed: Landed = lambda _: None,
+        on_result: OnResult = lambda _: None,
     ) -> MeasuredSession:
         figures = []
         for subject in subjects:
             progress(f"run {subject.label}")
             figures.append(self.figures(subject, settings))
             if figures[-1].error is None:
-                landed(figures[-1])
+                on_result(figures[-1])
         raise_if_all_lost(figures)
         return MeasuredSession(tuple(figures), self.device(), settings, now())

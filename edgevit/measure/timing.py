@@ -80,7 +80,7 @@ class Measured:
 
 
 @dataclass(frozen=True)
-class Lost:
+class FailedMeasurement:
     """Subject without a figure, and the error that is the reason."""
 
     subject: Subject
@@ -95,7 +95,7 @@ class ProfileReport:
     rounds: int
     warmup: int
     when: str
-    lost: tuple[Lost, ...] = ()
+    lost: tuple[FailedMeasurement, ...] = ()
 
 
 class Opened(Protocol):
@@ -202,12 +202,12 @@ def measure(
     ops: bool = False,
     opener: Opener | None = None,
     host: Host | None = None,
-    lose: bool = False,
+    keep_going: bool = False,
     progress: Callable[[str], None] = lambda _: None,
 ) -> ProfileReport:
     """Time subjects interleaved, here or on the device of `opener`.
 
-    `lose`: report subjects that fail and go on without them, unless all fail.
+    `keep_going`: report subjects that fail and go on without them, unless all fail.
     """
     host, when = host or this_host(), now()
     with contextlib.ExitStack() as stack:
@@ -217,11 +217,11 @@ def measure(
         ]
         for runner in runners:
             progress(f"warm up {runner.subject.label}")
-            runner.attempt(lambda one=runner: one.warm_up(warmup), lose)
+            runner.attempt(lambda one=runner: one.warm_up(warmup), keep_going)
         for number in range(rounds):
             progress(f"round {number + 1} of {rounds}")
             for runner in _turned(runners, number):
-                runner.attempt(runner.take_turn, lose)
+                runner.attempt(runner.take_round, keep_going)
         kept = [runner for runner in runners if runner.error is None]
         if not kept:
             raise next(runner.error for runner in runners if runner.error is not None)
@@ -243,7 +243,11 @@ def measure(
         rounds,
         warmup,
         when,
-        tuple(Lost(runner.subject, runner.error) for runner in runners if runner.error is not None),
+        tuple(
+            FailedMeasurement(runner.subject, runner.error)
+            for runner in runners
+            if runner.error is not None
+        ),
     )
 
 
@@ -306,10 +310,10 @@ class _Runner:
     def __exit__(self, *_: object) -> None:
         self._close()
 
-    def attempt(self, step: Callable[[], None], lose: bool) -> None:
+    def attempt(self, step: Callable[[], None], keep_going: bool) -> None:
         """Run a step with a retry. Do nothing if the artifact is lost.
 
-        `lose`: record the step's error instead of raising it.
+        `keep_going`: record the step's error instead of raising it.
         """
         if self.error is not None:
             return
@@ -317,7 +321,7 @@ class _Runner:
             self._with_retry(step)
         except EdgevitError as error:
             self._close()
-            if not lose:
+            if not keep_going:
                 raise
             self.error = error
 
@@ -326,7 +330,7 @@ class _Runner:
         taken = self._device().seconds(max(runs, 1) + 1)
         self._runs = max(1, min(_MOST, round(_TURN / max(min(taken), 1e-9))))
 
-    def take_turn(self) -> None:
+    def take_round(self) -> None:
         taken = self._device().seconds(1 + self._runs)
         self.rounds.append(statistics.median(taken[1:]))
 

@@ -30,7 +30,7 @@ def open_runner(address: str) -> TvmRunner:
 
 
 class TvmRunner(ByTurns):
-    knows_device = False
+    cacheable = False
 
     def __init__(self, host: str, port: int, key: str) -> None:
         self.address = f"tvm://{host}:{port}/{key}"

@@ -26,12 +26,12 @@ def run_jobs(
     scheduler: str | None = None,
     workers: int = 2,
     work: Work = export_and_measure,
-    landed: Callable[[Result, int], None] = lambda _result, _left: None,
+    on_result: Callable[[Result, int], None] = lambda _result, _left: None,
 ) -> dict[str, Result]:
     """Run the jobs and return the results by job key.
 
     Results of an earlier run on disk are reused, except errors. Each result is written to disk
-    before it counts. `landed` is called with it and the number of jobs left.
+    before it counts. `on_result` is called with it and the number of jobs left.
     """
     found = {job.key: known for job in jobs if (known := _known(output, job))}
     todo = {job.key: job for job in jobs if job.key not in found}
@@ -52,7 +52,7 @@ def run_jobs(
             result = _landed(future, job)
             keep_result(output, result)  # for a worker that died or has another disk
             found[job.key] = result
-            landed(result, len(jobs) - len(found))
+            on_result(result, len(jobs) - len(found))
     return {job.key: found[job.key] for job in jobs}
 
 

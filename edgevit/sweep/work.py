@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from edgevit.errors import EdgevitError
-from edgevit.export import alone, export_apart
+from edgevit.export import exclusive_machine_lock, export_apart
 from edgevit.exported import remove
 from edgevit.sweep.job import JOBS, Job, Result, failed, keep_result, read_result
 
@@ -78,7 +78,7 @@ def _measured(job: Job, folder: Path, found: Result) -> Result:
     from edgevit.measure import Settings, measured, open_runner, open_store
 
     runner = open_runner(job.on)
-    with open_store() as store, alone():
+    with open_store() as store, exclusive_machine_lock():
         session = measured([folder], runner, Settings(rounds=job.rounds), store)
     one = session.figures[0]
     if one.error is not None:

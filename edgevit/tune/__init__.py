@@ -5,16 +5,16 @@ from typing import TYPE_CHECKING
 from edgevit.support.face import lazy_face
 
 if TYPE_CHECKING:
-    from edgevit.tune.request import Asked, Budget
+    from edgevit.tune.request import Budget, TuneRequest
     from edgevit.tune.space import point_text
     from edgevit.tune.tune import Tuned, tune
 
-__all__ = ["Asked", "Budget", "Tuned", "point_text", "tune"]
+__all__ = ["Budget", "TuneRequest", "Tuned", "point_text", "tune"]
 
 lazy_face(
     __name__,
     {
-        "request": ("Asked", "Budget"),
+        "request": ("TuneRequest", "Budget"),
         "space": ("point_text",),
         "tune": ("Tuned", "tune"),
     },

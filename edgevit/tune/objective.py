@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from edgevit.errors import EdgevitError, MemoryLimitError, ParityError
-from edgevit.export import alone
+from edgevit.export import exclusive_machine_lock
 from edgevit.measure import Figures, MeasuredSession, Progress, Runner, Settings, Store, measured
 
 _LOOK = 3  # rounds of the preliminary measurement
@@ -63,7 +63,7 @@ class LatencyObjective:
         """Time artifacts interleaved. Ratios are to the first. `fresh`: ignore stored figures."""
         subjects = [replace(self.runner.subject(a.folder), threads=a.threads) for a in artifacts]
         settings = replace(self.settings, rounds=rounds or self.settings.rounds)
-        with alone():
+        with exclusive_machine_lock():
             session = measured(
                 [], self.runner, settings, self.store,
                 fresh=fresh, progress=self.progress, more=subjects,
@@ -142,7 +142,7 @@ def objective_for(
     progress: Progress,
 ) -> LatencyObjective | Counts:
     settings = Settings(rounds=rounds)
-    if runner.by_turns:
+    if runner.interleaved:
         return LatencyObjective(runner, settings, store, progress)
     return Counts(runner, settings, store, progress, max_ram)
 

@@ -42,7 +42,7 @@ class Budget:
 
 
 @dataclass(frozen=True)
-class Asked:
+class TuneRequest:
     model: str
     target: str
     on: str
@@ -82,7 +82,7 @@ class Asked:
             self.model,
             self.target,
             point[FORMAT],
-            point.get("precision") or space.settled[point[FORMAT]],
+            point.get("precision") or space.fixed_precision[point[FORMAT]],
             changed,
             (lossy,) if lossy else (),
             int(threads),

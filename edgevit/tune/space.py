@@ -25,7 +25,7 @@ FORMAT = "format"
 class Space:
     formats: tuple[str, ...]  # the default first
     choices: Mapping[str, tuple[Choice, ...]]  # by format; each with several options
-    settled: Mapping[str, str] = field(default_factory=dict)  # format -> its only precision
+    fixed_precision: Mapping[str, str] = field(default_factory=dict)  # format -> its only precision
 
     def default(self, format: str | None = None) -> Point:
         name = format or self.formats[0]
@@ -57,21 +57,21 @@ class Space:
         drawn = {c.name: generator.choice(c.options) for c in self.choices[format]}
         return {FORMAT: format, **drawn}
 
-    def without(self, inert: Mapping[str, Sequence[tuple[str, str]]]) -> Space:
+    def without(self, no_effect: Mapping[str, Sequence[tuple[str, str]]]) -> Space:
         """Return the space without the options, by format, that have no effect on this model."""
         kept = {
             format: tuple(
                 found
                 for choice in choices
-                if len((found := _less(choice, set(inert.get(format, ())))).options) > 1
+                if len((found := _less(choice, set(no_effect.get(format, ())))).options) > 1
             )
             for format, choices in self.choices.items()
         }
-        return Space(self.formats, kept, self.settled)
+        return Space(self.formats, kept, self.fixed_precision)
 
 
-def _less(choice: Choice, inert: set[tuple[str, str]]) -> Choice:
-    options = tuple(option for option in choice.options if (choice.name, option) not in inert)
+def _less(choice: Choice, no_effect: set[tuple[str, str]]) -> Choice:
+    options = tuple(option for option in choice.options if (choice.name, option) not in no_effect)
     return replace(choice, options=options)
 
 
@@ -80,16 +80,16 @@ def space_for(target: Target, formats: Sequence[str], cores: int, lossy: bool) -
 
     `cores`: of the device, for the choice of threads. `lossy`: offer lossy steps, too.
     """
-    found, settled = {}, {}
+    found, fixed_precision = {}, {}
     for format in formats:
         precision = _precision(target, format)
-        settled[format] = precision.default
+        fixed_precision[format] = precision.default
         open_choices = [precision] if len(precision.options) > 1 else []
         open_choices += choices_of(format, backend_for(format, target))
         open_choices += [GELU] if lossy else []
         open_choices += threads_choice(cores)
         found[format] = tuple(open_choices)
-    return Space(tuple(formats), found, settled)
+    return Space(tuple(formats), found, fixed_precision)
 
 
 def formats_of(target: Target, asked: Sequence[str] | None, taken: Sequence[str]) -> list[str]:

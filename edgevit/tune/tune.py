@@ -13,7 +13,7 @@ import torch
 
 from edgevit.backends import backend_for
 from edgevit.errors import BudgetError, EdgevitError, StoreError
-from edgevit.export import ExportPlan, Made, Wishes, graph_hash, plan_text
+from edgevit.export import ExportPlan, ExportRequest, Made, graph_hash, plan_text
 from edgevit.frontend import ModelOptions, build_source, capture
 from edgevit.measure import Runner, open_runner, open_store
 from edgevit.support.backend_info import BACKENDS, firmware_formats, host_formats
@@ -25,7 +25,7 @@ from edgevit.tune.confirm import confirm, finalists
 from edgevit.tune.no_effect_options import inert_options
 from edgevit.tune.objective import LatencyObjective, TrialExport, objective_for, reason
 from edgevit.tune.pareto import pareto
-from edgevit.tune.request import Asked
+from edgevit.tune.request import TuneRequest
 from edgevit.tune.space import Point, Space, formats_of, point_key, point_text, space_for
 from edgevit.tune.study import FinishedTrial, Running, Study
 
@@ -60,49 +60,55 @@ class Tuned:
         }
 
 
-def tune(asked: Asked, say: Say = lambda _: None, note: Say = lambda _: None) -> Tuned:
+def tune(request: TuneRequest, say: Say = lambda _: None, note: Say = lambda _: None) -> Tuned:
     """Tune a model for a target. `say` gets permanent lines, `note` the current step."""
     started = time.monotonic()
-    asked = replace(asked, target=load_target(asked.target).name)
-    runner = open_runner(asked.on)
-    space = _space(asked, runner)
-    objectives = 1 if runner.by_turns else 2
-    study = Study(asked.study or str(asked.output / STUDY), asked.study_name(space), objectives)
-    graph, space = _narrowed(asked, space, study, note)
-    with open_store(asked.store) as store:
-        objective = objective_for(runner, asked.rounds, store, asked.max_ram(space.formats), note)
-        work = Artifacts(asked.output / "work", asked.said_words())
-        search = _Search(asked, space, study, objective, work, graph, say, note)
+    request = replace(request, target=load_target(request.target).name)
+    runner = open_runner(request.on)
+    space = _space(request, runner)
+    objectives = 1 if runner.interleaved else 2
+    study = Study(
+        request.study or str(request.output / STUDY), request.study_name(space), objectives
+    )
+    graph, space = _narrowed(request, space, study, note)
+    with open_store(request.store) as store:
+        objective = objective_for(
+            runner, request.rounds, store, request.max_ram(space.formats), note
+        )
+        work = Artifacts(request.output / "work", request.said_words())
+        search = _Search(request, space, study, objective, work, graph, say, note)
         search.run(started)
         return search.end(runner)
 
 
-def _space(asked: Asked, runner: Runner) -> Space:
-    target = load_target(asked.target)
-    taken = host_formats() if runner.by_turns else firmware_formats()
-    formats = formats_of(target, asked.formats, tuple(BACKENDS) if _elsewhere(asked.on) else taken)
-    wishes = Wishes(options=asked.backend_options, calibration=asked.calibration)
+def _space(request: TuneRequest, runner: Runner) -> Space:
+    target = load_target(request.target)
+    taken = host_formats() if runner.interleaved else firmware_formats()
+    formats = formats_of(
+        target, request.formats, tuple(BACKENDS) if _elsewhere(request.on) else taken
+    )
+    export_request = ExportRequest(options=request.backend_options, calibration=request.calibration)
     for format in formats:
-        wishes.refuse_vain(format, backend_for(format, target))
-    wishes.refuse_unheeded({format: target.written(format) for format in formats})
-    cores = runner.device().cores if asked.on == "local" else 1
-    return space_for(target, formats, cores, lossy=asked.max_drop is not None)
+        export_request.reject_inapplicable(format, backend_for(format, target))
+    export_request.reject_unused({format: target.written(format) for format in formats})
+    cores = runner.device().cores if request.on == "local" else 1
+    return space_for(target, formats, cores, lossy=request.max_drop is not None)
 
 
 def _elsewhere(on: str) -> bool:
     return on not in {"local", "emulator"}
 
 
-def _narrowed(asked: Asked, space: Space, study: Study, note: Say) -> tuple[str, Space]:
+def _narrowed(request: TuneRequest, space: Space, study: Study, note: Say) -> tuple[str, Space]:
     """Return the graph's hash, and the space without options that have no effect on it.
 
     Computed once for all workers.
     """
     known = study.note("model")
     if known is None:
-        note(f"capture {asked.model}")
-        target = load_target(asked.target)
-        source = build_source(asked.model, **vars(ModelOptions(**asked.options).on(target)))
+        note(f"capture {request.model}")
+        target = load_target(request.target)
+        source = build_source(request.model, **vars(ModelOptions(**request.options).on(target)))
         program = capture(source)
         inert = inert_options(program, target, space.formats, note)
         known = {
@@ -117,7 +123,7 @@ def _narrowed(asked: Asked, space: Space, study: Study, note: Say) -> tuple[str,
 
 @dataclass(frozen=True)
 class _Search:
-    asked: Asked
+    request: TuneRequest
     space: Space
     study: Study
     objective: Any
@@ -132,7 +138,7 @@ class _Search:
         known = len(self.study.tried())
         if known:
             self.say(f"{known} finished trials are taken over")
-        budget = self.asked.budget
+        budget = self.request.budget
         while True:
             tried = self.study.tried()
             default = self._default(tried)
@@ -182,7 +188,7 @@ class _Search:
 
     def _plan(self, point: Point) -> ExportPlan:
         threads = self.study.note("model")["convert_threads"]
-        return self.asked.plan(point, self.space, self.graph, threads)
+        return self.request.plan(point, self.space, self.graph, threads)
 
     def _artifact(self, point: Point) -> tuple[TrialExport, dict[str, Any]]:
         plan = self._plan(point)
@@ -216,7 +222,7 @@ class _Search:
         self.work.keep_only(self._worth_keeping())
 
     def _require_near(self, drop: float) -> None:
-        limit = self.asked.max_drop
+        limit = self.request.max_drop
         if limit is not None and drop > limit:
             raise BudgetError(f"its cosine is {drop:.2g} below 1, and --max-drop is {limit:g}")
 
@@ -237,7 +243,7 @@ class _Search:
         best = [(t, self._artifact(t.point)[0]) for t in finalists(tried, default)]
         own = self._artifact(default.point)[0]
         measured = sum(bool(t.values) for t in tried)
-        verdict = confirm(objective, (default, own), best, _CONFIRM * self.asked.rounds, measured)
+        verdict = confirm(objective, (default, own), best, _CONFIRM * self.request.rounds, measured)
         plan = self._filled(verdict.winner, verdict.figures, verdict.text)
         return plan, [verdict.winner]
 
@@ -260,13 +266,13 @@ class _Search:
             artifact=Made(**trial.result["artifact"]),
             versions=trial.result["versions"],
             verdict=verdict,
-            figures={**figures, "drop": trial.result["drop"], "on": self.asked.on},
+            figures={**figures, "drop": trial.result["drop"], "on": self.request.on},
         )
 
     def _written(
         self, plan: ExportPlan, tried: Sequence[FinishedTrial], front: Sequence[FinishedTrial]
     ) -> Tuned:
-        output = self.asked.output
+        output = self.request.output
         output.mkdir(parents=True, exist_ok=True)
         if "ram_bytes" in plan.figures:
             self._write_front(plan, front)
@@ -286,7 +292,7 @@ class _Search:
 
     def _write_front(self, plan: ExportPlan, front: Sequence[FinishedTrial]) -> None:
         """Write a plan for each point of the Pareto front, and the picture."""
-        folder = self.asked.output / PLANS
+        folder = self.request.output / PLANS
         folder.mkdir(exist_ok=True)
         for old in folder.glob("ram-*.toml"):
             old.unlink()
@@ -299,9 +305,9 @@ class _Search:
             if t.values:
                 label = point_text(t.point, self.space).partition(" ")[2] or "default"
                 dots.setdefault(t.values, Dot(t.values[0], t.values[1], label))
-        title = f"{self.asked.model} for {self.asked.target}, emulated"
+        title = f"{self.request.model} for {self.request.target}, emulated"
         panel = Panel(title, "RAM, bytes", "instructions", tuple(dots.values()))
-        (self.asked.output / PICTURE).write_text(pareto_svg([panel]))
+        (self.request.output / PICTURE).write_text(pareto_svg([panel]))
 
 
 def _figures_text(figures: dict[str, Any]) -> str:

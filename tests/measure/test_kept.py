@@ -12,7 +12,7 @@ from edgevit.errors import DeviceError
 from edgevit.measure.cache import measured
 from edgevit.measure.device import DeviceState, this_device
 from edgevit.measure.figures import Figures, MeasuredSession, Settings
-from edgevit.measure.runner import Landed, Progress
+from edgevit.measure.runner import OnResult, Progress
 from edgevit.measure.store import open_store
 from edgevit.measure.timing import Subject
 from edgevit.support.host import now
@@ -20,8 +20,8 @@ from edgevit.support.host import now
 
 class Fake:
     address = "fake"
-    by_turns = False
-    knows_device = True
+    interleaved = False
+    cacheable = True
 
     def __init__(self) -> None:
         self.measured: list[str] = []
@@ -42,7 +42,7 @@ class Fake:
         subjects: Sequence[Subject],
         settings: Settings,
         progress: Progress = lambda _: None,
-        landed: Landed = lambda _: None,
+        on_result: OnResult = lambda _: None,
     ) -> MeasuredSession:
         (one,) = subjects
         if one.label in self.fails:
@@ -117,5 +117,5 @@ def test_what_makes_another_figure(paths: list[Path]) -> None:
         assert times() == 1
         measured([path], runner, Settings(core="m7"), store)
         assert len(runner.measured) == 6
-        runner.knows_device = False
+        runner.cacheable = False
         assert (times(), times()) == (1, 1)

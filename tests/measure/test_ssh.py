@@ -166,7 +166,7 @@ def test_a_disk_that_fills_while_sending_is_told_and_cleaned(
 ) -> None:
     big = small_disk.parent / "big.onnx"
     big.write_bytes(bytes(4_000_000))
-    monkeypatch.setattr("edgevit.measure.ssh.opened._require_space", lambda *_: None)
+    monkeypatch.setattr("edgevit.measure.ssh.remote_artifact._require_space", lambda *_: None)
     said = fails(replace(board, work=small_disk).address, big, capsys)
     assert "no space left on 127.0.0.1" in said
     assert list(small_disk.iterdir()) == []
@@ -242,7 +242,7 @@ def test_no_runtime_over_there(board: Board, exported: Path, tmp_path: Path, cap
 
 
 def test_a_lost_connection_is_tried_once_more(board: Board, exported: Path, monkeypatch) -> None:
-    from edgevit.measure.ssh.opened import OpenedThere
+    from edgevit.measure.ssh.remote_artifact import OpenedThere
 
     opened: list[OpenedThere] = []
     seconds = OpenedThere.seconds

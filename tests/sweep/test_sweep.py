@@ -96,7 +96,7 @@ def test_an_error_is_a_result_and_is_tried_again(tmp_path: Path) -> None:
             tmp_path,
             scheduler=scheduler,
             work=fail,
-            landed=lambda _result, left: seen.append(left),
+            on_result=lambda _result, left: seen.append(left),
         )
         assert [result.error for result in found.values()] == ["the runtime died: SIGSEGV"] * 2
         assert seen == [1, 0]

@@ -12,7 +12,7 @@ from edgevit.cli.main import main
 from edgevit.errors import PackageError, UsageError
 from edgevit.export.from_plan import export_planned, made_of, same_bytes
 from edgevit.export.plan_file import ExportPlan, Made, plan_text, read_plan
-from edgevit.tune.request import Asked, Budget
+from edgevit.tune.request import Budget, TuneRequest
 from edgevit.tune.space import FORMAT, Space
 
 PLAN = ExportPlan(
@@ -122,7 +122,9 @@ def test_words_that_the_plan_has_said_are_refused(
 def test_trust_and_what_may_want_it_is_in_no_plan(
     tmp_path: Path, options: dict[str, Any], said: tuple[str, ...]
 ) -> None:
-    asked = Asked("net.py:build", "linux-x86", "local", tmp_path, Budget(trials=1), options=options)
+    asked = TuneRequest(
+        "net.py:build", "linux-x86", "local", tmp_path, Budget(trials=1), options=options
+    )
     assert asked.said_words() == said
     choices = {"onnx": ()}
     plan = asked.plan({FORMAT: "onnx"}, Space(("onnx",), choices, {"onnx": "fp32"}), "", 1)

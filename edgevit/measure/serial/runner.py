@@ -12,7 +12,7 @@ from edgevit.exported import read_manifest
 from edgevit.measure.device import DeviceState, unknown_device
 from edgevit.measure.figures import Figures, Kind, LayerCost, Settings, lost
 from edgevit.measure.firmware import executable_of
-from edgevit.measure.sequential import Alone
+from edgevit.measure.sequential import SequentialRunner
 from edgevit.measure.serial.flash import flash
 from edgevit.measure.serial.port import SerialPort
 from edgevit.measure.serial.selftest import SelfTest, read_selftests
@@ -36,8 +36,8 @@ def open_runner(address: str) -> SerialRunner:
     return SerialRunner(path, int(baud))
 
 
-class SerialRunner(Alone):
-    knows_device = False
+class SerialRunner(SequentialRunner):
+    cacheable = False
 
     def __init__(self, path: str, baud: int) -> None:
         self.path, self.baud = path, baud

@@ -9,7 +9,7 @@ from edgevit.measure.figures import Settings
 from edgevit.measure.interleaved import ByTurns
 from edgevit.measure.machines import require_machine
 from edgevit.measure.ssh.address import address_of
-from edgevit.measure.ssh.opened import OpenedThere
+from edgevit.measure.ssh.remote_artifact import OpenedThere
 from edgevit.measure.ssh.shell import Shell
 from edgevit.measure.ssh.state import state_of
 from edgevit.measure.timing import Opener, Subject, require_timed, subject_of
