@@ -130,7 +130,7 @@ def packed(arrays: list[Any]) -> list[dict[str, Any]]:
     ]
 
 
-class RemoteSession:
+class ArtifactServer:
     def __init__(self, format: str, path: str, threads: int) -> None:
         self._open = lambda: OPENERS[format](path, threads)
         self._run: Run = lambda arrays: arrays
@@ -157,11 +157,11 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what runtimes print must not get between the answers
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    far = RemoteSession(format, path, int(threads))
+    server = ArtifactServer(format, path, int(threads))
     for line in sys.stdin:
         signal.alarm(max(1, round(float(limit))))
         try:
-            answer = {"ok": far.answer(json.loads(line))}
+            answer = {"ok": server.answer(json.loads(line))}
         except ModuleNotFoundError as error:
             answer = {"missing": str(error.name)}
         except Exception as error:
