@@ -155,7 +155,7 @@ def page(rows: Sequence[Row], runs: int) -> str:
     lines = [
         "# Cost of the checks",
         "",
-        f"Written by `make bench`. `measured`: whole processes, bare and ours by turns, {runs} of each for each net, medians, on "
+        f"Written by `make bench`. `measured`: whole processes, bare and ours interleaved, {runs} of each for each net, medians, on "
         f"{this_host()}. *Bare* is the recipe of the converter's own documentation, with random weights and nothing "
         "checked ([bare.py](../benchmarks/bare.py)); *ours* is `edgevit export`, from import to the checked folder. Memory is of "
         "the main process; the runtime that checks an artifact is in one of its own. The promise is a median time of at "

@@ -161,7 +161,7 @@ def page(found: dict[str, Times], options: argparse.Namespace) -> str:
     lines = [
         "# Latency against the runtimes' default recipes",
         "",
-        f"Written by `make bench`. `measured` on one machine, by turns: {about}. Milliseconds: default, ours, and "
+        f"Written by `make bench`. `measured` on one machine, interleaved: {about}. Milliseconds: default, ours, and "
         "ours / default; the last column is our best artifact against the best default of the three runtimes.",
         "",
         "| net | " + " | ".join(f"{NAMES[f]} | ours | ratio" for f in FORMATS) + " | best / best |",

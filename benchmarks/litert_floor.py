@@ -135,7 +135,7 @@ def page(rows: Sequence[Row], rounds: int) -> str:
         [
             "# What is left to gain on LiteRT",
             "",
-            f"Written by `make bench`. `measured` by turns: {THREADS} threads, median of {rounds} rounds, {this_host()}. "
+            f"Written by `make bench`. `measured`, interleaved: {THREADS} threads, median of {rounds} rounds, {this_host()}. "
             "Milliseconds. *default* is litert-torch's own recipe; *floor* is our artifact with every op but its "
             "convolutions and products of matrices taken out: no norm, softmax, sum or copy, no activation that is not fused. It computes "
             "nothing of use, and is as fast as this runtime gets with these products in float32.",

@@ -3,7 +3,7 @@
     python benchmarks/same_bytes.py BEFORE AFTER [--output PAGE] [NET ...]
 
 Each checkout exports with its own `.venv`, the same options and the same seed. Where files differ, BEFORE exports that
-net a second time: what differs between its own two exports is not repeatable, and says nothing about the checkouts.
+net a second time: what differs between its own two exports is not repeatable, and does not apply to the checkouts.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ def run_forecast(options: argparse.Namespace) -> int:
     vain = [f"--{name}" for name in ("lossy", "without", "labels") if getattr(options, name)]
     if vain:
         raise UsageError(
-            f"{' and '.join(vain)} says nothing about a forecast",
+            f"{' and '.join(vain)} does not apply to a forecast",
             where=" ".join(vain),
             why="it is of the graph that the published nets were counted on",
             hint="forecast without it",

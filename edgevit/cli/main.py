@@ -45,7 +45,7 @@ class Parser(argparse.ArgumentParser):
         raise UsageError(
             message,
             where=f"{self.prog} {option}" if message.startswith("argument ") else self.prog,
-            why="the command takes its words in another form",
+            why="the command does not accept it in this form",
             hint=f"{self.prog} --help",
         )
 

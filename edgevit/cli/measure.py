@@ -21,7 +21,7 @@ Command = Callable[[str, Callable[..., int], str], argparse.ArgumentParser]
 
 def add_profile(command: Command) -> None:
     parser = command(
-        "profile", run_profile, "measure here or on a device; several are compared by turns"
+        "profile", run_profile, "measure here or on a device; several are compared interleaved"
     )
     parser.add_argument(
         "paths", nargs="+", metavar="DIR", help="an exported folder, or a .pte/.tflite/.onnx/.so"

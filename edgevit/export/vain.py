@@ -22,7 +22,7 @@ def inapplicable_labels(format: str) -> UsageError:
 
 def inapplicable_delegation(format: str) -> UsageError:
     return UsageError(
-        f"--require-delegated says nothing about {format}",
+        f"--require-delegated does not apply to {format}",
         where="--require-delegated",
         why="what runs where is decided on the device, not in the file",
         hint="export without it",
@@ -32,7 +32,7 @@ def inapplicable_delegation(format: str) -> UsageError:
 def _vain(flag: str, format: str, formats: Sequence[str], deed: str) -> UsageError:
     titles = " or ".join(info_of(name).title for name in formats)
     return UsageError(
-        f"{flag} says nothing about {format}",
+        f"{flag} does not apply to {format}",
         where=flag,
         why=f"only {titles} {deed}",
         hint=f"export without it, or with --format {' or '.join(formats)}",
@@ -43,7 +43,7 @@ def inapplicable_options(flags: Sequence[str], format: str, formats: Iterable[st
     """Return the error for options of a format that is not exported. Each is named."""
     info = info_of(format)
     return UsageError(
-        f"{', '.join(flags)} says nothing about {_listed(formats)}",
+        f"{', '.join(flags)} does not apply to {_listed(formats)}",
         where=" ".join(flags),
         why=f"only {info.title} heeds it: {info.purpose}",
         hint=f"leave it out, or --target a device for {format}: `edgevit targets` lists them",
@@ -57,7 +57,7 @@ def inapplicable_calibration(
     flags = CALIBRATION.flags(options)
     all_calibrated = [f"{f} {p}" for f, info in BACKENDS.items() for p in info.calibrates]
     return UsageError(
-        f"{', '.join(flags)} says nothing about {_listed(precisions)}",
+        f"{', '.join(flags)} does not apply to {_listed(precisions)}",
         where=" ".join(flags),
         why=f"ranges of integers are calibrated: of {', '.join(all_calibrated)}",
         hint=_calibrated_instead(precisions),

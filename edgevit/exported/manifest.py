@@ -98,7 +98,7 @@ def exported_here(folder: Path) -> bool:
 
 def _strangers(where: str, why: str) -> PackageError:
     return PackageError(
-        "code from somebody else is not run",
+        "code that another user exported is not run",
         where=where,
         why=f"{why}, and it was not exported by you on this machine\n(folders exported here are sealed with {key_path()})",
         hint="--trust, if you know where it is from; or export the model yourself",

@@ -34,7 +34,7 @@ class ModelForecast:
         }
 
     def __str__(self) -> str:
-        rows = [f"{self.model} on {self.forecasts[0].device}: predicted, measured by nobody"]
+        rows = [f"{self.model} on {self.forecasts[0].device}: predicted, not measured"]
         rows += [
             f"  {f.median:8.3g} ms   {f.low:.3g} to {f.high:.3g} ms   {f.setting}" for f in self.forecasts
         ]  # fmt: skip

@@ -102,7 +102,7 @@ def _of_target(target: Target) -> list[Device]:
         raise ForecastError(
             f"there is no forecast for {target.title}",
             where=f"target {target.name}",
-            why="nobody published figures of its chip that we know of; there are some of\n" + "\n".join(known),
+            why="no published figures of its chip are known; there are some of\n" + "\n".join(known),
             hint="measure it: edgevit profile --help",
         )  # fmt: skip
     return mine

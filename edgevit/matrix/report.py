@@ -93,7 +93,7 @@ def matrix_markdown(matrix: Matrix, command: str) -> str:
         f"{about['threads']} threads, {about['when'][:10]}, with "
         + ", ".join(f"{name} {version}" for name, version in about["versions"].items())
         + ". Live random weights, each net's own resolution, batch 1, fp32. Every artifact was run from disk in its own "
-        "runtime; latency is the median of rounds taken by turns, each runtime in a process of its own.",
+        "runtime; latency is the median of interleaved rounds, each runtime in a process of its own.",
         "",
         *_tally(matrix, formats),
         "",

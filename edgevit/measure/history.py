@@ -111,7 +111,7 @@ def compared_text(found: Compared) -> str:
         f"{name}  {row.id:>5}  {row.at[:19].replace('T', ' ')}  {row.label}  {figure(row)}  {_device(row)}"
         for name, row in (("A", found.a), ("B", found.b))
     ]
-    how = "round by round, measured by turns" if found.paired else "of medians, measured apart"
+    how = "round by round, measured interleaved" if found.paired else "of medians, measured apart"
     rows.append(f"B / A  {found.ratio:.3f}  ({found.low:.3f}-{found.high:.3f})  {how}")
     rows.append(found.verdict)
     if not _same_device(found.a, found.b):

@@ -28,7 +28,7 @@ def profile_text(report: ProfileReport) -> str:
     width = max(len(m.subject.label) for m in report.measured)
     rows = [
         f"measured {report.when} on {report.host}",
-        f"{report.threads} threads, {report.warmup} warm-up runs, {report.rounds} rounds by turns, a process each",
+        f"{report.threads} threads, {report.warmup} warm-up runs, {report.rounds} interleaved rounds, a process each",
         *_busy(report),
         "",
         f"{'':<{width}}   median ms   middle half        min   {_ratio_head(report)}".rstrip(),

@@ -222,32 +222,28 @@ def measure(
             progress(f"round {number + 1} of {rounds}")
             for runner in _turned(runners, number):
                 runner.attempt(runner.take_round, keep_going)
-        kept = [runner for runner in runners if runner.error is None]
-        if not kept:
+        finished = [runner for runner in runners if runner.error is None]
+        if not finished:
             raise next(runner.error for runner in runners if runner.error is not None)
-        tables = [runner.op_table(rounds) if ops else ((), "") for runner in kept]
-    first = kept[0].rounds
+        tables = [runner.op_table(rounds) if ops else ((), "") for runner in finished]
+    first = finished[0].rounds
     return ProfileReport(
         tuple(
             Measured(
                 runner.subject,
                 Latency.of(runner.rounds),
-                *(_ratio(runner.rounds, first) if runner is not kept[0] else (None, None)),
+                *(_ratio(runner.rounds, first) if runner is not finished[0] else (None, None)),
                 *table,
                 runner.notes,
             )
-            for runner, table in zip(kept, tables, strict=True)
+            for runner, table in zip(finished, tables, strict=True)
         ),
         host,
-        kept[0].threads,
+        finished[0].threads,
         rounds,
         warmup,
         when,
-        tuple(
-            FailedMeasurement(runner.subject, runner.error)
-            for runner in runners
-            if runner.error is not None
-        ),
+        tuple(FailedMeasurement(one.subject, one.error) for one in runners if one.error),
     )
 
 

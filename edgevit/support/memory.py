@@ -10,7 +10,7 @@ _LIMIT = Path("/sys/fs/cgroup/memory.max")
 
 
 def available_bytes() -> int | None:
-    """Return what can be had without swapping, within the container's limit; None where nobody says."""
+    """Return the bytes available without swapping, within the container's limit; None if unknown."""
     figures = [figure for figure in (_free(), _limit()) if figure is not None]
     return min(figures, default=None)
 

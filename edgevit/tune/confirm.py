@@ -67,7 +67,7 @@ def confirm(
     if not _wins(figures, floor):
         return Confirmation(trial, _of_default(figures, floor), _lost(figures, floor))
     text = (
-        f"x{figures['ratio']:.3f} of the default's time, by turns: {figures['ms']:.3g} against "
+        f"x{figures['ratio']:.3f} of the default's time, interleaved: {figures['ms']:.3g} against "
         f"{figures['default_ms']:.3g} ms, spread {spread(figures, floor):.1%}"
     )
     return Confirmation(others[winner][0], figures, text)

@@ -84,12 +84,12 @@ def test_an_option_that_the_format_does_not_heed_is_refused_by_name(
     target = FOR.get(format, "linux-x86")
     assert main(["export", NEVER, "--target", target, "--format", format, *words]) == 2
     said = capsys.readouterr().err
-    assert f"{named} says nothing about {format}" in said
+    assert f"{named} does not apply to {format}" in said
     assert all(f"\n  {row:<6} " in said for row in ("where", "why", "try"))
 
 
 def test_other_commands_refuse_what_they_do_not_heed() -> None:
-    with pytest.raises(UsageError, match="--max-ram says nothing about no target"):
+    with pytest.raises(UsageError, match="--max-ram does not apply to no target"):
         inspect(NEVER, backend_options=FirmwareOptions(max_ram=1))
     assert main(["inspect", NEVER, "--residual", "int16"]) == 2
     assert main(["forecast", NEVER, "--target", "iphone", "--lossy", "gelu-tanh"]) == 2

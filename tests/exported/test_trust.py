@@ -16,7 +16,7 @@ from tests.edited import edit, manifest_of
 
 TINY = f"{ROOT / 'examples' / 'tiny_hybrid.py'}:build"
 SMALL = "zoo:vit-i32-p8-d24-h2-l1"
-REFUSED = "code from somebody else is not run"
+REFUSED = "code that another user exported is not run"
 
 
 @pytest.fixture(scope="module")

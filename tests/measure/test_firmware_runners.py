@@ -178,7 +178,7 @@ def test_seconds_by_the_clock_that_a_board_says_it_has(
     assert "from the store" not in said
     assert "measured   100.000 ms" in said
     assert "70.000" in said
-    assert "by turns" not in said
+    assert "interleaved" not in said
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""`edgevit profile`: artifacts timed by turns, every figure with its circumstances."""
+"""`edgevit profile`: artifacts timed interleaved, every figure with its circumstances."""
 
 from __future__ import annotations
 

@@ -117,7 +117,7 @@ def test_a_library_tells_its_architecture_itself(board: Board, tmp_path: Path, c
 def test_a_library_of_somebody_elses_is_not_sent(board: Board, tmp_path: Path, capsys) -> None:
     (tmp_path / "net.so").write_bytes(b"\x7fELF" + bytes(60))
     said = fails(board.address, tmp_path / "net.so", capsys)
-    assert said.startswith("12 error[E0012]: code from somebody else is not run")
+    assert said.startswith("12 error[E0012]: code that another user exported is not run")
     assert "--trust" in said
 
 

@@ -230,7 +230,7 @@ def test_history_lists_and_compares(exported: Path, capsys) -> None:
     assert main(["history", "--model", "resnet"]) == 0
     assert "no figures in" in capsys.readouterr().out
     assert main(["history", "--compare", "1", "2"]) == 0
-    assert "round by round, measured by turns" in capsys.readouterr().out
+    assert "round by round, measured interleaved" in capsys.readouterr().out
     assert main(["history", "--compare", "1", "9"]) == 2
     assert "the store has no figure 9" in capsys.readouterr().err
     listed = reported(["history", "--json"], capsys)

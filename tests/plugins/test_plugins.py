@@ -110,7 +110,7 @@ def test_its_option_is_refused_for_another_format(site: Path) -> None:
     words = ["export", "sample:8", "--target", "linux-x86", "--format", "onnx"]
     run = edgevit(site, *words, "--pt2-note", "x")
     assert run.returncode == 2
-    assert "--pt2-note says nothing about onnx" in run.stderr
+    assert "--pt2-note does not apply to onnx" in run.stderr
     assert "PyTorch's exported program" in run.stderr
 
 

@@ -1,7 +1,7 @@
 """Merging of tokens in calls of static shapes: products with one-hot matrices, argmax and
 topk.
 
-Behind the `prefix` that is never merged, tokens are in two sets by turns, a and b (Bolya et al. 2023, section 3):
+Behind the `prefix` that is never merged, tokens alternate between two sets, a and b (Bolya et al. 2023, section 3):
 
     s[i, j] = cos(key of a_i, key of b_j), keys averaged over heads
     the r tokens of a with the largest max_j s[i, j] go into their b_j, by the mean weighted with what each stands for

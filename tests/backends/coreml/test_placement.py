@@ -124,7 +124,7 @@ def test_refused_where_there_is_no_engine(
 ) -> None:
     words = ["export", MODEL, "--target", "linux-x86", "--format", "onnx,tflite", "--require-ane"]
     assert main([*words, "--quiet", "-o", str(tmp_path / "o")]) == 2
-    assert "--require-ane says nothing about onnx" in capsys.readouterr().err
+    assert "--require-ane does not apply to onnx" in capsys.readouterr().err
 
 
 def test_what_overflows_is_named_with_its_line(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Cards of the kernels that sum products by Arm's SMLAD, and the order in which they read weights.
 
 See kernels/include/ev_products_dsp.h for the arithmetic. A word is two taps of a pair of columns; taps go in fours, 0 and
-2 in one word and 1 and 3 in the next, and columns in fours, two pairs by turns.
+2 in one word and 1 and 3 in the next, and columns in fours, two pairs alternately.
 """
 
 from __future__ import annotations
