@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from edgevit.cli.backend_words import backend_options_of, calibration_of
 from edgevit.cli.plan import chosen, export_by_plan
-from edgevit.errors import EdgevitError, UsageError
+from edgevit.errors import EdgevitError, InternalError, UsageError
+from edgevit.support.bug_report import attach_report
 from edgevit.support.terminal import show
 
 if TYPE_CHECKING:
@@ -73,6 +74,9 @@ def _show_exports(
     results: dict[str, ExportResult | EdgevitError], options: argparse.Namespace
 ) -> int:
     errors = [result for result in results.values() if isinstance(result, EdgevitError)]
+    for error in errors:
+        if isinstance(error, InternalError):
+            attach_report(error)
     if options.json:
         entries = {
             format: result.as_dict() if isinstance(result, EdgevitError) else _export_dict(result)
