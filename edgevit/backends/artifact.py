@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from edgevit.backends.delegation import Delegation
@@ -26,3 +26,6 @@ class Artifact:
     details: dict[str, object] = field(
         default_factory=dict
     )  # the format's own facts, for edgevit.json
+
+    def with_details(self, **details: object) -> Artifact:
+        return replace(self, details={**self.details, **details})

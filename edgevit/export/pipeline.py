@@ -31,9 +31,11 @@ from edgevit.export.reproduce import export_command
 from edgevit.export.request import ExportRequest, graph_hash
 from edgevit.export.result import ExportResult
 from edgevit.export.stages import (
+    PreparedPart,
     add_lossy,
     capture_graph,
     lossy_steps,
+    prepare_integers,
     resolve_model,
     rewrite,
     rules_of,
@@ -46,10 +48,9 @@ from edgevit.graph.program import Program
 from edgevit.quantize import (
     GENERATED,
     CalibrationOptions,
-    QuantizedProgram,
+    QuantScheme,
     check_readable,
     picture_path,
-    quantize_for,
     require_pictures,
     simulation_parity,
 )
@@ -144,6 +145,14 @@ class _ExportJob:
     without: Sequence[str]
     request: ExportRequest
 
+    def scheme(self, format: str) -> QuantScheme | None:
+        """Return how the format computes in integers, or None where it computes in floats."""
+        return BACKENDS[format].scheme(self.precisions[format])
+
+    @property
+    def computes_in_integers(self) -> bool:
+        return any(map(self.scheme, self.formats))
+
     @classmethod
     def validated(
         cls,
@@ -165,7 +174,7 @@ class _ExportJob:
             rules_of(backend, format, without, request)
         request.reject_unused({format: [precision] for format, precision in precisions.items()})
         for format, precision in precisions.items():
-            if BACKENDS[format].scheme(precision) is not None:
+            if job.scheme(format) is not None:
                 require_pictures(request.calibration, precision)
         if (path := picture_path(request.calibration)) is not None:
             check_readable(path)
@@ -189,6 +198,7 @@ class _CapturedModel:
     lossy: LossyResult | None
     stages: Stages
     known: engine.States | None  # graphs after leading rules, cached for the other formats
+    integers: PreparedPart | None = None  # for the formats in integers
 
     @classmethod
     def build(
@@ -208,7 +218,14 @@ class _CapturedModel:
             program, expected = part.loss.program, part.loss.outputs
             others = run_others(program.run, source.inputs) if others else ()
         known: engine.States | None = {} if len(job.formats) > 1 else None
-        return cls(model, options, source, expected, others, program, graph, part, stages, known)
+        integers = None
+        if job.computes_in_integers:
+            integers = prepare_integers(
+                program, source, job.request.calibration, options.channels_last, job.without, stages
+            )
+        return cls(
+            model, options, source, expected, others, program, graph, part, stages, known, integers
+        )
 
 
 def _export_one(
@@ -217,19 +234,20 @@ def _export_one(
     backend = backend_for(format, job.target)
     stages = captured.stages.fork()
     refuse_outputs(captured.program, BACKENDS[format].title)
-    rewritten, rewrites = rewrite(
-        captured.program,
-        rules_of(backend, format, job.without, job.request),
-        stages,
-        captured.known,
+    part = captured.integers if job.scheme(format) else None
+    program, states = (
+        (part.prepared.program, part.states) if part else (captured.program, captured.known)
     )
+    rules = rules_of(backend, format, job.without, job.request)
+    rewritten, rewrites = rewrite(program, rules, stages, states)
+    rewrites = part.added_to(rewrites) if part else rewrites
     rewrites = add_lossy(rewrites, captured.lossy)
     parity = [captured.lossy.captured] if captured.lossy else []
     parity.append(Parity("rewritten", "fp32", distance(captured.expected, rewritten.run()), FP32))
     require_space(draft, 2 * constant_bytes(rewritten) + (1 << 20))
     require_memory(rewritten, BACKENDS[format].title)
-    quantized = _quantized(captured, job, format, rewritten, stages)
-    if quantized is not None:
+    quantized = part and part.quantized(rewritten, job.scheme(format), stages)
+    if quantized:
         rewritten = quantized.program
         parity.append(simulation_parity(quantized.held_out, job.precisions[format]))
     lowering = _lowering(captured, backend, job, format, rewritten, draft, stages)
@@ -248,29 +266,12 @@ def _export_one(
     names = {name for verdict in shipped for name in verdict.inputs}
     shown = [other for other in captured.others if other.name in names]
     save_golden(draft, inputs, captured.expected, shown, held_out)
-    if quantized is not None:
-        artifact = replace(
-            artifact, details={**artifact.details, "quantization": quantized.as_dict()}
-        )
+    if quantized:
+        artifact = artifact.with_details(quantization=quantized.as_dict())
     manifest = _leave(draft, captured, job, artifact, rewritten, rewrites, parity, stages)
     return ExportResult(
         directory, directory / artifact.path.name, tuple(parity), rewrites, manifest
     )
-
-
-def _quantized(
-    captured: _CapturedModel, job: _ExportJob, format: str, program: Program, stages: Stages
-) -> QuantizedProgram | None:
-    """Quantise the program of one format; None where its precision computes in floats."""
-    precision = job.precisions[format]
-    scheme = BACKENDS[format].scheme(precision)
-    if scheme is None:
-        return None
-    with stages.stage("quantize", f"quantise to {precision}"):
-        return quantize_for(
-            program, job.request.calibration, scheme, captured.source.preprocess,
-            captured.options.channels_last, stages.note,
-        )  # fmt: skip
 
 
 def _lowering(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -13,6 +13,15 @@ from edgevit.export.request import DEFAULT_REQUEST, ExportRequest
 from edgevit.frontend import ModelOptions, ModelSource, build_source, capture
 from edgevit.graph.parity import FP32, Parity, distance
 from edgevit.graph.program import Program
+from edgevit.quantize import (
+    CalibrationOptions,
+    Prepared,
+    QuantizedProgram,
+    QuantScheme,
+    load_calibration,
+    prepare,
+    quantize_prepared,
+)
 from edgevit.rewrites import engine
 from edgevit.rewrites.lossy.parser import LossyOption
 from edgevit.rewrites.lossy.run import LossyResult, apply_lossy
@@ -50,6 +59,45 @@ def lossy_steps(
         captured = Parity("captured", "fp32", distance(expected, program.run()), FP32)
         loss = apply_lossy(program, chosen, without, stages.note)
         return LossyResult(loss, captured, distance(expected, loss.outputs))
+
+
+@dataclass(frozen=True)
+class PreparedPart:
+    """What the formats in integers share: the prepared program, and the rules before it."""
+
+    prepared: Prepared
+    rewrites: RewriteReport
+    states: engine.States
+
+    def added_to(self, rewrites: RewriteReport) -> RewriteReport:
+        """Add the rules that ran before the preparation."""
+        names = {rule.rule for rule in self.rewrites.rules}
+        later = [rule for rule in rewrites.rules if rule.fired or rule.rule not in names]
+        return replace(rewrites, before=self.rewrites.before, rules=(*self.rewrites.rules, *later))
+
+    def quantized(
+        self, program: Program, scheme: QuantScheme | None, stages: Stages
+    ) -> QuantizedProgram:
+        """Quantise what a backend's rules have made of the prepared program."""
+        assert scheme is not None
+        with stages.stage("quantize", "choose ranges, and round"):
+            return quantize_prepared(program, self.prepared, scheme, stages.note)
+
+
+def prepare_integers(
+    program: Program,
+    source: ModelSource,
+    options: CalibrationOptions,
+    channels_last: bool,
+    without: Sequence[str],
+    stages: Stages,
+) -> PreparedPart:
+    """Rewrite and prepare a program once for all formats in integers."""
+    rules = [rule for rule in STANDARD if rule.name not in without]
+    with stages.stage("prepare", "calibrate, and prepare it for integers"):
+        plain, report = engine.run(program, rules, stages.note)
+        inputs = load_calibration(plain, options, source.preprocess, channels_last)
+        return PreparedPart(prepare(plain, inputs, stages.note), report, {})
 
 
 def add_lossy(rewrites: RewriteReport, part: LossyResult | None) -> RewriteReport:

@@ -15,6 +15,11 @@ def from_numpy(array: np.ndarray) -> torch.Tensor:
     return torch.from_numpy(array)
 
 
+def integer_array(x: torch.Tensor) -> np.ndarray:
+    """Return whole numbers, of whatever type, as an array of integers."""
+    return x.long().numpy()
+
+
 def norm(x: torch.Tensor) -> float:
     """Return the length of all of a tensor as one vector."""
     return float(x.norm())

@@ -28,10 +28,16 @@ if TYPE_CHECKING:
     from edgevit.quantize.op_traits import bounds, is_constant, is_view, number, pad_value, sources
     from edgevit.quantize.options import CALIBRATION, GENERATED, CalibrationOptions
     from edgevit.quantize.pointwise_regions import Override
+    from edgevit.quantize.prepare import Prepared, prepare
     from edgevit.quantize.recording import Look, record, run_looking
     from edgevit.quantize.run import QuantizedProgram
     from edgevit.quantize.scheme import QuantScheme
-    from edgevit.quantize.stage import picture_path, quantize_for, require_pictures
+    from edgevit.quantize.stage import (
+        load_calibration,
+        picture_path,
+        quantize_prepared,
+        require_pictures,
+    )
     from edgevit.quantize.weight_rounding import compensated
 
 __all__ = [
@@ -51,6 +57,7 @@ __all__ = [
     "Look",
     "Moments",
     "Override",
+    "Prepared",
     "QuantScheme",
     "QuantizedProgram",
     "are_pixels",
@@ -64,10 +71,12 @@ __all__ = [
     "file_parity",
     "is_constant",
     "is_view",
+    "load_calibration",
     "number",
     "pad_value",
     "picture_path",
-    "quantize_for",
+    "prepare",
+    "quantize_prepared",
     "record",
     "require_pictures",
     "run_looking",
@@ -107,7 +116,8 @@ lazy_face(
         "recording": ("Look", "record", "run_looking"),
         "run": ("QuantizedProgram",),
         "scheme": ("QuantScheme",),
-        "stage": ("picture_path", "quantize_for", "require_pictures"),
+        "prepare": ("Prepared", "prepare"),
+        "stage": ("load_calibration", "picture_path", "quantize_prepared", "require_pictures"),
         "weight_rounding": ("compensated",),
     },
 )

@@ -11,18 +11,25 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
-from torch.fx.node import Node, map_arg
+from torch.fx.node import Node
 
-from edgevit.graph.aten import argument, kind, operand, run_call
+from edgevit.graph.aten import argument, kind, mapped_arguments, operand
 from edgevit.graph.program import Program, shape
-from edgevit.graph.tensors import from_numpy
+from edgevit.graph.tensors import from_numpy, integer_array
 from edgevit.quantize.op_traits import MOVES, PROJECTIONS, bounds, is_constant, is_real, pad_value
 
 _SUMS = frozenset({"add", "sub"})
 _BY_CHANNEL = frozenset({"max_pool2d", "avg_pool2d", "adaptive_avg_pool2d", "upsample_nearest2d"})
+# Of a product of activations: the places of its left and its right side.
+_ATTENTION = frozenset(
+    {"scaled_dot_product_attention"}
+)  # only the values are a side of the product
+_SIDES = {"bmm": (0, 1), "matmul": (0, 1), "scaled_dot_product_attention": (0, 2)}
+_IN_PIECES = frozenset({"unbind", "split", "split_with_sizes", "chunk", "tensor_split"})
 FIXED = 0
 
 
@@ -71,16 +78,18 @@ class Tracked:
     outputs: dict[Node, np.ndarray]
 
 
-def track(program: Program) -> Tracked:
+def track(program: Program, products: bool = False) -> Tracked:
+    """Label every channel; `products` lets factors through products of activations."""
     tracked = Tracked(Labels(), {}, {}, {})
     for node in program.graph.nodes:
         if node.op == "output":
             _fix(list(node.all_input_nodes), tracked)
         elif node.op == "call_function" and is_real(node):
-            tracked.of[node] = _called(node, tracked, program)
+            beyond = _beyond_layers(node, tracked) if products else None
+            tracked.of[node] = _called(node, tracked, program) if beyond is None else beyond
         elif node.op != "call_function" and not is_constant(node, program):
             tracked.of[node] = np.zeros(shape(node), np.int64)
-        elif node.op == "call_function":
+        elif node.op == "call_function" and not (products and kind(node) in _IN_PIECES):
             _fix(node.all_input_nodes, tracked)
     return tracked
 
@@ -114,6 +123,56 @@ def _called(node: Node, tracked: Tracked, program: Program) -> np.ndarray:
         return _moved(node, tracked)
     _fix(read, tracked)
     return np.zeros(shape(node), np.int64)
+
+
+def _beyond_layers(node: Node, tracked: Tracked) -> np.ndarray | None:
+    """Return the labels of a product's result, or of a piece of a value; None for another call."""
+    if kind(node) == "select":
+        return _moved(node, tracked)
+    if kind(node) == "getitem" and kind(operand(node)) in _IN_PIECES:
+        pieces = operand(node)
+        every = _called_on_labels(pieces, tracked)
+        return integer_array(every[node.args[1]])
+    return _product(node, tracked)
+
+
+def _product(node: Node, tracked: Tracked) -> np.ndarray | None:
+    """Return the labels of a product of activations; None for another call.
+
+    A factor of a column of the right side is one of the result's column, and a factor of a row of
+    the left side one of its row: of one side, where the other has none.
+    """
+    sides = _SIDES.get(kind(node))
+    if sides is None:
+        return None
+    left, right = (node.args[place] for place in sides)
+    reads = [read for read in node.all_input_nodes if read in tracked.of]
+    for free, other, rows in ((right, left, False), (left, right, True)):
+        through = not _has_factors(other, tracked) or kind(node) in _ATTENTION
+        if through and _has_factors(free, tracked):
+            _fix([read for read in reads if read is not free], tracked)
+            return _of_side(tracked.of[free], shape(node), rows, tracked.labels)  # type: ignore[index]
+    _fix(reads, tracked)
+    return np.zeros(shape(node), np.int64)
+
+
+def _has_factors(node: object, tracked: Tracked) -> bool:
+    labels = tracked.of.get(node) if isinstance(node, Node) else None
+    return labels is not None and bool(tracked.labels.names(np.unique(labels)).any())
+
+
+def _of_side(labels: np.ndarray, sizes: tuple[int, ...], rows: bool, names: Labels) -> np.ndarray:
+    """Join the labels along the axis that is summed, and spread them over the result."""
+    if labels.ndim != len(sizes) or labels.shape[:-2] != sizes[:-2]:
+        names.fix(labels)
+        return np.zeros(sizes, np.int64)
+    axis = -1 if rows else -2
+    first = labels.take([0], axis)
+    for place in np.flatnonzero(
+        (labels != first).any(tuple({*range(labels.ndim)} - {labels.ndim + axis}))
+    ):
+        names.join(labels.take([place], axis), first)
+    return np.broadcast_to(first, sizes)
 
 
 def _is_projection(node: Node, program: Program) -> bool:
@@ -171,9 +230,15 @@ def _mean(node: Node, tracked: Tracked) -> np.ndarray:
 
 
 def _moved(node: Node, tracked: Tracked) -> np.ndarray:
+    return integer_array(_called_on_labels(node, tracked))
+
+
+def _called_on_labels(node: Node, tracked: Tracked) -> Any:
+    """Call the node's operator on the labels of what it reads."""
+
     def labels(read: Node) -> torch.Tensor:
         return from_numpy(tracked.of[read].astype(np.float64))
 
-    args, kwargs = map_arg(node.args, labels), map_arg(node.kwargs, labels)
+    args, kwargs = mapped_arguments(node, labels)
     with torch.no_grad():
-        return run_call(node, *args, **kwargs).long().numpy()
+        return node.target(*args, **kwargs)  # type: ignore[operator]

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -35,10 +36,27 @@ _STRENGTH = 0.5
 _SAME = 1e-4  # relative L2
 
 
-def equalized(program: Program, batches: Sequence[Inputs], observed: Sequence[Node]) -> Program:
+@dataclass(frozen=True)
+class Strength:
+    """How far channels go to equal ranges, and through which calls their factors do."""
+
+    share: float = _STRENGTH
+    most: float = _MOST
+    # Through products of activations too, as the values of an attention are; and down to the range
+    # of the channels beside them that may have no factor.
+    products: bool = False
+
+
+def equalized(
+    program: Program,
+    batches: Sequence[Inputs],
+    observed: Sequence[Node],
+    strength: Strength = Strength(),
+) -> Program:
     """Equalise channel ranges; return the program itself where no channel may have a factor."""
-    tracked = track(program)
-    factors = _factors(_relative_peaks(tracked, program, batches, observed))
+    tracked = track(program, strength.products)
+    peaks = _relative_peaks(tracked, program, batches, observed, strength.products)
+    factors = {label: _factor(max(relative), strength) for label, relative in peaks.items()}
     if not factors:
         return program
     draft = Draft(program)
@@ -59,11 +77,16 @@ def equalized(program: Program, batches: Sequence[Inputs], observed: Sequence[No
 
 
 def _relative_peaks(
-    tracked: Tracked, program: Program, batches: Sequence[Inputs], observed: Sequence[Node]
+    tracked: Tracked,
+    program: Program,
+    batches: Sequence[Inputs],
+    observed: Sequence[Node],
+    to_fixed: bool,
 ) -> dict[int, list[float]]:
     """Return, by label, the peak of its channel relative to the whole value's.
 
-    There is one for each value that has the label.
+    There is one for each value that has the label. With `to_fixed` it is relative to the channels
+    that may have no factor, where the value has such.
     """
     vectors = {
         node.name: vector
@@ -83,10 +106,18 @@ def _relative_peaks(
     relative: dict[int, list[float]] = defaultdict(list)
     for name, peak in peaks.items():
         names = tracked.labels.names(vectors[name][1])
-        for label, its in zip(names, peak / max(peak.max(), 1e-30), strict=True):
+        fixed = peak[names == FIXED]
+        level = fixed.max() if to_fixed and len(fixed) else peak.max()
+        for label, its in zip(names, peak / max(level, 1e-30), strict=True):
             if label != FIXED:
                 relative[int(label)].append(float(its))
     return relative
+
+
+def _factor(relative: float, strength: Strength) -> float:
+    """Return the factor of a channel, at least 1 unless those beside it are fixed."""
+    bounded = min(max(relative, 1 / strength.most), strength.most)
+    return bounded**-strength.share
 
 
 def _vector(labels: np.ndarray) -> tuple[int, np.ndarray] | None:
@@ -98,11 +129,6 @@ def _vector(labels: np.ndarray) -> tuple[int, np.ndarray] | None:
         if (column == column[:, :1]).all():
             return axis, column[:, 0]
     return None
-
-
-def _factors(relative: dict[int, list[float]]) -> dict[int, float]:
-    """Compute a factor of at least 1 for each label; no value gets a wider range."""
-    return {label: max(max(peaks), 1 / _MOST) ** -_STRENGTH for label, peaks in relative.items()}
 
 
 def _scale(node: Node, tracked: Tracked, factors: dict[int, float], draft: Draft) -> None:

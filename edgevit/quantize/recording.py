@@ -30,11 +30,16 @@ class Recorded:
 
 
 def record(
-    program: Program, nodes: Sequence[Node], batches: Sequence[Inputs], make: Callable[[], Observer]
+    program: Program,
+    nodes: Sequence[Node],
+    batches: Sequence[Inputs],
+    make: Callable[[], Observer],
+    covariance: bool = True,
 ) -> Recorded:
+    """Observe `nodes`, and with `covariance` the inputs of each projection."""
     observers = {node: make() for node in nodes}
     watched = {node.name: node for node in nodes}
-    readers = _projections(program)
+    readers = _projections(program) if covariance else {}
     divisions = Divisions(program, nodes)
     gathered = {
         node: CovarianceAccumulator(node, len(batches))

@@ -131,6 +131,15 @@ def quantize_program(
     )
 
 
+def plain_simulation(program: Program, runs: Sequence[Inputs], scheme: QuantScheme) -> Program:
+    """Return the simulation with the ranges that were seen, and weights rounded to the nearest."""
+    placement = place(program, scheme)
+    recorded = record(program, placement.encoded(), runs, lambda: Several(_RANGES[:1]), False)
+    pixels = pixel_inputs(program, runs)
+    trial = _Trial(program, scheme, {}, placement, recorded, pixels, (), ())
+    return trial.simulated(*trial.fitted(_RANGES[0], compensate=False))
+
+
 def halves(inputs: Sequence[Inputs]) -> tuple[tuple[Inputs, ...], tuple[Inputs, ...]]:
     """Split the runs into those that fit and those that judge; a single run does both."""
     return tuple(inputs[::2]), tuple(inputs[1::2]) or tuple(inputs)
@@ -148,6 +157,14 @@ class _Trial:
     expected: Sequence[Outputs]
 
     def attempt(self, ranges: str, compensate: bool) -> _Attempt:
+        encodings, weights = self.fitted(ranges, compensate)
+        simulation = self.simulated(encodings, weights)
+        ratio = snr(self.expected, [simulation.run(x) for x in self.judges])
+        return _Attempt(encodings, weights, simulation, ratio)
+
+    def fitted(
+        self, ranges: str, compensate: bool
+    ) -> tuple[dict[Node, Grid], dict[Node, IntegerWeight]]:
         observers = {
             node: _of(several, ranges) for node, several in self.recorded.observers.items()
         }
@@ -159,9 +176,12 @@ class _Trial:
             for node in self.placement.calls
             if is_weighted(node)
         }
-        simulation = with_pairs(self.program, self.placement, encodings, weights, self.scheme)
-        ratio = snr(self.expected, [simulation.run(x) for x in self.judges])
-        return _Attempt(encodings, weights, simulation, ratio)
+        return encodings, weights
+
+    def simulated(
+        self, encodings: Mapping[Node, Grid], weights: Mapping[Node, IntegerWeight]
+    ) -> Program:
+        return with_pairs(self.program, self.placement, encodings, weights, self.scheme)
 
     def _weight(
         self, node: Node, encodings: Mapping[Node, Grid], compensate: bool

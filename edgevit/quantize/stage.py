@@ -1,34 +1,39 @@
-"""Quantise stage of an export: loads the calibration inputs, and quantises the rewritten program."""
+"""Quantise stage of an export: the calibration inputs, and the programs that they make."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from edgevit.errors import CalibrationError
 from edgevit.frontend import Preprocess
 from edgevit.graph.program import Program
-from edgevit.quantize.calibration import Intake
+from edgevit.quantize.calibration import Calibration, Intake
 from edgevit.quantize.image_folder import calibration
 from edgevit.quantize.options import CalibrationOptions
-from edgevit.quantize.run import QuantizedProgram, quantize_program
+from edgevit.quantize.prepare import Prepared
+from edgevit.quantize.run import Progress, QuantizedProgram, quantize_program
 from edgevit.quantize.scheme import QuantScheme
 
 NOISE = "generated"  # `--calibrate generated`: asked for by name
 
 
-def quantize_for(
+def load_calibration(
     program: Program,
     options: CalibrationOptions,
-    scheme: QuantScheme,
     preprocess: Preprocess | None,
     channels_last: bool,
-    progress: Callable[[str], None],
-    types: Mapping[str, str] | None = None,
+) -> Calibration:
+    """Load the inputs once, for all formats of an export."""
+    return calibration(picture_path(options), program, Intake(preprocess, False, channels_last))
+
+
+def quantize_prepared(
+    program: Program, prepared: Prepared, scheme: QuantScheme, progress: Progress
 ) -> QuantizedProgram:
-    """Quantise the program of one format."""
-    intake = Intake(preprocess, False, channels_last)
-    inputs = calibration(picture_path(options), program, intake)
-    return quantize_program(program, inputs, scheme, types, progress)
+    """Quantise a prepared program after a backend's own rewrites."""
+    quantized = quantize_program(program, prepared.calibration, scheme, None, progress)
+    methods = (*prepared.methods, *quantized.report.methods)
+    return replace(quantized, report=replace(quantized.report, methods=methods))
 
 
 def picture_path(options: CalibrationOptions) -> str | None:
