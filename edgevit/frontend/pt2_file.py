@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 from torch.export import ExportedProgram
-from torch.export.graph_signature import InputKind, TensorArgument
 
-from edgevit.errors import ModelError, UsageError, suggest
-from edgevit.frontend.images import random_images
+from edgevit.errors import EdgevitError, ModelError, suggest
+from edgevit.frontend.live.program import program_source, require_own_weights_and_shape
 from edgevit.frontend.pt2_archive import safe_copy, unreadable
 from edgevit.frontend.pt2_trial import try_apart
 from edgevit.frontend.request import Request, Scheme, file_safe
@@ -34,32 +34,17 @@ def build(request: Request) -> ModelSource:
 def build_untried(request: Request) -> ModelSource:
     path = Path(request.spec)
     program = _trusted(path) if request.trust else _untrusted(path)
-    _check_eval_mode(program, path)
-    inputs = _inputs(program, request, path)
     try:
-        module = program.module()  # writes and compiles a forward
+        source = program_source(program, None, request)
+    except EdgevitError:
+        raise
     except Exception as error:
         raise unreadable(path, first_line(error)) from error
-    return ModelSource(
-        spec=request.spec,
-        name=file_safe(path.stem),
-        module=module,
-        inputs=inputs,
-        input_names=_input_names(program),
-        origin=str(path),
-        weights="as built",
-        exported=program,
-    )
+    return replace(source, name=file_safe(path.stem), origin=str(path))
 
 
 def _check_request(request: Request, path: Path) -> None:
-    if request.weights not in (None, "as built"):
-        raise UsageError("a .pt2 file carries its weights", hint="leave out --weights")
-    if request.input_size is not None or request.batch != 1:
-        raise UsageError(
-            "a .pt2 file is exported for its input shape",
-            hint="leave out --input-size and --batch, or start from the Python model",
-        )
+    require_own_weights_and_shape(request)
     if not path.is_file():
         beside = map(str, path.parent.glob("*.pt2")) if path.parent.is_dir() else ()
         raise ModelError(
@@ -91,69 +76,6 @@ def _trusted(path: Path) -> ExportedProgram:
             return torch.export.load(str(path))
     except Exception as error:
         raise unreadable(path, first_line(error)) from error
-
-
-def _check_eval_mode(program: ExportedProgram, path: Path) -> None:
-    """Refuse training mode: such a batch norm or dropout is baked into the graph and cannot be
-    turned off.
-    """
-    for node in program.graph.nodes:
-        if node.op != "call_function":
-            continue
-        arguments = _named_arguments(node)
-        training = arguments.get("training", arguments.get("train", False))
-        if training is True and arguments.get("p", 1.0) != 0.0:
-            raise ModelError(
-                f"`{path}` was exported in training mode",
-                where=node.name,
-                why=f"{node.target} has training=True",
-                hint="model.eval() before torch.export.export",
-            )
-
-
-def _named_arguments(node: torch.fx.Node) -> dict[str, object]:
-    schema = getattr(node.target, "_schema", None)
-    if schema is None:
-        return {}
-    names = [a.name for a in schema.arguments]
-    return {**dict(zip(names, node.args, strict=False)), **node.kwargs}
-
-
-def _input_names(program: ExportedProgram) -> tuple[str, ...]:
-    return tuple(
-        spec.arg.name
-        for spec in program.graph_signature.input_specs
-        if spec.kind == InputKind.USER_INPUT
-    )
-
-
-def _inputs(program: ExportedProgram, request: Request, path: Path) -> tuple[torch.Tensor, ...]:
-    """Return the example inputs in the archive, else random ones of the shapes the program
-    states.
-    """
-    args, kwargs = program.example_inputs or ((), {})
-    if kwargs or not all(isinstance(x, torch.Tensor) for x in args):
-        raise ModelError(
-            f"`{path}` takes more than tensors in order",
-            why="its example inputs hold "
-            + ", ".join([type(x).__name__ for x in args] + [f"{k}=" for k in kwargs]),
-            hint="export a model whose forward takes tensors, by position",
-        )
-    if args:
-        return tuple(args)
-    values = {n.name: n.meta.get("val") for n in program.graph.find_nodes(op="placeholder")}
-    shapes = []
-    for index, spec in enumerate(program.graph_signature.input_specs):
-        if spec.kind == InputKind.USER_INPUT and isinstance(spec.arg, TensorArgument):
-            shapes.append((index, values[spec.arg.name]))
-    return tuple(_random_like(value, request.seed + index) for index, value in shapes)
-
-
-def _random_like(value: torch.Tensor, seed: int) -> torch.Tensor:
-    shape = tuple(int(size) for size in value.shape)
-    if not value.dtype.is_floating_point:
-        return torch.zeros(shape, dtype=value.dtype)
-    return random_images(shape, seed).to(value.dtype)
 
 
 def run_program(path: str, seed: int) -> None:

@@ -11,13 +11,18 @@ from edgevit.frontend.source import ModelSource
 
 
 def build_source(
-    spec: str, *, image_input: bool | None = False, channels_last: bool = False, **options: Any
+    model: object,
+    example_inputs: object = None,
+    *,
+    image_input: bool | None = False,
+    channels_last: bool = False,
+    **options: Any,
 ) -> ModelSource:
-    """Resolve a spec and add the wrappers that the user asked for.
+    """Resolve a model and add the wrappers that the user asked for.
 
     If `image_input` is None, the model takes pixels where its preprocessing is known.
     """
-    source = resolve(spec, **options)
+    source = resolve(model, example_inputs, **options)
     if image_input or (image_input is None and can_take_pixels(source)):
         source = takes_pixels(source)
     if channels_last:

@@ -1,4 +1,4 @@
-"""Resolver of a model spec on the command line to a module that runs: `resolve("timm:shvit_s1")`.
+"""Resolver of a model spec, or of a live model, to a module that runs: `resolve("timm:shvit_s1")`.
 
 One table says which resolver takes which spec. A resolver builds the module, its example input and
 what is known about preprocessing; weights, eval mode and the trial run are the same for all.
@@ -6,6 +6,7 @@ what is known about preprocessing; weights, eval mode and the trial run are the 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -13,6 +14,8 @@ import torch
 
 from edgevit.errors import ModelError, UsageError
 from edgevit.frontend import pt2_file, python_callable
+from edgevit.frontend.live.inputs import Structured, read_inputs
+from edgevit.frontend.live.source import LIVE, live_scheme, live_spec
 from edgevit.frontend.live_weights import make_live
 from edgevit.frontend.ready import fixed_mode, ready
 from edgevit.frontend.repeats import require_repeatable, twin_of
@@ -34,7 +37,8 @@ FILES = (pt2_file.SCHEME, python_callable.SCHEME)
 
 
 def resolve(
-    spec: str,
+    model: object,
+    example_inputs: object = None,
     *,
     weights: str | None = None,
     input_size: int | tuple[int, int] | None = None,
@@ -45,10 +49,12 @@ def resolve(
     std: Sequence[float] | None = None,
     labels: Sequence[str] | None = None,
 ) -> ModelSource:
-    """Return the model that `spec` names, in eval mode, with weights, after a trial run on its
-    example input.
+    """Return the model in eval mode, with weights, after a trial run on its example inputs.
+
+    `model`: a spec, or a live model, which is copied. `example_inputs` take precedence over those
+    that the model states.
     """
-    scheme = _scheme_of(spec)
+    spec, scheme = _named(model, example_inputs)
     request = Request(
         spec=spec,
         weights=scheme.default_weights if weights is None else weights,
@@ -63,7 +69,7 @@ def resolve(
     make_torchvision_importable()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        source = ready(scheme.build(request), _run)
+        source = ready(_with_inputs(scheme.build(request), example_inputs), _run)
         twin = None if source.exported else twin_of(source.module)
         _run(source)
         source = _with_weights(source, request)
@@ -74,8 +80,33 @@ def resolve(
     return _with_overrides(source, request, outputs)
 
 
+def _named(model: object, example_inputs: object) -> tuple[str, Scheme]:
+    """Return the spec of a model, and the scheme that builds it."""
+    if isinstance(model, str | os.PathLike):
+        spec = os.fspath(model)
+        return spec, _scheme_of(spec)
+    return live_spec(model), live_scheme(model, example_inputs)
+
+
+def _with_inputs(source: ModelSource, example: object) -> ModelSource:
+    """Replace the inputs of a model that a spec names; a live model has taken them."""
+    if example is None or source.live:
+        return source
+    read = read_inputs(example, source.module.forward, source.spec)
+    module = source.module if read.by_position else Structured(source.module, read.structure)
+    preprocess = source.preprocess
+    image = read.tensors[0]
+    if preprocess is not None and image.dim() == 4:
+        preprocess = replace(preprocess, size=(image.shape[2], image.shape[3]))
+    return replace(
+        source, module=module, inputs=read.tensors, input_names=read.names, preprocess=preprocess
+    )
+
+
 def _scheme_of(spec: str) -> Scheme:
     word, colon, _ = spec.partition(":")
+    if word == LIVE:
+        raise _not_here(spec)
     if colon and word in FRONTENDS:
         return FRONTENDS[word]
     for scheme in FILES:
@@ -86,6 +117,15 @@ def _scheme_of(spec: str) -> Scheme:
         f"cannot tell what kind of model `{spec}` is",
         why="a model is given as " + "; ".join(forms),
         hint=_spelling_hint(spec),
+    )
+
+
+def _not_here(spec: str) -> ModelError:
+    return ModelError(
+        f"`{spec}` was a Python object, and is not at hand",
+        where=spec,
+        why="the spec of a live model names it and does not lead to it",
+        hint="edgevit.export(model, (x,), target=...) in Python, or a spec: net.py:build",
     )
 
 
@@ -124,6 +164,8 @@ def _with_weights(source: ModelSource, request: Request) -> ModelSource:
 
 
 def _size_hint(source: ModelSource) -> str:
+    if source.live:
+        return "example inputs that it takes: edgevit.export(model, (x,), target=...)"
     if source.preprocess is None:
         return (
             "--input-size N, or return (module, example_inputs) from the callable"
