@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from edgevit.errors import EdgevitError
-from edgevit.export.pipeline import export
+from edgevit.export.api import export
 
 NETS = (
     "timm:mobilenetv4_conv_small_035@96", "timm:mobilenetv4_conv_small_035@128", "timm:mobilenetv4_conv_small_050@128",

@@ -63,7 +63,7 @@ def _compared(model: str, size: int | None, work: Path) -> str:
     from edgevit.backends.mcu.schedule.intake import prepared
     from edgevit.backends.mcu.schedule.plan import make_plan
     from edgevit.backends.mcu.schedule.search import best_plan
-    from edgevit.export.pipeline import export
+    from edgevit.export.api import export
 
     theirs = _smallest_arena(_int8_tflite(model, size, work))
     export(model, target="qemu-m4", output=work / "ours", input_size=size)
@@ -80,7 +80,7 @@ def _int8_tflite(model: str, size: int | None, work: Path) -> bytes:
     """Their usual way: a float file from the model, then static int8 by AI Edge Quantizer."""
     from ai_edge_quantizer import quantizer, recipe
 
-    from edgevit.export.pipeline import export
+    from edgevit.export.api import export
 
     export(model, target="android", format="tflite", output=work / "float", input_size=size, channels_last=True)  # fmt: skip
     manifest = json.loads((work / "float" / "edgevit.json").read_text())

@@ -1,7 +1,7 @@
 """edgevit: compile a PyTorch vision model to a device artifact, verified on the example inputs.
 
 import edgevit
-result = edgevit.export("timm:shvit_s1", target="iphone")
+result = edgevit.export(module, (torch.zeros(1, 3, 224, 224),), target="iphone")
 assert result.passed
 """
 
@@ -13,16 +13,84 @@ if sys.argv[:1] == ["-m"] and not sys.flags.safe_path:
 
 TYPE_CHECKING = False  # `typing` is more than this needs
 __version__ = "0.1.0"
-__all__ = ["EdgevitError", "__version__", "export", "inspect"]
+__all__ = [
+    "Budgets",
+    "CalibrationOptions",
+    "Check",
+    "DeviceProblem",
+    "EdgevitError",
+    "EnvironmentProblem",
+    "ExportResult",
+    "ExportResults",
+    "FirmwareOptions",
+    "GraphReport",
+    "Here",
+    "InternalError",
+    "MeasuredSession",
+    "ModelForecast",
+    "Target",
+    "Tuned",
+    "UserError",
+    "Verdict",
+    "__version__",
+    "check",
+    "export",
+    "forecast",
+    "inspect",
+    "load_target",
+    "profile",
+    "targets",
+    "tune",
+    "verify",
+]
 
 if TYPE_CHECKING:
-    from edgevit.errors import EdgevitError
-    from edgevit.export.pipeline import export, inspect
+    from edgevit.backends.mcu.options import FirmwareOptions
+    from edgevit.budgets import Budgets, Check, Here, check
+    from edgevit.errors import (
+        DeviceProblem,
+        EdgevitError,
+        EnvironmentProblem,
+        InternalError,
+        UserError,
+    )
+    from edgevit.export import ExportResult, ExportResults, GraphReport, export, inspect
+    from edgevit.exported import Verdict, verify
+    from edgevit.forecast import ModelForecast, forecast
+    from edgevit.measure import MeasuredSession, profile
+    from edgevit.quantize import CalibrationOptions
+    from edgevit.targets import Target, load_target
+    from edgevit.targets import list_targets as targets
+    from edgevit.tune import Tuned, tune
 
 _HOMES = {
+    "Budgets": "edgevit.budgets",
+    "CalibrationOptions": "edgevit.quantize",
+    "Check": "edgevit.budgets",
+    "DeviceProblem": "edgevit.errors",
     "EdgevitError": "edgevit.errors",
-    "export": "edgevit.export.pipeline",
-    "inspect": "edgevit.export.pipeline",
+    "EnvironmentProblem": "edgevit.errors",
+    "ExportResult": "edgevit.export",
+    "ExportResults": "edgevit.export",
+    "FirmwareOptions": "edgevit.backends.mcu.options",
+    "GraphReport": "edgevit.export",
+    "Here": "edgevit.budgets",
+    "InternalError": "edgevit.errors",
+    "MeasuredSession": "edgevit.measure",
+    "ModelForecast": "edgevit.forecast",
+    "Target": "edgevit.targets",
+    "Tuned": "edgevit.tune",
+    "UserError": "edgevit.errors",
+    "Verdict": "edgevit.exported",
+    "check": "edgevit.budgets",
+    "export": "edgevit.export",
+    "forecast": "edgevit.forecast",
+    "inspect": "edgevit.export",
+    "load_target": "edgevit.targets",
+    "profile": "edgevit.measure",
+    "targets": "edgevit.targets:list_targets",
+    "tune": "edgevit.tune",
+    "verify": "edgevit.exported",
 }
 _Module = type(sys)  # pyright: ignore[reportUnknownVariableType]  # of modules it knows no type
 
@@ -34,7 +102,8 @@ def _public(name: str) -> property:
         from importlib import import_module
 
         if name not in vars(module):
-            vars(module)[name] = getattr(import_module(_HOMES[name]), name)
+            home, _, other = _HOMES[name].partition(":")
+            vars(module)[name] = getattr(import_module(home), other or name)
         return vars(module)[name]
 
     def put(module: object, value: object) -> None:
@@ -47,3 +116,7 @@ def _public(name: str) -> property:
 
 _FACE = type("_Face", (_Module,), {name: _public(name) for name in _HOMES})  # pyright: ignore[reportUnknownArgumentType]
 sys.modules[__name__].__class__ = _FACE  # type: ignore[assignment]
+
+
+def __dir__() -> list[str]:
+    return [*__all__]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -10,8 +11,9 @@ from typing import Any, Literal
 
 from edgevit.errors import EdgevitError, UsageError
 from edgevit.exported import artifact_bytes, read_manifest, require_ours, require_untouched
-from edgevit.measure import latest_latency, profile, run_firmware
+from edgevit.measure import latest_latency, profile_here, run_firmware
 from edgevit.support.backend_info import firmware_formats, host_formats
+from edgevit.support.notebook import Row, Shown
 from edgevit.targets import load_target
 
 Kind = Literal["measured", "emulated", "exact"]
@@ -74,8 +76,10 @@ class Finding:
         }
 
 
-@dataclass(frozen=True)
-class Check:
+@dataclass(frozen=True, repr=False)
+class Check(Shown):
+    """Result of a check. `passed`: every budget is kept, and every figure is known."""
+
     directory: Path
     title: str
     findings: tuple[Finding, ...]
@@ -92,6 +96,15 @@ class Check:
             "budgets": [finding.as_dict() for finding in self.findings],
         }
 
+    def _title(self) -> str:
+        return self.title
+
+    def _rows(self) -> Iterator[Row]:
+        for finding in self.findings:
+            figure = "unknown" if finding.known.figure is None else f"{finding.known.figure:,.6g}"
+            bound = "at least" if finding.at_least else "at most"
+            yield finding.budget, f"{finding.status}: {figure}, {bound} {finding.limit:,.6g}"
+
 
 @dataclass(frozen=True)
 class Here:
@@ -107,10 +120,25 @@ class Here:
     progress: Callable[[str], None] = lambda _: None
 
 
-def check(directory: str | Path, budgets: Budgets, here: Here) -> Check:
-    """Check an exported folder against its budgets.
+THERE = Here()
 
-    Raises an `EdgevitError` if the folder is damaged. An exceeded budget is a finding, no error.
+
+def check(directory: str | os.PathLike[str], budgets: Budgets, here: Here = THERE) -> Check:
+    """Check an exported folder against budgets.
+
+    Args:
+        directory: an exported folder, or the result of `edgevit.export`.
+        budgets: the bounds. Those that are None are not checked.
+        here: how a latency is measured on this machine.
+
+    Returns:
+        The `Check`, with a finding for each budget. An exceeded budget is a finding, no error.
+
+    Raises:
+        EdgevitError: the folder is damaged, or no budget is given.
+
+    Example:
+        edgevit.check("out/net-iphone", edgevit.Budgets(size_bytes=4_000_000)).passed
     """
     folder = Path(directory)
     manifest = read_manifest(folder)
@@ -195,7 +223,7 @@ def _latency(folder: Path, manifest: dict[str, Any], here: Here) -> Known:
     if not (runs_here and (here.stands_for_all or _is_of_this_kind(manifest["target"]))):
         return _elsewhere(folder, manifest, runs_here)
     how = {"threads": here.threads, "rounds": here.rounds, "trust": here.trust}
-    found = profile([folder], **how, progress=here.progress)
+    found = profile_here([folder], **how, progress=here.progress)
     latency = found.measured[0].latency
     how = f"{latency.low * 1e3:.3g} to {latency.high * 1e3:.3g} ms, {found.threads} threads, {found.host}"
     return Known(latency.median, "measured", how)

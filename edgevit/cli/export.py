@@ -6,7 +6,8 @@ import argparse
 import json
 import re
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from edgevit.cli.backend_words import backend_options_of, calibration_of
 from edgevit.cli.plan import chosen, export_by_plan
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def run_export(options: argparse.Namespace) -> int:
-    from edgevit.export import export, export_formats
+    from edgevit.export import ExportResults, export
 
     if options.plan:
         result, note = export_by_plan(options, _model_options(options))
@@ -27,27 +28,27 @@ def run_export(options: argparse.Namespace) -> int:
         if note and not options.json:
             show(f"  plan       {note}")
         return 0 if result.passed else 9
-    shared = {
-        "target": options.target,
-        "output": options.output,
-        "precision": options.precision,
-        "lossy": options.lossy,
-        "without": options.without,
-        "require_delegated": options.require_delegated,
-        "require_ane": options.require_ane,
-        "backend_options": backend_options_of(options),
-        "calibration": calibration_of(options),
-        "chosen": chosen(options),
-        "progress": None if options.quiet else sys.stderr,
+    several = options.format if options.format and len(options.format) > 1 else None
+    result = export(
+        options.model,
+        target=options.target,
+        **({"formats": several} if several else {"format": options.format and options.format[0]}),
+        output=options.output,
+        precision=options.precision,
+        lossy=options.lossy,
+        without=options.without,
+        require_delegated=options.require_delegated,
+        require_ane=options.require_ane,
+        backend_options=backend_options_of(options),
+        calibration=calibration_of(options),
+        chosen=chosen(options),
+        progress=None if options.quiet else sys.stderr,
         **_model_options(options),
-    }
-    if options.format is None or len(options.format) == 1:
-        format = options.format[0] if options.format else None
-        result = export(options.model, format=format, **shared)
-        _show_export(result, options)
-        return 0 if result.passed else 9
-    results = export_formats(options.model, formats=options.format, **shared)
-    return _show_exports(results, options)
+    )
+    if isinstance(result, ExportResults):
+        return _show_exports(result.outcomes, options)
+    _show_export(result, options)
+    return 0 if result.passed else 9
 
 
 def _show_export(result: ExportResult, options: argparse.Namespace) -> None:
@@ -71,7 +72,7 @@ def _show_export(result: ExportResult, options: argparse.Namespace) -> None:
 
 
 def _show_exports(
-    results: dict[str, ExportResult | EdgevitError], options: argparse.Namespace
+    results: Mapping[str, ExportResult | EdgevitError], options: argparse.Namespace
 ) -> int:
     errors = [result for result in results.values() if isinstance(result, EdgevitError)]
     for error in errors:
@@ -174,7 +175,7 @@ def run_doctor(options: argparse.Namespace) -> int:
     return 0
 
 
-def _model_options(options: argparse.Namespace) -> dict[str, object]:
+def _model_options(options: argparse.Namespace) -> dict[str, Any]:
     return {
         "weights": options.weights,
         "input_size": options.input_size,

@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable
+from typing import Any
 
 from edgevit.support.terminal import show
 
@@ -13,7 +14,7 @@ from edgevit.support.terminal import show
 def add_forecast(
     command: Callable[[str, Callable[..., int], str], argparse.ArgumentParser],
     add_model: Callable[[argparse.ArgumentParser], None],
-    model_options: Callable[[argparse.Namespace], dict[str, object]],
+    model_options: Callable[[argparse.Namespace], dict[str, Any]],
 ) -> None:
     parser = command("forecast", run_forecast, "predict latency on a device that is not at hand")
     add_model(parser)
@@ -23,7 +24,7 @@ def add_forecast(
 
 def run_forecast(options: argparse.Namespace) -> int:
     from edgevit.errors import UsageError
-    from edgevit.forecast import forecast_model
+    from edgevit.forecast import forecast
 
     vain = [f"--{name}" for name in ("lossy", "without", "labels") if getattr(options, name)]
     if vain:
@@ -33,11 +34,13 @@ def run_forecast(options: argparse.Namespace) -> int:
             why="it is of the graph that the published nets were counted on",
             hint="forecast without it",
         )
-    found = forecast_model(
+    words = options.model_options(options)
+    del words["labels"]
+    found = forecast(
         options.model,
-        options.target,
-        None if options.quiet else sys.stderr,
-        **options.model_options(options),
+        target=options.target,
+        progress=None if options.quiet else sys.stderr,
+        **words,
     )
     show(json.dumps(found.as_dict()) if options.json else found)
     return 0

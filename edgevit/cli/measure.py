@@ -6,15 +6,10 @@ import argparse
 import json
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from edgevit.cli.trust import add_trust
-from edgevit.errors import UsageError
 from edgevit.support import option_values as values
 from edgevit.support.terminal import show
-
-if TYPE_CHECKING:
-    from edgevit.measure import MeasuredSession, Settings, Store
 
 Command = Callable[[str, Callable[..., int], str], argparse.ArgumentParser]
 
@@ -87,16 +82,29 @@ def _add_store(parser: argparse.ArgumentParser) -> None:
 
 
 def run_profile(options: argparse.Namespace) -> int:
-    from edgevit.measure import open_runner, open_store, session_dict, session_text
+    from edgevit.measure import profile, session_dict, session_text
 
-    open_runner(options.on)  # a wrong address is an error before anything else
-    if options.eager and options.on != "local":
-        raise UsageError("--eager runs the model here", why=f"--on is {options.on}")
-    if options.no_store:
-        session = _measured(options, None)
-    else:
-        with open_store(options.store) as store:
-            session = _measured(options, store)
+    session = profile(
+        options.paths,
+        on=options.on,
+        threads=options.threads,
+        rounds=options.rounds,
+        warmup=options.warmup,
+        ops=options.ops,
+        eager=options.eager,
+        limit=float(options.limit),
+        trust=options.trust,
+        store=options.store,
+        no_store=options.no_store,
+        fresh=options.fresh,
+        core=options.core,
+        toolchain=options.toolchain,
+        emulator=options.emulator,
+        flash=options.flash,
+        elf=options.elf,
+        chip=options.chip,
+        progress=None if options.quiet else sys.stderr,
+    )
     show(json.dumps(session_dict(session)) if options.json else session_text(session))
     error = session.unkept or session.first_error
     if error is None:
@@ -104,48 +112,6 @@ def run_profile(options: argparse.Namespace) -> int:
     if options.json or error is session.unkept:  # the text above has the others
         show(error, file=sys.stderr)
     return error.exit_code
-
-
-def _measured(options: argparse.Namespace, store: Store | None) -> MeasuredSession:
-    from pathlib import Path
-
-    from edgevit.exported import expand_folders
-    from edgevit.measure import eager_subject, measured, open_runner
-    from edgevit.support.progress import Stages
-
-    progress = Stages(None if options.quiet else sys.stderr)
-    found = expand_folders([Path(path) for path in options.paths])
-    try:
-        return measured(
-            found,
-            open_runner(options.on),
-            _settings(options),
-            store,
-            fresh=options.fresh,
-            progress=progress.note,
-            more=[eager_subject(found[0], options.trust)] if options.eager else [],
-        )
-    finally:
-        progress.clear()
-
-
-def _settings(options: argparse.Namespace) -> Settings:
-    from edgevit.measure import Settings
-
-    return Settings(
-        threads=options.threads,
-        rounds=options.rounds,
-        warmup=options.warmup,
-        ops=options.ops,
-        limit=float(options.limit),
-        core=options.core,
-        toolchain=options.toolchain,
-        emulator=options.emulator,
-        flash=options.flash,
-        elf=options.elf,
-        chip=options.chip,
-        trust=options.trust,
-    )
 
 
 def run_history(options: argparse.Namespace) -> int:

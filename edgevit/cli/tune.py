@@ -6,7 +6,6 @@ import argparse
 import json
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgevit.cli.backend_words import (
@@ -20,7 +19,7 @@ from edgevit.support import option_values as values
 from edgevit.support.terminal import show
 
 if TYPE_CHECKING:
-    from edgevit.tune import Tuned, TuneRequest
+    from edgevit.tune import Tuned
 
 Command = Callable[[str, Callable[..., int], str], argparse.ArgumentParser]
 Add = Callable[[argparse.ArgumentParser], None]
@@ -65,13 +64,25 @@ def add_tune(command: Command, add_model: Add, read_model: Read) -> None:
 
 
 def run_tune(options: argparse.Namespace, model: dict[str, Any]) -> int:
-    from edgevit.support.progress import Stages
     from edgevit.tune import tune
 
     _require_free(options)
-    progress = Stages(None if options.quiet else sys.stderr)
-    found = tune(_asked(options, model), progress.say, progress.note)
-    progress.clear()
+    found = tune(
+        options.model,
+        target=options.target,
+        on=options.on,
+        budget=options.budget,
+        max_drop=options.max_drop,
+        formats=options.format.split(",") if options.format else None,
+        rounds=options.rounds,
+        output=options.output,
+        store=options.store,
+        study=options.study,
+        backend_options=backend_options_of(options),
+        calibration=calibration_of(options),
+        progress=None if options.quiet else sys.stderr,
+        **model,
+    )
     show(json.dumps(found.as_dict()) if options.json else _text(found))
     return 0
 
@@ -85,32 +96,6 @@ def _require_free(options: argparse.Namespace) -> None:
     }
     for word in (word for word, value in given.items() if value):
         raise UsageError(f"{word} is for the search to choose", hint=f"leave {word} out")
-
-
-def _asked(options: argparse.Namespace, model: dict[str, Any]) -> TuneRequest:
-    from edgevit.export import output_folder
-    from edgevit.frontend import ModelOptions
-    from edgevit.targets import load_target
-    from edgevit.tune import Budget, TuneRequest
-
-    defaults = vars(ModelOptions())
-    target = load_target(options.target)
-    output = options.output or f"{output_folder(None, options.model, target)}-tuned"
-    return TuneRequest(
-        options.model,
-        options.target,
-        options.on,
-        Path(output),
-        Budget.of(options.budget),
-        options.max_drop,
-        tuple(options.format.split(",")) if options.format else None,
-        {name: value for name, value in model.items() if value != defaults[name]},
-        backend_options_of(options),
-        calibration_of(options),
-        options.store,
-        options.study,
-        options.rounds,
-    )
 
 
 def _text(found: Tuned) -> str:

@@ -5,26 +5,27 @@ from typing import TYPE_CHECKING
 from edgevit.support.face import lazy_face
 
 if TYPE_CHECKING:
+    from edgevit.export.api import export, inspect
     from edgevit.export.from_plan import export_planned, made_of, same_bytes
     from edgevit.export.isolated import exclusive_machine_lock, export_apart
     from edgevit.export.manifest import GraphReport, rewrite_lines
-    from edgevit.export.pipeline import export, export_formats, inspect, output_folder
+    from edgevit.export.output_folder import output_folder
     from edgevit.export.plan_file import WEIGHTS, ExportPlan, Made, plan_text, read_plan
     from edgevit.export.request import ExportRequest, choices_of, graph_hash
-    from edgevit.export.result import ExportResult
+    from edgevit.export.result import ExportResult, ExportResults
 
 __all__ = [
     "WEIGHTS",
     "ExportPlan",
     "ExportRequest",
     "ExportResult",
+    "ExportResults",
     "GraphReport",
     "Made",
     "choices_of",
     "exclusive_machine_lock",
     "export",
     "export_apart",
-    "export_formats",
     "export_planned",
     "graph_hash",
     "inspect",
@@ -39,12 +40,39 @@ __all__ = [
 lazy_face(
     __name__,
     {
-        "from_plan": ("export_planned", "made_of", "same_bytes"),
-        "isolated": ("exclusive_machine_lock", "export_apart"),
-        "manifest": ("GraphReport", "rewrite_lines"),
-        "pipeline": ("export", "export_formats", "inspect", "output_folder"),
-        "plan_file": ("ExportPlan", "Made", "WEIGHTS", "plan_text", "read_plan"),
-        "request": ("ExportRequest", "choices_of", "graph_hash"),
-        "result": ("ExportResult",),
+        "api": (
+            "export",
+            "inspect",
+        ),
+        "from_plan": (
+            "export_planned",
+            "made_of",
+            "same_bytes",
+        ),
+        "isolated": (
+            "exclusive_machine_lock",
+            "export_apart",
+        ),
+        "manifest": (
+            "GraphReport",
+            "rewrite_lines",
+        ),
+        "output_folder": ("output_folder",),
+        "plan_file": (
+            "ExportPlan",
+            "Made",
+            "WEIGHTS",
+            "plan_text",
+            "read_plan",
+        ),
+        "request": (
+            "ExportRequest",
+            "choices_of",
+            "graph_hash",
+        ),
+        "result": (
+            "ExportResult",
+            "ExportResults",
+        ),
     },
 )

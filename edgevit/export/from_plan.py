@@ -10,12 +10,14 @@ from typing import Any, TextIO, cast
 import torch
 
 from edgevit.errors import UsageError
-from edgevit.export.pipeline import export
+from edgevit.export.pipeline import ExportJob, export_one
 from edgevit.export.plan_file import ExportPlan, Made
+from edgevit.export.request import ExportRequest
 from edgevit.export.result import ExportResult
-from edgevit.frontend import ModelOptions
+from edgevit.frontend import ModelArguments, ModelOptions, default_torch
 from edgevit.quantize import CALIBRATION
 from edgevit.support.backend_options import BackendOptions, options_info
+from edgevit.support.progress import Stages
 from edgevit.targets import load_target
 
 # Options that a user may override in a plan: same net, other weights and numbers.
@@ -38,27 +40,20 @@ def export_planned(
     `options` are the model's, as on the command line. They take precedence over the plan's.
     """
     _require_target(plan, target)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(plan.convert_threads)
-    try:
-        return export(
-            model,
-            target=target,
-            output=output,
-            format=plan.format,
-            precision=plan.precision,
-            lossy=plan.lossy,
-            backend_options=_own(plan),
-            calibration=CALIBRATION.from_table(plan.calibration),
-            chosen=plan.chosen,
-            graph=plan.graph,
-            require_delegated=require_delegated,
-            require_ane=require_ane,
-            progress=progress,
-            **_options(plan, options),
-        )
-    finally:
-        torch.set_num_threads(threads)
+    request = ExportRequest(
+        require_delegated,
+        require_ane,
+        _own(plan),
+        CALIBRATION.from_table(plan.calibration),
+        plan.chosen,
+        plan.graph,
+        options.get("labels") is not None,
+    )
+    job = ExportJob.validated(target, [plan.format], plan.precision, plan.lossy, (), request)
+    arguments = ModelArguments(model, None, ModelOptions(**_options(plan, options)))
+    with default_torch():
+        torch.set_num_threads(plan.convert_threads)
+        return export_one(arguments, job, output, Stages(progress))
 
 
 def same_bytes(plan: ExportPlan, result: ExportResult) -> str:

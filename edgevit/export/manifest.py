@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from edgevit.backends import Artifact, Estimate
@@ -14,12 +14,13 @@ from edgevit.graph.program import Program
 from edgevit.graph.text import graph_text
 from edgevit.rewrites.lossy.run import NOT_LOSSY, LossyResult
 from edgevit.rewrites.report import RewriteReport, RuleReport
+from edgevit.support.notebook import Row, Shown
 from edgevit.support.progress import Stages
 from edgevit.targets import Target
 
 
-@dataclass(frozen=True)
-class GraphReport:
+@dataclass(frozen=True, repr=False)
+class GraphReport(Shown):
     """Result of `edgevit inspect`: the graph, and the graph after the rules."""
 
     source: ModelSource
@@ -41,6 +42,25 @@ class GraphReport:
             "ops": {"before": self.ops_before, "after": self.ops_after},
             **({"needs": self.fit.as_dict()} if self.fit else {}),
         }
+
+    def _title(self) -> str:
+        return f"{self.source.name} for {self.target.name if self.target else 'any target'}"
+
+    def _rows(self) -> Iterator[Row]:
+        before, after = self.rewrites.before, self.rewrites.after
+        yield "model", f"{self.source.origin}, weights {self.source.weights}"
+        for name, x in zip(self.source.input_names, self.source.inputs, strict=True):
+            yield (
+                f"input {name}",
+                f"{'x'.join(map(str, x.shape))} {str(x.dtype).removeprefix('torch.')}",
+            )
+        yield "ops", f"{before.ops} -> {after.ops}"
+        yield "M MACs", f"{before.macs / 1e6:.1f} -> {after.macs / 1e6:.1f}"
+        yield "M parameters", f"{before.params / 1e6:.2f} -> {after.params / 1e6:.2f}"
+        fired = [f"{rule.rule} x{len(rule.fired)}" for rule in self.rewrites.rules if rule.fired]
+        yield "rewrites", ", ".join(fired) or "none fired"
+        for note in self.source.notes:
+            yield "note", note
 
     def __str__(self) -> str:
         rows = [f"{self.source.name}   {self.source.origin}, weights {self.source.weights}", ""]
@@ -81,14 +101,17 @@ def export_manifest(
     stages: Stages,
     versions: Mapping[str, str],
     made: Mapping[str, object],
+    from_python: bool = False,
 ) -> dict[str, object]:
     """Return the manifest.
 
+    `from_python`: the model, or its inputs, are a caller's objects, which no command line says.
     `made`: the hash of the captured graph, and the options chosen of the backend's choices.
     """
+    python = {"from_python": True} if from_python else {}
     return {
         "schema": SCHEMA,
-        "model": {**model_dict(source), "options": dict(options), "graph": made["graph"]},
+        "model": {**model_dict(source), "options": dict(options), "graph": made["graph"], **python},
         "chosen": made["chosen"],
         "target": target.name,
         "format": artifact.format,
@@ -103,7 +126,7 @@ def export_manifest(
         "parity": [p.as_dict() for p in parity],
         "passed": all(p.passed for p in parity),
         "stages": stages.as_dict(),
-        "notes": list(artifact.notes),
+        "notes": [*source.notes, *artifact.notes],
         **artifact.details,
     }
 

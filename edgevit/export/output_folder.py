@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edgevit.frontend import file_safe
+from edgevit.frontend import LIVE, file_safe
 from edgevit.targets import Target
 
 
@@ -15,5 +15,5 @@ def output_folder(output: str | Path | None, model: str, target: Target) -> Path
 def _slug(model: str) -> str:
     """Return a folder name: `shvit_s1` for `timm:shvit_s1`, `net` for `path/net.py:build`."""
     scheme, _, rest = model.rpartition(":")
-    name = rest if scheme in {"", "timm", "hf"} else scheme
+    name = rest if scheme in {"", "timm", "hf", LIVE} else scheme
     return file_safe(Path(name.rstrip("/")).name.removesuffix(".py").removesuffix(".pt2"))

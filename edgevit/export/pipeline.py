@@ -6,7 +6,7 @@ import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TextIO
+from typing import TypeAlias
 
 import torch
 
@@ -27,9 +27,9 @@ from edgevit.errors import EdgevitError
 from edgevit.export.finish import leave
 from edgevit.export.manifest import GraphReport, export_manifest, inspect_report
 from edgevit.export.output_folder import output_folder
-from edgevit.export.reproduce import export_command
-from edgevit.export.request import ExportRequest, graph_hash
-from edgevit.export.result import ExportResult
+from edgevit.export.reproduce import Repeated, export_command, export_snippet
+from edgevit.export.request import DEFAULT_REQUEST, ExportRequest, graph_hash
+from edgevit.export.result import ExportResult, ExportResults
 from edgevit.export.stages import (
     PreparedPart,
     add_lossy,
@@ -41,13 +41,11 @@ from edgevit.export.stages import (
     rules_of,
 )
 from edgevit.exported import require_space, save_golden, staged
-from edgevit.frontend import ModelOptions, ModelSource, eager, run_others
+from edgevit.frontend import ModelArguments, ModelOptions, ModelSource, eager, run_others
 from edgevit.graph.other_inputs import Other
 from edgevit.graph.parity import FP32, Parity, distance
 from edgevit.graph.program import Program
 from edgevit.quantize import (
-    GENERATED,
-    CalibrationOptions,
     QuantScheme,
     check_readable,
     picture_path,
@@ -59,83 +57,41 @@ from edgevit.rewrites.lossy.parser import LossyOption, parse_lossy
 from edgevit.rewrites.lossy.run import LossyResult
 from edgevit.rewrites.report import RewriteReport
 from edgevit.support.backend_info import BACKENDS
-from edgevit.support.backend_options import BackendOptions, by_format
-from edgevit.support.choice import Settings
 from edgevit.support.progress import Stages
 from edgevit.targets import Target, load_target
 
+Output: TypeAlias = str | Path | None
 
-def export(
-    model: str,
-    *,
-    target: str,
-    output: str | Path | None = None,
-    format: str | None = None,
-    precision: str | None = None,
-    lossy: str | Sequence[str] = (),
-    without: Sequence[str] = (),
-    require_delegated: bool = False,
-    require_ane: bool = False,
-    backend_options: BackendOptions | Mapping[str, BackendOptions] | None = None,
-    calibration: CalibrationOptions = GENERATED,
-    chosen: Settings | None = None,
-    graph: str = "",
-    progress: TextIO | None = None,
-    **options: object,
+
+def export_one(
+    model: ModelArguments, job: ExportJob, output: Output, stages: Stages
 ) -> ExportResult:
-    """Export a model to a verified artifact. Raises an `EdgevitError` if that is not possible."""
-    labels = options.get("labels") is not None
-    own = by_format(backend_options)
-    request = ExportRequest(
-        require_delegated, require_ane, own, calibration, chosen or {}, graph, labels
-    )
-    job = _ExportJob.validated(target, [format], precision, lossy, without, request)
-    directory = output_folder(output, model, job.target)
+    """Export to the first format of the job."""
+    directory = output_folder(output, model.spec, job.target)
     with staged(directory) as draft:
-        captured = _CapturedModel.build(model, ModelOptions(**options), job, Stages(progress))  # type: ignore[arg-type]
-        return _export_one(captured, job.formats[0], job, draft, directory)
+        captured = _CapturedModel.build(model, job, stages)
+        return _export_format(captured, job.formats[0], job, draft, directory)
 
 
-def export_formats(
-    model: str,
-    *,
-    target: str,
-    formats: Sequence[str],
-    output: str | Path | None = None,
-    precision: str | None = None,
-    lossy: str | Sequence[str] = (),
-    without: Sequence[str] = (),
-    require_delegated: bool = False,
-    require_ane: bool = False,
-    backend_options: BackendOptions | Mapping[str, BackendOptions] | None = None,
-    calibration: CalibrationOptions = GENERATED,
-    chosen: Settings | None = None,
-    graph: str = "",
-    progress: TextIO | None = None,
-    **options: object,
-) -> dict[str, ExportResult | EdgevitError]:
-    """Export one model to a folder per format. A format that fails has its error as its result."""
-    labels = options.get("labels") is not None
-    own = by_format(backend_options)
-    request = ExportRequest(
-        require_delegated, require_ane, own, calibration, chosen or {}, graph, labels
-    )
-    job = _ExportJob.validated(target, formats, precision, lossy, without, request)
-    root = output_folder(output, model, job.target)
-    captured = _CapturedModel.build(model, ModelOptions(**options), job, Stages(progress))  # type: ignore[arg-type]
-    results: dict[str, ExportResult | EdgevitError] = {}
+def export_each(
+    model: ModelArguments, job: ExportJob, output: Output, stages: Stages
+) -> ExportResults:
+    """Export to a folder per format. A format that fails has its error as its outcome."""
+    root = output_folder(output, model.spec, job.target)
+    captured = _CapturedModel.build(model, job, stages)
+    outcomes: dict[str, ExportResult | EdgevitError] = {}
     for format in job.formats:
         directory = root / format
         try:
             with staged(directory) as draft:
-                results[format] = _export_one(captured, format, job, draft, directory)
+                outcomes[format] = _export_format(captured, format, job, draft, directory)
         except EdgevitError as error:
-            results[format] = error
-    return results
+            outcomes[format] = error
+    return ExportResults(outcomes)
 
 
 @dataclass(frozen=True)
-class _ExportJob:
+class ExportJob:
     """Validated options of one export call, for all its formats."""
 
     target: Target
@@ -158,11 +114,11 @@ class _ExportJob:
         cls,
         target: str,
         formats: Sequence[str | None],
-        precision: str | None,
-        lossy: str | Sequence[str],
-        without: Sequence[str],
-        request: ExportRequest,
-    ) -> _ExportJob:
+        precision: str | None = None,
+        lossy: str | Sequence[str] = (),
+        without: Sequence[str] = (),
+        request: ExportRequest = DEFAULT_REQUEST,
+    ) -> ExportJob:
         """Validate the request before the expensive model build."""
         device = load_target(target)
         chosen = list(dict.fromkeys(device.format(format) for format in formats))
@@ -188,8 +144,7 @@ class _CapturedModel:
     With lossy steps, `program` and `expected` are those after the steps.
     """
 
-    model: str
-    options: ModelOptions
+    model: ModelArguments  # with the options as they are settled for the target
     source: ModelSource
     expected: tuple[torch.Tensor, ...]
     others: tuple[Other, ...]  # outputs for inputs of other statistics
@@ -201,16 +156,15 @@ class _CapturedModel:
     integers: PreparedPart | None = None  # for the formats in integers
 
     @classmethod
-    def build(
-        cls, model: str, options: ModelOptions, job: _ExportJob, stages: Stages
-    ) -> _CapturedModel:
-        source = resolve_model(model, options, job.target, stages)
+    def build(cls, model: ModelArguments, job: ExportJob, stages: Stages) -> _CapturedModel:
+        source = resolve_model(model, job.target, stages)
         # First: a capture may leave its own tensors in the model's attributes.
         expected = eager(source)(source.inputs)
         others = () if job.target.is_microcontroller else run_others(eager(source), source.inputs)
         program = capture_graph(source, stages)
         if job.target.is_microcontroller:
-            options = replace(options, image_input=source.takes_pixels)
+            options = replace(model.options, image_input=source.takes_pixels)
+            model = replace(model, options=options)
         job.request.require_graph(program)
         graph = graph_hash(program)
         part = lossy_steps(program, job.lossy, job.without, expected, stages)
@@ -220,16 +174,15 @@ class _CapturedModel:
         known: engine.States | None = {} if len(job.formats) > 1 else None
         integers = None
         if job.computes_in_integers:
+            layout = model.options.channels_last
             integers = prepare_integers(
-                program, source, job.request.calibration, options.channels_last, job.without, stages
+                program, source, job.request.calibration, layout, job.without, stages
             )
-        return cls(
-            model, options, source, expected, others, program, graph, part, stages, known, integers
-        )
+        return cls(model, source, expected, others, program, graph, part, stages, known, integers)
 
 
-def _export_one(
-    captured: _CapturedModel, format: str, job: _ExportJob, draft: Path, directory: Path
+def _export_format(
+    captured: _CapturedModel, format: str, job: ExportJob, draft: Path, directory: Path
 ) -> ExportResult:
     backend = backend_for(format, job.target)
     stages = captured.stages.fork()
@@ -277,15 +230,15 @@ def _export_one(
 def _lowering(
     captured: _CapturedModel,
     backend: Backend,
-    job: _ExportJob,
+    job: ExportJob,
     format: str,
     program: Program,
     draft: Path,
     stages: Stages,
 ) -> Lowering:
     def at_size(size: int) -> Lowering:
-        options = replace(captured.options, input_size=size)
-        smaller = _CapturedModel.build(captured.model, options, job, Stages())
+        options = replace(captured.model.options, input_size=size)
+        smaller = _CapturedModel.build(replace(captured.model, options=options), job, Stages())
         rewritten, _ = rewrite(
             smaller.program, rules_of(backend, format, job.without, job.request), Stages()
         )
@@ -298,60 +251,45 @@ def _lowering(
         job.precisions[format],
         draft,
         stages.note,
-        bool(captured.options.image_input),
-        captured.options.channels_last,
+        bool(captured.model.options.image_input),
+        captured.model.options.channels_last,
         job.request.options_for(format),
         job.request.calibration,
         at_size=at_size,
     )
 
 
-def inspect(
-    model: str,
-    *,
-    target: str | None = None,
-    lossy: str | Sequence[str] = (),
-    without: Sequence[str] = (),
-    backend_options: BackendOptions | Mapping[str, BackendOptions] | None = None,
-    calibration: CalibrationOptions = GENERATED,
-    progress: TextIO | None = None,
-    **options: object,
+def inspect_model(
+    model: ModelArguments,
+    job: ExportJob | None,
+    lossy: Sequence[LossyOption],
+    without: Sequence[str],
+    stages: Stages,
 ) -> GraphReport:
-    """Report the graph and its rewrites without lowering.
-
-    For a microcontroller, memory needs are estimated too. Without a target, the rules common to all
-    targets are applied.
-    """
-    model_options = ModelOptions(**options)  # type: ignore[arg-type]
-    request = ExportRequest(options=by_format(backend_options), calibration=calibration)
-    if target is None:
-        request.reject_unused({})
-    job = _ExportJob.validated(target, [None], None, lossy, without, request) if target else None
+    """Report the graph and its rewrites. `job`: None without a target."""
+    device = job.target if job else None
     backend = backend_for(job.formats[0], job.target) if job else None
-    chosen = parse_lossy(lossy)
-    stages = Stages(progress)
-    source = resolve_model(model, model_options, job.target if job else None, stages)
+    source = resolve_model(model, device, stages)
     program = capture_graph(source, stages)
-    model_options = replace(model_options, image_input=source.takes_pixels)
-    part = lossy_steps(program, chosen, without, program.run(), stages) if chosen else None
-    rewritten, rewrites = rewrite(part.loss.program if part else program, rules_of(backend, job.formats[0] if job else "", without), stages)  # fmt: skip
+    part = lossy_steps(program, lossy, without, program.run(), stages) if lossy else None
+    rules = rules_of(backend, job.formats[0] if job else "", without)
+    rewritten, rewrites = rewrite(part.loss.program if part else program, rules, stages)
     fit = None
     if job is not None and isinstance(backend, Estimating):
-        captured = _CapturedModel(
-            model, model_options, source, (), (), program, "", part, stages, None
-        )
+        options = replace(model.options, image_input=source.takes_pixels)
+        model = replace(model, options=options)
+        captured = _CapturedModel(model, source, (), (), program, "", part, stages, None)
         with stages.stage("estimate", f"plan it for {job.target.title}"):
             fit = backend.estimate(
                 _lowering(captured, backend, job, job.formats[0], rewritten, Path(), stages)
             )
-    device = job.target if job else None
     return inspect_report(source, program, rewritten, add_lossy(rewrites, part), part, device, fit)
 
 
 def _leave(
     draft: Path,
     captured: _CapturedModel,
-    job: _ExportJob,
+    job: ExportJob,
     artifact: Artifact,
     rewritten: Program,
     rewrites: RewriteReport,
@@ -366,7 +304,7 @@ def _leave(
         **artifact.versions,
     }
     usual = ModelOptions()
-    options = {k: v for k, v in vars(captured.options).items() if v != getattr(usual, k)}
+    options = {k: v for k, v in vars(captured.model.options).items() if v != getattr(usual, k)}
     manifest = export_manifest(
         captured.source,
         options,
@@ -378,18 +316,24 @@ def _leave(
         stages,
         versions,
         {"graph": captured.graph, "chosen": dict(job.request.chosen)},
+        from_python=captured.model.from_python,
     )
-    manifest["command"] = export_command(
+    repeated = Repeated(
         captured.model,
         job.target,
         artifact.format,
         artifact.precision,
-        options=options,
-        lossy=job.lossy,
-        without=job.without,
-        chosen=job.request.chosen,
-        backend_options=job.request.options.get(artifact.format),
-        calibration=job.request.calibration,
+        options,
+        job.lossy,
+        job.without,
+        job.request.chosen,
+        job.request.options.get(artifact.format),
+        job.request.calibration,
+    )
+    manifest["command"] = (
+        export_snippet(repeated, captured.source)
+        if captured.model.from_python
+        else export_command(repeated)
     )
     expected = Expected(captured.source.inputs, captured.expected, rewritten)
     leave(draft, manifest, artifact, expected, captured.program)

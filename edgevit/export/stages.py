@@ -10,7 +10,7 @@ import torch
 from edgevit.backends import Backend
 from edgevit.errors import UsageError, suggest
 from edgevit.export.request import DEFAULT_REQUEST, ExportRequest
-from edgevit.frontend import ModelOptions, ModelSource, build_source, capture
+from edgevit.frontend import ModelArguments, ModelSource, capture
 from edgevit.graph.parity import FP32, Parity, distance
 from edgevit.graph.program import Program
 from edgevit.quantize import (
@@ -33,11 +33,9 @@ from edgevit.support.progress import Stages
 from edgevit.targets import Target
 
 
-def resolve_model(
-    model: str, options: ModelOptions, target: Target | None, stages: Stages
-) -> ModelSource:
-    with stages.stage("resolve", f"build {model}"):
-        return build_source(model, **vars(options.on(target)))
+def resolve_model(model: ModelArguments, target: Target | None, stages: Stages) -> ModelSource:
+    with stages.stage("resolve", f"build {model.spec}"):
+        return model.build(target)
 
 
 def capture_graph(source: ModelSource, stages: Stages) -> Program:

@@ -38,9 +38,11 @@ if TYPE_CHECKING:
         lossy_rows,
         off_engine_lines,
         outside_lines,
+        parity_text,
         summary,
+        verdict,
     )
-    from edgevit.exported.verify import verify
+    from edgevit.exported.verify import Verdict, verify
 
 __all__ = [
     "CALLS",
@@ -52,6 +54,7 @@ __all__ = [
     "SUMMARY",
     "Timings",
     "Trade",
+    "Verdict",
     "artifact_bytes",
     "expand_folders",
     "exported_here",
@@ -62,6 +65,7 @@ __all__ = [
     "off_engine_lines",
     "outside_lines",
     "page",
+    "parity_text",
     "read_manifest",
     "remove",
     "remove_export",
@@ -74,6 +78,7 @@ __all__ = [
     "staged",
     "summary",
     "sweep",
+    "verdict",
     "verify",
     "write_manifest",
 ]
@@ -81,7 +86,11 @@ __all__ = [
 lazy_face(
     __name__,
     {
-        "golden": ("GOLDEN", "load_golden", "save_golden"),
+        "golden": (
+            "GOLDEN",
+            "load_golden",
+            "save_golden",
+        ),
         "manifest": (
             "expand_folders",
             "exported_here",
@@ -93,7 +102,10 @@ lazy_face(
         ),
         "manifest_file": ("write_manifest",),
         "manifest_schema": ("SCHEMA",),
-        "page.cost": ("Timings", "Trade"),
+        "page.cost": (
+            "Timings",
+            "Trade",
+        ),
         "page.page": ("page",),
         "staging": (
             "MANIFEST",
@@ -114,8 +126,13 @@ lazy_face(
             "lossy_rows",
             "off_engine_lines",
             "outside_lines",
+            "parity_text",
             "summary",
+            "verdict",
         ),
-        "verify": ("verify",),
+        "verify": (
+            "Verdict",
+            "verify",
+        ),
     },
 )

@@ -157,6 +157,13 @@ def parity_rows(entries: Sequence[Mapping[str, Any]]) -> list[str]:
     return [row for entry in entries for row in _parity_rows(entry)]
 
 
+def parity_text(figures: Mapping[str, Any]) -> str:
+    """Format an entry of `parity` in one short line."""
+    word = "ok" if figures["passed"] else "FAILED"
+    distance = figures["rel_l2"]
+    return f"{word}: relative L2 {'unknown' if distance is None else format(distance, '.2e')}, needs {figures['limit']}"
+
+
 def _parity_rows(entry: Mapping[str, Any]) -> list[str]:
     verdict = "ok" if entry["passed"] else "FAILED"
     figures = (

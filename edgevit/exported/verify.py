@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,12 +11,15 @@ from typing import Any
 from edgevit.backends import Artifact, Expected, backend_of
 from edgevit.exported.golden import load_golden, load_held_out, load_others
 from edgevit.exported.manifest import read_manifest, require_ours, require_untouched
-from edgevit.exported.text import parity_rows, verdict
+from edgevit.exported.text import parity_rows, parity_text, verdict
 from edgevit.graph.parity import Parity
+from edgevit.support.notebook import Row, Shown
 
 
-@dataclass(frozen=True)
-class Verdict:
+@dataclass(frozen=True, repr=False)
+class Verdict(Shown):
+    """Result of a verification. `passed`: every stage is within its tolerance."""
+
     directory: Path
     artifact: Path
     parity: tuple[Parity, ...]
@@ -34,6 +39,17 @@ class Verdict:
             "unlisted": list(self.unlisted),
         }
 
+    def _title(self) -> str:
+        return str(self.artifact)
+
+    def _rows(self) -> Iterator[Row]:
+        yield "result", verdict(self.passed, self.manifest)
+        for parity in self.parity:
+            figures = parity.as_dict()
+            yield f"{parity.stage} {parity.precision}", parity_text(figures)
+        for name in self.unlisted:
+            yield "unlisted", f"{name}: not of the export, and not checked"
+
     def __str__(self) -> str:
         rows = [str(self.artifact), *parity_rows([p.as_dict() for p in self.parity])]
         rows += [
@@ -42,11 +58,24 @@ class Verdict:
         return "\n".join([*rows, f"  result     {verdict(self.passed, self.manifest)}"])
 
 
-def verify(directory: str | Path, *, trust: bool = False) -> Verdict:
+def verify(directory: str | os.PathLike[str], *, trust: bool = False) -> Verdict:
     """Verify an exported folder by its golden vectors.
 
-    Needs the folder alone, neither the model's code nor its weights. Raises `PackageError` for a
-    damaged folder, and for another user's code without `trust`.
+    It needs the folder alone, neither the model's code nor its weights.
+
+    Args:
+        directory: an exported folder, or the result of `edgevit.export`.
+        trust: run code that another user exported.
+
+    Returns:
+        The `Verdict`. Its `passed` is False if a stage is out of its tolerance.
+
+    Raises:
+        PackageError: the folder is damaged, or holds another user's code.
+        EdgevitError: the runtime is missing, or cannot run the artifact.
+
+    Example:
+        assert edgevit.verify("out/net-iphone").passed
     """
     folder = Path(directory)
     manifest = read_manifest(folder)

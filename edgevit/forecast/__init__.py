@@ -5,13 +5,15 @@ from typing import TYPE_CHECKING
 from edgevit.support.face import lazy_face
 
 if TYPE_CHECKING:
-    from edgevit.forecast.model import forecast_model
+    from edgevit.forecast.api import forecast
+    from edgevit.forecast.model import ModelForecast
 
-__all__ = ["forecast_model"]
+__all__ = ["ModelForecast", "forecast"]
 
 lazy_face(
     __name__,
     {
-        "model": ("forecast_model",),
+        "api": ("forecast",),
+        "model": ("ModelForecast",),
     },
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, TextIO
 
@@ -9,15 +10,18 @@ from edgevit.errors import ForecastError
 from edgevit.exported import SCHEMA
 from edgevit.forecast.features import Features, features_of
 from edgevit.forecast.table import Forecast, forecast
-from edgevit.frontend import ModelOptions, build_source, capture
+from edgevit.frontend import ModelArguments, capture
 from edgevit.rewrites import engine
 from edgevit.rewrites.standard import STANDARD
+from edgevit.support.notebook import Row, Shown
 from edgevit.support.progress import Stages
 from edgevit.targets import load_target
 
 
-@dataclass(frozen=True)
-class ModelForecast:
+@dataclass(frozen=True, repr=False)
+class ModelForecast(Shown):
+    """Predicted latencies of a model on a device, one for each published setting."""
+
     model: str
     target: str
     features: Features
@@ -32,6 +36,14 @@ class ModelForecast:
             "features": self.features.as_dict(),
             "forecasts": [found.as_dict() for found in self.forecasts],
         }
+
+    def _title(self) -> str:
+        return f"{self.model} on {self.forecasts[0].device}: predicted, measured by nobody"
+
+    def _rows(self) -> Iterator[Row]:
+        for one in self.forecasts:
+            yield one.setting, f"{one.median:.3g} ms ({one.low:.3g} to {one.high:.3g})"
+        yield "median error", f"{self.forecasts[0].quality.median_error:.0%}"
 
     def __str__(self) -> str:
         rows = [f"{self.model} on {self.forecasts[0].device}: predicted, not measured"]
@@ -51,15 +63,15 @@ class ModelForecast:
 
 
 def forecast_model(
-    model: str, target: str, progress: TextIO | None = None, **options: Any
+    model: ModelArguments, target: str, progress: TextIO | None = None
 ) -> ModelForecast:
     """Forecast a model's latency on a target.
 
     Features are taken after the rules common to all targets, as in the fit.
     """
     stages, device = Stages(progress), load_target(target)
-    with stages.stage("resolve", f"build {model}"):
-        source = build_source(model, **vars(ModelOptions(**options).on(device)))
+    with stages.stage("resolve", f"build {model.spec}"):
+        source = model.build(device)
     _require_one_picture(source.inputs)
     with stages.stage("capture", "capture the graph"):
         program = capture(source)

@@ -5,17 +5,24 @@ from typing import TYPE_CHECKING
 from edgevit.support.face import lazy_face
 
 if TYPE_CHECKING:
+    from edgevit.frontend.arguments import ExampleInputs, Model, ModelArguments
     from edgevit.frontend.array_file import NoArraysError, read_arrays
     from edgevit.frontend.capture import capture
     from edgevit.frontend.images import random_images
+    from edgevit.frontend.live.source import LIVE
     from edgevit.frontend.options import ModelOptions
-    from edgevit.frontend.rebuild import build_source, rebuild
+    from edgevit.frontend.rebuild import build_source, rebuild, require_spec
     from edgevit.frontend.reference import eager, run_others
     from edgevit.frontend.request import Request, Scheme, file_safe
     from edgevit.frontend.source import ModelSource, Preprocess
+    from edgevit.frontend.torch_state import default_torch
     from edgevit.frontend.user_code import blamed_on_user
 
 __all__ = [
+    "LIVE",
+    "ExampleInputs",
+    "Model",
+    "ModelArguments",
     "ModelOptions",
     "ModelSource",
     "NoArraysError",
@@ -25,25 +32,51 @@ __all__ = [
     "blamed_on_user",
     "build_source",
     "capture",
+    "default_torch",
     "eager",
     "file_safe",
     "random_images",
     "read_arrays",
     "rebuild",
+    "require_spec",
     "run_others",
 ]
 
 lazy_face(
     __name__,
     {
-        "array_file": ("NoArraysError", "read_arrays"),
+        "arguments": (
+            "ExampleInputs",
+            "Model",
+            "ModelArguments",
+        ),
+        "array_file": (
+            "NoArraysError",
+            "read_arrays",
+        ),
         "capture": ("capture",),
         "images": ("random_images",),
+        "live.source": ("LIVE",),
         "options": ("ModelOptions",),
-        "rebuild": ("build_source", "rebuild"),
-        "reference": ("eager", "run_others"),
-        "request": ("Request", "Scheme", "file_safe"),
-        "source": ("ModelSource", "Preprocess"),
+        "rebuild": (
+            "build_source",
+            "rebuild",
+            "require_spec",
+        ),
+        "reference": (
+            "eager",
+            "run_others",
+        ),
+        "request": (
+            "Request",
+            "Scheme",
+            "file_safe",
+        ),
+        "source": (
+            "ModelSource",
+            "Preprocess",
+        ),
+        "torch_state": ("default_torch",),
         "user_code": ("blamed_on_user",),
     },
 )

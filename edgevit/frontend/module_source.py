@@ -45,6 +45,7 @@ def module_source(
         weights="as built",
         preprocess=_preprocess(module, read.tensors[0]),
         labels=_labels(module),
+        structure=read.structure,
     )
 
 
@@ -78,10 +79,10 @@ def _inputs(
         shape = (request.batch, channels, *(request.input_size or size))
         return read_inputs(random_images(shape, request.seed), function, request.spec)
     read = read_inputs(example, function, request.spec)
-    return ExampleInputs(_fitted(read.tensors, request), read.names, read.structure)
+    return ExampleInputs(fitted(read.tensors, request), read.names, read.structure)
 
 
-def _fitted(example: tuple[torch.Tensor, ...], request: Request) -> tuple[torch.Tensor, ...]:
+def fitted(example: tuple[torch.Tensor, ...], request: Request) -> tuple[torch.Tensor, ...]:
     """Return the user's example, or random images if the user asks for another size or batch."""
     image = example[0]
     size = request.input_size or tuple(image.shape[-2:])

@@ -6,7 +6,7 @@ from typing import Any
 
 from edgevit.frontend.channels_last import takes_channels_last
 from edgevit.frontend.pixels import can_take_pixels, takes_pixels
-from edgevit.frontend.resolve import resolve
+from edgevit.frontend.resolve import not_here, resolve
 from edgevit.frontend.source import ModelSource
 
 
@@ -30,8 +30,15 @@ def build_source(
     return source
 
 
+def require_spec(model: dict[str, Any]) -> None:
+    """Refuse a model that was given in Python: no spec leads to it. `model` is as for `rebuild`."""
+    if model.get("from_python"):
+        raise not_here(model["spec"])
+
+
 def rebuild(model: dict[str, Any]) -> ModelSource:
     """Build the model again. `model` is the manifest's entry of that name."""
+    require_spec(model)
     options = dict(model["options"])
     if isinstance(options.get("input_size"), list):
         options["input_size"] = tuple(options["input_size"])

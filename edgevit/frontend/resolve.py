@@ -17,6 +17,7 @@ from edgevit.frontend import pt2_file, python_callable
 from edgevit.frontend.live.inputs import Structured, read_inputs
 from edgevit.frontend.live.source import LIVE, live_scheme, live_spec
 from edgevit.frontend.live_weights import make_live
+from edgevit.frontend.module_source import fitted
 from edgevit.frontend.ready import fixed_mode, ready
 from edgevit.frontend.repeats import require_repeatable, twin_of
 from edgevit.frontend.request import Request, Scheme
@@ -69,7 +70,7 @@ def resolve(
     make_torchvision_importable()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        source = ready(_with_inputs(scheme.build(request), example_inputs), _run)
+        source = ready(_with_inputs(scheme.build(request), example_inputs, request), _run)
         twin = None if source.exported else twin_of(source.module)
         _run(source)
         source = _with_weights(source, request)
@@ -88,25 +89,31 @@ def _named(model: object, example_inputs: object) -> tuple[str, Scheme]:
     return live_spec(model), live_scheme(model, example_inputs)
 
 
-def _with_inputs(source: ModelSource, example: object) -> ModelSource:
+def _with_inputs(source: ModelSource, example: object, request: Request) -> ModelSource:
     """Replace the inputs of a model that a spec names; a live model has taken them."""
     if example is None or source.live:
         return source
     read = read_inputs(example, source.module.forward, source.spec)
     module = source.module if read.by_position else Structured(source.module, read.structure)
+    inputs = fitted(read.tensors, request)
     preprocess = source.preprocess
-    image = read.tensors[0]
-    if preprocess is not None and image.dim() == 4:
-        preprocess = replace(preprocess, size=(image.shape[2], image.shape[3]))
+    if preprocess is not None and inputs[0].dim() == 4:
+        height, width = inputs[0].shape[2:]
+        preprocess = replace(preprocess, size=(height, width))
     return replace(
-        source, module=module, inputs=read.tensors, input_names=read.names, preprocess=preprocess
+        source,
+        module=module,
+        inputs=inputs,
+        input_names=read.names,
+        preprocess=preprocess,
+        structure=read.structure,
     )
 
 
 def _scheme_of(spec: str) -> Scheme:
     word, colon, _ = spec.partition(":")
     if word == LIVE:
-        raise _not_here(spec)
+        raise not_here(spec)
     if colon and word in FRONTENDS:
         return FRONTENDS[word]
     for scheme in FILES:
@@ -120,11 +127,11 @@ def _scheme_of(spec: str) -> Scheme:
     )
 
 
-def _not_here(spec: str) -> ModelError:
+def not_here(spec: str) -> ModelError:
     return ModelError(
-        f"`{spec}` was a Python object, and is not at hand",
+        f"`{spec}` was given in Python, and is not at hand",
         where=spec,
-        why="the spec of a live model names it and does not lead to it",
+        why="an object, as a model or as its inputs, is a caller's: no spec leads to it",
         hint="edgevit.export(model, (x,), target=...) in Python, or a spec: net.py:build",
     )
 

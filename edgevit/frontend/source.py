@@ -70,5 +70,6 @@ class ModelSource:
     output_names: tuple[str, ...] = ()  # empty where the model does not name its outputs
     native_size: tuple[int, int] | None = None  # the input size its authors state, for hints
     live: bool = False  # an object of the caller's, which its spec names and does not lead to
+    structure: Any = None  # pytree of (arguments by position, by keyword), if a caller gave inputs
     notes: tuple[str, ...] = ()  # how what is exported differs from what the caller has
     takes_pixels: bool = False  # 0-255, its preprocessing being part of `module`

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from edgevit.support.face import lazy_face
 
 if TYPE_CHECKING:
+    from edgevit.measure.api import profile
     from edgevit.measure.cache import measured
     from edgevit.measure.figures import Figures, MeasuredSession, Settings
     from edgevit.measure.firmware import run_firmware, simulate_firmware
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from edgevit.measure.runner import Progress, Runner, open_runner, plain
     from edgevit.measure.show import session_dict, session_text
     from edgevit.measure.store import Store, open_store
-    from edgevit.measure.timing import eager_subject, measure, profile, subject_of
+    from edgevit.measure.timing import eager_subject, measure, profile_here, subject_of
 
 __all__ = [
     "Figures",
@@ -45,6 +46,7 @@ __all__ = [
     "open_store",
     "plain",
     "profile",
+    "profile_here",
     "report",
     "run_firmware",
     "session_dict",
@@ -56,6 +58,7 @@ __all__ = [
 lazy_face(
     __name__,
     {
+        "api": ("profile",),
         "cache": ("measured",),
         "figures": ("Figures", "MeasuredSession", "Settings"),
         "firmware": ("run_firmware", "simulate_firmware"),
@@ -67,6 +70,6 @@ lazy_face(
         "runner": ("Progress", "Runner", "open_runner", "plain"),
         "show": ("session_dict", "session_text"),
         "store": ("Store", "open_store"),
-        "timing": ("eager_subject", "measure", "profile", "subject_of"),
+        "timing": ("eager_subject", "measure", "profile_here", "subject_of"),
     },
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,6 +10,7 @@ from edgevit.backends import FirmwareMemory, OpTime
 from edgevit.errors import EdgevitError
 from edgevit.measure.device import DeviceState
 from edgevit.measure.timing import Latency, Subject
+from edgevit.support.notebook import Row, Shown
 
 Kind = Literal["measured", "emulated"]
 Unit = Literal["seconds", "instructions", "ticks"]
@@ -71,8 +72,8 @@ class Figures:
         return self.latency.median if self.rounds else None
 
 
-@dataclass(frozen=True)
-class MeasuredSession:
+@dataclass(frozen=True, repr=False)
+class MeasuredSession(Shown):
     """Figures of several artifacts, in the order of the request."""
 
     figures: tuple[Figures, ...]
@@ -82,9 +83,29 @@ class MeasuredSession:
     from_store: bool = False  # all figures are stored ones
     unkept: EdgevitError | None = None  # error of the write to the store
 
+    def _title(self) -> str:
+        return f"{len(self.figures)} measured, {self.when}" + (
+            " (from the store)" * self.from_store
+        )
+
+    def _rows(self) -> Iterator[Row]:
+        for one in self.figures:
+            yield one.subject.label, _figure_text(one)
+
     @property
     def first_error(self) -> EdgevitError | None:
         return next((f.error for f in self.figures if f.error is not None), None)
+
+
+def _figure_text(one: Figures) -> str:
+    if one.error is not None:
+        return f"no figure: {one.error.message}"
+    if one.unit != "seconds":
+        return f"{one.latency.median:,.0f} {one.unit}, {one.kind}"
+    latency = one.latency
+    ratio = "" if one.ratio is None else f", {one.ratio:.2f} x the first"
+    low, median, high = (x * 1e3 for x in (latency.low, latency.median, latency.high))
+    return f"{median:.3g} ms ({low:.3g} to {high:.3g}), {one.kind}{ratio}"
 
 
 def lost(subject: Subject, error: EdgevitError, kind: Kind, unit: Unit) -> Figures:

@@ -21,7 +21,7 @@ from edgevit.exported import (
     write_manifest,
 )
 from edgevit.measure.latest import latest_latency
-from edgevit.measure.timing import profile
+from edgevit.measure.timing import profile_here
 from edgevit.support.whole_file import write_whole
 
 
@@ -66,7 +66,7 @@ def report(
 def _measured(
     folder: Path, threads: int, rounds: int, trust: bool, progress: Callable[[str], None]
 ) -> Timings:
-    found = profile([folder], threads=threads, rounds=rounds, ops=True, trust=trust, progress=progress)  # fmt: skip
+    found = profile_here([folder], threads=threads, rounds=rounds, ops=True, trust=trust, progress=progress)  # fmt: skip
     (one,) = found.measured
     ops = [{"op": t.op, "place": t.place, "unit": t.unit, "ms": t.seconds * 1e3} for t in one.ops]
     low, median, high = (s * 1e3 for s in (one.latency.low, one.latency.median, one.latency.high))

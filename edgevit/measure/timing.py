@@ -28,6 +28,7 @@ from edgevit.exported import (
     require_trusted_model,
     require_untouched,
 )
+from edgevit.frontend import require_spec
 from edgevit.support.backend_info import firmware_formats, host_formats, host_suffixes
 from edgevit.support.host import Host, now, this_host
 
@@ -160,12 +161,13 @@ def eager_subject(folder: str | Path, trust: bool = False) -> Subject:
     manifest = read_manifest(path)
     require_untouched(path, manifest)
     require_trusted_model(path, trust)
+    require_spec(manifest["model"])
     inputs = tuple(tensor.numpy() for tensor in load_golden(path)[0])
     versions = {"torch": manifest["versions"].get("torch", "")}
     return Subject(f"{manifest['model']['name']} eager", "eager", path, inputs, versions)
 
 
-def profile(
+def profile_here(
     paths: Sequence[str | Path],
     *,
     threads: int = 0,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from edgevit.frontend import ModelOptions, build_source, capture
 from edgevit.measure import Runner, open_runner, open_store
 from edgevit.support.backend_info import BACKENDS, firmware_formats, host_formats
 from edgevit.support.host import now
+from edgevit.support.notebook import Row, Shown
 from edgevit.support.pareto_plot import Dot, Panel, pareto_svg
 from edgevit.targets import load_target
 from edgevit.tune.artifacts import Artifacts, facts_of
@@ -39,13 +40,26 @@ _CONFIRM = 2  # factor on the rounds of a trial
 Say = Callable[[str], None]
 
 
-@dataclass(frozen=True)
-class Tuned:
+@dataclass(frozen=True, repr=False)
+class Tuned(Shown):
+    """Result of a search. `file` is the plan, which `edgevit export --plan` takes."""
+
     plan: ExportPlan
     file: Path
     tried: tuple[FinishedTrial, ...]
     front: tuple[FinishedTrial, ...]  # Pareto front of firmware; the winner alone for latency
     space: Space
+
+    def _title(self) -> str:
+        return f"{self.plan.model} for {self.plan.target}"
+
+    def _rows(self) -> Iterator[Row]:
+        done = sum(bool(trial.values) for trial in self.tried)
+        yield "verdict", self.plan.verdict
+        chosen = ", ".join(f"{k}={v}" for k, v in self.plan.chosen.items()) or "defaults"
+        yield "choices", f"{self.plan.format} {self.plan.precision}, {chosen}"
+        yield "trials", f"{done}, and {len(self.tried) - done} refused"
+        yield "plan", str(self.file)
 
     def as_dict(self) -> dict[str, Any]:
         front = [{"point": dict(t.point), **t.result["figures"]} for t in self.front]
@@ -60,7 +74,9 @@ class Tuned:
         }
 
 
-def tune(request: TuneRequest, say: Say = lambda _: None, note: Say = lambda _: None) -> Tuned:
+def tune_model(
+    request: TuneRequest, say: Say = lambda _: None, note: Say = lambda _: None
+) -> Tuned:
     """Tune a model for a target. `say` gets permanent lines, `note` the current step."""
     started = time.monotonic()
     request = replace(request, target=load_target(request.target).name)

@@ -10,7 +10,7 @@ from torch import nn
 
 from edgevit.backends.room import require_memory
 from edgevit.errors import MemoryLimitError
-from edgevit.export.pipeline import export
+from edgevit.export.api import export
 from edgevit.frontend.capture import capture
 from edgevit.frontend.source import ModelSource
 from edgevit.graph.program import Program

@@ -213,7 +213,8 @@ def test_killed_half_way_leaves_the_old_export(tmp_path: Path, exported: ExportR
         "import os, signal, importlib\n"
         "p = importlib.import_module('edgevit.export.pipeline')\n"
         "p._leave = lambda *a: os.kill(os.getpid(), signal.SIGKILL)\n"
-        f"p.export({MODEL!r}, target='iphone', precision='fp32', output={str(out)!r})\n"
+        "import edgevit\n"
+        f"edgevit.export({MODEL!r}, target='iphone', precision='fp32', output={str(out)!r})\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, check=False, cwd=tmp_path

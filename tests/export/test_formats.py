@@ -14,15 +14,17 @@ from edgevit.cli.main import main
 from edgevit.errors import DelegationError
 from tests import ROOT
 
-STAGES = import_module("edgevit.export.stages")
+ARGUMENTS = import_module("edgevit.frontend.arguments")
 
 MODEL = f"{ROOT / 'examples' / 'tiny_hybrid.py'}:build"
 
 
 def test_several_formats_share_the_front_half(tmp_path: Path, monkeypatch, capsys) -> None:
     built = []
-    build = STAGES.build_source
-    monkeypatch.setattr(STAGES, "build_source", lambda *a, **k: built.append(a) or build(*a, **k))
+    build = ARGUMENTS.build_source
+    monkeypatch.setattr(
+        ARGUMENTS, "build_source", lambda *a, **k: built.append(a) or build(*a, **k)
+    )
     words = ["export", MODEL, "--target", "linux-x86", "--format", "onnx,executorch"]
     assert main([*words, "-o", str(tmp_path / "o"), "--json", "--quiet"]) == 0
     exports = json.loads(capsys.readouterr().out)["exports"]

@@ -9,7 +9,7 @@ import pytest
 from edgevit.backends.mcu.options import FirmwareOptions
 from edgevit.cli.main import main
 from edgevit.errors import TargetError, UsageError
-from edgevit.export.pipeline import export, export_formats, inspect
+from edgevit.export.api import export, inspect
 from edgevit.support.backend_info import BACKENDS, precisions
 from edgevit.sweep.job import jobs_of
 from edgevit.targets import Target, list_targets, load_target
@@ -31,7 +31,7 @@ def test_a_precision_that_is_not_written_is_refused(
             export(NEVER, target=target, format=format, precision=precision, output=tmp_path / "x")
         assert caught.value.where and caught.value.why and caught.value.hint
         with pytest.raises(TargetError, match=precision):
-            export_formats(
+            export(
                 NEVER, target=target, formats=[format], precision=precision, output=tmp_path / "x"
             )
         with pytest.raises(TargetError):

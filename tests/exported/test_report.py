@@ -18,7 +18,7 @@ from edgevit.cli.backend_words import backend_options_of, calibration_of
 from edgevit.cli.export import _model_options
 from edgevit.cli.main import _parser, main
 from edgevit.cli.plan import chosen
-from edgevit.export.pipeline import export, inspect
+from edgevit.export.api import export, inspect
 from edgevit.exported.page.cost import Timings, Trade
 from edgevit.exported.page.page import page
 from tests.edited import edit, manifest_of
@@ -243,7 +243,8 @@ def test_what_cannot_be_reported(exported: Path, tmp_path: Path, capsys) -> None
 def test_the_command_says_what_was_asked(words: list[str]) -> None:
     import shlex
 
-    from edgevit.export.reproduce import export_command
+    from edgevit.export.reproduce import Repeated, export_command
+    from edgevit.frontend.arguments import ModelArguments
     from edgevit.targets import load_target
 
     def asked(given: list[str]) -> dict[str, Any]:
@@ -260,9 +261,19 @@ def test_the_command_says_what_was_asked(words: list[str]) -> None:
     first = asked(["export", "net.py:it's", "--target", "qemu-m4", *words])
     own, choose, without = (first[key] for key in ("own", "choose", "without"))
     options = {k: v for k, v in first.items() if k in _model_options(_parser().parse_args(["export", "m", "--target", "t"])) and v}  # fmt: skip
-    command = export_command("net.py:it's", load_target("qemu-m4"), "mcu", "int8", options=options, without=without,
-                             chosen=choose, backend_options=own,
-                             calibration=first["calibration"])  # fmt: skip
+    command = export_command(
+        Repeated(
+            ModelArguments("net.py:it's"),
+            load_target("qemu-m4"),
+            "mcu",
+            "int8",
+            options=options,
+            without=without,
+            chosen=choose,
+            backend_options=own,
+            calibration=first["calibration"],
+        )
+    )
     again = shlex.split(command)
     assert again[:3] == ["edgevit", "export", "net.py:it's"]
     assert asked(again[1:]) == first

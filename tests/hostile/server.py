@@ -24,7 +24,7 @@ def main() -> None:
     import torch  # noqa: F401
 
     import edgevit.cli.main
-    import edgevit.export.pipeline  # noqa: F401
+    import edgevit.export.api  # noqa: F401
 
     for line in sys.stdin:
         print(json.dumps(_answer(json.loads(line))), flush=True)

@@ -22,7 +22,7 @@ from edgevit.backends.mcu.codegen.firmware import link_firmware
 from edgevit.backends.mcu.emulator import emulator, emulators_of
 from edgevit.backends.mcu.options import FirmwareOptions
 from edgevit.backends.mcu.toolchain import toolchain
-from edgevit.export.pipeline import export, export_formats
+from edgevit.export.api import export
 from edgevit.exported.golden import load_golden
 from edgevit.integer.simulate import outputs_of
 from edgevit.snippets.write import write_calls
@@ -51,10 +51,8 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.fixture(scope="module")
 def folders(model: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     root = tmp_path_factory.mktemp("calls")
-    found = export_formats(
-        model, target="linux-x86", formats=FORMATS, output=root, mean=MEAN, std=STD
-    )
-    assert all(getattr(result, "passed", False) for result in found.values())
+    found = export(model, target="linux-x86", formats=FORMATS, output=root, mean=MEAN, std=STD)
+    assert found.passed
     return {format: root / format for format in FORMATS}
 
 

@@ -7,6 +7,7 @@ import io
 import json
 import tempfile
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,7 @@ def exports(monkeypatch: pytest.MonkeyPatch) -> list[str]:
             raise revived(found)
         return found
 
-    monkeypatch.setattr("edgevit.tune.artifacts.export_apart", here)
+    monkeypatch.setattr(import_module("edgevit.tune.artifacts"), "export_apart", here)
     return seen
 
 

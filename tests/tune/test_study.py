@@ -116,12 +116,12 @@ def test_a_worker_elsewhere_is_given_up_when_it_is_silent(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     study = opened(tmp_path)
-    monkeypatch.setattr("edgevit.tune.study.socket.gethostname", lambda: "far away")
+    monkeypatch.setattr("socket.gethostname", lambda: "far away")
     assert study.begin(SPACE, [SPACE.default()])
     monkeypatch.undo()
     assert study.recover() == []
     now = time.time()
-    monkeypatch.setattr("edgevit.tune.study.time.time", lambda: now + 3600)
+    monkeypatch.setattr("time.time", lambda: now + 3600)
     assert study.recover() == [0]
 
 

@@ -40,6 +40,7 @@ def program_source(program: ExportedProgram, example: object, request: Request) 
         origin="torch.export",
         weights="as built",
         exported=program,
+        structure=inputs.structure,
     )
 
 

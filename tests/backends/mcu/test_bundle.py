@@ -25,7 +25,7 @@ from edgevit.backends.mcu.codegen.firmware import write_firmware
 from edgevit.backends.mcu.cores import core_of
 from edgevit.backends.mcu.schedule.search import best_plan
 from edgevit.errors import MemoryLimitError, MissingToolError, UsageError
-from edgevit.export.pipeline import export
+from edgevit.export.api import export
 from edgevit.integer.ops.products import Conv2d
 from edgevit.targets import list_targets, load_target
 from tests.backends.mcu.random_nets import random_net

@@ -12,7 +12,7 @@ import pytest
 from edgevit.backends.mcu.options import FirmwareOptions
 from edgevit.cli.main import main
 from edgevit.errors import EdgevitError
-from edgevit.export.pipeline import export
+from edgevit.export.api import export
 from edgevit.export.result import ExportResult
 from edgevit.quantize.options import GENERATED, CalibrationOptions
 

@@ -12,7 +12,7 @@ import pytest
 from edgevit.backends.mcu.cores import CORES
 from edgevit.backends.mcu.options import FirmwareOptions
 from edgevit.backends.mcu.toolchain import TOOLCHAINS
-from edgevit.export.pipeline import export
+from edgevit.export.api import export
 from edgevit.measure.firmware import run_firmware
 
 VIT = "zoo:vit-i64-p8-d96-h3-l6"
