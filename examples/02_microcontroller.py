@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 
 import edgevit
-from edgevit.measure import run_firmware
 
 MODEL = "zoo:vit-i32-p8-d48-h3-l2"  # image 32, patches of 8, width 48, 3 heads, 2 layers
 
@@ -18,11 +17,11 @@ def main(folder: Path) -> None:
     result = edgevit.export(MODEL, target="qemu-m4", output=folder)
     print(result)
     for core in ("m4", "m0plus"):  # the same integers on another core
-        ran = run_firmware(folder, core, "zig", None)
-        assert ran.golden_match
-        print(
-            f"{core}: emulated {ran.instructions:,} instructions, {ran.memory.ram:,} bytes of RAM"
-        )
+        session = edgevit.profile(result, on="emulator", core=core, no_store=True)
+        ran = session.figures[0]
+        assert ran.golden_match and ran.memory is not None
+        instructions, ram = ran.latency.median, ran.memory.ram
+        print(f"{core}: emulated {instructions:,.0f} instructions, {ram:,} bytes of RAM")
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ class Repeated:
     options: Mapping[str, Any]
     lossy: Sequence[object] = ()
     without: Sequence[str] = ()
-    chosen: Settings = field(default_factory=dict)
+    chosen: Settings = field(default_factory=dict[str, str])
     backend_options: BackendOptions | None = None
     calibration: CalibrationOptions = GENERATED
 
