@@ -22,7 +22,6 @@ __all__ = [
     "EnvironmentProblem",
     "ExportResult",
     "ExportResults",
-    "FirmwareOptions",
     "GraphReport",
     "Here",
     "InternalError",
@@ -45,7 +44,6 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from edgevit.backends.mcu.options import FirmwareOptions
     from edgevit.budgets import Budgets, Check, Here, check
     from edgevit.errors import (
         DeviceProblem,
@@ -72,7 +70,6 @@ _HOMES = {
     "EnvironmentProblem": "edgevit.errors",
     "ExportResult": "edgevit.export",
     "ExportResults": "edgevit.export",
-    "FirmwareOptions": "edgevit.backends.mcu.options",
     "GraphReport": "edgevit.export",
     "Here": "edgevit.budgets",
     "InternalError": "edgevit.errors",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
+from importlib import import_module
 from typing import Any, cast
 
 from torch.utils import _pytree as pytree
@@ -93,7 +94,10 @@ def export_snippet(export: Repeated, source: ModelSource) -> str:
         **export.options,
     }
     arguments += [f"{name}={_python(value)}" for name, value in words.items()]
-    return "\n".join([*lines, "edgevit.export(", *(f"    {a}," for a in arguments), ")"])
+    kinds = [type(value) for value in words.values() if is_dataclass(value)]
+    return "\n".join(
+        [*map(_import_of, kinds), *lines, "edgevit.export(", *(f"    {a}," for a in arguments), ")"]
+    )
 
 
 def _golden(export: Repeated, source: ModelSource) -> str:
@@ -125,7 +129,14 @@ def _python(value: Any) -> str:
         for f in fields(value)
         if getattr(value, f.name) != f.default
     ]
-    return f"edgevit.{type(value).__name__}({', '.join(changed)})"
+    return f"{type(value).__name__}({', '.join(changed)})"
+
+
+def _import_of(kind: type) -> str:
+    """Return the line that imports a type: from the package whose face it is on, else its module."""
+    package = kind.__module__.rpartition(".")[0]
+    on_face = package and getattr(import_module(package), kind.__name__, None) is kind
+    return f"from {package if on_face else kind.__module__} import {kind.__name__}"
 
 
 def _option(name: str, value: Any) -> list[str]:

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 import edgevit
+from edgevit.backends.mcu import FirmwareOptions
 from edgevit.cli.main import main
 from edgevit.exported.golden import load_golden
 from tests.frontend.test_live import state_of
@@ -177,12 +178,13 @@ def test_an_error_of_one_format_is_its_outcome(
 def test_firmware_from_a_live_module(tmp_path: Path) -> None:
     result = edgevit.export(
         OneInput(), X, target="qemu-m4", output=tmp_path / "f",
-        backend_options=edgevit.FirmwareOptions(optimize="ram"),
+        backend_options=FirmwareOptions(optimize="ram"),
         calibration=edgevit.CalibrationOptions(observer="min-max"),
     )  # fmt: skip
     assert result.passed
-    assert "edgevit.FirmwareOptions(optimize='ram')" in result.manifest["command"]
-    assert "edgevit.CalibrationOptions(observer='min-max')" in result.manifest["command"]
+    assert "from edgevit.backends.mcu import FirmwareOptions" in result.manifest["command"]
+    assert "FirmwareOptions(optimize='ram')" in result.manifest["command"]
+    assert "CalibrationOptions(observer='min-max')" in result.manifest["command"]
 
 
 def test_a_spec_with_inputs_of_the_callers(tmp_path: Path) -> None:
