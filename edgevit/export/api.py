@@ -115,7 +115,7 @@ def export(
         without: names of exact rewrites to leave out.
         require_delegated: raise `DelegationError` if an op runs outside the runtime's delegate.
         require_ane: raise `EnginePlacementError` if an op is predicted to run off the Neural Engine.
-        backend_options: the options of a backend, such as `FirmwareOptions` of `edgevit.backends.mcu`, or a dict of
+        backend_options: the options of a backend, such as `FirmwareOptions`, or a dict of
             them by format.
         calibration: how ranges of integers are found.
         chosen: what the format leaves open, by name (docs/tuning.md).
