@@ -7,6 +7,7 @@ from pathlib import Path
 
 from edgevit.backends.delegation import Delegation
 from edgevit.backends.placement import Placement
+from edgevit.quantize import StoredTensor
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class Artifact:
     )
     delegation: Delegation | None = None
     placement: Placement | None = None  # where the device decides: a prediction
+    stored: tuple[StoredTensor, ...] = ()  # its constants, where a precision rounds weights
     details: dict[str, object] = field(
         default_factory=dict
     )  # the format's own facts, for edgevit.json

@@ -51,6 +51,7 @@ from edgevit.quantize import (
     picture_path,
     require_pictures,
     simulation_parity,
+    weight_bytes,
 )
 from edgevit.rewrites import engine
 from edgevit.rewrites.lossy.parser import LossyOption, parse_lossy
@@ -130,7 +131,8 @@ class ExportJob:
             rules_of(backend, format, without, request)
         request.reject_unused({format: [precision] for format, precision in precisions.items()})
         for format, precision in precisions.items():
-            if job.scheme(format) is not None:
+            scheme = job.scheme(format)
+            if scheme is not None and scheme.needs_pictures:
                 require_pictures(request.calibration, precision)
         if (path := picture_path(request.calibration)) is not None:
             check_readable(path)
@@ -220,7 +222,11 @@ def _export_format(
     shown = [other for other in captured.others if other.name in names]
     save_golden(draft, inputs, captured.expected, shown, held_out)
     if quantized:
-        artifact = artifact.with_details(quantization=quantized.as_dict())
+        facts = quantized.as_dict()
+        if artifact.stored:
+            sizes = weight_bytes(quantized.weights.values(), artifact.stored)
+            facts["weight_bytes"] = sizes.as_dict()
+        artifact = artifact.with_details(quantization=facts)
     manifest = _leave(draft, captured, job, artifact, rewritten, rewrites, parity, stages)
     return ExportResult(
         directory, directory / artifact.path.name, tuple(parity), rewrites, manifest

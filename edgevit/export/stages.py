@@ -95,7 +95,9 @@ def prepare_integers(
     with stages.stage("prepare", "calibrate, and prepare it for integers"):
         plain, report = engine.run(program, rules, stages.note)
         inputs = load_calibration(plain, options, source.preprocess, channels_last)
-        return PreparedPart(prepare(plain, inputs, stages.note), report, {})
+        prepared = prepare(plain, inputs, stages.note)
+        prepared = replace(prepared, pictures=options.calibrate is not None)
+        return PreparedPart(prepared, report, {})
 
 
 def add_lossy(rewrites: RewriteReport, part: LossyResult | None) -> RewriteReport:

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from edgevit.quantize.prepare import Prepared, prepare
     from edgevit.quantize.recording import Look, record, run_looking
     from edgevit.quantize.run import QuantizedProgram
-    from edgevit.quantize.scheme import QuantScheme
+    from edgevit.quantize.scheme import FLOAT, QuantScheme
+    from edgevit.quantize.sizes import StoredTensor, WeightBytes, weight_bytes
     from edgevit.quantize.stage import (
         load_calibration,
         picture_path,
@@ -39,9 +40,11 @@ if TYPE_CHECKING:
         require_pictures,
     )
     from edgevit.quantize.weight_rounding import compensated
+    from edgevit.quantize.weights import IntegerWeight, PaletteWeight, RoundedWeight
 
 __all__ = [
     "CALIBRATION",
+    "FLOAT",
     "GENERATED",
     "LIMITS",
     "OBSERVERS",
@@ -54,12 +57,17 @@ __all__ = [
     "Grids",
     "HeldOut",
     "Intake",
+    "IntegerWeight",
     "Look",
     "Moments",
     "Override",
+    "PaletteWeight",
     "Prepared",
     "QuantScheme",
     "QuantizedProgram",
+    "RoundedWeight",
+    "StoredTensor",
+    "WeightBytes",
     "are_pixels",
     "asymmetric",
     "bounds",
@@ -83,6 +91,7 @@ __all__ = [
     "simulation_parity",
     "sources",
     "symmetric",
+    "weight_bytes",
     "why_no_pixels",
     "wide",
     "window_along",
@@ -115,9 +124,11 @@ lazy_face(
         "pointwise_regions": ("Override",),
         "recording": ("Look", "record", "run_looking"),
         "run": ("QuantizedProgram",),
-        "scheme": ("QuantScheme",),
+        "scheme": ("FLOAT", "QuantScheme"),
+        "sizes": ("StoredTensor", "WeightBytes", "weight_bytes"),
         "prepare": ("Prepared", "prepare"),
         "stage": ("load_calibration", "picture_path", "quantize_prepared", "require_pictures"),
         "weight_rounding": ("compensated",),
+        "weights": ("IntegerWeight", "PaletteWeight", "RoundedWeight"),
     },
 )

@@ -16,10 +16,9 @@ from torch.fx.node import Node
 from edgevit.graph.aten import argument, has_argument, kind
 from edgevit.graph.program import Program, origin, value
 from edgevit.quantize.op_traits import PROJECTIONS, bounds, is_constant, is_move, is_real, sources
-from edgevit.quantize.scheme import QuantScheme
+from edgevit.quantize.scheme import FLOAT, QuantScheme
 
 _WEIGHTED = PROJECTIONS | {"conv3d", "conv_transpose2d"}
-FLOAT = "float"
 
 
 @dataclass(frozen=True)
@@ -66,6 +65,9 @@ def place(
         for node in program.calls()
         if kind(node) in scheme.integer and _may(node, program, scheme, types, reasons)
     }
+    if not scheme.rounds_activations:
+        ordered = tuple(node for node in program.calls() if node in calls)
+        return IntegerPlacement(ordered, (), {}, {}, ())
     hopeful = {
         node
         for node in program.calls()

@@ -39,6 +39,7 @@ class Prepared:
     program: Program
     methods: tuple[Method, ...]
     calibration: Calibration
+    pictures: bool = True  # were asked for: else it is noise, which chooses no weight
 
 
 def _by_rules(*rules: AnyRule) -> Change:

@@ -18,7 +18,7 @@ from edgevit.graph.program import Program
 from edgevit.quantize.encoding import LIMITS, Grid
 from edgevit.quantize.placement import IntegerPlacement, operands
 from edgevit.quantize.scheme import QuantScheme
-from edgevit.quantize.weights import IntegerWeight
+from edgevit.quantize.weights import IntegerWeight, PaletteWeight, RoundedWeight
 
 _OPS = torch.ops.quantized_decomposed
 _STEP = "quantize"  # in the origin of what is inserted, where a rule's name is
@@ -35,7 +35,7 @@ def with_pairs(
     program: Program,
     placement: IntegerPlacement,
     encodings: Mapping[Node, Grid],
-    weights: Mapping[Node, IntegerWeight],
+    weights: Mapping[Node, RoundedWeight],
     scheme: QuantScheme,
 ) -> Program:
     """Write the placement into the program. All nodes are those of `program`."""
@@ -90,9 +90,20 @@ def _insert_dynamic(source: Node, reader: Node, draft: Draft) -> None:
     reader.replace_input_with(source, floats)
 
 
-def _give_weight(node: Node, weight: IntegerWeight, scheme: QuantScheme, draft: Draft) -> None:
+def _give_weight(node: Node, weight: RoundedWeight, scheme: QuantScheme, draft: Draft) -> None:
     """Let a call read its integer weight, and the bias that belongs to it."""
     edit = Edit(draft, _STEP, node)
+    bias = argument(node, "bias")
+    if scheme.folded or isinstance(weight, PaletteWeight):
+        floats = edit.constant(weight.floats(), "weight")
+    else:
+        floats = _dequantized(weight, scheme, edit)
+    node.replace_input_with(argument(node, "weight"), floats)
+    if weight.bias is not None:
+        _give_bias(node, bias, edit.constant(weight.bias, "bias"))
+
+
+def _dequantized(weight: IntegerWeight, scheme: QuantScheme, edit: Edit) -> Node:
     scales = edit.constant(weight.scales, "scales")
     zeros = edit.constant(torch.zeros(len(weight.scales), dtype=torch.int64), "zeros")
     where = (scales, zeros, weight.axis, -weight.most - 1, weight.most, torch.int8)
@@ -101,11 +112,7 @@ def _give_weight(node: Node, weight: IntegerWeight, scheme: QuantScheme, draft: 
         integers = edit.call(_OPS.quantize_per_channel.default, numbers, *where)
     else:
         integers = edit.constant(weight.integers, "weight")
-    floats = edit.call(_OPS.dequantize_per_channel.default, integers, *where)
-    bias = argument(node, "bias")
-    node.replace_input_with(argument(node, "weight"), floats)
-    if weight.bias is not None:
-        _give_bias(node, bias, edit.constant(weight.bias, "bias"))
+    return edit.call(_OPS.dequantize_per_channel.default, integers, *where)
 
 
 def _give_bias(node: Node, old: Node | None, new: Node) -> None:

@@ -24,7 +24,7 @@ from edgevit.quantize.qdq import with_pairs
 from edgevit.quantize.ranges import Several, encodings_of, pixel_inputs
 from edgevit.quantize.recording import Recorded, record
 from edgevit.quantize.scheme import QuantScheme
-from edgevit.quantize.weights import IntegerWeight, integer_weight
+from edgevit.quantize.weights import RoundedWeight, rounded_weight
 
 _RANGES = ("min-max", "mse")  # the first is the one to beat
 _SHOWN = 4  # runs that the waterfall is made of
@@ -82,7 +82,7 @@ class QuantizedProgram:
     scheme: QuantScheme
     placement: IntegerPlacement
     encodings: Mapping[Node, Grid]
-    weights: Mapping[Node, IntegerWeight]
+    weights: Mapping[Node, RoundedWeight]
     held_out: tuple[HeldOut, ...]
     report: NoiseReport
     source: str  # of the calibration inputs
@@ -97,8 +97,12 @@ def quantize_program(
     scheme: QuantScheme,
     types: Mapping[str, str] | None = None,
     progress: Progress = lambda _: None,
+    compensates: bool = True,
 ) -> QuantizedProgram:
-    """Quantise a program as `scheme` says; `types` gives single values another type."""
+    """Quantise a program as `scheme` says; `types` gives single values another type.
+
+    Without `compensates` the inputs choose no weight: they are noise.
+    """
     types = types or {}
     fitted, held_out = halves(calibration.check(program).inputs)
     placement = place(program, scheme, types)
@@ -106,7 +110,7 @@ def quantize_program(
     recorded = record(program, placement.encoded(), fitted, lambda: Several(_RANGES))
     trial = _Trial(
         program, scheme, types, placement, recorded,
-        pixel_inputs(program, fitted), held_out, [program.run(x) for x in held_out],
+        pixel_inputs(program, fitted), held_out, [program.run(x) for x in held_out], compensates,
     )  # fmt: skip
     progress("choose ranges and weights")
     best, methods = _best(trial)
@@ -136,7 +140,7 @@ def plain_simulation(program: Program, runs: Sequence[Inputs], scheme: QuantSche
     placement = place(program, scheme)
     recorded = record(program, placement.encoded(), runs, lambda: Several(_RANGES[:1]), False)
     pixels = pixel_inputs(program, runs)
-    trial = _Trial(program, scheme, {}, placement, recorded, pixels, (), ())
+    trial = _Trial(program, scheme, {}, placement, recorded, pixels, (), (), False)
     return trial.simulated(*trial.fitted(_RANGES[0], compensate=False))
 
 
@@ -155,6 +159,7 @@ class _Trial:
     pixels: frozenset[Node]
     judges: Sequence[Inputs]
     expected: Sequence[Outputs]
+    compensates: bool  # the inputs are like those that the model will see
 
     def attempt(self, ranges: str, compensate: bool) -> _Attempt:
         encodings, weights = self.fitted(ranges, compensate)
@@ -185,7 +190,7 @@ class _Trial:
 
     def _weight(
         self, node: Node, encodings: Mapping[Node, Grid], compensate: bool
-    ) -> IntegerWeight:
+    ) -> RoundedWeight:
         weight, bias = (
             None if name is None else self.program.constants[str(name.target)]
             for name in (argument(node, "weight"), argument(node, "bias"))
@@ -195,16 +200,13 @@ class _Trial:
         grid = encodings.get(self.placement.carried.get(read, read))
         moments: Moments | None = self.recorded.moments.get(node) if compensate else None
         step = grid.scale if grid else 0.0
-        scheme = self.scheme
-        return integer_weight(
-            node, weight, bias, scheme.weight_bits, moments, step, scheme.half_scales
-        )
+        return rounded_weight(node, weight, bias, self.scheme.form, moments, step)
 
 
 @dataclass(frozen=True)
 class _Attempt:
     encodings: Mapping[Node, Grid]
-    weights: Mapping[Node, IntegerWeight]
+    weights: Mapping[Node, RoundedWeight]
     simulation: Program
     snr: float
 
@@ -218,11 +220,13 @@ def _best(trial: _Trial) -> tuple[_Attempt, tuple[Method, ...]]:
     """Take each way that leaves less noise on the held-out half than the best before it."""
     ranges, methods = _RANGES[0], list[Method]()
     best = trial.attempt(ranges, compensate=False)
-    for name in _RANGES[1:]:
+    for name in _RANGES[1:] if trial.placement.encoded() else ():
         other = trial.attempt(name, compensate=False)
         methods.append(Method(f"{name} ranges", best.snr, other.snr, other.snr > best.snr))
         if other.snr > best.snr:
             best, ranges = other, name
+    if not trial.compensates:
+        return best, tuple(methods)
     other = trial.attempt(ranges, compensate=True)
     taken = other.snr > best.snr
     methods.append(Method("compensated weights", best.snr, other.snr, taken))

@@ -14,6 +14,19 @@ from edgevit.quantize.encoding import Grid
 Objection = Callable[[Node, Program], str | None]
 
 
+FLOAT = "float"
+
+
+@dataclass(frozen=True)
+class WeightForm:
+    """How the weights of a precision are stored."""
+
+    bits: int = 8
+    block: int = 0  # input channels that share a scale; 0: all of them
+    palette: bool = False  # indices into a table of 2 ** bits numbers, one table a weight
+    half_scales: bool = False
+
+
 @dataclass(frozen=True)
 class QuantScheme:
     """Integer arithmetic of one runtime at one precision.
@@ -22,8 +35,11 @@ class QuantScheme:
     where every call around it does: alone among float calls its rounding would buy nothing.
     """
 
-    activations: str = "int8"
+    activations: str = "int8"  # `float`: only the weights are rounded
     weight_bits: int = 8
+    block: int = 0  # input channels of a weight that share a scale; 0: all of them
+    palette: bool = False  # weights are indices into tables
+    folded: bool = False  # weights are float constants, which the lowering writes as integers
     integer: frozenset[str] = frozenset({"linear", "conv1d", "conv2d"})
     between: frozenset[str] = frozenset()
     dynamic: frozenset[str] = frozenset()  # reads integers scaled at run time, a row; stores floats
@@ -39,6 +55,19 @@ class QuantScheme:
 
     def with_bits(self, activations: str, weight_bits: int = 8) -> QuantScheme:
         return replace(self, activations=activations, weight_bits=weight_bits)
+
+    @property
+    def form(self) -> WeightForm:
+        return WeightForm(self.weight_bits, self.block, self.palette, self.half_scales)
+
+    @property
+    def rounds_activations(self) -> bool:
+        return self.activations != FLOAT
+
+    @property
+    def needs_pictures(self) -> bool:
+        """Check for ranges that are fixed before the model runs."""
+        return self.rounds_activations and bool((self.integer - self.dynamic) | self.between)
 
     def why_float(self, node: Node, program: Program) -> str | None:
         return self.objection(node, program) if self.objection else None

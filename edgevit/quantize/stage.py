@@ -31,7 +31,9 @@ def quantize_prepared(
     program: Program, prepared: Prepared, scheme: QuantScheme, progress: Progress
 ) -> QuantizedProgram:
     """Quantise a prepared program after a backend's own rewrites."""
-    quantized = quantize_program(program, prepared.calibration, scheme, None, progress)
+    quantized = quantize_program(
+        program, prepared.calibration, scheme, None, progress, prepared.pictures
+    )
     methods = (*prepared.methods, *quantized.report.methods)
     return replace(quantized, report=replace(quantized.report, methods=methods))
 

@@ -9,10 +9,13 @@ mean. After "GPTQ" (arXiv 2210.17323, algorithm 1), with the taps that matter mo
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from edgevit.quantize.input_covariance import Moments
 
+Nearest = Callable[[np.ndarray, np.ndarray], np.ndarray]  # of numbers, and of their steps
 _MOST = 127.0
 _BLOCK = 64  # taps; those behind a block are moved once for all of it
 _NOTHING = 1e-6  # of the largest variance: a floor for all others
@@ -21,15 +24,39 @@ _NOTHING = 1e-6  # of the largest variance: a floor for all others
 def compensated(
     taps: np.ndarray, scale: np.ndarray, moments: Moments, step: float, most: float = _MOST
 ) -> np.ndarray:
-    """Round `taps`, N x K, to integers of at most `most` in steps of `scale`, one a row.
+    """Round `taps`, N x K, to integers of at most `most` in steps of `scale`, one a row or a tap.
 
     `step` is that of the input.
     """
+    unit = scale if scale.ndim == 1 else scale.max(1)
+    steps = np.ones_like(taps) if scale.ndim == 1 else scale / unit[:, None]
+
+    def nearest(real: np.ndarray, steps: np.ndarray) -> np.ndarray:
+        return np.clip(np.rint(real / steps), -most, most) * steps
+
+    rounded = _compensated(taps / unit[:, None], steps, nearest, moments, step)
+    return np.rint(rounded / steps).astype(np.int8)
+
+
+def compensated_by(
+    nearest: Callable[[np.ndarray], np.ndarray], taps: np.ndarray, moments: Moments, step: float
+) -> np.ndarray:
+    """Round `taps` to what `nearest` returns of each number."""
+
+    def stepless(real: np.ndarray, _: np.ndarray) -> np.ndarray:
+        return nearest(real)
+
+    return _compensated(taps, np.ones_like(taps), stepless, moments, step)
+
+
+def _compensated(
+    taps: np.ndarray, steps: np.ndarray, nearest: Nearest, moments: Moments, step: float
+) -> np.ndarray:
     groups, width = moments.mean.shape
-    rows = (taps / scale[:, None]).reshape(groups, -1, width)
+    rows, widths = (x.reshape(groups, -1, width) for x in (taps, steps))
     # rounding the input is noise as large for every tap
     noisy = _regularised(moments) + step**2 / 12 * np.eye(width)
-    return _rounded(rows, noisy, most).reshape(taps.shape).astype(np.int8)
+    return _rounded(rows, widths, noisy, nearest).reshape(taps.shape)
 
 
 def _regularised(moments: Moments) -> np.ndarray:
@@ -43,26 +70,34 @@ def _regularised(moments: Moments) -> np.ndarray:
     return (1 - share) * moments.covariance + share * own[:, :, None] * np.eye(width)
 
 
-def _rounded(rows: np.ndarray, covariance: np.ndarray, most: float) -> np.ndarray:
+def _rounded(
+    rows: np.ndarray, steps: np.ndarray, covariance: np.ndarray, nearest: Nearest
+) -> np.ndarray:
     """Round groups x rows x taps, the taps of the largest variance first."""
     order = np.argsort(-np.diagonal(covariance, axis1=1, axis2=2), axis=1, kind="stable")
     pairs = np.take_along_axis(covariance, order[:, :, None], 1)
     pairs = np.take_along_axis(pairs, order[:, None, :], 2)
     upper = np.linalg.cholesky(np.linalg.inv(pairs)).transpose(0, 2, 1)
     weights = np.take_along_axis(rows, order[:, None, :], 2)
+    steps = np.take_along_axis(steps, order[:, None, :], 2)
     for start in range(0, weights.shape[2], _BLOCK):
         stop = min(start + _BLOCK, weights.shape[2])
-        wrong = _round_block(weights[:, :, start:stop], upper[:, start:stop, start:stop], most)
+        inside = slice(start, stop)
+        wrong = _round_block(
+            weights[:, :, inside], steps[:, :, inside], upper[:, inside, inside], nearest
+        )
         weights[:, :, stop:] -= wrong @ upper[:, start:stop, stop:]
     return np.take_along_axis(weights, np.argsort(order, axis=1)[:, None, :], 2)
 
 
-def _round_block(weights: np.ndarray, upper: np.ndarray, most: float) -> np.ndarray:
+def _round_block(
+    weights: np.ndarray, steps: np.ndarray, upper: np.ndarray, nearest: Nearest
+) -> np.ndarray:
     """Round one block of taps in place. Returns each rounding error in units of its own U[k, k]."""
     wrong = np.empty_like(weights)
     for k in range(weights.shape[2]):
         real = weights[:, :, k].copy()
-        weights[:, :, k] = np.clip(np.rint(real), -most, most)
+        weights[:, :, k] = nearest(real, steps[:, :, k])
         wrong[:, :, k] = (real - weights[:, :, k]) / upper[:, None, k, k]
         weights[:, :, k + 1 :] -= wrong[:, :, k, None] * upper[:, None, k, k + 1 :]
     return wrong

@@ -1,4 +1,4 @@
-"""Integer weights: one scale for each output channel, rounded to the nearest or with compensation."""
+"""Rounded weights: integers with scales of channels or blocks, or indices into a table of numbers."""
 
 from __future__ import annotations
 
@@ -12,14 +12,20 @@ from edgevit.graph.aten import kind
 from edgevit.graph.tensors import from_numpy
 from edgevit.quantize.encoding import to_half
 from edgevit.quantize.input_covariance import Moments
-from edgevit.quantize.weight_rounding import compensated
+from edgevit.quantize.palette import Palette
+from edgevit.quantize.scheme import WeightForm
+from edgevit.quantize.weight_rounding import compensated, compensated_by
 
 _LEAST = 1e-30
+_FEWEST = 8  # channels in a block: scales of fewer cost more than they save
 
 
 @dataclass(frozen=True)
 class IntegerWeight:
-    """Integers in the shape of the float weight, and a scale for each slice along `axis`."""
+    """Integers in the shape of the float weight, and a scale for each slice along `axis`.
+
+    Scales of blocks are rows x blocks: each for as many input channels, in order.
+    """
 
     integers: torch.Tensor  # int8, of `bits` bits
     scales: torch.Tensor
@@ -31,42 +37,132 @@ class IntegerWeight:
     def most(self) -> int:
         return 2 ** (self.bits - 1) - 1
 
+    @property
+    def count(self) -> int:
+        return self.integers.numel()
+
+    def spread_scales(self) -> torch.Tensor:
+        """Return the scales in a shape that multiplies the integers."""
+        ones = [1] * self.integers.dim()
+        if self.scales.dim() == 2:
+            channels = self.integers.shape[1]
+            each = self.scales.repeat_interleave(channels // self.scales.shape[1], 1)
+            return each.reshape(-1, channels, *ones[2:])
+        ones[self.axis] = -1
+        return self.scales.reshape(ones)
+
     def floats(self) -> torch.Tensor:
         """Return the weight that the integers stand for."""
-        along = [1] * self.integers.dim()
-        along[self.axis] = -1
-        return self.integers.float() * self.scales.float().reshape(along)
+        return self.integers.float() * self.spread_scales().float()
 
 
-def integer_weight(
+@dataclass(frozen=True)
+class PaletteWeight:
+    """Indices in the shape of the float weight, and the numbers that they stand for."""
+
+    indices: torch.Tensor  # uint8
+    table: torch.Tensor  # 2 ** bits numbers, ascending
+    bits: int
+    bias: torch.Tensor | None
+
+    @property
+    def count(self) -> int:
+        return self.indices.numel()
+
+    def floats(self) -> torch.Tensor:
+        return self.table[self.indices.long()]
+
+
+RoundedWeight = IntegerWeight | PaletteWeight
+
+
+def rounded_weight(
     node: Node,
     weight: torch.Tensor,
     bias: torch.Tensor | None,
-    bits: int,
+    form: WeightForm,
     moments: Moments | None,
     step: float,
-    half_scales: bool = False,
-) -> IntegerWeight:
+) -> RoundedWeight:
     """Round a weight; with `moments`, so that sums over inputs like those of calibration stay.
 
     `step` is that of the layer's quantised input.
     """
-    transposed = kind(node) == "conv_transpose2d"
-    axis = 1 if transposed else 0
-    most = 2 ** (bits - 1) - 1
+    if kind(node) == "conv_transpose2d":
+        moments = None
+    if form.palette:
+        return _palettised(weight, bias, form, moments, step)
+    if kind(node) == "conv_transpose2d":
+        return _nearest(weight, bias, form, axis=1)
+    if moments is None and not form.block:
+        return _nearest(weight, bias, form, axis=0)
+    return _by_taps(weight, bias, form, moments, step)
+
+
+def _nearest(
+    weight: torch.Tensor, bias: torch.Tensor | None, form: WeightForm, axis: int
+) -> IntegerWeight:
+    most = 2 ** (form.bits - 1) - 1
     rows = weight.transpose(0, axis).double()
-    scales = (rows.flatten(1).abs().amax(1) / most).clamp_min(_LEAST).float().double()
-    if half_scales:
-        scales = from_numpy(to_half(scales.numpy()))
-    if moments is None or transposed:
-        integers = (rows / scales.reshape(-1, *[1] * (rows.dim() - 1))).round()
-        integers = integers.clamp(-most, most).transpose(0, axis)
-        return IntegerWeight(integers.to(torch.int8).contiguous(), scales.float(), axis, bits, bias)
+    scales = _scales(rows.flatten(1).abs().amax(1).numpy(), form)
+    steps = from_numpy(scales).reshape(-1, *[1] * (rows.dim() - 1))
+    integers = (rows / steps).round().clamp(-most, most).transpose(0, axis)
+    return IntegerWeight(
+        integers.to(torch.int8).contiguous(), from_numpy(scales).float(), axis, form.bits, bias
+    )
+
+
+def _scales(peaks: np.ndarray, form: WeightForm) -> np.ndarray:
+    """Return the scales of ranges that reach from -peak to peak, as their type holds them."""
+    scales = np.maximum(peaks / (2 ** (form.bits - 1) - 1), _LEAST).astype(np.float32)
+    return to_half(scales) if form.half_scales else scales.astype(np.float64)
+
+
+def _by_taps(
+    weight: torch.Tensor,
+    bias: torch.Tensor | None,
+    form: WeightForm,
+    moments: Moments | None,
+    step: float,
+) -> IntegerWeight:
     taps = _taps(weight).double().numpy()
-    rounded = compensated(taps, scales.numpy(), moments, step, most)
-    integers = _from_taps(from_numpy(rounded), weight)
-    error = taps - rounded * scales.numpy()[:, None]
-    return IntegerWeight(integers, scales.float(), axis, bits, _corrected(bias, error, moments))
+    channels = weight.shape[1]
+    blocks = channels // _block(channels, form.block)
+    parts = np.abs(taps).reshape(len(taps), -1, blocks, channels // blocks)
+    scales = _scales(parts.max((1, 3)), form)
+    each = np.repeat(scales, channels // blocks, 1)
+    steps = np.tile(each, (1, taps.shape[1] // channels))
+    most = 2 ** (form.bits - 1) - 1
+    if moments is None:
+        integers = np.clip(np.rint(taps / steps), -most, most).astype(np.int8)
+    else:
+        integers = compensated(taps, scales[:, 0] if blocks == 1 else steps, moments, step, most)
+        bias = _corrected(bias, taps - integers * steps, moments)
+    stored = from_numpy(scales[:, 0] if blocks == 1 else scales).float()
+    return IntegerWeight(_from_taps(from_numpy(integers), weight), stored, 0, form.bits, bias)
+
+
+def _block(channels: int, largest: int) -> int:
+    """Return the largest block that divides the channels; all of them where it would be small."""
+    sizes = [size for size in range(1, min(channels, largest) + 1) if channels % size == 0]
+    return sizes[-1] if sizes and sizes[-1] >= _FEWEST else channels
+
+
+def _palettised(
+    weight: torch.Tensor,
+    bias: torch.Tensor | None,
+    form: WeightForm,
+    moments: Moments | None,
+    step: float,
+) -> PaletteWeight:
+    palette = Palette.fitted(weight.double().numpy().ravel(), form.bits, form.half_scales)
+    taps = _taps(weight).double().numpy()
+    near = palette.nearest(taps)
+    if moments is not None:
+        near = compensated_by(palette.nearest, taps, moments, step)
+        bias = _corrected(bias, taps - near, moments)
+    indices = _from_taps(from_numpy(palette.indices(near)), weight)
+    return PaletteWeight(indices, from_numpy(palette.numbers).float(), form.bits, bias)
 
 
 def _taps(weight: torch.Tensor) -> torch.Tensor:

@@ -25,10 +25,12 @@ from edgevit.backends.coreml.check.program import NamedType
 from edgevit.backends.coreml.lower import lower
 from edgevit.backends.coreml.places import places
 from edgevit.backends.coreml.rules import FORMS, FUSED, RULES
+from edgevit.backends.coreml.scheme import IOS_18
 from edgevit.backends.judged import judged
+from edgevit.errors import TargetError
 from edgevit.graph.parity import FP16, FP32, UNKNOWN, Limit, Parity, distance
 from edgevit.graph.program import Inputs, Program
-from edgevit.quantize import QUANTIZED, file_parity
+from edgevit.quantize import QUANTIZED, RoundedWeight, file_parity
 from edgevit.rewrites.rule import AnyRule
 from edgevit.rewrites.variants import Form
 from edgevit.targets import Target
@@ -44,6 +46,7 @@ class CoreML:
     forms: tuple[Form, ...] = FORMS
 
     def lower(self, request: Lowering) -> Artifact:
+        _require_blocks(request)
         return lower(
             request.program,
             request.source,
@@ -52,6 +55,7 @@ class CoreML:
             directory=request.directory,
             image_input=request.image_input,
             notes=_integer_notes(request),
+            weights=_folded_weights(request),
             progress=request.progress,
         )
 
@@ -78,15 +82,38 @@ def _minimum_os(request: Lowering) -> str:
     return f"iOS{os.version[0]}" if os else "iOS17"
 
 
+def _require_blocks(request: Lowering) -> None:
+    """Refuse integers of 4 bits for systems that do not have them."""
+    os = request.target.os
+    if request.precision in IOS_18 and os is not None and os.version < (18,):
+        raise TargetError(
+            f"{request.precision} needs iOS 18, and {request.target.title} is exported for {os.name} {os.minimum}",
+            where="--precision",
+            why="Core ML stores integers of 4 bits with scales of blocks since iOS 18",
+            hint="--precision palette4, which is as small; or a target of iOS 18: "
+            'a file of your own with `minimum = "18.0"`',
+        )
+
+
 def _integer_notes(request: Lowering) -> tuple[str, ...]:
     """Say so if the target's Neural Engine has no use for integers."""
     engine = request.target.npu
-    if request.quantized is None or engine is None or engine.int8:
+    quantized = request.quantized
+    if quantized is None or not quantized.scheme.rounds_activations:
+        return ()
+    if engine is None or engine.int8:
         return ()
     return (
         f"the Neural Engine of {request.target.title} computes in fp16 (from A17 Pro and M4 on in int8): "
-        "bytes save memory there, not time",
+        "bytes save memory there, not time; --precision w8 is as small and rounds no activation",
     )
+
+
+def _folded_weights(request: Lowering) -> tuple[RoundedWeight, ...]:
+    quantized = request.quantized
+    if quantized is None or not quantized.scheme.folded:
+        return ()
+    return tuple(quantized.weights.values())
 
 
 def _quantized_parities(

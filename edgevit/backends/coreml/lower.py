@@ -7,7 +7,7 @@ code of an app does not change with `--precision`; an fp16 package casts at its 
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -15,15 +15,18 @@ from pathlib import Path
 from edgevit.backends.artifact import Artifact
 from edgevit.backends.coreml.check import load_package
 from edgevit.backends.coreml.composite import expand_composites
+from edgevit.backends.coreml.constants import stored
 from edgevit.backends.coreml.forecast import forecast
 from edgevit.backends.coreml.metadata import versions
 from edgevit.backends.coreml.names import feature_names
 from edgevit.backends.coreml.package import Package, deployment_target
+from edgevit.backends.coreml.packed import pack
 from edgevit.backends.coreml.passes import FULL_PRECISION, HALF_PRECISION, ONLY_FULL_PRECISION
 from edgevit.backends.coreml.supported import is_taken, require_picture, require_supported
 from edgevit.backends.coreml.tool import coremltools
 from edgevit.frontend import ModelSource
 from edgevit.graph.program import Program
+from edgevit.quantize import RoundedWeight
 
 
 def lower(
@@ -35,12 +38,15 @@ def lower(
     directory: Path,
     image_input: bool = False,
     notes: tuple[str, ...] = (),
+    weights: Collection[RoundedWeight] = (),
     progress: Callable[[str], None] = lambda _: None,
 ) -> Artifact:
     """Write `directory/<name>.mlpackage`.
 
     Its floats are fp16 unless `precision` is fp32; then `<name>.fp32.mlpackage` is written too, to
     be checked and thrown away.
+
+    `weights` are those that the program holds as floats and the package as integers or tables.
 
     With `image_input` the package takes an RGB picture: `program` must take pixels 0..255, as it
     does when it was captured from `frontend.pixels.takes_pixels(source)`.
@@ -64,8 +70,11 @@ def lower(
             package.save(mil, reference, tools)
             progress("convert to fp16")
             package.run_passes(mil, HALF_PRECISION)
+        left_in_floats = pack(mil, weights)
         progress("save")
         package.save(mil, path, tools)
+    if left_in_floats:
+        notes = (*notes, f"{left_in_floats} of {len(weights)} weights are floats in the package")
     details: dict[str, object] = {
         "minimum_os": minimum_os,
         "inputs": list(named.input_names),
@@ -80,6 +89,7 @@ def lower(
         (*notes, *_notes(program, named)),
         reference,
         placement=forecast(load_package(path), named),
+        stored=stored(path),
         details=details,
     )
 

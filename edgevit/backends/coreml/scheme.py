@@ -1,11 +1,42 @@
-"""How the Neural Engine computes in integers, from A17 Pro and M4 on."""
+"""How Core ML stores integers, and how the Neural Engine computes in them from A17 Pro and M4 on."""
 
 from __future__ import annotations
 
-from edgevit.quantize import QuantScheme
+from dataclasses import replace
+
+from torch.fx.node import Node
+
+from edgevit.graph.aten import argument
+from edgevit.graph.program import Program
+from edgevit.quantize import FLOAT, QuantScheme
+
+_WEIGHTED = frozenset({"linear", "conv1d", "conv2d", "conv_transpose2d"})
 
 # What stays in floats is float16, and so are the scales.
 _INT8 = QuantScheme(
     activations="int8", between=frozenset({"add", "cat", "avg_pool2d"}), half_scales=True
 )
-SCHEMES = {"int8": _INT8}
+_WEIGHTS = QuantScheme(activations=FLOAT, integer=_WEIGHTED, half_scales=True)
+_BLOCK = 32
+
+
+def _palette(bits: int) -> QuantScheme:
+    def objection(node: Node, program: Program) -> str | None:
+        weight = argument(node, "weight")
+        count = program.constants[str(weight.target)].numel()
+        saved, table = count * (16 - bits) / 8, 2 * 2**bits
+        return "its table would be larger than what it saves" if saved < 2 * table else None
+
+    return replace(_WEIGHTS, weight_bits=bits, palette=True, folded=True, objection=objection)
+
+
+SCHEMES = {
+    "int8": _INT8,
+    "w4a8": replace(_INT8, weight_bits=4, block=_BLOCK, folded=True),
+    "w8": _WEIGHTS,
+    "w4": replace(_WEIGHTS, weight_bits=4, block=_BLOCK, folded=True),
+    "palette8": _palette(8),
+    "palette6": _palette(6),
+    "palette4": _palette(4),
+}
+IOS_18 = frozenset({"w4", "w4a8"})  # integers of 4 bits in blocks came with it

@@ -16,6 +16,7 @@ from edgevit.backends.coreml.check.program import Value
 from edgevit.backends.coreml.lower import lower
 from edgevit.backends.coreml.rules import RULES
 from edgevit.backends.coreml.scheme import SCHEMES
+from edgevit.errors import TargetError
 from edgevit.frontend.capture import capture
 from edgevit.graph.aten import kind
 from edgevit.quantize.calibration import generated
@@ -101,3 +102,40 @@ def test_the_file_is_held_to_its_simulation(tmp_path: Path, target: str, noted: 
     assert result.passed and result.manifest["precision"] == "int8"
     assert {"lowered", "package"} <= {parity.stage for parity in result.parity}
     assert any("bytes save memory" in note for note in result.manifest["notes"]) == noted  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("precision", ["w8", "w4", "palette6", "palette4"])
+def test_weights_alone_are_those_of_the_simulation(tmp_path: Path, precision: str) -> None:
+    made, half, _ = quantized(tmp_path, precision)
+    assert "quantize" not in half.main.op_counts()
+    written = [x for x in half.main.constants.values() if isinstance(x, torch.Tensor)]
+    for weight in made.weights.values():
+        near = weight.floats().flatten()
+        assert any(
+            x.numel() == near.numel() and torch.allclose(x.flatten(), near, rtol=2**-10)
+            for x in written
+        )
+
+
+@pytest.mark.parametrize(
+    ("precision", "target", "bits"),
+    [("w8", "iphone-12", 8), ("palette6", "iphone-12", 6), ("w4", "iphone-16", 4)],
+)
+def test_a_weight_takes_as_many_bits_as_asked_for(
+    tmp_path: Path, precision: str, target: str, bits: int
+) -> None:
+    result = export(
+        "zoo:vit-i32-p8-d64-h2-l1", target=target, precision=precision, output=tmp_path / "out"
+    )
+    assert result.passed
+    sizes = result.manifest["quantization"]["weight_bytes"]  # type: ignore[index]
+    assert sizes["missing"] == 0
+    assert sizes["bytes_per_weight"] == pytest.approx(bits / 8, rel=0.03)
+
+
+def test_four_bits_are_refused_before_the_system_that_has_them(tmp_path: Path) -> None:
+    with pytest.raises(TargetError, match="needs iOS 18") as refusal:
+        export(
+            "zoo:vit-i16-p4-d16-h1-l1", target="iphone-12", precision="w4", output=tmp_path / "o"
+        )
+    assert "palette4" in str(refusal.value.hint)

@@ -54,6 +54,19 @@ class WeightFile:
             raise self._broken(f"the weights of `{name}` are truncated", why)
         return decode(self.data[start : start + size], element, count)
 
+    def elements(self) -> list[tuple[int, int]]:
+        """List the code and the bytes of every blob, in the order of the file."""
+        blobs: list[tuple[int, int]] = []
+        offset = HEADER
+        while offset + 64 <= self.data.size:
+            sentinel, code = (int(n) for n in self.data[offset : offset + 8].view(np.uint32))
+            if sentinel != SENTINEL:
+                break
+            size, start = (int(n) for n in self.data[offset + 8 : offset + 24].view(np.uint64))
+            blobs.append((code, size))
+            offset = -(-(start + size) // 64) * 64
+        return blobs
+
     def _locate(self, offset: int, element: Element, name: str) -> tuple[int, int]:
         meta = self.data[offset : offset + 64]
         if offset % 64 or meta.size < 64:
