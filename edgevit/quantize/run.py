@@ -169,7 +169,7 @@ class _Trial:
 
     def fitted(
         self, ranges: str, compensate: bool
-    ) -> tuple[dict[Node, Grid], dict[Node, IntegerWeight]]:
+    ) -> tuple[dict[Node, Grid], dict[Node, RoundedWeight]]:
         observers = {
             node: _of(several, ranges) for node, several in self.recorded.observers.items()
         }
@@ -184,7 +184,7 @@ class _Trial:
         return encodings, weights
 
     def simulated(
-        self, encodings: Mapping[Node, Grid], weights: Mapping[Node, IntegerWeight]
+        self, encodings: Mapping[Node, Grid], weights: Mapping[Node, RoundedWeight]
     ) -> Program:
         return with_pairs(self.program, self.placement, encodings, weights, self.scheme)
 
