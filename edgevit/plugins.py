@@ -13,10 +13,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from edgevit.errors import PluginError
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 GROUPS = (
     "edgevit.backends",
@@ -39,6 +41,8 @@ class Registry(Mapping[str, T], Generic[T]):
     @cached_property
     def places(self) -> dict[str, str]:
         """Map names to `module:attribute`; nothing is imported."""
+        from importlib.metadata import entry_points  # a tenth of the time of `edgevit --help`
+
         places = dict(self._own())
         owners = dict.fromkeys(places, "edgevit")
         for entry in entry_points(group=self.group):
@@ -79,6 +83,8 @@ def load(place: str, group: str) -> Any:
 
 def installed() -> tuple[tuple[str, EntryPoint], ...]:
     """Return the group and entry point of every installed plugin."""
+    from importlib.metadata import entry_points
+
     return tuple((group, entry) for group in GROUPS for entry in entry_points(group=group))
 
 

@@ -9,7 +9,6 @@ import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from edgevit.cli.backend_words import backend_options_of, calibration_of
 from edgevit.cli.plan import chosen, export_by_plan
 from edgevit.errors import EdgevitError, InternalError, UsageError
 from edgevit.support.bug_report import attach_report
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
 
 
 def run_export(options: argparse.Namespace) -> int:
+    from edgevit.cli.backend_words import backend_options_of, calibration_of
     from edgevit.export import ExportResults, export
 
     if options.plan:
@@ -132,6 +132,7 @@ def run_verify(options: argparse.Namespace) -> int:
 
 
 def run_inspect(options: argparse.Namespace) -> int:
+    from edgevit.cli.backend_words import backend_options_of, calibration_of
     from edgevit.export import inspect
 
     report: GraphReport = inspect(

@@ -10,20 +10,19 @@ import signal
 import sys
 from collections.abc import Sequence
 from functools import partial
-from typing import NoReturn
 
 from edgevit import __version__
 from edgevit.cli import export as commands
-from edgevit.cli.backend_words import add_backend_words
 from edgevit.cli.check import add_check
 from edgevit.cli.forecast import add_forecast
 from edgevit.cli.measure import add_history, add_profile
+from edgevit.cli.parser import Parser
 from edgevit.cli.plan import add_plan
 from edgevit.cli.report import add_report
 from edgevit.cli.sweep import add_sweep
 from edgevit.cli.trust import add_trust
 from edgevit.cli.tune import add_tune
-from edgevit.errors import BackendRuntimeError, EdgevitError, InternalError, UsageError, report_it
+from edgevit.errors import BackendRuntimeError, EdgevitError, InternalError, report_it
 from edgevit.support import option_values as values
 from edgevit.support.bug_report import attach_report
 from edgevit.support.stdout import answers, only_answers
@@ -35,19 +34,6 @@ MODEL_HELP = (
 
 # A model is many small long-lived objects: default thresholds spend a tenth of an export in the GC.
 COLLECT_RARELY = (20_000, 20, 20)
-
-
-class Parser(argparse.ArgumentParser):
-    """argparse parser that raises `UsageError` instead of exiting."""
-
-    def error(self, message: str) -> NoReturn:
-        option = message.removeprefix("argument ").partition(":")[0]
-        raise UsageError(
-            message,
-            where=f"{self.prog} {option}" if message.startswith("argument ") else self.prog,
-            why="the command does not accept it in this form",
-            hint=f"{self.prog} --help",
-        )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -152,9 +138,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _command(
-    verbs: argparse._SubParsersAction, name: str, run: object, text: str
-) -> argparse.ArgumentParser:
+def _command(verbs: argparse._SubParsersAction, name: str, run: object, text: str) -> Parser:
     parser = verbs.add_parser(name, help=text, description=text)
     parser.set_defaults(run=run)
     parser.add_argument(
@@ -168,6 +152,12 @@ def _add_export(verbs: argparse._SubParsersAction) -> None:
     parser = _command(
         verbs, "export", commands.run_export, "turn a model into a checked artifact for a device"
     )
+    parser.when_used(_add_export_words)
+
+
+def _add_export_words(parser: argparse.ArgumentParser) -> None:
+    from edgevit.cli.backend_words import add_backend_words
+
     _add_model(parser)
     parser.add_argument(
         "--target", required=True, metavar="T", help="a device: see `edgevit targets`"
@@ -229,6 +219,12 @@ def _add_inspect(verbs: argparse._SubParsersAction) -> None:
     parser = _command(
         verbs, "inspect", commands.run_inspect, "show the graph, and what would be rewritten"
     )
+    parser.when_used(_add_inspect_words)
+
+
+def _add_inspect_words(parser: argparse.ArgumentParser) -> None:
+    from edgevit.cli.backend_words import add_backend_words
+
     _add_model(parser)
     parser.add_argument(
         "--target", metavar="T", help="with this device's rules (default: those all share)"

@@ -6,7 +6,6 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Any
 
-from edgevit.cli.backend_words import flags_of
 from edgevit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -37,6 +36,7 @@ def export_by_plan(options: argparse.Namespace, model: dict[str, Any]) -> tuple[
     """Export by a plan. Return the result, and a line that compares it to the measured artifact."""
     from pathlib import Path
 
+    from edgevit.cli.backend_words import flags_of
     from edgevit.export import export_planned, read_plan, same_bytes
 
     plan = read_plan(Path(options.plan))

@@ -6,14 +6,10 @@ import argparse
 import json
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from edgevit.cli.backend_words import (
-    add_backend_words,
-    backend_options_of,
-    calibration_of,
-    chosen_by_search,
-)
+from edgevit.cli.parser import Parser
 from edgevit.errors import UsageError
 from edgevit.support import option_values as values
 from edgevit.support.terminal import show
@@ -21,7 +17,7 @@ from edgevit.support.terminal import show
 if TYPE_CHECKING:
     from edgevit.tune import Tuned
 
-Command = Callable[[str, Callable[..., int], str], argparse.ArgumentParser]
+Command = Callable[[str, Callable[..., int], str], Parser]
 Add = Callable[[argparse.ArgumentParser], None]
 Read = Callable[[argparse.Namespace], Any]
 
@@ -30,44 +26,61 @@ def add_tune(command: Command, add_model: Add, read_model: Read) -> None:
     def run(options: argparse.Namespace) -> int:
         return run_tune(options, read_model(options))
 
-    parser = command("tune", run, "choose by measuring: forms, formats, precisions, schedules")
+    text = "choose the format, precision, form of the graph and schedule by measuring"
+    parser = command("tune", run, text)
+    parser.when_used(partial(_add_words, add_model))
+
+
+def _add_words(add_model: Add, parser: argparse.ArgumentParser) -> None:
+    from edgevit.cli.backend_words import add_backend_words
+
     add_model(parser)
-    parser.add_argument("--target", required=True, metavar="T", help="see `edgevit targets`")
     parser.add_argument(
-        "--on", default="local", metavar="R", help="where to measure, as in `profile` (default: local)"
+        "--target",
+        required=True,
+        metavar="T",
+        help="device to tune for; `edgevit targets` lists them",
+    )
+    parser.add_argument(
+        "--on", default="local", metavar="R", help="where to measure, as in `profile` [local]"
     )  # fmt: skip
     parser.add_argument(
-        "--budget", default="10m", metavar="B", help="10m, 90s, 1h, or a number of trials (default: 10m)"
+        "--budget", default="10m", metavar="B", help="time (90s, 10m, 1h) or number of trials [10m]"
     )  # fmt: skip
     parser.add_argument(
         "--max-drop",
         type=values.drop,
         metavar="D",
-        help="offer lossy steps too, and refuse what is further from the model: 1 - cosine",
+        help="try lossy steps too, as far as 1 - cosine to the model stays below D",
     )
     parser.add_argument(
-        "--format", metavar="F,...", help="(default: all of the target's that can be measured)"
+        "--format",
+        metavar="F,...",
+        help="formats to try [all of the target's that can be measured]",
     )
     parser.add_argument(
-        "--rounds", type=values.count, default=20, metavar="N", help="(default: 20)"
+        "--rounds", type=values.count, default=20, metavar="N", help="rounds of measurement [20]"
     )
     parser.add_argument(
-        "--store", metavar="URL", help="of measurements: a file, or postgresql://..."
+        "--store", metavar="URL", help="store of measurements: a file, or postgresql://..."
     )
     parser.add_argument(
-        "--study", metavar="URL", help="of trials: a file (default: in DIR), or postgresql://..."
+        "--study",
+        metavar="URL",
+        help="study with the trials: a file, or postgresql://... [a file in DIR]",
     )
     parser.add_argument(
-        "-o", "--output", metavar="DIR", help="where to (default: out/MODEL-TARGET-tuned)"
+        "-o", "--output", metavar="DIR", help="folder to write [out/MODEL-TARGET-tuned]"
     )
     add_backend_words(parser)
 
 
 def run_tune(options: argparse.Namespace, model: dict[str, Any]) -> int:
+    from edgevit.cli.backend_words import backend_options_of, calibration_of
     from edgevit.tune import tune
 
     _require_free(options)
-    found = tune(
+    tuned = tune(
         options.model,
         target=options.target,
         on=options.on,
@@ -83,37 +96,39 @@ def run_tune(options: argparse.Namespace, model: dict[str, Any]) -> int:
         progress=None if options.quiet else sys.stderr,
         **model,
     )
-    show(json.dumps(found.as_dict()) if options.json else _text(found))
+    show(json.dumps(tuned.as_dict()) if options.json else _text(tuned))
     return 0
 
 
 def _require_free(options: argparse.Namespace) -> None:
     """Refuse options that the search itself chooses."""
-    given = {
+    from edgevit.cli.backend_words import chosen_by_search
+
+    searched = {
         "--lossy": options.lossy,
         "--without": options.without,
         **dict.fromkeys(chosen_by_search(options), True),
     }
-    for word in (word for word, value in given.items() if value):
+    for word in (word for word, value in searched.items() if value):
         raise UsageError(f"{word} is for the search to choose", hint=f"leave {word} out")
 
 
-def _text(found: Tuned) -> str:
+def _text(tuned: Tuned) -> str:
     from edgevit.tune import point_text
 
-    plan = found.plan
-    done = sum(bool(trial.values) for trial in found.tried)
+    plan = tuned.plan
+    done = sum(bool(trial.values) for trial in tuned.tried)
     rows = [
-        f"{plan.model} for {plan.target}: {done} trials, {len(found.tried) - done} refused",
+        f"{plan.model} for {plan.target}: {done} trials, {len(tuned.tried) - done} refused",
         f"  verdict    {plan.verdict}",
     ]
     chosen = ", ".join(f"{k}={v}" for k, v in plan.chosen.items()) or "all at their defaults"
     rows.append(f"  choices    {plan.format} {plan.precision}, {chosen}")
-    if len(found.front) > 1:
+    if len(tuned.front) > 1:
         rows += ["", "  emulated   RAM, bytes  instructions"]
-        for trial in found.front:
+        for trial in tuned.front:
             figures = trial.result["figures"]
-            text = point_text(trial.point, found.space)
+            text = point_text(trial.point, tuned.space)
             rows.append(f"{figures['ram_bytes']:>23,}  {figures['instructions']:>12,}  {text}")
-    again = f"edgevit export {plan.model} --target {plan.target} --plan {found.file}"
+    again = f"edgevit export {plan.model} --target {plan.target} --plan {tuned.file}"
     return "\n".join([*rows, "", f"  again      {again}"])

@@ -379,6 +379,16 @@ def test_light_commands_import_no_torch_and_answer_at_once(words: list[str]) -> 
     assert best < 0.3
 
 
+def test_the_help_of_the_program_reads_no_entry_points() -> None:
+    script = (
+        "import sys\nfrom edgevit.cli.main import main\n"
+        "try:\n    main(['--help'])\nexcept SystemExit:\n    pass\n"
+        "loaded = {'importlib.metadata', 'email', 'edgevit.support.backend_info'} & set(sys.modules)\n"
+        "assert not loaded, loaded\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, stdout=subprocess.DEVNULL)
+
+
 def test_doctor_lists_every_extra_with_its_install_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["doctor", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
