@@ -15,7 +15,7 @@ from edgevit.frontend import ModelSource
 from edgevit.graph.other_inputs import Other
 from edgevit.graph.parity import Parity
 from edgevit.graph.program import Inputs, Program
-from edgevit.quantize import GENERATED, CalibrationOptions, HeldOut, QuantizedProgram
+from edgevit.quantize import GENERATED, Calibration, CalibrationOptions, HeldOut, QuantizedProgram
 from edgevit.rewrites.rule import AnyRule
 from edgevit.rewrites.variants import Form
 from edgevit.support.backend_info import info_of
@@ -37,6 +37,7 @@ class Lowering:
     channels_last: bool = False
     options: BackendOptions | None = None  # of the type that the backend has; None: it has none
     calibration: CalibrationOptions = GENERATED
+    inputs: Calibration | None = None  # calibration inputs; None: not loaded yet
     quantized: QuantizedProgram | None = None  # `program` is its simulation
     at_size: Callable[[int], Lowering] | None = None  # the same model on smaller or larger images
 

@@ -46,6 +46,7 @@ from edgevit.graph.other_inputs import Other
 from edgevit.graph.parity import FP32, Parity, distance
 from edgevit.graph.program import Program
 from edgevit.quantize import (
+    Intake,
     QuantScheme,
     check_readable,
     picture_path,
@@ -106,9 +107,15 @@ class ExportJob:
         """Return how the format computes in integers, or None where it computes in floats."""
         return BACKENDS[format].scheme(self.precisions[format])
 
-    @property
-    def computes_in_integers(self) -> bool:
-        return any(map(self.scheme, self.formats))
+    def calibrated(self, format: str) -> bool:
+        """Check that the format's ranges are chosen on calibration inputs."""
+        return self.precisions[format] in BACKENDS[format].calibrates
+
+    def require_pictures(self) -> None:
+        """Refuse ranges from noise for trained weights, where random ones may have them."""
+        for format in filter(self.calibrated, self.formats):
+            if self.scheme(format) is None:
+                require_pictures(self.request.calibration, self.precisions[format])
 
     @classmethod
     def validated(
@@ -158,7 +165,9 @@ class _CapturedModel:
     integers: PreparedPart | None = None  # for the formats in integers
 
     @classmethod
-    def build(cls, model: ModelArguments, job: ExportJob, stages: Stages) -> _CapturedModel:
+    def build(
+        cls, model: ModelArguments, job: ExportJob, stages: Stages, prepared: bool = True
+    ) -> _CapturedModel:
         source = resolve_model(model, job.target, stages)
         # First: a capture may leave its own tensors in the model's attributes.
         expected = eager(source)(source.inputs)
@@ -175,10 +184,14 @@ class _CapturedModel:
             others = run_others(program.run, source.inputs) if others else ()
         known: engine.States | None = {} if len(job.formats) > 1 else None
         integers = None
-        if job.computes_in_integers:
-            layout = model.options.channels_last
+        if source.is_trained:
+            job.require_pictures()
+        if prepared and any(map(job.calibrated, job.formats)):
+            intake = Intake(
+                source.preprocess, bool(model.options.image_input), model.options.channels_last
+            )
             integers = prepare_integers(
-                program, source, job.request.calibration, layout, job.without, stages
+                program, intake, job.request.calibration, job.without, stages
             )
         return cls(model, source, expected, others, program, graph, part, stages, known, integers)
 
@@ -189,7 +202,7 @@ def _export_format(
     backend = backend_for(format, job.target)
     stages = captured.stages.fork()
     refuse_outputs(captured.program, BACKENDS[format].title)
-    part = captured.integers if job.scheme(format) else None
+    part = captured.integers if job.calibrated(format) else None
     program, states = (
         (part.prepared.program, part.states) if part else (captured.program, captured.known)
     )
@@ -201,7 +214,8 @@ def _export_format(
     parity.append(Parity("rewritten", "fp32", distance(captured.expected, rewritten.run()), FP32))
     require_space(draft, 2 * constant_bytes(rewritten) + (1 << 20))
     require_memory(rewritten, BACKENDS[format].title)
-    quantized = part and part.quantized(rewritten, job.scheme(format), stages)
+    scheme = job.scheme(format)
+    quantized = part.quantized(rewritten, scheme, stages) if part and scheme else None
     if quantized:
         rewritten = quantized.program
         parity.append(simulation_parity(quantized.held_out, job.precisions[format]))
@@ -244,7 +258,9 @@ def _lowering(
 ) -> Lowering:
     def at_size(size: int) -> Lowering:
         options = replace(captured.model.options, input_size=size)
-        smaller = _CapturedModel.build(replace(captured.model, options=options), job, Stages())
+        smaller = _CapturedModel.build(
+            replace(captured.model, options=options), job, Stages(), False
+        )
         rewritten, _ = rewrite(
             smaller.program, rules_of(backend, format, job.without, job.request), Stages()
         )
@@ -261,6 +277,7 @@ def _lowering(
         captured.model.options.channels_last,
         job.request.options_for(format),
         job.request.calibration,
+        captured.integers.prepared.calibration if captured.integers else None,
         at_size=at_size,
     )
 

@@ -15,6 +15,7 @@ from edgevit.graph.parity import FP32, Parity, distance
 from edgevit.graph.program import Program
 from edgevit.quantize import (
     CalibrationOptions,
+    Intake,
     Prepared,
     QuantizedProgram,
     QuantScheme,
@@ -73,20 +74,16 @@ class PreparedPart:
         later = [rule for rule in rewrites.rules if rule.fired or rule.rule not in names]
         return replace(rewrites, before=self.rewrites.before, rules=(*self.rewrites.rules, *later))
 
-    def quantized(
-        self, program: Program, scheme: QuantScheme | None, stages: Stages
-    ) -> QuantizedProgram:
+    def quantized(self, program: Program, scheme: QuantScheme, stages: Stages) -> QuantizedProgram:
         """Quantise what a backend's rules have made of the prepared program."""
-        assert scheme is not None
         with stages.stage("quantize", "choose ranges, and round"):
             return quantize_prepared(program, self.prepared, scheme, stages.note)
 
 
 def prepare_integers(
     program: Program,
-    source: ModelSource,
+    intake: Intake,
     options: CalibrationOptions,
-    channels_last: bool,
     without: Sequence[str],
     stages: Stages,
 ) -> PreparedPart:
@@ -94,7 +91,7 @@ def prepare_integers(
     rules = [rule for rule in STANDARD if rule.name not in without]
     with stages.stage("prepare", "calibrate, and prepare it for integers"):
         plain, report = engine.run(program, rules, stages.note)
-        inputs = load_calibration(plain, options, source.preprocess, channels_last)
+        inputs = load_calibration(plain, options, intake)
         prepared = prepare(plain, inputs, stages.note)
         prepared = replace(prepared, pictures=options.calibrate is not None)
         return PreparedPart(prepared, report, {})

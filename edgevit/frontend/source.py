@@ -53,6 +53,9 @@ class Preprocess:
         return ""
 
 
+AS_BUILT = "as built"
+
+
 @dataclass(frozen=True)
 class ModelSource:
     """A model in eval mode and one set of example inputs that it accepts positionally."""
@@ -73,3 +76,8 @@ class ModelSource:
     structure: Any = None  # pytree of (arguments by position, by keyword), if a caller gave inputs
     notes: tuple[str, ...] = ()  # how what is exported differs from what the caller has
     takes_pixels: bool = False  # 0-255, its preprocessing being part of `module`
+
+    @property
+    def is_trained(self) -> bool:
+        """Check for weights that were read: a user's own module may have either kind."""
+        return self.weights != AS_BUILT and not self.weights.startswith("random")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from edgevit.errors import CalibrationError
-from edgevit.frontend import Preprocess
 from edgevit.graph.program import Program
 from edgevit.quantize.calibration import Calibration, Intake
 from edgevit.quantize.image_folder import calibration
@@ -17,14 +16,9 @@ from edgevit.quantize.scheme import QuantScheme
 NOISE = "generated"  # `--calibrate generated`: asked for by name
 
 
-def load_calibration(
-    program: Program,
-    options: CalibrationOptions,
-    preprocess: Preprocess | None,
-    channels_last: bool,
-) -> Calibration:
+def load_calibration(program: Program, options: CalibrationOptions, intake: Intake) -> Calibration:
     """Load the inputs once, for all formats of an export."""
-    return calibration(picture_path(options), program, Intake(preprocess, False, channels_last))
+    return calibration(picture_path(options), program, intake)
 
 
 def quantize_prepared(

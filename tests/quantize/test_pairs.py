@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import nn
 from torch.fx.node import Node
 
 from edgevit import export
 from edgevit.errors import CalibrationError
+from edgevit.frontend.resolve import resolve
 from edgevit.graph.aten import kind
 from edgevit.graph.program import Program
 from edgevit.quantize.calibration import generated
@@ -129,3 +131,16 @@ def test_the_file_is_as_near_as_its_simulation(tmp_path: Path) -> None:
     assert result.passed
     assert {"quantized", "runtime"} <= {parity.stage for parity in result.parity}
     assert result.manifest["quantization"]["calibration"]  # type: ignore[index]
+
+
+def test_firmware_of_trained_weights_needs_pictures_too(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    weights = resolve("zoo:vit-i16-p4-d16-h1-l1").module.state_dict()
+    save_file(weights, tmp_path / "w.safetensors")
+    with pytest.raises(CalibrationError, match="needs pictures"):
+        export(
+            "zoo:vit-i16-p4-d16-h1-l1",
+            target="qemu-m7",
+            weights=str(tmp_path / "w.safetensors"),
+            output=tmp_path / "out",
+        )
