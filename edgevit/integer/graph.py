@@ -75,7 +75,7 @@ class Op(ABC):
     """
 
     kind: ClassVar[str]
-    once: ClassVar[bool] = False  # whether it cannot be done again
+    single_pass: ClassVar[bool] = False  # its rows come once and cannot be computed again
 
     inputs: tuple[Value, ...]
     output: Value

@@ -46,24 +46,24 @@ class Microcontroller:
     def lower(self, request: Lowering) -> Artifact:
         core = core_of(request.target)
         request.progress("quantize")
-        found = quantized(request)
-        graph = split_stacks(found.graph)
+        quantization = quantized(request)
+        graph = split_stacks(quantization.graph)
         request.progress("plan")
         plan = planned_for(request, graph)
         verify_plan(plan)
         require_fit(request, graph, plan)
         weights = weights_form(OPTIONS.of(request.options).weights_as, request.target)
         emitted = write_bundle(
-            request.directory, graph, found.inputs, found.outputs, core, plan, weights
+            request.directory, graph, quantization.inputs, quantization.outputs, core, plan, weights
         )  # fmt: skip
         tensors = [tensor.numpy() for tensor in request.source.inputs]
-        golden = [port.quantized(x) for port, x in zip(found.inputs, tensors, strict=True)]
+        golden = [port.quantized(x) for port, x in zip(quantization.inputs, tensors, strict=True)]
         folder = request.directory / FIRMWARE
         board = write_board(folder, emitted, golden, request.target, core, weights)
         (request.directory / "graph.txt").write_text(integer_text(graph))
         (request.directory / "plan.txt").write_text(plan_text(plan))
-        (request.directory / "quantization.txt").write_text(found.report.text(10**6) + "\n")
-        lost = found.report.lost_at
+        (request.directory / "quantization.txt").write_text(quantization.report.text(10**6) + "\n")
+        lost = quantization.report.lost_at
         details = {
             "core": core.name,
             "arena_bytes": plan.size,
@@ -72,9 +72,9 @@ class Microcontroller:
             "kernels": list(emitted.kernels),
             "board": board.as_dict(),
             "quantization": {
-                "options": vars(found.options),
+                "options": vars(quantization.options),
                 "calibration": _calibrated_on(request),
-                "worst": [value.as_dict() for value in found.report.worst[:10]],
+                "worst": [value.as_dict() for value in quantization.report.worst[:10]],
                 "lost_at": lost.as_dict() if lost else None,
             },
         }

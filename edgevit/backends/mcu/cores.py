@@ -185,9 +185,9 @@ def core_of(target: Target) -> Core:
     """Return the core that stands for the target's CPU, by name, else by instruction set."""
     cpu = target.cpu
     isa = (cpu.isa or "").split("+")[0] if cpu else ""
-    for known in CORES.values():
-        if cpu and cpu.name == known.title and isa == known.isa:
-            return known
+    for candidate in CORES.values():
+        if cpu and cpu.name == candidate.title and isa == candidate.isa:
+            return candidate
     for base, needed, name in _BY_ISA:
         if cpu and isa == base and needed <= {part.split(".")[0] for part in cpu.features}:
             return CORES[name]
@@ -195,5 +195,5 @@ def core_of(target: Target) -> Core:
         f"firmware cannot be made for the CPU of `{target.name}`",
         where=str(target.file),
         why=f"its ISA is `{cpu.isa if cpu else None}`",
-        hint="cores: " + ", ".join(known.title for known in CORES.values()),
+        hint="cores: " + ", ".join(candidate.title for candidate in CORES.values()),
     )

@@ -55,7 +55,7 @@ class Shortfall:
 
 @dataclass(frozen=True)
 class Attempt:
-    way: str  # words of the command line
+    flags: str  # of the command line
     result: str
     fits: bool
 
@@ -120,8 +120,8 @@ def require_fit(request: Lowering, graph: IntegerGraph, plan: Schedule) -> None:
     if short is None:
         return
     tried = tuple(_tried(request, graph, short))
-    fit = [found.way for found in tried if found.fits]
-    rest = [f"{found.way}: {found.result}" for found in tried if not found.fits]
+    fit = [attempt.flags for attempt in tried if attempt.fits]
+    rest = [f"{attempt.flags}: {attempt.result}" for attempt in tried if not attempt.fits]
     over = short.needed - short.there
     most = f"most at {need.peak_at}: {_listed(need.peak)}" if short.what == "RAM" else f"most in {_listed(need.heavy)}"  # fmt: skip
     raise MemoryLimitError(
@@ -230,45 +230,47 @@ def _smaller_images(request: Lowering) -> Iterator[Attempt]:
         size = int(side * share) // step * step
         if size < _SMALLEST:
             return
-        found = _attempt_at(request, size)
-        yield found
-        if found.fits:
+        attempt = _attempt_at(request, size)
+        yield attempt
+        if attempt.fits:
             return
 
 
 def _attempt_at(request: Lowering, size: int) -> Attempt:
-    way = f"--input-size {size}"
+    flags = f"--input-size {size}"
     assert request.at_size is not None
-    request.progress(f"try {way}")
+    request.progress(f"try {flags}")
     try:
         smaller = request.at_size(size)
     except EdgevitError as error:
-        return Attempt(way, f"the model cannot be built so: {error.message}", False)
-    return _attempt(way, smaller, _graph)
+        return Attempt(flags, f"the model cannot be built so: {error.message}", False)
+    return _attempt(flags, smaller, _graph)
 
 
-def _attempt(way: str, request: Lowering, graph_of: Callable[[Lowering], IntegerGraph]) -> Attempt:
-    request.progress(f"try {way}")
+def _attempt(
+    flags: str, request: Lowering, graph_of: Callable[[Lowering], IntegerGraph]
+) -> Attempt:
+    request.progress(f"try {flags}")
     try:
         graph = graph_of(request)
         need = need_of(graph, planned_for(request, graph))
     except EdgevitError as error:
-        return Attempt(way, error.message, False)
+        return Attempt(flags, error.message, False)
     short = _shortfall(need, request)
     result = f"RAM {need.arena:,}, weights {need.constants:,}"
-    return Attempt(way, result if short is None else f"{result}: {short.needed - short.there:,} too many", short is None)  # fmt: skip
+    return Attempt(flags, result if short is None else f"{result}: {short.needed - short.there:,} too many", short is None)  # fmt: skip
 
 
 def _graph(request: Lowering) -> IntegerGraph:
     return split_stacks(quantized(request).graph)
 
 
-def _with(request: Lowering, **wishes: Any) -> Lowering:
-    return replace(request, options=replace(OPTIONS.of(request.options), **wishes))
+def _with(request: Lowering, **options: Any) -> Lowering:
+    return replace(request, options=replace(OPTIONS.of(request.options), **options))
 
 
 def _row(tried: Attempt) -> str:
-    return f"    {tried.way}: {'fits, ' if tried.fits else ''}{tried.result}"
+    return f"    {tried.flags}: {'fits, ' if tried.fits else ''}{tried.result}"
 
 
 def _listed(entries: tuple[tuple[str, int], ...]) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from edgevit.backends.mcu.codegen.emit import emit
-from edgevit.backends.mcu.codegen.harness import PAINT, Case, harness, read_outputs
+from edgevit.backends.mcu.codegen.test_main_template import PAINT, Case, main_template, read_outputs
 from edgevit.backends.mcu.cores import CORES
 from edgevit.backends.mcu.schedule.simple import simple_plan
 from edgevit.integer.graph import IntegerGraph
@@ -69,7 +69,7 @@ def check_on_host(singles: Sequence[Single], folder: Path) -> None:
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir()
     (work / "emit.c").write_text(_EMIT)
-    (work / "main.c").write_text(harness(cases, emit_arena=True))
+    (work / "main.c").write_text(main_template(cases, emit_arena=True))
     for case in cases:
         (work / f"{case.prefix}.h").write_text(case.emitted.header)
         (work / f"{case.prefix}.c").write_text(case.emitted.source)

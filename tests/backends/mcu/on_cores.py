@@ -9,7 +9,7 @@ import numpy as np
 
 from edgevit.backends.mcu.codegen.emit import emit
 from edgevit.backends.mcu.codegen.firmware import link_cases
-from edgevit.backends.mcu.codegen.harness import Case, read_outputs
+from edgevit.backends.mcu.codegen.test_main_template import Case, read_outputs
 from edgevit.backends.mcu.cores import CORES
 from edgevit.backends.mcu.emulator import EmulatedRun, emulator, emulators_of
 from edgevit.backends.mcu.schedule.plan import Schedule, plan_text

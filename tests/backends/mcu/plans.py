@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from edgevit.backends.mcu.cores import Core
-from edgevit.backends.mcu.schedule.intake import prepared
+from edgevit.backends.mcu.schedule.image_source import prepared
 from edgevit.backends.mcu.schedule.loops import NoLoopError
 from edgevit.backends.mcu.schedule.plan import Schedule, make_plan
 from edgevit.integer.graph import IntegerGraph

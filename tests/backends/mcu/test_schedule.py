@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from edgevit.backends.mcu.cores import CORES
-from edgevit.backends.mcu.schedule.intake import prepared
+from edgevit.backends.mcu.schedule.image_source import prepared
 from edgevit.backends.mcu.schedule.memory import bound
 from edgevit.backends.mcu.schedule.plan import Schedule, make_plan
 from edgevit.backends.mcu.schedule.search import best_plan

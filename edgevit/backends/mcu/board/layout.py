@@ -58,15 +58,15 @@ def weights_region(target: Target) -> MemoryRegion | None:
 
 def _code(target: Target, weights: int) -> MemoryRegion:
     """Return the region for code: of the first kind that holds all, else the first there is."""
-    found = sorted(
+    regions = sorted(
         (region for region in target.regions if region.kind in _CODE),
         key=lambda region: (_CODE.index(region.kind), -region.size),
     )
-    return next((r for r in found if r.size >= weights + _PROGRAM and _boots(r)), _first(found))
+    return next((r for r in regions if r.size >= weights + _PROGRAM and _boots(r)), _first(regions))
 
 
-def _first(found: list[MemoryRegion]) -> MemoryRegion:
-    return next((region for region in found if _boots(region)), found[0])
+def _first(regions: list[MemoryRegion]) -> MemoryRegion:
+    return next((region for region in regions if _boots(region)), regions[0])
 
 
 def _boots(region: MemoryRegion) -> bool:
@@ -78,8 +78,8 @@ def _boots(region: MemoryRegion) -> bool:
 
 
 def _ranked(target: Target) -> list[MemoryRegion]:
-    found = [region for region in target.regions if region.kind in _DATA]
-    return sorted(found, key=lambda region: (_DATA.index(region.kind), -region.size, region.base))
+    regions = [region for region in target.regions if region.kind in _DATA]
+    return sorted(regions, key=lambda region: (_DATA.index(region.kind), -region.size, region.base))
 
 
 def _data(target: Target, size: int, what: str) -> MemoryRegion:

@@ -39,9 +39,11 @@ def memory_map(plan: Schedule) -> Drawing:
             f"{buffer.name}: {buffer.size:,} bytes at {buffer.offset:,}, loops {first} to {last}",
         )
 
-    kept = {buffer.name: k for k, buffer in enumerate(b for b in plan.buffers if ":" not in b.name)}
+    colours = {
+        buffer.name: k for k, buffer in enumerate(b for b in plan.buffers if ":" not in b.name)
+    }
     boxes, labels = _axes(plan, wide, high, loops)
-    boxes += [box(buffer, kept.get(buffer.name, 0)) for buffer in plan.buffers]
+    boxes += [box(buffer, colours.get(buffer.name, 0)) for buffer in plan.buffers]
     boxes.append(Box(_LEFT, bottom - plan.size * high - 1, _WIDTH - _LEFT - _RIGHT, 1.5, _PEAK))
     boxes.append(Box(_LEFT + (peak + 0.5) * wide - 0.75, _TOP - 14, 1.5, 14, _PEAK))
     labels.append(Label(_LEFT, _TOP - 26, f"arena {plan.size:,} bytes, the peak is loop {peak}"))

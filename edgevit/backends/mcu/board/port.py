@@ -61,6 +61,6 @@ def write_port(port: BoardPort, folder: Path) -> None:
     folder.mkdir()
     own = (kernels / "port" / f"{port.board}.c").read_text()
     for name in dict.fromkeys((*port.sources, *_SHARED, "ev_port.h", *_INCLUDED.findall(own))):
-        found = kernels / "port" / name
-        shutil.copy(found if found.is_file() else kernels / "run" / name, folder)
+        specific = kernels / "port" / name
+        shutil.copy(specific if specific.is_file() else kernels / "run" / name, folder)
     shutil.copytree(kernels / "run" / "include", folder / "include")

@@ -109,8 +109,8 @@ _ONLY_ZEPHYR = """- **Zephyr**: `west build -- -DZEPHYR_EXTRA_MODULES=/path/to/t
 
 
 def _defined(header: str, name: str) -> str:
-    found = re.search(rf'#define {name} "(.+?)"', header)
-    return found[1] if found else ""
+    match = re.search(rf'#define {name} "(.+?)"', header)
+    return match[1] if match else ""
 
 
 def _comment(source: str) -> str:

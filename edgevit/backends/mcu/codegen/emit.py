@@ -9,11 +9,11 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
+from edgevit.backends.mcu.codegen.c_api import calls, debugging, fetching, header, tracing
 from edgevit.backends.mcu.codegen.constants import Constants
-from edgevit.backends.mcu.codegen.interface import calls, debugging, fetching, header, tracing
 from edgevit.backends.mcu.kernels.card import Argument, FirstRow, Input, KernelCall, Scratch, Steps
 from edgevit.backends.mcu.schedule.access import WINDOWED, Same, Sliding, access, moves
-from edgevit.backends.mcu.schedule.intake import ArrivingRows
+from edgevit.backends.mcu.schedule.image_source import ArrivingRows
 from edgevit.backends.mcu.schedule.plan import Schedule, ring_name, scratch_name, tile_of
 from edgevit.backends.mcu.schedule.walk import LoopWalk, unit_bytes
 from edgevit.integer import Op, Value
@@ -86,8 +86,10 @@ class _Writer:
         self._constants = Constants(prefix, apart, paged)
         self._apart = apart or paged
         graph = plan.net.graph
-        given = [(i, v.name) for i, v in enumerate(graph.inputs) if v.name not in self._net.makers]
-        self._outside = {name: f"inputs[{i}]" for i, name in given}
+        model_inputs = [
+            (i, v.name) for i, v in enumerate(graph.inputs) if v.name not in self._net.makers
+        ]
+        self._outside = {name: f"inputs[{i}]" for i, name in model_inputs}
         self._outside |= {c.value.name: self._constants.array(c.data) for c in graph.constants}
         self._lines: list[str] = []
         self.functions: dict[str, tuple[Op, list[str]]] = {}
@@ -104,8 +106,8 @@ class _Writer:
     def loop(self, index: int, walk: LoopWalk) -> None:
         """Emit a function for each operation in the loop, then the loop itself."""
         self._constants.begin_page()
-        taking = any(isinstance(op, ArrivingRows) for op in walk.loop.ops)
-        if taking:
+        receives_rows = any(isinstance(op, ArrivingRows) for op in walk.loop.ops)
+        if receives_rows:
             body = self._as_it_comes(index, walk)
             gets = f"({self._prefix} *model, uint32_t ready)"
         else:

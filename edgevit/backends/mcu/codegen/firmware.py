@@ -16,7 +16,7 @@ from edgevit.backends.mcu.board.weights import (
     write_weights,
 )
 from edgevit.backends.mcu.codegen.emit import Emitted, emit
-from edgevit.backends.mcu.codegen.harness import Case, harness
+from edgevit.backends.mcu.codegen.test_main_template import Case, main_template
 from edgevit.backends.mcu.cores import Core
 from edgevit.backends.mcu.schedule.plan import Schedule
 from edgevit.backends.mcu.toolchain import Toolchain, toolchain
@@ -54,13 +54,13 @@ def write_firmware(
 def _headers(folder: Path, include: Path) -> list[str]:
     """Return the headers that the sources include, directly or through other headers."""
     texts = [path.read_text() for path in (folder / f"{FILES}.h", folder / f"{FILES}.c", *(folder / "kernels").iterdir())]  # fmt: skip
-    found: list[str] = []
+    headers: list[str] = []
     for text in texts:  # grows as it goes
         for name in _INCLUDED.findall(text):
-            if name not in found and (include / name).is_file():
-                found.append(name)
+            if name not in headers and (include / name).is_file():
+                headers.append(name)
                 texts.append((include / name).read_text())
-    return found
+    return headers
 
 
 def link_firmware(folder: Path, main: str, core: Core, tool: Toolchain, work: Path) -> Path:
@@ -80,11 +80,11 @@ def _weights(folder: Path, core: Core, tool: Toolchain, work: Path) -> list[Path
         return [tool.compile(source, core, include=[folder])]
     if not binary.is_file():
         return [folder / f"{NAME}.o"]
-    found = [assembled(binary, core, tool, work)]
+    objects = [assembled(binary, core, tool, work)]
     if "EV_MODEL_WEIGHTS_STREAMED" in (folder / f"{NAME}.h").read_text():
         (work / "read_weights.c").write_text(READ_LINKED)
-        found.append(tool.compile(work / "read_weights.c", core, include=[folder]))
-    return found
+        objects.append(tool.compile(work / "read_weights.c", core, include=[folder]))
+    return objects
 
 
 def link_cases(
@@ -98,7 +98,7 @@ def link_cases(
     for case in cases:
         (work / f"{case.prefix}.h").write_text(case.emitted.header)
     (work / "main.c").write_text(
-        "\n".join([*(case.emitted.source for case in cases), harness(cases)])
+        "\n".join([*(case.emitted.source for case in cases), main_template(cases)])
     )
     used = dict.fromkeys(source for case in cases for source in case.emitted.kernels)
     include = [work, kernels / "include"]

@@ -22,31 +22,31 @@ def plugin(cache: Path) -> Path:
     folder = data_dir("kernels") / "run"
     sources = [folder / "qemu_count.c", folder / "qemu_plugin.h"]
     digest = hashlib.sha256(b"\0".join(path.read_bytes() for path in sources)).hexdigest()[:16]
-    kept = cache / "qemu" / f"count-{digest}.so"
-    if not kept.exists():
-        _compile(sources[0].resolve(), kept)
-    return kept
+    library = cache / "qemu" / f"count-{digest}.so"
+    if not library.exists():
+        _compile(sources[0].resolve(), library)
+    return library
 
 
 def _compile(source: Path, output: Path) -> None:
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=".making-") as folder:
-        made = Path(folder) / output.name
+        unfinished = Path(folder) / output.name
         flags = ["-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC"]
-        words = [*_compiler(), *flags, "-o", str(made), str(source)]
+        words = [*_compiler(), *flags, "-o", str(unfinished), str(source)]
         done = subprocess.run(words, capture_output=True, text=True, cwd=folder)
         if done.returncode != 0:
             raise InternalError("QEMU's counting plugin does not compile", why=done.stderr)
-        os.replace(made, output)
+        os.replace(unfinished, output)
 
 
 def _compiler() -> list[str]:
     for name in ("cc", "gcc", "clang"):
         if path := shutil.which(name):
             return [path]
-    found = find_spec("ziglang")
-    if found is not None and found.origin is not None:
-        return [str(Path(found.origin).parent / "zig"), "cc"]
+    package = find_spec("ziglang")
+    if package is not None and package.origin is not None:
+        return [str(Path(package.origin).parent / "zig"), "cc"]
     raise MissingToolError(
         "no C compiler for this machine",
         why="it compiles the plugin that counts instructions in QEMU",

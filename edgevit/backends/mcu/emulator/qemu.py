@@ -91,15 +91,15 @@ def _program(machine: QemuBoard) -> str:
 @cache
 def _version(program: str) -> str:
     said = subprocess.run([program, "--version"], capture_output=True, text=True).stdout
-    found = re.search(r"version ((\d+)\.(\d+)\.\d+)", said)
-    numbers = (int(found[2]), int(found[3])) if found else (0, 0)
+    match = re.search(r"version ((\d+)\.(\d+)\.\d+)", said)
+    numbers = (int(match[2]), int(match[3])) if match else (0, 0)
     if not _OLDEST <= numbers <= _NEWEST:
         raise MissingToolError(
-            f"QEMU {found[1] if found else said.strip()} cannot count instructions for us",
+            f"QEMU {match[1] if match else said.strip()} cannot count instructions for us",
             why="the plugin is written for QEMU 6.1 to 8.2, whose interface newer ones dropped",
             hint="QEMU 7.2, as in Debian 12",
         )
-    return f"{Path(program).name} {found[1] if found else ''}"
+    return f"{Path(program).name} {match[1] if match else ''}"
 
 
 def _plan(task: EmulatorJob) -> str:
@@ -175,8 +175,8 @@ def _said(folder: Path) -> str:
 
 
 def _pc(folder: Path) -> int | None:
-    found = _PC.findall(_said(folder))
-    return int(found[-1], 16) if found else None
+    addresses = _PC.findall(_said(folder))
+    return int(addresses[-1], 16) if addresses else None
 
 
 def _first_complaint(folder: Path) -> str:

@@ -196,9 +196,9 @@ class _Machine:
         thumb = 1 if task.core.is_arm else 0
         at, deadline = task.elf.entry, time.monotonic() + task.seconds
         while not self._host.ended:
-            left = deadline - time.monotonic()
+            seconds = deadline - time.monotonic()
             try:
-                engine.emu_start(at | thumb, call, timeout=max(int(left * 1e6), 1))
+                engine.emu_start(at | thumb, call, timeout=max(int(seconds * 1e6), 1))
             except self._library.UcError as error:
                 raise self._failure(str(error)) from error
             pc = self._get(registers.pc) & ~1

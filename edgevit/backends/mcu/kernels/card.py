@@ -141,8 +141,8 @@ def of_family(card: Card, family: str) -> Card:
         return replace(call, function=function) if call.function == card.function else call
 
     def steps(op: Op, tile: Tile) -> Steps:
-        made = card.steps(op, tile)
-        return replace(made, calls=tuple(map(renamed, made.calls)))
+        family_steps = card.steps(op, tile)
+        return replace(family_steps, calls=tuple(map(renamed, family_steps.calls)))
 
     sources = (source.replace(card.function, function), *more)
     return replace(card, function=function, family=family, sources=sources, steps=steps)

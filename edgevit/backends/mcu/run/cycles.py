@@ -112,7 +112,7 @@ def _decode(elf: Elf, addresses: Iterable[int]) -> dict[int, _Instruction]:
 
 def _one(decoder: Any, elf: Elf, address: int) -> _Instruction:
     always = (0, 15)  # capstone: no condition was decoded, or AL
-    for found in decoder.disasm(elf.code_at(address, 4), address, 1):
-        name, conditional = found.insn_name(), found.cc not in always
-        return _Instruction(name, found.op_str, found.size, conditional)
+    for instruction in decoder.disasm(elf.code_at(address, 4), address, 1):
+        name, conditional = instruction.insn_name(), instruction.cc not in always
+        return _Instruction(name, instruction.op_str, instruction.size, conditional)
     raise InternalError(f"no instruction at {address:#x}", where=str(elf.path))

@@ -11,7 +11,12 @@ import numpy as np
 from edgevit.backends.execution import Execution, FirmwareMemory, LayerCount
 from edgevit.backends.mcu.codegen.emit import Emitted, Layer
 from edgevit.backends.mcu.codegen.firmware import MODEL, STACK, link_firmware
-from edgevit.backends.mcu.codegen.harness import Case, harness, poked_inputs, read_outputs
+from edgevit.backends.mcu.codegen.test_main_template import (
+    Case,
+    main_template,
+    poked_inputs,
+    read_outputs,
+)
 from edgevit.backends.mcu.cores import Core
 from edgevit.backends.mcu.emulator import emulator, emulators_of
 from edgevit.backends.mcu.run.elf import Elf, read_elf
@@ -37,7 +42,7 @@ def execute(
     machine = emulator(emulator_name or emulators_of(core)[0])
     regions = [function for layer in emitted.layers for function in layer.functions]
     with tempfile.TemporaryDirectory(prefix="edgevit-run-") as work:
-        program = link_firmware(folder, harness([case], poked=True), core, tool, Path(work))
+        program = link_firmware(folder, main_template([case], poked=True), core, tool, Path(work))
         run = machine.run(program, core, inputs=poked_inputs([case]), regions=regions)
         elf = read_elf(program)
     ((outputs, _),) = read_outputs([case], run.output)

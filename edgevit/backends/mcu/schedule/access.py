@@ -89,8 +89,8 @@ def keeps_rows(op: Reshape) -> bool:
 
 def storage_of(graph: IntegerGraph) -> dict[str, Value]:
     """Map each value to the one whose bytes it uses; reshapes have no bytes of their own."""
-    found = {value.name: value for value in graph.values()}
+    storage = {value.name: value for value in graph.values()}
     for op in graph.ops:
         if isinstance(op, Reshape):
-            found[op.name] = found[op.source.name]
-    return found
+            storage[op.name] = storage[op.source.name]
+    return storage

@@ -10,5 +10,5 @@ from edgevit.integer import IntegerGraph
 
 def cards_of(graph: IntegerGraph, core: Core) -> dict[str, Card]:
     """Return the cards by operation; reshapes need none."""
-    found = {op.name: card_of(op, core) for op in graph.ops}
-    return {name: card for name, card in found.items() if card is not None}
+    cards = {op.name: card_of(op, core) for op in graph.ops}
+    return {name: card for name, card in cards.items() if card is not None}

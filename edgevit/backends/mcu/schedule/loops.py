@@ -54,7 +54,7 @@ class Net:
             graph,
             storage,
             makers,
-            {name: tuple(found) for name, found in readers.items()},
+            {name: tuple(readings) for name, readings in readers.items()},
             {op.name: index for index, op in enumerate(ops)},
             {op.name: _made_inputs(op, storage, makers) for op in ops},
         )
@@ -69,17 +69,17 @@ class Net:
         These are graph outputs, operands needed whole, results produced whole, and values reshaped
         across rows.
         """
-        found = {self.storage[value.name].name for value in self.graph.outputs}
+        names = {self.storage[value.name].name for value in self.graph.outputs}
         for op in self.graph.ops:
             if isinstance(op, Reshape):
                 if not keeps_rows(op):
-                    found.add(self.storage[op.name].name)
+                    names.add(self.storage[op.name].name)
                 continue
             ways = [access(op, index) for index in range(len(op.inputs))]
-            found.update(name for index, name in self.sources(op) if ways[index] == WHOLE)
+            names.update(name for index, name in self.sources(op) if ways[index] == WHOLE)
             if ways and all(way == WHOLE for way in ways):
-                found.add(op.name)
-        return frozenset(found & set(self.makers))
+                names.add(op.name)
+        return frozenset(names & set(self.makers))
 
 
 def _made_inputs(
@@ -98,21 +98,21 @@ class Loop:
     units: dict[str, int] = field(default_factory=dict)  # storage -> positions in a row
 
 
-def build_loops(net: Net, kept: frozenset[str]) -> list[Loop]:
+def build_loops(net: Net, kept_values: frozenset[str]) -> list[Loop]:
     """Return the loops in the order in which they run.
 
     Raise `NoLoopError` if the kept values make none.
     """
-    closures = {name: _closure(net, name, kept) for name in kept}
-    needs = {name: (_reads(net, closures[name]) & kept) - {name} for name in kept}
-    users: dict[str, set[str]] = {name: set() for name in kept}
+    closures = {name: _closure(net, name, kept_values) for name in kept_values}
+    needs = {name: (_reads(net, closures[name]) & kept_values) - {name} for name in kept_values}
+    users: dict[str, set[str]] = {name: set() for name in kept_values}
     for user, read in needs.items():
         for name in read:
             users[name].add(user)
     merged: list[Member] = []
     for name in _in_turn(net, needs):
         last = merged[-1] if merged else None
-        if last and _fit(last, name, closures[name], needs, kept, users):
+        if last and _fit(last, name, closures[name], needs, kept_values, users):
             merged[-1] = (last[0] | closures[name], (*last[1], name))
         else:
             merged.append((closures[name], (name,)))
@@ -124,7 +124,7 @@ def build_loops(net: Net, kept: frozenset[str]) -> list[Loop]:
 
 
 def _require_once(net: Net, merged: Sequence[Member]) -> None:
-    for name in (name for name, op in net.makers.items() if op.once):
+    for name in (name for name, op in net.makers.items() if op.single_pass):
         if sum(name in ops for ops, _ in merged) > 1:
             raise NoLoopError(f"several loops need {name}, which comes only once")
 
@@ -166,31 +166,31 @@ def _extra(net: Net, needs: dict[str, set[str]]) -> dict[str, float]:
     users = Counter(name for needed in needs.values() for name in needed)
     extra: dict[str, float] = {}
     for name in sorted(needs, key=net.order.__getitem__):
-        most = held = 0.0
+        most = total = 0.0
         own = [other for other in needs[name] if users[other] == 1]
         for other in sorted(own, key=lambda other: (-extra[other], net.order[other])):
             size = net.storage[other].bytes
-            most, held = max(most, held + size + extra[other]), held + size
-        extra[name] = max(most - net.storage[name].bytes, held)
+            most, total = max(most, total + size + extra[other]), total + size
+        extra[name] = max(most - net.storage[name].bytes, total)
     return {name: extra[name] if users[name] == 1 else inf for name in needs}
 
 
-def _closure(net: Net, name: str, kept: frozenset[str]) -> frozenset[str]:
-    found: set[str] = set()
+def _closure(net: Net, name: str, kept_values: frozenset[str]) -> frozenset[str]:
+    ops: set[str] = set()
     stack = [name]
     while stack:
         top = stack.pop()
-        if top in found:
+        if top in ops:
             continue
-        found.add(top)
+        ops.add(top)
         op = net.makers[top]
         for index, source in net.sources(op):
-            if source in kept:
+            if source in kept_values:
                 continue
             if access(op, index) == WHOLE:
                 raise NoLoopError(f"{op.name} needs all of {source}")
             stack.append(source)
-    return frozenset(found)
+    return frozenset(ops)
 
 
 def _fit(
@@ -198,14 +198,14 @@ def _fit(
     name: str,
     ops: frozenset[str],
     needs: dict[str, set[str]],
-    kept: frozenset[str],
+    kept_values: frozenset[str],
     users: dict[str, set[str]],
 ) -> bool:
     """Return whether two loops can be one.
 
     They must stream a common value, read the same values, and be read by the same loops.
     """
-    shared = (ops & last[0]) - kept
+    shared = (ops & last[0]) - kept_values
     same = all(users[name] == users[o] and needs[name] == needs[o] for o in last[1])
     return bool(shared) and same
 
@@ -235,9 +235,9 @@ def _image_units(net: Net, ops: Sequence[Op], members: frozenset[str]) -> dict[s
     def settle(name: str, unit: int) -> bool:
         if units.get(name, unit) != unit:
             raise NoLoopError(f"{name} is in rows of {units[name]} and of {unit}")
-        known = name in units
+        is_known = name in units
         units[name] = unit
-        return not known
+        return not is_known
 
     for op in ops:
         if isinstance(op, WINDOWED):
@@ -250,9 +250,9 @@ def _image_units(net: Net, ops: Sequence[Op], members: frozenset[str]) -> dict[s
             if isinstance(op, WINDOWED):
                 continue
             near = [op.name, *(source for i, source in net.sources(op) if access(op, i) != WHOLE)]
-            known = next((units[name] for name in near if name in units), None)
-            if known is not None:
-                settled = [settle(name, known) for name in near]
+            near_unit = next((units[name] for name in near if name in units), None)
+            if near_unit is not None:
+                settled = [settle(name, near_unit) for name in near]
                 changed |= any(settled)
     for op in ops:
         if op.name not in units or op.output.rows % units[op.name]:

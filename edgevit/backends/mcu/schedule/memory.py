@@ -70,9 +70,9 @@ def _place(buffers: Sequence[Buffer]) -> tuple[list[Buffer], int]:
             order = sorted(buffers, key=lambda b: (b.first - b.last, -b.size, b.name))
         else:
             order = _stirred(order, shuffled)
-        found = _in_order(order)
-        if _height(found) < _height(best):
-            best = found
+        placement = _in_order(order)
+        if _height(placement) < _height(best):
+            best = placement
     return best, _height(best)
 
 

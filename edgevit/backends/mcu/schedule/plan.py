@@ -30,8 +30,8 @@ class Schedule:
     @property
     def offsets(self) -> dict[str, int]:
         """Offset of each buffer, by name."""
-        found = {buffer.name: buffer.offset for buffer in self.buffers}
-        return found | {name: found[_root(name, self.same_bytes)] for name in self.same_bytes}
+        offsets = {buffer.name: buffer.offset for buffer in self.buffers}
+        return offsets | {name: offsets[_root(name, self.same_bytes)] for name in self.same_bytes}
 
     @property
     def loops(self) -> tuple[Loop, ...]:
@@ -52,14 +52,19 @@ def scratch_name(loop: int) -> str:
 
 
 def make_plan(
-    net: Net, cards: Cards, kept: frozenset[str], tile: int, guard: int = 0, placed: bool = True
+    net: Net,
+    cards: Cards,
+    kept_values: frozenset[str],
+    tile: int,
+    guard: int = 0,
+    placed: bool = True,
 ) -> Schedule:
     """Return the plan that keeps these values. Raise `NoLoopError` if they make no loops.
 
     `guard` bytes after every buffer belong to no value. Unless `placed`, the size is a lower bound
     of all placements.
     """
-    walks = [_walk(net, loop, tile) for loop in build_loops(net, kept)]
+    walks = [_walk(net, loop, tile) for loop in build_loops(net, kept_values)]
     same = {} if guard else _taken_over(net, cards, walks)
     buffers = [*_kept_buffers(net, walks, same)]
     for index, walk in enumerate(walks):
@@ -111,15 +116,15 @@ def _last_loops(net: Net, walks: list[LoopWalk]) -> dict[str, int]:
 
 def _kept_buffers(net: Net, walks: list[LoopWalk], same: Mapping[str, str]) -> list[Buffer]:
     last = _last_loops(net, walks)
-    found: dict[str, Buffer] = {}
+    buffers: dict[str, Buffer] = {}
     for index, walk in enumerate(walks):
         for name in walk.loop.kept:
             root = _root(name, same)
             if root == name:
-                found[name] = Buffer(name, net.storage[name].bytes, index, last[name])
+                buffers[name] = Buffer(name, net.storage[name].bytes, index, last[name])
             else:
-                found[root] = replace(found[root], last=max(found[root].last, last[name]))
-    return list(found.values())
+                buffers[root] = replace(buffers[root], last=max(buffers[root].last, last[name]))
+    return list(buffers.values())
 
 
 def _root(name: str, same: Mapping[str, str]) -> str:
@@ -129,7 +134,7 @@ def _root(name: str, same: Mapping[str, str]) -> str:
 
 
 def _loop_buffers(index: int, walk: LoopWalk, cards: Cards) -> list[Buffer]:
-    found = [
+    buffers = [
         Buffer(ring_name(index, name), size, index, index) for name, size in walk.ring_bytes.items()
     ]
     scratch = walk.net.scratch.get(walk.loop)
@@ -137,8 +142,8 @@ def _loop_buffers(index: int, walk: LoopWalk, cards: Cards) -> list[Buffer]:
         scratch = max(cards[op.name].scratch(op) for op in walk.loop.ops)
         walk.net.scratch[walk.loop] = scratch
     if scratch:
-        found.append(Buffer(scratch_name(index), scratch, index, index))
-    return found
+        buffers.append(Buffer(scratch_name(index), scratch, index, index))
+    return buffers
 
 
 def _taken_over(net: Net, cards: Cards, walks: list[LoopWalk]) -> dict[str, str]:
@@ -158,9 +163,9 @@ def _taken_over(net: Net, cards: Cards, walks: list[LoopWalk]) -> dict[str, str]
                 and net.storage[other].bytes == net.storage[name].bytes
                 and other not in same.values()
             ]
-            found = next((other for other in dying if _overwrites(walk, cards, name, other)), None)
-            if found is not None:
-                same[name] = found
+            dead = next((other for other in dying if _overwrites(walk, cards, name, other)), None)
+            if dead is not None:
+                same[name] = dead
     return same
 
 
@@ -211,14 +216,14 @@ def _read_before(walk: LoopWalk, name: str, dying: str) -> bool:
 
 def _work(walk: LoopWalk, cards: Cards) -> int:
     """Return the work in products, with an allowance for each value: a clamp, a table, a store."""
-    known = walk.net.work
+    work = walk.net.work
     key = walk.loop, walk.tile
-    if key not in known:
-        known[key] = sum(
+    if key not in work:
+        work[key] = sum(
             op.macs() * _padded(walk, cards[op.name], op) + _VALUE * op.output.size
             for op in walk.loop.ops
         )
-    return round(known[key])
+    return round(work[key])
 
 
 def _padded(walk: LoopWalk, card: Card, op: Op) -> float:

@@ -13,7 +13,7 @@ from functools import partial
 from math import log
 
 from edgevit.backends.mcu.cores import Core
-from edgevit.backends.mcu.schedule.intake import prepared
+from edgevit.backends.mcu.schedule.image_source import prepared
 from edgevit.backends.mcu.schedule.loops import Net, NoLoopError
 from edgevit.backends.mcu.schedule.plan import Cards, Schedule, make_plan
 from edgevit.errors import UsageError, suggest
@@ -59,10 +59,10 @@ def best_plan(
     return min(fitting, key=price) if fitting else min(plans, key=lambda plan: plan.size)
 
 
-def planned(graph: IntegerGraph, core: Core, kept: frozenset[str], tile: int) -> Schedule:
+def planned(graph: IntegerGraph, core: Core, kept_values: frozenset[str], tile: int) -> Schedule:
     """Return the plan that keeps just these values."""
     net, cards = prepared(graph, core)
-    return make_plan(net, cards, kept, tile)
+    return make_plan(net, cards, kept_values, tile)
 
 
 def candidates(
@@ -78,10 +78,10 @@ def candidates(
     must = net.must_keep()
     price = _price(optimize)
     smallest = _descend(net, cards, _least(net, cards, must), must, classes, _price("ram"), tiles)
-    found = list(smallest)
+    plans = list(smallest)
     for start in (frozenset(net.makers), _kept_in(smallest[-1]) if smallest else must):
-        found += _descend(net, cards, start, must, classes, price, tiles)
-    return found
+        plans += _descend(net, cards, start, must, classes, price, tiles)
+    return plans
 
 
 def _kept_in(plan: Schedule) -> frozenset[str]:
@@ -95,14 +95,14 @@ def _price(optimize: str) -> Callable[[Schedule], float]:
 
 def _least(net: Net, cards: Cards, must: frozenset[str]) -> frozenset[str]:
     """Return the values that must be kept, and as many more as it takes for loops to exist."""
-    kept = must
+    kept_values = must
     for op in net.makers.values():
         try:
-            make_plan(net, cards, kept, TILES[0], placed=False)
-            return kept
+            make_plan(net, cards, kept_values, TILES[0], placed=False)
+            return kept_values
         except NoLoopError:
-            kept = kept | {op.name}
-    return kept
+            kept_values = kept_values | {op.name}
+    return kept_values
 
 
 def _descend(
@@ -169,18 +169,18 @@ def _steps(
             yield partial(_tiled, tile=tile)
 
 
-def _leading_to(net: Net, kept: frozenset[str], members: frozenset[str]) -> frozenset[str]:
+def _leading_to(net: Net, kept_values: frozenset[str], members: frozenset[str]) -> frozenset[str]:
     """Return the nearest kept values that these are computed from."""
-    found: set[str] = set()
+    sources: set[str] = set()
     stack, seen = list(members), set(members)
     while stack:
         for _, source in net.sources(net.makers[stack.pop()]):
-            if source in kept:
-                found.add(source)
+            if source in kept_values:
+                sources.add(source)
             elif source not in seen:
                 seen.add(source)
                 stack.append(source)
-    return frozenset(found)
+    return frozenset(sources)
 
 
 def _streamed(here: KeptSet, members: frozenset[str]) -> KeptSet:

@@ -40,7 +40,7 @@ class LoopWalk:
     def steps(self) -> int:
         return self.height(self.driver.name)
 
-    def wanted(self, name: str, step: int) -> int:
+    def rows_needed(self, name: str, step: int) -> int:
         """Return the rows of a kept value after `step` steps."""
         height = self.height(name)
         return height if step == self.steps else step * height // self.steps
@@ -49,7 +49,7 @@ class LoopWalk:
         """Return the rows that every operation must have made after `step` steps."""
         needs = {op.name: 0 for op in self.loop.ops}
         for name in self.loop.kept:
-            needs[name] = self.wanted(name, step)
+            needs[name] = self.rows_needed(name, step)
         for op in reversed(self.loop.ops):
             for index, source in self.inside(op):
                 needs[source] = max(needs[source], self._upto(op, index, source, needs[op.name]))
@@ -73,13 +73,13 @@ class LoopWalk:
     def events(self) -> tuple[tuple[Op, int], ...]:
         """Rows that are made, in order, each with its operation."""
         done = {op.name: 0 for op in self.loop.ops}
-        found: list[tuple[Op, int]] = []
+        events: list[tuple[Op, int]] = []
         for step in range(1, self.steps + 1):
             needs = self.demands(step)
             for op in self.loop.ops:
-                found += [(op, row) for row in range(done[op.name], needs[op.name])]
+                events += [(op, row) for row in range(done[op.name], needs[op.name])]
                 done[op.name] = max(done[op.name], needs[op.name])
-        return tuple(found)
+        return tuple(events)
 
     def lowest(self, op: Op, index: int, row: int) -> int:
         """Return the first input row that is read for an output row."""
@@ -95,13 +95,13 @@ class LoopWalk:
         """Rows of each streamed storage that must stay in memory."""
         if not self.loop.by_image:
             return {op.name: 1 for op in self.loop.ops if op.name not in self.loop.kept}
-        made = {op.name: 0 for op in self.loop.ops}
+        rows_done = {op.name: 0 for op in self.loop.ops}
         rings = {op.name: 1 for op in self.loop.ops if op.name not in self.loop.kept}
         readers = self._readers()
         for op, row in self.events:
-            made[op.name] = row + 1
+            rows_done[op.name] = row + 1
             if op.name in rings:
-                oldest = min(self.lowest(r, i, made[r.name]) for r, i in readers[op.name])
+                oldest = min(self.lowest(r, i, rows_done[r.name]) for r, i in readers[op.name])
                 rings[op.name] = max(rings[op.name], row + 1 - oldest)
         return {name: min(ring, self.height(name)) for name, ring in rings.items()}
 
@@ -114,11 +114,11 @@ class LoopWalk:
         }
 
     def _readers(self) -> dict[str, list[tuple[Op, int]]]:
-        found: dict[str, list[tuple[Op, int]]] = {}
+        readers: dict[str, list[tuple[Op, int]]] = {}
         for op in self.loop.ops:
             for index, source in self.inside(op):
-                found.setdefault(source, []).append((op, index))
-        return found
+                readers.setdefault(source, []).append((op, index))
+        return readers
 
 
 def unit_bytes(walk: LoopWalk, op: Op, index: int | None = None) -> int:

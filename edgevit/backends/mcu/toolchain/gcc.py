@@ -68,5 +68,5 @@ def _find(program: str, names: tuple[str, ...] = ()) -> str:
 def _version(program: str) -> str:
     said = subprocess.run([program, "--version"], capture_output=True, text=True, check=True)
     first = said.stdout.splitlines()[0]
-    found = re.search(r"\d+\.\d+\.\d+", first)
-    return f"{Path(program).name} {found[0] if found else first}"
+    match = re.search(r"\d+\.\d+\.\d+", first)
+    return f"{Path(program).name} {match[0] if match else first}"

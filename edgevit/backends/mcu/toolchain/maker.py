@@ -84,11 +84,11 @@ class Toolchain:
             *flags,
         ]
         key = self._key(source, folders, [self.version(core), *words[1:]])
-        kept = self.cache / "objects" / f"{source.stem}-{core.name}-{key}.o"
-        if not kept.exists():
+        cached = self.cache / "objects" / f"{source.stem}-{core.name}-{key}.o"
+        if not cached.exists():
             words += [f"-I{folder.resolve()}" for folder in folders]
-            self._make(kept, [*words, "-c", str(source.resolve())], core, f"compile `{source}`")
-        return kept
+            self._make(cached, [*words, "-c", str(source.resolve())], core, f"compile `{source}`")
+        return cached
 
     def link(
         self, objects: Iterable[Path], core: Core, output: Path, *, stack_size: int = 8192
@@ -129,17 +129,17 @@ class Toolchain:
         """Run the compiler in a folder beside the output, and move the finished file into place."""
         output.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=output.parent, prefix=".making-") as folder:
-            made = Path(folder) / output.name
+            unfinished = Path(folder) / output.name
             done = subprocess.run(
-                [*words, "-o", str(made)],
+                [*words, "-o", str(unfinished)],
                 capture_output=True,
                 text=True,
                 cwd=folder,
                 env=self.maker.environment(self.cache),
             )
-            if done.returncode != 0 or not made.exists():
+            if done.returncode != 0 or not unfinished.exists():
                 raise self._failure(done.stderr, core, doing)
-            os.replace(made, output)
+            os.replace(unfinished, output)
 
     def _failure(self, said: str, core: Core, doing: str) -> MemoryLimitError | InternalError:
         for region, excess in _OVERFLOW.findall(said):
@@ -158,14 +158,14 @@ def _sources(source: Path, folders: Sequence[Path]) -> list[Path]:
 
     The compiler's own headers are identified by its version instead.
     """
-    found = [source]
-    for path in found:  # grows as it goes
+    files = [source]
+    for path in files:  # grows as it goes
         for name in _INCLUDED.findall(path.read_bytes()):
             places = (folder / name.decode() for folder in (path.parent, *folders))
             place = next((place.resolve() for place in places if place.is_file()), None)
-            if place is not None and place not in found:
-                found.append(place)
-    return found
+            if place is not None and place not in files:
+                files.append(place)
+    return files
 
 
 def _linker_script(core: Core, stack_size: int) -> str:

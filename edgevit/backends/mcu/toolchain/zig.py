@@ -42,12 +42,12 @@ class Zig:
 
 @cache
 def _program() -> str:
-    found = find_spec("ziglang")
-    if found is None or found.origin is None:
+    package = find_spec("ziglang")
+    if package is None or package.origin is None:
         raise MissingToolError(
             "ziglang is not installed",
             why="it compiles firmware",
             hint="pip install 'edgevit[mcu]'",
         )
-    folder = Path(found.origin).parent
+    folder = Path(package.origin).parent
     return str(folder / ("zig.exe" if os.name == "nt" else "zig"))

@@ -1,4 +1,4 @@
-"""Intake of the image by rows, as the camera delivers them: an operation of a plan without a call.
+"""Image received by rows, as the camera delivers them: an operation of a plan without a call.
 
 The image need not be in memory as a whole. If one loop reads it, it is streamed like any other
 value, and a ring holds the rows that a window reaches back to. If several loops read it, it is
@@ -25,7 +25,7 @@ class ArrivingRows(Op):
     """Rows of an input that have arrived so far."""
 
     kind: ClassVar[str] = "intake"
-    once: ClassVar[bool] = True
+    single_pass: ClassVar[bool] = True
 
     def check(self) -> None: ...
 

@@ -26,7 +26,7 @@ class Case:
     inputs: tuple[np.ndarray, ...]
 
 
-def harness(cases: Sequence[Case], emit_arena: bool = False, poked: bool = False) -> str:
+def main_template(cases: Sequence[Case], emit_arena: bool = False, poked: bool = False) -> str:
     """Return a C program whose `main` runs all cases one after the other in one arena.
 
     Each case emits its outputs, then the arena if `emit_arena`. Inputs are constants of the
@@ -49,7 +49,7 @@ def read_outputs(
     cases: Sequence[Case], emitted: bytes, with_arena: bool = False
 ) -> list[tuple[tuple[np.ndarray, ...], bytes]]:
     """Split what was emitted into the outputs of every case, and the arena as it was left."""
-    found = []
+    calls = []
     position = 0
     for case in cases:
         arrays = []
@@ -58,9 +58,9 @@ def read_outputs(
             arrays.append(np.frombuffer(part, value.dtype).reshape(value.shape))
             position += value.bytes
         size = case.emitted.plan.size if with_arena else 0
-        found.append((tuple(arrays), emitted[position : position + size]))
+        calls.append((tuple(arrays), emitted[position : position + size]))
         position += size
-    return found
+    return calls
 
 
 def poked_inputs(cases: Sequence[Case]) -> dict[str, bytes]:

@@ -6,31 +6,31 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 
-from edgevit.backends.mcu.schedule.intake import ArrivingRows, pushed_rows
+from edgevit.backends.mcu.schedule.image_source import ArrivingRows, pushed_rows
 from edgevit.backends.mcu.schedule.plan import Schedule, ring_name
 from edgevit.backends.mcu.schedule.walk import unit_bytes
 from edgevit.integer import IntegerGraph
 from edgevit.support.quoting import c_string, comment
 
-_TAKING = 0x65766974  # the state of a model that has begun; stray memory hardly holds it
+_RECEIVING = 0x65766974  # the state of a model that has begun; stray memory hardly holds it
 CANARY = 16  # bytes after the arena, in a debug build
 
 
 @dataclass(frozen=True)
-class Taking:
+class RowDestination:
     """Destination of the image's rows, and the loop that computes on them as they arrive."""
 
     loop: int
-    made: int  # operations whose rows are counted, or none
+    counters: int  # operations whose rows are counted, or none
     steps: int
     place: str  # of a byte, from `at`, the bytes received
-    unit: int  # bytes of a row as the loop takes it
+    unit: int  # bytes of a row as the loop reads it
 
 
-def taking(plan: Schedule) -> Taking | None:
+def row_destination(plan: Schedule) -> RowDestination | None:
     """Return where pushed rows go; None if inputs are passed whole.
 
-    Inputs are passed whole if there are several, or if the plan has no intake.
+    Inputs are passed whole if there are several, or if the plan receives no image.
     """
     for index, walk in enumerate(plan.walks):
         for op in walk.loop.ops:
@@ -42,12 +42,12 @@ def taking(plan: Schedule) -> Taking | None:
                 place = f"{plan.offsets[op.name]}u + at"
             else:
                 place = f"{plan.offsets[ring_name(index, op.name)]}u + at % {ring * unit}u"
-            return Taking(index, len(walk.loop.ops), walk.steps, place, unit)
+            return RowDestination(index, len(walk.loop.ops), walk.steps, place, unit)
     return None
 
 
 def header(plan: Schedule, prefix: str, layers: int, digest: str) -> str:
-    graph, upper, takes = plan.net.graph, prefix.upper(), taking(plan)
+    graph, upper, destination = plan.net.graph, prefix.upper(), row_destination(plan)
     sizes = [
         f"#define {upper}_{kind}_{index}_BYTES {value.bytes}u /* {comment(str(value))} */"
         for kind, values in (("INPUT", graph.inputs), ("OUTPUT", graph.outputs))
@@ -74,7 +74,7 @@ def header(plan: Schedule, prefix: str, layers: int, digest: str) -> str:
         f"#define {upper}_ARENA_BYTES {max(plan.size, 1)}u /* aligned to 16 */",
         "#endif",
         "",
-        *(_streaming(prefix, graph, takes) if takes else []),
+        *(_streaming(prefix, graph, destination) if destination else []),
         "/* All at once. Inputs and outputs in order, the image channels last; none may lie in the arena. */",
         f"int {prefix}_run(const void *const *inputs, void *const *outputs, uint8_t *arena);",
         "",
@@ -85,7 +85,7 @@ def header(plan: Schedule, prefix: str, layers: int, digest: str) -> str:
     return "\n".join(lines)
 
 
-def _streaming(prefix: str, graph: IntegerGraph, takes: Taking) -> list[str]:
+def _streaming(prefix: str, graph: IntegerGraph, destination: RowDestination) -> list[str]:
     upper, (image,) = prefix.upper(), graph.inputs
     rows = pushed_rows(image)
     return [
@@ -96,7 +96,7 @@ def _streaming(prefix: str, graph: IntegerGraph, takes: Taking) -> list[str]:
         f"typedef struct {prefix} {{",
         "    uint8_t *arena;",
         "    uint32_t state, received, step;",
-        f"    uint16_t made[{takes.made}];",
+        f"    uint16_t made[{destination.counters}];",
         f"}} {prefix};",
         "",
         "/* An arena of the caller's, free again after finish. With EV_STATIC_ARENA defined when the model is compiled,",
@@ -123,14 +123,14 @@ def _tracing(prefix: str) -> list[str]:
 
 def calls(plan: Schedule, prefix: str, outputs: str) -> str:
     """Return the functions of the header; `outputs` is the code that copies the results."""
-    takes = taking(plan)
+    destination = row_destination(plan)
     loops = range(len(plan.walks))
-    if takes is None:
+    if destination is None:
         return _one_shot(prefix, "".join(_loop(prefix, loop) for loop in loops), outputs)
     upper, (image,) = prefix.upper(), plan.net.graph.inputs
-    before = "".join(_loop(prefix, loop) for loop in loops if loop < takes.loop)
+    before = "".join(_loop(prefix, loop) for loop in loops if loop < destination.loop)
     before = before and "    const void *const *inputs = NULL;\n" + before
-    after = "".join(_loop(prefix, loop) for loop in loops if loop > takes.loop)
+    after = "".join(_loop(prefix, loop) for loop in loops if loop > destination.loop)
     row = f"{upper}_ROW_BYTES"
     return f"""{_static_arena(prefix)}
 int {prefix}_begin({prefix} *model, uint8_t *arena, size_t arena_bytes)
@@ -145,36 +145,36 @@ int {prefix}_begin({prefix} *model, uint8_t *arena, size_t arena_bytes)
         return EV_ERROR_ARENA;
     memset(model, 0, sizeof(*model));
     model->arena = arena;
-{before}    EV_FETCH({takes.loop});
-    EV_POISON({takes.loop});
-    model->state = {_TAKING:#x}u;
+{before}    EV_FETCH({destination.loop});
+    EV_POISON({destination.loop});
+    model->state = {_RECEIVING:#x}u;
     return EV_OK;
 }}
 
 int {prefix}_push_rows({prefix} *model, const void *rows, uint32_t count)
 {{
-    if (model->state != {_TAKING:#x}u)
+    if (model->state != {_RECEIVING:#x}u)
         return EV_ERROR_ORDER;
     if (count > ({image.bytes}u - model->received) / {row})
         return EV_ERROR_ROWS;
     const uint8_t *from = rows;
     const uint32_t end = model->received + count * {row};
     while (model->received != end) {{
-        const uint32_t at = model->received, whole = {takes.unit}u - at % {takes.unit}u;
+        const uint32_t at = model->received, whole = {destination.unit}u - at % {destination.unit}u;
         const uint32_t taken = end - at < whole ? end - at : whole;
-        if (model->step < {takes.steps}u)
-            memcpy(model->arena + {takes.place}, from, taken);
+        if (model->step < {destination.steps}u)
+            memcpy(model->arena + {destination.place}, from, taken);
         from += taken;
         model->received += taken;
         if (taken == whole || model->received == {image.bytes}u)
-            {prefix}_loop_{takes.loop}(model, (model->received + {takes.unit - 1}u) / {takes.unit}u);
+            {prefix}_loop_{destination.loop}(model, (model->received + {destination.unit - 1}u) / {destination.unit}u);
     }}
     return EV_OK;
 }}
 
 int {prefix}_finish({prefix} *model, void *const *outputs)
 {{
-    if (model->state != {_TAKING:#x}u)
+    if (model->state != {_RECEIVING:#x}u)
         return EV_ERROR_ORDER;
     if (model->received != {image.bytes}u)
         return EV_ERROR_ROWS;
@@ -182,7 +182,7 @@ int {prefix}_finish({prefix} *model, void *const *outputs)
     uint8_t *const arena = model->arena;
     model->state = 0;
     (void)inputs;
-    EV_INTACT({takes.loop});
+    EV_INTACT({destination.loop});
 {after}{outputs}    return EV_OK;
 }}
 
