@@ -16,7 +16,7 @@ from edgevit.quantize.op_traits import bounds, sources
 from edgevit.quantize.placement import IntegerPlacement
 from edgevit.quantize.scheme import QuantScheme
 
-_WIDE = {"int16", "uint16"}
+WIDE = {"int16", "uint16"}
 _HEADROOM = 2.0  # 16 bits can afford it: what calibration has not shown still fits
 
 
@@ -43,11 +43,11 @@ def encodings_of(
     pixels: frozenset[Node] = frozenset(),
 ) -> dict[Node, Grid]:
     """Choose an encoding for each value that needs one."""
-    together = _joined(placement, scheme, program)
+    together = joined_values(placement, scheme, program)
     encodings: dict[Node, Grid] = {}
     for node in placement.encoded():
         members = together.get(node, [node])
-        dtype = types.get(node.name, scheme.activations)
+        dtype = next((types[m.name] for m in members if m.name in types), scheme.activations)
         fixed = scheme.fixed.get(kind(node))
         if fixed is not None and dtype == fixed.dtype:
             encodings[node] = fixed
@@ -67,7 +67,7 @@ def _range(observer: Observer, node: Node, symmetric: bool) -> tuple[float, floa
 
 
 def _encoding(low: float, high: float, dtype: str, scheme: QuantScheme) -> Grid:
-    if dtype in _WIDE:
+    if dtype in WIDE:
         low, high = _HEADROOM * low, _HEADROOM * high
     if dtype == "int16" or scheme.symmetric:
         grid = balanced(low, high, dtype)
@@ -76,7 +76,7 @@ def _encoding(low: float, high: float, dtype: str, scheme: QuantScheme) -> Grid:
     return replace(grid, scale=float(to_half(grid.scale))) if scheme.half_scales else grid
 
 
-def _joined(
+def joined_values(
     placement: IntegerPlacement, scheme: QuantScheme, program: Program
 ) -> dict[Node, list[Node]]:
     """Group values that must share an encoding: the operands and the result of a concatenation."""

@@ -1,0 +1,169 @@
+"""Trials: one way after another to choose ranges and weights, judged on runs that chose none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from torch.fx.node import Node
+
+from edgevit.graph.aten import argument
+from edgevit.graph.program import Inputs, Program
+from edgevit.quantize.encoding import Grid
+from edgevit.quantize.input_covariance import Moments
+from edgevit.quantize.noise import Outputs, snr
+from edgevit.quantize.observers import Observer
+from edgevit.quantize.placement import IntegerPlacement, is_weighted, operands, place
+from edgevit.quantize.qdq import with_pairs
+from edgevit.quantize.ranges import WIDE, Several, encodings_of, pixel_inputs
+from edgevit.quantize.recording import Recorded, record
+from edgevit.quantize.scheme import QuantScheme
+from edgevit.quantize.weights import RoundedWeight, rounded_weight
+
+RANGES = ("min-max", "mse")  # the first is the one to beat
+
+
+class Fitting(NamedTuple):
+    """How ranges and weights are chosen."""
+
+    ranges: str = RANGES[0]
+    compensate: bool = False
+
+
+@dataclass(frozen=True)
+class Method:
+    """A way to choose ranges or weights, and the ratio on the held-out half before and after."""
+
+    name: str
+    before: float
+    after: float
+    taken: bool
+
+    def as_dict(self) -> dict[str, object]:
+        return {
+            "name": self.name,
+            "before": round(self.before, 2),
+            "after": round(self.after, 2),
+            "taken": self.taken,
+        }
+
+
+@dataclass(frozen=True)
+class TrialResult:
+    """Encodings and weights that one way has chosen, and the ratio on the judging runs."""
+
+    encodings: Mapping[Node, Grid]
+    weights: Mapping[Node, RoundedWeight]
+    simulation: Program
+    outputs: tuple[Outputs, ...]  # of the judging runs
+    snr: float
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What all ways to quantise a program share: where pairs stand, and what was observed there."""
+
+    program: Program
+    scheme: QuantScheme
+    types: Mapping[str, str]
+    placement: IntegerPlacement
+    recorded: Recorded
+    pixels: frozenset[Node]
+    judges: Sequence[Inputs]
+    expected: Sequence[Outputs]
+    compensates: bool = False  # the inputs are like those that the model will see
+
+    @classmethod
+    def begin(
+        cls,
+        program: Program,
+        scheme: QuantScheme,
+        fitted: Sequence[Inputs],
+        judges: Sequence[Inputs],
+        types: Mapping[str, str],
+        compensates: bool,
+        methods: Sequence[str] = RANGES,
+    ) -> Trial:
+        """Observe every value that may need an encoding, whatever the types of single ones."""
+        placement, before = place(program, scheme, types), place(program, scheme)
+        read = [source for call in before.calls for source in operands(call, program)]
+        observed = list(dict.fromkeys([*placement.encoded(), *before.encoded(), *read]))
+        if not scheme.rounds_activations:
+            observed = []
+        plain = len(methods) == 1
+        recorded = record(program, observed, fitted, lambda: Several(methods), not plain)
+        pixels, expected = pixel_inputs(program, fitted), [program.run(x) for x in judges]
+        return cls(
+            program, scheme, types, placement, recorded, pixels, judges, expected, compensates
+        )
+
+    def with_types(self, types: Mapping[str, str]) -> Trial:
+        return replace(self, types=types, placement=place(self.program, self.scheme, types))
+
+    def attempt(
+        self, ranges: str, compensate: bool, weights: Mapping[Node, RoundedWeight] | None = None
+    ) -> TrialResult:
+        """Choose encodings and, unless `weights` are there already, weights."""
+        encodings = self._encodings(ranges)
+        if weights is None:
+            weights = {node: self._weight(node, encodings, compensate) for node in self._weighted()}
+        else:
+            weights = {node: weights[node] for node in self._weighted()}
+        simulation = with_pairs(self.program, self.placement, encodings, weights, self.scheme)
+        outputs = tuple(simulation.run(x) for x in self.judges)
+        ratio = snr(self.expected, outputs) if outputs else 0.0
+        return TrialResult(encodings, weights, simulation, outputs, ratio)
+
+    def best(self) -> tuple[TrialResult, Fitting, tuple[Method, ...]]:
+        """Take each way that leaves less noise on the judging runs than the best before it."""
+        way, methods = Fitting(), list[Method]()
+        best = self.attempt(*way)
+        for name in RANGES[1:] if self.placement.encoded() else ():
+            other = self.attempt(name, False)
+            methods.append(Method(f"{name} ranges", best.snr, other.snr, other.snr > best.snr))
+            if other.snr > best.snr:
+                best, way = other, Fitting(name)
+        if not self.compensates:
+            return best, way, tuple(methods)
+        other = self.attempt(way.ranges, True)
+        taken = other.snr > best.snr
+        methods.append(Method("compensated weights", best.snr, other.snr, taken))
+        if taken:
+            best, way = other, Fitting(way.ranges, True)
+        return best, way, tuple(methods)
+
+    def _encodings(self, ranges: str) -> dict[Node, Grid]:
+        observers = {
+            node: _of(several, RANGES[0] if self._is_wide(node) else ranges)
+            for node, several in self.recorded.observers.items()
+        }
+        return encodings_of(
+            self.placement, observers, self.scheme, self.program, self.types, self.pixels
+        )
+
+    def _is_wide(self, node: Node) -> bool:
+        """Check for a value of 16 bits, which need no clipping."""
+        return self.types.get(node.name, self.scheme.activations) in WIDE
+
+    def _weighted(self) -> Iterator[Node]:
+        return (node for node in self.placement.calls if is_weighted(node))
+
+    def _weight(
+        self, node: Node, encodings: Mapping[Node, Grid], compensate: bool
+    ) -> RoundedWeight:
+        weight, bias = (
+            None if name is None else self.program.constants[str(name.target)]
+            for name in (argument(node, "weight"), argument(node, "bias"))
+        )
+        assert weight is not None
+        (read,) = operands(node, self.program)
+        grid = encodings.get(self.placement.carried.get(read, read))
+        moments: Moments | None = self.recorded.moments.get(node) if compensate else None
+        step = grid.scale if grid else 0.0
+        return rounded_weight(node, weight, bias, self.scheme.form, moments, step)
+
+
+def _of(observer: Observer, name: str) -> Observer:
+    assert isinstance(observer, Several)
+    return observer.observers[name]
