@@ -20,6 +20,7 @@ __all__ = [
     "DeviceProblem",
     "EdgevitError",
     "EnvironmentProblem",
+    "Evaluation",
     "ExportResult",
     "ExportResults",
     "GraphReport",
@@ -33,6 +34,7 @@ __all__ = [
     "Verdict",
     "__version__",
     "check",
+    "evaluate",
     "export",
     "forecast",
     "inspect",
@@ -52,6 +54,7 @@ if TYPE_CHECKING:
         InternalError,
         UserError,
     )
+    from edgevit.evaluate import Evaluation, evaluate
     from edgevit.export import ExportResult, ExportResults, GraphReport, export, inspect
     from edgevit.exported import Verdict, verify
     from edgevit.forecast import ModelForecast, forecast
@@ -68,6 +71,7 @@ _HOMES = {
     "DeviceProblem": "edgevit.errors",
     "EdgevitError": "edgevit.errors",
     "EnvironmentProblem": "edgevit.errors",
+    "Evaluation": "edgevit.evaluate",
     "ExportResult": "edgevit.export",
     "ExportResults": "edgevit.export",
     "GraphReport": "edgevit.export",
@@ -80,6 +84,7 @@ _HOMES = {
     "UserError": "edgevit.errors",
     "Verdict": "edgevit.exported",
     "check": "edgevit.budgets",
+    "evaluate": "edgevit.evaluate",
     "export": "edgevit.export",
     "forecast": "edgevit.forecast",
     "inspect": "edgevit.export",

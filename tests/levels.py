@@ -23,6 +23,7 @@ LEVELS: tuple[Mapping[str, str], ...] = (
     {"backends": "one folder a format: coreml, executorch, tflite, onnx, tvm, mcu"},
     {"exported": "the folder on disk", "snippets": "calling code"},
     {
+        "evaluate": "accuracy on labels",
         "export": "the pipeline",
         "measure": "runners, timing, store",
         "forecast": "latency, predicted",

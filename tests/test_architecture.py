@@ -50,6 +50,7 @@ FACES = (
     *sorted(f"backends.{path.parent.name}" for path in (PACKAGE / "backends").glob("*/info.py")),
     "exported",
     "snippets",
+    "evaluate",
     "export",
     "measure",
     "forecast",

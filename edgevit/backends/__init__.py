@@ -28,10 +28,11 @@ if TYPE_CHECKING:
         execution_text,
     )
     from edgevit.backends.exported import exported_program
-    from edgevit.backends.on_host import LIMITS, check_on_host, fitted, worker_for
+    from edgevit.backends.on_host import LIMITS, Run, check_on_host, fitted, worker_for
     from edgevit.backends.placement import require_engine
     from edgevit.backends.port_facts import PortFacts, Ports
     from edgevit.backends.room import constant_bytes, require_memory
+    from edgevit.backends.run_here import run_here
     from edgevit.backends.session import REMOTE_MAIN, Arrays, OpTime, TensorSpec
     from edgevit.backends.snippet import Snippet
     from edgevit.backends.unsupported import refuse_outputs
@@ -61,6 +62,7 @@ __all__ = [
     "OpenExecutable",
     "PortFacts",
     "Ports",
+    "Run",
     "Snippet",
     "TensorSpec",
     "Worker",
@@ -78,6 +80,7 @@ __all__ = [
     "require_all_inside",
     "require_engine",
     "require_memory",
+    "run_here",
     "worker_for",
 ]
 
@@ -107,10 +110,11 @@ lazy_face(
             "execution_text",
         ),
         "exported": ("exported_program",),
-        "on_host": ("LIMITS", "check_on_host", "fitted", "worker_for"),
+        "on_host": ("LIMITS", "Run", "check_on_host", "fitted", "worker_for"),
         "placement": ("require_engine",),
         "port_facts": ("PortFacts", "Ports"),
         "room": ("constant_bytes", "require_memory"),
+        "run_here": ("run_here",),
         "session": ("Arrays", "OpTime", "REMOTE_MAIN", "TensorSpec"),
         "snippet": ("Snippet",),
         "unsupported": ("refuse_outputs",),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -18,6 +19,7 @@ from edgevit.graph.parity import FP16, FP32, TWIN, Parity, distance
 from edgevit.graph.program import Inputs
 from edgevit.quantize import file_parity
 
+Run: TypeAlias = Callable[[Inputs], tuple[torch.Tensor, ...]]
 LIMITS = {"fp32": FP32, "fp16": FP16}
 
 
@@ -30,7 +32,8 @@ def worker_for(format: str) -> Worker:
     return Worker(format)
 
 
-def check_on_host(artifact: Artifact, expected: Expected) -> tuple[Parity, ...]:
+def in_runtime(artifact: Artifact) -> Run:
+    """Open the artifact, or its twin for this machine, in its runtime."""
     worker = worker_for(artifact.format)
     path = artifact.reference or artifact.path
     worker.open(path)
@@ -39,6 +42,12 @@ def check_on_host(artifact: Artifact, expected: Expected) -> tuple[Parity, ...]:
         arrays = fitted(worker.inputs, [tensor.numpy() for tensor in inputs], str(path))
         return tuple(torch.from_numpy(np.array(a)) for a in worker.run(arrays))
 
+    return run
+
+
+def check_on_host(artifact: Artifact, expected: Expected) -> tuple[Parity, ...]:
+    path = artifact.reference or artifact.path
+    run = in_runtime(artifact)
     outputs = run(expected.inputs)
     if len(outputs) != len(expected.outputs):
         raise PackageError(

@@ -185,7 +185,7 @@ def _model_options(options: argparse.Namespace) -> dict[str, Any]:
         "trust": options.trust,
         "mean": options.mean,
         "std": options.std,
-        "labels": _labels(options.labels),
+        "labels": read_labels(options.labels),
         "image_input": options.image_input,
         "channels_last": options.channels_last,
     }
@@ -195,7 +195,7 @@ _MOST_LABELS = 4 << 20  # bytes
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
-def _labels(path: str | None) -> list[str] | None:
+def read_labels(path: str | None) -> list[str] | None:
     if path is None:
         return None
     from edgevit.support.strangers_text import MalformedTextError, decoded, read_bytes

@@ -14,6 +14,7 @@ from functools import partial
 from edgevit import __version__
 from edgevit.cli import export as commands
 from edgevit.cli.check import add_check
+from edgevit.cli.evaluate import add_evaluate
 from edgevit.cli.forecast import add_forecast
 from edgevit.cli.measure import add_history, add_profile
 from edgevit.cli.parser import Parser
@@ -115,6 +116,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_export(verbs)
     _add_inspect(verbs)
     _add_verify(verbs)
+    add_evaluate(partial(_command, verbs))
     add_profile(partial(_command, verbs))
     add_history(partial(_command, verbs))
     _add_matrix(verbs)

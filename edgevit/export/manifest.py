@@ -108,10 +108,17 @@ def export_manifest(
     `from_python`: the model, or its inputs, are a caller's objects, which no command line says.
     `made`: the hash of the captured graph, and the options chosen of the backend's choices.
     """
+    classes = {"class_names": list(source.labels)} if source.labels else {}
     python = {"from_python": True} if from_python else {}
     return {
         "schema": SCHEMA,
-        "model": {**model_dict(source), "options": dict(options), "graph": made["graph"], **python},
+        "model": {
+            **model_dict(source),
+            "options": dict(options),
+            "graph": made["graph"],
+            **classes,
+            **python,
+        },
         "chosen": made["chosen"],
         "target": target.name,
         "format": artifact.format,

@@ -78,6 +78,7 @@ _PREPROCESS = _table(
     range=Either((_LINE, Listing(_FIGURE, most=2))),
 )
 _MODEL = _table(
+    ("class_names",),
     spec=_LINE,
     name=_LINE,
     origin=_LINE,
@@ -85,6 +86,7 @@ _MODEL = _table(
     inputs=Listing(_INPUT, least=1, most=1000),
     preprocess=_maybe(_PREPROCESS),
     labels=_COUNT,
+    class_names=Listing(_LINE, most=1_000_000),
     graph=_LINE,
     options=_entries(Either((Null(), Flag(), Number(), _LINE, Listing(Either((Number(), _LINE)))))),
 )

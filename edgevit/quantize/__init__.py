@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from edgevit.support.face import lazy_face
 
 if TYPE_CHECKING:
-    from edgevit.quantize.calibration import Calibration, Intake
+    from edgevit.quantize.calibration import Calibration, Intake, read_numbers
     from edgevit.quantize.divisions import factor_of
     from edgevit.quantize.encoding import (
         LIMITS,
@@ -22,11 +22,13 @@ if TYPE_CHECKING:
     from edgevit.quantize.encoding_plan import EncodingPlan, Grids
     from edgevit.quantize.equalize import equalized
     from edgevit.quantize.held_out import QUANTIZED, HeldOut, file_parity, simulation_parity
-    from edgevit.quantize.image_folder import calibration, check_readable
+    from edgevit.quantize.image_folder import calibration, check_readable, picture_input
     from edgevit.quantize.input_covariance import Moments, window_along, window_of
     from edgevit.quantize.observers import OBSERVERS
     from edgevit.quantize.op_traits import bounds, is_constant, is_view, number, pad_value, sources
     from edgevit.quantize.options import CALIBRATION, GENERATED, CalibrationOptions
+    from edgevit.quantize.picture_file import read_picture
+    from edgevit.quantize.picture_list import LABELS, draw_evenly, list_pictures
     from edgevit.quantize.pointwise_regions import Override
     from edgevit.quantize.prepare import Prepared, prepare
     from edgevit.quantize.recording import Look, record, run_looking
@@ -46,6 +48,7 @@ __all__ = [
     "CALIBRATION",
     "FLOAT",
     "GENERATED",
+    "LABELS",
     "LIMITS",
     "OBSERVERS",
     "PIXELS",
@@ -74,17 +77,22 @@ __all__ = [
     "calibration",
     "check_readable",
     "compensated",
+    "draw_evenly",
     "equalized",
     "factor_of",
     "file_parity",
     "is_constant",
     "is_view",
+    "list_pictures",
     "load_calibration",
     "number",
     "pad_value",
+    "picture_input",
     "picture_path",
     "prepare",
     "quantize_prepared",
+    "read_numbers",
+    "read_picture",
     "record",
     "require_pictures",
     "run_looking",
@@ -101,7 +109,7 @@ __all__ = [
 lazy_face(
     __name__,
     {
-        "calibration": ("Calibration", "Intake"),
+        "calibration": ("Calibration", "Intake", "read_numbers"),
         "divisions": ("factor_of",),
         "encoding": (
             "Grid",
@@ -116,11 +124,13 @@ lazy_face(
         "encoding_plan": ("EncodingPlan", "Grids"),
         "equalize": ("equalized",),
         "held_out": ("HeldOut", "QUANTIZED", "file_parity", "simulation_parity"),
-        "image_folder": ("calibration", "check_readable"),
+        "image_folder": ("calibration", "check_readable", "picture_input"),
         "input_covariance": ("Moments", "window_along", "window_of"),
         "observers": ("OBSERVERS",),
         "op_traits": ("bounds", "is_constant", "is_view", "number", "pad_value", "sources"),
         "options": ("CALIBRATION", "CalibrationOptions", "GENERATED"),
+        "picture_file": ("read_picture",),
+        "picture_list": ("LABELS", "draw_evenly", "list_pictures"),
         "pointwise_regions": ("Override",),
         "recording": ("Look", "record", "run_looking"),
         "run": ("QuantizedProgram",),

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import warnings
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import torch
-
-from edgevit.errors import CalibrationError, MissingToolError
+from edgevit.errors import CalibrationError
 from edgevit.frontend import Preprocess
-from edgevit.graph.program import Program
-from edgevit.graph.tensors import from_numpy
+from edgevit.graph.program import Inputs, Program
 from edgevit.quantize.calibration import (
     Calibration,
     Intake,
@@ -22,19 +15,21 @@ from edgevit.quantize.calibration import (
     generated,
     read_numbers,
 )
+from edgevit.quantize.picture_file import open_picture, read_picture
+from edgevit.quantize.picture_list import draw_evenly, list_pictures
 from edgevit.support.file_limits import why_no_file
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
-_MOST = 64  # more change the ranges little
-# Formats that Pillow may try, independent of the suffix: it would pass EPS to Ghostscript, among others.
-_FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF")
-_MOST_PIXELS = 64_000_000  # in the file, and after it is resized
-_EIGHT_BITS = frozenset({"1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "LAB", "HSV"})  # fmt: skip
-_CHANNELS = {1: "L", 3: "RGB", 4: "RGBA"}
+COUNT = 64  # pictures: more change the ranges little
+Progress = Callable[[str], None]
 
 
 def calibration(
-    path: str | Path | None, program: Program, intake: Intake | None = None, seed: int = 0
+    path: str | Path | None,
+    program: Program,
+    intake: Intake | None = None,
+    seed: int = 0,
+    count: int = COUNT,
+    progress: Progress = lambda _: None,
 ) -> Calibration:
     """Build a calibration from a folder, from an .npy or .npz, or generate one where there is no
     path.
@@ -43,19 +38,19 @@ def calibration(
         return generated(program, intake, seed=seed)
     path = Path(path)
     if path.is_dir():
-        return from_folder(path, program, intake or Intake())
+        return from_folder(path, program, intake or Intake(), count, progress)
     return from_arrays(_array_file(path), program, intake)
 
 
-def check_readable(path: str | Path) -> None:
+def check_readable(path: str | Path, count: int = COUNT) -> None:
     """Refuse a path that no model can be calibrated on.
 
     The check comes first, as a model takes far longer to build.
     """
     path = Path(path)
     if path.is_dir():
-        for file in _pictures(path):
-            _opened(file, "RGB")
+        for picture in draw_evenly(list_pictures(path), count):
+            open_picture(picture.path, "RGB")
     else:
         read_numbers(_array_file(path))
 
@@ -71,127 +66,42 @@ def _array_file(path: Path) -> Path:
     )
 
 
-def _pictures(path: Path) -> list[Path]:
-    """List the pictures of a folder and of those below it, sorted by name, up to a maximum."""
-    files = sorted(file for file in _below(path) if file.suffix.lower() in SUFFIXES)[:_MOST]
-    if not files:
-        raise CalibrationError(
-            "there are no pictures in the folder",
-            where=str(path),
-            why="none of its files ends in " + ", ".join(sorted(SUFFIXES)),
-            hint="a folder of photographs like those the model will see",
-        )
-    return files
+def from_folder(
+    path: Path,
+    program: Program,
+    intake: Intake,
+    count: int = COUNT,
+    progress: Progress = lambda _: None,
+) -> Calibration:
+    """Read pictures of a folder, drawn evenly over its class folders."""
+    files = draw_evenly(list_pictures(path), count)
+    sizes, how = picture_input(program.inputs, intake, str(path))
+    runs: list[Inputs] = []
+    for index, picture in enumerate(files):
+        progress(f"read pictures: {index + 1} of {len(files)}")
+        runs.append((read_picture(picture.path, sizes, intake, how),))
+    names = tuple(str(one.path) for one in files)
+    return Calibration(tuple(runs), str(path), names).check(program)
 
 
-def from_folder(path: Path, program: Program, intake: Intake) -> Calibration:
-    files = _pictures(path)
-    if len(program.inputs) != 1 or program.inputs[0].dim() != 4:
+def picture_input(inputs: Inputs, intake: Intake, where: str) -> tuple[tuple[int, ...], Preprocess]:
+    """Return the N x C x H x W shape that pictures are made, and how.
+
+    Raises `CalibrationError` for a model that takes no picture, or does not say how.
+    """
+    if len(inputs) != 1 or inputs[0].dim() != 4:
         raise CalibrationError(
             "the model takes no picture",
-            where=str(path),
+            where=where,
             why="its input is not one image: "
-            + ", ".join("x".join(map(str, x.shape)) for x in program.inputs),
-            hint="calibrate on an .npz",
+            + ", ".join("x".join(map(str, x.shape)) for x in inputs),
+            hint="give an .npz of what it takes",
         )
     if intake.preprocess is None:
         raise CalibrationError(
             "it is not known how pictures become the model's input",
-            where=str(path),
+            where=where,
             why="neither the model nor the command line says what mean and std it was trained with",
             hint="--mean 0.485,0.456,0.406 --std 0.229,0.224,0.225, if those are the ones",
         )
-    sizes = intake.picture_shape(program.inputs[0].shape)
-    runs = tuple((_read(file, sizes, intake, intake.preprocess),) for file in files)
-    return Calibration(runs, str(path), tuple(map(str, files))).check(program)
-
-
-def _below(folder: Path) -> Iterator[Path]:
-    """Yield the files of a folder and of those below it, without following links to folders."""
-    pending = [folder]
-    while pending:
-        try:
-            entries = list(os.scandir(pending.pop()))
-        except OSError:
-            continue  # a folder that is not ours to read
-        pending += [Path(entry) for entry in entries if entry.is_dir(follow_symlinks=False)]
-        yield from (Path(e) for e in entries if not e.is_dir(follow_symlinks=False))
-
-
-def _read(file: Path, sizes: tuple[int, ...], intake: Intake, how: Preprocess) -> torch.Tensor:
-    _, channels, height, width = sizes
-    if channels not in _CHANNELS:
-        raise _unusable(file, f"the model takes {channels} channels, and a picture has 1, 3 or 4")
-    image = _opened(file, _CHANNELS[channels])
-    resized = _resized(image, height, width, how, file)
-    pixels = from_numpy(np.array(resized, np.float32).reshape(height, width, channels))
-    if how.channel_order == "bgr":
-        pixels = pixels.flip(-1)
-    pixels = pixels.permute(2, 0, 1)[None]
-    mean, std = (torch.tensor(numbers).view(1, -1, 1, 1) for numbers in (how.mean, how.std))
-    return intake.tensor((pixels / 255 - mean) / std)
-
-
-def _opened(file: Path, mode: str) -> Any:
-    """Decode a picture, with 8 bits for each channel.
-
-    The format is recognised from the content, and only supported formats are tried.
-    """
-    library = _pillow()
-    if why := why_no_file(file):
-        raise _unusable(file, why)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", library.DecompressionBombWarning)
-            with library.open(file, formats=_FORMATS) as image:
-                _require_plain(image, file)
-                return image.convert(mode)
-    except CalibrationError:
-        raise
-    except library.UnidentifiedImageError as error:
-        raise _unusable(file, "it is none of " + ", ".join(_FORMATS)) from error
-    except Exception as error:  # decoders have no common exception
-        raise _unusable(file, f"{type(error).__name__}: {error}"[:400]) from error
-
-
-def _require_plain(image: Any, file: Path) -> None:
-    if image.width * image.height > _MOST_PIXELS:
-        why = f"it declares {image.width} x {image.height} pixels, {_MOST_PIXELS:,} are the most"
-        raise _unusable(file, why)
-    if image.mode not in _EIGHT_BITS:  # Pillow clips them at 255
-        raise _unusable(file, f"its pixels are of more than 8 bits (mode {image.mode})")
-
-
-def _unusable(file: Path, why: str) -> CalibrationError:
-    return CalibrationError(
-        f"{file.name} cannot be read",
-        where=str(file),
-        why=why,
-        hint="leave it out, or save it again as a PNG or JPEG of 8 bits",
-    )
-
-
-def _resized(image: Any, height: int, width: int, how: Preprocess, file: Path) -> Any:
-    """Resize and crop to the central `crop_pct` of the shorter side, as the model sees it."""
-    library = _pillow()
-    scale = max(height / image.height, width / image.width) / how.crop_pct
-    size = (max(round(image.width * scale), width), max(round(image.height * scale), height))
-    if size[0] * size[1] > _MOST_PIXELS:
-        raise _unusable(file, f"{image.width} x {image.height} pixels are too narrow to be cropped")
-    kinds = library.Resampling
-    kind = {"bilinear": kinds.BILINEAR, "nearest": kinds.NEAREST, "lanczos": kinds.LANCZOS}
-    resized = image.resize(size, kind.get(how.interpolation, kinds.BICUBIC))
-    left, top = (size[0] - width) // 2, (size[1] - height) // 2
-    return resized.crop((left, top, left + width, top + height))
-
-
-def _pillow() -> Any:
-    try:
-        from PIL import Image
-    except ImportError as error:
-        raise MissingToolError(
-            "Pillow is not installed",
-            why="it reads the pictures that are calibrated on",
-            hint="pip install pillow, or calibrate on an .npy",
-        ) from error
-    return Image
+    return intake.picture_shape(inputs[0].shape), intake.preprocess

@@ -35,6 +35,9 @@ class BackendInfo:
     engine: str | None = None  # accelerator with predicted placement
     missing_facts: str | None = None  # place of `missing(target)`: a key and why, or None
     ports: str | None = None  # place of `ports(artifact, expected)`; else from the session
+    interpreter: str | None = (
+        None  # place of `open_interpreter(artifact)`, for lack of a runtime here
+    )
     executable: str | None = None  # place of `open_executable(folder)`, to run on emulated cores
     options: str | None = None  # place of the `OptionsInfo` of backend-specific options
     finish: str | None = None  # place of `finish(artifact_path, manifest)`, for extra files

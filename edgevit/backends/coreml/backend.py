@@ -27,7 +27,8 @@ from edgevit.backends.coreml.places import places
 from edgevit.backends.coreml.rules import FORMS, FUSED, RULES
 from edgevit.backends.coreml.scheme import IOS_18
 from edgevit.backends.judged import judged
-from edgevit.errors import TargetError
+from edgevit.backends.on_host import Run
+from edgevit.errors import PackageError, TargetError
 from edgevit.graph.parity import FP16, FP32, UNKNOWN, Limit, Parity, distance
 from edgevit.graph.program import Inputs, Program
 from edgevit.quantize import QUANTIZED, RoundedWeight, file_parity
@@ -75,6 +76,25 @@ class CoreML:
             return half
         whole = _parities(load_package(artifact.reference), expected, "fp32", FP32)
         return (whole[0], half[0], *whole[1:], *half[1:])
+
+
+def open_interpreter(artifact: Artifact) -> Run:
+    """Return what the package computes, rounded as on the device."""
+    package = load_package(artifact.path)
+    floats: Precision = "fp32" if artifact.precision == "fp32" else "fp16"
+
+    def run(inputs: Inputs) -> tuple[torch.Tensor, ...]:
+        results = interpret(package, _named_inputs(package, inputs), floats)
+        if results.unchecked:
+            raise PackageError(
+                f"{artifact.path.name} cannot be evaluated here",
+                where=str(artifact.path),
+                why="it is interpreted here, but for " + ", ".join(map(str, results.unchecked)),
+                hint="evaluate it on a Mac, or another --format of the model here",
+            )
+        return tuple(results.outputs[name] for name in package.main.outputs)
+
+    return run
 
 
 def _minimum_os(request: Lowering) -> str:

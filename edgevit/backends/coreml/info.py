@@ -16,6 +16,7 @@ INFO = BackendInfo(
     suffix=".mlpackage",
     missing_facts="edgevit.backends.coreml.target_facts:missing",
     ports="edgevit.backends.coreml.ports:ports",
+    interpreter="edgevit.backends.coreml.backend:open_interpreter",
     engine="the Neural Engine",
     runners=(
         ("mac", "edgevit.measure.apple:open_runner"),

@@ -17,6 +17,7 @@ INFO = BackendInfo(
     code="firmware, compiled from its C sources",
     missing_facts="edgevit.backends.mcu.target_facts:missing",
     ports="edgevit.backends.mcu.ports:ports",
+    interpreter="edgevit.backends.mcu.run.executable:open_interpreter",
     executable="edgevit.backends.mcu.run.executable:open_executable",
     options="edgevit.backends.mcu.options:OPTIONS",
     finish="edgevit.backends.mcu.board.readme:write_readme",
