@@ -83,12 +83,12 @@ def run_check(options: argparse.Namespace) -> int:
 
 def _quantity(units: Mapping[str, float]) -> Callable[[str], float]:
     def quantity(text: str) -> float:
-        found = _QUANTITY.fullmatch(text.strip())
-        unit = found[2].lower() if found else ""
-        if found is None or unit not in units or not 0 < float(found[1]) < math.inf:
-            known = ", ".join(name for name in units if name)
-            raise argparse.ArgumentTypeError(f"`{text}` is not a number with one of {known}")
-        return float(found[1]) * units[unit]
+        match = _QUANTITY.fullmatch(text.strip())
+        unit = match[2].lower() if match else ""
+        if match is None or unit not in units or not 0 < float(match[1]) < math.inf:
+            unit_names = ", ".join(name for name in units if name)
+            raise argparse.ArgumentTypeError(f"`{text}` is not a number with one of {unit_names}")
+        return float(match[1]) * units[unit]
 
     return quantity
 

@@ -104,16 +104,16 @@ def run_run(options: argparse.Namespace) -> int:
     from edgevit.measure import run_firmware
 
     how = (options.core, options.toolchain, options.emulator)
-    found = run_firmware(options.folder, *how, trust=options.trust)
-    show(json.dumps(found.as_dict()) if options.json else execution_text(found))
-    return 0 if found.golden_match else 9
+    execution = run_firmware(options.folder, *how, trust=options.trust)
+    show(json.dumps(execution.as_dict()) if options.json else execution_text(execution))
+    return 0 if execution.golden_match else 9
 
 
 def run_simulate(options: argparse.Namespace) -> int:
     from edgevit.measure import simulate_firmware
 
-    found = simulate_firmware(options.folder, options.input, options.output)
-    show(json.dumps(found.as_dict()) if options.json else found)
+    simulated = simulate_firmware(options.folder, options.input, options.output)
+    show(json.dumps(simulated.as_dict()) if options.json else simulated)
     return 0
 
 
@@ -171,8 +171,8 @@ def run_targets(options: argparse.Namespace) -> int:
 def run_doctor(options: argparse.Namespace) -> int:
     from edgevit.support.doctor import as_dict, examine, table
 
-    found = examine()
-    show(json.dumps(as_dict(found)) if options.json else table(found))
+    report = examine()
+    show(json.dumps(as_dict(report)) if options.json else table(report))
     return 0
 
 
@@ -226,12 +226,12 @@ def run_matrix(options: argparse.Namespace) -> int:
         options.format, options.threads, options.rounds, options.keep, options.fresh
     )
     output = Path(options.output)
-    found = matrix(options.models, options.targets, output, how, progress.say)
-    write_matrix(found, output, _matrix_command(options))
-    show(json.dumps(found.as_dict()) if options.json else matrix_text(found))
+    results = matrix(options.models, options.targets, output, how, progress.say)
+    write_matrix(results, output, _matrix_command(options))
+    show(json.dumps(results.as_dict()) if options.json else matrix_text(results))
     if not options.json:
         show(f"\nin {output}: {MARKDOWN}, JSON and CSV beside it")
-    return 0 if found.passed else 9
+    return 0 if results.passed else 9
 
 
 def _matrix_command(options: argparse.Namespace) -> str:

@@ -36,11 +36,11 @@ def run_forecast(options: argparse.Namespace) -> int:
         )
     words = options.model_options(options)
     del words["labels"]
-    found = forecast(
+    prediction = forecast(
         options.model,
         target=options.target,
         progress=None if options.quiet else sys.stderr,
         **words,
     )
-    show(json.dumps(found.as_dict()) if options.json else found)
+    show(json.dumps(prediction.as_dict()) if options.json else prediction)
     return 0

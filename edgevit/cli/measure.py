@@ -119,8 +119,8 @@ def run_history(options: argparse.Namespace) -> int:
 
     with open_store(options.store) as store:
         if options.compare:
-            found = compared(store, options.compare)
-            show(json.dumps(found.as_dict()) if options.json else compared_text(found))
+            comparison = compared(store, options.compare)
+            show(json.dumps(comparison.as_dict()) if options.json else compared_text(comparison))
             return 0
         rows = store.rows(model=options.model, device=options.device, last=options.last)
         if options.json:

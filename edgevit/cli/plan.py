@@ -40,7 +40,7 @@ def export_by_plan(options: argparse.Namespace, model: dict[str, Any]) -> tuple[
     from edgevit.export import export_planned, read_plan, same_bytes
 
     plan = read_plan(Path(options.plan))
-    given = {
+    overlapping = {
         "--format": options.format,
         "--precision": options.precision,
         "--lossy": options.lossy,
@@ -48,7 +48,7 @@ def export_by_plan(options: argparse.Namespace, model: dict[str, Any]) -> tuple[
         "--choose": options.choose,
         **dict.fromkeys(flags_of(options), True),
     }
-    if both := [name for name, value in given.items() if value]:
+    if both := [name for name, value in overlapping.items() if value]:
         raise UsageError(
             f"{both[0]} and --plan both say what to choose",
             hint=f"leave {both[0]} out, or export without the plan",

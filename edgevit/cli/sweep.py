@@ -50,15 +50,15 @@ def run_sweep(options: argparse.Namespace) -> int:
     output = Path(options.output)
     progress = Stages(None if options.quiet else sys.stderr)
 
-    def on_result(result: Result, left: int) -> None:
+    def on_result(result: Result, pending: int) -> None:
         job = result.job
         what = result.error or ("done" if result.passed else "NOT the same as the model")
-        progress.say(f"{job['model']} for {job['target']}, {job['format']}: {what}; {left} left")
+        progress.say(f"{job['model']} for {job['target']}, {job['format']}: {what}; {pending} left")
 
-    found = run_jobs(
+    results_by_key = run_jobs(
         jobs, output, scheduler=options.scheduler, workers=options.workers, on_result=on_result
     )
-    results = [found[job.key] for job in jobs]
+    results = [results_by_key[job.key] for job in jobs]
     write_sweep(results, output, _command(options))
     if options.json:
         show(json.dumps({"results": [asdict(r) for r in results]}, allow_nan=False))

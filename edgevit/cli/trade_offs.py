@@ -39,13 +39,13 @@ _SWEPT = Table({"results": Listing(Anything())}, others=Anything())
 def read_trade(path: Path) -> Trade:
     """Read the output folder of `edgevit sweep` or `edgevit tune`, or the JSON file in it."""
     if path.is_dir():
-        found = [path / name for name in ("sweep.json", "trials.json") if (path / name).is_file()]
-        if not found:
+        files = [path / name for name in ("sweep.json", "trials.json") if (path / name).is_file()]
+        if not files:
             raise UsageError(
                 f"{path} holds neither sweep.json nor trials.json",
                 hint="give a folder that `edgevit sweep` or `edgevit tune` wrote",
             )
-        path = found[0]
+        path = files[0]
     try:
         content = read_json(path)
         if isinstance(content, dict):

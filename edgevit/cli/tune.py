@@ -124,9 +124,9 @@ def _text(tuned: Tuned) -> str:
     ]
     chosen = ", ".join(f"{k}={v}" for k, v in plan.chosen.items()) or "all at their defaults"
     rows.append(f"  choices    {plan.format} {plan.precision}, {chosen}")
-    if len(tuned.front) > 1:
+    if len(tuned.pareto_front) > 1:
         rows += ["", "  emulated   RAM, bytes  instructions"]
-        for trial in tuned.front:
+        for trial in tuned.pareto_front:
             figures = trial.result["figures"]
             text = point_text(trial.point, tuned.space)
             rows.append(f"{figures['ram_bytes']:>23,}  {figures['instructions']:>12,}  {text}")

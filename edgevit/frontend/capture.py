@@ -98,19 +98,19 @@ def program_of(
     }
     output_names = _name_outputs(exported)
     leaves = pytree.tree_leaves(gm.graph.output_node().args[0], is_leaf=lambda item: item is None)
-    kept = [
+    outputs = [
         (name, leaf)
         for name, leaf in zip(output_names, leaves, strict=True)
         if isinstance(leaf, Node) and isinstance(leaf.meta["val"], torch.Tensor)
     ]
-    if not kept:
+    if not outputs:
         raise CaptureError(
             "the model returns no tensor", hint="return the tensor the device should compute"
         )
-    gm.graph.output_node().args = (tuple(leaf for _, leaf in kept),)
+    gm.graph.output_node().args = (tuple(leaf for _, leaf in outputs),)
     keep_numbers_in_tensors(gm.graph)
     program = Program(
-        name, gm.graph, constants, inputs, input_names, tuple(name for name, _ in kept)
+        name, gm.graph, constants, inputs, input_names, tuple(name for name, _ in outputs)
     )
     if not plain:
         _require_all_writes(exported, program)
@@ -125,8 +125,8 @@ def _require_all_writes(exported: torch.export.ExportedProgram, program: Program
     another order than torch's own tracing foresaw.
     """
     with torch.no_grad():
-        found = exported.module(check_guards=False)(*(x.clone() for x in program.inputs))
-    expected = [leaf for leaf in pytree.tree_leaves(found) if isinstance(leaf, torch.Tensor)]
+        results = exported.module(check_guards=False)(*(x.clone() for x in program.inputs))
+    expected = [leaf for leaf in pytree.tree_leaves(results) if isinstance(leaf, torch.Tensor)]
     same_number = len(expected) == len(program.output_names)
     if same_number and distance(expected, program.run()).rel_l2 <= FP32.max_rel_l2:
         return
@@ -168,14 +168,14 @@ def _drop_assertions(gm: fx.GraphModule) -> None:
 
 
 def _attribute(module: torch.nn.Module, path: str) -> torch.Tensor:
-    found = operator.attrgetter(path)(module)
-    if not isinstance(found, torch.Tensor):
+    tensor = operator.attrgetter(path)(module)
+    if not isinstance(tensor, torch.Tensor):
         raise CaptureError(
-            f"the model's forward reads a {type(found).__name__} while it runs",
+            f"the model's forward reads a {type(tensor).__name__} while it runs",
             why="only tensors can be stored in an artifact",
             hint="make what it gives when the model is built, and keep it as a buffer",
         )
-    return found.detach().contiguous()
+    return tensor.detach().contiguous()
 
 
 def _origin(node: Node) -> Origin:

@@ -91,21 +91,21 @@ def _folder(name: str) -> Path | None:
     """Return the folder that holds config.json, when the spec is a path."""
     path = Path(name)
     if path.name == "config.json" or path.suffix == ".json":
-        found = path.parent if path.name == "config.json" and path.is_file() else None
+        folder = path.parent if path.name == "config.json" and path.is_file() else None
     elif (path / "config.json").is_file():
-        found = path
+        folder = path
     elif name.startswith((".", "/", "~")) or path.is_dir():
-        found = None
+        folder = None
     else:
         return None
-    if found is None:
+    if folder is None:
         raise ModelError(
             f"no config.json at `{name}`",
             where=name,
             why="a transformers model on disk is a folder with a file of that name",
             hint="hf:FOLDER",
         )
-    return found
+    return folder
 
 
 def _config(transformers: Any, name: str, folder: Path | None, trust: bool) -> Any:
@@ -143,19 +143,19 @@ def _named_config(transformers: Any, name: str) -> Any:
     """Return the default config of a model type (`vit`) or of a class
     (`ViTForImageClassification`).
     """
-    known = transformers.models.auto.configuration_auto.CONFIG_MAPPING_NAMES
+    config_names = transformers.models.auto.configuration_auto.CONFIG_MAPPING_NAMES
     model_type = next(
-        (m for m in (name, name.replace("-", "_"), name.replace("_", "-")) if m in known), ""
+        (m for m in (name, name.replace("-", "_"), name.replace("_", "-")) if m in config_names), ""
     )
     if model_type:
         return transformers.AutoConfig.for_model(model_type)
-    found = getattr(transformers, name, None) if name.isidentifier() else None
-    if isinstance(found, type) and issubclass(found, transformers.PreTrainedModel):
-        config = found.config_class()
+    model_class = getattr(transformers, name, None) if name.isidentifier() else None
+    if isinstance(model_class, type) and issubclass(model_class, transformers.PreTrainedModel):
+        config = model_class.config_class()
         config.architectures = [name]
         return config
     classes = _auto_classes(transformers)
-    names = set(known) | {c for mapping in classes for c in _flat(mapping.values())}
+    names = set(config_names) | {c for mapping in classes for c in _flat(mapping.values())}
     raise ModelError(
         f"transformers {transformers.__version__} has no architecture `{name}`",
         why="a bare name is a model type (vit) or a class (ViTForImageClassification)",
@@ -179,9 +179,9 @@ def _flat(values: Any) -> list[str]:
 
 def _model_class(transformers: Any, config: Any, name: str) -> Any:
     for stated in config.architectures or ():
-        found = getattr(transformers, str(stated), None)
-        if isinstance(found, type) and issubclass(found, transformers.PreTrainedModel):
-            return found
+        model_class = getattr(transformers, str(stated), None)
+        if isinstance(model_class, type) and issubclass(model_class, transformers.PreTrainedModel):
+            return model_class
     for mapping in _auto_classes(transformers):
         classes = mapping.get(config.model_type)
         if classes:

@@ -71,9 +71,9 @@ def _defaults_of_class(model_type: str) -> dict[str, Any]:
     names = table.get(model_type) or {}
     choices = names.values() if isinstance(names, dict) else names
     for name in filter(None, choices):
-        found = getattr(transformers, name, None)
-        if found is not None:
-            return {key: getattr(found, key, None) for key in _KEYS}
+        processor = getattr(transformers, name, None)
+        if processor is not None:
+            return {key: getattr(processor, key, None) for key in _KEYS}
     return {}
 
 
@@ -84,8 +84,8 @@ def _stated(source: str) -> dict[str, Any]:
     if "/" not in source and "\\" not in source and source not in (".", ".."):
         return {}
     with contextlib.suppress(Exception), hub_access():
-        found = image_processing_auto.get_image_processor_config(source)
-        return {key: found[key] for key in _KEYS if found.get(key) is not None}
+        config = image_processing_auto.get_image_processor_config(source)
+        return {key: config[key] for key in _KEYS if config.get(key) is not None}
     return {}
 
 

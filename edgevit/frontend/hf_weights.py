@@ -27,7 +27,7 @@ def pretrained(model_class: Any, config: Any, name: str, folder: Path | None) ->
         )
     try:
         with hub_access(), quiet("transformers"):
-            model, found = model_class.from_pretrained(
+            model, loading_info = model_class.from_pretrained(
                 str(folder or name),
                 config=config,
                 dtype=torch.float32,
@@ -40,7 +40,7 @@ def pretrained(model_class: Any, config: Any, name: str, folder: Path | None) ->
             why=first_line(error),
             hint="go online once (they are cached), give --weights FILE, or use random",
         ) from error
-    missing = sorted(found["missing_keys"])
+    missing = sorted(loading_info["missing_keys"])
     if missing:
         raise WeightsError(
             f"the weights of `{name}` lack {len(missing)} parameters of {model_class.__name__}",
@@ -59,7 +59,7 @@ def from_file(model_class: Any, config: Any, path: str, trust: bool) -> torch.nn
     require_exact(weights, real, path)
     try:
         with quiet("transformers"):
-            model, found = model_class.from_pretrained(
+            model, loading_info = model_class.from_pretrained(
                 None,
                 config=config,
                 state_dict=weights,
@@ -75,9 +75,13 @@ def from_file(model_class: Any, config: Any, path: str, trust: bool) -> torch.nn
             hint="build the model the weights were trained for",
         ) from error
     shapes = [
-        f"{n} is {_shape(a)}, the model has {_shape(b)}" for n, a, b in found["mismatched_keys"]
+        f"{n} is {_shape(a)}, the model has {_shape(b)}"
+        for n, a, b in loading_info["mismatched_keys"]
     ]
-    missing, unexpected = sorted(found["missing_keys"]), sorted(found["unexpected_keys"])
+    missing, unexpected = (
+        sorted(loading_info["missing_keys"]),
+        sorted(loading_info["unexpected_keys"]),
+    )
     if missing or unexpected or shapes:
         raise misfit(path, missing, unexpected, shapes)
     return model

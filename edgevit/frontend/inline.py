@@ -100,9 +100,9 @@ def _inlined(
     inline_modes(inner)
     _adopt_attributes(gm, inner, node.name)
     placeholders = [n for n in inner.graph.nodes if n.op == "placeholder"]
-    given = dict(zip(placeholders, inputs, strict=True))
+    arguments = dict(zip(placeholders, inputs, strict=True))
     with gm.graph.inserting_before(node):
-        return gm.graph.graph_copy(inner.graph, val_map=given)  # type: ignore[arg-type,return-value]
+        return gm.graph.graph_copy(inner.graph, val_map=arguments)  # type: ignore[arg-type,return-value]
 
 
 def _instead(node: Node, results: Node | Sequence[Node]) -> None:

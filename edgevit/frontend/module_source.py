@@ -49,24 +49,24 @@ def module_source(
     )
 
 
-def module_and_example(made: object, spec: str) -> tuple[nn.Module, object]:
+def module_and_example(returned: object, spec: str) -> tuple[nn.Module, object]:
     """Return what a callable built: a module, or a module and its example inputs."""
-    if isinstance(made, nn.Module):
-        return made, None
-    if isinstance(made, tuple) and len(made) == 2 and isinstance(made[0], nn.Module):
-        return made[0], made[1]
+    if isinstance(returned, nn.Module):
+        return returned, None
+    if isinstance(returned, tuple) and len(returned) == 2 and isinstance(returned[0], nn.Module):
+        return returned[0], returned[1]
     raise ModelError(
         f"`{spec}` gives no model",
         where=spec,
-        why=f"it returned {_describe(made)}",
+        why=f"it returned {_describe(returned)}",
         hint="return an nn.Module, or (module, example_inputs)",
     )
 
 
-def _describe(made: object) -> str:
-    if isinstance(made, tuple):
-        return "a tuple of " + ", ".join(type(x).__name__ for x in made)
-    return "None" if made is None else f"a {type(made).__name__}"
+def _describe(returned: object) -> str:
+    if isinstance(returned, tuple):
+        return "a tuple of " + ", ".join(type(x).__name__ for x in returned)
+    return "None" if returned is None else f"a {type(returned).__name__}"
 
 
 def _inputs(

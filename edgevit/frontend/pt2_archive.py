@@ -107,8 +107,8 @@ def _members(path: Path) -> dict[str, bytes]:
             root = infos[0].filename.split("/")[0] + "/" if infos else ""
             names = [i.filename.removeprefix(root) for i in infos]
             _check_names(names, path)
-            wanted = [i for i, n in zip(infos, names, strict=True) if not _DROPPED.fullmatch(n)]
-            return {i.filename.removeprefix(root): archive.read(i) for i in wanted}
+            members = [i for i, n in zip(infos, names, strict=True) if not _DROPPED.fullmatch(n)]
+            return {i.filename.removeprefix(root): archive.read(i) for i in members}
     except (zipfile.BadZipFile, OSError, ValueError, EOFError, NotImplementedError) as error:
         size = path.stat().st_size
         raise unreadable(
@@ -138,13 +138,13 @@ def _check_names(names: list[str], path: Path) -> None:
     if _OLD_FORMAT in names or any(n.endswith(_OLD_FORMAT) for n in names):
         raise unreadable(path, "it is in the format of torch 2.7 and before: export it again")
     if "archive_format" not in names:
-        found = ", ".join(names[:3])
-        raise unreadable(path, f"a zip file, but not one of torch.export (it holds {found}, ...)")
+        shown = ", ".join(names[:3])
+        raise unreadable(path, f"a zip file, but not one of torch.export (it holds {shown}, ...)")
     for name in names:
         folder, _, file = name.rpartition("/")
         payload = f"{folder}/" in _CONFIGS and _PAYLOAD.fullmatch(file)
-        known = name in (_PROGRAM, _EXAMPLE, *_CONFIGS.values())
-        if not (payload or known or _DROPPED.fullmatch(name)):
+        is_metadata = name in (_PROGRAM, _EXAMPLE, *_CONFIGS.values())
+        if not (payload or is_metadata or _DROPPED.fullmatch(name)):
             raise refuse(path, f"it holds `{name}`", where=name)
     lacking = [n for n in (_PROGRAM, *_CONFIGS.values()) if n not in names]
     if lacking:
@@ -176,8 +176,8 @@ def _strip_metadata(value: Any) -> None:
     elif isinstance(value, dict):
         if "metadata" in value:
             stated = value["metadata"] if isinstance(value["metadata"], dict) else {}
-            kept = {k: stated[k] for k in _KEPT_METADATA if isinstance(stated.get(k), str)}
-            value["metadata"] = kept
+            texts = {k: stated[k] for k in _KEPT_METADATA if isinstance(stated.get(k), str)}
+            value["metadata"] = texts
         for key, item in value.items():
             if key != "metadata":
                 _strip_metadata(item)
@@ -261,10 +261,10 @@ def _kinds(value: object) -> str:
 
 
 def _rebuilt(data: bytes, name: str, path: Path) -> bytes:
-    found = _unpickle(data, name, path)
-    if not isinstance(found, torch.Tensor):
-        raise refuse(path, f"`{name}` holds a {type(found).__name__}", where=name)
-    return _pickled(found)
+    tensor = _unpickle(data, name, path)
+    if not isinstance(tensor, torch.Tensor):
+        raise refuse(path, f"`{name}` holds a {type(tensor).__name__}", where=name)
+    return _pickled(tensor)
 
 
 def _unpickle(data: bytes, name: str, path: Path) -> Any:

@@ -198,12 +198,12 @@ def check_operator(text: str) -> str:
 def check_tree(text: str) -> str:
     """Check the nesting of inputs and outputs: tuples, lists and dicts with plain keys."""
     try:
-        found = json.loads(text) if text else [1, _LEAF]
+        tree = json.loads(text) if text else [1, _LEAF]
     except ValueError:
         return f"`{_cut(text)}` does not describe a nesting of tensors"
-    if not isinstance(found, list) or len(found) != 2 or found[0] != 1:
+    if not isinstance(tree, list) or len(tree) != 2 or tree[0] != 1:
         return f"`{_cut(text)}` does not describe a nesting of tensors"
-    return _check_nesting(found[1])
+    return _check_nesting(tree[1])
 
 
 _LEAF = {"type": None, "context": None, "children_spec": []}
@@ -234,10 +234,10 @@ def _plain_keys(context: object) -> bool:
 
 def _check_aten(name: str, overload: str) -> str:
     packet = getattr(torch.ops.aten, name, None)
-    found = getattr(packet, overload, None)
-    if not isinstance(found, torch._ops.OpOverload):
+    op = getattr(packet, overload, None)
+    if not isinstance(op, torch._ops.OpOverload):
         return f"this torch has no operator aten.{name}.{overload}"
-    for argument in found._schema.arguments:
+    for argument in op._schema.arguments:
         if "str" in str(argument.type) and argument.name not in _STRING_ARGUMENTS:
             return f"it calls aten.{name}, which takes a string (`{argument.name}`)"
     return ""

@@ -72,13 +72,13 @@ def _import_file(place: str) -> ModuleType:
             hint=suggest(place[:200], map(str, beside)) or "a file: path/net.py:build",
         )
     name = f"edgevit_user_{path.stem}"
-    found = importlib.util.spec_from_file_location(name, path)
-    if found is None or found.loader is None:
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
         raise ModelError(f"`{place}` is not a Python file")
-    namespace = importlib.util.module_from_spec(found)
+    namespace = importlib.util.module_from_spec(spec)
     sys.modules[name] = namespace  # dataclasses and pickle look their module up there
     try:
-        found.loader.exec_module(namespace)
+        spec.loader.exec_module(namespace)
     except BaseException as error:
         sys.modules.pop(name, None)
         raise _raised(error, f"`{place}` cannot be imported") from error

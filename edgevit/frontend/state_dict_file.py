@@ -168,24 +168,26 @@ def _unreadable(file: Path, why: str) -> WeightsError:
     )
 
 
-def _unwrap(found: Any, path: str) -> dict[str, torch.Tensor]:
+def _unwrap(content: Any, path: str) -> dict[str, torch.Tensor]:
     """Return the mapping of names to tensors inside whatever a training script saved."""
-    if isinstance(found, torch.nn.Module):
-        return found.state_dict()
+    if isinstance(content, torch.nn.Module):
+        return content.state_dict()
     for _ in range(3):
-        if not isinstance(found, Mapping):
+        if not isinstance(content, Mapping):
             break
-        tensors = {str(k): v for k, v in found.items() if isinstance(v, torch.Tensor)}
-        inner = next((k for k in _WRAPPERS if _holds_tensors(found.get(k))), None)
+        tensors = {str(k): v for k, v in content.items() if isinstance(v, torch.Tensor)}
+        inner = next((k for k in _WRAPPERS if _holds_tensors(content.get(k))), None)
         if inner is None and tensors:
             return tensors
-        found = found.get(inner) if inner is not None else None
-        if isinstance(found, torch.nn.Module):
-            return found.state_dict()
+        content = content.get(inner) if inner is not None else None
+        if isinstance(content, torch.nn.Module):
+            return content.state_dict()
     raise WeightsError(
         f"`{path}` holds no state dict",
         where=path,
-        why=f"it holds a {type(found).__name__}" if found is not None else "no names with tensors",
+        why=f"it holds a {type(content).__name__}"
+        if content is not None
+        else "no names with tensors",
         hint="torch.save(model.state_dict(), FILE)",
     )
 

@@ -86,12 +86,12 @@ def tensors_in(output: object) -> tuple[torch.Tensor, ...]:
 
 
 def _first_not_finite(module: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> str:
-    found: list[str] = []
+    modules: list[str] = []
 
     def watch(name: str):
         def hook(_module: torch.nn.Module, _args: object, output: object) -> None:
             if not all(torch.isfinite(x).all() for x in tensors_in(output)):
-                found.append(name)
+                modules.append(name)
 
         return hook
 
@@ -102,7 +102,7 @@ def _first_not_finite(module: torch.nn.Module, inputs: tuple[torch.Tensor, ...])
     finally:
         for handle in handles:
             handle.remove()
-    return found[0] if found else ""
+    return modules[0] if modules else ""
 
 
 def _name_within(module: torch.nn.Module | None, owner: object) -> str:

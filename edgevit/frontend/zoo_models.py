@@ -79,11 +79,11 @@ def build(request: Request) -> ModelSource:
 
 
 def _setting(knob: str, family: Family, word: str) -> tuple[str, int]:
-    found = re.fullmatch(r"([a-z])(\d+)", knob)
-    if not found or found[1] not in family.knobs:
+    match = re.fullmatch(r"([a-z])(\d+)", knob)
+    if not match or match[1] not in family.knobs:
         meant = ", ".join(f"{letter}N {field}" for letter, field in family.knobs.items())
         raise ModelError(f"`{knob}` is no size of a {word}", hint=meant)
-    return family.knobs[found[1]], int(found[2])
+    return family.knobs[match[1]], int(match[2])
 
 
 def _square(size: tuple[int, int]) -> int:

@@ -84,9 +84,15 @@ def profile(
     try:
         if no_store:
             return measured(folders, runner, settings, progress=stages.note, more=more)
-        with open_store(store) as kept:
+        with open_store(store) as figure_store:
             return measured(
-                folders, runner, settings, kept, fresh=fresh, progress=stages.note, more=more
+                folders,
+                runner,
+                settings,
+                figure_store,
+                fresh=fresh,
+                progress=stages.note,
+                more=more,
             )
     finally:
         stages.clear()

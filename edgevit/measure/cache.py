@@ -69,21 +69,21 @@ def _interleaved(
     fresh: bool,
     progress: Progress,
 ) -> MeasuredSession:
-    known = None if fresh else store.session(keys)
-    if known is not None:
+    stored = None if fresh else store.session(keys)
+    if stored is not None:
         figures = tuple(
-            _figures(row, subject) for row, subject in zip(known, subjects, strict=True)
+            _figures(row, subject) for row, subject in zip(stored, subjects, strict=True)
         )
-        then = DeviceState(**known[0].device)
-        return MeasuredSession(figures, then, settings, known[0].at, from_store=True)
-    found = runner.measure(subjects, settings, progress)
+        then = DeviceState(**stored[0].device)
+        return MeasuredSession(figures, then, settings, stored[0].at, from_store=True)
+    session = runner.measure(subjects, settings, progress)
     name = uuid.uuid4().hex
     rows = [
-        _row(name, place, key, one, settings, found.device)
-        for place, (key, one) in enumerate(zip(keys, found.figures, strict=True))
+        _row(name, place, key, one, settings, session.device)
+        for place, (key, one) in enumerate(zip(keys, session.figures, strict=True))
         if one.error is None
     ]
-    return replace(found, unkept=_add(store, rows))
+    return replace(session, unkept=_add(store, rows))
 
 
 def _one_by_one(
@@ -102,18 +102,20 @@ def _one_by_one(
     for subject, key in zip(subjects, keys, strict=True):
         row = None if fresh else store.find(key)
         if row is not None:
-            known = _figures(row, subject)
-            figures.append(replace(known, notes=(*known.notes, f"from the store, {row.at}")))
+            figure = _figures(row, subject)
+            figures.append(replace(figure, notes=(*figure.notes, f"from the store, {row.at}")))
             continue
         reused = False
         try:
-            found = runner.measure([subject], settings, progress)
+            new_session = runner.measure([subject], settings, progress)
         except EdgevitError as error:
             figures.append(lost(subject, error, "emulated", "instructions"))
             continue
-        figures += found.figures
+        figures += new_session.figures
         session = uuid.uuid4().hex
-        unkept = _add(store, [_row(session, 0, key, found.figures[0], settings, found.device)])
+        unkept = _add(
+            store, [_row(session, 0, key, new_session.figures[0], settings, new_session.device)]
+        )
     raise_if_all_lost(figures)
     when = max((one.when for one in figures), default=now())
     return MeasuredSession(tuple(figures), device, settings, when, reused, unkept)

@@ -57,8 +57,10 @@ class Sqlite:
                 return None
             if set(tables.values()) != {"table"}:  # a view may never terminate
                 raise sqlite3.DatabaseError("its measurements are no table")
-            (found,) = self._connection.execute("SELECT MAX(version) FROM store_version").fetchone()
-            return found if isinstance(found, int) else -1
+            (number,) = self._connection.execute(
+                "SELECT MAX(version) FROM store_version"
+            ).fetchone()
+            return number if isinstance(number, int) else -1
 
     def create(self, statements: Sequence[str], version: int) -> None:
         with _sqlite_errors(self._path), self._connection as connection:
@@ -132,8 +134,8 @@ class Postgres:
 
     def version(self) -> int | None:
         with _postgres_errors(self.where):
-            known = self._connection.execute("SELECT to_regclass('store_version')").fetchone()
-            if known == (None,):
+            table = self._connection.execute("SELECT to_regclass('store_version')").fetchone()
+            if table == (None,):
                 return None
             asked = self._connection.execute("SELECT MAX(version) FROM store_version")
             return asked.fetchone()[0]

@@ -35,8 +35,8 @@ class DeviceState(Host):
         """
         runtime_of = runtimes()
         versions = {k: v for k, v in self.versions.items() if runtime_of.get(k, format) == format}
-        kept = ("cpu", "cores", "memory_mb", "os", "governor", "machine", "serial")
-        return {**{name: getattr(self, name) for name in kept}, "versions": versions}
+        fields = ("cpu", "cores", "memory_mb", "os", "governor", "machine", "serial")
+        return {**{name: getattr(self, name) for name in fields}, "versions": versions}
 
     def __str__(self) -> str:
         text = super().__str__()
@@ -88,10 +88,10 @@ def _temperature() -> float | None:
 
 
 def _versions() -> dict[str, str]:
-    found = {}
+    versions = {}
     for library in runtimes():
         try:
-            found[library] = metadata.version(library)
+            versions[library] = metadata.version(library)
         except metadata.PackageNotFoundError:
             continue
-    return found
+    return versions

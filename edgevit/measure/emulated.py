@@ -52,31 +52,31 @@ class EmulatorRunner(SequentialRunner):
     def figures(self, subject: Subject, settings: Settings) -> Figures:
         folder = subject.path.parent
         try:
-            found = run_firmware(
+            execution = run_firmware(
                 folder, settings.core, settings.toolchain, settings.emulator, trust=settings.trust
             )
-            if not found.golden_match:
+            if not execution.golden_match:
                 raise ParityError(
                     "the firmware does not compute what its integer model does",
                     where=str(folder),
-                    why=f"{found.core}, {found.toolchain}, {found.emulator}",
+                    why=f"{execution.core}, {execution.toolchain}, {execution.emulator}",
                     hint="try another --toolchain",
                 )
         except EdgevitError as error:
             return lost(subject, error, "emulated", "instructions")
-        return _figures(subject, found)
+        return _figures(subject, execution)
 
 
-def _figures(subject: Subject, found: Execution) -> Figures:
+def _figures(subject: Subject, execution: Execution) -> Figures:
     return Figures(
         subject,
         "emulated",
         "instructions",
-        (float(found.instructions),),
-        layers=tuple(LayerCost(one.name, one.kind, one.instructions) for one in found.layers),
-        memory=found.memory,
+        (float(execution.instructions),),
+        layers=tuple(LayerCost(one.name, one.kind, one.instructions) for one in execution.layers),
+        memory=execution.memory,
         golden_match=True,
-        notes=(f"{found.core}, {found.toolchain}, {found.emulator}",),
+        notes=(f"{execution.core}, {execution.toolchain}, {execution.emulator}",),
         when=now(),
     )
 

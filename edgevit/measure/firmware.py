@@ -50,12 +50,14 @@ def run_firmware(
     return executable.execute(inputs, Emulation(core, toolchain, emulator))
 
 
-def simulate_firmware(directory: str | Path, given: str | None, output: str | None) -> Simulated:
+def simulate_firmware(
+    directory: str | Path, input_file: str | None, output: str | None
+) -> Simulated:
     folder = Path(directory)
     executable = executable_of(folder)
     inputs = [tensor.numpy() for tensor in load_golden(folder)[0]]
-    if given is not None:
-        inputs = [_read(Path(given), executable)]
+    if input_file is not None:
+        inputs = [_read(Path(input_file), executable)]
     outputs = executable.simulate(inputs)
     if output is not None:
         np.savez(output, *outputs)
@@ -81,9 +83,9 @@ def executable_of(folder: Path) -> Executable:
 def _read(path: Path, executable: Executable) -> np.ndarray:
     array = _numbers(path)
     if executable.shapes != (array.shape,):
-        wanted = " and ".join("x".join(map(str, shape)) for shape in executable.shapes)
+        shapes = " and ".join("x".join(map(str, shape)) for shape in executable.shapes)
         raise UsageError(
-            f"the model takes {wanted}, not {'x'.join(map(str, array.shape))}",
+            f"the model takes {shapes}, not {'x'.join(map(str, array.shape))}",
             where=str(path),
             why="an input is one array of just that shape",
             hint="np.save(path, array) of that shape",

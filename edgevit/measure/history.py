@@ -89,8 +89,8 @@ def _quarters(values: Sequence[float]) -> tuple[float, float, float]:
 
 
 def _same_device(a: StoredFigure, b: StoredFigure) -> bool:
-    kept = ("address", "cpu", "cores", "os", "serial")
-    return all(a.device.get(name) == b.device.get(name) for name in kept)
+    fields = ("address", "cpu", "cores", "os", "serial")
+    return all(a.device.get(name) == b.device.get(name) for name in fields)
 
 
 def history_text(rows: Sequence[StoredFigure], where: str) -> str:
@@ -106,15 +106,21 @@ def history_text(rows: Sequence[StoredFigure], where: str) -> str:
     return "\n".join(lines)
 
 
-def compared_text(found: Compared) -> str:
+def compared_text(comparison: Compared) -> str:
     rows = [
         f"{name}  {row.id:>5}  {row.at[:19].replace('T', ' ')}  {row.label}  {figure(row)}  {_device(row)}"
-        for name, row in (("A", found.a), ("B", found.b))
+        for name, row in (("A", comparison.a), ("B", comparison.b))
     ]
-    how = "round by round, measured interleaved" if found.paired else "of medians, measured apart"
-    rows.append(f"B / A  {found.ratio:.3f}  ({found.low:.3f}-{found.high:.3f})  {how}")
-    rows.append(found.verdict)
-    if not _same_device(found.a, found.b):
+    how = (
+        "round by round, measured interleaved"
+        if comparison.paired
+        else "of medians, measured apart"
+    )
+    rows.append(
+        f"B / A  {comparison.ratio:.3f}  ({comparison.low:.3f}-{comparison.high:.3f})  {how}"
+    )
+    rows.append(comparison.verdict)
+    if not _same_device(comparison.a, comparison.b):
         rows.append("they ran on different devices: the ratio is of the devices too")
     return "\n".join(rows)
 

@@ -26,8 +26,8 @@ class ByTurns(ABC):
         """Return a function that loads an artifact onto the device."""
 
     def settings_key(self, subject: Subject, settings: Settings) -> dict[str, object]:
-        kept = {name: getattr(settings, name) for name in ("rounds", "warmup", "ops")}
-        return {"threads": subject.threads or settings.threads, **kept}
+        values = {name: getattr(settings, name) for name in ("rounds", "warmup", "ops")}
+        return {"threads": subject.threads or settings.threads, **values}
 
     def measure(
         self,

@@ -17,8 +17,8 @@ def latest_latency(
     """Return the newest stored latency in seconds. `elsewhere`: leave out `local` measurements."""
     path = folder / manifest["artifact"]
     artifact = artifact_hash(Subject("", manifest["format"], path, None, {}))
-    with open_store(store) as kept:
-        rows = kept.rows(model=str(manifest["model"]["spec"]))
+    with open_store(store) as figures:
+        rows = figures.rows(model=str(manifest["model"]["spec"]))
     fitting = [
         row
         for row in rows

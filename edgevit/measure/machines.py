@@ -15,11 +15,11 @@ _ELF = {0x03: "i686", 0x28: "armv7l", 0x3E: "x86_64", 0xB7: "aarch64", 0xF3: "ri
 
 def require_machine(subject: Subject, machine: str, host: str) -> None:
     """Refuse an artifact for an architecture other than `machine`, with a `DeviceError`."""
-    wanted = machine_of(subject)
-    if wanted is None or wanted == machine:
+    architecture = machine_of(subject)
+    if architecture is None or architecture == machine:
         return
     raise DeviceError(
-        f"{subject.path.name} is for {wanted}, {host} is {machine}",
+        f"{subject.path.name} is for {architecture}, {host} is {machine}",
         where=str(subject.path),
         why="a figure of it there would not be the target's"
         if not info_of(subject.format).machine_code

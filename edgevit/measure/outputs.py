@@ -14,7 +14,7 @@ from edgevit.graph.parity import FP16, distance
 from edgevit.measure.timing import Subject
 
 
-def compare_outputs(subject: Subject, found: Sequence[np.ndarray], host: str) -> tuple[str, ...]:
+def compare_outputs(subject: Subject, arrays: Sequence[np.ndarray], host: str) -> tuple[str, ...]:
     """Compare outputs to the golden outputs, and return a line that reports their difference.
 
     Return nothing without golden vectors. Raises `ParityError` beyond the tolerance.
@@ -25,7 +25,7 @@ def compare_outputs(subject: Subject, found: Sequence[np.ndarray], host: str) ->
     if subject.inputs is None:
         return ()
     expected = load_golden(folder)[1]
-    actual = [torch.from_numpy(np.array(array)) for array in found]
+    actual = [torch.from_numpy(np.array(array)) for array in arrays]
     limit = LIMITS.get(read_manifest(folder)["precision"], FP16)
     if len(actual) != len(expected):
         raise ParityError(

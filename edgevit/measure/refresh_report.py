@@ -66,12 +66,12 @@ def report(
 def _measured(
     folder: Path, threads: int, rounds: int, trust: bool, progress: Callable[[str], None]
 ) -> Timings:
-    found = profile_here([folder], threads=threads, rounds=rounds, ops=True, trust=trust, progress=progress)  # fmt: skip
-    (one,) = found.measured
+    profile = profile_here([folder], threads=threads, rounds=rounds, ops=True, trust=trust, progress=progress)  # fmt: skip
+    (one,) = profile.measured
     ops = [{"op": t.op, "place": t.place, "unit": t.unit, "ms": t.seconds * 1e3} for t in one.ops]
     low, median, high = (s * 1e3 for s in (one.latency.low, one.latency.median, one.latency.high))
-    where = f"{found.host}, {found.threads} threads"
-    return Timings(median, low, high, where, found.when, ops, one.ops_missing)
+    where = f"{profile.host}, {profile.threads} threads"
+    return Timings(median, low, high, where, profile.when, ops, one.ops_missing)
 
 
 def _kept(folder: Path, manifest: Mapping[str, Any], store: str | None) -> Timings | None:

@@ -114,8 +114,8 @@ def _layer_rows(one: Figures, scale: float, unit: str) -> list[str]:
         f"  {layer.name[-38:]:<38}  {layer.kind:<12} {layer.cost * scale:>13{digits}}"
         for layer in dearest[:_LAYERS_SHOWN]
     ]
-    left = len(dearest) - _LAYERS_SHOWN
-    return rows + ([f"  ... and {left} more"] if left > 0 else [])
+    hidden = len(dearest) - _LAYERS_SHOWN
+    return rows + ([f"  ... and {hidden} more"] if hidden > 0 else [])
 
 
 def _digits(in_time: bool) -> str:

@@ -121,8 +121,8 @@ class Store:
 
     def find(self, key: str) -> StoredFigure | None:
         """Return the newest figure of a key, or None."""
-        found = self._select("WHERE key = ? ORDER BY id DESC LIMIT 1", [key])
-        return found[0] if found else None
+        rows = self._select("WHERE key = ? ORDER BY id DESC LIMIT 1", [key])
+        return rows[0] if rows else None
 
     def session(self, keys: Sequence[str]) -> tuple[StoredFigure, ...] | None:
         """Return the newest session of exactly these keys, in this order, or None."""
@@ -167,8 +167,8 @@ class Store:
 
     def _select(self, rest: str, values: Sequence[Any]) -> list[StoredFigure]:
         names = ("id", *_COLUMNS)
-        found = self._database.read(f"SELECT {', '.join(names)} FROM measurements {rest}", values)
-        return [self._row(dict(zip(names, row, strict=True))) for row in found]
+        rows = self._database.read(f"SELECT {', '.join(names)} FROM measurements {rest}", values)
+        return [self._row(dict(zip(names, row, strict=True))) for row in rows]
 
     def _row(self, values: dict[str, Any]) -> StoredFigure:
         """Decode and check a row. Invalid rows are refused, because a shared store is untrusted."""

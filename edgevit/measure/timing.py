@@ -184,12 +184,12 @@ def profile_here(
     """
     if not paths:
         raise UsageError("nothing to profile", hint="edgevit profile DIR...")
-    found = expand_folders([Path(path) for path in paths])
-    for path in found:
+    folders = expand_folders([Path(path) for path in paths])
+    for path in folders:
         require_trusted(path, trust)
-    subjects = [subject_of(path) for path in found]
+    subjects = [subject_of(path) for path in folders]
     if eager:
-        subjects.append(eager_subject(found[0], trust))
+        subjects.append(eager_subject(folders[0], trust))
     return measure(
         subjects, threads=threads, rounds=rounds, warmup=warmup, ops=ops, progress=progress
     )
@@ -272,8 +272,8 @@ class OpenedHere:
         self.threads = self._worker.threads
         try:
             self._worker.open(subject.path)
-            given = subject.inputs or [drawn(spec) for spec in self._worker.inputs]
-            self._arrays = fitted(self._worker.inputs, given, str(subject.path))
+            inputs = subject.inputs or [drawn(spec) for spec in self._worker.inputs]
+            self._arrays = fitted(self._worker.inputs, inputs, str(subject.path))
         except EdgevitError:
             self.close()
             raise

@@ -63,13 +63,13 @@ class OpenedBehindTracker:
 
         self.threads = threads
         self._session: Any = RemoteSession(subject.path, *where)
-        given = subject.inputs or [drawn(spec) for spec in self._session.inputs]
-        self._arrays = fitted(self._session.inputs, given, str(subject.path))
+        inputs = subject.inputs or [drawn(spec) for spec in self._session.inputs]
+        self._arrays = fitted(self._session.inputs, inputs, str(subject.path))
         try:
-            found = [np.asarray(array) for array in self._session.run(self._arrays)]
+            outputs = [np.asarray(array) for array in self._session.run(self._arrays)]
         except Exception as error:  # its errors have no common base
             raise self._failed(error) from error
-        self.notes = compare_outputs(subject, found, where[2])
+        self.notes = compare_outputs(subject, outputs, where[2])
         if threads:
             self.notes += ("the server chooses the threads (TVM_NUM_THREADS there)",)
 

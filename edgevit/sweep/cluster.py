@@ -33,10 +33,10 @@ def run_jobs(
     Results of an earlier run on disk are reused, except errors. Each result is written to disk
     before it counts. `on_result` is called with it and the number of jobs left.
     """
-    found = {job.key: known for job in jobs if (known := _known(output, job))}
-    todo = {job.key: job for job in jobs if job.key not in found}
+    results = {job.key: finished for job in jobs if (finished := _known(output, job))}
+    todo = {job.key: job for job in jobs if job.key not in results}
     if not todo:
-        return found
+        return results
     devices = {name for job in todo.values() for name in job.resources}
     with _client(scheduler, min(workers, len(todo)), devices) as client:
         _require_held(client, devices)
@@ -51,17 +51,17 @@ def run_jobs(
             job = futures[future]
             result = _landed(future, job)
             keep_result(output, result)  # for a worker that died or has another disk
-            found[job.key] = result
-            on_result(result, len(jobs) - len(found))
-    return {job.key: found[job.key] for job in jobs}
+            results[job.key] = result
+            on_result(result, len(jobs) - len(results))
+    return {job.key: results[job.key] for job in jobs}
 
 
 def _known(output: Path, job: Job) -> Result | None:
-    known = read_result(output, job.key)
-    if known is not None and known.error:
+    result = read_result(output, job.key)
+    if result is not None and result.error:
         result_file(output, job.key).unlink(missing_ok=True)
         return None
-    return known
+    return result
 
 
 def _landed(future: Any, job: Job) -> Result:
@@ -100,8 +100,13 @@ def _cluster(distributed: Any, workers: int, devices: set[str]) -> Any:
     os.environ["PYTHONSAFEPATH"] = "1"
     spec = {}
     for number in range(workers):
-        held = {name: 1 for name in devices if name in EVERYWHERE or number == 0}
-        options = {"nthreads": 1, "resources": held, "memory_limit": 0, "dashboard_address": None}
+        resources = {name: 1 for name in devices if name in EVERYWHERE or number == 0}
+        options = {
+            "nthreads": 1,
+            "resources": resources,
+            "memory_limit": 0,
+            "dashboard_address": None,
+        }
         spec[number] = {
             "cls": distributed.Nanny,
             "options": {**options, "silence_logs": logging.CRITICAL},
@@ -118,18 +123,18 @@ def _require_held(client: Any, devices: set[str]) -> None:
     """Refuse devices that no worker offers, for which Dask would wait for ever."""
     client.wait_for_workers(1, timeout=_WAIT)
     workers = client.scheduler_info(n_workers=-1)["workers"].values()
-    held: set[str] = {name for worker in workers for name in worker.get("resources", {})}
-    if missing := sorted(devices - held):
+    available: set[str] = {name for worker in workers for name in worker.get("resources", {})}
+    if missing := sorted(devices - available):
         raise DeviceError(
             f"no worker holds {', '.join(missing)}",
-            why=f"the workers hold: {', '.join(sorted(held)) or 'nothing'}",
+            why=f"the workers hold: {', '.join(sorted(available)) or 'nothing'}",
             hint=f"dask worker ADDRESS --nthreads 1 --resources '{missing[0]}=1'",
         )
 
 
 def _require_same_version(client: Any) -> None:
-    found: Mapping[str, str] = client.run(_version)
-    other = {address: version for address, version in found.items() if version != __version__}
+    versions: Mapping[str, str] = client.run(_version)
+    other = {address: version for address, version in versions.items() if version != __version__}
     if other:
         raise DeviceError(
             "a worker has another edgevit",

@@ -111,7 +111,7 @@ def jobs_of(
     Formats and precisions that a target does not support are left out for it. A target that
     supports none of those requested is refused.
     """
-    found: list[Job] = []
+    jobs: list[Job] = []
     for target in map(load_target, targets):
         name = target.name if target.family else str(target.file)
         taken = _taken("format", formats, target.formats, target)
@@ -121,11 +121,11 @@ def jobs_of(
         for format in taken:
             for precision in _precisions(target, format, precisions):
                 where = on if on is not None else _where(format)
-                found += [
+                jobs += [
                     Job(model, name, format, precision, where, tuple(options), rounds)
                     for model in models
                 ]
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(jobs))
 
 
 def _taken(
@@ -133,15 +133,15 @@ def _taken(
 ) -> list[str]:
     if asked is None:
         return [next((o for o in offered if o in BACKENDS), offered[0])]
-    found = [word for word in asked if word in offered]
-    if not found:
+    words = [word for word in asked if word in offered]
+    if not words:
         raise TargetError(
             f"{target.name} takes none of the {what}s that are asked for",
             where=", ".join(asked),
             why=f"it takes {', '.join(offered)}",
             hint=f"--{what}s {','.join(offered)}",
         )
-    return found
+    return words
 
 
 def _precisions(target: Target, format: str, asked: Sequence[str] | None) -> list[str]:
@@ -184,9 +184,9 @@ def keep_result(output: Path, result: Result) -> Result:
     try:
         os.link(draft, path)
     except FileExistsError:
-        kept = read_result(output, result.key)
-        if kept is not None:
-            return kept
+        first = read_result(output, result.key)
+        if first is not None:
+            return first
         os.replace(draft, path)  # the file there is damaged
         return result
     finally:

@@ -21,9 +21,9 @@ LOG = "log.jsonl"
 
 def do_job(job: Job, output: Path, work: Work) -> Result:
     """Run a job and store its result, or return the stored one."""
-    known = read_result(output, job.key)
-    if known is not None:
-        return known
+    stored = read_result(output, job.key)
+    if stored is not None:
+        return stored
     _log(output, "begin", job)
     result = keep_result(output, work(job, output))
     _log(output, "end", job)
@@ -34,15 +34,15 @@ def export_and_measure(job: Job, output: Path) -> Result:
     started = time.monotonic()
     folder = output / JOBS / f"{job.key}-{os.getpid()}"
     try:
-        found = _exported(job, folder)
-        if job.on and found.passed:
-            found = _measured(job, folder, found)
+        result = _exported(job, folder)
+        if job.on and result.passed:
+            result = _measured(job, folder, result)
     except EdgevitError as error:
-        found = failed(job, error)
+        result = failed(job, error)
     finally:
         if folder.exists():
             remove(folder)
-    return replace(found, seconds=round(time.monotonic() - started, 1))
+    return replace(result, seconds=round(time.monotonic() - started, 1))
 
 
 def _exported(job: Job, folder: Path) -> Result:
@@ -74,7 +74,7 @@ def _bytes(manifest: dict[str, Any]) -> int:
     return artifact_bytes(manifest)
 
 
-def _measured(job: Job, folder: Path, found: Result) -> Result:
+def _measured(job: Job, folder: Path, result: Result) -> Result:
     from edgevit.measure import Settings, measured, open_runner, open_store
 
     runner = open_runner(job.on)
@@ -89,7 +89,7 @@ def _measured(job: Job, folder: Path, found: Result) -> Result:
         more |= {"passed": bool(one.golden_match)}
     else:
         more |= {"latency_ms": one.latency.median * 1e3, "spread": one.latency.spread}
-    return replace(found, **more)
+    return replace(result, **more)
 
 
 def _log(output: Path, what: str, job: Job) -> None:

@@ -47,8 +47,8 @@ def load_target(name_or_path: str | os.PathLike[str], folder: Path | None = None
         return _load_file(_expanded(text), shipped)
     by_word = _by_word(shipped)
     if text not in by_word:
-        known = [word for word, file in by_word.items() if not file.is_base]
-        hint = suggest(text.lower(), known) or "`edgevit targets` lists them"
+        names = [word for word, file in by_word.items() if not file.is_base]
+        hint = suggest(text.lower(), names) or "`edgevit targets` lists them"
         why = "it is neither the name nor an alias of a shipped target"
         raise TargetError(f"no target is called `{text}`", where=text, why=why, hint=hint)
     return _build(by_word[text], shipped)
@@ -89,7 +89,7 @@ def _read_folder(folder: Path) -> dict[str, _File]:
 def _read_file(path: Path, *, shown: str, family: str = "") -> _File:
     values = _read_toml(path, shown)
     schema.check_sources(values, shown)
-    fields = Fields(values, shown, known=schema.KEYS)
+    fields = Fields(values, shown, allowed=schema.KEYS)
     file = _File(
         path=path,
         shown=shown,
@@ -129,10 +129,10 @@ def _by_word(files: Mapping[str, _File]) -> dict[str, _File]:
     return {word: file for file in files.values() for word in (file.name, *file.aliases)}
 
 
-def _check_new_names(file: _File, known: Mapping[str, _File]) -> None:
+def _check_new_names(file: _File, files: Mapping[str, _File]) -> None:
     for word in (file.name, *file.aliases):
-        if word in known:
-            why = f"{known[word].shown} has it"
+        if word in files:
+            why = f"{files[word].shown} has it"
             raise TargetError(f"the name `{word}` is taken", where=file.shown, why=why)
     if file.name in file.aliases:
         why = "an alias is another name"

@@ -35,7 +35,7 @@ class Fields:
         file: str,
         path: str = "",
         *,
-        known: Collection[str],
+        allowed: Collection[str],
         origins: Mapping[str, str] | None = None,  # key -> the file it was inherited from
     ) -> None:
         self.file = file
@@ -45,12 +45,12 @@ class Fields:
             raise self._error(f"`{path}` is {_word(values)}", why=f"`{path}` is a table")
         self._values = cast(Mapping[str, Any], values)
         for key in self._values:
-            if key not in known:
+            if key not in allowed:
                 raise self._error(
                     f"unknown key `{key}`",
                     key,
-                    why="known here: " + ", ".join(sorted(known)),
-                    hint=suggest(key, known),
+                    why="known here: " + ", ".join(sorted(allowed)),
+                    hint=suggest(key, allowed),
                 )
 
     def __contains__(self, key: str) -> bool:
@@ -109,13 +109,13 @@ class Fields:
     def number(self, key: str) -> float | None:
         """Return a number above zero, integer or not, or None if it is missing."""
         value = self._values.get(key)
-        found = value if _is(value, int) else self.get(key, float)
-        if found is None:
+        number = value if _is(value, int) else self.get(key, float)
+        if number is None:
             return None
-        if not 0 < found <= _MOST:
+        if not 0 < number <= _MOST:
             why = f"it is above zero, and at most {_MOST:,}"
-            raise self._error(f"`{key}` is {found}", key, why=why)
-        return float(found)
+            raise self._error(f"`{key}` is {number}", key, why=why)
+        return float(number)
 
     def size(self, key: str) -> int:
         """Return a size in bytes, written "320 KiB"."""
@@ -128,8 +128,8 @@ class Fields:
             raise self._error(f"`{key}` is {value!r}", key, why=why)
         return int(match[1]) * _UNIT[match[2]]
 
-    def names(self, key: str, known: Collection[str] = ()) -> tuple[str, ...]:
-        """Return a list of distinct texts, each out of `known` if that is not empty."""
+    def names(self, key: str, allowed: Collection[str] = ()) -> tuple[str, ...]:
+        """Return a list of distinct texts, each out of `allowed` if that is not empty."""
         values = cast(list[Any], self.get(key, list) or [])
         if len(values) > 64:
             raise self._error(f"`{key}` is too long", key, why="at most 64 names are taken")
@@ -139,28 +139,30 @@ class Fields:
             self._check_text(key, value)
             if value in values[:index]:
                 raise self._error(f"`{key}` names `{value}` twice", key, why="once is enough")
-            if known:
-                self._check_word(key, value, known)
+            if allowed:
+                self._check_word(key, value, allowed)
         return tuple(cast(list[str], values))
 
-    def word(self, key: str, known: Collection[str]) -> str:
-        """Return a text out of `known`."""
+    def word(self, key: str, allowed: Collection[str]) -> str:
+        """Return a text out of `allowed`."""
         value = self.need(key, str)
-        self._check_word(key, value, known)
+        self._check_word(key, value, allowed)
         return value
 
-    def _check_word(self, key: str, value: str, known: Collection[str]) -> None:
-        if value not in known:
-            why = "known: " + ", ".join(known)
-            raise self._error(f"`{key}` has no `{value}`", key, why=why, hint=suggest(value, known))
+    def _check_word(self, key: str, value: str, allowed: Collection[str]) -> None:
+        if value not in allowed:
+            why = "known: " + ", ".join(allowed)
+            raise self._error(
+                f"`{key}` has no `{value}`", key, why=why, hint=suggest(value, allowed)
+            )
 
-    def table(self, key: str, known: Collection[str]) -> Fields | None:
+    def table(self, key: str, allowed: Collection[str]) -> Fields | None:
         values = self._values.get(key)
         if values is None:
             return None
-        return Fields(values, self._file_of(key), self._dotted(key), known=known)
+        return Fields(values, self._file_of(key), self._dotted(key), allowed=allowed)
 
-    def tables(self, key: str, known: Collection[str]) -> tuple[Fields, ...]:
+    def tables(self, key: str, allowed: Collection[str]) -> tuple[Fields, ...]:
         """Return the tables of a `[[key]]`."""
         values = self._values.get(key, [])
         if not isinstance(values, list):
@@ -169,7 +171,7 @@ class Fields:
         if len(cast(list[Any], values)) > 64:
             raise self._error(f"`{key}` is too long", key, why="at most 64 tables are taken")
         return tuple(
-            Fields(value, self._file_of(key), f"{self._dotted(key)}[{index}]", known=known)
+            Fields(value, self._file_of(key), f"{self._dotted(key)}[{index}]", allowed=allowed)
             for index, value in enumerate(cast(list[Any], values))
         )
 

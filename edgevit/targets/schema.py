@@ -40,7 +40,7 @@ _ADDRESS_SPACE = 1 << 32  # the cores that get a region map are all 32-bit
 
 def check_sources(values: Mapping[str, Any], file: str) -> None:
     """Refuse facts without a source, and sources without a fact, in the same file."""
-    fields = Fields(values, file, known=KEYS)
+    fields = Fields(values, file, allowed=KEYS)
     source = fields.table("source", FACTS)
     for fact in FACTS:
         stated = fact in fields
@@ -96,7 +96,7 @@ def build(
     family: str = "",
     origins: Mapping[str, str] | None = None,
 ) -> Target:
-    fields = Fields(values, shown, known=KEYS, origins=origins)
+    fields = Fields(values, shown, allowed=KEYS, origins=origins)
     name = fields.need("name", str)
     check_name(name, fields.where("name"))
     source = fields.table("source", FACTS)
@@ -124,9 +124,9 @@ def build(
     return target
 
 
-def _choices(fields: Fields, key: str, known: tuple[str, ...]) -> tuple[str, ...]:
+def _choices(fields: Fields, key: str, allowed: tuple[str, ...]) -> tuple[str, ...]:
     fields.need(key, list)
-    choices = fields.names(key, known)
+    choices = fields.names(key, allowed)
     if not choices:
         why = "the first one is the default"
         raise TargetError(f"`{key}` is empty", where=fields.where(key), why=why)
@@ -174,13 +174,13 @@ def _compute(fields: Fields) -> tuple[ComputeUnit, ...]:
 def _isa(cpu: Fields) -> str:
     isa = cpu.need("isa", str)
     core, *features = isa.split("+")
-    for word, known in ((core, ISAS), *((feature, ISA_FEATURES) for feature in features)):
-        if word not in known:
+    for word, allowed in ((core, ISAS), *((feature, ISA_FEATURES) for feature in features)):
+        if word not in allowed:
             raise TargetError(
                 f"`{word}` is no instruction set that we know",
                 where=cpu.where("isa"),
-                why="known: " + ", ".join(known),
-                hint=suggest(word, known),
+                why="known: " + ", ".join(allowed),
+                hint=suggest(word, allowed),
             )
     return isa
 

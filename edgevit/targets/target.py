@@ -132,15 +132,15 @@ class Target:
         return self._bytes_of(("flash",)) or self._bytes_of(("external-flash",)) or None
 
     def region(self, name: str) -> MemoryRegion:
-        known = {region.name: region for region in self.regions}
-        if name not in known:
+        regions = {region.name: region for region in self.regions}
+        if name not in regions:
             raise TargetError(
                 f"`{self.name}` has no memory region `{name}`",
                 where=str(self.file),
-                why=f"its regions: {', '.join(known) or 'none'}",
-                hint=suggest(name, known),
+                why=f"its regions: {', '.join(regions) or 'none'}",
+                hint=suggest(name, regions),
             )
-        return known[name]
+        return regions[name]
 
     def format(self, requested: str | None = None) -> str:
         """Return the format to write: the requested one, or the target's default."""
@@ -178,16 +178,16 @@ class Target:
         what: str,
         requested: str | None,
         taken: tuple[str, ...],
-        known: tuple[str, ...],
+        offered: tuple[str, ...],
         how: str = "",
     ) -> str:
         if requested is None:
             return taken[0]
         if requested in taken:
             return requested
-        if requested not in known:
-            hint = suggest(requested, known)
-            why = f"{what}s: {', '.join(known)}"
+        if requested not in offered:
+            hint = suggest(requested, offered)
+            why = f"{what}s: {', '.join(offered)}"
             raise TargetError(
                 f"no {what} is called `{requested}`", where=self.name, why=why, hint=hint
             )

@@ -18,22 +18,22 @@ class Artifacts:
     work: Path
     said: tuple[str, ...] = ()  # user arguments outside the plan: --trust, --weights FILE
 
-    def made(self, key: str, plan: ExportPlan) -> tuple[Path, dict[str, Any]]:
+    def build(self, key: str, plan: ExportPlan) -> tuple[Path, dict[str, Any]]:
         """Export a point, or reuse an earlier run's complete export. Return folder and manifest.
 
         Raises the export's error, and `ParityError` if the artifact fails its verification.
         """
         folder, file = self.work / key, self.work / f"{key}.toml"
         text = plan_text(plan)
-        if not (file.is_file() and file.read_text() == text and (found := _whole(folder))):
+        if not (file.is_file() and file.read_text() == text and (manifest := _whole(folder))):
             self.work.mkdir(parents=True, exist_ok=True)
             file.write_text(text)
             words = [plan.model, "--target", plan.target, "--plan", str(file), "-o", str(folder)]
             export_apart([*words, *self.said])
-            found = read_manifest(folder)
-        if not found["passed"]:
+            manifest = read_manifest(folder)
+        if not manifest["passed"]:
             raise ParityError("the export does not compute what the model does", where=str(folder))
-        return folder, found
+        return folder, manifest
 
     def keep_only(self, keys: Sequence[str]) -> None:
         """Delete the folders of all other points, unless they hold foreign files.
@@ -82,9 +82,9 @@ def _angle(moved: Mapping[str, Any]) -> float:
 
 def facts_of(manifest: dict[str, Any]) -> dict[str, Any]:
     """Return the facts about an artifact that its trial stores."""
-    made = made_of(manifest)
+    artifact = made_of(manifest)
     return {
-        "artifact": {"name": made.name, "bytes": made.bytes, "sha256": made.sha256},
+        "artifact": {"name": artifact.name, "bytes": artifact.bytes, "sha256": artifact.sha256},
         "drop": drop_of(manifest),
         "graph": manifest["model"]["graph"],
         "versions": manifest["versions"],

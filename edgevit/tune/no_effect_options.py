@@ -15,35 +15,37 @@ from edgevit.targets import Target
 Inert = Mapping[str, Sequence[tuple[str, str]]]  # format -> choice and option
 
 
-def inert_options(
+def no_effect_options(
     program: Program,
     target: Target,
     formats: Sequence[str],
     progress: Callable[[str], None] = lambda _: None,
 ) -> dict[str, list[tuple[str, str]]]:
     """Return the options by format whose graph, all else at its default, equals the default's."""
-    known: dict[tuple[AnyRule, ...], Program] = {(): program}
-    found: dict[str, list[tuple[str, str]]] = {}
+    programs: dict[tuple[AnyRule, ...], Program] = {(): program}
+    pairs: dict[str, list[tuple[str, str]]] = {}
     for format in formats:
         backend = backend_for(format, target)
         progress(f"what changes nothing in {format}")
-        plain = graph_text(_rewritten(backend.rules, known))
-        found[format] = [
+        plain = graph_text(_rewritten(backend.rules, programs))
+        pairs[format] = [
             (form.choice.name, option)
             for form in backend.forms
             for option in form.turns
             if graph_text(
-                _rewritten(formed(backend.rules, backend.forms, {form.choice.name: option}), known)
+                _rewritten(
+                    formed(backend.rules, backend.forms, {form.choice.name: option}), programs
+                )
             )
             == plain
         ]
-    return found
+    return pairs
 
 
-def _rewritten(rules: Sequence[AnyRule], known: dict[tuple[AnyRule, ...], Program]) -> Program:
+def _rewritten(rules: Sequence[AnyRule], programs: dict[tuple[AnyRule, ...], Program]) -> Program:
     """Apply the rules in order, reusing the results of common prefixes of rule lists."""
     for count in range(1, len(rules) + 1):
         key = tuple(rules[:count])
-        if key not in known:
-            known[key] = engine.apply(rules[count - 1], known[key[:-1]])[0]
-    return known[tuple(rules)]
+        if key not in programs:
+            programs[key] = engine.apply(rules[count - 1], programs[key[:-1]])[0]
+    return programs[tuple(rules)]

@@ -10,11 +10,11 @@ from edgevit.tune.study import FinishedTrial
 def pareto(tried: Sequence[FinishedTrial]) -> list[FinishedTrial]:
     """Return the Pareto front, sorted by the first value. Of equal trials the first one counts."""
     finished = sorted((t for t in tried if t.values), key=lambda t: (t.values, t.number))
-    found: list[FinishedTrial] = []
+    best: list[FinishedTrial] = []
     for trial in finished:
-        if not any(_beats(other.values, trial.values) for other in found):
-            found.append(trial)
-    return found
+        if not any(_beats(other.values, trial.values) for other in best):
+            best.append(trial)
+    return best
 
 
 def _beats(one: Sequence[float], other: Sequence[float]) -> bool:

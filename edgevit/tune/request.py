@@ -29,10 +29,10 @@ class Budget:
     @classmethod
     def of(cls, text: str) -> Budget:
         """Parse a budget: `10m`, `90s`, `1h`; `30` or `30-trials`."""
-        if found := re.fullmatch(r"([0-9]{1,6}(?:\.[0-9]{1,6})?)(s|m|h)", text):
-            return cls(seconds=float(found[1]) * {"s": 1, "m": 60, "h": 3600}[found[2]])
-        if found := re.fullmatch(r"([0-9]{1,6})(?:[ -]?trials?)?", text):
-            return cls(trials=int(found[1]))
+        if match := re.fullmatch(r"([0-9]{1,6}(?:\.[0-9]{1,6})?)(s|m|h)", text):
+            return cls(seconds=float(match[1]) * {"s": 1, "m": 60, "h": 3600}[match[2]])
+        if match := re.fullmatch(r"([0-9]{1,6})(?:[ -]?trials?)?", text):
+            return cls(trials=int(match[1]))
         raise UsageError(
             f"`{text[:40]}` is no budget",
             where="--budget",

@@ -59,15 +59,15 @@ class Space:
 
     def without(self, no_effect: Mapping[str, Sequence[tuple[str, str]]]) -> Space:
         """Return the space without the options, by format, that have no effect on this model."""
-        kept = {
+        by_format = {
             format: tuple(
-                found
+                fewer
                 for choice in choices
-                if len((found := _less(choice, set(no_effect.get(format, ())))).options) > 1
+                if len((fewer := _less(choice, set(no_effect.get(format, ())))).options) > 1
             )
             for format, choices in self.choices.items()
         }
-        return Space(self.formats, kept, self.fixed_precision)
+        return Space(self.formats, by_format, self.fixed_precision)
 
 
 def _less(choice: Choice, no_effect: set[tuple[str, str]]) -> Choice:
@@ -80,7 +80,7 @@ def space_for(target: Target, formats: Sequence[str], cores: int, lossy: bool) -
 
     `cores`: of the device, for the choice of threads. `lossy`: offer lossy steps, too.
     """
-    found, fixed_precision = {}, {}
+    choices, fixed_precision = {}, {}
     for format in formats:
         precision = _precision(target, format)
         fixed_precision[format] = precision.default
@@ -88,21 +88,21 @@ def space_for(target: Target, formats: Sequence[str], cores: int, lossy: bool) -
         open_choices += choices_of(format, backend_for(format, target))
         open_choices += [GELU] if lossy else []
         open_choices += threads_choice(cores)
-        found[format] = tuple(open_choices)
-    return Space(tuple(formats), found, fixed_precision)
+        choices[format] = tuple(open_choices)
+    return Space(tuple(formats), choices, fixed_precision)
 
 
 def formats_of(target: Target, asked: Sequence[str] | None, taken: Sequence[str]) -> list[str]:
     """Return the target's or requested formats that edgevit writes and the runner accepts."""
-    wanted = [target.format(f) for f in asked] if asked else list(target.formats)
-    found = [format for format in wanted if format in BACKENDS and format in taken]
-    if not found:
+    requested = [target.format(f) for f in asked] if asked else list(target.formats)
+    formats = [format for format in requested if format in BACKENDS and format in taken]
+    if not formats:
         raise TargetError(
             f"nothing for {target.name} can be measured there",
-            why=f"it takes {', '.join(wanted)}; what can be measured: {', '.join(taken)}",
+            why=f"it takes {', '.join(requested)}; what can be measured: {', '.join(taken)}",
             hint="--on another device",
         )
-    return found
+    return formats
 
 
 def threads_choice(cores: int) -> list[Choice]:

@@ -35,10 +35,11 @@ _MISSES = 5  # repeated proposals in a row before random draws
 _NOTE = Table(
     {
         "graph": Text(),
-        "inert": Table(others=Listing(Listing(Text(), 2, 2))),
+        "no_effect": Table(others=Listing(Listing(Text(), 2, 2))),
         "convert_threads": WholeNumber(1, 256),
     }
 )
+_RENAMED = {"inert": "no_effect"}  # keys of notes in studies of an earlier version
 _RESULT = Table({"values": Listing(Number())}, others=Anything())
 _TRIAL = Table(
     {"key": Text(), "point": Table(others=Text()), "result": _RESULT, "refused": Text(plain=False)},
@@ -77,6 +78,8 @@ class Study:
         """Return a value that is computed once for all workers, or None before."""
         value = self._study.user_attrs.get(name)
         if value is not None:
+            if isinstance(value, dict):
+                value = {_RENAMED.get(key, key): part for key, part in value.items()}
             _require(value, _NOTE, f"the note `{name}`")
         return value
 
@@ -84,7 +87,7 @@ class Study:
         self._study.set_user_attr(name, value)
 
     def tried(self) -> list[FinishedTrial]:
-        found = []
+        trials = []
         for trial in self._study.get_trials(deepcopy=False):
             attrs = trial.user_attrs
             if "result" not in attrs and "refused" not in attrs:
@@ -93,10 +96,10 @@ class Study:
             result = attrs.get("result", {})
             values = tuple(result.get("values", ()))
             refused = attrs.get("refused", "")
-            found.append(
+            trials.append(
                 FinishedTrial(trial.number, attrs["key"], attrs["point"], values, result, refused)
             )
-        return found
+        return trials
 
     def recover(self) -> list[int]:
         """Queue the trials of dead workers again, and return their numbers."""
@@ -117,8 +120,8 @@ class Study:
                 lost.append(trial.number)
         return lost
 
-    def begin(self, space: Space, wanted: Sequence[Point]) -> Running | None:
-        """Begin a trial of the first free point of `wanted`, else of one that the sampler proposes.
+    def begin(self, space: Space, proposals: Sequence[Point]) -> Running | None:
+        """Begin a trial of the first free point of `proposals`, else of one that the sampler proposes.
 
         A free point is neither finished nor running. Return None if no free point is left.
         """
@@ -126,7 +129,7 @@ class Study:
             return None
         for miss in range(_TRIES):
             taken = self._taken()
-            point = next((p for p in wanted if point_key(p) not in taken), None)
+            point = next((p for p in proposals if point_key(p) not in taken), None)
             if point is None and miss >= _MISSES:
                 drawn = (space.drawn(self._random) for _ in range(_TRIES))
                 point = next((p for p in drawn if point_key(p) not in taken), None)
@@ -135,7 +138,7 @@ class Study:
             if point is not None:
                 self._queue(point)
             trial = self._study.ask()
-            asked = _asked(trial, space)
+            asked = _sampled(trial, space)
             key = point_key(asked)
             if key in taken:
                 self._study.tell(trial, state=self._states.FAIL)
@@ -204,7 +207,7 @@ def _name(format: str, choice: str) -> str:
     return choice if choice == FORMAT else f"{format}.{choice}"
 
 
-def _asked(trial: Any, space: Space) -> Point:
+def _sampled(trial: Any, space: Space) -> Point:
     format = trial.suggest_categorical(FORMAT, space.formats)
     point = {FORMAT: format}
     for choice in space.choices[format]:

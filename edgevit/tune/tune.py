@@ -23,7 +23,7 @@ from edgevit.support.pareto_plot import Dot, Panel, pareto_svg
 from edgevit.targets import load_target
 from edgevit.tune.artifacts import Artifacts, facts_of
 from edgevit.tune.confirm import confirm, finalists
-from edgevit.tune.no_effect_options import inert_options
+from edgevit.tune.no_effect_options import no_effect_options
 from edgevit.tune.objective import LatencyObjective, TrialExport, objective_for, reason
 from edgevit.tune.pareto import pareto
 from edgevit.tune.request import TuneRequest
@@ -47,7 +47,7 @@ class Tuned(Shown):
     plan: ExportPlan
     file: Path
     tried: tuple[FinishedTrial, ...]
-    front: tuple[FinishedTrial, ...]  # Pareto front of firmware; the winner alone for latency
+    pareto_front: tuple[FinishedTrial, ...]  # of firmware; the winner alone for latency
     space: Space
 
     def _title(self) -> str:
@@ -62,13 +62,13 @@ class Tuned(Shown):
         yield "plan", str(self.file)
 
     def as_dict(self) -> dict[str, Any]:
-        front = [{"point": dict(t.point), **t.result["figures"]} for t in self.front]
+        front = [{"point": dict(t.point), **t.result["figures"]} for t in self.pareto_front]
         return {
             "plan": str(self.file),
             "verdict": self.plan.verdict,
             "choices": {**self.plan.chosen, "format": self.plan.format},
             "figures": dict(self.plan.figures),
-            "front": front,
+            "pareto_front": front,
             "trials": sum(bool(t.values) for t in self.tried),
             "refused": sum(not t.values for t in self.tried),
         }
@@ -120,21 +120,23 @@ def _narrowed(request: TuneRequest, space: Space, study: Study, note: Say) -> tu
 
     Computed once for all workers.
     """
-    known = study.note("model")
-    if known is None:
+    notes = study.note("model")
+    if notes is None:
         note(f"capture {request.model}")
         target = load_target(request.target)
         source = build_source(request.model, **vars(ModelOptions(**request.options).on(target)))
         program = capture(source)
-        inert = inert_options(program, target, space.formats, note)
-        known = {
+        no_effect = no_effect_options(program, target, space.formats, note)
+        notes = {
             "graph": graph_hash(program),
-            "inert": inert,
+            "no_effect": no_effect,
             "convert_threads": torch.get_num_threads(),
         }
-        study.set_note("model", known)
-    inert = {f: [(name, option) for name, option in pairs] for f, pairs in known["inert"].items()}
-    return known["graph"], space.without(inert)
+        study.set_note("model", notes)
+    no_effect = {
+        f: [(name, option) for name, option in pairs] for f, pairs in notes["no_effect"].items()
+    }
+    return notes["graph"], space.without(no_effect)
 
 
 @dataclass(frozen=True)
@@ -151,9 +153,9 @@ class _Search:
     def run(self, started: float) -> None:
         for number in self.study.recover():
             self.say(f"trial {number} was cut off, and is tried again")
-        known = len(self.study.tried())
-        if known:
-            self.say(f"{known} finished trials are taken over")
+        finished = len(self.study.tried())
+        if finished:
+            self.say(f"{finished} finished trials are taken over")
         budget = self.request.budget
         while True:
             tried = self.study.tried()
@@ -163,7 +165,7 @@ class _Search:
                     return
                 if budget.trials is not None and len(tried) >= budget.trials:
                     return
-            running = self.study.begin(self.space, self._wanted(tried, default))
+            running = self.study.begin(self.space, self._proposals(tried, default))
             if running is None:
                 self.say("everything there is to choose has been tried")
                 return
@@ -184,23 +186,25 @@ class _Search:
             plan, front = self._fastest(self.objective, tried, default)
         else:
             plan, front = self._smallest(tried, default)
-        plan = replace(plan, device=_told(runner.device().as_dict()))
+        plan = replace(plan, device=_device_facts(runner.device().as_dict()))
         return self._written(plan, tried, front)
 
     def _default(self, tried: Sequence[FinishedTrial]) -> FinishedTrial | None:
         key = point_key(self.space.default())
         return next((t for t in tried if t.key == key and t.values), None)
 
-    def _wanted(self, tried: Sequence[FinishedTrial], default: FinishedTrial | None) -> list[Point]:
+    def _proposals(
+        self, tried: Sequence[FinishedTrial], default: FinishedTrial | None
+    ) -> list[Point]:
         """Return points to try before the sampler's.
 
         First the default, then every format's default and single changes of the best point so far.
         """
         if default is None:
             return [self.space.default()]
-        wanted = [self.space.default(format) for format in self.space.formats]
+        defaults = [self.space.default(format) for format in self.space.formats]
         best = min((t for t in tried if t.values), key=lambda t: t.values[-1])
-        return [*wanted, *self.space.changes(best.point)]
+        return [*defaults, *self.space.changes(best.point)]
 
     def _plan(self, point: Point) -> ExportPlan:
         threads = self.study.note("model")["convert_threads"]
@@ -208,7 +212,7 @@ class _Search:
 
     def _artifact(self, point: Point) -> tuple[TrialExport, dict[str, Any]]:
         plan = self._plan(point)
-        folder, manifest = self.work.made(point_key(point), plan)
+        folder, manifest = self.work.build(point_key(point), plan)
         return TrialExport(folder, plan.threads), manifest
 
     def _try(self, running: Running) -> None:
@@ -291,7 +295,7 @@ class _Search:
         output = self.request.output
         output.mkdir(parents=True, exist_ok=True)
         if "ram_bytes" in plan.figures:
-            self._write_front(plan, front)
+            self._write_pareto_front(plan, front)
         entries = [
             {
                 "number": t.number,
@@ -306,7 +310,7 @@ class _Search:
         (output / PLAN).write_text(plan_text(plan))
         return Tuned(plan, output / PLAN, tuple(tried), tuple(front), self.space)
 
-    def _write_front(self, plan: ExportPlan, front: Sequence[FinishedTrial]) -> None:
+    def _write_pareto_front(self, plan: ExportPlan, front: Sequence[FinishedTrial]) -> None:
         """Write a plan for each point of the Pareto front, and the picture."""
         folder = self.request.output / PLANS
         folder.mkdir(exist_ok=True)
@@ -337,7 +341,7 @@ def _figures_text(figures: dict[str, Any]) -> str:
     )
 
 
-def _told(device: dict[str, Any]) -> dict[str, Any]:
+def _device_facts(device: dict[str, Any]) -> dict[str, Any]:
     """Return the device's constant properties, without those that identify the user's machine."""
-    kept = ("cpu", "cores", "memory_mb", "os", "governor", "machine", "versions")
-    return {name: device[name] for name in kept if device.get(name) is not None}
+    fields = ("cpu", "cores", "memory_mb", "os", "governor", "machine", "versions")
+    return {name: device[name] for name in fields if device.get(name) is not None}

@@ -21,6 +21,6 @@ def test_machines_share_a_study() -> None:
         assert first and second and [first.point, second.point] == wanted
         one.finish(first, [1.0, 2.0], {"figures": {"kind": "emulated"}})
         other.refuse(second, "too large")
-        other.set_note("model", {"graph": "ab", "inert": {}, "convert_threads": 1})
-        assert one.note("model") == {"graph": "ab", "inert": {}, "convert_threads": 1}
+        other.set_note("model", {"graph": "ab", "no_effect": {}, "convert_threads": 1})
+        assert one.note("model") == {"graph": "ab", "no_effect": {}, "convert_threads": 1}
         assert [(t.values, t.refused) for t in one.tried()] == [((1.0, 2.0), ""), ((), "too large")]

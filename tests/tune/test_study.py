@@ -129,3 +129,9 @@ def test_a_study_that_cannot_be_opened_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "study.sqlite").write_text("no database" * 100)
     with pytest.raises(StoreError, match="cannot be opened"):
         opened(tmp_path)
+
+
+def test_a_note_of_an_earlier_version_is_read(tmp_path: Path) -> None:
+    study = opened(tmp_path)
+    study.set_note("model", {"graph": "ab", "inert": {}, "convert_threads": 1})
+    assert study.note("model") == {"graph": "ab", "no_effect": {}, "convert_threads": 1}

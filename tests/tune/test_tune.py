@@ -60,7 +60,7 @@ def test_firmware_is_tuned_to_a_front_of_verified_points(
     output = tmp_path / "tuned"
     words = ["zoo:vit-i32-p4-d24-h2-l1", "--target", "qemu-m4", "--on", "emulator"]
     found = tuned([*words, "--max-ram", "20K", "--budget", "3", "-o", str(output)], capsys)
-    front = found["front"]
+    front = found["pareto_front"]
     assert len(front) >= 2 and found["trials"] == 3
     assert all(p["kind"] == "emulated" and p["golden_match"] for p in front)
     ram, work = ([p[name] for p in front] for name in ("ram_bytes", "instructions"))

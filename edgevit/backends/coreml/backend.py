@@ -192,16 +192,16 @@ def _parity(package: MilPackage, expected: Expected, precision: Precision, limit
     inputs = _named_inputs(package, expected.inputs)
     run = interpret(package, inputs, precision)
     unchecked = tuple(str(u) for u in run.unchecked)
-    found = UNKNOWN
+    distances = UNKNOWN
     if not unchecked:
         outputs = [run.outputs[name] for name in package.main.outputs]
-        found = distance(expected.outputs, outputs)
+        distances = distance(expected.outputs, outputs)
     where = places(package.main, expected.program) if expected.program is not None else {}
-    parity = Parity("package", precision, found, limit, unchecked, _rounding_notes(run, where))
+    parity = Parity("package", precision, distances, limit, unchecked, _rounding_notes(run, where))
     if parity.passed or unchecked:
         return parity
     departure = _departure(package, inputs, expected, precision)
-    return Parity("package", precision, found, limit, unchecked, (*parity.notes, *departure))
+    return Parity("package", precision, distances, limit, unchecked, (*parity.notes, *departure))
 
 
 def _as_declared(x: torch.Tensor, declared: NamedType) -> torch.Tensor:
@@ -235,13 +235,13 @@ def _named(rounding: Rounding, where: Mapping[str, str]) -> str:
 def _departure(
     package: MilPackage, inputs: dict[str, torch.Tensor], expected: Expected, precision: Precision
 ) -> tuple[str, ...]:
-    found = None
+    departure = None
     if precision == "fp16":
-        found = first_fp16_departure(package, inputs)
+        departure = first_fp16_departure(package, inputs)
     elif expected.program is not None:
         values = _every_value(expected.program, expected.inputs)
-        found = first_departure(package, inputs, values, tolerance=1e-4)
-    return (f"first departure: {found}",) if found else ()
+        departure = first_departure(package, inputs, values, tolerance=1e-4)
+    return (f"first departure: {departure}",) if departure else ()
 
 
 def _every_value(program: Program, inputs: Inputs) -> dict[str, torch.Tensor]:
@@ -269,5 +269,5 @@ BACKEND = CoreML()
 
 def fitted_to(target: Target | None) -> CoreML:
     """Return the backend with fused rules if the target's oldest OS has them, else the default."""
-    known = target is not None and target.os is not None and target.os.version >= _FUSES
-    return CoreML(FUSED) if known else BACKEND
+    fuses_norms = target is not None and target.os is not None and target.os.version >= _FUSES
+    return CoreML(FUSED) if fuses_norms else BACKEND

@@ -20,12 +20,12 @@ _EXPERIMENTAL = "coremltools.models.ml_program.experimental"
 def connected_phone(name: str) -> Any:
     """Return the connected iPhone of this name or identifier; the first one without a name."""
     remote = importlib.import_module(f"{_EXPERIMENTAL}.remote_device")
-    found = remote.Device.get_connected_devices(remote.DeviceType.IPHONE)
-    chosen = [phone for phone in found if not name or name in {phone.name, phone.udid}]
+    phones = remote.Device.get_connected_devices(remote.DeviceType.IPHONE)
+    chosen = [phone for phone in phones if not name or name in {phone.name, phone.udid}]
     if not chosen:
         raise DeviceError(
             f"no iPhone called `{name}` is connected" if name else "no iPhone is connected",
-            why="connected: " + (", ".join(phone.name for phone in found) or "none"),
+            why="connected: " + (", ".join(phone.name for phone in phones) or "none"),
             hint="connect it by cable, unlock it, and turn its developer mode on",
         )
     return chosen[0]

@@ -23,11 +23,11 @@ def fuse_all(mil: Any, registry: Any) -> None:
 
 
 def _fuse(function: Any, root: Any) -> None:
-    found = _deviation(root)
+    norm = _deviation(root)
     scaled = _only_reader(root.outputs[0], "mul")
-    if found is None or scaled is None:
+    if norm is None or scaled is None:
         return
-    deviation, epsilon = found
+    deviation, epsilon = norm
     if not _is_of(scaled, deviation, root.outputs[0]):
         return
     _put_layer_norm(function, deviation.op.x, epsilon, scaled)

@@ -18,9 +18,9 @@ def fuse_exactly(mil: Any, registry: Any) -> None:
     before = {op for function in mil.functions.values() for op in function.operations}
     registry[f"common::{PASS}"](mil)
     for function in mil.functions.values():
-        made = [o for o in function.operations if o.op_type == "batch_norm" and o not in before]
-        if made:
-            _without_epsilon(function, made)
+        fused = [o for o in function.operations if o.op_type == "batch_norm" and o not in before]
+        if fused:
+            _without_epsilon(function, fused)
 
 
 def _without_epsilon(function: Any, norms: list[Any]) -> None:

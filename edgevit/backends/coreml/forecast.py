@@ -116,14 +116,16 @@ def _holds(rule: PlacementRule, facts: OperationFacts) -> bool:
 
 
 def _facts(operation: Operation, function: Function, types: dict[str, ValueType]) -> OperationFacts:
-    known = {
+    constants = {
         name: function.constants[bound.name] if isinstance(bound, Ref) else bound
         for name, bindings in operation.arguments.items()
         for bound in bindings[:1]
         if not isinstance(bound, Ref) or bound.name in function.constants
     }
     operands = tuple(types[name] for name in operation.reads() if name in types)
-    return OperationFacts(operation, tuple(out.type for out in operation.outputs), operands, known)
+    return OperationFacts(
+        operation, tuple(out.type for out in operation.outputs), operands, constants
+    )
 
 
 def _has_dtype(facts: OperationFacts, dtypes: list[str]) -> bool:

@@ -115,14 +115,14 @@ class Package:
 
 def deployment_target(minimum_os: str) -> Any:
     """Return coremltools' deployment target for a name such as "iOS17" or "macOS14"."""
-    known = {
+    targets = {
         name: entry
         for name, entry in coremltools().target.__members__.items()
         if entry.value >= _OLDEST
     }
-    if minimum_os not in known:
+    if minimum_os not in targets:
         raise TargetError(
             f"no operating system `{minimum_os}` is known to coremltools {coremltools().__version__}",
-            hint=suggest(minimum_os, known) or "iOS15 or later: ML programs begin there",
+            hint=suggest(minimum_os, targets) or "iOS15 or later: ML programs begin there",
         )
-    return known[minimum_os]
+    return targets[minimum_os]

@@ -57,8 +57,8 @@ def _replace(block: Any, op: Any, weight: RoundedWeight) -> bool:
         return False
     build = _integers if isinstance(weight, IntegerWeight) else _indices
     new = build(op, weight, val)
-    for made in (new.op, *(var.op for var in new.op.inputs.values() if var.op is not None)):
-        made.scopes = op.scopes  # where it came from: a program without is refused
+    for new_op in (new.op, *(var.op for var in new.op.inputs.values() if var.op is not None)):
+        new_op.scopes = op.scopes  # where it came from: a program without is refused
     block.replace_uses_of_var_after_op(
         anchor_op=op, old_var=op.outputs[0], new_var=new, no_check_var_types=True
     )

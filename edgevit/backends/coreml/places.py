@@ -20,7 +20,7 @@ def places(function: Function, program: Program) -> dict[str, str]:
     another name takes the place of the nearest named one that reads it, or that it reads.
     """
     nodes = {node.name: node for node in program.calls()}
-    known = {
+    by_operation = {
         operation.name: place
         for operation in function.operations
         if (place := _own_place(operation, nodes))
@@ -31,10 +31,10 @@ def places(function: Function, program: Program) -> dict[str, str]:
             readers.setdefault(source, []).append(operation.name)
     for operation in reversed(function.operations):
         results = [reader for out in operation.outputs for reader in readers.get(out.name, ())]
-        _take(operation, results, known)
+        _take(operation, results, by_operation)
     for operation in function.operations:
-        _take(operation, operation.reads(), known)
-    return known
+        _take(operation, operation.reads(), by_operation)
+    return by_operation
 
 
 def _own_place(operation: Operation, nodes: Mapping[str, Node]) -> str:
@@ -46,12 +46,12 @@ def _own_place(operation: Operation, nodes: Mapping[str, Node]) -> str:
     node = nodes.get(_OF_A_PASS.sub("", operation.name))
     if node is None:
         return ""
-    made = getattr(node.meta["val"], "shape", None)
-    alike = made is None or operation.outputs[0].type.admits(tuple(made))
+    shape = getattr(node.meta["val"], "shape", None)
+    alike = shape is None or operation.outputs[0].type.admits(tuple(shape))
     return origin(node).place if alike else ""
 
 
-def _take(operation: Operation, others: Iterable[str], known: dict[str, str]) -> None:
-    found = next((known[other] for other in others if other in known), "")
-    if found:
-        known.setdefault(operation.name, found)
+def _take(operation: Operation, others: Iterable[str], by_operation: dict[str, str]) -> None:
+    place = next((by_operation[other] for other in others if other in by_operation), "")
+    if place:
+        by_operation.setdefault(operation.name, place)

@@ -38,12 +38,12 @@ class Copies:
             self._notes += _notes_on(root)
             self._unwrap(root)
         try:
-            made = copy.deepcopy(value, self._memo)
+            duplicate = copy.deepcopy(value, self._memo)
         except Exception as error:
             raise _uncopied(value, error) from error
-        for part in chain.from_iterable(root.modules() for root in modules_in(made)):
+        for part in chain.from_iterable(root.modules() for root in modules_in(duplicate)):
             part._compiled_call_impl = None
-        return made
+        return duplicate
 
     def _unwrap(self, root: nn.Module) -> None:
         """Have wrappers copied as the module inside, and results of autograd as constants."""

@@ -37,8 +37,8 @@ class FunctionModel(nn.Module):
 def function_model(function: Function, copies: Copies) -> FunctionModel:
     """Return a function as a module. The function's own modules and tensors are copied."""
     reader = _Reader(copies)
-    made = reader.copied(original_of(function))
-    return FunctionModel(made, reader.parts)
+    duplicate = reader.copied(original_of(function))
+    return FunctionModel(duplicate, reader.parts)
 
 
 def original_of(function: Function) -> Function:
@@ -67,9 +67,9 @@ class _Reader:
                 keywords = {k: self.copied(v, k) for k, v in value.keywords.items()}
                 return functools.partial(self.copied(value.func, name), *args, **keywords)
             case _ if any(modules_in(value)):
-                made = self._copies.of(value)
-                self._adopt(made, name)
-                return made
+                duplicate = self._copies.of(value)
+                self._adopt(duplicate, name)
+                return duplicate
             case _:
                 return value
 
@@ -83,26 +83,26 @@ class _Reader:
         library = _is_of_library(function)
         if library and not function.__closure__:
             return function
-        made = types.FunctionType(
+        duplicate = types.FunctionType(
             function.__code__,
             function.__globals__ if library else dict(function.__globals__),
             function.__name__,
             function.__defaults__,
             tuple(types.CellType() for _ in function.__closure__ or ()),
         )
-        made.__kwdefaults__ = function.__kwdefaults__
-        self._functions[id(function)] = made  # before what it reads: it may call itself
+        duplicate.__kwdefaults__ = function.__kwdefaults__
+        self._functions[id(function)] = duplicate  # before what it reads: it may call itself
         for name in () if library else set(_names(function.__code__)) & set(function.__globals__):
-            made.__globals__[name] = self.copied(function.__globals__[name], name)
-        cells = zip(made.__closure__ or (), function.__closure__ or (), strict=True)
+            duplicate.__globals__[name] = self.copied(function.__globals__[name], name)
+        cells = zip(duplicate.__closure__ or (), function.__closure__ or (), strict=True)
         for name, (cell, old) in zip(function.__code__.co_freevars, cells, strict=True):
             with contextlib.suppress(ValueError):  # empty: assigned later, or never
                 cell.cell_contents = self.copied(old.cell_contents, name)
-        return made
+        return duplicate
 
-    def _adopt(self, made: object, name: str) -> None:
+    def _adopt(self, duplicate: object, name: str) -> None:
         """Make copied modules children, so that they are made ready like any others."""
-        for module in modules_in(made):
+        for module in modules_in(duplicate):
             if not any(module is part for part in self.parts.values()):
                 free = name if name not in self.parts else f"{name}_{len(self.parts)}"
                 self.parts[free] = module
@@ -121,5 +121,5 @@ def _is_of_library(function: types.FunctionType) -> bool:
 
 
 def _constant(tensor: torch.Tensor) -> torch.Tensor:
-    made = tensor.detach().cpu().clone()
-    return made.float() if made.is_floating_point() else made
+    constant = tensor.detach().cpu().clone()
+    return constant.float() if constant.is_floating_point() else constant

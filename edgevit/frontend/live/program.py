@@ -46,15 +46,15 @@ def program_source(program: ExportedProgram, example: object, request: Request) 
 
 def own_program(program: ExportedProgram) -> tuple[ExportedProgram, tuple[str, ...]]:
     """Return a copy of a program with weights of its own, on the CPU, and notes on what differs."""
-    made = copy.copy(program)
-    made._state_dict = {name: _own(tensor) for name, tensor in program.state_dict.items()}
-    made._constants = {name: _own(value) for name, value in program.constants.items()}
-    tensors = [t for t in (*made.state_dict.values(), *made.constants.values()) if isinstance(t, torch.Tensor)]  # fmt: skip
+    duplicate = copy.copy(program)
+    duplicate._state_dict = {name: _own(tensor) for name, tensor in program.state_dict.items()}
+    duplicate._constants = {name: _own(value) for name, value in program.constants.items()}
+    tensors = [t for t in (*duplicate.state_dict.values(), *duplicate.constants.values()) if isinstance(t, torch.Tensor)]  # fmt: skip
     devices = {str(t.device) for t in tensors if t.device.type not in ("cpu", "meta")}
     if not devices:
-        return made, ()
+        return duplicate, ()
     note = f"the program is on {', '.join(sorted(devices))}: a copy on the CPU is exported"
-    return move_to_device_pass(made, "cpu"), (note,)
+    return move_to_device_pass(duplicate, "cpu"), (note,)
 
 
 def require_own_weights_and_shape(request: Request) -> None:

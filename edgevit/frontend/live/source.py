@@ -72,8 +72,8 @@ def _source(model: object, example: object, request: Request) -> ModelSource:
 
 def _of_module(module: nn.Module, example: object, request: Request) -> ModelSource:
     copies = Copies()
-    made = copies.of(module)
-    source = module_source(made, example, request, _origin_of(type(made)))
+    duplicate = copies.of(module)
+    source = module_source(duplicate, example, request, _origin_of(type(duplicate)))
     return replace(source, notes=(*copies.notes, *source.notes))
 
 

@@ -55,14 +55,14 @@ class SerialPort:
 
     def _read(self) -> bytes:
         try:
-            found = os.read(self._file, 4096)
+            chunk = os.read(self._file, 4096)
         except BlockingIOError:
             return b""
         except OSError as error:
             raise self._gone(error.strerror or str(error)) from error
-        if not found:
+        if not chunk:
             raise self._gone("end of file")
-        return found
+        return chunk
 
     def _gone(self, why: str) -> DeviceError:
         return DeviceError(

@@ -92,8 +92,8 @@ class SerialRunner(SequentialRunner):
 def model_hash(folder: Path) -> str:
     """Return the model hash that the self-test of this folder's firmware will report."""
     for header in sorted((folder / "firmware").glob("*.h")):
-        if found := _HASH.search(header.read_text()):
-            return found[1]
+        if match := _HASH.search(header.read_text()):
+            return match[1]
     raise UsageError(
         f"the firmware in {folder} has no self-test",
         why="no header of it has an EV_MODEL_HASH",

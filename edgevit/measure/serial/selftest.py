@@ -38,10 +38,10 @@ def read_selftests(port: SerialPort, count: int, limit: float) -> list[SelfTest]
 
     The first must arrive within `limit` seconds. A board that runs the test once returns one.
     """
-    found: list[SelfTest] = []
+    selftests: list[SelfTest] = []
     started = time.monotonic()
     until, garbled = started + limit, 0
-    while len(found) < count:
+    while len(selftests) < count:
         try:
             one = _next(port, until)
         except ValueError as error:
@@ -51,17 +51,17 @@ def read_selftests(port: SerialPort, count: int, limit: float) -> list[SelfTest]
             continue
         if one is None:
             break
-        found.append(one)
+        selftests.append(one)
         now = time.monotonic()
         until = min(started + limit, now + 3 * (now - started) + 5)
-    if not found:
+    if not selftests:
         raise BackendRuntimeError(
             "the board does not say anything of a self-test",
             where=f"serial:{port.path}",
             why=f"no complete test in {limit:g} s",
             hint="is the self-test on it, with its UART on this port? --flash writes it; --limit waits longer",
         )
-    return found
+    return selftests
 
 
 def _next(port: SerialPort, until: float) -> SelfTest | None:

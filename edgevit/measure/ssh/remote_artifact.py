@@ -42,10 +42,10 @@ class OpenedThere:
             declared = [
                 TensorSpec(s["name"], tuple(s["shape"]), s["dtype"]) for s in self._ask(do="open")
             ]
-            given = subject.inputs or [drawn(spec) for spec in declared]
-            arrays = fitted(declared, given, str(subject.path))
-            found = _unpacked(self._ask(do="run", arrays=_packed(arrays)))
-            self.notes = compare_outputs(subject, found, shell.address.host)
+            inputs = subject.inputs or [drawn(spec) for spec in declared]
+            arrays = fitted(declared, inputs, str(subject.path))
+            outputs = _unpacked(self._ask(do="run", arrays=_packed(arrays)))
+            self.notes = compare_outputs(subject, outputs, shell.address.host)
         except BaseException:
             self.close()
             raise
@@ -164,12 +164,12 @@ def _pushed(shell: Shell, subject: Subject) -> str:
     try:
         shell.push(files, folder, 60 + size / _SLOWEST)
     except EdgevitError as error:
-        left = size  # free space unknown: do not blame it
+        free = size  # free space unknown: do not blame it
         with contextlib.suppress(EdgevitError):
-            left = _free(shell, within)
+            free = _free(shell, within)
             shell.run(f"rm -rf {quoted(folder)}")
-        if left < size:
-            raise _no_space(shell, within, size, left) from error
+        if free < size:
+            raise _no_space(shell, within, size, free) from error
         raise
     return folder
 
@@ -185,11 +185,11 @@ def _free(shell: Shell, folder: str) -> int:
     return int(shell.run(f"df -Pk {quoted(folder)}").splitlines()[-1].split()[3]) * 1024
 
 
-def _no_space(shell: Shell, folder: str, wanted: int, free: int) -> DeviceError:
+def _no_space(shell: Shell, folder: str, needed: int, free: int) -> DeviceError:
     return DeviceError(
         f"no space left on {shell.address.host}",
         where=f"{shell.address.text}  {folder}",
-        why=f"{wanted / 1e6:.1f} MB are needed, {free / 1e6:.1f} MB are free",
+        why=f"{needed / 1e6:.1f} MB are needed, {free / 1e6:.1f} MB are free",
         hint="free some space there, or ?dir=/path takes another disk",
     )
 

@@ -54,7 +54,7 @@ def state_of(shell: Shell) -> DeviceState:
     python = shell.address.python
     script = _ASK % repr(tuple(runtimes()))
     try:
-        said = _asked(shell, f"{quoted(python)} -c {quoted(script)}")
+        said = _answer(shell, f"{quoted(python)} -c {quoted(script)}")
     except DeviceError as error:
         if "not found" not in error.why and "No such file" not in error.why:
             raise
@@ -67,7 +67,7 @@ def state_of(shell: Shell) -> DeviceState:
     return _state(json.loads(said.strip().splitlines()[-1]), shell.address.text)
 
 
-def _asked(shell: Shell, line: str) -> str:
+def _answer(shell: Shell, line: str) -> str:
     """Run a command, and retry it once after a transient network error."""
     try:
         return shell.run(line)

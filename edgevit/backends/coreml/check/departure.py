@@ -47,10 +47,10 @@ class Departure:
     before: float
 
     def __str__(self) -> str:
-        known = ", ".join(f"`{name}`" for name in self.after) or "the inputs"
+        sources = ", ".join(f"`{name}`" for name in self.after) or "the inputs"
         return (
             f"{self.op} `{self.value}` departs: relative L2 {self.rel_l2:.2e}, cosine {self.cosine:.6f}, "
-            f"largest difference {self.max_abs:.2e}; {known} before it agreed to {self.before:.1e}"
+            f"largest difference {self.max_abs:.2e}; {sources} before it agreed to {self.before:.1e}"
         )
 
 
@@ -66,8 +66,8 @@ def first_departure(
 
     Values without a reference of their shape are skipped.
     """
-    found = list(against_reference(package, inputs, reference, precision))
-    return first_of(package.main, found, tolerance)
+    differences = list(against_reference(package, inputs, reference, precision))
+    return first_of(package.main, differences, tolerance)
 
 
 def first_fp16_departure(
@@ -86,9 +86,9 @@ def against_reference(
     look_up = reference if callable(reference) else reference.get
     for step in steps(package, inputs, precision):
         for name, value in step.tensors():
-            wanted = named(name, look_up)
-            if wanted is not None and wanted.shape == value.shape:
-                yield difference(step.op.kind, name, value, wanted)
+            expected = named(name, look_up)
+            if expected is not None and expected.shape == value.shape:
+                yield difference(step.op.kind, name, value, expected)
 
 
 def against_fp32(package: MilPackage, inputs: Mapping[str, Tensor]) -> Iterator[Difference]:
@@ -101,30 +101,30 @@ def against_fp32(package: MilPackage, inputs: Mapping[str, Tensor]) -> Iterator[
     ):
         if half.op is not full.op:
             return
-        wanted = dict(full.tensors())
+        expected = dict(full.tensors())
         for name, value in half.tensors():
-            if name in wanted:
-                yield difference(half.op.kind, name, value, wanted[name])
+            if name in expected:
+                yield difference(half.op.kind, name, value, expected[name])
 
 
 def named(name: str, look_up: Callable[[str], Tensor | None]) -> Tensor | None:
     """Look up the reference by the value's name, or by its name before the precision pass."""
-    found = look_up(name)
-    while found is None:
+    tensor = look_up(name)
+    while tensor is None:
         suffix = next((s for s in SUFFIXES if name.endswith(s)), None)
         if suffix is None:
             return None
         name = name.removesuffix(suffix)
-        found = look_up(name)
-    return found
+        tensor = look_up(name)
+    return tensor
 
 
-def difference(op: str, name: str, value: Tensor, wanted: Tensor) -> Difference:
+def difference(op: str, name: str, value: Tensor, expected: Tensor) -> Difference:
     """Return the errors of a value against its reference.
 
     Infinities and NaN in the same places are agreement; anywhere else the error is infinite.
     """
-    a, b = value.detach().double().reshape(-1), wanted.detach().double().reshape(-1)
+    a, b = value.detach().double().reshape(-1), expected.detach().double().reshape(-1)
     if not (a.isfinite().all() and b.isfinite().all()):
         both = a.isfinite() & b.isfinite()
         same = (a == b) | (a.isnan() & b.isnan()) | both
@@ -139,17 +139,17 @@ def difference(op: str, name: str, value: Tensor, wanted: Tensor) -> Difference:
     return Difference(op, name, rel_l2, cosine, float(gap.abs().max()))
 
 
-def first_of(main: Function, found: list[Difference], tolerance: float) -> Departure | None:
+def first_of(main: Function, differences: list[Difference], tolerance: float) -> Departure | None:
     """Return the first departing value with only agreeing values before it.
 
     A value that departs while everything computed from it agrees carries the name of another value
     of the model, because the converter also numbers its own values. It is not a departure and is
     skipped.
     """
-    by_value = {d.value: d for d in found}
-    bad = {d.value for d in found if not d.rel_l2 <= tolerance}
+    by_value = {d.value: d for d in differences}
+    bad = {d.value for d in differences if not d.rel_l2 <= tolerance}
     makers, readers = links(main)
-    for this in found:
+    for this in differences:
         if this.value not in bad:
             continue
         after = nearest(this.value, makers, by_value)
@@ -180,17 +180,17 @@ def links(main: Function) -> tuple[Links, Links]:
     return makers, readers
 
 
-def nearest(start: str, edges: Links, known: Iterable[str]) -> tuple[str, ...]:
+def nearest(start: str, edges: Links, compared: Iterable[str]) -> tuple[str, ...]:
     """Return the closest known values in one direction, searching through the unknown ones."""
-    found: dict[str, None] = {}
+    names: dict[str, None] = {}
     seen, queue = {start}, list(edges.get(start, ()))
     while queue:
         name = queue.pop()
         if name in seen:
             continue
         seen.add(name)
-        if name in known:
-            found[name] = None
+        if name in compared:
+            names[name] = None
         else:
             queue.extend(edges.get(name, ()))
-    return tuple(found)
+    return tuple(names)

@@ -101,7 +101,7 @@ def interpret(
 ) -> InterpretedRun:
     main = package.main
     results: dict[str, Value] = {}
-    kept: dict[str, Tensor] = {}
+    tensors: dict[str, Tensor] = {}
     unchecked = other_functions(package)
     rounding: list[Rounding] = []
     for step in steps(package, inputs, precision):
@@ -111,13 +111,13 @@ def interpret(
             unchecked.append(step.unchecked)
         for name, tensor in step.tensors():
             if keep:
-                kept[name] = tensor
+                tensors[name] = tensor
             if watch:
                 watch(step.op, name, tensor)
     results |= straight_through(main, inputs)
     outputs = arrays(results, package)
     labels = {name: plain_label(value) for name, value in results.items() if name not in outputs}
-    return InterpretedRun(precision, outputs, labels, tuple(unchecked), tuple(rounding), kept)
+    return InterpretedRun(precision, outputs, labels, tuple(unchecked), tuple(rounding), tensors)
 
 
 def steps(
@@ -249,9 +249,9 @@ def checked_input(
 
 def straight_through(main: Function, inputs: Mapping[str, Tensor]) -> dict[str, Value]:
     """Return outputs that no operation computes: inputs or constants passed through."""
-    known = {**main.constants, **inputs}
-    made = {out.name for op in main.operations for out in op.outputs}
-    return {name: known[name] for name in main.outputs if name in known and name not in made}
+    values = {**main.constants, **inputs}
+    computed = {out.name for op in main.operations for out in op.outputs}
+    return {name: values[name] for name in main.outputs if name in values and name not in computed}
 
 
 def other_functions(package: MilPackage) -> list[Unchecked]:

@@ -193,14 +193,14 @@ def tensor_type(proto: Message, label: str) -> tuple[Element, tuple[int, ...]]:
 
 def bound(op: Operation, values: dict[str, Value]) -> dict[str, Value]:
     """Return the operation's arguments, references resolved; several bindings become a tuple."""
-    found: dict[str, Value] = {}
+    arguments: dict[str, Value] = {}
     for key, bindings in op.arguments.items():
         items = [values[b.name] if isinstance(b, Ref) else b for b in bindings]
         if len(items) == 1:
-            found[key] = items[0]
+            arguments[key] = items[0]
         elif items:
-            found[key] = tuple(single(item) for item in items)
-    return found
+            arguments[key] = tuple(single(item) for item in items)
+    return arguments
 
 
 def single(value: Value) -> Tensor | str:

@@ -45,16 +45,19 @@ def crops_of(a: Arguments, spatial: list[int], full: list[int], strides: list[in
     With an explicit `output_shape`, the surplus or deficit falls at the end.
     """
     mode = a.text("pad_type", "valid")
-    wanted = a.ints("output_shape")[2:] if "output_shape" in a else None
+    output_sizes = a.ints("output_shape")[2:] if "output_shape" in a else None
     if mode == "same":
-        sizes = wanted or [n * s for n, s in zip(spatial, strides, strict=True)]
+        sizes = output_sizes or [n * s for n, s in zip(spatial, strides, strict=True)]
         total = [f - n for f, n in zip(full, sizes, strict=True)]
         return [(-(t // 2), -(t - t // 2)) for t in total]
     pad = a.ints("pad", [0] * 2 * len(full)) if mode == "custom" else [0] * 2 * len(full)
     pairs = [(-before, -after) for before, after in zip(pad[::2], pad[1::2], strict=True)]
-    if wanted is None:
+    if output_sizes is None:
         return pairs
-    return [(before, n - f - before) for (before, _), n, f in zip(pairs, wanted, full, strict=True)]
+    return [
+        (before, n - f - before)
+        for (before, _), n, f in zip(pairs, output_sizes, full, strict=True)
+    ]
 
 
 def pads_of(a: Arguments, spatial: list[int], kernel: list[int], strides: list[int]) -> Pads:

@@ -38,10 +38,10 @@ def cast(a: Arguments) -> Tensor:
     x, name = a.tensor("x"), a.text("dtype")
     if name not in BY_NAME:
         raise NotInterpretedError(f"cast to {name!r}")
-    held = BY_NAME[name].held
-    if x.is_floating_point() and held is torch.uint8:
+    dtype = BY_NAME[name].held
+    if x.is_floating_point() and dtype is torch.uint8:
         x = x.to(torch.int32)
-    return x.to(held)
+    return x.to(dtype)
 
 
 def select(a: Arguments) -> Tensor:

@@ -103,8 +103,8 @@ def resize(a: Arguments) -> Tensor:
     x, count, mode = a.tensor("x"), a.integer("resized_dims"), a.text("sampling_mode", "DEFAULT")
     if count not in (1, 2):
         raise NotInterpretedError(f"resized_dims {count}")
-    wanted = a.ints("shape")[-count:]
-    sizes = [n or old for n, old in zip(wanted, x.shape[-count:], strict=True)]
+    targets = a.ints("shape")[-count:]
+    sizes = [n or old for n, old in zip(targets, x.shape[-count:], strict=True)]
     height, width = (x.shape[-2], sizes[0]) if count == 1 else (sizes[0], sizes[1])
     if a.text("interpolation_mode", "LINEAR") == "LINEAR":
         return bilinear(x, height, width, mode)

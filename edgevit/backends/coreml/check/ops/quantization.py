@@ -12,10 +12,10 @@ from edgevit.backends.coreml.check.ops.arguments import Arguments, OpFunction
 def quantize(a: Arguments) -> Tensor:
     x = a.tensor("input")
     scale, zero = scale_and_zero(a, x)
-    held = BY_NAME[a.text("output_dtype")].held
-    limits = torch.iinfo(held)
+    dtype = BY_NAME[a.text("output_dtype")].held
+    limits = torch.iinfo(dtype)
     steps = torch.round(x / scale) + zero
-    return steps.clamp(limits.min, limits.max).to(torch.int32).to(held)
+    return steps.clamp(limits.min, limits.max).to(torch.int32).to(dtype)
 
 
 def dequantize(a: Arguments) -> Tensor:

@@ -154,8 +154,8 @@ def topk(a: Arguments) -> tuple[Tensor, ...]:
     x, k, axis = a.tensor("x"), a.integer("k", 1), a.integer("axis", -1)
     k = x.shape[axis] if k == -1 else k
     values, indices = x.topk(k, axis, largest=not a.flag("ascending"), sorted=True)
-    held = BY_NAME[a.text("output_indices_dtype", "int32")].held
-    return (values, indices.to(held)) if a.flag("return_indices", True) else (values,)
+    dtype = BY_NAME[a.text("output_indices_dtype", "int32")].held
+    return (values, indices.to(dtype)) if a.flag("return_indices", True) else (values,)
 
 
 OPS: dict[str, OpFunction] = {

@@ -27,8 +27,8 @@ def resolved_shape(source: list[int], target: list[int]) -> list[int]:
     sizes = [source[i + shift] if i + shift >= 0 else 1 for i in range(len(target))]
     shape = [size if n == 0 else n for n, size in zip(target, sizes, strict=True)]
     if -1 in shape:
-        known = prod(n for n in shape if n != -1)
-        shape[shape.index(-1)] = prod(source) // max(known, 1)
+        elements = prod(n for n in shape if n != -1)
+        shape[shape.index(-1)] = prod(source) // max(elements, 1)
     return shape
 
 
