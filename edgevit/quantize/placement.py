@@ -74,11 +74,11 @@ def place(
         if kind(node) in scheme.between and _may(node, program, scheme, types, reasons)
     }
     calls |= _between(calls, hopeful, program, scheme, reasons)
-    ends = {node: _end(node, calls) for node in calls if node not in _dynamic(calls, scheme)}
+    ends = {node: _end(node, calls, scheme) for node in calls if node not in _dynamic(calls, scheme)}
     stored = dict.fromkeys(ends[node] for node in program.calls() if node in ends)
-    carried = _carried(program, stored) if scheme.moves else {}
+    carried = _carried(program, stored, scheme) if scheme.moves else {}
     copied = _copied(program, calls, {*stored, *carried})
-    islands = tuple(_islands(program, calls, {*stored, *carried}, set(ends.values()), reasons))
+    islands = tuple(_islands(program, calls, {*stored, *carried}, scheme, reasons))
     ordered = tuple(node for node in program.calls() if node in calls)
     return IntegerPlacement(ordered, tuple(stored), carried, copied, islands)
 
@@ -138,8 +138,10 @@ def _between(
         lonely = {
             node
             for node in hopeful
-            if not all(_is_integer(_before(read), inside) for read in operands(node, program))
-            or not _read_by_integers(node, inside)
+            if not all(
+                _is_integer(_before(read), inside, scheme) for read in operands(node, program)
+            )
+            or not _read_by_integers(node, inside, scheme)
         }
         if not lonely:
             return hopeful
@@ -148,17 +150,22 @@ def _between(
         hopeful = hopeful - lonely
 
 
-def _is_integer(node: Node, inside: set[Node]) -> bool:
+def _is_integer(node: Node, inside: set[Node], scheme: QuantScheme) -> bool:
     if node in inside:
         return True
-    return bounds(node) is not None and _is_integer(_before(node.all_input_nodes[0]), inside)
+    return is_stored_clamp(node, scheme) and _is_integer(
+        _before(node.all_input_nodes[0]), inside, scheme
+    )
 
 
-def _read_by_integers(node: Node, inside: set[Node]) -> bool:
+def _read_by_integers(node: Node, inside: set[Node], scheme: QuantScheme) -> bool:
     return all(
         user in inside
         or user.op == "output"
-        or ((is_move(user) or bounds(user) is not None) and _read_by_integers(user, inside))
+        or (
+            (is_move(user) or is_stored_clamp(user, scheme))
+            and _read_by_integers(user, inside, scheme)
+        )
         for user in node.users
     )
 
@@ -170,20 +177,27 @@ def _before(node: Node) -> Node:
     return node
 
 
-def _end(node: Node, calls: set[Node]) -> Node:
+def _end(node: Node, calls: set[Node], scheme: QuantScheme) -> Node:
     """Return the last clamp behind a call that the encoding of its result performs."""
     while len(node.users) == 1:
         (user,) = node.users
-        if bounds(user) is None or user in calls:
+        if not is_stored_clamp(user, scheme) or user in calls:
             return node
         node = user
     return node
 
 
-def _carried(program: Program, stored: Mapping[Node, object]) -> dict[Node, Node]:
+def is_stored_clamp(node: Node, scheme: QuantScheme) -> bool:
+    fused = scheme.clamps is None or kind(node) in scheme.clamps
+    return fused and bounds(node) is not None
+
+
+def _carried(
+    program: Program, stored: Mapping[Node, object], scheme: QuantScheme
+) -> dict[Node, Node]:
     carried: dict[Node, Node] = {}
     for node in program.calls():
-        if not is_move(node) or not is_real(node):
+        if not is_move(node) or not is_real(node) or scheme.why_float(node, program):
             continue
         (source,) = sources(node, program)[:1] or [node]
         if source in stored:
@@ -209,23 +223,23 @@ def _islands(
     program: Program,
     calls: set[Node],
     integers: set[Node],
-    ends: set[Node],
+    scheme: QuantScheme,
     reasons: Mapping[Node, str],
 ) -> Iterator[Island]:
     """List the calls in floats that compute something: moves and clamps of integers do not."""
     for node in program.calls():
-        if node in calls or node in integers or node in ends or not is_real(node):
+        if node in calls or node in integers or not is_real(node):
             continue
-        if is_move(node) or not sources(node, program) or _is_fused_clamp(node, calls):
+        if is_move(node) or not sources(node, program) or _is_fused_clamp(node, calls, scheme):
             continue
         its = origin(node)
         why = reasons.get(node, "the runtime computes it in floats")
         yield Island(node.name, kind(node), its.module, its.source, why, value(node).numel())
 
 
-def _is_fused_clamp(node: Node, calls: set[Node]) -> bool:
+def _is_fused_clamp(node: Node, calls: set[Node], scheme: QuantScheme) -> bool:
     """Check for a clamp inside a chain that ends in an encoding."""
-    while bounds(node) is not None:
+    while is_stored_clamp(node, scheme):
         node = node.all_input_nodes[0]
         if node in calls:
             return True

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 
 import torch
 import torch.ao.quantization.fx._decomposed  # pyright: ignore[reportUnusedImport]  # registers its operators
@@ -14,7 +15,7 @@ from torch.fx.node import Node
 
 from edgevit.graph.aten import argument, kind
 from edgevit.graph.edit import Draft, Edit
-from edgevit.graph.program import Program
+from edgevit.graph.program import Program, origin
 from edgevit.quantize.encoding import LIMITS, Grid
 from edgevit.quantize.placement import IntegerPlacement, operands
 from edgevit.quantize.scheme import QuantScheme
@@ -43,14 +44,17 @@ def with_pairs(
     here = {node.name: node for node in draft.graph.nodes}
     for node, weight in weights.items():
         _give_weight(here[node.name], weight, scheme, draft)
+    integers = {
+        here[node.name] for node in (*placement.calls, *placement.stored, *placement.carried)
+    }
     for node in (*placement.stored, *placement.carried):
         source = here[node.name]
         grid = encodings[placement.carried.get(node, node)]
-        _insert_pairs(source, list(source.users), grid, scheme, draft)
+        _insert_pairs(source, list(source.users), grid, scheme, draft, integers)
     for node, readers in placement.copied.items():
         static = [here[one.name] for one in readers if kind(one) not in scheme.dynamic]
         if static:
-            _insert_pairs(here[node.name], static, encodings[node], scheme, draft)
+            _insert_pairs(here[node.name], static, encodings[node], scheme, draft, integers)
     for node in placement.calls:
         if kind(node) in scheme.dynamic:
             for read in operands(node, program):
@@ -58,17 +62,35 @@ def with_pairs(
     return draft.program()
 
 
+def is_fence(node: Node) -> bool:
+    """Check for a call that only marks where floats begin or end."""
+    return kind(node) == "clone" and origin(node).rules[-1:] == (_STEP,)
+
+
 def _insert_pairs(
-    source: Node, readers: Iterable[Node], grid: Grid, scheme: QuantScheme, draft: Draft
+    source: Node,
+    readers: Iterable[Node],
+    grid: Grid,
+    scheme: QuantScheme,
+    draft: Draft,
+    integer_values: AbstractSet[Node],
 ) -> None:
     edit = Edit(draft, _STEP, _after(source), (source,))
     where = (grid.scale, grid.zero, *LIMITS[grid.dtype], _DTYPES[grid.dtype])
-    integers = edit.call(_OPS.quantize_per_tensor.default, source, *where)
+    numbers = _fence(source, edit) if scheme.fenced and source not in integer_values else source
+    integers = edit.call(_OPS.quantize_per_tensor.default, numbers, *where)
     floats = None
     for reader in readers:
         if floats is None or scheme.read_apart:
             floats = edit.call(_OPS.dequantize_per_tensor.default, integers, *where)
-        reader.replace_input_with(source, floats)
+        outside = reader not in integer_values and reader.op != "output"
+        numbers = _fence(floats, edit) if scheme.fenced and outside else floats
+        reader.replace_input_with(source, numbers)
+
+
+def _fence(floats: Node, edit: Edit) -> Node:
+    is_call = floats.op == "call_function"
+    return edit.call(torch.ops.aten.clone.default, floats) if is_call else floats
 
 
 def _after(node: Node) -> Node:

@@ -42,6 +42,7 @@ class QuantScheme:
     folded: bool = False  # weights are float constants, which the lowering writes as integers
     integer: frozenset[str] = frozenset({"linear", "conv1d", "conv2d"})
     between: frozenset[str] = frozenset()
+    clamps: frozenset[str] | None = None  # that a product performs as it stores; None for all
     dynamic: frozenset[str] = frozenset()  # reads integers scaled at run time, a row; stores floats
     fixed: Mapping[str, Grid] = field(default_factory=dict[str, Grid])  # by kind of call
     joined: frozenset[str] = frozenset({"cat"})  # operands and result share one encoding
@@ -49,6 +50,7 @@ class QuantScheme:
     half_scales: bool = False  # scales are float16 in the file: choose them so
     from_float: bool = False  # weights are stored as floats on the grid, and quantised in the graph
     read_apart: bool = False  # each reader has a dequantize of its own
+    fenced: bool = False  # clones keep the converter from computing float calls in integers
     moves: bool = True  # a call that only moves numbers does so in integers
     wide: str | None = None  # type of a value that 8 bits do not hold; None leaves it in float
     objection: Objection | None = None

@@ -106,10 +106,8 @@ def _nearest(
     rows = weight.transpose(0, axis).double()
     scales = _scales(rows.flatten(1).abs().amax(1).numpy(), form)
     steps = from_numpy(scales).reshape(-1, *[1] * (rows.dim() - 1))
-    integers = (rows / steps).round().clamp(-most, most).transpose(0, axis)
-    return IntegerWeight(
-        integers.to(torch.int8).contiguous(), from_numpy(scales).float(), axis, form.bits, bias
-    )
+    integers = (rows / steps).round().clamp(-most, most).transpose(0, axis).to(torch.int8)
+    return IntegerWeight(_in_order(integers), from_numpy(scales).float(), axis, form.bits, bias)
 
 
 def _scales(peaks: np.ndarray, form: WeightForm) -> np.ndarray:
@@ -174,7 +172,16 @@ def _taps(weight: torch.Tensor) -> torch.Tensor:
 def _from_taps(taps: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
     sizes = [len(weight), *weight.shape[2:], weight.shape[1]]
     back = [0, weight.dim() - 1, *range(1, weight.dim() - 1)]
-    return taps.reshape(sizes).permute(back).contiguous()
+    return _in_order(taps.reshape(sizes).permute(back))
+
+
+def _in_order(weight: torch.Tensor) -> torch.Tensor:
+    """Return the weight with the strides of its shape.
+
+    `contiguous` leaves strides alone that axes of length one make meaningless. A convolution takes
+    them for channels that lie last, and so do the calls behind it.
+    """
+    return weight.clone(memory_format=torch.contiguous_format)
 
 
 def _corrected(bias: torch.Tensor | None, error: np.ndarray, moments: Moments) -> torch.Tensor:

@@ -9,7 +9,7 @@ from typing import Any
 from edgevit.backends.artifact import Artifact
 from edgevit.backends.executorch.delegation import delegation
 from edgevit.backends.executorch.info import INFO
-from edgevit.backends.executorch.partitioner import partitioner
+from edgevit.backends.executorch.partitioner import partitioner, read_apart
 from edgevit.backends.executorch.supported import blame, require_inputs, require_kernels
 from edgevit.backends.executorch.tool import module, quiet, versions
 from edgevit.backends.exported import exported_program
@@ -54,6 +54,7 @@ def _edge(program: Program) -> Any:
     exir = module("exir")
     return exir.to_edge_transform_and_lower(
         exported_program(program),
+        transform_passes=[read_apart],
         partitioner=[partitioner()],
         compile_config=exir.EdgeCompileConfig(_check_ir_validity=False),
     )

@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
+from torch.fx import GraphModule
 from torch.fx.node import Node
+from torch.fx.passes.infra.pass_base import PassResult
 
 from edgevit.backends.executorch.tool import module
 from edgevit.graph.aten import operand
@@ -18,6 +20,24 @@ _MOVES = frozenset(
     {"view_copy", "expand_copy", "permute_copy", "slice_copy", "squeeze_copy", "unsqueeze_copy",
      "cat", "clone", "_to_dim_order_copy", "_clone_dim_order"}
 )  # fmt: skip
+
+
+def read_apart(graph_module: GraphModule) -> PassResult:
+    """Give each reader of integers a dequantize call of its own.
+
+    A call that was decomposed reads one in several places. XNNPACK changes the layout for one of
+    them, and for the others too without telling them.
+    """
+    changed = False
+    for node in list(graph_module.graph.nodes):
+        if not _name(node).startswith("dequantize_per_tensor"):
+            continue
+        for reader in list(node.users)[1:]:
+            with graph_module.graph.inserting_after(node):
+                reader.replace_input_with(node, graph_module.graph.node_copy(node))
+            changed = True
+    graph_module.recompile()
+    return PassResult(graph_module, changed)
 
 
 def partitioner() -> Any:
@@ -68,7 +88,8 @@ def _name(node: Node) -> str:
 
     `slice_copy` for `edge.aten.slice_copy.Tensor`, which wraps ATen's.
     """
-    return str(getattr(node.target, "__name__", "")).removeprefix("aten.").partition(".")[0]
+    name = str(getattr(node.target, "__name__", ""))
+    return name.removeprefix("aten.").removeprefix("quantized_decomposed.").partition(".")[0]
 
 
 def _tensors(node: Node) -> Iterator[torch.Tensor]:

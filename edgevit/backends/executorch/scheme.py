@@ -2,8 +2,28 @@
 
 from __future__ import annotations
 
-from edgevit.quantize import QuantScheme
+from torch.fx.node import Node
+
+from edgevit.graph.program import Program, has_tensor, value
+from edgevit.quantize.scheme import QuantScheme
+
+_MOST_AXES = 6  # of a tensor in XNNPACK
+
+
+def _objection(node: Node, program: Program) -> str | None:
+    """Return why XNNPACK does not take the call: nothing else quantises or reads integers."""
+    around = [one for one in (node, *node.all_input_nodes) if has_tensor(one)]
+    if any(value(one).dim() > _MOST_AXES for one in around):
+        return f"XNNPACK takes at most {_MOST_AXES} axes"
+    return None
+
 
 # A partition of the delegate may not share a dequantize call with the graph around it.
-_INT8 = QuantScheme(activations="int8", between=frozenset({"add", "cat", "mul"}), read_apart=True)
+_INT8 = QuantScheme(
+    activations="int8",
+    between=frozenset({"add", "cat", "mul"}),
+    clamps=frozenset({"relu", "relu6", "hardtanh"}),
+    read_apart=True,
+    objection=_objection,
+)
 SCHEMES = {"int8": _INT8}

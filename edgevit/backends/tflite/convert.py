@@ -20,6 +20,7 @@ from torch.utils import _pytree as pytree
 
 from edgevit.backends.exported import exported_program, name_in_program
 from edgevit.backends.tflite.decompositions import register
+from edgevit.backends.tflite.fences import fence_names, remove_floors, with_floors
 from edgevit.backends.tflite.tool import litert
 from edgevit.graph.aten import kind
 from edgevit.graph.program import Program
@@ -39,7 +40,8 @@ def convert(program: Program, path: Path, progress: Callable[[str], None] = lamb
     """Convert the program and write the file at `path`."""
     converter = litert("_convert.litert_converter")
     progress("decompose")
-    exported = decomposed(program)
+    fences = fence_names(program)
+    exported = decomposed(with_floors(program) if fences else program)
     outputs = pytree.tree_structure(dict.fromkeys(program.output_names, 0))
     exported.module_call_graph[0].signature.out_spec = outputs  # type: ignore[union-attr]
     progress("convert")
@@ -53,6 +55,8 @@ def convert(program: Program, path: Path, progress: Callable[[str], None] = lamb
         exporter = converter.exported_programs_to_flatbuffer([exported], [signature])
     progress("save")
     exporter.to_file(path)
+    if fences:
+        remove_floors(path, fences)
 
 
 def is_quantized(program: Program) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from edgevit.backends.session import load_library
+from edgevit.backends.tflite.flatbuffer import names_of, read_model, schema
 from edgevit.backends.unsupported import refuse_ops
 from edgevit.errors import PackageError
 from edgevit.graph.program import Program
@@ -22,7 +22,7 @@ def refuse_missing_kernel(error: PackageError, path: Path, program: Program) -> 
     if found is None:
         return
     kernel = found.group(1)
-    parts = {part for name in _made_by(kernel, path) for part in name.split(";")}
+    parts = _made_by(kernel, path)
     nodes = [node for node in program.calls() if node.name in parts]
     nodes = nodes or list(
         program.outputs()
@@ -33,16 +33,16 @@ def refuse_missing_kernel(error: PackageError, path: Path, program: Program) -> 
     )
 
 
-def _made_by(kernel: str, path: Path) -> list[str]:
-    """Return the names of the tensors that ops of this kind produce."""
-    schema = load_library("ai_edge_litert.schema_py_generated", "tflite")
-    model = schema.ModelT.InitFromPackedBuf(path.read_bytes())
-    code = getattr(schema.BuiltinOperator, kernel)
+def _made_by(kernel: str, path: Path) -> set[str]:
+    """Return the names of the nodes that ops of this kind are made of."""
+    model = read_model(path)
+    code = getattr(schema().BuiltinOperator, kernel)
     kinds = [k for k, entry in enumerate(model.operatorCodes) if entry.builtinCode == code]
-    return [
-        bytes(graph.tensors[tensor].name).decode(errors="replace")
+    return {
+        name
         for graph in model.subgraphs
         for operator in graph.operators
         if operator.opcodeIndex in kinds
         for tensor in operator.outputs
-    ]
+        for name in names_of(graph.tensors[tensor])
+    }

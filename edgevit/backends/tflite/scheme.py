@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from edgevit.quantize import QuantScheme
 
-# The converter reads weights as floats that the graph quantises.
+# The converter reads weights as floats that the graph quantises. Where it changes the layout of a
+# value it forgets the shape of the dequantize call, which a second reader would need. It gives calls
+# in floats the encoding of their neighbours: a concatenation those of the other operands.
 _INT8 = QuantScheme(
     activations="int8",
     between=frozenset({"add", "cat", "gelu", "hardswish", "avg_pool2d"}),
     from_float=True,
+    read_apart=True,
+    fenced=True,
 )
 SCHEMES = {"int8": _INT8}

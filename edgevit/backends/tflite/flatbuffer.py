@@ -1,0 +1,29 @@
+"""A TFLite file as objects, to read and to change."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from edgevit.backends.session import load_library
+
+_MARK = b"TFL3"
+
+
+def read_model(path: Path) -> Any:
+    return schema().ModelT.InitFromPackedBuf(path.read_bytes())
+
+
+def write_model(model: Any, path: Path) -> None:
+    builder = load_library("flatbuffers", "tflite").Builder(path.stat().st_size)
+    builder.Finish(model.Pack(builder), _MARK)
+    path.write_bytes(builder.Output())
+
+
+def schema() -> Any:
+    return load_library("ai_edge_litert.schema_py_generated", "tflite")
+
+
+def names_of(tensor: Any) -> set[str]:
+    """Return the names of the program's nodes that a tensor is made of."""
+    return set(bytes(tensor.name).decode(errors="replace").split(";"))
