@@ -74,7 +74,9 @@ def place(
         if kind(node) in scheme.between and _may(node, program, scheme, types, reasons)
     }
     calls |= _between(calls, hopeful, program, scheme, reasons)
-    ends = {node: _end(node, calls, scheme) for node in calls if node not in _dynamic(calls, scheme)}
+    ends = {
+        node: _end(node, calls, scheme) for node in calls if node not in _dynamic(calls, scheme)
+    }
     stored = dict.fromkeys(ends[node] for node in program.calls() if node in ends)
     carried = _carried(program, stored, scheme) if scheme.moves else {}
     copied = _copied(program, calls, {*stored, *carried})

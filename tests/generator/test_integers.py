@@ -37,6 +37,7 @@ PICTURES = 8
 def quantized(seed: int, format: str, precision: str = "int8") -> QuantizedProgram:
     _, _, program = rewritten(seed, format)
     scheme = BACKENDS[format].scheme(precision)
+    assert scheme is not None
     return quantize_program(program, generated(program, count=PICTURES), scheme)
 
 
