@@ -59,8 +59,9 @@ _HEAD = (
 
 
 def _compared(model: str, size: int | None, work: Path) -> str:
-    from edgevit.backends.mcu.bundle import read_bundle
     from edgevit.backends.mcu.schedule.intake import prepared
+
+    from edgevit.backends.mcu.bundle import read_bundle
     from edgevit.backends.mcu.schedule.plan import make_plan
     from edgevit.backends.mcu.schedule.search import best_plan
     from edgevit.export.api import export
