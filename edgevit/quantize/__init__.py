@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from edgevit.quantize.picture_list import LABELS, draw_evenly, list_pictures
     from edgevit.quantize.pointwise_regions import Override
     from edgevit.quantize.prepare import Prepared, prepare
+    from edgevit.quantize.qdq import is_fence
     from edgevit.quantize.recording import Look, record, run_looking
     from edgevit.quantize.run import QuantizedProgram
     from edgevit.quantize.scheme import FLOAT, QuantScheme
@@ -82,6 +83,7 @@ __all__ = [
     "factor_of",
     "file_parity",
     "is_constant",
+    "is_fence",
     "is_view",
     "list_pictures",
     "load_calibration",
@@ -132,6 +134,7 @@ lazy_face(
         "picture_file": ("read_picture",),
         "picture_list": ("LABELS", "draw_evenly", "list_pictures"),
         "pointwise_regions": ("Override",),
+        "qdq": ("is_fence",),
         "recording": ("Look", "record", "run_looking"),
         "run": ("QuantizedProgram",),
         "scheme": ("FLOAT", "QuantScheme"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch.fx.node import Node
 
 from edgevit.graph.program import Program, has_tensor, value
-from edgevit.quantize.scheme import QuantScheme
+from edgevit.quantize import QuantScheme
 
 _MOST_AXES = 6  # of a tensor in XNNPACK
 

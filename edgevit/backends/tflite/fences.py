@@ -16,7 +16,7 @@ import torch
 from edgevit.backends.tflite.flatbuffer import names_of, read_model, schema, write_model
 from edgevit.graph.edit import Draft
 from edgevit.graph.program import Program
-from edgevit.quantize.qdq import is_fence
+from edgevit.quantize import is_fence
 
 
 def fence_names(program: Program) -> frozenset[str]:
