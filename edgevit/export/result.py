@@ -63,7 +63,7 @@ class ExportResult(Shown):
 class ExportResults(Shown):
     """Outcomes of an export in several formats, in the order of the request.
 
-    results["onnx"]     the `ExportResult`, or raises the error of that format
+    results['onnx']     the `ExportResult`, or raises the error of that format
     results.exported    the formats that were exported, with their results
     results.errors      the formats that were not, with their errors
     """

@@ -68,7 +68,7 @@ def profile(
         EdgevitError: an artifact is damaged, the device is unreachable, or all artifacts failed.
 
     Example:
-        session = edgevit.profile([results["onnx"], results["executorch"]], threads=1)
+        session = edgevit.profile([results['onnx'], results['executorch']], threads=1)
         session.figures[0].latency.median      # seconds
     """
     runner = open_runner(on)
