@@ -206,7 +206,7 @@ def settled(op: Operation, results: tuple[Value, ...], precision: Precision) -> 
 
 def typed(value: Tensor, out: NamedType) -> Tensor:
     element = BY_NAME.get(out.type.dtype)
-    return value if element is None else value.to(element.held)
+    return value if element is None else value.to(element.tensor_dtype)
 
 
 def received(
