@@ -153,7 +153,7 @@ class _CapturedModel:
     With lossy steps, `program` and `expected` are those after the steps.
     """
 
-    model: ModelArguments  # with the options as they are settled for the target
+    model: ModelArguments  # with the options resolved for the target
     source: ModelSource
     expected: tuple[torch.Tensor, ...]
     others: tuple[Other, ...]  # outputs for inputs of other statistics

@@ -28,5 +28,5 @@ class ModelOptions:
         pixels.
         """
         firmware = target is not None and target.is_microcontroller
-        settled = self.image_input is not None or firmware
-        return self if settled else replace(self, image_input=False)
+        explicit = self.image_input is not None or firmware
+        return self if explicit else replace(self, image_input=False)

@@ -90,7 +90,7 @@ def test_the_self_test_over_qemus_uart(firmware: Path, uart: str, capsys) -> Non
         "ticks",
     )  # an emulator's clock is no time
     assert result["value"] > 0
-    assert result["layers"][0]["name"] == "conv2d_default"
+    assert result["layers"][0]["name"].startswith("conv2d_default")  # or what took its place
     assert "ticks at 25 MHz, golden vectors equal" in result["notes"][0]
 
 

@@ -8,10 +8,10 @@ from typing import Any
 
 from edgevit.backends.by_position import leaves_some_out
 from edgevit.backends.coreml.composite import expand_composites
+from edgevit.backends.coreml.deterministic import make_deterministic
 from edgevit.backends.coreml.failure import blame, node_in_conversion
 from edgevit.backends.coreml.metadata import describe
 from edgevit.backends.coreml.passes import run_passes
-from edgevit.backends.coreml.settled import settle
 from edgevit.backends.coreml.supported import is_taken
 from edgevit.backends.coreml.tool import coremltools, quiet
 from edgevit.backends.exported import exported_program
@@ -99,7 +99,7 @@ class Package:
             )
             describe(model, self.program, self.source, tools, self.image_input)
             model.save(str(path))
-        settle(path)
+        make_deterministic(path)
 
     def _inputs(self) -> list[Any]:
         ct = coremltools()

@@ -129,8 +129,8 @@ def along(x: Node, axis: int, matrix: torch.Tensor, edit: Edit) -> Node:
     swap = list(range(rank))
     swap[axis], swap[-1] = swap[-1], swap[axis]
     is_last = axis % rank == rank - 1
-    turned = x if is_last else edit.call(aten.permute.default, x, swap)
-    product = edit.call(aten.matmul.default, turned, waves)
+    transposed = x if is_last else edit.call(aten.permute.default, x, swap)
+    product = edit.call(aten.matmul.default, transposed, waves)
     return product if is_last else edit.call(aten.permute.default, product, swap)
 
 

@@ -83,9 +83,9 @@ def _product(left: tuple[Node, str], right: tuple[Node, str], result: str, edit:
     sizes = {**dict(zip(a, shape(x), strict=True)), **dict(zip(b, shape(y), strict=True))}
 
     def matrix(source: Node, term: str, first: list[str], second: list[str]) -> Node:
-        turned = _ordered(source, term, "".join([*stack, *first, *second]), edit)
+        transposed = _ordered(source, term, "".join([*stack, *first, *second]), edit)
         counts = [prod(sizes[c] for c in part) for part in (stack, first, second)]
-        return edit.call(aten.reshape.default, turned, counts)
+        return edit.call(aten.reshape.default, transposed, counts)
 
     stacked = edit.call(aten.bmm.default, matrix(x, a, rows, summed), matrix(y, b, summed, columns))
     letters = "".join([*stack, *rows, *columns])

@@ -52,8 +52,8 @@ class ExpandAttention(CallRule):
         keys, depth = shape(key)[-2], shape(content)[-1]
         q = edit.reshaped(_scaled_query(attention, edit), [batch, length, width])
         k = edit.reshaped(key, [batch, keys, width])
-        turned = edit.call(torch.ops.aten.permute.default, k, [0, 2, 1])
-        scores = edit.call(torch.ops.aten.bmm.default, q, turned)
+        transposed = edit.call(torch.ops.aten.permute.default, k, [0, 2, 1])
+        scores = edit.call(torch.ops.aten.bmm.default, q, transposed)
         for mask in _masks(attention, edit, length, keys):
             scores = _added(scores, mask, [*shape(query)[:-1], keys], edit)
         weights = edit.call(torch.ops.aten.softmax.int, scores, -1)

@@ -26,16 +26,16 @@ from edgevit.rewrites.rule import Match, Refused, Rule, made_by_rule
 aten = torch.ops.aten
 _PRODUCTS = frozenset({"matmul", "bmm"})
 _EXPANDING = ("expand-attention", "split-heads")
-_TURNS = frozenset({"transpose", "permute", "mT"})
+_PERMUTES = frozenset({"transpose", "permute", "mT"})
 
 
 @dataclass(frozen=True)
 class WrittenAttention(Match):
     query: Node
-    turned_key: Node
-    content: Node  # turned where `turned` says so
+    transposed_key: Node
+    content: Node  # transposed if `transposed`
     weights: Node
-    turned: bool
+    transposed: bool
     scale: float
     biases: tuple[Node, ...]
 
@@ -49,8 +49,8 @@ class RestoreAttention(Rule[WrittenAttention]):
             return None
         weights, content = node.args
         assert isinstance(weights, Node) and isinstance(content, Node)
-        turned = kind(content) in _TURNS and permutation_of(content) == _swap(content)
-        if turned:
+        transposed = kind(content) in _PERMUTES and permutation_of(content) == _swap(content)
+        if transposed:
             weights, content = operand(content), weights
         if kind(weights) != "softmax" or argument(weights, "dim") not in (
             -1,
@@ -64,10 +64,10 @@ class RestoreAttention(Rule[WrittenAttention]):
         if kind(scores) not in _PRODUCTS or not isinstance(scores.args[1], Node):
             return None
         sides = operand(scores), scores.args[1], content
-        return WrittenAttention(node, *sides, weights, turned, scale, biases)
+        return WrittenAttention(node, *sides, weights, transposed, scale, biases)
 
     def check(self, match: WrittenAttention, draft: Draft) -> None:
-        sides = match.query, match.turned_key, match.content
+        sides = match.query, match.transposed_key, match.content
         if len({shape(side)[:-2] for side in sides}) > 1 or len(shape(match.query)) < 3:
             raise Refused("queries, keys and values have other batches")
         weights = match.weights
@@ -83,11 +83,11 @@ class RestoreAttention(Rule[WrittenAttention]):
             )
 
     def rewrite(self, match: WrittenAttention, edit: Edit) -> Node:
-        key = _turned_back(match.turned_key, edit)
+        key = _transposed_back(match.transposed_key, edit)
         mask = None
         for bias in match.biases:
             mask = bias if mask is None else edit.call(aten.add.Tensor, mask, bias)
-        content = _turned_back(match.content, edit) if match.turned else match.content
+        content = _transposed_back(match.content, edit) if match.transposed else match.content
         attention = edit.call(
             aten.scaled_dot_product_attention.default,
             match.query,
@@ -98,7 +98,7 @@ class RestoreAttention(Rule[WrittenAttention]):
         )
         return (
             edit.call(aten.permute.default, attention, _swap(attention))
-            if match.turned
+            if match.transposed
             else attention
         )
 
@@ -142,11 +142,11 @@ def _without_scale(scores: Node, draft: Draft) -> tuple[Node, float]:
     return source, float(number) if kind(scores) == "mul" else 1 / number
 
 
-def _turned_back(turned: Node, edit: Edit) -> Node:
+def _transposed_back(transposed: Node, edit: Edit) -> Node:
     """Transpose back to rows; a transpose that made the columns is removed instead."""
-    if kind(turned) in _TURNS and permutation_of(turned) == _swap(turned):
-        return operand(turned)
-    return edit.call(aten.permute.default, turned, _swap(turned))
+    if kind(transposed) in _PERMUTES and permutation_of(transposed) == _swap(transposed):
+        return operand(transposed)
+    return edit.call(aten.permute.default, transposed, _swap(transposed))
 
 
 def _swap(node: Node) -> list[int]:

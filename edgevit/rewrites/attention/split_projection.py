@@ -61,8 +61,8 @@ class SplitProjection(Rule[ProjectionPart]):
         unpacked = _unpacked(projection, views)
         if unpacked is None:
             return None
-        factors, first, turn = unpacked
-        axis = turn[integer(node, "dim") % len(shape(node))]
+        factors, first, permutation = unpacked
+        axis = permutation[integer(node, "dim") % len(shape(node))]
         if not first <= axis < first + len(factors):
             return None
         return ProjectionPart(node, projection, views, factors, first, axis)
@@ -107,12 +107,12 @@ def _unpacked(
     """
     axis = channel_axis(projection)
     factors, first, rank = (shape(projection)[axis],), axis, len(shape(projection))
-    turn = list(range(rank))
+    permutation = list(range(rank))
     for position, view in enumerate(views):
         if kind(view) == "permute":
             if position != len(views) - 1:
                 return None
-            turn = permutation_of(view)
+            permutation = permutation_of(view)
         else:
             if position:
                 return None
@@ -120,8 +120,8 @@ def _unpacked(
             if unfolded is None:
                 return None
             factors, first = unfolded
-            turn = list(range(len(shape(view))))
-    return factors, first, turn
+            permutation = list(range(len(shape(view))))
+    return factors, first, permutation
 
 
 def _factors(

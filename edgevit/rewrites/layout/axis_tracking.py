@@ -11,7 +11,7 @@ from edgevit.graph.program import shape
 from edgevit.rewrites.layout.merge_reshapes import RESHAPES
 from edgevit.rewrites.layout.name_views import permutation_of
 
-_TURNS = frozenset({"permute", "transpose"})
+_PERMUTES = frozenset({"permute", "transpose"})
 _PIECES = frozenset({"slice", "select", "narrow", "roll"})
 
 
@@ -22,7 +22,7 @@ def through(user: Node, node: Node, axis: int) -> int | None:
     name = kind(user)
     if not user.args or user.args[0] is not node:
         return None
-    if name in _TURNS:
+    if name in _PERMUTES:
         return permutation_of(user).index(axis)
     if name in RESHAPES:
         return _axis_after(shape(node), shape(user), axis)

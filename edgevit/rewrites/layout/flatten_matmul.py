@@ -58,6 +58,8 @@ class FlattenMatmul(CallRule):
 def _from_the_left(node: Node, left: Node, right: Node, edit: Edit) -> Node:
     last = len(shape(right)) - 1
     swap = [*range(last - 1), last, last - 1]
-    turned = edit.call(aten.permute.default, right, swap)
-    product = edit.call(aten.matmul.default, turned, edit.call(aten.permute.default, left, [1, 0]))
+    transposed = edit.call(aten.permute.default, right, swap)
+    product = edit.call(
+        aten.matmul.default, transposed, edit.call(aten.permute.default, left, [1, 0])
+    )
     return edit.call(aten.permute.default, product, swap)

@@ -37,17 +37,17 @@ class MergePermutes(CallRule):
 
     def rewrite(self, match: Match, edit: Edit) -> Node:
         node = match.node
-        source, turn = operand(node), permutation_of(node)
+        source, permutation = operand(node), permutation_of(node)
         if kind(source) == "permute":
             first = permutation_of(source)
-            source, turn = operand(source), [first[axis] for axis in turn]
-        if turn == sorted(turn):
+            source, permutation = operand(source), [first[axis] for axis in permutation]
+        if permutation == sorted(permutation):
             return source
-        if _keeps_order(source, turn):
+        if _keeps_order(source, permutation):
             return edit.call(aten.reshape.default, source, list(shape(node)))
-        return edit.call(aten.permute.default, source, turn)
+        return edit.call(aten.permute.default, source, permutation)
 
 
-def _keeps_order(source: Node, turn: list[int]) -> bool:
-    long = [axis for axis in turn if shape(source)[axis] > 1]
+def _keeps_order(source: Node, permutation: list[int]) -> bool:
+    long = [axis for axis in permutation if shape(source)[axis] > 1]
     return long == sorted(long)

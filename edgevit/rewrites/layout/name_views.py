@@ -27,7 +27,7 @@ from edgevit.rewrites.rule import SAME_VALUES, Match, Rule, made_by_rule
 aten = torch.ops.aten
 _SPLITS = frozenset({"split", "split_with_sizes", "chunk", "unsafe_chunk", "unsafe_split", "tensor_split", "unbind",
                      "unsafe_split_with_sizes"})  # fmt: skip
-_TURNS = frozenset(
+_PERMUTES = frozenset(
     {"transpose", "t", "movedim", "moveaxis", "swapaxes", "swapdims", "numpy_T", "mT"}
 )
 _PICKS = frozenset({"select", "narrow"})
@@ -46,7 +46,7 @@ class NameViews(Rule[Match]):
             return Match(node) if kind(split) in _SPLITS and not is_needed else None
         if name in RESHAPES:
             return Match(node) if name != "reshape" else None
-        return Match(node) if name in _TURNS or name in _PICKS else None
+        return Match(node) if name in _PERMUTES or name in _PICKS else None
 
     def rewrite(self, match: Match, edit: Edit) -> Node:
         node = match.node
@@ -70,8 +70,8 @@ def permutation_of(node: Node) -> list[int]:
         return [axis % len(axes) for axis in axes]
     rank = len(shape(operand(node)))
     probe = torch.empty_strided([2] * rank, list(range(1, rank + 1)))
-    turned = run_call(node, probe, *node.args[1:], **node.kwargs)
-    return [stride - 1 for stride in strides(turned)]
+    permuted = run_call(node, probe, *node.args[1:], **node.kwargs)
+    return [stride - 1 for stride in strides(permuted)]
 
 
 def places_of(cut: Node) -> tuple[int, range]:

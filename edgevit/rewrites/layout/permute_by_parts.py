@@ -36,12 +36,12 @@ Sizes = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Way:
-    """One way to permute: `dims` by `turn`, with a step of pixels between it and its input or
+    """One way to permute: `dims` by `permutation`, with a step of pixels between it and its input or
     output.
     """
 
     dims: Sizes
-    turn: tuple[int, ...]
+    permutation: tuple[int, ...]
     unshuffled: Sizes = ()  # the image that is read, and its factor
     shuffled: Sizes = ()  # the image that `pixel_shuffle` reads, and its factor
 
@@ -51,13 +51,13 @@ class Way:
         count = len(self.dims)
         subsets = (gone for n in range(count + 1) for gone in combinations(range(count), n))
         candidates = [
-            gone for gone in subsets if _is_sorted([a for a in self.turn if a not in gone])
+            gone for gone in subsets if _is_sorted([a for a in self.permutation if a not in gone])
         ]
         return min(candidates, key=lambda gone: prod(self.dims[a] for a in gone))
 
     @property
     def keeps_rows(self) -> bool:
-        return self.turn[-1:] == tuple(range(len(self.turn)))[-1:]
+        return self.permutation[-1:] == tuple(range(len(self.permutation)))[-1:]
 
 
 @dataclass(frozen=True)
@@ -105,19 +105,19 @@ def _best(match: Turned) -> Way | None:
 
 
 def _ways(node: Node) -> Iterator[Way]:
-    dims, turn = shape(operand(node)), permutation_of(node)
-    yield _merged(dims, range(len(dims)), turn)
-    yield from _after_pixels(dims, turn, shape(_source(operand(node))))
+    dims, permutation = shape(operand(node)), permutation_of(node)
+    yield _merged(dims, range(len(dims)), permutation)
+    yield from _after_pixels(dims, permutation, shape(_source(operand(node))))
     readers = list(node.users)
     if len(readers) == 1 and kind(readers[0]) == "reshape":
-        yield from _before_pixels(dims, turn, shape(readers[0]))
+        yield from _before_pixels(dims, permutation, shape(readers[0]))
 
 
 def _source(node: Node) -> Node:
     return operand(node) if kind(node) == "reshape" else node
 
 
-def _after_pixels(dims: Sizes, turn: Sequence[int], image: Sizes) -> Iterator[Way]:
+def _after_pixels(dims: Sizes, permutation: Sequence[int], image: Sizes) -> Iterator[Way]:
     """Yield ways that first unshuffle an input image, whose innermost rows and columns move."""
     sizes = _common(dims, image)
     if len(image) != 4 or sizes is None:
@@ -128,15 +128,15 @@ def _after_pixels(dims: Sizes, turn: Sequence[int], image: Sizes) -> Iterator[Wa
         return
     lies, factor = interleaved
     yield _merged(
-        sizes, lies, [f for axis in turn for f in axes[axis]], unshuffled=(*image, factor)
+        sizes, lies, [f for axis in permutation for f in axes[axis]], unshuffled=(*image, factor)
     )
 
 
-def _before_pixels(dims: Sizes, turn: Sequence[int], image: Sizes) -> Iterator[Way]:
+def _before_pixels(dims: Sizes, permutation: Sequence[int], image: Sizes) -> Iterator[Way]:
     """Yield ways that finally shuffle an output image, whose innermost rows and columns have
     been moved there.
     """
-    after = tuple(dims[axis] for axis in turn)
+    after = tuple(dims[axis] for axis in permutation)
     sizes = _common(after, image)
     if len(image) != 4 or sizes is None:
         return
@@ -145,7 +145,7 @@ def _before_pixels(dims: Sizes, turn: Sequence[int], image: Sizes) -> Iterator[W
     if interleaved is None or axes is None:
         return
     order, factor = interleaved
-    lies = [f for axis in range(len(dims)) for f in axes[list(turn).index(axis)]]
+    lies = [f for axis in range(len(dims)) for f in axes[list(permutation).index(axis)]]
     batch, channels, high, wide = image
     small = (batch, channels * factor**2, high // factor, wide // factor)
     yield _merged(sizes, lies, order, shuffled=(*small, factor))
@@ -193,8 +193,8 @@ def _merged(sizes: Sequence[int], lies: Sequence[int], order: Sequence[int], uns
 def _moved(source: Node, way: Way, edit: Edit) -> Node:
     """Bring one axis after the other before its successor, the last first."""
     order = list(range(len(way.dims)))
-    for axis in reversed([axis for axis in way.turn if axis in way.moved]):
-        behind = way.turn[way.turn.index(axis) + 1]
+    for axis in reversed([axis for axis in way.permutation if axis in way.moved]):
+        behind = way.permutation[way.permutation.index(axis) + 1]
         dims = [way.dims[a] for a in order]
         place, to = order.index(axis), order.index(behind)
         if len(dims) > _AXES:

@@ -3,7 +3,7 @@
     permute(reshape(x, B, C, H * W), 0, 2, 1)   ->   reshape(permute(x, 0, 2, 3, 1), B, H * W, C)
     reshape(permute(y, 0, 2, 1), B, C, H, W)    ->   permute(reshape(y, B, H, W, C), 0, 3, 1, 2)
 
-The same values. Runtimes keep images with the channels last, where this turn is nothing; between a reshape and a turn
+The same values. Runtimes keep images with the channels last, where this permute is nothing; between a reshape and a permute
 of three axes they cannot see that.
 """
 
@@ -35,8 +35,8 @@ class PermuteImages(Rule[Match]):
         node = match.node
         source = operand(operand(node))
         if kind(node) == "permute":
-            turned = edit.call(aten.permute.default, source, [0, 2, 3, 1])
-            return edit.call(aten.reshape.default, turned, list(shape(node)))
+            transposed = edit.call(aten.permute.default, source, [0, 2, 3, 1])
+            return edit.call(aten.reshape.default, transposed, list(shape(node)))
         batch, channels, high, wide = shape(node)
         image = edit.call(aten.reshape.default, source, [batch, high, wide, channels])
         return edit.call(aten.permute.default, image, [0, 3, 1, 2])
@@ -55,8 +55,8 @@ def _to_tokens(node: Node) -> bool:
 def _to_image(node: Node) -> bool:
     if kind(node) != "reshape" or len(shape(node)) != 4 or kind(operand(node)) != "permute":
         return False
-    turned = operand(node)
-    if permutation_of(turned) != [0, 2, 1] or len(turned.users) > 1:
+    transposed = operand(node)
+    if permutation_of(transposed) != [0, 2, 1] or len(transposed.users) > 1:
         return False
     batch, channels, high, wide = shape(node)
-    return shape(turned) == (batch, channels, high * wide)
+    return shape(transposed) == (batch, channels, high * wide)

@@ -32,10 +32,10 @@ class PermuteSoftmax(CallRule):
 
     def rewrite(self, match: Match, edit: Edit) -> Node:
         node, rank = match.node, len(shape(match.node))
-        turn = list(range(rank))
+        permutation = list(range(rank))
         axis = integer(node, "dim") % rank
-        turn[axis], turn[-1] = turn[-1], turn[axis]  # its own inverse
+        permutation[axis], permutation[-1] = permutation[-1], permutation[axis]  # its own inverse
         permute = torch.ops.aten.permute.default
-        turned = edit.call(permute, operand(node), turn)
-        taken = edit.again(node, turned, -1, *node.args[2:], **node.kwargs)
-        return edit.call(permute, taken, turn)
+        transposed = edit.call(permute, operand(node), permutation)
+        taken = edit.again(node, transposed, -1, *node.args[2:], **node.kwargs)
+        return edit.call(permute, taken, permutation)

@@ -168,8 +168,8 @@ def _shared(node: Node, members: torch.Tensor, edit: Edit) -> Node:
         return mixed
     batch, _, tokens, width = shape(node)
     apart = edit.call(aten.reshape.default, mixed, [batch, count, tokens, size, width])
-    turned = edit.call(aten.permute.default, apart, [0, 1, 3, 2, 4])
-    return edit.call(aten.reshape.default, turned, [batch, count * size, tokens, width])
+    transposed = edit.call(aten.permute.default, apart, [0, 1, 3, 2, 4])
+    return edit.call(aten.reshape.default, transposed, [batch, count * size, tokens, width])
 
 
 def _mask(node: Node, leaders: torch.Tensor, edit: Edit) -> Node | None:

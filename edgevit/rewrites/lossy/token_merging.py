@@ -35,7 +35,7 @@ def merged(
     # The size is one more channel: a sum of both is divided by itself at the end.
     weighted = edit.call(aten.mul.Tensor, stream, size)
     whole = edit.call(aten.cat.default, [weighted, size], 2)
-    a, b = _by_turns(whole, prefix, pairs, edit)
+    a, b = _alternate(whole, prefix, pairs, edit)
     moved = edit.call(aten.matmul.default, going, a)
     b = edit.call(aten.add.Tensor, b, edit.call(aten.matmul.default, partner, moved))
     pieces = [_cut(whole, 1, 0, prefix, edit)] if prefix else []
@@ -57,7 +57,7 @@ def _matching(
     mean = edit.call(aten.mean.dim, keys, [1])
     length = edit.call(aten.sum.dim_IntList, edit.call(aten.mul.Tensor, mean, mean), [-1], True)
     scale = edit.call(aten.rsqrt.default, edit.call(aten.add.Tensor, length, _TINY))
-    a, b = _by_turns(edit.call(aten.mul.Tensor, mean, scale), prefix, pairs, edit)
+    a, b = _alternate(edit.call(aten.mul.Tensor, mean, scale), prefix, pairs, edit)
     alike = edit.call(aten.matmul.default, a, edit.call(aten.transpose.int, b, 1, 2))
     best = edit.call(aten.amax.default, alike, [-1])
     ranking = edit.call(aten.topk.default, best, pairs, -1, True, True)
@@ -76,7 +76,7 @@ def _one_hot(places: Node, length: int, dtype: torch.dtype, edit: Edit) -> Node:
     return edit.call(aten.to.dtype, edit.call(aten.eq.Tensor, column, every), dtype)
 
 
-def _by_turns(whole: Node, prefix: int, pairs: int, edit: Edit) -> tuple[Node, Node]:
+def _alternate(whole: Node, prefix: int, pairs: int, edit: Edit) -> tuple[Node, Node]:
     """Split tokens into even and odd ones.
 
     A step of two would be a gather on some delegates; an axis of two is not.

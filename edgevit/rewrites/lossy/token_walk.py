@@ -19,7 +19,7 @@ from edgevit.rewrites.lossy.token_blocks import NORMS, TokenBlock
 from edgevit.rewrites.lossy.token_merging import merged
 
 aten = torch.ops.aten
-_TURNS = frozenset({"permute", "transpose", "movedim", "swapaxes"})
+_PERMUTES = frozenset({"permute", "transpose", "movedim", "swapaxes"})
 _SPLITS = frozenset({"unbind", "split", "split_with_sizes", "chunk"})
 _EACH_ALONE = frozenset({"hardswish", "hardsigmoid", "to", "clone", "contiguous"})
 
@@ -169,7 +169,7 @@ class TokenRewriter:
         source = self._made[operand(node)]
         return edit.call(aten.reshape.default, source, sizes), replace(tokens, axis=place)
 
-    def _turn(self, node: Node, edit: Edit) -> Rewritten:
+    def _permute(self, node: Node, edit: Edit) -> Rewritten:
         tokens = self._of_first(node)
         return self._again(node, edit), replace(
             tokens, axis=permutation_of(node).index(tokens.axis)
@@ -298,7 +298,7 @@ def _axis_after(before: tuple[int, ...], after: list[int], axis: int) -> int | N
 
 _HANDLERS: dict[str, Any] = {
     **dict.fromkeys(RESHAPES, "_reshape"),
-    **dict.fromkeys(_TURNS, "_turn"),
+    **dict.fromkeys(_PERMUTES, "_permute"),
     **dict.fromkeys(_SPLITS, "_split"),
     **dict.fromkeys(NORMS | {"linear"}, "_rowwise"),
     "getitem": "_part",

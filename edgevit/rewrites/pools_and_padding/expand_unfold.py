@@ -66,8 +66,8 @@ def _apart(node: Node, edit: Edit) -> Node:
     rows, columns = pair(node, "kernel_size")
     sizes = [-1, channels, high // rows, rows, wide // columns, columns]
     apart = edit.call(aten.reshape.default, operand(node), sizes)
-    turned = edit.call(aten.permute.default, apart, [0, 1, 3, 5, 2, 4])
-    return edit.call(aten.reshape.default, turned, list(shape(node)))
+    transposed = edit.call(aten.permute.default, apart, [0, 1, 3, 5, 2, 4])
+    return edit.call(aten.reshape.default, transposed, list(shape(node)))
 
 
 def _joined(node: Node, edit: Edit) -> Node:
@@ -75,8 +75,8 @@ def _joined(node: Node, edit: Edit) -> Node:
     rows, columns = pair(node, "kernel_size")
     sizes = [-1, channels, rows, columns, high // rows, wide // columns]
     apart = edit.call(aten.reshape.default, operand(node), sizes)
-    turned = edit.call(aten.permute.default, apart, [0, 1, 4, 2, 5, 3])
-    return edit.call(aten.reshape.default, turned, list(shape(node)))
+    transposed = edit.call(aten.permute.default, apart, [0, 1, 4, 2, 5, 3])
+    return edit.call(aten.reshape.default, transposed, list(shape(node)))
 
 
 def _unfolded(node: Node, edit: Edit) -> Node:

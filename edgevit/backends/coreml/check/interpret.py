@@ -170,7 +170,7 @@ def perform(op: Operation, values: dict[str, Value], opset: int, precision: Prec
     wrong = disagreement(op, results)
     if wrong:
         return not_done(op, wrong)
-    return settled(op, results, precision)
+    return typed_results(op, results, precision)
 
 
 def not_done(op: Operation, reason: str) -> Step:
@@ -189,7 +189,7 @@ def disagreement(op: Operation, results: tuple[Value, ...]) -> str:
     return ""
 
 
-def settled(op: Operation, results: tuple[Value, ...], precision: Precision) -> Step:
+def typed_results(op: Operation, results: tuple[Value, ...], precision: Precision) -> Step:
     """Convert results to their declared types, and round them if this run rounds to fp16."""
     values: dict[str, Value] = {}
     rounding: list[Rounding] = []

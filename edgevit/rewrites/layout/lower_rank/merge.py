@@ -33,12 +33,12 @@ def around(sizes: Sizes, special: Sequence[int]) -> Groups:
     return groups
 
 
-def runs_of(sizes: Sizes, turn: Sequence[int]) -> Groups:
+def runs_of(sizes: Sizes, permutation: Sequence[int]) -> Groups:
     """Group axes that stay neighbours under a permutation, in their new order."""
     groups: Groups = []
     lies = [axis for axis in range(len(sizes)) if sizes[axis] != 1]
     behind = dict(pairwise(lies))
-    for axis in (axis for axis in turn if sizes[axis] != 1):
+    for axis in (axis for axis in permutation if sizes[axis] != 1):
         if groups and behind.get(groups[-1][-1]) == axis:
             groups[-1].append(axis)
         else:
@@ -50,13 +50,13 @@ def merged(sizes: Sizes, groups: Groups) -> list[int]:
     return [prod(sizes[axis] for axis in group) for group in groups]
 
 
-def steps(dims: Sequence[int], turn: Sequence[int]) -> list[list[int]]:
+def steps(dims: Sequence[int], permutation: Sequence[int]) -> list[list[int]]:
     """Split a permutation into permutes of four axes that swap the middle two; return their sizes.
 
     One axis after the other is moved to its place.
     """
     order, rotations = list(range(len(dims))), list[list[int]]()
-    for place, axis in enumerate(turn):
+    for place, axis in enumerate(permutation):
         lies = order.index(axis)
         if lies == place:
             continue

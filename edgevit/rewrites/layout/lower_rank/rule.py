@@ -39,7 +39,7 @@ from edgevit.rewrites.rule import SAME_VALUES, Match, Refused, Rule
 
 aten = torch.ops.aten
 MOST = 5
-_TURNS = frozenset({"permute", "transpose", "movedim", "swapaxes", "mT"})
+_PERMUTES = frozenset({"permute", "transpose", "movedim", "swapaxes", "mT"})
 _POINTWISE = frozenset({"_to_copy", "clone", "hardswish", "log_sigmoid", "to", "where", "masked_fill", "contiguous"})  # fmt: skip
 _ALONG = frozenset({"softmax", "log_softmax", "_softmax", "_log_softmax", "sum", "mean", "amax", "amin", "argmax", "argmin", "cumsum",
                     "slice", "cat", "flip", "index_select", "any", "all", "var", "std", "prod", "select"})  # fmt: skip
@@ -81,8 +81,8 @@ Lowering = Callable[[Node, Edit], Node]
 
 def _form(node: Node) -> Lowering | None:
     name = kind(node)
-    if name in _TURNS:
-        return _turned
+    if name in _PERMUTES:
+        return _permuted
     if name in _ALONG:
         return _along
     if name in _PRODUCTS:
@@ -156,16 +156,16 @@ def _expanded(node: Node, edit: Edit) -> Node:
     return edit.call(aten.expand.default, source, merged(shape(node), groups))
 
 
-def _turned(node: Node, edit: Edit) -> Node:
+def _permuted(node: Node, edit: Edit) -> Node:
     sizes = shape(operand(node))
     groups = runs_of(sizes, permutation_of(node))
     lying = sorted(groups)
-    turn = [lying.index(group) for group in groups]
+    permutation = [lying.index(group) for group in groups]
     dims = merged(sizes, lying)
     result = operand(node)
     if len(dims) <= MOST:
-        return edit.call(aten.permute.default, _own(result, dims, edit), turn)
-    for step in steps(dims, turn):
+        return edit.call(aten.permute.default, _own(result, dims, edit), permutation)
+    for step in steps(dims, permutation):
         result = edit.call(aten.permute.default, _own(result, step, edit), [0, 2, 1, 3])
     return result
 

@@ -184,11 +184,11 @@ def _order(plan: LayoutAssignment, laid: Sequence[Laid], own: Sequence[Parts], g
     orders = [order for order in lies if grown in order] or [_inserted(lies[0], grown)]
 
     def copies(order: Order) -> tuple[int, int]:
-        turned = sum(
+        permutes = sum(
             not plan.is_free(one, parts, restricted(order, one.layout, parts))
             for one, parts in zip(laid, own, strict=True)
         )
-        return turned, orders.index(order)
+        return permutes, orders.index(order)
 
     return min(orders, key=copies)
 

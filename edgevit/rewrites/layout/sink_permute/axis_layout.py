@@ -36,8 +36,8 @@ class AxisLayout:
         flat = [f for axis in self.axes for f in axis]
         return flat == sorted(flat)
 
-    def permuted(self, turn: Sequence[int]) -> AxisLayout:
-        return AxisLayout(self.sizes, tuple(self.axes[axis] for axis in turn))
+    def permuted(self, permutation: Sequence[int]) -> AxisLayout:
+        return AxisLayout(self.sizes, tuple(self.axes[axis] for axis in permutation))
 
     def reshaped(self, shape: Sequence[int]) -> AxisLayout | None:
         """Return the layout after a reshape.

@@ -71,9 +71,11 @@ def _matrix(node: Node, layout: AxisLayout, block: Sequence[int]) -> FoldedConst
         return whole
     outs, ins = whole.shape[:2]
     sizes = [outs, *(layout.sizes[f] for f in block)]
-    turn = [0, *(1 + list(block).index(f) for f in sorted(block))]
+    permutation = [0, *(1 + list(block).index(f) for f in sorted(block))]
     return changed(
-        whole, lambda tensor: tensor.reshape(sizes).permute(turn).reshape(outs, ins), (outs, ins)
+        whole,
+        lambda tensor: tensor.reshape(sizes).permute(permutation).reshape(outs, ins),
+        (outs, ins),
     )
 
 

@@ -41,7 +41,7 @@ class NewCall:
     args: tuple[Any, ...]  # expressions, and plain arguments
     kwargs: Mapping[str, Any]
     shape: tuple[int, ...]
-    is_turn: bool = False  # a permute that no product absorbs
+    is_permute: bool = False  # a permute that no product absorbs
 
 
 Expression = GraphValue | FoldedConstant | NewCall
@@ -80,25 +80,28 @@ class Workshop:
         return self._calls[key]
 
     def permuted(
-        self, source: Expression, shape: Sequence[int], turn: Sequence[int], at: Node
+        self, source: Expression, shape: Sequence[int], permutation: Sequence[int], at: Node
     ) -> Expression:
         """Permute the value, taken in `shape`."""
-        permuted_shape = tuple(shape[axis] for axis in turn)
+        permuted_shape = tuple(shape[axis] for axis in permutation)
         if isinstance(source, FoldedConstant):
-            sizes, axes = list(shape), list(turn)
+            sizes, axes = list(shape), list(permutation)
             return changed(
                 source, lambda tensor: tensor.reshape(sizes).permute(axes), permuted_shape
             )
-        key = self._key(source, shape, turn)
+        key = self._key(source, shape, permutation)
         if key not in self._calls:
-            args = (self.reshaped(source, shape, at), list(turn))
+            args = (self.reshaped(source, shape, at), list(permutation))
             self._calls[key] = NewCall(
-                at, aten.permute.default, args, {}, permuted_shape, is_turn=True
+                at, aten.permute.default, args, {}, permuted_shape, is_permute=True
             )
         return self._calls[key]
 
-    def has(self, source: Expression, shape: Sequence[int], turn: Sequence[int]) -> bool:
-        return isinstance(source, FoldedConstant) or self._key(source, shape, turn) in self._calls
+    def has(self, source: Expression, shape: Sequence[int], permutation: Sequence[int]) -> bool:
+        return (
+            isinstance(source, FoldedConstant)
+            or self._key(source, shape, permutation) in self._calls
+        )
 
     def swapped(self, source: Expression, at: Node) -> Expression:
         """Swap the last two axes, for a product that absorbs the swap."""
@@ -112,10 +115,12 @@ class Workshop:
         return self._calls[key]
 
     @staticmethod
-    def _key(source: Expression, shape: Sequence[int], turn: Sequence[int]) -> tuple[Any, ...]:
+    def _key(
+        source: Expression, shape: Sequence[int], permutation: Sequence[int]
+    ) -> tuple[Any, ...]:
         if isinstance(source, NewCall) and source.target is aten.reshape.default:
             source = source.args[0]
-        return "permute", id(source), tuple(shape), tuple(turn)
+        return "permute", id(source), tuple(shape), tuple(permutation)
 
 
 def changed(

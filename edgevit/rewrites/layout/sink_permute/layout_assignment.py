@@ -69,7 +69,7 @@ class LayoutAssignment:
     def permutes(self) -> int:
         """Number of permutes left, without those that products of matrices absorb."""
         expressions = reachable(list(self.results.values()))
-        return sum(isinstance(one, NewCall) and one.is_turn for one in expressions)
+        return sum(isinstance(one, NewCall) and one.is_permute for one in expressions)
 
     def of(self, node: Node) -> Laid:
         if node not in self._laid:
@@ -138,12 +138,12 @@ class LayoutAssignment:
         lies = order_in(laid.layout, parts)
         if lies == order:
             return laid.source
-        return self.workshop.permuted(laid.source, *_turn(lies, order, parts), at)
+        return self.workshop.permuted(laid.source, *_permutation(lies, order, parts), at)
 
     def is_free(self, laid: Laid, parts: Parts, order: Order) -> bool:
         """Check that `arranged` copies nothing that is not copied anyway."""
         lies = order_in(laid.layout, parts)
-        return lies == order or self.workshop.has(laid.source, *_turn(lies, order, parts))
+        return lies == order or self.workshop.has(laid.source, *_permutation(lies, order, parts))
 
     def relaid(self, laid: Laid, places: Sequence[int], at: Node) -> Laid:
         """Permute the value to the wanted order of its layout's factors."""
@@ -207,7 +207,7 @@ def is_together(factors: Sequence[int]) -> bool:
     return len(factors) > 0 and max(factors) - min(factors) == len(factors) - 1
 
 
-def _turn(lies: Order, order: Order, parts: Parts) -> tuple[list[int], list[int]]:
+def _permutation(lies: Order, order: Order, parts: Parts) -> tuple[list[int], list[int]]:
     """Return a shape of the value and the permute that brings its parts from `lies` to `wanted`.
 
     Parts that stay neighbours are one axis. There are four axes at least, as the Neural Engine has
@@ -223,9 +223,9 @@ def _turn(lies: Order, order: Order, parts: Parts) -> tuple[list[int], list[int]
             groups.append([part])
     lying = sorted(groups, key=lambda group: lies.index(group[0]))
     dims = [prod(sizes[part] for part in group) for group in lying]
-    turn = [lying.index(group) for group in groups]
+    permutation = [lying.index(group) for group in groups]
     added = max(4 - len(dims), 0)
-    return [1] * added + dims, [*range(added), *(added + axis for axis in turn)]
+    return [1] * added + dims, [*range(added), *(added + axis for axis in permutation)]
 
 
 def _is_itself(source: Expression, node: Node) -> bool:

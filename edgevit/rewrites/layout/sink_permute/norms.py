@@ -76,12 +76,14 @@ def group_norm(plan: LayoutAssignment, node: Node) -> Laid | None:
 
 def _in_memory_order(constant: Node, laid: Laid, block: Sequence[int]) -> FoldedConstant:
     sizes = [laid.layout.sizes[f] for f in block]
-    turn = sorted(range(len(block)), key=lambda k: block[k])
+    permutation = sorted(range(len(block)), key=lambda k: block[k])
     whole = FoldedConstant(constant, shape(constant))
-    if turn == sorted(turn) and len(shape(constant)) == 1:
+    if permutation == sorted(permutation) and len(shape(constant)) == 1:
         return whole
     count = prod(sizes)
-    return changed(whole, lambda tensor: tensor.reshape(sizes).permute(turn).reshape(-1), (count,))
+    return changed(
+        whole, lambda tensor: tensor.reshape(sizes).permute(permutation).reshape(-1), (count,)
+    )
 
 
 def _normed(node: Node, source: Expression, places: Sequence[int], eps: float) -> NewCall:

@@ -78,10 +78,10 @@ def _order(plan: LayoutAssignment, laid: Sequence[Laid], parts: Parts) -> Order:
         return tuple(range(count))
 
     def copies(order: Order) -> tuple[int, int]:
-        turned = sum(
+        permutes = sum(
             not plan.is_free(one, parts, restricted(order, one.layout, parts)) for one in computed
         )
-        return turned, len(whole[order].layout.sizes)
+        return permutes, len(whole[order].layout.sizes)
 
     return min(whole, key=copies)
 

@@ -72,8 +72,8 @@ def _by_one_on_the_right(
 def _by_one_on_the_left(plan: LayoutAssignment, left: Laid, right: Laid, node: Node) -> Laid | None:
     """Plan a product with one matrix on the left: the stack becomes more columns."""
     *stack, summed, columns = range(len(shape(node)))
-    turned = right.layout.permuted([summed, *stack, columns])
-    wide = turned.reshaped([turned.shape[0], prod(turned.shape[1:])])
+    transposed = right.layout.permuted([summed, *stack, columns])
+    wide = transposed.reshaped([transposed.shape[0], prod(transposed.shape[1:])])
     stacked = None if wide is None else _of_stacks(plan, left, Laid(right.source, wide), node)
     rows, across = shape(node)[-2], [*shape(node)[:-2], shape(node)[-1]]
     layout_after = None if stacked is None else stacked.layout.reshaped([rows, *across])
@@ -90,16 +90,16 @@ def _of_stacks(plan: LayoutAssignment, left: Laid, right: Laid, node: Node) -> L
     rows, summed, columns = numbered(parts)[-3:]
     lies, lies_too = _orders(plan, x, y, parts)
     by_columns = bool(rows and summed) and lies[-1] in rows
-    is_turned = bool(columns and summed) and lies_too[-1] in summed
+    is_transposed = bool(columns and summed) and lies_too[-1] in summed
     a = _matrices(plan, x, parts, lies, rows if by_columns else summed, node)
-    b = _matrices(plan, y, parts, lies_too, summed if is_turned else columns, node)
+    b = _matrices(plan, y, parts, lies_too, summed if is_transposed else columns, node)
     down = tuple(part for part in lies if part in rows)
     across = tuple(part for part in lies_too if part in columns)
     stack = tuple(part for part in lies if part not in {*rows, *summed})
     if by_columns:
-        first, second = (b if is_turned else plan.workshop.swapped(b, node)), a
+        first, second = (b if is_transposed else plan.workshop.swapped(b, node)), a
     else:
-        first, second = a, (plan.workshop.swapped(b, node) if is_turned else b)
+        first, second = a, (plan.workshop.swapped(b, node) if is_transposed else b)
     order = (*stack, *across, *down) if by_columns else (*stack, *down, *across)
     sizes = (*first.shape[:-1], second.shape[-1])
     call = NewCall(node, aten.matmul.default, (first, second), {}, sizes)

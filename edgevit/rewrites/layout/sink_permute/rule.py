@@ -84,9 +84,9 @@ def _permutes(draft: Draft) -> int:
 
 
 def _is_taken_in(node: Node) -> bool:
-    turn = permutation_of(node)
-    swap = [*range(len(turn) - 2), len(turn) - 1, len(turn) - 2]
-    return turn == swap and all(kind(user) in MATMULS for user in node.users)
+    permutation = permutation_of(node)
+    swap = [*range(len(permutation) - 2), len(permutation) - 1, len(permutation) - 2]
+    return permutation == swap and all(kind(user) in MATMULS for user in node.users)
 
 
 def _written(results: list[Expression], draft: Draft, rule: str) -> dict[Expression, Node]:

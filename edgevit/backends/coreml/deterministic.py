@@ -14,7 +14,7 @@ from pathlib import Path
 _DEBUG = "executorch_debug_handle_mapping.json"
 
 
-def settle(package: Path) -> None:
+def make_deterministic(package: Path) -> None:
     """Rewrite the package in place: identifiers derive from item paths, and maps are sorted."""
     (package / _DEBUG).unlink(missing_ok=True)
     file = package / "Manifest.json"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from edgevit.backends.coreml.settled import settle
+from edgevit.backends.coreml.deterministic import make_deterministic
 
 pytest.importorskip("coremltools", reason="pip install 'edgevit[coreml]'")
 PATHS = ("com.apple.CoreML/model.mlmodel", "com.apple.CoreML/weights")
@@ -32,8 +32,8 @@ def package(folder: Path, turned: bool) -> Path:
 
 def test_a_package_depends_on_the_program_alone(tmp_path: Path) -> None:
     one, other = package(tmp_path / "a", False), package(tmp_path / "b", True)
-    settle(one)
-    settle(other)
+    make_deterministic(one)
+    make_deterministic(other)
     for name in ("Manifest.json", f"Data/{PATHS[0]}"):
         assert (one / name).read_bytes() == (other / name).read_bytes()
     manifest = json.loads((one / "Manifest.json").read_text())
