@@ -46,10 +46,13 @@ from edgevit.graph.other_inputs import Other
 from edgevit.graph.parity import FP32, Parity, distance
 from edgevit.graph.program import Program
 from edgevit.quantize import (
+    BIT_MAP,
     Intake,
     QuantScheme,
+    bit_map_text,
     check_readable,
     picture_path,
+    require_mixed,
     require_pictures,
     simulation_parity,
     weight_bytes,
@@ -141,6 +144,7 @@ class ExportJob:
             scheme = job.scheme(format)
             if scheme is not None and scheme.needs_pictures:
                 require_pictures(request.calibration, precision)
+        require_mixed(request.calibration, precisions.values())
         if (path := picture_path(request.calibration)) is not None:
             check_readable(path)
         return job
@@ -161,7 +165,7 @@ class _CapturedModel:
     graph: str  # hash of the program as captured
     lossy: LossyResult | None
     stages: Stages
-    states: engine.States | None  # graphs after leading rules, cached for the other formats
+    known: engine.States | None  # graphs after leading rules, cached for the other formats
     integers: PreparedPart | None = None  # for the formats in integers
 
     @classmethod
@@ -182,7 +186,7 @@ class _CapturedModel:
         if part is not None:
             program, expected = part.loss.program, part.loss.outputs
             others = run_others(program.run, source.inputs) if others else ()
-        states: engine.States | None = {} if len(job.formats) > 1 else None
+        known: engine.States | None = {} if len(job.formats) > 1 else None
         integers = None
         if source.is_trained:
             job.require_pictures()
@@ -193,7 +197,7 @@ class _CapturedModel:
             integers = prepare_integers(
                 program, intake, job.request.calibration, job.without, stages
             )
-        return cls(model, source, expected, others, program, graph, part, stages, states, integers)
+        return cls(model, source, expected, others, program, graph, part, stages, known, integers)
 
 
 def _export_format(
@@ -204,7 +208,7 @@ def _export_format(
     refuse_outputs(captured.program, BACKENDS[format].title)
     part = captured.integers if job.calibrated(format) else None
     program, states = (
-        (part.prepared.program, part.states) if part else (captured.program, captured.states)
+        (part.prepared.program, part.states) if part else (captured.program, captured.known)
     )
     rules = rules_of(backend, format, job.without, job.request)
     rewritten, rewrites = rewrite(program, rules, stages, states)
@@ -236,6 +240,9 @@ def _export_format(
     shown = [other for other in captured.others if other.name in names]
     save_golden(draft, inputs, captured.expected, shown, held_out)
     if quantized:
+        if quantized.types:
+            text = bit_map_text(quantized.types, quantized.original)
+            (draft / BIT_MAP).write_text(text, encoding="utf-8")
         facts = quantized.as_dict()
         if artifact.stored:
             sizes = weight_bytes(quantized.weights.values(), artifact.stored)

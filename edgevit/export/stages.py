@@ -16,6 +16,7 @@ from edgevit.graph.program import Program
 from edgevit.quantize import (
     CalibrationOptions,
     Intake,
+    MixedRequest,
     Prepared,
     QuantizedProgram,
     QuantScheme,
@@ -67,6 +68,7 @@ class PreparedPart:
     prepared: Prepared
     rewrites: RewriteReport
     states: engine.States
+    mixed: MixedRequest
 
     def added_to(self, rewrites: RewriteReport) -> RewriteReport:
         """Add the rules that ran before the preparation."""
@@ -77,7 +79,7 @@ class PreparedPart:
     def quantized(self, program: Program, scheme: QuantScheme, stages: Stages) -> QuantizedProgram:
         """Quantise what a backend's rules have made of the prepared program."""
         with stages.stage("quantize", "choose ranges, and round"):
-            return quantize_prepared(program, self.prepared, scheme, stages.note)
+            return quantize_prepared(program, self.prepared, scheme, self.mixed, stages.note)
 
 
 def prepare_integers(
@@ -94,7 +96,7 @@ def prepare_integers(
         inputs = load_calibration(plain, options, intake)
         prepared = prepare(plain, inputs, stages.note)
         prepared = replace(prepared, pictures=options.calibrate is not None)
-        return PreparedPart(prepared, report, {})
+        return PreparedPart(prepared, report, {}, MixedRequest.of(options))
 
 
 def add_lossy(rewrites: RewriteReport, part: LossyResult | None) -> RewriteReport:
@@ -108,10 +110,10 @@ def rewrite(
     program: Program,
     rules: Sequence[AnyRule],
     stages: Stages,
-    states: engine.States | None = None,
+    known: engine.States | None = None,
 ) -> tuple[Program, RewriteReport]:
     with stages.stage("rewrite", f"rewrite, {len(rules)} rules, each verified"):
-        return engine.run(program, rules, stages.note, states)
+        return engine.run(program, rules, stages.note, known)
 
 
 def rules_of(
@@ -122,8 +124,8 @@ def rules_of(
 ) -> tuple[AnyRule, ...]:
     rules = request.rules(backend, format) if backend else STANDARD
     preparing = (rule for option in OPTIONS.values() for rule in option.prepare)
-    names = {rule.name for rule in (*rules, *preparing)}
+    known = {rule.name for rule in (*rules, *preparing)}
     for name in without:
-        if name not in names:
-            raise UsageError(f"no rule is called `{name}`", hint=suggest(name, names))
+        if name not in known:
+            raise UsageError(f"no rule is called `{name}`", hint=suggest(name, known))
     return tuple(rule for rule in rules if rule.name not in without)

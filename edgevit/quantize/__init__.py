@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from edgevit.support.face import lazy_face
 
 if TYPE_CHECKING:
+    from edgevit.quantize.bit_map import BIT_MAP, bit_map_text
     from edgevit.quantize.calibration import Calibration, Intake, read_numbers
     from edgevit.quantize.divisions import factor_of
     from edgevit.quantize.encoding import (
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     )
     from edgevit.quantize.encoding_plan import EncodingPlan, Grids
     from edgevit.quantize.equalize import equalized
+    from edgevit.quantize.goals import MixedGoal
     from edgevit.quantize.held_out import QUANTIZED, HeldOut, file_parity, simulation_parity
     from edgevit.quantize.image_folder import calibration, check_readable, picture_input
     from edgevit.quantize.input_covariance import Moments, window_along, window_of
@@ -37,15 +39,18 @@ if TYPE_CHECKING:
     from edgevit.quantize.scheme import FLOAT, QuantScheme
     from edgevit.quantize.sizes import StoredTensor, WeightBytes, weight_bytes
     from edgevit.quantize.stage import (
+        MixedRequest,
         load_calibration,
         picture_path,
         quantize_prepared,
+        require_mixed,
         require_pictures,
     )
     from edgevit.quantize.weight_rounding import compensated
     from edgevit.quantize.weights import IntegerWeight, PaletteWeight, RoundedWeight
 
 __all__ = [
+    "BIT_MAP",
     "CALIBRATION",
     "FLOAT",
     "GENERATED",
@@ -63,6 +68,8 @@ __all__ = [
     "Intake",
     "IntegerWeight",
     "Look",
+    "MixedGoal",
+    "MixedRequest",
     "Moments",
     "Override",
     "PaletteWeight",
@@ -74,6 +81,7 @@ __all__ = [
     "WeightBytes",
     "are_pixels",
     "asymmetric",
+    "bit_map_text",
     "bounds",
     "calibration",
     "check_readable",
@@ -96,6 +104,7 @@ __all__ = [
     "read_numbers",
     "read_picture",
     "record",
+    "require_mixed",
     "require_pictures",
     "run_looking",
     "simulation_parity",
@@ -111,6 +120,11 @@ __all__ = [
 lazy_face(
     __name__,
     {
+        "goals": ("MixedGoal",),
+        "bit_map": (
+            "BIT_MAP",
+            "bit_map_text",
+        ),
         "calibration": ("Calibration", "Intake", "read_numbers"),
         "divisions": ("factor_of",),
         "encoding": (
@@ -140,7 +154,14 @@ lazy_face(
         "scheme": ("FLOAT", "QuantScheme"),
         "sizes": ("StoredTensor", "WeightBytes", "weight_bytes"),
         "prepare": ("Prepared", "prepare"),
-        "stage": ("load_calibration", "picture_path", "quantize_prepared", "require_pictures"),
+        "stage": (
+            "MixedRequest",
+            "load_calibration",
+            "picture_path",
+            "quantize_prepared",
+            "require_mixed",
+            "require_pictures",
+        ),
         "weight_rounding": ("compensated",),
         "weights": ("IntegerWeight", "PaletteWeight", "RoundedWeight"),
     },

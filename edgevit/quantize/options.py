@@ -5,13 +5,26 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edgevit.support.backend_options import OptionsInfo, Word
-from edgevit.support.shape import Text
+from edgevit.support.shape import Number, Text
 
 
 @dataclass(frozen=True)
 class CalibrationOptions:
     calibrate: str | None = None  # a folder of pictures, an .npy or .npz; None: generated
     observer: str = "mse"  # how a range is chosen: min-max, percentile or mse
+    min_snr: float | None = None  # dB on held-out inputs that mixed precision has to reach
+    mixed_budget: str | None = None  # what its wide values may cost: `macs=10%`, `size=2MB`
+    bit_map: str | None = None  # file with its wide values: nothing is searched
+
+    @property
+    def of_mixed(self) -> dict[str, float | str]:
+        """Map the words that mixed precision alone heeds to their values."""
+        words = {
+            "--min-snr": self.min_snr,
+            "--mixed-budget": self.mixed_budget,
+            "--bit-map": self.bit_map,
+        }
+        return {flag: value for flag, value in words.items() if value is not None}
 
 
 GENERATED = CalibrationOptions()
@@ -29,6 +42,22 @@ CALIBRATION = OptionsInfo(
             Text(("min-max", "percentile", "mse")),
             "O",
             "ranges by min-max, percentile or mse (default)",
+        ),
+        Word(
+            "min_snr",
+            Number(-100, 200),
+            "DB",
+            "signal-to-noise ratio on held-out inputs that --precision mixed reaches",
+            float,
+        ),
+        Word(
+            "mixed_budget",
+            Text(),
+            "B",
+            "what the wide values of --precision mixed may cost: macs=10%%, or size=2MB",
+        ),
+        Word(
+            "bit_map", Text(), "FILE", "wide values of --precision mixed, as an export wrote them"
         ),
     ),
     heading="calibration, for integers",

@@ -14,11 +14,13 @@ from torch.fx.node import Node
 from edgevit.graph.program import Inputs, Program
 from edgevit.quantize.calibration import Calibration
 from edgevit.quantize.encoding import Grid
+from edgevit.quantize.goals import MixedGoal
 from edgevit.quantize.held_out import HeldOut
+from edgevit.quantize.mixed_precision import MixedTypes, find_types
 from edgevit.quantize.noise import ValueNoise, snr, waterfall
 from edgevit.quantize.placement import IntegerPlacement, Island
 from edgevit.quantize.scheme import QuantScheme
-from edgevit.quantize.trial import RANGES, Fitting, Method, Trial
+from edgevit.quantize.trial import RANGES, Fitting, Method, Trial, TrialResult
 from edgevit.quantize.weights import RoundedWeight
 
 _SHOWN = 4  # runs that the waterfall is made of
@@ -62,9 +64,12 @@ class QuantizedProgram:
     held_out: tuple[HeldOut, ...]
     report: NoiseReport
     source: str  # of the calibration inputs
+    types: Mapping[str, str]  # of values that have another than the scheme's
+    mixed: MixedTypes | None = None
 
     def as_dict(self) -> dict[str, object]:
-        return {"calibration": self.source, **self.report.as_dict()}
+        facts = {"calibration": self.source, **self.report.as_dict()}
+        return {**facts, "mixed": self.mixed.as_dict()} if self.mixed else facts
 
 
 def quantize_program(
@@ -74,16 +79,24 @@ def quantize_program(
     types: Mapping[str, str] | None = None,
     progress: Progress = lambda _: None,
     compensates: bool = True,
+    goal: MixedGoal | None = None,
 ) -> QuantizedProgram:
     """Quantise a program as `scheme` says; `types` gives single values another type.
 
-    Without `compensates` the inputs choose no weight: they are noise.
+    Without `compensates` the inputs choose no weight: they are noise. With a `goal`, the values
+    that the scheme's bits do not hold are searched for.
     """
     fitted, held_out = halves(calibration.check(program).inputs)
     progress("calibrate")
     trial = Trial.begin(program, scheme, fitted, held_out, types or {}, compensates)
     progress("choose ranges and weights")
-    best, _, methods = trial.best()
+    best, fitting, methods = trial.best()
+    mixed = None
+    if goal is not None:
+        progress("search for values that need more bits")
+        mixed = find_types(trial, best, fitting, goal)
+        trial = trial.with_types(mixed.types)
+        best, methods = _with_types(trial, mixed, best, methods)
     quantized = best.simulation
     inside = snr([program.run(x) for x in fitted], [quantized.run(x) for x in fitted])
     values = waterfall(program, quantized, held_out[:_SHOWN])
@@ -102,7 +115,19 @@ def quantize_program(
         judged,
         report,
         calibration.source,
+        trial.types,
+        mixed,
     )
+
+
+def _with_types(
+    trial: Trial, mixed: MixedTypes, narrow: TrialResult, methods: tuple[Method, ...]
+) -> tuple[TrialResult, tuple[Method, ...]]:
+    """Choose ranges and weights anew for a mixed assignment, if that leaves less noise."""
+    best, _, again = trial.best()
+    if best.snr <= mixed.result.snr:
+        best, again = mixed.result, ()
+    return best, (*methods, Method("more bits for some", narrow.snr, best.snr, True), *again)
 
 
 def plain_simulation(program: Program, runs: Sequence[Inputs], scheme: QuantScheme) -> Program:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
 
-from edgevit.errors import CalibrationError
+from edgevit.errors import CalibrationError, UsageError
 from edgevit.graph.program import Program
+from edgevit.quantize.bit_map import read_bit_map, require_fits
 from edgevit.quantize.calibration import Calibration, Intake
+from edgevit.quantize.goals import MixedGoal, parse_budget
 from edgevit.quantize.image_folder import calibration
 from edgevit.quantize.options import CalibrationOptions
 from edgevit.quantize.prepare import Prepared
 from edgevit.quantize.run import Progress, QuantizedProgram, quantize_program
 from edgevit.quantize.scheme import QuantScheme
 
+MIXED = "mixed"  # the precision
 NOISE = "generated"  # `--calibrate generated`: asked for by name
 
 
@@ -21,15 +26,58 @@ def load_calibration(program: Program, options: CalibrationOptions, intake: Inta
     return calibration(picture_path(options), program, intake)
 
 
+@dataclass(frozen=True)
+class MixedRequest:
+    """What was asked of mixed precision: a goal, or the types of a file."""
+
+    goal: MixedGoal
+    path: Path | None = None
+
+    @classmethod
+    def of(cls, options: CalibrationOptions) -> MixedRequest:
+        budget = options.mixed_budget
+        share, size = parse_budget(budget) if budget is not None else (None, None)
+        path = Path(options.bit_map) if options.bit_map is not None else None
+        if path is not None:
+            read_bit_map(path)
+        return cls(MixedGoal(options.min_snr, macs=share, weight_bytes=size), path)
+
+    def types_for(self, program: Program, scheme: QuantScheme) -> dict[str, str]:
+        if self.path is None:
+            return {}
+        types = read_bit_map(self.path)
+        require_fits(types, program, scheme, self.path)
+        return types
+
+
 def quantize_prepared(
-    program: Program, prepared: Prepared, scheme: QuantScheme, progress: Progress
+    program: Program,
+    prepared: Prepared,
+    scheme: QuantScheme,
+    mixed: MixedRequest,
+    progress: Progress,
 ) -> QuantizedProgram:
     """Quantise a prepared program after a backend's own rewrites."""
+    types = mixed.types_for(program, scheme) if scheme.mixed else {}
     quantized = quantize_program(
-        program, prepared.calibration, scheme, None, progress, prepared.pictures
-    )
+        program, prepared.calibration, scheme, types, progress, prepared.pictures,
+        mixed.goal if scheme.mixed and mixed.path is None else None,
+    )  # fmt: skip
     methods = (*prepared.methods, *quantized.report.methods)
     return replace(quantized, report=replace(quantized.report, methods=methods))
+
+
+def require_mixed(options: CalibrationOptions, precisions: Iterable[str]) -> None:
+    """Refuse options of mixed precision that no format heeds, or that cannot be read."""
+    if options.of_mixed and MIXED not in precisions:
+        (flag, *_) = options.of_mixed
+        raise UsageError(
+            f"{flag} is of mixed precision",
+            where=flag,
+            why=f"the export is in {', '.join(sorted(set(precisions)))}",
+            hint=f"--precision {MIXED}, or without {flag}",
+        )
+    MixedRequest.of(options)
 
 
 def picture_path(options: CalibrationOptions) -> str | None:

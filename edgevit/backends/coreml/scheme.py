@@ -32,6 +32,7 @@ def _palette(bits: int) -> QuantScheme:
 
 SCHEMES = {
     "int8": _INT8,
+    "mixed": replace(_INT8, mixed=True),
     "w4a8": replace(_INT8, weight_bits=4, block=_BLOCK, folded=True),
     "w8": _WEIGHTS,
     "w4": replace(_WEIGHTS, weight_bits=4, block=_BLOCK, folded=True),

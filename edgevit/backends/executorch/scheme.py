@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from torch.fx.node import Node
 
 from edgevit.graph.program import Program, has_tensor, value
@@ -26,4 +28,4 @@ _INT8 = QuantScheme(
     read_apart=True,
     objection=_objection,
 )
-SCHEMES = {"int8": _INT8}
+SCHEMES = {"int8": _INT8, "mixed": replace(_INT8, mixed=True)}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from edgevit.quantize import QuantScheme
 
 # Sums and concatenations have integer kernels for unsigned bytes alone.
@@ -9,4 +11,4 @@ _INT8 = QuantScheme(
     activations="uint8",
     between=frozenset({"add", "cat", "mul", "avg_pool2d", "adaptive_avg_pool2d", "hardswish"}),
 )
-SCHEMES = {"int8": _INT8}
+SCHEMES = {"int8": _INT8, "mixed": replace(_INT8, mixed=True)}

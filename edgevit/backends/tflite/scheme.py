@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from edgevit.quantize import QuantScheme
 
 # The converter reads weights as floats that the graph quantises. Where it changes the layout of a
@@ -14,4 +16,4 @@ _INT8 = QuantScheme(
     read_apart=True,
     fenced=True,
 )
-SCHEMES = {"int8": _INT8}
+SCHEMES = {"int8": _INT8, "mixed": replace(_INT8, mixed=True)}

@@ -32,11 +32,11 @@ def require_inputs(program: Program) -> None:
 
 def require_ops(decomposed: torch.export.ExportedProgram, program: Program) -> None:
     """Raise `UnsupportedOpError` for all ops without a converter."""
-    converters = importer().convert_map
+    known = importer().convert_map
     names = {
         name_in_program(node)
         for node in decomposed.graph.nodes
-        if node.op == "call_function" and getattr(node.target, "__name__", "") not in converters
+        if node.op == "call_function" and getattr(node.target, "__name__", "") not in known
     }
     refuse_ops(
         [node for node in program.calls() if node.name in names],

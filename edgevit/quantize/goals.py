@@ -1,0 +1,97 @@
+"""What a search for mixed precision has to reach, and what it may spend."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from edgevit.errors import BudgetError, UsageError
+from edgevit.graph.program import Inputs
+from edgevit.quantize.noise import Outputs
+from edgevit.quantize.trial import Trial, TrialResult
+
+Run = Callable[[Inputs], Outputs]
+Score = Callable[[Run], float]  # of a model on labelled data, in percent
+COSINE = 0.995  # to the float model
+_BUDGET = re.compile(r"macs=(\d+(?:\.\d+)?)%|size=(\d+(?:\.\d+)?)(k|M|)B")
+_UNITS = {"": 1, "k": 1000, "M": 1000_000}
+
+
+@dataclass(frozen=True)
+class MixedGoal:
+    """Least accuracy on the held-out runs, and the most that more bits may cost.
+
+    With a budget alone, all of it is spent.
+    """
+
+    snr: float | None = None  # dB
+    cosine: float = COSINE  # where nothing else is asked for
+    score: Score | None = None
+    max_drop: float = 0.5  # points of the score
+    macs: float | None = None  # share that computes with more bits
+    weight_bytes: int | None = None
+
+    @property
+    def has_budget(self) -> bool:
+        return self.macs is not None or self.weight_bytes is not None
+
+    @property
+    def has_target(self) -> bool:
+        return self.snr is not None or self.score is not None
+
+    def is_met(self, trial: Trial, result: TrialResult) -> bool:
+        if self.snr is not None and result.snr < self.snr:
+            return False
+        if self.score is not None:
+            return (
+                self.score(trial.program.run) - self.score(result.simulation.run) <= self.max_drop
+            )
+        return self.has_target or mean_cosine(trial.expected, result.outputs) >= self.cosine
+
+    def allows(self, share: float, weight_bytes: int) -> bool:
+        if self.macs is not None and share > self.macs:
+            return False
+        return self.weight_bytes is None or weight_bytes <= self.weight_bytes
+
+    def require(self, met: bool, best: TrialResult) -> None:
+        """Refuse a target that the budget does not reach."""
+        if met or not self.has_target:
+            return
+        raise BudgetError(
+            "mixed precision does not reach the accuracy that was asked for",
+            where="--precision mixed",
+            why=f"with all that may get more bits the simulation has {best.snr:.1f} dB on the held-out inputs",
+            hint="a larger --mixed-budget, a lower --min-snr, or more calibration pictures",
+        )
+
+
+def parse_budget(text: str) -> tuple[float | None, int | None]:
+    """Return the share of multiply-accumulates and the bytes of weights that `text` allows."""
+    match = _BUDGET.fullmatch(text)
+    if match is None:
+        raise UsageError(
+            f"`{text}` is no budget of mixed precision",
+            where="--mixed-budget",
+            why="it is a share of the multiply-accumulates, or the bytes of the weights",
+            hint="--mixed-budget macs=10%, or --mixed-budget size=2MB",
+        )
+    share, size, unit = match.groups()
+    if share is not None:
+        return float(share) / 100, None
+    return None, int(float(size) * _UNITS[unit])
+
+
+def mean_cosine(expected: Sequence[Outputs], actual: Sequence[Outputs]) -> float:
+    """Return the mean over the runs, of the worst output."""
+    pairs = zip(zip(*expected, strict=True), zip(*actual, strict=True), strict=True)
+    return min(
+        float(torch.stack([_cosine(a, b) for a, b in zip(one, other, strict=True)]).mean())
+        for one, other in pairs
+    )
+
+
+def _cosine(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    return torch.cosine_similarity(a.flatten().double(), b.flatten().double(), 0)

@@ -1,0 +1,269 @@
+"""Mixed precision: more bits for the values whose rounding costs the outputs most, per multiply-accumulate.
+
+Where the runtime has 16-bit values, a value gets 16 bits, and the products that read it compute
+with them. Where it has none, a call goes back to floats.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from torch.fx.node import Node
+
+from edgevit.errors import BudgetError
+from edgevit.graph.cost import macs
+from edgevit.graph.program import Program, value
+from edgevit.quantize.goals import MixedGoal
+from edgevit.quantize.placement import IntegerPlacement, operands
+from edgevit.quantize.ranges import joined_values
+from edgevit.quantize.scheme import FLOAT
+from edgevit.quantize.sensitivity import Sensitivity, sensitivity
+from edgevit.quantize.trial import Fitting, Trial, TrialResult
+from edgevit.quantize.weights import RoundedWeight
+
+_RUNS = 8  # that sensitivity is measured on
+_PRUNED = 64  # units that are tried without
+_LEAST_SAVED = 0.002  # of the multiply-accumulates: less is not worth a run
+
+
+@dataclass(frozen=True)
+class WideUnit:
+    """Values or calls that get more bits together: all that share one encoding."""
+
+    names: tuple[str, ...]
+    noise: float
+    products: frozenset[str]  # compute with more bits then
+    numbers: int  # in the values: a cost where there are no products
+
+
+@dataclass(frozen=True)
+class MixedTypes:
+    """Assignment that a search has ended with."""
+
+    types: Mapping[str, str]
+    result: TrialResult
+    share: float  # of the multiply-accumulates that compute with more bits
+    reached: bool
+    tries: tuple[tuple[float, float], ...]  # share of the multiply-accumulates, SNR
+
+    def as_dict(self) -> dict[str, object]:
+        return {
+            "types": dict(self.types),
+            "macs": round(self.share, 4),
+            "reached": self.reached,
+            "tries": [[round(share, 4), round(ratio, 2)] for share, ratio in self.tries],
+        }
+
+
+@dataclass(frozen=True)
+class _Costs:
+    """What more bits cost, by the name of a call."""
+
+    macs: Mapping[str, int]
+    saved: Mapping[str, int]  # bytes of weights that floats would add
+    base: int  # bytes of the weights now
+
+    def share(self, units: Iterable[WideUnit]) -> float:
+        products = frozenset[str]().union(*(unit.products for unit in units))
+        return sum(self.macs[name] for name in products) / max(sum(self.macs.values()), 1)
+
+    def weight_bytes(self, units: Iterable[WideUnit]) -> int:
+        return self.base + sum(self.saved.get(name, 0) for unit in units for name in unit.names)
+
+
+@dataclass
+class _TypeSearch:
+    """Assignments that were tried, each once."""
+
+    trial: Trial
+    goal: MixedGoal
+    costs: _Costs
+    wide: str
+    fitting: Fitting
+    weights: Mapping[Node, RoundedWeight]
+    tries: dict[frozenset[str], TrialResult] = field(
+        default_factory=dict[frozenset[str], TrialResult]
+    )
+    shown: list[tuple[float, float]] = field(default_factory=list[tuple[float, float]])
+
+    def result(self, units: Sequence[WideUnit]) -> TrialResult:
+        types = _types(units, self.wide)
+        if frozenset(types) not in self.tries:
+            tried = self.trial.with_types(types).attempt(*self.fitting, weights=self.weights)
+            self.tries[frozenset(types)] = tried
+            self.shown.append((self.costs.share(units), tried.snr))
+        return self.tries[frozenset(types)]
+
+    def meets(self, units: Sequence[WideUnit]) -> bool:
+        return self.goal.is_met(self.trial, self.result(units))
+
+
+def find_types(trial: Trial, base: TrialResult, fitting: Fitting, goal: MixedGoal) -> MixedTypes:
+    """Widen the fewest values, the worst first, that meet the goal on the judging runs."""
+    wide = trial.scheme.wide or FLOAT
+    sensitive = sensitivity(trial.program, base.encodings, base.weights, trial.judges[:_RUNS])
+    costs = _costs(trial, base, wide)
+    _require_room(goal, costs)
+    units = float_units(trial, sensitive) if wide == FLOAT else wide_units(trial, sensitive)
+    order = _within(_ranked(units, costs), costs, goal)
+    fitting, weights = _weights(trial.with_types(_types(order, wide)), base, fitting)
+    search = _TypeSearch(trial, goal, costs, wide, fitting, weights)
+    spends = goal.has_budget and not goal.has_target
+    count = None if spends else _least(lambda n: search.meets(order[:n]), len(order))
+    chosen = order if count is None else _pruned(order[:count], search)
+    goal.require(count is not None, search.result(chosen))
+    return MixedTypes(
+        _types(chosen, wide),
+        search.result(chosen),
+        costs.share(chosen),
+        spends or count is not None,
+        tuple(sorted(search.shown)),
+    )
+
+
+def _pruned(chosen: Sequence[WideUnit], search: _TypeSearch) -> Sequence[WideUnit]:
+    """Drop the units, least worth first, without which the goal is met with fewer products."""
+    for unit in list(reversed(chosen))[:_PRUNED]:
+        rest = [other for other in chosen if other is not unit]
+        saved = search.costs.share(chosen) - search.costs.share(rest)
+        if saved >= _LEAST_SAVED and search.meets(rest):
+            chosen = rest
+    return chosen
+
+
+def _costs(trial: Trial, base: TrialResult, wide: str) -> _Costs:
+    stored = {node.name: w.count * w.bits // 8 for node, w in base.weights.items()}
+    floats = {node.name: w.count * 4 - stored[node.name] for node, w in base.weights.items()}
+    return _Costs(
+        {node.name: macs(node) for node in trial.program.calls()},
+        floats if wide == FLOAT else {},
+        sum(stored.values()),
+    )
+
+
+def _require_room(goal: MixedGoal, costs: _Costs) -> None:
+    if goal.weight_bytes is None or costs.base <= goal.weight_bytes:
+        return
+    raise BudgetError(
+        f"the weights do not fit in {goal.weight_bytes:,} bytes",
+        where="--mixed-budget",
+        why=f"they take {costs.base:,} bytes with the fewest bits that the precision has",
+        hint="a larger budget, or a precision with weights of 4 bits",
+    )
+
+
+def _weights(
+    widest: Trial, base: TrialResult, fitting: Fitting
+) -> tuple[Fitting, Mapping[Node, RoundedWeight]]:
+    """Return the weights that leave the least noise where activations leave little."""
+    plain = widest.attempt(*fitting, weights=base.weights)
+    if fitting.compensate or not widest.compensates:
+        return fitting, base.weights
+    other = Fitting(fitting.ranges, True)
+    compensated = widest.attempt(*other)
+    if compensated.snr <= plain.snr:
+        return fitting, base.weights
+    return other, {**base.weights, **compensated.weights}
+
+
+def _least(reaches: Callable[[int], bool], most: int) -> int | None:
+    """Return the least count that reaches the goal, by bisection; None where `most` does not."""
+    if not reaches(most):
+        return None
+    low, high = -1, most
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if reaches(middle) else (middle, high)
+    return high
+
+
+def _types(units: Iterable[WideUnit], wide: str) -> dict[str, str]:
+    return {name: wide for unit in units for name in unit.names}
+
+
+def _ranked(units: Sequence[WideUnit], costs: _Costs) -> list[WideUnit]:
+    """Order by noise for each multiply-accumulate that the units before have not paid for."""
+    order, there, rest = list[WideUnit](), set[str](), [unit for unit in units if unit.noise > 0]
+
+    def worth(unit: WideUnit) -> float:
+        new = sum(costs.macs[name] for name in unit.products - there)
+        return unit.noise / (new + unit.numbers)
+
+    while rest:
+        best = max(rest, key=worth)
+        rest.remove(best)
+        order.append(best)
+        there |= best.products
+    return order
+
+
+def _within(order: Sequence[WideUnit], costs: _Costs, goal: MixedGoal) -> list[WideUnit]:
+    """Leave out what would exceed the budget."""
+    if not goal.has_budget:
+        return list(order)
+    chosen: list[WideUnit] = []
+    for unit in order:
+        more = [*chosen, unit]
+        if goal.allows(costs.share(more), costs.weight_bytes(more)):
+            chosen = more
+    return chosen
+
+
+def wide_units(trial: Trial, sensitive: Sensitivity) -> list[WideUnit]:
+    """Return a unit for each encoding, with the products that read it."""
+    placement, program = trial.placement, trial.program
+    products: dict[Node, set[str]] = {node: set() for node in placement.encoded()}
+    for call in placement.calls:
+        for read in operands(call, program) if macs(call) else ():
+            products[placement.carried.get(read, read)].add(call.name)
+    together = joined_values(placement, trial.scheme, program)
+    units: dict[tuple[str, ...], WideUnit] = {}
+    for node in placement.encoded():
+        members = together.get(node, [node])
+        names = tuple(member.name for member in members)
+        units[names] = WideUnit(
+            names,
+            sum(sensitive.values[name] for name in names),
+            frozenset(name for member in members for name in products[member]),
+            sum(value(member).numel() for member in members),
+        )
+    return list(units.values())
+
+
+def float_units(trial: Trial, sensitive: Sensitivity) -> list[WideUnit]:
+    """Return a unit for each call in integers.
+
+    The noise of a value is shared out among the calls that write and read it in integers: it ends
+    when all of them compute in floats.
+    """
+    placement, program = trial.placement, trial.program
+    touching = _touching(placement, program)
+    noise = {call.name: sensitive.weights.get(call.name, 0.0) for call in placement.calls}
+    for node, calls in touching.items():
+        for call in calls:
+            noise[call.name] += sensitive.values[node.name] / len(calls)
+    return [
+        WideUnit(
+            (call.name,),
+            noise[call.name],
+            frozenset({call.name}) if macs(call) else frozenset(),
+            value(call).numel(),
+        )
+        for call in placement.calls
+    ]
+
+
+def _touching(placement: IntegerPlacement, program: Program) -> dict[Node, set[Node]]:
+    """Map each encoded value to the integer calls that write or read it."""
+    touching: dict[Node, set[Node]] = {node: set() for node in placement.encoded()}
+    for call in placement.calls:
+        for read in operands(call, program):
+            if (source := placement.carried.get(read, read)) in touching:
+                touching[source].add(call)
+    for node in placement.stored:
+        writer = node
+        while writer not in placement.calls:
+            writer = writer.all_input_nodes[0]
+        touching[node].add(writer)
+    return touching
