@@ -60,6 +60,8 @@ def check_on_host(artifact: Artifact, expected: Expected) -> tuple[Parity, ...]:
     if expected.held_out:
         written = [run(one.inputs) for one in expected.held_out]
         return (file_parity(expected.held_out, written, precision, stage),)
+    if precision not in LIMITS:
+        return ()  # part of a model, looked at for what fails: nothing to hold its integers to
     limit = LIMITS[precision]
     parity = Parity(stage, precision, distance(expected.outputs, outputs), limit)
     if not parity.passed:

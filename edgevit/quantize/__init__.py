@@ -31,9 +31,10 @@ if TYPE_CHECKING:
     from edgevit.quantize.options import CALIBRATION, GENERATED, CalibrationOptions
     from edgevit.quantize.picture_file import read_picture
     from edgevit.quantize.picture_list import LABELS, draw_evenly, list_pictures
+    from edgevit.quantize.placement import IntegerPlacement
     from edgevit.quantize.pointwise_regions import Override
     from edgevit.quantize.prepare import Prepared, prepare
-    from edgevit.quantize.qdq import is_fence
+    from edgevit.quantize.qdq import is_fence, with_pairs
     from edgevit.quantize.recording import Look, record, run_looking
     from edgevit.quantize.run import QuantizedProgram
     from edgevit.quantize.scheme import FLOAT, QuantScheme
@@ -66,6 +67,7 @@ __all__ = [
     "Grids",
     "HeldOut",
     "Intake",
+    "IntegerPlacement",
     "IntegerWeight",
     "Look",
     "MixedGoal",
@@ -115,6 +117,7 @@ __all__ = [
     "wide",
     "window_along",
     "window_of",
+    "with_pairs",
 ]
 
 lazy_face(
@@ -148,7 +151,8 @@ lazy_face(
         "picture_file": ("read_picture",),
         "picture_list": ("LABELS", "draw_evenly", "list_pictures"),
         "pointwise_regions": ("Override",),
-        "qdq": ("is_fence",),
+        "qdq": ("is_fence", "with_pairs"),
+        "placement": ("IntegerPlacement",),
         "recording": ("Look", "record", "run_looking"),
         "run": ("QuantizedProgram",),
         "scheme": ("FLOAT", "QuantScheme"),

@@ -232,7 +232,9 @@ def _islands(
     for node in program.calls():
         if node in calls or node in integers or not is_real(node):
             continue
-        if is_move(node) or not sources(node, program) or _is_fused_clamp(node, calls, scheme):
+        if is_move(node) or kind(node) == "getitem" or not sources(node, program):
+            continue
+        if _is_fused_clamp(node, calls, scheme):
             continue
         its = origin(node)
         why = reasons.get(node, "the runtime computes it in floats")

@@ -7,7 +7,7 @@ viewers and profilers use the names of the user's model.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +15,20 @@ import torch
 
 from edgevit.backends.artifact import Artifact
 from edgevit.backends.exported import exported_program, name_in_program
+from edgevit.backends.onnx.constants import stored
 from edgevit.backends.onnx.delegation import delegation
 from edgevit.backends.onnx.exact_constants import exact_constants
 from edgevit.backends.onnx.info import INFO
+from edgevit.backends.onnx.integer_kernels import integer_kernels, kernels_notes
+from edgevit.backends.onnx.packed import INT4_OPSET, pack, part_zero_points
+from edgevit.backends.onnx.scheme import OPSET_21
 from edgevit.backends.onnx.supported import blame, require_inputs
 from edgevit.backends.session import load_library
 from edgevit.backends.unsupported import refuse_precision
 from edgevit.errors import PackageError
 from edgevit.graph.program import Program, origin
+from edgevit.quantize import RoundedWeight
+from edgevit.support.backend_info import is_integer
 from edgevit.support.silence import quiet
 
 ONE_FILE = 2_000_000_000  # bytes of weights; protobuf stops at 2 GiB
@@ -34,8 +40,9 @@ def lower(
     directory: Path,
     progress: Callable[[str], None] = lambda _: None,
     one_file: int = ONE_FILE,
+    weights: Collection[RoundedWeight] = (),
 ) -> Artifact:
-    """Write the ONNX file.
+    """Write the ONNX file. `weights` are floats in the program and integers in the file.
 
     Weights larger than `one_file` together go to `<name>.onnx.data` beside the graph.
     """
@@ -47,7 +54,7 @@ def lower(
         name: load_library(name, "onnx").__version__ for name in ("onnx", "onnxsim", "onnxruntime")
     }
     progress("convert")
-    model = _converted(program)
+    model = _converted(program, INT4_OPSET if precision in OPSET_21 else None)
     path = directory / f"{program.name}.onnx"
     if sum(t.numel() * t.element_size() for t in program.constants.values()) > one_file:
         progress("save with external data")
@@ -59,27 +66,32 @@ def lower(
             simplified, same = onnxsim.simplify(model.model_proto)
         if not same:
             raise PackageError("onnxsim changed what the model computes", where=str(path))
+        floats = pack(simplified, weights)
+        part_zero_points(simplified)
         progress("save")
         onnx.save(simplified, path)
-        notes = ()
+        notes = (f"{floats} of {len(weights)} weights are floats in the file",) if floats else ()
+    kernels = integer_kernels(path) if is_integer(precision) else None
     return Artifact(
         "onnx",
         precision,
         path,
         tools,
-        notes,
+        (*notes, *(kernels_notes(kernels, precision) if kernels else ())),
         delegation=delegation(path),
-        details=_details(onnx, path),
+        stored=stored(path) if kernels else (),
+        details=_details(onnx, path) | ({"kernels": kernels.as_dict()} if kernels else {}),
     )
 
 
-def _converted(program: Program) -> Any:
+def _converted(program: Program, opset: int | None) -> Any:
     with blame(program), quiet("torch.onnx"), exact_constants():
         model = torch.onnx.export(
             exported_program(program),
             (),
             dynamo=True,
             optimize=True,
+            opset_version=opset,
             verbose=False,
             input_names=list(program.input_names),
             output_names=list(program.output_names),

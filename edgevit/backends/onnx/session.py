@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import json
+import platform
 import tempfile
 from collections import defaultdict
 from collections.abc import Mapping
@@ -15,6 +18,8 @@ from edgevit.backends.session import Arrays, OpTime, TensorSpec, load_library
 from edgevit.errors import PackageError
 
 _NUMPY = {"float": "float32", "double": "float64"}  # the others are called alike
+# Products of unsigned by signed bytes saturate on CPUs without VNNI instructions unless it is set.
+EXACT_BYTES = "session.x64quantprecision"
 _REMOTE = "AzureExecutionProvider"  # sends the input to a server
 
 
@@ -63,18 +68,43 @@ def providers() -> list[str]:
     return [name for name in found if name != _REMOTE]
 
 
+@functools.cache
+def saturates() -> bool:
+    """Check for an x86 CPU whose products of unsigned by signed bytes saturate at 16 bits."""
+    if platform.machine() not in {"x86_64", "AMD64"}:
+        return False
+    try:
+        flags = set(Path("/proc/cpuinfo").read_text().split())
+    except OSError:
+        return True
+    return not flags & {"avx512_vnni", "avx_vnni"}
+
+
 def open_runtime(
-    path: Path, threads: int, config: Mapping[str, str] | None = None, profile: str | None = None
+    path: Path,
+    threads: int,
+    config: Mapping[str, str] | None = None,
+    profile: str | None = None,
+    optimised: Path | None = None,
 ) -> Any:
+    """Open a session; with `optimised`, write there the graph that it runs."""
     runtime = load_library("onnxruntime", "onnx")
     options = runtime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 4  # what matters is raised
+    if optimised is not None:
+        options.optimized_model_filepath = str(optimised)
     for key, value in (config or {}).items():
         options.add_session_config_entry(key, value)
     if profile is not None:
         options.enable_profiling = True
         options.profile_file_prefix = profile
+    if saturates():
+        options.add_session_config_entry(EXACT_BYTES, "1")
+        # Its rewrite of weights fails where two share a zero point: no such product is in integers.
+        with contextlib.suppress(Exception):
+            return runtime.InferenceSession(str(path), options, providers=providers())
+        options.add_session_config_entry(EXACT_BYTES, "0")
     try:
         return runtime.InferenceSession(str(path), options, providers=providers())
     except Exception as error:  # its errors have no common base

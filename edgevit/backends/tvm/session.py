@@ -93,7 +93,8 @@ def flat(found: Any) -> list[Any]:
 def _require_runs_here(path: Path) -> None:
     import platform
 
-    head = path.open("rb").read(20)
+    with path.open("rb") as library:
+        head = library.read(20)
     if head[:4] != _ELF or len(head) < 20:
         raise _unsound(path, f"{path.stat().st_size} bytes, and not an ELF library")
     machine = _MACHINES.get(int.from_bytes(head[18:20], "little"), "another machine")

@@ -1,0 +1,109 @@
+"""ONNX files in integers: which kernels run them, and what these compute."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from edgevit import export
+from edgevit.backends.onnx import session
+from edgevit.backends.onnx.integer_kernels import integer_kernels
+from edgevit.backends.onnx.lower import lower
+from edgevit.backends.onnx.rules import RULES
+from edgevit.backends.onnx.scheme import SCHEMES
+from edgevit.frontend.capture import capture
+from edgevit.frontend.source import ModelSource
+from edgevit.quantize.calibration import generated
+from edgevit.quantize.options import CalibrationOptions
+from edgevit.quantize.run import QuantizedProgram, quantize_program
+from edgevit.rewrites import engine
+
+pytest.importorskip("onnxruntime", reason="pip install 'edgevit[onnx]'")
+NET = "zoo:vit-i32-p8-d64-h2-l1"
+GENERATED = CalibrationOptions("generated")
+
+
+class Residual(nn.Module):
+    """Convolutions with a sum between them, and a head."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 16, 3, 2, 1)
+        self.deep = nn.Conv2d(16, 16, 3, 1, 1, groups=16)
+        self.last = nn.Conv2d(16, 16, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.stem(x).relu()
+        return self.last(x + self.deep(x).relu())
+
+
+def residual(folder: Path) -> tuple[QuantizedProgram, Path]:
+    torch.manual_seed(0)
+    image = torch.rand(1, 3, 16, 16)
+    net = Residual().eval().requires_grad_(False)
+    source = ModelSource("tests:net", "net", net, (image,), ("x",), "a test", "random")
+    program, _ = engine.run(capture(source), RULES)
+    made = quantize_program(program, generated(program, count=16), SCHEMES["int8"])
+    return made, lower(made.program, "int8", folder).path
+
+
+def test_everything_between_convolutions_is_an_integer_kernel(tmp_path: Path) -> None:
+    _, path = residual(tmp_path)
+    kernels = integer_kernels(path)
+    assert kernels.integer == {"QLinearAdd": 1, "QLinearConv": 3}
+    assert not kernels.float_products
+
+
+@pytest.mark.parametrize("saturates", [False, True])
+def test_integers_are_within_a_step_of_the_simulation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, saturates: bool
+) -> None:
+    """On a CPU without VNNI the weights are read as unsigned bytes: no two may share zero points."""
+    made, path = residual(tmp_path)
+    monkeypatch.setattr(session, "saturates", lambda: saturates)
+    runtime = session.open_runtime(path, 1)
+    config = runtime.get_session_options().get_session_config_entry
+    if saturates:
+        assert config(session.EXACT_BYTES) == "1"
+    (step,) = {
+        grid.scale
+        for node, grid in made.encodings.items()
+        if "output" in {u.op for u in node.users}
+    }
+    for one in made.held_out:
+        (written,) = runtime.run(None, {"x": one.inputs[0].numpy()})
+        apart = (torch.from_numpy(written) - one.simulated[0]).abs() / step
+        assert (apart < 1.01).float().mean() >= 0.99
+        assert (apart < 0.01).float().mean() >= 0.95
+
+
+@pytest.mark.parametrize(
+    ("precision", "bits", "kernel"),
+    [
+        ("int8-dynamic", 8, "MatMulNBits"),
+        ("w4", 4, "MatMulNBits"),
+        ("w4a8", 4, None),
+        ("w8a16", 8, None),
+    ],
+)
+def test_a_weight_takes_as_many_bits_as_asked_for(
+    tmp_path: Path, precision: str, bits: int, kernel: str | None
+) -> None:
+    pictures = GENERATED if SCHEMES[precision].needs_pictures else CalibrationOptions()
+    result = export(
+        NET,
+        target="linux-x86",
+        format="onnx",
+        precision=precision,
+        calibration=pictures,
+        output=tmp_path / "out",
+    )
+    assert result.passed
+    facts = result.manifest
+    assert facts["quantization"]["weight_bytes"]["bytes_per_weight"] == bits / 8  # type: ignore[index]
+    assert facts["quantization"]["weight_bytes"]["missing"] == 0  # type: ignore[index]
+    assert set(facts["kernels"]["integer"]) == ({kernel} if kernel else set())  # type: ignore[index]
+    assert any("in floats" in note for note in facts["notes"])  # type: ignore[union-attr]
