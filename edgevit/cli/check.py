@@ -21,29 +21,50 @@ _COUNT = {"": 1, "k": 1e3, "m": 1e6, "g": 1e9}
 
 
 def add_check(command: Callable[[str, Callable[..., int], str], argparse.ArgumentParser]) -> None:
-    parser = command("check", run_check, "hold exported folders against budgets, for CI")
-    parser.add_argument("folders", nargs="+", metavar="DIR", help="what `export -o` wrote")
+    parser = command("check", run_check, "Check exported folders against budgets, for CI.")
+    parser.add_argument("folders", nargs="+", metavar="DIR", help="Folders that `export` wrote.")
     for name, units, text in (
-        ("latency", _TIME, "5ms: the median on the target"),
-        ("size", _BYTES, "4MB: what goes to the device (K, M, G are powers of 1024)"),
-        ("ram", _BYTES, "100KB: arena, static data and stack of firmware, emulated"),
-        ("flash", _BYTES, "1MB: of firmware"),
-        ("instructions", _COUNT, "55M: of firmware, one inference"),
+        ("latency", _TIME, "Highest median latency on the target, such as 5ms."),
+        (
+            "size",
+            _BYTES,
+            "Highest size of what goes to the device, such as 4MB (K, M, G are powers of 1024).",
+        ),
+        (
+            "ram",
+            _BYTES,
+            "Highest RAM of firmware, emulated, such as 100KB: arena, static data and stack.",
+        ),
+        ("flash", _BYTES, "Highest flash of firmware, such as 1MB."),
+        ("instructions", _COUNT, "Most instructions of firmware for one inference, such as 55M."),
     ):
         parser.add_argument(f"--max-{name}", type=_quantity(units), metavar="N", help=text)
-    parser.add_argument("--min-cosine", type=_cosine, metavar="C", help="0.999: of the outputs")
     parser.add_argument(
-        "--here", action="store_true", help="latency on this machine counts, whatever the target"
+        "--min-cosine",
+        type=_cosine,
+        metavar="C",
+        help="Lowest cosine of the outputs, such as 0.999.",
     )
     parser.add_argument(
-        "--threads", type=values.threads, default=0, metavar="N", help="for --max-latency"
+        "--here", action="store_true", help="Count latency on this machine, whatever the target."
     )
     parser.add_argument(
-        "--rounds", type=values.count, default=20, metavar="N", help="(default: 20)"
+        "--threads",
+        type=values.threads,
+        default=0,
+        metavar="N",
+        help="Threads for --max-latency [default: one a core].",
+    )
+    parser.add_argument(
+        "--rounds",
+        type=values.count,
+        default=20,
+        metavar="N",
+        help="Rounds of measurement [default: 20].",
     )
     add_trust(parser)
-    parser.add_argument("--junit", metavar="FILE", help="write a JUnit report here")
-    parser.add_argument("--quiet", action="store_true", help="no progress on stderr")
+    parser.add_argument("--junit", metavar="FILE", help="Write a JUnit report to this file.")
+    parser.add_argument("--quiet", action="store_true", help="Show no progress on stderr.")
 
 
 def run_check(options: argparse.Namespace) -> int:

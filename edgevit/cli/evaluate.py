@@ -16,20 +16,25 @@ from edgevit.support.terminal import show
 def add_evaluate(
     command: Callable[[str, Callable[..., int], str], argparse.ArgumentParser],
 ) -> None:
-    parser = command("evaluate", run_evaluate, "measure an exported folder's accuracy on labelled data")  # fmt: skip
-    parser.add_argument("folders", nargs="+", metavar="DIR", help="what `export -o` wrote")
+    parser = command("evaluate", run_evaluate, "Measure an exported folder's accuracy on labelled data.")  # fmt: skip
+    parser.add_argument("folders", nargs="+", metavar="DIR", help="Folders that `export` wrote.")
     parser.add_argument(
         "--data",
         required=True,
         metavar="PATH",
-        help="a folder with a folder a class, or with labels.csv (file,label); or an .npz of images and labels",
+        help="Folder with a folder a class, or with labels.csv (file,label), or an .npz of images and labels.",
     )
-    parser.add_argument("--labels", metavar="FILE", help="name of each output, one a line")
     parser.add_argument(
-        "--count", type=values.count, metavar="N", help="samples, drawn evenly (default: all)"
+        "--labels", metavar="FILE", help="File with the name of each output, one a line."
+    )
+    parser.add_argument(
+        "--count",
+        type=values.count,
+        metavar="N",
+        help="Number of samples, drawn evenly [default: all].",
     )
     add_trust(parser)
-    parser.add_argument("--quiet", action="store_true", help="no progress on stderr")
+    parser.add_argument("--quiet", action="store_true", help="Show no progress on stderr.")
 
 
 def run_evaluate(options: argparse.Namespace) -> int:

@@ -16,9 +16,14 @@ def add_forecast(
     add_model: Callable[[argparse.ArgumentParser], None],
     model_options: Callable[[argparse.Namespace], dict[str, Any]],
 ) -> None:
-    parser = command("forecast", run_forecast, "predict latency on a device that is not at hand")
+    parser = command("forecast", run_forecast, "Predict latency on a device that is not at hand.")
     add_model(parser)
-    parser.add_argument("--target", required=True, metavar="T", help="the device")
+    parser.add_argument(
+        "--target",
+        required=True,
+        metavar="T",
+        help="Device to predict for; `edgevit targets` lists them.",
+    )
     parser.set_defaults(model_options=model_options)
 
 

@@ -29,9 +29,7 @@ from edgevit.support.bug_report import attach_report
 from edgevit.support.stdout import answers, only_answers
 from edgevit.support.terminal import show
 
-MODEL_HELP = (
-    "timm:NAME, hf:NAME, zoo:FAMILY-SIZES, FILE.py:CALLABLE, PACKAGE.MODULE:CALLABLE or FILE.pt2"
-)
+MODEL_HELP = "Model: timm:NAME, hf:NAME, zoo:FAMILY-SIZES, FILE.py:CALLABLE, PACKAGE.MODULE:CALLABLE or FILE.pt2."
 
 # A model is many small long-lived objects: default thresholds spend a tenth of an export in the GC.
 COLLECT_RARELY = (20_000, 20, 20)
@@ -108,7 +106,7 @@ def died(number: int) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(
         prog="edgevit",
-        description="A PyTorch vision model in; what runs on the device out, verified to compute the same thing.",
+        description="Compile a PyTorch vision model to a device artifact, verified on the example inputs.",
         epilog="example: edgevit export timm:shvit_s1 --target iphone",
     )
     parser.add_argument("--version", action="version", version=f"edgevit {__version__}")
@@ -127,15 +125,20 @@ def _parser() -> argparse.ArgumentParser:
     add_forecast(partial(_command, verbs), _add_model, commands._model_options)
     add_tune(partial(_command, verbs), _add_model, commands._model_options)
     add_sweep(partial(_command, verbs))
-    targets = _command(verbs, "targets", commands.run_targets, "the devices that edgevit knows")
+    targets = _command(
+        verbs, "targets", commands.run_targets, "List the devices that edgevit has facts of."
+    )
     targets.add_argument(
-        "name", nargs="?", metavar="NAME", help="a target, an alias, or a .toml file"
+        "name",
+        nargs="?",
+        metavar="NAME",
+        help="Name or alias of a target, or a .toml file [default: list all].",
     )
     _command(
         verbs,
         "doctor",
         commands.run_doctor,
-        "which backends and tools are there, and how to get the others",
+        "Show which backends and tools are installed, and how to install the others.",
     )
     return parser
 
@@ -144,15 +147,18 @@ def _command(verbs: argparse._SubParsersAction, name: str, run: object, text: st
     parser = verbs.add_parser(name, help=text, description=text)
     parser.set_defaults(run=run)
     parser.add_argument(
-        "--json", action="store_true", help="print one JSON object and nothing else"
+        "--json", action="store_true", help="Print one JSON object and nothing else."
     )
-    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    parser.add_argument("--debug", action="store_true", help="Show the traceback of an error.")
     return parser
 
 
 def _add_export(verbs: argparse._SubParsersAction) -> None:
     parser = _command(
-        verbs, "export", commands.run_export, "turn a model into a checked artifact for a device"
+        verbs,
+        "export",
+        commands.run_export,
+        "Export a model to an artifact for a device, and verify it.",
     )
     parser.when_used(_add_export_words)
 
@@ -162,64 +168,74 @@ def _add_export_words(parser: argparse.ArgumentParser) -> None:
 
     _add_model(parser)
     parser.add_argument(
-        "--target", required=True, metavar="T", help="a device: see `edgevit targets`"
+        "--target",
+        required=True,
+        metavar="T",
+        help="Device to export for; `edgevit targets` lists them.",
     )
     parser.add_argument(
-        "-o", "--output", metavar="DIR", help="where to (default: out/MODEL-TARGET)"
+        "-o", "--output", metavar="DIR", help="Folder to write [default: out/MODEL-TARGET]."
     )
     parser.add_argument(
         "--format",
         type=values.words,
         metavar="F,...",
-        help="of the target's formats (default: its first); several share the front half, a folder each",
+        help="Formats of the target [default: its first]. Several share one capture and get a folder each.",
     )
     parser.add_argument(
-        "--precision", metavar="P", help="one of the target's precisions (default: its first)"
+        "--precision", metavar="P", help="Precision of the target [default: its first]."
     )
     parser.add_argument(
         "--require-delegated",
         action="store_true",
-        help="an op outside the runtime's accelerated part is an error",
+        help="Fail if the runtime's delegate does not take every op.",
     )
     parser.add_argument(
         "--require-ane",
         action="store_true",
-        help="an op predicted to run off the Neural Engine is an error (Core ML)",
+        help="Fail if an op is predicted to run off the Neural Engine (Core ML).",
     )
     add_backend_words(parser)
     add_plan(parser)
     parser.add_argument(
-        "--explain", action="store_true", help="say where each rule fired or declined, and why"
+        "--explain", action="store_true", help="Show where each rule fired or declined, and why."
     )
 
 
 def _add_run(verbs: argparse._SubParsersAction) -> None:
     parser = _command(
-        verbs, "run", commands.run_run, "build exported firmware and run it on an emulated core"
+        verbs, "run", commands.run_run, "Build exported firmware and run it on an emulated core."
     )
-    parser.add_argument("folder", metavar="DIR", help="what `export -o` wrote")
+    parser.add_argument("folder", metavar="DIR", help="Folder that `export` wrote.")
     parser.add_argument(
-        "--core", metavar="C", help="another core than the target's: m0plus ... rv32"
+        "--core", metavar="C", help="Core to emulate, m0plus to rv32 [default: the target's]."
     )
-    parser.add_argument("--toolchain", default="zig", metavar="T", help="zig (default) or gcc")
     parser.add_argument(
-        "--emulator", metavar="E", help="unicorn or qemu (default: the first that can)"
+        "--toolchain", default="zig", metavar="T", help="Compiler: zig or gcc [default: zig]."
+    )
+    parser.add_argument(
+        "--emulator",
+        metavar="E",
+        help="Emulator: unicorn or qemu [default: the first that has the core].",
     )
     add_trust(parser)
 
 
 def _add_simulate(verbs: argparse._SubParsersAction) -> None:
     parser = _command(
-        verbs, "simulate", commands.run_simulate, "run the integer model of exported firmware here"
+        verbs,
+        "simulate",
+        commands.run_simulate,
+        "Run the integer model of exported firmware on this machine.",
     )
-    parser.add_argument("folder", metavar="DIR", help="what `export -o` wrote")
-    parser.add_argument("--input", metavar="FILE", help="an .npy (default: the input it was exported with)")  # fmt: skip
-    parser.add_argument("--output", metavar="FILE", help="write the outputs to this .npz")
+    parser.add_argument("folder", metavar="DIR", help="Folder that `export` wrote.")
+    parser.add_argument("--input", metavar="FILE", help="Input as .npy [default: the input it was exported with].")  # fmt: skip
+    parser.add_argument("--output", metavar="FILE", help="Write the outputs to this .npz.")
 
 
 def _add_inspect(verbs: argparse._SubParsersAction) -> None:
     parser = _command(
-        verbs, "inspect", commands.run_inspect, "show the graph, and what would be rewritten"
+        verbs, "inspect", commands.run_inspect, "Show the graph, and what would be rewritten."
     )
     parser.when_used(_add_inspect_words)
 
@@ -229,19 +245,21 @@ def _add_inspect_words(parser: argparse.ArgumentParser) -> None:
 
     _add_model(parser)
     parser.add_argument(
-        "--target", metavar="T", help="with this device's rules (default: those all share)"
+        "--target",
+        metavar="T",
+        help="Device whose rules are applied [default: the rules that all share].",
     )
     parser.add_argument(
-        "--graph", action="store_true", help="print the rewritten graph, a line a node"
+        "--graph", action="store_true", help="Print the rewritten graph, one line a node."
     )
     add_backend_words(parser)
 
 
 def _add_verify(verbs: argparse._SubParsersAction) -> None:
     parser = _command(
-        verbs, "verify", commands.run_verify, "check an exported folder again, without the model"
+        verbs, "verify", commands.run_verify, "Verify an exported folder again, without the model."
     )
-    parser.add_argument("folders", nargs="+", metavar="DIR", help="what `export -o` wrote")
+    parser.add_argument("folders", nargs="+", metavar="DIR", help="Folder that `export` wrote.")
     add_trust(parser)
 
 
@@ -250,70 +268,103 @@ def _add_matrix(verbs: argparse._SubParsersAction) -> None:
         verbs,
         "matrix",
         commands.run_matrix,
-        "every format of a target against PyTorch on this machine: parity, size, time, latency",
+        "Compare every format of a target to PyTorch on this machine: parity, size, time, latency.",
     )
     parser.add_argument("models", nargs="+", metavar="MODEL", help=MODEL_HELP)
     parser.add_argument(
-        "--targets", nargs="+", default=["linux-x86"], metavar="T", help="(default: linux-x86)"
+        "--targets",
+        nargs="+",
+        default=["linux-x86"],
+        metavar="T",
+        help="Targets to compare [default: linux-x86].",
     )
     parser.add_argument(
-        "--format", type=values.words, metavar="F,...", help="(default: all of the target's)"
+        "--format",
+        type=values.words,
+        metavar="F,...",
+        help="Formats to compare [default: all of the target's].",
     )
     parser.add_argument(
-        "-o", "--output", default="out/matrix", metavar="DIR", help="(default: out/matrix)"
+        "-o",
+        "--output",
+        default="out/matrix",
+        metavar="DIR",
+        help="Folder to write [default: out/matrix].",
     )
     parser.add_argument(
-        "--threads", type=values.threads, default=0, metavar="N", help="(default: as many as cores)"
+        "--threads",
+        type=values.threads,
+        default=0,
+        metavar="N",
+        help="Threads of the runtime [default: one a core].",
     )
     parser.add_argument(
-        "--rounds", type=values.count, default=20, metavar="N", help="(default: 20)"
+        "--rounds",
+        type=values.count,
+        default=20,
+        metavar="N",
+        help="Rounds of measurement [default: 20].",
     )
-    parser.add_argument("--keep", action="store_true", help="leave the artifacts in DIR")
+    parser.add_argument("--keep", action="store_true", help="Keep the artifacts in DIR.")
     parser.add_argument(
-        "--fresh", action="store_true", help="measure again what DIR already has figures of"
+        "--fresh", action="store_true", help="Measure again what DIR already has figures of."
     )
-    parser.add_argument("--quiet", action="store_true", help="no progress on stderr")
+    parser.add_argument("--quiet", action="store_true", help="Show no progress on stderr.")
 
 
 def _add_model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", metavar="MODEL", help=MODEL_HELP)
     group = parser.add_argument_group("the model")
     group.add_argument(
-        "--weights", metavar="W", help="random, pretrained, or a .safetensors / state-dict file"
-    )
-    group.add_argument("--input-size", type=values.size, metavar="N", help="N or HxW pixels")
-    group.add_argument(
-        "--batch", type=values.batch, default=1, metavar="N", help="images at a time (default: 1)"
+        "--weights",
+        metavar="W",
+        help="Weights: random, pretrained, or a .safetensors or state-dict file.",
     )
     group.add_argument(
-        "--seed", type=values.seed, default=0, metavar="N", help="of random weights and inputs"
+        "--input-size", type=values.size, metavar="N", help="Size of the image in pixels, N or HxW."
+    )
+    group.add_argument(
+        "--batch", type=values.batch, default=1, metavar="N", help="Images in a batch [default: 1]."
+    )
+    group.add_argument(
+        "--seed",
+        type=values.seed,
+        default=0,
+        metavar="N",
+        help="Seed of random weights and inputs [default: 0].",
     )
     group.add_argument(
         "--image-input",
         action=argparse.BooleanOptionalAction,
-        help="take 0-255 pixels; fold preprocessing in (default: for microcontrollers)",
+        help="Take pixels from 0 to 255, with the preprocessing folded in [default: for microcontrollers].",
     )
     group.add_argument(
-        "--channels-last", action="store_true", help="take and return NxHxWxC instead of NxCxHxW"
+        "--channels-last", action="store_true", help="Take and return NxHxWxC instead of NxCxHxW."
     )
     group.add_argument(
-        "--mean", type=values.numbers, metavar="A,B,C", help="preprocessing: mean, in 0-1"
+        "--mean",
+        type=values.numbers,
+        metavar="A,B,C",
+        help="Mean that preprocessing subtracts, of pixels from 0 to 1.",
     )
     group.add_argument(
-        "--std", type=values.numbers, metavar="A,B,C", help="preprocessing: deviation, in 0-1"
+        "--std",
+        type=values.numbers,
+        metavar="A,B,C",
+        help="Deviation that preprocessing divides by, of pixels from 0 to 1.",
     )
-    group.add_argument("--labels", metavar="FILE", help="class labels, one a line")
+    group.add_argument("--labels", metavar="FILE", help="File of class labels, one a line.")
     group.add_argument(
-        "--trust", action="store_true", help="run code found in weight files and .pt2 archives"
+        "--trust", action="store_true", help="Run code found in weight files and .pt2 archives."
     )
     parser.add_argument(
-        "--without", action="append", default=[], metavar="RULE", help="leave a rule out"
+        "--without", action="append", default=[], metavar="RULE", help="Leave a rule out."
     )
     parser.add_argument(
         "--lossy",
         action="append",
         default=[],
         metavar="NAME[=V],...",
-        help="change what the model computes, by name, and say how far; `--lossy help` lists them",
+        help="Apply lossy steps, which change what the model computes; `--lossy help` lists them.",
     )
-    parser.add_argument("--quiet", action="store_true", help="no progress on stderr")
+    parser.add_argument("--quiet", action="store_true", help="Show no progress on stderr.")

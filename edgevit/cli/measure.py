@@ -16,59 +16,108 @@ Command = Callable[[str, Callable[..., int], str], argparse.ArgumentParser]
 
 def add_profile(command: Command) -> None:
     parser = command(
-        "profile", run_profile, "measure here or on a device; several are compared interleaved"
+        "profile",
+        run_profile,
+        "Measure latency here or on a device; several artifacts are measured interleaved.",
     )
     parser.add_argument(
-        "paths", nargs="+", metavar="DIR", help="an exported folder, or a .pte/.tflite/.onnx/.so"
+        "paths",
+        nargs="+",
+        metavar="DIR",
+        help="Exported folder, or a .pte, .tflite, .onnx or .so file.",
     )
     parser.add_argument(
         "--on",
         default="local",
         metavar="R",
-        help="local (default), emulator, ssh://user@host, adb[:serial], serial:/dev/tty..., "
-        "tvm://tracker:port/key, mac, iphone",
+        help="Where to measure: local, emulator, ssh://user@host, adb[:serial], serial:/dev/tty..., "
+        "tvm://tracker:port/key, mac or iphone [default: local].",
     )
     parser.add_argument(
-        "--threads", type=values.threads, default=0, metavar="N", help="(default: as many as cores)"
+        "--threads",
+        type=values.threads,
+        default=0,
+        metavar="N",
+        help="Threads of the runtime [default: one a core].",
     )
     parser.add_argument(
-        "--rounds", type=values.count, default=20, metavar="N", help="(default: 20)"
+        "--rounds",
+        type=values.count,
+        default=20,
+        metavar="N",
+        help="Rounds of measurement [default: 20].",
     )
-    parser.add_argument("--warmup", type=values.count, default=3, metavar="N", help="(default: 3)")
+    parser.add_argument(
+        "--warmup",
+        type=values.count,
+        default=3,
+        metavar="N",
+        help="Runs before the first round [default: 3].",
+    )
     parser.add_argument(
         "--limit",
         type=values.count,
         default=600,
         metavar="S",
-        help="seconds until a hung run is killed",
+        help="Seconds until a hung run is killed.",
     )
-    parser.add_argument("--ops", action="store_true", help="a table of ops, by the own profiler")
-    parser.add_argument("--eager", action="store_true", help="the model in PyTorch as well")
+    parser.add_argument(
+        "--ops", action="store_true", help="Show a table of ops, by the runtime's profiler."
+    )
+    parser.add_argument(
+        "--eager", action="store_true", help="Measure the model in PyTorch as well."
+    )
     add_trust(parser)
     _add_store(parser)
-    parser.add_argument("--no-store", action="store_true", help="leave the store alone")
+    parser.add_argument("--no-store", action="store_true", help="Neither read nor write the store.")
     parser.add_argument(
-        "--fresh", action="store_true", help="measure again what the store already has"
+        "--fresh", action="store_true", help="Measure again what the store already has."
     )
     group = parser.add_argument_group("firmware")
-    group.add_argument("--core", metavar="CORE", help="emulator: another core than the folder's")
-    group.add_argument("--toolchain", default="zig", metavar="T", help="emulator: zig or gcc")
-    group.add_argument("--emulator", metavar="E", help="emulator: unicorn or qemu")
-    group.add_argument("--flash", metavar="TOOL", help="serial: pyocd, openocd or esptool, first")
-    group.add_argument("--elf", metavar="FILE", help="serial: the self-test to flash")
-    group.add_argument("--chip", metavar="NAME", help="serial: the board, as that tool calls it")
-    parser.add_argument("--quiet", action="store_true", help="no progress on stderr")
+    group.add_argument("--core", metavar="CORE", help="Core to emulate [default: the folder's].")
+    group.add_argument(
+        "--toolchain",
+        default="zig",
+        metavar="T",
+        help="Compiler for the emulator: zig or gcc [default: zig].",
+    )
+    group.add_argument(
+        "--emulator",
+        metavar="E",
+        help="Emulator: unicorn or qemu [default: the first that has the core].",
+    )
+    group.add_argument(
+        "--flash",
+        metavar="TOOL",
+        help="Flash a board on a serial port first, with pyocd, openocd or esptool.",
+    )
+    group.add_argument("--elf", metavar="FILE", help="Self-test to flash.")
+    group.add_argument("--chip", metavar="NAME", help="Name of the board in the flash tool.")
+    parser.add_argument("--quiet", action="store_true", help="Show no progress on stderr.")
 
 
 def add_history(command: Command) -> None:
-    parser = command("history", run_history, "what was measured so far, and two figures compared")
-    parser.add_argument("--model", metavar="M", help="only figures of models called so, in part")
-    parser.add_argument("--device", metavar="D", help="only figures of devices called so, in part")
-    parser.add_argument(
-        "--last", type=values.count, default=50, metavar="N", help="the newest N (default: 50)"
+    parser = command(
+        "history", run_history, "List the figures that were measured, or compare two of them."
     )
     parser.add_argument(
-        "--compare", nargs=2, metavar=("A", "B"), help="two figures, by their numbers in the list"
+        "--model", metavar="M", help="Show only figures of models with M in their name."
+    )
+    parser.add_argument(
+        "--device", metavar="D", help="Show only figures of devices with D in their name."
+    )
+    parser.add_argument(
+        "--last",
+        type=values.count,
+        default=50,
+        metavar="N",
+        help="Show the newest N figures [default: 50].",
+    )
+    parser.add_argument(
+        "--compare",
+        nargs=2,
+        metavar=("A", "B"),
+        help="Compare two figures, by their numbers in the list.",
     )
     _add_store(parser)
 
@@ -77,7 +126,7 @@ def _add_store(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--store",
         metavar="URL",
-        help="a file, or postgresql://... (default: EDGEVIT_STORE, or one in ~/.cache/edgevit)",
+        help="Store of figures: a file, or postgresql://... [default: EDGEVIT_STORE, or one in ~/.cache/edgevit].",
     )
 
 

@@ -14,14 +14,16 @@ if TYPE_CHECKING:
 
 def add_plan(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--plan", metavar="FILE", help="a plan.toml of `edgevit tune`: its artifact again"
+        "--plan",
+        metavar="FILE",
+        help="Plan of `edgevit tune` (plan.toml), whose artifact is exported again.",
     )
     parser.add_argument(
         "--choose",
         action="append",
         default=[],
         metavar="NAME=OPTION,...",
-        help="of what the format leaves open: see docs/tuning.md",
+        help="Set choices of the format; docs/tuning.md lists them.",
     )
 
 

@@ -14,20 +14,34 @@ from edgevit.support.terminal import show
 
 
 def add_report(command: Callable[[str, Callable[..., int], str], argparse.ArgumentParser]) -> None:
-    parser = command("report", run_report, "write an exported folder's page again, with latency")
-    parser.add_argument("folder", metavar="DIR", help="what `export -o` wrote")
-    parser.add_argument("-o", "--output", metavar="FILE", help="(default: report.html in DIR)")
-    parser.add_argument("--profile", action="store_true", help="measure latency here, op by op")
-    parser.add_argument("--trades", action="append", default=[], metavar="PATH", help="a folder of `sweep` or `tune`: its trade-offs")  # fmt: skip
-    parser.add_argument("--store", metavar="URL", help="of figures that were measured before")
+    parser = command("report", run_report, "Write an exported folder's page again, with latency.")
+    parser.add_argument("folder", metavar="DIR", help="Folder that `export` wrote.")
+    parser.add_argument(
+        "-o", "--output", metavar="FILE", help="File to write [default: report.html in DIR]."
+    )
+    parser.add_argument(
+        "--profile", action="store_true", help="Measure latency on this machine, op by op."
+    )
+    parser.add_argument("--trades", action="append", default=[], metavar="PATH", help="Folder of `sweep` or `tune`, whose trade-offs are shown.")  # fmt: skip
+    parser.add_argument(
+        "--store", metavar="URL", help="Store of figures that were measured before."
+    )
     add_trust(parser)
     parser.add_argument(
-        "--threads", type=values.threads, default=0, metavar="N", help="for --profile"
+        "--threads",
+        type=values.threads,
+        default=0,
+        metavar="N",
+        help="Threads for --profile [default: one a core].",
     )
     parser.add_argument(
-        "--rounds", type=values.count, default=20, metavar="N", help="(default: 20)"
+        "--rounds",
+        type=values.count,
+        default=20,
+        metavar="N",
+        help="Rounds of measurement [default: 20].",
     )
-    parser.add_argument("--quiet", action="store_true", help="no progress on stderr")
+    parser.add_argument("--quiet", action="store_true", help="Show no progress on stderr.")
 
 
 def run_report(options: argparse.Namespace) -> int:

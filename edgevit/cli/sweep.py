@@ -16,25 +16,53 @@ Command = Callable[[str, Callable[..., int], str], argparse.ArgumentParser]
 
 
 def add_sweep(command: Command) -> None:
-    parser = command("sweep", run_sweep, "models x targets x precisions, on many workers")
-    parser.add_argument("--models", nargs="+", required=True, metavar="MODEL")
-    parser.add_argument("--targets", nargs="+", required=True, metavar="T")
-    parser.add_argument("--formats", metavar="F,...", help="(default: each target's first)")
-    parser.add_argument("--precisions", metavar="P,...", help="(default: each target's first)")
-    parser.add_argument(
-        "--on", metavar="R", help="where to measure (default: here or on the emulator, what can be)"
-    )
-    parser.add_argument("--weights", metavar="W", help="as in `export`")
-    parser.add_argument("--input-size", metavar="N", help="as in `export`")
-    parser.add_argument(
-        "--rounds", type=values.count, default=20, metavar="N", help="(default: 20)"
+    parser = command(
+        "sweep", run_sweep, "Export and measure models x targets x precisions, on many workers."
     )
     parser.add_argument(
-        "--workers", type=values.count, default=2, metavar="N", help="here (default: 2)"
+        "--models", nargs="+", required=True, metavar="MODEL", help="Models, as in `export`."
     )
-    parser.add_argument("--scheduler", metavar="ADDR", help="a Dask cluster's, in their place")
-    parser.add_argument("-o", "--output", default="out/sweep", metavar="DIR")
-    parser.add_argument("--quiet", action="store_true", help="no progress on stderr")
+    parser.add_argument(
+        "--targets", nargs="+", required=True, metavar="T", help="Devices to export for."
+    )
+    parser.add_argument(
+        "--formats", metavar="F,...", help="Formats [default: each target's first]."
+    )
+    parser.add_argument(
+        "--precisions", metavar="P,...", help="Precisions [default: each target's first]."
+    )
+    parser.add_argument(
+        "--on",
+        metavar="R",
+        help="Where to measure [default: here or on the emulator, as the format allows].",
+    )
+    parser.add_argument("--weights", metavar="W", help="Weights, as in `export`.")
+    parser.add_argument("--input-size", metavar="N", help="Size of the image, as in `export`.")
+    parser.add_argument(
+        "--rounds",
+        type=values.count,
+        default=20,
+        metavar="N",
+        help="Rounds of measurement [default: 20].",
+    )
+    parser.add_argument(
+        "--workers",
+        type=values.count,
+        default=2,
+        metavar="N",
+        help="Workers on this machine [default: 2].",
+    )
+    parser.add_argument(
+        "--scheduler", metavar="ADDR", help="Scheduler of a Dask cluster, in place of workers here."
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        default="out/sweep",
+        metavar="DIR",
+        help="Folder to write [default: out/sweep].",
+    )
+    parser.add_argument("--quiet", action="store_true", help="Show no progress on stderr.")
 
 
 def run_sweep(options: argparse.Namespace) -> int:

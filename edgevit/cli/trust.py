@@ -7,5 +7,5 @@ import argparse
 
 def add_trust(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--trust", action="store_true", help="run code in a folder that was not exported by you here"
+        "--trust", action="store_true", help="Run code in a folder that you have not exported on this machine."
     )  # fmt: skip

@@ -26,7 +26,7 @@ def add_tune(command: Command, add_model: Add, read_model: Read) -> None:
     def run(options: argparse.Namespace) -> int:
         return run_tune(options, read_model(options))
 
-    text = "choose the format, precision, form of the graph and schedule by measuring"
+    text = "Choose the format, precision, form of the graph and schedule by measuring."
     parser = command("tune", run, text)
     parser.when_used(partial(_add_words, add_model))
 
@@ -39,38 +39,42 @@ def _add_words(add_model: Add, parser: argparse.ArgumentParser) -> None:
         "--target",
         required=True,
         metavar="T",
-        help="device to tune for; `edgevit targets` lists them",
+        help="Device to tune for; `edgevit targets` lists them.",
     )
     parser.add_argument(
-        "--on", default="local", metavar="R", help="where to measure, as in `profile` [local]"
+        "--on", default="local", metavar="R", help="Where to measure, as in `profile` [default: local]."
     )  # fmt: skip
     parser.add_argument(
-        "--budget", default="10m", metavar="B", help="time (90s, 10m, 1h) or number of trials [10m]"
+        "--budget", default="10m", metavar="B", help="Time (90s, 10m, 1h) or number of trials [default: 10m]."
     )  # fmt: skip
     parser.add_argument(
         "--max-drop",
         type=values.drop,
         metavar="D",
-        help="try lossy steps too, as far as 1 - cosine to the model stays below D",
+        help="Try lossy steps too; refuse those with 1 - cosine to the model above D.",
     )
     parser.add_argument(
         "--format",
         metavar="F,...",
-        help="formats to try [all of the target's that can be measured]",
+        help="Formats to try [default: all of the target's that can be measured].",
     )
     parser.add_argument(
-        "--rounds", type=values.count, default=20, metavar="N", help="rounds of measurement [20]"
+        "--rounds",
+        type=values.count,
+        default=20,
+        metavar="N",
+        help="Rounds of measurement [default: 20].",
     )
     parser.add_argument(
-        "--store", metavar="URL", help="store of measurements: a file, or postgresql://..."
+        "--store", metavar="URL", help="Store of measurements: a file, or postgresql://..."
     )
     parser.add_argument(
         "--study",
         metavar="URL",
-        help="study with the trials: a file, or postgresql://... [a file in DIR]",
+        help="Study with the trials: a file, or postgresql://... [default: a file in DIR].",
     )
     parser.add_argument(
-        "-o", "--output", metavar="DIR", help="folder to write [out/MODEL-TARGET-tuned]"
+        "-o", "--output", metavar="DIR", help="Folder to write [default: out/MODEL-TARGET-tuned]."
     )
     add_backend_words(parser)
 

@@ -35,13 +35,13 @@ CALIBRATION = OptionsInfo(
             "calibrate",
             Text(),
             "PATH",
-            "a folder of pictures, an .npz or .npy (default: generated)",
+            "Folder of pictures, or an .npz or .npy [default: generated].",
         ),
         Word(
             "observer",
             Text(("min-max", "percentile", "mse")),
             "O",
-            "ranges by min-max, percentile or mse (default)",
+            "How ranges are chosen: min-max, percentile or mse [default: mse].",
         ),
         Word(
             "min_snr",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -17,7 +19,7 @@ import pytest
 
 import edgevit
 import edgevit.graph.parity
-from edgevit.cli.main import main
+from edgevit.cli.main import _parser, main
 from edgevit.errors import OutputError
 from edgevit.export.result import ExportResult
 from tests import ROOT
@@ -387,6 +389,23 @@ def test_the_help_of_the_program_reads_no_entry_points() -> None:
         "assert not loaded, loaded\n"
     )
     subprocess.run([sys.executable, "-c", script], check=True, stdout=subprocess.DEVNULL)
+
+
+def test_every_command_and_option_has_a_sentence_of_help(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    parser = _parser()
+    (verbs,) = (a for a in parser._actions if isinstance(a, argparse._SubParsersAction))
+    texts = {one.dest: one.help for one in verbs._choices_actions}
+    for name, command in verbs.choices.items():
+        with pytest.raises(SystemExit):
+            command.parse_args(["--help"])
+        texts |= {f"{name} {a.metavar or a.dest}": a.help for a in command._actions[1:]}
+    capsys.readouterr()
+    wrong = {
+        name: text for name, text in texts.items() if not re.fullmatch("[A-Z].*\\.", text or "")
+    }
+    assert not wrong
 
 
 def test_doctor_lists_every_extra_with_its_install_line(capsys: pytest.CaptureFixture[str]) -> None:

@@ -45,17 +45,26 @@ _WORDS = (
         "residual",
         Text(("int8", "int16")),
         "T",
-        "of the stream blocks add to: int8 or int16",
+        "Type of the residual stream: int8 or int16 [default: int8].",
     ),
-    Word("scheme", Text(("exact", "i-vit")), "S", "softmax and GELU: exact, or i-vit's shifts"),
+    Word(
+        "scheme",
+        Text(("exact", "i-vit")),
+        "S",
+        "Softmax and GELU: exact, or i-vit's shifts [default: exact].",
+    ),
     Word(
         "optimize",
         Text(("balanced", "ram", "speed")),
         "W",
-        "ram, balanced (default) or speed",
+        "What to optimise: ram, balanced or speed [default: balanced].",
     ),
     Word(
-        "max_ram", WholeNumber(1, 1 << 32), "N", "bytes, or 20K: the arena's limit", values.memory
+        "max_ram",
+        WholeNumber(1, 1 << 32),
+        "N",
+        "Limit of the arena in bytes, such as 20K [default: the target's RAM].",
+        values.memory,
     ),
     Word("tile", WholeNumber(1, 1 << 16), parse=int),
     Word(
@@ -65,7 +74,7 @@ _WORDS = (
             rule="c, object, binary[@ADDRESS] or streamed",
         ),
         "F",
-        "c (default), object, binary[@ADDRESS], streamed",
+        "How weights are stored: c, object, binary[@ADDRESS] or streamed [default: c].",
     ),
 )
 OPTIONS = OptionsInfo(
