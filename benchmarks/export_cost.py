@@ -2,7 +2,7 @@
 
 python benchmarks/export_cost.py [--format F,...] [--runs N] [--output PAGE] [NET ...]      (`make bench`)
 
-Ours resolves, makes the weights live, captures, rewrites with a proof for every rule, converts, saves, and runs what it
+Ours resolves, makes the weights live, captures, rewrites and verifies every rule, converts, saves, and runs what it
 saved (Core ML: reads it back at two precisions and interprets both); bare is `bare.py`. The ratio is of each pair of
 runs. Pairs are kept in out/export_cost/; --resume goes on with them where a run was interrupted.
 """

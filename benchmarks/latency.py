@@ -1,4 +1,4 @@
-"""Latency of our artifacts against the default recipe of each runtime, all of a net's taken by turns: `make bench`.
+"""Latency of our artifacts against the default recipe of each runtime, all of a net's measured interleaved: `make bench`.
 
 The default recipe is what the runtime's own documentation says to write for a PyTorch model: export it, hand it over,
 save it. All are made from the same model, with the same weights. Ratios below 1 are ours being faster; each is the
@@ -198,7 +198,7 @@ def geomean(ratios: Iterable[float]) -> float:
 
 
 def run(arguments: list[str]) -> None:
-    """What fails is told, and is missing from the table."""
+    """Run a command. If it fails, its output is printed and the table lacks its row."""
     done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=False)
     if done.returncode:
         last = (done.stderr.strip() or "no word").splitlines()[-1][:200]

@@ -1,4 +1,4 @@
-"""What is left to gain on LiteRT: a net's convolutions and products of matrices alone, by turns with the whole of it.
+"""What is left to gain on LiteRT: a net's convolutions and products of matrices alone, interleaved with the whole of it.
 
 python benchmarks/litert_floor.py [--rounds N] [--output PAGE] [NET ...]      (`make bench`)
 

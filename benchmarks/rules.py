@@ -139,7 +139,7 @@ def page(entries: dict[str, Entry]) -> str:
         *(f"- {line}" for line in broken),
         *([""] if broken else []),
         "*worst* is of one rule, all its places together, against the program before it: in float32, or in float64 where "
-        "float32 is over the rule's own bound because the net amplifies rounding ([why](adr/0004-proof-in-float32-then-float64.md)). "
+        "float32 is over the rule's own bound because the net amplifies rounding ([why](adr/0004-verify-in-float32-then-float64.md)). "
         "Places and refusals are of all nets and backends; a rule that a list has twice counts twice.",
         "",
         "| rule | backends | nets | places | refused | worst | where |",

@@ -22,7 +22,7 @@ class Placed:
     where: str  # the user's line; "" if unknown
     unit: Unit
     why: str
-    source: str  # what says so
+    source: str  # document that states it
 
 
 @dataclass(frozen=True)

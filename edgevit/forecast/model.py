@@ -38,7 +38,7 @@ class ModelForecast(Shown):
         }
 
     def _title(self) -> str:
-        return f"{self.model} on {self.forecasts[0].device}: predicted, measured by nobody"
+        return f"{self.model} on {self.forecasts[0].device}: predicted, not measured"
 
     def _rows(self) -> Iterator[Row]:
         for one in self.forecasts:

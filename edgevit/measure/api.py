@@ -41,7 +41,7 @@ def profile(
     chip: str | None = None,
     progress: TextIO | None = None,
 ) -> MeasuredSession:
-    """Measure the latency of artifacts, here or on a device. Several are compared by turns.
+    """Measure the latency of artifacts, here or on a device. Several are measured interleaved.
 
     Args:
         artifacts: exported folders, results of `edgevit.export`, or artifact files; one or several.

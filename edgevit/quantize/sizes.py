@@ -20,7 +20,7 @@ class StoredTensor:
 
 @dataclass(frozen=True)
 class WeightBytes:
-    """What the weights take in a file; all else there is told apart."""
+    """Bytes of the weights in a file; everything else in it is counted apart."""
 
     weights: int  # numbers
     expected: int  # bytes of so many bits a weight

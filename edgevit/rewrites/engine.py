@@ -96,7 +96,7 @@ def _after(rule: AnyRule, state: State, draft: Draft) -> State:
     if places:
         candidate = draft.program()
         results = run_or_blame(candidate, rule.name)
-        error = prove(rule, (program, outputs), (candidate, results), places)
+        error = verified(rule, (program, outputs), (candidate, results), places)
         program, outputs, figures = candidate, results, stats(candidate)
     seconds = time.perf_counter() - started
     report = RuleReport(
@@ -149,7 +149,7 @@ def _one_pass(rule: AnyRule, draft: Draft) -> tuple[list[str], list[Refusal]]:
     return fired, refused
 
 
-def prove(
+def verified(
     rule: AnyRule,
     before: tuple[Program, Tensors],
     after: tuple[Program, Tensors],
