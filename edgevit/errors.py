@@ -339,18 +339,18 @@ def report_it(report: str = "") -> str:
     return f"report it{f' with {report}' if report else ''} at {issue_tracker()}"
 
 
-def nearest(name: str, known: Iterable[str], count: int = 3) -> list[str]:
+def nearest(name: str, names: Iterable[str], count: int = 3) -> list[str]:
     """Return the known names most similar to `name`, best first, ties in alphabetical order."""
     if len(name) > 200:  # not a name, and slow to compare
         return []
-    likeness = {other: difflib.SequenceMatcher(None, name, other).ratio() for other in known}
+    likeness = {other: difflib.SequenceMatcher(None, name, other).ratio() for other in names}
     close = [other for other, ratio in likeness.items() if ratio >= 0.5]
     return sorted(close, key=lambda other: (-likeness[other], other))[:count]
 
 
-def suggest(name: str, known: Iterable[str]) -> str:
+def suggest(name: str, names: Iterable[str]) -> str:
     """Return a hint for an unknown name: the nearest known names, or all names if at most 12."""
-    pool = sorted(known)
+    pool = sorted(names)
     close = nearest(name, pool)
     if close:
         return "did you mean " + " or ".join(f"`{n}`" for n in close) + "?"
@@ -367,9 +367,9 @@ def is_connection_string(text: str) -> bool:
 def redacted(text: str) -> str:
     """Mask the passwords in `://user:password@`, `?password=...` and `password=...`."""
     if "=" in text:
-        text = _BY_NAME.sub(lambda found: found[1] + found[2] + _HIDDEN, text)
+        text = _BY_NAME.sub(lambda match: match[1] + match[2] + _HIDDEN, text)
     if ":/" in text:
-        text = _IN_URL.sub(lambda found: f"{found[1]}:{_HIDDEN}@", text)
+        text = _IN_URL.sub(lambda match: f"{match[1]}:{_HIDDEN}@", text)
     return text
 
 
@@ -381,8 +381,8 @@ def without_secrets(text: str, address: str) -> str:
 
 
 def _secrets(address: str) -> set[str]:
-    words = [found[2] for found in _IN_URL.finditer(address)]
-    words += [found[3].strip("'\"") for found in _BY_NAME.finditer(address)]
+    words = [match[2] for match in _IN_URL.finditer(address)]
+    words += [match[3].strip("'\"") for match in _BY_NAME.finditer(address)]
     forms = {form for word in words for form in (word, unquote(word), word.replace("\\", ""))}
     parts = {part for form in forms for part in (form, *re.split(r"[^A-Za-z0-9]+", form))}
     return {part for part in parts if len(part) >= 3}

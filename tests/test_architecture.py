@@ -194,6 +194,46 @@ def test_a_class_name_has_one_meaning() -> None:
     assert not {name: twice for name, twice in places.items() if len(twice) > 1}
 
 
+# How a value was had says nothing of what it is. `left` is a side where `right` or `top` is there.
+PARTICIPLES = {"found", "held", "made", "known", "given", "kept", "wanted", "left"}
+SIDES = {"left": {"right", "top"}}
+Named = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+
+
+def names_in(node: ast.AST) -> Iterator[tuple[str, int]]:
+    """Yield the functions, parameters and locals of a file, without fields of classes."""
+    for child in ast.walk(node):
+        if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield child.name, child.lineno
+        elif isinstance(child, ast.arg):
+            yield child.arg, child.lineno
+        elif isinstance(child, ast.Name) and isinstance(child.ctx, ast.Store):
+            yield child.id, child.lineno
+
+
+def test_names_say_what_a_value_is() -> None:
+    wrong = []
+    for path in modules():
+        tree = ast.parse(path.read_text())
+        fields = {
+            statement.target.lineno
+            for node in ast.walk(tree)
+            if isinstance(node, ast.ClassDef)
+            for statement in node.body
+            if isinstance(statement, ast.AnnAssign)
+        }
+        outer = [node for node in tree.body if isinstance(node, Named)]
+        for part in outer:
+            names = list(names_in(part))
+            there = {name for name, _ in names}
+            wrong += [
+                f"{path.relative_to(ROOT)}:{line} {name}"
+                for name, line in names
+                if name in PARTICIPLES and line not in fields and not SIDES.get(name, set()) & there
+            ]
+    assert not wrong, "\n".join(wrong)
+
+
 def test_pages_import_faces_only() -> None:
     line = re.compile(r"^ *from (edgevit\.[\w.]+) import (.+)$", re.M)
     for page in (ROOT / "README.md", *(ROOT / "docs").rglob("*.md")):

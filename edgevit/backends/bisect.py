@@ -111,8 +111,8 @@ def _culprit(node: Node) -> Node:
 
     No beginning ends in a complex number, so its reader is tried together with its producer.
     """
-    made = (n for n in node.all_input_nodes if n.op == "call_function" and not _is_readable(n))
-    return next(made, node)
+    culprits = (n for n in node.all_input_nodes if n.op == "call_function" and not _is_readable(n))
+    return next(culprits, node)
 
 
 def _failure(program: Program | None, attempt: Attempt) -> Exception | None:

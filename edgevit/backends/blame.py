@@ -62,12 +62,12 @@ def node_in_frames(
 
     `name_in` reads a node's name from the locals of a frame.
     """
-    found = None
+    innermost = None
     while error is not None:
         for frame, _ in traceback.walk_tb(error.__traceback__):
-            found = named(program, name_in(frame)) or found
+            innermost = named(program, name_in(frame)) or innermost
         error = error.__cause__ or error.__context__
-    return found
+    return innermost
 
 
 def named(program: Program, name: str) -> Node | None:

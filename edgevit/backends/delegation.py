@@ -46,12 +46,12 @@ class Delegation:
 
 def grouped(outside: Iterable[Outside]) -> tuple[Outside, ...]:
     """Merge entries of the same op and place, in order of first appearance."""
-    found: dict[tuple[str, str], Outside] = {}
+    groups: dict[tuple[str, str], Outside] = {}
     for one in outside:
         key = (one.op, one.where)
-        before = found.get(key, Outside(one.op, one.where, 0, 0))
-        found[key] = Outside(*key, before.count + one.count, before.bytes + one.bytes)
-    return tuple(found.values())
+        before = groups.get(key, Outside(one.op, one.where, 0, 0))
+        groups[key] = Outside(*key, before.count + one.count, before.bytes + one.bytes)
+    return tuple(groups.values())
 
 
 def require_all_inside(delegation: Delegation) -> None:

@@ -111,8 +111,8 @@ def execution_text(execution: Execution, longest: int = 20) -> str:
         "",
         *_table(dear),
     ]
-    left = len(execution.layers) - len(dear)
-    return "\n".join(rows + ([f"  ... and {left} more"] if left > 0 else []))
+    hidden = len(execution.layers) - len(dear)
+    return "\n".join(rows + ([f"  ... and {hidden} more"] if hidden > 0 else []))
 
 
 def _table(layers: Sequence[LayerCount]) -> list[str]:

@@ -38,16 +38,18 @@ def judged(
     worst, names, notes = SAME, [], []
     for other in others:
         why = _not_to_be_judged(other, precision)
-        found = SAME if why else distance(other.outputs, run(other.inputs))
-        if not why and not limit.holds(found) and program is not None:
-            why = _noise(other, found, program, precision, limit)
+        parity = SAME if why else distance(other.outputs, run(other.inputs))
+        if not why and not limit.holds(parity) and program is not None:
+            why = _noise(other, parity, program, precision, limit)
         if why:
             notes.append(f"{other.name}: not judged, {why}")
             continue
         names.append(other.name)
-        worst = _worse(worst, found)
-        if not limit.holds(found):
-            notes.append(f"{other.name}: relative L2 {found.rel_l2:.2e}, cosine {found.cosine:.6f}")
+        worst = _worse(worst, parity)
+        if not limit.holds(parity):
+            notes.append(
+                f"{other.name}: relative L2 {parity.rel_l2:.2e}, cosine {parity.cosine:.6f}"
+            )
     if not names:
         return ()
     return (Parity(STAGE, precision, worst, limit, (), tuple(notes), tuple(names)),)
@@ -62,13 +64,13 @@ def _not_to_be_judged(other: Other, precision: str) -> str:
     return ""
 
 
-def _noise(other: Other, found: Distance, program: Program, precision: str, limit: Limit) -> str:
+def _noise(other: Other, parity: Distance, program: Program, precision: str, limit: Limit) -> str:
     if precision == "fp16":
         return _noise_of_half(other, program, limit)
     exact = replace(program.in_float64(), inputs=tuple(map(_wide, other.inputs))).run()
     moved = program.run(tuple(map(_moved, other.inputs)))
     apart = max(distance(exact, other.outputs).rel_l2, distance(other.outputs, moved).rel_l2)
-    if limit.max_rel_l2 < apart or found.rel_l2 <= _NOISE * apart:
+    if limit.max_rel_l2 < apart or parity.rel_l2 <= _NOISE * apart:
         return f"the model's own rounding is {apart:.1e} there"
     return ""
 

@@ -77,11 +77,11 @@ def fitted(
     Refuse an artifact that declares another number of inputs, other shapes, or other types. int64
     is accepted as int32, because most runtimes narrow it.
     """
-    given = [(tuple(a.shape), str(a.dtype)) for a in arrays]
+    specs = [(tuple(a.shape), str(a.dtype)) for a in arrays]
     taken = [(spec.shape, spec.dtype) for spec in declared]
-    if len(given) == len(taken) and all(map(_fits, given, taken)):
+    if len(specs) == len(taken) and all(map(_fits, specs, taken)):
         return [a.astype(spec.dtype) for a, spec in zip(arrays, declared, strict=True)]
-    model = ", ".join(f"{'x'.join(map(str, shape)) or 'scalar'} {dtype}" for shape, dtype in given)
+    model = ", ".join(f"{'x'.join(map(str, shape)) or 'scalar'} {dtype}" for shape, dtype in specs)
     raise PackageError(
         "the artifact does not take what the model takes",
         where=path,
@@ -90,6 +90,6 @@ def fitted(
     )
 
 
-def _fits(given: tuple[tuple[int, ...], str], taken: tuple[tuple[int, ...], str]) -> bool:
-    narrowed = (given[1], taken[1]) == ("int64", "int32")
-    return given[0] == taken[0] and (given[1] == taken[1] or narrowed)
+def _fits(spec: tuple[tuple[int, ...], str], taken: tuple[tuple[int, ...], str]) -> bool:
+    narrowed = (spec[1], taken[1]) == ("int64", "int32")
+    return spec[0] == taken[0] and (spec[1] == taken[1] or narrowed)

@@ -83,8 +83,10 @@ def open_tvm(path: str, threads: int) -> tuple[Specs, Run]:
         specs = json.load(file)["inputs"]
     main = relax.VirtualMachine(tvm.runtime.load_module(path), tvm.cpu())["main"]
 
-    def flat(found: Any) -> list[Any]:
-        return [found.numpy()] if hasattr(found, "numpy") else [x for p in found for x in flat(p)]
+    def flat(result: Any) -> list[Any]:
+        return (
+            [result.numpy()] if hasattr(result, "numpy") else [x for p in result for x in flat(p)]
+        )
 
     return specs, lambda arrays: flat(main(*(tvm.runtime.tensor(a) for a in arrays)))
 

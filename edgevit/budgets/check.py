@@ -49,17 +49,17 @@ class Finding:
 
     budget: str
     limit: float
-    known: Known
+    source: Known
     at_least: bool = False
 
     @property
     def status(self) -> str:
-        found = self.known.figure
-        if found is None:
+        figure = self.source.figure
+        if figure is None:
             return "unknown"
         if self.at_least:
-            return "ok" if found >= self.limit else "under"
-        return "ok" if found <= self.limit else "over"
+            return "ok" if figure >= self.limit else "under"
+        return "ok" if figure <= self.limit else "over"
 
     @property
     def within(self) -> bool:
@@ -69,9 +69,9 @@ class Finding:
         return {
             "budget": self.budget,
             "limit": self.limit,
-            "found": self.known.figure,
-            "kind": self.known.kind,
-            "how": self.known.how,
+            "found": self.source.figure,
+            "kind": self.source.kind,
+            "how": self.source.how,
             "status": self.status,
         }
 
@@ -101,7 +101,7 @@ class Check(Shown):
 
     def _rows(self) -> Iterator[Row]:
         for finding in self.findings:
-            figure = "unknown" if finding.known.figure is None else f"{finding.known.figure:,.6g}"
+            figure = "unknown" if finding.source.figure is None else f"{finding.source.figure:,.6g}"
             bound = "at least" if finding.at_least else "at most"
             yield finding.budget, f"{finding.status}: {figure}, {bound} {finding.limit:,.6g}"
 
@@ -223,9 +223,9 @@ def _latency(folder: Path, manifest: dict[str, Any], here: Here) -> Known:
     if not (runs_here and (here.stands_for_all or _is_of_this_kind(manifest["target"]))):
         return _elsewhere(folder, manifest, runs_here)
     how = {"threads": here.threads, "rounds": here.rounds, "trust": here.trust}
-    found = profile_here([folder], **how, progress=here.progress)
-    latency = found.measured[0].latency
-    how = f"{latency.low * 1e3:.3g} to {latency.high * 1e3:.3g} ms, {found.threads} threads, {found.host}"
+    profile = profile_here([folder], **how, progress=here.progress)
+    latency = profile.measured[0].latency
+    how = f"{latency.low * 1e3:.3g} to {latency.high * 1e3:.3g} ms, {profile.threads} threads, {profile.host}"
     return Known(latency.median, "measured", how)
 
 

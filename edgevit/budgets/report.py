@@ -35,14 +35,14 @@ def check_text(check: Check) -> str:
 
 def sentence(finding: Finding) -> str:
     """Return one finding as text: `3.1 ms of 5 ms (measured: ...)`."""
-    known = finding.known
+    source = finding.source
     if finding.budget == "parity":
-        return f"{'the same' if known.figure else 'NOT the same'} as the model ({known.how})"
-    if known.figure is None:
-        return f"asked {_shown(finding.budget, finding.limit)}; {known.how}"
+        return f"{'the same' if source.figure else 'NOT the same'} as the model ({source.how})"
+    if source.figure is None:
+        return f"asked {_shown(finding.budget, finding.limit)}; {source.how}"
     relation = "needs" if finding.at_least else "of"
-    figure, limit = (_shown(finding.budget, x) for x in (known.figure, finding.limit))
-    return f"{figure} {relation} {limit} ({known.kind}: {known.how})"
+    figure, limit = (_shown(finding.budget, x) for x in (source.figure, finding.limit))
+    return f"{figure} {relation} {limit} ({source.kind}: {source.how})"
 
 
 def _shown(budget: str, x: float) -> str:

@@ -104,21 +104,21 @@ def _own(plan: ExportPlan) -> dict[str, BackendOptions]:
     return {plan.format: info.from_table(plan.backend)} if info else {}
 
 
-def _options(plan: ExportPlan, given: Mapping[str, Any]) -> dict[str, Any]:
-    defaults, kept = vars(ModelOptions()), dict(plan.options)
-    if isinstance(kept.get("input_size"), list):
-        kept["input_size"] = tuple(kept["input_size"])
-    for name, value in given.items():
-        if value == defaults[name] or _same(value, kept.get(name)):
+def _options(plan: ExportPlan, requested: Mapping[str, Any]) -> dict[str, Any]:
+    defaults, options = vars(ModelOptions()), dict(plan.options)
+    if isinstance(options.get("input_size"), list):
+        options["input_size"] = tuple(options["input_size"])
+    for name, value in requested.items():
+        if value == defaults[name] or _same(value, options.get(name)):
             continue
         if name not in _OTHER_NUMBERS:
             raise UsageError(
                 f"the plan was made with another {name.replace('_', ' ')}",
-                why=f"{kept.get(name, defaults[name])} when it was tuned, {value} now",
+                why=f"{options.get(name, defaults[name])} when it was tuned, {value} now",
                 hint="leave the option out, or tune with it",
             )
-        kept[name] = value
-    return kept
+        options[name] = value
+    return options
 
 
 def _same(a: object, b: object) -> bool:

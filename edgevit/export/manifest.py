@@ -100,13 +100,13 @@ def export_manifest(
     parity: Sequence[Parity],
     stages: Stages,
     versions: Mapping[str, str],
-    made: Mapping[str, object],
+    settings: Mapping[str, object],
     from_python: bool = False,
 ) -> dict[str, object]:
     """Return the manifest.
 
     `from_python`: the model, or its inputs, are a caller's objects, which no command line says.
-    `made`: the hash of the captured graph, and the options chosen of the backend's choices.
+    `settings`: the hash of the captured graph, and the options chosen of the backend's choices.
     """
     classes = {"class_names": list(source.labels)} if source.labels else {}
     python = {"from_python": True} if from_python else {}
@@ -115,11 +115,11 @@ def export_manifest(
         "model": {
             **model_dict(source),
             "options": dict(options),
-            "graph": made["graph"],
+            "graph": settings["graph"],
             **classes,
             **python,
         },
-        "chosen": made["chosen"],
+        "chosen": settings["chosen"],
         "target": target.name,
         "format": artifact.format,
         "precision": artifact.precision,

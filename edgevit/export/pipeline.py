@@ -165,7 +165,7 @@ class _CapturedModel:
     graph: str  # hash of the program as captured
     lossy: LossyResult | None
     stages: Stages
-    known: engine.States | None  # graphs after leading rules, cached for the other formats
+    states: engine.States | None  # graphs after leading rules, cached for the other formats
     integers: PreparedPart | None = None  # for the formats in integers
 
     @classmethod
@@ -186,7 +186,7 @@ class _CapturedModel:
         if part is not None:
             program, expected = part.loss.program, part.loss.outputs
             others = run_others(program.run, source.inputs) if others else ()
-        known: engine.States | None = {} if len(job.formats) > 1 else None
+        states: engine.States | None = {} if len(job.formats) > 1 else None
         integers = None
         if source.is_trained:
             job.require_pictures()
@@ -197,7 +197,7 @@ class _CapturedModel:
             integers = prepare_integers(
                 program, intake, job.request.calibration, job.without, stages
             )
-        return cls(model, source, expected, others, program, graph, part, stages, known, integers)
+        return cls(model, source, expected, others, program, graph, part, stages, states, integers)
 
 
 def _export_format(
@@ -208,7 +208,7 @@ def _export_format(
     refuse_outputs(captured.program, BACKENDS[format].title)
     part = captured.integers if job.calibrated(format) else None
     program, states = (
-        (part.prepared.program, part.states) if part else (captured.program, captured.known)
+        (part.prepared.program, part.states) if part else (captured.program, captured.states)
     )
     rules = rules_of(backend, format, job.without, job.request)
     rewritten, rewrites = rewrite(program, rules, stages, states)

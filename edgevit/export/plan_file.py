@@ -211,36 +211,36 @@ def read_plan(path: Path) -> ExportPlan:
         ) from error
 
 
-def _plan(found: Mapping[str, Any]) -> ExportPlan:
-    first, made = found["artifact_choices"], found["made_with"]
+def _plan(values: Mapping[str, Any]) -> ExportPlan:
+    first, made_with = values["artifact_choices"], values["made_with"]
     entries: dict[str, Any] = {
-        **{name: found[name] for name in ("model", "target", "verdict")},
+        **{name: values[name] for name in ("model", "target", "verdict")},
         **{name: first[name] for name in ("format", "precision", "threads")},
         "lossy": tuple(first["lossy"]),
-        "chosen": dict(found.get("chosen", {})),
-        "graph": made["graph"],
-        "convert_threads": made["convert_threads"],
-        **{name: made.get(name, {}) for name in ("options", "versions")},
-        **_heeded(first["format"], made),
-        "artifact": Made(**found["artifact"]) if found.get("artifact") else None,
-        **{name: found.get(name, {}) for name in ("figures", "device")},
+        "chosen": dict(values.get("chosen", {})),
+        "graph": made_with["graph"],
+        "convert_threads": made_with["convert_threads"],
+        **{name: made_with.get(name, {}) for name in ("options", "versions")},
+        **_heeded(first["format"], made_with),
+        "artifact": Made(**values["artifact"]) if values.get("artifact") else None,
+        **{name: values.get(name, {}) for name in ("figures", "device")},
     }
     assert set(entries) <= {f.name for f in fields(ExportPlan)}
     return ExportPlan(**entries)
 
 
-def _heeded(format: str, made: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def _heeded(format: str, made_with: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Return the options of the backend and of calibration. Those of other backends are refused."""
     info = options_info(format)
     own = _table_of(format, info) if info else ""
     for table in _tables():
-        if made.get(table) and table != own:
+        if made_with.get(table) and table != own:
             raise ShapeError(f"made_with.{table}", f"options that {format} does not take")
-    entries = made.get(own, {})
+    entries = made_with.get(own, {})
     calibration = {k: v for k, v in entries.items() if k in _CALIBRATION.keys}
     return {
         "backend": {k: v for k, v in entries.items() if k not in calibration},
-        "calibration": {**calibration, **made.get("calibration", {})},
+        "calibration": {**calibration, **made_with.get("calibration", {})},
     }
 
 

@@ -110,10 +110,10 @@ def rewrite(
     program: Program,
     rules: Sequence[AnyRule],
     stages: Stages,
-    known: engine.States | None = None,
+    states: engine.States | None = None,
 ) -> tuple[Program, RewriteReport]:
     with stages.stage("rewrite", f"rewrite, {len(rules)} rules, each verified"):
-        return engine.run(program, rules, stages.note, known)
+        return engine.run(program, rules, stages.note, states)
 
 
 def rules_of(
@@ -124,8 +124,8 @@ def rules_of(
 ) -> tuple[AnyRule, ...]:
     rules = request.rules(backend, format) if backend else STANDARD
     preparing = (rule for option in OPTIONS.values() for rule in option.prepare)
-    known = {rule.name for rule in (*rules, *preparing)}
+    names = {rule.name for rule in (*rules, *preparing)}
     for name in without:
-        if name not in known:
-            raise UsageError(f"no rule is called `{name}`", hint=suggest(name, known))
+        if name not in names:
+            raise UsageError(f"no rule is called `{name}`", hint=suggest(name, names))
     return tuple(rule for rule in rules if rule.name not in without)

@@ -32,8 +32,8 @@ class EagerSession:
 
     def run(self, arrays: Arrays) -> list[Any]:
         with torch.inference_mode():
-            found = self._source.module(*(torch.from_numpy(a) for a in arrays))
-        return [leaf.numpy() for leaf in tree_leaves(found) if isinstance(leaf, torch.Tensor)]
+            results = self._source.module(*(torch.from_numpy(a) for a in arrays))
+        return [leaf.numpy() for leaf in tree_leaves(results) if isinstance(leaf, torch.Tensor)]
 
     def op_times(self, arrays: Arrays, repeats: int) -> tuple[OpTime, ...]:
         """Return times by operator: PyTorch's profiler does not separate calls of one operator."""

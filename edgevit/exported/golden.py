@@ -99,9 +99,9 @@ def load_others(folder: Path) -> tuple[Other, ...]:
     """Return the stored outputs for inputs of other statistics."""
     path = folder / GOLDEN
     tensors = _load(path)
-    made = other_inputs(_by_position(tensors, "input", path))
-    kept = [name for name in made if f"{name}.0" in tensors]
-    return tuple(Other(name, made[name], _by_position(tensors, name, path)) for name in kept)
+    inputs = other_inputs(_by_position(tensors, "input", path))
+    complete = [name for name in inputs if f"{name}.0" in tensors]
+    return tuple(Other(name, inputs[name], _by_position(tensors, name, path)) for name in complete)
 
 
 def _load(path: Path) -> dict[str, torch.Tensor]:

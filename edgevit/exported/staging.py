@@ -186,14 +186,14 @@ def _output_error(final: Path, error: OSError) -> OutputError:
     )
 
 
-def require_space(folder: Path, wanted: int) -> None:
+def require_space(folder: Path, needed: int) -> None:
     """Refuse to start without enough disk space: converters fail obscurely on a full disk."""
     free = shutil.disk_usage(folder).free
-    if free < wanted:
+    if free < needed:
         raise OutputError(
             f"no space left to write {folder.parent}",
             where=str(folder.parent),
-            why=f"about {wanted / 1e6:.0f} MB are needed, {free / 1e6:.0f} MB are free",
+            why=f"about {needed / 1e6:.0f} MB are needed, {free / 1e6:.0f} MB are free",
             hint="free some disk space, or -o a folder on another disk",
         )
 

@@ -102,9 +102,9 @@ def _delegation_rows(delegation: Mapping[str, Any] | None) -> list[str]:
     counts: Counter[str] = Counter()
     for entry in delegation["outside"]:
         counts[entry["op"]] += entry["count"]
-    left = ", ".join(f"{op} x{count}" for op, count in counts.most_common(8))
+    ops = ", ".join(f"{op} x{count}" for op, count in counts.most_common(8))
     more = " ..." if len(counts) > 8 else ""
-    outside = f"{delegation['ops_outside']} outside" + (f": {left}{more}" if left else "")
+    outside = f"{delegation['ops_outside']} outside" + (f": {ops}{more}" if ops else "")
     return [f"  delegated  {delegation['to']} takes {pieces}, {outside}"]
 
 
@@ -125,8 +125,8 @@ def _placement_rows(placement: Mapping[str, Any] | None) -> list[str]:
     if off and len(whys) == 1:
         return [*rows, f"             off the engine: {next(iter(whys))}"]
     counts = Counter(entry["op"] for entry in off).most_common(8)
-    left = ", ".join(f"{op} x{count}" for op, count in counts)
-    return [*rows, f"             off the engine: {left}"] if off else rows
+    ops = ", ".join(f"{op} x{count}" for op, count in counts)
+    return [*rows, f"             off the engine: {ops}"] if off else rows
 
 
 def off_engine_lines(manifest: Mapping[str, Any]) -> list[str]:

@@ -67,11 +67,11 @@ class Features:
         return {**asdict(self), "work": {name: asdict(work) for name, work in self.work.items()}}
 
     @classmethod
-    def of_dict(cls, given: dict[str, object]) -> Features:
-        work: dict[str, dict[str, int]] = given["work"]  # type: ignore[assignment]
+    def of_dict(cls, values: dict[str, object]) -> Features:
+        work: dict[str, dict[str, int]] = values["work"]  # type: ignore[assignment]
         return cls(
-            int(given["params"]),  # type: ignore[call-overload]
-            int(given["resolution"]),  # type: ignore[call-overload]
+            int(values["params"]),  # type: ignore[call-overload]
+            int(values["resolution"]),  # type: ignore[call-overload]
             {name: Work(**figures) for name, figures in work.items()},
         )
 

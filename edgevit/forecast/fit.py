@@ -85,11 +85,11 @@ def fit(samples: Sequence[Sample]) -> Fitted:
     p = _solve(work / scale, effects, y, prior, ridge)
     costs = np.zeros(everything.shape[1])
     costs[present] = np.exp(p[:count]) / scale
-    found = [float(x) for x in p[count:]]
+    parameters = [float(x) for x in p[count:]]
     return Fitted(
         tuple(map(float, costs)),
-        dict(zip(settings, found, strict=False)),
-        dict(zip(sources, found[len(settings) :], strict=True)),
+        dict(zip(settings, parameters, strict=False)),
+        dict(zip(sources, parameters[len(settings) :], strict=True)),
     )
 
 

@@ -34,7 +34,7 @@ class ModelForecast(Shown):
             "model": self.model,
             "target": self.target,
             "features": self.features.as_dict(),
-            "forecasts": [found.as_dict() for found in self.forecasts],
+            "forecasts": [one.as_dict() for one in self.forecasts],
         }
 
     def _title(self) -> str:

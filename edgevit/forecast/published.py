@@ -52,9 +52,9 @@ def features() -> dict[str, Features]:
     return {key: Features.of_dict(entry) for key, entry in json.loads(path.read_text()).items()}
 
 
-def samples(kind: str, known: dict[str, Features] | None = None) -> tuple[Sample, ...]:
+def samples(kind: str, by_net: dict[str, Features] | None = None) -> tuple[Sample, ...]:
     """Return the figures of one kind of device, for nets with known features."""
-    found, names = known or features(), nets()
+    table, names = by_net or features(), nets()
     mine = [device for device in devices() if device.kind == kind]
     gathered = []
     for row in _rows("published.csv"):
@@ -70,7 +70,7 @@ def samples(kind: str, known: dict[str, Features] | None = None) -> tuple[Sample
                 device.setting,
                 row["source"],
                 float(row["latency_ms"]),
-                found[key].vector(),
+                table[key].vector(),
             )
         )
     return tuple(gathered)

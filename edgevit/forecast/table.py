@@ -59,20 +59,23 @@ def forecast(features: Features, target: Target) -> tuple[Forecast, ...]:
     _require_range(features, table, mine[0].kind)
     fitted = Fitted(tuple(table["costs"]), table["settings"], {})
     quality, bar = Quality(**table["held_out"]), float(table["bar"])
-    found = []
+    forecasts = []
     for device in {d.setting: d for d in mine}.values():
         median = math.exp(fitted.log_ms(features.vector(), device.setting))
-        found.append(
+        forecasts.append(
             Forecast(target.title, device.shown, median / bar, median, median * bar, quality)
         )
-    return tuple(found)
+    return tuple(forecasts)
 
 
 def table_entry(
-    samples: Sequence[Sample], fitted: Fitted, held: CrossValidation, known: dict[str, Features]
+    samples: Sequence[Sample],
+    fitted: Fitted,
+    validation: CrossValidation,
+    by_net: dict[str, Features],
 ) -> dict[str, Any]:
     """Return the entry of one kind of device in `fitted.json`."""
-    nets = [known[sample.net] for sample in samples]
+    nets = [by_net[sample.net] for sample in samples]
     return {
         "costs": [float(f"{cost:.6g}") for cost in fitted.costs],
         "settings": {key: round(effect, 6) for key, effect in fitted.settings.items()},
@@ -84,13 +87,13 @@ def table_entry(
         "most": [
             float(f"{max(column):.6g}") for column in zip(*(n.vector() for n in nets), strict=True)
         ],
-        "bar": round(held.bar, 4),
+        "bar": round(validation.bar, 4),
         "held_out": {
             "figures": len(samples),
             "families": len({sample.family for sample in samples}),
-            "median_error": round(held.median, 4),
-            "rank_correlation": round(held.rank, 4),
-            "covered": round(held.covered, 4),
+            "median_error": round(validation.median, 4),
+            "rank_correlation": round(validation.rank, 4),
+            "covered": round(validation.covered, 4),
         },
     }
 
@@ -98,11 +101,11 @@ def table_entry(
 def _of_target(target: Target) -> list[Device]:
     mine = [d for d in devices() if d.soc and d.soc == target.soc]
     if not mine:
-        known = sorted({d.soc for d in devices() if d.soc})
+        chips = sorted({d.soc for d in devices() if d.soc})
         raise ForecastError(
             f"there is no forecast for {target.title}",
             where=f"target {target.name}",
-            why="no published figures of its chip are known; there are some of\n" + "\n".join(known),
+            why="no published figures of its chip are known; there are some of\n" + "\n".join(chips),
             hint="measure it: edgevit profile --help",
         )  # fmt: skip
     return mine

@@ -100,14 +100,16 @@ def _take_tensors(node: Node, tensors: set[Node]) -> None:
 def _numbers_of(node: Node, tensors: set[Node]) -> list[str]:
     """List the parameters that are declared as a number or a list but receive a tensor."""
     specs = node.target._schema.arguments  # type: ignore[union-attr]
-    given = {spec.name: value for spec, value in zip(specs, node.args, strict=False)}
-    given |= node.kwargs
+    arguments = {spec.name: value for spec, value in zip(specs, node.args, strict=False)}
+    arguments |= node.kwargs
     return [
         spec.name
         for spec in specs
         if "Tensor" not in str(spec.type)
         and any(
-            leaf in tensors for leaf in tree_leaves(given.get(spec.name)) if isinstance(leaf, Node)
+            leaf in tensors
+            for leaf in tree_leaves(arguments.get(spec.name))
+            if isinstance(leaf, Node)
         )
     ]
 

@@ -227,24 +227,26 @@ def _override_preprocess(source: ModelSource, request: Request) -> Preprocess:
             hint="leave them out",
         )
     channels, height, width = image.shape[1:]
-    known = source.preprocess or Preprocess((0.0,) * channels, (1.0,) * channels, (height, width))
-    mean = _per_channel(request.mean, known.mean, channels, "--mean")
-    std = _per_channel(request.std, known.std, channels, "--std")
-    return replace(known, mean=mean, std=std)
+    preprocess = source.preprocess or Preprocess(
+        (0.0,) * channels, (1.0,) * channels, (height, width)
+    )
+    mean = _per_channel(request.mean, preprocess.mean, channels, "--mean")
+    std = _per_channel(request.std, preprocess.std, channels, "--std")
+    return replace(preprocess, mean=mean, std=std)
 
 
 def _per_channel(
-    given: tuple[float, ...] | None, known: tuple[float, ...], channels: int, option: str
+    values: tuple[float, ...] | None, default: tuple[float, ...], channels: int, option: str
 ) -> tuple[float, ...]:
-    if given is None:
-        return known
-    if len(given) == 1:
-        return given * channels
-    if len(given) != channels:
+    if values is None:
+        return default
+    if len(values) == 1:
+        return values * channels
+    if len(values) != channels:
         raise UsageError(
-            f"{option} has {len(given)} values for an image of {channels} channels",
+            f"{option} has {len(values)} values for an image of {channels} channels",
             where=option,
             why="each channel has its own",
             hint=f"give {channels}, or one for all",
         )
-    return given
+    return values

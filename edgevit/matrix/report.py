@@ -131,8 +131,8 @@ def _tally(matrix: Matrix, formats: Iterable[str]) -> list[str]:
     best: dict[str, MatrixRow] = {}
     for row in matrix.rows:
         if row.format != EAGER and row.latency_ms is not None:
-            held = best.get(row.model)
-            if held is None or row.latency_ms < (held.latency_ms or math.inf):
+            fastest = best.get(row.model)
+            if fastest is None or row.latency_ms < (fastest.latency_ms or math.inf):
                 best[row.model] = row
     for format in formats:
         mine = [r for r in matrix.rows if r.format == format]
@@ -151,11 +151,11 @@ def _tally(matrix: Matrix, formats: Iterable[str]) -> list[str]:
 def _table(
     matrix: Matrix, formats: list[str], cell: Callable[[MatrixRow, float | None], str]
 ) -> list[str]:
-    found = {(r.model, r.target, r.format): r for r in matrix.rows}
+    by_key = {(r.model, r.target, r.format): r for r in matrix.rows}
     several = len({r.target for r in matrix.rows}) > 1
     rows = ["| net | " + " | ".join(formats) + " |", "|---" * (len(formats) + 1) + "|"]
     for model, target in dict.fromkeys((r.model, r.target) for r in matrix.rows):
-        mine = [found.get((model, target, format)) for format in formats]
+        mine = [by_key.get((model, target, format)) for format in formats]
         times = [r.latency_ms for r in mine if r and r.latency_ms and r.format != EAGER]
         least = min(times, default=None)
         cells = [_cell(row, least, cell) for row in mine]

@@ -229,8 +229,8 @@ def _exported(model: str, target: Target, format: str, said: dict[str, Any]) -> 
 
 
 def _worst(figures: list[float | None], of: Callable[..., float]) -> float | None:
-    known = [figure for figure in figures if figure is not None]
-    return of(known) if known and len(known) == len(figures) else None
+    measured = [figure for figure in figures if figure is not None]
+    return of(measured) if measured and len(measured) == len(figures) else None
 
 
 def _runs_here(said: dict[str, Any]) -> bool:

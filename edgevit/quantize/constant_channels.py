@@ -82,10 +82,10 @@ def _fold(
 ) -> dict[str, Node]:
     rows = _constant_rows(writer, program)
     bias = program.constants[argument(writer, "bias").target]
-    held = _values(writer, last, bias, program)
+    constants = _values(writer, last, bias, program)
     empty = _values(writer, last, torch.where(rows, 0.0, bias), program)
     weight = program.constants[argument(reader, "weight").target]
-    moved = weight.flatten(1).double() @ (held - empty).double()
+    moved = weight.flatten(1).double() @ (constants - empty).double()
     own = program.constants[argument(reader, "bias").target].double() + moved
     changed = {
         writer.name: _with_bias(here[writer.name], torch.where(rows, 0.0, bias), draft),

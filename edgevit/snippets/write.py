@@ -42,5 +42,5 @@ def filled(template: Path, marks: Mapping[str, str]) -> str:
     A mark without a value raises `KeyError`, so that no `@NAME@` reaches a user.
     """
     text = template.read_text()
-    text = _MARK.sub(lambda found: marks[found[1]], text)
+    text = _MARK.sub(lambda match: marks[match[1]], text)
     return "\n".join(line.rstrip() for line in text.splitlines()) + "\n"

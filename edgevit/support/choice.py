@@ -26,31 +26,31 @@ class Choice:
 
 def require_known(settings: Settings, choices: Iterable[Choice], whose: str) -> None:
     """Refuse names and options that are not declared, with a `UsageError`."""
-    known = {choice.name: choice for choice in choices}
+    by_name = {choice.name: choice for choice in choices}
     for name, option in settings.items():
-        if name not in known:
+        if name not in by_name:
             raise UsageError(
                 f"{whose} leaves no choice called `{name}`",
                 where=f"{name}={option}",
-                why=f"its choices: {', '.join(known) or 'none'}",
-                hint=suggest(name, known) or "leave it out",
+                why=f"its choices: {', '.join(by_name) or 'none'}",
+                hint=suggest(name, by_name) or "leave it out",
             )
-        if option not in known[name].options:
+        if option not in by_name[name].options:
             raise UsageError(
                 f"`{name}` cannot be `{option}`",
                 where=f"{name}={option}",
-                why=f"its options: {', '.join(known[name].options)}",
-                hint=suggest(option, known[name].options) or f"{name}={known[name].default}",
+                why=f"its options: {', '.join(by_name[name].options)}",
+                hint=suggest(option, by_name[name].options) or f"{name}={by_name[name].default}",
             )
 
 
 def settings_of(words: Iterable[str]) -> dict[str, str]:
     """Parse the arguments of `--choose`: `["attention=heads", ...]`."""
-    found: dict[str, str] = {}
+    settings: dict[str, str] = {}
     for word in words:
         name, equals, option = word.partition("=")
         if not equals or not name or not option:
             raise UsageError(f"`{word}` is no choice", hint="--choose NAME=OPTION,...")
-        if found.setdefault(name, option) != option:
+        if settings.setdefault(name, option) != option:
             raise UsageError(f"the choice `{name}` is made twice")
-    return found
+    return settings

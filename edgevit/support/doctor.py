@@ -79,12 +79,12 @@ def examine() -> Findings:
 
 
 def _requirements() -> dict[str, tuple[str, ...]]:
-    found: dict[str, tuple[str, ...]] = {}
+    requirements: dict[str, tuple[str, ...]] = {}
     for line in metadata.requires("edgevit") or ():
         match = _REQUIREMENT.match(line)
         if match and match[1] != "edgevit":
-            found[match[2]] = (*found.get(match[2], ()), match[1])
-    return found
+            requirements[match[2]] = (*requirements.get(match[2], ()), match[1])
+    return requirements
 
 
 def _part(extra: str, libraries: tuple[str, ...]) -> OptionalExtra:

@@ -102,8 +102,8 @@ def _limit(limits: Limits) -> None:
         import resource
     except ImportError:  # Windows: the clock alone
         return
-    wanted = {"RLIMIT_DATA": limits.memory, "RLIMIT_CPU": limits.cpu, "RLIMIT_CORE": 0}
-    for name, most in wanted.items():
+    values = {"RLIMIT_DATA": limits.memory, "RLIMIT_CPU": limits.cpu, "RLIMIT_CORE": 0}
+    for name, most in values.items():
         kind = getattr(resource, name)
         hard = resource.getrlimit(kind)[1]
         soft = most if hard == resource.RLIM_INFINITY else min(most, hard)

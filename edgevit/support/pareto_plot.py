@@ -38,11 +38,11 @@ class Panel:
 
 def best_of(dots: Sequence[Dot]) -> list[Dot]:
     """Return the Pareto front, by x: the dots that no other one equals or beats on both axes."""
-    found: list[Dot] = []
+    best: list[Dot] = []
     for dot in sorted(dots, key=lambda d: (d.x, d.y)):
-        if not found or dot.y < found[-1].y:
-            found.append(dot)
-    return found
+        if not best or dot.y < best[-1].y:
+            best.append(dot)
+    return best
 
 
 def pareto_svg(panels: Sequence[Panel]) -> str:

@@ -18,10 +18,10 @@ def answers() -> TextIO:
 
 
 @contextlib.contextmanager
-def only_answers(wanted: bool = True) -> Iterator[None]:
+def only_answers(enabled: bool = True) -> Iterator[None]:
     """Reserve stdout for the command's output. Other prints, also of native code, go to stderr."""
     global _reserved
-    if not wanted or _reserved is not None:
+    if not enabled or _reserved is not None:
         yield
         return
     before = sys.stdout

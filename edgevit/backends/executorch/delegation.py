@@ -47,8 +47,8 @@ def delegation(path: Path, exported: Any, program: Program) -> Delegation:
 def _instructions(path: Path) -> tuple[list[str], int]:
     """Return the kernels that the file calls, in order, and the number of its delegate calls."""
     read = module("exir._serialize._program").deserialize_pte_binary
-    found = read(path.read_bytes())
-    plan = getattr(found, "program", found).execution_plan[0]
+    file = read(path.read_bytes())
+    plan = getattr(file, "program", file).execution_plan[0]
     kernels, delegates = [], 0
     for chain in plan.chains:
         for instruction in chain.instructions:
@@ -95,6 +95,6 @@ def _written(node: Node) -> list[Any]:
 
 
 def _bytes(node: Node) -> int:
-    found = node.meta.get("val")
-    tensors = found if isinstance(found, list | tuple) else (found,)
+    output = node.meta.get("val")
+    tensors = output if isinstance(output, list | tuple) else (output,)
     return sum(t.numel() * t.element_size() for t in tensors if isinstance(t, torch.Tensor))

@@ -20,10 +20,10 @@ def _of_executor_runner(said: str, runs: int) -> list[float]:
 
     executor_runner prints one figure for all runs together, the first one included.
     """
-    found = _EXECUTORCH.search(said)
-    if found is None or int(found[1]) != runs:
+    match = _EXECUTORCH.search(said)
+    if match is None or int(match[1]) != runs:
         raise no_time_in("executor_runner", said)
-    mean = float(found[2]) * 1e-3 / runs
+    mean = float(match[2]) * 1e-3 / runs
     return [mean, mean]
 
 

@@ -41,10 +41,10 @@ def read_apart(graph_module: GraphModule) -> PassResult:
 
 
 def partitioner() -> Any:
-    made = module("backends.xnnpack.partition.xnnpack_partitioner").XnnpackPartitioner()
-    for config in made.target_partitioner_configs.values():
+    xnnpack = module("backends.xnnpack.partition.xnnpack_partitioner").XnnpackPartitioner()
+    for config in xnnpack.target_partitioner_configs.values():
         config.check_constraints = _held_back(config.check_constraints)
-    return made
+    return xnnpack
 
 
 def _held_back(accepts: Callable[[Node, Any], bool]) -> Callable[[Node, Any], bool]:
@@ -94,7 +94,7 @@ def _name(node: Node) -> str:
 
 def _tensors(node: Node) -> Iterator[torch.Tensor]:
     for each in (node, *node.all_input_nodes):
-        found = each.meta.get("val")
-        for tensor in found if isinstance(found, list | tuple) else (found,):
+        output = each.meta.get("val")
+        for tensor in output if isinstance(output, list | tuple) else (output,):
             if isinstance(tensor, torch.Tensor):
                 yield tensor

@@ -53,7 +53,7 @@ class ExecuTorchSession:
 
     def run(self, arrays: Arrays) -> list[Any]:
         try:
-            found = self._method.execute([torch.from_numpy(a) for a in arrays])
+            outputs = self._method.execute([torch.from_numpy(a) for a in arrays])
         except RuntimeError as error:
             raise BackendRuntimeError(
                 "ExecuTorch cannot run this file",
@@ -61,7 +61,7 @@ class ExecuTorchSession:
                 why=_cause(str(error)),
                 hint=f"export it again; if it fails again, {report_it()}",
             ) from error
-        return [tensor.numpy() for tensor in found]
+        return [tensor.numpy() for tensor in outputs]
 
     def op_times(self, arrays: Arrays, repeats: int) -> tuple[OpTime, ...]:
         """Return the time of each op.

@@ -62,12 +62,12 @@ def _has_kernel(node: Node, kernels: set[str], out_variant: Any) -> bool:
     if overload._schema.name == "aten::convolution" and node.meta["val"].ndim > 4:
         return False  # the kernel is there, and refuses when it runs
     try:
-        found, _ = out_variant(overload)
+        schema, _ = out_variant(overload)
     except RuntimeError:
         return False
     except AssertionError:  # `pow` has overloads on plain numbers, which the search trips over
         return f"{overload._schema.name}.{overload._overloadname}_out" in kernels
-    return found.name() in kernels
+    return schema.name() in kernels
 
 
 def blame(program: Program) -> AbstractContextManager[None]:
@@ -78,6 +78,6 @@ def blame(program: Program) -> AbstractContextManager[None]:
 
 
 def _worked_on(frame: FrameType) -> str:
-    held = (frame.f_locals.get(local) for local in ("node", "n"))
-    names = (name_in_program(node) for node in held if isinstance(node, Node))
+    locals_of_frame = (frame.f_locals.get(local) for local in ("node", "n"))
+    names = (name_in_program(node) for node in locals_of_frame if isinstance(node, Node))
     return next(filter(None, names), "")

@@ -29,7 +29,7 @@ def exact_constants() -> Iterator[None]:
         yield
 
 
-def _is_close(constant: Any, wanted: Any, **tolerances: float) -> bool:
-    if wanted in _IDENTITIES:
-        return constant == wanted
-    return math.isclose(constant, wanted, **tolerances)
+def _is_close(constant: Any, expected: Any, **tolerances: float) -> bool:
+    if expected in _IDENTITIES:
+        return constant == expected
+    return math.isclose(constant, expected, **tolerances)

@@ -52,20 +52,20 @@ class OnnxSession:
 
 def _node_seconds(events: list[dict[str, Any]]) -> dict[tuple[str, str, str], list[float]]:
     """Return the kernel times of each node, run by run."""
-    found: dict[tuple[str, str, str], list[float]] = defaultdict(list)
+    seconds: dict[tuple[str, str, str], list[float]] = defaultdict(list)
     for event in events:
         if event.get("cat") == "Node" and event["name"].endswith("_kernel_time"):
             facts = event["args"]
             node = event["name"].removesuffix("_kernel_time")
             key = (facts.get("op_name", ""), node, facts.get("provider", ""))
-            found[key].append(event["dur"] * 1e-6)
-    return found
+            seconds[key].append(event["dur"] * 1e-6)
+    return seconds
 
 
 def providers() -> list[str]:
     """Return the execution providers of this build of ONNX Runtime on this machine, best first."""
-    found = load_library("onnxruntime", "onnx").get_available_providers()
-    return [name for name in found if name != _REMOTE]
+    names = load_library("onnxruntime", "onnx").get_available_providers()
+    return [name for name in names if name != _REMOTE]
 
 
 @functools.cache

@@ -46,16 +46,16 @@ def inside(ops: Sequence[InterpreterOp]) -> set[int]:
         if op.name != DELEGATE
         for tensor in op.outputs
     }
-    found: set[int] = set()
+    positions: set[int] = set()
     for delegate in (op for op in ops if op.name == DELEGATE):
-        wanted = list(delegate.outputs)
-        given = set(delegate.inputs)
-        while wanted:
-            position = maker.get(wanted.pop())
-            if position is not None and position not in found:
-                found.add(position)
-                wanted += [tensor for tensor in ops[position].inputs if tensor not in given]
-    return found
+        pending = list(delegate.outputs)
+        inputs = set(delegate.inputs)
+        while pending:
+            position = maker.get(pending.pop())
+            if position is not None and position not in positions:
+                positions.add(position)
+                pending += [tensor for tensor in ops[position].inputs if tensor not in inputs]
+    return positions
 
 
 def delegation(interpreter: Any, program: Program) -> Delegation:
@@ -79,13 +79,13 @@ def _computed_once(ops: Sequence[InterpreterOp], inputs: set[int]) -> set[int]:
     Examples are the ops that widen float16 weights.
     """
     varies = set(inputs)
-    found = set()
+    positions = set()
     for position, op in enumerate(ops):
         if op.name != DELEGATE and varies.isdisjoint(op.inputs):
-            found.add(position)
+            positions.add(position)
         else:
             varies.update(op.outputs)
-    return found
+    return positions
 
 
 class Places:

@@ -23,9 +23,9 @@ def _of_benchmark_model(said: str, runs: int) -> list[float]:
     benchmark_model prints a line `count=` for the warm-up and one for the runs; newer releases
     report the median.
     """
-    found = _TFLITE.findall(said)
+    matches = _TFLITE.findall(said)
     lines = [line for line in said.splitlines() if _TFLITE.search(line)]
-    if not found or int(found[-1]) < runs:
+    if not matches or int(matches[-1]) < runs:
         raise no_time_in("benchmark_model", said)
     fields = dict(_FIELD.findall(lines[-1]))
     middle = fields.get("median") or fields.get("avg")

@@ -18,10 +18,10 @@ _MISSING = re.compile(r"Didn't find op for builtin opcode '(\w+)'")
 
 def refuse_missing_kernel(error: PackageError, path: Path, program: Program) -> None:
     """Raise `UnsupportedOpError` if `error` says that the interpreter lacks a kernel."""
-    found = _MISSING.search(error.why)
-    if found is None:
+    match = _MISSING.search(error.why)
+    if match is None:
         return
-    kernel = found.group(1)
+    kernel = match.group(1)
     parts = _made_by(kernel, path)
     nodes = [node for node in program.calls() if node.name in parts]
     nodes = nodes or list(

@@ -64,7 +64,7 @@ def lower(
 
 def _notes(program: Program) -> tuple[str, ...]:
     """Return a note for each input and output whose type in the file differs from the model's."""
-    given = [
+    inputs = [
         ("input", name, tensor.dtype)
         for name, tensor in zip(program.input_names, program.inputs, strict=True)
     ]
@@ -74,6 +74,6 @@ def _notes(program: Program) -> tuple[str, ...]:
     ]
     return tuple(
         f"{side} `{name}` is {_NARROWED[dtype]} in the file ({str(dtype).removeprefix('torch.')} in the model)"
-        for side, name, dtype in (*given, *returned)
+        for side, name, dtype in (*inputs, *returned)
         if dtype in _NARROWED
     )

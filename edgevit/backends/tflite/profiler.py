@@ -94,9 +94,9 @@ class _Calls:
 
     def make(self, name: str, *arguments: Any) -> ctypes.c_void_p:
         """Call a function and return the pointer that it writes through its last argument."""
-        made = ctypes.c_void_p()
-        self(name, *arguments, ctypes.byref(made))
-        return made
+        handle = ctypes.c_void_p()
+        self(name, *arguments, ctypes.byref(handle))
+        return handle
 
     def count(self, name: str, *arguments: Any) -> int:
         number = ctypes.c_size_t()

@@ -90,8 +90,8 @@ def _run(frame: FrameType) -> str:
     """
     if frame.f_code.co_name != "run_node":
         return ""
-    held = (frame.f_locals.get(local) for local in ("n", "node"))
-    return next((marked_name(node) for node in held if isinstance(node, Node)), "")
+    locals_of_frame = (frame.f_locals.get(local) for local in ("n", "node"))
+    return next((marked_name(node) for node in locals_of_frame if isinstance(node, Node)), "")
 
 
 def _node_in_message(message: str, program: Program) -> Node | None:

@@ -51,10 +51,10 @@ def quiet() -> Iterator[IO[bytes]]:
 def _native() -> Iterator[IO[bytes]]:
     """Redirect file descriptor 2, which native code writes to past Python, to a temporary file."""
     with tempfile.TemporaryFile() as said:
-        kept = os.dup(2)
+        stderr = os.dup(2)
         os.dup2(said.fileno(), 2)
         try:
             yield said
         finally:
-            os.dup2(kept, 2)
-            os.close(kept)
+            os.dup2(stderr, 2)
+            os.close(stderr)

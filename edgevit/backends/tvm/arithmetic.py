@@ -28,9 +28,9 @@ def typed(importer: Any, argument: Any, dtype: torch.dtype) -> Expr:
     relax = tvm("relax")
     if not isinstance(argument, Node):
         return relax.const(argument, relax_type(dtype))
-    held = importer.env[argument]
-    same = str(held.ty.dtype) == relax_type(dtype)
-    return held if same else relax.op.astype(held, relax_type(dtype))
+    value = importer.env[argument]
+    same = str(value.ty.dtype) == relax_type(dtype)
+    return value if same else relax.op.astype(value, relax_type(dtype))
 
 
 def _meant(argument: Any) -> Any:

@@ -45,17 +45,17 @@ def _own(convert: Converter, importer: Any, node: Node) -> Expr:
 
 
 def _held(convert: Callable[[Node], Expr], node: Node) -> Expr:
-    made = convert(node)
-    meant, found = node.meta.get("val"), getattr(made, "ty", None)
-    if isinstance(meant, torch.Tensor) and hasattr(found, "dtype"):
-        shape = tuple(int(extent) for extent in found.shape)  # type: ignore[union-attr]
-        dtype = str(found.dtype)  # type: ignore[union-attr]
+    expression = convert(node)
+    meant, struct = node.meta.get("val"), getattr(expression, "ty", None)
+    if isinstance(meant, torch.Tensor) and hasattr(struct, "dtype"):
+        shape = tuple(int(extent) for extent in struct.shape)  # type: ignore[union-attr]
+        dtype = str(struct.dtype)  # type: ignore[union-attr]
         if (shape, dtype) != (tuple(meant.shape), relax_type(meant.dtype)):
             raise DeviationError(
                 f"its importer makes {shape} {dtype} of it, "
                 f"and PyTorch {tuple(meant.shape)} {relax_type(meant.dtype)}"
             )
-    return made
+    return expression
 
 
 def _shape(node: Node) -> list[int]:
@@ -140,8 +140,8 @@ def _any(node: Node, importer: Any) -> Expr:
     yes = op.astype(typed(importer, node.args[0], torch.bool), "int8")
     whole = node.target is torch.ops.aten.any.default
     axes = None if whole else argument(node, "dim")
-    found = op.max(yes, axes, keepdims=not whole and argument(node, "keepdim"))
-    return importer.block_builder.emit(op.astype(found, "bool"))
+    largest = op.max(yes, axes, keepdims=not whole and argument(node, "keepdim"))
+    return importer.block_builder.emit(op.astype(largest, "bool"))
 
 
 def _sorted(node: Node, importer: Any) -> Expr:
@@ -194,8 +194,8 @@ def _indexed(node: Node, importer: Any) -> Expr:
     order = axes + rest
     if order != list(range(len(extents))):
         x = emit(op.permute_dims(x, order))
-    kept = [extents[axis] for axis in rest]
-    flat = emit(op.reshape(x, [-1, *kept]))
+    sizes = [extents[axis] for axis in rest]
+    flat = emit(op.reshape(x, [-1, *sizes]))
     taken = emit(op.take(flat, place, 0, mode="clip"))
     together = axes == list(range(axes[0], axes[0] + len(axes)))
     new = place.ty.ndim

@@ -132,8 +132,8 @@ def _delegation(executable: Any) -> Delegation:
 
     Everything is compiled, except for calls by name to another library.
     """
-    found = re.search(r"Globals \(#\d+\): \[(.*?)\]", executable.stats(), re.DOTALL)
-    names = [name.strip() for name in found[1].split(",")] if found else []
+    match = re.search(r"Globals \(#\d+\): \[(.*?)\]", executable.stats(), re.DOTALL)
+    names = [name.strip() for name in match[1].split(",")] if match else []
     outside = [name for name in names if "." in name and not name.startswith("vm.")]
     inside = sum(name != "main" and "." not in name for name in names)
     return Delegation("LLVM", 1, inside, grouped(Outside(name, "", 1, 0) for name in outside))

@@ -42,8 +42,8 @@ class TvmSession:
             raise _unsound(path, str(error)) from error
 
     def run(self, arrays: Arrays) -> list[Any]:
-        found = self._main(*(self._tvm.runtime.tensor(a) for a in arrays))
-        return [tensor.numpy() for tensor in flat(found)]
+        result = self._main(*(self._tvm.runtime.tensor(a) for a in arrays))
+        return [tensor.numpy() for tensor in flat(result)]
 
     def op_times(self, arrays: Arrays, repeats: int) -> tuple[OpTime, ...]:
         """Return the time of each call, by the machine's own hook around every call."""
@@ -86,8 +86,8 @@ class _Clock:
         return 0
 
 
-def flat(found: Any) -> list[Any]:
-    return [found] if hasattr(found, "numpy") else [x for part in found for x in flat(part)]
+def flat(result: Any) -> list[Any]:
+    return [result] if hasattr(result, "numpy") else [x for part in result for x in flat(part)]
 
 
 def _require_runs_here(path: Path) -> None:

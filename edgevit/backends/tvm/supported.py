@@ -32,11 +32,11 @@ def require_inputs(program: Program) -> None:
 
 def require_ops(decomposed: torch.export.ExportedProgram, program: Program) -> None:
     """Raise `UnsupportedOpError` for all ops without a converter."""
-    known = importer().convert_map
+    converters = importer().convert_map
     names = {
         name_in_program(node)
         for node in decomposed.graph.nodes
-        if node.op == "call_function" and getattr(node.target, "__name__", "") not in known
+        if node.op == "call_function" and getattr(node.target, "__name__", "") not in converters
     }
     refuse_ops(
         [node for node in program.calls() if node.name in names],

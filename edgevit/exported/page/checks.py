@@ -33,7 +33,7 @@ def parity_section(manifest: Mapping[str, Any]) -> Html:
     return section(
         "parity",
         "Parity",
-        table(head, rows, "Every stage against the model in eager mode", left=3),
+        table(head, rows, "Every stage against the model in eager mode", texts=3),
         tag("ul", *notes) if notes else "",
     )
 
@@ -55,7 +55,7 @@ def _delegation(delegation: Mapping[str, Any]) -> Html:
         (tag("code", e["op"]), tag("code", e["where"]), e["count"], f"{e['bytes'] / 1e3:,.1f}")
         for e in sorted(delegation["outside"], key=lambda e: -e["bytes"])
     ]
-    shown = table(("op", "where", "count", "KB moved"), rows, "Left to plain kernels", left=2)
+    shown = table(("op", "where", "count", "KB moved"), rows, "Left to plain kernels", texts=2)
     return section("places", "What runs where", tag("p", said), shown if rows else "")
 
 
@@ -76,5 +76,5 @@ def _placement(placement: Mapping[str, Any]) -> Html:
         note("predicted: the device decides."),
         table(("unit", "ops", ""), units, "Ops by unit"),
         tag("p", f"{placement['partitions']} pieces, {placement['transposes']} transposes."),
-        fold("Off the Neural Engine", table(head, rows, "Off the engine", left=4), count=f"{len(off)} ops") if off else "",
+        fold("Off the Neural Engine", table(head, rows, "Off the engine", texts=4), count=f"{len(off)} ops") if off else "",
     )  # fmt: skip

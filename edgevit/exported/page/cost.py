@@ -63,9 +63,11 @@ def _ops(ops: Sequence[Mapping[str, Any]]) -> Html:
         ]  # fmt: skip
 
     head = ("op", "", "ms", "share")
-    parts = [table(head, rows(dear[:_SHOWN]), "Latency by op, the dearest first; measured", left=2)]
+    parts = [
+        table(head, rows(dear[:_SHOWN]), "Latency by op, the dearest first; measured", texts=2)
+    ]
     if len(dear) > _SHOWN:
-        rest = table(head, rows(dear[_SHOWN:]), "The other ops", left=2)
+        rest = table(head, rows(dear[_SHOWN:]), "The other ops", texts=2)
         parts.append(fold("The other ops", rest, count=f"{len(dear) - _SHOWN}"))
     return tag("div", *parts)
 
@@ -101,8 +103,10 @@ def _execution(execution: Mapping[str, Any] | None) -> Html:
         for layer in layers
     ]  # fmt: skip
     head = ("layer", "", "instructions", "MACs")
-    shown = table(head, rows[:_SHOWN], "Instructions by layer, the dearest first; emulated", left=2)
-    rest = table(head, rows[_SHOWN:], "The other layers", left=2)
+    shown = table(
+        head, rows[:_SHOWN], "Instructions by layer, the dearest first; emulated", texts=2
+    )
+    rest = table(head, rows[_SHOWN:], "The other layers", texts=2)
     return tag("div", tag("p", said), shown, fold("The other layers", rest, count=str(len(rows) - _SHOWN)) if len(rows) > _SHOWN else "")  # fmt: skip
 
 

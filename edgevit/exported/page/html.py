@@ -17,12 +17,12 @@ def text(content: object) -> Html:
 
 
 def tag(name: str, *content: object, **attributes: object) -> Html:
-    given = "".join(
+    markup = "".join(
         f' {key.rstrip("_").replace("_", "-")}="{escape(str(value))}"'
         for key, value in attributes.items()
         if value is not None
     )
-    return Html(f"<{name}{given}>{''.join(map(text, content))}</{name}>")
+    return Html(f"<{name}{markup}>{''.join(map(text, content))}</{name}>")
 
 
 def joined(parts: Iterable[object]) -> Html:
@@ -38,12 +38,12 @@ def note(*content: object) -> Html:
 
 
 def table(
-    head: Sequence[str], rows: Iterable[Sequence[object]], caption: str, left: int = 1
+    head: Sequence[str], rows: Iterable[Sequence[object]], caption: str, texts: int = 1
 ) -> Html:
-    """Render a table of `left` text columns, then figures. Wide tables scroll by themselves."""
-    top = joined(tag("th", name, scope="col", class_=None if k < left else "n") for k, name in enumerate(head))  # fmt: skip
+    """Render a table of `texts` text columns, then figures. Wide tables scroll by themselves."""
+    top = joined(tag("th", name, scope="col", class_=None if k < texts else "n") for k, name in enumerate(head))  # fmt: skip
     body = joined(
-        tag("tr", *(tag("td", cell, class_=None if k < left else "n") for k, cell in enumerate(row)))
+        tag("tr", *(tag("td", cell, class_=None if k < texts else "n") for k, cell in enumerate(row)))
         for row in rows
     )  # fmt: skip
     inside = tag("table", tag("caption", caption), tag("thead", tag("tr", top)), tag("tbody", body))

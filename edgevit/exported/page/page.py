@@ -124,7 +124,7 @@ def _made(manifest: Mapping[str, Any]) -> Html:
         "Made by",
         tag("pre", command, class_="command", tabindex="0", aria_label="the command") if command else "",
         tag("p", f"With {versions}."),
-        table(("name", "", "type", "shape"), ports, "What it takes and gives", left=4) if ports else "",
+        table(("name", "", "type", "shape"), ports, "What it takes and gives", texts=4) if ports else "",
         tag("ul", *(tag("li", note) for note in manifest["notes"])) if manifest["notes"] else "",
         fold("Stages", table(("stage", "seconds", "peak memory, MB"), stages, "What each stage took"), count=str(len(stages))),
         fold("Files", table(("file", "bytes", "SHA-256"), files, "What was written"), count=str(len(files))),

@@ -23,7 +23,7 @@ class Element:
 
     name: str
     bits: int
-    held: torch.dtype
+    tensor_dtype: torch.dtype
     raw: DTypeLike = np.uint8
     blob: int | None = None
 
@@ -33,7 +33,7 @@ class Element:
 
     @property
     def is_float(self) -> bool:
-        return self.held is torch.float32
+        return self.tensor_dtype is torch.float32
 
 
 ELEMENTS: dict[str, Element] = {
@@ -68,7 +68,7 @@ def decode(data: NDArray[np.uint8], element: Element, count: int) -> Tensor:
     raw = data.view(element.raw)[:count]
     if element.name in ("uint16", "uint32", "uint64"):
         raw = raw.astype(np.int64)
-    return torch.from_numpy(raw).to(element.held)
+    return torch.from_numpy(raw).to(element.tensor_dtype)
 
 
 def unpack_bits(

@@ -206,7 +206,7 @@ def typed_results(op: Operation, results: tuple[Value, ...], precision: Precisio
 
 def typed(value: Tensor, out: NamedType) -> Tensor:
     element = BY_NAME.get(out.type.dtype)
-    return value if element is None else value.to(element.held)
+    return value if element is None else value.to(element.tensor_dtype)
 
 
 def received(

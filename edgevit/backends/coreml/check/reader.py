@@ -152,7 +152,7 @@ def immediate_tensor(proto: Message, label: str) -> Value:
     values = getattr(tensor, kind).values if kind else []
     if len(values) != count:
         raise broken(label, f"{len(values)} values written, its type has {count}")
-    return torch.tensor(list(values), dtype=element.held).reshape(shape)
+    return torch.tensor(list(values), dtype=element.tensor_dtype).reshape(shape)
 
 
 def named_type(proto: Message) -> NamedType:
@@ -214,7 +214,7 @@ def stored(value: Value, out: NamedType) -> Value:
     if isinstance(value, Tensor) and out.type.dtype == "fp16":
         return value.half().float()
     if isinstance(value, Tensor) and out.type.dtype in BY_NAME:
-        return value.to(BY_NAME[out.type.dtype].held)
+        return value.to(BY_NAME[out.type.dtype].tensor_dtype)
     return value
 
 

@@ -38,7 +38,7 @@ def cast(a: Arguments) -> Tensor:
     x, name = a.tensor("x"), a.text("dtype")
     if name not in BY_NAME:
         raise NotInterpretedError(f"cast to {name!r}")
-    dtype = BY_NAME[name].held
+    dtype = BY_NAME[name].tensor_dtype
     if x.is_floating_point() and dtype is torch.uint8:
         x = x.to(torch.int32)
     return x.to(dtype)

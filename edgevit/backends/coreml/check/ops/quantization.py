@@ -12,7 +12,7 @@ from edgevit.backends.coreml.check.ops.arguments import Arguments, OpFunction
 def quantize(a: Arguments) -> Tensor:
     x = a.tensor("input")
     scale, zero = scale_and_zero(a, x)
-    dtype = BY_NAME[a.text("output_dtype")].held
+    dtype = BY_NAME[a.text("output_dtype")].tensor_dtype
     limits = torch.iinfo(dtype)
     steps = torch.round(x / scale) + zero
     return steps.clamp(limits.min, limits.max).to(torch.int32).to(dtype)
