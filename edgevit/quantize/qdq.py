@@ -13,11 +13,11 @@ import torch
 import torch.ao.quantization.fx._decomposed  # pyright: ignore[reportUnusedImport]  # registers its operators
 from torch.fx.node import Node
 
-from edgevit.graph.aten import argument, kind
+from edgevit.graph.aten import argument, kind, operand
 from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import Program, origin
 from edgevit.quantize.encoding import LIMITS, Grid
-from edgevit.quantize.placement import IntegerPlacement, operands
+from edgevit.quantize.placement import IntegerPlacement
 from edgevit.quantize.scheme import QuantScheme
 from edgevit.quantize.weights import IntegerWeight, PaletteWeight, RoundedWeight
 
@@ -44,21 +44,20 @@ def with_pairs(
     here = {node.name: node for node in draft.graph.nodes}
     for node, weight in weights.items():
         _give_weight(here[node.name], weight, scheme, draft)
-    integers = {
-        here[node.name] for node in (*placement.calls, *placement.stored, *placement.carried)
-    }
+    static = [node for node in placement.calls if kind(node) not in scheme.dynamic]
+    integers = {here[node.name] for node in (*static, *placement.stored, *placement.carried)}
     for node in (*placement.stored, *placement.carried):
         source = here[node.name]
         grid = encodings[placement.carried.get(node, node)]
         _insert_pairs(source, list(source.users), grid, scheme, draft, integers)
     for node, readers in placement.copied.items():
-        static = [here[one.name] for one in readers if kind(one) not in scheme.dynamic]
-        if static:
-            _insert_pairs(here[node.name], static, encodings[node], scheme, draft, integers)
+        apart = [here[one.name] for one in readers if kind(one) not in scheme.dynamic]
+        if apart:
+            _insert_pairs(here[node.name], apart, encodings[node], scheme, draft, integers)
     for node in placement.calls:
         if kind(node) in scheme.dynamic:
-            for read in operands(node, program):
-                _insert_dynamic(here[read.name], here[node.name], draft)
+            product = here[node.name]
+            _insert_dynamic(operand(product), product, draft)
     return draft.program()
 
 

@@ -18,23 +18,31 @@ from edgevit.targets import load_target
 from tests.generator.test_generated import REFUSALS, backend, rewritten
 
 ONCE_WRONG = {
-    "tflite": (
+    ("tflite", "int8"): (
         1,  # concatenation of two encodings
         7,  # an image that several calls read
         8,  # pad with another number than zero
         9,  # operand of a concatenation far outside the other's range
     ),
-    "executorch": (
+    ("executorch", "int8"): (
         5,  # channels that seem to lie last in a weight of one channel
         17,  # clamp that the delegate does not fuse
         19,  # dequantize call of a norm's parts
         46,  # moves of seven axes
     ),
+    ("tflite", "auto"): (
+        2,  # product with rows of integers
+    ),
+    ("executorch", "auto"): (
+        16,  # product with a vector
+        20,  # product with an image whose channels lie last
+        24,  # product with rows of integers
+    ),
 }
 PICTURES = 8
 
 
-def quantized(seed: int, format: str, precision: str = "int8") -> QuantizedProgram:
+def quantized(seed: int, format: str, precision: str) -> QuantizedProgram:
     _, _, program = rewritten(seed, format)
     scheme = BACKENDS[format].scheme(precision)
     assert scheme is not None
@@ -56,12 +64,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     count, seed = metafunc.config.getoption("--nets"), metafunc.config.getoption("--net-seed")
     chosen = None if count is None else range(count)
     chosen = chosen if seed is None else (seed,)
-    cases = [(f, s) for f, seeds in ONCE_WRONG.items() for s in (chosen or seeds)]
-    metafunc.parametrize(("format", "seed"), cases)
+    cases = [(*key, s) for key, seeds in ONCE_WRONG.items() for s in (chosen or seeds)]
+    metafunc.parametrize(("format", "precision", "seed"), cases)
 
 
-def test_the_file_is_as_near_as_the_simulation(format: str, seed: int, tmp_path: Path) -> None:
+def test_the_file_is_as_near_as_the_simulation(
+    format: str, precision: str, seed: int, tmp_path: Path
+) -> None:
     try:
-        through_integers(seed, format, "int8", tmp_path)
+        through_integers(seed, format, precision, tmp_path)
     except REFUSALS as refusal:
         pytest.skip(str(refusal))

@@ -8,6 +8,7 @@ from typing import Any
 
 from edgevit.backends.artifact import Artifact
 from edgevit.backends.executorch.delegation import delegation
+from edgevit.backends.executorch.flat_rows import with_flat_rows
 from edgevit.backends.executorch.info import INFO
 from edgevit.backends.executorch.partitioner import partitioner, read_apart
 from edgevit.backends.executorch.supported import blame, require_inputs, require_kernels
@@ -53,7 +54,7 @@ def _edge(program: Program) -> Any:
     """
     exir = module("exir")
     return exir.to_edge_transform_and_lower(
-        exported_program(program),
+        exported_program(with_flat_rows(program)),
         transform_passes=[read_apart],
         partitioner=[partitioner()],
         compile_config=exir.EdgeCompileConfig(_check_ir_validity=False),

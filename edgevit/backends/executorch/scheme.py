@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from torch.fx.node import Node
 
+from edgevit.graph.aten import kind, operand
 from edgevit.graph.program import Program, has_tensor, value
 from edgevit.quantize import QuantScheme
 
@@ -17,6 +18,8 @@ def _objection(node: Node, program: Program) -> str | None:
     around = [one for one in (node, *node.all_input_nodes) if has_tensor(one)]
     if any(value(one).dim() > _MOST_AXES for one in around):
         return f"XNNPACK takes at most {_MOST_AXES} axes"
+    if kind(node) == "linear" and value(operand(node)).dim() < 2:
+        return "XNNPACK multiplies matrices, and this is a vector"
     return None
 
 
@@ -28,4 +31,10 @@ _INT8 = QuantScheme(
     read_apart=True,
     objection=_objection,
 )
-SCHEMES = {"int8": _INT8, "mixed": replace(_INT8, mixed=True)}
+_LINEAR = frozenset({"linear"})
+SCHEMES = {
+    "int8": _INT8,
+    "int8-dynamic": replace(_INT8, integer=_LINEAR, between=frozenset[str](), dynamic=_LINEAR),
+    "auto": replace(_INT8, dynamic=_LINEAR),
+    "mixed": replace(_INT8, mixed=True),
+}

@@ -20,6 +20,7 @@ from torch.utils import _pytree as pytree
 
 from edgevit.backends.exported import exported_program, name_in_program
 from edgevit.backends.tflite.decompositions import register
+from edgevit.backends.tflite.dynamic import is_dynamic, read_integer_weights, with_float_rows
 from edgevit.backends.tflite.fences import fence_names, remove_floors, with_floors
 from edgevit.backends.tflite.tool import litert
 from edgevit.graph.aten import kind
@@ -40,8 +41,7 @@ def convert(program: Program, path: Path, progress: Callable[[str], None] = lamb
     """Convert the program and write the file at `path`."""
     converter = litert("_convert.litert_converter")
     progress("decompose")
-    fences = fence_names(program)
-    exported = decomposed(with_floors(program) if fences else program)
+    exported = decomposed(program)
     outputs = pytree.tree_structure(dict.fromkeys(program.output_names, 0))
     exported.module_call_graph[0].signature.out_spec = outputs  # type: ignore[union-attr]
     progress("convert")
@@ -55,8 +55,16 @@ def convert(program: Program, path: Path, progress: Callable[[str], None] = lamb
         exporter = converter.exported_programs_to_flatbuffer([exported], [signature])
     progress("save")
     exporter.to_file(path)
-    if fences:
+    if fences := fence_names(program):
         remove_floors(path, fences)
+    if is_dynamic(program):
+        read_integer_weights(path)
+
+
+def _mended_later(program: Program) -> Program:
+    """Return the program as the converter reads it. The file is mended when it has been written."""
+    program = with_floors(program) if fence_names(program) else program
+    return with_float_rows(program) if is_dynamic(program) else program
 
 
 def is_quantized(program: Program) -> bool:
@@ -98,7 +106,7 @@ def decomposed(program: Program) -> ExportedProgram:
     """Decompose the program to core ATen, with the layouts that TFLite prefers."""
     infra, core = litert("fx_infra"), litert("_convert.core")
     register()
-    exported = _with_plain_weights(_marked(exported_program(_own_constants(program))))
+    exported = _with_plain_weights(_marked(exported_program(_own_constants(_mended_later(program)))))
     table = infra.decomp.pre_convert_decomp()
     exported = infra.safe_run_decompositions(exported, table, can_skip=False)
     return core._run_convert_passes(exported)

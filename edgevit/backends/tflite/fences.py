@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from edgevit.backends.tflite.flatbuffer import names_of, read_model, schema, write_model
+from edgevit.backends.tflite.flatbuffer import names_of, positions_of, read_model, write_model
 from edgevit.graph.edit import Draft
 from edgevit.graph.program import Program
 from edgevit.quantize import is_fence
@@ -36,8 +36,7 @@ def with_floors(program: Program) -> Program:
 def remove_floors(path: Path, names: Collection[str]) -> None:
     """Remove the fences from the file: what read one reads what it read."""
     model = read_model(path)
-    floor = schema().BuiltinOperator.FLOOR
-    floors = {k for k, code in enumerate(model.operatorCodes) if code.builtinCode == floor}
+    floors = positions_of(model, "FLOOR")
     for graph in model.subgraphs:
         sources = {
             op.outputs[0]: op.inputs[0]

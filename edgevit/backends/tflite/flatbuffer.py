@@ -27,3 +27,9 @@ def schema() -> Any:
 def names_of(tensor: Any) -> set[str]:
     """Return the names of the program's nodes that a tensor is made of."""
     return set(bytes(tensor.name).decode(errors="replace").split(";"))
+
+
+def positions_of(model: Any, name: str) -> frozenset[int]:
+    """Return the places of a builtin op in the file's list of ops."""
+    builtin = getattr(schema().BuiltinOperator, name)
+    return frozenset(k for k, code in enumerate(model.operatorCodes) if code.builtinCode == builtin)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from edgevit.backends.tflite.flatbuffer import names_of, read_model, schema
+from edgevit.backends.tflite.flatbuffer import names_of, positions_of, read_model
 from edgevit.backends.unsupported import refuse_ops
 from edgevit.errors import PackageError
 from edgevit.graph.program import Program
@@ -36,8 +36,7 @@ def refuse_missing_kernel(error: PackageError, path: Path, program: Program) -> 
 def _made_by(kernel: str, path: Path) -> set[str]:
     """Return the names of the nodes that ops of this kind are made of."""
     model = read_model(path)
-    code = getattr(schema().BuiltinOperator, kernel)
-    kinds = [k for k, entry in enumerate(model.operatorCodes) if entry.builtinCode == code]
+    kinds = positions_of(model, kernel)
     return {
         name
         for graph in model.subgraphs

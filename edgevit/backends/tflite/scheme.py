@@ -16,4 +16,10 @@ _INT8 = QuantScheme(
     read_apart=True,
     fenced=True,
 )
-SCHEMES = {"int8": _INT8, "mixed": replace(_INT8, mixed=True)}
+_LINEAR = frozenset({"linear"})
+SCHEMES = {
+    "int8": _INT8,
+    "int8-dynamic": replace(_INT8, integer=_LINEAR, between=frozenset[str](), dynamic=_LINEAR),
+    "auto": replace(_INT8, dynamic=_LINEAR),
+    "mixed": replace(_INT8, mixed=True),
+}
