@@ -22,10 +22,14 @@ _IMAGE = 4
 def with_flat_rows(program: Program) -> Program:
     draft = Draft(program)
     for node in list(draft.graph.nodes):
-        if kind(node) == "linear" and kind(operand(node)) == "dequantize_per_token":
-            if len(shape(node)) >= _IMAGE:
-                _flatten(node, draft)
+        if kind(node) == "linear" and _reads_image_rows(node):
+            _flatten(node, draft)
     return draft.program()
+
+
+def _reads_image_rows(product: Node) -> bool:
+    read = operand(product)
+    return kind(read) == "dequantize_per_token" and len(shape(read)) >= _IMAGE
 
 
 def _flatten(product: Node, draft: Draft) -> None:

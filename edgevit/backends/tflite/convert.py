@@ -106,7 +106,9 @@ def decomposed(program: Program) -> ExportedProgram:
     """Decompose the program to core ATen, with the layouts that TFLite prefers."""
     infra, core = litert("fx_infra"), litert("_convert.core")
     register()
-    exported = _with_plain_weights(_marked(exported_program(_own_constants(_mended_later(program)))))
+    exported = _with_plain_weights(
+        _marked(exported_program(_own_constants(_mended_later(program))))
+    )
     table = infra.decomp.pre_convert_decomp()
     exported = infra.safe_run_decompositions(exported, table, can_skip=False)
     return core._run_convert_passes(exported)
