@@ -15,6 +15,7 @@ from torch.fx.node import Node
 from torch.utils import _pytree as pytree
 
 from edgevit.errors import CaptureError, EdgevitError
+from edgevit.frontend.fake_quant import pairs_for_fake_quant
 from edgevit.frontend.functional import NotFunctionalError, make_functional
 from edgevit.frontend.inline import inline_modes
 from edgevit.frontend.lines import last_line_of_user, source_of_trace
@@ -112,6 +113,7 @@ def program_of(
     program = Program(
         name, gm.graph, constants, inputs, input_names, tuple(name for name, _ in outputs)
     )
+    program = pairs_for_fake_quant(program)
     if not plain:
         _require_all_writes(exported, program)
     return program

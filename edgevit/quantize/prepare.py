@@ -19,6 +19,7 @@ from edgevit.quantize.noise import Outputs, snr
 from edgevit.quantize.placement import place
 from edgevit.quantize.run import Method, Progress, halves, plain_simulation
 from edgevit.quantize.scheme import QuantScheme
+from edgevit.quantize.trained import has_pairs
 from edgevit.rewrites import engine
 from edgevit.rewrites.norms.drop_norm_mean import DropNormMean
 from edgevit.rewrites.norms.fold_norm_affine import FoldNormAffine
@@ -68,9 +69,9 @@ def prepare(
     """Apply the changes that leave no more noise than there was before them."""
     fitted, judges = (half[:_PROBES] for half in halves(calibration.check(program).inputs))
     expected = [program.run(x) for x in judges]
-    best = _noise(program, fitted, judges, expected)
+    best = 0.0 if has_pairs(program) else _noise(program, fitted, judges, expected)
     methods: list[Method] = []
-    for name, change in _CHANGES:
+    for name, change in () if has_pairs(program) else _CHANGES:
         progress(f"try: {name}")
         changed = _changed(program, change, fitted)
         if changed is None:

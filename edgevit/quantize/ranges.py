@@ -15,6 +15,7 @@ from edgevit.quantize.observers import OBSERVERS, Observer
 from edgevit.quantize.op_traits import bounds, sources
 from edgevit.quantize.placement import IntegerPlacement
 from edgevit.quantize.scheme import QuantScheme
+from edgevit.quantize.trained import UNTRAINED, TrainedEncodings
 
 WIDE = {"int16", "uint16"}
 _HEADROOM = 2.0  # 16 bits can afford it: what calibration has not shown still fits
@@ -41,6 +42,7 @@ def encodings_of(
     program: Program,
     types: Mapping[str, str],
     pixels: frozenset[Node] = frozenset(),
+    trained: TrainedEncodings = UNTRAINED,
 ) -> dict[Node, Grid]:
     """Choose an encoding for each value that needs one."""
     together = joined_values(placement, scheme, program)
@@ -49,8 +51,11 @@ def encodings_of(
         members = together.get(node, [node])
         dtype = next((types[m.name] for m in members if m.name in types), scheme.activations)
         fixed = scheme.fixed.get(kind(node))
+        chosen = {trained.of(member, scheme) for member in members}
         if fixed is not None and dtype == fixed.dtype:
             encodings[node] = fixed
+        elif len(chosen) == 1 and (grid := chosen.pop()) is not None and dtype == grid.dtype:
+            encodings[node] = grid
         elif node in pixels and dtype in {"int8", "uint8"}:
             encodings[node] = asymmetric(0.0, 255.0, dtype)
         else:

@@ -99,7 +99,7 @@ def quantize_program(
         best, methods = _with_types(trial, mixed, best, methods)
     quantized = best.simulation
     inside = snr([program.run(x) for x in fitted], [quantized.run(x) for x in fitted])
-    values = waterfall(program, quantized, held_out[:_SHOWN])
+    values = waterfall(trial.program, quantized, held_out[:_SHOWN])
     report = NoiseReport(inside, best.snr, methods, trial.placement.islands, values)
     judged = tuple(
         HeldOut(x, reference, simulated)
@@ -107,7 +107,7 @@ def quantize_program(
     )
     return QuantizedProgram(
         quantized,
-        program,
+        trial.program,
         scheme,
         trial.placement,
         best.encodings,

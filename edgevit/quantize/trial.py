@@ -19,6 +19,7 @@ from edgevit.quantize.qdq import with_pairs
 from edgevit.quantize.ranges import WIDE, Several, encodings_of, pixel_inputs
 from edgevit.quantize.recording import Recorded, record
 from edgevit.quantize.scheme import QuantScheme
+from edgevit.quantize.trained import UNTRAINED, TrainedEncodings, without_pairs
 from edgevit.quantize.weights import RoundedWeight, rounded_weight
 
 RANGES = ("min-max", "mse")  # the first is the one to beat
@@ -73,6 +74,7 @@ class Trial:
     judges: Sequence[Inputs]
     expected: Sequence[Outputs]
     compensates: bool = False  # the inputs are like those that the model will see
+    trained: TrainedEncodings = UNTRAINED
 
     @classmethod
     def begin(
@@ -86,6 +88,8 @@ class Trial:
         methods: Sequence[str] = RANGES,
     ) -> Trial:
         """Observe every value that may need an encoding, whatever the types of single ones."""
+        expected = [program.run(x) for x in judges]
+        program, trained = without_pairs(program)
         placement, before = place(program, scheme, types), place(program, scheme)
         read = [source for call in before.calls for source in operands(call, program)]
         observed = list(dict.fromkeys([*placement.encoded(), *before.encoded(), *read]))
@@ -93,9 +97,18 @@ class Trial:
             observed = []
         plain = len(methods) == 1
         recorded = record(program, observed, fitted, lambda: Several(methods), not plain)
-        pixels, expected = pixel_inputs(program, fitted), [program.run(x) for x in judges]
+        pixels = pixel_inputs(program, fitted)
         return cls(
-            program, scheme, types, placement, recorded, pixels, judges, expected, compensates
+            program,
+            scheme,
+            types,
+            placement,
+            recorded,
+            pixels,
+            judges,
+            expected,
+            compensates,
+            trained,
         )
 
     def with_types(self, types: Mapping[str, str]) -> Trial:
@@ -139,7 +152,13 @@ class Trial:
             for node, several in self.recorded.observers.items()
         }
         return encodings_of(
-            self.placement, observers, self.scheme, self.program, self.types, self.pixels
+            self.placement,
+            observers,
+            self.scheme,
+            self.program,
+            self.types,
+            self.pixels,
+            self.trained,
         )
 
     def _is_wide(self, node: Node) -> bool:
@@ -152,6 +171,8 @@ class Trial:
     def _weight(
         self, node: Node, encodings: Mapping[Node, Grid], compensate: bool
     ) -> RoundedWeight:
+        if (trained := self.trained.weight_of(node, self.scheme)) is not None:
+            return trained
         weight, bias = (
             None if name is None else self.program.constants[str(name.target)]
             for name in (argument(node, "weight"), argument(node, "bias"))

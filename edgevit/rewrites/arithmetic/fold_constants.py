@@ -21,6 +21,15 @@ from edgevit.rewrites.rule import SAME_VALUES, Match, Refused, Rule
 
 _RANDOM = frozenset({"rand", "randn", "randint", "randperm", "rand_like", "randn_like", "bernoulli", "multinomial",
                      "normal", "uniform", "empty", "empty_like", "empty_strided", "new_empty"})  # fmt: skip
+# A weight that training has rounded has a scale, which its numbers alone do not tell.
+_ROUNDED = frozenset(
+    {
+        "quantize_per_channel",
+        "quantize_per_tensor",
+        "dequantize_per_channel",
+        "dequantize_per_tensor",
+    }
+)
 _MAY_GROW = 1 << 16  # elements; a small constant may always be made
 _MAY_BE_PICKED = 1 << 24
 _PICKS = frozenset({"index", "index_select", "gather", "embedding", "take"})
@@ -31,7 +40,7 @@ class FoldConstants(Rule[Match]):
     rtol: ClassVar[float] = SAME_VALUES
 
     def match(self, node: Node, draft: Draft) -> Match | None:
-        if node.op != "call_function" or kind(node) in _RANDOM or not has_tensor(node):
+        if node.op != "call_function" or kind(node) in _RANDOM | _ROUNDED or not has_tensor(node):
             return None
         if not all(_is_known(source, draft) for source in node.all_input_nodes):
             return None
