@@ -38,6 +38,8 @@ ONCE_WRONG = {
         20,  # product with an image whose channels lie last
         24,  # product with rows of integers
     ),
+    ("onnx", "int8"): (0, 7),  # none was wrong: two of many operators
+    ("coreml", "int8"): (0, 7),
 }
 PICTURES = 8
 
@@ -52,8 +54,10 @@ def quantized(seed: int, format: str, precision: str) -> QuantizedProgram:
 def through_integers(seed: int, format: str, precision: str, folder: Path) -> None:
     source, expected, _ = rewritten(seed, format)
     made = quantized(seed, format, precision)
-    target = load_target("linux-x86")
-    request = Lowering(made.program, source, target, precision, folder, lambda _: None)
+    target = load_target("iphone-15-pro" if format == "coreml" else "linux-x86")
+    request = Lowering(
+        made.program, source, target, precision, folder, lambda _: None, quantized=made
+    )
     artifact = backend(format).lower(request)
     judged = Expected(source.inputs, expected, made.program, (), made.held_out)
     for parity in backend(format).check(artifact, judged):
