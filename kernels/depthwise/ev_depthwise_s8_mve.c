@@ -182,7 +182,7 @@ static void convolve_two_rows(const struct tile *tile, uint32x4_t word_offsets, 
         uint32x4_t start = vaddq_n_u32(word_offsets, (uint32_t)(uintptr_t)(p.x + c));
         int8_t *y = p.y + c;
         duplicate_weights(p.weight + 16 * p.vectors * c, p.vectors, weights);
-        for (int32_t left = (int32_t)p.pixels; left > 0; left -= 4, y += 4 * p.pixel_stride) {
+        for (int32_t remaining = (int32_t)p.pixels; remaining > 0; remaining -= 4, y += 4 * p.pixel_stride) {
             const int8_t *w = weights;
             uint32x4_t addresses = start;
             uint32_t more = p.vectors;
@@ -201,7 +201,7 @@ static void convolve_two_rows(const struct tile *tile, uint32x4_t word_offsets, 
                       [addresses] "+&w"(addresses)
                     : [vector_stride] "r"(p.vector_stride)
                     : "q0", "q1", "q2", "cc", "memory");
-            const mve_pred16_t inside = vctp32q((uint32_t)left);
+            const mve_pred16_t inside = vctp32q((uint32_t)remaining);
             start = vaddq_n_u32(start, 4 * PIXEL);
             const int32x4_t s = requantize_lanes(ev_lanes_mve(s0, s1, s2, s3), bias, multiplier);
             vstrbq_scatter_offset_p_s32(y, offsets, s, inside);

@@ -131,7 +131,7 @@ static inline void pairs_of_rows(const struct ev_product_mve *p, const int8_t *x
         int8_t *out = y + column;
         at.x0 = x;
         at.x1 = x + x_stride;
-        for (uint32_t left = pairs; left; left--) {
+        for (uint32_t remaining = pairs; remaining; remaining--) {
             struct sums s;
             at.w = weight;
             if (tail) {
@@ -178,7 +178,7 @@ EV_NOINLINE static void quads_of_rows(const struct ev_product_mve *p, const int8
             const int32x4_t c_multiplier = vdupq_n_s32(constants[BLOCK + i]);
             const int32x4_t d_multiplier = vdupq_n_s32(constants[BLOCK + i + 1]);
             int8_t *out = y + column + i;
-            for (uint32_t left = quads; left; left--, out += 4 * y_stride) {
+            for (uint32_t remaining = quads; remaining; remaining--, out += 4 * y_stride) {
                 int32_t c[4], d[4];
                 for (uint32_t r = 0; r < 4; r++, a += x_stride) {
                     int8x16_t values = vldrbq_s8(a);
@@ -207,7 +207,7 @@ EV_NOINLINE static void single_rows(const struct ev_product_mve *p, const int8_t
         const struct constants c = constants_of(w);
         const int8_t *a = x, *weight = w + CONSTANTS;
         int8_t *out = y + column;
-        for (uint32_t left = rows; left; left--) {
+        for (uint32_t remaining = rows; remaining; remaining--) {
             w = weight;
             int32_t s0 = 0, s1 = 0, s2 = 0, s3 = 0;
             for (uint32_t steps = p->depth / 16; steps; steps--, a += 16, w += 64) {

@@ -11,8 +11,8 @@ static void copy_rows(const uint8_t *x, int32_t x_stride, uint8_t *y, int32_t y_
     for (; rows; rows--, x += x_stride, y += y_stride) {
         const uint8_t *from = x;
         uint8_t *to = y;
-        for (int32_t left = (int32_t)bytes; left > 0; left -= 16, from += 16, to += 16) {
-            const mve_pred16_t inside = vctp8q((uint32_t)left);
+        for (int32_t remaining = (int32_t)bytes; remaining > 0; remaining -= 16, from += 16, to += 16) {
+            const mve_pred16_t inside = vctp8q((uint32_t)remaining);
             vstrbq_p_u8(to, vldrbq_z_u8(from, inside), inside);
         }
     }
@@ -33,8 +33,8 @@ EV_INLINE void scatter_elements(const uint8_t *x, struct ev_strides x_strides, u
     for (; rows; rows--, x += x_strides.row, y += y_strides.row) {
         const uint8_t *in = x;
         uint8_t *out = y;
-        for (int32_t left = (int32_t)count; left > 0; left -= 8, in += x_step, out += y_step) {
-            const mve_pred16_t lanes = vctp16q((uint32_t)left);
+        for (int32_t remaining = (int32_t)count; remaining > 0; remaining -= 8, in += x_step, out += y_step) {
+            const mve_pred16_t lanes = vctp16q((uint32_t)remaining);
             if (element_bytes == 1) {
                 vstrbq_scatter_offset_p_u16(out, y_offsets, vldrbq_gather_offset_z_u16(in, x_offsets, lanes), lanes);
             } else {

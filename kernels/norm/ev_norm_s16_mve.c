@@ -75,8 +75,8 @@ static struct ev_norm_row reduce_row(const struct ev_norm *p, const int16_t *x)
 {
     int32_t total = 0;
     int64_t squares = 0;
-    for (int32_t left = (int32_t)p->length; left > 0; left -= 8, x += 8) {
-        const int16x8_t halves = vldrhq_z_s16(x, vctp16q((uint32_t)left));
+    for (int32_t remaining = (int32_t)p->length; remaining > 0; remaining -= 8, x += 8) {
+        const int16x8_t halves = vldrhq_z_s16(x, vctp16q((uint32_t)remaining));
         total = vaddvaq_s16(total, halves);
         squares = vmlaldavaq_s16(squares, halves, halves);
     }

@@ -12,8 +12,8 @@ static struct ev_norm_row reduce_row(const struct ev_norm *p, const int8_t *x)
 {
     int32_t total = 0;
     uint64_t squares = 0;
-    for (uint32_t left = p->length; left;) {
-        const uint32_t count = left < CHUNK ? left : CHUNK;
+    for (uint32_t remaining = p->length; remaining;) {
+        const uint32_t count = remaining < CHUNK ? remaining : CHUNK;
         uint32_t sum = 0;
         EV_UNROLL_4
         for (uint32_t i = 0; i < count; i++) {
@@ -21,7 +21,7 @@ static struct ev_norm_row reduce_row(const struct ev_norm *p, const int8_t *x)
             sum += (uint32_t)(x[i] * x[i]);
         }
         squares += sum;
-        left -= count;
+        remaining -= count;
         x += count;
     }
     return ev_norm_row(p, total, squares, 0, 16);

@@ -21,8 +21,8 @@ static struct ev_norm_row reduce_row(const struct ev_norm *p, const int8_t *x)
 {
     int32_t total = 0;
     uint64_t all_squares = 0;
-    for (uint32_t left = p->length; left;) {
-        const uint32_t count = left < CHUNK ? left : CHUNK;
+    for (uint32_t remaining = p->length; remaining;) {
+        const uint32_t count = remaining < CHUNK ? remaining : CHUNK;
         int32_t squares = 0;
         EV_NO_UNROLL
         for (uint32_t i = count / 8; i; i--, x += 8) {
@@ -35,7 +35,7 @@ static struct ev_norm_row reduce_row(const struct ev_norm *p, const int8_t *x)
             squares += *x * *x;
         }
         all_squares += (uint32_t)squares;
-        left -= count;
+        remaining -= count;
     }
     return ev_norm_row(p, total, all_squares, 0, 16);
 }

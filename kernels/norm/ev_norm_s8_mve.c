@@ -86,8 +86,8 @@ static inline int8x16_t affine(struct ev_norm_sums y, int32_t shift, const int16
 static inline uint32_t sum_squares(const int8_t *x, uint32_t count, int32_t *total)
 {
     int32_t sum = *total, squares = 0;
-    for (int32_t left = (int32_t)count; left > 0; left -= 16, x += 16) {
-        const int8x16_t bytes = vldrbq_z_s8(x, vctp8q((uint32_t)left));
+    for (int32_t remaining = (int32_t)count; remaining > 0; remaining -= 16, x += 16) {
+        const int8x16_t bytes = vldrbq_z_s8(x, vctp8q((uint32_t)remaining));
         sum = vaddvaq_s8(sum, bytes);
         squares = vmladavaq_s8(squares, bytes, bytes);
     }
@@ -99,10 +99,10 @@ static struct ev_norm_row reduce_row(const struct ev_norm *p, const int8_t *x)
 {
     int32_t total = 0;
     uint64_t squares = 0;
-    uint32_t left = p->length;
-    for (; left > CHUNK; left -= CHUNK, x += CHUNK)
+    uint32_t remaining = p->length;
+    for (; remaining > CHUNK; remaining -= CHUNK, x += CHUNK)
         squares += sum_squares(x, CHUNK, &total);
-    squares += sum_squares(x, left, &total);
+    squares += sum_squares(x, remaining, &total);
     return ev_norm_row(p, total, squares, 0, 16);
 }
 

@@ -36,8 +36,8 @@ static inline struct sums sum_taps(const struct ev_window *w, const struct reduc
     const int32x4_t initial = vdupq_n_s32(r->initial_sum);
     struct sums sums = {.even = initial, .odd = initial, .second_even = initial, .second_odd = initial};
     uint32_t row = taps->first_row;
-    for (uint32_t left = r->rows_per_pass ? taps->rows : 0; left;) {
-        const uint32_t rows = left < r->rows_per_pass ? left : r->rows_per_pass;
+    for (uint32_t remaining = r->rows_per_pass ? taps->rows : 0; remaining;) {
+        const uint32_t rows = remaining < r->rows_per_pass ? remaining : r->rows_per_pass;
         int16x8_t first = vdupq_n_s16(0), second = first;
         for (uint32_t i = rows; i; i--, row = ev_next_row(w, row)) {
             const int8_t *x = taps->x + row * taps->row_stride + channel;
@@ -50,7 +50,7 @@ static inline struct sums sum_taps(const struct ev_window *w, const struct reduc
         sums.odd = vaddq_s32(sums.odd, vmovltq_s16(first));
         sums.second_even = vaddq_s32(sums.second_even, vmovlbq_s16(second));
         sums.second_odd = vaddq_s32(sums.second_odd, vmovltq_s16(second));
-        left -= rows;
+        remaining -= rows;
     }
     return sums;
 }

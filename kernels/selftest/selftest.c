@@ -148,7 +148,7 @@ static int run_again(void)
     if (ev_model_begin(&model, arena, sizeof arena) != EV_OK)
         return 0;
     for (uint32_t row = 0; row < EV_MODEL_ROWS;) {
-        const uint32_t left = EV_MODEL_ROWS - row, count = left < 3 ? left : 3;
+        const uint32_t remaining = EV_MODEL_ROWS - row, count = remaining < 3 ? remaining : 3;
         if (ev_model_push_rows(&model, rows + row * EV_MODEL_ROW_BYTES, count) != EV_OK)
             return 0;
         row += count;
