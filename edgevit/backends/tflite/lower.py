@@ -9,7 +9,8 @@ import torch
 
 from edgevit.backends.artifact import Artifact
 from edgevit.backends.on_host import worker_for
-from edgevit.backends.tflite.convert import SIGNATURE, convert
+from edgevit.backends.tflite.constants import stored
+from edgevit.backends.tflite.convert import SIGNATURE, convert, is_quantized
 from edgevit.backends.tflite.delegation import delegation
 from edgevit.backends.tflite.half import halve_weights
 from edgevit.backends.tflite.info import INFO
@@ -59,6 +60,7 @@ def lower(
         _notes(program),
         delegation=report,
         details=details,
+        stored=stored(path) if is_quantized(program) else (),
     )
 
 
