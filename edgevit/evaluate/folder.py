@@ -18,7 +18,7 @@ from edgevit.evaluate.classes import class_numbers
 from edgevit.evaluate.labelled import LabelledData, Takes, read_labelled
 from edgevit.exported import load_golden, read_manifest, require_ours, require_untouched
 from edgevit.frontend import Preprocess
-from edgevit.quantize import Intake
+from edgevit.quantize import ImageInput
 from edgevit.support.notebook import Row, Shown
 from edgevit.support.progress import Stages
 
@@ -118,7 +118,7 @@ def evaluate(
     require_untouched(folder, manifest)
     require_ours(folder, manifest, trust)
     inputs, outputs = load_golden(folder)
-    takes = Takes(inputs, _intake(manifest["model"]))
+    takes = Takes(inputs, _image_input(manifest["model"]))
     samples = read_labelled(os.fspath(data), takes, count)
     stages = Stages(progress)
     artifact = Artifact(
@@ -152,9 +152,9 @@ def _outputs(
     return columns, time.perf_counter() - started
 
 
-def _intake(model: Mapping[str, Any]) -> Intake:
+def _image_input(model: Mapping[str, Any]) -> ImageInput:
     options, how = model["options"], model["preprocess"]
-    return Intake(
+    return ImageInput(
         _preprocess(how) if how else None,
         bool(options.get("image_input")),
         bool(options.get("channels_last")),

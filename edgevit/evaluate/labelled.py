@@ -15,7 +15,7 @@ from edgevit.graph.program import Inputs
 from edgevit.graph.tensors import from_numpy
 from edgevit.quantize import (
     LABELS,
-    Intake,
+    ImageInput,
     draw_evenly,
     list_pictures,
     picture_input,
@@ -32,7 +32,7 @@ class Takes:
     """What a model takes: example inputs, and how a picture is made one."""
 
     inputs: Inputs
-    intake: Intake
+    image_input: ImageInput
 
     @property
     def batch(self) -> int:
@@ -83,11 +83,11 @@ def _pictures(path: Path, takes: Takes, count: int | None) -> LabelledData:
             why=f"{len(bare)} are beside the class folders, the first is {bare[0]}",
             hint=f"a folder for each class, or {LABELS} with a line `file,label` for each picture",
         )
-    sizes, how = picture_input(takes.inputs, takes.intake, str(path))
+    sizes, how = picture_input(takes.inputs, takes.image_input, str(path))
     drawn = listed if count is None else draw_evenly(listed, count)
 
     def read(index: int) -> Inputs:
-        return (read_picture(drawn[index].path, sizes, takes.intake, how),)
+        return (read_picture(drawn[index].path, sizes, takes.image_input, how),)
 
     return LabelledData(str(path), tuple(one.label for one in drawn), read)
 
@@ -141,8 +141,8 @@ def _require_shape(images: np.ndarray, takes: Takes, path: Path) -> None:
             why=f"the model takes {', '.join(_sizes(x.shape) for x in takes.inputs)}",
             hint="give images as the model takes them, normalised; or a folder of pictures",
         )
-    pixels = images.dtype == np.uint8 and not takes.intake.pixels
-    if pixels and takes.intake.preprocess is not None:
+    pixels = images.dtype == np.uint8 and not takes.image_input.pixels
+    if pixels and takes.image_input.preprocess is not None:
         raise CalibrationError(
             "the images are bytes, and the model takes normalised numbers",
             where=str(path),

@@ -47,7 +47,7 @@ from edgevit.graph.parity import FP32, Parity, distance
 from edgevit.graph.program import Program
 from edgevit.quantize import (
     BIT_MAP,
-    Intake,
+    ImageInput,
     QuantScheme,
     bit_map_text,
     check_readable,
@@ -191,11 +191,11 @@ class _CapturedModel:
         if source.is_trained:
             job.require_pictures()
         if prepared and any(map(job.calibrated, job.formats)):
-            intake = Intake(
+            image_input = ImageInput(
                 source.preprocess, bool(model.options.image_input), model.options.channels_last
             )
             integers = prepare_integers(
-                program, intake, job.request.calibration, job.without, stages
+                program, image_input, job.request.calibration, job.without, stages
             )
         return cls(model, source, expected, others, program, graph, part, stages, states, integers)
 

@@ -15,7 +15,7 @@ from edgevit.graph.parity import FP32, Parity, distance
 from edgevit.graph.program import Program
 from edgevit.quantize import (
     CalibrationOptions,
-    Intake,
+    ImageInput,
     MixedRequest,
     Prepared,
     QuantizedProgram,
@@ -84,7 +84,7 @@ class PreparedPart:
 
 def prepare_integers(
     program: Program,
-    intake: Intake,
+    image_input: ImageInput,
     options: CalibrationOptions,
     without: Sequence[str],
     stages: Stages,
@@ -93,7 +93,7 @@ def prepare_integers(
     rules = [rule for rule in STANDARD if rule.name not in without]
     with stages.stage("prepare", "calibrate, and prepare it for integers"):
         plain, report = engine.run(program, rules, stages.note)
-        inputs = load_calibration(plain, options, intake)
+        inputs = load_calibration(plain, options, image_input)
         prepared = prepare(plain, inputs, stages.note)
         prepared = replace(prepared, pictures=options.calibrate is not None)
         return PreparedPart(prepared, report, {}, MixedRequest.of(options))

@@ -8,7 +8,7 @@ from edgevit.support.face import lazy_face
 
 if TYPE_CHECKING:
     from edgevit.quantize.bit_map import BIT_MAP, bit_map_text
-    from edgevit.quantize.calibration import Calibration, Intake, read_numbers
+    from edgevit.quantize.calibration import Calibration, ImageInput, read_numbers
     from edgevit.quantize.divisions import factor_of
     from edgevit.quantize.encoding import (
         LIMITS,
@@ -66,7 +66,7 @@ __all__ = [
     "Grid",
     "Grids",
     "HeldOut",
-    "Intake",
+    "ImageInput",
     "IntegerPlacement",
     "IntegerWeight",
     "Look",
@@ -128,7 +128,7 @@ lazy_face(
             "BIT_MAP",
             "bit_map_text",
         ),
-        "calibration": ("Calibration", "Intake", "read_numbers"),
+        "calibration": ("Calibration", "ImageInput", "read_numbers"),
         "divisions": ("factor_of",),
         "encoding": (
             "Grid",

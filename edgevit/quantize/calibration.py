@@ -20,7 +20,7 @@ _SEED = 2_000_003  # pictures other than the example inputs, and than those that
 
 
 @dataclass(frozen=True)
-class Intake:
+class ImageInput:
     """Conversion of a picture to a program input.
 
     It is normalised, or 0-255 `pixels`; N x C x H x W, or `channels_last`.
@@ -102,26 +102,26 @@ def _sizes(x: torch.Tensor) -> str:
 
 
 def generated(
-    program: Program, intake: Intake | None = None, count: int = GENERATED, seed: int = 0
+    program: Program, image_input: ImageInput | None = None, count: int = GENERATED, seed: int = 0
 ) -> Calibration:
     """Generate seeded pictures with the spectrum of photographs.
 
     Inputs that are no pictures get normal noise.
     """
-    intake = intake or Intake()
+    image_input = image_input or ImageInput()
     runs: list[Inputs] = []
     for run in range(count):
         tensors: list[torch.Tensor] = []
         for index, example in enumerate(program.inputs):
             images = random_images(
-                intake.picture_shape(example.shape), seed + _SEED + 1000 * index + run
+                image_input.picture_shape(example.shape), seed + _SEED + 1000 * index + run
             )
-            tensors.append(intake.tensor(images) if example.dim() == 4 else images)
+            tensors.append(image_input.tensor(images) if example.dim() == 4 else images)
         runs.append(tuple(tensors))
     return Calibration(tuple(runs), f"{count} generated inputs").check(program)
 
 
-def from_arrays(path: Path, program: Program, intake: Intake | None = None) -> Calibration:
+def from_arrays(path: Path, program: Program, image_input: ImageInput | None = None) -> Calibration:
     """Load a .npy with images along its first axis, or a .npz with such an array per input, by
     name.
     """
@@ -140,7 +140,7 @@ def from_arrays(path: Path, program: Program, intake: Intake | None = None) -> C
     )
     names = tuple(f"{path}, image {run}" for run in range(len(runs)))
     calibration = Calibration(runs, str(path), names).check(program)
-    if intake and intake.pixels:
+    if image_input and image_input.pixels:
         _require_pixels(runs, names)
     return calibration
 

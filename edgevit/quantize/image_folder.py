@@ -10,7 +10,7 @@ from edgevit.frontend import Preprocess
 from edgevit.graph.program import Inputs, Program
 from edgevit.quantize.calibration import (
     Calibration,
-    Intake,
+    ImageInput,
     from_arrays,
     generated,
     read_numbers,
@@ -26,7 +26,7 @@ Progress = Callable[[str], None]
 def calibration(
     path: str | Path | None,
     program: Program,
-    intake: Intake | None = None,
+    image_input: ImageInput | None = None,
     seed: int = 0,
     count: int = COUNT,
     progress: Progress = lambda _: None,
@@ -35,11 +35,11 @@ def calibration(
     path.
     """
     if path is None:
-        return generated(program, intake, seed=seed)
+        return generated(program, image_input, seed=seed)
     path = Path(path)
     if path.is_dir():
-        return from_folder(path, program, intake or Intake(), count, progress)
-    return from_arrays(_array_file(path), program, intake)
+        return from_folder(path, program, image_input or ImageInput(), count, progress)
+    return from_arrays(_array_file(path), program, image_input)
 
 
 def check_readable(path: str | Path, count: int = COUNT) -> None:
@@ -69,22 +69,24 @@ def _array_file(path: Path) -> Path:
 def from_folder(
     path: Path,
     program: Program,
-    intake: Intake,
+    image_input: ImageInput,
     count: int = COUNT,
     progress: Progress = lambda _: None,
 ) -> Calibration:
     """Read pictures of a folder, drawn evenly over its class folders."""
     files = draw_evenly(list_pictures(path), count)
-    sizes, how = picture_input(program.inputs, intake, str(path))
+    sizes, how = picture_input(program.inputs, image_input, str(path))
     runs: list[Inputs] = []
     for index, picture in enumerate(files):
         progress(f"read pictures: {index + 1} of {len(files)}")
-        runs.append((read_picture(picture.path, sizes, intake, how),))
+        runs.append((read_picture(picture.path, sizes, image_input, how),))
     names = tuple(str(one.path) for one in files)
     return Calibration(tuple(runs), str(path), names).check(program)
 
 
-def picture_input(inputs: Inputs, intake: Intake, where: str) -> tuple[tuple[int, ...], Preprocess]:
+def picture_input(
+    inputs: Inputs, image_input: ImageInput, where: str
+) -> tuple[tuple[int, ...], Preprocess]:
     """Return the N x C x H x W shape that pictures are made, and how.
 
     Raises `CalibrationError` for a model that takes no picture, or does not say how.
@@ -97,11 +99,11 @@ def picture_input(inputs: Inputs, intake: Intake, where: str) -> tuple[tuple[int
             + ", ".join("x".join(map(str, x.shape)) for x in inputs),
             hint="give an .npz of what it takes",
         )
-    if intake.preprocess is None:
+    if image_input.preprocess is None:
         raise CalibrationError(
             "it is not known how pictures become the model's input",
             where=where,
             why="neither the model nor the command line says what mean and std it was trained with",
             hint="--mean 0.485,0.456,0.406 --std 0.229,0.224,0.225, if those are the ones",
         )
-    return intake.picture_shape(inputs[0].shape), intake.preprocess
+    return image_input.picture_shape(inputs[0].shape), image_input.preprocess

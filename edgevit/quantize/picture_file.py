@@ -12,7 +12,7 @@ import torch
 from edgevit.errors import CalibrationError, MissingToolError
 from edgevit.frontend import Preprocess
 from edgevit.graph.tensors import from_numpy
-from edgevit.quantize.calibration import Intake
+from edgevit.quantize.calibration import ImageInput
 from edgevit.support.file_limits import why_no_file
 
 # Formats that Pillow may try, independent of the suffix: it would pass EPS to Ghostscript, among others.
@@ -23,7 +23,7 @@ _CHANNELS = {1: "L", 3: "RGB", 4: "RGBA"}
 
 
 def read_picture(
-    file: Path, sizes: tuple[int, ...], intake: Intake, how: Preprocess
+    file: Path, sizes: tuple[int, ...], image_input: ImageInput, how: Preprocess
 ) -> torch.Tensor:
     _, channels, height, width = sizes
     if channels not in _CHANNELS:
@@ -35,7 +35,7 @@ def read_picture(
         pixels = pixels.flip(-1)
     pixels = pixels.permute(2, 0, 1)[None]
     mean, std = (torch.tensor(numbers).view(1, -1, 1, 1) for numbers in (how.mean, how.std))
-    return intake.tensor((pixels / 255 - mean) / std)
+    return image_input.tensor((pixels / 255 - mean) / std)
 
 
 def open_picture(file: Path, mode: str) -> Any:

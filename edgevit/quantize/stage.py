@@ -9,7 +9,7 @@ from pathlib import Path
 from edgevit.errors import CalibrationError, UsageError
 from edgevit.graph.program import Program
 from edgevit.quantize.bit_map import read_bit_map, require_fits
-from edgevit.quantize.calibration import Calibration, Intake
+from edgevit.quantize.calibration import Calibration, ImageInput
 from edgevit.quantize.goals import MixedGoal, parse_budget
 from edgevit.quantize.image_folder import calibration
 from edgevit.quantize.options import CalibrationOptions
@@ -21,9 +21,11 @@ MIXED = "mixed"  # the precision
 NOISE = "generated"  # `--calibrate generated`: asked for by name
 
 
-def load_calibration(program: Program, options: CalibrationOptions, intake: Intake) -> Calibration:
+def load_calibration(
+    program: Program, options: CalibrationOptions, image_input: ImageInput
+) -> Calibration:
     """Load the inputs once, for all formats of an export."""
-    return calibration(picture_path(options), program, intake)
+    return calibration(picture_path(options), program, image_input)
 
 
 @dataclass(frozen=True)

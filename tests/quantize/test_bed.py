@@ -12,7 +12,7 @@ from torch import nn
 from edgevit.frontend.capture import capture
 from edgevit.frontend.resolve import resolve
 from edgevit.frontend.source import ModelSource, Preprocess
-from edgevit.quantize.calibration import Intake
+from edgevit.quantize.calibration import ImageInput
 from edgevit.quantize.image_folder import from_folder
 from tests import ROOT
 from tests.quantize import bed
@@ -81,7 +81,7 @@ def test_register_tokens_are_outliers_that_attention_sinks_into() -> None:
 def test_a_folder_of_pictures_is_what_the_nets_take(tmp_path: Path) -> None:
     folder = bed.write_folder(tmp_path, "train", 12)
     source = resolve(f"{ROOT}/tests/quantize/bed/nets.py:conv_injected")
-    runs = from_folder(folder, capture(source), Intake(source.preprocess))
+    runs = from_folder(folder, capture(source), ImageInput(source.preprocess))
     rows = list(csv.DictReader((folder / "labels.csv").open()))
     images, labels = bed.pictures("train", 12)
     by_name = {Path(name): run[0] for name, run in zip(runs.names, runs.inputs, strict=True)}
@@ -119,7 +119,7 @@ def test_lite0_knows_the_photographs(tmp_path: Path) -> None:
     folder = write_photographs(tmp_path)
     source = ModelSource("lite0", "lite0", net, (images[:1],), ("x",), "test", "test")
     runs = from_folder(
-        folder, capture(source), Intake(Preprocess((0.5,) * 3, (0.5,) * 3, (224, 224)))
+        folder, capture(source), ImageInput(Preprocess((0.5,) * 3, (0.5,) * 3, (224, 224)))
     )
     by_name = dict(zip(map(Path, runs.names), runs.inputs, strict=True))
     rows = list(csv.DictReader((folder / "labels.csv").open()))

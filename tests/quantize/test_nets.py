@@ -14,7 +14,7 @@ from edgevit.graph.parity import distance
 from edgevit.integer.lowering.lower import quantize
 from edgevit.integer.rewrites.split_stacks import split_stacks
 from edgevit.integer.simulate import outputs_of
-from edgevit.quantize.calibration import Intake, generated
+from edgevit.quantize.calibration import ImageInput, generated
 from edgevit.rewrites import engine
 
 NETS = {
@@ -28,7 +28,7 @@ NETS = {
 def test_integers_are_near_as_an_export_asks(net: str) -> None:
     source = takes_pixels(resolve(net, input_size=NETS[net]))
     program = engine.run(capture(source), RULES)[0]
-    found = quantize(program, generated(program, Intake(source.preprocess, pixels=True)))
+    found = quantize(program, generated(program, ImageInput(source.preprocess, pixels=True)))
     split = split_stacks(found.graph)  # verified, and the same integers
     given = found.quantized(source.inputs)
     integers = outputs_of(split, given)

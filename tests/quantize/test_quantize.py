@@ -14,7 +14,7 @@ from edgevit.errors import CalibrationError, EdgevitError, UnsupportedOpError, U
 from edgevit.graph.parity import distance
 from edgevit.integer.lowering.lower import quantize
 from edgevit.integer.lowering.quantized import QuantOptions
-from edgevit.quantize.calibration import Calibration, Intake, from_arrays
+from edgevit.quantize.calibration import Calibration, ImageInput, from_arrays
 from tests.quantize.imported import imported, rewritten
 
 IMAGE = torch.randn(1, 3, 12, 12, generator=torch.Generator().manual_seed(1))
@@ -129,7 +129,7 @@ def test_an_array_that_is_no_pixels_where_pixels_are_taken(
     np.save(tmp_path / "x.npy", np.linspace(low, high, 2 * 432).reshape(2, 3, 12, 12))
     program = rewritten(nn.Conv2d(3, 4, 1), IMAGE)
     with pytest.raises(CalibrationError, match=r"takes pixels of 0 to 255"):
-        from_arrays(tmp_path / "x.npy", program, Intake(pixels=True))
+        from_arrays(tmp_path / "x.npy", program, ImageInput(pixels=True))
 
 
 def test_pixels_are_taken_as_they_are() -> None:

@@ -17,7 +17,7 @@ from edgevit.backends.mcu.schedule.plan import Schedule, ring_name
 from edgevit.backends.mcu.schedule.search import best_plan
 from edgevit.errors import EdgevitError, MemoryLimitError
 from edgevit.integer import IntegerGraph, Quantized, QuantOptions, quantize, split_stacks
-from edgevit.quantize import Intake, load_calibration
+from edgevit.quantize import ImageInput, load_calibration
 from edgevit.targets import Target
 
 _SMALLEST = 32  # pixels
@@ -102,8 +102,8 @@ class MemoryEstimate:
 
 def quantized(request: Lowering) -> Quantized:
     how, ranges = OPTIONS.of(request.options), request.calibration
-    intake = Intake(request.source.preprocess, request.image_input, request.channels_last)
-    inputs = request.inputs or load_calibration(request.program, ranges, intake)
+    image_input = ImageInput(request.source.preprocess, request.image_input, request.channels_last)
+    inputs = request.inputs or load_calibration(request.program, ranges, image_input)
     options = QuantOptions(ranges.observer, how.residual, how.scheme, how.scheme)
     return quantize(request.program, inputs, options)
 
