@@ -21,6 +21,7 @@ __all__ = [
     "EdgevitError",
     "EnvironmentProblem",
     "Evaluation",
+    "EvaluationOptions",
     "ExportResult",
     "ExportResults",
     "GraphReport",
@@ -54,7 +55,7 @@ if TYPE_CHECKING:
         InternalError,
         UserError,
     )
-    from edgevit.evaluate import Evaluation, evaluate
+    from edgevit.evaluate import Evaluation, EvaluationOptions, evaluate
     from edgevit.export import ExportResult, ExportResults, GraphReport, export, inspect
     from edgevit.exported import Verdict, verify
     from edgevit.forecast import ModelForecast, forecast
@@ -72,6 +73,7 @@ _HOMES = {
     "EdgevitError": "edgevit.errors",
     "EnvironmentProblem": "edgevit.errors",
     "Evaluation": "edgevit.evaluate",
+    "EvaluationOptions": "edgevit.evaluate",
     "ExportResult": "edgevit.export",
     "ExportResults": "edgevit.export",
     "GraphReport": "edgevit.export",

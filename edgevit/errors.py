@@ -223,7 +223,7 @@ class EnginePlacementError(UserError):
 
 
 class CalibrationError(UserError):
-    """Calibration data that cannot be used."""
+    """Calibration or labelled data that cannot be used."""
 
     code = "E0016"
     exit_code = 16

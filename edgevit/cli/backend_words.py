@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 
+from edgevit.evaluate import EVALUATION, EvaluationOptions
 from edgevit.quantize import CALIBRATION, CalibrationOptions
 from edgevit.support.backend_options import BackendOptions, optioned
 
 _CALIBRATION = "calibration"
+_EVALUATION = "evaluation"
 
 
 def add_backend_words(parser: argparse.ArgumentParser) -> None:
@@ -18,6 +20,14 @@ def add_backend_words(parser: argparse.ArgumentParser) -> None:
 
 def calibration_of(words: argparse.Namespace) -> CalibrationOptions:
     return CALIBRATION.from_words(words, _CALIBRATION)
+
+
+def add_evaluation_words(parser: argparse.ArgumentParser) -> None:
+    EVALUATION.add_words(parser, _EVALUATION)
+
+
+def evaluation_of(words: argparse.Namespace) -> EvaluationOptions:
+    return EVALUATION.from_words(words, _EVALUATION)
 
 
 def backend_options_of(words: argparse.Namespace) -> dict[str, BackendOptions]:

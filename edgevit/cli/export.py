@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def run_export(options: argparse.Namespace) -> int:
-    from edgevit.cli.backend_words import backend_options_of, calibration_of
+    from edgevit.cli.backend_words import backend_options_of, calibration_of, evaluation_of
     from edgevit.export import ExportResults, export
 
     if options.plan:
@@ -41,6 +41,7 @@ def run_export(options: argparse.Namespace) -> int:
         require_ane=options.require_ane,
         backend_options=backend_options_of(options),
         calibration=calibration_of(options),
+        evaluation=evaluation_of(options),
         chosen=chosen(options),
         progress=None if options.quiet else sys.stderr,
         **_model_options(options),

@@ -164,7 +164,7 @@ def _add_export(verbs: argparse._SubParsersAction) -> None:
 
 
 def _add_export_words(parser: argparse.ArgumentParser) -> None:
-    from edgevit.cli.backend_words import add_backend_words
+    from edgevit.cli.backend_words import add_backend_words, add_evaluation_words
 
     _add_model(parser)
     parser.add_argument(
@@ -196,6 +196,7 @@ def _add_export_words(parser: argparse.ArgumentParser) -> None:
         help="Fail if an op is predicted to run off the Neural Engine (Core ML).",
     )
     add_backend_words(parser)
+    add_evaluation_words(parser)
     add_plan(parser)
     parser.add_argument(
         "--explain", action="store_true", help="Show where each rule fired or declined, and why."

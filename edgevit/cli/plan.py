@@ -38,7 +38,7 @@ def export_by_plan(options: argparse.Namespace, model: dict[str, Any]) -> tuple[
     """Export by a plan. Return the result, and a line that compares it to the measured artifact."""
     from pathlib import Path
 
-    from edgevit.cli.backend_words import flags_of
+    from edgevit.cli.backend_words import evaluation_of, flags_of
     from edgevit.export import export_planned, read_plan, same_bytes
 
     plan = read_plan(Path(options.plan))
@@ -64,6 +64,7 @@ def export_by_plan(options: argparse.Namespace, model: dict[str, Any]) -> tuple[
         progress=progress,
         require_delegated=options.require_delegated,
         require_ane=options.require_ane,
+        evaluation=evaluation_of(options),
         **model,
     )
     return result, same_bytes(plan, result)

@@ -6,11 +6,31 @@ from edgevit.support.face import lazy_face
 
 if TYPE_CHECKING:
     from edgevit.evaluate.accuracy import Accuracy
+    from edgevit.evaluate.at_export import ExportAccuracy, LabelledTest
     from edgevit.evaluate.folder import Evaluation, evaluate
+    from edgevit.evaluate.labelled import Takes, check_labelled
+    from edgevit.evaluate.options import EVALUATION, NO_EVALUATION, EvaluationOptions
 
-__all__ = ["Accuracy", "Evaluation", "evaluate"]
+__all__ = [
+    "EVALUATION",
+    "NO_EVALUATION",
+    "Accuracy",
+    "Evaluation",
+    "EvaluationOptions",
+    "ExportAccuracy",
+    "LabelledTest",
+    "Takes",
+    "check_labelled",
+    "evaluate",
+]
 
 lazy_face(
     __name__,
-    {"accuracy": ("Accuracy",), "folder": ("Evaluation", "evaluate")},
+    {
+        "accuracy": ("Accuracy",),
+        "at_export": ("ExportAccuracy", "LabelledTest"),
+        "folder": ("Evaluation", "evaluate"),
+        "labelled": ("Takes", "check_labelled"),
+        "options": ("EVALUATION", "NO_EVALUATION", "EvaluationOptions"),
+    },
 )

@@ -16,7 +16,13 @@ from edgevit.errors import UsageError
 from edgevit.evaluate.accuracy import Accuracy, accuracy, outputs_of, require_classifier
 from edgevit.evaluate.classes import class_numbers
 from edgevit.evaluate.labelled import LabelledData, Takes, read_labelled
-from edgevit.exported import load_golden, read_manifest, require_ours, require_untouched
+from edgevit.exported import (
+    accuracy_rows,
+    load_golden,
+    read_manifest,
+    require_ours,
+    require_untouched,
+)
 from edgevit.frontend import Preprocess
 from edgevit.quantize import ImageInput
 from edgevit.support.notebook import Row, Shown
@@ -60,8 +66,8 @@ class Evaluation(Shown):
             yield "accuracy", str(self.accuracy)
         if self.metric is not None:
             yield "metric", f"{self.metric:g}"
-        if self.at_export is not None:
-            yield from accuracy_rows(self.at_export)
+        for name, text in accuracy_rows(self.at_export):
+            yield "at export" if name else "", text
         yield "data", f"{self.data}: {self.count} samples" + (f", {self.rule}" if self.rule else "")
         yield "time", f"{1e3 * self.seconds / self.count:.1f} ms a sample, pictures read and all"
 
@@ -69,14 +75,6 @@ class Evaluation(Shown):
         return "\n".join(
             [str(self.artifact), *(f"  {name:<10} {text}" for name, text in self._rows())]
         )
-
-
-def accuracy_rows(measured: Mapping[str, Any]) -> Iterator[Row]:
-    """Yield a row of what the export measured of the float model."""
-    yield (
-        "float",
-        f"{Accuracy(**measured['float'])}, at export on {measured['count']} of {measured['data']}",
-    )
 
 
 def evaluate(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from edgevit.graph.tensors import from_numpy
 from edgevit.quantize import (
     LABELS,
     ImageInput,
+    PictureFile,
     draw_evenly,
     list_pictures,
     picture_input,
@@ -58,6 +59,17 @@ class LabelledData:
             yield tuple(torch.cat(column) for column in zip(*whole, strict=True)), len(rows)
 
 
+def check_labelled(path: str | Path) -> None:
+    """Refuse a path without labelled data, before a model is built."""
+    path = Path(path)
+    if path.is_dir():
+        _require_labels(list_pictures(path), path)
+    elif path.suffix == ".npz" and not why_no_file(path):
+        read_numbers(path)
+    else:
+        raise _no_data(path)
+
+
 def read_labelled(path: str | Path, takes: Takes, count: int | None = None) -> LabelledData:
     """Open labelled data. `count`: draw no more, evenly over the labels."""
     path = Path(path)
@@ -65,7 +77,11 @@ def read_labelled(path: str | Path, takes: Takes, count: int | None = None) -> L
         return _pictures(path, takes, count)
     if path.suffix == ".npz" and not why_no_file(path):
         return _arrays(path, takes, count)
-    raise CalibrationError(
+    raise _no_data(path)
+
+
+def _no_data(path: Path) -> CalibrationError:
+    return CalibrationError(
         f"there is no labelled data in {path.name or path}",
         where=str(path),
         why=why_no_file(path) or "it is no folder and no .npz",
@@ -74,8 +90,7 @@ def read_labelled(path: str | Path, takes: Takes, count: int | None = None) -> L
     )
 
 
-def _pictures(path: Path, takes: Takes, count: int | None) -> LabelledData:
-    listed = list_pictures(path)
+def _require_labels(listed: Sequence[PictureFile], path: Path) -> None:
     if bare := [one.path.name for one in listed if not one.label]:
         raise CalibrationError(
             "pictures without a label",
@@ -83,6 +98,11 @@ def _pictures(path: Path, takes: Takes, count: int | None) -> LabelledData:
             why=f"{len(bare)} are beside the class folders, the first is {bare[0]}",
             hint=f"a folder for each class, or {LABELS} with a line `file,label` for each picture",
         )
+
+
+def _pictures(path: Path, takes: Takes, count: int | None) -> LabelledData:
+    listed = list_pictures(path)
+    _require_labels(listed, path)
     sizes, how = picture_input(takes.inputs, takes.image_input, str(path))
     drawn = listed if count is None else draw_evenly(listed, count)
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TextIO, TypedDict, Unpack, overload
+from typing import Any, TextIO, TypedDict, Unpack, overload
 
 from edgevit.errors import UsageError
+from edgevit.evaluate import NO_EVALUATION, EvaluationOptions
 from edgevit.export.manifest import GraphReport
 from edgevit.export.pipeline import ExportJob, export_each, export_one, inspect_model
 from edgevit.export.request import ExportRequest
 from edgevit.export.result import ExportResult, ExportResults
 from edgevit.frontend import ExampleInputs, Model, ModelArguments, ModelOptions, default_torch
-from edgevit.quantize import GENERATED, CalibrationOptions
+from edgevit.quantize import GENERATED, CalibrationBatches, CalibrationOptions
 from edgevit.rewrites.lossy.parser import parse_lossy
 from edgevit.support.backend_options import BackendOptions, by_format
 from edgevit.support.choice import Settings
@@ -29,7 +30,8 @@ class ExportOptions(TypedDict, total=False):
     require_delegated: bool
     require_ane: bool
     backend_options: BackendOptions | Mapping[str, BackendOptions] | None
-    calibration: CalibrationOptions
+    calibration: CalibrationOptions | Iterable[Any]
+    evaluation: EvaluationOptions
     chosen: Settings | None
     progress: TextIO | None
     weights: str | None
@@ -80,7 +82,8 @@ def export(
     require_delegated: bool = False,
     require_ane: bool = False,
     backend_options: BackendOptions | Mapping[str, BackendOptions] | None = None,
-    calibration: CalibrationOptions = GENERATED,
+    calibration: CalibrationOptions | Iterable[Any] = GENERATED,
+    evaluation: EvaluationOptions = NO_EVALUATION,
     chosen: Settings | None = None,
     progress: TextIO | None = None,
     weights: str | None = None,
@@ -117,7 +120,11 @@ def export(
         require_ane: raise `EnginePlacementError` if an op is predicted to run off the Neural Engine.
         backend_options: the options of a backend, such as `FirmwareOptions`, or a dict of
             them by format.
-        calibration: how ranges of integers are found.
+        calibration: how ranges of integers are found: options, or the inputs themselves. Inputs are
+            an iterable of tensors as the model takes them, batched or not, such as a `DataLoader`;
+            of several inputs, tuples or dicts of tensors. Labels behind them are left out.
+        evaluation: labelled data that the float model and the artifact are evaluated on, and how
+            much accuracy the artifact may lose.
         chosen: what the format leaves open, by name (docs/tuning.md).
         progress: a stream to report the stages on, such as `sys.stderr`.
         weights: `"random"`, `"pretrained"` or a file. None: the scheme's default; a live model's own.
@@ -151,9 +158,10 @@ def export(
         require_delegated,
         require_ane,
         by_format(backend_options),
-        calibration,
+        _calibration(calibration),
         chosen or {},
         labels=labels is not None,
+        evaluation=evaluation,
     )
     options = ModelOptions(
         weights, input_size, batch, seed, trust, mean, std, labels, image_input, channels_last
@@ -220,6 +228,10 @@ def inspect(
     arguments = ModelArguments(model, example_inputs, options)
     with default_torch():
         return inspect_model(arguments, job, parse_lossy(lossy), without, Stages(progress))
+
+
+def _calibration(given: CalibrationOptions | Iterable[Any]) -> CalibrationOptions:
+    return given if isinstance(given, CalibrationOptions) else CalibrationBatches(batches=given)
 
 
 def _several(formats: Sequence[str] | None) -> list[str | None]:

@@ -10,6 +10,7 @@ from typing import Any, TextIO, cast
 import torch
 
 from edgevit.errors import UsageError
+from edgevit.evaluate import NO_EVALUATION, EvaluationOptions
 from edgevit.export.pipeline import ExportJob, export_one
 from edgevit.export.plan_file import ExportPlan, Made
 from edgevit.export.request import ExportRequest
@@ -33,6 +34,7 @@ def export_planned(
     progress: TextIO | None = None,
     require_delegated: bool = False,
     require_ane: bool = False,
+    evaluation: EvaluationOptions = NO_EVALUATION,
     **options: Any,
 ) -> ExportResult:
     """Export as a plan describes.
@@ -48,6 +50,7 @@ def export_planned(
         plan.chosen,
         plan.graph,
         options.get("labels") is not None,
+        evaluation,
     )
     job = ExportJob.validated(target, [plan.format], plan.precision, plan.lossy, (), request)
     arguments = ModelArguments(model, None, ModelOptions(**_options(plan, options)))

@@ -24,6 +24,7 @@ from edgevit.backends import (
     require_memory,
 )
 from edgevit.errors import EdgevitError
+from edgevit.evaluate import Takes, check_labelled
 from edgevit.export.finish import leave
 from edgevit.export.manifest import GraphReport, export_manifest, inspect_report
 from edgevit.export.output_folder import output_folder
@@ -31,11 +32,14 @@ from edgevit.export.reproduce import Repeated, export_command, export_snippet
 from edgevit.export.request import DEFAULT_REQUEST, ExportRequest, graph_hash
 from edgevit.export.result import ExportResult, ExportResults
 from edgevit.export.stages import (
+    Benchmark,
     PreparedPart,
     add_lossy,
     capture_graph,
     lossy_steps,
+    open_benchmark,
     prepare_integers,
+    record_quantized,
     resolve_model,
     rewrite,
     rules_of,
@@ -46,16 +50,14 @@ from edgevit.graph.other_inputs import Other
 from edgevit.graph.parity import FP32, Parity, distance
 from edgevit.graph.program import Program
 from edgevit.quantize import (
-    BIT_MAP,
+    CalibrationBatches,
     ImageInput,
     QuantScheme,
-    bit_map_text,
     check_readable,
     picture_path,
     require_mixed,
     require_pictures,
     simulation_parity,
-    weight_bytes,
 )
 from edgevit.rewrites import engine
 from edgevit.rewrites.lossy.parser import LossyOption, parse_lossy
@@ -146,7 +148,10 @@ class ExportJob:
                 require_pictures(request.calibration, precision)
         require_mixed(request.calibration, precisions.values())
         if (path := picture_path(request.calibration)) is not None:
-            check_readable(path)
+            check_readable(path, request.calibration.calibrate_count)
+        request.evaluation.require_data()
+        if (data := request.evaluation.evaluate) is not None:
+            check_labelled(data)
         return job
 
 
@@ -167,6 +172,7 @@ class _CapturedModel:
     stages: Stages
     states: engine.States | None  # graphs after leading rules, cached for the other formats
     integers: PreparedPart | None = None  # for the formats in integers
+    benchmark: Benchmark | None = None  # with `--evaluate`
 
     @classmethod
     def build(
@@ -182,6 +188,15 @@ class _CapturedModel:
             model = replace(model, options=options)
         job.request.require_graph(program)
         graph = graph_hash(program)
+        image_input = ImageInput(
+            source.preprocess, bool(model.options.image_input), model.options.channels_last
+        )
+        benchmark = None
+        if prepared and job.request.evaluation.evaluate is not None:
+            takes = Takes(source.inputs, image_input)
+            benchmark = open_benchmark(
+                program, takes, source.labels, job.request.evaluation, stages
+            )
         part = lossy_steps(program, job.lossy, job.without, expected, stages)
         if part is not None:
             program, expected = part.loss.program, part.loss.outputs
@@ -191,13 +206,22 @@ class _CapturedModel:
         if source.is_trained:
             job.require_pictures()
         if prepared and any(map(job.calibrated, job.formats)):
-            image_input = ImageInput(
-                source.preprocess, bool(model.options.image_input), model.options.channels_last
-            )
             integers = prepare_integers(
                 program, image_input, job.request.calibration, job.without, stages
             )
-        return cls(model, source, expected, others, program, graph, part, stages, states, integers)
+        return cls(
+            model,
+            source,
+            expected,
+            others,
+            program,
+            graph,
+            part,
+            stages,
+            states,
+            integers,
+            benchmark,
+        )
 
 
 def _export_format(
@@ -235,19 +259,16 @@ def _export_format(
             others = () if held_out else captured.others
             expected = Expected(inputs, captured.expected, rewritten, others, held_out)
             parity += backend.check(artifact, expected)
+    if captured.benchmark is not None:
+        artifact = captured.benchmark.measured(artifact, quantized, stages)
     shipped = (verdict for verdict in parity if verdict.precision == artifact.precision)
     names = {name for verdict in shipped for name in verdict.inputs}
     shown = [other for other in captured.others if other.name in names]
     save_golden(draft, inputs, captured.expected, shown, held_out)
+    warnings = quantized.warnings if quantized else part.prepared.calibration.notes if part else ()
+    artifact = replace(artifact, notes=(*artifact.notes, *warnings))
     if quantized:
-        if quantized.types:
-            text = bit_map_text(quantized.types, quantized.original)
-            (draft / BIT_MAP).write_text(text, encoding="utf-8")
-        facts = quantized.as_dict()
-        if artifact.stored:
-            sizes = weight_bytes(quantized.weights.values(), artifact.stored)
-            facts["weight_bytes"] = sizes.as_dict()
-        artifact = artifact.with_details(quantization=facts)
+        artifact = record_quantized(artifact, quantized, draft)
     manifest = _leave(draft, captured, job, artifact, rewritten, rewrites, parity, stages)
     return ExportResult(
         directory, directory / artifact.path.name, tuple(parity), rewrites, manifest
@@ -362,7 +383,7 @@ def _leave(
     )
     manifest["command"] = (
         export_snippet(repeated, captured.source)
-        if captured.model.from_python
+        if captured.model.from_python or isinstance(repeated.calibration, CalibrationBatches)
         else export_command(repeated)
     )
     expected = Expected(captured.source.inputs, captured.expected, rewritten)

@@ -12,7 +12,7 @@ from torch.utils import _pytree as pytree
 
 from edgevit.exported import GOLDEN
 from edgevit.frontend import ModelArguments, ModelSource
-from edgevit.quantize import CALIBRATION, GENERATED, CalibrationOptions
+from edgevit.quantize import CALIBRATION, GENERATED, CalibrationBatches, CalibrationOptions
 from edgevit.support.backend_options import BackendOptions, options_info
 from edgevit.support.choice import Settings
 from edgevit.targets import Target
@@ -82,6 +82,10 @@ def export_snippet(export: Repeated, source: ModelSource) -> str:
     if model.example_inputs is not None:
         lines.append(_golden(export, source))
         arguments.append(_inputs_text(source))
+    calibration: object = export.calibration
+    if isinstance(calibration, CalibrationBatches):
+        lines.append("batches = ...  # the calibration inputs")
+        calibration = Name("batches")
     words: dict[str, Any] = {
         "target": export.target_name,
         "format": export.format,
@@ -90,7 +94,7 @@ def export_snippet(export: Repeated, source: ModelSource) -> str:
         **({"without": tuple(export.without)} if export.without else {}),
         **({"chosen": dict(export.chosen)} if export.chosen else {}),
         **({"backend_options": export.backend_options} if export.backend_options else {}),
-        **({"calibration": export.calibration} if export.calibration != GENERATED else {}),
+        **({"calibration": calibration} if calibration != GENERATED else {}),
         **export.options,
     }
     arguments += [f"{name}={_python(value)}" for name, value in words.items()]

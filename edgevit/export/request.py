@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from edgevit.backends import Artifact, Backend, require_all_inside, require_engine
 from edgevit.errors import UsageError
+from edgevit.evaluate import NO_EVALUATION, EvaluationOptions
 from edgevit.export.vain import (
     inapplicable_calibration,
     inapplicable_delegation,
@@ -39,6 +40,7 @@ class ExportRequest:
     )  # options chosen of the backend's choices
     graph: str = ""  # expected `graph_hash`: that of the plan's model
     labels: bool = False  # of the user's own
+    evaluation: EvaluationOptions = NO_EVALUATION
 
     def reject_inapplicable(self, format: str, backend: Backend) -> None:
         if self.require_ane and info_of(format).engine is None:

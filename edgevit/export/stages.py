@@ -4,25 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import torch
 
-from edgevit.backends import Backend
+from edgevit.backends import Artifact, Backend, run_here
 from edgevit.errors import UsageError, suggest
+from edgevit.evaluate import Accuracy, EvaluationOptions, ExportAccuracy, LabelledTest, Takes
 from edgevit.export.request import DEFAULT_REQUEST, ExportRequest
 from edgevit.frontend import ModelArguments, ModelSource, capture
 from edgevit.graph.parity import FP32, Parity, distance
 from edgevit.graph.program import Program
 from edgevit.quantize import (
+    BIT_MAP,
     CalibrationOptions,
     ImageInput,
     MixedRequest,
     Prepared,
     QuantizedProgram,
     QuantScheme,
+    bit_map_text,
     load_calibration,
     prepare,
     quantize_prepared,
+    weight_bytes,
 )
 from edgevit.rewrites import engine
 from edgevit.rewrites.lossy.parser import LossyOption
@@ -31,8 +36,11 @@ from edgevit.rewrites.lossy.table import OPTIONS
 from edgevit.rewrites.report import RewriteReport
 from edgevit.rewrites.rule import AnyRule
 from edgevit.rewrites.standard import STANDARD
+from edgevit.support.backend_info import info_of
 from edgevit.support.progress import Stages
 from edgevit.targets import Target
+
+_MILDER = ("mixed", "w8a16", "int8-dynamic", "w8", "fp16", "fp32")
 
 
 def resolve_model(model: ModelArguments, target: Target | None, stages: Stages) -> ModelSource:
@@ -93,10 +101,65 @@ def prepare_integers(
     rules = [rule for rule in STANDARD if rule.name not in without]
     with stages.stage("prepare", "calibrate, and prepare it for integers"):
         plain, report = engine.run(program, rules, stages.note)
-        inputs = load_calibration(plain, options, image_input)
+        inputs = load_calibration(plain, options, image_input, stages.note)
         prepared = prepare(plain, inputs, stages.note)
         prepared = replace(prepared, pictures=options.calibrate is not None)
         return PreparedPart(prepared, report, {}, MixedRequest.of(options))
+
+
+def record_quantized(artifact: Artifact, quantized: QuantizedProgram, draft: Path) -> Artifact:
+    """Add what quantisation did to the artifact's facts, and write its bit map."""
+    if quantized.types:
+        text = bit_map_text(quantized.types, quantized.original)
+        (draft / BIT_MAP).write_text(text, encoding="utf-8")
+    facts = quantized.as_dict()
+    if artifact.stored:
+        sizes = weight_bytes(quantized.weights.values(), artifact.stored)
+        facts["weight_bytes"] = sizes.as_dict()
+    return artifact.with_details(quantization=facts)
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """Labelled data, and the float model's accuracy on it, for all formats."""
+
+    test: LabelledTest
+    original: Accuracy
+    max_drop: float | None
+
+    def measured(
+        self, artifact: Artifact, quantized: QuantizedProgram | None, stages: Stages
+    ) -> Artifact:
+        """Add the accuracy of simulation and file. Raises `BudgetError` beyond the limit."""
+        simulation = None
+        with stages.stage(
+            "evaluate", f"evaluate {artifact.path.name} on {len(self.test.data)} samples"
+        ):
+            if quantized is not None:
+                simulation = self.test.accuracy(quantized.program.run, stages.note)
+            written = self.test.accuracy(run_here(artifact), stages.note)
+        result = ExportAccuracy(self.test, self.original, simulation, written)
+        result.require_drop(self.max_drop, quantized and quantized.report, _milder(artifact))
+        return artifact.with_details(accuracy=result.as_dict())
+
+
+def open_benchmark(
+    program: Program,
+    takes: Takes,
+    names: Sequence[str],
+    options: EvaluationOptions,
+    stages: Stages,
+) -> Benchmark:
+    """Open the labelled data, and evaluate the model as it was given."""
+    test = LabelledTest.opened(options, takes, names, program.run())
+    with stages.stage("evaluate_float", f"evaluate the model on {len(test.data)} samples"):
+        return Benchmark(test, test.accuracy(program.run, stages.note), options.max_drop)
+
+
+def _milder(artifact: Artifact) -> list[str]:
+    """Return the precisions of the format that cost less accuracy."""
+    there = info_of(artifact.format).precisions
+    return [p for p in _MILDER if p in there and p != artifact.precision]
 
 
 def add_lossy(rewrites: RewriteReport, part: LossyResult | None) -> RewriteReport:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from edgevit.exported.manifest_schema import SCHEMA
     from edgevit.exported.page.cost import Timings, Trade
     from edgevit.exported.page.page import page
+    from edgevit.exported.quantized_text import accuracy_rows, island_rows
     from edgevit.exported.staging import (
         MANIFEST,
         file_entry,
@@ -55,10 +56,12 @@ __all__ = [
     "Timings",
     "Trade",
     "Verdict",
+    "accuracy_rows",
     "artifact_bytes",
     "expand_folders",
     "exported_here",
     "file_entry",
+    "island_rows",
     "listed_files",
     "load_golden",
     "lossy_rows",
@@ -107,6 +110,7 @@ lazy_face(
             "Trade",
         ),
         "page.page": ("page",),
+        "quantized_text": ("accuracy_rows", "island_rows"),
         "staging": (
             "MANIFEST",
             "file_entry",

@@ -166,8 +166,26 @@ _FIRMWARE = _table(
     ),
     execution=_EXECUTION,
 )
+_TOP = _table(top1=Number(0, 100), top5=_maybe(Number(0, 100)))
+_ACCURACY = _table(
+    data=_LINE, count=_COUNT, labels=_LINE, float=_TOP, simulation=_maybe(_TOP), file=_TOP
+)
+_CALL = {"call": _LINE, "kind": _LINE, "module": _LINE, "source": _LINE}
+_QUANTIZATION = _table(
+    calibration=_table(
+        source=_LINE,
+        count=_COUNT,
+        sha256=_DIGEST,
+        inputs=Listing(_table(name=_LINE, sha256=_DIGEST), most=100_000),
+    ),
+    warnings=Listing(_PROSE),
+    snr=_table(fitted=_FIGURE, held_out=_FIGURE),
+    methods=Listing(_table(name=_LINE, before=_FIGURE, after=_FIGURE, taken=Flag())),
+    float_islands=Listing(_table(**_CALL, why=_PROSE)),
+    values=Listing(_table(**_CALL, snr=_FIGURE, before=_FIGURE)),
+)
 MANIFEST_SHAPE = _table(
-    ("firmware", "minimum_os", "inputs", "outputs", "image_input"),
+    ("quantization", "accuracy", "firmware", "minimum_os", "inputs", "outputs", "image_input"),
     schema=WholeNumber(SCHEMA, SCHEMA),
     model=_MODEL,
     chosen=_entries(_LINE),
@@ -195,4 +213,6 @@ MANIFEST_SHAPE = _table(
     inputs=Listing(_LINE, most=1000),
     outputs=Listing(_LINE, most=1000),
     image_input=Flag(),
+    quantization=_QUANTIZATION,
+    accuracy=_ACCURACY,
 )

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from edgevit.exported.golden import GOLDEN
+from edgevit.exported.quantized_text import quantization_rows, quantized_verdict
 from edgevit.graph.cost import GraphStats
 from edgevit.graph.parity import TWIN
 
@@ -42,6 +43,7 @@ def summary(manifest: Mapping[str, Any]) -> str:
     rows += _delegation_rows(manifest["delegation"])
     rows += _placement_rows(manifest.get("placement"))
     rows += parity_rows(manifest["parity"])
+    rows += [f"  {name:<10} {text}" for name, text in quantization_rows(manifest)]
     rows.append("  result     " + verdict(manifest["passed"], manifest))
     return "\n".join(rows)
 
@@ -50,8 +52,13 @@ def verdict(passed: bool, manifest: Mapping[str, Any]) -> str:
     if not passed:
         return "NOT the same: do not ship it"
     changed = any(step["places"] for step in manifest.get("lossy", ()))
-    same = "computes the same thing" + (" as the model after its lossy steps" if changed else "")
     twin = any(entry["stage"] == TWIN for entry in manifest.get("parity", ()))
+    if same := quantized_verdict(manifest):
+        same = ("is " if twin else "") + same + (", after its lossy steps" if changed else "")
+    else:
+        same = "computes the same thing" + (
+            " as the model after its lossy steps" if changed else ""
+        )
     return f"its twin for this machine {same}; the artifact itself was NOT run" if twin else same
 
 

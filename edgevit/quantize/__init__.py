@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from edgevit.support.face import lazy_face
 
 if TYPE_CHECKING:
+    from edgevit.quantize.batches import CalibrationBatches
     from edgevit.quantize.bit_map import BIT_MAP, bit_map_text
     from edgevit.quantize.calibration import Calibration, ImageInput, read_numbers
     from edgevit.quantize.divisions import factor_of
@@ -26,17 +27,18 @@ if TYPE_CHECKING:
     from edgevit.quantize.held_out import QUANTIZED, HeldOut, file_parity, simulation_parity
     from edgevit.quantize.image_folder import calibration, check_readable, picture_input
     from edgevit.quantize.input_covariance import Moments, window_along, window_of
+    from edgevit.quantize.noise import costliest
     from edgevit.quantize.observers import OBSERVERS
     from edgevit.quantize.op_traits import bounds, is_constant, is_view, number, pad_value, sources
     from edgevit.quantize.options import CALIBRATION, GENERATED, CalibrationOptions
     from edgevit.quantize.picture_file import read_picture
-    from edgevit.quantize.picture_list import LABELS, draw_evenly, list_pictures
+    from edgevit.quantize.picture_list import LABELS, PictureFile, draw_evenly, list_pictures
     from edgevit.quantize.placement import IntegerPlacement
     from edgevit.quantize.pointwise_regions import Override
     from edgevit.quantize.prepare import Prepared, prepare
     from edgevit.quantize.qdq import is_fence, with_pairs
     from edgevit.quantize.recording import Look, record, run_looking
-    from edgevit.quantize.run import QuantizedProgram
+    from edgevit.quantize.run import NoiseReport, QuantizedProgram
     from edgevit.quantize.scheme import FLOAT, QuantScheme
     from edgevit.quantize.sizes import StoredTensor, WeightBytes, weight_bytes
     from edgevit.quantize.stage import (
@@ -61,6 +63,7 @@ __all__ = [
     "PIXELS",
     "QUANTIZED",
     "Calibration",
+    "CalibrationBatches",
     "CalibrationOptions",
     "EncodingPlan",
     "Grid",
@@ -73,8 +76,10 @@ __all__ = [
     "MixedGoal",
     "MixedRequest",
     "Moments",
+    "NoiseReport",
     "Override",
     "PaletteWeight",
+    "PictureFile",
     "Prepared",
     "QuantScheme",
     "QuantizedProgram",
@@ -88,6 +93,7 @@ __all__ = [
     "calibration",
     "check_readable",
     "compensated",
+    "costliest",
     "draw_evenly",
     "equalized",
     "factor_of",
@@ -128,6 +134,7 @@ lazy_face(
             "BIT_MAP",
             "bit_map_text",
         ),
+        "batches": ("CalibrationBatches",),
         "calibration": ("Calibration", "ImageInput", "read_numbers"),
         "divisions": ("factor_of",),
         "encoding": (
@@ -145,16 +152,17 @@ lazy_face(
         "held_out": ("HeldOut", "QUANTIZED", "file_parity", "simulation_parity"),
         "image_folder": ("calibration", "check_readable", "picture_input"),
         "input_covariance": ("Moments", "window_along", "window_of"),
+        "noise": ("costliest",),
         "observers": ("OBSERVERS",),
         "op_traits": ("bounds", "is_constant", "is_view", "number", "pad_value", "sources"),
         "options": ("CALIBRATION", "CalibrationOptions", "GENERATED"),
         "picture_file": ("read_picture",),
-        "picture_list": ("LABELS", "draw_evenly", "list_pictures"),
+        "picture_list": ("LABELS", "PictureFile", "draw_evenly", "list_pictures"),
         "pointwise_regions": ("Override",),
         "qdq": ("is_fence", "with_pairs"),
         "placement": ("IntegerPlacement",),
         "recording": ("Look", "record", "run_looking"),
-        "run": ("QuantizedProgram",),
+        "run": ("NoiseReport", "QuantizedProgram"),
         "scheme": ("FLOAT", "QuantScheme"),
         "sizes": ("StoredTensor", "WeightBytes", "weight_bytes"),
         "prepare": ("Prepared", "prepare"),

@@ -55,6 +55,7 @@ class Calibration:
     inputs: tuple[Inputs, ...]
     source: str
     names: tuple[str, ...] = ()  # where each run comes from, for errors
+    notes: tuple[str, ...] = ()  # warnings: what makes the ranges poor
 
     def check(self, program: Program) -> Calibration:
         """Return itself; raise `CalibrationError` unless the program accepts each input."""
@@ -121,9 +122,11 @@ def generated(
     return Calibration(tuple(runs), f"{count} generated inputs").check(program)
 
 
-def from_arrays(path: Path, program: Program, image_input: ImageInput | None = None) -> Calibration:
+def from_arrays(
+    path: Path, program: Program, image_input: ImageInput | None = None, count: int | None = None
+) -> Calibration:
     """Load a .npy with images along its first axis, or a .npz with such an array per input, by
-    name.
+    name. `count`: load no more, at equal distances.
     """
     arrays = _loaded(path, program)
     counts = {len(array) for array in arrays}
@@ -134,11 +137,14 @@ def from_arrays(path: Path, program: Program, image_input: ImageInput | None = N
             why="they have " + " and ".join(map(str, sorted(counts))) + " rows",
             hint="one row of each array for one run of the model",
         )
+    rows = counts.pop()
+    drawn = min(rows, count or rows)
+    places = [index * rows // drawn for index in range(drawn)]
     runs = tuple(
-        tuple(from_numpy(np.array(array[run], np.float32))[None] for array in arrays)
-        for run in range(counts.pop())
+        tuple(from_numpy(np.array(array[place], np.float32))[None] for array in arrays)
+        for place in places
     )
-    names = tuple(f"{path}, image {run}" for run in range(len(runs)))
+    names = tuple(f"{path}, image {place}" for place in places)
     calibration = Calibration(runs, str(path), names).check(program)
     if image_input and image_input.pixels:
         _require_pixels(runs, names)
@@ -161,6 +167,8 @@ def _loaded(path: Path, program: Program) -> list[np.ndarray]:
     arrays = read_numbers(path)
     if len(program.inputs) == 1 and len(arrays) == 1:
         return list(arrays.values())
+    if len(program.inputs) == 1 and (images := arrays.keys() & {"images", "x"}):
+        return [arrays[min(images)]]  # a data set with labels
     missing = [name for name in program.input_names if name not in arrays]
     if missing:
         raise CalibrationError(

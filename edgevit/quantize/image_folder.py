@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+
+import torch
 
 from edgevit.errors import CalibrationError
 from edgevit.frontend import Preprocess
@@ -15,11 +17,11 @@ from edgevit.quantize.calibration import (
     generated,
     read_numbers,
 )
+from edgevit.quantize.options import COUNT
 from edgevit.quantize.picture_file import open_picture, read_picture
 from edgevit.quantize.picture_list import draw_evenly, list_pictures
 from edgevit.support.file_limits import why_no_file
 
-COUNT = 64  # pictures: more change the ranges little
 Progress = Callable[[str], None]
 
 
@@ -39,7 +41,7 @@ def calibration(
     path = Path(path)
     if path.is_dir():
         return from_folder(path, program, image_input or ImageInput(), count, progress)
-    return from_arrays(_array_file(path), program, image_input)
+    return from_arrays(_array_file(path), program, image_input, count)
 
 
 def check_readable(path: str | Path, count: int = COUNT) -> None:
@@ -80,8 +82,20 @@ def from_folder(
     for index, picture in enumerate(files):
         progress(f"read pictures: {index + 1} of {len(files)}")
         runs.append((read_picture(picture.path, sizes, image_input, how),))
-    names = tuple(str(one.path) for one in files)
-    return Calibration(tuple(runs), str(path), names).check(program)
+    names = [str(one.path) for one in files]
+    return Calibration(*_batched(runs, names, sizes[0], str(path))).check(program)
+
+
+def _batched(
+    runs: Sequence[Inputs], names: Sequence[str], size: int, source: str
+) -> tuple[tuple[Inputs, ...], str, tuple[str, ...]]:
+    """Put `size` pictures into each run; what is left over is left out."""
+    starts = range(0, len(runs) - size + 1, size)
+    together = [
+        tuple(torch.cat(column) for column in zip(*runs[at : at + size], strict=True))
+        for at in starts
+    ]
+    return tuple(together), source, tuple(", ".join(names[at : at + size]) for at in starts)
 
 
 def picture_input(

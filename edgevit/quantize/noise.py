@@ -51,9 +51,20 @@ class ValueNoise:
     module: str
     source: str
     snr: float  # dB
+    before: float  # dB, of the noisiest value that it reads
+
+    @property
+    def added(self) -> float:
+        """Noise that the call itself adds, relative to the signal."""
+        return max(0.0, 10 ** (-self.snr / 10) - 10 ** (-self.before / 10))
 
     def as_dict(self) -> dict[str, object]:
-        return {**vars(self), "snr": round(self.snr, 2)}
+        return {**vars(self), "snr": round(self.snr, 2), "before": round(self.before, 2)}
+
+
+def costliest(values: Sequence[ValueNoise]) -> list[ValueNoise]:
+    """Return the values whose calls add noise, those that add most first."""
+    return sorted((one for one in values if one.added), key=lambda one: -one.added)
 
 
 def waterfall(
@@ -69,7 +80,8 @@ def waterfall(
             signal, noise = _sums([reference[name]], [noisy])
             sums[name][0] += signal
             sums[name][1] += noise
-    return tuple(_named(node, decibels(*sums[node.name])) for node in nodes)
+    ratios = {name: decibels(*pair) for name, pair in sums.items()}
+    return tuple(_named(node, ratios) for node in nodes)
 
 
 def _values(
@@ -85,6 +97,9 @@ def _values(
     return values
 
 
-def _named(node: Node, ratio: float) -> ValueNoise:
+def _named(node: Node, ratios: Mapping[str, float]) -> ValueNoise:
     its = origin(node)
-    return ValueNoise(node.name, kind(node), its.module, its.source, ratio)
+    before = min((ratios[x.name] for x in node.all_input_nodes if x.name in ratios), default=_MOST)
+    return ValueNoise(
+        node.name, kind(node), its.module, its.source, ratios[node.name], min(before, _MOST)
+    )

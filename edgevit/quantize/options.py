@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from edgevit.support import option_values as values
 from edgevit.support.backend_options import OptionsInfo, Word
-from edgevit.support.shape import Number, Text
+from edgevit.support.shape import Number, Text, WholeNumber
+
+COUNT = 64  # calibration inputs: more change the ranges little
 
 
 @dataclass(frozen=True)
 class CalibrationOptions:
     calibrate: str | None = None  # a folder of pictures, an .npy or .npz; None: generated
+    calibrate_count: int = COUNT  # pictures, drawn evenly over class folders
     observer: str = "mse"  # how a range is chosen: min-max, percentile or mse
     min_snr: float | None = None  # dB on held-out inputs that mixed precision has to reach
     mixed_budget: str | None = None  # what its wide values may cost: `macs=10%`, `size=2MB`
@@ -36,6 +40,13 @@ CALIBRATION = OptionsInfo(
             Text(),
             "PATH",
             "Folder of pictures, or an .npz or .npy [default: generated].",
+        ),
+        Word(
+            "calibrate_count",
+            WholeNumber(2, 4096),
+            "N",
+            f"Number of its pictures, drawn evenly over class folders [default: {COUNT}].",
+            values.pictures,
         ),
         Word(
             "observer",

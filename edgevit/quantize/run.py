@@ -13,6 +13,7 @@ from torch.fx.node import Node
 
 from edgevit.graph.program import Inputs, Program
 from edgevit.quantize.calibration import Calibration
+from edgevit.quantize.calibration_checks import calibration_dict
 from edgevit.quantize.encoding import Grid
 from edgevit.quantize.goals import MixedGoal
 from edgevit.quantize.held_out import HeldOut
@@ -42,6 +43,15 @@ class NoiseReport:
     def halves_disagree(self) -> bool:
         return self.fitted_snr - self.held_out_snr > _GAP
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        if not self.halves_disagree:
+            return ()
+        return (
+            f"the calibration inputs do not speak for others: {self.fitted_snr:.1f} dB on the half that "
+            f"chose the ranges, {self.held_out_snr:.1f} dB on the other; calibrate on more or other pictures",
+        )
+
     def as_dict(self) -> dict[str, object]:
         return {
             "snr": {"fitted": round(self.fitted_snr, 2), "held_out": round(self.held_out_snr, 2)},
@@ -63,12 +73,21 @@ class QuantizedProgram:
     weights: Mapping[Node, RoundedWeight]
     held_out: tuple[HeldOut, ...]
     report: NoiseReport
-    source: str  # of the calibration inputs
+    calibration: Calibration
     types: Mapping[str, str]  # of values that have another than the scheme's
     mixed: MixedTypes | None = None
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Return what a user should know of the calibration inputs."""
+        return (*self.calibration.notes, *self.report.warnings)
+
     def as_dict(self) -> dict[str, object]:
-        facts = {"calibration": self.source, **self.report.as_dict()}
+        facts = {
+            "calibration": calibration_dict(self.calibration),
+            "warnings": list(self.warnings),
+            **self.report.as_dict(),
+        }
         return {**facts, "mixed": self.mixed.as_dict()} if self.mixed else facts
 
 
@@ -114,7 +133,7 @@ def quantize_program(
         best.weights,
         judged,
         report,
-        calibration.source,
+        calibration,
         trial.types,
         mixed,
     )

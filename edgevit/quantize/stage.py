@@ -8,8 +8,10 @@ from pathlib import Path
 
 from edgevit.errors import CalibrationError, UsageError
 from edgevit.graph.program import Program
+from edgevit.quantize.batches import CalibrationBatches, from_batches
 from edgevit.quantize.bit_map import read_bit_map, require_fits
 from edgevit.quantize.calibration import Calibration, ImageInput
+from edgevit.quantize.calibration_checks import checked
 from edgevit.quantize.goals import MixedGoal, parse_budget
 from edgevit.quantize.image_folder import calibration
 from edgevit.quantize.options import CalibrationOptions
@@ -22,10 +24,17 @@ NOISE = "generated"  # `--calibrate generated`: asked for by name
 
 
 def load_calibration(
-    program: Program, options: CalibrationOptions, image_input: ImageInput
+    program: Program,
+    options: CalibrationOptions,
+    image_input: ImageInput,
+    progress: Progress = lambda _: None,
 ) -> Calibration:
-    """Load the inputs once, for all formats of an export."""
-    return calibration(picture_path(options), program, image_input)
+    """Load the inputs once, for all formats of an export, and refuse what gives no ranges."""
+    count = options.calibrate_count
+    if isinstance(options, CalibrationBatches):
+        return checked(from_batches(options.batches, program, count))
+    path = picture_path(options)
+    return checked(calibration(path, program, image_input, count=count, progress=progress))
 
 
 @dataclass(frozen=True)
@@ -83,7 +92,10 @@ def require_mixed(options: CalibrationOptions, precisions: Iterable[str]) -> Non
 
 
 def picture_path(options: CalibrationOptions) -> str | None:
-    return None if options.calibrate == NOISE else options.calibrate
+    """Return the path to read; None for generated inputs, and for those of a caller."""
+    if options.calibrate == NOISE or isinstance(options, CalibrationBatches):
+        return None
+    return options.calibrate
 
 
 def require_pictures(options: CalibrationOptions, precision: str) -> None:

@@ -21,6 +21,11 @@ def count(text: str) -> int:
     return _whole(text, 1, 1_000_000, "a count")
 
 
+def pictures(text: str) -> int:
+    """Parse a number of calibration pictures: one half chooses, the other judges."""
+    return _whole(text, 2, 4096, "a number of pictures")
+
+
 def threads(text: str) -> int:
     """Parse a number of threads, at most 1024. 0 stands for the number of cores."""
     return _whole(text, 0, 1024, "a number of threads")
@@ -60,6 +65,14 @@ def drop(text: str) -> float:
     value = _number(text, "a distance: 0.01", text)
     if not 0 <= value <= 2:
         raise ArgumentTypeError(f"`{text}` is not a distance of 0 to 2: 0.01")
+    return value
+
+
+def points(text: str) -> float:
+    """Parse percentage points: 0 to 100."""
+    value = _number(text, "a number of points: 0.5", text)
+    if not 0 <= value <= 100:
+        raise ArgumentTypeError(f"`{text}` is not a number of points from 0 to 100: 0.5")
     return value
 
 

@@ -24,7 +24,7 @@ from edgevit.integer import IntegerGraph, Op, Value
 class ArrivingRows(Op):
     """Rows of an input that have arrived so far."""
 
-    kind: ClassVar[str] = "intake"
+    kind: ClassVar[str] = "image_input"
     single_pass: ClassVar[bool] = True
 
     def check(self) -> None: ...
