@@ -67,19 +67,32 @@ def _of_held_out(runs: Sequence[HeldOut]) -> dict[str, torch.Tensor]:
 
 
 def load_held_out(folder: Path) -> tuple[HeldOut, ...]:
-    """Return the stored runs that a quantised artifact is judged by; none for a float one."""
+    """Return the stored runs that a quantised artifact is judged by; none for a float one.
+
+    Raises `PackageError` unless each run has all parts, finite and of the golden vectors' shapes.
+    """
     path = folder / GOLDEN
     tensors = _load(path)
-    count = sum(name.startswith(f"{_HELD_OUT}.") and name.endswith(".input.0") for name in tensors)
+    indices = {name.split(".")[1] for name in tensors if name.startswith(f"{_HELD_OUT}.")}
+    if indices != {str(index) for index in range(len(indices))}:
+        raise _unusable(path, f"its runs are not {_HELD_OUT}.0, {_HELD_OUT}.1 and so on")
+    like = {part: _by_position(tensors, part, path) for part in ("input", "output")}
+    like["simulated"] = like["output"]
     return tuple(
-        HeldOut(
-            *(
-                _by_position(tensors, f"{_HELD_OUT}.{index}.{part}", path)
-                for part in ("input", "output", "simulated")
-            )
-        )
-        for index in range(count)
+        HeldOut(*(_like(tensors, f"{_HELD_OUT}.{index}.{part}", like[part], path) for part in like))
+        for index in range(len(indices))
     )
+
+
+def _like(tensors: dict[str, torch.Tensor], kind: str, golden: Tensors, path: Path) -> Tensors:
+    parts = _by_position(tensors, kind, path)
+    facts, needed = ([(tuple(x.shape), x.dtype) for x in those] for those in (parts, golden))
+    if facts != needed:
+        raise _unusable(path, f"{kind} is {facts}, and the golden vectors are {needed}")
+    for k, tensor in enumerate(parts):
+        if not bool(tensor.isfinite().all()):
+            raise _unusable(path, f"{kind}.{k} has infinite values")
+    return parts
 
 
 def load_golden(folder: Path) -> tuple[Tensors, Tensors]:

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from edgevit.backends import Artifact, Expected, backend_of
-from edgevit.exported.golden import load_golden, load_held_out, load_others
+from edgevit.errors import PackageError
+from edgevit.exported.golden import GOLDEN, load_golden, load_held_out, load_others
 from edgevit.exported.manifest import read_manifest, require_ours, require_untouched
 from edgevit.exported.text import parity_rows, parity_text, verdict
 from edgevit.graph.parity import Parity
+from edgevit.support.backend_info import info_of
 from edgevit.support.notebook import Row, Shown
 
 
@@ -84,6 +86,14 @@ def verify(directory: str | os.PathLike[str], *, trust: bool = False) -> Verdict
     inputs, outputs = load_golden(folder)
     path = folder / manifest["artifact"]
     artifact = Artifact(manifest["format"], manifest["precision"], path, manifest["versions"])
-    expected = Expected(inputs, outputs, others=load_others(folder), held_out=load_held_out(folder))
+    held_out = load_held_out(folder)
+    if info_of(artifact.format).scheme(artifact.precision) and not held_out:
+        raise PackageError(
+            f"{GOLDEN} has no runs to judge {artifact.precision} by",
+            where=str(folder / GOLDEN),
+            why="a quantised artifact is held to its simulation on inputs held out",
+            hint="export the model again",
+        )
+    expected = Expected(inputs, outputs, others=load_others(folder), held_out=held_out)
     parity = backend_of(artifact.format).check(artifact, expected)
     return Verdict(folder, path, parity, manifest, unlisted)

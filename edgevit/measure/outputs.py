@@ -10,8 +10,9 @@ import torch
 from edgevit.backends import LIMITS
 from edgevit.errors import ParityError
 from edgevit.exported import GOLDEN, MANIFEST, load_golden, read_manifest
-from edgevit.graph.parity import FP16, distance
+from edgevit.graph.parity import distance
 from edgevit.measure.timing import Subject
+from edgevit.quantize import QUANTIZED
 
 
 def compare_outputs(subject: Subject, arrays: Sequence[np.ndarray], host: str) -> tuple[str, ...]:
@@ -26,7 +27,7 @@ def compare_outputs(subject: Subject, arrays: Sequence[np.ndarray], host: str) -
         return ()
     expected = load_golden(folder)[1]
     actual = [torch.from_numpy(np.array(array)) for array in arrays]
-    limit = LIMITS.get(read_manifest(folder)["precision"], FP16)
+    limit = LIMITS.get(read_manifest(folder)["precision"], QUANTIZED)
     if len(actual) != len(expected):
         raise ParityError(
             f"{subject.label} gives {len(actual)} outputs on {host}, not {len(expected)}"

@@ -108,8 +108,37 @@ def link_to_itself(room: Room) -> list[str]:
 
 def link_to_above(room: Room) -> list[str]:
     room.write("pictures/a.png", encoded("PNG"))
+    room.write("pictures/b.png", encoded("PNG", size=(48, 32)))
     (room.path / "pictures" / "again").symlink_to(".")
     return [*INSPECT, "pictures"]
+
+
+def good_pictures(room: Room) -> list[str]:
+    room.write("pictures/a.webp", encoded("WEBP"))
+    room.write("pictures/b.webp", encoded("WEBP", size=(48, 32)))
+    return [*INSPECT, "pictures"]
+
+
+TABLES: dict[str, bytes] = {
+    "of bytes": b"file,label\n\xff\xfe,1\n",
+    "with NUL": b"file,label\n\0,1\n",
+    "that leads out": b"file,label\n../../etc/passwd,1\n",
+    "of an absolute path": b"file,label\n/etc/passwd,1\n",
+    "of no file": b"file,label\nnone.png,1\n",
+    "without a label": b"file,label\na.png,\n",
+    "without a header": b"a.png,1\n",
+    "that is empty": b"",
+    "of one endless cell": b"file,label\n" + b"a" * 300_000 + b",1\n",
+}
+
+
+def table(content: bytes) -> Callable[[Room], list[str]]:
+    def make(room: Room) -> list[str]:
+        room.write("pictures/a.png", encoded("PNG"))
+        room.write("pictures/labels.csv", content)
+        return [*INSPECT, "pictures"]
+
+    return make
 
 
 def npy(header: str, data: bytes = b"", version: int = 1) -> bytes:
@@ -229,6 +258,8 @@ CASES = (
     *(Case(f"calibration: {n}", array(f, c), s, 16) for n, (f, c, s) in ARRAYS.items()),
     *(Case(f"simulate: {n}", array_to_simulate(ARRAYS[n][1]), "", 2) for n in SIMULATED),
     Case("simulate: a pipe", simulate_a_pipe, "a pipe", 2),
-    Case("calibration: good pictures", picture("a.webp", lambda _: encoded("WEBP")), passes=True),
+    Case("calibration: good pictures", good_pictures, passes=True),
+    Case("calibration: one picture", picture("a.webp", lambda _: encoded("WEBP")), "too few", 16),
+    *(Case(f"calibration: labels.csv {n}", table(t), "labels.csv", 16) for n, t in TABLES.items()),
     Case("calibration: a good array", array("a.npy", lambda: saved(GOOD)), passes=True),
 )
