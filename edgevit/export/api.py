@@ -230,8 +230,8 @@ def inspect(
         return inspect_model(arguments, job, parse_lossy(lossy), without, Stages(progress))
 
 
-def _calibration(given: CalibrationOptions | Iterable[Any]) -> CalibrationOptions:
-    return given if isinstance(given, CalibrationOptions) else CalibrationBatches(batches=given)
+def _calibration(inputs: CalibrationOptions | Iterable[Any]) -> CalibrationOptions:
+    return inputs if isinstance(inputs, CalibrationOptions) else CalibrationBatches(batches=inputs)
 
 
 def _several(formats: Sequence[str] | None) -> list[str | None]:

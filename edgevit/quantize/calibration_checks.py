@@ -30,7 +30,7 @@ def checked(calibration: Calibration) -> Calibration:
         count = len(digests)
         why = f"its {count} inputs are all the same" if count > 1 else "there is one input"
         raise _refused(calibration, "one input is too few to calibrate on", why)
-    kept = replace(
+    distinct = replace(
         calibration,
         inputs=tuple(calibration.inputs[index] for index in first),
         names=tuple(calibration.names[index] for index in first) if calibration.names else (),
@@ -40,7 +40,7 @@ def checked(calibration: Calibration) -> Calibration:
         *_blank(calibration, blank),
         *_few(len(first), calibration.source),
     ]
-    return replace(kept, notes=(*calibration.notes, *notes))
+    return replace(distinct, notes=(*calibration.notes, *notes))
 
 
 def digest(run: Inputs) -> str:
