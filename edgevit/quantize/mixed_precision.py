@@ -19,10 +19,11 @@ from edgevit.quantize.placement import IntegerPlacement, operands
 from edgevit.quantize.ranges import joined_values
 from edgevit.quantize.scheme import FLOAT
 from edgevit.quantize.sensitivity import Sensitivity, sensitivity
-from edgevit.quantize.trial import Fitting, Trial, TrialResult
+from edgevit.quantize.trial import Fitting, Method, Trial, TrialResult
 from edgevit.quantize.weights import RoundedWeight
 
 _RUNS = 8  # that sensitivity is measured on
+_MORE = 4  # units that are added at a time, where ranges chosen anew are a little noisier
 _PRUNED = 64  # units that are tried without
 _LEAST_SAVED = 0.002  # of the multiply-accumulates: less is not worth a run
 
@@ -43,6 +44,7 @@ class MixedTypes:
 
     types: Mapping[str, str]
     result: TrialResult
+    methods: tuple[Method, ...]
     share: float  # of the multiply-accumulates that compute with more bits
     reached: bool
     tries: tuple[tuple[float, float], ...]  # share of the multiply-accumulates, SNR
@@ -112,14 +114,24 @@ def find_types(trial: Trial, base: TrialResult, fitting: Fitting, goal: MixedGoa
     spends = goal.has_budget and not goal.has_target
     count = None if spends else _least(lambda n: search.meets(order[:n]), len(order))
     chosen = order if count is None else _pruned(order[:count], search)
-    goal.require(count is not None, search.result(chosen))
-    return MixedTypes(
-        _types(chosen, wide),
-        search.result(chosen),
-        costs.share(chosen),
-        spends or count is not None,
-        tuple(sorted(search.shown)),
-    )
+    return _settled(chosen, order, search, spends)
+
+
+def _settled(
+    chosen: Sequence[WideUnit], order: Sequence[WideUnit], search: _TypeSearch, spends: bool
+) -> MixedTypes:
+    """Choose ranges and weights anew, as a bit map's replay will; add units until that meets the goal."""
+    rest = [unit for unit in order if unit not in chosen]
+    while True:
+        types = _types(chosen, search.wide)
+        result, _, methods = search.trial.with_types(types).best()
+        met = spends or search.goal.is_met(search.trial, result)
+        if met or not rest:
+            break
+        chosen, rest = [*chosen, *rest[:_MORE]], rest[_MORE:]
+    search.goal.require(met, result)
+    share, shown = search.costs.share(chosen), tuple(sorted(search.shown))
+    return MixedTypes(types, result, methods, share, met, shown)
 
 
 def _pruned(chosen: Sequence[WideUnit], search: _TypeSearch) -> Sequence[WideUnit]:

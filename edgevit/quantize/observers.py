@@ -136,8 +136,10 @@ def _clipped(x: np.ndarray, counts: np.ndarray, ends: np.ndarray) -> np.ndarray:
     return seen + beyond[first] * (short**2 + 2 * short * mean + 2 * mean**2) * beyond_end
 
 
+WEIGHTED = "weighted mse"
 OBSERVERS: dict[str, Callable[[], Observer]] = {
     "min-max": MinMax,
     "percentile": Percentile,
     "mse": LeastSquares,
+    WEIGHTED: LeastSquares,  # each squared error weighs as much as the gradient there, squared
 }

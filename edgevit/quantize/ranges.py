@@ -11,7 +11,7 @@ from torch.fx.node import Node
 from edgevit.graph.aten import kind
 from edgevit.graph.program import Inputs, Program
 from edgevit.quantize.encoding import Grid, are_pixels, asymmetric, balanced, to_half
-from edgevit.quantize.observers import OBSERVERS, Observer
+from edgevit.quantize.observers import OBSERVERS, WEIGHTED, Observer
 from edgevit.quantize.op_traits import bounds, sources
 from edgevit.quantize.placement import IntegerPlacement
 from edgevit.quantize.scheme import QuantScheme
@@ -28,8 +28,22 @@ class Several:
         self.observers = {name: OBSERVERS[name]() for name in names}
 
     def observe(self, x: np.ndarray, weight: np.ndarray | None = None) -> None:
-        for observer in self.observers.values():
-            observer.observe(x, weight)
+        for name, observer in self.observers.items():
+            if name != WEIGHTED:
+                observer.observe(x, weight)
+
+    def observe_gradient(self, x: np.ndarray, gradient: np.ndarray) -> None:
+        """Observe the value for the ranges that weigh errors by what they do to the outputs."""
+        weight = np.square(gradient, dtype=np.float64)
+        if WEIGHTED in self.observers and weight.any() and np.isfinite(weight).all():
+            self.observers[WEIGHTED].observe(x, weight)
+
+    def chosen(self, name: str) -> Observer:
+        """Return an observer; the plain one where no gradient reached the value."""
+        observer = self.observers[name]
+        if name == WEIGHTED and observer.range() == (np.inf, -np.inf):
+            return self.observers["mse"]
+        return observer
 
     def range(self, balanced: bool = False) -> tuple[float, float]:
         return next(iter(self.observers.values())).range(balanced)

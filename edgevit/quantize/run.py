@@ -21,7 +21,7 @@ from edgevit.quantize.mixed_precision import MixedTypes, find_types
 from edgevit.quantize.noise import ValueNoise, snr, waterfall
 from edgevit.quantize.placement import IntegerPlacement, Island
 from edgevit.quantize.scheme import QuantScheme
-from edgevit.quantize.trial import RANGES, Fitting, Method, Trial, TrialResult
+from edgevit.quantize.trial import RANGES, Fitting, Method, Trial
 from edgevit.quantize.weights import RoundedWeight
 
 _SHOWN = 4  # runs that the waterfall is made of
@@ -115,7 +115,8 @@ def quantize_program(
         progress("search for values that need more bits")
         mixed = find_types(trial, best, fitting, goal)
         trial = trial.with_types(mixed.types)
-        best, methods = _with_types(trial, mixed, best, methods)
+        more = Method("more bits for some", best.snr, mixed.result.snr, True)
+        best, methods = mixed.result, (*methods, more, *mixed.methods)
     quantized = best.simulation
     inside = snr([program.run(x) for x in fitted], [quantized.run(x) for x in fitted])
     values = waterfall(trial.program, quantized, held_out[:_SHOWN])
@@ -137,16 +138,6 @@ def quantize_program(
         trial.types,
         mixed,
     )
-
-
-def _with_types(
-    trial: Trial, mixed: MixedTypes, narrow: TrialResult, methods: tuple[Method, ...]
-) -> tuple[TrialResult, tuple[Method, ...]]:
-    """Choose ranges and weights anew for a mixed assignment, if that leaves less noise."""
-    best, _, again = trial.best()
-    if best.snr <= mixed.result.snr:
-        best, again = mixed.result, ()
-    return best, (*methods, Method("more bits for some", narrow.snr, best.snr, True), *again)
 
 
 def plain_simulation(program: Program, runs: Sequence[Inputs], scheme: QuantScheme) -> Program:

@@ -56,11 +56,24 @@ def sensitivity(
     return Sensitivity(values, of_weights)
 
 
+def gradients(
+    program: Program, names: Mapping[str, object], inputs: Inputs
+) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
+    """Return values by their names, each with its gradient; none where a call has no derivative."""
+    tracer = _Tracer(program, names, {})
+    tracer.backward(inputs, _SEED)
+    return {
+        name: (value.detach(), value.grad)
+        for name, value in tracer.seen.items()
+        if value.grad is not None
+    }
+
+
 class _Tracer(fx.Interpreter):
     """A run in floats with gradients of what is rounded, and with each weight's error."""
 
     def __init__(
-        self, program: Program, grids: Mapping[str, Grid], rounded: Mapping[str, RoundedWeight]
+        self, program: Program, grids: Mapping[str, object], rounded: Mapping[str, RoundedWeight]
     ) -> None:
         super().__init__(program.module())
         self._grids, self._rounded = grids, rounded

@@ -13,16 +13,18 @@ from edgevit.graph.program import Inputs, Program
 from edgevit.quantize.encoding import Grid
 from edgevit.quantize.input_covariance import Moments
 from edgevit.quantize.noise import Outputs, snr
-from edgevit.quantize.observers import Observer
+from edgevit.quantize.observers import WEIGHTED, Observer
 from edgevit.quantize.placement import IntegerPlacement, is_weighted, operands, place
 from edgevit.quantize.qdq import with_pairs
 from edgevit.quantize.ranges import WIDE, Several, encodings_of, pixel_inputs
 from edgevit.quantize.recording import Recorded, record
 from edgevit.quantize.scheme import QuantScheme
+from edgevit.quantize.sensitivity import gradients
 from edgevit.quantize.trained import UNTRAINED, TrainedEncodings, without_pairs
 from edgevit.quantize.weights import RoundedWeight, rounded_weight
 
-RANGES = ("min-max", "mse")  # the first is the one to beat
+RANGES = ("min-max", "mse", "percentile", WEIGHTED)  # the first is the one to beat
+_BACKWARD = 8  # runs that gradients are taken of
 
 
 class Fitting(NamedTuple):
@@ -97,6 +99,8 @@ class Trial:
             observed = []
         plain = len(methods) == 1
         recorded = record(program, observed, fitted, lambda: Several(methods), not plain)
+        if WEIGHTED in methods and observed:
+            _observe_gradients(program, recorded, fitted[:_BACKWARD])
         pixels = pixel_inputs(program, fitted)
         return cls(
             program,
@@ -133,7 +137,7 @@ class Trial:
         way, methods = Fitting(), list[Method]()
         best = self.attempt(*way)
         for name in RANGES[1:] if self.placement.encoded() else ():
-            other = self.attempt(name, False)
+            other = self.attempt(name, False, best.weights)
             methods.append(Method(f"{name} ranges", best.snr, other.snr, other.snr > best.snr))
             if other.snr > best.snr:
                 best, way = other, Fitting(name)
@@ -187,4 +191,13 @@ class Trial:
 
 def _of(observer: Observer, name: str) -> Observer:
     assert isinstance(observer, Several)
-    return observer.observers[name]
+    return observer.chosen(name)
+
+
+def _observe_gradients(program: Program, recorded: Recorded, runs: Sequence[Inputs]) -> None:
+    observers = {node.name: observer for node, observer in recorded.observers.items()}
+    for inputs in runs:
+        for name, (value, gradient) in gradients(program, observers, inputs).items():
+            observer = observers[name]
+            assert isinstance(observer, Several)
+            observer.observe_gradient(value.numpy(), gradient.numpy())
