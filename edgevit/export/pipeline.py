@@ -50,6 +50,8 @@ from edgevit.graph.other_inputs import Other
 from edgevit.graph.parity import FP32, Parity, distance
 from edgevit.graph.program import Program
 from edgevit.quantize import (
+    EVERY,
+    PRODUCTS,
     CalibrationBatches,
     ImageInput,
     QuantScheme,
@@ -115,6 +117,12 @@ class ExportJob:
     def calibrated(self, format: str) -> bool:
         """Check that the format's ranges are chosen on calibration inputs."""
         return self.precisions[format] in BACKENDS[format].calibrates
+
+    @property
+    def tried_with(self) -> QuantScheme:
+        """Return how much computes in integers where the program is prepared: all, for firmware."""
+        firmware = [f for f in self.formats if self.calibrated(f) and self.scheme(f) is None]
+        return EVERY if firmware else PRODUCTS
 
     def require_pictures(self) -> None:
         """Refuse ranges from noise for trained weights, where random ones may have them."""
@@ -207,7 +215,7 @@ class _CapturedModel:
             job.require_pictures()
         if prepared and any(map(job.calibrated, job.formats)):
             integers = prepare_integers(
-                program, image_input, job.request.calibration, job.without, stages
+                program, image_input, job.request.calibration, job.without, stages, job.tried_with
             )
         return cls(
             model,

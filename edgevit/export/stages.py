@@ -96,13 +96,14 @@ def prepare_integers(
     options: CalibrationOptions,
     without: Sequence[str],
     stages: Stages,
+    scheme: QuantScheme,
 ) -> PreparedPart:
     """Rewrite and prepare a program once for all formats in integers."""
     rules = [rule for rule in STANDARD if rule.name not in without]
     with stages.stage("prepare", "calibrate, and prepare it for integers"):
         plain, report = engine.run(program, rules, stages.note)
         inputs = load_calibration(plain, options, image_input, stages.note)
-        prepared = prepare(plain, inputs, stages.note)
+        prepared = prepare(plain, inputs, stages.note, scheme)
         prepared = replace(prepared, pictures=options.calibrate is not None)
         return PreparedPart(prepared, report, {}, MixedRequest.of(options))
 

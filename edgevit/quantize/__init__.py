@@ -35,11 +35,11 @@ if TYPE_CHECKING:
     from edgevit.quantize.picture_list import LABELS, PictureFile, draw_evenly, list_pictures
     from edgevit.quantize.placement import IntegerPlacement
     from edgevit.quantize.pointwise_regions import Override
-    from edgevit.quantize.prepare import Prepared, prepare
+    from edgevit.quantize.prepare import PRODUCTS, Prepared, prepare
     from edgevit.quantize.qdq import is_fence, with_pairs
     from edgevit.quantize.recording import Look, record, run_looking
     from edgevit.quantize.run import NoiseReport, QuantizedProgram
-    from edgevit.quantize.scheme import FLOAT, QuantScheme
+    from edgevit.quantize.scheme import EVERY, FLOAT, QuantScheme
     from edgevit.quantize.sizes import StoredTensor, WeightBytes, weight_bytes
     from edgevit.quantize.stage import (
         MixedRequest,
@@ -55,12 +55,14 @@ if TYPE_CHECKING:
 __all__ = [
     "BIT_MAP",
     "CALIBRATION",
+    "EVERY",
     "FLOAT",
     "GENERATED",
     "LABELS",
     "LIMITS",
     "OBSERVERS",
     "PIXELS",
+    "PRODUCTS",
     "QUANTIZED",
     "Calibration",
     "CalibrationBatches",
@@ -163,9 +165,9 @@ lazy_face(
         "placement": ("IntegerPlacement",),
         "recording": ("Look", "record", "run_looking"),
         "run": ("NoiseReport", "QuantizedProgram"),
-        "scheme": ("FLOAT", "QuantScheme"),
+        "scheme": ("EVERY", "FLOAT", "QuantScheme"),
         "sizes": ("StoredTensor", "WeightBytes", "weight_bytes"),
-        "prepare": ("Prepared", "prepare"),
+        "prepare": ("PRODUCTS", "Prepared", "prepare"),
         "stage": (
             "MixedRequest",
             "load_calibration",

@@ -27,7 +27,7 @@ from edgevit.rewrites.rule import AnyRule
 
 _SAME = 1e-4  # relative L2
 _PROBES = 8  # runs of each half
-_SCHEME = QuantScheme()  # what all runtimes have in common: products in integers
+PRODUCTS = QuantScheme()  # what all runtimes have in common: products in integers
 _LOSS = 0.05  # dB: a change that costs no more is taken, as others may build on it
 
 Change = Callable[[Program, Sequence[Inputs]], Program]
@@ -49,7 +49,7 @@ def _by_rules(*rules: AnyRule) -> Change:
 
 def _by_strength(strength: Strength) -> Change:
     def change(program: Program, runs: Sequence[Inputs]) -> Program:
-        return equalized(program, runs, place(program, _SCHEME).encoded(), strength)
+        return equalized(program, runs, place(program, PRODUCTS).encoded(), strength)
 
     return change
 
@@ -64,19 +64,25 @@ _CHANGES: tuple[tuple[str, Change], ...] = (
 
 
 def prepare(
-    program: Program, calibration: Calibration, progress: Progress = lambda _: None
+    program: Program,
+    calibration: Calibration,
+    progress: Progress = lambda _: None,
+    scheme: QuantScheme = PRODUCTS,
 ) -> Prepared:
-    """Apply the changes that leave no more noise than there was before them."""
+    """Apply the changes that leave no more noise than there was before them.
+
+    `scheme` is what they are tried with.
+    """
     fitted, judges = (half[:_PROBES] for half in halves(calibration.check(program).inputs))
     expected = [program.run(x) for x in judges]
-    best = 0.0 if has_pairs(program) else _noise(program, fitted, judges, expected)
+    best = 0.0 if has_pairs(program) else _noise(program, fitted, judges, expected, scheme)
     methods: list[Method] = []
     for name, change in () if has_pairs(program) else _CHANGES:
         progress(f"try: {name}")
         changed = _changed(program, change, fitted)
         if changed is None:
             continue
-        ratio = _noise(changed, fitted, judges, expected)
+        ratio = _noise(changed, fitted, judges, expected, scheme)
         taken = ratio >= best - _LOSS
         methods.append(Method(name, best, ratio, taken))
         if taken:
@@ -101,6 +107,7 @@ def _noise(
     fitted: Sequence[Inputs],
     judges: Sequence[Inputs],
     expected: Sequence[Outputs],
+    scheme: QuantScheme,
 ) -> float:
-    simulation = plain_simulation(program, fitted, _SCHEME)
+    simulation = plain_simulation(program, fitted, scheme)
     return snr(expected, [simulation.run(x) for x in judges])

@@ -74,3 +74,14 @@ class QuantScheme:
 
     def why_float(self, node: Node, program: Program) -> str | None:
         return self.objection(node, program) if self.objection else None
+
+
+# Firmware's: no call computes in floats.
+EVERY = QuantScheme(
+    integer=frozenset(
+        {"linear", "conv1d", "conv2d", "conv_transpose2d", "matmul", "bmm"}
+        | {"scaled_dot_product_attention", "softmax", "layer_norm", "group_norm", "rms_norm"}
+        | {"add", "sub", "mul", "cat", "mean", "avg_pool2d", "adaptive_avg_pool2d"}
+        | {"gelu", "silu", "sigmoid", "hardswish", "hardsigmoid"}
+    )
+)
