@@ -39,7 +39,7 @@ def sentence(finding: Finding) -> str:
     if finding.budget == "parity":
         return f"{'the same' if source.figure else 'NOT the same'} as the model ({source.how})"
     if source.figure is None:
-        return f"asked {_shown(finding.budget, finding.limit)}; {source.how}"
+        return f"limit {_shown(finding.budget, finding.limit)}; {source.how}"
     relation = "needs" if finding.at_least else "of"
     figure, limit = (_shown(finding.budget, x) for x in (source.figure, finding.limit))
     return f"{figure} {relation} {limit} ({source.kind}: {source.how})"

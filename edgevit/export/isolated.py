@@ -41,7 +41,7 @@ def export_apart(words: Sequence[str], limit: float | None = None) -> dict[str, 
             "the export died",
             where=" ".join(words[:1]),
             why="\n".join([f"exit code {done.code}", *last]),
-            hint="`edgevit export` by itself tells more",
+            hint="`edgevit export` alone shows the whole error",
         ) from None
     if "error" in said:
         raise revived(said)

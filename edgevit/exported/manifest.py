@@ -135,13 +135,13 @@ def _unread(folder: Path, why: str, at: str) -> PackageError:
         f"{MANIFEST} cannot be read",
         where=f"{path}  {at}".strip(),
         why=why,
-        hint="export the model again; what it says is for edgevit to write",
+        hint="export the model again; only edgevit writes this file",
     )
 
 
 def _require_schema(manifest: Any) -> None:
     if not isinstance(manifest, dict) or "schema" not in manifest:
-        raise ShapeError("", "it is no manifest: it says no schema")
+        raise ShapeError("", "it is no manifest: it has no schema")
     schema = manifest["schema"]
     if isinstance(schema, bool) or schema != SCHEMA:
         old = ", which has no digest to be checked by" if schema == 1 else ""

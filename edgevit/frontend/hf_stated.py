@@ -106,7 +106,7 @@ def _require(values: Any, shape: Shape, where: str) -> None:
         require_shape(values, shape)
     except ShapeError as error:
         raise ModelError(
-            f"`{Path(where).name}` says what nothing here can be built by",
+            f"`{Path(where).name}` has an entry that no model is built from",
             where=f"{where}, `{error.at}`" if error.at else where,
             why=error.why,
             hint=error.hint or "take the file as its authors published it, or correct the entry",

@@ -136,7 +136,7 @@ def _taken(
     words = [word for word in asked if word in offered]
     if not words:
         raise TargetError(
-            f"{target.name} takes none of the {what}s that are asked for",
+            f"{target.name} has none of the requested {what}s",
             where=", ".join(asked),
             why=f"it takes {', '.join(offered)}",
             hint=f"--{what}s {','.join(offered)}",

@@ -174,7 +174,7 @@ def _inherit(
         raise TargetError(
             f"`{file.name}` extends `{base.name}`, which extends `{base.extends}`",
             where=f"{file.shown}  extends",
-            why="a target extends once, so that two files tell all about it",
+            why="a target extends one other, which extends none",
             hint=f"extend `{base.extends}`",
         )
     inherited = {key: origins.get(key, base.shown) for key in values if key not in file.values}

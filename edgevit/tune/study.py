@@ -231,7 +231,7 @@ def _opened(optuna: Any, url: str, name: str, objectives: int) -> Any:
 
     if is_connection_string(url):
         raise StoreError(
-            "the study takes no words of a connection",
+            "the study takes a URL, not a connection string",
             where=url,
             why="it is kept by SQLAlchemy, which takes a URL",
             hint="--study postgresql://user@host/database; the password in PGPASSWORD",

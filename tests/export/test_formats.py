@@ -40,7 +40,7 @@ def test_several_formats_share_the_front_half(tmp_path: Path, monkeypatch, capsy
 def test_one_format_that_fails_does_not_stop_the_others(
     tmp_path: Path, monkeypatch, capsys
 ) -> None:
-    def refuse(*_: object) -> None:
+    def refuse(*_: object, **__: object) -> None:
         raise edgevit.EdgevitError("no such thing")
 
     monkeypatch.setattr("edgevit.backends.onnx.backend.lower", refuse)

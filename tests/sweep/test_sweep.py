@@ -151,7 +151,7 @@ def test_jobs_are_what_the_targets_take() -> None:
     ]
     assert len({j.key for j in jobs}) == 4
     assert jobs_of(["a"], ["iphone"], None, None, None, [], 20)[0].resources == {}
-    with pytest.raises(TargetError, match="takes none of the formats"):
+    with pytest.raises(TargetError, match="has none of the requested formats"):
         jobs_of(["a"], ["qemu-m4"], ["onnx"], None, None, [], 20)
 
 

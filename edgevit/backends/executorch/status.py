@@ -17,7 +17,7 @@ MEANINGS = {
     0x15: "the runtime has no room for more kernels",
     0x16: "a kernel is registered twice",
     0x20: "what the file refers to, such as a delegate or a method, is not there",
-    0x21: "memory could not be had",
+    0x21: "memory could not be allocated",
     0x22: "a file could not be read",
     0x23: "the program is damaged or not complete",
     0x24: "the weights beside the program are damaged",

@@ -54,6 +54,6 @@ class RemoteSession:
 
     def op_times(self, arrays: Arrays, repeats: int) -> tuple[OpTime, ...]:
         raise BackendRuntimeError(
-            "TVM's RPC does not tell the time of single ops",
+            "TVM's RPC does not report the times of single ops",
             hint="profile on the board itself: run.py, or `edgevit profile` there",
         )

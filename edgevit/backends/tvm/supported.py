@@ -50,7 +50,7 @@ def refuse_places(program: Program) -> None:
     refuse_ops(
         read_places(program),
         "TVM",
-        f"apache-tvm {versions()['apache-tvm']} does not tell where the maxima are for",
+        f"apache-tvm {versions()['apache-tvm']} does not return the indices of the maxima for",
     )
 
 

@@ -77,7 +77,7 @@ class SerialRunner(SequentialRunner):
             raise DeviceError(
                 f"the board runs another model than {subject.path.parent}",
                 where=self.address,
-                why=f"it says {other[:16]}..., the folder is {expected[:16]}...",
+                why=f"it reports {other[:16]}..., the folder is {expected[:16]}...",
                 hint="flash this folder's self-test: --flash TOOL --elf FILE",
             )
         if not all(test.golden for test in tests):

@@ -75,7 +75,9 @@ class WeightFile:
         sentinel, code = (int(n) for n in meta[:8].view(np.uint32))
         if sentinel != SENTINEL:
             why = f"no blob at byte {offset}: found {sentinel:#010x} instead of {SENTINEL:#010x}"
-            raise self._broken(f"the weights of `{name}` are not where the program says", why)
+            raise self._broken(
+                f"the weights of `{name}` are not at the offset that the program names", why
+            )
         if code != element.blob:
             why = (
                 f"the program says {element.name} (code {element.blob}), the blob says code {code}"

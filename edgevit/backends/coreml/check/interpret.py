@@ -224,7 +224,7 @@ def received(
             continue
         if name not in inputs:
             raise UsageError(
-                f"input `{name}` is not given", hint=f"the package wants {declared.type}"
+                f"input `{name}` is not given", hint=f"the package takes {declared.type}"
             )
         values[name] = checked_input(inputs[name].detach(), declared, features.get(name), precision)
     return values

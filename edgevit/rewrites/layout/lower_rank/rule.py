@@ -104,7 +104,7 @@ def _is_pointwise(node: Node) -> bool:
 
 def _require_few(groups: Groups) -> None:
     if len(groups) > MOST:
-        raise Refused(f"its axes are {len(groups)} even when those that it does not tell apart are one")  # fmt: skip
+        raise Refused(f"it has {len(groups)} axes even after those that it treats alike are merged")  # fmt: skip
 
 
 def _groups(node: Node) -> Groups:
