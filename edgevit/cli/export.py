@@ -39,6 +39,7 @@ def run_export(options: argparse.Namespace) -> int:
         without=options.without,
         require_delegated=options.require_delegated,
         require_ane=options.require_ane,
+        require_integer=options.require_integer,
         backend_options=backend_options_of(options),
         calibration=calibration_of(options),
         evaluation=evaluation_of(options),

@@ -195,6 +195,11 @@ def _add_export_words(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="Fail if an op is predicted to run off the Neural Engine (Core ML).",
     )
+    parser.add_argument(
+        "--require-integer",
+        action="store_true",
+        help="Fail if a call computes in floats at a precision of integers.",
+    )
     add_backend_words(parser)
     add_evaluation_words(parser)
     add_plan(parser)

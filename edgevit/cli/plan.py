@@ -64,6 +64,7 @@ def export_by_plan(options: argparse.Namespace, model: dict[str, Any]) -> tuple[
         progress=progress,
         require_delegated=options.require_delegated,
         require_ane=options.require_ane,
+        require_integer=options.require_integer,
         evaluation=evaluation_of(options),
         **model,
     )

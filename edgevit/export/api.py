@@ -29,6 +29,7 @@ class ExportOptions(TypedDict, total=False):
     without: Sequence[str]
     require_delegated: bool
     require_ane: bool
+    require_integer: bool
     backend_options: BackendOptions | Mapping[str, BackendOptions] | None
     calibration: CalibrationOptions | Iterable[Any]
     evaluation: EvaluationOptions
@@ -81,6 +82,7 @@ def export(
     without: Sequence[str] = (),
     require_delegated: bool = False,
     require_ane: bool = False,
+    require_integer: bool = False,
     backend_options: BackendOptions | Mapping[str, BackendOptions] | None = None,
     calibration: CalibrationOptions | Iterable[Any] = GENERATED,
     evaluation: EvaluationOptions = NO_EVALUATION,
@@ -118,6 +120,7 @@ def export(
         without: names of exact rewrites to leave out.
         require_delegated: raise `DelegationError` if an op runs outside the runtime's delegate.
         require_ane: raise `EnginePlacementError` if an op is predicted to run off the Neural Engine.
+        require_integer: raise `DelegationError` if a call computes in floats at a precision of integers.
         backend_options: the options of a backend, such as `FirmwareOptions`, or a dict of
             them by format.
         calibration: how ranges of integers are found: options, or the inputs themselves. Inputs are
@@ -157,6 +160,7 @@ def export(
     request = ExportRequest(
         require_delegated,
         require_ane,
+        require_integer,
         by_format(backend_options),
         _calibration(calibration),
         chosen or {},

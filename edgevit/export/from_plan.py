@@ -34,6 +34,7 @@ def export_planned(
     progress: TextIO | None = None,
     require_delegated: bool = False,
     require_ane: bool = False,
+    require_integer: bool = False,
     evaluation: EvaluationOptions = NO_EVALUATION,
     **options: Any,
 ) -> ExportResult:
@@ -45,6 +46,7 @@ def export_planned(
     request = ExportRequest(
         require_delegated,
         require_ane,
+        require_integer,
         _own(plan),
         CALIBRATION.from_table(plan.calibration),
         plan.chosen,

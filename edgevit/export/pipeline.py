@@ -147,7 +147,7 @@ class ExportJob:
         job = cls(device, chosen, precisions, parse_lossy(lossy), without, request)
         for format in chosen:
             backend = backend_for(format, device)
-            request.reject_inapplicable(format, backend)
+            request.reject_inapplicable(format, backend, precisions[format])
             rules_of(backend, format, without, request)
         request.reject_unused({format: [precision] for format, precision in precisions.items()})
         for format, precision in precisions.items():
@@ -253,6 +253,7 @@ def _export_format(
     scheme = job.scheme(format)
     quantized = part.quantized(rewritten, scheme, stages) if part and scheme else None
     if quantized:
+        job.request.check_integers(quantized.placement)
         rewritten = quantized.program
         parity.append(simulation_parity(quantized.held_out, job.precisions[format]))
     lowering = _lowering(captured, backend, job, format, rewritten, draft, stages)

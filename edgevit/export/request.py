@@ -7,22 +7,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from edgevit.backends import Artifact, Backend, require_all_inside, require_engine
-from edgevit.errors import UsageError
+from edgevit.errors import DelegationError, UsageError
 from edgevit.evaluate import NO_EVALUATION, EvaluationOptions
 from edgevit.export.vain import (
     inapplicable_calibration,
     inapplicable_delegation,
     inapplicable_engine,
+    inapplicable_integers,
     inapplicable_labels,
     inapplicable_options,
 )
 from edgevit.graph.program import Program
 from edgevit.graph.text import graph_text
-from edgevit.quantize import GENERATED, CalibrationOptions
+from edgevit.quantize import GENERATED, CalibrationOptions, IntegerPlacement
 from edgevit.rewrites.foreign import foreign_rules
 from edgevit.rewrites.rule import AnyRule
 from edgevit.rewrites.variants import formed
-from edgevit.support.backend_info import info_of
+from edgevit.support.backend_info import info_of, is_integer
 from edgevit.support.backend_options import BackendOptions, options_info
 from edgevit.support.choice import Choice, Settings, require_known
 
@@ -31,6 +32,7 @@ from edgevit.support.choice import Choice, Settings, require_known
 class ExportRequest:
     require_delegated: bool = False
     require_ane: bool = False
+    require_integer: bool = False
     options: Mapping[str, BackendOptions] = field(
         default_factory=dict[str, BackendOptions]
     )  # by format
@@ -42,11 +44,13 @@ class ExportRequest:
     labels: bool = False  # of the user's own
     evaluation: EvaluationOptions = NO_EVALUATION
 
-    def reject_inapplicable(self, format: str, backend: Backend) -> None:
+    def reject_inapplicable(self, format: str, backend: Backend, precision: str) -> None:
         if self.require_ane and info_of(format).engine is None:
             raise inapplicable_engine(format)
         if self.require_delegated and not info_of(format).delegates:
             raise inapplicable_delegation(format)
+        if self.require_integer and not is_integer(precision):
+            raise inapplicable_integers(format, precision)
         if self.labels and not info_of(format).holds_labels:
             raise inapplicable_labels(format)
         require_known(self.chosen, choices_of(format, backend), format)
@@ -82,6 +86,19 @@ class ExportRequest:
                 why="the captured graph is not the one that was tuned",
                 hint="tune this model: edgevit tune MODEL --target T --on R",
             )
+
+    def check_integers(self, placement: IntegerPlacement) -> None:
+        """Refuse calls that compute in floats, where all were to compute in integers."""
+        islands = placement.islands
+        if not self.require_integer or not islands:
+            return
+        raise DelegationError(
+            f"{len(islands)} calls compute in floats",
+            where="\n".join(f"{one.kind}   {one.module}  {one.source}".rstrip() for one in islands),
+            why="--require-integer was given; "
+            + "; ".join(dict.fromkeys(one.why for one in islands)),
+            hint="write these lines with other ops, or export without it",
+        )
 
     def check_requirements(self, artifact: Artifact) -> None:
         if self.require_delegated:

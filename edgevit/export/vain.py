@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from edgevit.errors import UsageError
 from edgevit.quantize import CALIBRATION, CalibrationOptions
-from edgevit.support.backend_info import BACKENDS, info_of
+from edgevit.support.backend_info import BACKENDS, info_of, is_integer
 
 
 def inapplicable_engine(format: str) -> UsageError:
@@ -26,6 +26,17 @@ def inapplicable_delegation(format: str) -> UsageError:
         where="--require-delegated",
         why="what runs where is decided on the device, not in the file",
         hint="export without it",
+    )
+
+
+def inapplicable_integers(format: str, precision: str) -> UsageError:
+    integers = [p for p in info_of(format).precisions if is_integer(p)]
+    other = f", or with --precision {integers[0]}" if integers else ""
+    return UsageError(
+        f"--require-integer does not apply to {format} {precision}",
+        where="--require-integer",
+        why=f"{precision} computes in floats",
+        hint=f"export without it{other}",
     )
 
 

@@ -13,7 +13,7 @@ from torch import nn
 from torch.fx.node import Node
 
 from edgevit import export
-from edgevit.errors import CalibrationError
+from edgevit.errors import CalibrationError, DelegationError, UsageError
 from edgevit.frontend.resolve import resolve
 from edgevit.graph.aten import kind
 from edgevit.graph.program import Program
@@ -22,6 +22,7 @@ from edgevit.quantize.options import CalibrationOptions
 from edgevit.quantize.placement import FLOAT, place
 from edgevit.quantize.run import QuantizedProgram, quantize_program
 from edgevit.quantize.scheme import QuantScheme
+from edgevit.quantize.weights import IntegerWeight
 from tests.quantize.imported import rewritten
 
 SCHEME = QuantScheme(between=frozenset({"add"}))
@@ -108,6 +109,7 @@ def test_a_call_taken_out_by_name_is_an_island() -> None:
 def test_weights_with_the_scale_of_their_channel_and_compensated_bias() -> None:
     made = quantized()
     for node, weight in made.weights.items():
+        assert isinstance(weight, IntegerWeight)
         assert weight.integers.abs().max() <= 127
         error = weight.floats() - made.original.constants[str(node.args[1].target)]  # type: ignore[union-attr]
         assert error.abs().max() < 8 * weight.scales.max()  # compensated: not to the nearest
@@ -144,3 +146,19 @@ def test_firmware_of_trained_weights_needs_pictures_too(tmp_path: Path) -> None:
             weights=str(tmp_path / "w.safetensors"),
             output=tmp_path / "out",
         )
+
+
+def test_all_in_integers_is_required_or_refused_by_line(tmp_path: Path) -> None:
+    with pytest.raises(DelegationError, match="compute in floats") as refusal:
+        export(
+            "zoo:vit-i16-p4-d16-h1-l1",
+            target="linux-x86",
+            format="onnx",
+            precision="int8",
+            require_integer=True,
+            calibration=CalibrationOptions("generated"),
+            output=tmp_path / "out",
+        )
+    assert "layer_norm" in refusal.value.where and "vit.py:" in refusal.value.where
+    with pytest.raises(UsageError, match="does not apply to onnx fp32"):
+        export("zoo:vit-i16-p4-d16-h1-l1", target="linux-x86", format="onnx", require_integer=True)
