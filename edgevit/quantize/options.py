@@ -58,17 +58,20 @@ CALIBRATION = OptionsInfo(
             "min_snr",
             Number(-100, 200),
             "DB",
-            "signal-to-noise ratio on held-out inputs that --precision mixed reaches",
+            "Signal-to-noise ratio in dB that --precision mixed reaches on held-out inputs.",
             float,
         ),
         Word(
             "mixed_budget",
             Text(),
             "B",
-            "what the wide values of --precision mixed may cost: macs=10%%, or size=2MB",
+            "Limit of what the wide values of --precision mixed cost: macs=10%%, or size=2MB.",
         ),
         Word(
-            "bit_map", Text(), "FILE", "wide values of --precision mixed, as an export wrote them"
+            "bit_map",
+            Text(),
+            "FILE",
+            "File with the wide values of --precision mixed, as an export wrote it.",
         ),
     ),
     heading="calibration, for integers",
