@@ -23,7 +23,6 @@ from edgevit.quantize.trial import Fitting, Method, Trial, TrialResult
 from edgevit.quantize.weights import RoundedWeight
 
 _RUNS = 8  # that sensitivity is measured on
-_MORE = 4  # units that are added at a time, where ranges chosen anew are a little noisier
 _PRUNED = 64  # units that are tried without
 _LEAST_SAVED = 0.002  # of the multiply-accumulates: less is not worth a run
 
@@ -128,10 +127,18 @@ def _settled(
         met = spends or search.goal.is_met(search.trial, result)
         if met or not rest:
             break
-        chosen, rest = [*chosen, *rest[:_MORE]], rest[_MORE:]
+        free = _free(rest, chosen)
+        chosen = [*chosen, *(free or rest[:1])]
+        rest = [unit for unit in rest if unit not in chosen]
     search.goal.require(met, result)
     share, shown = search.costs.share(chosen), tuple(sorted(search.shown))
     return MixedTypes(types, result, methods, share, met, shown)
+
+
+def _free(rest: Sequence[WideUnit], chosen: Sequence[WideUnit]) -> list[WideUnit]:
+    """Return the units that need no product to compute with more bits than now."""
+    there = frozenset[str]().union(*(unit.products for unit in chosen))
+    return [unit for unit in rest if unit.products <= there]
 
 
 def _pruned(chosen: Sequence[WideUnit], search: _TypeSearch) -> Sequence[WideUnit]:
