@@ -29,6 +29,7 @@ __all__ = [
     "InternalError",
     "MeasuredSession",
     "ModelForecast",
+    "QuantizationReport",
     "Target",
     "Tuned",
     "UserError",
@@ -41,6 +42,7 @@ __all__ = [
     "inspect",
     "load_target",
     "profile",
+    "quantize",
     "targets",
     "tune",
     "verify",
@@ -56,7 +58,15 @@ if TYPE_CHECKING:
         UserError,
     )
     from edgevit.evaluate import Evaluation, EvaluationOptions, evaluate
-    from edgevit.export import ExportResult, ExportResults, GraphReport, export, inspect
+    from edgevit.export import (
+        ExportResult,
+        ExportResults,
+        GraphReport,
+        QuantizationReport,
+        export,
+        inspect,
+        quantize,
+    )
     from edgevit.exported import Verdict, verify
     from edgevit.forecast import ModelForecast, forecast
     from edgevit.measure import MeasuredSession, profile
@@ -81,6 +91,7 @@ _HOMES = {
     "InternalError": "edgevit.errors",
     "MeasuredSession": "edgevit.measure",
     "ModelForecast": "edgevit.forecast",
+    "QuantizationReport": "edgevit.export",
     "Target": "edgevit.targets",
     "Tuned": "edgevit.tune",
     "UserError": "edgevit.errors",
@@ -92,6 +103,7 @@ _HOMES = {
     "inspect": "edgevit.export",
     "load_target": "edgevit.targets",
     "profile": "edgevit.measure",
+    "quantize": "edgevit.export",
     "targets": "edgevit.targets:list_targets",
     "tune": "edgevit.tune",
     "verify": "edgevit.exported",

@@ -19,6 +19,7 @@ from edgevit.cli.forecast import add_forecast
 from edgevit.cli.measure import add_history, add_profile
 from edgevit.cli.parser import Parser
 from edgevit.cli.plan import add_plan
+from edgevit.cli.quantize import add_quantize
 from edgevit.cli.report import add_report
 from edgevit.cli.sweep import add_sweep
 from edgevit.cli.trust import add_trust
@@ -113,6 +114,7 @@ def _parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(metavar="COMMAND", required=True)
     _add_export(verbs)
     _add_inspect(verbs)
+    add_quantize(partial(_command, verbs), _add_model, commands._model_options)
     _add_verify(verbs)
     add_evaluate(partial(_command, verbs))
     add_profile(partial(_command, verbs))

@@ -5,12 +5,13 @@ from typing import TYPE_CHECKING
 from edgevit.support.face import lazy_face
 
 if TYPE_CHECKING:
-    from edgevit.export.api import export, inspect
+    from edgevit.export.api import export, inspect, quantize
     from edgevit.export.from_plan import export_planned, made_of, same_bytes
     from edgevit.export.isolated import exclusive_machine_lock, export_apart
     from edgevit.export.manifest import GraphReport, rewrite_lines
     from edgevit.export.output_folder import output_folder
     from edgevit.export.plan_file import WEIGHTS, ExportPlan, Made, plan_text, read_plan
+    from edgevit.export.quantize_report import QuantizationReport
     from edgevit.export.request import ExportRequest, choices_of, graph_hash
     from edgevit.export.result import ExportResult, ExportResults
 
@@ -22,6 +23,7 @@ __all__ = [
     "ExportResults",
     "GraphReport",
     "Made",
+    "QuantizationReport",
     "choices_of",
     "exclusive_machine_lock",
     "export",
@@ -32,6 +34,7 @@ __all__ = [
     "made_of",
     "output_folder",
     "plan_text",
+    "quantize",
     "read_plan",
     "rewrite_lines",
     "same_bytes",
@@ -40,10 +43,7 @@ __all__ = [
 lazy_face(
     __name__,
     {
-        "api": (
-            "export",
-            "inspect",
-        ),
+        "api": ("export", "inspect", "quantize"),
         "from_plan": (
             "export_planned",
             "made_of",
@@ -65,6 +65,7 @@ lazy_face(
             "plan_text",
             "read_plan",
         ),
+        "quantize_report": ("QuantizationReport",),
         "request": (
             "ExportRequest",
             "choices_of",

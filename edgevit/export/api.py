@@ -9,7 +9,14 @@ from typing import Any, TextIO, TypedDict, Unpack, overload
 from edgevit.errors import UsageError
 from edgevit.evaluate import NO_EVALUATION, EvaluationOptions
 from edgevit.export.manifest import GraphReport
-from edgevit.export.pipeline import ExportJob, export_each, export_one, inspect_model
+from edgevit.export.pipeline import (
+    ExportJob,
+    export_each,
+    export_one,
+    inspect_model,
+    quantize_model,
+)
+from edgevit.export.quantize_report import QuantizationReport
 from edgevit.export.request import ExportRequest
 from edgevit.export.result import ExportResult, ExportResults
 from edgevit.frontend import ExampleInputs, Model, ModelArguments, ModelOptions, default_torch
@@ -232,6 +239,48 @@ def inspect(
     arguments = ModelArguments(model, example_inputs, options)
     with default_torch():
         return inspect_model(arguments, job, parse_lossy(lossy), without, Stages(progress))
+
+
+def quantize(
+    model: Model,
+    example_inputs: ExampleInputs | None = None,
+    *,
+    target: str,
+    format: str | None = None,
+    precision: str = "int8",
+    lossy: str | Sequence[str] = (),
+    without: Sequence[str] = (),
+    backend_options: BackendOptions | Mapping[str, BackendOptions] | None = None,
+    calibration: CalibrationOptions | Iterable[Any] = GENERATED,
+    progress: TextIO | None = None,
+    **options: Any,
+) -> QuantizationReport:
+    """Report what integers do to a model, layer by layer, without exporting it.
+
+    Args:
+        model, example_inputs, target, format, lossy, without, backend_options, calibration,
+            progress: as for `export`.
+        precision: one that computes in integers.
+        options: the model's: `weights`, `input_size` and so on, as for `export`.
+
+    Returns:
+        The `QuantizationReport`: `print` shows it, `.values` has the noise of each value.
+
+    Raises:
+        EdgevitError: the model, its inputs or an option cannot be used.
+
+    Example:
+        edgevit.quantize(module, x, target="iphone", calibration=loader).values
+    """
+    request = ExportRequest(
+        options=by_format(backend_options), calibration=_calibration(calibration)
+    )
+    job = ExportJob.validated(target, [format], precision, lossy, without, request)
+    arguments = ModelArguments(model, example_inputs, ModelOptions(**options))
+    with default_torch():
+        source, quantized = quantize_model(arguments, job, Stages(progress))
+    (format,) = job.formats
+    return QuantizationReport(source, job.target.name, format, job.precisions[format], quantized)
 
 
 def _calibration(inputs: CalibrationOptions | Iterable[Any]) -> CalibrationOptions:

@@ -44,6 +44,7 @@ from edgevit.export.stages import (
     rewrite,
     rules_of,
 )
+from edgevit.export.vain import no_integers
 from edgevit.exported import require_space, save_golden, staged
 from edgevit.frontend import ModelArguments, ModelOptions, ModelSource, eager, run_others
 from edgevit.graph.other_inputs import Other
@@ -54,6 +55,7 @@ from edgevit.quantize import (
     PRODUCTS,
     CalibrationBatches,
     ImageInput,
+    QuantizedProgram,
     QuantScheme,
     check_readable,
     picture_path,
@@ -218,18 +220,8 @@ class _CapturedModel:
                 program, image_input, job.request.calibration, job.without, stages, job.tried_with
             )
         return cls(
-            model,
-            source,
-            expected,
-            others,
-            program,
-            graph,
-            part,
-            stages,
-            states,
-            integers,
-            benchmark,
-        )
+            model, source, expected, others, program, graph, part, stages, states, integers, benchmark,
+        )  # fmt: skip
 
 
 def _export_format(
@@ -317,6 +309,22 @@ def _lowering(
         captured.integers.prepared.calibration if captured.integers else None,
         at_size=at_size,
     )
+
+
+def quantize_model(
+    model: ModelArguments, job: ExportJob, stages: Stages
+) -> tuple[ModelSource, QuantizedProgram]:
+    """Quantise a model for the job's format, without lowering it."""
+    (format,) = job.formats
+    scheme, precision = job.scheme(format), job.precisions[format]
+    if scheme is None:
+        raise no_integers(format, precision)
+    captured = _CapturedModel.build(model, job, stages)
+    assert captured.integers is not None
+    rules = rules_of(backend_for(format, job.target), format, job.without, job.request)
+    part = captured.integers
+    rewritten, _ = rewrite(part.prepared.program, rules, stages, part.states)
+    return captured.source, part.quantized(rewritten, scheme, stages)
 
 
 def inspect_model(

@@ -75,6 +75,22 @@ def inapplicable_calibration(
     )
 
 
+def no_integers(format: str, precision: str) -> UsageError:
+    """Return the error for a report on integers of a precision that one stage quantises not."""
+    info = info_of(format)
+    there = [name for name in info.precisions if info.scheme(name) is not None]
+    return UsageError(
+        f"{format} in {precision} is not quantised by pairs",
+        where="--precision",
+        why="there is nothing to report"
+        if not there
+        else f"{format} has {', '.join(there)} in integers",
+        hint=f"--precision {there[0]}"
+        if there
+        else "edgevit export: its folder has what its own quantisation did",
+    )
+
+
 def _calibrated_instead(formats: Iterable[str]) -> str:
     for format in formats:
         for precision in info_of(format).calibrates:

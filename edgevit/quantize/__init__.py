@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from edgevit.quantize.held_out import QUANTIZED, HeldOut, file_parity, simulation_parity
     from edgevit.quantize.image_folder import calibration, check_readable, picture_input
     from edgevit.quantize.input_covariance import Moments, window_along, window_of
-    from edgevit.quantize.noise import costliest
+    from edgevit.quantize.noise import ValueNoise, costliest
     from edgevit.quantize.observers import OBSERVERS
     from edgevit.quantize.op_traits import bounds, is_constant, is_view, number, pad_value, sources
     from edgevit.quantize.options import CALIBRATION, GENERATED, CalibrationOptions
@@ -87,6 +87,7 @@ __all__ = [
     "QuantizedProgram",
     "RoundedWeight",
     "StoredTensor",
+    "ValueNoise",
     "WeightBytes",
     "are_pixels",
     "asymmetric",
@@ -154,7 +155,7 @@ lazy_face(
         "held_out": ("HeldOut", "QUANTIZED", "file_parity", "simulation_parity"),
         "image_folder": ("calibration", "check_readable", "picture_input"),
         "input_covariance": ("Moments", "window_along", "window_of"),
-        "noise": ("costliest",),
+        "noise": ("ValueNoise", "costliest"),
         "observers": ("OBSERVERS",),
         "op_traits": ("bounds", "is_constant", "is_view", "number", "pad_value", "sources"),
         "options": ("CALIBRATION", "CalibrationOptions", "GENERATED"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf, log10
 from typing import Any
@@ -97,9 +97,18 @@ def _values(
     return values
 
 
+def _read(node: Node, ratios: Mapping[str, float]) -> Iterator[float]:
+    """Yield the ratios of the values that a call reads, through those that have none: tuples."""
+    for source in node.all_input_nodes:
+        if source.name in ratios:
+            yield ratios[source.name]
+        else:
+            yield from _read(source, ratios)
+
+
 def _named(node: Node, ratios: Mapping[str, float]) -> ValueNoise:
     its = origin(node)
-    before = min((ratios[x.name] for x in node.all_input_nodes if x.name in ratios), default=_MOST)
+    before = min(_read(node, ratios), default=_MOST)
     return ValueNoise(
         node.name, kind(node), its.module, its.source, ratios[node.name], min(before, _MOST)
     )

@@ -18,6 +18,7 @@ from edgevit.exported.page.cost import (
 )
 from edgevit.exported.page.graph import graph_section, rules_section
 from edgevit.exported.page.html import Html, badge, fold, joined, section, table, tag, text, tiles
+from edgevit.exported.page.quantized import quantized_section
 from edgevit.exported.text import GRAPHS, artifact_bytes, verdict
 
 _HERE = Path(__file__).parent
@@ -35,6 +36,7 @@ def page(
         graph_section(manifest, _listings(folder)),
         rules_section(manifest),
         parity_section(manifest),
+        quantized_section(manifest),
         places_section(manifest),
         latency_section(timings, manifest["format"]),
         firmware_section(manifest, _memory_map(folder, manifest)),
