@@ -8,9 +8,9 @@ from typing import Any, TextIO, TypedDict, Unpack, overload
 
 from edgevit.errors import UsageError
 from edgevit.evaluate import NO_EVALUATION, EvaluationOptions
+from edgevit.export.job import ExportJob
 from edgevit.export.manifest import GraphReport
 from edgevit.export.pipeline import (
-    ExportJob,
     export_each,
     export_one,
     inspect_model,

@@ -11,7 +11,8 @@ import torch
 
 from edgevit.errors import UsageError
 from edgevit.evaluate import NO_EVALUATION, EvaluationOptions
-from edgevit.export.pipeline import ExportJob, export_one
+from edgevit.export.job import ExportJob
+from edgevit.export.pipeline import export_one
 from edgevit.export.plan_file import ExportPlan, Made
 from edgevit.export.request import ExportRequest
 from edgevit.export.result import ExportResult

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
@@ -24,12 +24,13 @@ from edgevit.backends import (
     require_memory,
 )
 from edgevit.errors import EdgevitError
-from edgevit.evaluate import Takes, check_labelled
+from edgevit.evaluate import Takes
 from edgevit.export.finish import leave
+from edgevit.export.job import ExportJob
 from edgevit.export.manifest import GraphReport, export_manifest, inspect_report
 from edgevit.export.output_folder import output_folder
 from edgevit.export.reproduce import Repeated, export_command, export_snippet
-from edgevit.export.request import DEFAULT_REQUEST, ExportRequest, graph_hash
+from edgevit.export.request import graph_hash
 from edgevit.export.result import ExportResult, ExportResults
 from edgevit.export.stages import (
     Benchmark,
@@ -51,25 +52,17 @@ from edgevit.graph.other_inputs import Other
 from edgevit.graph.parity import FP32, Parity, distance
 from edgevit.graph.program import Program
 from edgevit.quantize import (
-    EVERY,
-    PRODUCTS,
     CalibrationBatches,
     ImageInput,
     QuantizedProgram,
-    QuantScheme,
-    check_readable,
-    picture_path,
-    require_mixed,
-    require_pictures,
     simulation_parity,
 )
 from edgevit.rewrites import engine
-from edgevit.rewrites.lossy.parser import LossyOption, parse_lossy
+from edgevit.rewrites.lossy.parser import LossyOption
 from edgevit.rewrites.lossy.run import LossyResult
 from edgevit.rewrites.report import RewriteReport
 from edgevit.support.backend_info import BACKENDS
 from edgevit.support.progress import Stages
-from edgevit.targets import Target, load_target
 
 Output: TypeAlias = str | Path | None
 
@@ -99,70 +92,6 @@ def export_each(
         except EdgevitError as error:
             outcomes[format] = error
     return ExportResults(outcomes)
-
-
-@dataclass(frozen=True)
-class ExportJob:
-    """Validated options of one export call, for all its formats."""
-
-    target: Target
-    formats: Sequence[str]
-    precisions: Mapping[str, str]  # by format
-    lossy: Sequence[LossyOption]
-    without: Sequence[str]
-    request: ExportRequest
-
-    def scheme(self, format: str) -> QuantScheme | None:
-        """Return how the format computes in integers, or None where it computes in floats."""
-        return BACKENDS[format].scheme(self.precisions[format])
-
-    def calibrated(self, format: str) -> bool:
-        """Check that the format's ranges are chosen on calibration inputs."""
-        return self.precisions[format] in BACKENDS[format].calibrates
-
-    @property
-    def tried_with(self) -> QuantScheme:
-        """Return how much computes in integers where the program is prepared: all, for firmware."""
-        firmware = [f for f in self.formats if self.calibrated(f) and self.scheme(f) is None]
-        return EVERY if firmware else PRODUCTS
-
-    def require_pictures(self) -> None:
-        """Refuse ranges from noise for trained weights, where random ones may have them."""
-        for format in filter(self.calibrated, self.formats):
-            if self.scheme(format) is None:
-                require_pictures(self.request.calibration, self.precisions[format])
-
-    @classmethod
-    def validated(
-        cls,
-        target: str,
-        formats: Sequence[str | None],
-        precision: str | None = None,
-        lossy: str | Sequence[str] = (),
-        without: Sequence[str] = (),
-        request: ExportRequest = DEFAULT_REQUEST,
-    ) -> ExportJob:
-        """Validate the request before the expensive model build."""
-        device = load_target(target)
-        chosen = list(dict.fromkeys(device.format(format) for format in formats))
-        precisions = {format: device.precision(precision, format) for format in chosen}
-        job = cls(device, chosen, precisions, parse_lossy(lossy), without, request)
-        for format in chosen:
-            backend = backend_for(format, device)
-            request.reject_inapplicable(format, backend, precisions[format])
-            rules_of(backend, format, without, request)
-        request.reject_unused({format: [precision] for format, precision in precisions.items()})
-        for format, precision in precisions.items():
-            scheme = job.scheme(format)
-            if scheme is not None and scheme.needs_pictures:
-                require_pictures(request.calibration, precision)
-        require_mixed(request.calibration, precisions.values())
-        if (path := picture_path(request.calibration)) is not None:
-            check_readable(path, request.calibration.calibrate_count)
-        request.evaluation.require_data()
-        if (data := request.evaluation.evaluate) is not None:
-            check_labelled(data)
-        return job
 
 
 @dataclass

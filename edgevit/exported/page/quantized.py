@@ -49,11 +49,11 @@ def _picture(values: Sequence[Mapping[str, Any]]) -> Html:
     return tag("figure", drawing, tag("figcaption", f"{words}: 0 to {_TOP:.0f} dB, lines at 20 and 40; the first on the left.", class_="note"))  # fmt: skip
 
 
-def _bar(value: Mapping[str, Any], left: float, step: float) -> str:
+def _bar(value: Mapping[str, Any], x: float, step: float) -> str:
     height = max(0.0, min(value["snr"], _TOP)) / _TOP * _HEIGHT
     name = escape(f"{value['kind']} {value['module']} {value['source']}: {value['snr']:.1f} dB")
     return (
-        f'<rect x="{left:.2f}" y="{_HEIGHT - height:.1f}" width="{max(step * 0.8, 0.5):.2f}" '
+        f'<rect x="{x:.2f}" y="{_HEIGHT - height:.1f}" width="{max(step * 0.8, 0.5):.2f}" '
         f'height="{height:.1f}"><title>{name}</title></rect>'
     )
 

@@ -1,0 +1,91 @@
+"""One export call: its target, formats and options, validated before a model is built."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from edgevit.backends import (
+    backend_for,
+)
+from edgevit.evaluate import check_labelled
+from edgevit.export.request import DEFAULT_REQUEST, ExportRequest
+from edgevit.export.stages import (
+    rules_of,
+)
+from edgevit.quantize import (
+    EVERY,
+    PRODUCTS,
+    QuantScheme,
+    check_readable,
+    picture_path,
+    require_mixed,
+    require_pictures,
+)
+from edgevit.rewrites.lossy.parser import LossyOption, parse_lossy
+from edgevit.support.backend_info import BACKENDS
+from edgevit.targets import Target, load_target
+
+
+@dataclass(frozen=True)
+class ExportJob:
+    """Validated options of one export call, for all its formats."""
+
+    target: Target
+    formats: Sequence[str]
+    precisions: Mapping[str, str]  # by format
+    lossy: Sequence[LossyOption]
+    without: Sequence[str]
+    request: ExportRequest
+
+    def scheme(self, format: str) -> QuantScheme | None:
+        """Return how the format computes in integers, or None where it computes in floats."""
+        return BACKENDS[format].scheme(self.precisions[format])
+
+    def calibrated(self, format: str) -> bool:
+        """Check that the format's ranges are chosen on calibration inputs."""
+        return self.precisions[format] in BACKENDS[format].calibrates
+
+    @property
+    def tried_with(self) -> QuantScheme:
+        """Return how much computes in integers where the program is prepared: all, for firmware."""
+        firmware = [f for f in self.formats if self.calibrated(f) and self.scheme(f) is None]
+        return EVERY if firmware else PRODUCTS
+
+    def require_pictures(self) -> None:
+        """Refuse ranges from noise for trained weights, where random ones may have them."""
+        for format in filter(self.calibrated, self.formats):
+            if self.scheme(format) is None:
+                require_pictures(self.request.calibration, self.precisions[format])
+
+    @classmethod
+    def validated(
+        cls,
+        target: str,
+        formats: Sequence[str | None],
+        precision: str | None = None,
+        lossy: str | Sequence[str] = (),
+        without: Sequence[str] = (),
+        request: ExportRequest = DEFAULT_REQUEST,
+    ) -> ExportJob:
+        """Validate the request before the expensive model build."""
+        device = load_target(target)
+        chosen = list(dict.fromkeys(device.format(format) for format in formats))
+        precisions = {format: device.precision(precision, format) for format in chosen}
+        job = cls(device, chosen, precisions, parse_lossy(lossy), without, request)
+        for format in chosen:
+            backend = backend_for(format, device)
+            request.reject_inapplicable(format, backend, precisions[format])
+            rules_of(backend, format, without, request)
+        request.reject_unused({format: [precision] for format, precision in precisions.items()})
+        for format, precision in precisions.items():
+            scheme = job.scheme(format)
+            if scheme is not None and scheme.needs_pictures:
+                require_pictures(request.calibration, precision)
+        require_mixed(request.calibration, precisions.values())
+        if (path := picture_path(request.calibration)) is not None:
+            check_readable(path, request.calibration.calibrate_count)
+        request.evaluation.require_data()
+        if (data := request.evaluation.evaluate) is not None:
+            check_labelled(data)
+        return job
