@@ -13,7 +13,7 @@ from edgevit.backends import backend_for
 from edgevit.errors import TargetError
 from edgevit.export import choices_of
 from edgevit.rewrites.lossy.table import GELU
-from edgevit.support.backend_info import BACKENDS
+from edgevit.support.backend_info import BACKENDS, is_integer
 from edgevit.support.choice import Choice
 from edgevit.targets import Target
 
@@ -75,14 +75,17 @@ def _less(choice: Choice, no_effect: set[tuple[str, str]]) -> Choice:
     return replace(choice, options=options)
 
 
-def space_for(target: Target, formats: Sequence[str], cores: int, lossy: bool) -> Space:
+def space_for(
+    target: Target, formats: Sequence[str], cores: int, lossy: bool, pictures: bool = False
+) -> Space:
     """Return the search space of the formats.
 
-    `cores`: of the device, for the choice of threads. `lossy`: offer lossy steps, too.
+    `cores`: of the device, for the choice of threads. `lossy`: offer lossy steps, too. `pictures`:
+    offer the precisions in integers, whose ranges are chosen on them.
     """
     choices, fixed_precision = {}, {}
     for format in formats:
-        precision = _precision(target, format)
+        precision = _precision(target, format, pictures)
         fixed_precision[format] = precision.default
         open_choices = [precision] if len(precision.options) > 1 else []
         open_choices += choices_of(format, backend_for(format, target))
@@ -114,8 +117,10 @@ def threads_choice(cores: int) -> list[Choice]:
     return [Choice("threads", ("all", *map(str, counts)), "all", why)]
 
 
-def _precision(target: Target, format: str) -> Choice:
-    options = target.written(format)
+def _precision(target: Target, format: str, pictures: bool) -> Choice:
+    written = target.written(format)
+    floats = [p for p in written if not is_integer(p)]
+    options = written if pictures or not floats else tuple(floats)
     if not options:
         raise TargetError(
             f"edgevit writes {format} in none of the precisions of {target.name}",

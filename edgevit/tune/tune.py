@@ -105,10 +105,12 @@ def _space(request: TuneRequest, runner: Runner) -> Space:
     )
     export_request = ExportRequest(options=request.backend_options, calibration=request.calibration)
     for format in formats:
-        export_request.reject_inapplicable(format, backend_for(format, target))
+        backend, precision = backend_for(format, target), target.precision(format=format)
+        export_request.reject_inapplicable(format, backend, precision)
     export_request.reject_unused({format: target.written(format) for format in formats})
     cores = runner.device().cores if request.on == "local" else 1
-    return space_for(target, formats, cores, lossy=request.max_drop is not None)
+    pictures = request.calibration.calibrate is not None
+    return space_for(target, formats, cores, request.max_drop is not None, pictures)
 
 
 def _elsewhere(on: str) -> bool:
