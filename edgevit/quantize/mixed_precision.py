@@ -120,15 +120,14 @@ def _settled(
     chosen: Sequence[WideUnit], order: Sequence[WideUnit], search: _TypeSearch, spends: bool
 ) -> MixedTypes:
     """Choose ranges and weights anew, as a bit map's replay will; add units until that meets the goal."""
-    rest = [unit for unit in order if unit not in chosen]
+    rest: list[WideUnit] = [unit for unit in order if unit not in chosen]
     while True:
         types = _types(chosen, search.wide)
         result, _, methods = search.trial.with_types(types).best()
         met = spends or search.goal.is_met(search.trial, result)
         if met or not rest:
             break
-        free = _free(rest, chosen)
-        chosen = [*chosen, *(free or rest[:1])]
+        chosen = [*chosen, *(_free(rest, chosen) or rest[:1])]
         rest = [unit for unit in rest if unit not in chosen]
     search.goal.require(met, result)
     share, shown = search.costs.share(chosen), tuple(sorted(search.shown))
