@@ -133,7 +133,7 @@ def test_flipped_sentinel(package: Path) -> None:
     data = bytearray(weights(package).read_bytes())
     data[64] ^= 0x10
     weights(package).write_bytes(data)
-    with pytest.raises(PackageError, match="not where the program says") as error:
+    with pytest.raises(PackageError, match="not at the offset that the program names") as error:
         load_package(package)
     assert "0xdeadbeef" in error.value.why
 
