@@ -161,7 +161,7 @@ def test_formats_are_exported_together_or_one_is(tmp_path: Path) -> None:
 def test_an_error_of_one_format_is_its_outcome(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(*_: object) -> None:
+    def refuse(*_: object, **__: object) -> None:
         raise edgevit.EdgevitError("no such <thing>")
 
     monkeypatch.setattr("edgevit.backends.onnx.backend.lower", refuse)
