@@ -120,8 +120,8 @@ def test_an_unsupported_input_type(format: str, tmp_path: Path) -> None:
 
 
 def test_a_precision_that_is_not_written(format: str, tmp_path: Path) -> None:
-    with pytest.raises(TargetError, match="int8"):
-        lowered(format, source_of(Hybrid(), X), tmp_path, "int8")
+    with pytest.raises(TargetError, match="int3"):
+        lowered(format, source_of(Hybrid(), X), tmp_path, "int3")
 
 
 @pytest.fixture(scope="module")
