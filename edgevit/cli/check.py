@@ -9,9 +9,9 @@ import re
 import sys
 from collections.abc import Callable, Mapping
 
+from edgevit.cli.measuring import add_quiet, add_rounds, add_threads
 from edgevit.cli.trust import add_trust
 from edgevit.errors import BudgetError, OutputError
-from edgevit.support import option_values as values
 from edgevit.support.terminal import show
 
 _QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([a-zA-Z]*)")
@@ -48,23 +48,11 @@ def add_check(command: Callable[[str, Callable[..., int], str], argparse.Argumen
     parser.add_argument(
         "--here", action="store_true", help="Count latency on this machine, whatever the target."
     )
-    parser.add_argument(
-        "--threads",
-        type=values.threads,
-        default=0,
-        metavar="N",
-        help="Threads for --max-latency [default: one a core].",
-    )
-    parser.add_argument(
-        "--rounds",
-        type=values.count,
-        default=20,
-        metavar="N",
-        help="Rounds of measurement [default: 20].",
-    )
+    add_threads(parser, "Threads for --max-latency")
+    add_rounds(parser)
     add_trust(parser)
     parser.add_argument("--junit", metavar="FILE", help="Write a JUnit report to this file.")
-    parser.add_argument("--quiet", action="store_true", help="Show no progress on stderr.")
+    add_quiet(parser)
 
 
 def run_check(options: argparse.Namespace) -> int:

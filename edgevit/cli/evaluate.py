@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 
 from edgevit.cli.export import read_labels
+from edgevit.cli.measuring import add_quiet
 from edgevit.cli.trust import add_trust
 from edgevit.support import option_values as values
 from edgevit.support.terminal import show
@@ -34,7 +35,7 @@ def add_evaluate(
         help="Number of samples, drawn evenly [default: all].",
     )
     add_trust(parser)
-    parser.add_argument("--quiet", action="store_true", help="Show no progress on stderr.")
+    add_quiet(parser)
 
 
 def run_evaluate(options: argparse.Namespace) -> int:

@@ -17,6 +17,7 @@ from edgevit.cli.check import add_check
 from edgevit.cli.evaluate import add_evaluate
 from edgevit.cli.forecast import add_forecast
 from edgevit.cli.measure import add_history, add_profile
+from edgevit.cli.measuring import add_quiet, add_rounds, add_threads
 from edgevit.cli.parser import Parser
 from edgevit.cli.plan import add_plan
 from edgevit.cli.quantize import add_quantize
@@ -299,25 +300,13 @@ def _add_matrix(verbs: argparse._SubParsersAction) -> None:
         metavar="DIR",
         help="Folder to write [default: out/matrix].",
     )
-    parser.add_argument(
-        "--threads",
-        type=values.threads,
-        default=0,
-        metavar="N",
-        help="Threads of the runtime [default: one a core].",
-    )
-    parser.add_argument(
-        "--rounds",
-        type=values.count,
-        default=20,
-        metavar="N",
-        help="Rounds of measurement [default: 20].",
-    )
+    add_threads(parser)
+    add_rounds(parser)
     parser.add_argument("--keep", action="store_true", help="Keep the artifacts in DIR.")
     parser.add_argument(
         "--fresh", action="store_true", help="Measure again what DIR already has figures of."
     )
-    parser.add_argument("--quiet", action="store_true", help="Show no progress on stderr.")
+    add_quiet(parser)
 
 
 def _add_model(parser: argparse.ArgumentParser) -> None:
@@ -375,4 +364,4 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
         metavar="NAME[=V],...",
         help="Apply lossy steps, which change what the model computes; `--lossy help` lists them.",
     )
-    parser.add_argument("--quiet", action="store_true", help="Show no progress on stderr.")
+    add_quiet(parser)

@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Callable
 
+from edgevit.cli.measuring import add_quiet, add_rounds, add_threads
 from edgevit.cli.trust import add_trust
 from edgevit.support import option_values as values
 from edgevit.support.terminal import show
@@ -33,20 +34,8 @@ def add_profile(command: Command) -> None:
         help="Where to measure: local, emulator, ssh://user@host, adb[:serial], serial:/dev/tty..., "
         "tvm://tracker:port/key, mac or iphone [default: local].",
     )
-    parser.add_argument(
-        "--threads",
-        type=values.threads,
-        default=0,
-        metavar="N",
-        help="Threads of the runtime [default: one a core].",
-    )
-    parser.add_argument(
-        "--rounds",
-        type=values.count,
-        default=20,
-        metavar="N",
-        help="Rounds of measurement [default: 20].",
-    )
+    add_threads(parser)
+    add_rounds(parser)
     parser.add_argument(
         "--warmup",
         type=values.count,
@@ -93,7 +82,7 @@ def add_profile(command: Command) -> None:
     )
     group.add_argument("--elf", metavar="FILE", help="Self-test to flash.")
     group.add_argument("--chip", metavar="NAME", help="Name of the board in the flash tool.")
-    parser.add_argument("--quiet", action="store_true", help="Show no progress on stderr.")
+    add_quiet(parser)
 
 
 def add_history(command: Command) -> None:

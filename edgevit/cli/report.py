@@ -8,8 +8,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from edgevit.cli.measuring import add_quiet, add_rounds, add_threads
 from edgevit.cli.trust import add_trust
-from edgevit.support import option_values as values
 from edgevit.support.terminal import show
 
 
@@ -27,21 +27,9 @@ def add_report(command: Callable[[str, Callable[..., int], str], argparse.Argume
         "--store", metavar="URL", help="Store of figures that were measured before."
     )
     add_trust(parser)
-    parser.add_argument(
-        "--threads",
-        type=values.threads,
-        default=0,
-        metavar="N",
-        help="Threads for --profile [default: one a core].",
-    )
-    parser.add_argument(
-        "--rounds",
-        type=values.count,
-        default=20,
-        metavar="N",
-        help="Rounds of measurement [default: 20].",
-    )
-    parser.add_argument("--quiet", action="store_true", help="Show no progress on stderr.")
+    add_threads(parser, "Threads for --profile")
+    add_rounds(parser)
+    add_quiet(parser)
 
 
 def run_report(options: argparse.Namespace) -> int:

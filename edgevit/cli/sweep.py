@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
+from edgevit.cli.measuring import add_quiet, add_rounds
 from edgevit.support import option_values as values
 from edgevit.support.terminal import show
 
@@ -38,13 +39,7 @@ def add_sweep(command: Command) -> None:
     )
     parser.add_argument("--weights", metavar="W", help="Weights, as in `export`.")
     parser.add_argument("--input-size", metavar="N", help="Size of the image, as in `export`.")
-    parser.add_argument(
-        "--rounds",
-        type=values.count,
-        default=20,
-        metavar="N",
-        help="Rounds of measurement [default: 20].",
-    )
+    add_rounds(parser)
     parser.add_argument(
         "--workers",
         type=values.count,
@@ -62,7 +57,7 @@ def add_sweep(command: Command) -> None:
         metavar="DIR",
         help="Folder to write [default: out/sweep].",
     )
-    parser.add_argument("--quiet", action="store_true", help="Show no progress on stderr.")
+    add_quiet(parser)
 
 
 def run_sweep(options: argparse.Namespace) -> int:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from edgevit.cli.measuring import add_rounds
 from edgevit.cli.parser import Parser
 from edgevit.errors import UsageError
 from edgevit.support import option_values as values
@@ -58,13 +59,7 @@ def _add_words(add_model: Add, parser: argparse.ArgumentParser) -> None:
         metavar="F,...",
         help="Formats to try [default: all of the target's that can be measured].",
     )
-    parser.add_argument(
-        "--rounds",
-        type=values.count,
-        default=20,
-        metavar="N",
-        help="Rounds of measurement [default: 20].",
-    )
+    add_rounds(parser)
     parser.add_argument(
         "--store", metavar="URL", help="Store of measurements: a file, or postgresql://..."
     )
