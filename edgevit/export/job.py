@@ -5,14 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from edgevit.backends import (
-    backend_for,
-)
+from edgevit.backends import backend_for
 from edgevit.evaluate import check_labelled
 from edgevit.export.request import DEFAULT_REQUEST, ExportRequest
-from edgevit.export.stages import (
-    rules_of,
-)
+from edgevit.export.stages import rules_of
 from edgevit.quantize import (
     EVERY,
     PRODUCTS,

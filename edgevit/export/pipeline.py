@@ -160,13 +160,8 @@ def _export_format(
     stages = captured.stages.fork()
     refuse_outputs(captured.program, BACKENDS[format].title)
     part = captured.integers if job.calibrated(format) else None
-    program, states = (
-        (part.prepared.program, part.states) if part else (captured.program, captured.states)
-    )
-    rules = rules_of(backend, format, job.without, job.request)
-    rewritten, rewrites = rewrite(program, rules, stages, states)
-    rewrites = part.added_to(rewrites) if part else rewrites
-    rewrites = add_lossy(rewrites, captured.lossy)
+    rewritten, rewrites = _rewritten(captured, format, job, stages)
+    rewrites = add_lossy(part.added_to(rewrites) if part else rewrites, captured.lossy)
     parity = [captured.lossy.captured] if captured.lossy else []
     parity.append(Parity("rewritten", "fp32", distance(captured.expected, rewritten.run()), FP32))
     require_space(draft, 2 * constant_bytes(rewritten) + (1 << 20))
@@ -177,8 +172,7 @@ def _export_format(
         job.request.check_integers(quantized.placement)
         rewritten = quantized.program
         parity.append(simulation_parity(quantized.held_out, job.precisions[format]))
-    lowering = _lowering(captured, backend, job, format, rewritten, draft, stages)
-    lowering = replace(lowering, quantized=quantized)
+    lowering = _lowering(captured, backend, job, format, rewritten, draft, stages, quantized)
     held_out = quantized.held_out if quantized else ()
     inputs = captured.source.inputs
     with blamed_on_a_call(backend, lowering, format):
@@ -205,6 +199,17 @@ def _export_format(
     )
 
 
+def _rewritten(
+    captured: _CapturedModel, format: str, job: ExportJob, stages: Stages
+) -> tuple[Program, RewriteReport]:
+    """Apply the rules of one format, to the prepared program where its ranges are calibrated."""
+    rules = rules_of(backend_for(format, job.target), format, job.without, job.request)
+    part = captured.integers if job.calibrated(format) else None
+    if part is not None:
+        return rewrite(part.prepared.program, rules, stages, part.states)
+    return rewrite(captured.program, rules, stages, captured.states)
+
+
 def _lowering(
     captured: _CapturedModel,
     backend: Backend,
@@ -213,15 +218,14 @@ def _lowering(
     program: Program,
     draft: Path,
     stages: Stages,
+    quantized: QuantizedProgram | None = None,
 ) -> Lowering:
     def at_size(size: int) -> Lowering:
         options = replace(captured.model.options, input_size=size)
         smaller = _CapturedModel.build(
             replace(captured.model, options=options), job, Stages(), False
         )
-        rewritten, _ = rewrite(
-            smaller.program, rules_of(backend, format, job.without, job.request), Stages()
-        )
+        rewritten, _ = _rewritten(smaller, format, job, Stages())
         return _lowering(smaller, backend, job, format, rewritten, draft, stages)
 
     return Lowering(
@@ -236,7 +240,8 @@ def _lowering(
         job.request.options_for(format),
         job.request.calibration,
         captured.integers.prepared.calibration if captured.integers else None,
-        at_size=at_size,
+        quantized,
+        at_size,
     )
 
 
@@ -250,10 +255,8 @@ def quantize_model(
         raise no_integers(format, precision)
     captured = _CapturedModel.build(model, job, stages)
     assert captured.integers is not None
-    rules = rules_of(backend_for(format, job.target), format, job.without, job.request)
-    part = captured.integers
-    rewritten, _ = rewrite(part.prepared.program, rules, stages, part.states)
-    return captured.source, part.quantized(rewritten, scheme, stages)
+    rewritten, _ = _rewritten(captured, format, job, stages)
+    return captured.source, captured.integers.quantized(rewritten, scheme, stages)
 
 
 def inspect_model(

@@ -1,4 +1,4 @@
-"""IntegerPlacement: which calls compute in integers, and which values are stored as integers for them.
+"""Placement: which calls compute in integers, and which values are stored as integers for them.
 
 conv(x, w) -> relu -> reshape -> linear        both calls in integers; the value between them is
                                                stored once, behind the relu; the reshape moves integers

@@ -73,11 +73,14 @@ def prepare(
 
     `scheme` is what they are tried with.
     """
-    fitted, judges = (half[:_PROBES] for half in halves(calibration.check(program).inputs))
+    calibration.check(program)
+    if has_pairs(program):  # its encodings were trained: a change would not have them
+        return Prepared(program, (), calibration)
+    fitted, judges = (half[:_PROBES] for half in halves(calibration.inputs))
     expected = [program.run(x) for x in judges]
-    best = 0.0 if has_pairs(program) else _noise(program, fitted, judges, expected, scheme)
+    best = _noise(program, fitted, judges, expected, scheme)
     methods: list[Method] = []
-    for name, change in () if has_pairs(program) else _CHANGES:
+    for name, change in _CHANGES:
         progress(f"try: {name}")
         changed = _changed(program, change, fitted)
         if changed is None:

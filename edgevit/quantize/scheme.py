@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from torch.fx.node import Node
 
@@ -55,9 +55,6 @@ class QuantScheme:
     mixed: bool = False  # some values have more bits: those that a search finds, or a bit map names
     wide: str | None = None  # type of a value that 8 bits do not hold; None leaves it in float
     objection: Objection | None = None
-
-    def with_bits(self, activations: str, weight_bits: int = 8) -> QuantScheme:
-        return replace(self, activations=activations, weight_bits=weight_bits)
 
     @property
     def form(self) -> WeightForm:

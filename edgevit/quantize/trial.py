@@ -92,7 +92,8 @@ class Trial:
         """Observe every value that may need an encoding, whatever the types of single ones."""
         expected = [program.run(x) for x in judges]
         program, trained = without_pairs(program)
-        placement, before = place(program, scheme, types), place(program, scheme)
+        placement = place(program, scheme, types)
+        before = place(program, scheme) if types else placement
         read = [source for call in before.calls for source in operands(call, program)]
         observed = list(dict.fromkeys([*placement.encoded(), *before.encoded(), *read]))
         if not scheme.rounds_activations:

@@ -79,8 +79,8 @@ def test_the_simulation_is_near_the_float_program() -> None:
 
 
 def test_sixteen_bits_are_nearer_than_eight_and_four_bit_weights_are_further() -> None:
-    wide = quantized(SCHEME.with_bits("int16")).report.held_out_snr
-    narrow = quantized(SCHEME.with_bits("int8", 4)).report.held_out_snr
+    wide = quantized(replace(SCHEME, activations="int16")).report.held_out_snr
+    narrow = quantized(replace(SCHEME, weight_bits=4)).report.held_out_snr
     assert narrow + 6 < quantized().report.held_out_snr < wide - 3
 
 

@@ -70,11 +70,6 @@ def read_inputs(example: object, function: Callable[..., object], where: str) ->
     return ExampleInputs(tuple(leaf for _, leaf in paths), names, structure)
 
 
-def names_by_position(function: Callable[..., object], count: int) -> tuple[str, ...]:
-    """Return the names of a function's first parameters, else `input_0`, ..."""
-    return _parameter_names(_signature_of(function), count)
-
-
 def _arguments(example: object, where: str) -> tuple[tuple[Any, ...], dict[str, Any]]:
     if isinstance(example, torch.Tensor):
         return (example,), {}
