@@ -140,7 +140,7 @@ def _origin_of(code: Any) -> str:
     """Return where a class or function is written: `net.py:12`, or `Net in __main__`."""
     try:
         return f"{short_path(inspect.getfile(code))}:{inspect.getsourcelines(code)[1]}"
-    except (OSError, TypeError):
+    except (OSError, TypeError, SyntaxError):  # the "file" of a notebook's cell may be no Python
         name = getattr(code, "__qualname__", type(code).__name__)
         return f"{name} in {getattr(code, '__module__', None) or 'Python'}"
 

@@ -144,7 +144,7 @@ def test_the_places_of_maxima_are_refused(tmp_path: Path) -> None:
     net = Calls((lambda x: F.max_pool2d(x, 2, return_indices=True)[1],))
     with pytest.raises(UnsupportedOpError, match="max_pool2d") as caught:
         lowered("tvm", source_of(net, X), tmp_path)
-    assert "where the maxima are" in caught.value.why
+    assert "indices of the maxima" in caught.value.why
     assert "test_tvm_ops.py" in caught.value.where
 
 
