@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from edgevit.support.face import lazy_face
 
 if TYPE_CHECKING:
-    from edgevit.evaluate.accuracy import Accuracy
+    from edgevit.evaluate.accuracy import Accuracy, Run
     from edgevit.evaluate.at_export import ExportAccuracy, LabelledTest
     from edgevit.evaluate.folder import Evaluation, evaluate
     from edgevit.evaluate.labelled import Takes, check_labelled
@@ -19,6 +19,7 @@ __all__ = [
     "EvaluationOptions",
     "ExportAccuracy",
     "LabelledTest",
+    "Run",
     "Takes",
     "check_labelled",
     "evaluate",
@@ -27,7 +28,7 @@ __all__ = [
 lazy_face(
     __name__,
     {
-        "accuracy": ("Accuracy",),
+        "accuracy": ("Accuracy", "Run"),
         "at_export": ("ExportAccuracy", "LabelledTest"),
         "folder": ("Evaluation", "evaluate"),
         "labelled": ("Takes", "check_labelled"),

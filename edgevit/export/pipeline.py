@@ -167,7 +167,9 @@ def _export_format(
     require_space(draft, 2 * constant_bytes(rewritten) + (1 << 20))
     require_memory(rewritten, BACKENDS[format].title)
     scheme = job.scheme(format)
-    quantized = part.quantized(rewritten, scheme, stages) if part and scheme else None
+    quantized = None
+    if part and scheme:
+        quantized = part.quantized(rewritten, scheme, stages, captured.benchmark)
     if quantized:
         job.request.check_integers(quantized.placement)
         rewritten = quantized.program

@@ -10,7 +10,7 @@ import torch
 
 from edgevit.backends import Artifact, Backend, run_here
 from edgevit.errors import UsageError, suggest
-from edgevit.evaluate import Accuracy, EvaluationOptions, ExportAccuracy, LabelledTest, Takes
+from edgevit.evaluate import Accuracy, EvaluationOptions, ExportAccuracy, LabelledTest, Run, Takes
 from edgevit.export.request import DEFAULT_REQUEST, ExportRequest
 from edgevit.frontend import ModelArguments, ModelSource, capture
 from edgevit.graph.parity import FP32, Parity, distance
@@ -84,10 +84,17 @@ class PreparedPart:
         later = [rule for rule in rewrites.rules if rule.fired or rule.rule not in names]
         return replace(rewrites, before=self.rewrites.before, rules=(*self.rewrites.rules, *later))
 
-    def quantized(self, program: Program, scheme: QuantScheme, stages: Stages) -> QuantizedProgram:
+    def quantized(
+        self,
+        program: Program,
+        scheme: QuantScheme,
+        stages: Stages,
+        benchmark: Benchmark | None = None,
+    ) -> QuantizedProgram:
         """Quantise what a backend's rules have made of the prepared program."""
+        mixed = benchmark.aimed(self.mixed, stages) if benchmark else self.mixed
         with stages.stage("quantize", "choose ranges, and round"):
-            return quantize_prepared(program, self.prepared, scheme, self.mixed, stages.note)
+            return quantize_prepared(program, self.prepared, scheme, mixed, stages.note)
 
 
 def prepare_integers(
@@ -127,6 +134,17 @@ class Benchmark:
     test: LabelledTest
     original: Accuracy
     max_drop: float | None
+
+    def aimed(self, mixed: MixedRequest, stages: Stages) -> MixedRequest:
+        """Make the limit on the drop a goal of mixed precision."""
+        if self.max_drop is None:
+            return mixed
+
+        def score(run: Run) -> float:
+            return self.test.accuracy(run, stages.note).top1
+
+        goal = replace(mixed.goal, score=score, least_score=self.original.top1 - self.max_drop)
+        return replace(mixed, goal=goal)
 
     def measured(
         self, artifact: Artifact, quantized: QuantizedProgram | None, stages: Stages

@@ -30,7 +30,7 @@ class MixedGoal:
     snr: float | None = None  # dB
     cosine: float = COSINE  # where nothing else is asked for
     score: Score | None = None
-    max_drop: float = 0.5  # points of the score
+    least_score: float = 0.0  # percent that the simulation has to score
     macs: float | None = None  # share that computes with more bits
     weight_bytes: int | None = None
 
@@ -46,9 +46,7 @@ class MixedGoal:
         if self.snr is not None and result.snr < self.snr:
             return False
         if self.score is not None:
-            return (
-                self.score(trial.program.run) - self.score(result.simulation.run) <= self.max_drop
-            )
+            return self.score(result.simulation.run) >= self.least_score - 1e-9
         return self.has_target or mean_cosine(trial.expected, result.outputs) >= self.cosine
 
     def allows(self, share: float, weight_bytes: int) -> bool:
@@ -60,11 +58,14 @@ class MixedGoal:
         """Refuse a target that the budget does not reach."""
         if met or not self.has_target:
             return
+        why = f"with all that may get more bits the simulation has {best.snr:.1f} dB on the held-out inputs"
+        if self.score is not None:
+            why += f", and scores {self.score(best.simulation.run):.2f}% where {self.least_score:.2f}% is asked for"
         raise BudgetError(
             "mixed precision does not reach the accuracy that was asked for",
             where="--precision mixed",
-            why=f"with all that may get more bits the simulation has {best.snr:.1f} dB on the held-out inputs",
-            hint="a larger --mixed-budget, a lower --min-snr, or more calibration pictures",
+            why=why,
+            hint="a larger --mixed-budget, a lower --min-snr or a higher --max-drop, or more calibration pictures",
         )
 
 

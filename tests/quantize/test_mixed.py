@@ -6,6 +6,7 @@ import tomllib
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -13,11 +14,14 @@ from torch.fx.node import Node
 
 from edgevit import export
 from edgevit.errors import BudgetError, PackageError, UsageError
+from edgevit.evaluate import EvaluationOptions
+from edgevit.frontend.resolve import resolve
 from edgevit.graph.aten import kind
 from edgevit.graph.program import Program
 from edgevit.quantize.calibration import Calibration, generated
 from edgevit.quantize.encoding import Grid
-from edgevit.quantize.goals import MixedGoal
+from edgevit.quantize.goals import MixedGoal, Run
+from edgevit.quantize.noise import snr
 from edgevit.quantize.op_traits import MOVES
 from edgevit.quantize.options import CalibrationOptions
 from edgevit.quantize.prepare import prepare
@@ -122,16 +126,38 @@ def test_a_target_out_of_reach_is_refused() -> None:
 
 
 def test_a_score_on_labelled_data_is_a_goal() -> None:
-    """What is scored is both models, by the same function."""
-    asked: list[object] = []
-
-    def score(run: object) -> float:
-        asked.append(run)
-        return 90.0 if len(asked) < 4 else 100.0
-
     whole, inputs = stream()
-    quantize_program(whole, inputs, every(whole), goal=MixedGoal(score=score))
-    assert len(asked) >= 2
+
+    def score(run: Run) -> float:
+        return snr([whole.run(x) for x in inputs.inputs], [run(x) for x in inputs.inputs])
+
+    quantized = quantize_program(
+        whole, inputs, every(whole), goal=MixedGoal(score=score, least_score=30.0)
+    )
+    assert score(quantized.program.run) >= 30.0
+    with pytest.raises(BudgetError, match=r"scores .*% where 900.00% is asked for"):
+        quantize_program(
+            whole, inputs, every(whole), goal=MixedGoal(score=score, least_score=900.0)
+        )
+
+
+def test_the_largest_drop_is_a_goal(tmp_path: Path) -> None:
+    """The labels are what the float model says, so that any loss is the integers'."""
+    images = torch.randn(80, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    labels = resolve(SPEC).module(images).argmax(1)
+    data = tmp_path / "labelled.npz"
+    np.savez(data, images=images.numpy(), labels=labels.numpy())
+    result = export(
+        SPEC,
+        target="linux-x86",
+        format="onnx",
+        precision="mixed",
+        calibration=CalibrationOptions("generated"),
+        evaluation=EvaluationOptions(str(data), max_drop=0.0),
+        output=tmp_path / "out",
+    )
+    assert result.manifest["accuracy"]["file"]["top1"] == 100.0
+    assert result.manifest["quantization"]["mixed"]["types"]
 
 
 def export_mixed(output: Path, **options: object) -> Path:
@@ -221,7 +247,6 @@ def test_outlier_tokens_survive_where_every_value_is_rounded() -> None:
 )
 def test_hybrids_need_few_wide_products(spec: str, cosine: float, share: float) -> None:
     from edgevit.frontend.capture import capture
-    from edgevit.frontend.resolve import resolve
 
     torch.set_num_threads(1)
     program, _ = engine.run(capture(resolve(spec, input_size=128)), STANDARD)

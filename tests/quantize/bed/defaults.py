@@ -29,15 +29,9 @@ CALIBRATED_ON = 96  # pictures of the training set
 
 def onnx(net: nn.Module, calibration: torch.Tensor, folder: Path) -> Run:
     """Quantise with ONNX Runtime: QDQ, min-max, weights by channel, uint8 activations."""
-    import onnxruntime
     from onnxruntime import quantization
-    from onnxruntime.quantization.shape_inference import quant_pre_process
 
-    paths = [str(folder / name) for name in ("float.onnx", "prepared.onnx", "int8.onnx")]
-    torch.onnx.export(
-        net, (calibration[:1],), paths[0], dynamo=True, verbose=False, input_names=["x"]
-    )
-    quant_pre_process(paths[0], paths[1])
+    prepared, int8 = _prepared_onnx(net, calibration, folder), folder / "int8.onnx"
 
     class Reader(quantization.CalibrationDataReader):
         rows = iter(calibration.split(1))
@@ -47,8 +41,8 @@ def onnx(net: nn.Module, calibration: torch.Tensor, folder: Path) -> Run:
             return None if row is None else {"x": row.numpy()}
 
     quantization.quantize_static(
-        paths[1],
-        paths[2],
+        prepared,
+        int8,
         Reader(),
         quant_format=quantization.QuantFormat.QDQ,
         per_channel=True,
@@ -56,9 +50,37 @@ def onnx(net: nn.Module, calibration: torch.Tensor, folder: Path) -> Run:
         weight_type=quantization.QuantType.QInt8,
         calibrate_method=quantization.CalibrationMethod.MinMax,
     )
+    return _onnx_run(int8)
+
+
+def onnx_dynamic(net: nn.Module, calibration: torch.Tensor, folder: Path) -> Run:
+    """Quantise with ONNX Runtime: integer products of what is quantised as it comes."""
+    from onnxruntime import quantization
+
+    prepared, int8 = _prepared_onnx(net, calibration, folder), folder / "dynamic.onnx"
+    quantization.quantize_dynamic(
+        prepared, int8, op_types_to_quantize=["MatMul", "Gemm"], per_channel=True
+    )
+    return _onnx_run(int8)
+
+
+def _prepared_onnx(net: nn.Module, calibration: torch.Tensor, folder: Path) -> Path:
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+
+    written, prepared = folder / "float.onnx", folder / "prepared.onnx"
+    torch.onnx.export(
+        net, (calibration[:1],), str(written), dynamo=True, verbose=False, input_names=["x"]
+    )
+    quant_pre_process(str(written), str(prepared))
+    return prepared
+
+
+def _onnx_run(path: Path) -> Run:
+    import onnxruntime
+
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(paths[2], options, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     return lambda x: torch.from_numpy(session.run(None, {"x": x.numpy()})[0])
 
 
@@ -87,8 +109,34 @@ def tflite(net: nn.Module, calibration: torch.Tensor, folder: Path) -> Run:
     return run
 
 
+def tflite_dynamic(net: nn.Module, calibration: torch.Tensor, folder: Path) -> Run:
+    """Quantise with ai-edge-quantizer: dynamic_wi8_afp32."""
+    import litert_torch
+    from ai_edge_litert.interpreter import Interpreter
+    from ai_edge_quantizer import quantizer, recipe
+
+    written, int8 = str(folder / "float.tflite"), str(folder / "dynamic.tflite")
+    litert_torch.convert(net, (calibration[:1],)).export(written)
+    quantizer.Quantizer(written, recipe.dynamic_wi8_afp32()).quantize(
+        enable_progress_report=False
+    ).export_model(int8)
+    runner = Interpreter(int8, num_threads=1).get_signature_runner("serving_default")
+    (name,) = runner.get_output_details()
+    return lambda x: torch.from_numpy(runner(args_0=x.numpy())[name])
+
+
 def executorch(net: nn.Module, calibration: torch.Tensor, folder: Path) -> Run:
     """Quantise with torchao's PT2E for XNNPACK: static, symmetric, weights by channel."""
+    return _executorch(net, calibration, folder, dynamic=False)
+
+
+def executorch_dynamic(net: nn.Module, calibration: torch.Tensor, folder: Path) -> Run:
+    """Quantise with torchao's PT2E for XNNPACK: linears dynamic, weights by channel."""
+    return _executorch(net, calibration, folder, dynamic=True)
+
+
+def _executorch(net: nn.Module, calibration: torch.Tensor, folder: Path, dynamic: bool) -> Run:
+    from executorch.backends.xnnpack.partition.config.xnnpack_config import ConfigPrecisionType
     from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
     from executorch.backends.xnnpack.quantizer.xnnpack_quantizer import (
         XNNPACKQuantizer,
@@ -99,12 +147,19 @@ def executorch(net: nn.Module, calibration: torch.Tensor, folder: Path) -> Run:
     from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
 
     example = (calibration[:1],)
-    how = XNNPACKQuantizer().set_global(get_symmetric_quantization_config(is_per_channel=True))
+    how = XNNPACKQuantizer().set_global(
+        get_symmetric_quantization_config(is_per_channel=True, is_dynamic=dynamic)
+    )
     prepared = prepare_pt2e(torch.export.export(net, example).module(), how)
     for row in calibration.split(1):
         prepared(row)
     program = torch.export.export(convert_pt2e(prepared), example)
-    edge = to_edge_transform_and_lower(program, partitioner=[XnnpackPartitioner()])
+    # Dynamic calls are taken by a partitioner of their own, before the rest.
+    taken = [
+        XnnpackPartitioner(config_precisions=ConfigPrecisionType.DYNAMIC_QUANT, per_op_mode=True),
+        XnnpackPartitioner(),
+    ]
+    edge = to_edge_transform_and_lower(program, partitioner=taken if dynamic else taken[1:])
     path = folder / "int8.pte"
     path.write_bytes(edge.to_executorch().buffer)
     method = Runtime.get().load_program(path).load_method("forward")
@@ -115,6 +170,11 @@ RUNTIMES: dict[str, Callable[[nn.Module, torch.Tensor, Path], Run]] = {
     "onnx": onnx,
     "tflite": tflite,
     "executorch": executorch,
+}
+DYNAMIC: dict[str, Callable[[nn.Module, torch.Tensor, Path], Run]] = {
+    "onnx": onnx_dynamic,
+    "tflite": tflite_dynamic,
+    "executorch": executorch_dynamic,
 }
 
 

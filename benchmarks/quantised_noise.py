@@ -1,0 +1,202 @@
+"""Noise of int8 on nets with live random weights, against each runtime's own recipe: `make matrix`.
+
+    python benchmarks/quantised_noise.py [--output PAGE] [--formats F,...] [NET ...]
+
+Every net reads the same photographs, 24 crops to calibrate and 16 of others to be judged. The figure is the ratio of
+the float logits to the error of the file's, over all judged pictures. `static` is the recipe of each runtime's
+documentation, `dynamic` its recipe that quantises activations at run time. Each pair of a net and a format runs in a
+process of its own. Figures are kept in out/noise/, so an interrupted run goes on where it stopped; --fresh starts over.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+import edgevit
+from edgevit.backends.session import open_session
+from edgevit.frontend.resolve import resolve
+from edgevit.frontend.source import ModelSource
+from edgevit.quantize import CalibrationOptions
+from tests.quantize.bed import defaults
+from tests.quantize.bed.photographs import packaged
+
+NETS = (
+    "deit_tiny_patch16_224", "swin_tiny_patch4_window7_224", "shvit_s1", "efficientvit_m0", "efficientformer_l1",
+    "mobilevit_xxs", "fastvit_t8", "levit_128s", "tiny_vit_5m_224", "pvt_v2_b0",
+)  # fmt: skip
+FORMATS = ("onnx", "tflite", "executorch")
+OURS = {"static": "int8", "dynamic": "int8-dynamic"}
+CACHE = Path("out/noise")
+CALIBRATED, JUDGED = 24, 16
+Figures = dict[str, float | str]  # by whose and which recipe; a text says why there is none
+Run = Callable[[torch.Tensor], torch.Tensor]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("nets", nargs="*", default=NETS)
+    parser.add_argument("--formats", default=",".join(FORMATS))
+    parser.add_argument("--output", type=Path, help="write the page here too")
+    parser.add_argument("--fresh", action="store_true")
+    parser.add_argument("--one", nargs=2, metavar=("NET", "FORMAT"), help=argparse.SUPPRESS)
+    words = parser.parse_args()
+    if words.one:
+        print(json.dumps(figures(*words.one)))
+        return
+    CACHE.mkdir(parents=True, exist_ok=True)
+    table = {
+        (net, format): kept(net, format, words.fresh)
+        for net in words.nets
+        for format in words.formats.split(",")
+    }
+    text = page(table)
+    print(text)
+    if words.output:
+        words.output.write_text(text)
+
+
+def kept(net: str, format: str, fresh: bool) -> Figures:
+    path = CACHE / f"{net}-{format}.json"
+    if fresh or not path.exists():
+        command = [sys.executable, __file__, "--one", net, format]
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode:
+            return {"failed": done.stderr.strip().splitlines()[-1]}
+        path.write_text(done.stdout.splitlines()[-1])
+        print(net, format, path.read_text(), file=sys.stderr, flush=True)
+    return json.loads(path.read_text())
+
+
+def figures(net: str, format: str) -> Figures:
+    torch.set_num_threads(1)
+    source = resolve(f"timm:{net}")
+    calibration, judged = pictures(source)
+    with torch.no_grad():
+        logits = source.module(judged)
+    figures: Figures = {}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        np.save(folder / "calibration.npy", calibration.numpy())
+        for recipe, precision in OURS.items():
+            figures[f"ours {recipe}"] = tried(
+                lambda p=precision: ours(net, format, p, folder), judged, logits
+            )
+        for recipe, build in (("static", defaults.RUNTIMES), ("dynamic", defaults.DYNAMIC)):
+            figures[f"default {recipe}"] = tried(
+                lambda b=build[format]: b(source.module, calibration, folder), judged, logits
+            )
+    return figures
+
+
+def pictures(source: ModelSource) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return crops of 12 photographs to calibrate with, and of 8 others to judge."""
+    files = sorted(packaged("foolbox/data").glob("imagenet_*.jpg"))
+    random = np.random.default_rng(0)
+
+    def crops(files: Sequence[Path], count: int) -> torch.Tensor:
+        return torch.stack([crop(files[i % len(files)], source, random) for i in range(count)])
+
+    return crops(files[:12], CALIBRATED), crops(files[12:], JUDGED)
+
+
+def crop(file: Path, source: ModelSource, random: np.random.Generator) -> torch.Tensor:
+    height, width = source.inputs[0].shape[-2:]
+    image = Image.open(file).convert("RGB")
+    side = round(min(image.size) * random.uniform(0.7, 1))
+    left, top = (int(random.integers(0, whole - side + 1)) for whole in image.size)
+    part = image.crop((left, top, left + side, top + side)).resize((width, height))
+    how = source.preprocess
+    assert how is not None
+    pixels = np.asarray(part, np.float32) / 255
+    return torch.from_numpy((pixels - np.float32(how.mean)) / np.float32(how.std)).permute(2, 0, 1)
+
+
+def tried(build: Callable[[], Run], judged: torch.Tensor, logits: torch.Tensor) -> float | str:
+    """Return the decibels, or why there are none."""
+    try:
+        run = build()
+        outputs = torch.cat([run(image).reshape(1, -1) for image in judged.split(1)])
+    except edgevit.EdgevitError as error:
+        return error.message
+    except Exception as error:  # a default recipe may fail in many ways: its words are the figure
+        return f"{type(error).__name__}: {error}".splitlines()[0][:80]
+    noise = (outputs - logits).square().sum().item()
+    return 10 * math.log10(logits.square().sum().item() / noise) if noise else math.inf
+
+
+def ours(net: str, format: str, precision: str, folder: Path) -> Run:
+    result = edgevit.export(
+        f"timm:{net}",
+        target="linux-x86",
+        format=format,
+        precision=precision,
+        calibration=CalibrationOptions(str(folder / "calibration.npy")),
+        output=folder / precision,
+    )
+    session = open_session(format, result.artifact, threads=1)
+    return lambda x: torch.from_numpy(session.run([x.numpy()])[0])
+
+
+def page(table: dict[tuple[str, str], Figures]) -> str:
+    rows = [row(net, format, one) for (net, format), one in table.items()]
+    return "\n".join([*HEAD, *rows, "", *summary(table), ""])
+
+
+def row(net: str, format: str, one: Figures) -> str:
+    cells = [shown(one.get(key, one.get("failed", ""))) for key in COLUMNS]
+    return f"| {net} | {format} | {' | '.join(cells)} |"
+
+
+def shown(figure: float | str) -> str:
+    return f"{figure:.1f}" if isinstance(figure, float) else figure.replace("|", "/")
+
+
+def summary(table: dict[tuple[str, str], Figures]) -> list[str]:
+    lines = []
+    for recipe in OURS:
+        gains = [
+            (gain, net, format)
+            for (net, format), one in table.items()
+            if (gain := gained(one, recipe)) is not None
+        ]
+        if gains:
+            worst, net, format = min(gains)
+            lines.append(
+                f"- {recipe}: ours is {statistics.median(g for g, *_ in gains):+.1f} dB against the default in the "
+                f"median of {len(gains)}, at worst {worst:+.1f} dB ({net}, {format})."
+            )
+    return lines
+
+
+def gained(one: Figures, recipe: str) -> float | None:
+    a, b = one.get(f"ours {recipe}"), one.get(f"default {recipe}")
+    return a - b if isinstance(a, float) and isinstance(b, float) else None
+
+
+COLUMNS = ("default static", "ours static", "default dynamic", "ours dynamic")
+HEAD = (
+    "# Noise of int8 on live random nets",
+    "",
+    "Measured from the files by `python benchmarks/quantised_noise.py`: decibels of float logits over the error, higher",
+    "is better. Weights are random with live norms, pictures are photographs, calibration and judgement on different ones.",
+    "",
+    "| net | format | default static | ours static | default dynamic | ours dynamic |",
+    "|---|---|--:|--:|--:|--:|",
+)
+
+if __name__ == "__main__":
+    main()
