@@ -19,6 +19,7 @@ from torch.export import ExportedProgram
 from torch.utils import _pytree as pytree
 
 from edgevit.backends.exported import exported_program, name_in_program
+from edgevit.backends.tflite.constant_types import give_types
 from edgevit.backends.tflite.decompositions import register
 from edgevit.backends.tflite.dynamic import is_dynamic, read_integer_weights, with_float_rows
 from edgevit.backends.tflite.fences import fence_names, remove_floors, with_floors
@@ -59,6 +60,7 @@ def convert(program: Program, path: Path, progress: Callable[[str], None] = lamb
         remove_floors(path, fences)
     if is_dynamic(program):
         read_integer_weights(path)
+    give_types(program, path)
 
 
 def _mended_later(program: Program) -> Program:

@@ -16,10 +16,14 @@ _INT8 = QuantScheme(
     read_apart=True,
     fenced=True,
 )
+# The converter takes no concatenation and no function of 16 bits.
+_WIDE = replace(_INT8, activations="int16", between=frozenset({"add", "avg_pool2d"}))
 _LINEAR = frozenset({"linear"})
 SCHEMES = {
     "int8": _INT8,
     "int8-dynamic": replace(_INT8, integer=_LINEAR, between=frozenset[str](), dynamic=_LINEAR),
     "auto": replace(_INT8, dynamic=_LINEAR),
     "mixed": replace(_INT8, mixed=True),
+    "w4a8": replace(_INT8, weight_bits=4),
+    "w8a16": _WIDE,
 }

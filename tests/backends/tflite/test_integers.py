@@ -7,10 +7,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from torch import nn
 
 from edgevit import export
 from edgevit.backends.tflite.flatbuffer import read_model, schema
+from edgevit.backends.tflite.lower import lower
+from edgevit.backends.tflite.rules import RULES
+from edgevit.backends.tflite.scheme import SCHEMES
+from edgevit.backends.tflite.session import open_session
+from edgevit.frontend.capture import capture
+from edgevit.frontend.source import ModelSource
 from edgevit.quantize import CalibrationOptions
+from edgevit.quantize.calibration import generated
+from edgevit.quantize.run import quantize_program
+from edgevit.rewrites import engine
 
 
 def exported(precision: str, folder: Path) -> Any:
@@ -36,15 +47,43 @@ def types_read(path: Path, op: str) -> Counter[tuple[str, str]]:
     )
 
 
-@pytest.mark.parametrize(("precision", "read"), [("int8", "INT8"), ("auto", "FLOAT32")])
-def test_weights_take_a_byte_and_products_read(precision: str, read: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("precision", "linear", "convolution", "size"),
+    [
+        ("int8", ("INT8", "INT8"), ("INT8", "INT8"), 1),
+        ("auto", ("FLOAT32", "INT8"), ("INT8", "INT8"), 1),
+        ("w4a8", ("INT8", "INT4"), ("INT8", "INT4"), 0.5),
+        ("w8a16", ("INT16", "INT8"), ("INT16", "INT8"), 1),
+    ],
+)
+def test_products_read_integers_of_the_precision(
+    precision: str,
+    linear: tuple[str, str],
+    convolution: tuple[str, str],
+    size: float,
+    tmp_path: Path,
+) -> None:
     result = exported(precision, tmp_path)
     assert result.passed
-    assert set(types_read(result.artifact, "FULLY_CONNECTED")) == {(read, "INT8")}
-    assert set(types_read(result.artifact, "CONV_2D")) == {("INT8", "INT8")}
+    assert set(types_read(result.artifact, "FULLY_CONNECTED")) == {linear}
+    assert set(types_read(result.artifact, "CONV_2D")) == {convolution}
     sizes = result.manifest["quantization"]["weight_bytes"]
     assert sizes["missing"] == 0
-    assert sizes["bytes_per_weight"] == pytest.approx(1, abs=0.03)
+    assert sizes["bytes_per_weight"] == pytest.approx(size, rel=0.03)
+
+
+def test_a_bias_beyond_32_bits_keeps_its_value(tmp_path: Path) -> None:
+    """The steps of a sum are those of its input times those of its weight: here both are fine."""
+    net = nn.Conv2d(3, 4, 1).eval().requires_grad_(False)
+    net.weight.mul_(1e-4)
+    net.bias.copy_(torch.tensor([9.0, -9.0, 1.0, 0.0]))  # type: ignore[union-attr]
+    source = ModelSource("t:n", "net", net, (torch.rand(1, 3, 4, 4),), ("x",), "a test", "random")
+    program, _ = engine.run(capture(source), RULES)
+    made = quantize_program(program, generated(program, count=4), SCHEMES["w8a16"])
+    artifact = lower(made.program, "w8a16", tmp_path)
+    (run, *_) = made.held_out
+    (written,) = open_session(artifact.path, 1).run([run.inputs[0].numpy()])
+    assert (torch.from_numpy(written) - run.outputs[0]).abs().max() < 2e-3
 
 
 def test_no_op_of_ours_is_in_the_file(tmp_path: Path) -> None:
