@@ -11,7 +11,7 @@ SWIFT = {"float32": "Float", "int32": "Int32"}
 def marks(facts: Facts) -> dict[str, str]:
     return {
         "BODY": _picture(facts) if facts.is_picture else _arrays(facts),
-        "PREPARE": _prepare(facts),
+        "PREPARE": prepare(facts),
     }
 
 
@@ -73,7 +73,7 @@ def _sizes(port: PortFacts) -> str:
     return ", ".join(map(str, port.shape))
 
 
-def _prepare(facts: Facts) -> str:
+def prepare(facts: Facts) -> str:
     how = facts.prepare
     if how is None or facts.is_picture:
         return ""

@@ -17,7 +17,7 @@ from edgevit.targets import Target, list_targets, load_target
 TARGETS = list_targets()
 PAIRS = [(target.name, format) for target in TARGETS for format in target.formats]
 NEVER = "there-is-no-such-file.py:build"  # building it would be another error
-FOR = {"coreml": "iphone", "mcu": "qemu-m4"}
+FOR = {"coreml": "iphone", "coreai": "iphone-17", "mcu": "qemu-m4"}
 
 
 @pytest.mark.parametrize(("target", "format"), PAIRS)
@@ -64,9 +64,9 @@ FIRMWARE = {
 }  # fmt: skip
 VAIN = [
     *((format, [option, value], option) for format in BACKENDS if format != "mcu" for option, value in FIRMWARE.items()),
-    *((format, ["--require-ane"], "--require-ane") for format in BACKENDS if format != "coreml"),
-    *((format, ["--labels", "labels.txt"], "--labels") for format in BACKENDS if format != "coreml"),
-    *((format, ["--require-delegated"], "--require-delegated") for format in ("coreml", "mcu")),
+    *((format, ["--require-ane"], "--require-ane") for format in BACKENDS if not BACKENDS[format].engine),
+    *((format, ["--labels", "labels.txt"], "--labels") for format in BACKENDS if not BACKENDS[format].holds_labels),
+    *((format, ["--require-delegated"], "--require-delegated") for format in ("coreml", "coreai", "mcu")),
 ]  # fmt: skip
 
 

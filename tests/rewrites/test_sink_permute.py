@@ -202,3 +202,9 @@ def test_any_net_of_such_calls(steps: list[tuple[str, int, int]]) -> None:
     found = distance(before.in_float64().run(), after.in_float64().run())
     assert found.rel_l2 <= SinkPermute.rtol
     assert not apply(SinkPermute(), after)[1]
+
+
+def test_a_sum_of_numbers_alone() -> None:
+    """Both operands have lost all axes: there is nothing to lay out."""
+    net = Call(lambda s, x: x.permute(LAST).sigmoid().amax((0, 1, 2, 3)) + x.mT.amin((0, 1, 2, 3)))
+    check_rewrite(SinkPermute(), net, X)

@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 
+from edgevit.backends.in_aten import add, cdist, logical_xor, one_hot, rsub, sub, unfold
 from edgevit.backends.tflite.tool import litert
 from edgevit.rewrites.arithmetic.expand_erfc import erfc
 
@@ -78,31 +79,6 @@ def repeat(x: Tensor, repeats: Sequence[int]) -> Tensor:
     return x.clone()
 
 
-def unfold(x: Tensor, dimension: int, size: int, step: int) -> Tensor:
-    """Stack slices, one for each position in the window.
-
-    The lowering of `unfold` is a gather, which pads at six dimensions.
-    """
-    if x.ndim == 0:
-        return NotImplemented
-    last = (x.shape[dimension] - size) // step * step + 1  # one past the last window's start
-    parts = [aten.slice.Tensor(x, dimension, k, k + last, step) for k in range(size)]
-    return torch.stack(parts, -1)
-
-
-def rsub(x: Tensor, other: Any, alpha: float = 1) -> Tensor:
-    """Subtract by a product and a sum, as Python's `other - x` would call this function again."""
-    return x * -alpha + other
-
-
-def add(x: Tensor, other: Any, *, alpha: float = 1) -> Tensor:
-    return NotImplemented if alpha == 1 else x + other * alpha
-
-
-def sub(x: Tensor, other: Any, *, alpha: float = 1) -> Tensor:
-    return NotImplemented if alpha == 1 else x - other * alpha
-
-
 def power(x: Tensor, exponent: float) -> Tensor:
     """Square by a product, as POW has at most four dimensions."""
     return x * x if exponent == 2 else NotImplemented
@@ -156,18 +132,8 @@ def flip(x: Tensor, dims: Sequence[int]) -> Tensor:
     return x
 
 
-def logical_xor(x: Tensor, y: Tensor) -> Tensor:
-    return torch.ne(torch.ne(x, 0), torch.ne(y, 0))
-
-
 def xor(x: Tensor, other: Tensor) -> Tensor:
     return x != other if x.dtype == other.dtype == torch.bool else NotImplemented
-
-
-def one_hot(x: Tensor, num_classes: int = -1) -> Tensor:
-    if num_classes < 0:
-        return NotImplemented
-    return (x.unsqueeze(-1) == torch.arange(num_classes)).to(torch.int64)
 
 
 def empty_like(x: Tensor, **options: Any) -> Tensor:
@@ -190,17 +156,6 @@ def adaptive_max_pool2d(x: Tensor, output_size: Sequence[int]) -> tuple[Tensor, 
         bounds = [(k * extent // count, -(-(k + 1) * extent // count)) for k in range(count)]
         x = torch.cat([x.narrow(axis, a, b - a).amax(axis, keepdim=True) for a, b in bounds], axis)
     return x, torch.zeros_like(x, dtype=torch.int64)
-
-
-def cdist(x: Tensor, y: Tensor, p: float, compute_mode: int | None) -> Tensor:
-    """Compute the distances by broadcasting, for p = 1 and p = 2.
-
-    The op's lowering takes the last two axes for rows and columns in any layout.
-    """
-    apart = (x.unsqueeze(-2) - y.unsqueeze(-3)).abs()
-    if p == 2:
-        return (apart * apart).sum(-1).sqrt()
-    return apart.sum(-1) if p == 1 else NotImplemented
 
 
 def convolution(
@@ -255,7 +210,7 @@ def _apart(weight: Tensor, axis: int, step: int) -> Tensor:
 TABLE: dict[Any, Callable[..., Any]] = {
     aten.expand.default: expand,
     aten.repeat.default: repeat,
-    aten.unfold.default: unfold,
+    aten.unfold.default: unfold,  # a gather otherwise, which pads at six dimensions
     aten.rsub.Scalar: rsub,
     aten.rsub.Tensor: rsub,
     aten.add.Tensor: add,
@@ -273,5 +228,5 @@ TABLE: dict[Any, Callable[..., Any]] = {
     aten.one_hot.default: one_hot,
     aten.empty_like.default: empty_like,
     aten.adaptive_max_pool2d.default: adaptive_max_pool2d,
-    aten._cdist_forward.default: cdist,
+    aten._cdist_forward.default: cdist,  # its lowering takes the last axes for rows and columns in any layout
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from importlib import import_module
@@ -14,6 +15,7 @@ import torch
 from torch import nn
 
 from edgevit.backends.api import Expected, backend_of
+from edgevit.backends.coreai.deterministic import PROGRAM
 from edgevit.backends.worker import Worker
 from edgevit.errors import BackendRuntimeError, PackageError, TargetError, UnsupportedOpError
 from edgevit.support.backend_info import info_of
@@ -169,9 +171,9 @@ def test_a_damaged_file_is_an_error_of_ours(
 ) -> None:
     sound = sounds(format)
     broken = tmp_path / sound.name
-    for beside in sound.parent.iterdir():
-        (tmp_path / beside.name).write_bytes(beside.read_bytes())
-    broken.write_bytes(DAMAGE[damage](sound.read_bytes()))
+    shutil.copytree(sound.parent, tmp_path, dirs_exist_ok=True)
+    program = broken / PROGRAM if broken.is_dir() else broken
+    program.write_bytes(DAMAGE[damage](program.read_bytes()))
     with pytest.raises((PackageError, BackendRuntimeError)) as caught:
         open_and_run(worker[format], broken)
     assert str(broken) in caught.value.where
@@ -209,7 +211,12 @@ def test_ops_are_timed_by_the_runtime_itself(
 def test_a_missing_library_says_how_to_get_it(format: str, tmp_path: Path, monkeypatch) -> None:
     from edgevit.errors import MissingToolError
 
-    library = {"onnx": "onnxruntime", "executorch": "executorch", "tvm": "tvm"}.get(format)
+    library = {
+        "onnx": "onnxruntime",
+        "executorch": "executorch",
+        "tvm": "tvm",
+        "coreai": "coreai",
+    }.get(format)
     if library is None:
         pytest.skip("it has two runtimes: tests/backends/tflite")
     for name in [n for n in sys.modules if n.partition(".")[0] == library]:

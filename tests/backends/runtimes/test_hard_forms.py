@@ -18,7 +18,9 @@ from edgevit.rewrites import engine
 from edgevit.targets import load_target
 from tests.backends.runtimes.through import source_of
 
-TARGETS = {"coreml": "iphone", "onnx": "linux-x86", "executorch": "linux-x86", "tflite": "linux-x86"}  # fmt: skip
+TARGETS = {
+    "coreml": "iphone", "onnx": "linux-x86", "executorch": "linux-x86", "tflite": "linux-x86", "coreai": "iphone-17",
+}  # fmt: skip
 X = torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(0))
 OTHERS = {"black": torch.zeros_like(X), "dark": X * 0.1, "bright": X.flip(3) * 30}
 PLACES = torch.randint(0, 20, (64,), generator=torch.Generator().manual_seed(1))

@@ -18,8 +18,10 @@ from edgevit.graph.program import Program
 from edgevit.rewrites import engine
 from edgevit.targets import load_target
 
-FORMATS = ("onnx", "executorch", "tflite", "tvm")
-SUFFIX = {"onnx": ".onnx", "executorch": ".pte", "tflite": ".tflite", "tvm": ".so"}
+FORMATS = ("onnx", "executorch", "tflite", "tvm", "coreai")
+SUFFIX = {
+    "onnx": ".onnx", "executorch": ".pte", "tflite": ".tflite", "tvm": ".so", "coreai": ".aimodel",
+}  # fmt: skip
 
 
 def source_of(module: nn.Module, *inputs: torch.Tensor, **known: Any) -> ModelSource:

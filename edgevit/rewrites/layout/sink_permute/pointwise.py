@@ -33,6 +33,8 @@ _LONGEST = 16384  # an axis of an image on the Neural Engine: `placement.toml`
 
 def pointwise(plan: LayoutAssignment, node: Node) -> Laid | None:
     read = [source for source in node.all_input_nodes if shape(source)]
+    if not read:
+        return None  # numbers alone: there is nothing to lay out
     laid = {source: plan.of(source) for source in read}
     parts = common_parts([one.layout for one in laid.values()], shape(node))
     if parts is None:

@@ -1,0 +1,19 @@
+"""Facts about this backend that are known without importing it."""
+
+from __future__ import annotations
+
+from edgevit.support.backend_info import BackendInfo
+
+INFO = BackendInfo(
+    name="coreai",
+    title="Core AI",
+    purpose="iPhone, iPad, Mac from iOS 27 and macOS 27: .aimodel",
+    backend="edgevit.backends.coreai.backend:BACKEND",
+    precisions=("fp16", "fp32"),
+    extra="coreai",
+    suffix=".aimodel",
+    session="edgevit.backends.coreai.session:open_session",
+    libraries=("coreai-core",),
+    snippets="edgevit.snippets.for_coreai:SNIPPETS",
+    holds_labels=True,
+)

@@ -1,0 +1,69 @@
+"""Lowering of a program to a Core AI asset on disk.
+
+Inputs and outputs are float32 (int32 for int64) at either precision, so that an app's code does not change
+with `--precision`; an fp16 asset casts at its border.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from edgevit.backends.artifact import Artifact
+from edgevit.backends.coreai.decompositions import decompositions
+from edgevit.backends.coreai.deterministic import counted_names, make_deterministic
+from edgevit.backends.coreai.exact_constants import exact_constants
+from edgevit.backends.coreai.info import INFO
+from edgevit.backends.coreai.lowerings import register
+from edgevit.backends.coreai.metadata import write_metadata
+from edgevit.backends.coreai.supported import blame, require_lowerings, require_supported
+from edgevit.backends.coreai.tool import module, quiet, versions
+from edgevit.backends.exported import exported_program
+from edgevit.backends.unsupported import refuse_precision
+from edgevit.frontend import ModelSource
+from edgevit.graph.half import in_float16
+from edgevit.graph.program import Program
+
+MINIMUM_OS = "iOS27"
+
+
+def lower(
+    program: Program,
+    source: ModelSource,
+    *,
+    precision: str,
+    directory: Path,
+    progress: Callable[[str], None] = lambda _: None,
+) -> Artifact:
+    """Write `directory/<name>.aimodel`."""
+    refuse_precision("Core AI", precision, INFO.precisions)
+    require_supported(program)
+    tools = versions()
+    progress("convert")
+    path = directory / f"{program.name}.aimodel"
+    write_asset(in_float16(program) if precision == "fp16" else program, path)
+    progress("describe")
+    write_metadata(path, source, tools)
+    details: dict[str, object] = {"minimum_os": MINIMUM_OS}
+    return Artifact("coreai", precision, path, tools, details=details)
+
+
+def write_asset(program: Program, path: Path) -> None:
+    """Convert the program as it is, and save it."""
+    with quiet(), blame(program), counted_names(), exact_constants():
+        _converted(program).save_asset(path)
+    make_deterministic(path)
+
+
+def _converted(program: Program) -> Any:
+    """Return the program as Core AI has it, without the debugger's tables."""
+    torch_to_coreai = module("coreai_torch")
+    exported = exported_program(program).run_decompositions(decompositions())
+    require_lowerings(exported, program)
+    converter = torch_to_coreai.TorchConverter(mode=torch_to_coreai.TorchConverter.Mode.RELEASE)
+    register(converter)
+    converter.add_exported_program(
+        exported, input_names=list(program.input_names), output_names=list(program.output_names)
+    )
+    return converter.to_coreai()

@@ -1,0 +1,101 @@
+"""Rewrites on the way to Core AI, in order: the forms that the Neural Engine takes, as for Core ML."""
+
+from __future__ import annotations
+
+from edgevit.rewrites.arithmetic.expand_einsum import ExpandEinsum
+from edgevit.rewrites.arithmetic.expand_erfc import ExpandErfc
+from edgevit.rewrites.arithmetic.expand_log1p import ExpandLog1p
+from edgevit.rewrites.arithmetic.expand_remainder import ExpandRemainder
+from edgevit.rewrites.arithmetic.expand_roll import ExpandRoll
+from edgevit.rewrites.arithmetic.expand_scatter import ExpandScatter
+from edgevit.rewrites.arithmetic.expand_sort import ExpandSort
+from edgevit.rewrites.arithmetic.expand_variance import ExpandVariance
+from edgevit.rewrites.arithmetic.name_axes import NameAxes
+from edgevit.rewrites.arithmetic.wrap_indices import WrapIndices
+from edgevit.rewrites.attention.drop_key_bias import DropKeyBias
+from edgevit.rewrites.attention.expand_attention import ExpandAttention
+from edgevit.rewrites.attention.guard_attention import GuardAttention
+from edgevit.rewrites.attention.join_projections import JoinProjections
+from edgevit.rewrites.attention.restore_attention import RestoreAttention
+from edgevit.rewrites.attention.scale_projection import ScaleProjection
+from edgevit.rewrites.attention.split_heads import SplitHeads
+from edgevit.rewrites.attention.split_projection import SplitProjection
+from edgevit.rewrites.convolutions.collapse_linear import CollapseLinear
+from edgevit.rewrites.convolutions.split_window import SplitWindow
+from edgevit.rewrites.layout.drop_expand import DropExpand
+from edgevit.rewrites.layout.join_slices import JoinSlices
+from edgevit.rewrites.layout.lower_rank import LowerRank
+from edgevit.rewrites.layout.merge_permutes import MergePermutes
+from edgevit.rewrites.layout.merge_reshapes import MergeReshapes
+from edgevit.rewrites.layout.name_views import NameViews
+from edgevit.rewrites.layout.permute_by_parts import PermuteByParts
+from edgevit.rewrites.layout.sink_permute import SinkPermute
+from edgevit.rewrites.norms.fold_norm_affine import FoldNormAffine
+from edgevit.rewrites.pools_and_padding.expand_adaptive_max import ExpandAdaptiveMax
+from edgevit.rewrites.pools_and_padding.pad_average import PadAverage
+from edgevit.rewrites.pools_and_padding.pad_ceil import PadCeil
+from edgevit.rewrites.pools_and_padding.scale_divisor import ScaleDivisor
+from edgevit.rewrites.pools_and_padding.scale_power_mean import ScalePowerMean
+from edgevit.rewrites.pools_and_padding.slice_unfold import SliceUnfold
+from edgevit.rewrites.resize.expand_resize import ExpandResize
+from edgevit.rewrites.resize.gather_nearest import GatherNearest
+from edgevit.rewrites.rule import AnyRule
+from edgevit.rewrites.standard import STANDARD
+from edgevit.rewrites.variants import Form, optional
+
+_LARGEST_WINDOW = (29, 13)  # of the engine of the A14, in fp16: Core ML's `placement.toml`
+
+RULES: tuple[AnyRule, ...] = (
+    *STANDARD,
+    FoldNormAffine(),
+    ScalePowerMean(),
+    ExpandRoll(),
+    ExpandScatter(),
+    ExpandLog1p(),
+    GatherNearest(),  # coreai-torch rounds a resize by a fraction to other pixels
+    SliceUnfold(),
+    ExpandEinsum(),
+    RestoreAttention(),
+    GuardAttention(),
+    NameViews(),
+    MergePermutes(),
+    MergeReshapes(),
+    SplitProjection(),
+    DropKeyBias(),
+    ExpandAttention(),
+    ScaleProjection(),
+    DropExpand(),
+    SinkPermute(),
+    PermuteByParts(),
+    CollapseLinear(),
+    JoinProjections(),
+    JoinSlices(),
+    MergeReshapes(),
+    SplitHeads(),
+    SplitWindow(_LARGEST_WINDOW),
+    ExpandResize(),
+    ExpandErfc(),
+    WrapIndices(),
+    NameAxes(),
+    ExpandSort(),
+    ExpandAdaptiveMax(),
+    PadCeil(),
+    PadAverage(),  # coreai-torch counts the padding
+    ScaleDivisor(),
+    ExpandRemainder(),
+    ExpandVariance(),
+    LowerRank(),
+    MergeReshapes(),
+)
+
+FORMS: tuple[Form, ...] = (
+    optional("split-heads", "all heads at once are fewer and larger calls"),
+    optional("join-projections", "projections of one value apart need no slices behind them"),
+    optional(
+        "sink-permute",
+        "permutes where the author put them; those left may cost less than those moved",
+    ),
+    optional(
+        "split-window", "windows too large for the Neural Engine are one call on another unit"
+    ),
+)
