@@ -25,6 +25,8 @@ class BackendInfo:
     calibrates: tuple[str, ...] = ()  # precisions that take calibration options
     schemes: str | None = None  # place of the `QuantScheme` of each precision in integers
     session: str | None = None  # place of `open_session(path, threads)`, with a host runtime
+    # The host runtime imitates the device: its outputs count, its times do not.
+    emulated: bool = False
     libraries: tuple[str, ...] = ()  # distributions of the runtime; the first is the one to install
     beside: tuple[str, ...] = ()  # suffixes of files that belong to the artifact: `net.so.json`
     machine_code: bool = False  # runs on one architecture alone
@@ -59,7 +61,8 @@ class BackendInfo:
 
     @property
     def runs_here(self) -> bool:
-        return self.session is not None
+        """Check for a runtime of this host, whose time is the artifact's."""
+        return self.session is not None and not self.emulated
 
 
 def _own() -> dict[str, str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from edgevit.errors import TargetError, suggest
 from edgevit.support.backend_info import BACKENDS, INT8, is_integer, precisions
 
-OS_NAMES = ("Android", "Linux", "iOS", "macOS")
+OS_NAMES = ("Android", "Linux", "Windows", "iOS", "macOS")
 
 DATA_RAM = ("dtcm", "ccm", "sram")  # on chip, the CPU reads and writes data here
 CODE_MEMORY = ("flash", "external-flash", "rom", "itcm")

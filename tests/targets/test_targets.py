@@ -92,7 +92,9 @@ def edited(old: str, new: str) -> str:
 def test_the_devices_we_promise_are_there() -> None:
     phones = [f"iphone-{n}" for n in (12, 13, 14, 15, 16)]
     phones += ["iphone-14-pro", "iphone-15-pro", "iphone-16-pro", "pixel-6", "pixel-8"]
-    phones += ["galaxy-s22", "galaxy-s24", "galaxy-a54"]
+    phones += ["galaxy-s22", "galaxy-s23", "galaxy-s24", "galaxy-s25", "galaxy-a54", "xiaomi-15"]
+    phones += [f"snapdragon-8-{n}" for n in ("gen-2", "gen-3", "elite", "elite-gen-5")]
+    phones += ["snapdragon-x-elite", "qcs6490"]
     boards = ["raspberry-pi-4", "raspberry-pi-5", "linux-x86", "stm32f746", "stm32f407"]
     boards += ["stm32h743", "nrf52840", "rp2040", "rp2350", "corstone-300", "alif-ensemble-e7"]
     boards += ["esp32-c3", "qemu-m3", "qemu-m4", "qemu-m7", "qemu-m55", "qemu-riscv32"]

@@ -7,7 +7,8 @@ viewers and profilers use the names of the user's model.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,16 @@ from edgevit.support.silence import quiet
 ONE_FILE = 2_000_000_000  # bytes of weights; protobuf stops at 2 GiB
 
 
+@dataclass(frozen=True)
+class OnnxFile:
+    """ONNX file, before any runtime has read it."""
+
+    path: Path
+    versions: dict[str, str]
+    notes: tuple[str, ...]
+    places: Mapping[str, str]  # of the user's code, by the name of the node
+
+
 def lower(
     program: Program,
     precision: str,
@@ -42,11 +53,35 @@ def lower(
     one_file: int = ONE_FILE,
     weights: Collection[RoundedWeight] = (),
 ) -> Artifact:
+    """Write the ONNX file, and read from ONNX Runtime what it makes of it."""
+    refuse_precision("ONNX", precision, INFO.precisions)
+    written = write_onnx(program, precision, directory, progress, one_file, weights)
+    path = written.path
+    kernels = integer_kernels(path) if is_integer(precision) else None
+    return Artifact(
+        "onnx",
+        precision,
+        path,
+        written.versions,
+        (*written.notes, *(kernels_notes(kernels, precision) if kernels else ())),
+        delegation=delegation(path),
+        stored=stored(path) if kernels else (),
+        details=_details(path) | ({"kernels": kernels.as_dict()} if kernels else {}),
+    )
+
+
+def write_onnx(
+    program: Program,
+    precision: str,
+    directory: Path,
+    progress: Callable[[str], None] = lambda _: None,
+    one_file: int = ONE_FILE,
+    weights: Collection[RoundedWeight] = (),
+) -> OnnxFile:
     """Write the ONNX file. `weights` are floats in the program and integers in the file.
 
     Weights larger than `one_file` together go to `<name>.onnx.data` beside the graph.
     """
-    refuse_precision("ONNX", precision, INFO.precisions)
     require_inputs(program)
     onnx, onnxsim = load_library("onnx", "onnx"), load_library("onnxsim", "onnx")
     load_library("onnxscript", "onnx")
@@ -54,7 +89,7 @@ def lower(
         name: load_library(name, "onnx").__version__ for name in ("onnx", "onnxsim", "onnxruntime")
     }
     progress("convert")
-    model = _converted(program, INT4_OPSET if precision in OPSET_21 else None)
+    model, places = _converted(program, INT4_OPSET if precision in OPSET_21 else None)
     path = directory / f"{program.name}.onnx"
     if sum(t.numel() * t.element_size() for t in program.constants.values()) > one_file:
         progress("save with external data")
@@ -71,20 +106,10 @@ def lower(
         progress("save")
         onnx.save(simplified, path)
         notes = (f"{floats} of {len(weights)} weights are floats in the file",) if floats else ()
-    kernels = integer_kernels(path) if is_integer(precision) else None
-    return Artifact(
-        "onnx",
-        precision,
-        path,
-        tools,
-        (*notes, *(kernels_notes(kernels, precision) if kernels else ())),
-        delegation=delegation(path),
-        stored=stored(path) if kernels else (),
-        details=_details(onnx, path) | ({"kernels": kernels.as_dict()} if kernels else {}),
-    )
+    return OnnxFile(path, tools, notes, places)
 
 
-def _converted(program: Program, opset: int | None) -> Any:
+def _converted(program: Program, opset: int | None) -> tuple[Any, dict[str, str]]:
     with blame(program), quiet("torch.onnx"), exact_constants():
         model = torch.onnx.export(
             exported_program(program),
@@ -97,31 +122,34 @@ def _converted(program: Program, opset: int | None) -> Any:
             output_names=list(program.output_names),
         )
     assert model is not None
-    _name_nodes(model.model, program)
-    return model
+    return model, _name_nodes(model.model, program)
 
 
-def _name_nodes(model: Any, program: Program) -> None:
-    """Name the nodes in place after their modules.
+def _name_nodes(model: Any, program: Program) -> dict[str, str]:
+    """Name the nodes in place after their modules. Return the places in the user's code.
 
     The torch exporter stores with each ONNX node the fx node that it was made from.
     """
     origins = {node.name: origin(node) for node in program.calls()}
     seen: Counter[str] = Counter()
+    places: dict[str, str] = {}
     for node in model.graph:
         made_from = node.meta.get("node")
-        name = name_in_program(made_from) if made_from is not None else ""
+        # The exporter makes some nodes anew, without what they were made from, under the same name.
+        name = "" if made_from is None else name_in_program(made_from) or made_from.name
         module = origins[name].module if name in origins else ""
         label = f"{module}/{node.op_type}" if module else node.op_type
         node.name = f"{label}_{seen[label]}"
+        places[node.name] = origins[name].place if name in origins else ""
         seen[label] += 1
         for position, result in enumerate(node.outputs):
             if not result.is_graph_output():  # the runtime names what it fuses after values
                 result.name = f"{node.name}:{position}" if position else node.name
         node.metadata_props.clear()  # graph dumps and paths of the machine it was made on
+    return places
 
 
-def _details(onnx: Any, path: Path) -> dict[str, object]:
-    model = onnx.load(path, load_external_data=False)
+def _details(path: Path) -> dict[str, object]:
+    model: Any = load_library("onnx", "onnx").load(path, load_external_data=False)
     opset = {entry.domain or "ai.onnx": entry.version for entry in model.opset_import}
     return {"opset": opset["ai.onnx"], "nodes": len(model.graph.node)}

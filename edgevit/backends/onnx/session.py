@@ -31,18 +31,18 @@ class OnnxSession:
     def __init__(self, path: Path, threads: int) -> None:
         self._path, self._threads = path, threads
         self._session = open_runtime(path, threads)
-        self.inputs = tuple(_spec(value) for value in self._session.get_inputs())
-        self.outputs = tuple(_spec(value) for value in self._session.get_outputs())
+        self.inputs = tuple(spec_of(value) for value in self._session.get_inputs())
+        self.outputs = tuple(spec_of(value) for value in self._session.get_outputs())
 
     def run(self, arrays: Arrays) -> list[Any]:
-        return _run(self._session, self.inputs, arrays)
+        return run_session(self._session, self.inputs, arrays)
 
     def op_times(self, arrays: Arrays, repeats: int) -> tuple[OpTime, ...]:
         with tempfile.TemporaryDirectory() as folder:
             prefix = str(Path(folder) / "profile")
             session = open_runtime(self._path, self._threads, profile=prefix)
             for _ in range(repeats + 1):
-                _run(session, self.inputs, arrays)
+                run_session(session, self.inputs, arrays)
             events = json.loads(Path(session.end_profiling()).read_text())
         return tuple(
             OpTime(op, node, unit, sum(times[1:]) / repeats)  # the first run allocates
@@ -116,11 +116,11 @@ def open_runtime(
         ) from error
 
 
-def _run(session: Any, inputs: tuple[TensorSpec, ...], arrays: Arrays) -> list[Any]:
+def run_session(session: Any, inputs: tuple[TensorSpec, ...], arrays: Arrays) -> list[Any]:
     feeds = {spec.name: np.ascontiguousarray(a) for spec, a in zip(inputs, arrays, strict=True)}
     return session.run(None, feeds)
 
 
-def _spec(value: Any) -> TensorSpec:
+def spec_of(value: Any) -> TensorSpec:
     kind: str = value.type.removeprefix("tensor(").removesuffix(")")
     return TensorSpec(value.name, tuple(value.shape), _NUMPY.get(kind, kind))

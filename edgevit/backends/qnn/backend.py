@@ -1,0 +1,29 @@
+"""QNN backend for the pipeline."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edgevit.backends.api import Expected, Lowering
+from edgevit.backends.artifact import Artifact
+from edgevit.backends.on_host import check_on_host
+from edgevit.backends.qnn.lower import lower
+from edgevit.backends.qnn.rules import FORMS, RULES
+from edgevit.graph.parity import Parity
+from edgevit.rewrites.rule import AnyRule
+from edgevit.rewrites.variants import Form
+
+
+@dataclass(frozen=True)
+class Qnn:
+    rules: tuple[AnyRule, ...] = RULES
+    forms: tuple[Form, ...] = FORMS
+
+    def lower(self, request: Lowering) -> Artifact:
+        return lower(request)
+
+    def check(self, artifact: Artifact, expected: Expected) -> tuple[Parity, ...]:
+        return check_on_host(artifact, expected)
+
+
+BACKEND = Qnn()

@@ -1,0 +1,26 @@
+"""Rewrites of a program on its way to the Snapdragon NPU, in order.
+
+A layer norm keeps its weight and bias: without them the NPU does not take it. Attention is written
+in products and softmaxes, which compute in integers one by one. Values have at most five axes.
+"""
+
+from __future__ import annotations
+
+from edgevit.backends.onnx import RULES as ONNX_RULES
+from edgevit.rewrites.attention.attention import ATTENTION
+from edgevit.rewrites.layout.lower_rank import LowerRank
+from edgevit.rewrites.layout.merge_permutes import MergePermutes
+from edgevit.rewrites.layout.merge_reshapes import MergeReshapes
+from edgevit.rewrites.pools_and_padding.expand_adaptive_pool import ExpandAdaptivePool
+from edgevit.rewrites.rule import AnyRule
+from edgevit.rewrites.variants import Form, without
+
+RULES: tuple[AnyRule, ...] = (
+    *without(ONNX_RULES, "fold-norm-affine"),
+    *ATTENTION,
+    ExpandAdaptivePool(),
+    LowerRank(),
+    MergeReshapes(),
+    MergePermutes(),
+)
+FORMS: tuple[Form, ...] = ()
