@@ -7,7 +7,7 @@ from pathlib import Path
 
 from edgevit.backends.delegation import Delegation
 from edgevit.backends.placement import Placement
-from edgevit.quantize import StoredTensor
+from edgevit.quantize import HeldOut, StoredTensor
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,7 @@ class Artifact:
     delegation: Delegation | None = None
     placement: Placement | None = None  # where the device decides: a prediction
     stored: tuple[StoredTensor, ...] = ()  # its constants, where a precision rounds weights
+    held_out: tuple[HeldOut, ...] = ()  # what its lowering was judged by, where that quantises
     details: dict[str, object] = field(
         default_factory=dict
     )  # the format's own facts, for edgevit.json

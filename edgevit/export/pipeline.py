@@ -175,12 +175,12 @@ def _export_format(
         rewritten = quantized.program
         parity.append(simulation_parity(quantized.held_out, job.precisions[format]))
     lowering = _lowering(captured, backend, job, format, rewritten, draft, stages, quantized)
-    held_out = quantized.held_out if quantized else ()
     inputs = captured.source.inputs
     with blamed_on_a_call(backend, lowering, format):
         with stages.stage("lower", f"lower to {format} for {job.target.title}"):
             artifact = backend.lower(lowering)
         job.request.check_requirements(artifact)
+        held_out = quantized.held_out if quantized else artifact.held_out
         with stages.stage("verify", f"check the saved {format} artifact"):
             others = () if held_out else captured.others
             expected = Expected(inputs, captured.expected, rewritten, others, held_out)

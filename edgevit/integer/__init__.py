@@ -10,7 +10,7 @@ from edgevit.support.face import lazy_face
 if TYPE_CHECKING:
     from edgevit.integer.file import VALUE_SHAPE, load_graph, save_graph
     from edgevit.integer.graph import MOST, SIZES, IntegerGraph, Op, Value
-    from edgevit.integer.lowering.lower import quantize
+    from edgevit.integer.lowering.lower import Observation, observe, quantize
     from edgevit.integer.lowering.quantized import Quantized, QuantOptions
     from edgevit.integer.ports import Port
     from edgevit.integer.rewrites.split_stacks import split_stacks
@@ -22,6 +22,7 @@ __all__ = [
     "SIZES",
     "VALUE_SHAPE",
     "IntegerGraph",
+    "Observation",
     "Op",
     "Port",
     "QuantOptions",
@@ -29,6 +30,7 @@ __all__ = [
     "Value",
     "integer_text",
     "load_graph",
+    "observe",
     "outputs_of",
     "quantize",
     "save_graph",
@@ -40,7 +42,7 @@ lazy_face(
     {
         "file": ("VALUE_SHAPE", "load_graph", "save_graph"),
         "graph": ("IntegerGraph", "MOST", "Op", "SIZES", "Value"),
-        "lowering.lower": ("quantize",),
+        "lowering.lower": ("Observation", "observe", "quantize"),
         "lowering.quantized": ("QuantOptions", "Quantized"),
         "ports": ("Port",),
         "rewrites.split_stacks": ("split_stacks",),

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from edgevit.quantize.held_out import QUANTIZED, HeldOut, file_parity, simulation_parity
     from edgevit.quantize.image_folder import calibration, check_readable, picture_input
     from edgevit.quantize.input_covariance import Moments, window_along, window_of
-    from edgevit.quantize.noise import ValueNoise, costliest
+    from edgevit.quantize.noise import Outputs, ValueNoise, costliest, snr
     from edgevit.quantize.observers import OBSERVERS
     from edgevit.quantize.op_traits import bounds, is_constant, is_view, number, pad_value, sources
     from edgevit.quantize.options import CALIBRATION, GENERATED, CalibrationOptions
@@ -37,7 +37,8 @@ if TYPE_CHECKING:
     from edgevit.quantize.pointwise_regions import Override
     from edgevit.quantize.prepare import PRODUCTS, Prepared, prepare
     from edgevit.quantize.qdq import is_fence, with_pairs
-    from edgevit.quantize.recording import Look, record, run_looking
+    from edgevit.quantize.recording import Look, Recorded, record, run_looking
+    from edgevit.quantize.residual_stream import residual_stream
     from edgevit.quantize.run import NoiseReport, QuantizedProgram
     from edgevit.quantize.scheme import EVERY, FLOAT, QuantScheme
     from edgevit.quantize.sizes import StoredTensor, WeightBytes, weight_bytes
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
         quantize_prepared,
         require_mixed,
         require_pictures,
+        split_judges,
     )
     from edgevit.quantize.weight_rounding import compensated
     from edgevit.quantize.weights import IntegerWeight, PaletteWeight, RoundedWeight
@@ -79,12 +81,14 @@ __all__ = [
     "MixedRequest",
     "Moments",
     "NoiseReport",
+    "Outputs",
     "Override",
     "PaletteWeight",
     "PictureFile",
     "Prepared",
     "QuantScheme",
     "QuantizedProgram",
+    "Recorded",
     "RoundedWeight",
     "StoredTensor",
     "ValueNoise",
@@ -117,9 +121,12 @@ __all__ = [
     "record",
     "require_mixed",
     "require_pictures",
+    "residual_stream",
     "run_looking",
     "simulation_parity",
+    "snr",
     "sources",
+    "split_judges",
     "symmetric",
     "weight_bytes",
     "why_no_pixels",
@@ -155,7 +162,8 @@ lazy_face(
         "held_out": ("HeldOut", "QUANTIZED", "file_parity", "simulation_parity"),
         "image_folder": ("calibration", "check_readable", "picture_input"),
         "input_covariance": ("Moments", "window_along", "window_of"),
-        "noise": ("ValueNoise", "costliest"),
+        "noise": ("Outputs", "ValueNoise", "costliest", "snr"),
+        "residual_stream": ("residual_stream",),
         "observers": ("OBSERVERS",),
         "op_traits": ("bounds", "is_constant", "is_view", "number", "pad_value", "sources"),
         "options": ("CALIBRATION", "CalibrationOptions", "GENERATED"),
@@ -164,7 +172,7 @@ lazy_face(
         "pointwise_regions": ("Override",),
         "qdq": ("is_fence", "with_pairs"),
         "placement": ("IntegerPlacement",),
-        "recording": ("Look", "record", "run_looking"),
+        "recording": ("Look", "Recorded", "record", "run_looking"),
         "run": ("NoiseReport", "QuantizedProgram"),
         "scheme": ("EVERY", "FLOAT", "QuantScheme"),
         "sizes": ("StoredTensor", "WeightBytes", "weight_bytes"),
@@ -176,6 +184,7 @@ lazy_face(
             "quantize_prepared",
             "require_mixed",
             "require_pictures",
+            "split_judges",
         ),
         "weight_rounding": ("compensated",),
         "weights": ("IntegerWeight", "PaletteWeight", "RoundedWeight"),

@@ -20,23 +20,22 @@ from edgevit.quantize.encoding import PIXELS, Grid, asymmetric, symmetric, wide
 from edgevit.quantize.observers import Observer
 from edgevit.quantize.op_traits import (
     bounds,
-    is_constant,
     is_move,
     is_norm_without_bias,
     is_real,
     sources,
 )
 from edgevit.quantize.pointwise_regions import Regions
+from edgevit.quantize.residual_stream import residual_stream
 
-_SUMS = frozenset({"add", "sub"})
 _PRODUCTS = frozenset({"bmm", "matmul", "mm"})
 _SAMPLES = 4096  # of a function, to find where it is flat
 
 
 class EncodingPlan:
-    def __init__(self, program: Program, wide_sums: bool) -> None:
+    def __init__(self, program: Program, wide_stream: bool) -> None:
         self._program = program
-        self._wide: frozenset[Node] = _wide_sums(program) if wide_sums else frozenset()
+        self._wide: frozenset[Node] = residual_stream(program) if wide_stream else frozenset()
         self.regions = Regions(program, self._is_fused)
         self._sinks: dict[Node, Node] = {}
 
@@ -123,7 +122,10 @@ class Grids:
         least, most = bounds(sink) or (-np.inf, np.inf)
         return asymmetric(*self._where_it_matters(sink, max(low, least), min(high, most)))
 
-    def wide(self, node: Node) -> Grid:
+    def stored(self, node: Node) -> Grid:
+        """Return the grid that `node` is stored on: of 16 bits in the residual stream."""
+        if not self._plan.is_wide(node):
+            return self.of(node)
         return wide(*self._observers[node].range())
 
     def peak(self, node: Node) -> float:
@@ -152,27 +154,3 @@ def _flat_from_the_left(y: np.ndarray, half: float) -> int:
     spread = np.maximum(np.maximum.accumulate(y) - y, y - np.minimum.accumulate(y))
     far = np.flatnonzero(spread > half)
     return int(far[0]) - 1 if len(far) else len(y) - 1
-
-
-def _wide_sums(program: Program) -> frozenset[Node]:
-    """Find sums of two tensors that read such a sum, or that such a sum reads."""
-    chained_sums: set[Node] = set()
-    for node in program.calls():
-        if not _is_sum(node, program):
-            continue
-        below = [_before_moves(read, program) for read in sources(node, program)]
-        chained = [source for source in below if _is_sum(source, program)]
-        if chained:
-            chained_sums.update([node, *chained])
-    return frozenset(chained_sums)
-
-
-def _is_sum(node: Node, program: Program) -> bool:
-    tensors = [read for read in node.all_input_nodes if is_constant(read, program) or is_real(read)]
-    return kind(node) in _SUMS and len(tensors) == 2
-
-
-def _before_moves(node: Node, program: Program) -> Node:
-    while is_move(node) and kind(node) not in {"max_pool2d", "upsample_nearest2d"}:
-        (node,) = sources(node, program)
-    return node

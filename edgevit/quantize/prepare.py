@@ -21,7 +21,7 @@ from edgevit.quantize.run import Method, Progress, halves, plain_simulation
 from edgevit.quantize.scheme import QuantScheme
 from edgevit.quantize.trained import has_pairs
 from edgevit.rewrites import engine
-from edgevit.rewrites.norms.drop_norm_mean import DropNormMean
+from edgevit.rewrites.norms.drop_norm_mean import CentreStream, DropNormMean
 from edgevit.rewrites.norms.fold_norm_affine import FoldNormAffine
 from edgevit.rewrites.rule import AnyRule
 
@@ -54,13 +54,16 @@ def _by_strength(strength: Strength) -> Change:
     return change
 
 
-_CHANGES: tuple[tuple[str, Change], ...] = (
-    ("norm affines folded", _by_rules(FoldNormAffine())),
-    ("norm means folded", _by_rules(DropNormMean())),
-    ("constant channels folded", lambda program, _: constants_folded(program)),
-    ("channels equalised in part", _by_strength(Strength(products=True))),
-    ("channels equalised", _by_strength(Strength(1.0, 1024.0, products=True))),
-)
+def _changes(scheme: QuantScheme) -> tuple[tuple[str, Change], ...]:
+    """List the changes in the order they are tried. A norm that is one call in integers stays one."""
+    means = CentreStream() if "layer_norm" in scheme.integer else DropNormMean()
+    return (
+        ("norm affines folded", _by_rules(FoldNormAffine())),
+        ("norm means folded", _by_rules(means)),
+        ("constant channels folded", lambda program, _: constants_folded(program)),
+        ("channels equalised in part", _by_strength(Strength(products=True))),
+        ("channels equalised", _by_strength(Strength(1.0, 1024.0, products=True))),
+    )
 
 
 def prepare(
@@ -80,7 +83,7 @@ def prepare(
     expected = [program.run(x) for x in judges]
     best = _noise(program, fitted, judges, expected, scheme)
     methods: list[Method] = []
-    for name, change in _CHANGES:
+    for name, change in _changes(scheme):
         progress(f"try: {name}")
         changed = _changed(program, change, fitted)
         if changed is None:

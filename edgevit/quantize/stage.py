@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edgevit.errors import CalibrationError, UsageError
-from edgevit.graph.program import Program
+from edgevit.graph.program import Inputs, Program
 from edgevit.quantize.batches import CalibrationBatches, from_batches
 from edgevit.quantize.bit_map import read_bit_map, require_fits
-from edgevit.quantize.calibration import Calibration, ImageInput
+from edgevit.quantize.calibration import Calibration, ImageInput, generated
 from edgevit.quantize.calibration_checks import checked
 from edgevit.quantize.goals import MixedGoal, parse_budget
 from edgevit.quantize.image_folder import calibration
@@ -21,6 +21,8 @@ from edgevit.quantize.scheme import QuantScheme
 
 MIXED = "mixed"  # the precision
 NOISE = "generated"  # `--calibrate generated`: asked for by name
+_JUDGES = 16
+_JUDGES_SEED = 500_000  # pictures other than those that choose ranges
 
 
 def load_calibration(
@@ -89,6 +91,36 @@ def require_mixed(options: CalibrationOptions, precisions: Iterable[str]) -> Non
             hint=f"--precision {MIXED}, or without {flag}",
         )
     MixedRequest.of(options)
+
+
+def split_judges(
+    program: Program,
+    calibration: Calibration,
+    options: CalibrationOptions,
+    image_input: ImageInput,
+) -> tuple[Calibration, tuple[Inputs, ...]]:
+    """Split the inputs into those that choose ranges and weights, and those that judge them.
+
+    Judges are at equal distances: at least 8 of 16 inputs, and no more than 16. Generated inputs all choose: judges are
+    generated too.
+    """
+    if is_generated(options):
+        return calibration, generated(program, image_input, _JUDGES, _JUDGES_SEED).inputs
+    inputs = calibration.inputs
+    count = min(_JUDGES, max(_JUDGES // 2, len(inputs) // 4), len(inputs) // 2)
+    if not count:
+        return calibration, inputs
+    judges = {(2 * index + 1) * len(inputs) // (2 * count) for index in range(count)}
+    fitted = [place for place in range(len(inputs)) if place not in judges]
+    names = tuple(calibration.names[place] for place in fitted) if calibration.names else ()
+    chosen = tuple(inputs[place] for place in fitted)
+    return replace(calibration, inputs=chosen, names=names), tuple(
+        inputs[i] for i in sorted(judges)
+    )
+
+
+def is_generated(options: CalibrationOptions) -> bool:
+    return picture_path(options) is None and not isinstance(options, CalibrationBatches)
 
 
 def picture_path(options: CalibrationOptions) -> str | None:

@@ -80,19 +80,22 @@ static inline bool ev_rings_hold(const struct ev_window *w, uint32_t first, uint
     return end - start <= w->in_ring && rows <= w->out_ring;
 }
 
-static inline bool ev_images_disjoint(const struct ev_window *w, const int8_t *x, const int8_t *y, uint32_t columns)
+/* `x_bytes` and `y_bytes`: of an element. */
+static inline bool ev_images_disjoint(const struct ev_window *w, const void *x, size_t x_bytes, const void *y,
+                                      size_t y_bytes, uint32_t columns)
 {
     const size_t x_rows = w->in_ring < w->in_height ? w->in_ring : w->in_height;
-    const size_t y_bytes = (size_t)w->out_width * columns;
-    return ev_disjoint(x, x_rows * w->in_width * w->channels, y, w->out_ring * y_bytes);
+    const size_t y_row = (size_t)w->out_width * columns * y_bytes;
+    return ev_aligned(x, x_bytes) && ev_aligned(y, y_bytes) &&
+           ev_disjoint(x, x_rows * w->in_width * w->channels * x_bytes, y, w->out_ring * y_row);
 }
 
 /* Preconditions of every kernel with a window. `columns` are the channels of the output. */
-#define EV_ASSERT_WINDOW(window, x, y, columns, first, rows)   \
-    do {                                                       \
-        EV_ASSERT(ev_valid_window(window));                    \
-        EV_ASSERT(ev_rings_hold(window, first, rows));         \
-        EV_ASSERT(ev_images_disjoint(window, x, y, columns));  \
+#define EV_ASSERT_WINDOW(window, x, y, columns, first, rows)                            \
+    do {                                                                                \
+        EV_ASSERT(ev_valid_window(window));                                             \
+        EV_ASSERT(ev_rings_hold(window, first, rows));                                  \
+        EV_ASSERT(ev_images_disjoint(window, x, sizeof *(x), y, sizeof *(y), columns)); \
     } while (0)
 
 static inline bool ev_valid_average(const struct ev_pool *p)

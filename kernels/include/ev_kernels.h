@@ -18,7 +18,7 @@
    Ranges are inclusive. They are checked by EV_ASSERT in a build with EV_DEBUG, and by the operation's `check` when a
    network is compiled. "Accumulator" is a sum in int32, which the ranges keep from overflowing; requantize() is
 
-     requantize(acc, multiplier) = clamp((acc * multiplier + 2^31) >> 32, -128, 127)                                  */
+     requantize(acc, multiplier) = clamp((acc * multiplier + 2^31) >> 32), to int8, or to int16 where y is          */
 #ifndef EV_KERNELS_H
 #define EV_KERNELS_H
 
@@ -82,7 +82,7 @@ struct ev_conv2d {
 struct ev_depthwise {
     struct ev_window window;
     const int8_t *weight;      /* kernel_h x kernel_w x channels, in the family's order */
-    const int32_t *bias;       /* channels. Range: |bias[c]| + 128 * sum |weight[c]| < 2^31 */
+    const int32_t *bias;       /* channels. Range: |bias[c]| + (2^7, or 2^15 for int16 x) * sum |weight[c]| < 2^31 */
     const int32_t *multiplier; /* channels. Range: 1 to 2^31 - 1 */
 };
 
@@ -172,6 +172,7 @@ struct ev_fill {
 };
 
 void ev_linear_s8(const struct ev_linear *p, const int8_t *x, int8_t *y, uint32_t rows, void *scratch);
+void ev_linear_to_s16(const struct ev_linear *p, const int8_t *x, int16_t *y, uint32_t rows, void *scratch);
 /* Packs rows `first` up to `first + rows` of the right side, which begin at `b`, and the zero point's share of each
    column. Every row once, in order, before the first product. `packed` is aligned to 16 bytes, as long as the card's
    packing says. */
@@ -179,8 +180,12 @@ void ev_matmul_pack_s8(const struct ev_matmul *p, const int8_t *b, uint32_t firs
 void ev_matmul_s8(const struct ev_matmul *p, const int8_t *a, const void *packed, int8_t *y, uint32_t rows,
                   void *scratch);
 void ev_conv2d_s8(const struct ev_conv2d *p, const int8_t *x, int8_t *y, uint32_t first, uint32_t rows, void *scratch);
+void ev_conv2d_to_s16(const struct ev_conv2d *p, const int8_t *x, int16_t *y, uint32_t first, uint32_t rows,
+                      void *scratch);
 void ev_depthwise_s8(const struct ev_depthwise *p, const int8_t *x, int8_t *y, uint32_t first, uint32_t rows,
                      void *scratch);
+void ev_depthwise_s16(const struct ev_depthwise *p, const int16_t *x, int16_t *y, uint32_t first, uint32_t rows,
+                      void *scratch);
 void ev_average_pool_s8(const struct ev_pool *p, const int8_t *x, int8_t *y, uint32_t first, uint32_t rows,
                         void *scratch);
 void ev_max_pool_s8(const struct ev_pool *p, const int8_t *x, int8_t *y, uint32_t first, uint32_t rows, void *scratch);

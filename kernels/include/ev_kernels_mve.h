@@ -30,6 +30,9 @@ void ev_conv2d_s8_mve(const struct ev_conv2d *p, const int8_t *x, int8_t *y, uin
 /* kernel_h is at most 16. */
 void ev_depthwise_s8_mve(const struct ev_depthwise *p, const int8_t *x, int8_t *y, uint32_t first, uint32_t rows,
                          void *scratch);
+/* Weights as for the portable kernel. */
+void ev_depthwise_s16_mve(const struct ev_depthwise *p, const int16_t *x, int16_t *y, uint32_t first, uint32_t rows,
+                          void *scratch);
 /* kernel_w is at most 256. */
 void ev_average_pool_s8_mve(const struct ev_pool *p, const int8_t *x, int8_t *y, uint32_t first, uint32_t rows,
                             void *scratch);

@@ -135,17 +135,26 @@ EV_INLINE void ev_start_sums(ev_sums sums, const uint32_t column[EV_COLUMNS], co
             sums[r][c] = bias[column[c]];
 }
 
+/* What a kernel stores, in elements of `bytes`, 1 or 2: a constant. */
+EV_INLINE void ev_store_sum(void *y, int32_t acc, int32_t multiplier, uint32_t bytes)
+{
+    if (bytes == 1)
+        *(int8_t *)y = ev_requantize(acc, multiplier);
+    else
+        *(int16_t *)y = ev_requantize_s16(acc, multiplier);
+}
+
 /* `step` is 1, or 0 where all columns share one multiplier. */
 EV_INLINE void ev_store_sums(ev_sums sums, const uint32_t column[EV_COLUMNS], const int32_t *multiplier, uint32_t step,
-                             int8_t *y, uint32_t stride, int rows)
+                             void *y, uint32_t bytes, uint32_t stride, int rows)
 {
 #pragma GCC unroll 8
     for (int c = 0; c < EV_COLUMNS; c++) {
         const int32_t factor = multiplier[column[c] * step];
-        int8_t *out = y + column[c];
+        uint8_t *out = (uint8_t *)y + column[c] * bytes;
 #pragma GCC unroll 8
-        for (int r = 0; r < rows; r++, out += stride)
-            *out = ev_requantize(sums[r][c], factor);
+        for (int r = 0; r < rows; r++, out += stride * bytes)
+            ev_store_sum(out, sums[r][c], factor, bytes);
     }
 }
 
@@ -158,7 +167,7 @@ struct ev_product {
     const int32_t *bias, *multiplier;
 };
 
-EV_INLINE void ev_product_rows(const struct ev_product *p, const int8_t *x, int8_t *y, int rows)
+EV_INLINE void ev_product_rows(const struct ev_product *p, const int8_t *x, void *y, uint32_t bytes, int rows)
 {
     for (uint32_t n = 0; n < p->columns; n += EV_COLUMNS) {
         const int8_t *w[EV_COLUMNS];
@@ -167,16 +176,17 @@ EV_INLINE void ev_product_rows(const struct ev_product *p, const int8_t *x, int8
         ev_columns(w, column, p->weight, p->depth, n, p->columns);
         ev_start_sums(sums, column, p->bias, rows);
         ev_add_products(sums, x, p->x_stride, w, p->depth, rows);
-        ev_store_sums(sums, column, p->multiplier, p->multiplier_step, y, p->y_stride, rows);
+        ev_store_sums(sums, column, p->multiplier, p->multiplier_step, y, bytes, p->y_stride, rows);
     }
 }
 
-EV_INLINE void ev_product(const struct ev_product *p, const int8_t *x, int8_t *y, uint32_t rows)
+EV_INLINE void ev_product(const struct ev_product *p, const int8_t *x, void *y, uint32_t bytes, uint32_t rows)
 {
-    for (; rows >= EV_ROWS; rows -= EV_ROWS, x += EV_ROWS * p->x_stride, y += EV_ROWS * p->y_stride)
-        ev_product_rows(p, x, y, EV_ROWS);
-    for (; rows > 0; rows--, x += p->x_stride, y += p->y_stride)
-        ev_product_rows(p, x, y, 1);
+    uint8_t *out = y;
+    for (; rows >= EV_ROWS; rows -= EV_ROWS, x += EV_ROWS * p->x_stride, out += EV_ROWS * p->y_stride * bytes)
+        ev_product_rows(p, x, out, bytes, EV_ROWS);
+    for (; rows > 0; rows--, x += p->x_stride, out += p->y_stride * bytes)
+        ev_product_rows(p, x, out, bytes, 1);
 }
 
 #endif

@@ -7,7 +7,7 @@
 
        sum of the second column = (A - B) / 256        sum of the first = B - 128 * (sum of the row)
 
-   which saves half of the unpacking. A may wrap around: the difference is exact while the second column's sum is below
+   which saves half of the unpacking. Functions `to_s16` store 16 bits, the others 8; y_stride counts these. A may wrap around: the difference is exact while the second column's sum is below
    2^23, which the kernels' cards check. Weights that pad taps or columns to four may be anything: the tile is 0 there,
    and columns do not mix. */
 #ifndef EV_PRODUCTS_DSP_H
@@ -29,12 +29,19 @@ struct ev_products { /* ev_products_dsp.S knows where each is */
    times the sum. */
 int32_t ev_tile_row_dsp(uint32_t *words, const int8_t *x, uint32_t count, uint32_t offset);
 /* Both rows of a tile by whole blocks of columns; in assembly. */
-void ev_products_dsp(const struct ev_products *p, const uint32_t *tile, int8_t *y, uint32_t y_stride, uint32_t columns);
+void ev_products_dsp(const struct ev_products *p, const uint32_t *tile, void *y, uint32_t y_stride, uint32_t columns);
+void ev_products_to_s16_dsp(const struct ev_products *p, const uint32_t *tile, void *y, uint32_t y_stride,
+                            uint32_t columns);
 /* One row of a tile by all columns. */
-void ev_products_row_dsp(const struct ev_products *p, const uint32_t *tile, uint32_t row, int8_t *y);
+void ev_products_row_dsp(const struct ev_products *p, const uint32_t *tile, uint32_t row, void *y);
+void ev_products_row_to_s16_dsp(const struct ev_products *p, const uint32_t *tile, uint32_t row, void *y);
 /* The first `rows` of a tile by all columns. */
-void ev_products_tile_dsp(const struct ev_products *p, const uint32_t *tile, uint32_t rows, int8_t *y,
+typedef void ev_tile_products(const struct ev_products *, const uint32_t *tile, uint32_t rows, void *y,
+                              uint32_t y_stride);
+void ev_products_tile_dsp(const struct ev_products *p, const uint32_t *tile, uint32_t rows, void *y,
                           uint32_t y_stride);
+void ev_products_tile_to_s16_dsp(const struct ev_products *p, const uint32_t *tile, uint32_t rows, void *y,
+                                 uint32_t y_stride);
 
 /* Words of a row for `taps` taps. */
 static inline uint32_t ev_tile_words(uint32_t taps)

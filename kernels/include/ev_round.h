@@ -35,4 +35,9 @@ static inline int8_t ev_requantize(int32_t acc, int32_t multiplier)
     return (int8_t)ev_clamp_s8(ev_scale(acc, multiplier));
 }
 
+static inline int16_t ev_requantize_s16(int32_t acc, int32_t multiplier)
+{
+    return (int16_t)ev_clamp_s16(ev_scale(acc, multiplier));
+}
+
 #endif

@@ -13,4 +13,11 @@ static inline int8_t ev_requantize_dsp(int32_t acc, int32_t multiplier)
     return (int8_t)__ssat(y, 8);
 }
 
+static inline int16_t ev_requantize_s16_dsp(int32_t acc, int32_t multiplier)
+{
+    int32_t y;
+    __asm__("smmulr %0, %1, %2" : "=r"(y) : "r"(acc), "r"(multiplier));
+    return (int16_t)__ssat(y, 16);
+}
+
 #endif

@@ -1,23 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "ev_contract.h"
-#include "ev_kernels.h"
-#include "ev_products.h"
+#include "ev_linear_plain.h"
 
 void ev_linear_s8(const struct ev_linear *p, const int8_t *x, int8_t *y, uint32_t rows, void *scratch)
 {
     (void)scratch;
-    EV_ASSERT(ev_valid_strides(p->depth, p->x_stride, p->columns, p->y_stride));
-    EV_ASSERT(ev_disjoint(x, ev_extent(rows, p->x_stride, p->depth), y, ev_extent(rows, p->y_stride, p->columns)));
-    EV_ASSERT(ev_aligned(p->bias, 4) && ev_all_positive(p->multiplier, p->columns));
-    const struct ev_product product = {
-        .depth = p->depth,
-        .columns = p->columns,
-        .x_stride = p->x_stride,
-        .y_stride = p->y_stride,
-        .multiplier_step = 1,
-        .weight = p->weight,
-        .bias = p->bias,
-        .multiplier = p->multiplier,
-    };
-    ev_product(&product, x, y, rows);
+    ev_linear_plain(p, x, y, 1, rows);
 }

@@ -21,5 +21,5 @@ void ev_matmul_s8(const struct ev_matmul *p, const int8_t *a, const void *packed
         .bias = bias,
         .multiplier = &p->multiplier,
     };
-    ev_product(&product, a, y, rows);
+    ev_product(&product, a, y, 1, rows);
 }

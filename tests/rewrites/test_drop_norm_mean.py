@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from edgevit.rewrites.norms.drop_norm_mean import DropNormMean
+from edgevit.rewrites.norms.drop_norm_mean import CentreStream, DropNormMean
 from tests.rewrites.checking import Call, check_rewrite, kinds
 
 WIDTH = 6
@@ -48,6 +48,20 @@ def test_a_whole_transformer(affine: bool) -> None:
     assert "layer_norm" not in kinds(after)
     assert kinds(after).count("mean") == 3
     assert "sub" not in kinds(after)
+
+
+def test_a_stream_is_centred_and_its_norms_stay() -> None:
+    after = check_rewrite(CentreStream(), Transformer(), torch.randn(2, 3, 8, 8) + 1, fires=1)
+    assert kinds(after).count("layer_norm") == 3 and "rsqrt" not in kinds(after)
+    (table,) = (c for c in after.constants.values() if c.shape == (1, 5, WIDTH))
+    assert table.mean(-1).abs().max() < 1e-6  # where it was about -2
+
+
+def test_a_stream_without_a_mean_is_left() -> None:
+    net = Call(lambda s, x: s.norm(s.linear(x)))
+    net.linear, net.norm = nn.Linear(4, WIDTH, bias=False), nn.LayerNorm(WIDTH)
+    net.linear.weight.data -= net.linear.weight.data.mean(0)
+    check_rewrite(CentreStream(), net, torch.randn(3, 4), refuses="it has no mean")
 
 
 def test_one_norm_behind_a_linear() -> None:

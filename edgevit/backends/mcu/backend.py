@@ -15,26 +15,28 @@ from edgevit.backends.mcu.board.weights import weights_form
 from edgevit.backends.mcu.board.write import write_board
 from edgevit.backends.mcu.bundle import FIRMWARE, Bundle, read_bundle, write_bundle
 from edgevit.backends.mcu.cores import core_of
+from edgevit.backends.mcu.gate import judged, judged_example
 from edgevit.backends.mcu.memory_fit import (
     MemoryEstimate,
     estimate,
     planned_for,
-    quantized,
     require_fit,
 )
 from edgevit.backends.mcu.noisiest import noisiest
 from edgevit.backends.mcu.options import OPTIONS
+from edgevit.backends.mcu.residual import judged_integers
 from edgevit.backends.mcu.rules import RULES
 from edgevit.backends.mcu.run.execute import execute
 from edgevit.backends.mcu.schedule.plan import plan_text
 from edgevit.backends.mcu.schedule.verifier import verify_plan
 from edgevit.errors import MissingToolError
-from edgevit.graph.parity import SAME, UNKNOWN, Limit, Parity, angle_limit, distance
+from edgevit.graph.parity import SAME, UNKNOWN, Limit, Parity
+from edgevit.graph.program import Inputs
 from edgevit.integer import integer_text, outputs_of, split_stacks
+from edgevit.quantize import Outputs
 from edgevit.rewrites.rule import AnyRule
 from edgevit.rewrites.variants import Form
 
-INT8 = angle_limit(0.99)
 EXACT = Limit(max_rel_l2=0.0)
 
 
@@ -46,7 +48,8 @@ class Microcontroller:
     def lower(self, request: Lowering) -> Artifact:
         core = core_of(request.target)
         request.progress("quantize")
-        quantization = quantized(request)
+        integers = judged_integers(request)
+        quantization = integers.quantized
         graph = split_stacks(quantization.graph)
         request.progress("plan")
         plan = planned_for(request, graph)
@@ -80,7 +83,13 @@ class Microcontroller:
         }
         versions = {name: version(name) for name in ("numpy",)}
         return Artifact(
-            "mcu", "int8", request.directory / FIRMWARE, versions, details={"firmware": details}
+            "mcu",
+            "int8",
+            request.directory / FIRMWARE,
+            versions,
+            (integers.note,) if integers.note else (),
+            held_out=integers.held_out,
+            details={"firmware": details},
         )
 
     def estimate(self, request: Lowering) -> MemoryEstimate:
@@ -88,13 +97,22 @@ class Microcontroller:
 
     def check(self, artifact: Artifact, expected: Expected) -> tuple[Parity, ...]:
         bundle = read_bundle(artifact.path.parent)
-        inputs = bundle.quantized([tensor.numpy() for tensor in expected.inputs])
-        outputs = bundle.dequantized(outputs_of(bundle.graph, inputs))
-        near = distance(expected.outputs, [torch.from_numpy(y) for y in outputs])
         told = artifact.details.get("firmware")
-        notes = () if INT8.holds(near) else noisiest(told)
-        integers = Parity("integers", "int8", near, INT8, notes=notes)
-        return integers, _on_core(bundle, inputs, told)
+        written = [_computed(bundle, run.inputs) for run in expected.held_out]
+        example = judged_example(expected.outputs, _computed(bundle, expected.inputs))
+        verdicts = (*judged(expected.held_out, written, bundle.outputs), example)
+        if not all(verdict.passed for verdict in verdicts):
+            first = verdicts[0]
+            verdicts = (replace(first, notes=(*first.notes, *noisiest(told))), *verdicts[1:])
+        inputs = bundle.quantized([tensor.numpy() for tensor in expected.inputs])
+        return (*verdicts, _on_core(bundle, inputs, told))
+
+
+def _computed(bundle: Bundle, inputs: Inputs) -> Outputs:
+    """Compute what the integers of the folder give for real inputs."""
+    integers = bundle.quantized([tensor.numpy() for tensor in inputs])
+    outputs = bundle.dequantized(outputs_of(bundle.graph, integers))
+    return tuple(torch.from_numpy(y) for y in outputs)
 
 
 def _calibrated_on(request: Lowering) -> str:

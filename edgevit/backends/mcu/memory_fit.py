@@ -13,11 +13,11 @@ from edgevit.backends.api import Lowering
 from edgevit.backends.mcu.board.layout import layout, weights_region
 from edgevit.backends.mcu.cores import core_of
 from edgevit.backends.mcu.options import OPTIONS
+from edgevit.backends.mcu.residual import judged_integers
 from edgevit.backends.mcu.schedule.plan import Schedule, ring_name
 from edgevit.backends.mcu.schedule.search import best_plan
 from edgevit.errors import EdgevitError, MemoryLimitError
-from edgevit.integer import IntegerGraph, Quantized, QuantOptions, quantize, split_stacks
-from edgevit.quantize import ImageInput, load_calibration
+from edgevit.integer import IntegerGraph, split_stacks
 from edgevit.targets import Target
 
 _SMALLEST = 32  # pixels
@@ -100,14 +100,6 @@ class MemoryEstimate:
         )
 
 
-def quantized(request: Lowering) -> Quantized:
-    how, ranges = OPTIONS.of(request.options), request.calibration
-    image_input = ImageInput(request.source.preprocess, request.image_input, request.channels_last)
-    inputs = request.inputs or load_calibration(request.program, ranges, image_input)
-    options = QuantOptions(ranges.observer, how.residual, how.scheme, how.scheme)
-    return quantize(request.program, inputs, options)
-
-
 def planned_for(request: Lowering, graph: IntegerGraph) -> Schedule:
     how, core = OPTIONS.of(request.options), core_of(request.target)
     return best_plan(graph, core, how.optimize, how.max_ram, how.tile)
@@ -133,7 +125,7 @@ def require_fit(request: Lowering, graph: IntegerGraph, plan: Schedule) -> None:
 
 
 def estimate(request: Lowering) -> MemoryEstimate:
-    graph = split_stacks(quantized(request).graph)
+    graph = split_stacks(judged_integers(request).quantized.graph)
     need = need_of(graph, planned_for(request, graph))
     short = _shortfall(need, request)
     tried = tuple(_tried(request, graph, short)) if short else ()
@@ -262,7 +254,7 @@ def _attempt(
 
 
 def _graph(request: Lowering) -> IntegerGraph:
-    return split_stacks(quantized(request).graph)
+    return split_stacks(judged_integers(request).quantized.graph)
 
 
 def _with(request: Lowering, **options: Any) -> Lowering:

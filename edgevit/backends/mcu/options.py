@@ -9,10 +9,12 @@ from edgevit.support.backend_options import BackendOptions, OptionsInfo, Word
 from edgevit.support.choice import Choice
 from edgevit.support.shape import Text, WholeNumber
 
+AUTO = "auto"  # 16 bits where 8 fail the held-out pictures
+
 
 @dataclass(frozen=True)
 class FirmwareOptions(BackendOptions):
-    residual: str = "int8"
+    residual: str = AUTO
     scheme: str = "exact"  # how softmax and GELU tables are computed: or "i-vit"
     optimize: str = "balanced"
     max_ram: int | None = None  # bytes
@@ -35,17 +37,17 @@ CHOICES = (
     ),
     Choice(
         "residual",
-        ("int8", "int16"),
-        "int8",
-        "sums in 16 bits are nearer to the model, and take twice the RAM",
+        (AUTO, "int8", "int16"),
+        AUTO,
+        "a stream of 16 bits is nearer to the model, and takes twice the RAM",
     ),
 )
 _WORDS = (
     Word(
         "residual",
-        Text(("int8", "int16")),
+        Text((AUTO, "int8", "int16")),
         "T",
-        "Type of the residual stream: int8 or int16 [default: int8].",
+        "Type of the residual stream: int8, int16, or int16 where int8 fails on held-out pictures [default: auto].",
     ),
     Word(
         "scheme",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import astuple, replace
 
 import numpy as np
 from torch.fx.node import Node
@@ -11,8 +11,8 @@ from edgevit.graph.aten import argument, has_argument
 from edgevit.graph.program import Program
 from edgevit.integer.lowering.builder import Builder, QuantTensor
 from edgevit.integer.lowering.layout import TensorLayout
-from edgevit.integer.lowering.parameters import rescale, table
-from edgevit.integer.ops.pointwise import Lookup, Rescale
+from edgevit.integer.lowering.parameters import rescale, table, wide_sum
+from edgevit.integer.ops.pointwise import AddWide, Lookup, Rescale
 from edgevit.quantize import (
     EncodingPlan,
     Grid,
@@ -76,6 +76,13 @@ class Context:
             raise NotLoweredError("it is of no value that was computed")
         return self.as_int8(self.tensors[argument], argument)
 
+    def int16_value(self, node: Node) -> QuantTensor:
+        """Return the value of a node in 16 bits, without a zero point."""
+        tensor = self.tensors[node]
+        if tensor.value.dtype == "int16":
+            return tensor
+        return self.requantized(tensor, Grid(tensor.grid.scale / 128, 0, "int16"))
+
     def as_int8(self, tensor: QuantTensor, node: Node) -> QuantTensor:
         """Convert the value of `node`, perhaps rearranged, to 8 bits."""
         return (
@@ -102,6 +109,10 @@ class Context:
                 tensor, table(tensor.grid.points(), grid), grid, f"{value.name}.on", function
             )
         output = self.builder.value(f"{value.name}.on", value.shape, grid)
+        if value.dtype == grid.dtype:
+            numbers = wide_sum(tensor.grid, tensor.grid, grid, 0)
+            sum_with_none = AddWide((value, value), output, *astuple(numbers))
+            return QuantTensor(self.builder.add(sum_with_none), tensor.layout)
         step = rescale(tensor.grid, grid)
         value_there = self.builder.add(
             Rescale((value,), output, step.factor, step.offset, step.shift)

@@ -4,7 +4,8 @@ compare.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from torch.fx.node import Node
@@ -29,12 +30,44 @@ from edgevit.quantize import (
     EncodingPlan,
     Grids,
     Override,
+    Recorded,
     are_pixels,
     equalized,
     record,
     sources,
 )
 from edgevit.rewrites.layout.name_views import permutation_of
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What calibration has shown of a program, for one residual type or for several."""
+
+    program: Program
+    calibration: Calibration
+    recorded: Recorded
+    options: QuantOptions
+
+    def quantized(self, residual: str) -> Quantized:
+        """Lower to an integer graph with this type of the residual stream."""
+        options, program = replace(self.options, residual=residual), self.program
+        plan = EncodingPlan(program, residual == "int16")
+        overrides: dict[str, Override] = {"gelu": shift_gelu} if options.gelu == "i-vit" else {}
+        context = Context(
+            program,
+            plan,
+            Grids(plan, self.recorded.observers, _pixels(program, self.calibration)),
+            overrides,
+            options.softmax == "i-vit",
+            self.recorded.moments,
+        )
+        inputs = _import_inputs(context)
+        _import_calls(context)
+        outputs, values = _outputs(context)
+        graph = context.builder.graph(program.name, values)
+        quantized = Quantized(graph, inputs, outputs, QuantReport(()), options)
+        shown = self.calibration.inputs[: options.report_inputs]
+        return replace(quantized, report=compared(quantized, context.comparable(), program, shown))
 
 
 def quantize(
@@ -44,30 +77,25 @@ def quantize(
 
     Raises `UnsupportedOpError` with every call that no integer operation computes.
     """
-    options = (options or QuantOptions()).check()
+    options = options or QuantOptions()
+    return observe(program, calibration, options, [options.residual]).quantized(options.residual)
+
+
+def observe(
+    program: Program, calibration: Calibration, options: QuantOptions, residuals: Sequence[str]
+) -> Observation:
+    """Equalise a program and observe its values, for each of these types of the residual stream."""
+    for residual in residuals:
+        replace(options, residual=residual).check()
     _refuse_batches(program)
     calibration.check(program)
-    plan = EncodingPlan(program, options.residual == "int16")
     if options.equalize:
+        plan = EncodingPlan(program, residuals[0] == "int16")
         program = equalized(program, calibration.inputs, plan.observed())
-        plan = EncodingPlan(program, options.residual == "int16")
-    recorded = record(program, plan.observed(), calibration.inputs, OBSERVERS[options.observer])
-    overrides: dict[str, Override] = {"gelu": shift_gelu} if options.gelu == "i-vit" else {}
-    context = Context(
-        program,
-        plan,
-        Grids(plan, recorded.observers, _pixels(program, calibration)),
-        overrides,
-        options.softmax == "i-vit",
-        recorded.moments,
-    )
-    inputs = _import_inputs(context)
-    _import_calls(context)
-    outputs, values = _outputs(context)
-    graph = context.builder.graph(program.name, values)
-    quantized = Quantized(graph, inputs, outputs, QuantReport(()), options)
-    shown = calibration.inputs[: options.report_inputs]
-    return replace(quantized, report=compared(quantized, context.comparable(), program, shown))
+    plans = [EncodingPlan(program, residual == "int16") for residual in residuals]
+    nodes = list(dict.fromkeys(node for plan in plans for node in plan.observed()))
+    recorded = record(program, nodes, calibration.inputs, OBSERVERS[options.observer])
+    return Observation(program, calibration, recorded, options)
 
 
 def _pixels(program: Program, calibration: Calibration) -> frozenset[Node]:

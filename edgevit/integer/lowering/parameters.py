@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from edgevit.integer.rounding import LARGEST, multiplier_of
-from edgevit.quantize import Grid, Moments, compensated
+from edgevit.quantize import LIMITS, Grid, Moments, compensated
 
 _ONE = float(1 << 32)
 _REACH = 2.0**31 - 1
@@ -53,7 +53,7 @@ def channels(weights: Weights, source: Grid, output: Grid) -> ChannelParameters:
     while True:
         parameters = _rounded(weights, source, output, scale)
         exact = _exact_bias(parameters, weights, source, scale)
-        reach = 128.0 * np.abs(parameters.weight.astype(np.int64)).sum(1)
+        reach = -float(LIMITS[source.dtype][0]) * np.abs(parameters.weight.astype(np.int64)).sum(1)
         room = _REACH - reach
         over = np.abs(exact) > room
         grow = over & (2 * source.scale * scale <= LARGEST * output.scale)

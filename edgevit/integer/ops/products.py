@@ -2,7 +2,7 @@
 
     y[n] = requantize(bias[n] + sum_k x[k] * weight[n][k], multiplier[n])
 
-The zero points of input and output are in the bias. What lies outside an image is `pad_value`, the input's zero point.
+y has 8 bits, or 16 where it is added to a residual stream of 16; a depthwise convolution of the stream reads 16. The zero points of input and output are in the bias. What lies outside an image is `pad_value`, the input's zero point.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from edgevit.graph.window import Window
 from edgevit.integer.graph import Op, require, require_within
 from edgevit.integer.rounding import requantize
 from edgevit.integer.window_fields import require_fits
+from edgevit.quantize import LIMITS
 
 
 def _product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -32,9 +33,10 @@ def _check_channels(op: Linear | Conv2d | Depthwise, count: int) -> None:
     require(op.weight.dtype == np.int8, "weights of 8 bits")
     require(op.bias.dtype == op.multiplier.dtype == np.int32, "bias and multiplier of 32 bits")
     require(bool(np.all(op.multiplier > 0)), "multipliers are positive")
-    require(op.source.dtype == op.output.dtype == "int8", "8 bits in and out")
+    read = op.output.dtype if isinstance(op, Depthwise) else "int8"
+    require(op.source.dtype == read, "8 bits in; of a depthwise convolution as many as out")
     taps = op.weight.reshape(-1, count).T if isinstance(op, Depthwise) else op.weight
-    reach = 128 * np.abs(taps.reshape(count, -1).astype(np.int64)).sum(1)
+    reach = -LIMITS[read][0] * np.abs(taps.reshape(count, -1).astype(np.int64)).sum(1)
     require(
         bool(np.all(reach + np.abs(op.bias.astype(np.int64)) < 2**31)), "the accumulator overflows"
     )
@@ -58,7 +60,7 @@ class Linear(Op):
 
     def run(self, *inputs: np.ndarray) -> np.ndarray:
         acc = _product(inputs[0], self.weight.T) + self.bias
-        return requantize(acc, self.multiplier)
+        return requantize(acc, self.multiplier, self.output.dtype)
 
     def constants(self) -> dict[str, np.ndarray]:
         return {"weight": self.weight, "bias": self.bias, "multiplier": self.multiplier}
@@ -96,7 +98,9 @@ class Conv2d(Op):
             _product(part.reshape(rows * columns, -1), weight.reshape(len(weight), -1).T)
             for part, weight in zip(groups, weights, strict=True)
         ]
-        out = requantize(np.concatenate(acc, axis=1) + self.bias, self.multiplier)
+        out = requantize(
+            np.concatenate(acc, axis=1) + self.bias, self.multiplier, self.output.dtype
+        )
         return out.reshape(rows, columns, -1)
 
     def constants(self) -> dict[str, np.ndarray]:
@@ -132,7 +136,7 @@ class Depthwise(Op):
     def run(self, *inputs: np.ndarray) -> np.ndarray:
         seen = self.window.views(self.window.padded(inputs[0].astype(np.int64), self.pad_value))
         acc = np.einsum("ijklc,klc->ijc", seen, self.weight.astype(np.int64))
-        return requantize(acc + self.bias, self.multiplier)
+        return requantize(acc + self.bias, self.multiplier, self.output.dtype)
 
     def constants(self) -> dict[str, np.ndarray]:
         return {"weight": self.weight, "bias": self.bias, "multiplier": self.multiplier}

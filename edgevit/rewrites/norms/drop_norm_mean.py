@@ -28,6 +28,7 @@ from edgevit.rewrites.norms.expand_norm import mean_of_channels
 from edgevit.rewrites.rule import Match, Refused, Rule
 
 aten = torch.ops.aten
+_NO_MEAN = 1e-6  # of the largest weight
 
 
 @dataclass(frozen=True)
@@ -55,14 +56,30 @@ class DropNormMean(Rule[Stream]):
             raise Refused(match.stopped)
 
     def rewrite(self, match: Stream, edit: Edit) -> Node:
-        for writer, axis in match.writers:
-            there = Edit(edit.draft, self.name, writer)
-            there.replace(writer, _centred(writer, axis, there))
+        _centre_writers(match, self.name, edit.draft)
         for norm in match.norms:
             if norm is not match.node:
                 there = Edit(edit.draft, self.name, norm)
                 there.replace(norm, _by_root_mean_square(norm, there))
         return _by_root_mean_square(match.node, edit)
+
+
+class CentreStream(DropNormMean):
+    """The same for a runtime whose layer norm is one kernel: the weights lose their mean, the norms stay.
+
+    A constant that all channels share takes no part of the stream's range then.
+    """
+
+    name: ClassVar[str] = "centre-stream"
+
+    def check(self, match: Stream, draft: Draft) -> None:
+        super().check(match, draft)
+        if all(_is_centred(writer, axis, draft) for writer, axis in match.writers):
+            raise Refused("it has no mean")
+
+    def rewrite(self, match: Stream, edit: Edit) -> Node:
+        _centre_writers(match, self.name, edit.draft)
+        return edit.again(match.node, *match.node.args, **match.node.kwargs)
 
 
 def _is_norm(node: Node) -> bool:
@@ -151,6 +168,24 @@ def _along(user: Node, node: Node, axis: int) -> int | None:
 def _extent(node: Node, axis: int) -> int:
     sizes = shape(node)
     return sizes[axis] if -axis <= len(sizes) else 1
+
+
+def _centre_writers(match: Stream, rule: str, draft: Draft) -> None:
+    for writer, axis in match.writers:
+        there = Edit(draft, rule, writer)
+        there.replace(writer, _centred(writer, axis, there))
+
+
+def _is_centred(writer: Node, axis: int, draft: Draft) -> bool:
+    """Check that the means over channels are what rounding leaves of none."""
+    tensors = [(draft.tensor(writer), axis)] if writer.op == "get_attr" else []
+    if not tensors:
+        view = weighted_at(writer)
+        tensors = [(draft.tensor(t), 0) for t in (view.weight, view.bias) if t is not None]
+    return all(
+        bool((t.double().mean(at).abs() <= _NO_MEAN * t.double().abs().max()).all())
+        for t, at in tensors
+    )
 
 
 def _centred(writer: Node, axis: int, edit: Edit) -> Node:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -45,13 +47,15 @@ def _channels(rng: Rng, count: int) -> tuple[np.ndarray, np.ndarray]:
     return bias, rng.integers(1, 2**28, count).astype(np.int32)
 
 
-def linear(rng: Rng, rows: int = 0, depth: int = 0, columns: int = 0) -> Single:
+def linear(
+    rng: Rng, rows: int = 0, depth: int = 0, columns: int = 0, stored: str = "int8"
+) -> Single:
     rows, depth = rows or _between(rng, 1, 11), depth or _between(rng, 1, 70)
     columns = columns or _between(rng, 1, 13)
     bias, multiplier = _channels(rng, columns)
     x = _value("x", (rows, depth))
     weight = integers(rng, (columns, depth))
-    op = Linear((x,), _value("y", (rows, columns)), weight, bias, multiplier)
+    op = Linear((x,), _value("y", (rows, columns), stored), weight, bias, multiplier)
     return op, (integers(rng, x.shape),)
 
 
@@ -95,7 +99,11 @@ def _image(rng: Rng, window: Window, channels: int) -> Value:
 
 
 def conv2d(
-    rng: Rng, x: Value | None = None, window: Window | None = None, columns: int = 0
+    rng: Rng,
+    x: Value | None = None,
+    window: Window | None = None,
+    columns: int = 0,
+    stored: str = "int8",
 ) -> Single:
     groups = 1 if x else int(rng.choice([1, 1, 1, 2, 3]))
     window = window or _window(rng, 4)
@@ -103,21 +111,23 @@ def conv2d(
     columns = columns or groups * _between(rng, 1, 6)
     weight = integers(rng, (columns, *window.size, x.shape[2] // groups))
     bias, multiplier = _channels(rng, columns)
-    y = _value("y", (*window.output(*x.shape[:2]), columns))
+    y = _value("y", (*window.output(*x.shape[:2]), columns), stored)
     pad = _between(rng, -128, 127)
     op = Conv2d((x,), y, weight, bias, multiplier, window, groups, pad)
     return op, (integers(rng, x.shape),)
 
 
-def depthwise(rng: Rng, x: Value | None = None, window: Window | None = None) -> Single:
+def depthwise(
+    rng: Rng, x: Value | None = None, window: Window | None = None, dtype: str = "int8"
+) -> Single:
     window = window or _window(rng)
-    x = x or _image(rng, window, _between(rng, 1, 18))
+    x = replace(x or _image(rng, window, _between(rng, 1, 18)), dtype=dtype)
     channels = x.shape[2]
     bias, multiplier = _channels(rng, channels)
-    y = _value("y", (*window.output(*x.shape[:2]), channels))
+    y = _value("y", (*window.output(*x.shape[:2]), channels), dtype)
     weight = integers(rng, (*window.size, channels))
     op = Depthwise((x,), y, weight, bias, multiplier, window, _between(rng, -128, 127))
-    return op, (integers(rng, x.shape),)
+    return op, (integers(rng, x.shape, dtype),)
 
 
 def softmax(rng: Rng, rows: int = 0, length: int = 0) -> Single:
@@ -277,6 +287,9 @@ MAKERS: dict[str, Callable[[Rng], Single]] = {
     "matmul": matmul,
     "conv2d": conv2d,
     "depthwise": depthwise,
+    "linear_to_s16": partial(linear, stored="int16"),
+    "conv2d_to_s16": partial(conv2d, stored="int16"),
+    "depthwise_s16": partial(depthwise, dtype="int16"),
     "softmax": softmax,
     "norm": norm,
     "lookup": lookup,

@@ -6,6 +6,7 @@ See kernels/include/ev_products_dsp.h for the arithmetic. A word is two taps of 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -17,6 +18,8 @@ from edgevit.backends.mcu.kernels.plain_products import (
     depthwise_steps,
     linear_steps,
     matmul_steps,
+    stores_bytes,
+    stores_halves,
 )
 from edgevit.integer.ops.products import Conv2d, Depthwise, Linear, MatMul
 
@@ -59,15 +62,15 @@ def _is_exact(weight: np.ndarray) -> bool:
     return bool(np.all(reach < _EXACT))
 
 
-def _linear(op: Linear, tile: Tile) -> Steps:
-    steps = linear_steps(op, tile, "ev_linear_s8_dsp", packed_columns(op.weight[:, None]))
+def _linear(op: Linear, tile: Tile, function: str) -> Steps:
+    steps = linear_steps(op, tile, function, packed_columns(op.weight[:, None]))
     return _with_constants(steps, op.bias, op.multiplier)
 
 
-def _conv2d(op: Conv2d, tile: Tile) -> Steps:
+def _conv2d(op: Conv2d, tile: Tile, function: str) -> Steps:
     """Return the steps of a convolution, whose weights have one run for each row of the window."""
     packed = packed_columns(op.weight.reshape(*op.weight.shape[:2], -1))
-    steps = conv2d_steps(op, tile, "ev_conv2d_s8_dsp", packed)
+    steps = conv2d_steps(op, tile, function, packed)
     return _with_constants(steps, op.bias, op.multiplier)
 
 
@@ -75,10 +78,6 @@ def _conv2d_scratch(op: Conv2d) -> int:
     """Return the scratch bytes: a tile, and a row of a window."""
     _, high, wide, channels = op.weight.shape
     return tile_bytes(high, wide * channels) + wide * channels
-
-
-def _depthwise(op: Depthwise, tile: Tile) -> Steps:
-    return depthwise_steps(op, tile, "ev_depthwise_s8_dsp", packed_windows(op))
 
 
 def packed_windows(op: Depthwise) -> np.ndarray:
@@ -137,49 +136,65 @@ def _matmul_is_exact(op: MatMul) -> bool:
     return op.inputs[0].shape[2] * largest * 128 < _EXACT
 
 
-_SHARED = tuple(
-    f"linear/ev_{name}"
-    for name in (
-        "products_dsp.S",
-        "products_row_dsp.c",
-        "products_tile_dsp.c",
-        "tile_row_dsp.c",
+def _sources(stored: str) -> tuple[str, ...]:
+    """Return the sources of products that are stored in 8 bits, or `_to_s16`."""
+    return (
+        f"linear/ev_products{stored}_dsp.S",
+        f"linear/ev_products_row{stored}_dsp.c",
+        f"linear/ev_products_tile{stored}_dsp.c",
+        "linear/ev_tile_row_dsp.c",
     )
-)
 
-DSP_PRODUCTS: tuple[Card, ...] = (
-    Card(
-        "ev_linear_s8_dsp",
+
+def _linear_card(name: str, stored: str, takes: Callable[[Linear], bool]) -> Card:
+    return Card(
+        name,
         Linear,
         "dsp",
-        ("linear/ev_linear_s8_dsp.c", *_SHARED),
-        _linear,
+        (f"linear/{name}.c", *_sources(stored)),
+        lambda op, tile: _linear(op, tile, name),
         lambda op: tile_bytes(1, op.weight.shape[1]),
-        lambda op: _is_exact(op.weight),
+        lambda op: takes(op) and _is_exact(op.weight),
         rows_per_call=2,
-    ),
-    Card(
-        "ev_conv2d_s8_dsp",
+    )
+
+
+def _conv2d_card(name: str, stored: str, takes: Callable[[Conv2d], bool]) -> Card:
+    return Card(
+        name,
         Conv2d,
         "dsp",
-        ("conv2d/ev_conv2d_s8_dsp.c", *_SHARED),
-        _conv2d,
+        (f"conv2d/{name}.c", *_sources(stored)),
+        lambda op, tile: _conv2d(op, tile, name),
         _conv2d_scratch,
-        lambda op: op.groups == 1 and _is_exact(op.weight),
-    ),
-    Card(
-        "ev_depthwise_s8_dsp",
+        lambda op: takes(op) and op.groups == 1 and _is_exact(op.weight),
+    )
+
+
+def _depthwise_card(name: str, takes: Callable[[Depthwise], bool]) -> Card:
+    return Card(
+        name,
         Depthwise,
         "dsp",
-        ("depthwise/ev_depthwise_s8_dsp.c",),
-        _depthwise,
+        (f"depthwise/{name}.c",),
+        lambda op, tile: depthwise_steps(op, tile, name, packed_windows(op)),
         _depthwise_scratch,
-    ),
+        takes,
+    )
+
+
+DSP_PRODUCTS: tuple[Card, ...] = (
+    _linear_card("ev_linear_s8_dsp", "", stores_bytes),
+    _linear_card("ev_linear_to_s16_dsp", "_to_s16", stores_halves),
+    _conv2d_card("ev_conv2d_s8_dsp", "", stores_bytes),
+    _conv2d_card("ev_conv2d_to_s16_dsp", "_to_s16", stores_halves),
+    _depthwise_card("ev_depthwise_s8_dsp", stores_bytes),
+    _depthwise_card("ev_depthwise_s16_dsp", stores_halves),
     Card(
         "ev_matmul_s8_dsp",
         MatMul,
         "dsp",
-        ("matmul/ev_matmul_pack_s8_dsp.c", "matmul/ev_matmul_s8_dsp.c", *_SHARED),
+        ("matmul/ev_matmul_pack_s8_dsp.c", "matmul/ev_matmul_s8_dsp.c", *_sources("")),
         _matmul,
         _matmul_scratch,
         _matmul_is_exact,

@@ -15,6 +15,8 @@ from edgevit.backends.mcu.kernels.plain_products import (
     depthwise_steps,
     linear_steps,
     matmul_steps,
+    stores_bytes,
+    stores_halves,
 )
 from edgevit.integer.ops.norm import Norm
 from edgevit.integer.ops.pointwise import Add, AddWide, Lookup, Multiply, Rescale
@@ -203,6 +205,7 @@ MVE: tuple[Card, ...] = (
         "mve",
         ("linear/ev_linear_s8_mve.c", "linear/ev_product_s8_mve.c"),
         _linear,
+        takes=stores_bytes,
         rows_per_call=2,
     ),
     Card(
@@ -212,7 +215,7 @@ MVE: tuple[Card, ...] = (
         ("conv2d/ev_conv2d_s8_mve.c", "linear/ev_product_s8_mve.c"),
         _conv2d,
         _strip,
-        lambda op: op.window.dilation[1] == 1,
+        lambda op: stores_bytes(op) and op.window.dilation[1] == 1,
     ),
     Card(
         "ev_depthwise_s8_mve",
@@ -221,7 +224,15 @@ MVE: tuple[Card, ...] = (
         ("depthwise/ev_depthwise_s8_mve.c",),
         _depthwise,
         _depthwise_scratch,
-        lambda op: op.window.size[0] <= 16,
+        lambda op: stores_bytes(op) and op.window.size[0] <= 16,
+    ),
+    Card(
+        "ev_depthwise_s16_mve",
+        Depthwise,
+        "mve",
+        ("depthwise/ev_depthwise_s16_mve.c",),
+        lambda op, tile: depthwise_steps(op, tile, "ev_depthwise_s16_mve", op.weight),
+        takes=stores_halves,
     ),
     Card(
         "ev_matmul_s8_mve",

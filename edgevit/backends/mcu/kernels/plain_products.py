@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -128,29 +128,42 @@ def plain_packed_bytes(op: MatMul) -> int:
     return 4 * columns + columns * op.inputs[0].shape[2]
 
 
+def stores_bytes(op: Linear | Conv2d | Depthwise) -> bool:
+    return op.output.dtype == "int8"
+
+
+def stores_halves(op: Linear | Conv2d | Depthwise) -> bool:
+    return op.output.dtype == "int16"
+
+
+def _linear(name: str, takes: Callable[[Linear], bool]) -> Card:
+    def steps(op: Linear, tile: Tile) -> Steps:
+        return linear_steps(op, tile, name, op.weight)
+
+    return Card(name, Linear, "plain", (f"linear/{name}.c",), steps, takes=takes, rows_per_call=4)
+
+
+def _conv2d(name: str, takes: Callable[[Conv2d], bool]) -> Card:
+    def steps(op: Conv2d, tile: Tile) -> Steps:
+        return conv2d_steps(op, tile, name, op.weight)
+
+    return Card(name, Conv2d, "plain", (f"conv2d/{name}.c",), steps, takes=takes)
+
+
+def _depthwise(name: str, takes: Callable[[Depthwise], bool]) -> Card:
+    def steps(op: Depthwise, tile: Tile) -> Steps:
+        return depthwise_steps(op, tile, name, op.weight)
+
+    return Card(name, Depthwise, "plain", (f"depthwise/{name}.c",), steps, takes=takes)
+
+
 PLAIN_PRODUCTS: tuple[Card, ...] = (
-    Card(
-        "ev_linear_s8",
-        Linear,
-        "plain",
-        ("linear/ev_linear_s8.c",),
-        lambda op, tile: linear_steps(op, tile, "ev_linear_s8", op.weight),
-        rows_per_call=4,
-    ),
-    Card(
-        "ev_conv2d_s8",
-        Conv2d,
-        "plain",
-        ("conv2d/ev_conv2d_s8.c",),
-        lambda op, tile: conv2d_steps(op, tile, "ev_conv2d_s8", op.weight),
-    ),
-    Card(
-        "ev_depthwise_s8",
-        Depthwise,
-        "plain",
-        ("depthwise/ev_depthwise_s8.c",),
-        lambda op, tile: depthwise_steps(op, tile, "ev_depthwise_s8", op.weight),
-    ),
+    _linear("ev_linear_s8", stores_bytes),
+    _linear("ev_linear_to_s16", stores_halves),
+    _conv2d("ev_conv2d_s8", stores_bytes),
+    _conv2d("ev_conv2d_to_s16", stores_halves),
+    _depthwise("ev_depthwise_s8", stores_bytes),
+    _depthwise("ev_depthwise_s16", stores_halves),
     Card(
         "ev_matmul_s8",
         MatMul,

@@ -195,7 +195,7 @@ def expand(node: Node, context: Context) -> QuantTensor:
 def concatenation(node: Node, context: Context) -> QuantTensor:
     """Import a concatenation, every part on the grid of the whole."""
     axis = integer(node, "dim") % len(shape(node))
-    grid = context.grids.of(node)
+    grid = context.grids.stored(node)
     return joined(
         [_part(read, grid, context) for read in argument(node, "tensors")], axis, node.name, context
     )

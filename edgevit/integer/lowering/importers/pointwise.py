@@ -140,7 +140,7 @@ def _wide_sum(
         left, right = right, left
     if left.value.dtype == "int8":
         left = context.requantized(left, Grid(left.grid.scale / 128, 0, "int16"))
-    y = context.grids.wide(node)
+    y = context.grids.stored(node)
     parameters = wide_sum(left.grid, right.grid, y, sign)
     output = context.builder.value(node.name, left.value.shape, y)
     right_value = context.builder.shaped(right.value, left.value.shape)

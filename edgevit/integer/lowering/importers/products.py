@@ -44,7 +44,7 @@ def over_axis(
     node: Node, source: QuantTensor, axis: int, weights: Weights, context: Context
 ) -> QuantTensor:
     """Multiply by `weights` along one torch axis."""
-    return over_axis_on(node.name, source, axis, weights, context.grids.of(node), context)
+    return over_axis_on(node.name, source, axis, weights, context.grids.stored(node), context)
 
 
 def over_axis_on(
@@ -60,12 +60,16 @@ def over_axis_on(
 
 
 def convolution(node: Node, context: Context) -> QuantTensor:
-    source = context.int8_value(operand(node))
+    grid = context.grids.stored(node)
     weight, bias = context.weights(node, "weight"), _bias(node, context)
     groups = argument(node, "groups")
     if weight.ndim not in (3, 4):
         raise NotLoweredError("only images and rows of them have convolutions")
     window = window_of(node, weight.shape[2:])
+    depthwise = weight.shape[1] == 1 and groups == len(weight)
+    source = (context.int16_value if depthwise and grid.dtype == "int16" else context.int8_value)(
+        operand(node)
+    )
     if window == Window((1, 1)) and groups == 1:
         flat = Weights(weight.reshape(len(weight), -1), bias, context.moments.get(node))
         return over_axis(node, source, 1, flat, context)
@@ -74,7 +78,7 @@ def convolution(node: Node, context: Context) -> QuantTensor:
     kernel = _Kernel(taps, last.shape, window, groups)
 
     def work(image: Value, stem: str) -> Value:
-        return _convolved(image, stem, source.grid, kernel, context.grids.of(node), context)
+        return _convolved(image, stem, source.grid, kernel, grid, context)
 
     return each_image(node, source, context, work)
 

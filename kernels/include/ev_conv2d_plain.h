@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A convolution in portable C, stored in elements of 1 or 2 bytes. */
+#ifndef EV_CONV2D_PLAIN_H
+#define EV_CONV2D_PLAIN_H
+
+#include <stdbool.h>
+
+#include "ev_contract.h"
+#include "ev_kernels.h"
+#include "ev_products.h"
+
+/* Channels of one group. */
+struct group {
+    uint32_t depth;   /* of the input */
+    uint32_t columns; /* of the output */
+};
+
+/* The window of an output pixel: its top left tap in pixels of the input, and the tap columns inside the image. */
+struct span {
+    int32_t top, left;
+    uint32_t first, end;
+};
+
+/* The comparison mostly saves a division, which is slow or a call. */
+static inline uint32_t ring_index(int32_t row, uint32_t ring)
+{
+    return (uint32_t)row < ring ? (uint32_t)row : (uint32_t)row % ring;
+}
+
+EV_INLINE void add_padding(ev_sums sums, const int8_t *const w[EV_COLUMNS], uint32_t first, uint32_t end, int32_t pad,
+                           int pixels)
+{
+    for (uint32_t k = first; k < end; k++)
+#pragma GCC unroll 8
+        for (int c = 0; c < EV_COLUMNS; c++)
+#pragma GCC unroll 8
+            for (int r = 0; r < pixels; r++)
+                sums[r][c] += pad * w[c][k];
+}
+
+/* One tap row of the windows of `pixels` neighbours. x is the image row, from the channels of the group on. */
+EV_INLINE void add_row(const struct ev_conv2d *p, ev_sums sums, const struct span *span, const int8_t *x,
+                       const int8_t *const w[EV_COLUMNS], uint32_t depth, int pixels)
+{
+    const struct ev_window *window = &p->window;
+    const uint32_t channels = window->channels, stride = window->stride_x * channels;
+    const uint32_t taps_per_run = window->dilation_x == 1 && p->groups == 1 ? span->end - span->first : 1;
+    add_padding(sums, w, 0, span->first * depth, window->pad_value, pixels);
+    for (uint32_t k = span->first; k < span->end; k += taps_per_run) {
+        const int8_t *taps[EV_COLUMNS];
+#pragma GCC unroll 8
+        for (int c = 0; c < EV_COLUMNS; c++)
+            taps[c] = w[c] + k * depth;
+        const uint32_t column = (uint32_t)(span->left + (int32_t)(k * window->dilation_x));
+        ev_add_products(sums, x + column * channels, stride, taps, taps_per_run * depth, pixels);
+    }
+    add_padding(sums, w, span->end * depth, window->kernel_w * depth, window->pad_value, pixels);
+}
+
+EV_INLINE void add_window(const struct ev_conv2d *p, ev_sums sums, const struct span *span, const int8_t *x,
+                          const int8_t *w[EV_COLUMNS], uint32_t depth, int pixels)
+{
+    const struct ev_window *window = &p->window;
+    const uint32_t taps = window->kernel_w * depth;
+    int32_t row = span->top;
+    for (uint32_t i = 0; i < window->kernel_h; i++, row += window->dilation_y) {
+        if (row < 0 || row >= window->in_height)
+            add_padding(sums, w, 0, taps, window->pad_value, pixels);
+        else
+            add_row(p, sums, span, x + ring_index(row, window->in_ring) * window->in_width * window->channels, w,
+                    depth, pixels);
+#pragma GCC unroll 8
+        for (int c = 0; c < EV_COLUMNS; c++)
+            w[c] += taps;
+    }
+}
+
+/* All output channels of one pixel, or of EV_ROWS neighbours, which share the weights that are loaded. */
+EV_INLINE void convolve_pixels(const struct ev_conv2d *p, const struct group *group_size, const struct span *span,
+                               const int8_t *x, void *y, uint32_t bytes, int pixels)
+{
+    const uint32_t depth = group_size->depth, taps = p->window.kernel_h * p->window.kernel_w * depth;
+    for (uint32_t group = 0; group < p->groups; group++) {
+        const uint32_t end = (group + 1) * group_size->columns;
+        for (uint32_t n = end - group_size->columns; n < end; n += EV_COLUMNS) {
+            const int8_t *w[EV_COLUMNS];
+            uint32_t column[EV_COLUMNS];
+            ev_sums sums;
+            ev_columns(w, column, p->weight, taps, n, end);
+            ev_start_sums(sums, column, p->bias, pixels);
+            add_window(p, sums, span, x + group * depth, w, depth, pixels);
+            ev_store_sums(sums, column, p->multiplier, 1, y, bytes, p->columns, pixels);
+        }
+    }
+}
+
+static struct span span_of(const struct ev_window *window, uint32_t row, uint32_t column)
+{
+    struct span span = {
+        .top = (int32_t)(row * window->stride_y) - window->pad_top,
+        .left = (int32_t)(column * window->stride_x) - window->pad_left,
+        .first = 0,
+        .end = window->kernel_w,
+    };
+    while (span.first < span.end && span.left + (int32_t)(span.first * window->dilation_x) < 0)
+        span.first++;
+    while (span.first < span.end && span.left + (int32_t)((span.end - 1) * window->dilation_x) >= window->in_width)
+        span.end--;
+    return span;
+}
+
+static bool has_neighbours(const struct ev_window *window, const struct span *span, uint32_t column)
+{
+    const int32_t reach = window->dilation_x * (window->kernel_w - 1) + window->stride_x * (EV_ROWS - 1);
+    return span->left >= 0 && span->left + reach < window->in_width && column + EV_ROWS <= window->out_width;
+}
+
+EV_INLINE void ev_conv2d_plain(const struct ev_conv2d *p, const int8_t *x, void *y, uint32_t bytes, uint32_t first,
+                               uint32_t rows)
+{
+    const struct ev_window *window = &p->window;
+    EV_ASSERT(p->groups > 0 && window->channels % p->groups == 0 && p->columns % p->groups == 0);
+    EV_ASSERT(ev_all_positive(p->multiplier, p->columns));
+    const struct group group_size = {.depth = window->channels / p->groups, .columns = p->columns / p->groups};
+    for (uint32_t row = first; row < first + rows; row++) {
+        uint8_t *out = (uint8_t *)y + ring_index((int32_t)row, window->out_ring) * window->out_width * p->columns * bytes;
+        uint32_t column = 0;
+        while (column < window->out_width) {
+            const struct span span = span_of(window, row, column);
+            const int count = EV_ROWS > 1 && has_neighbours(window, &span, column) ? EV_ROWS : 1;
+            if (count > 1)
+                convolve_pixels(p, &group_size, &span, x, out, bytes, EV_ROWS);
+            else
+                convolve_pixels(p, &group_size, &span, x, out, bytes, 1);
+            column += count;
+            out += (uint32_t)count * p->columns * bytes;
+        }
+    }
+}
+
+#endif
