@@ -10,7 +10,9 @@ from torch.nn import functional as F
 
 from edgevit.rewrites.arithmetic.cast_parts import CastParts
 from edgevit.rewrites.arithmetic.expand_log1p import ExpandLog1p
+from edgevit.rewrites.arithmetic.expand_silu import ExpandSilu
 from edgevit.rewrites.arithmetic.name_axes import NameAxes
+from edgevit.rewrites.convolutions.convolve_rows import ConvolveRows
 from edgevit.rewrites.convolutions.own_weights import OwnWeights
 from edgevit.rewrites.resize.gather_nearest import GatherNearest
 from tests.rewrites.checking import Call, check_rewrite, kinds
@@ -77,3 +79,16 @@ def test_extremes_over_everything_name_their_axes(keepdim: bool) -> None:
         net = Call(lambda s, x, f=extreme: f(x, (), keepdim=keepdim))
         check_rewrite(NameAxes(), net, X, fires=1, text="[0, 1, 2, 3]")
         check_rewrite(NameAxes(), Call(lambda s, x, f=extreme: f(x, 1)), X, fires=0)
+
+
+def test_a_silu_is_a_product() -> None:
+    after = check_rewrite(ExpandSilu(), Call(lambda s, x: F.silu(x)), X, fires=1)
+    assert kinds(after) == ["sigmoid", "mul"]
+
+
+def test_a_linear_of_rows_is_a_convolution() -> None:
+    net = Call(lambda s, x: s.head(x))
+    net.head = torch.nn.Linear(8, 5)
+    after = check_rewrite(ConvolveRows(), net, torch.randn(3, 8), fires=1)
+    assert "linear" not in kinds(after)
+    check_rewrite(ConvolveRows(), net, torch.randn(3, 2, 8), fires=0)

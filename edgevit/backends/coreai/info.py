@@ -16,4 +16,5 @@ INFO = BackendInfo(
     libraries=("coreai-core",),
     snippets="edgevit.snippets.for_coreai:SNIPPETS",
     holds_labels=True,
+    engine="the Neural Engine",
 )

@@ -14,12 +14,15 @@ from edgevit.backends.artifact import Artifact
 from edgevit.backends.coreai.decompositions import decompositions
 from edgevit.backends.coreai.deterministic import counted_names, make_deterministic
 from edgevit.backends.coreai.exact_constants import exact_constants
+from edgevit.backends.coreai.forecast import forecast
 from edgevit.backends.coreai.info import INFO
 from edgevit.backends.coreai.lowerings import register
 from edgevit.backends.coreai.metadata import write_metadata
+from edgevit.backends.coreai.places import recorded_places
 from edgevit.backends.coreai.supported import blame, require_lowerings, require_supported
 from edgevit.backends.coreai.tool import module, quiet, versions
 from edgevit.backends.exported import exported_program
+from edgevit.backends.placement import Placement
 from edgevit.backends.unsupported import refuse_precision
 from edgevit.frontend import ModelSource
 from edgevit.graph.half import in_float16
@@ -42,22 +45,25 @@ def lower(
     tools = versions()
     progress("convert")
     path = directory / f"{program.name}.aimodel"
-    write_asset(in_float16(program) if precision == "fp16" else program, path)
+    placement = write_asset(in_float16(program) if precision == "fp16" else program, path)
     progress("describe")
     write_metadata(path, source, tools)
     details: dict[str, object] = {"minimum_os": MINIMUM_OS}
-    return Artifact("coreai", precision, path, tools, details=details)
+    return Artifact("coreai", precision, path, tools, placement=placement, details=details)
 
 
-def write_asset(program: Program, path: Path) -> None:
-    """Convert the program as it is, and save it."""
+def write_asset(program: Program, path: Path) -> Placement:
+    """Convert the program as it is, save it, and predict where its operations run."""
     with quiet(), blame(program), counted_names(), exact_constants():
-        _converted(program).save_asset(path)
+        converted, made_from = _converted(program)
+        placement = forecast(converted, program, made_from)
+        converted.save_asset(path)
     make_deterministic(path)
+    return placement
 
 
-def _converted(program: Program) -> Any:
-    """Return the program as Core AI has it, without the debugger's tables."""
+def _converted(program: Program) -> tuple[Any, list[tuple[str, str]]]:
+    """Return the program as Core AI has it, and the calls behind its operations."""
     torch_to_coreai = module("coreai_torch")
     exported = exported_program(program).run_decompositions(decompositions())
     require_lowerings(exported, program)
@@ -66,4 +72,5 @@ def _converted(program: Program) -> Any:
     converter.add_exported_program(
         exported, input_names=list(program.input_names), output_names=list(program.output_names)
     )
-    return converter.to_coreai()
+    with recorded_places(converter, exported) as made_from:
+        return converter.to_coreai(), made_from

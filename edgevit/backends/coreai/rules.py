@@ -8,6 +8,7 @@ from edgevit.rewrites.arithmetic.expand_log1p import ExpandLog1p
 from edgevit.rewrites.arithmetic.expand_remainder import ExpandRemainder
 from edgevit.rewrites.arithmetic.expand_roll import ExpandRoll
 from edgevit.rewrites.arithmetic.expand_scatter import ExpandScatter
+from edgevit.rewrites.arithmetic.expand_silu import ExpandSilu
 from edgevit.rewrites.arithmetic.expand_sort import ExpandSort
 from edgevit.rewrites.arithmetic.expand_variance import ExpandVariance
 from edgevit.rewrites.arithmetic.name_axes import NameAxes
@@ -21,6 +22,7 @@ from edgevit.rewrites.attention.scale_projection import ScaleProjection
 from edgevit.rewrites.attention.split_heads import SplitHeads
 from edgevit.rewrites.attention.split_projection import SplitProjection
 from edgevit.rewrites.convolutions.collapse_linear import CollapseLinear
+from edgevit.rewrites.convolutions.convolve_rows import ConvolveRows
 from edgevit.rewrites.convolutions.split_window import SplitWindow
 from edgevit.rewrites.layout.drop_expand import DropExpand
 from edgevit.rewrites.layout.join_slices import JoinSlices
@@ -84,6 +86,8 @@ RULES: tuple[AnyRule, ...] = (
     ScaleDivisor(),
     ExpandRemainder(),
     ExpandVariance(),
+    ExpandSilu(),
+    ConvolveRows(),
     LowerRank(),
     MergeReshapes(),
 )

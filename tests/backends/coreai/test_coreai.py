@@ -8,7 +8,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -19,7 +18,6 @@ from edgevit.backends.coreai.deterministic import PROGRAM
 from edgevit.errors import MissingToolError
 from edgevit.export.api import export
 from edgevit.export.result import ExportResult
-from edgevit.exported.golden import load_golden
 from edgevit.frontend.capture import capture
 from edgevit.rewrites import engine
 from edgevit.targets import load_target
@@ -92,16 +90,6 @@ def test_constants_are_named_by_their_order(exported: ExportResult) -> None:
     for data in (b"", b"ML\xefR", b"no bytecode"):
         with pytest.raises((ValueError, IndexError)):
             with_strings(data, lambda text: text)
-
-
-def test_its_python_computes_what_the_model_computed(
-    exported: ExportResult, tmp_path: Path
-) -> None:
-    inputs, outputs = load_golden(exported.directory)
-    np.save(tmp_path / "image.npy", inputs[0].numpy())
-    command = [sys.executable, str(exported.directory / "call" / "call.py"), "image.npy"]
-    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
-    assert np.abs(np.load(tmp_path / "output_0.npy") - outputs[0].numpy()).max() < 1e-2
 
 
 def test_its_swift_names_the_inputs_and_outputs(exported: ExportResult) -> None:

@@ -1,0 +1,99 @@
+"""Every net of `nets.py` to a Core AI asset, run in Apple's runtime: one table, for docs/coreai-nets.md.
+
+Each net runs in a process of its own. Its figures are kept in out/coreai/, so an interrupted run goes on
+where it stopped; --fresh starts over.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from nets import NETS
+
+CACHE = Path("out/coreai")
+TARGET = "iphone-17"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("nets", nargs="*", default=[f"timm:{net}" for net in NETS])
+    parser.add_argument("--output", type=Path, help="write the table here (default: print it)")
+    parser.add_argument("--fresh", action="store_true")
+    options = parser.parse_args()
+    CACHE.mkdir(parents=True, exist_ok=True)
+    exports = {net: exported(net, options.fresh) for net in options.nets}
+    table = render(exports)
+    if options.output:
+        options.output.write_text(table)
+    else:
+        print(table)
+    return not all(export.get("passed") for export in exports.values())
+
+
+def exported(net: str, fresh: bool) -> dict[str, Any]:
+    name = net.partition(":")[2]
+    path = CACHE / f"{name}.json"
+    if path.exists() and not fresh:
+        return json.loads(path.read_text())
+    print(net, file=sys.stderr, flush=True)
+    words = ["export", net, "--target", TARGET, "--format", "coreai", "--quiet", "--json"]
+    command = [sys.executable, "-m", "edgevit", *words, "-o", str(CACHE / name)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    try:
+        export = json.loads(done.stdout)
+    except ValueError:
+        export = {"message": done.stderr[-500:]}
+    path.write_text(json.dumps(export))
+    return export
+
+
+def render(exports: dict[str, dict[str, Any]]) -> str:
+    versions = next((e["versions"] for e in exports.values() if "versions" in e), {})
+    passed = sum(bool(export.get("passed")) for export in exports.values())
+    return "\n".join([
+        "# Nets on Core AI",
+        "",
+        f"Written by `benchmarks/coreai.py` on {datetime.now(UTC):%Y-%m-%d} with "
+        + ", ".join(f"{name} {version}" for name, version in versions.items())
+        + f". Target `{TARGET}`, live random weights, the net's own resolution, batch 1.",
+        "",
+        f"{passed} of {len(exports)} pass. *fp32* and *fp16*: assets read from disk by Apple's runtime for Linux, against the model in eager mode. "
+        "*other inputs*: the fp16 asset on black, dark, bright and other pictures. *seconds*: the whole command on two x86-64 cores.",
+        "",
+        "| net | ops | fp32 rel. L2 | fp16 cosine | other inputs, fp16 cosine | size MB | seconds |",
+        "|---|---|--:|--:|--:|--:|--:|",
+        *(row(net, export) for net, export in exports.items()),
+        "",
+    ])  # fmt: skip
+
+
+def row(net: str, export: dict[str, Any]) -> str:
+    name = net.partition(":")[2]
+    if "parity" not in export:
+        return f"| {name} | **{export.get('message', '?')}** | | | | | |"
+    parity = {(p["stage"], p["precision"]): p for p in export["parity"]}
+    before, after = export["graph"]["before"], export["graph"]["after"]
+    seconds = sum(stage["seconds"] for stage in export["stages"].values())
+    size = sum(file["bytes"] for file in export["files"]) / 1e6
+    return (
+        f"| {name} | {before['ops']} → {after['ops']} | {parity['runtime', 'fp32']['rel_l2']:.1e} "
+        f"| {cosine(parity, 'runtime')} | {cosine(parity, 'other inputs')} | {size:.1f} | {seconds:.0f} |"
+    )
+
+
+def cosine(parity: dict[tuple[str, str], dict[str, Any]], stage: str) -> str:
+    entry = parity.get((stage, "fp16"))
+    if entry is None:
+        return "not judged"
+    figure = f"{entry['cosine']:.6f}"
+    return figure if entry["passed"] else f"**{figure}**"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
