@@ -206,5 +206,5 @@ def test_any_net_of_such_calls(steps: list[tuple[str, int, int]]) -> None:
 
 def test_a_sum_of_numbers_alone() -> None:
     """Both operands have lost all axes: there is nothing to lay out."""
-    net = Call(lambda s, x: x.permute(LAST).sigmoid().amax((0, 1, 2, 3)) + x.mT.amin((0, 1, 2, 3)))
-    check_rewrite(SinkPermute(), net, X, fires=1)
+    net = Call(lambda s, x: x.permute(LAST).sigmoid().max() + x.mT.amin())
+    check_rewrite(SinkPermute(), net, X[:1], fires=1)
