@@ -64,7 +64,7 @@ def render(exports: dict[str, dict[str, Any]]) -> str:
         + f". Target `{TARGET}`, live random weights, the net's own resolution, batch 1.",
         "",
         f"{passed} of {len(exports)} pass. *fp32* and *fp16*: assets read from disk by Apple's runtime for Linux, against the model in eager mode. "
-        "*other inputs*: the fp16 asset on black, dark, bright and other pictures. *seconds*: the whole command on two x86-64 cores.",
+        "*other inputs*: the fp16 asset on inputs of other statistics, the worst of them. *seconds*: the whole command on two x86-64 cores.",
         "",
         "| net | ops | fp32 rel. L2 | fp16 cosine | other inputs, fp16 cosine | size MB | seconds |",
         "|---|---|--:|--:|--:|--:|--:|",
