@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from edgevit.quantize.stage import (
         MixedRequest,
         load_calibration,
+        more_generated,
         picture_path,
         quantize_prepared,
         require_mixed,
@@ -110,6 +111,7 @@ __all__ = [
     "is_view",
     "list_pictures",
     "load_calibration",
+    "more_generated",
     "number",
     "pad_value",
     "picture_input",
@@ -180,6 +182,7 @@ lazy_face(
         "stage": (
             "MixedRequest",
             "load_calibration",
+            "more_generated",
             "picture_path",
             "quantize_prepared",
             "require_mixed",

@@ -22,6 +22,7 @@ from edgevit.quantize.scheme import QuantScheme
 MIXED = "mixed"  # the precision
 NOISE = "generated"  # `--calibrate generated`: asked for by name
 _JUDGES = 16
+_MORE = 96
 _JUDGES_SEED = 500_000  # pictures other than those that choose ranges
 
 
@@ -117,6 +118,16 @@ def split_judges(
     return replace(calibration, inputs=chosen, names=names), tuple(
         inputs[i] for i in sorted(judges)
     )
+
+
+def more_generated(
+    program: Program,
+    calibration: Calibration,
+    options: CalibrationOptions,
+    image_input: ImageInput,
+) -> Calibration:
+    """Return more generated inputs, for ranges that few do not show; pictures stay as they are."""
+    return generated(program, image_input, _MORE) if is_generated(options) else calibration
 
 
 def is_generated(options: CalibrationOptions) -> bool:

@@ -11,13 +11,17 @@ from edgevit.backends.mcu.options import AUTO, OPTIONS
 from edgevit.graph.program import Program
 from edgevit.integer import Observation, Quantized, QuantOptions, observe
 from edgevit.quantize import (
+    CalibrationOptions,
     HeldOut,
     ImageInput,
     load_calibration,
+    more_generated,
     residual_stream,
     snr,
     split_judges,
 )
+
+_USUAL, _WIDEST = CalibrationOptions().observer, "min-max"  # of ranges
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,7 @@ class JudgedIntegers:
 
     quantized: Quantized
     held_out: tuple[HeldOut, ...]
-    note: str = ""  # why its stream has 16 bits
+    note: str = ""  # what was changed, and why
 
     @property
     def snr(self) -> float:
@@ -34,7 +38,7 @@ class JudgedIntegers:
 
 
 def judged_integers(request: Lowering) -> JudgedIntegers:
-    """Quantise a request's program. With `auto`, 16 bits where 8 fail the gate and 16 are nearer."""
+    """Quantise a request's program. With `auto`, 16 bits and wider ranges where the gate fails and they are nearer."""
     how, ranges, program = OPTIONS.of(request.options), request.calibration, request.program
     image_input = ImageInput(request.source.preprocess, request.image_input, request.channels_last)
     inputs = request.inputs or load_calibration(program, ranges, image_input)
@@ -43,14 +47,23 @@ def judged_integers(request: Lowering) -> JudgedIntegers:
     options = QuantOptions(ranges.observer, softmax=how.scheme, gelu=how.scheme)
     first, *others = _residuals(how.residual, program)
     observation = observe(program, fitted, options, [first, *others])
-    narrow = _judged(observation, first, runs)
-    if not others or passes(narrow.quantized, narrow.held_out):
+    narrow = best = _judged(observation, first, runs)
+    if how.residual != AUTO or passes(narrow.quantized, narrow.held_out):
         return narrow
-    request.progress("quantize with a residual stream of 16 bits")
-    wider = _judged(observation, others[0], runs)
-    if wider.snr <= narrow.snr:
-        return narrow
-    return replace(wider, note=_told(narrow, wider))
+    for residual in others:
+        request.progress("quantize with a residual stream of 16 bits")
+        best = _nearer(best, _judged(observation, residual, runs))
+    if ranges.observer == _USUAL and not passes(best.quantized, best.held_out):
+        request.progress("quantize with the ranges of more pictures, as far as they go")
+        more = more_generated(program, fitted, ranges, image_input)
+        residual = best.quantized.options.residual
+        whole = observe(program, more, replace(options, observer=_WIDEST), [residual])
+        best = _nearer(best, _judged(whole, residual, runs))
+    return best if best is narrow else replace(best, note=_told(narrow, best))
+
+
+def _nearer(one: JudgedIntegers, other: JudgedIntegers) -> JudgedIntegers:
+    return other if other.snr > one.snr else one
 
 
 def _residuals(asked: str, program: Program) -> Sequence[str]:
@@ -65,8 +78,11 @@ def _judged(observation: Observation, residual: str, runs: Sequence[HeldOut]) ->
     return JudgedIntegers(quantized, judged)
 
 
-def _told(narrow: JudgedIntegers, wider: JudgedIntegers) -> str:
+def _told(narrow: JudgedIntegers, best: JudgedIntegers) -> str:
+    options = best.quantized.options
+    changes = ["the residual stream has 16 bits"] if options.residual == "int16" else []
+    changes += ["ranges go as far as calibration did"] if options.observer == _WIDEST else []
     return (
-        f"the residual stream has 16 bits: {wider.snr:.1f} dB on held-out pictures, {narrow.snr:.1f} dB "
-        "with 8, which the limits refuse"
+        f"{' and '.join(changes)}: {best.snr:.1f} dB on held-out pictures, {narrow.snr:.1f} dB without, "
+        "which the limits refuse"
     )
