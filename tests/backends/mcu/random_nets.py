@@ -8,7 +8,7 @@ from edgevit.graph.window import Window
 from edgevit.integer.graph import Constant, IntegerGraph, Op, Value
 from edgevit.integer.ops.moves import Concat, Permute, Reshape, Slice, Upsample
 from edgevit.integer.ops.norm import Norm
-from edgevit.integer.ops.pointwise import Add, Lookup, Multiply
+from edgevit.integer.ops.pointwise import Add, AddWide, Lookup, Multiply, Rescale
 from edgevit.integer.ops.products import Conv2d, Depthwise, Linear, MatMul
 from edgevit.integer.ops.softmax import Softmax
 from edgevit.integer.ops.windows import AveragePool, MaxPool
@@ -27,8 +27,8 @@ class _Net:
         self.ops.append(op)
         return op.output
 
-    def value(self, *shape: int, zero: int = 0) -> Value:
-        return Value(f"v{len(self.ops)}", shape, zero=zero)
+    def value(self, *shape: int, zero: int = 0, dtype: str = "int8") -> Value:
+        return Value(f"v{len(self.ops)}", shape, dtype, zero=zero)
 
     def between(self, low: int, high: int) -> int:
         return int(self.rng.integers(low, high + 1))
@@ -90,9 +90,29 @@ class _Net:
         row = self.linear(self.add(pooled), x.shape[2])
         return self.add(Multiply((x, row), self.value(*x.shape), 3, -5, 0, 2**25))
 
+    def stream(self, x: Value) -> Value:
+        """Two blocks of a residual stream of 16 bits, one of them a depthwise convolution."""
+        window = Window((3, 3), (1, 1), (1, 1, 1, 1))
+        channels = self.between(1, 2) * x.shape[2]
+        first = self.window(x)
+        weight, bias, multiplier = self.weights(channels, *first.size, x.shape[2])
+        y = self.value(*first.output(*x.shape[:2]), channels, dtype="int16")
+        wide = self.add(Conv2d((x,), y, weight, bias, multiplier, first, 1, 3))
+        weight, bias, multiplier = self.weights(channels, 3, 3)
+        weight = np.ascontiguousarray(weight.transpose(1, 2, 0))
+        y = self.value(*wide.shape, dtype="int16")
+        wide = self.add(Depthwise((wide,), y, weight, bias, multiplier, window, 0))
+        narrow = self.add(Rescale((wide,), self.value(*wide.shape), 2**7, 2**14, 15))
+        weight, bias, multiplier = self.weights(channels, channels)
+        y = self.value(*wide.shape, dtype="int16")
+        branch = self.add(Linear((narrow,), y, weight, bias, multiplier))
+        y = self.value(*wide.shape, dtype="int16")
+        wide = self.add(AddWide((wide, branch), y, 2**13, -(2**13), 2**12, 13))
+        return self.add(Rescale((wide,), self.value(*wide.shape), 2**7, 2**14, 15))
+
     def block(self, x: Value) -> Value:
         """One step on an image."""
-        match self.between(0, 7):
+        match self.between(0, 8):
             case 0:
                 return self.conv(x)
             case 1:
@@ -118,6 +138,8 @@ class _Net:
                     return self.conv(x)
                 y = self.value(2 * x.shape[0], x.shape[1], x.shape[2])
                 return self.add(Upsample((x,), y, (2, 1)))
+            case 7:
+                return self.stream(x)
             case _:
                 return self.sum(x, self.norm(x))
 

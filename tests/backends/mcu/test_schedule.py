@@ -13,6 +13,10 @@ from edgevit.backends.mcu.schedule.memory import bound
 from edgevit.backends.mcu.schedule.plan import Schedule, make_plan
 from edgevit.backends.mcu.schedule.search import best_plan
 from edgevit.backends.mcu.schedule.verifier import OverwrittenError, verify_plan
+from edgevit.graph.window import Window
+from edgevit.integer.graph import IntegerGraph, Value
+from edgevit.integer.ops.pointwise import Add, Lookup
+from edgevit.integer.ops.products import Conv2d
 from tests.backends.mcu.plans import random_plan
 from tests.backends.mcu.random_nets import random_net
 
@@ -72,3 +76,20 @@ def test_a_plan_is_the_same_each_time() -> None:
 def test_placement_is_near_the_bound(seed: int) -> None:
     plan = plan_of(seed)
     assert plan.size <= 1.1 * bound(plan.buffers) + 16
+
+
+def test_a_value_of_16_bits_does_not_lie_over_one_of_8() -> None:
+    """As many bytes, and half as many rows: where one ends is not where the other does."""
+    rows = Window((2, 1), (2, 1))
+    image = Value("image", (8, 4, 4))
+    first = Lookup((image,), Value("first", image.shape), np.arange(256, dtype=np.uint8).view(np.int8), "same")  # fmt: skip
+    second = Lookup((first.output,), Value("second", image.shape), first.table, "same")
+    weight = np.ones((4, 2, 1, 4), np.int8)
+    bias, multiplier = np.zeros(4, np.int32), np.full(4, 2**28, np.int32)
+    wide = Conv2d((second.output,), Value("wide", (4, 4, 4), "int16"), weight, bias, multiplier, rows, 1, 0)  # fmt: skip
+    both = Add((first.output, second.output), Value("both", image.shape), 1, 1, 0, 0)
+    graph = IntegerGraph(
+        "net", (image,), (), (first, second, wide, both), (wide.output, both.output)
+    ).verify()
+    for optimize in ("ram", "balanced", "speed"):
+        verify_plan(best_plan(graph, M4, optimize))

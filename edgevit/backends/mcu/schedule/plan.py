@@ -149,7 +149,7 @@ def _loop_buffers(index: int, walk: LoopWalk, cards: Cards) -> list[Buffer]:
 def _taken_over(net: Net, cards: Cards, walks: list[LoopWalk]) -> dict[str, str]:
     """Return the values that are written over another, with the value each one overwrites.
 
-    Both have the same size, and the overwritten one dies in the loop: each row is written after it
+    Both have the same size and type, and the overwritten one dies in the loop: each row is written after it
     was last read. This covers token overwriting and work in place.
     """
     last = _last_loops(net, walks)
@@ -161,6 +161,7 @@ def _taken_over(net: Net, cards: Cards, walks: list[LoopWalk]) -> dict[str, str]
                 for other in walk.loop.reads
                 if last[other] == index
                 and net.storage[other].bytes == net.storage[name].bytes
+                and net.storage[other].dtype == net.storage[name].dtype
                 and other not in same.values()
             ]
             dead = next((other for other in dying if _overwrites(walk, cards, name, other)), None)
