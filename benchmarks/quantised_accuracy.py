@@ -24,8 +24,8 @@ NETS = (
     "vit", "hybrid", "mvit", "conv", "registers",
     "vit_injected", "hybrid_injected", "conv_injected", "mvit_injected",
 )  # fmt: skip
-TARGETS = {"coreml": "iphone-15-pro", "mcu": "qemu-m7"}
-FORMATS = ("onnx", "executorch", "tflite", "coreml", "mcu")
+TARGETS = {"coreml": "iphone-15-pro", "mcu": "qemu-m7", "qnn": "galaxy-s25"}
+FORMATS = ("onnx", "executorch", "tflite", "coreml", "mcu", "qnn")
 PICTURES = 96
 HEAD = "| net | format | precision | float top-1 | file top-1 | held-out noise |\n|---|---|---|--:|--:|--:|"
 

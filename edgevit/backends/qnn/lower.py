@@ -12,6 +12,7 @@ from edgevit.backends.qnn.compiler import Compiled, compile_for
 from edgevit.backends.qnn.delegation import delegation, require_npu
 from edgevit.backends.qnn.info import INFO
 from edgevit.backends.qnn.options import OPTIONS
+from edgevit.backends.qnn.products import convert_products
 from edgevit.backends.qnn.runtime import tool_versions
 from edgevit.backends.qnn.soc import Soc, require_soc
 from edgevit.backends.room import constant_bytes
@@ -29,6 +30,8 @@ def lower(request: Lowering) -> Artifact:
     with TemporaryDirectory() as folder:
         written = write_onnx(request.program, request.precision, Path(folder), request.progress)
         constants = stored(written.path) if is_integer(request.precision) else ()
+        if is_integer(request.precision):
+            convert_products(written.path)
         request.progress(f"compile for {soc.part}")
         result = request.directory / written.path.name
         compiled = compile_for(written.path, soc, request.precision, result)

@@ -11,6 +11,7 @@ from edgevit.rewrites.attention.attention import ATTENTION
 from edgevit.rewrites.layout.lower_rank import LowerRank
 from edgevit.rewrites.layout.merge_permutes import MergePermutes
 from edgevit.rewrites.layout.merge_reshapes import MergeReshapes
+from edgevit.rewrites.pools_and_padding.concat_pad import ConcatPad
 from edgevit.rewrites.pools_and_padding.expand_adaptive_pool import ExpandAdaptivePool
 from edgevit.rewrites.rule import AnyRule
 from edgevit.rewrites.variants import Form, without
@@ -19,6 +20,7 @@ RULES: tuple[AnyRule, ...] = (
     *without(ONNX_RULES, "fold-norm-affine"),
     *ATTENTION,
     ExpandAdaptivePool(),
+    ConcatPad(),  # of a slice, the compiler pads with what lies behind it
     LowerRank(),
     MergeReshapes(),
     MergePermutes(),

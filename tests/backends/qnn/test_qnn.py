@@ -30,6 +30,7 @@ from edgevit.errors import (
 from edgevit.frontend.capture import capture
 from edgevit.graph.parity import distance
 from edgevit.graph.program import Program
+from edgevit.quantize.noise import snr
 from edgevit.quantize.run import plain_simulation
 from edgevit.rewrites import engine
 from edgevit.support.limited import Limits
@@ -140,6 +141,29 @@ def test_integers_are_one_graph_and_near_their_simulation(
     outputs = in_runtime(artifact)(block.inputs)
     assert distance(simulation.run(), outputs).cosine > cosine
     assert distance(block.run(), outputs).cosine > cosine
+
+
+class Product(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x @ x.transpose(2, 3)
+
+
+def test_products_of_activations_have_16_bits(tmp_path: Path) -> None:
+    program = program_of(Product(), side=32)
+    simulation = plain_simulation(program, [program.inputs], SCHEMES["w8a16"])
+    outputs = in_runtime(BACKEND.lower(request_of(simulation, tmp_path, "w8a16")))(program.inputs)
+    assert snr([program.run()], [outputs]) > 60  # dB; 40 with 8 bits
+
+
+class PaddedSlice(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return nn.functional.pad(x, (0, 1), value=1.0) * 2
+
+
+def test_a_padding_holds_the_constant(tmp_path: Path) -> None:
+    program = program_of(PaddedSlice(), side=48)
+    outputs = in_runtime(BACKEND.lower(request_of(program, tmp_path)))(program.inputs)
+    assert snr([program.run()], [outputs]) > 60  # dB; 14 where the compiler pads
 
 
 def test_an_op_that_the_npu_lacks_is_told_with_its_line(odd: Program, tmp_path: Path) -> None:
