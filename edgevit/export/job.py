@@ -36,7 +36,7 @@ class ExportJob:
 
     def scheme(self, format: str) -> QuantScheme | None:
         """Return how the format computes in integers, or None where it computes in floats."""
-        return BACKENDS[format].scheme(self.precisions[format])
+        return BACKENDS[format].scheme(self.precisions[format], self.target)
 
     def calibrated(self, format: str) -> bool:
         """Check that the format's ranges are chosen on calibration inputs."""

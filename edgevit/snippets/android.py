@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from edgevit.backends import BYTES, JVM_ARRAYS, Facts, PortFacts, count, numbers
+from edgevit.support.quoting import kotlin_string
 
 _KOTLIN = {kind: f"{kind.capitalize()}Array" for kind in JVM_ARRAYS.values()}
 _PUTS = {"float32": "asFloatBuffer().put({})", "int32": "asIntBuffer().put({})", "int64": "asLongBuffer().put({})",
@@ -25,6 +26,14 @@ def executorch_java(facts: Facts) -> dict[str, str]:
         return f"EValue.from(Tensor.{make}(input{index}, new long[] {{{_sizes(port)}}}))"
 
     return {**_java(facts), "TENSORS": _joined(facts, tensor)}
+
+
+def onnx_kotlin(facts: Facts) -> dict[str, str]:
+    def tensor(index: int, port: PortFacts) -> str:
+        made = f"OnnxTensor.createTensor(environment, FloatBuffer.wrap(input{index}), longArrayOf({_sizes(port)}))"
+        return f"{kotlin_string(port.name)} to {made}"
+
+    return {**_kotlin(facts), "TENSORS": _joined(facts, tensor)}
 
 
 def tflite_kotlin(facts: Facts) -> dict[str, str]:

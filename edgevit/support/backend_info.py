@@ -23,7 +23,9 @@ class BackendInfo:
     extra: str  # extra of `pip install 'edgevit[...]'`
     suffix: str  # suffix of the artifact, empty for a folder
     calibrates: tuple[str, ...] = ()  # precisions that take calibration options
-    schemes: str | None = None  # place of the `QuantScheme` of each precision in integers
+    # Place of the `QuantScheme` of each precision in integers, or of a function of the target that
+    # returns them.
+    schemes: str | None = None
     session: str | None = None  # place of `open_session(path, threads)`, with a host runtime
     # The host runtime imitates the device: its outputs count, its times do not.
     emulated: bool = False
@@ -55,9 +57,13 @@ class BackendInfo:
         """Import the backend, or the function of a target that returns one."""
         return self.part(self.backend)
 
-    def scheme(self, precision: str) -> Any | None:
+    def scheme(self, precision: str, target: Any = None) -> Any | None:
         """Return the `QuantScheme` of a precision; None where it computes in floats."""
-        return self.part(self.schemes).get(precision) if self.schemes else None
+        if self.schemes is None:
+            return None
+        schemes = self.part(self.schemes)
+        by_precision: Any = schemes(target) if callable(schemes) else schemes
+        return by_precision.get(precision)
 
     @property
     def runs_here(self) -> bool:

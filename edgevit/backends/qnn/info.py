@@ -11,7 +11,7 @@ INFO = BackendInfo(
     backend="edgevit.backends.qnn.backend:BACKEND",
     precisions=("fp16", "int8", "w8a16"),
     calibrates=("int8", "w8a16"),
-    schemes="edgevit.backends.qnn.scheme:SCHEMES",
+    schemes="edgevit.backends.qnn.scheme:schemes",
     extra="qnn",
     suffix=".onnx",
     session="edgevit.backends.qnn.session:open_session",
@@ -20,5 +20,6 @@ INFO = BackendInfo(
     beside=(".bin",),
     missing_facts="edgevit.backends.qnn.soc:missing",
     options="edgevit.backends.qnn.options:OPTIONS",
+    snippets="edgevit.snippets.for_qnn:SNIPPETS",
     delegates=True,
 )

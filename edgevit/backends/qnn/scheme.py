@@ -1,20 +1,35 @@
-"""How the Hexagon tensor processor computes in integers: every call between quantised values."""
+"""How the Hexagon tensor processor computes in integers.
+
+Norms, softmaxes and the residual stream between them compute in float16 in the same graph: one
+outlier of a token leaves the others few of even 16 bits. A chip without floats computes every call
+in integers.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
+from edgevit.backends.qnn.soc import soc_of
 from edgevit.quantize import EVERY, QuantScheme
+from edgevit.targets import Target
 
-_INT8 = QuantScheme(
-    activations="uint8",
-    integer=EVERY.integer
-    | {"div", "neg", "relu", "relu6", "hardtanh", "clamp", "clamp_min", "tanh", "sigmoid"}
-    | {"max_pool2d", "adaptive_max_pool2d", "upsample_nearest2d", "upsample_bilinear2d"}
-    | {"sum", "amax", "amin", "pow", "sqrt", "rsqrt", "exp", "sin", "cos"}
-    | {"leaky_relu", "elu", "batch_norm", "instance_norm", "where", "maximum", "minimum"},
+_PRODUCTS = frozenset({"linear", "conv1d", "conv2d", "conv_transpose2d", "matmul", "bmm"})
+_BETWEEN = frozenset(
+    {"add", "sub", "mul", "cat", "mean", "avg_pool2d", "adaptive_avg_pool2d", "max_pool2d"}
+    | {"gelu", "silu", "sigmoid", "hardswish", "hardsigmoid", "relu", "relu6", "hardtanh"}
+    | {"clamp", "clamp_min", "leaky_relu", "upsample_nearest2d", "upsample_bilinear2d"}
 )
-SCHEMES = {
-    "int8": _INT8,
-    "w8a16": replace(_INT8, activations="uint16"),
-}
+_OTHERS = frozenset(
+    {"div", "neg", "tanh", "adaptive_max_pool2d", "sum", "amax", "amin", "pow", "sqrt", "rsqrt"}
+    | {"exp", "sin", "cos", "elu", "batch_norm", "instance_norm", "where", "maximum", "minimum"}
+)
+_WITH_FLOATS = QuantScheme(integer=_PRODUCTS, between=_BETWEEN)
+_WITHOUT = QuantScheme(integer=EVERY.integer | _BETWEEN | _OTHERS)
+_TYPES = {"int8": "uint8", "w8a16": "uint16"}
+
+
+def schemes(target: Target | None) -> Mapping[str, QuantScheme]:
+    soc = soc_of(target) if target else None
+    scheme = _WITHOUT if soc and not soc.fp16 else _WITH_FLOATS
+    return {name: replace(scheme, activations=type_) for name, type_ in _TYPES.items()}

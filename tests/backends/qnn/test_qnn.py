@@ -18,7 +18,7 @@ from edgevit.backends.on_host import in_runtime
 from edgevit.backends.qnn import compiler, soc
 from edgevit.backends.qnn.backend import BACKEND
 from edgevit.backends.qnn.options import NpuOptions
-from edgevit.backends.qnn.scheme import SCHEMES
+from edgevit.backends.qnn.scheme import schemes
 from edgevit.errors import (
     BackendRuntimeError,
     DelegationError,
@@ -135,12 +135,35 @@ def test_the_same_program_gives_the_same_bytes(
 def test_integers_are_one_graph_and_near_their_simulation(
     block: Program, tmp_path: Path, precision: str, cosine: float
 ) -> None:
-    simulation = plain_simulation(block, [block.inputs], SCHEMES[precision])
+    simulation = plain_simulation(block, [block.inputs], schemes(S25)[precision])
     artifact = BACKEND.lower(request_of(simulation, tmp_path, precision))
     assert piece(artifact).delegates == 1 and piece(artifact).ops_outside == 0
     outputs = in_runtime(artifact)(block.inputs)
     assert distance(simulation.run(), outputs).cosine > cosine
     assert distance(block.run(), outputs).cosine > cosine
+
+
+class Convolutions(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Conv2d(3, 8, 3), nn.Conv2d(8, 8, 3)
+        self.head = nn.Linear(8, 10)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = nn.functional.silu(self.first(x))
+        return self.head(self.second(x).mean((2, 3)))
+
+
+def test_a_chip_without_floats_computes_all_in_integers(tmp_path: Path) -> None:
+    board = load_target("qcs6490")
+    assert "layer_norm" in schemes(board)["int8"].integer
+    assert "layer_norm" not in schemes(S25)["int8"].integer
+    program = program_of(Convolutions())
+    simulation = plain_simulation(program, [program.inputs], schemes(board)["int8"])
+    artifact = BACKEND.lower(replace(request_of(simulation, tmp_path, "int8"), target=board))
+    assert piece(artifact).delegates == 1 and piece(artifact).ops_outside == 0
+    outputs = in_runtime(artifact)(program.inputs)
+    assert distance(program.run(), outputs).cosine > 0.98
 
 
 class Product(nn.Module):
@@ -150,7 +173,7 @@ class Product(nn.Module):
 
 def test_products_of_activations_have_16_bits(tmp_path: Path) -> None:
     program = program_of(Product(), side=32)
-    simulation = plain_simulation(program, [program.inputs], SCHEMES["w8a16"])
+    simulation = plain_simulation(program, [program.inputs], schemes(S25)["w8a16"])
     outputs = in_runtime(BACKEND.lower(request_of(simulation, tmp_path, "w8a16")))(program.inputs)
     assert snr([program.run()], [outputs]) > 60  # dB; 40 with 8 bits
 
