@@ -30,8 +30,8 @@ def executorch_java(facts: Facts) -> dict[str, str]:
 
 def onnx_kotlin(facts: Facts) -> dict[str, str]:
     def tensor(index: int, port: PortFacts) -> str:
-        made = f"OnnxTensor.createTensor(environment, FloatBuffer.wrap(input{index}), longArrayOf({_sizes(port)}))"
-        return f"{kotlin_string(port.name)} to {made}"
+        value = f"OnnxTensor.createTensor(environment, FloatBuffer.wrap(input{index}), longArrayOf({_sizes(port)}))"
+        return f"{kotlin_string(port.name)} to {value}"
 
     return {**_kotlin(facts), "TENSORS": _joined(facts, tensor)}
 
