@@ -25,6 +25,7 @@ from edgevit.backends import (
 )
 from edgevit.errors import EdgevitError
 from edgevit.evaluate import Takes
+from edgevit.export.effect import require_effect
 from edgevit.export.finish import leave
 from edgevit.export.job import ExportJob
 from edgevit.export.manifest import GraphReport, export_manifest, inspect_report
@@ -167,6 +168,8 @@ def _export_format(
     require_space(draft, 2 * constant_bytes(rewritten) + (1 << 20))
     require_memory(rewritten, BACKENDS[format].title)
     scheme = job.scheme(format)
+    if part:
+        require_effect(rewritten, BACKENDS[format], job.precisions[format], job.target)
     quantized = None
     if part and scheme:
         quantized = part.quantized(rewritten, scheme, stages, captured.benchmark)
@@ -258,6 +261,7 @@ def quantize_model(
     captured = _CapturedModel.build(model, job, stages)
     assert captured.integers is not None
     rewritten, _ = _rewritten(captured, format, job, stages)
+    require_effect(rewritten, BACKENDS[format], precision, job.target)
     return captured.source, captured.integers.quantized(rewritten, scheme, stages)
 
 

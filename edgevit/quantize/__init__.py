@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from edgevit.quantize.options import CALIBRATION, GENERATED, CalibrationOptions
     from edgevit.quantize.picture_file import read_picture
     from edgevit.quantize.picture_list import LABELS, PictureFile, draw_evenly, list_pictures
-    from edgevit.quantize.placement import IntegerPlacement
+    from edgevit.quantize.placement import IntegerPlacement, is_weighted, place
     from edgevit.quantize.pointwise_regions import Override
     from edgevit.quantize.prepare import PRODUCTS, Prepared, prepare
     from edgevit.quantize.qdq import is_fence, with_pairs
@@ -109,6 +109,7 @@ __all__ = [
     "is_constant",
     "is_fence",
     "is_view",
+    "is_weighted",
     "list_pictures",
     "load_calibration",
     "more_generated",
@@ -116,6 +117,7 @@ __all__ = [
     "pad_value",
     "picture_input",
     "picture_path",
+    "place",
     "prepare",
     "quantize_prepared",
     "read_numbers",
@@ -173,7 +175,7 @@ lazy_face(
         "picture_list": ("LABELS", "PictureFile", "draw_evenly", "list_pictures"),
         "pointwise_regions": ("Override",),
         "qdq": ("is_fence", "with_pairs"),
-        "placement": ("IntegerPlacement",),
+        "placement": ("IntegerPlacement", "is_weighted", "place"),
         "recording": ("Look", "Recorded", "record", "run_looking"),
         "run": ("NoiseReport", "QuantizedProgram"),
         "scheme": ("EVERY", "FLOAT", "QuantScheme"),

@@ -6,11 +6,13 @@ of the ways to choose them leaves the least noise, and is what the report speaks
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from torch.fx.node import Node
 
+from edgevit.graph.aten import kind
 from edgevit.graph.program import Inputs, Program
 from edgevit.quantize.calibration import Calibration
 from edgevit.quantize.calibration_checks import calibration_dict
@@ -80,7 +82,19 @@ class QuantizedProgram:
     @property
     def warnings(self) -> tuple[str, ...]:
         """Return what a user should know of the calibration inputs."""
-        return (*self.calibration.notes, *self.report.warnings)
+        return (*self.calibration.notes, *self.report.warnings, *self._wider_weights())
+
+    def _wider_weights(self) -> tuple[str, ...]:
+        """Say which weights have more bits than the precision's name says."""
+        counts = Counter(kind(node) for node in self.weights if not self.scheme.narrows(kind(node)))
+        if not counts:
+            return ()
+        listed = ", ".join(f"{name} ({count}x)" for name, count in counts.items())
+        narrow = ", ".join(sorted(self.scheme.narrow or ()))
+        return (
+            f"weights of {listed} have 8 bits: the runtime reads {self.scheme.weight_bits} bits "
+            f"in {narrow} alone",
+        )
 
     def as_dict(self) -> dict[str, object]:
         facts = {

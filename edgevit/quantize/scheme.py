@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from torch.fx.node import Node
 
+from edgevit.graph.aten import kind
 from edgevit.graph.program import Program
 from edgevit.quantize.encoding import Grid
 
@@ -37,6 +38,7 @@ class QuantScheme:
 
     activations: str = "int8"  # `float`: only the weights are rounded
     weight_bits: int = 8
+    narrow: frozenset[str] | None = None  # kinds whose weights have so many; others 8; None: all
     block: int = 0  # input channels of a weight that share a scale; 0: all of them
     palette: bool = False  # weights are indices into tables
     folded: bool = False  # weights are float constants, which the lowering writes as integers
@@ -56,9 +58,13 @@ class QuantScheme:
     wide: str | None = None  # type of a value that 8 bits do not hold; None leaves it in float
     objection: Objection | None = None
 
-    @property
-    def form(self) -> WeightForm:
+    def form_of(self, node: Node) -> WeightForm:
+        if not self.narrows(kind(node)):
+            return WeightForm(half_scales=self.half_scales)
         return WeightForm(self.weight_bits, self.block, self.palette, self.half_scales)
+
+    def narrows(self, kind: str) -> bool:
+        return self.narrow is None or kind in self.narrow
 
     @property
     def rounds_activations(self) -> bool:

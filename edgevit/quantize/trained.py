@@ -39,7 +39,8 @@ class TrainedEncodings:
 
     def weight_of(self, node: Node, scheme: QuantScheme) -> IntegerWeight | None:
         """Return the weight that training rounded, where the scheme stores such."""
-        plain = scheme.weight_bits == _BITS and not scheme.palette and not scheme.block
+        form = scheme.form_of(node)
+        plain = form.bits == _BITS and not form.palette and not form.block
         return self.weights.get(node.name) if plain else None
 
 

@@ -187,7 +187,7 @@ class Trial:
         grid = encodings.get(self.placement.carried.get(read, read))
         moments: Moments | None = self.recorded.moments.get(node) if compensate else None
         step = grid.scale if grid else 0.0
-        return rounded_weight(node, weight, bias, self.scheme.form, moments, step)
+        return rounded_weight(node, weight, bias, self.scheme.form_of(node), moments, step)
 
 
 def _of(observer: Observer, name: str) -> Observer:

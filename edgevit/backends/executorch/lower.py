@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from edgevit.backends.artifact import Artifact
+from edgevit.backends.executorch.constants import stored
 from edgevit.backends.executorch.delegation import delegation
 from edgevit.backends.executorch.flat_rows import with_flat_rows
 from edgevit.backends.executorch.info import INFO
@@ -17,6 +18,7 @@ from edgevit.backends.exported import exported_program
 from edgevit.backends.unsupported import refuse_precision
 from edgevit.graph.half import in_float16
 from edgevit.graph.program import Program
+from edgevit.support.backend_info import is_integer
 
 
 def lower(
@@ -43,7 +45,8 @@ def lower(
     path = directory / f"{program.name}.pte"
     path.write_bytes(manager.buffer)
     taken = delegation(path, manager.exported_program(), program)
-    return Artifact("executorch", precision, path, tools, delegation=taken)
+    constants = stored(path) if is_integer(precision) else ()
+    return Artifact("executorch", precision, path, tools, delegation=taken, stored=constants)
 
 
 def _edge(program: Program) -> Any:

@@ -32,9 +32,11 @@ _INT8 = QuantScheme(
     objection=_objection,
 )
 _LINEAR = frozenset({"linear"})
+_AUTO = replace(_INT8, dynamic=_LINEAR)
 SCHEMES = {
     "int8": _INT8,
     "int8-dynamic": replace(_INT8, integer=_LINEAR, between=frozenset[str](), dynamic=_LINEAR),
-    "auto": replace(_INT8, dynamic=_LINEAR),
+    "auto": _AUTO,
     "mixed": replace(_INT8, mixed=True),
+    "w4a8": replace(_AUTO, weight_bits=4, narrow=_LINEAR),  # no other kernel reads 4 bits
 }

@@ -26,6 +26,7 @@ CASES = [
     ("tflite", "w8a16"),
     ("executorch", "int8"),
     ("executorch", "auto"),
+    ("executorch", "w4a8"),
 ]
 
 
