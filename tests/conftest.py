@@ -60,4 +60,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--update-golden", action="store_true", help="write tests/golden/ instead of comparing"
     )
+    parser.addoption("--long", action="store_true", help="run the tests marked `long` too")
     parser.addoption("--net-seed", type=int, default=None, help="only the random net of this seed")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--long"):
+        return
+    items[:] = [item for item in items if item.get_closest_marker("long") is None]

@@ -12,10 +12,13 @@ from edgevit.support.backend_info import BACKENDS
 from edgevit.support.host import Host, this_host
 
 
-def runtimes() -> dict[str, str]:
-    """Map runtime distributions to the format that they run."""
-    libraries = {name: info.name for info in BACKENDS.values() for name in info.libraries}
-    return {**libraries, "torch": "eager"}
+def runtimes() -> dict[str, set[str]]:
+    """Map runtime distributions to the formats that they run."""
+    formats: dict[str, set[str]] = {"torch": {"eager"}}
+    for info in BACKENDS.values():
+        for name in info.libraries:
+            formats.setdefault(name, set()).add(info.name)
+    return formats
 
 
 @dataclass(frozen=True)
@@ -33,8 +36,8 @@ class DeviceState(Host):
 
         Load and temperature are stored with the figure, but do not identify the device.
         """
-        runtime_of = runtimes()
-        versions = {k: v for k, v in self.versions.items() if runtime_of.get(k, format) == format}
+        formats = runtimes()
+        versions = {k: v for k, v in self.versions.items() if format in formats.get(k, {format})}
         fields = ("cpu", "cores", "memory_mb", "os", "governor", "machine", "serial")
         return {**{name: getattr(self, name) for name in fields}, "versions": versions}
 

@@ -16,7 +16,7 @@ from edgevit.quantize.calibration import ImageInput
 from edgevit.quantize.image_folder import from_folder
 from tests import ROOT
 from tests.quantize import bed
-from tests.quantize.bed.defaults import RUNTIMES, in_own_process
+from tests.quantize.bed.defaults import in_own_process
 from tests.quantize.bed.digits import SHA256
 from tests.quantize.bed.models import TokenAttention
 from tests.quantize.bed.photographs import lite0, photographs, write_photographs
@@ -98,7 +98,9 @@ def test_nets_are_models_of_the_command_line() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("runtime", RUNTIMES)
+@pytest.mark.parametrize(
+    "runtime", ["onnx", "tflite", pytest.param("executorch", marks=pytest.mark.long)]
+)
 def test_runtimes_own_recipes_lose_what_was_injected(runtime: str) -> None:
     """The clean nets survive them, so that it is the outliers that bite."""
     nets = ["vit", "hybrid", "conv"]

@@ -141,6 +141,7 @@ def test_a_score_on_labelled_data_is_a_goal() -> None:
         )
 
 
+@pytest.mark.slow
 def test_the_largest_drop_is_a_goal(tmp_path: Path) -> None:
     """The labels are what the float model says, so that any loss is the integers'."""
     images = torch.randn(80, 3, 32, 32, generator=torch.Generator().manual_seed(0))
@@ -221,10 +222,11 @@ def test_options_of_mixed_precision_need_it(tmp_path: Path) -> None:
         export_mixed(tmp_path / "out", bit_map=str(tmp_path / "none.toml"))
 
 
+@pytest.mark.slow
 def test_outlier_tokens_survive_where_every_value_is_rounded() -> None:
     """In 8 bits nothing is left of a stream with tokens of a thousand times the others' norm."""
     train, _ = bed.pictures("train")
-    images, labels = bed.pictures("test", 200)
+    images, labels = bed.pictures("test", 100)
     program, _ = engine.run(captured_of(bed.net("registers"), train[:1]), STANDARD)
     calibration = Calibration(tuple((image[None],) for image in train[:32]), "digits")
     prepared = prepare(program, calibration).program
@@ -232,11 +234,12 @@ def test_outlier_tokens_survive_where_every_value_is_rounded() -> None:
     def score(run: object) -> float:
         return bed.accuracy(torch.cat([run((image[None],))[0] for image in images]), labels)  # type: ignore[operator]
 
-    found = quantize_program(prepared, calibration, every(prepared), goal=MixedGoal())
-    assert score(found.program.run) >= score(program.run) - 1
-    assert found.mixed is not None and found.mixed.share < 0.5
+    quantized = quantize_program(prepared, calibration, every(prepared), goal=MixedGoal())
+    assert score(quantized.program.run) >= score(program.run) - 1
+    assert quantized.mixed is not None and quantized.mixed.share < 0.5
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("spec", "cosine", "share"),
@@ -252,8 +255,8 @@ def test_hybrids_need_few_wide_products(spec: str, cosine: float, share: float) 
     program, _ = engine.run(capture(resolve(spec, input_size=128)), STANDARD)
     inputs = generated(program, count=16)
     prepared = prepare(program, inputs)
-    found = quantize_program(
+    quantized = quantize_program(
         prepared.program, inputs, every(program), goal=replace(MixedGoal(), cosine=cosine)
     )
-    assert found.mixed is not None
-    assert found.mixed.reached and found.mixed.share <= share
+    assert quantized.mixed is not None
+    assert quantized.mixed.reached and quantized.mixed.share <= share

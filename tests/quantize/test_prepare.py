@@ -20,7 +20,10 @@ JUDGED = 200
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["vit", "hybrid", "conv", "mvit"])
+@pytest.mark.parametrize(
+    "name",
+    ["vit", "conv", *(pytest.param(name, marks=pytest.mark.long) for name in ("hybrid", "mvit"))],
+)
 def test_a_net_with_outliers_keeps_its_accuracy_in_integers(name: str) -> None:
     train, _ = bed.pictures("train")
     images, labels = (part[:JUDGED] for part in bed.pictures("test"))
