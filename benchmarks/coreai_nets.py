@@ -59,7 +59,7 @@ def render(exports: dict[str, dict[str, Any]]) -> str:
     return "\n".join([
         "# Nets on Core AI",
         "",
-        f"Written by `benchmarks/coreai.py` on {datetime.now(UTC):%Y-%m-%d} with "
+        f"Written by `benchmarks/coreai_nets.py` on {datetime.now(UTC):%Y-%m-%d} with "
         + ", ".join(f"{name} {version}" for name, version in versions.items())
         + f". Target `{TARGET}`, live random weights, the net's own resolution, batch 1.",
         "",
