@@ -10,15 +10,17 @@ from collections import Counter
 from edgevit.errors import TargetError
 from edgevit.graph.aten import kind
 from edgevit.graph.program import Program
-from edgevit.quantize import QuantScheme, is_weighted, place
+from edgevit.quantize import QuantizedProgram, QuantScheme, is_weighted, place
 from edgevit.support.backend_info import BackendInfo
 from edgevit.targets import Target
 
 
-def require_effect(program: Program, info: BackendInfo, precision: str, target: Target) -> None:
+def require_effect(
+    quantized: QuantizedProgram, info: BackendInfo, precision: str, target: Target
+) -> None:
     """Refuse a precision that rounds no call of the program as its name says."""
-    scheme = info.scheme(precision, target)
-    if scheme is None or has_effect(program, scheme):
+    program, scheme = quantized.original, quantized.scheme
+    if has_effect(program, scheme):
         return
     others = [
         p for p in info.precisions if (s := info.scheme(p, target)) and has_effect(program, s)

@@ -168,12 +168,11 @@ def _export_format(
     require_space(draft, 2 * constant_bytes(rewritten) + (1 << 20))
     require_memory(rewritten, BACKENDS[format].title)
     scheme = job.scheme(format)
-    if part:
-        require_effect(rewritten, BACKENDS[format], job.precisions[format], job.target)
     quantized = None
     if part and scheme:
         quantized = part.quantized(rewritten, scheme, stages, captured.benchmark)
     if quantized:
+        require_effect(quantized, BACKENDS[format], job.precisions[format], job.target)
         job.request.check_integers(quantized.placement)
         rewritten = quantized.program
         parity.append(simulation_parity(quantized.held_out, job.precisions[format]))
@@ -261,8 +260,9 @@ def quantize_model(
     captured = _CapturedModel.build(model, job, stages)
     assert captured.integers is not None
     rewritten, _ = _rewritten(captured, format, job, stages)
-    require_effect(rewritten, BACKENDS[format], precision, job.target)
-    return captured.source, captured.integers.quantized(rewritten, scheme, stages)
+    quantized = captured.integers.quantized(rewritten, scheme, stages)
+    require_effect(quantized, BACKENDS[format], precision, job.target)
+    return captured.source, quantized
 
 
 def inspect_model(

@@ -8,6 +8,7 @@ from edgevit.backends import BYTES, C_TYPES, Facts, Snippet
 from edgevit.backends.qnn import INFO
 from edgevit.snippets import android, cpp, python
 from edgevit.snippets.templates import TEMPLATES
+from edgevit.support.quoting import word
 
 _FLOATS = frozenset({"float32"})
 _RUNTIME = python.Runtime(
@@ -38,9 +39,9 @@ def _cpp(facts: Facts) -> dict[str, str]:
 def _npu(facts: Facts) -> dict[str, str]:
     npu, delegation = facts.manifest["npu"], facts.manifest["delegation"]
     return {
-        "SOC": npu["soc"],
-        "CONTEXT": npu["context"],
-        "VERSION": facts.manifest["versions"][INFO.libraries[0]],
+        "SOC": word(npu["soc"]),
+        "CONTEXT": word(npu["context"]),
+        "VERSION": word(facts.manifest["versions"][INFO.libraries[0]]),
         "NO_FALLBACK": "0" if delegation["ops_outside"] else "1",
     }
 

@@ -37,10 +37,23 @@ def facts(format: str, folder: Path, name: str, model: str, file: str) -> Facts:
     kind = "int8" if format == "mcu" else "float32"
     scale = (0.5, 3) if format == "mcu" else ()
     ports = (PortFacts(name, (1, 4, 4, 3), kind, *scale),)
+    manifest = {
+        "npu": {"soc": name, "context": f"{file}.bin"},
+        "delegation": {"ops_outside": 0},
+        "versions": {"onnxruntime-qnn": name},
+    }
     (folder / "fw").mkdir(exist_ok=True)
     (folder / "fw" / "edgevit_model.h").write_text("ev_model_push_rows(")
     return Facts(
-        model, format, "fw" if format == "mcu" else file, ports, ports, PREPARE, False, folder, {}
+        model,
+        format,
+        "fw" if format == "mcu" else file,
+        ports,
+        ports,
+        PREPARE,
+        False,
+        folder,
+        manifest,
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from edgevit.backends.onnx import RULES as ONNX_RULES
 from edgevit.rewrites.arithmetic.expand_silu import ExpandSilu
+from edgevit.rewrites.arithmetic.fold_constants import FoldConstants
 from edgevit.rewrites.attention.attention import ATTENTION
 from edgevit.rewrites.layout.lower_rank import LowerRank
 from edgevit.rewrites.layout.merge_permutes import MergePermutes
@@ -19,12 +20,13 @@ from edgevit.rewrites.variants import Form, without
 
 RULES: tuple[AnyRule, ...] = (
     *without(ONNX_RULES, "fold-norm-affine"),
-    *ATTENTION,
     ExpandAdaptivePool(),
+    *ATTENTION,
     ExpandSilu(),  # sigmoid and product have encodings of their own: a chip without floats needs them
     ConcatPad(),  # of a slice, the compiler pads with what lies behind it
     LowerRank(),
     MergeReshapes(),
     MergePermutes(),
+    FoldConstants(),
 )
 FORMS: tuple[Form, ...] = ()
