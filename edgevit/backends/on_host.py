@@ -15,7 +15,7 @@ from edgevit.backends.judged import judged
 from edgevit.backends.session import TensorSpec
 from edgevit.backends.worker import Worker
 from edgevit.errors import PackageError
-from edgevit.graph.parity import FP16, FP32, TWIN, Parity, distance
+from edgevit.graph.parity import FP16, FP32, TWIN, Limit, Parity, distance
 from edgevit.graph.program import Inputs
 from edgevit.quantize import file_parity
 
@@ -46,8 +46,15 @@ def in_runtime(artifact: Artifact) -> Run:
 
 
 def check_on_host(artifact: Artifact, expected: Expected) -> tuple[Parity, ...]:
+    stage = "runtime" if artifact.reference is None else TWIN
+    return check_run(in_runtime(artifact), artifact, expected, stage, LIMITS.get(artifact.precision))
+
+
+def check_run(
+    run: Run, artifact: Artifact, expected: Expected, stage: str, limit: Limit | None
+) -> tuple[Parity, ...]:
+    """Compare an artifact that is opened in a runtime. `limit` is of a precision in floats."""
     path = artifact.reference or artifact.path
-    run = in_runtime(artifact)
     outputs = run(expected.inputs)
     if len(outputs) != len(expected.outputs):
         raise PackageError(
@@ -56,13 +63,11 @@ def check_on_host(artifact: Artifact, expected: Expected) -> tuple[Parity, ...]:
             hint="this is not the artifact that was exported here; export it again",
         )
     precision = artifact.precision
-    stage = "runtime" if artifact.reference is None else TWIN
     if expected.held_out:
         written = [run(one.inputs) for one in expected.held_out]
         return (file_parity(expected.held_out, written, precision, stage),)
-    if precision not in LIMITS:
+    if limit is None:
         return ()  # part of a model, looked at for what fails: nothing to hold its integers to
-    limit = LIMITS[precision]
     parity = Parity(stage, precision, distance(expected.outputs, outputs), limit)
     if not parity.passed:
         return (parity,)

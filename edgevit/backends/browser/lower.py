@@ -1,0 +1,55 @@
+"""Lowering of a program to the folder of a page: an ONNX file and a TFLite file of one program."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from edgevit.backends.api import Lowering
+from edgevit.backends.artifact import Artifact
+from edgevit.backends.browser.facts import write_facts
+from edgevit.backends.browser.files import ONNX, TFLITE, write_page
+from edgevit.backends.browser.info import INFO
+from edgevit.backends.browser.packages import pinned
+from edgevit.backends.onnx import ONE_FILE, RULES as ONNX_RULES, write_onnx
+from edgevit.backends.room import constant_bytes
+from edgevit.backends.tflite import RULES as TFLITE_RULES, lower as lower_tflite
+from edgevit.backends.unsupported import refuse_precision
+from edgevit.errors import MemoryLimitError
+from edgevit.rewrites import engine
+
+
+def lower(request: Lowering) -> Artifact:
+    """Write both files, each by the rules of its own format, and the page around them."""
+    refuse_precision(INFO.title, request.precision, INFO.precisions)
+    _require_one_file(request)
+    folder = request.directory / f"{request.program.name}{INFO.suffix}"
+    folder.mkdir()
+    write_page(folder, request.progress)
+    versions = {package.name: package.version for package in pinned()}
+    with TemporaryDirectory() as room:
+        for_onnx, _ = engine.run(request.program, ONNX_RULES)
+        written = write_onnx(for_onnx, request.precision, Path(room), request.progress)
+        written.path.rename(folder / ONNX)
+        for_tflite, _ = engine.run(request.program, TFLITE_RULES)
+        lite = lower_tflite(for_tflite, request.precision, Path(room), request.progress)
+        lite.path.rename(folder / TFLITE)
+    write_facts(request, folder)
+    return Artifact(
+        INFO.name,
+        request.precision,
+        folder,
+        written.versions | lite.versions | versions,
+        (*written.notes, *lite.notes),
+    )
+
+
+def _require_one_file(request: Lowering) -> None:
+    """Refuse what no tab can hold: the memory of WebAssembly is 4 GB, with the file and the weights in it."""
+    size = constant_bytes(request.program)
+    if size > ONE_FILE // 2:
+        raise MemoryLimitError(
+            f"{request.program.name} has {size / 1e9:.1f} GB of weights, too much for a browser",
+            why="a page has 4 GB, in which the file lies beside what the runtime makes of it",
+            hint="a smaller model of the family",
+        )
