@@ -27,7 +27,8 @@ need openssh-server sshd
 need openssh-client ssh
 need adb adb
 need postgresql initdb /usr/lib/postgresql/*/bin/initdb
-need chromium chromium # the report is looked at
+need chromium chromium # the report is looked at, pages run their models
+need npm npm           # fetches the runtimes of pages
 
 [ -n "$missing" ] || exit 0
 install="apt-get install -y -qq --no-install-recommends$missing"

@@ -20,7 +20,9 @@ LEVELS: tuple[Mapping[str, str], ...] = (
     {"targets": "devices, from TOML", "rewrites": "rules and their engine"},
     {"frontend": "model specs, weights, capture"},
     {"quantize": "calibration, encodings", "integer": "integer operations, in numpy"},
-    {"backends": "one folder a format: coreml, coreai, executorch, tflite, onnx, qnn, tvm, mcu"},
+    {
+        "backends": "one folder a format: coreml, coreai, executorch, tflite, onnx, qnn, browser, tvm, mcu"
+    },
     {"exported": "the folder on disk", "snippets": "calling code"},
     {
         "evaluate": "accuracy on labels",

@@ -15,7 +15,7 @@ from edgevit.backends.judged import judged
 from edgevit.backends.session import TensorSpec
 from edgevit.backends.worker import Worker
 from edgevit.errors import PackageError
-from edgevit.graph.parity import FP16, FP32, TWIN, Limit, Parity, distance
+from edgevit.graph.parity import FP16, FP32, RUNTIME, TWIN, Limit, Parity, distance
 from edgevit.graph.program import Inputs
 from edgevit.quantize import file_parity
 
@@ -46,8 +46,10 @@ def in_runtime(artifact: Artifact) -> Run:
 
 
 def check_on_host(artifact: Artifact, expected: Expected) -> tuple[Parity, ...]:
-    stage = "runtime" if artifact.reference is None else TWIN
-    return check_run(in_runtime(artifact), artifact, expected, stage, LIMITS.get(artifact.precision))
+    stage = RUNTIME if artifact.reference is None else TWIN
+    return check_run(
+        in_runtime(artifact), artifact, expected, stage, LIMITS.get(artifact.precision)
+    )
 
 
 def check_run(

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from edgevit.errors import EdgevitError, UsageError
 from edgevit.exported import artifact_bytes, read_manifest, require_ours, require_untouched
+from edgevit.graph.parity import is_run
 from edgevit.measure import latest_latency, profile_here, run_firmware
 from edgevit.support.backend_info import firmware_formats, host_formats
 from edgevit.support.notebook import Row, Shown
@@ -192,7 +193,7 @@ def _cosine(manifest: dict[str, Any]) -> Known:
         why = unchecked[0] if unchecked else "an output is not finite"
         return Known(None, None, f"{why}; then export again")
     lowest = min(manifest["parity"], key=lambda entry: entry["cosine"])
-    ran = lowest["stage"] in {"runtime", "rewritten", "captured"}
+    ran = is_run(lowest["stage"]) or lowest["stage"] in {"rewritten", "captured"}
     kind: Kind = "measured" if ran else "emulated"
     return Known(lowest["cosine"], kind, f"{lowest['stage']} {lowest['precision']}, at export")
 

@@ -22,6 +22,7 @@ from edgevit.cli.parser import Parser
 from edgevit.cli.plan import add_plan
 from edgevit.cli.quantize import add_quantize
 from edgevit.cli.report import add_report
+from edgevit.cli.serve import add_serve
 from edgevit.cli.sweep import add_sweep
 from edgevit.cli.trust import add_trust
 from edgevit.cli.tune import add_tune
@@ -125,6 +126,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_simulate(verbs)
     add_check(partial(_command, verbs))
     add_report(partial(_command, verbs))
+    add_serve(partial(_command, verbs))
     add_forecast(partial(_command, verbs), _add_model, commands._model_options)
     add_tune(partial(_command, verbs), _add_model, commands._model_options)
     add_sweep(partial(_command, verbs))

@@ -96,9 +96,15 @@ def _number(x: float) -> float | None:
     return x if math.isfinite(x) else None
 
 
+RUNTIME = "runtime"  # of the artifact itself, here; behind it the name of one of several
 TWIN = "host build"  # checked where the artifact is for another machine
 SAME = Distance(0.0, 0.0, 1.0, 1.0)
 UNKNOWN = Distance(math.inf, math.inf, -1.0, 0.0)
+
+
+def is_run(stage: str) -> bool:
+    """Check for a stage in which the artifact itself ran on this machine."""
+    return stage.partition(" ")[0] == RUNTIME
 
 
 def distance(expected: Sequence[torch.Tensor], actual: Sequence[torch.Tensor]) -> Distance:

@@ -15,6 +15,7 @@ from typing import Any
 
 from edgevit.errors import EdgevitError
 from edgevit.exported import SCHEMA, artifact_bytes, remove_export
+from edgevit.graph.parity import is_run
 from edgevit.measure import eager_subject, latency_dict, measure, subject_of
 from edgevit.support.backend_info import BACKENDS, host_formats
 from edgevit.support.child import run_command
@@ -234,7 +235,7 @@ def _worst(figures: list[float | None], of: Callable[..., float]) -> float | Non
 
 
 def _runs_here(said: dict[str, Any]) -> bool:
-    return said["format"] in host_formats() and any(p["stage"] == "runtime" for p in said["parity"])
+    return said["format"] in host_formats() and any(is_run(p["stage"]) for p in said["parity"])
 
 
 def _timed(

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from edgevit.measure.local import LocalRunner
     from edgevit.measure.refresh_report import report
     from edgevit.measure.runner import Progress, Runner, open_runner, plain
+    from edgevit.measure.served import serve
     from edgevit.measure.show import session_dict, session_text
-    from edgevit.measure.store import Store, open_store
+    from edgevit.measure.store import Store, StoredFigure, open_store
     from edgevit.measure.timing import eager_subject, measure, profile_here, subject_of
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "Runner",
     "Settings",
     "Store",
+    "StoredFigure",
     "compared",
     "compared_text",
     "eager_subject",
@@ -49,6 +51,7 @@ __all__ = [
     "profile_here",
     "report",
     "run_firmware",
+    "serve",
     "session_dict",
     "session_text",
     "simulate_firmware",
@@ -68,8 +71,9 @@ lazy_face(
         "local": ("LocalRunner",),
         "refresh_report": ("report",),
         "runner": ("Progress", "Runner", "open_runner", "plain"),
+        "served": ("serve",),
         "show": ("session_dict", "session_text"),
-        "store": ("Store", "open_store"),
+        "store": ("Store", "StoredFigure", "open_store"),
         "timing": ("eager_subject", "measure", "profile_here", "subject_of"),
     },
 )

@@ -79,7 +79,7 @@ def _interleaved(
     session = runner.measure(subjects, settings, progress)
     name = uuid.uuid4().hex
     rows = [
-        _row(name, place, key, one, settings, session.device)
+        stored_row(name, place, key, one, settings, session.device)
         for place, (key, one) in enumerate(zip(keys, session.figures, strict=True))
         if one.error is None
     ]
@@ -114,7 +114,8 @@ def _one_by_one(
         figures += new_session.figures
         session = uuid.uuid4().hex
         unkept = _add(
-            store, [_row(session, 0, key, new_session.figures[0], settings, new_session.device)]
+            store,
+            [stored_row(session, 0, key, new_session.figures[0], settings, new_session.device)],
         )
     raise_if_all_lost(figures)
     when = max((one.when for one in figures), default=now())
@@ -170,7 +171,7 @@ def _hash_of(files: Sequence[Path], folder: Path, more: str = "") -> str:
     return hashlib.sha256((json.dumps(entries, sort_keys=True) + more).encode()).hexdigest()
 
 
-def _row(
+def stored_row(
     session: str,
     place: int,
     key: str,

@@ -38,6 +38,9 @@ class DeviceState(Host):
         """
         formats = runtimes()
         versions = {k: v for k, v in self.versions.items() if format in formats.get(k, {format})}
+        info = BACKENDS.get(format)
+        if self.address == "local" and info is not None and info.versions is not None:
+            versions |= info.part(info.versions)()
         fields = ("cpu", "cores", "memory_mb", "os", "governor", "machine", "serial")
         return {**{name: getattr(self, name) for name in fields}, "versions": versions}
 

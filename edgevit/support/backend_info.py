@@ -30,6 +30,7 @@ class BackendInfo:
     # The host runtime imitates the device: its outputs count, its times do not.
     emulated: bool = False
     libraries: tuple[str, ...] = ()  # distributions of the runtime; the first is the one to install
+    versions: str | None = None  # place of `versions()`, of a runtime that is no distribution
     beside: tuple[str, ...] = ()  # suffixes of files that belong to the artifact: `net.so.json`
     machine_code: bool = False  # runs on one architecture alone
     code: str | None = None  # kind of code in an artifact: run only with the user's seal or trust

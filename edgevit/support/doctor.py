@@ -17,15 +17,17 @@ PURPOSE = {  # extras other than backends
     "store": "measurements in PostgreSQL",
     "zoo": "models: timm, transformers",
 }
-TOOLS = (
-    "gcc",
-    "clang",
-    "arm-none-eabi-gcc",
-    "qemu-system-arm",
-    "qemu-system-riscv32",
-    "adb",
-    "ssh",
-)
+TOOLS = {  # what they are for, and how to get them
+    "gcc": "C compiler: apt-get install gcc",
+    "clang": "C compiler: apt-get install clang",
+    "arm-none-eabi-gcc": "firmware: apt-get install gcc-arm-none-eabi",
+    "qemu-system-arm": "emulated boards: apt-get install qemu-system-arm",
+    "qemu-system-riscv32": "emulated boards: apt-get install qemu-system-misc",
+    "adb": "Android phones: apt-get install adb",
+    "ssh": "boards: apt-get install openssh-client",
+    "npm": "fetches the runtimes of browser pages, once: apt-get install npm",
+    "chromium": "runs browser pages; EDGEVIT_BROWSER names another: apt-get install chromium",
+}
 _REQUIREMENT = re.compile(r"^([A-Za-z0-9._-]+).*;.*extra\s*==\s*['\"]([^'\"]+)['\"]")
 
 
@@ -114,7 +116,7 @@ def table(findings: Findings) -> str:
             rows.append(" " * 19 + f"missing {', '.join(part.missing)}:  {part.install}")
     rows += ["", "tools"]
     rows += [
-        f"  {'yes' if path else 'no':<4} {tool:<20} {path or ''}".rstrip()
+        f"  {'yes' if path else 'no':<4} {tool:<20} {path or TOOLS[tool]}".rstrip()
         for tool, path in findings.tools.items()
     ]
     if findings.plugins:

@@ -21,6 +21,10 @@ def count(text: str) -> int:
     return _whole(text, 1, 1_000_000, "a count")
 
 
+def port(text: str) -> int:
+    return _whole(text, 0, 65_535, "a port")
+
+
 def pictures(text: str) -> int:
     """Parse a number of calibration pictures: one half chooses, the other judges."""
     return _whole(text, 2, 4096, "a number of pictures")

@@ -412,7 +412,18 @@ def test_doctor_lists_every_extra_with_its_install_line(capsys: pytest.CaptureFi
     assert main(["doctor", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     parts = {part["extra"]: part for part in found["extras"]}
-    formats = {"coreml", "coreai", "executorch", "tflite", "onnx", "qnn", "tvm", "mcu", "zoo"}
+    formats = {
+        "coreml",
+        "coreai",
+        "executorch",
+        "tflite",
+        "onnx",
+        "qnn",
+        "browser",
+        "tvm",
+        "mcu",
+        "zoo",
+    }
     assert set(parts) == formats | {"tune", "sweep", "store"}
     assert parts["coreml"]["present"]["coremltools"]
     for part in parts.values():

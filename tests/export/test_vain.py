@@ -17,7 +17,13 @@ from edgevit.targets import Target, list_targets, load_target
 TARGETS = list_targets()
 PAIRS = [(target.name, format) for target in TARGETS for format in target.formats]
 NEVER = "there-is-no-such-file.py:build"  # building it would be another error
-FOR = {"coreml": "iphone", "coreai": "iphone-17", "mcu": "qemu-m4", "qnn": "galaxy-s25"}
+FOR = {
+    "coreml": "iphone",
+    "coreai": "iphone-17",
+    "mcu": "qemu-m4",
+    "qnn": "galaxy-s25",
+    "browser": "browser",
+}
 
 
 @pytest.mark.parametrize(("target", "format"), PAIRS)

@@ -5,21 +5,36 @@ from typing import TYPE_CHECKING
 from edgevit.support.face import lazy_face
 
 if TYPE_CHECKING:
+    from edgevit.backends.browser.chromium import versions
+    from edgevit.backends.browser.facts import read_facts
+    from edgevit.backends.browser.files import FACTS, page_files
     from edgevit.backends.browser.info import INFO
-    from edgevit.backends.browser.chromium import find_browser
-    from edgevit.backends.browser.files import page_files
+    from edgevit.backends.browser.packages import runtime_versions
     from edgevit.backends.browser.server import PageServer
-    from edgevit.backends.browser.session import BrowserSession, open_in_browser
+    from edgevit.backends.browser.session import RUNTIMES, BrowserSession, open_in_browser
 
-__all__ = ["INFO", "BrowserSession", "PageServer", "find_browser", "open_in_browser", "page_files"]
+__all__ = [
+    "FACTS",
+    "INFO",
+    "RUNTIMES",
+    "BrowserSession",
+    "PageServer",
+    "open_in_browser",
+    "page_files",
+    "read_facts",
+    "runtime_versions",
+    "versions",
+]
 
 lazy_face(
     __name__,
     {
         "info": ("INFO",),
-        "chromium": ("find_browser",),
-        "files": ("page_files",),
+        "chromium": ("versions",),
+        "facts": ("read_facts",),
+        "files": ("FACTS", "page_files"),
+        "packages": ("runtime_versions",),
         "server": ("PageServer",),
-        "session": ("BrowserSession", "open_in_browser"),
+        "session": ("RUNTIMES", "BrowserSession", "open_in_browser"),
     },
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import shlex
 import shutil
@@ -12,6 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from edgevit.backends.browser.packages import runtime_versions
 from edgevit.errors import MissingToolError
 from edgevit.support.descendants import descendants, kill_all
 
@@ -58,8 +60,8 @@ def find_browser() -> Path | None:
     if own := os.environ.get(BROWSER):
         return Path(own) if shutil.which(own) else None
     paths = (shutil.which(name) for name in _NAMES)
-    found = next((Path(path) for path in paths if path), None)
-    return found or (_MAC if sys.platform == "darwin" and _MAC.exists() else None)
+    first = next((Path(path) for path in paths if path), None)
+    return first or (_MAC if sys.platform == "darwin" and _MAC.exists() else None)
 
 
 def require_browser() -> Path:
@@ -76,12 +78,22 @@ def require_browser() -> Path:
     return path
 
 
+@functools.cache
+def versions() -> dict[str, str]:
+    """Return the version of the browser here and of the runtimes in the page."""
+    words = [str(require_browser()), "--version"]
+    said = subprocess.run(words, capture_output=True, text=True, errors="replace", timeout=60)
+    return {"browser": said.stdout.strip()[:200], **runtime_versions()}
+
+
 class Chromium:
     """Process of a browser that shows one page."""
 
     def __init__(self, address: str) -> None:
         path = require_browser()
-        self._room = tempfile.TemporaryDirectory(prefix="edgevit-browser-", ignore_cleanup_errors=True)
+        self._room = tempfile.TemporaryDirectory(
+            prefix="edgevit-browser-", ignore_cleanup_errors=True
+        )
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - as long as the browser
         words = [str(path), *_FLAGS, f"--user-data-dir={self._room.name}"]
         if hasattr(os, "geteuid") and os.geteuid() == 0:

@@ -74,7 +74,9 @@ def finish(artifact: Path, manifest: dict[str, Any]) -> None:
     if how is None:
         return
     crop = manifest["model"]["preprocess"]["crop_pct"]
-    prepare = asdict(how) | {"resized": [round(extent / crop) for extent in (how.height, how.width)]}
+    prepare = asdict(how) | {
+        "resized": [round(extent / crop) for extent in (how.height, how.width)]
+    }
     del prepare["resize"]
     _write(artifact, read_facts(artifact) | {"prepare": prepare})
 

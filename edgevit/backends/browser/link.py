@@ -127,7 +127,11 @@ def packed(facts: dict[str, Any], arrays: Sequence[np.ndarray]) -> bytes:
     tensors = [{"dtype": str(a.dtype), "shape": list(a.shape), "bytes": a.nbytes} for a in arrays]
     header = json.dumps({**facts, "tensors": tensors}).encode()
     return b"".join(
-        [struct.pack("<I", len(header)), header, *(np.ascontiguousarray(a).tobytes() for a in arrays)]
+        [
+            struct.pack("<I", len(header)),
+            header,
+            *(np.ascontiguousarray(a).tobytes() for a in arrays),
+        ]
     )
 
 

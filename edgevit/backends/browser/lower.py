@@ -10,13 +10,16 @@ from edgevit.backends.artifact import Artifact
 from edgevit.backends.browser.facts import write_facts
 from edgevit.backends.browser.files import ONNX, TFLITE, write_page
 from edgevit.backends.browser.info import INFO
-from edgevit.backends.browser.packages import pinned
-from edgevit.backends.onnx import ONE_FILE, RULES as ONNX_RULES, write_onnx
+from edgevit.backends.browser.packages import runtime_versions
+from edgevit.backends.onnx import ONE_FILE, write_onnx
+from edgevit.backends.onnx import RULES as ONNX_RULES
 from edgevit.backends.room import constant_bytes
-from edgevit.backends.tflite import RULES as TFLITE_RULES, lower as lower_tflite
+from edgevit.backends.tflite import RULES as TFLITE_RULES
+from edgevit.backends.tflite import lower as lower_tflite
 from edgevit.backends.unsupported import refuse_precision
 from edgevit.errors import MemoryLimitError
 from edgevit.rewrites import engine
+from edgevit.rewrites.report import RewriteReport
 
 
 def lower(request: Lowering) -> Artifact:
@@ -26,12 +29,12 @@ def lower(request: Lowering) -> Artifact:
     folder = request.directory / f"{request.program.name}{INFO.suffix}"
     folder.mkdir()
     write_page(folder, request.progress)
-    versions = {package.name: package.version for package in pinned()}
+    versions = runtime_versions()
     with TemporaryDirectory() as room:
-        for_onnx, _ = engine.run(request.program, ONNX_RULES)
+        for_onnx, onnx_report = engine.run(request.program, ONNX_RULES)
         written = write_onnx(for_onnx, request.precision, Path(room), request.progress)
         written.path.rename(folder / ONNX)
-        for_tflite, _ = engine.run(request.program, TFLITE_RULES)
+        for_tflite, tflite_report = engine.run(request.program, TFLITE_RULES)
         lite = lower_tflite(for_tflite, request.precision, Path(room), request.progress)
         lite.path.rename(folder / TFLITE)
     write_facts(request, folder)
@@ -40,8 +43,18 @@ def lower(request: Lowering) -> Artifact:
         request.precision,
         folder,
         written.versions | lite.versions | versions,
-        (*written.notes, *lite.notes),
+        (
+            *written.notes,
+            *lite.notes,
+            _fired(ONNX, onnx_report),
+            _fired(TFLITE, tflite_report),
+        ),
     )
+
+
+def _fired(file: str, report: RewriteReport) -> str:
+    rules = [f"{one.rule} x{len(one.fired)}" for one in report.rules if one.fired]
+    return f"{file}: {', '.join(rules) or 'no rule of its own'}"
 
 
 def _require_one_file(request: Lowering) -> None:

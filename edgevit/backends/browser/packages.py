@@ -28,7 +28,7 @@ class PackedFile:
 
 
 @dataclass(frozen=True)
-class Package:
+class NpmPackage:
     name: str
     version: str
     license: str
@@ -55,12 +55,16 @@ def cache_folder() -> Path:
     return Path(home) / "edgevit" / "browser"
 
 
-def pinned() -> tuple[Package, ...]:
+def pinned() -> tuple[NpmPackage, ...]:
     entries = tomllib.loads(_PINNED.read_text(encoding="utf-8"))["package"]
     return tuple(
-        Package(**{**entry, "files": tuple(PackedFile(*file) for file in entry["files"])})
+        NpmPackage(**{**entry, "files": tuple(PackedFile(*file) for file in entry["files"])})
         for entry in entries
     )
+
+
+def runtime_versions() -> dict[str, str]:
+    return {package.name: package.version for package in pinned()}
 
 
 def runtime_files(progress: Callable[[str], None] = lambda _: None) -> dict[str, Path]:
@@ -80,7 +84,7 @@ def notice() -> str:
     return "\n".join(["Runtimes, unchanged, from the npm registry:", *rows, ""])
 
 
-def fetch(package: Package) -> None:
+def fetch(package: NpmPackage) -> None:
     """Let npm download the package, check it, and unpack the files that the page needs."""
     folder = package.folder
     try:
@@ -100,7 +104,7 @@ def fetch(package: Package) -> None:
         ) from error
 
 
-def _packed(package: Package, room: Path) -> Path:
+def _packed(package: NpmPackage, room: Path) -> Path:
     npm = shutil.which("npm")
     if npm is None:
         raise MissingToolError(
@@ -128,14 +132,14 @@ def _packed(package: Package, room: Path) -> Path:
     return archives[0]
 
 
-def _require_integrity(package: Package, archive: Path) -> None:
+def _require_integrity(package: NpmPackage, archive: Path) -> None:
     digest = hashlib.sha512(archive.read_bytes()).digest()
     integrity = f"sha512-{base64.b64encode(digest).decode()}"
     if integrity != package.integrity:
         raise _not_ours(package, f"its hash is {integrity}, and edgevit knows {package.integrity}")
 
 
-def _unpack(package: Package, archive: Path, folder: Path) -> None:
+def _unpack(package: NpmPackage, archive: Path, folder: Path) -> None:
     with tarfile.open(archive) as packed:
         for file in package.files:
             member = packed.extractfile(f"package/{file.source}")
@@ -148,7 +152,7 @@ def _unpack(package: Package, archive: Path, folder: Path) -> None:
                 raise _not_ours(package, f"{file.source} has another content")
 
 
-def _not_ours(package: Package, why: str) -> MissingToolError:
+def _not_ours(package: NpmPackage, why: str) -> MissingToolError:
     return MissingToolError(
         f"npm has another {package} than edgevit knows",
         why=f"{why}\nnothing of it was kept",

@@ -83,31 +83,37 @@ class _Threads(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     timeout = 3600
-    server: _Threads
+
+    @property
+    def page(self) -> PageServer:
+        assert isinstance(self.server, _Threads)
+        return self.server.page
 
     def do_GET(self) -> None:
         path = self._path()
-        if path in self.server.page.streams:
+        if path in self.page.streams:
             self._stream(path)
-        elif path in self.server.page.files:
-            source = self.server.page.files[path]
+        elif path in self.page.files:
+            source = self.page.files[path]
             content = source if isinstance(source, bytes) else source.read_bytes()
             self._answer(200, content, _TYPES.get(Path(path).suffix, "application/octet-stream"))
         else:
             self._answer(404, b"no such file\n", "text/plain")
 
     def do_POST(self) -> None:
-        page, path = self.server.page, self._path()
-        length = self.headers.get("Content-Length", "")
-        if page.post is None or path is None or not length.isdecimal() or int(length) > page.most:
-            self.close_connection = True
-            return self._answer(400, b"not taken\n", "text/plain")
-        body = self.rfile.read(int(length))
         try:
-            answer = page.post(path, body, self.headers.get("User-Agent", ""))
+            code, answer = 200, self._taken(self._path())
         except ValueError as error:
-            return self._answer(400, f"{error}\n".encode(), "text/plain")
-        self._answer(200, answer, "application/octet-stream")
+            self.close_connection = True
+            code, answer = 400, f"{error}\n".encode()
+        self._answer(code, answer, "application/octet-stream")
+
+    def _taken(self, path: str | None) -> bytes:
+        page, length = self.page, self.headers.get("Content-Length", "")
+        if page.post is None or path is None or not length.isdecimal() or int(length) > page.most:
+            raise ValueError("not taken")
+        body = self.rfile.read(int(length))
+        return page.post(path, body, self.headers.get("User-Agent", ""))
 
     def _stream(self, path: str) -> None:
         """Write server-sent events until one side ends."""
@@ -119,11 +125,11 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(content)
             self.wfile.flush()
 
-        self.server.page.streams[path](write)
+        self.page.streams[path](write)
 
     def _path(self) -> str | None:
         path = urlsplit(self.path).path
-        root = self.server.page.root
+        root = self.page.root
         return path.removeprefix(root) or "index.html" if path.startswith(root) else None
 
     def _answer(self, code: int, content: bytes, kind: str) -> None:

@@ -19,8 +19,10 @@ from edgevit.backends.browser.link import Link
 from edgevit.backends.browser.server import PageServer
 from edgevit.backends.session import Arrays, OpTime, TensorSpec
 
-DEFAULT = "ort-wasm"
-_START, _LIMIT = 60.0, 300.0  # seconds: until the page is there, for one request
+CPU, GPU = ("ort-wasm", "litert-wasm"), ("ort-webgpu", "litert-webgpu")  # as the page calls them
+RUNTIMES = (*CPU, *GPU)
+DEFAULT = CPU[0]
+_START, LIMIT = 60.0, 300.0  # seconds: until the page is there, for one request
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Offered:
 class Browser:
     """A browser that shows one page; it opens one runtime at a time."""
 
-    def __init__(self, artifact: Path, limit: float = _LIMIT) -> None:
+    def __init__(self, artifact: Path, limit: float = LIMIT) -> None:
         read_facts(artifact)
         self._limit, self._used = limit, False
         with ExitStack() as stack:
@@ -104,9 +106,9 @@ def open_session(path: Path, threads: int) -> BrowserSession:
     return open_in_browser(path, DEFAULT, threads)
 
 
-def open_in_browser(path: Path, runtime: str, threads: int) -> BrowserSession:
+def open_in_browser(path: Path, runtime: str, threads: int, limit: float = LIMIT) -> BrowserSession:
     """Open a session that takes its browser along when it ends."""
-    browser = Browser(path)
+    browser = Browser(path, limit)
     try:
         session = browser.open(runtime, threads)
     except BaseException:

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
 
 from edgevit.backends.api import Expected
 from edgevit.backends.artifact import Artifact
-from edgevit.backends.browser.session import Browser, BrowserSession
+from edgevit.backends.browser.latency import measured, told
+from edgevit.backends.browser.session import CPU, Browser, BrowserSession
 from edgevit.backends.on_host import LIMITS, check_run, fitted
 from edgevit.errors import PackageError
-from edgevit.graph.parity import UNKNOWN, Limit, Parity
+from edgevit.graph.parity import RUNTIME, UNKNOWN, Limit, Parity
 from edgevit.graph.program import Inputs
 
 _GPU = Limit(max_rel_l2=1e-3)  # its exponentials and divisions are of lower precision
-WARMUP, _RUNS, _SECONDS = 3, 20, 2.0
-NO_BROWSER = "not run: no browser here; apt-get install chromium, then edgevit verify"
+NO_BROWSER = "not run: no browser here; apt-get install chromium"
 
 
 def check_runtime(
@@ -33,35 +33,32 @@ def check_runtime(
         return (), [{"runtime": runtime, "refused": error.why}]
 
     def run(inputs: Inputs) -> tuple[torch.Tensor, ...]:
-        arrays = fitted(session.inputs, [x.numpy() for x in inputs], str(artifact.path))
+        arrays = arrays_of(session, inputs, artifact)
         return tuple(torch.from_numpy(np.array(a)) for a in session.run(arrays))
 
-    parity = check_run(run, artifact, expected, runtime, limit)
-    return parity, [_figures(session, runtime, expected.inputs, str(artifact.path))]
+    first, *others = check_run(run, artifact, expected, f"{RUNTIME} {runtime}", limit)
+    figures = measured(session, runtime, arrays_of(session, expected.inputs, artifact))
+    notes = (told(figures, browser.offered.agent), *_missing(browser, runtime))
+    parity = (
+        replace(first, notes=(*first.notes, *notes)),
+        *(replace(one, stage=f"{runtime}, {one.stage}") for one in others),
+    )
+    return parity, [figures]
+
+
+def arrays_of(session: BrowserSession, inputs: Inputs, artifact: Artifact) -> list[np.ndarray]:
+    return fitted(session.inputs, [x.numpy() for x in inputs], str(artifact.path))
+
+
+def _missing(browser: Browser, runtime: str) -> tuple[str, ...]:
+    """Tell once what this browser does not offer."""
+    offered, notes = browser.offered, list[str]()
+    if runtime == CPU[-1] and not offered.isolated:
+        notes.append("one thread: the browser does not isolate the page")
+    if runtime == CPU[-1] and not offered.gpu:
+        notes.append("WebGPU not run: this browser offers none")
+    return tuple(notes)
 
 
 def unchecked(runtime: str, precision: str) -> Parity:
-    return Parity(runtime, precision, UNKNOWN, LIMITS[precision], (NO_BROWSER,))
-
-
-def _figures(
-    session: BrowserSession, runtime: str, inputs: Inputs, path: str
-) -> dict[str, object]:
-    arrays = fitted(session.inputs, [x.numpy() for x in inputs], path)
-    session.seconds(arrays, WARMUP)
-    first = session.seconds(arrays, 1)[0]
-    runs = max(3, min(_RUNS, round(_SECONDS / max(first, 1e-4))))
-    return {
-        "runtime": runtime,
-        "threads": session.threads,
-        "open_seconds": round(session.open_seconds, 3),
-        "warmup": WARMUP + 1,
-        "runs": runs,
-        **_quartiles(session.seconds(arrays, runs)),
-    }
-
-
-def _quartiles(seconds: Sequence[float]) -> dict[str, object]:
-    low, median, high = np.percentile(seconds, [25, 50, 75])
-    named = {"median_ms": median, "low_ms": low, "high_ms": high}
-    return {name: round(float(s) * 1e3, 4) for name, s in named.items()}
+    return Parity(f"{RUNTIME} {runtime}", precision, UNKNOWN, LIMITS[precision], (NO_BROWSER,))

@@ -37,7 +37,7 @@ async function start() {
   if (facts.prepare) withPictures();
   else at("pictures").hidden = true;
   await guarded(() => choose(usable()[0].id));
-  if (location.hash === "#measure") await guarded(measureAll);
+  if (location.hash === "#run") await guarded(measureAll);
 }
 
 const usable = () => RUNTIMES.filter((one) => !one.gpu || about.gpu);

@@ -1,0 +1,71 @@
+"""`browser[:runtime]`: the page of an export in a browser of this machine, timed by the page's clock."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from edgevit.backends import OpTime, fitted
+from edgevit.backends.browser import INFO, RUNTIMES, open_in_browser, versions
+from edgevit.errors import UsageError, suggest
+from edgevit.measure.device import DeviceState, this_device
+from edgevit.measure.figures import Settings
+from edgevit.measure.interleaved import ByTurns
+from edgevit.measure.timing import Opener, Subject, drawn, subject_of
+
+
+def open_runner(address: str) -> BrowserRunner:
+    runtime = address.partition(":")[2] or RUNTIMES[0]
+    if runtime not in RUNTIMES:
+        raise UsageError(
+            f"the page has no runtime `{runtime}`",
+            where="--on",
+            why=f"it has {', '.join(RUNTIMES)}",
+            hint=suggest(runtime, RUNTIMES) or f"--on browser:{RUNTIMES[0]}",
+        )
+    return BrowserRunner(address, runtime)
+
+
+class BrowserRunner(ByTurns):
+    def __init__(self, address: str, runtime: str) -> None:
+        self.address, self._runtime = address, runtime
+
+    def device(self) -> DeviceState:
+        return replace(this_device(), address=self.address, versions=versions())
+
+    def subject(self, path: str | Path) -> Subject:
+        subject = subject_of(path, here=False)
+        if subject.format != INFO.name:
+            raise UsageError(
+                f"a {subject.format} artifact is no page",
+                where=str(subject.path),
+                hint=f"export for --target browser; or --format {INFO.name}",
+            )
+        return subject
+
+    def settings_key(self, subject: Subject, settings: Settings) -> dict[str, object]:
+        return {**super().settings_key(subject, settings), "runtime": self._runtime}
+
+    def opener(self, device: DeviceState, settings: Settings) -> Opener:
+        def opened(subject: Subject, threads: int) -> OpenedPage:
+            return OpenedPage(subject, self._runtime, threads, settings.limit)
+
+        return opened
+
+
+class OpenedPage:
+    def __init__(self, subject: Subject, runtime: str, threads: int, limit: float) -> None:
+        self._session = open_in_browser(subject.path, runtime, threads, limit)
+        inputs = subject.inputs or [drawn(spec) for spec in self._session.inputs]
+        self._arrays = fitted(self._session.inputs, inputs, str(subject.path))
+        self.threads = self._session.threads
+        self.notes = (f"{runtime} in {self._session.browser.offered.agent}",)
+
+    def seconds(self, runs: int) -> list[float]:
+        return self._session.seconds(self._arrays, runs)
+
+    def op_times(self, repeats: int) -> tuple[OpTime, ...]:
+        return ()
+
+    def close(self) -> None:
+        self._session.browser.close()
