@@ -3,6 +3,7 @@
     python benchmarks/quantised_accuracy.py [--output PAGE] [--formats F,...] [--precisions P,...] [NET ...]
 
 Each net is exported on 96 calibration pictures and evaluated on the 597 test pictures. `float` is the model in PyTorch.
+Rows are kept in out/accuracy/, so an interrupted run goes on where it stopped; --fresh starts over.
 """
 
 from __future__ import annotations
@@ -27,10 +28,13 @@ NETS = (
 TARGETS = {"coreml": "iphone-15-pro", "mcu": "qemu-m7", "qnn": "galaxy-s25"}
 FORMATS = ("onnx", "executorch", "tflite", "coreml", "mcu", "qnn")
 PICTURES = 96
+CACHE = Path("out/accuracy")
 HEAD = "| net | format | precision | float top-1 | file top-1 | held-out noise |\n|---|---|---|--:|--:|--:|"
 
 
-def rows(nets: list[str], formats: list[str], precisions: list[str], folder: Path) -> Iterator[str]:
+def rows(
+    nets: list[str], formats: list[str], precisions: list[str], folder: Path, fresh: bool
+) -> Iterator[str]:
     pictures, labelled = folder / "train", folder / "test"
     bed.write_folder(pictures, "train", PICTURES)
     bed.write_folder(labelled, "test", None)
@@ -39,7 +43,10 @@ def rows(nets: list[str], formats: list[str], precisions: list[str], folder: Pat
         for format in formats:
             for precision in precisions:
                 if precision in info_of(format).precisions:
-                    yield row(net, format, precision, whole, folder)
+                    path = CACHE / f"{net}-{format}-{precision}.txt"
+                    if fresh or not path.exists():
+                        path.write_text(row(net, format, precision, whole, folder))
+                    yield path.read_text()
 
 
 def row(net: str, format: str, precision: str, whole: float, folder: Path) -> str:
@@ -78,14 +85,19 @@ def main() -> None:
     parser.add_argument("--output", type=Path, help="write the table here too")
     parser.add_argument("--formats", default=",".join(FORMATS))
     parser.add_argument("--precisions", default="int8,w4a8,w8a16")
+    parser.add_argument("--fresh", action="store_true")
     words = parser.parse_args()
+    CACHE.mkdir(parents=True, exist_ok=True)
+    nets, formats, precisions = (
+        list(words.nets),
+        words.formats.split(","),
+        words.precisions.split(","),
+    )
     torch.set_num_threads(1)
     lines = [HEAD]
     print(HEAD, flush=True)
     with tempfile.TemporaryDirectory() as folder:
-        for line in rows(
-            list(words.nets), words.formats.split(","), words.precisions.split(","), Path(folder)
-        ):
+        for line in rows(nets, formats, precisions, Path(folder), words.fresh):
             print(line, flush=True)
             lines.append(line)
     if words.output:

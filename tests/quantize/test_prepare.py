@@ -6,6 +6,8 @@ import pytest
 import torch
 
 from edgevit.graph.aten import kind
+from edgevit.graph.half import in_float16
+from edgevit.graph.parity import distance
 from edgevit.quantize.calibration import Calibration
 from edgevit.quantize.prepare import prepare
 from edgevit.quantize.run import plain_simulation, quantize_program
@@ -54,3 +56,18 @@ def test_each_change_is_exact_in_floats() -> None:
         expected, actual = program.run((image[None],))[0], prepared.program.run((image[None],))[0]
         assert torch.allclose(expected, actual, rtol=1e-3, atol=1e-3 * float(expected.abs().max()))
     assert {kind(node) for node in prepared.program.calls()} & {"linear", "conv2d"}
+
+
+@pytest.mark.parametrize("name", ["vit", "registers"])
+def test_what_float16_loses_beside_a_large_mean_is_taken_off_the_weights(name: str) -> None:
+    """Norms stay norms: their squares in pieces overflow float16."""
+    train, _ = bed.pictures("train")
+    program, _ = engine.run(captured_of(bed.net(name, injected=True), train[:1]), STANDARD)
+    calibration = Calibration(tuple((image[None],) for image in train[:16]), "digits")
+    prepared = prepare(program, calibration).program
+    kinds = [
+        [kind(node) for node in one.calls()].count("layer_norm") for one in (program, prepared)
+    ]
+    assert kinds[0] == kinds[1] > 0
+    expected = program.run((train[20:21],))
+    assert distance(expected, in_float16(prepared).run((train[20:21],))).rel_l2 < 0.01
