@@ -1,10 +1,10 @@
-"""`zoo:FAMILY-KNOBS`: our own nets for microcontrollers, by their sizes: `zoo:vit-i64-p8-d96-h3-l6`."""
+"""`zoo:FAMILY-KNOBS`: nets for microcontrollers, by their sizes: `zoo:vit-i64-p8-d96-h3-l6`, `zoo:kws`."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -15,15 +15,36 @@ from edgevit.frontend.images import random_images
 from edgevit.frontend.request import Request, Scheme, file_safe
 from edgevit.frontend.source import ModelSource, Preprocess
 from edgevit.frontend.zoo.hybrid import Hybrid, HybridSizes
+from edgevit.frontend.zoo.mlperf_tiny import (
+    AnomalyNet,
+    AnomalySizes,
+    KeywordNet,
+    KeywordSizes,
+    Resnet8,
+    Resnet8Sizes,
+    WakeWordNet,
+    WakeWordSizes,
+)
 from edgevit.frontend.zoo.vit import Vit, VitSizes
 
 
 @dataclass(frozen=True)
 class Family:
+    """Nets of one kind. `knobs` has the field that each letter of a spec sets."""
+
     sizes: type[Any]
     build: Callable[[Any], torch.nn.Module]
-    knobs: dict[str, str]  # letter -> field
+    knobs: Mapping[str, str]
+    shape: Callable[[Any], tuple[int, ...]]  # of one input
+    preprocess: Preprocess | None  # its size is replaced by the input's
+    input_name: str = "image"
 
+
+def _image(sizes: Any) -> tuple[int, ...]:
+    return (3, sizes.image, sizes.image)
+
+
+_CENTRED = Preprocess((0.5,) * 3, (0.5,) * 3, (0, 0))
 
 FAMILIES = {
     "vit": Family(
@@ -39,11 +60,46 @@ FAMILIES = {
             "r": "rank",
             "c": "classes",
         },
+        _image,
+        _CENTRED,
     ),
     "hybrid": Family(
         HybridSizes,
         Hybrid,
         {"i": "image", "d": "width", "l": "layers", "k": "key", "c": "classes"},
+        _image,
+        _CENTRED,
+    ),
+    "kws": Family(
+        KeywordSizes,
+        KeywordNet,
+        {"d": "width", "c": "classes"},
+        lambda sizes: (1, 49, 10),
+        None,
+        "features",
+    ),
+    "ad": Family(
+        AnomalySizes,
+        AnomalyNet,
+        {"f": "features", "d": "width", "k": "code"},
+        lambda sizes: (sizes.features,),
+        None,
+        "features",
+    ),
+    # 0-255 as they are, as published
+    "resnet8": Family(
+        Resnet8Sizes,
+        Resnet8,
+        {"i": "image", "c": "classes"},
+        _image,
+        Preprocess((0.0,) * 3, (1 / 255,) * 3, (0, 0)),
+    ),
+    "vww": Family(
+        WakeWordSizes,
+        WakeWordNet,
+        {"i": "image", "c": "classes"},
+        _image,
+        Preprocess((0.0,) * 3, (1.0,) * 3, (0, 0)),
     ),
 }
 
@@ -62,19 +118,21 @@ def build(request: Request) -> ModelSource:
     family = FAMILIES[word]
     settings = dict(_setting(knob, family, word) for knob in knobs)
     if request.input_size is not None:
-        settings["image"] = _square(request.input_size)
+        settings["image"] = _square(request.input_size, family, word)
     sizes = family.sizes(**settings)
     _check(sizes)
+    shape = family.shape(sizes)
+    rows, columns = shape[-2:] if family.preprocess else (0, 0)
     return ModelSource(
         spec=request.spec,
         name=file_safe(name),
         module=family.build(sizes),
-        inputs=(random_images((request.batch, 3, sizes.image, sizes.image), request.seed),),
-        input_names=("image",),
+        inputs=(random_images((request.batch, *shape), request.seed),),
+        input_names=(family.input_name,),
         origin=f"edgevit {__version__}, {word}",
         weights="",
-        preprocess=Preprocess((0.5,) * 3, (0.5,) * 3, (sizes.image, sizes.image)),
-        native_size=(sizes.image, sizes.image),
+        preprocess=replace(family.preprocess, size=(rows, columns)) if family.preprocess else None,
+        native_size=(rows, columns) if family.preprocess else None,
     )
 
 
@@ -86,7 +144,9 @@ def _setting(knob: str, family: Family, word: str) -> tuple[str, int]:
     return family.knobs[match[1]], int(match[2])
 
 
-def _square(size: tuple[int, int]) -> int:
+def _square(size: tuple[int, int], family: Family, word: str) -> int:
+    if "image" not in family.knobs.values():
+        raise ModelError(f"a {word} has one size of input", hint="leave --input-size out")
     if size[0] != size[1]:
         raise ModelError("the zoo's nets take square images", hint=f"--input-size {min(size)}")
     return size[0]
@@ -101,7 +161,7 @@ def _check(sizes: Any) -> None:
             raise ModelError(f"{sizes.image} pixels are no whole number of patches of {sizes.patch}")  # fmt: skip
         if sizes.width % sizes.heads:
             raise ModelError(f"a width of {sizes.width} is not shared evenly by {sizes.heads} heads")  # fmt: skip
-    elif sizes.width % 8:
+    elif isinstance(sizes, HybridSizes) and sizes.width % 8:
         raise ModelError(f"a width of {sizes.width} is no multiple of 8")
 
 

@@ -14,9 +14,15 @@ class Window:
     padding: tuple[int, int, int, int] = (0, 0, 0, 0)  # top, left, bottom, right
     dilation: tuple[int, int] = (1, 1)
 
+    @property
+    def spans(self) -> tuple[int, int]:
+        """Rows and columns from the first tap to the last, both counted."""
+        (rows, columns), (along, across) = self.size, self.dilation
+        return along * (rows - 1) + 1, across * (columns - 1) + 1
+
     def output(self, height: int, width: int) -> tuple[int, int]:
         top, left, bottom, right = self.padding
-        high, wide = (d * (s - 1) + 1 for d, s in zip(self.dilation, self.size, strict=True))
+        high, wide = self.spans
         rows = (height + top + bottom - high) // self.stride[0] + 1
         return rows, (width + left + right - wide) // self.stride[1] + 1
 
@@ -30,8 +36,7 @@ class Window:
 
         Axes: output rows, output columns, window rows, window columns, channels.
         """
-        high, wide = (d * (s - 1) + 1 for d, s in zip(self.dilation, self.size, strict=True))
-        block = (high, wide, image.shape[2])
+        block = (*self.spans, image.shape[2])
         seen = np.lib.stride_tricks.sliding_window_view(image, block)[:, :, 0]
         step, along = self.stride
         return seen[::step, ::along, :: self.dilation[0], :: self.dilation[1]]

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from edgevit.integer.lowering.lower import Observation, observe, quantize
     from edgevit.integer.lowering.quantized import Quantized, QuantOptions
     from edgevit.integer.ports import Port
-    from edgevit.integer.rewrites.split_stacks import split_stacks
+    from edgevit.integer.rewrites.rewritten import rewritten
     from edgevit.integer.simulate import outputs_of
     from edgevit.integer.text import integer_text
 
@@ -33,8 +33,8 @@ __all__ = [
     "observe",
     "outputs_of",
     "quantize",
+    "rewritten",
     "save_graph",
-    "split_stacks",
 ]
 
 lazy_face(
@@ -45,7 +45,7 @@ lazy_face(
         "lowering.lower": ("Observation", "observe", "quantize"),
         "lowering.quantized": ("QuantOptions", "Quantized"),
         "ports": ("Port",),
-        "rewrites.split_stacks": ("split_stacks",),
+        "rewrites.rewritten": ("rewritten",),
         "simulate": ("outputs_of",),
         "text": ("integer_text",),
     },

@@ -32,7 +32,7 @@ from edgevit.backends.mcu.schedule.verifier import verify_plan
 from edgevit.errors import MissingToolError
 from edgevit.graph.parity import SAME, UNKNOWN, Limit, Parity
 from edgevit.graph.program import Inputs
-from edgevit.integer import integer_text, outputs_of, split_stacks
+from edgevit.integer import integer_text, outputs_of, rewritten
 from edgevit.quantize import Outputs
 from edgevit.rewrites.rule import AnyRule
 from edgevit.rewrites.variants import Form
@@ -50,7 +50,7 @@ class Microcontroller:
         request.progress("quantize")
         integers = judged_integers(request)
         quantization = integers.quantized
-        graph = split_stacks(quantization.graph)
+        graph = rewritten(quantization.graph)
         request.progress("plan")
         plan = planned_for(request, graph)
         verify_plan(plan)

@@ -17,7 +17,7 @@ from edgevit.backends.mcu.residual import judged_integers
 from edgevit.backends.mcu.schedule.plan import Schedule, ring_name
 from edgevit.backends.mcu.schedule.search import best_plan
 from edgevit.errors import EdgevitError, MemoryLimitError
-from edgevit.integer import IntegerGraph, split_stacks
+from edgevit.integer import IntegerGraph, rewritten
 from edgevit.targets import Target
 
 _SMALLEST = 32  # pixels
@@ -125,7 +125,7 @@ def require_fit(request: Lowering, graph: IntegerGraph, plan: Schedule) -> None:
 
 
 def estimate(request: Lowering) -> MemoryEstimate:
-    graph = split_stacks(judged_integers(request).quantized.graph)
+    graph = rewritten(judged_integers(request).quantized.graph)
     need = need_of(graph, planned_for(request, graph))
     short = _shortfall(need, request)
     tried = tuple(_tried(request, graph, short)) if short else ()
@@ -254,7 +254,7 @@ def _attempt(
 
 
 def _graph(request: Lowering) -> IntegerGraph:
-    return split_stacks(judged_integers(request).quantized.graph)
+    return rewritten(judged_integers(request).quantized.graph)
 
 
 def _with(request: Lowering, **options: Any) -> Lowering:

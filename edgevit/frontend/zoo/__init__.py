@@ -1,4 +1,5 @@
-"""Vision transformers and hybrids of a size for microcontrollers, in plain PyTorch.
+"""Vision transformers and hybrids of a size for microcontrollers, and the nets of MLPerf Tiny, in
+plain PyTorch.
 
 The compiler knows nothing of them.
 """

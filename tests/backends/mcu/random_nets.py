@@ -12,7 +12,7 @@ from edgevit.integer.ops.pointwise import Add, AddWide, Lookup, Multiply, Rescal
 from edgevit.integer.ops.products import Conv2d, Depthwise, Linear, MatMul
 from edgevit.integer.ops.softmax import Softmax
 from edgevit.integer.ops.windows import AveragePool, MaxPool
-from edgevit.integer.rewrites.split_stacks import split_stacks
+from edgevit.integer.rewrites.rewritten import rewritten
 
 _TABLE = np.rint(65535 * np.exp(-0.03 * np.arange(256))).astype(np.uint16)
 
@@ -183,4 +183,4 @@ def random_net(seed: int) -> tuple[IntegerGraph, tuple[np.ndarray, ...]]:
     graph = IntegerGraph(
         f"net{seed}", (image,), tuple(net.constants), tuple(net.ops), (x,)
     ).verify()
-    return split_stacks(graph), (rng.integers(-128, 128, image.shape, np.int8),)
+    return rewritten(graph), (rng.integers(-128, 128, image.shape, np.int8),)
