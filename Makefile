@@ -45,6 +45,7 @@ bench: .venv/.dev ## Write the pages of figures again, on an idle machine
 	$(BIN)/python benchmarks/latency.py --output docs/latency.md
 	$(BIN)/python benchmarks/litert_floor.py --output docs/litert-floor.md
 	$(BIN)/python benchmarks/firmware_nets.py --output docs/firmware-nets.md
+	$(BIN)/python benchmarks/mlperf_tiny.py --output docs/mlperf-tiny.md
 	$(BIN)/python -m pip install --quiet --no-deps tflite-micro
 	$(BIN)/python benchmarks/tflm_arenas.py --output docs/tflm-arenas.md
 

@@ -21,6 +21,19 @@ def test_a_vit_of_given_sizes(spec: str, linears: int, tokens: int) -> None:
     assert source.module(*source.inputs).shape == (1, 10)
 
 
+@pytest.mark.parametrize(
+    ("spec", "parameters", "classes"),
+    [("kws", 24_908, 12), ("ad", 269_992, 640), ("resnet8", 78_666, 10), ("vww", 221_794, 2)],
+)
+def test_the_nets_of_mlperf_tiny_have_the_published_sizes(
+    spec: str, parameters: int, classes: int
+) -> None:
+    source = resolve(f"zoo:{spec}")
+    counted = (*source.module.parameters(), *source.module.buffers())  # as Keras counts them
+    assert sum(one.numel() for one in counted if one.is_floating_point()) == parameters
+    assert source.module(*source.inputs).shape == (1, classes)
+
+
 def test_the_input_size_can_be_said_apart() -> None:
     assert resolve("zoo:hybrid-d16-l1-c7", input_size=48).inputs[0].shape == (1, 3, 48, 48)
 
@@ -34,8 +47,14 @@ def test_the_input_size_can_be_said_apart() -> None:
         ("zoo:vit-q8", "no size of a vit"),
         ("zoo:vit-l0", "at least 1"),
         ("zoo:hybrid-d12", "multiple of 8"),
+        ("zoo:kws-i64", "no size of a kws"),
     ],
 )
 def test_what_cannot_be_built_is_said_beforehand(spec: str, why: str) -> None:
     with pytest.raises(ModelError, match=why):
         resolve(spec)
+
+
+def test_a_net_without_an_image_takes_no_size() -> None:
+    with pytest.raises(ModelError, match="one size of input"):
+        resolve("zoo:kws", input_size=64)

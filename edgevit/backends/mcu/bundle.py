@@ -33,10 +33,12 @@ _MORE = Table(
         "core": Text(tuple(CORES)),
         "kept": Listing(Text()),
         "tile": WholeNumber(1, 1 << 16),
+        "strip": WholeNumber(1, 1 << 16),
         "weights": Text(FORMS),
         "inputs": Listing(_PORT),
         "outputs": Listing(_PORT),
-    }
+    },
+    optional=("strip",),  # folders of before have one row to a step
 )
 
 
@@ -73,6 +75,7 @@ def write_bundle(
         "core": core.name,
         "kept": sorted(name for walk in plan.walks for name in walk.loop.kept),
         "tile": plan.tile,
+        "strip": plan.strip,
         "weights": weights.form,
         "inputs": [port.as_dict() for port in inputs],
         "outputs": [port.as_dict() for port in outputs],
@@ -109,7 +112,7 @@ def read_bundle(directory: Path) -> Bundle:
     try:
         require_shape(more, _MORE)
         core = CORES[more["core"]]
-        plan = planned(graph, core, frozenset(more["kept"]), more["tile"])
+        plan = planned(graph, core, frozenset(more["kept"]), more["tile"], more.get("strip", 1))
         inputs = _ports(more["inputs"], graph.inputs)
         outputs = _ports(more["outputs"], graph.outputs, scaled=True)
     except (

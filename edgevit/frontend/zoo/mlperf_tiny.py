@@ -6,6 +6,7 @@ Keras pads for "same" behind where the number is odd, so that padding is a call 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import nn
@@ -93,7 +94,7 @@ class AnomalyNet(nn.Module):
         super().__init__()
         widths = [sizes.features, *[sizes.width] * 4, sizes.code, *[sizes.width] * 4]
         layers: list[nn.Module] = []
-        for inputs, outputs in zip(widths, widths[1:], strict=False):
+        for inputs, outputs in pairwise(widths):
             layers += [nn.Linear(inputs, outputs), nn.BatchNorm1d(outputs, eps=1e-3), nn.ReLU()]
         self.body = nn.Sequential(*layers, nn.Linear(sizes.width, sizes.features))
 

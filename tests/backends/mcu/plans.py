@@ -15,10 +15,11 @@ def random_plan(graph: IntegerGraph, core: Core, rng: np.random.Generator) -> Sc
     """What must be kept, and a random share of the rest: all of it, where that makes no loops."""
     net, cards = prepared(graph, core)
     share, tile = rng.uniform(0, 0.7), int(rng.integers(1, 6))
+    strip = int(rng.integers(1, 40))
     for _ in range(8):
         some = {name for name in net.makers if rng.random() < share}
         try:
-            return make_plan(net, cards, net.must_keep() | some, tile)
+            return make_plan(net, cards, net.must_keep() | some, tile, strip=strip)
         except NoLoopError:
             share += 0.1
-    return make_plan(net, cards, frozenset(net.makers), tile)
+    return make_plan(net, cards, frozenset(net.makers), tile, strip=strip)

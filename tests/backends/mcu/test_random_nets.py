@@ -27,10 +27,10 @@ def some_plan(seed: int, graph: IntegerGraph, core: Core) -> Schedule:
 
 
 @cache
-def _found(seed: int, optimize: str) -> tuple[frozenset[str], int]:
+def _found(seed: int, optimize: str) -> tuple[frozenset[str], int, int]:
     """What the search keeps; it hardly depends on the core."""
     plan = best_plan(random_net(seed)[0], CORES["m4"], optimize)
-    return frozenset(name for loop in plan.loops for name in loop.kept), plan.tile
+    return frozenset(name for loop in plan.loops for name in loop.kept), plan.tile, plan.strip
 
 
 @pytest.mark.slow

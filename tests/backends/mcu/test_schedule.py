@@ -13,10 +13,11 @@ from edgevit.backends.mcu.schedule.memory import bound
 from edgevit.backends.mcu.schedule.plan import Schedule, make_plan
 from edgevit.backends.mcu.schedule.search import best_plan
 from edgevit.backends.mcu.schedule.verifier import OverwrittenError, verify_plan
+from edgevit.backends.mcu.schedule.walk import LoopWalk
 from edgevit.graph.window import Window
 from edgevit.integer.graph import IntegerGraph, Value
 from edgevit.integer.ops.pointwise import Add, Lookup
-from edgevit.integer.ops.products import Conv2d
+from edgevit.integer.ops.products import Conv2d, Depthwise
 from tests.backends.mcu.plans import random_plan
 from tests.backends.mcu.random_nets import random_net
 
@@ -93,3 +94,32 @@ def test_a_value_of_16_bits_does_not_lie_over_one_of_8() -> None:
     ).verify()
     for optimize in ("ram", "balanced", "speed"):
         verify_plan(best_plan(graph, M4, optimize))
+
+
+@pytest.mark.parametrize("seed", range(0, 40, 4))
+@pytest.mark.parametrize("strip", [6, 24, 64])
+def test_plans_of_several_image_rows_to_a_step_hold(seed: int, strip: int) -> None:
+    plan = plan_of(seed)
+    kept = frozenset(name for loop in plan.loops for name in loop.kept)
+    several = make_plan(plan.net, plan.cards, kept, plan.tile, strip=strip)
+    verify_plan(several)
+    assert all(one.steps <= other.steps for one, other in zip(several.walks, plan_walks(several), strict=True))  # fmt: skip
+
+
+def plan_walks(plan: Schedule) -> tuple[LoopWalk, ...]:
+    """The loops of the same plan with one image row to a step."""
+    kept = frozenset(name for loop in plan.loops for name in loop.kept)
+    return make_plan(plan.net, plan.cards, kept, plan.tile).walks
+
+
+def test_a_narrow_image_goes_by_several_rows_and_takes_a_larger_ring() -> None:
+    image = Value("image", (24, 5, 4))
+    first, second = (
+        Depthwise((source,), Value(name, image.shape), np.ones((3, 3, 4), np.int8), np.zeros(4, np.int32), np.full(4, 2**22, np.int32), Window((3, 3), padding=(1, 1, 1, 1)), 0)
+        for source, name in ((image, "first"), (Value("first", image.shape), "second"))
+    )  # fmt: skip
+    graph = IntegerGraph("narrow", (image,), (), (first, second), (second.output,)).verify()
+    net, cards = prepared(graph, M4)
+    one, three = (make_plan(net, cards, frozenset({"second"}), 1, strip=n) for n in (1, 15))
+    assert [walk.rows_per_step for walk in (*one.walks[-1:], *three.walks[-1:])] == [1, 3]
+    assert [walk.rings["first"] for walk in (one.walks[-1], three.walks[-1])] == [3, 5]

@@ -21,13 +21,20 @@ NETS = {
     "zoo:hybrid-i64-d32": None,
     "timm:mobilenetv4_conv_small_035": 96,
 }
+# MLPerf Tiny: million instructions on a Cortex-M4, bytes of arena
+TINY = {
+    "zoo:kws": (4.68, 11_024),
+    "zoo:ad": (0.404, 3_360),
+    "zoo:resnet8": (12.95, 24_576),
+    "zoo:vww": (11.4, 37_520),
+}
 
 
 @cache
 def exported(model: str, target: str = "qemu-m4", optimize: str = "balanced") -> Path:
     """Once in a test process."""
     folder = Path(mkdtemp(prefix="edgevit-test-")) / "net"
-    options = {"input_size": NETS[model]} if NETS[model] else {}
+    options = {"input_size": NETS[model]} if NETS.get(model) else {}
     wish = FirmwareOptions(optimize=optimize)
     result = export(model, target=target, output=folder, backend_options=wish, **options)
     assert result.parity[-1].passed  # the firmware is the integer model
@@ -54,6 +61,17 @@ def test_a_vision_transformer_costs_no_more(
     found = run_firmware(exported(VIT, target, optimize), None, "zig", None)
     assert found.golden_match
     assert found.instructions <= instructions and found.memory.ram <= ram
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "model", ["zoo:kws", *(pytest.param(net, marks=pytest.mark.long) for net in list(TINY)[1:])]
+)
+def test_a_net_of_mlperf_tiny_costs_no_more(model: str) -> None:
+    found = run_firmware(exported(model), None, "zig", None)
+    millions, arena = TINY[model]
+    assert found.golden_match
+    assert found.instructions <= millions * 1e6 and found.memory.arena <= arena
 
 
 @pytest.mark.slow

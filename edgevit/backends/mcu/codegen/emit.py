@@ -11,15 +11,30 @@ from dataclasses import dataclass
 
 from edgevit.backends.mcu.codegen.c_api import calls, debugging, fetching, header, tracing
 from edgevit.backends.mcu.codegen.constants import Constants
-from edgevit.backends.mcu.kernels.card import Argument, FirstRow, Input, KernelCall, Scratch, Steps
+from edgevit.backends.mcu.kernels.card import (
+    Argument,
+    FirstRow,
+    Input,
+    KernelCall,
+    RowCount,
+    Scratch,
+    Steps,
+)
 from edgevit.backends.mcu.schedule.access import WINDOWED, Same, Sliding, access, moves
 from edgevit.backends.mcu.schedule.image_source import ArrivingRows
-from edgevit.backends.mcu.schedule.plan import Schedule, ring_name, scratch_name, tile_of
+from edgevit.backends.mcu.schedule.plan import (
+    Schedule,
+    is_told_rows,
+    ring_name,
+    scratch_name,
+    tile_of,
+)
 from edgevit.backends.mcu.schedule.walk import LoopWalk, unit_bytes
 from edgevit.integer import Op, Value
 from edgevit.support.quoting import comment
 
 _SIGNATURE = "(const void *const *inputs, uint8_t *arena, uint32_t row)"
+_SIGNATURE_OF_ROWS = "(const void *const *inputs, uint8_t *arena, uint32_t row, uint32_t rows)"
 
 
 @dataclass(frozen=True)
@@ -143,10 +158,22 @@ class _Writer:
         lines.append(f"for (uint32_t step = 1; step <= {walk.steps}u; step++) {{")
         lines += [f"    {line}" for line in self._needed(walk)]
         for k, op in enumerate(ops):
-            function = self._function(index, walk, op)
-            lines.append(f"    for (; made[{k}] < need[{k}]; made[{k}]++)")
-            lines.append(f"        {function}(inputs, arena, made[{k}]);")
+            lines += [f"    {line}" for line in self._missing_rows(index, walk, op, f"made[{k}]", f"need[{k}]")]  # fmt: skip
         return [*lines, "}"]
+
+    def _missing_rows(
+        self, index: int, walk: LoopWalk, op: Op, done: str, need: str
+    ) -> tuple[str, ...]:
+        """Return the lines that make rows from `done` up to `need`: together, where a call may."""
+        function = self._function(index, walk, op)
+        if is_told_rows(walk, op):
+            return (
+                f"if ({done} < {need}) {{",
+                f"    {function}(inputs, arena, {done}, {need} - {done});",
+                f"    {done} = {need};",
+                "}",
+            )
+        return f"for (; {done} < {need}; {done}++)", f"    {function}(inputs, arena, {done});"
 
     def _needed(self, walk: LoopWalk) -> list[str]:
         """Return the lines that compute the rows each operation must have made after `step`."""
@@ -173,9 +200,8 @@ class _Writer:
             lines += [f"    if (need[{taken}] > ready)", "        return;"]
             for k, op in ops:
                 if k != taken:
-                    function = self._function(index, walk, op)
-                    lines.append(f"    for (; model->made[{k}] < need[{k}]; model->made[{k}]++)")
-                    lines.append(f"        {function}(inputs, arena, model->made[{k}]);")
+                    rows = self._missing_rows(index, walk, op, f"model->made[{k}]", f"need[{k}]")
+                    lines += [f"    {line}" for line in rows]
             return [*lines, "    model->step = step;", "}"]
         full, rest = divmod(walk.loop.ops[-1].output.rows, walk.tile)
         lines.append(f"for (; model->step < {full}u && model->step < ready; model->step++) {{")
@@ -193,9 +219,10 @@ class _Writer:
         steps = self._plan.cards[op.name].steps(op, tile_of(walk, op, rest))
         self.functions.setdefault(op.name, (op, []))[1].append(name)
         layer = list(self.functions).index(op.name)
+        signature = _SIGNATURE_OF_ROWS if is_told_rows(walk, op) else _SIGNATURE
         about = f"{op.name}: {op.kind} {op.settings()} -> {op.output}".replace("  ", " ")
         self._lines.append(
-            f"/* {comment(about)} */\nvoid {name}{_SIGNATURE};\nEV_STEP void {name}{_SIGNATURE}\n{{\n"
+            f"/* {comment(about)} */\nvoid {name}{signature};\nEV_STEP void {name}{signature}\n{{\n"
             f"    (void)inputs;\n    (void)arena;\n    (void)row;\n    EV_TRACE({layer}u, 0);\n"
             + "".join(f"    {line}\n" for line in self._calls(index, walk, op, steps))
             + f"    EV_TRACE({layer}u, 1);\n}}\n"
@@ -223,6 +250,8 @@ class _Writer:
             return f"{argument}u"
         if isinstance(argument, FirstRow):
             return "row" if isinstance(op, WINDOWED) else f"row * {walk.unit(op.name)}u"
+        if isinstance(argument, RowCount):
+            return "rows"
         if isinstance(argument, Scratch):
             offset = self._offsets.get(scratch_name(index), 0) + argument.offset
             return f"arena + {offset}u"

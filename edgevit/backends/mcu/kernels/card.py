@@ -36,7 +36,12 @@ class FirstRow:
     """First output row, of an image, that a call computes."""
 
 
-Argument = Input | Output | Scratch | FirstRow | int
+@dataclass(frozen=True)
+class RowCount:
+    """Output rows, of an image, that a call computes, where each call may compute another count."""
+
+
+Argument = Input | Output | Scratch | FirstRow | RowCount | int
 Field = int | np.ndarray | Mapping[str, Any] | tuple[int, ...]  # an array goes to flash
 
 
@@ -65,7 +70,7 @@ class Tile:
     `in_ring` and `out_ring` are the rows in which the read and the written images are kept.
     """
 
-    rows: int  # positions; image rows, where there is a window
+    rows: int  # positions; image rows, where there is a window; 0: as many as each call is told to
     in_ring: int = 0
     out_ring: int = 0
 

@@ -13,6 +13,7 @@ from edgevit.backends.mcu.kernels.card import (
     Input,
     KernelCall,
     Output,
+    RowCount,
     Scratch,
     Steps,
     Tile,
@@ -61,7 +62,7 @@ def window_fields(op: Windowed, tile: Tile, pad_value: int) -> dict[str, Field]:
 
 
 def window_steps(tile: Tile, function: str, struct: str, fields: Mapping[str, Field]) -> Steps:
-    arguments = (Input(), Output(), FirstRow(), tile.rows, Scratch())
+    arguments = (Input(), Output(), FirstRow(), tile.rows or RowCount(), Scratch())
     return Steps((KernelCall(function, struct, fields, arguments),))
 
 

@@ -80,7 +80,7 @@ class ExecutableBundle:
             )
         core = CORES[how.core]
         whole = frozenset(name for walk in bundle.plan.walks for name in walk.loop.kept)
-        plan = planned(bundle.graph, core, whole, bundle.plan.tile)
+        plan = planned(bundle.graph, core, whole, bundle.plan.tile, bundle.plan.strip)
         with tempfile.TemporaryDirectory(prefix="edgevit-") as work:
             folder = Path(work) / FIRMWARE
             emitted = write_firmware(plan, folder, core)

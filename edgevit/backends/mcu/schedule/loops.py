@@ -37,7 +37,9 @@ class Net:
     _sources: dict[str, tuple[tuple[int, str], ...]]
     # What was worked out so far: a search asks for most of it again.
     loops: dict[Member, Loop] = field(default_factory=dict)
-    walks: dict[tuple[Loop, int], Any] = field(default_factory=dict)  # Walk, which knows of loops
+    walks: dict[tuple[Loop, int, int], Any] = field(
+        default_factory=dict
+    )  # Walk, which knows of loops
     scratch: dict[Loop, int] = field(default_factory=dict)
     work: dict[tuple[Loop, int], float] = field(default_factory=dict)
 

@@ -11,8 +11,12 @@ from edgevit.backends.mcu.schedule.loops import Loop, Net, build_loops
 from edgevit.backends.mcu.schedule.memory import Buffer, bound, place
 from edgevit.backends.mcu.schedule.walk import LoopWalk
 from edgevit.integer import Op
+from edgevit.integer.ops.products import Depthwise
 
 _VALUE = 6  # products
+_UNPACKING = (
+    20  # a tap, over the positions of a call: by calls of 1 to 25 rows of 5 pixels on a Cortex-M4
+)
 
 Cards = Mapping[str, Card]  # by operation
 
@@ -22,6 +26,7 @@ class Schedule:
     net: Net
     cards: Cards
     tile: int
+    strip: int
     walks: tuple[LoopWalk, ...]
     buffers: tuple[Buffer, ...]
     size: int  # of the arena
@@ -58,13 +63,14 @@ def make_plan(
     tile: int,
     guard: int = 0,
     placed: bool = True,
+    strip: int = 1,
 ) -> Schedule:
     """Return the plan that keeps these values. Raise `NoLoopError` if they make no loops.
 
     `guard` bytes after every buffer belong to no value. Unless `placed`, the size is a lower bound
     of all placements.
     """
-    walks = [_walk(net, loop, tile) for loop in build_loops(net, kept_values)]
+    walks = [_walk(net, loop, tile, strip) for loop in build_loops(net, kept_values)]
     same = {} if guard else _taken_over(net, cards, walks)
     buffers = [*_kept_buffers(net, walks, same)]
     for index, walk in enumerate(walks):
@@ -73,11 +79,11 @@ def make_plan(
         buffers, size = place(buffers, guard)
     else:
         size = bound(buffers)
-    return Schedule(net, cards, tile, tuple(walks), tuple(buffers), size, same)
+    return Schedule(net, cards, tile, strip, tuple(walks), tuple(buffers), size, same)
 
 
-def _walk(net: Net, loop: Loop, tile: int) -> LoopWalk:
-    key = loop, _tile(loop, tile)
+def _walk(net: Net, loop: Loop, tile: int, strip: int) -> LoopWalk:
+    key = loop, _tile(loop, tile), strip if loop.by_image else 1
     if key not in net.walks:
         net.walks[key] = LoopWalk(net, *key)
     return net.walks[key]
@@ -94,10 +100,22 @@ def tile_of(walk: LoopWalk, op: Op, rows: int | None = None) -> Tile:
     if isinstance(op, WINDOWED):
         source = walk.net.storage[op.source.name].name
         rings = (walk.rings.get(source, op.source.shape[0]), walk.rings.get(op.name, op.output.shape[0]))  # fmt: skip
-        return Tile(op.output.shape[0] if len(walk.loop.ops) == 1 else 1, *rings)
+        return Tile(_window_rows(walk, op), *rings)
     if len(walk.loop.ops) == 1:
         return whole(op)
     return Tile(rows or min(walk.unit(op.name), op.output.rows))
+
+
+def _window_rows(walk: LoopWalk, op: Op) -> int:
+    """Return the image rows of a call; 0 where each call is told how many."""
+    if len(walk.loop.ops) == 1:
+        return op.output.shape[0]
+    return 0 if is_told_rows(walk, op) else 1
+
+
+def is_told_rows(walk: LoopWalk, op: Op) -> bool:
+    """Check for an operation whose calls are told how many image rows to make."""
+    return isinstance(op, WINDOWED) and walk.rows_per_step > 1 and len(walk.loop.ops) > 1
 
 
 def _last_loops(net: Net, walks: list[LoopWalk]) -> dict[str, int]:
@@ -227,17 +245,37 @@ def _work(walk: LoopWalk, cards: Cards) -> int:
     return round(work[key])
 
 
+def call_overhead(plan: Schedule) -> float:
+    """Return what windows cost beyond their products where a call makes few positions: a kernel
+    unpacks its taps and the image rows under them in each call.
+    """
+    return sum(
+        _UNPACKING * op.macs() / (walk.rows_per_step * op.output.shape[1])
+        for walk in plan.walks
+        if len(walk.loop.ops) > 1
+        for op in walk.loop.ops
+        if isinstance(op, Depthwise)
+    )
+
+
 def _padded(walk: LoopWalk, card: Card, op: Op) -> float:
     """Return the overhead of calling a kernel with fewer rows than it computes together."""
     rows = 0 if walk.loop.by_image else min(walk.tile, op.output.rows)
     return -(-rows // card.rows_per_call) * card.rows_per_call / rows if rows else 1
 
 
+def _pace(walk: LoopWalk) -> str:
+    if not walk.loop.by_image:
+        return f"{walk.tile} rows at a time"
+    several = walk.rows_per_step > 1 and len(walk.loop.ops) > 1
+    return f"by {walk.rows_per_step} image rows" if several else "by image rows"
+
+
 def plan_text(plan: Schedule) -> str:
     """Return the plan as text, for people and golden files."""
     lines = [f"plan {plan.net.graph.name}: arena {plan.size} bytes"]
     for index, walk in enumerate(plan.walks):
-        how = "by image rows" if walk.loop.by_image else f"{walk.tile} rows at a time"
+        how = _pace(walk)
         lines.append(f"  loop {index}, {how}: keeps {', '.join(walk.loop.kept)}")
         for op in walk.loop.ops:
             ring = f"  ring {walk.rings[op.name]}" if op.name in walk.rings else ""

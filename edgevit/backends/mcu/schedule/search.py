@@ -15,13 +15,14 @@ from math import log
 from edgevit.backends.mcu.cores import Core
 from edgevit.backends.mcu.schedule.image_source import prepared
 from edgevit.backends.mcu.schedule.loops import Net, NoLoopError
-from edgevit.backends.mcu.schedule.plan import Cards, Schedule, make_plan
+from edgevit.backends.mcu.schedule.plan import Cards, Schedule, call_overhead, make_plan
 from edgevit.errors import UsageError, suggest
 from edgevit.integer import IntegerGraph, Op
 
 # What a tenth less work may cost in size: the exponent of the work in the price.
 OPTIMIZE = {"ram": 0.05, "balanced": 1.0, "speed": 12.0}
 TILES = (4, 2, 1, 8, 12, 16)  # rows at a time; the first is where the search begins
+STRIPS = (8, 16, 24, 32, 48, 64)  # positions of a narrow image in a step
 _LAST = 4  # plans on the way that are placed and looked at: the way is long
 _NEIGHBOURS = (
     1,
@@ -52,17 +53,29 @@ def best_plan(
             f"there is no way to optimize called `{optimize}`", hint=suggest(optimize, OPTIMIZE)
         )
     plans = candidates(graph, core, optimize, TILES if tile is None else (tile,))
-    price = _price(optimize)
-    if max_ram is None:
-        return min(plans, key=price)
-    fitting = [plan for plan in plans if plan.size <= max_ram]
+    best = _best(plans, _price(optimize), max_ram)
+    wider = [best, *(_in_strips(best, strip) for strip in STRIPS)]
+    return _best(wider, _price_with_calls(optimize), max_ram)
+
+
+def _best(
+    plans: Sequence[Schedule], price: Callable[[Schedule], float], max_ram: int | None
+) -> Schedule:
+    fitting = [plan for plan in plans if max_ram is None or plan.size <= max_ram]
     return min(fitting, key=price) if fitting else min(plans, key=lambda plan: plan.size)
 
 
-def planned(graph: IntegerGraph, core: Core, kept_values: frozenset[str], tile: int) -> Schedule:
+def _in_strips(plan: Schedule, strip: int) -> Schedule:
+    """Return the same plan with several rows of a narrow image to a step."""
+    return make_plan(plan.net, plan.cards, _kept_in(plan), plan.tile, strip=strip)
+
+
+def planned(
+    graph: IntegerGraph, core: Core, kept_values: frozenset[str], tile: int, strip: int = 1
+) -> Schedule:
     """Return the plan that keeps just these values."""
     net, cards = prepared(graph, core)
-    return make_plan(net, cards, kept_values, tile)
+    return make_plan(net, cards, kept_values, tile, strip=strip)
 
 
 def candidates(
@@ -91,6 +104,13 @@ def _kept_in(plan: Schedule) -> frozenset[str]:
 def _price(optimize: str) -> Callable[[Schedule], float]:
     exponent = OPTIMIZE[optimize]
     return lambda plan: log(max(plan.size, 1)) + exponent * log(max(plan.computed, 1))
+
+
+def _price_with_calls(optimize: str) -> Callable[[Schedule], float]:
+    exponent = OPTIMIZE[optimize]
+    return lambda plan: (
+        log(max(plan.size, 1)) + exponent * log(max(plan.computed + call_overhead(plan), 1))
+    )
 
 
 def _least(net: Net, cards: Cards, must: frozenset[str]) -> frozenset[str]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from edgevit.backends.mcu.schedule.access import WINDOWED
 from edgevit.backends.mcu.schedule.packing import Pack
 from edgevit.backends.mcu.schedule.plan import Schedule, ring_name, scratch_name
 from edgevit.backends.mcu.schedule.walk import LoopWalk
@@ -68,7 +69,9 @@ class _Check:
         ops, units = walk.loop.ops, walk.loop.units
         heights = {op.name: op.output.rows // units[op.name] for op in ops}
         done = dict.fromkeys(heights, 0)
-        steps = heights[ops[-1].name]
+        driver = ops[-1].name
+        rows = max(1, min(self.plan.strip // units[driver], heights[driver]))
+        steps = -(-heights[driver] // rows)
         for step in range(1, steps + 1):
             needs = dict.fromkeys(heights, 0)
             needs |= {name: heights[name] * step // steps for name in walk.loop.kept}
@@ -77,9 +80,10 @@ class _Check:
                     if name in needs:
                         needs[name] = max(needs[name], _rows_for(op, needs[op.name], heights[name]))
             for op in ops:
-                unit = units[op.name]
-                for row in range(done[op.name], needs[op.name]):
-                    self._call(index, walk, op, row * unit, unit)
+                unit, missing = units[op.name], needs[op.name] - done[op.name]
+                together = missing if isinstance(op, WINDOWED) and rows > 1 else 1
+                for row in range(done[op.name], needs[op.name], max(together, 1)):
+                    self._call(index, walk, op, row * unit, together * unit)
                 done[op.name] = max(done[op.name], needs[op.name])
 
     def _names(self, op: Op) -> list[str]:

@@ -20,6 +20,7 @@ class LoopWalk:
     net: Net
     loop: Loop
     tile: int  # positions of a row, where the loop goes in lockstep
+    strip: int = 1  # positions made in a step, where it goes by image rows: one row at least
 
     def unit(self, name: str) -> int:
         """Return the positions of one row of a storage."""
@@ -37,8 +38,16 @@ class LoopWalk:
         return self.loop.ops[-1]
 
     @property
+    def rows_per_step(self) -> int:
+        """Return the image rows of the driver in a step; steps may be short by one row."""
+        if not self.loop.by_image:
+            return 1
+        name = self.driver.name
+        return max(1, min(self.strip // self.unit(name), self.height(name)))
+
+    @property
     def steps(self) -> int:
-        return self.height(self.driver.name)
+        return -(-self.height(self.driver.name) // self.rows_per_step)
 
     def rows_needed(self, name: str, step: int) -> int:
         """Return the rows of a kept value after `step` steps."""
