@@ -15,19 +15,19 @@ from edgevit.measure.timing import Opener, Subject, drawn, subject_of
 
 
 def open_runner(address: str) -> BrowserRunner:
-    runtime = address.partition(":")[2] or RUNTIMES[0]
-    if runtime not in RUNTIMES:
+    runtime = address.partition(":")[2]
+    if runtime and runtime not in RUNTIMES:
         raise UsageError(
             f"the page has no runtime `{runtime}`",
             where="--on",
             why=f"it has {', '.join(RUNTIMES)}",
             hint=suggest(runtime, RUNTIMES) or f"--on browser:{RUNTIMES[0]}",
         )
-    return BrowserRunner(address, runtime)
+    return BrowserRunner(address, runtime or None)
 
 
 class BrowserRunner(ByTurns):
-    def __init__(self, address: str, runtime: str) -> None:
+    def __init__(self, address: str, runtime: str | None) -> None:
         self.address, self._runtime = address, runtime
 
     def device(self) -> DeviceState:
@@ -54,12 +54,12 @@ class BrowserRunner(ByTurns):
 
 
 class OpenedPage:
-    def __init__(self, subject: Subject, runtime: str, threads: int, limit: float) -> None:
+    def __init__(self, subject: Subject, runtime: str | None, threads: int, limit: float) -> None:
         self._session = open_in_browser(subject.path, runtime, threads, limit)
         inputs = subject.inputs or [drawn(spec) for spec in self._session.inputs]
         self._arrays = fitted(self._session.inputs, inputs, str(subject.path))
         self.threads = self._session.threads
-        self.notes = (f"{runtime} in {self._session.browser.offered.agent}",)
+        self.notes = (f"{self._session.runtime} in {self._session.browser.offered.agent}",)
 
     def seconds(self, runs: int) -> list[float]:
         return self._session.seconds(self._arrays, runs)

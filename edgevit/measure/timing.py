@@ -29,7 +29,7 @@ from edgevit.exported import (
     require_untouched,
 )
 from edgevit.frontend import require_spec
-from edgevit.support.backend_info import firmware_formats, host_formats, host_suffixes
+from edgevit.support.backend_info import firmware_formats, host_formats, host_suffixes, info_of
 from edgevit.support.host import Host, now, this_host
 
 _TURN = 0.05  # target seconds of a turn, so that clock resolution is negligible
@@ -377,12 +377,13 @@ def drawn(spec: TensorSpec) -> np.ndarray:
 
 
 def require_timed(subject: Subject, where: str) -> None:
-    """Refuse a format that does not run on a host machine, with a `PackageError`."""
-    if subject.format not in host_formats():
+    """Refuse a format that no Python runtime of a host machine runs, with a `PackageError`."""
+    taken = [name for name in host_formats() if info_of(name).libraries]
+    if subject.format not in taken:
         raise PackageError(
             f"a {subject.format} artifact does not run there",
             where=f"{subject.path}  on {where}",
-            hint="profile an export in " + ", ".join(host_formats()),
+            hint="profile an export in " + ", ".join(taken),
         )
 
 

@@ -10,8 +10,9 @@ if TYPE_CHECKING:
     from edgevit.backends.browser.files import FACTS, page_files
     from edgevit.backends.browser.info import INFO
     from edgevit.backends.browser.packages import runtime_versions
+    from edgevit.backends.browser.runtimes import RUNTIMES
     from edgevit.backends.browser.server import PageServer
-    from edgevit.backends.browser.session import RUNTIMES, BrowserSession, open_in_browser
+    from edgevit.backends.browser.session import BrowserSession, open_in_browser
 
 __all__ = [
     "FACTS",
@@ -34,7 +35,8 @@ lazy_face(
         "facts": ("read_facts",),
         "files": ("FACTS", "page_files"),
         "packages": ("runtime_versions",),
+        "runtimes": ("RUNTIMES",),
         "server": ("PageServer",),
-        "session": ("RUNTIMES", "BrowserSession", "open_in_browser"),
+        "session": ("BrowserSession", "open_in_browser"),
     },
 )

@@ -9,7 +9,8 @@ from edgevit.backends.artifact import Artifact
 from edgevit.backends.browser.chromium import find_browser
 from edgevit.backends.browser.lower import lower
 from edgevit.backends.browser.rules import RULES
-from edgevit.backends.browser.session import CPU, GPU, Browser
+from edgevit.backends.browser.runtimes import CPU, GPU
+from edgevit.backends.browser.session import Browser
 from edgevit.backends.browser.verdicts import check_runtime, unchecked
 from edgevit.graph.parity import Parity
 from edgevit.rewrites.rule import AnyRule

@@ -10,6 +10,8 @@ from typing import Any
 from edgevit.backends.api import Expected, Lowering
 from edgevit.backends.artifact import Artifact
 from edgevit.backends.browser.files import FACTS
+from edgevit.backends.browser.options import OPTIONS
+from edgevit.backends.browser.runtimes import RUNTIMES
 from edgevit.backends.call_facts import Facts
 from edgevit.backends.port_facts import PortFacts, Ports
 from edgevit.errors import PackageError
@@ -47,6 +49,8 @@ _SHAPE = Table(
     {
         "name": _LINE,
         "precision": _LINE,
+        "runtime": Text(RUNTIMES),
+        "threads": WholeNumber(0, 64),  # 0: as many as there are cores
         "inputs": Listing(_PORT, least=1, most=1000),
         "outputs": Listing(_PORT, least=1, most=1000),
         "labels": Listing(_LINE, most=1_000_000),
@@ -56,10 +60,12 @@ _SHAPE = Table(
 
 
 def write_facts(request: Lowering, artifact: Path) -> None:
-    program = request.program
+    program, options = request.program, OPTIONS.of(request.options)
     facts = {
         "name": program.name,
         "precision": request.precision,
+        "runtime": options.runtime,
+        "threads": 0 if options.page_threads == "all" else int(options.page_threads),
         "inputs": _ports(program.input_names, program.inputs),
         "outputs": _ports(program.output_names, map(value, program.outputs())),
         "labels": list(request.source.labels),

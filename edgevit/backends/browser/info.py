@@ -13,6 +13,7 @@ INFO = BackendInfo(
     extra="browser",
     suffix=".web",
     session="edgevit.backends.browser.session:open_session",
+    options="edgevit.backends.browser.options:OPTIONS",
     versions="edgevit.backends.browser.chromium:versions",
     ports="edgevit.backends.browser.facts:ports",
     finish="edgevit.backends.browser.facts:finish",

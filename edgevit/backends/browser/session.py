@@ -19,9 +19,6 @@ from edgevit.backends.browser.link import Link
 from edgevit.backends.browser.server import PageServer
 from edgevit.backends.session import Arrays, OpTime, TensorSpec
 
-CPU, GPU = ("ort-wasm", "litert-wasm"), ("ort-webgpu", "litert-webgpu")  # as the page calls them
-RUNTIMES = (*CPU, *GPU)
-DEFAULT = CPU[0]
 _START, LIMIT = 60.0, 300.0  # seconds: until the page is there, for one request
 
 
@@ -39,7 +36,7 @@ class Browser:
     """A browser that shows one page; it opens one runtime at a time."""
 
     def __init__(self, artifact: Path, limit: float = LIMIT) -> None:
-        read_facts(artifact)
+        self.facts = read_facts(artifact)
         self._limit, self._used = limit, False
         with ExitStack() as stack:
             self.link = Link()
@@ -71,7 +68,7 @@ class Browser:
         self._used = True
         started = time.perf_counter()
         said = self.link.ask("open", self._limit, runtime=runtime, threads=threads).facts
-        return BrowserSession(self, said, self._limit, time.perf_counter() - started)
+        return BrowserSession(self, runtime, said, self._limit, time.perf_counter() - started)
 
     def close(self) -> None:
         self._stack.close()
@@ -80,8 +77,11 @@ class Browser:
 class BrowserSession:
     """One runtime with the model in it. Times are the page's own."""
 
-    def __init__(self, browser: Browser, said: dict[str, Any], limit: float, opened: float) -> None:
-        self.browser, self._limit, self.open_seconds = browser, limit, opened
+    def __init__(
+        self, browser: Browser, runtime: str, said: dict[str, Any], limit: float, opened: float
+    ) -> None:
+        self.browser, self.runtime = browser, runtime
+        self._limit, self.open_seconds = limit, opened
         self.threads = int(said["threads"])
         self.inputs, self.outputs = (
             tuple(TensorSpec(one["name"], tuple(one["shape"]), one["dtype"]) for one in said[kind])
@@ -103,14 +103,21 @@ class BrowserSession:
 
 
 def open_session(path: Path, threads: int) -> BrowserSession:
-    return open_in_browser(path, DEFAULT, threads)
+    return open_in_browser(path, None, threads)
 
 
-def open_in_browser(path: Path, runtime: str, threads: int, limit: float = LIMIT) -> BrowserSession:
-    """Open a session that takes its browser along when it ends."""
+def open_in_browser(
+    path: Path, runtime: str | None, threads: int, limit: float = LIMIT
+) -> BrowserSession:
+    """Open a session that takes its browser along when it ends.
+
+    Without a runtime or threads, they are those that the page begins with.
+    """
     browser = Browser(path, limit)
     try:
-        session = browser.open(runtime, threads)
+        session = browser.open(
+            runtime or browser.facts["runtime"], threads or browser.facts["threads"]
+        )
     except BaseException:
         browser.close()
         raise

@@ -10,7 +10,8 @@ import torch
 from edgevit.backends.api import Expected
 from edgevit.backends.artifact import Artifact
 from edgevit.backends.browser.latency import measured, told
-from edgevit.backends.browser.session import CPU, Browser, BrowserSession
+from edgevit.backends.browser.runtimes import CPU
+from edgevit.backends.browser.session import Browser, BrowserSession
 from edgevit.backends.on_host import LIMITS, check_run, fitted
 from edgevit.errors import PackageError
 from edgevit.graph.parity import RUNTIME, UNKNOWN, Limit, Parity

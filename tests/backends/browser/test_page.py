@@ -156,8 +156,13 @@ def test_a_runner_measures_it_by_the_pages_clock(folder: Path) -> None:
     ).figures
     assert figures.kind == "measured" and 0 < figures.latency.median < 1
     assert "litert-wasm in Mozilla" in figures.notes[0]
+    page = Browser(folder / manifest_of(folder)["artifact"])
+    page.close()
+    assert page.facts["runtime"] == "litert-wasm" and page.facts["threads"] == 0
     with pytest.raises(UsageError, match="no runtime `lite`"):
         open_runner("browser:lite")
+    with pytest.raises(PackageError, match="does not run there"):
+        open_runner("ssh://board").subject(folder)
 
 
 def test_threads_are_what_was_asked_for(browser: Browser) -> None:

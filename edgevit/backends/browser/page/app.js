@@ -36,10 +36,14 @@ async function start() {
   at("measure").onclick = () => guarded(measureAll);
   if (facts.prepare) withPictures();
   else at("pictures").hidden = true;
-  await guarded(() => choose(usable()[0].id));
+  const known = usable().map((one) => one.id);
+  const before = localStorage.getItem(remembered());
+  const first = [before, facts.runtime, ...known].find((id) => known.includes(id));
+  await guarded(() => choose(first));
   if (location.hash === "#run") await guarded(measureAll);
 }
 
+const remembered = () => `fastest of ${facts.name} ${facts.precision}`;
 const usable = () => RUNTIMES.filter((one) => !one.gpu || about.gpu);
 const shape = (ports) => ports.map((port) => `${port.shape.join("×") || "scalar"} ${port.dtype}`).join(", ");
 
@@ -65,7 +69,7 @@ async function choose(id) {
   await pause();
   await opened?.close();
   opened = null;
-  opened = await chosen.open({ facts, base: BASE, threads: threadsFor(0, about) });
+  opened = await chosen.open({ facts, base: BASE, threads: threadsFor(facts.threads, about) });
   say(`${chosen.title}, ${threads(opened.threads)}`);
 }
 
@@ -88,7 +92,7 @@ function row(runtime) {
 const fill = (line, texts) => texts.forEach((text, k) => (line.cells[k + 1].textContent = text));
 
 async function measureAll() {
-  const before = at("runtime").value;
+  let fastest = at("runtime").value;
   const figures = [];
   for (const runtime of usable()) {
     const line = at(runtime.id);
@@ -101,7 +105,7 @@ async function measureAll() {
       await pause();
       const figure = { runtime: runtime.id, threads: opened.threads, open_ms: opening, ...(await measured(opened)) };
       figures.push(figure);
-      fill(line, [ms(figure.median), `${ms(figure.low)} – ${ms(figure.high)}`, `${figure.threads}`]);
+      fill(line, [short(figure.median), `${short(figure.low)} to ${short(figure.high)}`, `${figure.threads}`]);
     } catch (error) {
       fill(line, ["fails", String(error?.message ?? error).slice(0, 200), ""]);
     }
@@ -109,8 +113,10 @@ async function measureAll() {
   if (figures.length) {
     const first = figures.reduce((a, b) => (b.median < a.median ? b : a));
     for (const figure of figures) at(figure.runtime).classList.toggle("first", figure === first);
+    fastest = first.runtime;
+    localStorage.setItem(remembered(), fastest);
   }
-  await choose(before);
+  await choose(fastest);
   await report(figures);
 }
 
@@ -137,7 +143,8 @@ function quantile(times, share) {
   return sorted[below] + (place - below) * ((sorted[below + 1] ?? sorted[below]) - sorted[below]);
 }
 
-const ms = (value) => `${value >= 100 ? value.toFixed(0) : value.toPrecision(3)} ms`;
+const short = (value) => (value >= 100 ? value.toFixed(0) : value.toPrecision(3));
+const ms = (value) => `${short(value)} ms`;
 
 /** Hand the figures to `edgevit serve`, if that serves the page. */
 async function report(figures) {
