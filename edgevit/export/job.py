@@ -19,7 +19,7 @@ from edgevit.quantize import (
     require_pictures,
 )
 from edgevit.rewrites.lossy.parser import LossyOption, parse_lossy
-from edgevit.support.backend_info import BACKENDS
+from edgevit.support.backend_info import AUTO, BACKENDS, AutomaticPrecision
 from edgevit.targets import Target, load_target
 
 
@@ -30,6 +30,9 @@ class ExportJob:
     target: Target
     formats: Sequence[str]
     precisions: Mapping[str, str]  # by format
+    automatic: Mapping[
+        str, AutomaticPrecision
+    ]  # by format, where the precision asked for is `auto`
     lossy: Sequence[LossyOption]
     without: Sequence[str]
     request: ExportRequest
@@ -68,12 +71,14 @@ class ExportJob:
         device = load_target(target)
         chosen = list(dict.fromkeys(device.format(format) for format in formats))
         precisions = {format: device.precision(precision, format) for format in chosen}
-        job = cls(device, chosen, precisions, parse_lossy(lossy), without, request)
+        automatic = {f: device.automatic(f) for f in chosen} if precision == AUTO else {}
+        job = cls(device, chosen, precisions, automatic, parse_lossy(lossy), without, request)
         for format in chosen:
             backend = backend_for(format, device)
             request.reject_inapplicable(format, backend, precisions[format])
             rules_of(backend, format, without, request)
-        request.reject_unused({format: [precision] for format, precision in precisions.items()})
+        offered = {f: device.written(f) if automatic else [p] for f, p in precisions.items()}
+        request.reject_unused(offered)
         for format, precision in precisions.items():
             scheme = job.scheme(format)
             if scheme is not None and scheme.needs_pictures:

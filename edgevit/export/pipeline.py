@@ -25,6 +25,7 @@ from edgevit.backends import (
 )
 from edgevit.errors import EdgevitError
 from edgevit.evaluate import Takes
+from edgevit.export.automatic import automatic_notes
 from edgevit.export.effect import require_effect
 from edgevit.export.finish import leave
 from edgevit.export.job import ExportJob
@@ -195,12 +196,33 @@ def _export_format(
     save_golden(draft, inputs, captured.expected, shown, held_out)
     warnings = quantized.warnings if quantized else part.prepared.calibration.notes if part else ()
     artifact = replace(artifact, notes=(*artifact.notes, *warnings))
+    if format in job.automatic:
+        artifact = _with_reason(artifact, captured, backend, job, stages)
     if quantized:
         artifact = record_quantized(artifact, quantized, draft)
     manifest = _leave(draft, captured, job, artifact, rewritten, rewrites, parity, stages)
     return ExportResult(
         directory, directory / artifact.path.name, tuple(parity), rewrites, manifest
     )
+
+
+def _with_reason(
+    artifact: Artifact, captured: _CapturedModel, backend: Backend, job: ExportJob, stages: Stages
+) -> Artifact:
+    """Add why the precision is what it is, and how it compares with floats."""
+    format = artifact.format
+
+    def lower(precision: str, folder: Path) -> Artifact:
+        floats = replace(job, precisions={**job.precisions, format: precision})
+        program, _ = _rewritten(captured, format, floats, Stages())
+        return backend.lower(
+            _lowering(captured, backend, floats, format, program, folder, Stages())
+        )
+
+    with stages.stage("compare", f"compare {format} with floats"):
+        chosen, inputs = job.automatic[format], captured.source.inputs
+        notes = automatic_notes(chosen, artifact, inputs, job.target, lower)
+        return replace(artifact, notes=(*notes, *artifact.notes))
 
 
 def _rewritten(

@@ -10,6 +10,16 @@ from typing import Any
 from edgevit.errors import TargetError, suggest
 from edgevit.plugins import Registry, load
 
+AUTO = "auto"  # integers as they suit the device, or floats
+
+
+@dataclass(frozen=True)
+class AutomaticPrecision:
+    """What `auto` is written in for a target, and why."""
+
+    precision: str
+    why: str
+
 
 @dataclass(frozen=True)
 class BackendInfo:
@@ -26,6 +36,8 @@ class BackendInfo:
     # Place of the `QuantScheme` of each precision in integers, or of a function of the target that
     # returns them.
     schemes: str | None = None
+    # Place of `automatic(target)`, an `AutomaticPrecision`; None: the first of integers.
+    automatic: str | None = None
     session: str | None = None  # place of `open_session(path, threads)`, with a host runtime
     # The host runtime imitates the device: its outputs count, its times do not.
     emulated: bool = False
@@ -65,6 +77,15 @@ class BackendInfo:
         schemes = self.part(self.schemes)
         by_precision: Any = schemes(target) if callable(schemes) else schemes
         return by_precision.get(precision)
+
+    def automatic_for(self, target: Any) -> AutomaticPrecision:
+        """Return what `auto` is for a target that takes integers."""
+        if self.automatic is not None:
+            return self.part(self.automatic)(target)
+        integers = [p for p in self.precisions if is_integer(p)]
+        if not integers:
+            return AutomaticPrecision(self.precisions[0], f"{self.title} is written in floats")
+        return AutomaticPrecision(integers[0], f"{self.title} computes in integers")
 
     @property
     def runs_here(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from edgevit.support.backend_info import AUTO
 from edgevit.targets.target import ComputeUnit, MemoryRegion, Target
 
 
@@ -106,7 +107,7 @@ def _precisions(target: Target) -> str:
     """Return the precisions, each with its formats if not all formats have it."""
     words = []
     for name in target.offered:
-        formats = [f for f in target.formats if name in target.written(f)]
+        formats = [f for f in target.formats if name == AUTO or name in target.written(f)]
         of = "" if len(formats) == len(target.formats) else f" ({', '.join(formats)})"
         words.append(name + of)
     return _default_first(words)

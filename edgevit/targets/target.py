@@ -6,7 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgevit.errors import TargetError, suggest
-from edgevit.support.backend_info import BACKENDS, INT8, is_integer, precisions
+from edgevit.support.backend_info import (
+    AUTO,
+    BACKENDS,
+    INT8,
+    AutomaticPrecision,
+    is_integer,
+    precisions,
+)
 
 OS_NAMES = ("Android", "Linux", "Windows", "iOS", "macOS")
 
@@ -153,6 +160,8 @@ class Target:
         """
         name = self.format(format)
         if written := self.written(name):
+            if requested == AUTO and AUTO not in written:
+                return self.automatic(name).precision
             return self._choose("precision", requested, written, precisions(), f" with {name}")
         raise TargetError(
             f"`{self.name}` takes no precision that {name} is written in",
@@ -160,6 +169,13 @@ class Target:
             why=f"it takes {', '.join(self.precisions)}; {name} is written in {', '.join(BACKENDS[name].precisions)}",
             hint=f"another format: {', '.join(self.formats)}",
         )
+
+    def automatic(self, format: str) -> AutomaticPrecision:
+        """Return what `auto` is written in, and why."""
+        chosen, written = BACKENDS[format].automatic_for(self), self.written(format)
+        if chosen.precision in written:
+            return chosen
+        return AutomaticPrecision(written[0], f"{self.title} takes no other")
 
     def written(self, format: str) -> tuple[str, ...]:
         """Return the device's precisions that edgevit writes the format in."""
@@ -171,7 +187,12 @@ class Target:
     @property
     def offered(self) -> tuple[str, ...]:
         """Precisions that some format of the target is written in, the default first."""
-        return tuple(dict.fromkeys(p for format in self.formats for p in self.written(format)))
+        written = dict.fromkeys(p for format in self.formats for p in self.written(format))
+        return (*(p for p in written if p != AUTO), *([AUTO] if self._has_choice else []))
+
+    @property
+    def _has_choice(self) -> bool:
+        return any(len(self.written(format)) > 1 for format in self.formats)
 
     def _choose(
         self,

@@ -23,6 +23,7 @@ INFO = BackendInfo(
     ),
     calibrates=("int8", "mixed", "w4a8", "w8", "w4", "palette8", "palette6", "palette4"),
     schemes="edgevit.backends.coreml.scheme:SCHEMES",
+    automatic="edgevit.backends.coreml.scheme:automatic",
     extra="coreml",
     suffix=".mlpackage",
     missing_facts="edgevit.backends.coreml.target_facts:missing",

@@ -9,6 +9,8 @@ from torch.fx.node import Node
 from edgevit.graph.aten import argument
 from edgevit.graph.program import Program
 from edgevit.quantize import FLOAT, QuantScheme
+from edgevit.support.backend_info import AutomaticPrecision
+from edgevit.targets import Target
 
 _WEIGHTED = frozenset({"linear", "conv1d", "conv2d", "conv_transpose2d"})
 
@@ -40,4 +42,14 @@ SCHEMES = {
     "palette6": _palette(6),
     "palette4": _palette(4),
 }
+
+
+def automatic(target: Target) -> AutomaticPrecision:
+    if target.npu is not None and target.npu.int8:
+        return AutomaticPrecision("int8", f"the {target.npu.name} computes in integers")
+    return AutomaticPrecision(
+        "w8", "its Neural Engine computes in fp16 alone: integers of activations would save no time"
+    )
+
+
 IOS_18 = frozenset({"w4", "w4a8"})  # integers of 4 bits in blocks came with it

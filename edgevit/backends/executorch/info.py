@@ -12,6 +12,7 @@ INFO = BackendInfo(
     precisions=("fp32", "fp16", "int8", "int8-dynamic", "auto", "mixed", "w4a8"),
     calibrates=("int8", "int8-dynamic", "auto", "mixed", "w4a8"),
     schemes="edgevit.backends.executorch.scheme:SCHEMES",
+    automatic="edgevit.backends.executorch.scheme:automatic",
     extra="executorch",
     suffix=".pte",
     session="edgevit.backends.executorch.session:open_session",

@@ -9,6 +9,8 @@ from torch.fx.node import Node
 from edgevit.graph.aten import kind, operand
 from edgevit.graph.program import Program, has_tensor, value
 from edgevit.quantize import QuantScheme
+from edgevit.support.backend_info import AUTO, AutomaticPrecision
+from edgevit.targets import Target
 
 _MOST_AXES = 6  # of a tensor in XNNPACK
 
@@ -40,3 +42,11 @@ SCHEMES = {
     "mixed": replace(_INT8, mixed=True),
     "w4a8": replace(_AUTO, weight_bits=4, narrow=_LINEAR),  # no other kernel reads 4 bits
 }
+
+
+def automatic(target: Target) -> AutomaticPrecision:
+    return AutomaticPrecision(
+        AUTO,
+        "linear layers quantise what they read as they run, since norms and attention around them are floats; "
+        "convolutions have fixed ranges",
+    )

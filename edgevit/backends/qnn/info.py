@@ -12,6 +12,7 @@ INFO = BackendInfo(
     precisions=("fp16", "int8", "w8a16"),
     calibrates=("int8", "w8a16"),
     schemes="edgevit.backends.qnn.scheme:schemes",
+    automatic="edgevit.backends.qnn.scheme:automatic",
     extra="qnn",
     suffix=".onnx",
     session="edgevit.backends.qnn.session:open_session",

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from edgevit.backends.qnn.soc import soc_of
 from edgevit.quantize import EVERY, QuantScheme
+from edgevit.support.backend_info import AutomaticPrecision
 from edgevit.targets import Target
 
 _PRODUCTS = frozenset({"linear", "conv1d", "conv2d", "conv_transpose2d", "matmul", "bmm"})
@@ -27,6 +28,12 @@ _OTHERS = frozenset(
 _WITH_FLOATS = QuantScheme(integer=_PRODUCTS, between=_BETWEEN)
 _WITHOUT = QuantScheme(integer=EVERY.integer | _BETWEEN | _OTHERS)
 _TYPES = {"int8": "uint8", "w8a16": "uint16"}
+
+
+def automatic(target: Target) -> AutomaticPrecision:
+    return AutomaticPrecision(
+        "w8a16", "its NPU has integers throughout, and 16 bits hold the outliers of a transformer"
+    )
 
 
 def schemes(target: Target | None) -> Mapping[str, QuantScheme]:

@@ -12,6 +12,7 @@ INFO = BackendInfo(
     precisions=("fp32", "fp16", "int8", "int8-dynamic", "auto", "mixed", "w4a8", "w8a16"),
     calibrates=("int8", "int8-dynamic", "auto", "mixed", "w4a8", "w8a16"),
     schemes="edgevit.backends.tflite.scheme:SCHEMES",
+    automatic="edgevit.backends.tflite.scheme:automatic",
     extra="tflite",
     suffix=".tflite",
     session="edgevit.backends.tflite.session:open_session",

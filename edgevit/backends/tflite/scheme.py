@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from edgevit.quantize import QuantScheme
+from edgevit.support.backend_info import AUTO, AutomaticPrecision
+from edgevit.targets import Target
 
 # The converter reads weights as floats that the graph quantises. Where it changes the layout of a
 # value it forgets the shape of the dequantize call, which a second reader would need. It gives calls
@@ -27,3 +29,11 @@ SCHEMES = {
     "w4a8": replace(_INT8, weight_bits=4),
     "w8a16": _WIDE,
 }
+
+
+def automatic(target: Target) -> AutomaticPrecision:
+    return AutomaticPrecision(
+        AUTO,
+        "linear layers quantise what they read as they run, since norms and attention around them are floats; "
+        "convolutions have fixed ranges",
+    )

@@ -12,6 +12,7 @@ INFO = BackendInfo(
     precisions=("fp32", "int8", "w8"),
     calibrates=("int8", "w8"),
     schemes="edgevit.backends.tvm.scheme:SCHEMES",
+    automatic="edgevit.backends.tvm.scheme:automatic",
     extra="tvm",
     suffix=".so",
     session="edgevit.backends.tvm.session:open_session",

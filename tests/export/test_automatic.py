@@ -1,0 +1,74 @@
+"""`--precision auto` is written as it suits the device, and says why and at what cost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+import edgevit
+from edgevit.backends import Artifact
+from edgevit.export import automatic
+from edgevit.export.automatic import automatic_notes
+from edgevit.export.job import ExportJob
+from edgevit.export.request import ExportRequest
+from edgevit.quantize import CalibrationOptions
+from edgevit.targets import load_target
+
+GENERATED = CalibrationOptions("generated", calibrate_count=4)
+
+
+class Net(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.norm, self.linear = nn.Conv2d(3, 8, 3, 2), nn.LayerNorm(8), nn.Linear(8, 4)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.linear(self.norm(torch.relu(self.conv(x)).mean((2, 3))))
+
+
+@pytest.mark.parametrize(
+    ("target", "format", "precision"),
+    [
+        ("iphone-15-pro", "coreml", "int8"),
+        ("iphone-14", "coreml", "w8"),
+        ("iphone-17", "coreai", "fp16"),
+        ("galaxy-s25", "qnn", "w8a16"),
+        ("qemu-m7", "mcu", "int8"),
+        ("linux-x86", "onnx", "int8"),
+        ("linux-x86", "tflite", "auto"),
+        ("linux-x86", "executorch", "auto"),
+        ("linux-x86", "tvm", "fp32"),
+    ],
+)
+def test_auto_suits_the_device(target: str, format: str, precision: str) -> None:
+    request = ExportRequest() if format == "coreai" else ExportRequest(calibration=GENERATED)
+    job = ExportJob.validated(target, [format], "auto", request=request)
+    assert job.precisions == {format: precision}
+    assert job.automatic[format].precision == precision and job.automatic[format].why
+
+
+@pytest.mark.slow
+def test_a_slower_file_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(automatic, "_ratio", lambda *_: 1.4)
+    torch.manual_seed(0)
+    result = edgevit.export(
+        Net().eval(), (torch.randn(1, 3, 16, 16),), target="linux-x86", format="tflite",
+        precision="auto", calibration=GENERATED, output=tmp_path / "out",
+    )  # fmt: skip
+    reason, figure, *_ = result.manifest["notes"]
+    assert reason.startswith("auto: linear layers")
+    assert figure.startswith("auto is slower here: x1.40") and "--precision fp32" in figure
+
+
+def test_what_cannot_be_timed_here_is_told() -> None:
+    target = load_target("iphone-14")
+    artifact = Artifact("coreml", "w8", Path("net.mlpackage"), {})
+
+    def lower(*_: object) -> Artifact:
+        raise AssertionError("nothing to compare with")
+
+    notes = list(automatic_notes(target.automatic("coreml"), artifact, (), target, lower))
+    assert notes[0].startswith("auto is w8: ") and "not timed" in notes[1]
