@@ -285,9 +285,10 @@ def _add_matrix(verbs: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--targets",
         nargs="+",
+        action=values.Words,
         default=["linux-x86"],
         metavar="T",
-        help="Targets to compare [default: linux-x86].",
+        help="Targets to compare, apart or with commas [default: linux-x86].",
     )
     parser.add_argument(
         "--format",

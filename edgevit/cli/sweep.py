@@ -24,7 +24,12 @@ def add_sweep(command: Command) -> None:
         "--models", nargs="+", required=True, metavar="MODEL", help="Models, as in `export`."
     )
     parser.add_argument(
-        "--targets", nargs="+", required=True, metavar="T", help="Devices to export for."
+        "--targets",
+        nargs="+",
+        action=values.Words,
+        required=True,
+        metavar="T",
+        help="Devices to export for.",
     )
     parser.add_argument(
         "--formats", metavar="F,...", help="Formats [default: each target's first]."

@@ -51,9 +51,16 @@ def matrix_text(matrix: Matrix) -> str:
     return "\n".join([*text, *errors])
 
 
+def _failure(row: MatrixRow) -> str:
+    """Return a word for a row that did not pass: refused with an error, or computed wrongly."""
+    if row.passed is not False:
+        return ""
+    return "refused" if row.error else "FAILED"
+
+
 def _figures(row: MatrixRow) -> list[str]:
     return [
-        _shown(row.rel_l2, ".1e") if row.passed is not False else "FAILED",
+        _failure(row) or _shown(row.rel_l2, ".1e"),
         _shown(row.cosine, ".6f"),
         _shown(row.bytes and row.bytes / 1e6, ".1f"),
         _shown(row.convert_seconds, ".1f"),
@@ -169,9 +176,8 @@ def _cell(
 ) -> str:
     if row is None:
         return ""
-    if row.passed is False:
-        return "refused" if row.error else "**FAILED**"
-    return cell(row, least)
+    failure = _failure(row)
+    return f"**{failure}**" if failure == "FAILED" else failure or cell(row, least)
 
 
 def _latency_cell(row: MatrixRow, least: float | None) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import re
-from argparse import ArgumentTypeError
+from argparse import Action, ArgumentTypeError
 from collections.abc import Sequence
+from typing import Any
 
 from edgevit.errors import UsageError
 
@@ -78,6 +79,13 @@ def points(text: str) -> float:
     if not 0 <= value <= 100:
         raise ArgumentTypeError(f"`{text}` is not a number of points from 0 to 100: 0.5")
     return value
+
+
+class Words(Action):
+    """Values given apart, or in one word with commas."""
+
+    def __call__(self, parser: Any, namespace: Any, texts: Any, option: Any = None) -> None:
+        setattr(namespace, self.dest, [word for text in texts for word in words(text)])
 
 
 def words(text: str) -> list[str]:

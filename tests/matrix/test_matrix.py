@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import csv
 import json
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from edgevit.cli.main import main
 from edgevit.matrix.run import _cached
+from edgevit.support.option_values import Words
 from tests import ROOT
 
 MODEL = f"{ROOT / 'examples' / 'tiny_hybrid.py'}:build"
@@ -24,7 +26,7 @@ def test_a_table_with_figures_and_refusals(tmp_path: Path, capsys) -> None:
     assert main([*words, "--rounds", "2", "--threads", "1"]) == 9
     said = capsys.readouterr()
     assert "tiny_hybrid" in said.out
-    assert "FAILED" in said.out
+    assert "refused" in said.out and "FAILED" not in said.out
     report = json.loads((out / "matrix.json").read_text())
     rows = {(r["model"].rpartition("/")[2], r["format"]): r for r in report["rows"]}
     good, eager = rows["tiny_hybrid.py:build", "onnx"], rows["tiny_hybrid.py:build", "eager"]
@@ -57,3 +59,12 @@ def test_a_table_with_figures_and_refusals(tmp_path: Path, capsys) -> None:
 def test_an_entry_of_another_shape_is_no_figure(text: str, tmp_path: Path) -> None:
     (tmp_path / "x.entry.json").write_bytes(text.encode("utf-8", "surrogatepass"))
     assert _cached(tmp_path) == []
+
+
+def test_targets_are_given_with_commas_too(tmp_path: Path, capsys) -> None:
+    words = ["matrix", MODEL, "--targets", "iphone-12,no-such", "also-none", "-o", str(tmp_path)]
+    assert main(words) != 0
+    assert "no-such" in capsys.readouterr().err
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--targets", nargs="+", action=Words)
+    assert parser.parse_args(["--targets", "a,b", "c"]).targets == ["a", "b", "c"]
