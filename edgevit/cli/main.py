@@ -113,7 +113,8 @@ def _parser() -> argparse.ArgumentParser:
         epilog="example: edgevit export timm:shvit_s1 --target iphone",
     )
     parser.add_argument("--version", action="version", version=f"edgevit {__version__}")
-    verbs = parser.add_subparsers(metavar="COMMAND", required=True)
+    verbs = parser.add_subparsers(metavar="COMMAND")
+    parser.set_defaults(run=partial(_show_help, parser))
     _add_export(verbs)
     _add_inspect(verbs)
     add_quantize(partial(_command, verbs), _add_model, commands._model_options)
@@ -146,6 +147,11 @@ def _parser() -> argparse.ArgumentParser:
         "Show which backends and tools are installed, and how to install the others.",
     )
     return parser
+
+
+def _show_help(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
+    show(parser.format_help(), end="")
+    return 0
 
 
 def _command(verbs: argparse._SubParsersAction, name: str, run: object, text: str) -> Parser:

@@ -20,7 +20,8 @@ from edgevit.quantize import (
 )
 from edgevit.rewrites.lossy.parser import LossyOption, parse_lossy
 from edgevit.support.backend_info import AUTO, BACKENDS, AutomaticPrecision
-from edgevit.targets import Target, load_target
+from edgevit.support.doctor import require_installed
+from edgevit.targets import Target, load_target, require_taken
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,13 @@ class ExportJob:
         firmware = [f for f in self.formats if self.calibrated(f) and self.scheme(f) is None]
         return EVERY if firmware else PRODUCTS
 
+    def require_room(self, weights: Mapping[str, int], share: float) -> None:
+        """Refuse weights that do not fit a device, of which at least `share` will be left."""
+        for format in self.formats:
+            if place := BACKENDS[format].room:
+                options = self.request.options_for(format)
+                BACKENDS[format].part(place)(weights, self.target, options, share)
+
     def require_pictures(self) -> None:
         """Refuse ranges from noise for trained weights, where random ones may have them."""
         for format in filter(self.calibrated, self.formats):
@@ -69,11 +77,13 @@ class ExportJob:
     ) -> ExportJob:
         """Validate the request before the expensive model build."""
         device = load_target(target)
+        require_taken(device, formats)
         chosen = list(dict.fromkeys(device.format(format) for format in formats))
         precisions = {format: device.precision(precision, format) for format in chosen}
         automatic = {f: device.automatic(f) for f in chosen} if precision == AUTO else {}
         job = cls(device, chosen, precisions, automatic, parse_lossy(lossy), without, request)
         for format in chosen:
+            require_installed(BACKENDS[format])
             backend = backend_for(format, device)
             request.reject_inapplicable(format, backend, precisions[format])
             rules_of(backend, format, without, request)

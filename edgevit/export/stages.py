@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 import torch
 
@@ -13,11 +14,11 @@ from edgevit.errors import UsageError, suggest
 from edgevit.evaluate import Accuracy, EvaluationOptions, ExportAccuracy, LabelledTest, Run, Takes
 from edgevit.export.request import DEFAULT_REQUEST, ExportRequest
 from edgevit.frontend import ModelArguments, ModelSource, capture
+from edgevit.graph.aten import op
 from edgevit.graph.parity import FP32, Parity, distance
 from edgevit.graph.program import Program
 from edgevit.quantize import (
     BIT_MAP,
-    CalibrationOptions,
     ImageInput,
     MixedRequest,
     Prepared,
@@ -40,6 +41,7 @@ from edgevit.support.backend_info import info_of
 from edgevit.support.progress import Stages
 from edgevit.targets import Target
 
+_PRODUCTS = ("addmm", "conv1d", "conv2d", "convolution", "linear", "matmul", "mm")
 _MILDER = ("mixed", "w8a16", "int8-dynamic", "w8", "fp16", "fp32")
 
 
@@ -67,6 +69,18 @@ def lossy_steps(
         captured = Parity("captured", "fp32", distance(expected, program.run()), FP32)
         loss = apply_lossy(program, chosen, without, stages.note)
         return LossyResult(loss, captured, distance(expected, loss.outputs))
+
+
+class IntegerJob(Protocol):
+    """What the preparation for integers takes from an export's job."""
+
+    @property
+    def without(self) -> Sequence[str]: ...
+    @property
+    def request(self) -> ExportRequest: ...
+    @property
+    def tried_with(self) -> QuantScheme: ...
+    def require_room(self, weights: Mapping[str, int], share: float) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -98,19 +112,16 @@ class PreparedPart:
 
 
 def prepare_integers(
-    program: Program,
-    image_input: ImageInput,
-    options: CalibrationOptions,
-    without: Sequence[str],
-    stages: Stages,
-    scheme: QuantScheme,
+    program: Program, image_input: ImageInput, job: IntegerJob, stages: Stages
 ) -> PreparedPart:
     """Rewrite and prepare a program once for all formats in integers."""
-    rules = [rule for rule in STANDARD if rule.name not in without]
+    rules = [rule for rule in STANDARD if rule.name not in job.without]
+    options = job.request.calibration
     with stages.stage("prepare", "calibrate, and prepare it for integers"):
         plain, report = engine.run(program, rules, stages.note)
+        job.require_room(product_weights(plain), share=1)
         inputs = load_calibration(plain, options, image_input, stages.note)
-        prepared = prepare(plain, inputs, stages.note, scheme)
+        prepared = prepare(plain, inputs, stages.note, job.tried_with)
         prepared = replace(prepared, pictures=options.calibrate is not None)
         return PreparedPart(prepared, report, {}, MixedRequest.of(options))
 
@@ -125,6 +136,15 @@ def record_quantized(artifact: Artifact, quantized: QuantizedProgram, draft: Pat
         sizes = weight_bytes(quantized.weights.values(), artifact.stored)
         facts["weight_bytes"] = sizes.as_dict()
     return artifact.with_details(quantization=facts)
+
+
+def product_weights(program: Program) -> dict[str, int]:
+    """Return how many weights each convolution and matrix product reads."""
+    products = [call for call in program.calls() if op(call) in _PRODUCTS]
+    names = {
+        node.target for call in products for node in call.all_input_nodes if node.op == "get_attr"
+    }
+    return {str(name): program.constants[str(name)].numel() for name in names}
 
 
 @dataclass(frozen=True)

@@ -121,6 +121,8 @@ def _call(namespace: ModuleType, name: str, spec: str) -> object:
 
 def _callables_hint(target: Any, part: str) -> str:
     home = getattr(target, "__name__", None)
+    if hasattr(getattr(target, "models", None), part):  # torchvision.models
+        return f"{home}.models:{part}"
     own = [
         n
         for n, value in vars(target).items()

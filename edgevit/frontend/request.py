@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from edgevit.errors import UsageError
-from edgevit.frontend.source import ModelSource
+from edgevit.frontend.source import MOST_UNIT, ModelSource
 
 _MOST_SIZE = 1 << 16  # pixels along an axis; images in a batch
 _MOST_SEED = (1 << 32) - 1  # the largest seed that every random generator accepts
@@ -27,6 +27,10 @@ class Request:
     labels: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
+        self._require_numbers()
+        require_unit_range(self.mean, self.std)
+
+    def _require_numbers(self) -> None:
         _require_within("--batch", self.batch, 1, _MOST_SIZE)
         _require_within("--seed", self.seed, 0, _MOST_SEED)
         for size in self.input_size or ():
@@ -46,6 +50,30 @@ class Request:
                 why=f"got {', '.join(map(str, self.std))}",
                 hint="--std 0.229,0.224,0.225, or leave it out",
             )
+
+
+def require_unit_range(
+    mean: tuple[float, ...] | None, std: tuple[float, ...] | None, where: str = "--mean, --std"
+) -> None:
+    """Refuse a mean or deviation of pixels from 0 to 255, where those of pixels from 0 to 1 belong."""
+    of_bytes = [max(values, default=0.0) > MOST_UNIT for values in (mean or (), std or ())]
+    if not any(of_bytes):
+        return
+    # beside a mean of 0-255 pixels, a deviation of 1 is of them too
+    both = of_bytes[0] and std is not None and min(std) >= 1
+    divisors = (255 if of_bytes[0] else 1, 255 if of_bytes[1] or both else 1)
+    named = [("--mean", mean, divisors[0]), ("--std", std, divisors[1])]
+    words = [f"{name} {_numbers(values, by)}" for name, values, by in named if values is not None]
+    raise UsageError(
+        "the mean or deviation is of pixels from 0 to 255",
+        where=where,
+        why="pixels are divided by 255 first: (pixel / 255 - mean) / std",
+        hint=f"of pixels from 0 to 1: {' '.join(words)}",
+    )
+
+
+def _numbers(values: tuple[float, ...], divisor: float) -> str:
+    return ",".join(f"{value / divisor:.6g}" for value in values)
 
 
 def _require_within(option: str, value: int, least: int, most: int) -> None:

@@ -22,7 +22,7 @@ from edgevit.frontend.ready import fixed_mode, ready
 from edgevit.frontend.repeats import require_repeatable, twin_of
 from edgevit.frontend.request import Request, Scheme
 from edgevit.frontend.source import ModelSource, Preprocess
-from edgevit.frontend.state_dict_file import load_into
+from edgevit.frontend.state_dict_file import load_into, require_file
 from edgevit.frontend.torchvision_ops import make_torchvision_importable
 from edgevit.frontend.trial import check_finite_outputs, run_once
 from edgevit.frontend.weight_values import check_finite_weights
@@ -34,6 +34,7 @@ def _own() -> dict[str, str]:
 
 
 FRONTENDS: Registry[Scheme] = Registry("edgevit.frontends", _own)  # by the word before the colon
+_WEIGHTS = ("as built", "pretrained", "random")
 FILES = (pt2_file.SCHEME, python_callable.SCHEME)
 
 
@@ -67,6 +68,8 @@ def resolve(
         std=None if std is None else tuple(std),
         labels=None if labels is None else tuple(labels),
     )
+    if request.weights not in (None, *_WEIGHTS):
+        require_file(request.weights)
     make_torchvision_importable()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -138,14 +141,20 @@ def not_here(spec: str) -> ModelError:
 
 def _spelling_hint(spec: str) -> str:
     if spec.endswith((".pt", ".pth", ".bin", ".ckpt", ".safetensors")):
-        return f"a weights file needs the model's code: MODEL --weights {spec}"
+        return (
+            f"a weights file needs the model's code: MODEL --weights {spec}; "
+            "or in Python, edgevit.export(model, x, target=...)"
+        )
+    if spec.startswith(("http://", "https://")):
+        parts = spec.partition("://")[2].split("/")[1:3]
+        return f"hf:{'/'.join(parts)}" if len(parts) == 2 else "hf:ORG/NAME, or a file here"
     if spec.endswith(".py"):
         return f"name what to call in it: {spec}:build"
     if spec.endswith((".onnx", ".tflite", ".mlpackage", ".pte")):
         return "start from the PyTorch model, not from a converted one"
     if "/" in spec:
         return f"hf:{spec}"
-    return f"timm:{spec}"
+    return f"timm:{spec}, or net.py:build for a model of yours"
 
 
 def _run(source: ModelSource) -> tuple[torch.Tensor, ...]:

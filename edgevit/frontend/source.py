@@ -10,6 +10,8 @@ from typing import Any
 
 import torch
 
+MOST_UNIT = 2.0  # no mean or deviation of pixels from 0 to 1 is larger
+
 
 @dataclass(frozen=True)
 class Preprocess:
@@ -46,6 +48,8 @@ class Preprocess:
                 return f"{name} is {', '.join(map(str, numbers))}"
         if min(self.std) < 1e-6:
             return f"std is {', '.join(map(str, self.std))}: pixels are divided by it"
+        if max(*self.mean, *self.std) > MOST_UNIT:
+            return "mean and std are of pixels from 0 to 255, and pixels are divided by 255 first"
         if min(self.size) < 1:
             return f"the size is {self.size[0]}x{self.size[1]}"
         if not 0.05 <= self.crop_pct <= 2:

@@ -19,6 +19,8 @@ _SHOWN = 5
 _WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "module", "state_dict_ema")
 # Prefixes that DataParallel, torch.compile or a Lightning module put before each name.
 _PREFIXES = ("module.", "_orig_mod.", "model.", "net.", "backbone.")
+_PRETRAINED = "--weights pretrained"
+_NAMED = ("default", "imagenet", "imagenet1k", "imagenet1k_v1", "imagenet1k_v2", "true", "yes")
 _SUFFIXES = (".pt", ".pth", ".bin", ".ckpt", ".tar", ".safetensors")
 
 
@@ -59,16 +61,30 @@ def misfit(path: str, missing: list[str], unexpected: list[str], shapes: list[st
     )
 
 
-def _read(path: str, trust: bool) -> Any:
+def require_file(path: str) -> None:
+    """Refuse a path at which there is no file."""
     file = Path(path)
-    if why := why_no_file(file):
-        beside = [str(p) for p in _weight_files(file.parent)]
-        raise WeightsError(
-            f"no weights file `{path}`",
-            where=path,
-            why=f"weights are `random`, `pretrained`, or a file: {why}",
-            hint=suggest(path, [*beside, "random", "pretrained"]) or "--weights random",
-        )
+    if not (why := why_no_file(file)):
+        return
+    beside = [str(p) for p in _weight_files(file.parent)]
+    raise WeightsError(
+        f"no weights file `{path}`",
+        where=path,
+        why=f"weights are `random`, `pretrained`, or a file: {why}",
+        hint=_PRETRAINED if path.lower() in _NAMED else _instead(path, beside),
+    )
+
+
+def _instead(path: str, beside: Iterable[str]) -> str:
+    close = suggest(path, beside) if Path(path).suffix else ""
+    return (
+        close or suggest(path, ("random", "pretrained")) or "--weights random, or an existing file"
+    )
+
+
+def _read(path: str, trust: bool) -> Any:
+    require_file(path)
+    file = Path(path)
     if file.suffix == ".safetensors":
         return _read_safetensors(file)
     return _read_torch(file, trust)

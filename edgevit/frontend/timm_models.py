@@ -69,15 +69,26 @@ def _check_name(timm: Any, name: str, pretrained: bool) -> None:
     if not timm.is_model(base):
         raise ModelError(
             f"timm {timm.__version__} has no model `{name}`",
-            hint=suggest(base, timm.list_models()),
+            hint=_nearest(base, timm.list_models()),
         )
     tags = [t.partition(".")[2] for t in timm.list_models(f"{base}.*", pretrained=True)]
     if tag and tag not in tags:
-        raise ModelError(f"timm's `{base}` has no weights tagged `{tag}`", hint=suggest(tag, tags))
+        raise ModelError(
+            f"timm's `{base}` has no weights tagged `{tag}`",
+            hint=suggest(tag, tags) or f"one of {', '.join(tags[:8])}" if tags else f"timm:{base}",
+        )
     if pretrained and not tags:
         raise WeightsError(
             f"timm has no pretrained weights for `{base}`", hint="--weights FILE, or random"
         )
+
+
+def _nearest(name: str, models: list[str]) -> str:
+    """Return a hint: the models that begin with the name, else those that are alike."""
+    longer = sorted((m for m in models if name and m.startswith(name)), key=lambda m: (len(m), m))
+    if longer:
+        return "did you mean " + " or ".join(f"`{m}`" for m in longer[:3]) + "?"
+    return suggest(name, models) or "`timm.list_models()` in Python lists them"
 
 
 def _create(

@@ -32,6 +32,8 @@ class BackendInfo:
     precisions: tuple[str, ...]  # supported precisions, the default first
     extra: str  # extra of `pip install 'edgevit[...]'`
     suffix: str  # suffix of the artifact, empty for a folder
+    called: tuple[str, ...] = ()  # what people call the format, in small letters without spaces
+    instead_of: tuple[tuple[str, str], ...] = ()  # a format that edgevit has not, and why this one
     calibrates: tuple[str, ...] = ()  # precisions that take calibration options
     # Place of the `QuantScheme` of each precision in integers, or of a function of the target that
     # returns them.
@@ -51,6 +53,8 @@ class BackendInfo:
     holds_labels: bool = False
     engine: str | None = None  # accelerator with predicted placement
     missing_facts: str | None = None  # place of `missing(target)`: a key and why, or None
+    # Place of `require_flash(weights, target, options, share)`: refuses weights that alone are too many.
+    room: str | None = None
     ports: str | None = None  # place of `ports(artifact, expected)`; else from the session
     interpreter: str | None = (
         None  # place of `open_interpreter(artifact)`, for lack of a runtime here

@@ -8,8 +8,9 @@ import shutil
 from dataclasses import dataclass
 from importlib import metadata
 
+from edgevit.errors import MissingToolError
 from edgevit.plugins import distribution_of, installed
-from edgevit.support.backend_info import BACKENDS
+from edgevit.support.backend_info import BACKENDS, BackendInfo
 
 PURPOSE = {  # extras other than backends
     "tune": "choosing by measuring: edgevit tune",
@@ -66,6 +67,19 @@ def purposes() -> dict[str, str]:
 
 def install_line(extra: str) -> str:
     return f"pip install 'edgevit[{extra}]'"
+
+
+def require_installed(info: BackendInfo) -> None:
+    """Refuse a format whose converter is not installed: the first library of its extra."""
+    libraries = _requirements().get(info.extra, ())[:1]
+    if info.firmware or all(map(_version, libraries)):
+        return
+    raise MissingToolError(
+        f"{libraries[0]} is not installed",
+        where=f"--format {info.name}",
+        why=f"it writes the format {info.name}: {info.purpose}",
+        hint=install_line(info.extra),
+    )
 
 
 def examine() -> Findings:

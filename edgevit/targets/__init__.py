@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from edgevit.support.face import lazy_face
 
 if TYPE_CHECKING:
-    from edgevit.targets.catalog import list_targets, load_target
+    from edgevit.targets.catalog import list_targets, load_target, require_taken
     from edgevit.targets.show import as_dict, describe, table
     from edgevit.targets.target import (
         CODE_MEMORY,
@@ -34,13 +34,14 @@ __all__ = [
     "describe",
     "list_targets",
     "load_target",
+    "require_taken",
     "table",
 ]
 
 lazy_face(
     __name__,
     {
-        "catalog": ("list_targets", "load_target"),
+        "catalog": ("list_targets", "load_target", "require_taken"),
         "show": ("as_dict", "describe", "table"),
         "target": (
             "CODE_MEMORY",

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from edgevit.errors import InternalError, TargetError, suggest
 from edgevit.plugins import Registry
+from edgevit.support.backend_info import BACKENDS
 from edgevit.support.resources import data_dir
 from edgevit.support.strangers_text import MalformedTextError, read_toml
 from edgevit.targets import schema
 from edgevit.targets.fields import Fields
+from edgevit.targets.refused import unknown_target, untaken_format
 from edgevit.targets.target import Target
 
 FOLDERS: Registry[os.PathLike[str]] = Registry("edgevit.targets", dict)  # folders of target files
@@ -48,10 +50,15 @@ def load_target(name_or_path: str | os.PathLike[str], folder: Path | None = None
     by_word = _by_word(shipped)
     if text not in by_word:
         names = [word for word, file in by_word.items() if not file.is_base]
-        hint = suggest(text.lower(), names) or "`edgevit targets` lists them"
-        why = "it is neither the name nor an alias of a shipped target"
-        raise TargetError(f"no target is called `{text}`", where=text, why=why, hint=hint)
+        raise unknown_target(text, names, list_targets(folder))
     return _build(by_word[text], shipped)
+
+
+def require_taken(target: Target, formats: Iterable[str | None]) -> None:
+    """Refuse a format that the target does not take, with the devices that do."""
+    for format in formats:
+        if format and format in BACKENDS and format not in target.formats:
+            raise untaken_format(format, target, list_targets())
 
 
 @functools.cache

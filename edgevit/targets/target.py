@@ -14,6 +14,12 @@ from edgevit.support.backend_info import (
     is_integer,
     precisions,
 )
+from edgevit.targets.refused import (
+    unknown_format,
+    unknown_precision,
+    untaken_format,
+    untaken_precision,
+)
 
 OS_NAMES = ("Android", "Linux", "Windows", "iOS", "macOS")
 
@@ -151,7 +157,13 @@ class Target:
 
     def format(self, requested: str | None = None) -> str:
         """Return the format to write: the requested one, or the target's default."""
-        return self._choose("format", requested, self.formats, tuple(BACKENDS))
+        if requested is None:
+            return self.formats[0]
+        if requested in self.formats:
+            return requested
+        if requested not in BACKENDS:
+            raise unknown_format(requested, self)
+        raise untaken_format(requested, self)
 
     def precision(self, requested: str | None = None, format: str | None = None) -> str:
         """Return the precision to compute in.
@@ -160,9 +172,13 @@ class Target:
         """
         name = self.format(format)
         if written := self.written(name):
-            if requested == AUTO and AUTO not in written:
+            if requested is None or requested in written:
+                return requested or written[0]
+            if requested == AUTO:
                 return self.automatic(name).precision
-            return self._choose("precision", requested, written, precisions(), f" with {name}")
+            if requested in precisions():
+                raise untaken_precision(requested, self, name)
+            raise unknown_precision(requested, self, written, f" with {name}")
         raise TargetError(
             f"`{self.name}` takes no precision that {name} is written in",
             where=str(self.file),
@@ -193,31 +209,6 @@ class Target:
     @property
     def _has_choice(self) -> bool:
         return any(len(self.written(format)) > 1 for format in self.formats)
-
-    def _choose(
-        self,
-        what: str,
-        requested: str | None,
-        taken: tuple[str, ...],
-        offered: tuple[str, ...],
-        how: str = "",
-    ) -> str:
-        if requested is None:
-            return taken[0]
-        if requested in taken:
-            return requested
-        if requested not in offered:
-            hint = suggest(requested, offered)
-            why = f"{what}s: {', '.join(offered)}"
-            raise TargetError(
-                f"no {what} is called `{requested}`", where=self.name, why=why, hint=hint
-            )
-        raise TargetError(
-            f"`{self.name}` does not take the {what} `{requested}`{how}",
-            where=str(self.file),
-            why=f"it takes {', '.join(taken)}{how}",
-            hint=f"--{what} {taken[0]}, or another target (`edgevit targets` lists them)",
-        )
 
     def _bytes_of(self, kinds: tuple[str, ...]) -> int:
         return sum(region.size for region in self.regions if region.kind in kinds)

@@ -8,6 +8,7 @@ INFO = BackendInfo(
     name="coreai",
     title="Core AI",
     purpose="iPhone, iPad, Mac from iOS 27 and macOS 27: .aimodel",
+    called=("aimodel",),
     backend="edgevit.backends.coreai.backend:BACKEND",
     precisions=("fp16", "fp32"),
     extra="coreai",

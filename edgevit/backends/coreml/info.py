@@ -8,6 +8,7 @@ INFO = BackendInfo(
     name="coreml",
     title="Core ML",
     purpose="iPhone, iPad, Mac: .mlpackage",
+    called=("mlpackage", "mlmodel"),
     backend="edgevit.backends.coreml.backend:fitted_to",
     precisions=(
         "fp16",

@@ -8,6 +8,12 @@ INFO = BackendInfo(
     name="executorch",
     title="ExecuTorch",
     purpose="Android, Linux: .pte",
+    called=("pte", "xnnpack"),
+    instead_of=(
+        ("torchscript", "TorchScript is no longer developed; ExecuTorch is its successor"),
+        ("torch", "ExecuTorch is how PyTorch runs on devices"),
+        ("pt", "ExecuTorch is how PyTorch runs on devices"),
+    ),
     backend="edgevit.backends.executorch.backend:BACKEND",
     precisions=("fp32", "fp16", "int8", "int8-dynamic", "auto", "mixed", "w4a8"),
     calibrates=("int8", "int8-dynamic", "auto", "mixed", "w4a8"),

@@ -8,6 +8,7 @@ INFO = BackendInfo(
     name="qnn",
     title="QNN",
     purpose="Snapdragon NPU: .onnx and its compiled context",
+    called=("snpe", "htp"),
     backend="edgevit.backends.qnn.backend:BACKEND",
     precisions=("fp16", "int8", "w8a16"),
     calibrates=("int8", "w8a16"),

@@ -8,6 +8,12 @@ INFO = BackendInfo(
     name="tflite",
     title="TFLite",
     purpose="Android, Linux: .tflite",
+    called=("litert", "tensorflow", "tensorflowlite"),
+    instead_of=(
+        ("nnapi", "Android has deprecated NNAPI"),
+        ("edgetpu", "the Edge TPU's compiler takes a .tflite in int8"),
+        ("savedmodel", "TensorFlow runs on devices as TFLite"),
+    ),
     backend="edgevit.backends.tflite.backend:BACKEND",
     precisions=("fp32", "fp16", "int8", "int8-dynamic", "auto", "mixed", "w4a8", "w8a16"),
     calibrates=("int8", "int8-dynamic", "auto", "mixed", "w4a8", "w8a16"),
