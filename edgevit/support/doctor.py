@@ -70,14 +70,14 @@ def install_line(extra: str) -> str:
 
 
 def require_installed(info: BackendInfo) -> None:
-    """Refuse a format whose converter is not installed: the first library of its extra."""
-    libraries = _requirements().get(info.extra, ())[:1]
-    if info.firmware or all(map(_version, libraries)):
+    """Refuse a format of whose extra no library is installed."""
+    libraries = _requirements().get(info.extra, ())
+    if info.firmware or not libraries or any(map(_version, libraries)):
         return
     raise MissingToolError(
-        f"{libraries[0]} is not installed",
+        f"the format {info.name} needs libraries that are not installed",
         where=f"--format {info.name}",
-        why=f"it writes the format {info.name}: {info.purpose}",
+        why=f"none of {', '.join(libraries)} is here",
         hint=install_line(info.extra),
     )
 

@@ -92,9 +92,6 @@ DEVICES = {
         ("snapdragon-x-elite", "linux-x86"),
         "on another PC with Windows, ONNX Runtime reads what linux-x86 --format onnx writes",
     ),
-    "web": OtherWord(("browser", "linux-x86")),
-    "wasm": OtherWord(("browser", "linux-x86")),
-    "webgpu": OtherWord(("browser", "linux-x86")),
 }
 
 PRECISIONS = {

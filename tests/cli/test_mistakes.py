@@ -12,7 +12,6 @@ from edgevit.errors import MissingToolError, UsageError
 from edgevit.export import output_folder
 from edgevit.frontend.resolve import resolve
 from edgevit.support import doctor
-from edgevit.support.backend_info import BACKENDS
 from edgevit.targets import load_target
 
 NET = """\
@@ -103,12 +102,6 @@ def test_weights_that_fill_the_flash_many_times_are_refused_without_calibration(
         said = capsys.readouterr().err
         assert "bytes of flash at 8 bits each, and 1,048,576 fit" in said
         assert [stage for stage in stages if stage in said] == stages
-
-
-def test_every_format_names_a_converter_of_its_own_extra() -> None:
-    needs = doctor._requirements()
-    for info in BACKENDS.values():
-        assert not info.extra or needs[info.extra], info.name
 
 
 def test_a_deviation_of_small_pixels_stays() -> None:
