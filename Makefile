@@ -69,7 +69,7 @@ sbom: .venv/.dev ## Write sbom.cdx.json: what is installed, as CycloneDX
 	touch $@
 
 .venv/.dev: .venv/.demo
-	$(PIP) -e ".[coreml,coreai,executorch,tflite,onnx,qnn,browser,tvm,mcu,zoo,dev]"
+	$(PIP) -e ".[coreml,coreai,executorch,tflite,onnx,qnn,browser,ethos-u,tvm,mcu,zoo,dev]"
 	touch $@
 
 clean: ## Remove the environment and all that was built

@@ -21,7 +21,7 @@ LEVELS: tuple[Mapping[str, str], ...] = (
     {"frontend": "model specs, weights, capture"},
     {"quantize": "calibration, encodings", "integer": "integer operations, in numpy"},
     {
-        "backends": "one folder a format: coreml, coreai, executorch, tflite, onnx, qnn, browser, tvm, mcu"
+        "backends": "one folder a format: coreml, coreai, executorch, tflite, onnx, qnn, browser, ethos-u, tvm, mcu"
     },
     {"exported": "the folder on disk", "snippets": "calling code"},
     {

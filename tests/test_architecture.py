@@ -32,6 +32,7 @@ HOMES = {
     "onnxruntime": ("backends/onnx", "backends/qnn"),
     "onnxruntime_qnn": ("backends/qnn",),
     "tvm": ("backends/tvm",),
+    "ethosu": ("backends/ethos_u",),
     "timm": ("frontend/timm_models.py",),
     "transformers": ("frontend",),
     "torchvision": ("frontend/torchvision_ops.py",),

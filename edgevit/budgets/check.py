@@ -17,7 +17,10 @@ from edgevit.support.backend_info import firmware_formats, host_formats
 from edgevit.support.notebook import Row, Shown
 from edgevit.targets import load_target
 
-Kind = Literal["measured", "emulated", "exact"]
+Kind = Literal["measured", "emulated", "predicted", "exact"]
+
+
+_RESOURCES = ("ram_bytes", "flash_bytes", "instructions", "cycles")
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,7 @@ class Budgets:
     flash_bytes: int | None = None
     instructions: int | None = None
     min_cosine: float | None = None
+    cycles: int | None = None
 
     def asked(self) -> dict[str, float]:
         return {name: limit for name, limit in asdict(self).items() if limit is not None}
@@ -161,8 +165,8 @@ def check(directory: str | os.PathLike[str], budgets: Budgets, here: Here = THER
 def _findings(
     folder: Path, manifest: dict[str, Any], asked: Mapping[str, float], here: Here
 ) -> Iterator[Finding]:
-    firmware = {"ram_bytes", "flash_bytes", "instructions"} & set(asked)
-    emulated = _emulated(folder, manifest, here) if firmware else {}
+    firmware = set(_RESOURCES) & set(asked)
+    emulated = _resources(folder, manifest, here) if firmware else {}
     for name, limit in asked.items():
         if name == "latency_seconds":
             yield Finding(name, limit, _latency(folder, manifest, here))
@@ -198,11 +202,31 @@ def _cosine(manifest: dict[str, Any]) -> Known:
     return Known(lowest["cosine"], kind, f"{lowest['stage']} {lowest['precision']}, at export")
 
 
-def _emulated(folder: Path, manifest: dict[str, Any], here: Here) -> dict[str, Known]:
-    names = ("ram_bytes", "flash_bytes", "instructions")
+def _resources(folder: Path, manifest: dict[str, Any], here: Here) -> dict[str, Known]:
+    """Return what the artifact needs of a device: emulated, or as its compiler predicts."""
+    if "predicted" in manifest:
+        return _predicted(manifest)
     if manifest["format"] not in firmware_formats():
         why = f"a {manifest['format']} artifact decides that on the device: export for a microcontroller"
-        return dict.fromkeys(names, Known(None, None, why))
+        return dict.fromkeys(_RESOURCES, Known(None, None, why))
+    cycles = Known(None, None, "an emulator counts no cycles: --max-instructions")
+    return _emulated(folder, manifest, here) | {"cycles": cycles}
+
+
+def _predicted(manifest: dict[str, Any]) -> dict[str, Known]:
+    figures = manifest["predicted"]
+    how = f"by {figures['by']}'s model of the chip"
+    unknown = Known(None, None, f"{figures['by']} predicts none: --max-cycles")
+    return {
+        "ram_bytes": Known(figures["ram_bytes"], "predicted", how),
+        "flash_bytes": Known(artifact_bytes(manifest), "exact", "bytes of what goes to the device"),
+        "instructions": unknown,
+        "cycles": Known(figures["cycles"], "predicted", how),
+    }
+
+
+def _emulated(folder: Path, manifest: dict[str, Any], here: Here) -> dict[str, Known]:
+    names = ("ram_bytes", "flash_bytes", "instructions")
     require_ours(folder, manifest, here.trust)
     try:
         ran = run_firmware(folder, None, "zig", None, trust=here.trust)

@@ -15,6 +15,7 @@ _NAMES = {
     "ram_bytes": "RAM",
     "flash_bytes": "flash",
     "instructions": "instructions",
+    "cycles": "cycles",
     "min_cosine": "cosine",
 }
 
@@ -50,7 +51,7 @@ def _shown(budget: str, x: float) -> str:
         return f"{x * 1e3:.4g} ms"
     if budget.endswith("_bytes"):
         return f"{x:,.0f} bytes"
-    return f"{x:,.0f}" if budget == "instructions" else f"{x:.6f}"
+    return f"{x:,.0f}" if budget in {"instructions", "cycles"} else f"{x:.6f}"
 
 
 def junit(checks: Sequence[Check]) -> str:

@@ -33,10 +33,11 @@ def add_check(command: Callable[[str, Callable[..., int], str], argparse.Argumen
         (
             "ram",
             _BYTES,
-            "Highest RAM of firmware, emulated, such as 100KB: arena, static data and stack.",
+            "Highest RAM, such as 100KB: of firmware, emulated (arena, static data and stack); of an NPU, predicted.",
         ),
         ("flash", _BYTES, "Highest flash of firmware, such as 1MB."),
         ("instructions", _COUNT, "Most instructions of firmware for one inference, such as 55M."),
+        ("cycles", _COUNT, "Most cycles of an NPU for one inference, as its compiler predicts."),
     ):
         parser.add_argument(f"--max-{name}", type=_quantity(units), metavar="N", help=text)
     parser.add_argument(
@@ -70,6 +71,7 @@ def run_check(options: argparse.Namespace) -> int:
         options.max_flash,
         options.max_instructions,
         options.min_cosine,
+        options.max_cycles,
     )
     here = Here(
         options.here,

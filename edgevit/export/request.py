@@ -24,7 +24,7 @@ from edgevit.rewrites.foreign import foreign_rules
 from edgevit.rewrites.rule import AnyRule
 from edgevit.rewrites.variants import formed
 from edgevit.support.backend_info import info_of, is_integer
-from edgevit.support.backend_options import BackendOptions, options_info
+from edgevit.support.backend_options import BackendOptions, options_info, shared_flags
 from edgevit.support.choice import Choice, Settings, require_known
 
 
@@ -57,10 +57,13 @@ class ExportRequest:
 
     def reject_unused(self, precisions: Mapping[str, Sequence[str]]) -> None:
         """Refuse options that no format of the export heeds. `precisions`: by format."""
+        shared = {flag for format in precisions for flag in shared_flags(format)}
         for format, options in self.options.items():
             info = options_info(format)
-            if format not in precisions and info is not None:
-                raise inapplicable_options(info.flags(options), format, precisions)
+            if format in precisions or info is None:
+                continue
+            if flags := [flag for flag in info.flags(options) if flag not in shared]:
+                raise inapplicable_options(flags, format, precisions)
         calibrated = any(set(info_of(f).calibrates) & set(p) for f, p in precisions.items())
         if self.calibration != GENERATED and not calibrated:
             raise inapplicable_calibration(self.calibration, precisions)

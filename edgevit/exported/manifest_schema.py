@@ -184,8 +184,12 @@ _QUANTIZATION = _table(
     float_islands=Listing(_table(**_CALL, why=_PROSE)),
     values=Listing(_table(**_CALL, snr=_FIGURE, before=_FIGURE)),
 )
+_PREDICTED = _table(by=_LINE, ram_bytes=_COUNT, cycles=_COUNT)
 MANIFEST_SHAPE = _table(
-    ("quantization", "accuracy", "firmware", "minimum_os", "inputs", "outputs", "image_input"),
+    (
+        *("quantization", "accuracy", "firmware", "minimum_os", "inputs", "outputs"),
+        *("image_input", "host_only", "predicted"),
+    ),
     schema=WholeNumber(SCHEMA, SCHEMA),
     model=_MODEL,
     chosen=_entries(_LINE),
@@ -215,4 +219,6 @@ MANIFEST_SHAPE = _table(
     image_input=Flag(),
     quantization=_QUANTIZATION,
     accuracy=_ACCURACY,
+    host_only=Listing(NAME, most=100),
+    predicted=_PREDICTED,
 )

@@ -96,7 +96,7 @@ def _change(graph: Mapping[str, GraphStats], field: str, unit: float = 1) -> str
 
 def artifact_bytes(manifest: Mapping[str, Any]) -> int:
     """Return the bytes that go to the device: without reports, golden vectors and calling code."""
-    beside = {GOLDEN, SUMMARY, PAGE, CALLS, GRAPHS}
+    beside = {GOLDEN, SUMMARY, PAGE, CALLS, GRAPHS, *manifest.get("host_only", ())}
     files = (f for f in manifest["files"] if f["path"].partition("/")[0] not in beside)
     return sum(f["bytes"] for f in files)
 

@@ -16,8 +16,8 @@ from torch.fx.node import Node
 from edgevit.graph.aten import argument, kind, operand
 from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import Program, origin
-from edgevit.quantize.encoding import LIMITS, Grid
-from edgevit.quantize.placement import IntegerPlacement
+from edgevit.quantize.encoding import LIMITS, Grid, asymmetric
+from edgevit.quantize.placement import IntegerPlacement, is_weighted
 from edgevit.quantize.scheme import QuantScheme
 from edgevit.quantize.weights import IntegerWeight, PaletteWeight, RoundedWeight
 
@@ -55,6 +55,8 @@ def with_pairs(
         if apart:
             _insert_pairs(here[node.name], apart, encodings[node], scheme, draft, integers)
     for node in placement.calls:
+        if scheme.constants and not is_weighted(node):
+            _encode_constants(here[node.name], scheme, draft)
         if kind(node) in scheme.dynamic:
             product = here[node.name]
             _insert_dynamic(operand(product), product, draft)
@@ -85,6 +87,22 @@ def _insert_pairs(
         outside = reader not in integer_values and reader.op != "output"
         numbers = _fence(floats, edit) if scheme.fenced and outside else floats
         reader.replace_input_with(source, numbers)
+
+
+def _encode_constants(node: Node, scheme: QuantScheme, draft: Draft) -> None:
+    """Let a call read its constant operands through pairs, each on the grid of its own range."""
+    edit = Edit(draft, _STEP, node)
+    for constant in node.all_input_nodes:
+        if not draft.is_constant(constant):
+            continue
+        numbers = draft.tensor(constant)
+        if not numbers.is_floating_point() or not numbers.isfinite().all():
+            continue
+        grid = asymmetric(float(numbers.min()), float(numbers.max()), scheme.activations)
+        where = (grid.scale, grid.zero, *LIMITS[grid.dtype], _DTYPES[grid.dtype])
+        integers = edit.call(_OPS.quantize_per_tensor.default, constant, *where)
+        floats = edit.call(_OPS.dequantize_per_tensor.default, integers, *where)
+        node.replace_input_with(constant, floats)
 
 
 def _fence(floats: Node, edit: Edit) -> Node:

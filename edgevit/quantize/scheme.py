@@ -53,6 +53,7 @@ class QuantScheme:
     from_float: bool = False  # weights are stored as floats on the grid, and quantised in the graph
     read_apart: bool = False  # each reader has a dequantize of its own
     fenced: bool = False  # clones keep the converter from computing float calls in integers
+    constants: bool = False  # that a call computes with are stored as integers too
     moves: bool = True  # a call that only moves numbers does so in integers
     mixed: bool = False  # some values have more bits: those that a search finds, or a bit map names
     wide: str | None = None  # type of a value that 8 bits do not hold; None leaves it in float

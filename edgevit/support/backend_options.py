@@ -32,6 +32,7 @@ class Word:
     metavar: str = "V"
     help: str = ""  # empty: not a word of the command line; `--choose` alone sets it
     parse: Callable[[str], Any] = str
+    shared: bool = False  # other backends may have the same word, which is an option of each
 
     @property
     def flag(self) -> str:
@@ -75,6 +76,8 @@ class OptionsInfo(Generic[T]):
 
     def _add_word(self, group: argparse._ArgumentGroup, word: Word, owner: str) -> None:
         usual = getattr(self.default, word.name)
+        if word.shared and word.flag in group._option_string_actions:
+            return
         takes: dict[str, Any] = {"action": "store_true"}
         if not isinstance(word.shape, Flag):
             takes = {"metavar": word.metavar, "type": word.parse}
@@ -144,6 +147,12 @@ def options_info(format: str) -> OptionsInfo[BackendOptions] | None:
     return info.part(info.options) if info.options else None
 
 
+def shared_flags(format: str) -> tuple[str, ...]:
+    """Return the words of a backend that others may have too."""
+    info = options_info(format)
+    return tuple(word.flag for word in info.words if word.shared) if info else ()
+
+
 def optioned() -> Iterator[tuple[str, OptionsInfo[BackendOptions]]]:
     """Yield the backends that have options of their own."""
     for format in BACKENDS:
@@ -190,7 +199,7 @@ def _kinds() -> str:
 
 
 def _place(owner: str, word: Word) -> str:
-    return f"{owner}.{word.name}"
+    return word.name if word.shared else f"{owner}.{word.name}"
 
 
 def _written(word: Word, value: Any) -> list[str]:

@@ -98,9 +98,16 @@ def untaken_format(
     return TargetError(
         f"`{target.name}` does not take the format `{format}`",
         where=str(target.file),
-        why=f"it takes {', '.join(target.formats)}",
+        why=f"it takes {', '.join(target.formats)}{_lacks(format, target)}",
         hint=f"--format {target.formats[0]}{elsewhere}",
     )
+
+
+def _lacks(format: str, target: NamedDevice) -> str:
+    """Return the fact for lack of which the device is not the format's, or an empty string."""
+    place = BACKENDS[format].missing_facts if format in BACKENDS else None
+    lacks = BACKENDS[format].part(place)(target) if place else None
+    return f"; {lacks[1]}" if lacks else ""
 
 
 def untaken_precision(precision: str, target: NamedDevice, format: str) -> TargetError:

@@ -420,6 +420,7 @@ def test_doctor_lists_every_extra_with_its_install_line(capsys: pytest.CaptureFi
         "onnx",
         "qnn",
         "browser",
+        "ethos-u",
         "tvm",
         "mcu",
         "zoo",

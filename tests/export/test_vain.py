@@ -23,6 +23,7 @@ FOR = {
     "mcu": "qemu-m4",
     "qnn": "galaxy-s25",
     "browser": "browser",
+    "ethos-u": "ethos-u55-256",
 }
 
 
@@ -70,8 +71,10 @@ FIRMWARE = {
     "--calibrate": "pictures", "--observer": "min-max", "--residual": "int16", "--scheme": "i-vit",
     "--optimize": "ram", "--max-ram": "20K", "--weights-as": "binary",
 }  # fmt: skip
+CALIBRATION = {"--calibrate", "--calibrate-count", "--observer"}
 VAIN = [
-    *((format, [option, value], option) for format in BACKENDS if format != "mcu" for option, value in FIRMWARE.items()),
+    *((format, [option, value], option) for format in BACKENDS if format != "mcu" for option, value in FIRMWARE.items()
+      if option not in CALIBRATION or BACKENDS[format].precisions[0] not in BACKENDS[format].calibrates),
     *((format, ["--require-ane"], "--require-ane") for format in BACKENDS if not BACKENDS[format].engine),
     *((format, ["--labels", "labels.txt"], "--labels") for format in BACKENDS if not BACKENDS[format].holds_labels),
     *((format, ["--require-delegated"], "--require-delegated") for format in ("coreml", "coreai", "mcu")),

@@ -98,6 +98,28 @@ def test_readers_have_a_dequantize_of_their_own_where_the_runtime_needs_it() -> 
             assert len(node.users) == 1
 
 
+def test_constants_of_sums_are_integers_where_a_chip_has_no_floats() -> None:
+    class Places(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv = nn.Conv2d(3, 8, 3, padding=1)
+            self.place = nn.Parameter(torch.randn(1, 8, 8, 8))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.conv(x) + self.place
+
+    whole = rewritten(Places(), IMAGE)
+    scheme = QuantScheme(integer=SCHEME.integer | {"add"}, constants=True)
+    for one, pairs in (
+        (scheme, ["dequantize_per_tensor"] * 2),
+        (replace(scheme, constants=False), ["dequantize_per_tensor"]),
+    ):
+        simulation = quantize_program(whole, generated(whole, count=8), one)
+        (add,) = (node for node in simulation.program.calls() if kind(node) == "add")
+        assert [kind(node) for node in add.all_input_nodes if node.op == "call_function"] == pairs
+        assert simulation.report.held_out_snr > 30
+
+
 def test_a_call_taken_out_by_name_is_an_island() -> None:
     whole = program()
     first = next(node for node in whole.calls() if kind(node) == "conv2d")

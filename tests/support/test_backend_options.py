@@ -9,7 +9,14 @@ import pytest
 
 from edgevit.backends.mcu.options import OPTIONS, FirmwareOptions
 from edgevit.errors import PluginError, UsageError
-from edgevit.support.backend_options import BackendOptions, OptionsInfo, Word, by_format
+from edgevit.support.backend_options import (
+    BackendOptions,
+    OptionsInfo,
+    Word,
+    by_format,
+    options_info,
+    shared_flags,
+)
 from edgevit.support.choice import Choice
 from edgevit.support.option_values import count
 from edgevit.support.shape import Flag, Text, WholeNumber
@@ -63,6 +70,17 @@ def test_a_word_of_another_is_not_taken_twice() -> None:
     with pytest.raises(PluginError, match="the option `--studs` is taken") as caught:
         INFO.add_words(parser, "lego")
     assert caught.value.where == "options of the backend lego"
+
+
+def test_a_shared_word_is_an_option_of_each_of_its_backends() -> None:
+    parser = argparse.ArgumentParser()
+    infos = {format: options_info(format) for format in ("qnn", "ethos-u")}
+    for format, info in infos.items():
+        assert info is not None and "--require-npu" in shared_flags(format)
+        info.add_words(parser, format)
+    words = parser.parse_args(["--require-npu"])
+    for format, info in infos.items():
+        assert info is not None and info.flags(info.from_words(words, format)) == ["--require-npu"]
 
 
 def test_the_type_names_the_backend() -> None:

@@ -29,6 +29,7 @@ SNIPPETS: tuple[tuple[str, Snippet], ...] = tuple(
     for format, info in BACKENDS.items()
     if info.snippets
     for snippet in info.part(info.snippets)
+    if not snippet.name.endswith(".md")
 )
 NAMES = NASTY | st.text(st.characters(codec="utf-8"), max_size=12)
 
@@ -38,10 +39,14 @@ def facts(format: str, folder: Path, name: str, model: str, file: str) -> Facts:
     scale = (0.5, 3) if format == "mcu" else ()
     ports = (PortFacts(name, (1, 4, 4, 3), kind, *scale),)
     manifest = {
-        "npu": {"soc": name, "context": f"{file}.bin"},
-        "delegation": {"ops_outside": 0},
+        "npu": {"soc": name, "context": f"{file}.bin", "name": name, "golden": file},
+        "delegation": {"ops_outside": 0, "outside": []},
         "versions": {"onnxruntime-qnn": name},
+        "predicted": {"ram_bytes": 1000},
     }
+    if format == "ethos-u":  # its bytes become an array
+        file = "net.tflite"
+        (folder / file).write_bytes(b"0123456789")
     (folder / "fw").mkdir(exist_ok=True)
     (folder / "fw" / "edgevit_model.h").write_text("ev_model_push_rows(")
     return Facts(

@@ -13,5 +13,12 @@ class NpuOptions(BackendOptions):
     require_npu: bool = False
 
 
-_WORDS = (Word("require_npu", Flag(), help="Fail if the NPU's compiler leaves an op to the CPU."),)
+_WORDS = (
+    Word(
+        "require_npu",
+        Flag(),
+        help="Fail if the NPU's compiler leaves an op to the CPU.",
+        shared=True,
+    ),
+)
 OPTIONS = OptionsInfo(NpuOptions, _WORDS, heading="for the Snapdragon NPU")

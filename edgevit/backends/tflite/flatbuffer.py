@@ -33,3 +33,8 @@ def positions_of(model: Any, name: str) -> frozenset[int]:
     """Return the places of a builtin op in the file's list of ops."""
     builtin = getattr(schema().BuiltinOperator, name)
     return frozenset(k for k, code in enumerate(model.operatorCodes) if code.builtinCode == builtin)
+
+
+def op_count(path: Path) -> int:
+    """Return the number of ops of a file."""
+    return sum(len(graph.operators) for graph in read_model(path).subgraphs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -22,6 +23,16 @@ from edgevit.backends.unsupported import refuse_precision
 from edgevit.errors import PackageError
 from edgevit.graph.program import Program, value
 
+
+@dataclass(frozen=True)
+class TFLiteFile:
+    """File as the converter wrote it, which no interpreter has opened."""
+
+    path: Path
+    versions: dict[str, str]
+    notes: tuple[str, ...]
+
+
 _NARROWED = {torch.int64: "int32", torch.float64: "float32"}
 
 
@@ -31,15 +42,8 @@ def lower(
     directory: Path,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Artifact:
-    refuse_precision("TFLite", precision, INFO.precisions)
-    require_supported(program)
-    litert("_convert.core")
-    path = directory / f"{program.name}.tflite"
-    with quiet() as said, blame(program, said):
-        convert(program, path, progress)
-        if precision == "fp16":
-            progress("halve the weights")
-            halve_weights(path)
+    written = write_tflite(program, precision, directory, progress)
+    path = written.path
     try:
         worker_for("tflite").open(path)  # what dies in the runtime dies in a process of its own
     except PackageError as error:
@@ -56,12 +60,31 @@ def lower(
         "tflite",
         precision,
         path,
-        versions(),
-        _notes(program),
+        written.versions,
+        written.notes,
         delegation=report,
         details=details,
         stored=stored(path) if is_quantized(program) else (),
     )
+
+
+def write_tflite(
+    program: Program,
+    precision: str,
+    directory: Path,
+    progress: Callable[[str], None] = lambda _: None,
+) -> TFLiteFile:
+    """Convert the program and write `<name>.tflite`."""
+    refuse_precision("TFLite", precision, INFO.precisions)
+    require_supported(program)
+    litert("_convert.core")
+    path = directory / f"{program.name}.tflite"
+    with quiet() as said, blame(program, said):
+        convert(program, path, progress)
+        if precision == "fp16":
+            progress("halve the weights")
+            halve_weights(path)
+    return TFLiteFile(path, versions(), _notes(program))
 
 
 def _notes(program: Program) -> tuple[str, ...]:
