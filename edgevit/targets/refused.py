@@ -104,10 +104,10 @@ def untaken_format(
 
 
 def _lacks(format: str, target: NamedDevice) -> str:
-    """Return the fact for lack of which the device is not the format's, or an empty string."""
+    """Return why a chip or NPU that the device does have is not the format's, or an empty string."""
     place = BACKENDS[format].missing_facts if format in BACKENDS else None
     lacks = BACKENDS[format].part(place)(target) if place else None
-    return f"; {lacks[1]}" if lacks else ""
+    return f"; {lacks[1]}" if lacks and getattr(target, lacks[0], None) else ""
 
 
 def untaken_precision(precision: str, target: NamedDevice, format: str) -> TargetError:
