@@ -22,8 +22,9 @@ import torch
 from edgevit.backends.api import Expected
 from edgevit.backends.artifact import Artifact
 from edgevit.backends.browser.backend import BACKEND
-from edgevit.backends.browser.chromium import BROWSER, Chromium
+from edgevit.backends.browser.chromium import BROWSER, MORE_FLAGS, Chromium
 from edgevit.backends.browser.files import DATA, PAGE, page_files
+from edgevit.backends.browser.runtimes import GPU
 from edgevit.backends.browser.server import PageServer
 from edgevit.backends.browser.session import Browser, open_in_browser
 from edgevit.errors import BackendRuntimeError, EdgevitError, PackageError, UsageError
@@ -279,6 +280,19 @@ def test_a_session_gives_the_models_outputs(folder: Path, browser: Browser) -> N
     session = browser.open("ort-wasm", 1)
     (result,) = session.run([x.numpy() for x in inputs])
     assert distance(outputs, (torch.from_numpy(np.array(result)),)).rel_l2 < 1e-4
+
+
+def test_webgpu_runs_where_the_browser_offers_it(
+    folder: Path, page: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In software: SwiftShader comes with Chromium."""
+    monkeypatch.setenv(MORE_FLAGS, "--enable-unsafe-webgpu --use-webgpu-adapter=swiftshader")
+    inputs, outputs = load_golden(folder)
+    with Browser(page) as opened:
+        assert "swiftshader" in opened.offered.gpu
+        for runtime in GPU:
+            (result,) = opened.open(runtime, 1).run([x.numpy() for x in inputs])
+            assert distance(outputs, (torch.from_numpy(np.array(result)),)).rel_l2 < 1e-3
 
 
 def test_other_pages_cannot_reach_the_check(page: Path) -> None:
