@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet -c constraints.txt
 OUT ?= out/shvit_s1-iphone
 
-.PHONY: help demo test tools lint check bed fuzz matrix bench picture docs sbom clean
+.PHONY: help demo test tools lint check bed fuzz matrix operators bench picture docs sbom clean
 
 help: ## Print the targets of this file
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1|/' | awk -F'|' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -40,6 +40,9 @@ matrix: .venv/.dev ## Write docs/matrix.md, runtimes.md and rules.md again
 	$(BIN)/python benchmarks/matrix.py --output docs/matrix.md
 	$(BIN)/python benchmarks/runtimes.py --output docs/runtimes.md
 	$(BIN)/python benchmarks/rules.py --output docs/rules.md
+
+operators: .venv/.dev ## Write docs/operators.md again: PyTorch's operators through four formats, for hours
+	$(BIN)/python benchmarks/operators.py --output docs/operators.md
 
 bench: .venv/.dev ## Write the pages of figures again, on an idle machine
 	$(BIN)/python benchmarks/export_cost.py --output docs/export-cost.md

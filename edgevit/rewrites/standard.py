@@ -5,6 +5,8 @@ from __future__ import annotations
 from edgevit.rewrites.arithmetic.drop_identity import DropIdentity
 from edgevit.rewrites.arithmetic.expand_fft import ExpandFft
 from edgevit.rewrites.arithmetic.fold_constants import FoldConstants
+from edgevit.rewrites.arithmetic.promote_integers import PromoteIntegers
+from edgevit.rewrites.convolutions.add_batch import AddBatch
 from edgevit.rewrites.convolutions.collapse_linear import CollapseLinear
 from edgevit.rewrites.layout.merge_reshapes import MergeReshapes
 from edgevit.rewrites.layout.name_shapes import NameShapes
@@ -15,6 +17,8 @@ STANDARD: tuple[AnyRule, ...] = (
     FoldConstants(),  # complex ones too: what is left of them is arithmetic
     ExpandFft(),  # no converter takes complex numbers whole
     NameShapes(),
+    PromoteIntegers(),
+    AddBatch(),
     RestoreBatchNorm(),
     DropIdentity(),
     FoldConstants(),

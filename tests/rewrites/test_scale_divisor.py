@@ -24,9 +24,14 @@ def test_ceil_mode_that_changes_nothing() -> None:
     check_rewrite(RULE, pool, torch.randn(1, 2, 8, 8), fires=1)
 
 
-def test_refuses_windows_past_the_padding() -> None:
+def test_zeros_that_a_window_past_the_padding_sees_are_written_out() -> None:
     pool = nn.AvgPool2d(3, stride=2, ceil_mode=True, divisor_override=3)
-    check_rewrite(RULE, pool, torch.randn(1, 2, 8, 8), refuses="past the padding")
+    check_rewrite(RULE, pool, torch.randn(1, 2, 8, 8), fires=1)
+
+
+def test_three_axes() -> None:
+    pool = nn.AvgPool3d((2, 3, 2), padding=1, divisor_override=5)
+    check_rewrite(RULE, pool, torch.randn(1, 2, 6, 5, 4), fires=1)
 
 
 def test_leaves_other_pools() -> None:

@@ -62,7 +62,7 @@ class CoreAISession:
 
     def _feeds(self, arrays: Arrays) -> dict[str, Any]:
         return {
-            spec.name: self._array(np.ascontiguousarray(array))
+            spec.name: self._array(np.asarray(array, order="C"))
             for spec, array in zip(self.inputs, arrays, strict=True)
         }
 

@@ -14,8 +14,8 @@ logical_not(x), and, or, xor  reads integers bit by bit
 softplus(x, beta, threshold)  is converted without its threshold
 mean(x), sum, max, min        behind a transpose stop a pass of coremltools, which asks for their axes
 
-and where it has no word for an argument: a negative pad crops, a circular one wraps around, and an average may
-be divided by another number than there are values; a maximum of a dilated window; a floor division by one.
+and where it has no word for an argument: a negative pad crops, a circular one wraps around; a maximum of a dilated
+window; a floor division by one.
 """
 
 from __future__ import annotations
@@ -30,8 +30,11 @@ from torch import Tensor
 from torch.fx.node import Node
 from torch.nn import functional as F
 
+from edgevit.backends.in_aten import cdist
 from edgevit.graph.aten import argument, has_argument, op, per_dimension
 from edgevit.graph.program import value
+from edgevit.rewrites.arithmetic.expand_functions import is_of_its_form
+from edgevit.rewrites.arithmetic.functions import FUNCTIONS
 from edgevit.rewrites.arithmetic.stable_logs import STABLE
 
 # Ops whose converter is right only while the argument has this value.
@@ -40,7 +43,6 @@ _READ_AS = {
     "add.Tensor": ("alpha", 1),
     "sub.Tensor": ("alpha", 1),
     "rsub.Tensor": ("alpha", 1),
-    "avg_pool2d": ("divisor_override", None),
 }
 
 
@@ -54,6 +56,8 @@ _ALWAYS = frozenset({"rms_norm", "reciprocal", "clamp.Tensor", "affine_grid_gene
 def is_misread(node: Node) -> bool:
     """Return whether coremltools has a converter for the node that computes something else."""
     name = op(node)
+    if name in FUNCTIONS:
+        return is_of_its_form(node)
     if name in _READ_AS:
         parameter, only = _READ_AS[name]
         return argument(node, parameter) != only
@@ -161,27 +165,22 @@ def _lerp(x: Tensor, y: Tensor, weight: float) -> Tensor:
 def _pad(x: Tensor, pad: list[int], mode: str = "constant", value: float | None = None) -> Tensor:
     """Crop by the negative amounts, then pad along each axis or wrap around it."""
     for axis, (before, behind) in enumerate(zip(pad[::2], pad[1::2], strict=True), start=1):
-        if mode == "circular" and before > 0:
-            x = torch.cat([x.narrow(-axis, x.shape[-axis] - before, before), x], -axis)
-        if mode == "circular" and behind > 0:
-            x = torch.cat([x, x.narrow(-axis, max(before, 0), behind)], -axis)
         start, end = max(-before, 0), x.shape[-axis] - max(-behind, 0)
         if (start, end) != (0, x.shape[-axis]):
             x = x.narrow(-axis, start, end - start)
+        if mode != "circular":
+            continue
+        extent = x.shape[-axis]
+        ends = [x.narrow(-axis, extent - before, before)] if before > 0 else []
+        starts = [x.narrow(-axis, 0, behind)] if behind > 0 else []
+        if ends or starts:
+            x = torch.cat([*ends, x, *starts], -axis)
     rest = [max(n, 0) for n in pad]
     return x if mode == "circular" or not any(rest) else F.pad(x, rest, mode, value)
 
 
 def _constant_pad(x: Tensor, pad: list[int], value: float = 0.0) -> Tensor:
     return _pad(x, pad, "constant", value)
-
-
-def _average_pool(x: Tensor, kernel_size: list[int], *args: Any, **kwargs: Any) -> Tensor:
-    """Average by `divisor_override`: mean of the padded window times window size / divisor."""
-    named = dict(zip(_POOL_ARGUMENTS, args, strict=False)) | kwargs
-    divisor = named.pop("divisor_override")
-    mean = F.avg_pool2d(x, kernel_size, **{**named, "count_include_pad": True})
-    return mean * (math.prod(per_dimension(kernel_size, 2)) / divisor)
 
 
 def _dilated_max_pool(
@@ -270,8 +269,9 @@ def _bucketize(
     return count.to(torch.int32 if out_int32 else torch.int64)
 
 
-_POOL_ARGUMENTS = ("stride", "padding", "ceil_mode", "count_include_pad", "divisor_override")
 _DEFINITIONS: dict[str, Callable[..., Any]] = {
+    **FUNCTIONS,
+    "_cdist_forward": cdist,
     "alias": _itself,
     "clamp.Tensor": _clamp,
     "mean": _over_all(torch.ops.aten.mean.dim),
@@ -294,7 +294,6 @@ _DEFINITIONS: dict[str, Callable[..., Any]] = {
     "rms_norm": _rms_norm,
     "pad": _pad,
     "constant_pad_nd": _constant_pad,
-    "avg_pool2d": _average_pool,
     "unfold": _unfold,
     "reciprocal": _reciprocal,
     "bitwise_or.Tensor": _bitwise_or,

@@ -22,7 +22,12 @@ from edgevit.backends.coreml.names import feature_names
 from edgevit.backends.coreml.package import Package, deployment_target
 from edgevit.backends.coreml.packed import pack
 from edgevit.backends.coreml.passes import FULL_PRECISION, HALF_PRECISION, ONLY_FULL_PRECISION
-from edgevit.backends.coreml.supported import is_taken, require_picture, require_supported
+from edgevit.backends.coreml.supported import (
+    is_taken,
+    require_one_float,
+    require_picture,
+    require_supported,
+)
 from edgevit.backends.coreml.tool import coremltools
 from edgevit.frontend import ModelSource
 from edgevit.graph.program import Program
@@ -57,6 +62,8 @@ def lower(
         require_picture(program)
     named = _with_feature_names(expand_composites(program, is_taken))
     require_supported(named)
+    if precision == "fp32":
+        require_one_float(named)
     package = Package(named, source, minimum_os, image_input)
     path, reference = directory / f"{program.name}.mlpackage", None
     with _untouched_old_garbage():

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from edgevit.rewrites.arithmetic.expand_einsum import ExpandEinsum
 from edgevit.rewrites.arithmetic.expand_erfc import ExpandErfc
+from edgevit.rewrites.arithmetic.expand_functions import ExpandFunctions
 from edgevit.rewrites.arithmetic.expand_log1p import ExpandLog1p
 from edgevit.rewrites.arithmetic.expand_roll import ExpandRoll
 from edgevit.rewrites.arithmetic.expand_scatter import ExpandScatter
+from edgevit.rewrites.arithmetic.functions import FUNCTIONS
 from edgevit.rewrites.arithmetic.wrap_indices import WrapIndices
 from edgevit.rewrites.attention.drop_key_bias import DropKeyBias
 from edgevit.rewrites.attention.expand_attention import ExpandAttention
@@ -32,6 +34,8 @@ from edgevit.rewrites.layout.name_views import NameViews
 from edgevit.rewrites.layout.permute_by_parts import PermuteByParts
 from edgevit.rewrites.layout.sink_permute import SinkPermute
 from edgevit.rewrites.norms.fold_norm_affine import FoldNormAffine
+from edgevit.rewrites.pools_and_padding.crop_before_pad import CropBeforePad
+from edgevit.rewrites.pools_and_padding.scale_divisor import ScaleDivisor
 from edgevit.rewrites.pools_and_padding.scale_power_mean import ScalePowerMean
 from edgevit.rewrites.pools_and_padding.slice_unfold import SliceUnfold
 from edgevit.rewrites.resize.expand_resize import ExpandResize
@@ -44,6 +48,9 @@ _LARGEST_WINDOW = (29, 13)  # of the engine of the A14, in fp16: `placement.toml
 
 _BEFORE: tuple[AnyRule, ...] = (
     *STANDARD,
+    ExpandFunctions(*FUNCTIONS),
+    ScaleDivisor(),
+    CropBeforePad(),
     FoldNormAffine(),
     ScalePowerMean(),
     ExpandRoll(),  # coremltools makes a gather of it, which leaves the Neural Engine

@@ -12,6 +12,7 @@ from edgevit.backends.coreml.tool import coremltools
 from edgevit.backends.unsupported import refuse_inputs, refuse_ops
 from edgevit.backends.whole_numbers import refuse_wide_constants, refuse_wide_integers
 from edgevit.errors import UnsupportedOpError
+from edgevit.graph.aten import op
 from edgevit.graph.program import Program, value
 from edgevit.graph.text import type_text
 from edgevit.rewrites.layout.lower_rank.rule import MOST, is_of_many_axes
@@ -20,8 +21,15 @@ from edgevit.rewrites.layout.lower_rank.rule import MOST, is_of_many_axes
 _INPUTS = frozenset({torch.float32, torch.float16, torch.int32, torch.int64, torch.bool})
 
 
+_BOUNDS_AS_VALUES = frozenset({
+    "linspace.Tensor_Tensor", "linspace.Tensor_Scalar", "linspace.Scalar_Tensor",
+})  # fmt: skip  # the converter takes their values on the example
+
+
 def is_known(node: Node) -> bool:
     """Return whether coremltools has a converter, under the name that it looks up itself."""
+    if op(node) in _BOUNDS_AS_VALUES:
+        return False
     coremltools()
     name = (
         node.target.name()
@@ -53,6 +61,17 @@ def require_supported(program: Program) -> None:
     _require_few_axes(program)
     unknown = [node for node in program.calls() if not is_known(node)]
     refuse_ops(unknown, "Core ML", f"coremltools {coremltools().__version__} has no converter for")
+
+
+def require_one_float(program: Program) -> None:
+    """Refuse casts to float16 in a package of float32: the converter drops them, and their rounding."""
+    halves = [node for node in program.calls() if _gives_half(node)]
+    refuse_ops(halves, "Core ML in fp32", "its values are all float32, and nothing rounds as float16 does for")  # fmt: skip
+
+
+def _gives_half(node: Node) -> bool:
+    result = node.meta["val"]
+    return isinstance(result, torch.Tensor) and result.dtype == torch.float16
 
 
 def _require_few_axes(program: Program) -> None:

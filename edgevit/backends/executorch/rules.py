@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from edgevit.rewrites.arithmetic.expand_erfc import ExpandErfc
+from edgevit.rewrites.arithmetic.expand_functions import ExpandFunctions
 from edgevit.rewrites.arithmetic.expand_gelu import ExpandGelu
 from edgevit.rewrites.arithmetic.expand_logs import ExpandLogs
 from edgevit.rewrites.arithmetic.expand_reduction import ExpandReduction
@@ -14,6 +15,7 @@ from edgevit.rewrites.arithmetic.expand_step import ExpandStep
 from edgevit.rewrites.arithmetic.expand_variance import ExpandVariance
 from edgevit.rewrites.arithmetic.expand_vector_norm import ExpandVectorNorm
 from edgevit.rewrites.arithmetic.fold_constants import FoldConstants
+from edgevit.rewrites.arithmetic.functions import RARE
 from edgevit.rewrites.arithmetic.guard_shifts import GuardShifts
 from edgevit.rewrites.arithmetic.merge_clamps import MergeClamps
 from edgevit.rewrites.attention.attention import ATTENTION
@@ -48,6 +50,7 @@ from edgevit.rewrites.variants import Form, behind, form, optional, without
 
 RULES: tuple[AnyRule, ...] = (
     *STANDARD,
+    ExpandFunctions(*RARE, "addbmm", "addmv", "angle", "msort", "round.decimals", "signbit"),
     FoldNormAffine(),
     ExpandScatter(only=frozenset({"sum", "mean", "amax", "amin", "prod"})),
     *ATTENTION,

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from edgevit.rewrites.arithmetic.cast_parts import CastParts
 from edgevit.rewrites.arithmetic.expand_erfc import ExpandErfc
+from edgevit.rewrites.arithmetic.expand_functions import ExpandFunctions
 from edgevit.rewrites.arithmetic.expand_log1p import ExpandLog1p
 from edgevit.rewrites.arithmetic.expand_logs import ExpandLogs
 from edgevit.rewrites.arithmetic.expand_scatter import ExpandScatter
+from edgevit.rewrites.arithmetic.functions import RARE
 from edgevit.rewrites.arithmetic.name_axes import NameAxes
 from edgevit.rewrites.attention.attention import ATTENTION
 from edgevit.rewrites.attention.flatten_attention import FlattenAttention
@@ -23,6 +25,7 @@ from edgevit.rewrites.variants import Form, form, without
 
 RULES: tuple[AnyRule, ...] = (
     *STANDARD,
+    ExpandFunctions(*RARE, "aminmax", "isfinite", "isinf", "isnan"),
     FoldNormAffine(),
     ScaleDivisor(),
     ExpandAdaptiveMax(),

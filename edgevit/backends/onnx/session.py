@@ -117,7 +117,7 @@ def open_runtime(
 
 
 def run_session(session: Any, inputs: tuple[TensorSpec, ...], arrays: Arrays) -> list[Any]:
-    feeds = {spec.name: np.ascontiguousarray(a) for spec, a in zip(inputs, arrays, strict=True)}
+    feeds = {spec.name: np.asarray(a, order="C") for spec, a in zip(inputs, arrays, strict=True)}
     return session.run(None, feeds)
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from edgevit.rewrites.arithmetic.cast_parts import CastParts
+from edgevit.rewrites.arithmetic.expand_functions import ExpandFunctions
 from edgevit.rewrites.arithmetic.expand_log1p import ExpandLog1p
 from edgevit.rewrites.arithmetic.expand_logs import ExpandLogs
 from edgevit.rewrites.arithmetic.expand_scatter import ExpandScatter
 from edgevit.rewrites.arithmetic.expand_step import ExpandStep
 from edgevit.rewrites.arithmetic.fold_constants import FoldConstants
+from edgevit.rewrites.arithmetic.functions import RARE
 from edgevit.rewrites.arithmetic.gather_top import GatherTop
 from edgevit.rewrites.attention.attention import ATTENTION
 from edgevit.rewrites.attention.split_heads import SplitHeads
@@ -32,6 +34,7 @@ from edgevit.rewrites.variants import Form, behind, form, optional, replaced, wi
 
 RULES: tuple[AnyRule, ...] = (
     *STANDARD,
+    ExpandFunctions(*RARE, "angle", "argmax", "argmin", "signbit"),
     FoldNormAffine(),
     CastParts(),
     ExpandScatter(),

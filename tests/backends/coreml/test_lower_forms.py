@@ -40,3 +40,30 @@ def test_in_both_precisions(tmp_path: Path) -> None:
             program, source, minimum_os="iOS17", precision=precision, directory=tmp_path / precision
         )
         assert far(program, artifact.path, precision).rel_l2 < bound
+
+
+class Functions(nn.Module):
+    """Calls that coremltools reads as others: without their correction, in integers, of the first axis."""
+
+    def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
+        return [
+            x.var(),
+            (x * 0.1).any(-1).float(),
+            torch.masked_fill(x, x > 0, 10),
+            x.argmax().float(),
+            x[0, 0].diagonal(1),
+            torch.atan2(x.round(), x.flip(-1).round()),
+            (x * 4).to(torch.int64).exp2(),
+            F.avg_pool2d(x, 3, 2, 1, True, True, 2),
+            F.pad(x, (-1, 1, -2, 1), mode="circular"),
+            F.conv_transpose2d(x[0], torch.ones(4, 2, 3, 3)),
+        ]
+
+
+def test_functions_that_are_misread(tmp_path: Path) -> None:
+    source = source_of(Functions(), X)
+    program, _ = engine.run(capture(source), RULES)
+    artifact = lower(
+        program, source, minimum_os="iOS17", precision="fp32", directory=tmp_path / "p"
+    )
+    assert far(program, artifact.path, "fp32").rel_l2 < 1e-5

@@ -165,3 +165,13 @@ def test_a_composite_becomes_its_definition() -> None:
     assert all(is_taken(node) for node in expanded.calls())
     assert torch.equal(expanded.run()[0], program.run()[0])
     assert all(node.meta["origin"].source for node in expanded.calls())
+
+
+def test_float16_in_a_package_of_float32(tmp_path: Path) -> None:
+    class Rounding(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x.half().float() * 2
+
+    with pytest.raises(UnsupportedOpError, match="float16") as caught:
+        lowered(source_of(Rounding(), X), tmp_path)
+    assert "test_lower_unsupported.py:" in caught.value.where

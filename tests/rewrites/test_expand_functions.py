@@ -1,0 +1,87 @@
+"""Functions that runtimes lack, as arithmetic: all of them, on numbers at their edges."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+
+from edgevit.graph.parity import distance
+from edgevit.rewrites.arithmetic.expand_functions import ExpandFunctions
+from edgevit.rewrites.arithmetic.functions import FUNCTIONS
+from tests.rewrites.checking import Call, check_rewrite
+
+X = torch.tensor([[-2.5, -0.3, 0.0], [1e-6, 3.0, 1.5], [2.0, 3.0, -7.0]])
+Y = torch.tensor([[1.5, -0.3, 2.0], [-4.0, 0.5, 1.5], [2.0, -3.0, 7.0]])
+SPOILT = torch.tensor([[float("nan"), 1.0, float("inf")], [-float("inf"), 2.0, -3.0]])
+INTEGERS = torch.tensor([[3, 0, -2], [5, 1, 1]])
+
+CASES: dict[str, tuple[Callable[..., object], tuple[torch.Tensor, ...]]] = {
+    "acosh": (lambda s, x: torch.acosh(x.abs() + 1), (X,)),
+    "addbmm": (lambda s, x, y: torch.addbmm(x, x[None], y[None], beta=0.5, alpha=2), (X, Y)),
+    "addmv": (lambda s, x, y: torch.addmv(x[0], x, y[0], beta=0), (X, Y)),
+    "aminmax": (lambda s, x: torch.aminmax(x, dim=1), (X,)),
+    "all": (lambda s, x: torch.all(x).float(), (X,)),
+    "all.dim": (lambda s, x: torch.all(x, 0).float(), (X * 0.1,)),
+    "any.dims": (lambda s, x: torch.any(x, dim=(0, 1)).float(), (X,)),
+    "angle": (lambda s, x: torch.angle(x), (X,)),
+    "argmax": (lambda s, x: torch.argmax(x), (X,)),
+    "argmin": (lambda s, x: torch.argmin(x, keepdim=True), (X,)),
+    "asinh": (lambda s, x: torch.asinh(x), (X,)),
+    "atan2": (lambda s, x, y: torch.atan2(torch.cat([x, x * 0, y, x * 0]), torch.cat([y, y, y * 0, y * 0])), (X, Y)),
+    "copysign.Tensor": (lambda s, x, y: torch.copysign(x, y), (X, Y)),
+    "cross": (lambda s, x, y: torch.cross(x, y, dim=0), (X, Y)),
+    "cummax": (lambda s, x: torch.cummax(x, 0), (X,)),
+    "cummin": (lambda s, x: torch.cummin(x, 1), (X,)),
+    "diagonal": (lambda s, x: torch.diagonal(x[None], 1, -1, -2), (X,)),
+    "diff": (lambda s, x: torch.diff(x, 2, 1, x), (X,)),
+    "fmax": (lambda s, x: torch.fmax(x, x.flip(1)), (SPOILT,)),
+    "fmin": (lambda s, x: torch.fmin(x, x.flip(1)), (SPOILT,)),
+    "fmod.Scalar": (lambda s, x: torch.fmod(x, -2), (X,)),
+    "fmod.Tensor": (lambda s, x, y: torch.fmod(x, y), (X, Y)),
+    "hypot": (lambda s, x, y: torch.hypot(x * 1e25, y * 1e25), (X, Y)),
+    "isclose": (lambda s, x, y: torch.isclose(x, y, equal_nan=True), (SPOILT, SPOILT + 1e-7)),
+    "isfinite": (lambda s, x: torch.isfinite(x), (INTEGERS,)),
+    "kthvalue": (lambda s, x: torch.kthvalue(x, 2, 0)[0], (X,)),
+    "linalg_cross": (lambda s, x, y: torch.linalg.cross(x, y[:1], dim=1), (X, Y)),
+    "masked_fill.Scalar": (lambda s, x, y: x[0].masked_fill(y > 0, 10), (X, Y)),
+    "masked_fill.Tensor": (lambda s, x, y: x[0].masked_fill(y > 0, y[0, 0]), (X, Y)),
+    "median": (lambda s, x: torch.median(x), (X,)),
+    "median.dim": (lambda s, x: torch.median(x, 1), (X,)),
+    "msort": (lambda s, x: torch.msort(x), (X,)),
+    "nan_to_num": (lambda s, x: torch.nan_to_num(x, 1.0, 9.0, -2.0), (SPOILT,)),
+    "nanmean": (lambda s, x: torch.nanmean(x[:, :2], 0), (SPOILT.clamp(-5, 5),)),
+    "prod": (lambda s, x: torch.prod(x), (INTEGERS,)),
+    "prod.dim_int": (lambda s, x: torch.prod(x, 1, keepdim=True), (Y,)),
+    "round.decimals": (lambda s, x: torch.round(x, decimals=1), (X,)),
+    "signbit": (lambda s, x: torch.signbit(x), (X,)),
+    "std_mean.correction": (lambda s, x: torch.std_mean(x, 1, correction=1), (X,)),
+    "var.correction": (lambda s, x: torch.var(x), (X,)),
+    "std.correction": (lambda s, x: torch.ops.aten.std.correction(x, [1]), (X,)),
+    "trunc": (lambda s, x: torch.trunc(x), (X,)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_computes_the_same(name: str) -> None:
+    function, inputs = CASES[name]
+    net = Call(function)  # type: ignore[arg-type]
+    results = net(*inputs)
+    count = len(results) if isinstance(results, tuple) else 1
+    after = check_rewrite(ExpandFunctions(name), net, *inputs, fires=count)
+    expected = results if isinstance(results, tuple) else (results,)
+    finite = [x.nan_to_num(0, 1, -1) for x in expected]
+    assert distance(finite, [x.nan_to_num(0, 1, -1) for x in after.run()]).rel_l2 <= 1e-6
+
+
+def test_places_of_equal_extremes_are_the_latest() -> None:
+    x = torch.tensor([1.0, 3.0, 3.0, 2.0, 3.0])
+    after = check_rewrite(ExpandFunctions("cummax"), Call(lambda s, x: x.cummax(0)[1]), x, fires=1)
+    assert after.run()[0].tolist() == [0, 1, 2, 2, 4]
+
+
+def test_one_axis_and_booleans_stay() -> None:
+    rule = ExpandFunctions(*FUNCTIONS)
+    check_rewrite(rule, Call(lambda s, x: x.argmax(1)), X)
+    check_rewrite(rule, Call(lambda s, x: (x > 0).any(1)), X)
