@@ -107,7 +107,9 @@ def _lacks(format: str, target: NamedDevice) -> str:
     """Return why a chip or NPU that the device does have is not the format's, or an empty string."""
     place = BACKENDS[format].missing_facts if format in BACKENDS else None
     lacks = BACKENDS[format].part(place)(target) if place else None
-    return f"; {lacks[1]}" if lacks and getattr(target, lacks[0], None) else ""
+    if lacks is None or lacks[0] not in {"soc", "npu"} or getattr(target, lacks[0], None) is None:
+        return ""
+    return f"; {lacks[1]}"
 
 
 def untaken_precision(precision: str, target: NamedDevice, format: str) -> TargetError:
