@@ -164,6 +164,7 @@ PRODUCTS: tuple[Shape, ...] = (
         "2.33",
         "0.380",
     ),
+    Shape("conv2d 3x3, 8x8, 256 -> 256", lambda rng: conv2d(rng, (8, 8, 256), 256, _SAME), "MAC"),
     Shape("conv2d 3x3 stride 2, 48x48, 16 -> 16", lambda rng: conv2d(rng, IMAGE, 16, _HALF), "MAC"),
     Shape(
         "conv2d 8x8 stride 8, 112x112, 3 -> 96",

@@ -6,6 +6,7 @@
 #include "ev_kernels.h"
 
 void ev_linear_s8_dsp(const struct ev_linear *p, const int8_t *x, int8_t *y, uint32_t rows, void *scratch);
+void ev_linear_deep_s8_dsp(const struct ev_linear *p, const int8_t *x, int8_t *y, uint32_t rows, void *scratch);
 void ev_linear_to_s16_dsp(const struct ev_linear *p, const int8_t *x, int16_t *y, uint32_t rows, void *scratch);
 void ev_matmul_pack_s8_dsp(const struct ev_matmul *p, const int8_t *b, uint32_t first, uint32_t rows, void *packed);
 void ev_matmul_s8_dsp(const struct ev_matmul *p, const int8_t *a, const void *packed, int8_t *y, uint32_t rows,
@@ -13,6 +14,8 @@ void ev_matmul_s8_dsp(const struct ev_matmul *p, const int8_t *a, const void *pa
 /* groups is 1, here and below. */
 void ev_conv2d_s8_dsp(const struct ev_conv2d *p, const int8_t *x, int8_t *y, uint32_t first, uint32_t rows,
                       void *scratch);
+void ev_conv2d_deep_s8_dsp(const struct ev_conv2d *p, const int8_t *x, int8_t *y, uint32_t first, uint32_t rows,
+                           void *scratch);
 void ev_conv2d_to_s16_dsp(const struct ev_conv2d *p, const int8_t *x, int16_t *y, uint32_t first, uint32_t rows,
                           void *scratch);
 void ev_depthwise_s8_dsp(const struct ev_depthwise *p, const int8_t *x, int8_t *y, uint32_t first, uint32_t rows,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Assembly of EV_PRODUCTS(p, tile, y, y_stride, columns), which stores EV_BITS, 8 or 16: see ev_products_dsp.h. In assembly
+/* Assembly of EV_PRODUCTS(p, tile, y, y_stride, columns), which stores EV_BITS, 8 or 16: see ev_products_dsp.h. With
+   EV_DEEP, sums of second columns are taken out after every run of EV_RUN_WORDS words: any weights then. In assembly
    because the inner loop needs all fourteen registers: eight sums, two pointers, and four for what is loaded. */
     .syntax unified
     .thumb
@@ -19,7 +20,13 @@
     .equ Y_STRIDE, 20
     .equ NEXT, 24       /* constants */
     .equ NEXT_STEP, 28
+#if EV_DEEP
+    .equ STOP, 32       /* where the run is over */
+    .equ SECONDS, 36    /* sums of second columns, of the runs before: as A in r4-r7 */
+    .equ FRAME, 52
+#else
     .equ FRAME, 32
+#endif
     .equ PUSHED, 36
 
 /* r0-r3: B of two rows by the first column of a pair, for both pairs; r4-r7: A. r8 goes along the tile, r9 along the
@@ -39,11 +46,25 @@
     smlad   r3, lr, r11, r3
     .endm
 
-/* Two columns of a row, into the low half of the first; r10-lr are the pair's constants. */
+#if EV_DEEP
+/* Adds what a second column of a row has in A to `sum`. */
+    .macro take_out sum, first, second
+    sub     \second, \second, \first
+    add     \sum, \sum, \second, asr #8
+    .endm
+#endif
+
+/* Two columns of a row, into the low half of the first; r10-lr are the pair's constants. With EV_DEEP the second is the
+   whole sum. */
     .macro finish first, second
+#if EV_DEEP
+    add     \first, \first, r10
+    add     \second, \second, r11
+#else
     sub     \second, \second, \first
     add     \first, \first, r10
     add     \second, r11, \second, asr #8
+#endif
     smmulr  \first, \first, r12
     smmulr  \second, \second, lr
     ssat    \first, #EV_BITS, \first
@@ -97,6 +118,41 @@ EV_PRODUCTS:
 .Lblock:
     ldr     r8, [sp, #TILE]
     ldm     r8!, {r0-r7}
+#if EV_DEEP
+    mov     r10, #0
+    mov     r11, #0
+    strd    r10, r11, [sp, #SECONDS]
+    strd    r10, r11, [sp, #SECONDS + 8]
+.Lrun:
+    ldr     r12, [sp, #WHOLE]
+    add     r10, r8, #EV_RUN_WORDS * 8
+    cmp     r10, r12
+    it      hi
+    movhi   r10, r12
+    str     r10, [sp, #STOP]
+    cmp     r8, r12
+    beq     .Lrest
+.Leight:
+    .rept 8
+    word
+    .endr
+    ldr     r12, [sp, #STOP]
+    cmp     r8, r12
+    bne     .Leight
+    ldrd    r10, r11, [sp, #SECONDS]
+    ldrd    r12, lr, [sp, #SECONDS + 8]
+    take_out r10, r0, r4
+    take_out r11, r1, r5
+    take_out r12, r2, r6
+    take_out lr, r3, r7
+    strd    r10, r11, [sp, #SECONDS]
+    strd    r12, lr, [sp, #SECONDS + 8]
+    mov     r4, r0
+    mov     r5, r1
+    mov     r6, r2
+    mov     r7, r3
+    b       .Lrun
+#else
     ldr     r12, [sp, #WHOLE]
     cmp     r8, r12
     beq     .Lrest
@@ -107,6 +163,7 @@ EV_PRODUCTS:
     ldr     r12, [sp, #WHOLE]
     cmp     r8, r12
     bne     .Leight
+#endif
 
 .Lrest:
     ldr     r12, [sp, #END]
@@ -120,6 +177,18 @@ EV_PRODUCTS:
     bne     .Ltwo
 
 .Lfinish:
+#if EV_DEEP
+    ldrd    r10, r11, [sp, #SECONDS]
+    ldrd    r12, lr, [sp, #SECONDS + 8]
+    take_out r10, r0, r4
+    take_out r11, r1, r5
+    take_out r12, r2, r6
+    take_out lr, r3, r7
+    mov     r4, r10
+    mov     r5, r11
+    mov     r6, r12
+    mov     r7, lr
+#endif
     ldrd    r8, r10, [sp, #NEXT]
     add     r10, r10, r8
     str     r10, [sp, #NEXT]

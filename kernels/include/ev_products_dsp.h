@@ -7,8 +7,9 @@
 
        sum of the second column = (A - B) / 256        sum of the first = B - 128 * (sum of the row)
 
-   which saves half of the unpacking. Functions `to_s16` store 16 bits, the others 8; y_stride counts these. A may wrap around: the difference is exact while the second column's sum is below
-   2^23, which the kernels' cards check. Weights that pad taps or columns to four may be anything: the tile is 0 there,
+   which saves half of the unpacking. Functions `to_s16` store 16 bits, the others 8; y_stride counts these. A may wrap
+   around: the difference is exact while the second column's sum is below 2^23, which the kernels' cards check. Functions
+   `deep` take the second column's sum out after each run of EV_RUN_WORDS, which reach it with no weights. Weights that pad taps or columns to four may be anything: the tile is 0 there,
    and columns do not mix. */
 #ifndef EV_PRODUCTS_DSP_H
 #define EV_PRODUCTS_DSP_H
@@ -16,6 +17,7 @@
 #include <stdint.h>
 
 enum { EV_TILE_ROWS = 2, EV_TILE_HEAD = 8, EV_BLOCK = 4 };
+enum { EV_RUN_WORDS = 256 }; /* 512 products of at most 2^14 */
 
 struct ev_products { /* ev_products_dsp.S knows where each is */
     const int8_t *weight;     /* blocks of four columns, the words of their two pairs interleaved; aligned to 4 bytes */
@@ -32,7 +34,10 @@ int32_t ev_tile_row_dsp(uint32_t *words, const int8_t *x, uint32_t count, uint32
 void ev_products_dsp(const struct ev_products *p, const uint32_t *tile, void *y, uint32_t y_stride, uint32_t columns);
 void ev_products_to_s16_dsp(const struct ev_products *p, const uint32_t *tile, void *y, uint32_t y_stride,
                             uint32_t columns);
+void ev_products_deep_dsp(const struct ev_products *p, const uint32_t *tile, void *y, uint32_t y_stride,
+                          uint32_t columns);
 /* One row of a tile by all columns. */
+void ev_products_row_deep_dsp(const struct ev_products *p, const uint32_t *tile, uint32_t row, void *y);
 void ev_products_row_dsp(const struct ev_products *p, const uint32_t *tile, uint32_t row, void *y);
 void ev_products_row_to_s16_dsp(const struct ev_products *p, const uint32_t *tile, uint32_t row, void *y);
 /* The first `rows` of a tile by all columns. */
@@ -40,6 +45,8 @@ typedef void ev_tile_products(const struct ev_products *, const uint32_t *tile, 
                               uint32_t y_stride);
 void ev_products_tile_dsp(const struct ev_products *p, const uint32_t *tile, uint32_t rows, void *y,
                           uint32_t y_stride);
+void ev_products_tile_deep_dsp(const struct ev_products *p, const uint32_t *tile, uint32_t rows, void *y,
+                               uint32_t y_stride);
 void ev_products_tile_to_s16_dsp(const struct ev_products *p, const uint32_t *tile, uint32_t rows, void *y,
                                  uint32_t y_stride);
 

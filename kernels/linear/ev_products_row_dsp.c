@@ -3,5 +3,5 @@
 
 void ev_products_row_dsp(const struct ev_products *p, const uint32_t *tile, uint32_t row, void *y)
 {
-    ev_products_row(p, tile, row, y, 1);
+    ev_products_row(p, tile, row, y, 1, 0);
 }

@@ -3,5 +3,5 @@
 
 void ev_products_row_to_s16_dsp(const struct ev_products *p, const uint32_t *tile, uint32_t row, void *y)
 {
-    ev_products_row(p, tile, row, y, 2);
+    ev_products_row(p, tile, row, y, 2, 0);
 }

@@ -59,6 +59,14 @@ def linear(
     return op, (integers(rng, x.shape),)
 
 
+def deep_linear(rng: Rng) -> Single:
+    """Of sums that weights of the largest size take beyond 24 bits."""
+    op, inputs = linear(rng, _between(rng, 1, 3), _between(rng, 500, 1700), _between(rng, 1, 9))
+    assert isinstance(op, Linear)
+    largest = rng.choice(np.array([-128, 127], np.int8), op.weight.shape)
+    return replace(op, weight=largest), inputs
+
+
 def matmul(
     rng: Rng,
     stack: int = 0,
@@ -284,6 +292,7 @@ def upsample(rng: Rng) -> Single:
 
 MAKERS: dict[str, Callable[[Rng], Single]] = {
     "linear": linear,
+    "deep_linear": deep_linear,
     "matmul": matmul,
     "conv2d": conv2d,
     "depthwise": depthwise,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,19 @@ def test_equals_the_definition(core: str, tool: str, tmp_path: Path) -> None:
     singles += [MAKERS["matmul"](rng, 2, 5, 33, 18, turned) for turned in (True, False)]
     plans = [simple_plan(graph_of(op), CORES[core]) for op, _ in singles]
     check_on_core(programs_of(plans, [inputs for _, inputs in singles]), core, tool, tmp_path)
+
+
+def test_sums_beyond_24_bits_keep_the_fast_kernels(tmp_path: Path) -> None:
+    """A sum of a second column is taken out of the words before it wraps around."""
+    rng = np.random.default_rng(11)
+    window = Window((3, 3), padding=(1, 1, 1, 1))
+    convolution, inputs = MAKERS["conv2d"](rng, Value("x", (3, 4, 230)), window, 6)
+    largest = rng.choice(np.array([-128, 127], np.int8), convolution.weight.shape)
+    singles = [MAKERS["deep_linear"](rng), (replace(convolution, weight=largest), inputs)]
+    plans = [simple_plan(graph_of(op), CORES["m4"]) for op, _ in singles]
+    functions = [card.function for plan in plans for card in plan.cards.values()]
+    assert functions == ["ev_linear_deep_s8_dsp", "ev_conv2d_deep_s8_dsp"]
+    check_on_core(programs_of(plans, [inputs for _, inputs in singles]), "m4", "gcc", tmp_path)
 
 
 @pytest.mark.slow

@@ -137,7 +137,7 @@ def _matmul_is_exact(op: MatMul) -> bool:
 
 
 def _sources(stored: str) -> tuple[str, ...]:
-    """Return the sources of products that are stored in 8 bits, or `_to_s16`."""
+    """Return the sources of products that are stored in 8 bits, `_deep` ones too, or `_to_s16`."""
     return (
         f"linear/ev_products{stored}_dsp.S",
         f"linear/ev_products_row{stored}_dsp.c",
@@ -146,7 +146,9 @@ def _sources(stored: str) -> tuple[str, ...]:
     )
 
 
-def _linear_card(name: str, stored: str, takes: Callable[[Linear], bool]) -> Card:
+def _linear_card(
+    name: str, stored: str, takes: Callable[[Linear], bool], exact: bool = True
+) -> Card:
     return Card(
         name,
         Linear,
@@ -154,12 +156,14 @@ def _linear_card(name: str, stored: str, takes: Callable[[Linear], bool]) -> Car
         (f"linear/{name}.c", *_sources(stored)),
         lambda op, tile: _linear(op, tile, name),
         lambda op: tile_bytes(1, op.weight.shape[1]),
-        lambda op: takes(op) and _is_exact(op.weight),
+        lambda op: takes(op) and (_is_exact(op.weight) or not exact),
         rows_per_call=2,
     )
 
 
-def _conv2d_card(name: str, stored: str, takes: Callable[[Conv2d], bool]) -> Card:
+def _conv2d_card(
+    name: str, stored: str, takes: Callable[[Conv2d], bool], exact: bool = True
+) -> Card:
     return Card(
         name,
         Conv2d,
@@ -167,7 +171,7 @@ def _conv2d_card(name: str, stored: str, takes: Callable[[Conv2d], bool]) -> Car
         (f"conv2d/{name}.c", *_sources(stored)),
         lambda op, tile: _conv2d(op, tile, name),
         _conv2d_scratch,
-        lambda op: takes(op) and op.groups == 1 and _is_exact(op.weight),
+        lambda op: takes(op) and op.groups == 1 and (_is_exact(op.weight) or not exact),
     )
 
 
@@ -185,8 +189,10 @@ def _depthwise_card(name: str, takes: Callable[[Depthwise], bool]) -> Card:
 
 DSP_PRODUCTS: tuple[Card, ...] = (
     _linear_card("ev_linear_s8_dsp", "", stores_bytes),
+    _linear_card("ev_linear_deep_s8_dsp", "_deep", stores_bytes, exact=False),
     _linear_card("ev_linear_to_s16_dsp", "_to_s16", stores_halves),
     _conv2d_card("ev_conv2d_s8_dsp", "", stores_bytes),
+    _conv2d_card("ev_conv2d_deep_s8_dsp", "_deep", stores_bytes, exact=False),
     _conv2d_card("ev_conv2d_to_s16_dsp", "_to_s16", stores_halves),
     _depthwise_card("ev_depthwise_s8_dsp", stores_bytes),
     _depthwise_card("ev_depthwise_s16_dsp", stores_halves),
