@@ -24,6 +24,7 @@ from edgevit.backends.artifact import Artifact
 from edgevit.backends.browser.backend import BACKEND
 from edgevit.backends.browser.chromium import BROWSER, MORE_FLAGS, Chromium
 from edgevit.backends.browser.files import DATA, PAGE, page_files
+from edgevit.backends.browser.options import OPTIONS
 from edgevit.backends.browser.runtimes import GPU
 from edgevit.backends.browser.server import PageServer
 from edgevit.backends.browser.session import Browser, open_in_browser
@@ -177,13 +178,23 @@ def test_a_runner_measures_it_by_the_pages_clock(folder: Path) -> None:
     ).figures
     assert figures.kind == "measured" and 0 < figures.latency.median < 1
     assert "litert-wasm in Mozilla" in figures.notes[0]
-    page = Browser(folder / manifest_of(folder)["artifact"])
-    page.close()
-    assert page.facts["runtime"] == "litert-wasm" and page.facts["threads"] == 0
     with pytest.raises(UsageError, match="no runtime `lite`"):
         open_runner("browser:lite")
     with pytest.raises(PackageError, match="does not run there"):
         open_runner("ssh://board").subject(folder)
+
+
+def test_a_page_begins_with_the_runtime_that_was_chosen(page: Path, tmp_path: Path) -> None:
+    """`tune` chooses among these options."""
+    facts = json.loads((page / "page.json").read_text())
+    assert facts["runtime"] == "litert-wasm" and facts["threads"] == 0
+    assert {choice.name for choice in OPTIONS.choices} == {"runtime", "page_threads"}
+    for path in DATA:
+        shutil.copy(page / path, tmp_path / path)
+    (tmp_path / "page.json").write_text(json.dumps({**facts, "runtime": "ort-wasm", "threads": 1}))
+    session = open_in_browser(tmp_path, None, 0)
+    assert (session.runtime, session.threads) == ("ort-wasm", 1)
+    session.browser.close()
 
 
 def test_threads_are_what_was_asked_for(browser: Browser) -> None:
