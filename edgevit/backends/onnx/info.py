@@ -21,6 +21,7 @@ INFO = BackendInfo(
     precisions=("fp32", "int8", "mixed", "int8-dynamic", "w8a16", "w4a8", "w4"),
     calibrates=("int8", "mixed", "int8-dynamic", "w8a16", "w4a8", "w4"),
     schemes="edgevit.backends.onnx.scheme:SCHEMES",
+    automatic="edgevit.backends.onnx.scheme:automatic",
     extra="onnx",
     suffix=".onnx",
     session="edgevit.backends.onnx.session:open_session",

@@ -8,6 +8,7 @@ from edgevit.rewrites.arithmetic.expand_functions import ExpandFunctions
 from edgevit.rewrites.arithmetic.expand_log1p import ExpandLog1p
 from edgevit.rewrites.arithmetic.expand_logs import ExpandLogs
 from edgevit.rewrites.arithmetic.expand_scatter import ExpandScatter
+from edgevit.rewrites.arithmetic.expand_silu import ExpandSilu
 from edgevit.rewrites.arithmetic.functions import RARE
 from edgevit.rewrites.arithmetic.name_axes import NameAxes
 from edgevit.rewrites.attention.attention import ATTENTION
@@ -37,6 +38,7 @@ RULES: tuple[AnyRule, ...] = (
     NameAxes(),
     ExpandLog1p(),
     ExpandScatter(only=frozenset({"mean"})),
+    ExpandSilu(),  # as the exporter does: sigmoid and product have encodings of their own
 )
 
 FORMS: tuple[Form, ...] = (

@@ -7,7 +7,6 @@ in products and softmaxes, which compute in integers one by one. Values have at 
 from __future__ import annotations
 
 from edgevit.backends.onnx import RULES as ONNX_RULES
-from edgevit.rewrites.arithmetic.expand_silu import ExpandSilu
 from edgevit.rewrites.arithmetic.fold_constants import FoldConstants
 from edgevit.rewrites.attention.attention import ATTENTION
 from edgevit.rewrites.layout.lower_rank import LowerRank
@@ -22,7 +21,6 @@ RULES: tuple[AnyRule, ...] = (
     *without(ONNX_RULES, "fold-norm-affine"),
     ExpandAdaptivePool(),
     *ATTENTION,
-    ExpandSilu(),  # sigmoid and product have encodings of their own: a chip without floats needs them
     ConcatPad(),  # of a slice, the compiler pads with what lies behind it
     LowerRank(),
     MergeReshapes(),

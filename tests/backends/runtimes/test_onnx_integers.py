@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional
 
 from edgevit import export
 from edgevit.backends.onnx import session
@@ -42,8 +43,12 @@ class Residual(nn.Module):
 
 def residual(folder: Path) -> tuple[QuantizedProgram, Path]:
     torch.manual_seed(0)
+    return quantized(Residual(), folder)
+
+
+def quantized(net: nn.Module, folder: Path) -> tuple[QuantizedProgram, Path]:
     image = torch.rand(1, 3, 16, 16)
-    net = Residual().eval().requires_grad_(False)
+    net = net.eval().requires_grad_(False)
     source = ModelSource("tests:net", "net", net, (image,), ("x",), "a test", "random")
     program, _ = engine.run(capture(source), RULES)
     made = quantize_program(program, generated(program, count=16), SCHEMES["int8"])
@@ -55,6 +60,27 @@ def test_everything_between_convolutions_is_an_integer_kernel(tmp_path: Path) ->
     kernels = integer_kernels(path)
     assert kernels.integer == {"QLinearAdd": 1, "QLinearConv": 3}
     assert not kernels.float_products
+
+
+class Gated(nn.Module):
+    """SiLU between convolutions, and one whose groups have several outputs each."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem, self.last = nn.Conv2d(3, 16, 3, 2, 1), nn.Conv2d(16, 16, 1)
+        self.groups = nn.Conv2d(16, 32, 3, 2, 1, groups=16)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.groups(self.last(functional.silu(self.stem(x))))
+
+
+def test_silu_computes_in_integers_and_slow_kernels_are_left_out(tmp_path: Path) -> None:
+    made, path = quantized(Gated(), tmp_path)
+    kernels = integer_kernels(path)
+    assert kernels.integer == {"QLinearConv": 2, "QLinearMul": 1, "QLinearSigmoid": 1}
+    assert kernels.float_products == 1
+    (island,) = made.report.islands
+    assert island.kind == "conv2d" and "many times slower" in island.why
 
 
 @pytest.mark.parametrize("saturates", [False, True])
