@@ -54,11 +54,12 @@ bench: .venv/.dev ## Write the pages of figures again, on an idle machine
 	$(BIN)/python -m pip install --quiet --no-deps tflite-micro
 	$(BIN)/python benchmarks/tflm_arenas.py --output docs/tflm-arenas.md
 
-picture: .venv/.dev ## Draw docs/architecture.svg again: the spine and the levels of packages
+picture: .venv/.dev ## Draw the pictures again: of the packages, the terminal, the report, the chart of latencies
 	$(BIN)/python benchmarks/picture.py
+	$(BIN)/python benchmarks/pictures.py
 
 docs: .venv/.dev ## Build the site into out/site
-	$(PIP) mkdocs
+	$(PIP) -e ".[docs]"
 	$(BIN)/mkdocs build --strict --quiet --site-dir out/site
 
 sbom: .venv/.dev ## Write sbom.cdx.json: what is installed, as CycloneDX

@@ -122,6 +122,9 @@ class _CapturedModel:
         cls, model: ModelArguments, job: ExportJob, stages: Stages, prepared: bool = True
     ) -> _CapturedModel:
         source = resolve_model(model, job.target, stages)
+        if source.chosen_weights:  # a repetition elsewhere takes the same
+            options = replace(model.options, weights=source.chosen_weights)
+            model = replace(model, options=options)
         parameters = {name: p.numel() for name, p in source.module.named_parameters()}
         job.require_room(parameters, _LEAST_SHARE)
         # First: a capture may leave its own tensors in the model's attributes.

@@ -47,7 +47,10 @@ _MILDER = ("mixed", "w8a16", "int8-dynamic", "w8", "fp16", "fp32")
 
 def resolve_model(model: ModelArguments, target: Target | None, stages: Stages) -> ModelSource:
     with stages.stage("resolve", f"build {model.spec}"):
-        return model.build(target)
+        source = model.build(target)
+    if source.chosen_weights == "random":
+        stages.say(f"  {source.notes[0]}")
+    return source
 
 
 def capture_graph(source: ModelSource, stages: Stages) -> Program:

@@ -17,7 +17,7 @@ from edgevit.errors import MissingToolError, ModelError, suggest
 from edgevit.frontend.hf_outputs import TensorOutputs
 from edgevit.frontend.hf_preprocess import preprocess_of, processor_values, stated_size
 from edgevit.frontend.hf_stated import require_config, require_processor
-from edgevit.frontend.hf_weights import from_file, pretrained
+from edgevit.frontend.hf_weights import from_file, pretrained, require_at_hand
 from edgevit.frontend.hub import hub_access
 from edgevit.frontend.images import random_images
 from edgevit.frontend.request import Request, Scheme, file_safe
@@ -46,6 +46,8 @@ def build(request: Request) -> ModelSource:
     if folder is not None:  # before the library, which takes seconds to import
         require_config(folder)
         require_processor(folder)
+    if request.if_at_hand:
+        require_at_hand(name, folder)
     transformers = _transformers()
     config = _config(transformers, name, folder, request.trust)
     model_class = _model_class(transformers, config, name)
@@ -264,4 +266,6 @@ def _labels(config: Any) -> tuple[str, ...]:
     return () if all(x == f"LABEL_{i}" for i, x in enumerate(labels)) else labels
 
 
-SCHEME = Scheme("hf:NAME, hf:ORG/NAME or hf:FOLDER", takes, build, "random")
+SCHEME = Scheme(
+    "hf:NAME, hf:ORG/NAME or hf:FOLDER", takes, build, "random", prefers_pretrained=True
+)

@@ -11,11 +11,23 @@ from typing import Any
 import torch
 
 from edgevit.errors import WeightsError
-from edgevit.frontend.hub import hub_access
+from edgevit.frontend.hub import OFFLINE, hub_access, may_have
 from edgevit.frontend.state_dict_file import misfit, read_state_dict
 from edgevit.frontend.trial import first_line
 from edgevit.frontend.weight_kinds import require_exact
 from edgevit.support.silence import quiet
+
+_FILES = ("*.safetensors", "*.bin", "*.safetensors.index.json", "*.bin.index.json")
+
+
+def require_at_hand(name: str, folder: Path | None) -> None:
+    """Refuse to look for weights that an architecture has not, a folder lacks, or no hub gives."""
+    if folder is not None and not any(next(folder.glob(file), None) for file in _FILES):
+        raise WeightsError(f"`{folder}` has no weights", why="no file in it has weights")
+    if folder is None and "/" not in name:
+        raise WeightsError(f"`hf:{name}` has no weights", why="it names an architecture")
+    if folder is None and not may_have(name):
+        raise WeightsError(f"the weights of `{name}` are not at hand", why=OFFLINE)
 
 
 def pretrained(model_class: Any, config: Any, name: str, folder: Path | None) -> torch.nn.Module:

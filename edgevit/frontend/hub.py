@@ -8,8 +8,10 @@ import socket
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
 
 _SECONDS = 4.0
+OFFLINE = "the Hugging Face hub cannot be reached, and they are not in its cache"
 
 
 @contextlib.contextmanager
@@ -28,6 +30,18 @@ def hub_access() -> Iterator[None]:
         yield
     finally:
         constants.HF_HUB_OFFLINE = before
+
+
+def may_have(name: str) -> bool:
+    """Check for a hub that can be reached, or a cached repository with `name` in its own."""
+    try:
+        from huggingface_hub import constants
+    except ImportError:
+        return False
+    if not constants.HF_HUB_OFFLINE and _reachable(constants.ENDPOINT):
+        return True
+    cached = Path(constants.HF_HUB_CACHE).glob("models--*")
+    return any(name.replace("/", "--") in path.name for path in cached)
 
 
 def _reachable(endpoint: str) -> bool:

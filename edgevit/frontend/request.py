@@ -17,7 +17,7 @@ _MOST_SEED = (1 << 32) - 1  # the largest seed that every random generator accep
 @dataclass(frozen=True)
 class Request:
     spec: str
-    weights: str | None = None  # None: `random` for zoo models, as built for the user's own
+    weights: str | None = None  # None: as the scheme says
     input_size: tuple[int, int] | None = None  # height, width
     batch: int = 1
     seed: int = 0
@@ -25,6 +25,7 @@ class Request:
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
     labels: tuple[str, ...] | None = None
+    if_at_hand: bool = False  # pretrained weights are to be taken without long looking for them
 
     def __post_init__(self) -> None:
         self._require_numbers()
@@ -94,6 +95,8 @@ class Scheme:
     takes: Callable[[str], bool]
     build: Callable[[Request], ModelSource]
     default_weights: str = "as built"  # meaning of `weights=None`
+    # `default_weights` are taken only where there are no pretrained ones at hand.
+    prefers_pretrained: bool = False
 
 
 def show_size(size: tuple[int, int]) -> str:

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import torch
 
-from edgevit.errors import ModelError, UsageError
+from edgevit.errors import ModelError, UsageError, WeightsError
 from edgevit.frontend import pt2_file, python_callable
 from edgevit.frontend.live.inputs import Structured, read_inputs
 from edgevit.frontend.live.source import LIVE, live_scheme, live_spec
@@ -34,6 +34,7 @@ def _own() -> dict[str, str]:
 
 
 FRONTENDS: Registry[Scheme] = Registry("edgevit.frontends", _own)  # by the word before the colon
+_WAYS_OUT = "--weights FILE takes yours; --weights pretrained insists; --weights random is silent"
 _WEIGHTS = ("as built", "pretrained", "random")
 FILES = (pt2_file.SCHEME, python_callable.SCHEME)
 
@@ -73,7 +74,8 @@ def resolve(
     make_torchvision_importable()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        source = ready(_with_inputs(scheme.build(request), example_inputs, request), _run)
+        request, built = _built(scheme, request, weights is None)
+        source = ready(_with_inputs(built, example_inputs, request), _run)
         twin = None if source.exported else twin_of(source.module)
         _run(source)
         source = _with_weights(source, request)
@@ -82,6 +84,21 @@ def resolve(
     check_finite_outputs(source.module, source.inputs, outputs)
     require_repeatable(source.module, twin, source.inputs, outputs)
     return _with_overrides(source, request, outputs)
+
+
+def _built(scheme: Scheme, request: Request, free: bool) -> tuple[Request, ModelSource]:
+    """Build the model. `free`: the user chose no weights, so pretrained ones are taken if at hand."""
+    if not (free and scheme.prefers_pretrained):
+        return request, scheme.build(request)
+    best = replace(request, weights="pretrained", if_at_hand=True)
+    try:
+        return best, replace(scheme.build(best), chosen_weights="pretrained")
+    except WeightsError as error:
+        reason = f"{error.message}, {error.why}" if error.why else error.message
+    torch.manual_seed(request.seed)  # as if nothing had been tried
+    note = f"weights are RANDOM: {reason}. {_WAYS_OUT}"
+    source = scheme.build(request)
+    return request, replace(source, chosen_weights="random", notes=(note, *source.notes))
 
 
 def _named(model: object, example_inputs: object) -> tuple[str, Scheme]:

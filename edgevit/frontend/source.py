@@ -79,6 +79,7 @@ class ModelSource:
     live: bool = False  # an object of the caller's, which its spec names and does not lead to
     structure: Any = None  # pytree of (arguments by position, by keyword), if a caller gave inputs
     notes: tuple[str, ...] = ()  # how what is exported differs from what the caller has
+    chosen_weights: str | None = None  # `pretrained` or `random`, where the user chose none
     takes_pixels: bool = False  # 0-255, its preprocessing being part of `module`
 
     @property

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from edgevit.errors import MissingToolError, ModelError, WeightsError, suggest
-from edgevit.frontend.hub import hub_access
+from edgevit.frontend.hub import OFFLINE, hub_access, may_have
 from edgevit.frontend.images import random_images
 from edgevit.frontend.request import Request, Scheme, file_safe, show_size
 from edgevit.frontend.source import ModelSource, Preprocess
@@ -25,6 +25,8 @@ def build(request: Request) -> ModelSource:
     name = request.spec.removeprefix("timm:")
     pretrained = request.weights == "pretrained"
     _check_name(timm, name, pretrained)
+    if request.if_at_hand and not may_have(name.partition(".")[0].rpartition(":")[2]):
+        raise WeightsError(f"timm's weights for `{name}` are not at hand", why=OFFLINE)
     module = _create(timm, name, pretrained, request.input_size)
     config = timm.data.resolve_model_data_config(module)
     channels, *native = config["input_size"]
@@ -157,4 +159,4 @@ def _labels(timm: Any, module: torch.nn.Module) -> tuple[str, ...]:
     return tuple(info.index_to_description(i) for i in range(info.num_classes()))
 
 
-SCHEME = Scheme("timm:NAME", takes, build, "random")
+SCHEME = Scheme("timm:NAME", takes, build, "random", prefers_pretrained=True)
