@@ -80,9 +80,10 @@ class Link:
             while self._pages <= after:
                 self._changed.wait(_BEAT)
                 if why := self.ended():
-                    raise _died("the browser ended before it showed the page", why)
+                    raise _not_shown("the browser ended before it showed the page", why)
                 if time.monotonic() > end:
-                    raise _died("the browser does not show the page", f"nothing in {seconds:.0f} s")
+                    why = f"nothing in {seconds:.0f} s"
+                    raise _not_shown("the browser does not show the page", why)
 
     def reload(self, seconds: float) -> None:
         pages = self._pages
@@ -159,6 +160,15 @@ def _refused(verb: str, why: str) -> PackageError:
         f"the runtime in the browser does not {verb} the model",
         why=why,
         hint="the file is damaged or another edgevit's: export it again",
+    )
+
+
+def _not_shown(message: str, why: str) -> BackendRuntimeError:
+    return BackendRuntimeError(
+        message,
+        why=why,
+        hint="another browser by EDGEVIT_BROWSER; or EDGEVIT_BROWSER_FLAGS=--no-sandbox, where the "
+        "system forbids its sandbox",
     )
 
 

@@ -8,12 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from edgevit.backends.browser.chromium import find_browser
+from edgevit.backends.browser.chromium import MORE_FLAGS, find_browser
 from edgevit.backends.browser.packages import pinned
 from edgevit.export.api import export
 from edgevit.export.result import ExportResult
 
 NET = "zoo:vit-i32-p8-d24-h2-l1"
+
+
+os.environ.setdefault(MORE_FLAGS, "--no-sandbox")  # runners of CI forbid it
 
 
 def require_tools() -> None:

@@ -297,7 +297,9 @@ def test_webgpu_runs_where_the_browser_offers_it(
     folder: Path, page: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In software: SwiftShader comes with Chromium."""
-    monkeypatch.setenv(MORE_FLAGS, "--enable-unsafe-webgpu --use-webgpu-adapter=swiftshader")
+    monkeypatch.setenv(
+        MORE_FLAGS, "--no-sandbox --enable-unsafe-webgpu --use-webgpu-adapter=swiftshader"
+    )
     inputs, outputs = load_golden(folder)
     with Browser(page) as opened:
         assert "swiftshader" in opened.offered.gpu
