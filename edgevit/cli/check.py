@@ -6,7 +6,6 @@ import argparse
 import json
 import math
 import re
-import sys
 from collections.abc import Callable, Mapping
 
 from edgevit.cli.measuring import add_quiet, add_rounds, add_threads
@@ -63,7 +62,7 @@ def run_check(options: argparse.Namespace) -> int:
     from edgevit.exported import expand_folders
     from edgevit.support.progress import Stages
 
-    progress = Stages(None if options.quiet else sys.stderr)
+    progress = Stages(options.progress)
     budgets = Budgets(
         options.max_latency,
         options.max_size,

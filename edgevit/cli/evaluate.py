@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Callable
 
 from edgevit.cli.export import read_labels
@@ -52,7 +51,7 @@ def run_evaluate(options: argparse.Namespace) -> int:
             labels=labels,
             count=options.count,
             trust=options.trust,
-            progress=None if options.quiet else sys.stderr,
+            progress=options.progress,
         )
         for folder in expand_folders([Path(folder) for folder in options.folders])
     ]

@@ -44,7 +44,7 @@ def run_export(options: argparse.Namespace) -> int:
         calibration=calibration_of(options),
         evaluation=evaluation_of(options),
         chosen=chosen(options),
-        progress=None if options.quiet else sys.stderr,
+        progress=options.progress,
         **_model_options(options),
     )
     if isinstance(result, ExportResults):
@@ -142,7 +142,7 @@ def run_inspect(options: argparse.Namespace) -> int:
         target=options.target,
         lossy=options.lossy,
         without=options.without,
-        progress=None if options.quiet else sys.stderr,
+        progress=options.progress,
         backend_options=backend_options_of(options),
         calibration=calibration_of(options),
         **_model_options(options),
@@ -223,7 +223,7 @@ def run_matrix(options: argparse.Namespace) -> int:
     from edgevit.matrix import MARKDOWN, MatrixOptions, matrix, matrix_text, write_matrix
     from edgevit.support.progress import Stages
 
-    progress = Stages(None if options.quiet else sys.stderr)
+    progress = Stages(options.progress)
     how = MatrixOptions(
         options.format, options.threads, options.rounds, options.keep, options.fresh
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -44,7 +43,7 @@ def run_forecast(options: argparse.Namespace) -> int:
     prediction = forecast(
         options.model,
         target=options.target,
-        progress=None if options.quiet else sys.stderr,
+        progress=options.progress,
         **words,
     )
     show(json.dumps(prediction.as_dict()) if options.json else prediction)

@@ -22,13 +22,14 @@ from edgevit.cli.parser import Parser
 from edgevit.cli.plan import add_plan
 from edgevit.cli.quantize import add_quantize
 from edgevit.cli.report import add_report
-from edgevit.cli.serve import add_serve
+from edgevit.cli.serve import add_serve, run_serve
 from edgevit.cli.sweep import add_sweep
 from edgevit.cli.trust import add_trust
 from edgevit.cli.tune import add_tune
 from edgevit.errors import BackendRuntimeError, EdgevitError, InternalError, report_it
 from edgevit.support import option_values as values
 from edgevit.support.bug_report import attach_report
+from edgevit.support.heartbeat import heard
 from edgevit.support.stdout import answers, only_answers
 from edgevit.support.terminal import show
 
@@ -46,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         try:
             values.require_plain(words)
             options = _parser().parse_args(words)
-            return _run(options)
+            return _run(options, words)
         except EdgevitError as error:
             if debug:
                 raise
@@ -68,10 +69,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _fail(bug, as_json)
 
 
-def _run(options: argparse.Namespace) -> int:
+def _run(options: argparse.Namespace, words: Sequence[str]) -> int:
     """Run the command. Exceptions from the user's own code are reported as such."""
     try:
-        return options.run(options)
+        return _run_aloud(options, words)
     except (EdgevitError, KeyboardInterrupt, BrokenPipeError):
         raise
     except BaseException as error:
@@ -81,6 +82,15 @@ def _run(options: argparse.Namespace) -> int:
         if blame is None:
             raise
         raise blame from error
+
+
+def _run_aloud(options: argparse.Namespace, words: Sequence[str]) -> int:
+    """Run the command, which reports its stages on `options.progress`, or None with `--quiet`."""
+    options.progress = None
+    if getattr(options, "quiet", True) or options.run is run_serve:
+        return options.run(options)
+    with heard(sys.stderr, f"  {' '.join(words[:2])[:100]}") as options.progress:
+        return options.run(options)
 
 
 def _fail(error: EdgevitError, as_json: bool) -> int:

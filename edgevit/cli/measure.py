@@ -141,7 +141,7 @@ def run_profile(options: argparse.Namespace) -> int:
         flash=options.flash,
         elf=options.elf,
         chip=options.chip,
-        progress=None if options.quiet else sys.stderr,
+        progress=options.progress,
     )
     show(json.dumps(session_dict(session)) if options.json else session_text(session))
     error = session.unkept or session.first_error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from typing import TYPE_CHECKING, Any
 
 from edgevit.errors import UsageError
@@ -55,7 +54,7 @@ def export_by_plan(options: argparse.Namespace, model: dict[str, Any]) -> tuple[
             f"{both[0]} and --plan both say what to choose",
             hint=f"leave {both[0]} out, or export without the plan",
         )
-    progress = None if options.quiet else sys.stderr
+    progress = options.progress
     result = export_planned(
         plan,
         options.model,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -54,7 +53,7 @@ def run_quantize(options: argparse.Namespace, model_options: ModelOptions) -> in
         without=options.without,
         backend_options=backend_options_of(options),
         calibration=calibration_of(options),
-        progress=None if options.quiet else sys.stderr,
+        progress=options.progress,
         **model_options(options),
     )
     show(json.dumps(report.as_dict(), allow_nan=False) if options.json else report)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 from edgevit.cli.measuring import add_quiet, add_rounds, add_threads
 from edgevit.cli.trust import add_trust
+from edgevit.errors import MissingToolError
 from edgevit.support.terminal import show
 
 
@@ -26,6 +26,7 @@ def add_report(command: Callable[[str, Callable[..., int], str], argparse.Argume
     parser.add_argument(
         "--store", metavar="URL", help="Store of figures that were measured before."
     )
+    parser.add_argument("--open", action="store_true", help="Show the page in the browser.")
     add_trust(parser)
     add_threads(parser, "Threads for --profile")
     add_rounds(parser)
@@ -33,11 +34,13 @@ def add_report(command: Callable[[str, Callable[..., int], str], argparse.Argume
 
 
 def run_report(options: argparse.Namespace) -> int:
+    import webbrowser
+
     from edgevit.cli.trade_offs import read_trade
     from edgevit.measure import report
     from edgevit.support.progress import Stages
 
-    progress = Stages(None if options.quiet else sys.stderr)
+    progress = Stages(options.progress)
     written = report(
         options.folder,
         options.output,
@@ -50,5 +53,12 @@ def run_report(options: argparse.Namespace) -> int:
         progress=progress.note,
     )
     progress.clear()
+    if options.open and not webbrowser.open(written.resolve().as_uri()):
+        raise MissingToolError(
+            "no browser could be started",
+            where="--open",
+            why="Python's webbrowser finds none here, or no display",
+            hint=f"the page is written; open {written} elsewhere",
+        )
     show(json.dumps({"report": str(written)}) if options.json else f"  in         {written}")
     return 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -76,7 +75,7 @@ def run_sweep(options: argparse.Namespace) -> int:
         options.models, options.targets, formats, precisions, options.on, words, options.rounds
     )
     output = Path(options.output)
-    progress = Stages(None if options.quiet else sys.stderr)
+    progress = Stages(options.progress)
 
     def on_result(result: Result, pending: int) -> None:
         job = result.job

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -92,7 +91,7 @@ def run_tune(options: argparse.Namespace, model: dict[str, Any]) -> int:
         study=options.study,
         backend_options=backend_options_of(options),
         calibration=calibration_of(options),
-        progress=None if options.quiet else sys.stderr,
+        progress=options.progress,
         **model,
     )
     show(json.dumps(tuned.as_dict()) if options.json else _text(tuned))

@@ -294,3 +294,18 @@ def test_a_kill_between_page_and_manifest_is_mended(exported: Path, tmp_path: Pa
     assert main(["report", str(folder), "--quiet"]) == 0
     assert main(["verify", str(folder)]) == 0
     assert not list(folder.glob(".*"))
+
+
+def test_it_opens_in_the_browser(exported: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or says that there is none, and where the page is."""
+    opened: list[str] = []
+    monkeypatch.setattr("webbrowser.open", lambda url: opened.append(url) or len(opened) == 1)
+    assert main(["report", str(exported), "--open", "--quiet"]) == 0
+    assert opened == [(exported / "report.html").resolve().as_uri()]
+    assert main(["report", str(exported), "--open", "--quiet"]) == 10
+
+
+def test_the_page_begins_with_what_is_asked_first(exported: Path) -> None:
+    text = (exported / "report.html").read_text()
+    places = [text.index(f'id="{name}"') for name in ("parity", "rules", "made")]
+    assert places == sorted(places) and text.index('class="ok"') < places[0]

@@ -32,15 +32,15 @@ def page(
     trades: Sequence[Trade] = (),
 ) -> str:
     """Render the report page of `folder`, with measured latencies and trade-offs."""
-    sections = [
-        graph_section(manifest, _listings(folder)),
-        rules_section(manifest),
+    sections = [  # what a reader asks first, first
         parity_section(manifest),
-        quantized_section(manifest),
         places_section(manifest),
         latency_section(timings, manifest["format"]),
         firmware_section(manifest, _memory_map(folder, manifest)),
+        quantized_section(manifest),
         trades_section(trades),
+        graph_section(manifest, _listings(folder)),
+        rules_section(manifest),
         _made(manifest),
     ]
     shown = [part for part in sections if part]
