@@ -40,6 +40,7 @@ matrix: .venv/.dev ## Write docs/matrix.md, runtimes.md and rules.md again
 	$(BIN)/python benchmarks/matrix.py --output docs/matrix.md
 	$(BIN)/python benchmarks/runtimes.py --output docs/runtimes.md
 	$(BIN)/python benchmarks/rules.py --output docs/rules.md
+	$(BIN)/python benchmarks/npu_nets.py --output docs/npu-nets.md
 
 operators: .venv/.dev ## Write docs/operators.md again: PyTorch's operators through four formats, for hours
 	$(BIN)/python benchmarks/operators.py --output docs/operators.md
