@@ -49,6 +49,8 @@ bench: .venv/.dev ## Write the pages of figures again, on an idle machine
 	$(BIN)/python benchmarks/export_cost.py --output docs/export-cost.md
 	$(BIN)/python benchmarks/latency.py --output docs/latency.md
 	$(BIN)/python benchmarks/litert_floor.py --output docs/litert-floor.md
+	$(BIN)/python benchmarks/quantised_latency.py --output docs/quantised-latency.md
+	PYTHONPATH=. $(BIN)/python benchmarks/quantised_accuracy.py --output docs/quantised-accuracy.md
 	$(BIN)/python benchmarks/firmware_nets.py --output docs/firmware-nets.md
 	$(BIN)/python benchmarks/mlperf_tiny.py --output docs/mlperf-tiny.md
 	$(BIN)/python benchmarks/browser_nets.py --output docs/browser-nets.md

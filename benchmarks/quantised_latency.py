@@ -1,38 +1,55 @@
-"""Latency of integers against our own floats of the same runtime, all of a net's measured interleaved: `make bench`.
+"""Latency of integers against our own floats of the same runtime, kernel by kernel: `make bench`.
 
-    python benchmarks/quantised_latency.py [--output PAGE] [--formats F,...] [--rounds N] [NET ...]
+    python benchmarks/quantised_latency.py [--output PAGE] [--formats F,...] [--runs N] [NET ...]
 
-Ratios below 1 are integers being faster; each is the median over rounds of two artifacts' times in that round. The last
-column compares the best artifact in integers with the best default recipe of any runtime (benchmarks/latency.py).
-Calibrated on generated pictures, as ranges change no time. Artifacts and figures are kept in out/quantised-latency/, so
-an interrupted run goes on where it stopped; --fresh measures again, --remake exports again.
+The figure of an artifact is the sum over its kernels of each one's least time in N runs of one thread, by the runtime's
+own profiler. A kernel ends within a slice of the scheduler, so that other load hardly changes it. Files are lowered from
+plain simulations: rounding to the nearest and ranges of one input, as neither changes what is computed. Files and
+figures are kept in out/quantised-latency/, so an interrupted run goes on where it stopped; --fresh measures again.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import statistics
+import math
+import subprocess
 import sys
 from pathlib import Path
 
 import latency
+import numpy as np
+import torch
 
-from edgevit.measure.timing import Subject, measure, subject_of
+from edgevit.backends import Worker, backend_for
+from edgevit.export.request import DEFAULT_REQUEST
+from edgevit.export.stages import rules_of
+from edgevit.frontend import capture
+from edgevit.frontend.resolve import resolve
+from edgevit.graph.program import Program
+from edgevit.measure.timing import drawn
+from edgevit.quantize.run import plain_simulation
+from edgevit.rewrites import engine
+from edgevit.rewrites.norms.drop_norm_mean import CentreStream
+from edgevit.rewrites.norms.fold_norm_affine import FoldNormAffine
+from edgevit.rewrites.standard import STANDARD
 from edgevit.support.backend_info import info_of
 from edgevit.support.host import this_host
+from edgevit.targets import load_target
 
 NETS = (
     "deit_tiny_patch16_224", "swin_tiny_patch4_window7_224", "efficientformer_l1", "shvit_s1", "mobilevit_xxs",
     "fastvit_t8", "levit_128s", "efficientvit_m0", "pvt_v2_b0", "tiny_vit_5m_224", "mobilenetv4_conv_small",
     "tf_efficientnet_lite0",
 )  # fmt: skip
-PRECISIONS = ("fp32", "int8", "int8-dynamic", "auto")
-DEFAULT = "default"
-DEFAULTS = ("onnx", "tflite")  # ExecuTorch's is the fastest of no net in docs/latency.md
+# ONNX Runtime's kernels with ranges found as they run are slower than its floats: `auto` is `int8` there.
+PRECISIONS = {
+    "onnx": ("fp32", "int8"),
+    "tflite": ("fp32", "int8", "auto"),
+    "executorch": ("fp32", "int8", "auto"),
+}
 CACHE = Path("out/quantised-latency")
-CALIBRATION = ("--calibrate", "generated", "--calibrate-count", "4")
-Times = dict[str, tuple[float, ...]]  # seconds by round, of `FORMAT PRECISION`
+Times = dict[str, float]  # milliseconds of `FORMAT-PRECISION`
 
 
 def main() -> int:
@@ -40,130 +57,136 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("nets", nargs="*", default=NETS)
-    parser.add_argument("--formats", default=",".join(latency.FORMATS))
-    parser.add_argument("--rounds", type=int, default=30)
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--formats", default=",".join(PRECISIONS))
+    parser.add_argument("--runs", type=int, default=15)
     parser.add_argument("--fresh", action="store_true", help="measure again")
-    parser.add_argument("--remake", default="", help="precisions to export again: auto,int8")
     parser.add_argument("--output", type=Path, help="write the page here too")
+    parser.add_argument("--make", nargs=2, metavar=("NET", "FORMAT"), help=argparse.SUPPRESS)
     options = parser.parse_args()
-    latency.CACHE.mkdir(parents=True, exist_ok=True)
-    table = {net: times_of(net, options) for net in options.nets}
-    text = page(table, options)
+    if options.make:
+        make(*options.make)
+        return 0
+    table = {net: times_of(net, options.formats.split(","), options) for net in options.nets}
+    text = page(table, options.runs)
     print(text)
     if options.output:
         options.output.write_text(text)
     return 0
 
 
-def times_of(net: str, options: argparse.Namespace) -> Times:
+def make(net: str, format: str) -> None:
+    """Write the files of one format. In a process of its own, as converters change global state."""
+    torch.set_num_threads(1)
+    source = resolve(f"timm:{net}")
+    program = capture(source)
+    norms = (FoldNormAffine(), CentreStream())
+    prepared, _ = engine.run(engine.run(program, STANDARD)[0], norms)
+    for precision in PRECISIONS[format]:
+        folder = folder_of(net, format, precision)
+        if not any(folder.glob("*.*")):
+            folder.mkdir(parents=True, exist_ok=True)
+            write(program if precision == "fp32" else prepared, format, precision, folder)
+
+
+def write(program: Program, format: str, precision: str, folder: Path) -> None:
+    target = load_target("linux-x86")
+    rules = rules_of(backend_for(format, target), format, (), DEFAULT_REQUEST)
+    program, _ = engine.run(program, rules)
+    scheme = info_of(format).scheme(precision, target)
+    if scheme is not None:
+        program = plain_simulation(program, [program.inputs], scheme)
+    LOWER[format](program, precision, folder)
+
+
+def times_of(net: str, formats: list[str], options: argparse.Namespace) -> Times:
     path = CACHE / net / "times.json"
-    if options.fresh or options.remake or not path.exists():
-        formats = options.formats.split(",")
-        make(net, formats, options.remake.split(","))
-        subjects = subjects_of(net, formats)
-        report = measure(subjects, rounds=options.rounds, threads=options.threads)
-        times = {one.subject.label: one.latency.rounds for one in report.measured}
-        path.write_text(json.dumps(times))
-        print(row_of(net, times), file=sys.stderr, flush=True)
-    return json.loads(path.read_text())
-
-
-def make(net: str, formats: list[str], again: list[str]) -> None:
-    for precision in PRECISIONS:
-        folder = CACHE / net / precision
-        missing = [
-            f
-            for f in formats
-            if precision in info_of(f).precisions
-            and (precision in again or not (folder / f / "edgevit.json").exists())
-        ]
-        calibration = () if precision == "fp32" else CALIBRATION
-        words = (f"timm:{net}", "--target", "linux-x86", "--precision", precision, "--quiet")
-        for format in missing:
-            words_of_one = ("--format", format, *calibration, "-o", str(folder / format))
-            latency.run(["-m", "edgevit", "export", *words, *words_of_one])
-    for format in DEFAULTS:
-        if not latency.default_path(net, format).exists():
-            latency.run([latency.__file__, "--make", format, net])
-
-
-def subjects_of(net: str, formats: list[str]) -> list[Subject]:
-    subjects: list[Subject] = []
+    times: Times = json.loads(path.read_text()) if path.exists() and not options.fresh else {}
     for format in formats:
-        for precision in PRECISIONS:
-            folder = CACHE / net / precision / format
-            if (folder / "edgevit.json").exists():
-                one = subject_of(folder)
-                label = f"{format} {precision}"
-                subjects.append(Subject(label, format, one.path, one.inputs, one.versions))
-    inputs = subjects[0].inputs
-    for format in DEFAULTS:
-        path = latency.default_path(net, format)
-        if path.exists():
-            subjects.append(Subject(f"{format} {DEFAULT}", format, path, inputs, {}))
-    return subjects
+        labels = {f"{format}-{precision}" for precision in PRECISIONS[format]}
+        if not labels <= set(times):
+            command = [sys.executable, __file__, "--make", net, format]
+            subprocess.run(
+                command, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            )
+            for precision in PRECISIONS[format]:
+                for file in folder_of(net, format, precision).glob(f"*{info_of(format).suffix}"):
+                    times[f"{format}-{precision}"] = kernels_of(format, file, options.runs)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps(times))
+    print(row_of(net, times), file=sys.stderr, flush=True)
+    return times
 
 
-def ratio(times: Times, mine: str, other: str) -> float:
-    return statistics.median(a / b for a, b in zip(times[mine], times[other], strict=True))
+def folder_of(net: str, format: str, precision: str) -> Path:
+    return CACHE / net / f"{format}-{precision}"
 
 
-def best(times: Times, default: bool) -> str:
-    """Return the fastest default, or the fastest of ours in integers."""
-    among = [
-        label
-        for label in times
-        if label.endswith(f" {DEFAULT}") == default and not label.endswith(" fp32")
-    ]
-    return min(among, key=lambda label: statistics.median(times[label]))
+def kernels_of(format: str, path: Path, runs: int) -> float:
+    """Return the sum of every kernel's least time, in milliseconds."""
+    with Worker(format, 1) as worker:
+        worker.open(path)
+        arrays = [drawn(spec) for spec in worker.inputs]
+        tables = [[op.seconds for op in worker.op_times(arrays, 1)] for _ in range(runs)]
+    return float(np.min(tables, axis=0).sum()) * 1e3
 
 
 def row_of(net: str, times: Times) -> str:
-    cells = [cell for format in latency.FORMATS for cell in cells_of(format, times)]
-    mine, other = best(times, False), best(times, True)
-    return f"| {net} | {' | '.join(cells)} | {mine} **x{ratio(times, mine, other):.2f}** |"
+    cells = [cell for format in PRECISIONS for cell in cells_of(format, times)]
+    ours = [ms for label, ms in times.items() if not label.endswith("-fp32")]
+    floats = [ms for label, ms in times.items() if label.endswith("-fp32")]
+    return f"| {net} | {' | '.join(cells)} | **x{min(ours) / min(floats):.2f}** |"
 
 
 def cells_of(format: str, times: Times) -> list[str]:
-    whole = f"{format} fp32"
-    if whole not in times:
-        return [""] * len(PRECISIONS)
-    milliseconds = f"{statistics.median(times[whole]) * 1e3:.1f}"
-    labels = [f"{format} {precision}" for precision in PRECISIONS[1:]]
-    return [milliseconds, *(f"x{ratio(times, x, whole):.2f}" if x in times else "" for x in labels)]
+    whole = times.get(f"{format}-fp32", math.nan)
+    ratios = [times.get(f"{format}-{one}", math.nan) / whole for one in PRECISIONS[format][1:]]
+    first = "" if math.isnan(whole) else f"{whole:.1f}"
+    return [first, *("" if math.isnan(ratio) else f"x{ratio:.2f}" for ratio in ratios)]
 
 
-def page(table: dict[str, Times], options: argparse.Namespace) -> str:
-    heads = [f"{latency.NAMES[f]} fp32 | int8 | dynamic | auto" for f in latency.FORMATS]
-    overall = [ratio(times, best(times, False), best(times, True)) for times in table.values()]
-    about = f"{options.threads} threads, median of {options.rounds} rounds, {this_host()}"
+def page(table: dict[str, Times], runs: int) -> str:
+    heads = [f"{latency.NAMES[f]} fp32 | {' | '.join(PRECISIONS[f][1:])}" for f in PRECISIONS]
+    overall = [
+        min(ms for label, ms in times.items() if not label.endswith("-fp32"))
+        / min(ms for label, ms in times.items() if label.endswith("-fp32"))
+        for times in table.values()
+    ]
+    columns = sum(map(len, PRECISIONS.values())) + 1
     lines = [
         "# Latency of integers",
         "",
-        f"Written by `make bench`. `measured` on one machine, interleaved: {about}. Milliseconds of our fp32, and the time of "
-        "`int8`, `int8-dynamic` and `auto` relative to it; the last column is our best artifact in integers against the "
-        "best default recipe in fp32 of the three runtimes.",
+        "Written by `python benchmarks/quantised_latency.py`. Milliseconds of our fp32 file, and the time of integers relative "
+        f"to it: sums of the kernels' least times in {runs} runs, one thread, by the runtimes' own profilers, on "
+        f"{this_host()}. The last column is the fastest in integers beside the fastest in fp32, of all runtimes of the row.",
         "",
-        f"| net | {' | '.join(heads)} | best / best default fp32 |",
-        "|---|" + "--:|" * (len(PRECISIONS) * len(latency.FORMATS) + 1),
+        f"| net | {' | '.join(heads)} | best / best |",
+        "|---|" + "--:|" * columns,
         *(row_of(net, times) for net, times in table.items()),
         "",
-        f"- best against best default: x{latency.geomean(overall):.2f} in the geometric mean of {len(overall)} nets",
-        *(mean_of(format, table) for format in latency.FORMATS),
+        f"Best against best: x{latency.geomean(overall):.2f} in the geometric mean of {len(overall)} nets.",
     ]
     return "\n".join(lines) + "\n"
 
 
-def mean_of(format: str, table: dict[str, Times]) -> str:
-    words: list[str] = []
-    for precision in PRECISIONS[1:]:
-        label, whole = f"{format} {precision}", f"{format} fp32"
-        ratios = [ratio(t, label, whole) for t in table.values() if label in t and whole in t]
-        if ratios:
-            words.append(f"{precision} x{latency.geomean(ratios):.2f}, worst x{max(ratios):.2f}")
-    return f"- {latency.NAMES[format]} against our fp32: {'; '.join(words)}"
+def lower_onnx(program: Program, precision: str, folder: Path) -> None:
+    from edgevit.backends.onnx.lower import lower
 
+    lower(program, precision, folder)
+
+
+def lower_tflite(program: Program, precision: str, folder: Path) -> None:
+    from edgevit.backends.tflite.lower import lower
+
+    lower(program, precision, folder)
+
+
+def lower_executorch(program: Program, precision: str, folder: Path) -> None:
+    from edgevit.backends.executorch.lower import lower
+
+    lower(program, precision, folder)
+
+
+LOWER = {"onnx": lower_onnx, "tflite": lower_tflite, "executorch": lower_executorch}
 
 if __name__ == "__main__":
     sys.exit(main())
