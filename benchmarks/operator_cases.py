@@ -155,6 +155,10 @@ def _case(op: Any, index: int, dtype: torch.dtype, text: str, constant: bool) ->
     return Case(name, operator, module, example, tuple(_fresh(module, flat[1], inputs, example)))
 
 
+def _alike(x: Any, y: torch.Tensor) -> bool:
+    return isinstance(x, torch.Tensor) and x.shape == y.shape and x.dtype == y.dtype
+
+
 def _fresh(
     module: Call,
     flat: tuple[list[Any], pytree.TreeSpec],
@@ -163,12 +167,12 @@ def _fresh(
 ) -> Iterator[tuple[torch.Tensor, ...]]:
     """Yield values of another seed, and the same at another scale, where the operator takes them."""
     leaves, _ = flat
-    drawn = [leaves[k] if k < len(leaves) else None for k in inputs]
-    if not all(
-        isinstance(x, torch.Tensor) and x.shape == y.shape and x.dtype == y.dtype
-        for x, y in zip(drawn, example, strict=True)
-    ):
-        drawn = [x.flip(tuple(range(x.ndim))) for x in example]
+    drawn = [
+        leaf
+        if (leaf := leaves[k] if k < len(leaves) else None) is not None and _alike(leaf, x)
+        else x.flip(tuple(range(x.ndim)))
+        for k, x in zip(inputs, example, strict=True)
+    ]
     scaled = [x * SCALE if x.is_floating_point() else x for x in drawn]
     for inputs_ in (drawn, scaled):
         try:

@@ -33,7 +33,7 @@ from edgevit.support.heartbeat import heard
 from edgevit.support.stdout import answers, only_answers
 from edgevit.support.terminal import show
 
-MODEL_HELP = "Model: timm:NAME, hf:NAME, zoo:FAMILY-SIZES, FILE.py:CALLABLE, PACKAGE.MODULE:CALLABLE or FILE.pt2."
+MODEL_HELP = "Model: timm:NAME, torchvision:NAME, hf:NAME, zoo:FAMILY-SIZES, FILE.py:CALLABLE, PACKAGE.MODULE:CALLABLE or FILE.pt2."
 
 # A model is many small long-lived objects: default thresholds spend a tenth of an export in the GC.
 COLLECT_RARELY = (20_000, 20, 20)

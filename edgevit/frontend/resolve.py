@@ -30,7 +30,10 @@ from edgevit.plugins import Registry
 
 
 def _own() -> dict[str, str]:
-    return {name: f"edgevit.frontend.{name}_models:SCHEME" for name in ("timm", "hf", "zoo")}
+    return {
+        name: f"edgevit.frontend.{name}_models:SCHEME"
+        for name in ("timm", "torchvision", "hf", "zoo")
+    }
 
 
 FRONTENDS: Registry[Scheme] = Registry("edgevit.frontends", _own)  # by the word before the colon

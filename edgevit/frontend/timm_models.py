@@ -1,4 +1,7 @@
-"""`timm:NAME`, with the data config, input size and ImageNet labels that timm states for it."""
+"""`timm:NAME`, with the data config, input size and ImageNet labels that timm states for it.
+
+`timm:NAME?features_only` is its feature pyramid, as detectors and segmenters read it.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from edgevit.frontend.request import Request, Scheme, file_safe, show_size
 from edgevit.frontend.source import ModelSource, Preprocess
 from edgevit.frontend.trial import first_line
 
+_FEATURES = "features_only"
 _ON_HUB = ("hf-hub:", "hf_hub:", "local-dir:")
 
 
@@ -22,22 +26,26 @@ def takes(spec: str) -> bool:
 
 def build(request: Request) -> ModelSource:
     timm = _timm()
-    name = request.spec.removeprefix("timm:")
+    name, question, option = request.spec.removeprefix("timm:").partition("?")
+    if question and option != _FEATURES:
+        raise _no_option(name, option)
     pretrained = request.weights == "pretrained"
     _check_name(timm, name, pretrained)
     if request.if_at_hand and not may_have(name.partition(".")[0].rpartition(":")[2]):
         raise WeightsError(f"timm's weights for `{name}` are not at hand", why=OFFLINE)
-    module = _create(timm, name, pretrained, request.input_size)
+    module = _create(timm, name, pretrained, request.input_size, bool(question))
     config = timm.data.resolve_model_data_config(module)
     channels, *native = config["input_size"]
     size = request.input_size or (native[0], native[1])
     _check_patches(module, name, size)
     return ModelSource(
         spec=request.spec,
-        name=file_safe(name.rpartition("/")[2].rpartition(":")[2]),
+        name=file_safe(name.rpartition("/")[2].rpartition(":")[2])
+        + ("-features" if question else ""),
         module=module,
         inputs=(random_images((request.batch, channels, *size), request.seed),),
         input_names=("image",),
+        output_names=_places(module) if question else (),
         origin=f"timm {timm.__version__}",
         weights="",
         preprocess=Preprocess(
@@ -47,8 +55,22 @@ def build(request: Request) -> ModelSource:
             crop_pct=float(config["crop_pct"]),
             interpolation=config["interpolation"],
         ),
-        labels=_labels(timm, module),
+        labels=() if question else _labels(timm, module),
         native_size=(native[0], native[1]),
+    )
+
+
+def _places(module: Any) -> tuple[str, ...]:
+    """Return the names of the layers that features are read from, as names of outputs."""
+    return tuple(name.replace(".", "_") for name in module.feature_info.module_name())
+
+
+def _no_option(name: str, option: str) -> ModelError:
+    return ModelError(
+        f"`?{option}` is no option of a timm model",
+        where=f"timm:{name}?{option}",
+        why=f"it is read as a whole, or up to its features with ?{_FEATURES}",
+        hint=f"timm:{name}?{_FEATURES}",
     )
 
 
@@ -94,9 +116,9 @@ def _nearest(name: str, models: list[str]) -> str:
 
 
 def _create(
-    timm: Any, name: str, pretrained: bool, size: tuple[int, int] | None
+    timm: Any, name: str, pretrained: bool, size: tuple[int, int] | None, features: bool
 ) -> torch.nn.Module:
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = {_FEATURES: True} if features else {}
     if size is not None and _native_size(timm, name) != size:
         options["img_size"] = size
     try:
@@ -124,7 +146,8 @@ def _create_with_or_without_size(
     except TypeError as error:
         if "img_size" not in options or "img_size" not in str(error):
             raise
-        return timm.create_model(name, pretrained=pretrained)
+        del options["img_size"]
+        return timm.create_model(name, pretrained=pretrained, **options)
 
 
 def _native_size(timm: Any, name: str) -> tuple[int, int] | None:
