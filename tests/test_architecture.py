@@ -35,7 +35,7 @@ HOMES = {
     "ethosu": ("backends/ethos_u",),
     "timm": ("frontend/timm_models.py",),
     "transformers": ("frontend",),
-    "torchvision": ("frontend/torchvision_ops.py",),
+    "torchvision": ("frontend/torchvision_ops.py", "frontend/torchvision_models.py"),
     "safetensors": ("frontend", "exported/golden.py", "integer/file.py"),
     "unicorn": ("backends/mcu/emulator",),
     "elftools": ("backends/mcu/run/elf.py",),
