@@ -110,7 +110,7 @@ def unknown_options(extras: list[str], parser: argparse.ArgumentParser) -> Usage
     return UsageError(
         f"`{parser.prog}` has no option {' and '.join(f'`{option}`' for option in options)}",
         where=" ".join(extras)[:200],
-        why="only its own options are taken, and never a part of a name",
+        why=f"only its own options are taken, whole: `{parser.prog} --help` lists them",
         hint="\n".join(dict.fromkeys(_instead(option, own, parser.prog) for option in options)),
     )
 

@@ -54,7 +54,10 @@ def unknown_target(text: str, names: Iterable[str], targets: Sequence[NamedDevic
         why = "a target is a device, by name or by a .toml file"
         hint = "the model comes first: edgevit export net.py:build --target iphone"
     else:
-        hint = _meant([name for name in nearest(word, pool) if _of_one_kind(word, name)])
+        near = nearest(word, pool)
+        hint = _meant(
+            [n for n in near if _begins(n, word, 3)] or [n for n in near if _begins(n, word, 1)]
+        )
     return TargetError(f"no target is called `{text}`", where=text, why=why, hint=hint)
 
 
@@ -136,9 +139,9 @@ def _meant(names: Sequence[str], otherwise: str = "`edgevit targets` lists them"
     return f"did you mean {' or '.join(f'`{n}`' for n in shown)}?" if shown else otherwise
 
 
-def _of_one_kind(word: str, name: str) -> bool:
-    """Check that a near name shares the first letters: `ios` is not near `pico`."""
-    return same_letters(name)[:3] == word[:3]
+def _begins(name: str, word: str, letters: int) -> bool:
+    """Check that a near name begins like the word: `ios` is not near `pico`."""
+    return same_letters(name)[:letters] == word[:letters]
 
 
 def _with_option(option: str, value: str, targets: Sequence[NamedDevice]) -> str:
