@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests import ROOT
 
-GENERATED = ("reference/commands.md", "reference/python.md")  # by benchmarks/site.py
+GENERATED = ("reference/commands.md", "reference/python.md")  # by benchmarks/site_pages.py
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
@@ -24,3 +25,14 @@ def test_every_page_is_in_the_site() -> None:
     listed = set(re.findall(r"[\w/-]+\.md", (ROOT / "mkdocs.yml").read_text()))
     listed -= set(GENERATED)
     assert listed == {str(page.relative_to(ROOT / "docs")) for page in PAGES[1:]}
+
+
+def test_the_generated_pages_have_every_command_and_every_public_name() -> None:
+    sys.path.insert(0, str(ROOT / "benchmarks"))
+    import site_pages
+
+    commands, python = site_pages.commands_page(), site_pages.python_page()
+    assert "## edgevit export" in commands and "`--input-size N`" in commands
+    assert "## edgevit.export\n" in python and "**Args**" in python
+    config = {"site_name": "e", "site_description": "d", "nav": [{"A": "index.md"}, {"B": [{"C": "c.md"}]}]}  # fmt: skip
+    assert "- [A](./)\n- [C](c/)" in site_pages.llms_text(config)

@@ -64,7 +64,10 @@ def python_page() -> str:
 def llms_text(config: Any) -> str:
     """Return the list of pages in the form of llms.txt: a title, a summary, links."""
     pages = list(_titles(config["nav"]))
-    links = [f"- [{title}]({path.removesuffix('.md')}/)" for title, path in pages]
+    links = [
+        f"- [{title}]({path.removesuffix('index.md').removesuffix('.md') or '.'}/)"
+        for title, path in pages
+    ]
     return "\n".join(
         [
             f"# {config['site_name']}",
