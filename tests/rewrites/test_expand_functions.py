@@ -48,7 +48,7 @@ CASES: dict[str, tuple[Callable[..., object], tuple[torch.Tensor, ...]]] = {
     "masked_fill.Scalar": (lambda s, x, y: x[0].masked_fill(y > 0, 10), (X, Y)),
     "masked_fill.Tensor": (lambda s, x, y: x[0].masked_fill(y > 0, y[0, 0]), (X, Y)),
     "median": (lambda s, x: torch.median(x), (X,)),
-    "median.dim": (lambda s, x: torch.median(x, 1), (X,)),
+    "median.dim": (lambda s, x: torch.median(x, 1)[0], (X,)),
     "msort": (lambda s, x: torch.msort(x), (X,)),
     "nan_to_num": (lambda s, x: torch.nan_to_num(x, 1.0, 9.0, -2.0), (SPOILT,)),
     "nanmean": (lambda s, x: torch.nanmean(x[:, :2], 0), (SPOILT.clamp(-5, 5),)),
@@ -79,6 +79,16 @@ def test_places_of_equal_extremes_are_the_latest() -> None:
     x = torch.tensor([1.0, 3.0, 3.0, 2.0, 3.0])
     after = check_rewrite(ExpandFunctions("cummax"), Call(lambda s, x: x.cummax(0)[1]), x, fires=1)
     assert after.run()[0].tolist() == [0, 1, 2, 2, 4]
+
+
+def test_places_among_equals_are_left_alone() -> None:
+    net = Call(lambda s, x: torch.kthvalue(x, 2)[1])
+    check_rewrite(ExpandFunctions("kthvalue"), net, INTEGERS, refuses="equal numbers")
+
+
+def test_a_sign_on_integers_makes_floats() -> None:
+    net = Call(lambda s, x: torch.copysign(x, -x))
+    check_rewrite(ExpandFunctions("copysign.Tensor"), net, INTEGERS, fires=1)
 
 
 def test_one_axis_and_booleans_stay() -> None:

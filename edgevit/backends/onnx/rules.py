@@ -26,7 +26,7 @@ from edgevit.rewrites.variants import Form, form, without
 
 RULES: tuple[AnyRule, ...] = (
     *STANDARD,
-    ExpandFunctions(*RARE, "aminmax", "isfinite", "isinf", "isnan"),
+    ExpandFunctions(*RARE, "aminmax", "atan2", "isfinite", "isinf", "isnan"),
     FoldNormAffine(),
     ScaleDivisor(),
     ExpandAdaptiveMax(),

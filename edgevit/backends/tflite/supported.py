@@ -35,7 +35,17 @@ def require_supported(program: Program) -> None:
     refuse_wide_integers(program, "TFLite")
     bits = [node for node in program.calls() if kind(node) in _BITS and not _of_bools(node)]
     refuse_ops(bits, "TFLite", "TFLite has no kernel for")
+    volumes = [node for node in program.calls() if _is_moving_volume(node)]
+    refuse_ops(volumes, "TFLite", "litert-torch dies of weights that are no constants in")
     refuse_ops(read_places(program), "TFLite", "litert-torch makes up where the maxima are for")
+
+
+def _is_moving_volume(node: Node) -> bool:
+    """Return whether a convolution of three axes has weights that are computed."""
+    if kind(node) not in {"conv3d", "conv_transpose3d"}:
+        return False
+    weight = node.args[1]
+    return isinstance(weight, Node) and weight.op != "get_attr"
 
 
 def _of_bools(node: Node) -> bool:

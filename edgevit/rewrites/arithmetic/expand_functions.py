@@ -22,6 +22,7 @@ from edgevit.rewrites.rule import Match, Refused, Rule
 
 _OF_INTEGERS = frozenset({"isfinite", "isinf", "isnan"})  # those of floats are calls of their own
 _OF_NUMBERS = frozenset({"any", "all"})
+_ORDERED = frozenset({"kthvalue", "median"})
 _SPREADS = frozenset({"std", "var"})
 _OF_ALL = frozenset({"argmax", "argmin"})
 
@@ -45,6 +46,8 @@ class ExpandFunctions(Rule[Match]):
         called = _called(match.node)
         if any(value(x).is_complex() for x in called.all_input_nodes):
             raise Refused("its values are complex")
+        if kind(called) in _ORDERED and match.node is not called and match.node.args[1] == 1:
+            raise Refused("which of equal numbers it is, PyTorch leaves open")
 
     def rewrite(self, match: Match, edit: Edit) -> Node:
         called = _called(match.node)

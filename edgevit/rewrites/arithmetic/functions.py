@@ -43,7 +43,7 @@ def fmin(x: Tensor, y: Tensor) -> Tensor:
 
 
 def copysign(x: Tensor, y: Tensor) -> Tensor:
-    size = torch.abs(x)
+    size = torch.abs(x if x.is_floating_point() else x.to(torch.get_default_dtype()))
     return torch.where(signbit(y), -size, size)
 
 
