@@ -30,8 +30,8 @@ def test_random_weights_that_were_asked_for_are_the_same_without_a_word() -> Non
 def test_weights_at_hand_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     create = timm_models._create
 
-    def trained(timm, name, pretrained, size):
-        module = create(timm, name, False, size)
+    def trained(timm, name, pretrained, *rest):
+        module = create(timm, name, False, *rest)
         if pretrained:
             torch.nn.init.constant_(module.head.bias, 3.0)
         return module
