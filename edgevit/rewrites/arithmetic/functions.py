@@ -122,7 +122,7 @@ def prod(x: Tensor, dim: int, keepdim: bool = False, *, dtype: Any = None) -> Te
         half = count // 2
         pairs = x.narrow(dim, 0, half) * x.narrow(dim, half, half)
         x = pairs if count % 2 == 0 else torch.cat([pairs, x.narrow(dim, count - 1, 1)], dim)
-    return x if keepdim else x.squeeze(dim)
+    return x if keepdim else _only(x, dim)
 
 
 def prod_of_all(x: Tensor, *, dtype: Any = None) -> Tensor:
@@ -143,7 +143,7 @@ def kthvalue(x: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> tuple[T
         return x.clone(), torch.zeros_like(x, dtype=torch.int64)
     values, places = torch.sort(x, dim)
     chosen = [part.narrow(dim, k - 1, 1) for part in (values, places)]
-    values, places = chosen if keepdim else [part.squeeze(dim) for part in chosen]
+    values, places = chosen if keepdim else [_only(part, dim) for part in chosen]
     return values, places
 
 
@@ -299,6 +299,11 @@ def is_itself(x: Tensor) -> Tensor:
 
 def is_not_itself(x: Tensor) -> Tensor:
     return torch.ne(x, x)
+
+
+def _only(x: Tensor, dim: int) -> Tensor:
+    """Drop an axis of one value by a maximum: converters make no scalar of a squeeze."""
+    return aten.amax.default(x, [dim], False)
 
 
 def _broadcast(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
