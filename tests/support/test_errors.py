@@ -151,7 +151,7 @@ def test_a_bug_names_the_tracker_of_the_package(
 def test_a_crash_of_the_command_writes_a_bug_report(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def broken(options: object) -> int:
+    def broken(*_: object) -> int:
         raise ZeroDivisionError("https://me:hunter2@host")
 
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
