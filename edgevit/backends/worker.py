@@ -72,7 +72,7 @@ class Worker:
         return self._ask("op_times", list(arrays), repeats)
 
     def start(self) -> None:
-        """Start the process, which the first request does otherwise.
+        """Start the process, which `open` does otherwise.
 
         An early start loads the libraries while something else goes on.
         """
@@ -98,7 +98,8 @@ class Worker:
                 pipe.close()
 
     def _ask(self, *request: object) -> Any:
-        self.start()
+        if request[0] == "open":  # of one that died, no other request can be answered by the next
+            self.start()
         process = self._process
         assert process is not None and process.stdin is not None and process.stdout is not None
         watch = threading.Timer(self.timeout, process.kill)

@@ -115,7 +115,10 @@ WRONGS = {
     "half a manifest": (lambda f: (f / "edgevit.json").write_text("{"), "cannot be read"),
     "a list": (lambda f: (f / "edgevit.json").write_text("[]"), "cannot be read"),
     "another schema": (edited(schema=7), "schema 7"),
-    "an unknown format": (edited(format="mlir"), "`mlir` is none of coreai, coreml, executorch"),
+    "an unknown format": (
+        edited(format="mlir"),
+        "`mlir` is none of browser, coreai, coreml, ethos-u, executorch",
+    ),
     "a path outside": (
         edited(artifact="../../etc/passwd"),
         "is not the name of a file in the folder",

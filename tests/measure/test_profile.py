@@ -103,6 +103,7 @@ def test_a_runtime_that_dies_is_an_error_and_not_our_end(folder: Path) -> None:
         worker.open(folder / "TinyHybrid.onnx")
         assert worker._process is not None
         os.kill(worker._process.pid, signal.SIGSEGV)
+        os.waitid(os.P_PID, worker._process.pid, os.WEXITED | os.WNOWAIT)  # dead before it is asked
         with pytest.raises(BackendRuntimeError, match="died on") as caught:
             worker.run([np.zeros((1, 3, 64, 64), np.float32)])
         assert "SIGSEGV" in caught.value.why
