@@ -189,8 +189,8 @@ def test_the_bit_map_of_an_export_gives_the_same_file(tmp_path: Path) -> None:
     ("text", "error", "message"),
     [
         ("schema = 1\n[types]\nnowhere = 'float'\n", UsageError, "another model"),
-        ("schema = 1\n[types]\nconv2d_default = 'int16'\n", UsageError, "no int16"),
-        ("schema = 1\n[types]\nconv2d_default = 'int3'\n", PackageError, "cannot be read"),
+        ("schema = 1\n[types]\nconv2d_default_1 = 'int16'\n", UsageError, "no int16"),
+        ("schema = 1\n[types]\nconv2d_default_1 = 'int3'\n", PackageError, "cannot be read"),
         ("schema = 7\n", PackageError, "cannot be read"),
         ("[", PackageError, "cannot be read"),
     ],

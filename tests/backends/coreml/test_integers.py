@@ -92,7 +92,7 @@ def test_what_stays_in_floats_is_fp16(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("target", "noted"), [("iphone-14", True), ("iphone-15-pro", False)])
 def test_the_file_is_held_to_its_simulation(tmp_path: Path, target: str, noted: bool) -> None:
     result = export(
-        "zoo:vit-i16-p4-d16-h1-l1",
+        "zoo:vit-i32-p8-d24-h2-l1",
         target=target,
         format="coreml",
         precision="int8",

@@ -12,6 +12,8 @@ from edgevit.targets import Target, list_targets, load_target
 
 EXPECTED = {
     "alif-ensemble-e7": "m55",
+    "alif-ensemble-e8": "m55",
+    "stm32n6": "m55",
     "corstone-300": "m55",
     "esp32-c3": "rv32",
     "nrf52840": "m4",
