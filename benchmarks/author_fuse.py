@@ -17,7 +17,7 @@ HOOKS = ("fuse", "reparameterize", "switch_to_deploy")
 
 
 def author_stats(net: str) -> dict[str, int] | None:
-    source = resolve(f"timm:{net}")
+    source = resolve(f"timm:{net}", weights="random")
     if not any(hasattr(m, hook) for m in source.module.modules() for hook in HOOKS):
         return None
     from timm.utils import reparameterize_model

@@ -9,14 +9,13 @@ where it stopped; --fresh starts over. --webgpu asks Chromium for WebGPU in soft
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import shutil
-import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+from kept_exports import exported
 
 NETS = (
     "timm:shvit_s1",
@@ -40,7 +39,7 @@ def main() -> int:
     parser.add_argument("--fresh", action="store_true")
     options = parser.parse_args()
     CACHE.mkdir(parents=True, exist_ok=True)
-    exports = {net: exported(net, options.webgpu, options.fresh) for net in options.nets}
+    exports = {net: in_browser(net, options.webgpu, options.fresh) for net in options.nets}
     table = render(exports)
     if options.output:
         options.output.write_text(table)
@@ -49,27 +48,10 @@ def main() -> int:
     return not all(export.get("passed") for export in exports.values())
 
 
-def exported(net: str, webgpu: bool, fresh: bool) -> dict[str, Any]:
-    name = net.partition(":")[2]
-    path = CACHE / f"{name}.json"
-    if path.exists() and not fresh:
-        return json.loads(path.read_text())
-    print(net, file=sys.stderr, flush=True)
-    words = ["export", net, "--target", "browser", "--quiet", "--json", "-o", str(CACHE / name)]
+def in_browser(net: str, webgpu: bool, fresh: bool) -> dict[str, Any]:
     flags = {"EDGEVIT_BROWSER_FLAGS": SOFTWARE} if webgpu else {}
-    done = subprocess.run(
-        [sys.executable, "-m", "edgevit", *words],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, **flags},
-    )
-    shutil.rmtree(CACHE / name, ignore_errors=True)
-    try:
-        export = json.loads(done.stdout)
-    except ValueError:
-        export = {"message": done.stderr[-500:]}
-    path.write_text(json.dumps(export))
+    export = exported(net, ["--target", "browser"], CACHE, fresh, flags)
+    shutil.rmtree(CACHE / net.partition(":")[2], ignore_errors=True)
     return export
 
 

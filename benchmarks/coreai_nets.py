@@ -7,13 +7,12 @@ where it stopped; --fresh starts over.
 from __future__ import annotations
 
 import argparse
-import json
-import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from kept_exports import exported
 from nets import NETS
 
 CACHE = Path("out/coreai")
@@ -27,30 +26,14 @@ def main() -> int:
     parser.add_argument("--fresh", action="store_true")
     options = parser.parse_args()
     CACHE.mkdir(parents=True, exist_ok=True)
-    exports = {net: exported(net, options.fresh) for net in options.nets}
+    words = ["--target", TARGET, "--format", "coreai"]
+    exports = {net: exported(net, words, CACHE, options.fresh) for net in options.nets}
     table = render(exports)
     if options.output:
         options.output.write_text(table)
     else:
         print(table)
     return not all(export.get("passed") for export in exports.values())
-
-
-def exported(net: str, fresh: bool) -> dict[str, Any]:
-    name = net.partition(":")[2]
-    path = CACHE / f"{name}.json"
-    if path.exists() and not fresh:
-        return json.loads(path.read_text())
-    print(net, file=sys.stderr, flush=True)
-    words = ["export", net, "--target", TARGET, "--format", "coreai", "--quiet", "--json"]
-    command = [sys.executable, "-m", "edgevit", *words, "-o", str(CACHE / name)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    try:
-        export = json.loads(done.stdout)
-    except ValueError:
-        export = {"message": done.stderr[-500:]}
-    path.write_text(json.dumps(export))
-    return export
 
 
 def render(exports: dict[str, dict[str, Any]]) -> str:

@@ -64,7 +64,7 @@ class Row:
 
 def rows(net: str, targets: list[str]) -> Iterator[Row]:
     spec, _, size = net.partition("@")
-    options = ModelOptions(input_size=int(size)) if size else ModelOptions()
+    options = ModelOptions(weights="random", input_size=int(size) if size else None)
     first = load_target(targets[0])
     source = ModelArguments(spec, options=options).build(first)
     backend = backend_of(FORMAT)

@@ -103,7 +103,18 @@ def measured_pair(format: str, net: str, folder: Path) -> Pair:
     bare = measure([str(BARE), format, net, str(saved)])
     words = ["--target", TARGETS[format], "--format", format]
     ours = measure(
-        ["-m", "edgevit", "export", f"timm:{net}", *words, "--quiet", "-o", str(folder / "ours")]
+        [
+            "-m",
+            "edgevit",
+            "export",
+            f"timm:{net}",
+            "--weights",
+            "random",
+            *words,
+            "--quiet",
+            "-o",
+            str(folder / "ours"),
+        ]
     )
     shutil.rmtree(saved, ignore_errors=True)
     return bare, ours

@@ -55,7 +55,9 @@ def measured(spec: str, target: str) -> Row:
     with tempfile.TemporaryDirectory() as folder:
         try:
             output = Path(folder) / "net"
-            result = export(net, target=target, output=output, input_size=int(size))
+            result = export(
+                net, target=target, output=output, weights="random", input_size=int(size)
+            )
         except EdgevitError as error:
             return Row(name, int(size), error.message)
         parity = {one.stage: one for one in result.parity}

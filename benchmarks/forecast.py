@@ -52,7 +52,7 @@ def main() -> int:
 def counted() -> dict[str, object]:
     found: dict[str, object] = {}
     for net, size in sorted({(entry["net"], int(entry["size"])) for entry in nets().values()}):
-        program = capture(build_source(f"timm:{net}", input_size=size))
+        program = capture(build_source(f"timm:{net}", weights="random", input_size=size))
         program, _ = engine.run(program, STANDARD)
         found[f"{net}@{size}"] = features_of(program).as_dict()
         print(f"{net}@{size}", flush=True)

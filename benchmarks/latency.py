@@ -93,7 +93,7 @@ def make_default(format: str, net: str) -> None:
     """In a process of its own, as all of them change global state."""
     from edgevit.frontend.resolve import resolve
 
-    source = resolve(f"timm:{net}")
+    source = resolve(f"timm:{net}", weights="random")
     DEFAULT[format](source.module, source.inputs, default_path(net, format))
 
 
@@ -108,7 +108,17 @@ def times_of(net: str, folder: Path, options: argparse.Namespace) -> Times:
     folder = folder / net
     missing = [f for f in FORMATS if not (folder / f / "edgevit.json").exists()]
     for format in missing:
-        words = ["export", f"timm:{net}", "--target", "linux-x86", "--format", format, "--quiet"]
+        words = [
+            "export",
+            f"timm:{net}",
+            "--target",
+            "linux-x86",
+            "--weights",
+            "random",
+            "--format",
+            format,
+            "--quiet",
+        ]
         run(["-m", "edgevit", *words, "-o", str(folder / format)])
     subjects = {("ours", f): subject_of(folder / f) for f in FORMATS}
     inputs = subjects["ours", "onnx"].inputs

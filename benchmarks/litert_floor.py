@@ -66,7 +66,7 @@ def row_of(net: str, rounds: int) -> Row:
     if not default.exists():
         run([str(Path(__file__).with_name("latency.py")), "--make", "tflite", net])
     words = ["--target", "linux-x86", "--format", "tflite", "--quiet"]
-    run(["-m", "edgevit", "export", f"timm:{net}", *words, "-o", str(ours)])
+    run(["-m", "edgevit", "export", f"timm:{net}", "--weights", "random", *words, "-o", str(ours)])
     (whole,) = ours.glob("*.tflite")
     floor = CACHE / f"{net}-floor.tflite"
     floor.write_bytes(only(whole.read_bytes()))

@@ -51,7 +51,18 @@ def entry_for(net: str, fresh: bool) -> dict[str, Any]:
     if path.exists() and not fresh:
         return json.loads(path.read_text())
     print(net, file=sys.stderr, flush=True)
-    command = ["-m", "edgevit", "export", f"timm:{net}", "--target", TARGET, "--quiet", "--json"]
+    command = [
+        "-m",
+        "edgevit",
+        "export",
+        f"timm:{net}",
+        "--target",
+        TARGET,
+        "--weights",
+        "random",
+        "--quiet",
+        "--json",
+    ]
     entry = {
         "export": run([*command, "-o", str(CACHE / net)]),
         "author": run([str(HERE / "author_fuse.py"), net]),

@@ -19,7 +19,7 @@ from nets import NETS
 
 from edgevit.backends import Lowering, backend_of, run_here
 from edgevit.errors import EdgevitError
-from edgevit.frontend import ModelArguments, capture
+from edgevit.frontend import ModelArguments, ModelOptions, capture
 from edgevit.graph.parity import distance
 from edgevit.quantize.run import plain_simulation
 from edgevit.rewrites import engine
@@ -50,7 +50,7 @@ class Row:
 
 
 def rows(net: str, target: Target) -> Iterator[Row]:
-    source = ModelArguments(f"timm:{net}").build(target)
+    source = ModelArguments(f"timm:{net}", options=ModelOptions(weights="random")).build(target)
     backend, scheme = backend_of("qnn"), info_of("qnn").scheme
     program, _ = engine.run(capture(source), backend.rules)
     for precision in PRECISIONS:

@@ -77,7 +77,7 @@ def main() -> int:
 def make(net: str, format: str) -> None:
     """Write the files of one format. In a process of its own, as converters change global state."""
     torch.set_num_threads(1)
-    source = resolve(f"timm:{net}")
+    source = resolve(f"timm:{net}", weights="random")
     program = capture(source)
     norms = (FoldNormAffine(), CentreStream())
     prepared, _ = engine.run(engine.run(program, STANDARD)[0], norms)

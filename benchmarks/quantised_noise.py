@@ -83,7 +83,7 @@ def kept(net: str, format: str, fresh: bool) -> Figures:
 
 def figures(net: str, format: str) -> Figures:
     torch.set_num_threads(1)
-    source = resolve(f"timm:{net}")
+    source = resolve(f"timm:{net}", weights="random")
     calibration, judged = pictures(source)
     with torch.no_grad():
         logits = source.module(judged)
@@ -146,6 +146,7 @@ def ours(net: str, format: str, precision: str, folder: Path) -> Run:
         precision=precision,
         calibration=CalibrationOptions(str(folder / "calibration.npy")),
         output=folder / precision,
+        weights="random",
     )
     session = open_session(format, result.artifact, threads=1)
     return lambda x: torch.from_numpy(session.run([x.numpy()])[0])

@@ -67,7 +67,7 @@ def _compared(model: str, size: int | None, work: Path) -> str:
     from edgevit.export.api import export
 
     theirs = _smallest_arena(_int8_tflite(model, size, work))
-    export(model, target="qemu-m4", output=work / "ours", input_size=size)
+    export(model, target="qemu-m4", output=work / "ours", weights="random", input_size=size)
     bundle = read_bundle(work / "ours")
     net, cards = prepared(bundle.graph, bundle.core)
     whole = make_plan(net, cards, frozenset(net.makers), 1).size
@@ -83,7 +83,7 @@ def _int8_tflite(model: str, size: int | None, work: Path) -> bytes:
 
     from edgevit.export.api import export
 
-    export(model, target="android", format="tflite", output=work / "float", input_size=size, channels_last=True)  # fmt: skip
+    export(model, target="android", format="tflite", output=work / "float", weights="random", input_size=size, channels_last=True)  # fmt: skip
     manifest = json.loads((work / "float" / "edgevit.json").read_text())
     floating = str(work / "float" / manifest["artifact"])
     made = quantizer.Quantizer(floating, recipe.static_wi8_ai8())

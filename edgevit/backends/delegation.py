@@ -6,6 +6,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from edgevit.errors import DelegationError
+from edgevit.support.backend_options import Word
+from edgevit.support.shape import Flag
+
+# one word of the command line, an option of each backend whose compiler divides the net
+REQUIRE_NPU = Word(
+    "require_npu",
+    Flag(),
+    help="Fail if the NPU's compiler leaves an op to the CPU.",
+    shared=True,
+)
 
 
 @dataclass(frozen=True)
@@ -57,10 +67,18 @@ def grouped(outside: Iterable[Outside]) -> tuple[Outside, ...]:
 def require_all_inside(delegation: Delegation) -> None:
     if not delegation.outside:
         return
-    raise DelegationError(
+    message = (
         f"{delegation.ops_outside} ops stay outside {delegation.to}, which takes the rest in "
-        f"{delegation.delegates} pieces",
+        f"{delegation.delegates} pieces"
+    )
+    raise left_outside(delegation, message, "--require-delegated was given")
+
+
+def left_outside(delegation: Delegation, message: str, why: str) -> DelegationError:
+    """Return the error for a net that was to be taken whole, with the user's lines."""
+    return DelegationError(
+        message,
         where="\n".join(f"{o.op} x{o.count}   {o.where}" for o in delegation.outside),
-        why="--require-delegated was given",
+        why=why,
         hint="write these lines with other ops, or export without it",
     )

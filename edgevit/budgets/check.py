@@ -14,6 +14,7 @@ from edgevit.exported import artifact_bytes, read_manifest, require_ours, requir
 from edgevit.graph.parity import is_run
 from edgevit.measure import latest_latency, profile_here, run_firmware
 from edgevit.support.backend_info import firmware_formats, host_formats
+from edgevit.support.host import has_isa
 from edgevit.support.notebook import Row, Shown
 from edgevit.targets import load_target
 
@@ -273,10 +274,7 @@ def _is_of_this_kind(target: str) -> bool:
         facts = load_target(target)
     except EdgevitError:
         return False
-    machine = {"AMD64": "x86-64", "x86_64": "x86-64", "arm64": "aarch64"}.get(
-        platform.machine(), platform.machine()
-    )
     of_system = facts.os is not None and facts.os.name == {"Darwin": "macOS"}.get(
         platform.system(), platform.system()
     )
-    return facts.soc is None and of_system and (facts.isa or "").split("+")[0] == machine
+    return facts.soc is None and of_system and has_isa(facts.isa)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import socket
-import sys
 from collections.abc import Callable
 from functools import partial
 
@@ -44,7 +43,7 @@ def run_serve(options: argparse.Namespace) -> int:
                 said = f"  {row.value * 1e3:.3g} ms  {row.details['notes'][0]}  {row.device['os']}"
                 show(said, flush=True)
 
-    progress = Stages(None if options.quiet else sys.stderr)
+    progress = Stages(options.progress)
     page = serve(
         options.folder,
         host=options.host,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 import statistics
 import tempfile
 from collections.abc import Callable, Iterator
@@ -12,10 +11,10 @@ from edgevit.backends import Artifact, Worker, fitted
 from edgevit.errors import EdgevitError
 from edgevit.graph.program import Inputs
 from edgevit.support.backend_info import AutomaticPrecision, info_of, is_integer
+from edgevit.support.host import has_isa
 from edgevit.targets import Target
 
 _ROUNDS, _RUNS = 7, 4
-_MACHINES = {"x86_64": "x86-64", "AMD64": "x86-64", "aarch64": "aarch64", "arm64": "aarch64"}
 Lower = Callable[[str, Path], Artifact]  # in floats, by precision and folder
 
 
@@ -34,7 +33,7 @@ def automatic_notes(
     )
     if not is_integer(artifact.precision):
         return
-    if not _is_host(target, artifact.format):
+    if not (info_of(artifact.format).runs_here and has_isa(target.isa)):
         yield "auto was not timed: the target is not this machine; `edgevit profile` compares it with fp32"
         return
     with tempfile.TemporaryDirectory() as folder:
@@ -43,11 +42,6 @@ def automatic_notes(
             yield _compared(artifact, floats, inputs)
         except EdgevitError as error:
             yield f"auto was not timed: {error.message}"
-
-
-def _is_host(target: Target, format: str) -> bool:
-    own = _MACHINES.get(platform.machine())
-    return info_of(format).runs_here and own is not None and (target.isa or "").split("+")[0] == own
 
 
 def _compared(artifact: Artifact, floats: Artifact, inputs: Inputs) -> str:

@@ -6,12 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from edgevit.backends import OpTime, fitted
-from edgevit.backends.browser import INFO, RUNTIMES, open_in_browser, versions
+from edgevit.backends.browser import RUNTIMES, open_in_browser, versions
 from edgevit.errors import UsageError, suggest
 from edgevit.measure.device import DeviceState, this_device
 from edgevit.measure.figures import Settings
 from edgevit.measure.interleaved import ByTurns
-from edgevit.measure.timing import Opener, Subject, drawn, subject_of
+from edgevit.measure.served import page_of
+from edgevit.measure.timing import Opener, Subject, drawn
 
 
 def open_runner(address: str) -> BrowserRunner:
@@ -34,14 +35,7 @@ class BrowserRunner(ByTurns):
         return replace(this_device(), address=self.address, versions=versions())
 
     def subject(self, path: str | Path) -> Subject:
-        subject = subject_of(path, here=False)
-        if subject.format != INFO.name:
-            raise UsageError(
-                f"a {subject.format} artifact is no page",
-                where=str(subject.path),
-                hint=f"export for --target browser; or --format {INFO.name}",
-            )
-        return subject
+        return page_of(path)
 
     def settings_key(self, subject: Subject, settings: Settings) -> dict[str, object]:
         return {**super().settings_key(subject, settings), "runtime": self._runtime}

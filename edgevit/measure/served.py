@@ -70,7 +70,7 @@ def serve(
 
     Scripts are this edgevit's own: of the folder only the model and its facts are read.
     """
-    subject = _page_of(Path(folder))
+    subject = page_of(folder)
     files: dict[str, Any] = dict(page_files(subject.path, progress))
     files[FACTS] = json.dumps(read_facts(subject.path) | {"figures": POSTED}).encode()
     artifact = artifact_hash(subject)
@@ -99,7 +99,8 @@ def serve(
         ) from error
 
 
-def _page_of(folder: Path) -> Subject:
+def page_of(folder: str | Path) -> Subject:
+    """Return what an export for browsers holds; refuse another."""
     subject = subject_of(folder, here=False)
     if subject.format != INFO.name:
         raise UsageError(

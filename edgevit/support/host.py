@@ -43,6 +43,13 @@ def this_host() -> Host:
     )
 
 
+def has_isa(isa: str | None) -> bool:
+    """Check whether this machine's instruction set is a target's, whose extensions do not count."""
+    own = {"AMD64": "x86-64", "x86_64": "x86-64", "arm64": "aarch64"}
+    machine = platform.machine()
+    return (isa or "").split("+")[0] == own.get(machine, machine)
+
+
 def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 

@@ -52,6 +52,16 @@
     sub     \second, \second, \first
     add     \sum, \sum, \second, asr #8
     .endm
+
+/* The sums of both pairs and rows so far, into r10-lr. */
+    .macro take_out_all
+    ldrd    r10, r11, [sp, #SECONDS]
+    ldrd    r12, lr, [sp, #SECONDS + 8]
+    take_out r10, r0, r4
+    take_out r11, r1, r5
+    take_out r12, r2, r6
+    take_out lr, r3, r7
+    .endm
 #endif
 
 /* Two columns of a row, into the low half of the first; r10-lr are the pair's constants. With EV_DEEP the second is the
@@ -139,12 +149,7 @@ EV_PRODUCTS:
     ldr     r12, [sp, #STOP]
     cmp     r8, r12
     bne     .Leight
-    ldrd    r10, r11, [sp, #SECONDS]
-    ldrd    r12, lr, [sp, #SECONDS + 8]
-    take_out r10, r0, r4
-    take_out r11, r1, r5
-    take_out r12, r2, r6
-    take_out lr, r3, r7
+    take_out_all
     strd    r10, r11, [sp, #SECONDS]
     strd    r12, lr, [sp, #SECONDS + 8]
     mov     r4, r0
@@ -178,12 +183,7 @@ EV_PRODUCTS:
 
 .Lfinish:
 #if EV_DEEP
-    ldrd    r10, r11, [sp, #SECONDS]
-    ldrd    r12, lr, [sp, #SECONDS + 8]
-    take_out r10, r0, r4
-    take_out r11, r1, r5
-    take_out r12, r2, r6
-    take_out lr, r3, r7
+    take_out_all
     mov     r4, r10
     mov     r5, r11
     mov     r6, r12

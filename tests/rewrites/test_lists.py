@@ -70,12 +70,7 @@ class Everything(nn.Module):
         return x.std((2, 3)) + x.softmax(1).mean((2, 3))
 
 
-# its flatten-matmul and fold-constants fire once more on what they wrote
-_ONCE_MORE = pytest.mark.xfail(reason="a second run changes products again", strict=True)
-_EACH = [pytest.param(name, marks=_ONCE_MORE) if name == "ethos-u" else name for name in LISTS]
-
-
-@pytest.mark.parametrize("name", _EACH)
+@pytest.mark.parametrize("name", LISTS)
 def test_a_second_run_of_a_list_changes_nothing(name: str) -> None:
     torch.manual_seed(0)
     after, first = run(program_for(warm(Everything()), X), LISTS[name])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 from edgevit.backends.browser.packages import notice, runtime_files
@@ -22,20 +22,20 @@ def page_files(artifact: Path, progress: Callable[[str], None] = lambda _: None)
     Scripts are this edgevit's and the runtimes are the cache's: of the artifact only data is read,
     so that nobody else's code runs.
     """
-    files = {name: PAGE / name for name in OURS}
-    files |= {f"runtime/{path}": file for path, file in runtime_files(progress).items()}
-    return files | {name: _data(artifact, name) for name in DATA}
+    return _scripts(progress) | {name: _data(artifact, name) for name in DATA}
 
 
 def write_page(folder: Path, progress: Callable[[str], None]) -> None:
     """Write everything but the data."""
-    files: Mapping[str, Path] = {name: PAGE / name for name in OURS} | {
-        f"runtime/{path}": file for path, file in runtime_files(progress).items()
-    }
-    for name, source in files.items():
+    for name, source in _scripts(progress).items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, folder / name)
     (folder / NOTICE).write_text(notice(), encoding="utf-8")
+
+
+def _scripts(progress: Callable[[str], None]) -> dict[str, Path]:
+    files = {name: PAGE / name for name in OURS}
+    return files | {f"runtime/{path}": file for path, file in runtime_files(progress).items()}
 
 
 def _data(artifact: Path, name: str) -> Path:

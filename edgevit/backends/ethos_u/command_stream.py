@@ -8,6 +8,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -73,17 +74,10 @@ def _rest(model: Any, graph: Any, custom: set[int]) -> Iterator[LeftOp]:
             continue
         outputs = [graph.tensors[k] for k in op.outputs]
         labels = frozenset[str]().union(*map(names_of, outputs))
-        size = sum(_count(tensor) for tensor in outputs)
+        size = sum(prod(map(int, tensor.shape)) for tensor in outputs)
         yield LeftOp(
             names.get(model.operatorCodes[op.opcodeIndex].builtinCode, "CUSTOM"), labels, size
         )
-
-
-def _count(tensor: Any) -> int:
-    count = 1
-    for extent in tensor.shape:
-        count *= int(extent)
-    return count
 
 
 def _buffer(model: Any, graph: Any, tensor: int) -> bytes:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 
-from edgevit.backends.delegation import Delegation, Outside, grouped
+from edgevit.backends.delegation import Delegation, Outside, grouped, left_outside
 from edgevit.backends.ethos_u.command_stream import CompiledFile
 from edgevit.backends.ethos_u.npu import Npu
 from edgevit.backends.ethos_u.vela import VelaReport
-from edgevit.errors import DelegationError
 from edgevit.graph.program import Program, origin
 
 
 class TensorPlaces:
-    """TensorPlaces in the user's model, by the tensors of the file.
+    """Places in the user's model, by the tensors of the file.
 
     A tensor is named after the program's nodes that it is made of: `relu;;conv2d;`. An output is
     named after the signature.
@@ -44,13 +43,12 @@ def require_npu(delegation: Delegation) -> None:
     """Refuse a net that the NPU does not take whole."""
     if not delegation.outside:
         return
-    raise DelegationError(
+    message = (
         f"{delegation.ops_outside} ops stay on the CPU; {delegation.to.removeprefix('the ')} takes "
-        f"the rest in {delegation.delegates} pieces",
-        where="\n".join(f"{one.op} x{one.count}   {one.where}" for one in delegation.outside),
-        why="--require-npu was given; Vela's supported ops: `vela --supported-ops-report`",
-        hint="write these lines with other ops, or export without it",
+        f"the rest in {delegation.delegates} pieces"
     )
+    why = "--require-npu was given; Vela's supported ops: `vela --supported-ops-report`"
+    raise left_outside(delegation, message, why)
 
 
 def layers_of(report: VelaReport, program: Program) -> list[dict[str, object]]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from edgevit.backends.delegation import REQUIRE_NPU
 from edgevit.support import option_values as values
 from edgevit.support.backend_options import BackendOptions, OptionsInfo, Word
-from edgevit.support.shape import Flag, Text, WholeNumber
+from edgevit.support.shape import Text, WholeNumber
 
 _NAME = "[A-Za-z0-9_]{1,100}"
 
@@ -20,12 +21,7 @@ class EthosOptions(BackendOptions):
 
 
 _WORDS = (
-    Word(
-        "require_npu",
-        Flag(),
-        help="Fail if the NPU's compiler leaves an op to the CPU.",
-        shared=True,
-    ),
+    REQUIRE_NPU,
     Word(
         "npu_sram",
         WholeNumber(1, 1 << 32),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,26 +11,17 @@ from edgevit.backends.api import Expected
 from edgevit.backends.artifact import Artifact
 from edgevit.backends.ethos_u.session import open_golden
 from edgevit.backends.port_facts import PortFacts, Ports
-from edgevit.graph.program import Program
 
 
 def ports(artifact: Artifact, expected: Expected) -> Ports:
     interpreter = open_golden(artifact.path)
     program = expected.program
-    inputs = _named(interpreter.get_input_details(), program and _inputs(program))
-    outputs = _named(interpreter.get_output_details(), program and _outputs(program))
+    inputs = _named(interpreter.get_input_details(), program and program.input_names)
+    outputs = _named(interpreter.get_output_details(), program and program.output_names)
     return inputs, outputs
 
 
-def _inputs(program: Program) -> tuple[str, ...]:
-    return tuple(program.input_names)
-
-
-def _outputs(program: Program) -> tuple[str, ...]:
-    return tuple(program.output_names)
-
-
-def _named(details: list[dict[str, Any]], names: tuple[str, ...] | None) -> list[PortFacts]:
+def _named(details: list[dict[str, Any]], names: Sequence[str] | None) -> list[PortFacts]:
     return [
         _port(detail, names[k] if names else str(detail["name"]))
         for k, detail in enumerate(details)

@@ -14,12 +14,12 @@ from edgevit.rewrites.norms.expand_norm import ExpandNorm
 from edgevit.rewrites.pools_and_padding.expand_adaptive_pool import ExpandAdaptivePool
 from edgevit.rewrites.pools_and_padding.keep_image_axes import KeepImageAxes
 from edgevit.rewrites.rule import AnyRule
-from edgevit.rewrites.variants import Form, replaced
+from edgevit.rewrites.variants import Form, behind, replaced
 
+# pools before products are flattened: an uneven one is a product
+_POOLS = behind(TFLITE_RULES, "expand-scaled-resize", ExpandAdaptivePool(), KeepImageAxes())
 RULES: tuple[AnyRule, ...] = (
-    *replaced(TFLITE_RULES, ExpandNorm()),
-    ExpandAdaptivePool(),
-    KeepImageAxes(),
+    *replaced(_POOLS, ExpandNorm()),
     ExpandSilu(),
     StoreNumbers(),
     FoldConstants(),

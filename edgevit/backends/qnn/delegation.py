@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from edgevit.backends.delegation import Delegation, Outside, grouped
+from edgevit.backends.delegation import Delegation, Outside, grouped, left_outside
 from edgevit.backends.qnn.compiler import Compiled, Node
-from edgevit.errors import DelegationError
 
 _COPY = re.compile(r"_token_[0-9]+$")  # behind the names of nodes in another layout
 _PAIRS = frozenset({"QuantizeLinear", "DequantizeLinear"})
@@ -25,13 +24,11 @@ def require_npu(delegation: Delegation, compiled: Compiled) -> None:
     if not delegation.outside and delegation.delegates == 1:
         return
     reasons = [f"{name}: {why}" for name, why in compiled.reasons.items() if why]
-    raise DelegationError(
+    message = (
         f"{delegation.ops_outside} ops stay on the CPU; the NPU takes the rest in "
-        f"{delegation.delegates} pieces",
-        where="\n".join(f"{one.op} x{one.count}   {one.where}" for one in delegation.outside),
-        why="\n".join(["--require-npu was given", *reasons[:8]]),
-        hint="write these lines with other ops, or export without it",
+        f"{delegation.delegates} pieces"
     )
+    raise left_outside(delegation, message, "\n".join(["--require-npu was given", *reasons[:8]]))
 
 
 def _place(node: Node, places: Mapping[str, str]) -> str:

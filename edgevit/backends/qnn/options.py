@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edgevit.support.backend_options import BackendOptions, OptionsInfo, Word
-from edgevit.support.shape import Flag
+from edgevit.backends.delegation import REQUIRE_NPU
+from edgevit.support.backend_options import BackendOptions, OptionsInfo
 
 
 @dataclass(frozen=True)
@@ -13,12 +13,4 @@ class NpuOptions(BackendOptions):
     require_npu: bool = False
 
 
-_WORDS = (
-    Word(
-        "require_npu",
-        Flag(),
-        help="Fail if the NPU's compiler leaves an op to the CPU.",
-        shared=True,
-    ),
-)
-OPTIONS = OptionsInfo(NpuOptions, _WORDS, heading="for the Snapdragon NPU")
+OPTIONS = OptionsInfo(NpuOptions, (REQUIRE_NPU,), heading="for the Snapdragon NPU")
