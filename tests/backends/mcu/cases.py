@@ -102,7 +102,7 @@ def _window(rng: Rng, largest: int = 7) -> Window:
 
 def _image(rng: Rng, window: Window, channels: int) -> Value:
     """At least as large as the window."""
-    high, wide = (d * (s - 1) + 1 for d, s in zip(window.dilation, window.size, strict=True))
+    high, wide = window.spans
     return _value("x", (high + _between(rng, 0, 6), wide + _between(rng, 0, 6), channels))
 
 

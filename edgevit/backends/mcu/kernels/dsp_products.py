@@ -88,14 +88,14 @@ def packed_windows(op: Depthwise) -> np.ndarray:
     high, wide, channels = op.weight.shape
     apart = op.window.dilation[1]
     spread = np.zeros((high, -(-2 * _words(op) // 4) * 4, -(-channels // 4) * 4), np.int8)
-    spread[:, : apart * (wide - 1) + 1 : apart, :channels] = op.weight
+    spread[:, : op.window.spans[1] : apart, :channels] = op.weight
     fours = spread.reshape(high, -1, 2, 2, spread.shape[2])
     return fours.transpose(4, 0, 1, 3, 2)
 
 
 def _words(op: Depthwise) -> int:
     """Return the words of a window row: pairs of taps, from the first column on or the second."""
-    return (op.window.dilation[1] * (op.window.size[1] - 1) + 1) // 2 + 1
+    return op.window.spans[1] // 2 + 1
 
 
 def _depthwise_scratch(op: Depthwise) -> int:

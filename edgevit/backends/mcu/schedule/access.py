@@ -56,8 +56,7 @@ def access(op: Op, index: int) -> Access:
     match op:
         case Conv2d() | Depthwise() | AveragePool() | MaxPool():
             window = op.window
-            extent = window.dilation[0] * (window.size[0] - 1) + 1
-            return Sliding(window.stride[0], window.padding[0], extent)
+            return Sliding(window.stride[0], window.padding[0], window.spans[0])
         case Linear() | Softmax() | Lookup() | Add() | AddWide() | Rescale():
             return SAME
         case Norm() if op.length == op.source.shape[-1]:

@@ -163,7 +163,7 @@ def _rows_for(op: Op, rows: int, height: int) -> int:
     if window is None or rows == 0:
         return rows
     last = (rows - 1) * window.stride[0] - window.padding[0]
-    return min(height, max(0, last + window.dilation[0] * (window.size[0] - 1) + 1))
+    return min(height, max(0, last + window.spans[0]))
 
 
 def _positions_read(op: Op, value: Value, first: int, count: int) -> tuple[int, int]:
