@@ -16,6 +16,8 @@ import numpy as np
 @dataclass(frozen=True)
 class LayerCount:
     name: str
+    module: str  # of the user's model
+    source: str  # its line
     kind: str
     kernels: tuple[str, ...]
     instructions: int

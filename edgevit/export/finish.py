@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 from edgevit.backends import Artifact, Expected
 from edgevit.exported import (
     GRAPHS,
+    OUTLINE,
     PAGE,
     SUMMARY,
     listed_files,
@@ -17,6 +19,7 @@ from edgevit.exported import (
     write_manifest,
 )
 from edgevit.graph.cost import op_counts
+from edgevit.graph.outline import outlines
 from edgevit.graph.program import Program
 from edgevit.graph.text import graph_text
 from edgevit.snippets import ports_of, write_calls
@@ -39,10 +42,12 @@ def leave(
     manifest["notes"] += write_calls(draft, manifest)
     manifest["ops"] = {}
     (draft / GRAPHS).mkdir()
-    for when, program in (("before", before), ("after", expected.program)):
-        if program is not None:
-            manifest["ops"][when] = op_counts(program)
-            (draft / GRAPHS / f"{when}.txt").write_text(graph_text(program) + "\n")
+    both = {"before": before, "after": expected.program}
+    programs = {when: program for when, program in both.items() if program is not None}
+    for when, program in programs.items():
+        manifest["ops"][when] = op_counts(program)
+        (draft / GRAPHS / f"{when}.txt").write_text(graph_text(program) + "\n")
+    (draft / GRAPHS / OUTLINE).write_text(json.dumps(outlines(programs)) + "\n")
     manifest["files"] = listed_files(draft)
     (draft / SUMMARY).write_text(summary(manifest) + "\n")
     (draft / PAGE).write_text(page(draft, manifest), encoding="utf-8")

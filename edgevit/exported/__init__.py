@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from edgevit.exported.text import (
         CALLS,
         GRAPHS,
+        OUTLINE,
         PAGE,
         SUMMARY,
         artifact_bytes,
@@ -50,6 +51,7 @@ __all__ = [
     "GOLDEN",
     "GRAPHS",
     "MANIFEST",
+    "OUTLINE",
     "PAGE",
     "SCHEMA",
     "SUMMARY",
@@ -124,6 +126,7 @@ lazy_face(
         "text": (
             "CALLS",
             "GRAPHS",
+            "OUTLINE",
             "PAGE",
             "SUMMARY",
             "artifact_bytes",

@@ -139,7 +139,16 @@ _PLACEMENT = _table(
         _table(op=_LINE, name=_LINE, where=_LINE, unit=Text(_UNITS), why=_PROSE, source=_LINE)
     ),
 )
-_LAYER = _table(name=_LINE, kind=_LINE, kernels=Listing(_LINE), instructions=_COUNT, macs=_COUNT)
+_LAYER = _table(
+    ("module", "source"),
+    name=_LINE,
+    module=_LINE,
+    source=_LINE,
+    kind=_LINE,
+    kernels=Listing(_LINE),
+    instructions=_COUNT,
+    macs=_COUNT,
+)
 _EXECUTION = _table(
     core=_WORD,
     toolchain=_LINE,

@@ -23,6 +23,9 @@ CALLS = "call"  # the folder of call snippets
 GRAPHS = "graph"  # the folder of listings
 
 
+OUTLINE = "outline.json"  # below it: what the picture of the graph is drawn from
+
+
 def summary(manifest: Mapping[str, Any]) -> str:
     """Return the summary text, from the manifest alone."""
     graph = {when: GraphStats(**figures) for when, figures in manifest["graph"].items()}

@@ -29,6 +29,11 @@ from edgevit.graph.program import Origin, Program
 from edgevit.support.silence import quiet
 
 _VIEWS = frozenset({torch.ops.aten.view.default, torch.ops.aten._unsafe_view.default})
+# Modules of ours around the user's: each has it as `model`.
+_WRAPPERS = frozenset(
+    f"edgevit.frontend.{name}"
+    for name in ("pixels.FromPixels", "channels_last.ChannelsLast", "hf_outputs.TensorOutputs", "live.inputs.Structured")
+)  # fmt: skip
 
 
 def capture(source: ModelSource) -> Program:
@@ -181,10 +186,16 @@ def _attribute(module: torch.nn.Module, path: str) -> torch.Tensor:
 
 
 def _origin(node: Node) -> Origin:
-    stack = node.meta.get("nn_module_stack") or {}
-    path = [entry[0] for entry in stack.values() if entry[0]]
-    module = path[-1].removeprefix("L['self'].") if path else ""
+    stack = [*(node.meta.get("nn_module_stack") or {}).values()]
+    path = stack[-1][0].removeprefix("L['self'].") if stack else ""
+    ours = sum(_is_wrapper(kind) for _, kind in stack)
+    module = ".".join(path.split(".")[ours:])  # the user's path: without our wrappers' `model.`
     return Origin(module, source_of_trace(node.meta.get("stack_trace") or ""))
+
+
+def _is_wrapper(kind: str | type) -> bool:
+    name = kind if isinstance(kind, str) else f"{kind.__module__}.{kind.__qualname__}"
+    return name in _WRAPPERS
 
 
 def _name_outputs(exported: torch.export.ExportedProgram) -> list[str]:

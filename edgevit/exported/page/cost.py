@@ -11,10 +11,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from edgevit.exported.page.drawing import inline
 from edgevit.exported.page.html import Html, bar, fold, named, note, section, table, tag
 from edgevit.support.backend_info import firmware_formats
 
 _SHOWN = 25
+OWN_FORWARD = "the model's own forward"  # of what no module of the model computes
 
 
 @dataclass(frozen=True)
@@ -81,10 +83,17 @@ def firmware_section(manifest: Mapping[str, Any], memory: bytes | None) -> Html 
         _execution(firmware.get("execution")),
     ]  # fmt: skip
     if memory is not None:
-        source = "data:image/svg+xml;base64," + b64encode(memory).decode()
         alt = "A rectangle for each value in the arena: across, the loops in their order; up, the bytes it lies at."
-        picture = Html(f'<img class="picture" src="{source}" alt="{alt}">')
-        parts += [tag("h3", "Memory over time"), tag("div", picture, class_="wide", tabindex="0", role="region", aria_label="memory over time")]  # fmt: skip
+        picture = tag(
+            "div",
+            inline(memory, alt),
+            class_="wide told",
+            tabindex="0",
+            role="region",
+            aria_label="memory over time",
+        )
+        hint = "Point at a rectangle, tap it or use the arrows: its value stands below."
+        parts += [tag("h3", "Memory over time"), picture, note(hint)]  # fmt: skip
     return section("firmware", "Firmware", *parts)
 
 
@@ -99,7 +108,7 @@ def _execution(execution: Mapping[str, Any] | None) -> Html:
     layers = sorted(execution["per_layer"], key=lambda layer: -layer["instructions"])
     most = max((layer["instructions"] for layer in layers), default=1) or 1
     rows = [
-        (named(layer["name"], layer["kind"]), bar(layer["instructions"] / most), f"{layer['instructions']:,}", f"{layer['macs']:,}")
+        (_layer(layer), bar(layer["instructions"] / most), f"{layer['instructions']:,}", f"{layer['macs']:,}")
         for layer in layers
     ]  # fmt: skip
     head = ("layer", "", "instructions", "MACs")
@@ -108,6 +117,11 @@ def _execution(execution: Mapping[str, Any] | None) -> Html:
     )
     rest = table(head, rows[_SHOWN:], "The other layers", texts=2)
     return tag("div", tag("p", said), shown, fold("The other layers", rest, count=str(len(rows) - _SHOWN)) if len(rows) > _SHOWN else "")  # fmt: skip
+
+
+def _layer(layer: Mapping[str, Any]) -> Html:
+    module = layer.get("module", "") or OWN_FORWARD
+    return named(module, "  ".join((layer["kind"], layer["name"], layer.get("source", ""))))
 
 
 def trades_section(trades: Sequence[Trade]) -> Html | str:

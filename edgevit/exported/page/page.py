@@ -17,11 +17,15 @@ from edgevit.exported.page.cost import (
     trades_section,
 )
 from edgevit.exported.page.graph import graph_section, rules_section
+from edgevit.exported.page.head import head_figures
 from edgevit.exported.page.html import Html, badge, fold, joined, section, table, tag, text, tiles
+from edgevit.exported.page.outline import figures_of, read_outline
 from edgevit.exported.page.quantized import quantized_section
-from edgevit.exported.text import GRAPHS, artifact_bytes, verdict
+from edgevit.exported.page.view import layers_section, view_section
+from edgevit.exported.text import GRAPHS, verdict
 
 _HERE = Path(__file__).parent
+_SCRIPTS = ("picture.js", "script.js")
 _MEMORY_MAP = "memory.svg"
 
 
@@ -32,6 +36,8 @@ def page(
     trades: Sequence[Trade] = (),
 ) -> str:
     """Render the report page of `folder`, with measured latencies and trade-offs."""
+    outline = read_outline(folder)
+    figures = figures_of(outline["after"], manifest, timings) if outline else []
     sections = [  # what a reader asks first, first
         parity_section(manifest),
         places_section(manifest),
@@ -39,13 +45,15 @@ def page(
         firmware_section(manifest, _memory_map(folder, manifest)),
         quantized_section(manifest),
         trades_section(trades),
+        view_section(outline, figures),
+        layers_section(outline, figures),
         graph_section(manifest, _listings(folder)),
         rules_section(manifest),
         _made(manifest),
     ]
     shown = [part for part in sections if part]
     name = f"{manifest['model']['name']} for {manifest['target']}"
-    script = (_HERE / "script.js").read_text()
+    script = "".join((_HERE / name).read_text() for name in _SCRIPTS)
     allowed = b64encode(sha256(script.encode()).digest()).decode()
     policy = f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{allowed}'"
     return (
@@ -54,25 +62,15 @@ def page(
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         '<meta name="color-scheme" content="light dark"><link rel="icon" href="data:,">'
         f"<title>{text(name)} · edgevit</title><style>{(_HERE / 'style.css').read_text()}</style></head>"
-        f"<body>{_head(manifest, name, shown)}<main>{joined(shown)}</main>"
+        f"<body>{_head(manifest, name, shown, timings)}<main>{joined(shown)}</main>"
         f"<script>{script}</script></body></html>\n"
     )
 
 
-def _head(manifest: Mapping[str, Any], name: str, sections: Sequence[Html | str]) -> Html:
-    model, graph = manifest["model"], manifest["graph"]
-    cosines = [entry["cosine"] for entry in manifest["parity"]]
-    lowest = "unknown" if None in cosines or not cosines else f"{min(cosines):.6f}"
-    before, after = graph["before"], graph["after"]
-    figures = tiles(
-        [
-            ("format", f"{manifest['format']} {manifest['precision']}", manifest["artifact"]),
-            _size(manifest),
-            ("operations", f"{after['ops']:,}", f"{before['ops']:,} before"),
-            ("M MACs", f"{after['macs'] / 1e6:,.1f}", f"{before['macs'] / 1e6:,.1f} before"),
-            ("cosine", lowest, "the lowest of all stages"),
-        ]
-    )
+def _head(
+    manifest: Mapping[str, Any], name: str, sections: Sequence[Html | str], timings: Timings | None
+) -> Html:
+    model = manifest["model"]
     links = [(part.partition('id="')[2].partition('"')[0]) for part in sections]
     titles = [part.partition("<h2>")[2].partition("</h2>")[0] for part in sections]
     menu = joined(
@@ -84,20 +82,9 @@ def _head(manifest: Mapping[str, Any], name: str, sections: Sequence[Html | str]
         tag("h1", name),
         tag("p", badge(passed, verdict(passed, manifest))),
         tag("p", tag("code", model["spec"]), f" · {model['origin']} · weights {model['weights']}"),
-        figures,
+        tiles(head_figures(manifest, timings)),
         tag("nav", menu, aria_label="sections"),
     )
-
-
-def _size(manifest: Mapping[str, Any]) -> tuple[str, str, str]:
-    execution = (manifest.get("firmware") or {}).get("execution")
-    if execution:
-        return (
-            "flash",
-            f"{execution['memory']['flash_bytes']:,} bytes",
-            "code and weights, emulated",
-        )
-    return "size", f"{artifact_bytes(manifest) / 1e6:.2f} MB", "what goes to the device"
 
 
 def _made(manifest: Mapping[str, Any]) -> Html:

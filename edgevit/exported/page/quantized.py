@@ -46,7 +46,10 @@ def _picture(values: Sequence[Mapping[str, Any]]) -> Html:
     drawing = Html(
         f'<svg class="noise" viewBox="0 0 {_WIDTH} {_HEIGHT}" preserveAspectRatio="none" role="img" aria-label="{words}">{bars}{lines}</svg>'
     )
-    return tag("figure", drawing, tag("figcaption", f"{words}: 0 to {_TOP:.0f} dB, lines at 20 and 40; the first on the left.", class_="note"))  # fmt: skip
+    shown = tag(
+        "div", drawing, class_="told", tabindex="0", role="region", aria_label="noise of each value"
+    )
+    return tag("figure", shown, tag("figcaption", f"{words}: 0 to {_TOP:.0f} dB, lines at 20 and 40; the first on the left.", class_="note"))  # fmt: skip
 
 
 def _bar(value: Mapping[str, Any], x: float, step: float) -> str:

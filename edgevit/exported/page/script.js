@@ -12,3 +12,27 @@ for (const listing of document.querySelectorAll(".listing")) {
   });
   listing.before(field);
 }
+// Drawings with titles tell them below too: where the pointer rests, at a tap, and by the arrows.
+for (const drawing of document.querySelectorAll(".told")) {
+  const boxes = [...drawing.querySelectorAll("rect")].filter((box) => box.querySelector("title"));
+  const words = document.createElement("p");
+  words.className = "note";
+  words.setAttribute("aria-live", "polite");
+  words.textContent = "\u00a0";
+  drawing.after(words);
+  let current = -1;
+  const tell = (box) => {
+    if (boxes[current]) boxes[current].classList.remove("chosen");
+    current = boxes.indexOf(box);
+    if (current < 0) return;
+    box.classList.add("chosen");
+    words.textContent = box.querySelector("title").textContent;
+  };
+  for (const kind of ["pointerover", "click"]) drawing.addEventListener(kind, (event) => { if (boxes.includes(event.target)) tell(event.target); });
+  drawing.addEventListener("keydown", (event) => {
+    const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+    if (!step || !boxes.length) return;
+    tell(boxes[(current + step + boxes.length) % boxes.length]);
+    event.preventDefault();
+  });
+}

@@ -59,6 +59,8 @@ def _cost(layer: Layer, counts: Any) -> LayerCount:
     op = layer.op
     return LayerCount(
         op.name,
+        op.origin.module,
+        op.origin.source,
         op.kind,
         layer.kernels,
         sum(counts.get(function, 0) for function in layer.functions),
