@@ -85,7 +85,7 @@ def packed_windows(op: Depthwise) -> np.ndarray:
 
     Fours of channels x 4 x rows x fours of taps: 0, 2, 1, 3.
     """
-    high, wide, channels = op.weight.shape
+    high, _, channels = op.weight.shape
     apart = op.window.dilation[1]
     spread = np.zeros((high, -(-2 * _words(op) // 4) * 4, -(-channels // 4) * 4), np.int8)
     spread[:, : op.window.spans[1] : apart, :channels] = op.weight
