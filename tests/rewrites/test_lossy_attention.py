@@ -17,7 +17,14 @@ from edgevit.rewrites.lossy.parser import parse_lossy
 from edgevit.rewrites.lossy.run import apply_lossy
 from tests.rewrites.checking import Call, program_for
 from tests.rewrites.test_lossy import after, moved
-from tests.rewrites.token_nets import Tokens, attention, first, mean, merge_one_by_one
+from tests.rewrites.token_nets import (
+    Tokens,
+    attention,
+    first,
+    fuse_the_rest,
+    mean,
+    merge_one_by_one,
+)
 
 # How q, k or v of 4 heads of 3 channels come out of what a projection makes of 6 tokens.
 UNPACKED: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
@@ -139,7 +146,7 @@ def test_heads_that_are_not_alike_stay() -> None:
     assert "one head" in report.refused[0].why
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(st.integers(7, 14), st.integers(1, 3), st.integers(1, 2), st.integers(0, 99))
 def test_tokens_are_merged_as_in_the_paper(tokens: int, depth: int, batch: int, seed: int) -> None:
     """Against loops, behind the class token."""
@@ -151,6 +158,30 @@ def test_tokens_are_merged_as_in_the_paper(tokens: int, depth: int, batch: int, 
     with torch.no_grad():
         expected = net.merging(x, merge_one_by_one(1, count))
     torch.testing.assert_close(program.run()[0], expected, rtol=1e-3, atol=1e-3)
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.integers(9, 14), st.integers(1, 3), st.integers(1, 2), st.integers(0, 99))
+def test_tokens_are_fused_as_in_the_paper(tokens: int, depth: int, batch: int, seed: int) -> None:
+    """Against loops, behind the class token; the fused token is fused again."""
+    net = Tokens(first, depth=depth, seed=seed).eval()
+    x = torch.randn(batch, tokens, 12, generator=torch.Generator().manual_seed(seed))
+    program, report = after("fuse-tokens=2", net, x)
+    assert len(report.places) == depth
+    with torch.no_grad():
+        expected = net.merging(x, fuse_the_rest(1, 2))
+    torch.testing.assert_close(program.run()[0], expected, rtol=1e-3, atol=1e-3)
+
+
+def test_fused_tokens_that_are_equal_lose_nothing() -> None:
+    """Without a class token every query scores; a mean counts the fused one for what it stands for."""
+    net, x = Tokens(mean), torch.randn(2, 1, 12).repeat(1, 10, 1)
+    program, report = after("fuse-tokens=0.5", net, x)
+    assert report.moved.rel_l2 < 1e-5
+    gelus = [shape(node) for node in program.calls() if kind(node) == "gelu"]
+    assert gelus == [(2, 6, 24), (2, 4, 24)]
+    _, report = after("fuse-tokens=10", net, x)
+    assert "of 10 tokens at most 9 can go at once" in report.refused[0].why
 
 
 @pytest.mark.parametrize("readout", [mean, lambda x: x.mean(1, keepdim=True).flatten(1)])
@@ -247,6 +278,8 @@ def test_a_count_for_every_attention() -> None:
     assert left("merge-tokens=2") == [15, 13, 11]
     assert left("merge-tokens=4:0:1") == [13, 13, 12]
     assert left("merge-tokens=3:1...") == [14, 13, 12]
+    assert left("merge-tokens=0.25") == [13, 10, 8]
+    assert left("fuse-tokens=0:0.5") == [17, 10, 10]
     assert left("merge-tokens=5:0...") == left("merge-tokens=5:0") == [12, 12, 12]
 
 

@@ -8,7 +8,10 @@ import torch
 from torch import nn
 
 attention = nn.functional.scaled_dot_product_attention
-Merge = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
+# From tokens, their sizes, queries and keys to fewer tokens and their sizes.
+Merge = Callable[
+    [torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]
+]
 
 
 class Block(nn.Module):
@@ -29,7 +32,7 @@ class Block(nn.Module):
         mixed = attention(q, k, v, mask)
         x = x + self.proj(mixed.transpose(1, 2).reshape(batch, tokens, width))
         if merge is not None:
-            x, size = merge(x, torch.ones(batch, tokens, 1) if size is None else size, k)
+            x, size = merge(x, torch.ones(batch, tokens, 1) if size is None else size, q, k)
         return x + self.down(nn.functional.gelu(self.up(self.norm2(x)))), size
 
 
@@ -73,7 +76,7 @@ def merge_one_by_one(prefix: int, count: int) -> Merge:
     """The merging of tokens as the paper tells it, in loops."""
 
     def merge(
-        x: torch.Tensor, size: torch.Tensor, keys: torch.Tensor
+        x: torch.Tensor, size: torch.Tensor, _: torch.Tensor, keys: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
         made = [
             _merge_picture(x[k], size[k], keys[k].mean(0), prefix, count) for k in range(len(x))
@@ -100,3 +103,32 @@ def _merge_picture(
     left = [*range(prefix), *(a[k] for k in ranked[count:]), *b]
     left += range(prefix + 2 * pairs, len(x))
     return (sums / sizes)[left], sizes[left]
+
+
+def fuse_the_rest(prefix: int, count: int) -> Merge:
+    """The fusing of the least attended tokens, each picture by itself."""
+
+    def fuse(
+        x: torch.Tensor, size: torch.Tensor, queries: torch.Tensor, keys: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        products = queries @ keys.transpose(-1, -2) / keys.shape[-1] ** 0.5
+        maps = (products + size.log()[:, None, :, 0][:, :, None]).softmax(-1)
+        read = maps[:, :, :prefix] if prefix else maps
+        made = [_fuse_picture(x[k], size[k], read[k].mean((0, 1)), prefix, count) for k in range(len(x))]  # fmt: skip
+        return torch.stack([m[0] for m in made]), torch.stack([m[1] for m in made])
+
+    return fuse
+
+
+def _fuse_picture(
+    x: torch.Tensor, size: torch.Tensor, score: torch.Tensor, prefix: int, count: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    fused = [place for place in range(len(x)) if size[place] > 1]
+    free = [place for place in range(prefix, len(x)) if place not in fused]
+    ranked = sorted(free, key=lambda place: -float(score[place]))
+    stay, go = (
+        [*range(prefix), *ranked[: len(free) - count]],
+        [*ranked[len(free) - count :], *fused],
+    )
+    one = (score[go, None] * x[go]).sum(0, keepdim=True) / score[go].sum()
+    return torch.cat([x[stay], one]), torch.cat([size[stay], size[go].sum(0, keepdim=True)])

@@ -9,8 +9,8 @@ from edgevit.rewrites.lossy.gelu_sigmoid import GeluSigmoid
 from edgevit.rewrites.lossy.gelu_tanh import GeluTanh
 from edgevit.rewrites.lossy.low_rank import low_rank
 from edgevit.rewrites.lossy.merge_heads import merge_heads
-from edgevit.rewrites.lossy.merge_tokens import merge_tokens
 from edgevit.rewrites.lossy.option import TIDY, LossyKind, by_rule
+from edgevit.rewrites.lossy.reduce_tokens import fuse_tokens, merge_tokens
 from edgevit.rewrites.norms.restore_batch_norm import RestoreBatchNorm
 from edgevit.support.choice import Choice
 
@@ -33,8 +33,14 @@ OPTIONS: dict[str, LossyKind] = {
         "T",
         _ATTENTIONS,
     ),
+    "fuse-tokens": LossyKind(
+        "the N least attended tokens become one after every attention; N:M:... for each, or shares",
+        fuse_tokens,
+        "N",
+        _ATTENTIONS,
+    ),
     "merge-tokens": LossyKind(
-        "the N most alike tokens are averaged after every attention; N:M:... for each",
+        "the N most alike tokens are averaged after every attention; N:M:... for each, or shares",
         merge_tokens,
         "N",
         _ATTENTIONS,

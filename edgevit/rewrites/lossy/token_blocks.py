@@ -23,6 +23,7 @@ _AFTER = VIEWS | NORMS | {"linear", "mul", "add"}
 @dataclass(frozen=True)
 class TokenBlock:
     attention: Node
+    queries: Node
     keys: Node  # batch x heads x tokens x channels
     total: Node  # the sum of residual stream and attention
 
@@ -40,7 +41,7 @@ def block_of(attention: Node, draft: Draft) -> TokenBlock:
     if len(shape(total)) != 3 or shape(total)[:2] != (batch, tokens):
         raise Refused("it does not look at all tokens of a batch x tokens x channels stream")
     _require_norm(keys, stream)
-    return TokenBlock(attention, keys, total)
+    return TokenBlock(attention, query, keys, total)
 
 
 def _residual(attention: Node, draft: Draft) -> tuple[Node, Node]:

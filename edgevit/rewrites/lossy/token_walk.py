@@ -1,4 +1,4 @@
-"""Walk of merged tokens through the rest of a graph: calls that read them are rebuilt for fewer."""
+"""Walk of reduced tokens through the rest of a graph: calls that read them are rebuilt for fewer."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ from torch.fx.node import Node
 
 from edgevit.graph.aten import argument, has_tag, integer, kind, operand
 from edgevit.graph.edit import Draft, Edit
-from edgevit.graph.program import origin, shape, value
+from edgevit.graph.program import origin, shape
 from edgevit.rewrites.layout.merge_reshapes import RESHAPES
 from edgevit.rewrites.layout.name_views import permutation_of
 from edgevit.rewrites.lossy.token_blocks import NORMS, TokenBlock
-from edgevit.rewrites.lossy.token_merging import merged
+from edgevit.rewrites.lossy.token_counts import TokenCount, resolved
+from edgevit.rewrites.lossy.token_reduction import Place, Reduction
+from edgevit.rewrites.rule import Refused
 
 aten = torch.ops.aten
 _PERMUTES = frozenset({"permute", "transpose", "movedim", "swapaxes"})
@@ -42,7 +44,7 @@ class PrefixNeededError(Exception):
 
 @dataclass(frozen=True)
 class Tokens:
-    """The merged tokens that a value runs over."""
+    """The fewer tokens that a value runs over."""
 
     axis: int
     size: Node  # batch x tokens x 1: how many of the first tokens each stands for
@@ -62,9 +64,15 @@ Rewritten = tuple[Node, Tokens | None]
 class TokenRewriter:
     """One pass over a draft. `_tokens` and `_made` are keyed by the original node."""
 
-    def __init__(self, draft: Draft, blocks: Mapping[TokenBlock, int], prefix: int) -> None:
-        self._draft = draft
-        self._merges = {block.total: (block, count) for block, count in blocks.items()}
+    def __init__(
+        self,
+        draft: Draft,
+        reduction: Reduction,
+        blocks: Mapping[TokenBlock, TokenCount],
+        prefix: int,
+    ) -> None:
+        self._draft, self._reduction = draft, reduction
+        self._places = {block.total: (block, count) for block, count in blocks.items()}
         self._prefix = prefix
         self._tokens: dict[Node, Tokens] = {}
         self._made: dict[Node, Node] = {}
@@ -75,36 +83,43 @@ class TokenRewriter:
                 continue
             if any(source in self._tokens for source in node.all_input_nodes):
                 self._carry(node)
-            if node in self._merges:
-                self._merge(node)
+            if node in self._places:
+                self._reduce(node)
 
     def _carry(self, node: Node) -> None:
         if node.op == "output":
             raise NotMergeableError(node, "the model returns its tokens")
-        edit = Edit(self._draft, "merge-tokens", node)
+        edit = Edit(self._draft, self._reduction.name, node)
         new, tokens = self._handler(node)(node, edit)
         if tokens is None:
             edit.replace(node, new)
         else:
             self._made[node], self._tokens[node] = new, tokens
 
-    def _merge(self, node: Node) -> None:
-        block, count = self._merges[node]
-        edit = Edit(self._draft, "merge-tokens", node.next, (block.attention,))
+    def _reduce(self, node: Node) -> None:
+        block, asked = self._places[node]
+        edit = Edit(self._draft, self._reduction.name, node.next, (block.attention,))
         stream, tokens_there = self._made.get(node, node), self._tokens.get(node)
         if tokens_there and (tokens_there.axis != 1 or tokens_there.skipped):
             raise NotMergeableError(node, "its tokens are not all those of the attention before")
-        batch, tokens = shape(stream)[:2]
-        most = (tokens - self._prefix) // 2
+        queries, keys = (self._made.get(one, one) for one in (block.queries, block.keys))
+        size = tokens_there.size if tokens_there else None
+        place = Place(block.attention, queries, keys, stream, size, self._prefix)
+        most, count = (
+            self._reduction.most(place),
+            resolved(asked, self._reduction.candidates(place)),
+        )
         if count > most:
             raise NotMergeableError(
-                node, f"of {tokens} tokens at most {most} can go at once, not {count}"
+                node,
+                f"of {shape(stream)[1]} tokens at most {most} can go at once, not {count}",
             )
-        ones = torch.ones(batch, tokens, 1, dtype=value(node).dtype)
-        size = tokens_there.size if tokens_there else edit.constant(ones, "size")
-        keys = self._made.get(block.keys, block.keys)
-        self._made[node], size = merged(stream, size, keys, self._prefix, count, edit)
-        self._tokens[node] = Tokens(1, size)
+        if count:
+            try:
+                self._made[node], size = self._reduction.reduced(place, count, edit)
+            except Refused as refusal:
+                raise NotMergeableError(block.attention, refusal.reason) from refusal
+            self._tokens[node] = Tokens(1, size)
 
     def _handler(self, node: Node) -> Callable[[Node, Edit], Rewritten]:
         name = kind(node)

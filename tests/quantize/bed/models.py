@@ -62,13 +62,18 @@ class Vit(DigitNet):
     """A DeiT. Register tokens, where it has some, are constants that no patch writes to."""
 
     def __init__(
-        self, width: int = 48, heads: int = 3, layers: int = 4, registers: int = 0
+        self,
+        width: int = 48,
+        heads: int = 3,
+        layers: int = 4,
+        registers: int = 0,
+        patch: int = 4,
     ) -> None:
         super().__init__()
-        self.patches = nn.Conv2d(1, width, 4, stride=4)
+        self.patches = nn.Conv2d(1, width, patch, stride=patch)
         self.first = nn.Parameter(0.02 * torch.randn(1, 1, width))
         self.registers = nn.Parameter(torch.zeros(1, registers, width)) if registers else None
-        self.places = nn.Parameter(0.02 * torch.randn(1, 1 + (SIZE // 4) ** 2, width))
+        self.places = nn.Parameter(0.02 * torch.randn(1, 1 + (SIZE // patch) ** 2, width))
         self.blocks = token_blocks(width, heads, layers, nn.GELU)
         self.norm, self.head = nn.LayerNorm(width), nn.Linear(width, CLASSES)
 
@@ -81,6 +86,32 @@ class Vit(DigitNet):
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         return self.head(self.norm(self.blocks(self.tokens(image))[:, 0]))
+
+
+class ExitVit(Vit):
+    """A DeiT of 65 tokens and six blocks that has said what it sees after two, four and six.
+
+    It returns the logits of every exit, or with `every` false those of the last one only.
+    """
+
+    exits = ("after_2", "after_4", "after_6")
+
+    def __init__(self, every: bool = True) -> None:
+        super().__init__(width=64, heads=4, layers=6, patch=2)
+        self.every = every
+        self.early = nn.ModuleList(
+            nn.Sequential(nn.LayerNorm(64), nn.Linear(64, CLASSES)) for _ in range(2)
+        )
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor | tuple[torch.Tensor, ...]:
+        if not self.every:
+            return super().forward(image)
+        x, said = self.tokens(image), list[torch.Tensor]()
+        for block, part in enumerate(self.blocks):
+            x = part(x)
+            if block in (3, 7):  # a block is two parts: attention and MLP
+                said.append(self.early[len(said)](x[:, 0]))
+        return *said, self.head(self.norm(x[:, 0]))
 
 
 class ConvNorm(nn.Sequential):

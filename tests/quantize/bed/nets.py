@@ -19,7 +19,7 @@ if str(ROOT := Path(__file__).parents[3]) not in sys.path:
 
 from tests.quantize.bed.digits import pictures
 from tests.quantize.bed.injections import injected as inject
-from tests.quantize.bed.models import Conv, Hybrid, MobileVit, Vit
+from tests.quantize.bed.models import Conv, ExitVit, Hybrid, MobileVit, Vit
 
 NETS: dict[str, Callable[[], nn.Module]] = {
     "vit": Vit,
@@ -27,6 +27,7 @@ NETS: dict[str, Callable[[], nn.Module]] = {
     "mvit": MobileVit,
     "conv": Conv,
     "registers": partial(Vit, registers=2),
+    "exits": ExitVit,
 }
 WEIGHTS = Path(__file__).parent / "weights"
 Example = tuple[nn.Module, tuple[torch.Tensor, ...]]
@@ -41,6 +42,17 @@ def net(name: str, injected: bool = False) -> nn.Module:
     )
     module.eval().requires_grad_(False)
     return inject(module) if injected else module
+
+
+def fine() -> Example:
+    """Return the net with exits, without its exits: 65 tokens, where `vit` has 17."""
+    module = net("exits")
+    module.every = False
+    return module, (pictures("train", 1)[0],)
+
+
+def exits() -> Example:
+    return _example("exits")
 
 
 def _example(name: str, injected: bool = False) -> Example:
