@@ -40,22 +40,24 @@ class Fusing:
 
     def reduced(self, place: Place, count: int, edit: Edit) -> tuple[Node, Node]:
         """Fuse `count` tokens; return the rest, and how many each of them stands for."""
-        prefix, fused = place.prefix, _fused(place)
-        tokens, keep = shape(place.stream)[1], self.candidates(place) - count
-        scores = cut(_scores(place, edit), 1, prefix, tokens, edit)
-        ranked = cut(scores, 1, 0, tokens - prefix - fused, edit)
+        prefix, tokens = place.prefix, shape(place.stream)[1]
+        keep, dtype = self.candidates(place) - count, value(place.stream).dtype
+        scores = _scores(place, edit)
+        ranked = cut(scores, 2, prefix, tokens - _fused(place), edit)
         best = edit.call(operator.getitem, edit.call(aten.topk.default, ranked, keep), 1)
-        chosen = one_hot(best, tokens - prefix, value(place.stream).dtype, edit)
-        others = edit.call(aten.rsub.Scalar, edit.call(aten.sum.dim_IntList, chosen, [1]), 1)
+        chosen = one_hot(best, range(-prefix, tokens - prefix), dtype, edit)
+        every = torch.tensor([0.0] * prefix + [1.0] * (tokens - prefix), dtype=dtype)
+        taken = edit.call(aten.sum.dim_IntList, chosen, [1], True)
+        others = edit.call(aten.sub.Tensor, edit.constant(every.reshape(1, 1, -1), "every"), taken)
         shares = edit.call(aten.mul.Tensor, others, scores)
-        total = edit.call(aten.sum.dim_IntList, shares, [1], True)
-        row = edit.call(aten.unsqueeze.default, edit.call(aten.div.Tensor, shares, total), 1)
-        rows = edit.call(aten.cat.default, [chosen, row], 1)
-        behind = cut(place.stream, 1, prefix, tokens, edit)
-        left = edit.call(aten.matmul.default, rows, behind)
+        total = edit.call(aten.sum.dim_IntList, shares, [2], True)
+        rows = [chosen, edit.call(aten.div.Tensor, shares, total)]
         if prefix:
-            left = edit.call(aten.cat.default, [cut(place.stream, 1, 0, prefix, edit), left], 1)
-        return left, _sizes(place, prefix + keep, edit)
+            first = torch.eye(prefix, tokens, dtype=dtype).repeat(shape(place.stream)[0], 1, 1)
+            rows.insert(0, edit.constant(first, "prefix"))
+        matrix = edit.call(aten.cat.default, rows, 1)
+        fewer = edit.call(aten.matmul.default, matrix, place.stream)
+        return fewer, _sizes(place, prefix + keep, edit)
 
 
 def _fused(place: Place) -> int:
@@ -74,7 +76,7 @@ def _sizes(place: Place, alone: int, edit: Edit) -> Node:
 
 
 def _scores(place: Place, edit: Edit) -> Node:
-    """Return batch x tokens: the attention that each gets."""
+    """Return batch x 1 x tokens: the attention that each gets."""
     attention = Attention.at(place.attention)
     if attention.mask is not None or attention.is_causal or attention.groups_queries:
         raise Refused("its attention has a mask, or groups of its queries share a key")
@@ -87,4 +89,7 @@ def _scores(place: Place, edit: Edit) -> Node:
         column = edit.draft.tensor(place.size)
         row = column.log().transpose(1, 2)[:, None]
         products = edit.call(aten.add.Tensor, products, edit.constant(row, "counts"))
-    return edit.call(aten.mean.dim, edit.call(aten.softmax.int, products, -1), [1, 2])
+    maps = edit.call(aten.softmax.int, products, -1)
+    if shape(maps)[2] > 1:
+        maps = edit.call(aten.mean.dim, maps, [2], True)
+    return edit.call(aten.mean.dim, maps, [1])

@@ -75,9 +75,9 @@ def _matching(
     ranking = edit.call(aten.topk.default, best, pairs, -1, True, True)
     order = edit.call(operator.getitem, ranking, 1)
     like = value(keys).dtype
-    going = one_hot(cut(order, 1, 0, count, edit), pairs, like, edit)
-    staying = one_hot(cut(order, 1, count, pairs, edit), pairs, like, edit)
-    nearest = one_hot(edit.call(aten.argmax.default, alike, -1), pairs, like, edit)
+    going = one_hot(cut(order, 1, 0, count, edit), range(pairs), like, edit)
+    staying = one_hot(cut(order, 1, count, pairs, edit), range(pairs), like, edit)
+    nearest = one_hot(edit.call(aten.argmax.default, alike, -1), range(pairs), like, edit)
     chosen = edit.call(aten.matmul.default, going, nearest)
     return going, staying, edit.call(aten.transpose.int, chosen, 1, 2)
 

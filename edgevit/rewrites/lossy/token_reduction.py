@@ -43,9 +43,11 @@ class Reduction(Protocol):
         ...
 
 
-def one_hot(places: Node, length: int, dtype: torch.dtype, edit: Edit) -> Node:
-    column = edit.call(aten.reshape.default, places, [*shape(places), 1])
-    every = edit.constant(torch.arange(length).reshape(1, 1, length), "places")
+def one_hot(picked: Node, places: range, dtype: torch.dtype, edit: Edit) -> Node:
+    """Return a row for each picked one (the last axis), 1 where `places` has its number."""
+    batch, *_, count = shape(picked)
+    column = edit.call(aten.reshape.default, picked, [batch, count, 1])
+    every = edit.constant(torch.tensor(places).reshape(1, 1, -1), "places")
     return edit.call(aten.to.dtype, edit.call(aten.eq.Tensor, column, every), dtype)
 
 
