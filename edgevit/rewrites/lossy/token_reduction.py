@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import torch
 from torch.fx.node import Node
@@ -27,7 +27,7 @@ class Place:
 
 
 class Reduction(Protocol):
-    name: str
+    name: ClassVar[str]
 
     def candidates(self, place: Place) -> int:
         """Return how many tokens a share is of."""

@@ -27,7 +27,7 @@ NETS: dict[str, Callable[[], nn.Module]] = {
     "mvit": MobileVit,
     "conv": Conv,
     "registers": partial(Vit, registers=2),
-    "exits": ExitVit,
+    "fine": partial(ExitVit, every=False),
 }
 WEIGHTS = Path(__file__).parent / "weights"
 Example = tuple[nn.Module, tuple[torch.Tensor, ...]]
@@ -45,14 +45,15 @@ def net(name: str, injected: bool = False) -> nn.Module:
 
 
 def fine() -> Example:
-    """Return the net with exits, without its exits: 65 tokens, where `vit` has 17."""
-    module = net("exits")
-    module.every = False
-    return module, (pictures("train", 1)[0],)
+    """Return a net of 65 tokens, where `vit` has 17."""
+    return _example("fine")
 
 
 def exits() -> Example:
-    return _example("exits")
+    """Return `fine` with its exits."""
+    module, example = _example("fine")
+    module.every = True
+    return module, example
 
 
 def _example(name: str, injected: bool = False) -> Example:
