@@ -190,6 +190,7 @@ def _model_options(options: argparse.Namespace) -> dict[str, Any]:
         "labels": read_labels(options.labels),
         "image_input": options.image_input,
         "channels_last": options.channels_last,
+        "inputs": options.inputs,
     }
 
 

@@ -340,6 +340,11 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
         "--input-size", type=values.size, metavar="N", help="Size of the image in pixels, N or HxW."
     )
     group.add_argument(
+        "--inputs",
+        metavar="NAME=SHAPE,...",
+        help="Example inputs: image=1x3x224x224,ids=1x77:int64:49408,mask=mask.npy.",
+    )
+    group.add_argument(
         "--batch", type=values.batch, default=1, metavar="N", help="Images in a batch [default: 1]."
     )
     group.add_argument(

@@ -7,6 +7,7 @@ import argparse
 from edgevit.errors import UsageError, nearest
 
 _SHAPES = "shapes are those of the example inputs: --input-size N and --batch N set them"
+_INPUTS = "--input-size N and --batch N, or --inputs image=1x3x224x224,mask=1x77:bool"
 _NO_OPSET = "the format's own version is written, which its runtime reads"
 _SIMPLER = "the graph is always simplified, rule by rule: --without RULE leaves one out"
 _INT8 = "--precision int8, with --calibrate FOLDER of pictures"
@@ -23,8 +24,10 @@ OPTIONS = {
     "--img": "--input-size N",
     "--image-size": "--input-size N",
     "--resolution": "--input-size N",
-    "--input-shape": "--input-size N and --batch N, or return (module, example_inputs) from the callable",
-    "--input": "--input-size N and --batch N, or return (module, example_inputs) from the callable",
+    "--input-shape": _INPUTS,
+    "--input-shapes": _INPUTS,
+    "--input": _INPUTS,
+    "--example-inputs": _INPUTS,
     "--batch-size": "--batch N",
     "--int8": _INT8,
     "--quantize": _INT8,

@@ -105,6 +105,7 @@ def export(
     labels: Sequence[str] | None = None,
     image_input: bool | None = None,
     channels_last: bool = False,
+    inputs: str | None = None,
 ) -> ExportResult | ExportResults:
     """Export a model to an artifact for a device, and verify the artifact on the example inputs.
 
@@ -147,6 +148,7 @@ def export(
         labels: a name for each class, kept in a Core ML package.
         image_input: take 0-255 pixels, with preprocessing in the artifact. None: on firmware only.
         channels_last: take and return pictures as N x H x W x C.
+        inputs: example inputs as text, as `--inputs` takes them: `"image=1x3x64x64,ids=1x16:int64:100"`.
 
     Returns:
         With `format`, the `ExportResult`. Its `passed` is False if a stage is out of its tolerance.
@@ -175,7 +177,17 @@ def export(
         evaluation=evaluation,
     )
     options = ModelOptions(
-        weights, input_size, batch, seed, trust, mean, std, labels, image_input, channels_last
+        weights,
+        input_size,
+        batch,
+        seed,
+        trust,
+        mean,
+        std,
+        labels,
+        image_input,
+        channels_last,
+        inputs,
     )
     arguments = ModelArguments(model, example_inputs, options)
     job = ExportJob.validated(
@@ -206,6 +218,7 @@ def inspect(
     labels: Sequence[str] | None = None,
     image_input: bool | None = None,
     channels_last: bool = False,
+    inputs: str | None = None,
 ) -> GraphReport:
     """Report a model's graph, before and after the rewrites, without exporting it.
 
@@ -234,7 +247,17 @@ def inspect(
         request.reject_unused({})
     job = ExportJob.validated(target, [None], None, lossy, without, request) if target else None
     options = ModelOptions(
-        weights, input_size, batch, seed, trust, mean, std, labels, image_input, channels_last
+        weights,
+        input_size,
+        batch,
+        seed,
+        trust,
+        mean,
+        std,
+        labels,
+        image_input,
+        channels_last,
+        inputs,
     )
     arguments = ModelArguments(model, example_inputs, options)
     with default_torch():

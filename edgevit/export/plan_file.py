@@ -126,6 +126,7 @@ _OPTIONS = {
     "labels": Listing(Text(plain=False)),
     "image_input": Flag(),
     "channels_last": Flag(),
+    "inputs": Text(),
 }
 _ARTIFACT = {
     "name": Text(),

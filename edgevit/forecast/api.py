@@ -24,6 +24,7 @@ def forecast(
     std: Sequence[float] | None = None,
     image_input: bool | None = None,
     channels_last: bool = False,
+    inputs: str | None = None,
 ) -> ModelForecast:
     """Predict the latency of a model on a device that is not at hand.
 
@@ -48,7 +49,7 @@ def forecast(
         edgevit.forecast("timm:shvit_s1", target="iphone").forecasts[0].median
     """
     options = ModelOptions(
-        weights, input_size, batch, seed, trust, mean, std, None, image_input, channels_last
+        weights, input_size, batch, seed, trust, mean, std, None, image_input, channels_last, inputs
     )
     with default_torch():
         return forecast_model(ModelArguments(model, example_inputs, options), target, progress)

@@ -3,6 +3,7 @@
 hf:vit, hf:ViTForImageClassification   the architecture's default config
 hf:./folder, hf:./config.json          a config on disk, with weights beside it or without
 hf:org/name                            the hub, or its local cache
+hf:...?CLIPTextModel                   the same by a class of your choice: one tower of two
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 import torch
 
 from edgevit.errors import MissingToolError, ModelError, suggest
+from edgevit.frontend.hf_inputs import PICTURE, hf_inputs
 from edgevit.frontend.hf_outputs import TensorOutputs
 from edgevit.frontend.hf_preprocess import preprocess_of, processor_values, stated_size
 from edgevit.frontend.hf_stated import require_config, require_processor
@@ -34,6 +36,8 @@ _HEADS = (
     "UniversalSegmentation",
     "ImageToImage",
 )
+# Configs in a config that may state the size of the picture.
+_NESTED = ("vision_config", "backbone_config", "encoder")
 
 
 def takes(spec: str) -> bool:
@@ -41,7 +45,7 @@ def takes(spec: str) -> bool:
 
 
 def build(request: Request) -> ModelSource:
-    name = request.spec.removeprefix("hf:")
+    name, _, chosen = request.spec.removeprefix("hf:").partition("?")
     folder = _folder(name)
     if folder is not None:  # before the library, which takes seconds to import
         require_config(folder)
@@ -50,31 +54,40 @@ def build(request: Request) -> ModelSource:
         require_at_hand(name, folder)
     transformers = _transformers()
     config = _config(transformers, name, folder, request.trust)
+    if chosen:
+        config.architectures = [_require_class(transformers, chosen, request.spec)]
     model_class = _model_class(transformers, config, name)
+    config = _part_for(model_class, config)
     if request.input_size is not None and request.weights == "random":
         _set_image_size(config, request.input_size)  # position tables are built for it
     require_buildable(lambda: model_class(deepcopy(config)), name)
     model = _model(model_class, config, name, folder, request)
-    _check_takes_images(model, name)
-    values = processor_values(config.model_type, str(folder.resolve()) if folder else name)
+    values = processor_values(_model_types(config), str(folder.resolve()) if folder else name)
     channels = _channels(config)
     size = request.input_size or _image_size(config) or stated_size(values)
     shape = (request.batch, channels, *size)
-    images = random_images(shape, request.seed)
-    module = TensorOutputs(model, images)
+    inputs = hf_inputs(
+        model, name, request.batch, request.seed, lambda: random_images(shape, request.seed)
+    )
+    module = TensorOutputs(model, inputs)
     return ModelSource(
         spec=request.spec,
-        name=file_safe(folder.resolve().name if folder else name.rpartition("/")[2]),
+        name=file_safe(_file_name(name, folder, chosen)),
         module=module,
-        inputs=(images,),
-        input_names=("pixel_values",),
+        inputs=tuple(inputs.values()),
+        input_names=tuple(inputs),
         output_names=module.fields,
         origin=f"transformers {transformers.__version__}, {model_class.__name__}",
         weights=str(request.weights),
-        preprocess=preprocess_of(values, size, channels),
+        preprocess=preprocess_of(values, size, channels) if PICTURE in inputs else None,
         labels=_labels(config),
         native_size=_image_size(config),
     )
+
+
+def _file_name(name: str, folder: Path | None, chosen: str) -> str:
+    base = folder.resolve().name if folder else name.rpartition("/")[2]
+    return f"{base}-{chosen}" if chosen else base
 
 
 def _transformers() -> Any:
@@ -152,7 +165,7 @@ def _named_config(transformers: Any, name: str) -> Any:
     if model_type:
         return transformers.AutoConfig.for_model(model_type)
     model_class = getattr(transformers, name, None) if name.isidentifier() else None
-    if isinstance(model_class, type) and issubclass(model_class, transformers.PreTrainedModel):
+    if model_class is not None and _is_model_class(transformers, model_class):
         config = model_class.config_class()
         config.architectures = [name]
         return config
@@ -182,7 +195,7 @@ def _flat(values: Any) -> list[str]:
 def _model_class(transformers: Any, config: Any, name: str) -> Any:
     for stated in config.architectures or ():
         model_class = getattr(transformers, str(stated), None)
-        if isinstance(model_class, type) and issubclass(model_class, transformers.PreTrainedModel):
+        if _is_model_class(transformers, model_class):
             return model_class
     for mapping in _auto_classes(transformers):
         classes = mapping.get(config.model_type)
@@ -193,6 +206,33 @@ def _model_class(transformers: Any, config: Any, name: str) -> Any:
         why=f"its config is of type `{config.model_type}`",
         hint="name the class: hf:SomethingForImageClassification",
     )
+
+
+def _require_class(transformers: Any, name: str, spec: str) -> str:
+    if _is_model_class(transformers, getattr(transformers, name, None)):
+        return name
+    names = [n for n in dir(transformers) if n.endswith(("Model", "WithProjection")) or "For" in n]
+    raise ModelError(
+        f"transformers {transformers.__version__} has no model class `{name}`",
+        where=spec,
+        why="what follows the `?` is the class that the model is built as",
+        hint=suggest(name, names) or "hf:FOLDER?CLIPVisionModel",
+    )
+
+
+def _is_model_class(transformers: Any, value: object) -> bool:
+    return isinstance(value, type) and issubclass(value, transformers.PreTrainedModel)
+
+
+def _part_for(model_class: Any, config: Any) -> Any:
+    """Return the config, or the one in it that the class is built from: a tower's."""
+    taken_type = getattr(model_class, "config_class", None)
+    if taken_type is None or isinstance(config, taken_type):
+        return config
+    for name, part_type in getattr(config, "sub_configs", {}).items():
+        if isinstance(part_type, type) and issubclass(part_type, taken_type):
+            return getattr(config, name)
+    return config
 
 
 def _model(
@@ -217,20 +257,9 @@ def _from_config(model_class: Any, config: Any, name: str) -> torch.nn.Module:
         ) from error
 
 
-def _check_takes_images(model: torch.nn.Module, name: str) -> None:
-    takes_ = getattr(model, "main_input_name", "pixel_values")
-    if takes_ != "pixel_values":
-        raise ModelError(
-            f"`{name}` is not a vision model",
-            where=f"hf:{name}",
-            why=f"{type(model).__name__} takes `{takes_}`, not `pixel_values`",
-            hint="name its vision part, for example hf:CLIPVisionModel",
-        )
-
-
 def _holders(config: Any) -> list[Any]:
     """List the config itself, then those it nests, where image size and channels may be stated."""
-    nested = [getattr(config, n, None) for n in ("vision_config", "backbone_config")]
+    nested = [getattr(config, n, None) for n in _NESTED]
     return [config, *(c for c in nested if c is not None)]
 
 
@@ -249,6 +278,12 @@ def _set_image_size(config: Any, size: tuple[int, int]) -> None:
         if getattr(holder, "image_size", None) is not None:
             holder.image_size = size[0] if size[0] == size[1] else size
             return
+
+
+def _model_types(config: Any) -> list[str]:
+    """List the architectures whose processor is this model's: its own, else that of its pair or part."""
+    types = [holder.model_type for holder in _holders(config)]
+    return [*types, *(name.removesuffix("_vision_model") for name in types)]
 
 
 def _channels(config: Any) -> int:

@@ -1,7 +1,8 @@
-"""A transformers model as a plain function: `pixel_values` in, tensors out, in a stated order."""
+"""Wrapper of a transformers model: named tensors in, tensors out, in a stated order."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
@@ -15,48 +16,63 @@ _HEADS = (
     "logits",
     "pred_boxes",
     "pred_masks",
+    "iou_scores",
     "class_queries_logits",
     "masks_queries_logits",
     "predicted_depth",
     "reconstruction",
+    "logits_per_image",
 )
-_FEATURES = ("last_hidden_state", "pooler_output", "image_embeds", "feature_maps")
+_FEATURES = ("last_hidden_state", "pooler_output", "image_embeds", "text_embeds", "feature_maps")
+_EMBEDDINGS = ("image_embeds", "text_embeds")  # what a gallery keeps of a model of pairs
 
 
 class TensorOutputs(nn.Module):
     """Wrapper that returns the main fields of the model's output: one tensor, or a tuple of
-    them.
+    them. A field that is a tuple gives one output each: `feature_maps_0`.
     """
 
     fields: tuple[str, ...]
 
-    def __init__(self, model: nn.Module, example: torch.Tensor) -> None:
+    def __init__(self, model: nn.Module, inputs: Mapping[str, torch.Tensor]) -> None:
         super().__init__()
         self.model = model.eval()
-        self.fields = _fields(model, example)
+        self.names = tuple(inputs)
+        self.fields = _fields(model, inputs)
 
-    def forward(self, pixel_values: torch.Tensor) -> torch.Tensor | tuple[torch.Tensor, ...]:
-        output: Any = self.model(pixel_values=pixel_values)
-        values = tuple(output[field] for field in self.fields)
-        return values[0] if len(values) == 1 else values
+    def forward(
+        self, *inputs: torch.Tensor, **named: torch.Tensor
+    ) -> torch.Tensor | tuple[torch.Tensor, ...]:
+        output: Any = self.model(**dict(zip(self.names, inputs, strict=False)), **named)
+        values = dict(_tensors(output))
+        chosen = tuple(values[field] for field in self.fields)
+        return chosen[0] if len(chosen) == 1 else chosen
 
 
-def _fields(model: nn.Module, example: torch.Tensor) -> tuple[str, ...]:
+def _tensors(output: Mapping[str, Any]) -> Iterator[tuple[str, torch.Tensor]]:
+    for name, value in output.items():
+        if isinstance(value, torch.Tensor):
+            yield name, value
+        elif isinstance(value, tuple) and all(isinstance(x, torch.Tensor) for x in value):
+            yield from ((f"{name}_{k}", x) for k, x in enumerate(value))
+
+
+def _fields(model: nn.Module, inputs: Mapping[str, torch.Tensor]) -> tuple[str, ...]:
     """Run the model once and return the names of the main output fields that hold tensors."""
     try:
         with torch.no_grad():
-            output = model(pixel_values=example)
+            output = model(**inputs)
     except Exception as error:
-        shape = "x".join(map(str, example.shape))
+        shapes = ", ".join("x".join(map(str, x.shape)) for x in inputs.values())
         raise ModelError(
-            f"the model does not run on its example input ({shape})",
+            f"the model does not run on its example input ({shapes})",
             where=place_of(error, model),
             why=first_line(error),
             hint=_size_hint(model),
         ) from error
-    present = [name for name, value in output.items() if isinstance(value, torch.Tensor)]
-    chosen = [n for n in _HEADS if n in present] or [n for n in _FEATURES if n in present]
-    chosen = chosen or present
+    present = [name for name, _ in _tensors(output)]
+    heads = (*_HEADS, *_EMBEDDINGS) if "logits_per_image" in present else _HEADS
+    chosen = _of(heads, present) or _of(_FEATURES, present) or present
     if not chosen:
         raise ModelError(
             "the model returns no tensor",
@@ -64,6 +80,16 @@ def _fields(model: nn.Module, example: torch.Tensor) -> tuple[str, ...]:
             hint="name another class: hf:SomethingForImageClassification",
         )
     return tuple(chosen)
+
+
+def _of(fields: tuple[str, ...], present: list[str]) -> list[str]:
+    """Return the tensors of the fields, in the order of the fields."""
+    return [n for field in fields for n in present if n.removesuffix(_number(n)) == field]
+
+
+def _number(name: str) -> str:
+    head, underscore, last = name.rpartition("_")
+    return underscore + last if head and last.isdigit() else ""
 
 
 def _size_hint(model: nn.Module) -> str:

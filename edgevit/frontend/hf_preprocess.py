@@ -9,6 +9,7 @@ processor class; the processor itself is never run.
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 from typing import Any
 
 from edgevit.frontend.hf_stated import PROCESSOR_FILE, require_processor_values
@@ -32,14 +33,16 @@ _KEYS = (
 )
 
 
-def processor_values(model_type: str, source: str) -> dict[str, Any]:
+def processor_values(model_types: Sequence[str], source: str) -> dict[str, Any]:
     """Return the processor's values.
 
-    `source` is the folder or hub name of the model, or an architecture.
+    `source` is the folder or hub name of the model, or an architecture. Of `model_types`, the first
+    that has a processor gives the defaults.
     """
     stated = _stated(source)
     require_processor_values(stated, f"{source}, {PROCESSOR_FILE}")
-    return _defaults_of_class(model_type) | stated
+    defaults = (values for name in model_types if (values := _defaults_of_class(name)))
+    return next(defaults, {}) | stated
 
 
 def stated_size(values: dict[str, Any]) -> tuple[int, int]:

@@ -74,6 +74,8 @@ def _inputs(
 ) -> ExampleInputs:
     if example is None and (stated := getattr(module, "example_inputs", None)) is not None:
         example = stated() if callable(stated) else stated
+    if example is None and request.example is not None:
+        return read_inputs(request.example, function, request.spec)
     if example is None:
         channels, size = _stated_size(module)
         shape = (request.batch, channels, *(request.input_size or size))

@@ -22,6 +22,7 @@ class ModelOptions:
     labels: Sequence[str] | None = None
     image_input: bool | None = None  # None: pixels for firmware, else the model's own input
     channels_last: bool = False
+    inputs: str | None = None  # NAME=SHAPE:TYPE:N or NAME=FILE.npy, comma-separated
 
     def on(self, target: Target | None) -> ModelOptions:
         """Resolve `image_input` for a target: unless it is stated, only firmware may take

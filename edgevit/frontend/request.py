@@ -25,6 +25,7 @@ class Request:
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
     labels: tuple[str, ...] | None = None
+    example: object = None  # inputs of the caller's, for a model that states none
     if_at_hand: bool = False  # pretrained weights are to be taken without long looking for them
 
     def __post_init__(self) -> None:

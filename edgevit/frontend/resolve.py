@@ -14,6 +14,7 @@ import torch
 
 from edgevit.errors import ModelError, UsageError, WeightsError
 from edgevit.frontend import pt2_file, python_callable
+from edgevit.frontend.input_text import read_input_text
 from edgevit.frontend.live.inputs import Structured, read_inputs
 from edgevit.frontend.live.source import LIVE, live_scheme, live_spec
 from edgevit.frontend.live_weights import make_live
@@ -54,12 +55,16 @@ def resolve(
     mean: Sequence[float] | None = None,
     std: Sequence[float] | None = None,
     labels: Sequence[str] | None = None,
+    inputs: str | None = None,
 ) -> ModelSource:
     """Return the model in eval mode, with weights, after a trial run on its example inputs.
 
     `model`: a spec, or a live model, which is copied. `example_inputs` take precedence over those
-    that the model states.
+    that the model states; `inputs` is the same as text.
     """
+    if inputs is not None:
+        _require_one_way(example_inputs, batch)
+        example_inputs = read_input_text(inputs, seed)
     spec, scheme = _named(model, example_inputs)
     request = Request(
         spec=spec,
@@ -71,6 +76,7 @@ def resolve(
         mean=None if mean is None else tuple(mean),
         std=None if std is None else tuple(std),
         labels=None if labels is None else tuple(labels),
+        example=example_inputs,
     )
     if request.weights not in (None, *_WEIGHTS):
         require_file(request.weights)
@@ -112,12 +118,31 @@ def _named(model: object, example_inputs: object) -> tuple[str, Scheme]:
     return live_spec(model), live_scheme(model, example_inputs)
 
 
+def _require_one_way(example_inputs: object, batch: int) -> None:
+    if example_inputs is not None:
+        raise UsageError(
+            "the example inputs are there twice",
+            where="--inputs",
+            why="tensors and a text both say what the model takes",
+            hint="leave one of them out",
+        )
+    if batch != 1:
+        raise UsageError(
+            f"--batch {batch} is not taken beside --inputs",
+            where="--batch",
+            why="the shapes of the inputs state their batch",
+            hint=f"--inputs image={batch}x3x224x224",
+        )
+
+
 def _with_inputs(source: ModelSource, example: object, request: Request) -> ModelSource:
     """Replace the inputs of a model that a spec names; a live model has taken them."""
     if example is None or source.live:
         return source
-    read = read_inputs(example, source.module.forward, source.spec)
-    module = source.module if read.by_position else Structured(source.module, read.structure)
+    own = source.module
+    own = own.model if isinstance(own, Structured) else own  # of the inputs that it stated
+    read = read_inputs(example, own.forward, source.spec, source.input_names)
+    module = own if read.by_position else Structured(own, read.structure)
     inputs = fitted(read.tensors, request)
     preprocess = source.preprocess
     if preprocess is not None and inputs[0].dim() == 4:

@@ -26,17 +26,29 @@ class Other:
 def other_inputs(example: Tensors) -> dict[str, Tensors]:
     """Return variants of the example by name, made of it alone, so that they need not be stored.
 
-    Integers, masks and tensors with non-finite values stay as they are; empty where all do.
+    Masks and tensors with non-finite values stay as they are, and so do integers but for one
+    variant, where they change places: what the model takes is not known beyond the values that it took.
     """
+    moved = {"integers moved": tuple(map(_moved, example))} if any(map(_moves, example)) else {}
     if not any(map(_varies, example)):
-        return {}
+        return moved
     makers: dict[str, Callable[[torch.Tensor, float], torch.Tensor]] = {
         "scaled by 0.1": lambda x, most: x * 0.1,
         "scaled by 3": lambda x, most: x * 3,
         "constant": lambda x, most: torch.full_like(x, 0.7 * most),
         "bright": lambda x, most: x * 0.2 + 0.8 * most,
     }
-    return {name: tuple(_changed(x, make) for x in example) for name, make in makers.items()}
+    varied = {name: tuple(_changed(x, make) for x in example) for name, make in makers.items()}
+    return varied | moved
+
+
+def _moves(x: torch.Tensor) -> bool:
+    integer = not (x.is_floating_point() or x.is_complex() or x.dtype == torch.bool)
+    return integer and x.dim() > 0 and x.shape[-1] > 1
+
+
+def _moved(x: torch.Tensor) -> torch.Tensor:
+    return x.roll(1, -1) if _moves(x) else x
 
 
 def _varies(x: torch.Tensor) -> bool:

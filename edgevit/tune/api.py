@@ -43,6 +43,7 @@ def tune(
     labels: Sequence[str] | None = None,
     image_input: bool | None = None,
     channels_last: bool = False,
+    inputs: str | None = None,
 ) -> Tuned:
     """Choose format, precision and the backend's choices by measuring them.
 
@@ -60,8 +61,8 @@ def tune(
         study: of trials: a file, or `postgresql://...` that several machines share.
         backend_options, calibration: as for `edgevit.export`.
         progress: a stream to report on, such as `sys.stderr`.
-        weights, input_size, batch, seed, trust, mean, std, labels, image_input, channels_last: as
-            for `edgevit.export`.
+        weights, input_size, batch, seed, trust, mean, std, labels, image_input, channels_last, inputs:
+            as for `edgevit.export`.
 
     Returns:
         The `Tuned`: its `file` is the plan, for `edgevit export --plan`.
@@ -82,7 +83,17 @@ def tune(
         )
     spec = os.fspath(model)
     options = ModelOptions(
-        weights, input_size, batch, seed, trust, mean, std, labels, image_input, channels_last
+        weights,
+        input_size,
+        batch,
+        seed,
+        trust,
+        mean,
+        std,
+        labels,
+        image_input,
+        channels_last,
+        inputs,
     )
     usual = vars(ModelOptions())
     folder = output or f"{output_folder(None, spec, load_target(target))}-tuned"

@@ -52,9 +52,12 @@ class Structured(torch.nn.Module):
         return self.model(*positional, **keywords)
 
 
-def read_inputs(example: object, function: Callable[..., object], where: str) -> ExampleInputs:
+def read_inputs(
+    example: object, function: Callable[..., object], where: str, usual: tuple[str, ...] = ()
+) -> ExampleInputs:
     """Read example inputs, and refuse those that `function` has no parameters for.
 
+    `usual` are names by position, where the function's parameters have none.
     Raises `ModelError`, also for anything in them that is no dense tensor.
     """
     positional, keywords = _arguments(example, where)
@@ -65,7 +68,7 @@ def read_inputs(example: object, function: Callable[..., object], where: str) ->
     paths, structure = pytree.tree_flatten_with_path((positional, keywords))
     for path, leaf in paths:
         _require_tensor(leaf, f"{where}: {_place(path)}")
-    first = _parameter_names(signature, len(positional))
+    first = _parameter_names(signature, len(positional), usual)
     names = _distinct([_name(path, first) for path, _ in paths])
     return ExampleInputs(tuple(leaf for _, leaf in paths), names, structure)
 
@@ -154,11 +157,15 @@ def with_article(noun: str) -> str:
     return f"{'an' if noun[:1].lower() in 'aeiou' else 'a'} {noun}"
 
 
-def _parameter_names(signature: inspect.Signature | None, count: int) -> tuple[str, ...]:
+def _parameter_names(
+    signature: inspect.Signature | None, count: int, usual: tuple[str, ...]
+) -> tuple[str, ...]:
     parameters = signature.parameters.values() if signature is not None else ()
     named = [p.name for p in parameters if p.kind in _PLACES]
     if len(named) >= count:
         return tuple(named[:count])
+    if len(usual) == count:
+        return usual
     return tuple(f"input_{k}" for k in range(count))
 
 
