@@ -52,6 +52,7 @@ class ExportOptions(TypedDict, total=False):
     labels: Sequence[str] | None
     image_input: bool | None
     channels_last: bool
+    inputs: str | None
 
 
 @overload
@@ -229,7 +230,7 @@ def inspect(
         example_inputs: as for `export`.
         target: the device whose rules are applied. None: the rules that all targets have.
         lossy, without, backend_options, calibration, progress: as for `export`.
-        weights, input_size, batch, seed, trust, mean, std, labels, image_input, channels_last: as
+        weights, input_size, batch, seed, trust, mean, std, labels, image_input, channels_last, inputs: as
             for `export`.
 
     Returns:

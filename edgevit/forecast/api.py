@@ -35,8 +35,8 @@ def forecast(
         example_inputs: as for `edgevit.export`: one picture.
         target: the device.
         progress: a stream to report the stages on, such as `sys.stderr`.
-        weights, input_size, batch, seed, trust, mean, std, image_input, channels_last: as for
-            `edgevit.export`.
+        weights, input_size, batch, seed, trust, mean, std, image_input, channels_last, inputs:
+            as for `edgevit.export`.
 
     Returns:
         The `ModelForecast`: a median and a range, in milliseconds, for each published setting.

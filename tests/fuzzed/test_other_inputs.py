@@ -45,7 +45,7 @@ def verdict(net: Call, run: Callable[[torch.Tensor], torch.Tensor], precision: s
 
 def test_four_statistics_of_an_image() -> None:
     made = other_inputs((X, torch.arange(3), torch.full((2,), torch.inf)))
-    assert list(made) == ["scaled by 0.1", "scaled by 3", "constant", "bright"]
+    assert list(made) == ["scaled by 0.1", "scaled by 3", "constant", "bright", "integers moved"]
     bright, whole, mask = made["bright"]
     assert bright.mean() > 0.7 * X.abs().max()
     assert torch.equal(whole, torch.arange(3))
@@ -60,8 +60,10 @@ def test_pixels_stay_whole_and_in_range() -> None:
         assert inputs[0].min() >= 0 and inputs[0].max() <= 255
 
 
-def test_whole_numbers_alone_have_no_others() -> None:
-    assert not other_inputs((torch.arange(5),))
+def test_whole_numbers_change_places_alone() -> None:
+    (moved,) = other_inputs((torch.arange(5),)).values()
+    assert moved[0].tolist() == [4, 0, 1, 2, 3]
+    assert not other_inputs((torch.tensor([True, False]),))
 
 
 def test_what_is_wrong_off_the_example_fails_by_name() -> None:
