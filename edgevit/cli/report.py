@@ -6,11 +6,15 @@ import argparse
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edgevit.cli.measuring import add_quiet, add_rounds, add_threads
 from edgevit.cli.trust import add_trust
 from edgevit.errors import MissingToolError
 from edgevit.support.terminal import show
+
+if TYPE_CHECKING:
+    from edgevit.measure import Report
 
 
 def add_report(command: Callable[[str, Callable[..., int], str], argparse.ArgumentParser]) -> None:
@@ -18,6 +22,9 @@ def add_report(command: Callable[[str, Callable[..., int], str], argparse.Argume
     parser.add_argument("folder", metavar="DIR", help="Folder that `export` wrote.")
     parser.add_argument(
         "-o", "--output", metavar="FILE", help="File to write [default: report.html in DIR]."
+    )
+    parser.add_argument(
+        "--against", metavar="DIR", help="Another export: show what differs, here and on the page."
     )
     parser.add_argument(
         "--profile", action="store_true", help="Measure latency on this machine, op by op."
@@ -41,9 +48,10 @@ def run_report(options: argparse.Namespace) -> int:
     from edgevit.support.progress import Stages
 
     progress = Stages(options.progress)
-    written = report(
+    done = report(
         options.folder,
         options.output,
+        against=options.against,
         measure=options.profile,
         trades=[read_trade(Path(path)) for path in options.trades],
         store=options.store,
@@ -53,6 +61,7 @@ def run_report(options: argparse.Namespace) -> int:
         progress=progress.note,
     )
     progress.clear()
+    written = done.path
     if options.open and not webbrowser.open(written.resolve().as_uri()):
         raise MissingToolError(
             "no browser could be started",
@@ -60,5 +69,20 @@ def run_report(options: argparse.Namespace) -> int:
             why="Python's webbrowser finds none here, or no display",
             hint=f"the page is written; open {written} elsewhere",
         )
-    show(json.dumps({"report": str(written)}) if options.json else f"  in         {written}")
+    show(_as_json(done) if options.json else _as_text(done))
     return 0
+
+
+def _as_json(done: Report) -> str:
+    said: dict[str, object] = {"report": str(done.path)}
+    if comparison := done.comparison:
+        differences = [one.as_dict() for one in comparison.differences]
+        said |= {"against": comparison.second, "differences": differences, "same": comparison.same}
+    return json.dumps(said)
+
+
+def _as_text(done: Report) -> str:
+    from edgevit.exported import comparison_text
+
+    rows = [comparison_text(done.comparison)] if done.comparison else []
+    return "\n".join([*rows, f"  in         {done.path}"])

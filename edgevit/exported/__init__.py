@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     )
     from edgevit.exported.manifest_file import write_manifest
     from edgevit.exported.manifest_schema import SCHEMA
+    from edgevit.exported.page.beside import Comparison, Exported, compare, comparison_text
     from edgevit.exported.page.cost import Timings, Trade
     from edgevit.exported.page.page import page
     from edgevit.exported.quantized_text import accuracy_rows, island_rows
@@ -55,11 +56,15 @@ __all__ = [
     "PAGE",
     "SCHEMA",
     "SUMMARY",
+    "Comparison",
+    "Exported",
     "Timings",
     "Trade",
     "Verdict",
     "accuracy_rows",
     "artifact_bytes",
+    "compare",
+    "comparison_text",
     "expand_folders",
     "exported_here",
     "file_entry",
@@ -107,6 +112,7 @@ lazy_face(
         ),
         "manifest_file": ("write_manifest",),
         "manifest_schema": ("SCHEMA",),
+        "page.beside": ("Comparison", "Exported", "compare", "comparison_text"),
         "page.cost": (
             "Timings",
             "Trade",

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from edgevit.measure.latency_table import latency_dict
     from edgevit.measure.latest import latest_latency
     from edgevit.measure.local import LocalRunner
-    from edgevit.measure.refresh_report import report
+    from edgevit.measure.refresh_report import Report, report
     from edgevit.measure.runner import Progress, Runner, open_runner, plain
     from edgevit.measure.served import serve
     from edgevit.measure.show import session_dict, session_text
@@ -32,6 +32,7 @@ __all__ = [
     "LocalRunner",
     "MeasuredSession",
     "Progress",
+    "Report",
     "Runner",
     "Settings",
     "Store",
@@ -69,7 +70,7 @@ lazy_face(
         "latency_table": ("latency_dict",),
         "latest": ("latest_latency",),
         "local": ("LocalRunner",),
-        "refresh_report": ("report",),
+        "refresh_report": ("Report", "report"),
         "runner": ("Progress", "Runner", "open_runner", "plain"),
         "served": ("serve",),
         "show": ("session_dict", "session_text"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,11 @@ import numpy as np
 from edgevit.errors import OutputError, StoreError
 from edgevit.exported import (
     PAGE,
+    Comparison,
+    Exported,
     Timings,
     Trade,
+    compare,
     exported_here,
     file_entry,
     page,
@@ -21,14 +25,21 @@ from edgevit.exported import (
     write_manifest,
 )
 from edgevit.measure.latest import latest_latency
-from edgevit.measure.timing import profile_here
+from edgevit.measure.timing import Measured, ProfileReport, profile_here
 from edgevit.support.whole_file import write_whole
+
+
+@dataclass(frozen=True)
+class Report:
+    path: Path
+    comparison: Comparison | None = None
 
 
 def report(
     directory: str | Path,
     output: str | Path | None = None,
     *,
+    against: str | Path | None = None,
     measure: bool = False,
     trades: Sequence[Trade] = (),
     store: str | None = None,
@@ -36,20 +47,22 @@ def report(
     rounds: int = 20,
     trust: bool = False,
     progress: Callable[[str], None] = lambda _: None,
-) -> Path:
-    """Write the report and return its path: `output`, or `report.html` in the folder.
+) -> Report:
+    """Write the report: to `output`, or to `report.html` in the folder.
 
-    In the folder, the manifest's entry for the report is updated.
+    In the folder, the manifest's entry for the report is updated. `against` is the folder of another
+    export, which the report is to stand beside; it stays as it is.
     """
-    folder = Path(directory)
-    manifest = read_manifest(folder)
-    # Without the page: a kill between the writes of page and manifest is repaired below.
-    require_untouched(folder, manifest, but={PAGE})
+    folders = [Path(path) for path in (directory, against) if path is not None]
+    manifests = [_read(folder) for folder in folders]
     if measure:
-        timings = _measured(folder, threads, rounds, trust, progress)
+        timings = _measured(folders, threads, rounds, trust, progress)
     else:
-        timings = _kept(folder, manifest, store)
-    text = page(folder, manifest, timings, trades)
+        timings = [_kept(*one, store) for one in zip(folders, manifests, strict=True)]
+    first, *others = map(Exported, folders, manifests, timings)
+    comparison = compare(first, others[0]) if others else None
+    folder, manifest = first.folder, manifests[0]
+    text = page(folder, manifest, first.timings, trades, comparison)
     target = folder / PAGE if output is None else Path(output)
     try:
         write_whole(target, text.encode())
@@ -60,14 +73,24 @@ def report(
             write_manifest(folder, {**manifest, "files": files}, sealed=exported_here(folder))
     except OSError as error:
         raise OutputError(f"cannot write {target}", why=str(error)) from error
-    return target
+    return Report(target, comparison)
+
+
+def _read(folder: Path) -> dict[str, Any]:
+    manifest = read_manifest(folder)
+    # Without the page: a kill between the writes of page and manifest is repaired by `report`.
+    require_untouched(folder, manifest, but={PAGE})
+    return manifest
 
 
 def _measured(
-    folder: Path, threads: int, rounds: int, trust: bool, progress: Callable[[str], None]
-) -> Timings:
-    profile = profile_here([folder], threads=threads, rounds=rounds, ops=True, trust=trust, progress=progress)  # fmt: skip
-    (one,) = profile.measured
+    folders: Sequence[Path], threads: int, rounds: int, trust: bool, progress: Callable[[str], None]
+) -> list[Timings]:
+    profile = profile_here(folders, threads=threads, rounds=rounds, ops=True, trust=trust, progress=progress)  # fmt: skip
+    return [_timings(profile, one) for one in profile.measured]
+
+
+def _timings(profile: ProfileReport, one: Measured) -> Timings:
     ops = [{"op": t.op, "place": t.place, "unit": t.unit, "ms": t.seconds * 1e3} for t in one.ops]
     low, median, high = (s * 1e3 for s in (one.latency.low, one.latency.median, one.latency.high))
     where = f"{profile.host}, {profile.threads} threads"

@@ -8,6 +8,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from edgevit.exported.page.beside import Comparison, beside_section
 from edgevit.exported.page.checks import parity_section, places_section
 from edgevit.exported.page.cost import (
     Timings,
@@ -34,11 +35,13 @@ def page(
     manifest: Mapping[str, Any],
     timings: Timings | None = None,
     trades: Sequence[Trade] = (),
+    comparison: Comparison | None = None,
 ) -> str:
-    """Render the report page of `folder`, with measured latencies and trade-offs."""
+    """Render the report page of `folder`, with latencies, trade-offs and another export beside it."""
     outline = read_outline(folder)
     figures = figures_of(outline["after"], manifest, timings) if outline else []
     sections = [  # what a reader asks first, first
+        beside_section(comparison),
         parity_section(manifest),
         places_section(manifest),
         latency_section(timings, manifest["format"]),

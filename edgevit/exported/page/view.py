@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from edgevit.exported.page.cost import OWN_FORWARD
@@ -13,6 +14,16 @@ from edgevit.exported.page.outline import Figure, Outline
 
 _BRIEF = 25  # rows of a table that is not folded
 Nodes = Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class LayerRow:
+    """A module of the user's model, with what it calls itself: what its children call is theirs."""
+
+    module: str
+    calls: str
+    lines: tuple[str, ...]
+    cells: Mapping[str, str]  # by the figure's title
 
 
 def view_section(outline: Outline | None, figures: Sequence[Figure]) -> Html | str:
@@ -62,28 +73,39 @@ def layers_section(outline: Outline | None, figures: Sequence[Figure]) -> Html |
     """Render a table of the modules that compute something, in the order of the graph."""
     if outline is None:
         return ""
-    nodes = outline["after"]
-    members: dict[str, list[int]] = {}
-    for index, node in enumerate(nodes):
-        if node["op"] not in {"input", "output"}:
-            members.setdefault(node["module"], []).append(index)
+    layers = layers_of(outline["after"], figures)
     head = ("layer", *(figure.title for figure in figures))
     texts = 1 + sum(not figure.unit for figure in figures)
-    rows = [
-        (_layer(nodes, module, inside), *(_cell(figure, inside) for figure in figures))
-        for module, inside in members.items()
-    ]
+    rows = [(_layer(layer), *layer.cells.values()) for layer in layers]
     shown = table(head, rows, "Modules after the rules, in the order of the graph", texts=texts)
     if len(rows) <= _BRIEF:
         return section("layers", "Layers", shown)
     return section("layers", "Layers", fold("All layers", shown, count=str(len(rows))))
 
 
-def _layer(nodes: Nodes, module: str, inside: Sequence[int]) -> Html:
-    kinds = Counter(nodes[index]["op"] for index in inside)
-    calls = ", ".join(f"{op} x{n}" if n > 1 else op for op, n in kinds.most_common())
-    lines = dict.fromkeys(nodes[index]["source"] for index in inside if nodes[index]["source"])
-    return named(module or OWN_FORWARD, f"{calls}  ·  {', '.join(lines)}" if lines else calls)
+def layers_of(nodes: Nodes, figures: Sequence[Figure]) -> list[LayerRow]:
+    members: dict[str, list[int]] = {}
+    for index, node in enumerate(nodes):
+        if node["op"] not in {"input", "output"}:
+            members.setdefault(node["module"], []).append(index)
+    return [
+        LayerRow(
+            module or OWN_FORWARD,
+            _calls(nodes[index]["op"] for index in inside),
+            tuple(dict.fromkeys(nodes[index]["source"] for index in inside)),
+            {figure.title: _cell(figure, inside) for figure in figures},
+        )
+        for module, inside in members.items()
+    ]
+
+
+def _calls(ops: Iterable[str]) -> str:
+    return ", ".join(f"{op} x{n}" if n > 1 else op for op, n in Counter(ops).most_common())
+
+
+def _layer(layer: LayerRow) -> Html:
+    lines = ", ".join(filter(None, layer.lines))
+    return named(layer.module, f"{layer.calls}  ·  {lines}" if lines else layer.calls)
 
 
 def _cell(figure: Figure, inside: Sequence[int]) -> str:
