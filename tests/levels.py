@@ -35,6 +35,7 @@ LEVELS: tuple[Mapping[str, str], ...] = (
         "matrix": "all formats",
         "tune": "search by measuring",
         "sweep": "many workers",
+        "search": "nets by training",
     },
     {"cli": "words in, text or JSON out"},
     {"__main__": "the command"},

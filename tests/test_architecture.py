@@ -62,6 +62,7 @@ FACES = (
     "matrix",
     "tune",
     "sweep",
+    "search",
 )
 # Kitchens with open doors: docs/adr/0012. (`graph`, `support` and `rewrites` are such as a whole; nobody imports `cli`.)
 OPEN = ("integer.ops",)

@@ -22,6 +22,7 @@ from edgevit.cli.parser import Parser
 from edgevit.cli.plan import add_plan
 from edgevit.cli.quantize import add_quantize
 from edgevit.cli.report import add_report
+from edgevit.cli.search import add_search
 from edgevit.cli.serve import add_serve, run_serve
 from edgevit.cli.sweep import add_sweep
 from edgevit.cli.trust import add_trust
@@ -141,6 +142,7 @@ def _parser() -> argparse.ArgumentParser:
     add_forecast(partial(_command, verbs), _add_model, commands._model_options)
     add_tune(partial(_command, verbs), _add_model, commands._model_options)
     add_sweep(partial(_command, verbs))
+    add_search(partial(_command, verbs))
     targets = _command(
         verbs, "targets", commands.run_targets, "List the devices that edgevit has facts of."
     )

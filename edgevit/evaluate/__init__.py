@@ -7,8 +7,9 @@ from edgevit.support.face import lazy_face
 if TYPE_CHECKING:
     from edgevit.evaluate.accuracy import Accuracy, Run
     from edgevit.evaluate.at_export import ExportAccuracy, LabelledTest
-    from edgevit.evaluate.folder import Evaluation, evaluate
-    from edgevit.evaluate.labelled import Takes, check_labelled
+    from edgevit.evaluate.classes import class_count, class_numbers
+    from edgevit.evaluate.folder import Evaluation, accuracy_on, evaluate
+    from edgevit.evaluate.labelled import Takes, check_labelled, read_labelled
     from edgevit.evaluate.options import EVALUATION, NO_EVALUATION, EvaluationOptions
 
 __all__ = [
@@ -21,8 +22,12 @@ __all__ = [
     "LabelledTest",
     "Run",
     "Takes",
+    "accuracy_on",
     "check_labelled",
+    "class_count",
+    "class_numbers",
     "evaluate",
+    "read_labelled",
 ]
 
 lazy_face(
@@ -30,8 +35,9 @@ lazy_face(
     {
         "accuracy": ("Accuracy", "Run"),
         "at_export": ("ExportAccuracy", "LabelledTest"),
-        "folder": ("Evaluation", "evaluate"),
-        "labelled": ("Takes", "check_labelled"),
+        "classes": ("class_count", "class_numbers"),
+        "folder": ("Evaluation", "accuracy_on", "evaluate"),
+        "labelled": ("Takes", "check_labelled", "read_labelled"),
         "options": ("EVALUATION", "NO_EVALUATION", "EvaluationOptions"),
     },
 )

@@ -41,6 +41,14 @@ def class_numbers(
     return ClassNumbers(np.array([places[label] for label in labels]), rule)
 
 
+def class_count(labels: Sequence[str] | np.ndarray) -> int:
+    """Return how many outputs a classifier of these labels needs: as `class_numbers` maps them."""
+    distinct = sorted({str(label) for label in labels})
+    if all(label.isascii() and label.isdecimal() for label in distinct):
+        return max(map(int, distinct), default=0) + 1
+    return len(distinct)
+
+
 def _of_array(labels: np.ndarray, outputs: int, where: str) -> ClassNumbers:
     whole = labels.astype(np.int64)
     if labels.ndim != 1 or not (whole == labels).all():

@@ -141,6 +141,25 @@ def evaluate(
     return replace(blank, metric=float(metric(columns, np.array(samples.labels))), seconds=seconds)
 
 
+def accuracy_on(directory: Path, data: str, rows: Sequence[int] | None = None) -> Accuracy:
+    """Return the accuracy of a folder exported here, on some rows of labelled data or on all."""
+    manifest = read_manifest(directory)
+    require_untouched(directory, manifest)
+    require_ours(directory, manifest, False)
+    inputs, outputs = load_golden(directory)
+    takes = Takes(inputs, _image_input(manifest["model"]))
+    samples = read_labelled(data, takes)
+    names = manifest["model"].get("class_names", ())
+    classes = require_classifier(outputs, str(directory))
+    numbers = class_numbers(samples.labels, names, classes, samples.source).numbers
+    if rows is not None:
+        samples, numbers = samples.only(rows), numbers[list(rows)]
+    path = directory / manifest["artifact"]
+    artifact = Artifact(manifest["format"], manifest["precision"], path, manifest["versions"])
+    logits, _ = _outputs(artifact, samples, takes, Stages())
+    return accuracy(logits[0], numbers)
+
+
 def _outputs(
     artifact: Artifact, samples: LabelledData, takes: Takes, stages: Stages
 ) -> tuple[tuple[np.ndarray, ...], float]:

@@ -51,6 +51,14 @@ class LabelledData:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def only(self, rows: Sequence[int]) -> LabelledData:
+        """Return the samples of these rows alone."""
+        if isinstance(self.labels, np.ndarray):
+            labels: tuple[str, ...] | np.ndarray = self.labels[list(rows)]
+        else:
+            labels = tuple(self.labels[row] for row in rows)
+        return LabelledData(self.source, labels, lambda index: self.read(rows[index]))
+
     def batches(self, size: int) -> Iterator[tuple[Inputs, int]]:
         """Yield inputs of `size` rows, and how many of them are samples: the last is repeated."""
         for start in range(0, len(self), size):

@@ -11,10 +11,12 @@ if TYPE_CHECKING:
     from edgevit.frontend.images import random_images
     from edgevit.frontend.live.source import LIVE
     from edgevit.frontend.options import ModelOptions
+    from edgevit.frontend.python_callable import load_object
     from edgevit.frontend.rebuild import build_source, rebuild, require_spec
     from edgevit.frontend.reference import eager, run_others
     from edgevit.frontend.request import Request, Scheme, file_safe
     from edgevit.frontend.source import ModelSource, Preprocess
+    from edgevit.frontend.state_dict_file import load_into, save_weights
     from edgevit.frontend.torch_state import default_torch
     from edgevit.frontend.user_code import blamed_on_user
 
@@ -35,11 +37,14 @@ __all__ = [
     "default_torch",
     "eager",
     "file_safe",
+    "load_into",
+    "load_object",
     "random_images",
     "read_arrays",
     "rebuild",
     "require_spec",
     "run_others",
+    "save_weights",
 ]
 
 lazy_face(
@@ -58,6 +63,7 @@ lazy_face(
         "images": ("random_images",),
         "live.source": ("LIVE",),
         "options": ("ModelOptions",),
+        "python_callable": ("load_object",),
         "rebuild": (
             "build_source",
             "rebuild",
@@ -76,6 +82,7 @@ lazy_face(
             "ModelSource",
             "Preprocess",
         ),
+        "state_dict_file": ("load_into", "save_weights"),
         "torch_state": ("default_torch",),
         "user_code": ("blamed_on_user",),
     },

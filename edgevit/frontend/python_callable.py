@@ -34,17 +34,37 @@ def takes(spec: str) -> bool:
 
 
 def build(request: Request) -> ModelSource:
-    place, _, name = request.spec.rpartition(":")
+    place, _, _ = request.spec.rpartition(":")
     if request.weights == "pretrained":
         raise UsageError(
             "--weights pretrained is for timm: and hf: models",
             hint="let the callable load its weights, or give --weights FILE",
         )
     with _importable(place), without_our_words(place):
-        namespace = _import_file(place) if place.endswith(".py") else _import_module(place)
-        module, example = module_and_example(_call(namespace, name, request.spec), request.spec)
+        namespace, target = _imported(request.spec)
+        module, example = module_and_example(_called(target, request.spec), request.spec)
     origin = str(getattr(namespace, "__file__", None) or place)
     return module_source(module, example, request, origin)
+
+
+def load_object(spec: str) -> Any:
+    """Import and return the object that a spec of the user's own code names, without calling it."""
+    if not takes(spec):
+        raise UsageError(
+            f"`{spec[:200]}` names no object",
+            where=spec[:200],
+            why="it is none of FILE.py:NAME and PACKAGE.MODULE:NAME",
+            hint="nets.py:SPACE, or package.module:SPACE",
+        )
+    place = spec.rpartition(":")[0]
+    with _importable(place), without_our_words(place):
+        return _imported(spec)[1]
+
+
+def _imported(spec: str) -> tuple[ModuleType, Any]:
+    place, _, name = spec.rpartition(":")
+    namespace = _import_file(place) if place.endswith(".py") else _import_module(place)
+    return namespace, _attribute(namespace, name, spec)
 
 
 @contextlib.contextmanager
@@ -100,7 +120,7 @@ def _import_module(place: str) -> ModuleType:
         raise _raised(error, f"`{place}` cannot be imported") from error
 
 
-def _call(namespace: ModuleType, name: str, spec: str) -> object:
+def _attribute(namespace: ModuleType, name: str, spec: str) -> Any:
     target: Any = namespace
     for part in name.split("."):
         if not hasattr(target, part):
@@ -111,6 +131,10 @@ def _call(namespace: ModuleType, name: str, spec: str) -> object:
                 hint=_callables_hint(target, part) or "name a callable that returns the model",
             )
         target = getattr(target, part)
+    return target
+
+
+def _called(target: Any, spec: str) -> object:
     if isinstance(target, nn.Module) or not callable(target):
         return target
     try:

@@ -40,6 +40,16 @@ def read_state_dict(path: str, trust: bool) -> dict[str, torch.Tensor]:
     return weights
 
 
+def save_weights(module: torch.nn.Module, path: Path) -> None:
+    """Write a module's state dict as safetensors, which `--weights` takes."""
+    from safetensors.torch import save_file
+
+    state = {name: t.detach().clone().contiguous() for name, t in module.state_dict().items()}
+    draft = path.with_suffix(".part")
+    save_file(state, draft)
+    draft.replace(path)
+
+
 def misfit(path: str, missing: list[str], unexpected: list[str], shapes: list[str]) -> WeightsError:
     """Build the error for a state dict that does not fit the model; `shapes` are sentences, by
     name.

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from edgevit.quantize.observers import OBSERVERS
     from edgevit.quantize.op_traits import bounds, is_constant, is_view, number, pad_value, sources
     from edgevit.quantize.options import CALIBRATION, GENERATED, CalibrationOptions
-    from edgevit.quantize.picture_file import read_picture
+    from edgevit.quantize.picture_file import open_picture, read_picture
     from edgevit.quantize.picture_list import LABELS, PictureFile, draw_evenly, list_pictures
     from edgevit.quantize.placement import IntegerPlacement, is_weighted, place
     from edgevit.quantize.pointwise_regions import Override
@@ -114,6 +114,7 @@ __all__ = [
     "load_calibration",
     "more_generated",
     "number",
+    "open_picture",
     "pad_value",
     "picture_input",
     "picture_path",
@@ -171,7 +172,7 @@ lazy_face(
         "observers": ("OBSERVERS",),
         "op_traits": ("bounds", "is_constant", "is_view", "number", "pad_value", "sources"),
         "options": ("CALIBRATION", "CalibrationOptions", "GENERATED"),
-        "picture_file": ("read_picture",),
+        "picture_file": ("open_picture", "read_picture"),
         "picture_list": ("LABELS", "PictureFile", "draw_evenly", "list_pictures"),
         "pointwise_regions": ("Override",),
         "qdq": ("is_fence", "with_pairs"),

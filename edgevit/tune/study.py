@@ -32,7 +32,7 @@ from edgevit.tune.space import FORMAT, Point, Space, point_key
 _STALE = 1800.0  # seconds without a heartbeat until a remote worker counts as dead
 _TRIES = 1000  # draws until a new point is found
 _MISSES = 5  # repeated proposals in a row before random draws
-_NOTE = Table(
+NOTE = Table(
     {
         "graph": Text(),
         "no_effect": Table(others=Listing(Listing(Text(), 2, 2))),
@@ -67,20 +67,42 @@ class Running:
     key: str
 
 
+@dataclass(frozen=True)
+class Sampling:
+    """How points are proposed. `population`: of NSGA-II; None: by TPE. `seed`: None for any."""
+
+    population: int | None = None
+    seed: int | None = None
+
+    def sampler(self, samplers: Any) -> Any:
+        if self.population is not None:
+            return samplers.NSGAIISampler(population_size=self.population, seed=self.seed)
+        return samplers.TPESampler(
+            n_startup_trials=8, multivariate=True, group=True, constant_liar=True, seed=self.seed
+        )
+
+    def generator(self) -> random.Random:
+        own = f"{os.getpid()} {socket.gethostname()}"
+        return random.Random(own if self.seed is None else self.seed)
+
+
+BY_TPE = Sampling()
+
+
 class Study:
-    def __init__(self, url: str, name: str, objectives: int) -> None:
+    def __init__(self, url: str, name: str, objectives: int, sampling: Sampling = BY_TPE) -> None:
         optuna = _optuna()
         self._states = optuna.trial.TrialState
-        self._study = _opened(optuna, url, name, objectives)
-        self._random = random.Random(f"{os.getpid()} {socket.gethostname()}")
+        self._study = _opened(optuna, url, name, objectives, sampling)
+        self._random = sampling.generator()
 
-    def note(self, name: str) -> Any:
+    def note(self, name: str, shape: Table = NOTE) -> Any:
         """Return a value that is computed once for all workers, or None before."""
         value = self._study.user_attrs.get(name)
         if value is not None:
             if isinstance(value, dict):
                 value = {_RENAMED.get(key, key): part for key, part in value.items()}
-            _require(value, _NOTE, f"the note `{name}`")
+            _require(value, shape, f"the note `{name}`")
         return value
 
     def set_note(self, name: str, value: Any) -> None:
@@ -226,7 +248,7 @@ def _optuna() -> Any:
     return optuna
 
 
-def _opened(optuna: Any, url: str, name: str, objectives: int) -> Any:
+def _opened(optuna: Any, url: str, name: str, objectives: int, sampling: Sampling) -> Any:
     import warnings
 
     if is_connection_string(url):
@@ -248,9 +270,7 @@ def _opened(optuna: Any, url: str, name: str, objectives: int) -> Any:
         connect = {"connect_timeout": 10, "client_encoding": "utf8"}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the sampler's groups are called experimental
-        sampler = optuna.samplers.TPESampler(
-            n_startup_trials=8, multivariate=True, group=True, constant_liar=True
-        )
+        sampler = sampling.sampler(optuna.samplers)
         try:
             storage = optuna.storages.RDBStorage(url, engine_kwargs={"connect_args": connect})
             return optuna.create_study(

@@ -31,15 +31,17 @@ _LAST_WAYS = {
 
 @dataclass(frozen=True)
 class Need:
-    """Memory of a network, in bytes.
+    """Memory of a network, in bytes, and the work of its plan.
 
-    `peak` lists what is in the arena when it is fullest; `heavy` lists operations by their
-    constants.
+    `work` counts products, those computed again included, and a share for every value made: it goes
+    with the instructions. `peak` lists what is in the arena when it is fullest; `heavy` lists
+    operations by their constants.
     """
 
     arena: int
     constants: int
     macs: int
+    work: int
     peak: tuple[tuple[str, int], ...]
     peak_at: str
     heavy: tuple[tuple[str, int], ...]
@@ -75,6 +77,7 @@ class MemoryEstimate:
             "arena_bytes": self.need.arena,
             "constant_bytes": self.need.constants,
             "macs": self.need.macs,
+            "work": self.need.work,
             "peak": {"at": self.need.peak_at, "values": dict(self.need.peak)},
             "largest_constants": dict(self.need.heavy),
             "fits": self.shortfall is None,
@@ -152,6 +155,7 @@ def need_of(graph: IntegerGraph, plan: Schedule) -> Need:
         plan.size,
         graph.constant_bytes(),
         graph.macs(),
+        plan.computed,
         tuple((named.get(name, name.removeprefix(strip)), size) for name, size in peak[:_SHOWN]),
         f"{at} ({place})" if place else at,
         tuple(heavy[:_SHOWN]),
