@@ -63,7 +63,7 @@ bench: .venv/.dev ## Write the pages of figures again, on an idle machine
 
 picture: .venv/.dev ## Draw the pictures again: of the packages, the terminal, the report, the chart of latencies
 	$(BIN)/python benchmarks/picture.py
-	$(BIN)/python benchmarks/pictures.py
+	PYTHONPATH=. $(BIN)/python benchmarks/pictures.py
 
 docs: .venv/.dev ## Build the site into out/site
 	$(PIP) -e ".[docs]"

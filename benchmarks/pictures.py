@@ -1,21 +1,23 @@
-"""Draw the pictures of README: an export as the terminal shows it, and the top of its report."""
+"""Draw the pictures of README: an export as the terminal shows it, and two screens of its report."""
 
 from __future__ import annotations
 
 import argparse
 import re
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 
+from tests.browser import opened
+
 COMMAND = ("export", "timm:shvit_s1", "--target", "iphone", "--weights", "random")
 SIZE = (900, 760)  # pixels of the report
 _WIDTH, _LINE, _MOST = 8.43, 20, 118  # of a character; of a row; characters a row
 _ROW = re.compile(r"^\| (\w+) \| [\d.]+ \| [\d.]+ \| \*\*x([\d.]+)\*\* \|$", re.M)
-_CHROMIUM = ("--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars")
+_OPEN = """document.querySelector('[data-key="module stages.1.blocks.0"]')
+    .dispatchEvent(new MouseEvent('click', {bubbles: true}))"""
 
 
 def main() -> None:
@@ -32,7 +34,7 @@ def main() -> None:
         said = said.replace(str(folder), "out/shvit_s1-iphone-12")
         rows = [f"$ edgevit {' '.join(COMMAND)}", *said.rstrip().splitlines()]
         (words.output / "terminal.svg").write_text(terminal(rows))
-        picture(folder / "report.html", words.output / "report.png", SIZE, Path(scratch))
+        pictures((folder / "report.html").resolve().as_uri(), words.output)
 
 
 def exported(folder: Path) -> str:
@@ -58,16 +60,14 @@ def terminal(rows: Sequence[str]) -> str:
     )
 
 
-def picture(page: Path, target: Path, size: tuple[int, int], scratch: Path) -> None:
-    """Write what Chromium shows of a page."""
-    browser = shutil.which("chromium") or "google-chrome"
-    command = [browser, *_CHROMIUM, f"--user-data-dir={scratch / 'user'}"]
-    command += [
-        f"--window-size={size[0]},{size[1]}",
-        f"--screenshot={target}",
-        page.resolve().as_uri(),
-    ]
-    subprocess.run(command, capture_output=True, check=True, timeout=120)
+def pictures(page: str, output: Path) -> None:
+    """Write what Chromium shows of a report: its top, and the graph with one module open."""
+    with opened() as tab:
+        tab.open(page, *SIZE)
+        tab.picture(output / "report.png")
+        tab.run("document.getElementById('view').scrollIntoView()")
+        tab.run(_OPEN)
+        tab.picture(output / "graph.png")
 
 
 def ratios(page: str) -> dict[str, float]:
