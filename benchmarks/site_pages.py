@@ -44,8 +44,7 @@ def commands_page() -> str:
     parser = _parser()
     rows = ["# Commands", "", "Generated from the parser: what `edgevit COMMAND --help` says.", ""]
     for name, command in _commands(parser).items():
-        while command._pending:
-            command._pending.pop(0)(command)
+        command.complete()
         rows += [f"## edgevit {name}", "", command.description or "", ""]
         rows += ["| word | what it does |", "|---|---|"]
         rows += [

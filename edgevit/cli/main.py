@@ -14,14 +14,16 @@ from functools import partial
 from edgevit import __version__
 from edgevit.cli import export as commands
 from edgevit.cli.check import add_check
+from edgevit.cli.completion import add_completion
 from edgevit.cli.evaluate import add_evaluate
+from edgevit.cli.examples import add_examples
 from edgevit.cli.forecast import add_forecast
 from edgevit.cli.measure import add_history, add_profile
 from edgevit.cli.measuring import add_quiet, add_rounds, add_threads
 from edgevit.cli.parser import Parser
 from edgevit.cli.plan import add_plan
 from edgevit.cli.quantize import add_quantize
-from edgevit.cli.report import add_report
+from edgevit.cli.report import add_open, add_report
 from edgevit.cli.search import add_search
 from edgevit.cli.serve import add_serve, run_serve
 from edgevit.cli.sweep import add_sweep
@@ -138,6 +140,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_simulate(verbs)
     add_check(partial(_command, verbs))
     add_report(partial(_command, verbs))
+    add_open(partial(_command, verbs))
     add_serve(partial(_command, verbs))
     add_forecast(partial(_command, verbs), _add_model, commands._model_options)
     add_tune(partial(_command, verbs), _add_model, commands._model_options)
@@ -158,6 +161,8 @@ def _parser() -> argparse.ArgumentParser:
         commands.run_doctor,
         "Show which backends and tools are installed, and how to install the others.",
     )
+    add_examples(partial(_command, verbs))
+    add_completion(partial(_command, verbs), parser)
     return parser
 
 

@@ -29,9 +29,13 @@ class Parser(argparse.ArgumentParser):
         """Call `add` before the first parse: `edgevit --help` need not load what it imports."""
         self._pending.append(add)
 
-    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:  # type: ignore[override]
+    def complete(self) -> None:
+        """Add the arguments that were put off until the command is used."""
         while self._pending:
             self._pending.pop(0)(self)
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:  # type: ignore[override]
+        self.complete()
         options, extras = super().parse_known_args(args, namespace)
         if extras:
             raise unknown_options(extras, self)

@@ -40,9 +40,34 @@ def add_report(command: Callable[[str, Callable[..., int], str], argparse.Argume
     add_quiet(parser)
 
 
-def run_report(options: argparse.Namespace) -> int:
+def add_open(command: Callable[[str, Callable[..., int], str], argparse.ArgumentParser]) -> None:
+    parser = command("open", run_open, "Show an exported folder's page in the browser.")
+    parser.add_argument("folder", metavar="DIR", help="Folder that `export` wrote.")
+
+
+def run_open(options: argparse.Namespace) -> int:
+    from edgevit.exported import PAGE, read_manifest, require_untouched
+
+    folder = Path(options.folder)
+    require_untouched(folder, read_manifest(folder))
+    _open(folder / PAGE)
+    show(json.dumps({"report": str(folder / PAGE)}) if options.json else f"  in         {folder / PAGE}")  # fmt: skip
+    return 0
+
+
+def _open(page: Path) -> None:
     import webbrowser
 
+    if not webbrowser.open(page.resolve().as_uri()):
+        raise MissingToolError(
+            "no browser could be started",
+            where="webbrowser",
+            why="Python's webbrowser finds none here, or no display",
+            hint=f"the page is written; open {page} elsewhere",
+        )
+
+
+def run_report(options: argparse.Namespace) -> int:
     from edgevit.cli.trade_offs import read_trade
     from edgevit.measure import report
     from edgevit.support.progress import Stages
@@ -61,14 +86,8 @@ def run_report(options: argparse.Namespace) -> int:
         progress=progress.note,
     )
     progress.clear()
-    written = done.path
-    if options.open and not webbrowser.open(written.resolve().as_uri()):
-        raise MissingToolError(
-            "no browser could be started",
-            where="--open",
-            why="Python's webbrowser finds none here, or no display",
-            hint=f"the page is written; open {written} elsewhere",
-        )
+    if options.open:
+        _open(done.path)
     show(_as_json(done) if options.json else _as_text(done))
     return 0
 

@@ -319,6 +319,8 @@ def test_it_opens_in_the_browser(exported: Path, monkeypatch: pytest.MonkeyPatch
     assert main(["report", str(exported), "--open", "--quiet"]) == 0
     assert opened == [(exported / "report.html").resolve().as_uri()]
     assert main(["report", str(exported), "--open", "--quiet"]) == 10
+    assert main(["open", str(exported)]) == 10
+    assert opened[-1] == opened[0]
 
 
 def test_the_page_begins_with_what_is_asked_first(exported: Path) -> None:
