@@ -101,15 +101,27 @@ def run_chunk(which: Sequence[int], one) -> None:
     assert len(refused) <= MAY_REFUSE * max(len(which), 7), "\n".join(refused)
 
 
+def seeds_of(format: str, config: pytest.Config) -> tuple[int, ...]:
+    """The two slow converters share the nets of a default run."""
+    chosen = seeds(config)
+    if config.getoption("--net-seed") is not None or config.getoption("--nets") is not None:
+        return chosen
+    return {"executorch": chosen[::2], "tflite": chosen[1::2]}.get(format, chosen)
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "chunk" in metafunc.fixturenames:
-        chosen = seeds(metafunc.config)
-        chunks = [chosen[k : k + CHUNK] for k in range(0, len(chosen), CHUNK)]
-        metafunc.parametrize("chunk", chunks, ids=[f"from {chunk[0]}" for chunk in chunks])
+    if "chunk" not in metafunc.fixturenames:
+        return
+    whole = {format: seeds_of(format, metafunc.config) for format in TARGETS}
+    cases = [
+        pytest.param(format, chosen[k : k + CHUNK], id=f"from {chosen[k]}-{format}")
+        for format, chosen in whole.items()
+        for k in range(0, len(chosen), CHUNK)
+    ]
+    metafunc.parametrize(("format", "chunk"), cases)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("format", TARGETS)
 def test_eager_is_rewritten_is_artifact(
     format: str, chunk: tuple[int, ...], tmp_path: Path
 ) -> None:

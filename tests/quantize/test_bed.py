@@ -99,11 +99,18 @@ def test_nets_are_models_of_the_command_line() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "runtime", ["onnx", "tflite", pytest.param("executorch", marks=pytest.mark.long)]
+    ("runtime", "nets"),
+    [
+        ("onnx", ["vit"]),
+        ("tflite", ["conv"]),
+        *(
+            pytest.param(runtime, ["vit", "hybrid", "conv"], marks=pytest.mark.long)
+            for runtime in ("onnx", "tflite", "executorch")
+        ),
+    ],
 )
-def test_runtimes_own_recipes_lose_what_was_injected(runtime: str) -> None:
+def test_runtimes_own_recipes_lose_what_was_injected(runtime: str, nets: list[str]) -> None:
     """The clean nets survive them, so that it is the outliers that bite."""
-    nets = ["vit", "hybrid", "conv"]
     scores = in_own_process(
         runtime, [f"{name}{end}" for name in nets for end in ("", "_injected")], 150
     )

@@ -24,7 +24,13 @@ NETS = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("net", NETS)
+@pytest.mark.parametrize(
+    "net",
+    [
+        pytest.param("timm:deit_tiny_patch16_224", marks=pytest.mark.long),
+        "timm:mobilenetv4_conv_small_035",
+    ],
+)
 def test_integers_are_near_as_an_export_asks(net: str) -> None:
     source = takes_pixels(resolve(net, input_size=NETS[net]))
     program = engine.run(capture(source), RULES)[0]

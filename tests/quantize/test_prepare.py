@@ -17,8 +17,8 @@ from edgevit.rewrites.standard import STANDARD
 from tests.fuzzed.fresh import captured_of
 from tests.quantize import bed
 
-RUNS = 96
-JUDGED = 200
+RUNS = 64
+JUDGED = 100
 
 
 @pytest.mark.slow

@@ -57,9 +57,19 @@ def command(folder: Path, how: str) -> Iterator[tuple[subprocess.Popen[bytes], i
     """It, and the process that it has started."""
     environment = {**os.environ, "STUBBORN": STUBBORN[how]}
     words = [sys.executable, "-c", COMMAND, str(folder / "out")]
-    with subprocess.Popen(words, env=environment, stderr=subprocess.PIPE) as process:
-        yield process, int(waited(folder / "out.ready"))
-        process.kill()
+    with subprocess.Popen(
+        words, env=environment, stderr=subprocess.PIPE, preexec_fn=_with_default_signals
+    ) as process:
+        try:
+            yield process, int(waited(folder / "out.ready"))
+        finally:
+            process.kill()
+
+
+def _with_default_signals() -> None:
+    """Heed every signal, also where the tests run under nohup or in the background."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def waited(path: Path) -> str:

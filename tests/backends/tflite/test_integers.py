@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 import pytest
@@ -24,14 +26,16 @@ from edgevit.quantize.run import quantize_program
 from edgevit.rewrites import engine
 
 
-def exported(precision: str, folder: Path) -> Any:
+@functools.cache
+def exported(precision: str) -> Any:
+    """Export once in a test process."""
     return export(
-        "zoo:vit-i32-p8-d32-h2-l2",
+        "zoo:vit-i32-p8-d32-h2-l1",
         target="linux-x86",
         format="tflite",
         precision=precision,
         calibration=CalibrationOptions("generated"),
-        output=folder / precision,
+        output=Path(mkdtemp(prefix="edgevit-test-")) / precision,
     )
 
 
@@ -61,9 +65,8 @@ def test_products_read_integers_of_the_precision(
     linear: tuple[str, str],
     convolution: tuple[str, str],
     size: float,
-    tmp_path: Path,
 ) -> None:
-    result = exported(precision, tmp_path)
+    result = exported(precision)
     assert result.passed
     assert set(types_read(result.artifact, "FULLY_CONNECTED")) == {linear}
     assert set(types_read(result.artifact, "CONV_2D")) == {convolution}
@@ -86,8 +89,8 @@ def test_a_bias_beyond_32_bits_keeps_its_value(tmp_path: Path) -> None:
     assert (torch.from_numpy(written) - run.outputs[0]).abs().max() < 2e-3
 
 
-def test_no_op_of_ours_is_in_the_file(tmp_path: Path) -> None:
-    result = exported("int8", tmp_path)
+def test_no_op_of_ours_is_in_the_file() -> None:
+    result = exported("int8")
     model = read_model(result.artifact)
     floor = schema().BuiltinOperator.FLOOR
     used = {op.opcodeIndex for graph in model.subgraphs for op in graph.operators}
