@@ -17,6 +17,7 @@ from edgevit.backends.executorch.tool import module, quiet, versions
 from edgevit.backends.exported import exported_program
 from edgevit.backends.unsupported import refuse_precision
 from edgevit.graph.half import in_float16
+from edgevit.graph.operator_list import operators_listed_once
 from edgevit.graph.program import Program
 from edgevit.support.backend_info import is_integer
 
@@ -37,7 +38,7 @@ def lower(
     if precision == "fp16":
         program = in_float16(program)
     progress("convert and delegate")
-    with blame(program), quiet():
+    with blame(program), quiet(), operators_listed_once():
         edge = _edge(program)
         require_kernels(edge.exported_program(), program)
         manager = edge.to_executorch()

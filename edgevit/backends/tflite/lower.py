@@ -21,6 +21,7 @@ from edgevit.backends.tflite.supported import blame, require_supported
 from edgevit.backends.tflite.tool import litert, quiet, versions
 from edgevit.backends.unsupported import refuse_precision
 from edgevit.errors import PackageError
+from edgevit.graph.operator_list import operators_listed_once
 from edgevit.graph.program import Program, value
 
 
@@ -79,7 +80,7 @@ def write_tflite(
     require_supported(program)
     litert("_convert.core")
     path = directory / f"{program.name}.tflite"
-    with quiet() as said, blame(program, said):
+    with quiet() as said, operators_listed_once(), blame(program, said):
         convert(program, path, progress)
         if precision == "fp16":
             progress("halve the weights")

@@ -1,0 +1,29 @@
+"""The list of composite operators is asked for once, and the program is the same."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+from torch._export import utils
+
+from edgevit.graph.operator_list import operators_listed_once
+
+
+class Attention(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return nn.functional.scaled_dot_product_attention(x, x, x).relu()
+
+
+def test_the_dispatcher_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    exported = torch.export.export(Attention().eval(), (torch.randn(1, 2, 4, 8),))
+    usual = [str(node.target) for node in exported.run_decompositions().graph.nodes]
+    listing, asked = utils._materialize_cpp_cia_ops, []
+    monkeypatch.setattr(utils, "_materialize_cpp_cia_ops", lambda: (asked.append(1), listing())[1])
+    counted = utils._materialize_cpp_cia_ops
+    with operators_listed_once():
+        programs = [exported.run_decompositions() for _ in range(2)]
+    assert len(asked) == 1
+    assert utils._materialize_cpp_cia_ops is counted
+    for program in programs:
+        assert [str(node.target) for node in program.graph.nodes] == usual
