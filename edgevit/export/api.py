@@ -19,6 +19,7 @@ from edgevit.export.pipeline import (
 from edgevit.export.quantize_report import QuantizationReport
 from edgevit.export.request import ExportRequest
 from edgevit.export.result import ExportResult, ExportResults
+from edgevit.export.vain import require_samples
 from edgevit.frontend import ExampleInputs, Model, ModelArguments, ModelOptions, default_torch
 from edgevit.quantize import GENERATED, CalibrationBatches, CalibrationOptions
 from edgevit.rewrites.lossy.parser import parse_lossy
@@ -244,8 +245,10 @@ def inspect(
         report.ops_after["conv2d"]
     """
     request = ExportRequest(options=by_format(backend_options), calibration=calibration)
+    steps = parse_lossy(lossy)
     if target is None:
-        request.reject_unused({})
+        require_samples(steps, calibration)
+        request.reject_unused({}, any(step.option.calibrated for step in steps))
     job = ExportJob.validated(target, [None], None, lossy, without, request) if target else None
     options = ModelOptions(
         weights,
@@ -262,7 +265,7 @@ def inspect(
     )
     arguments = ModelArguments(model, example_inputs, options)
     with default_torch():
-        return inspect_model(arguments, job, parse_lossy(lossy), without, Stages(progress))
+        return inspect_model(arguments, job, steps, without, calibration, Stages(progress))
 
 
 def quantize(

@@ -9,6 +9,7 @@ from edgevit.backends import backend_for
 from edgevit.evaluate import check_labelled
 from edgevit.export.request import DEFAULT_REQUEST, ExportRequest
 from edgevit.export.stages import rules_of
+from edgevit.export.vain import require_samples
 from edgevit.quantize import (
     EVERY,
     PRODUCTS,
@@ -88,7 +89,8 @@ class ExportJob:
             request.reject_inapplicable(format, backend, precisions[format])
             rules_of(backend, format, without, request)
         offered = {f: device.written(f) if automatic else [p] for f, p in precisions.items()}
-        request.reject_unused(offered)
+        require_samples(job.lossy, request.calibration)
+        request.reject_unused(offered, any(step.option.calibrated for step in job.lossy))
         for format, precision in precisions.items():
             scheme = job.scheme(format)
             if scheme is not None and scheme.needs_pictures:

@@ -38,6 +38,7 @@ from edgevit.export.stages import (
     Benchmark,
     PreparedPart,
     add_lossy,
+    calibration_samples,
     capture_graph,
     lossy_steps,
     open_benchmark,
@@ -55,6 +56,7 @@ from edgevit.graph.parity import FP32, Parity, distance
 from edgevit.graph.program import Program
 from edgevit.quantize import (
     CalibrationBatches,
+    CalibrationOptions,
     ImageInput,
     QuantizedProgram,
     simulation_parity,
@@ -145,7 +147,8 @@ class _CapturedModel:
             benchmark = open_benchmark(
                 program, takes, source.labels, job.request.evaluation, stages
             )
-        part = lossy_steps(program, job.lossy, job.without, expected, stages)
+        samples = calibration_samples(program, job.request.calibration, image_input, stages)
+        part = lossy_steps(program, job.lossy, job.without, expected, samples, stages)
         if part is not None:
             program, expected = part.loss.program, part.loss.outputs
             others = run_others(program.run, source.inputs) if others else ()
@@ -297,6 +300,7 @@ def inspect_model(
     job: ExportJob | None,
     lossy: Sequence[LossyOption],
     without: Sequence[str],
+    calibration: CalibrationOptions,
     stages: Stages,
 ) -> GraphReport:
     """Report the graph and its rewrites. `job`: None without a target."""
@@ -304,7 +308,11 @@ def inspect_model(
     backend = backend_for(job.formats[0], job.target) if job else None
     source = resolve_model(model, device, stages)
     program = capture_graph(source, stages)
-    part = lossy_steps(program, lossy, without, program.run(), stages) if lossy else None
+    image_input = ImageInput(
+        source.preprocess, bool(model.options.image_input), model.options.channels_last
+    )
+    samples = calibration_samples(program, calibration, image_input, stages)
+    part = lossy_steps(program, lossy, without, program.run(), samples, stages) if lossy else None
     rules = rules_of(backend, job.formats[0] if job else "", without)
     rewritten, rewrites = rewrite(part.loss.program if part else program, rules, stages)
     fit = None

@@ -55,8 +55,13 @@ class ExportRequest:
             raise inapplicable_labels(format)
         require_known(self.chosen, choices_of(format, backend), format)
 
-    def reject_unused(self, precisions: Mapping[str, Sequence[str]]) -> None:
-        """Refuse options that no format of the export heeds. `precisions`: by format."""
+    def reject_unused(
+        self, precisions: Mapping[str, Sequence[str]], calibrated: bool = False
+    ) -> None:
+        """Refuse options that no format of the export heeds. `precisions`: by format.
+
+        `calibrated`: a lossy step reads the calibration inputs.
+        """
         shared = {flag for format in precisions for flag in shared_flags(format)}
         for format, options in self.options.items():
             info = options_info(format)
@@ -64,7 +69,7 @@ class ExportRequest:
                 continue
             if flags := [flag for flag in info.flags(options) if flag not in shared]:
                 raise inapplicable_options(flags, format, precisions)
-        calibrated = any(set(info_of(f).calibrates) & set(p) for f, p in precisions.items())
+        calibrated |= any(set(info_of(f).calibrates) & set(p) for f, p in precisions.items())
         if self.calibration != GENERATED and not calibrated:
             raise inapplicable_calibration(self.calibration, precisions)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Protocol
 
@@ -19,6 +20,7 @@ from edgevit.graph.parity import FP32, Parity, distance
 from edgevit.graph.program import Program
 from edgevit.quantize import (
     BIT_MAP,
+    CalibrationOptions,
     ImageInput,
     MixedRequest,
     Prepared,
@@ -31,6 +33,7 @@ from edgevit.quantize import (
     weight_bytes,
 )
 from edgevit.rewrites import engine
+from edgevit.rewrites.lossy.option import Samples
 from edgevit.rewrites.lossy.parser import LossyOption
 from edgevit.rewrites.lossy.run import LossyResult, apply_lossy
 from edgevit.rewrites.lossy.table import OPTIONS
@@ -63,6 +66,7 @@ def lossy_steps(
     chosen: Sequence[LossyOption],
     without: Sequence[str],
     expected: Sequence[torch.Tensor],
+    samples: Samples,
     stages: Stages,
 ) -> LossyResult | None:
     """Apply the lossy steps. `expected`: outputs of the model as the user gave it."""
@@ -70,8 +74,15 @@ def lossy_steps(
         return None
     with stages.stage("lossy", f"change it as asked: {', '.join(map(str, chosen))}"):
         captured = Parity("captured", "fp32", distance(expected, program.run()), FP32)
-        loss = apply_lossy(program, chosen, without, stages.note)
+        loss = apply_lossy(program, chosen, without, stages.note, samples)
         return LossyResult(loss, captured, distance(expected, loss.outputs))
+
+
+def calibration_samples(
+    program: Program, options: CalibrationOptions, image_input: ImageInput, stages: Stages
+) -> Samples:
+    """Return what reads the calibration inputs, once, when a step asks for them."""
+    return cache(lambda: load_calibration(program, options, image_input, stages.note).inputs)
 
 
 class IntegerJob(Protocol):

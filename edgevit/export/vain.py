@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from edgevit.errors import UsageError
-from edgevit.quantize import CALIBRATION, CalibrationOptions
+from edgevit.errors import CalibrationError, UsageError
+from edgevit.quantize import CALIBRATION, CalibrationBatches, CalibrationOptions
+from edgevit.rewrites.lossy.parser import LossyOption
 from edgevit.support.backend_info import BACKENDS, info_of, is_integer
 
 
@@ -100,3 +101,16 @@ def _calibrated_instead(formats: Iterable[str]) -> str:
 
 def _listed(formats: Iterable[str]) -> str:
     return ", ".join(formats) or "no target"
+
+
+def require_samples(lossy: Sequence[LossyOption], options: CalibrationOptions) -> None:
+    """Refuse lossy steps that choose by what layers compute, without pictures to compute on."""
+    calibrated = [step for step in lossy if step.option.calibrated]
+    if calibrated and options.calibrate is None and not isinstance(options, CalibrationBatches):
+        raise CalibrationError(
+            f"{calibrated[0].name} needs pictures to choose by",
+            where=f"--lossy {calibrated[0]}",
+            why="it takes what the layers miss least, and fits the rest, on what they compute",
+            hint="--calibrate FOLDER of 32 to 256 pictures like those the model will see; "
+            "or --calibrate generated, to try the tools",
+        )

@@ -43,6 +43,11 @@ def block_diagonal(blocks: Sequence[torch.Tensor]) -> torch.Tensor:
     return torch.block_diag(*blocks)
 
 
+def inverse(matrix: torch.Tensor) -> torch.Tensor:
+    """Return the inverse of a square matrix, or of each of several."""
+    return torch.linalg.inv(matrix)
+
+
 def singular_values(matrix: torch.Tensor) -> torch.Tensor:
     return torch.linalg.svdvals(matrix)
 

@@ -15,7 +15,7 @@ from tests.rewrites.checking import program_for
 @pytest.fixture(scope="module")
 def fine() -> Program:
     torch.set_num_threads(1)
-    return program_for(bed.net("fine"), bed.pictures("test", 300)[0])
+    return program_for(bed.net("fine"), bed.pictures("test", 200)[0])
 
 
 @pytest.mark.parametrize(
@@ -25,6 +25,6 @@ def test_fewer_tokens_cost_at_most_a_point(fine: Program, word: str, share: floa
     result = apply_lossy(fine, parse_lossy(word))
     (step,) = result.steps
     assert step.macs_after <= share * step.macs_before
-    labels = bed.pictures("test", 300)[1]
+    labels = bed.pictures("test", 200)[1]
     (before,), (after,) = fine.run(), result.outputs
     assert bed.accuracy(before, labels) - bed.accuracy(after, labels) <= 1

@@ -8,7 +8,8 @@ from math import prod
 import torch
 from torch.fx.node import Node
 
-from edgevit.graph.aten import kind, operand, run_call
+from edgevit.graph.aten import argument, kind, operand, run_call
+from edgevit.graph.calls import Attention
 from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import shape
 from edgevit.rewrites.convolutions.linear_calls import channel_axis, is_projection, with_weights
@@ -46,7 +47,7 @@ def head_rows(node: Node, draft: Draft) -> HeadRows:
         raise Refused(f"`{kind(source) or source.op}` stands between the projection and the heads")
     place, channel = _labels(source)
     for view in path:
-        place, channel = (_through(view, labels) for labels in (place, channel))
+        place, channel = (through(view, labels) for labels in (place, channel))
     if not bool((channel == channel[:1, :, :1]).all()):
         raise Refused("the views after the projection mix channels and tokens")
     batch, _, tokens, _ = shape(node)
@@ -70,6 +71,36 @@ def read_rows(heads_read: HeadRows, rows: torch.Tensor, like: Node, edit: Edit) 
     return edit.call(aten.permute.default, apart, [0, 1, 3, 2])
 
 
+def require_plain(node: Node, draft: Draft) -> None:
+    """Refuse attentions whose heads cannot be taken apart."""
+    attention, heads = Attention.at(node), shape(node)[1]
+    mask = attention.mask
+    if attention.dropout or attention.groups_queries:
+        raise Refused("it drops values at random, or groups of its queries share a key")
+    if mask is not None and _for_each_head(mask, heads) and not draft.is_constant(mask):
+        raise Refused("its mask is computed for each head")
+
+
+def _for_each_head(mask: Node, heads: int) -> bool:
+    return len(shape(mask)) >= 3 and shape(mask)[-3] == heads
+
+
+def require_unread(node: Node, sources: list[HeadRows]) -> None:
+    """Refuse projections that are read elsewhere: they would stay, and nothing would be saved."""
+    own = {node, *(view for rows in sources for view in rows.path)}
+    passed = [one for rows in sources for one in (rows.projection, *rows.path)]
+    if any(user not in own for one in passed for user in one.users):
+        raise Refused("its projections are read elsewhere too")
+
+
+def mask_of(node: Node, heads: torch.Tensor, edit: Edit) -> Node | None:
+    """Return an attention's mask for these heads of it."""
+    mask = argument(node, "attn_mask")
+    if mask is None or not _for_each_head(mask, shape(node)[1]):
+        return mask
+    return edit.constant(edit.draft.tensor(mask).index_select(-3, heads), "mask")
+
+
 def _labels(projection: Node) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the place (picture and token) and the channel of every number that the
     projection makes.
@@ -82,5 +113,6 @@ def _labels(projection: Node) -> tuple[torch.Tensor, torch.Tensor]:
     return place, channel
 
 
-def _through(view: Node, labels: torch.Tensor) -> torch.Tensor:
+def through(view: Node, labels: torch.Tensor) -> torch.Tensor:
+    """Do to labels what the view does to values."""
     return run_call(view, labels, *view.args[1:], **view.kwargs)

@@ -58,7 +58,7 @@ class LowRank(Rule[Match]):
 
 def low_rank(value: str) -> LossyStep:
     rule = LowRank(_keep(value))
-    return lambda program: apply(rule, program)
+    return lambda program, _: apply(rule, program)
 
 
 def _keep(value: str) -> float:

@@ -23,7 +23,13 @@ from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import Program, shape
 from edgevit.graph.tensors import integers
 from edgevit.rewrites.engine import apply
-from edgevit.rewrites.lossy.head_rows import HeadRows, head_rows, read_rows
+from edgevit.rewrites.lossy.head_rows import (
+    head_rows,
+    mask_of,
+    read_rows,
+    require_plain,
+    require_unread,
+)
 from edgevit.rewrites.lossy.option import NO_ATTENTION, LossyStep, LossyValueError, Taken
 from edgevit.rewrites.rule import Match, Refused, Rule
 
@@ -46,9 +52,9 @@ class MergeHeads(Rule[Match]):
         likeness = self.likeness[node.name]
         if len(likeness) == 1:
             raise Refused("it has one head")
-        _require_plain(node, draft)
+        require_plain(node, draft)
         sources = [head_rows(argument(node, name), draft) for name in _READ]
-        _require_unread(node, sources)
+        require_unread(node, sources)
         if len(_groups(likeness, self.threshold)) == len(likeness):
             nearest = (likeness - 2 * torch.eye(len(likeness))).max()
             raise Refused(
@@ -72,7 +78,7 @@ def merge_heads(value: str) -> LossyStep:
         threshold = -1.0
     if not 0 <= threshold < 1:
         raise LossyValueError("its value is a cosine similarity from 0 to below 1: merge-heads=0.9")
-    return lambda program: _merged(program, threshold)
+    return lambda program, _: _merged(program, threshold)
 
 
 def _merged(program: Program, threshold: float) -> Taken:
@@ -114,27 +120,6 @@ def _likeness(node: Node, valued: Any) -> torch.Tensor:
     return rows @ rows.T
 
 
-def _require_plain(node: Node, draft: Draft) -> None:
-    attention, heads = Attention.at(node), shape(node)[1]
-    mask = attention.mask
-    if attention.dropout or attention.groups_queries:
-        raise Refused("it drops values at random, or groups of its queries share a key")
-    if mask is not None and _for_each_head(mask, heads) and not draft.is_constant(mask):
-        raise Refused("its mask is computed for each head")
-
-
-def _for_each_head(mask: Node, heads: int) -> bool:
-    return len(shape(mask)) >= 3 and shape(mask)[-3] == heads
-
-
-def _require_unread(node: Node, sources: list[HeadRows]) -> None:
-    """Refuse projections that are read elsewhere: they would stay, and nothing would be saved."""
-    own = {node, *(view for rows in sources for view in rows.path)}
-    passed = [one for rows in sources for one in (rows.projection, *rows.path)]
-    if any(user not in own for one in passed for user in one.users):
-        raise Refused("its projections are read elsewhere too")
-
-
 def _groups(likeness: torch.Tensor, threshold: float) -> HeadGroups:
     """Group similar heads, those with the most similar others first. None is in two groups."""
     heads, groups = list(range(len(likeness))), HeadGroups()
@@ -159,7 +144,7 @@ def _shared(node: Node, members: torch.Tensor, edit: Edit) -> Node:
         read_rows(q, q.rows[leaders], query, edit),
         read_rows(k, k.rows[leaders], key, edit),
         read_rows(v, values, content, edit),
-        _mask(node, leaders, edit),
+        mask_of(node, leaders, edit),
         0.0,
         argument(node, "is_causal"),
         scale=argument(node, "scale"),
@@ -170,13 +155,6 @@ def _shared(node: Node, members: torch.Tensor, edit: Edit) -> Node:
     apart = edit.call(aten.reshape.default, mixed, [batch, count, tokens, size, width])
     transposed = edit.call(aten.permute.default, apart, [0, 1, 3, 2, 4])
     return edit.call(aten.reshape.default, transposed, [batch, count * size, tokens, width])
-
-
-def _mask(node: Node, leaders: torch.Tensor, edit: Edit) -> Node | None:
-    mask = argument(node, "attn_mask")
-    if mask is None or not _for_each_head(mask, shape(node)[1]):
-        return mask
-    return edit.constant(edit.draft.tensor(mask).index_select(-3, leaders), "mask")
 
 
 def _in_order(parts: list[Node], order: list[int], edit: Edit) -> Node:

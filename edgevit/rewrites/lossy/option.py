@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from edgevit.graph.program import Program
+from edgevit.graph.program import Inputs, Program
 from edgevit.rewrites.arithmetic.drop_identity import DropIdentity
 from edgevit.rewrites.arithmetic.fold_constants import FoldConstants
 from edgevit.rewrites.engine import apply
@@ -15,7 +15,9 @@ from edgevit.rewrites.rule import AnyRule
 
 # The program after it, the places it fired at, and those it declined.
 Taken = tuple[Program, tuple[str, ...], tuple[Refusal, ...]]
-LossyStep = Callable[[Program], Taken]
+# Calibration inputs, read only by the steps that need them.
+Samples = Callable[[], Sequence[Inputs]]
+LossyStep = Callable[[Program, Samples], Taken]
 
 # Exact rules that leave fewer forms to match: no dropouts, no copies, no recomputed tables.
 TIDY: tuple[AnyRule, ...] = (NameShapes(), DropIdentity(), FoldConstants())
@@ -33,6 +35,7 @@ class LossyKind:
     step: Callable[[str], LossyStep]  # from its value; raises `LossyValueError`
     value: str = ""  # how its value is written, for the list; "" where it takes none
     prepare: tuple[AnyRule, ...] = TIDY
+    calibrated: bool = False  # on pictures, as integers are
 
 
 def by_rule(rule: AnyRule) -> Callable[[str], LossyStep]:
@@ -41,6 +44,6 @@ def by_rule(rule: AnyRule) -> Callable[[str], LossyStep]:
     def step(value: str) -> LossyStep:
         if value:
             raise LossyValueError("it takes no value")
-        return lambda program: apply(rule, program)
+        return lambda program, _: apply(rule, program)
 
     return step

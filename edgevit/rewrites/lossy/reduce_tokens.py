@@ -36,7 +36,7 @@ def fuse_tokens(value: str) -> LossyStep:
 
 def _step(reduction: Reduction, value: str) -> LossyStep:
     counts = TokenCounts.parsed(reduction.name, value)
-    return lambda program: _reduced(program, reduction, counts)
+    return lambda program, _: _reduced(program, reduction, counts)
 
 
 def _reduced(program: Program, reduction: Reduction, counts: TokenCounts) -> Taken:

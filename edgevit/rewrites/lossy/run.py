@@ -11,6 +11,7 @@ from edgevit.graph.cost import GraphStats, stats
 from edgevit.graph.parity import SAME, Distance, Parity, distance
 from edgevit.graph.program import Program
 from edgevit.rewrites import engine
+from edgevit.rewrites.lossy.option import Samples
 from edgevit.rewrites.lossy.parser import LossyOption
 from edgevit.rewrites.report import Refusal, RuleReport
 
@@ -79,19 +80,26 @@ def apply_lossy(
     chosen: Sequence[LossyOption],
     without: Sequence[str] = (),
     progress: Callable[[str], None] = lambda _: None,
+    samples: Samples | None = None,
 ) -> LossyProgram:
-    """Apply the chosen lossy steps; `without` names exact rules that must not prepare a step."""
+    """Apply the chosen lossy steps; `without` names exact rules that must not prepare a step.
+
+    `samples`: calibration inputs; None: the example inputs alone.
+    """
+    samples = samples or (lambda: (program.inputs,))
     state = LossyProgram(program, program.run(), stats(program), (), ())
     for choice in chosen:
         progress(str(choice))
-        state = _after(choice, state, without)
+        state = _after(choice, state, without, samples)
     return state
 
 
-def _after(choice: LossyOption, state: LossyProgram, without: Sequence[str]) -> LossyProgram:
+def _after(
+    choice: LossyOption, state: LossyProgram, without: Sequence[str], samples: Samples
+) -> LossyProgram:
     rules = [rule for rule in choice.option.prepare if rule.name not in without]
     prepared, exact = engine.run(state.program, rules)
-    program, places, refused = choice.step(prepared)
+    program, places, refused = choice.step(prepared, samples)
     outputs = engine.run_or_blame(program, choice.name) if places else state.outputs
     moved = distance(state.outputs, outputs) if places else SAME
     if not math.isfinite(moved.rel_l2):

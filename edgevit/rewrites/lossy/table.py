@@ -10,11 +10,14 @@ from edgevit.rewrites.lossy.gelu_tanh import GeluTanh
 from edgevit.rewrites.lossy.low_rank import low_rank
 from edgevit.rewrites.lossy.merge_heads import merge_heads
 from edgevit.rewrites.lossy.option import TIDY, LossyKind, by_rule
+from edgevit.rewrites.lossy.prune_heads import prune_heads
+from edgevit.rewrites.lossy.prune_mlp import prune_mlp
 from edgevit.rewrites.lossy.reduce_tokens import fuse_tokens, merge_tokens
 from edgevit.rewrites.norms.restore_batch_norm import RestoreBatchNorm
 from edgevit.support.choice import Choice
 
 _ATTENTIONS = (*TIDY, RestoreAttention())
+_CONVOLUTIONS = (*TIDY, RestoreBatchNorm(), CollapseLinear())
 
 OPTIONS: dict[str, LossyKind] = {
     "gelu-tanh": LossyKind("GELU by its tanh form", by_rule(GeluTanh())),
@@ -25,13 +28,27 @@ OPTIONS: dict[str, LossyKind] = {
         "linears and 1x1 convolutions as two, by SVD: R is a share of the energy, or a rank",
         low_rank,
         "R",
-        (*TIDY, RestoreBatchNorm(), CollapseLinear()),
+        _CONVOLUTIONS,
     ),
     "merge-heads": LossyKind(
         "heads whose attention maps are alike share one: T is a cosine similarity",
         merge_heads,
         "T",
         _ATTENTIONS,
+    ),
+    "prune-heads": LossyKind(
+        "N heads of each attention go, or a share; the layer behind is fitted on calibration inputs",
+        prune_heads,
+        "N",
+        _ATTENTIONS,
+        calibrated=True,
+    ),
+    "prune-mlp": LossyKind(
+        "that share of hidden channels goes; the layer behind is fitted on calibration inputs",
+        prune_mlp,
+        "S",
+        _CONVOLUTIONS,
+        calibrated=True,
     ),
     "fuse-tokens": LossyKind(
         "the N least attended tokens become one after every attention; N:M:... for each, or shares",
