@@ -31,6 +31,7 @@ LEVELS: tuple[Mapping[str, str], ...] = (
         "forecast": "latency, predicted",
     },
     {
+        "exits": "parts that stop early",
         "budgets": "limits for CI",
         "matrix": "all formats",
         "tune": "search by measuring",

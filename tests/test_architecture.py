@@ -58,6 +58,7 @@ FACES = (
     "export",
     "measure",
     "forecast",
+    "exits",
     "budgets",
     "matrix",
     "tune",

@@ -17,6 +17,7 @@ from edgevit.cli.check import add_check
 from edgevit.cli.completion import add_completion
 from edgevit.cli.evaluate import add_evaluate
 from edgevit.cli.examples import add_examples
+from edgevit.cli.exits import add_exits
 from edgevit.cli.forecast import add_forecast
 from edgevit.cli.measure import add_history, add_profile
 from edgevit.cli.measuring import add_quiet, add_rounds, add_threads
@@ -131,6 +132,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_export(verbs)
     _add_inspect(verbs)
     add_quantize(partial(_command, verbs), _add_model, commands._model_options)
+    add_exits(partial(_command, verbs), _add_model, commands._model_options)
     _add_verify(verbs)
     add_evaluate(partial(_command, verbs))
     add_profile(partial(_command, verbs))

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from edgevit.support.face import lazy_face
 
 if TYPE_CHECKING:
-    from edgevit.evaluate.accuracy import Accuracy, Run
+    from edgevit.evaluate.accuracy import Accuracy, Run, outputs_of
     from edgevit.evaluate.at_export import ExportAccuracy, LabelledTest
     from edgevit.evaluate.classes import class_count, class_numbers
     from edgevit.evaluate.folder import Evaluation, accuracy_on, evaluate
@@ -27,13 +27,14 @@ __all__ = [
     "class_count",
     "class_numbers",
     "evaluate",
+    "outputs_of",
     "read_labelled",
 ]
 
 lazy_face(
     __name__,
     {
-        "accuracy": ("Accuracy", "Run"),
+        "accuracy": ("Accuracy", "Run", "outputs_of"),
         "at_export": ("ExportAccuracy", "LabelledTest"),
         "classes": ("class_count", "class_numbers"),
         "folder": ("Evaluation", "accuracy_on", "evaluate"),

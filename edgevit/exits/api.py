@@ -1,0 +1,203 @@
+"""`edgevit.exits.export_exits`: a model with early exits as artifacts that a host runs until one is sure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+
+from edgevit.errors import UsageError
+from edgevit.evaluate import EvaluationOptions, LabelledTest, Takes, outputs_of
+from edgevit.exits.host import HOSTED, host_code
+from edgevit.exits.parts import ExitPart, exit_parts
+from edgevit.exits.thresholds import Thresholds, choose_thresholds
+from edgevit.export import ExportResult, export
+from edgevit.frontend import ModelSource, build_source, capture
+from edgevit.graph.cost import stats
+from edgevit.graph.program import Program
+from edgevit.quantize import ImageInput
+from edgevit.support.progress import Stages
+
+PLAN, HOST = "exits.json", "run_exits.py"
+
+
+@dataclass(frozen=True)
+class Exits:
+    """Exported parts and their thresholds. `directory` holds a folder for each part, the plan and host code."""
+
+    directory: Path
+    parts: tuple[ExportResult, ...]
+    thresholds: Thresholds
+    plan: dict[str, Any]
+
+    def __str__(self) -> str:
+        chosen = self.thresholds
+        rows = [
+            f"{self.plan['model']}: {len(self.parts)} exits as {self.plan['format']}",
+            *(
+                f"  exit {number}     {share:6.1%} of the samples leave, {part['bytes']:,} bytes, threshold {part['threshold']:.4f}"
+                for number, (part, share) in enumerate(
+                    zip(self.plan["parts"], chosen.shares, strict=True), 1
+                )
+            ),
+            f"  accuracy   top-1 {chosen.top1:.2f} %, of the last exit alone {chosen.last_top1:.2f} %",
+            f"  cost       x{chosen.cost:.3f} of the multiply-accumulates, on average",
+            f"  in         {self.directory}: {HOST} runs it",
+        ]
+        return "\n".join(rows)
+
+
+def export_exits(
+    model: Any,
+    example_inputs: Any = None,
+    *,
+    target: str,
+    data: str | Path,
+    output: str | Path,
+    format: str = "onnx",
+    max_drop: float = 0.5,
+    count: int | None = None,
+    progress: TextIO | None = None,
+    **options: Any,
+) -> Exits:
+    """Export a classifier that returns the logits of its exits, the last one last.
+
+    Args:
+        model, example_inputs: as for `edgevit.export`; `forward` returns a list or tuple of logits.
+        target: the device.
+        data: labelled data, which the model was not trained on: thresholds are chosen on it.
+        output: a folder; each exit gets one in it.
+        format: of the parts.
+        max_drop: points of top-1 that may be lost on the last exit's, on the data.
+        count: samples of the data, drawn evenly.
+        options: the model's: `weights`, `input_size` and so on, as for `edgevit.export`.
+
+    Returns:
+        The `Exits`: `print` shows it.
+
+    Raises:
+        EdgevitError: the model has no exits, the data does not fit it, or an export fails.
+    """
+    if format not in HOSTED:
+        raise UsageError(
+            f"exits are not written as {format}",
+            where="--format",
+            why="there is no host code for it that stops early",
+            hint=f"--format {' or '.join(HOSTED)}",
+        )
+    stages = Stages(progress)
+    source = build_source(model, example_inputs, **options)
+    program = capture(source)
+    _require_exits(program)
+    image_input = ImageInput(
+        source.preprocess, bool(options.get("image_input")), bool(options.get("channels_last"))
+    )
+    labels, logits = _logits(program, source, image_input, str(data), count, stages)
+    parts = exit_parts(program)
+    costs = _costs(parts)
+    thresholds = choose_thresholds(logits, labels, costs, max_drop)
+    directory = Path(output)
+    results = [
+        _export_part(part, number, source, target, format, directory / f"exit_{number}", progress)
+        for number, part in enumerate(parts, 1)
+    ]
+    plan = {
+        "model": source.name,
+        "format": format,
+        "inputs": list(program.input_names),
+        "shapes": [list(x.shape) for x in program.inputs],
+        "parts": _part_facts(program, parts, results, costs, thresholds),
+        "expected": {
+            "top1": thresholds.top1,
+            "top1_of_last": thresholds.last_top1,
+            "macs": thresholds.cost,
+            "data": str(data),
+            "samples": len(labels),
+        },
+    }
+    (directory / PLAN).write_text(json.dumps(plan, indent=1) + "\n")
+    (directory / HOST).write_text(host_code(format))
+    return Exits(directory, tuple(results), thresholds, plan)
+
+
+def _part_facts(
+    program: Program,
+    parts: Sequence[ExitPart],
+    results: Sequence[ExportResult],
+    costs: Sequence[float],
+    thresholds: Thresholds,
+) -> list[dict[str, Any]]:
+    values = (*thresholds.values, 0.0)  # the last exit takes all that is left
+    return [
+        {
+            "file": f"{result.directory.name}/{result.artifact.name}",
+            "bytes": result.artifact.stat().st_size,
+            "inputs": _renamed(part.inputs, program),
+            "outputs": list(part.outputs),
+            "threshold": value,
+            "share": share,
+            "macs": int(cost),
+        }
+        for part, result, value, share, cost in zip(
+            parts, results, values, thresholds.shares, costs, strict=True
+        )
+    ]
+
+
+def _require_exits(program: Program) -> None:
+    shapes = [tuple(node.meta["val"].shape) for node in program.outputs()]
+    if len(shapes) < 2 or len(set(shapes)) > 1 or len(shapes[0]) != 2 or shapes[0][0] != 1:
+        listed = ", ".join("x".join(map(str, shape)) for shape in shapes)
+        raise UsageError(
+            "the model has no exits",
+            where="its outputs",
+            why=f"it returns {listed}",
+            hint="let `forward` return the logits of every exit, 1 x classes each, the last one last",
+        )
+
+
+def _logits(
+    program: Program,
+    source: ModelSource,
+    image_input: ImageInput,
+    data: str,
+    count: int | None,
+    stages: Stages,
+) -> tuple[np.ndarray, Sequence[np.ndarray]]:
+    takes, options = Takes(source.inputs, image_input), EvaluationOptions(data, count)
+    test = LabelledTest.opened(options, takes, source.labels, program.run())
+    with stages.stage("exits", f"run every exit on {len(test.data)} samples"):
+        return test.numbers.numbers, outputs_of(program.run, test.data, 1, stages.note)
+
+
+def _costs(parts: Sequence[ExitPart]) -> list[float]:
+    return [float(stats(capture(build_source(part.module, part.examples))).macs) for part in parts]
+
+
+def _export_part(
+    part: ExitPart,
+    number: int,
+    source: ModelSource,
+    target: str,
+    format: str,
+    folder: Path,
+    progress: TextIO | None,
+) -> ExportResult:
+    how = source.preprocess if number == 1 and not source.takes_pixels else None
+    result = export(
+        part.module, part.examples, target=target, format=format, output=folder,
+        progress=progress, mean=how and how.mean, std=how and how.std,
+    )  # fmt: skip
+    assert isinstance(result, ExportResult)
+    return result
+
+
+def _renamed(names: Sequence[str], program: Program) -> list[str]:
+    """Return names of values, those of the model's inputs as it calls them."""
+    placeholders = [node.name for node in program.placeholders()]
+    called = dict(zip(placeholders, program.input_names, strict=True))
+    return [called.get(name, name) for name in names]

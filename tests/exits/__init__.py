@@ -1,0 +1,1 @@
+"""Early exits: parts, thresholds, host code."""
