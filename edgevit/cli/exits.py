@@ -34,8 +34,10 @@ def _add_words(parser: argparse.ArgumentParser, add_model: Add) -> None:
         "--target", required=True, metavar="T", help="Device: `edgevit targets` lists them."
     )
     parser.add_argument(
-        "--format", default="onnx", metavar="F", help="Format of the parts: onnx or tflite [default: onnx]."
-    )  # fmt: skip
+        "--format",
+        metavar="F",
+        help="Format of the parts [default: the target's first that can be].",
+    )
     parser.add_argument(
         "--data",
         required=True,

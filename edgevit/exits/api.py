@@ -12,7 +12,7 @@ import numpy as np
 
 from edgevit.errors import UsageError
 from edgevit.evaluate import EvaluationOptions, LabelledTest, Takes, outputs_of
-from edgevit.exits.host import HOSTED, host_code
+from edgevit.exits.host import host_code, hosted
 from edgevit.exits.parts import ExitPart, exit_parts
 from edgevit.exits.thresholds import Thresholds, choose_thresholds
 from edgevit.export import ExportResult, export
@@ -21,6 +21,7 @@ from edgevit.graph.cost import stats
 from edgevit.graph.program import Program
 from edgevit.quantize import ImageInput
 from edgevit.support.progress import Stages
+from edgevit.targets import load_target
 
 PLAN, HOST = "exits.json", "run_exits.py"
 
@@ -58,7 +59,7 @@ def export_exits(
     target: str,
     data: str | Path,
     output: str | Path,
-    format: str = "onnx",
+    format: str | None = None,
     max_drop: float = 0.5,
     count: int | None = None,
     progress: TextIO | None = None,
@@ -71,7 +72,7 @@ def export_exits(
         target: the device.
         data: labelled data, which the model was not trained on: thresholds are chosen on it.
         output: a folder; each exit gets one in it.
-        format: of the parts.
+        format: of the parts. None: the first of the target's that there is host code for.
         max_drop: points of top-1 that may be lost on the last exit's, on the data.
         count: samples of the data, drawn evenly.
         options: the model's: `weights`, `input_size` and so on, as for `edgevit.export`.
@@ -82,13 +83,7 @@ def export_exits(
     Raises:
         EdgevitError: the model has no exits, the data does not fit it, or an export fails.
     """
-    if format not in HOSTED:
-        raise UsageError(
-            f"exits are not written as {format}",
-            where="--format",
-            why="there is no host code for it that stops early",
-            hint=f"--format {' or '.join(HOSTED)}",
-        )
+    format = _format(target, format)
     stages = Stages(progress)
     source = build_source(model, example_inputs, **options)
     program = capture(source)
@@ -122,6 +117,23 @@ def export_exits(
     (directory / PLAN).write_text(json.dumps(plan, indent=1) + "\n")
     (directory / HOST).write_text(host_code(format))
     return Exits(directory, tuple(results), thresholds, plan)
+
+
+def _format(target: str, format: str | None) -> str:
+    device = load_target(target)
+    chosen = (
+        device.format(format)
+        if format
+        else next((f for f in device.formats if f in hosted()), None)
+    )
+    if chosen not in hosted():
+        raise UsageError(
+            f"exits are not written as {chosen or ', '.join(device.formats)}",
+            where="--format",
+            why="there is no host code for it that stops early",
+            hint=f"--format {' or '.join(hosted())}, on a target that takes it",
+        )
+    return chosen
 
 
 def _part_facts(

@@ -2,38 +2,7 @@
 
 from __future__ import annotations
 
-_SESSIONS = {
-    "onnx": '''import onnxruntime
-
-
-def session(path, part):
-    """Return a function from the part's inputs to its outputs."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = THREADS
-    opened = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    names = [one.name for one in opened.get_inputs()]
-    return lambda *values: opened.run(None, dict(zip(names, values)))
-''',
-    "tflite": '''from ai_edge_litert.interpreter import Interpreter
-
-
-def session(path, part):
-    """Return a function from the part's inputs to its outputs."""
-    opened = Interpreter(path, num_threads=THREADS)
-    opened.allocate_tensors()
-    inputs = [one["index"] for one in sorted(opened.get_input_details(), key=lambda one: one["name"])]
-    outputs = [one["index"] for one in opened.get_output_details()]
-
-    def run(*values):
-        for index, value in zip(inputs, values):
-            opened.set_tensor(index, value)
-        opened.invoke()
-        return [opened.get_tensor(index) for index in outputs]
-
-    return run
-''',
-}
-HOSTED = tuple(_SESSIONS)
+from edgevit.support.backend_info import BACKENDS
 
 _TEXT = '''"""Run a model with early exits: `python run_exits.py INPUT.npy`, an input as `exits.json` names it.
 
@@ -79,5 +48,12 @@ if __name__ == "__main__":
 '''
 
 
+def hosted() -> tuple[str, ...]:
+    """Return the formats that there is host code for."""
+    return tuple(name for name, info in BACKENDS.items() if info.part_session)
+
+
 def host_code(format: str) -> str:
-    return _TEXT.format(session=_SESSIONS[format])
+    place = BACKENDS[format].part_session
+    assert place is not None
+    return _TEXT.format(session=BACKENDS[format].part(place))

@@ -23,3 +23,16 @@ SNIPPETS = (
     Snippet("call.py", TEMPLATES / "python.txt", partial(python.marks, _RUNTIME), BYTES),
     Snippet("call.cpp", TEMPLATES / "onnx.cpp.txt", cpp.onnx, C_TYPES),
 )
+
+# Opens one part of a model with early exits, in the code that runs them.
+PART_SESSION = '''import onnxruntime
+
+
+def session(path, part):
+    """Return a function from the part's inputs to its outputs."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = THREADS
+    opened = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    names = [one.name for one in opened.get_inputs()]
+    return lambda *values: opened.run(None, dict(zip(names, values)))
+'''

@@ -29,3 +29,23 @@ SNIPPETS = (
     Snippet("call.py", TEMPLATES / "python.txt", partial(python.marks, _RUNTIME), BYTES),
     Snippet("call.cpp", TEMPLATES / "tflite.cpp.txt", cpp.tflite, C_TYPES),
 )
+
+# Opens one part of a model with early exits, in the code that runs them.
+PART_SESSION = '''from ai_edge_litert.interpreter import Interpreter
+
+
+def session(path, part):
+    """Return a function from the part's inputs to its outputs."""
+    opened = Interpreter(path, num_threads=THREADS)
+    opened.allocate_tensors()
+    inputs = [one["index"] for one in sorted(opened.get_input_details(), key=lambda one: one["name"])]
+    outputs = [one["index"] for one in opened.get_output_details()]
+
+    def run(*values):
+        for index, value in zip(inputs, values):
+            opened.set_tensor(index, value)
+        opened.invoke()
+        return [opened.get_tensor(index) for index in outputs]
+
+    return run
+'''

@@ -63,6 +63,8 @@ class BackendInfo:
     options: str | None = None  # place of the `OptionsInfo` of backend-specific options
     finish: str | None = None  # place of `finish(artifact_path, manifest)`, for extra files
     snippets: str | None = None  # place of the tuple of call snippets
+    # Place of Python code, `session(path, part)`, that opens a part of a model with early exits.
+    part_session: str | None = None
     runners: tuple[tuple[str, str], ...] = ()  # addresses of `--on`, places of `open_runner`
     device_binary: str | None = None  # place of the benchmark program to push to a phone
 

@@ -91,9 +91,9 @@ def test_a_host_stops_at_the_exit_that_is_sure(tmp_path: Path) -> None:
 
 
 def test_what_has_no_exits_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    words = ["--target", "linux-x86", "--data", str(tmp_path), "-o", str(tmp_path / "out")]
-    assert main(["exits", "zoo:vit-i32-p8-d24-h2-l1", *words, "--format", "mcu"]) == 2
-    assert "exits are not written as mcu" in capsys.readouterr().err
+    words = ["--target", "android", "--data", str(tmp_path), "-o", str(tmp_path / "out")]
+    assert main(["exits", "zoo:vit-i32-p8-d24-h2-l1", *words, "--format", "executorch"]) == 2
+    assert "exits are not written as executorch" in capsys.readouterr().err
     with pytest.raises(UsageError, match="no exits"):
         export_exits(
             nn.Sequential(nn.Flatten(), nn.Linear(16, 3)), (torch.zeros(1, 1, 4, 4),),

@@ -27,5 +27,6 @@ INFO = BackendInfo(
     session="edgevit.backends.onnx.session:open_session",
     libraries=("onnxruntime",),
     snippets="edgevit.snippets.for_onnx:SNIPPETS",
+    part_session="edgevit.snippets.for_onnx:PART_SESSION",
     delegates=True,
 )

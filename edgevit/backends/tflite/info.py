@@ -25,5 +25,6 @@ INFO = BackendInfo(
     libraries=("ai-edge-litert", "tflite-runtime"),
     device_binary="edgevit.backends.tflite.device_binary:BENCHMARK_MODEL",
     snippets="edgevit.snippets.for_tflite:SNIPPETS",
+    part_session="edgevit.snippets.for_tflite:PART_SESSION",
     delegates=True,
 )

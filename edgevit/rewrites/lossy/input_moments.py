@@ -41,14 +41,14 @@ def input_moments(
     program: Program, axes: Mapping[str, int], samples: Sequence[Inputs]
 ) -> dict[str, InputMoments]:
     """Run the samples. `axes`: the channel axis of each value, by its name."""
-    recorder = _Recorder(program, axes)
+    recorder = _MomentsRecorder(program, axes)
     with torch.no_grad():
         for inputs in samples:
             recorder.run(*inputs)
     return recorder.moments
 
 
-class _Recorder(fx.Interpreter):
+class _MomentsRecorder(fx.Interpreter):
     def __init__(self, program: Program, axes: Mapping[str, int]) -> None:
         super().__init__(program.module())
         self._axes = axes
