@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from edgevit.errors import BudgetError, EdgevitError, ModelError, TargetError, UsageError
@@ -49,6 +50,16 @@ class Space:
 
 
 SPACE = Space()
+
+
+class Specs:
+    knobs = {{"width": (4,)}}
+
+    def spec(self, point):
+        return "nets.py:four"
+
+
+SPECS = Specs()
 
 
 def four():
@@ -114,7 +125,7 @@ def test_the_front_is_trained_on_the_data_and_ran(folder: Path, monkeypatch: Any
         test="digits",
         beat="nets.py:four",
         limits=NetLimits(flash=30_000),
-        budget="3",
+        budget="2",
         epochs=8,
         population=2,
         output="out",
@@ -131,6 +142,26 @@ def test_the_front_is_trained_on_the_data_and_ran(folder: Path, monkeypatch: Any
     assert json.loads((folder / "out" / "front.json").read_text())["kind"] == "emulated"
     assert (folder / "out" / "pareto.svg").read_text().startswith("<svg")
     assert "to beat" in front_text(searched)
+
+
+def test_arrays_train_a_space_of_specs(folder: Path, monkeypatch: Any) -> None:
+    """One net, of knobs with one option each: then everything has been tried."""
+    monkeypatch.chdir(folder)
+    images, labels = bed.pictures("train", 80)
+    np.savez(folder / "digits.npz", images=images.numpy(), labels=labels.numpy())
+    searched = search(
+        "nets.py:SPECS",
+        target="stm32f746",
+        data="digits.npz",
+        proxy="saliency",
+        epochs=6,
+        output="arrays",
+    )
+    (net,) = searched.front
+    assert net["spec"] == "nets.py:four"
+    assert net["score"] > 20
+    assert "--no-image-input" in net["command"]
+    assert "calibration.npy" in net["command"]
 
 
 @pytest.mark.parametrize(
