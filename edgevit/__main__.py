@@ -9,7 +9,7 @@ from edgevit.support.python import keep_to_import_path
 def main() -> int:
     keep_to_import_path()
     try:
-        from edgevit.cli.main import died
+        from edgevit.cli.failures import died
         from edgevit.exported import sweep
         from edgevit.support.supervised import supervise
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import argparse
 import gc
-import json
 import os
-import signal
 import sys
 from collections.abc import Sequence
 from functools import partial
@@ -18,6 +16,7 @@ from edgevit.cli.completion import add_completion
 from edgevit.cli.evaluate import add_evaluate
 from edgevit.cli.examples import add_examples
 from edgevit.cli.exits import add_exits
+from edgevit.cli.failures import fail, of_ours
 from edgevit.cli.forecast import add_forecast
 from edgevit.cli.measure import add_history, add_profile
 from edgevit.cli.measuring import add_quiet, add_rounds, add_threads
@@ -30,9 +29,8 @@ from edgevit.cli.serve import add_serve, run_serve
 from edgevit.cli.sweep import add_sweep
 from edgevit.cli.trust import add_trust
 from edgevit.cli.tune import add_tune
-from edgevit.errors import BackendRuntimeError, EdgevitError, InternalError, report_it
+from edgevit.errors import EdgevitError
 from edgevit.support import option_values as values
-from edgevit.support.bug_report import attach_report
 from edgevit.support.heartbeat import heard
 from edgevit.support.stdout import answers, only_answers
 from edgevit.support.terminal import show
@@ -55,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         except EdgevitError as error:
             if debug:
                 raise
-            return _fail(error, as_json)
+            return fail(error, as_json)
         except KeyboardInterrupt:
             return 130
         except BrokenPipeError:
@@ -65,12 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         except Exception as error:
             if debug:
                 raise
-            why = f"{type(error).__name__}: {error}"
-            bug = InternalError(
-                "something in edgevit broke", why=why, hint="see where with --debug"
-            )
-            bug.__cause__ = error
-            return _fail(bug, as_json)
+            return fail(of_ours(error), as_json)
 
 
 def _run(options: argparse.Namespace, words: Sequence[str]) -> int:
@@ -95,29 +88,6 @@ def _run_aloud(options: argparse.Namespace, words: Sequence[str]) -> int:
         return options.run(options)
     with heard(sys.stderr, f"  {' '.join(words[:2])[:100]}") as options.progress:
         return options.run(options)
-
-
-def _fail(error: EdgevitError, as_json: bool) -> int:
-    if isinstance(error, InternalError):
-        attach_report(error)
-    if as_json:
-        show(json.dumps(error.as_dict()))
-    show(error, file=sys.stderr)
-    return error.exit_code
-
-
-def died(number: int) -> int:
-    """Report a worker process ended by signal `number`, and return the exit code."""
-    name = signal.Signals(number).name if number in set(signal.Signals) else f"signal {number}"
-    memory = ", which is how a system out of memory ends it" if name == "SIGKILL" else ""
-    error = BackendRuntimeError(
-        "the command died",
-        where=" ".join(["edgevit", *sys.argv[1:3]]),
-        why=f"its process was ended by {name}{memory}",
-        hint="a damaged file, a converter or a lack of memory can do that; "
-        f"if it dies again, {report_it()}",
-    )
-    return _fail(error, "--json" in sys.argv)
 
 
 def _parser() -> argparse.ArgumentParser:

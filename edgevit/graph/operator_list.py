@@ -7,7 +7,7 @@ small net's lowering.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 from torch._export import utils
@@ -16,7 +16,7 @@ _LIST = "_materialize_cpp_cia_ops"
 
 
 @contextmanager
-def operators_listed_once() -> Iterator[None]:
+def operators_listed_once() -> Generator[None]:
     """Let the first request for the list answer all that follow inside the context.
 
     Nothing registers an operator inside.
