@@ -37,6 +37,9 @@ NOTHING = {
     "permute": lambda x: x.permute(0, 1, 2, 3),
     "pad": lambda x: nn.functional.pad(x, (0, 0)),
     "pool": nn.MaxPool2d(1),
+    "cat of one": lambda x: torch.cat([x], 1),
+    "cat with an empty vector": lambda x: torch.cat([torch.zeros(0), x], -2),
+    "cat with an empty slice": lambda x: torch.cat([x[:, :0], x, x], 1),
 }
 SOMETHING = {
     "flip": lambda x: x.flip(1),
@@ -48,6 +51,7 @@ SOMETHING = {
     "reshape": lambda x: x.reshape(4, 2, 6, 6),
     "roll": lambda x: x.roll(1, 1),
     "one minus": lambda x: 1 - x,
+    "cat of two": lambda x: torch.cat([x, x], 1),
 }
 
 

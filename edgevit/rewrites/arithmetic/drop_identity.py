@@ -2,6 +2,8 @@
 
     dropout(x), alias(x), detach(x), clone(x), contiguous(x), x.to(same), expand(x, same),
     reshape(x, same), x[:, 0:all], pad(x, 0), x * 1, x / 1, x + 0, max_pool(x, 1)   ->   x
+    cat([x]), cat([nothing, x])                                                      ->   x
+    cat([nothing, x, y])                                                             ->   cat([x, y])
 
 The same values come out (0 * NaN and -0.0 + 0 apart: `x + 0` turns -0.0 into 0.0, which compares equal).
 """
@@ -26,6 +28,8 @@ class DropIdentity(Rule[Match]):
     rtol: ClassVar[float] = SAME_VALUES
 
     def match(self, node: Node, draft: Draft) -> Match | None:
+        if kind(node) == "cat":
+            return Match(node) if _is_padded_with_nothing(node) else None
         source = node.args[0] if node.args else None
         if (
             node.op != "call_function"
@@ -37,8 +41,10 @@ class DropIdentity(Rule[Match]):
 
     def rewrite(self, match: Match, edit: Edit) -> Node:
         source = match.node.args[0]
-        assert isinstance(source, Node)
-        return source
+        if isinstance(source, Node):
+            return source
+        parts = _parts(match.node)
+        return parts[0] if len(parts) == 1 else edit.again(match.node, parts, argument(match.node, "dim"))
 
 
 def _same_type(a: Node, b: Node) -> bool:
@@ -49,6 +55,21 @@ def _same_type(a: Node, b: Node) -> bool:
         and one.dtype == other.dtype
         and shape(a) == shape(b)
     )
+
+
+def _parts(cat: Node) -> list[Node]:
+    """Return the operands that hold something: a cache that is empty is a vector without values."""
+    operands = argument(cat, "tensors")
+    return [part for part in operands if isinstance(part, Node) and 0 not in shape(part)]
+
+
+def _is_padded_with_nothing(cat: Node) -> bool:
+    parts = _parts(cat)
+    alone = len(parts) == 1 and _same_type(parts[0], cat)
+    fewer = 1 < len(parts) < len(argument(cat, "tensors")) and all(
+        value(part).dtype == value(cat).dtype for part in parts
+    )
+    return alone or fewer
 
 
 def _is_identity(node: Node, draft: Draft) -> bool:
