@@ -191,6 +191,7 @@ def _model_options(options: argparse.Namespace) -> dict[str, Any]:
         "image_input": options.image_input,
         "channels_last": options.channels_last,
         "inputs": options.inputs,
+        "replace": options.replace,
     }
 
 

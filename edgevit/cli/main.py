@@ -324,6 +324,11 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
         help="Example inputs: image=1x3x224x224,ids=1x77:int64:49408,mask=mask.npy.",
     )
     group.add_argument(
+        "--replace",
+        metavar="MODULE=P:C,...",
+        help="Forwards of modules, computed by functions of yours: blocks.*.scan=fast.py:scan.",
+    )
+    group.add_argument(
         "--batch", type=values.batch, default=1, metavar="N", help="Images in a batch [default: 1]."
     )
     group.add_argument(

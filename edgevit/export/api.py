@@ -54,6 +54,7 @@ class ExportOptions(TypedDict, total=False):
     image_input: bool | None
     channels_last: bool
     inputs: str | None
+    replace: str | None
 
 
 @overload
@@ -108,6 +109,7 @@ def export(
     image_input: bool | None = None,
     channels_last: bool = False,
     inputs: str | None = None,
+    replace: str | None = None,
 ) -> ExportResult | ExportResults:
     """Export a model to an artifact for a device, and verify the artifact on the example inputs.
 
@@ -151,6 +153,8 @@ def export(
         image_input: take 0-255 pixels, with preprocessing in the artifact. None: on firmware only.
         channels_last: take and return pictures as N x H x W x C.
         inputs: example inputs as text, as `--inputs` takes them: `"image=1x3x64x64,ids=1x16:int64:100"`.
+        replace: forwards of modules and functions in their place, `"blocks.*.scan=fast:scan"`, each
+            compared with the original where that runs. Those from a file need `trust`.
 
     Returns:
         With `format`, the `ExportResult`. Its `passed` is False if a stage is out of its tolerance.
@@ -190,6 +194,7 @@ def export(
         image_input,
         channels_last,
         inputs,
+        replace,
     )
     arguments = ModelArguments(model, example_inputs, options)
     job = ExportJob.validated(
@@ -221,6 +226,7 @@ def inspect(
     image_input: bool | None = None,
     channels_last: bool = False,
     inputs: str | None = None,
+    replace: str | None = None,
 ) -> GraphReport:
     """Report a model's graph, before and after the rewrites, without exporting it.
 
@@ -231,7 +237,7 @@ def inspect(
         example_inputs: as for `export`.
         target: the device whose rules are applied. None: the rules that all targets have.
         lossy, without, backend_options, calibration, progress: as for `export`.
-        weights, input_size, batch, seed, trust, mean, std, labels, image_input, channels_last, inputs: as
+        weights, input_size, batch, seed, trust, mean, std, labels, image_input, channels_last, inputs, replace: as
             for `export`.
 
     Returns:
@@ -262,6 +268,7 @@ def inspect(
         image_input,
         channels_last,
         inputs,
+        replace,
     )
     arguments = ModelArguments(model, example_inputs, options)
     with default_torch():

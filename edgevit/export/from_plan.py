@@ -23,7 +23,7 @@ from edgevit.support.progress import Stages
 from edgevit.targets import load_target
 
 # Options that a user may override in a plan: same net, other weights and numbers.
-_OTHER_NUMBERS = ("weights", "seed", "labels", "trust")
+_OTHER_NUMBERS = ("weights", "seed", "labels", "trust", "replace")
 
 
 def export_planned(

@@ -25,6 +25,7 @@ def forecast(
     image_input: bool | None = None,
     channels_last: bool = False,
     inputs: str | None = None,
+    replace: str | None = None,
 ) -> ModelForecast:
     """Predict the latency of a model on a device that is not at hand.
 
@@ -35,7 +36,7 @@ def forecast(
         example_inputs: as for `edgevit.export`: one picture.
         target: the device.
         progress: a stream to report the stages on, such as `sys.stderr`.
-        weights, input_size, batch, seed, trust, mean, std, image_input, channels_last, inputs:
+        weights, input_size, batch, seed, trust, mean, std, image_input, channels_last, inputs, replace:
             as for `edgevit.export`.
 
     Returns:
@@ -49,7 +50,18 @@ def forecast(
         edgevit.forecast("timm:shvit_s1", target="iphone").forecasts[0].median
     """
     options = ModelOptions(
-        weights, input_size, batch, seed, trust, mean, std, None, image_input, channels_last, inputs
+        weights,
+        input_size,
+        batch,
+        seed,
+        trust,
+        mean,
+        std,
+        None,
+        image_input,
+        channels_last,
+        inputs,
+        replace,
     )
     with default_torch():
         return forecast_model(ModelArguments(model, example_inputs, options), target, progress)

@@ -36,6 +36,8 @@ _WRAPPERS = frozenset(
     for name in ("pixels.FromPixels", "channels_last.ChannelsLast", "hf_outputs.TensorOutputs", "live.inputs.Structured")
 )  # fmt: skip
 
+_INSTEAD = "or --replace MODULE=FILE.py:FUNCTION puts a function of yours in a module's place"
+
 
 def capture(source: ModelSource) -> Program:
     try:
@@ -76,9 +78,9 @@ def _capture_error(error: Exception) -> CaptureError:
         where=last_line_of_user(error),
         why=first.strip()[:400],
         hint=(
-            "make the branch static, use `torch.where`, or `torch.cond` with both sides of one shape"
+            f"make the branch static, use `torch.where`, or `torch.cond` with both sides of one shape; {_INSTEAD}"
             if data_dependent
-            else "make `torch.export.export(model, inputs)` work on its own, then come back"
+            else f"make `torch.export.export(model, inputs)` work on its own, then come back; {_INSTEAD}"
         ),
     )
 
@@ -234,5 +236,5 @@ def _require_static(graph: fx.Graph) -> None:
                 f"`{node.name}` has a shape that is known only at run time: {list(fake.shape)}",
                 where=str(node.meta["origin"]),
                 why="devices plan memory ahead, so every shape must be static",
-                hint="export with fixed sizes; replace `nonzero` and boolean masks by `torch.where`",
+                hint=f"export with fixed sizes; write `torch.where` for `nonzero` and boolean masks; {_INSTEAD}",
             )

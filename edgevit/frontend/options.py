@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from edgevit.targets import Target
 
@@ -23,6 +24,7 @@ class ModelOptions:
     image_input: bool | None = None  # None: pixels for firmware, else the model's own input
     channels_last: bool = False
     inputs: str | None = None  # NAME=SHAPE:TYPE:N or NAME=FILE.npy, comma-separated
+    replace: str | None = None  # MODULE=PACKAGE:CALLABLE, comma-separated
 
     def on(self, target: Target | None) -> ModelOptions:
         """Resolve `image_input` for a target: unless it is stated, only firmware may take
@@ -30,4 +32,4 @@ class ModelOptions:
         """
         firmware = target is not None and target.is_microcontroller
         explicit = self.image_input is not None or firmware
-        return self if explicit else replace(self, image_input=False)
+        return self if explicit else dataclasses.replace(self, image_input=False)

@@ -21,6 +21,7 @@ from edgevit.frontend.live_weights import make_live
 from edgevit.frontend.module_source import fitted
 from edgevit.frontend.ready import fixed_mode, ready
 from edgevit.frontend.repeats import require_repeatable, twin_of
+from edgevit.frontend.replacements import put_in, verified
 from edgevit.frontend.request import Request, Scheme
 from edgevit.frontend.source import ModelSource, Preprocess
 from edgevit.frontend.state_dict_file import load_into, require_file
@@ -56,11 +57,12 @@ def resolve(
     std: Sequence[float] | None = None,
     labels: Sequence[str] | None = None,
     inputs: str | None = None,
+    replace: str | None = None,
 ) -> ModelSource:
     """Return the model in eval mode, with weights, after a trial run on its example inputs.
 
     `model`: a spec, or a live model, which is copied. `example_inputs` take precedence over those
-    that the model states; `inputs` is the same as text.
+    that the model states; `inputs` is the same as text. `replace` names forwards in others' place.
     """
     if inputs is not None:
         _require_one_way(example_inputs, batch)
@@ -84,10 +86,13 @@ def resolve(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         request, built = _built(scheme, request, weights is None)
-        source = ready(_with_inputs(built, example_inputs, request), _run)
+        built = _with_inputs(built, example_inputs, request)
+        replaced = put_in(built, replace, trust) if replace else ()
+        source = ready(built, _run)
         twin = None if source.exported else twin_of(source.module)
         _run(source)
         source = _with_weights(source, request)
+    source = verified(source, replaced) if replaced else source
     check_finite_weights(source.module, source.weights)
     outputs = _run(source)
     check_finite_outputs(source.module, source.inputs, outputs)

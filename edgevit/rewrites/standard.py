@@ -8,6 +8,7 @@ from edgevit.rewrites.arithmetic.fold_constants import FoldConstants
 from edgevit.rewrites.arithmetic.promote_integers import PromoteIntegers
 from edgevit.rewrites.convolutions.add_batch import AddBatch
 from edgevit.rewrites.convolutions.collapse_linear import CollapseLinear
+from edgevit.rewrites.convolutions.number_padding import NumberPadding
 from edgevit.rewrites.layout.merge_reshapes import MergeReshapes
 from edgevit.rewrites.layout.name_shapes import NameShapes
 from edgevit.rewrites.norms.restore_batch_norm import RestoreBatchNorm
@@ -18,6 +19,7 @@ STANDARD: tuple[AnyRule, ...] = (
     ExpandFft(),  # no converter takes complex numbers whole
     NameShapes(),
     PromoteIntegers(),
+    NumberPadding(),
     AddBatch(),
     RestoreBatchNorm(),
     DropIdentity(),

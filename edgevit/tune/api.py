@@ -44,6 +44,7 @@ def tune(
     image_input: bool | None = None,
     channels_last: bool = False,
     inputs: str | None = None,
+    replace: str | None = None,
 ) -> Tuned:
     """Choose format, precision and the backend's choices by measuring them.
 
@@ -61,7 +62,7 @@ def tune(
         study: of trials: a file, or `postgresql://...` that several machines share.
         backend_options, calibration: as for `edgevit.export`.
         progress: a stream to report on, such as `sys.stderr`.
-        weights, input_size, batch, seed, trust, mean, std, labels, image_input, channels_last, inputs:
+        weights, input_size, batch, seed, trust, mean, std, labels, image_input, channels_last, inputs, replace:
             as for `edgevit.export`.
 
     Returns:
@@ -94,6 +95,7 @@ def tune(
         image_input,
         channels_last,
         inputs,
+        replace,
     )
     usual = vars(ModelOptions())
     folder = output or f"{output_folder(None, spec, load_target(target))}-tuned"

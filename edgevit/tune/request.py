@@ -59,16 +59,17 @@ class TuneRequest:
 
     @property
     def said(self) -> tuple[str, ...]:
-        """Options passed to every export beside the plan: trust, and weights that may need it."""
+        """Options passed to every export beside the plan: code of the user's, and weights that may be."""
         try:
             require_shape(self.options.get("weights", "random"), WEIGHTS)
         except ShapeError:
-            return ("trust", "weights")
-        return ("trust",)
+            return ("trust", "replace", "weights")
+        return ("trust", "replace")
 
     def said_words(self) -> tuple[str, ...]:
         words = ["--trust"] if self.options.get("trust") else []
         words += [f"--weights={self.options['weights']}"] if "weights" in self.said else []
+        words += [f"--replace={self.options['replace']}"] if "replace" in self.options else []
         return tuple(words)
 
     def plan(self, point: Point, space: Space, graph: str, convert_threads: int) -> ExportPlan:

@@ -13,6 +13,7 @@ from edgevit.rewrites.arithmetic.expand_log1p import ExpandLog1p
 from edgevit.rewrites.arithmetic.expand_silu import ExpandSilu
 from edgevit.rewrites.arithmetic.name_axes import NameAxes
 from edgevit.rewrites.convolutions.convolve_rows import ConvolveRows
+from edgevit.rewrites.convolutions.number_padding import NumberPadding
 from edgevit.rewrites.convolutions.own_weights import OwnWeights
 from edgevit.rewrites.resize.gather_nearest import GatherNearest
 from tests.rewrites.checking import Call, check_rewrite, kinds
@@ -24,6 +25,21 @@ def test_parts_of_several_types_become_one() -> None:
     net = Call(lambda s, x: torch.cat([x, x.argmax(1, True), x > 0], 1))
     check_rewrite(CastParts(), net, X, fires=1)
     check_rewrite(CastParts(), Call(lambda s, x: torch.stack([x[0], x[0].long()])), X, fires=1)
+
+
+@pytest.mark.parametrize(
+    ("layer", "fires"),
+    [
+        (torch.nn.Conv2d(4, 8, 3, 2, "valid"), 1),
+        (torch.nn.Conv2d(4, 8, 3, padding="same", dilation=2, groups=2), 1),
+        (torch.nn.Conv1d(4, 8, 5, padding="same"), 1),
+        (torch.nn.Conv2d(4, 8, 2, padding="same"), 0),  # more behind than before
+        (torch.nn.Conv2d(4, 8, 3, padding=1), 0),
+    ],
+)
+def test_padding_said_by_a_word_is_numbers(layer: torch.nn.Module, fires: int) -> None:
+    x = X[:, :, 0] if isinstance(layer, torch.nn.Conv1d) else X
+    check_rewrite(NumberPadding(), layer, x, fires=fires)
 
 
 def test_parts_of_one_type_stay() -> None:

@@ -44,7 +44,11 @@ class DropIdentity(Rule[Match]):
         if isinstance(source, Node):
             return source
         parts = _parts(match.node)
-        return parts[0] if len(parts) == 1 else edit.again(match.node, parts, argument(match.node, "dim"))
+        return (
+            parts[0]
+            if len(parts) == 1
+            else edit.again(match.node, parts, argument(match.node, "dim"))
+        )
 
 
 def _same_type(a: Node, b: Node) -> bool:
