@@ -20,6 +20,7 @@ from edgevit.cli.failures import fail, of_ours
 from edgevit.cli.forecast import add_forecast
 from edgevit.cli.measure import add_history, add_profile
 from edgevit.cli.measuring import add_quiet, add_rounds, add_threads
+from edgevit.cli.model import MODEL_HELP, add_model
 from edgevit.cli.parser import Parser
 from edgevit.cli.plan import add_plan
 from edgevit.cli.quantize import add_quantize
@@ -34,8 +35,6 @@ from edgevit.support import option_values as values
 from edgevit.support.heartbeat import heard
 from edgevit.support.stdout import answers, only_answers
 from edgevit.support.terminal import show
-
-MODEL_HELP = "Model: timm:NAME, torchvision:NAME, hf:NAME, zoo:FAMILY-SIZES, FILE.py:CALLABLE, PACKAGE.MODULE:CALLABLE or FILE.pt2."
 
 # A model is many small long-lived objects: default thresholds spend a tenth of an export in the GC.
 COLLECT_RARELY = (20_000, 20, 20)
@@ -101,8 +100,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.set_defaults(run=partial(_show_help, parser))
     _add_export(verbs)
     _add_inspect(verbs)
-    add_quantize(partial(_command, verbs), _add_model, commands._model_options)
-    add_exits(partial(_command, verbs), _add_model, commands._model_options)
+    add_quantize(partial(_command, verbs), add_model, commands._model_options)
+    add_exits(partial(_command, verbs), add_model, commands._model_options)
     _add_verify(verbs)
     add_evaluate(partial(_command, verbs))
     add_profile(partial(_command, verbs))
@@ -114,8 +113,8 @@ def _parser() -> argparse.ArgumentParser:
     add_report(partial(_command, verbs))
     add_open(partial(_command, verbs))
     add_serve(partial(_command, verbs))
-    add_forecast(partial(_command, verbs), _add_model, commands._model_options)
-    add_tune(partial(_command, verbs), _add_model, commands._model_options)
+    add_forecast(partial(_command, verbs), add_model, commands._model_options)
+    add_tune(partial(_command, verbs), add_model, commands._model_options)
     add_sweep(partial(_command, verbs))
     add_search(partial(_command, verbs))
     targets = _command(
@@ -166,7 +165,7 @@ def _add_export(verbs: argparse._SubParsersAction) -> None:
 def _add_export_words(parser: argparse.ArgumentParser) -> None:
     from edgevit.cli.backend_words import add_backend_words, add_evaluation_words
 
-    _add_model(parser)
+    add_model(parser)
     parser.add_argument(
         "--target",
         required=True,
@@ -249,7 +248,7 @@ def _add_inspect(verbs: argparse._SubParsersAction) -> None:
 def _add_inspect_words(parser: argparse.ArgumentParser) -> None:
     from edgevit.cli.backend_words import add_backend_words
 
-    _add_model(parser)
+    add_model(parser)
     parser.add_argument(
         "--target",
         metavar="T",
@@ -303,73 +302,5 @@ def _add_matrix(verbs: argparse._SubParsersAction) -> None:
     parser.add_argument("--keep", action="store_true", help="Keep the artifacts in DIR.")
     parser.add_argument(
         "--fresh", action="store_true", help="Measure again what DIR already has figures of."
-    )
-    add_quiet(parser)
-
-
-def _add_model(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", metavar="MODEL", help=MODEL_HELP)
-    group = parser.add_argument_group("the model")
-    group.add_argument(
-        "--weights",
-        metavar="W",
-        help="Weights: random, pretrained, or a .safetensors or state-dict file.",
-    )
-    group.add_argument(
-        "--input-size", type=values.size, metavar="N", help="Size of the image in pixels, N or HxW."
-    )
-    group.add_argument(
-        "--inputs",
-        metavar="NAME=SHAPE,...",
-        help="Example inputs: image=1x3x224x224,ids=1x77:int64:49408,mask=mask.npy.",
-    )
-    group.add_argument(
-        "--replace",
-        metavar="MODULE=P:C,...",
-        help="Forwards of modules, computed by functions of yours: blocks.*.scan=fast.py:scan.",
-    )
-    group.add_argument(
-        "--batch", type=values.batch, default=1, metavar="N", help="Images in a batch [default: 1]."
-    )
-    group.add_argument(
-        "--seed",
-        type=values.seed,
-        default=0,
-        metavar="N",
-        help="Seed of random weights and inputs [default: 0].",
-    )
-    group.add_argument(
-        "--image-input",
-        action=argparse.BooleanOptionalAction,
-        help="Take pixels from 0 to 255, with the preprocessing folded in [default: for microcontrollers].",
-    )
-    group.add_argument(
-        "--channels-last", action="store_true", help="Take and return NxHxWxC instead of NxCxHxW."
-    )
-    group.add_argument(
-        "--mean",
-        type=values.numbers,
-        metavar="A,B,C",
-        help="Mean that preprocessing subtracts, of pixels from 0 to 1.",
-    )
-    group.add_argument(
-        "--std",
-        type=values.numbers,
-        metavar="A,B,C",
-        help="Deviation that preprocessing divides by, of pixels from 0 to 1.",
-    )
-    group.add_argument("--labels", metavar="FILE", help="File of class labels, one a line.")
-    group.add_argument(
-        "--trust", action="store_true", help="Run code found in weight files and .pt2 archives."
-    )
-    parser.add_argument(
-        "--without", action="append", default=[], metavar="RULE", help="Leave a rule out."
-    )
-    parser.add_argument(
-        "--lossy",
-        action="append",
-        default=[],
-        metavar="NAME[=V],...",
-        help="Apply lossy steps, which change what the model computes; `--lossy help` lists them.",
     )
     add_quiet(parser)

@@ -32,7 +32,7 @@ _MOST_CALLS = 8  # compared, of one module
 
 
 @dataclass
-class _Call:
+class SeenCall:
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
     outputs: tuple[torch.Tensor, ...]
@@ -46,7 +46,7 @@ class Replacement:
     module: nn.Module
     original: Callable[..., object]
     spec: str
-    calls: list[_Call] = field(default_factory=list)
+    calls: list[SeenCall] = field(default_factory=list)
 
 
 def put_in(source: ModelSource, text: str, trust: bool) -> tuple[Replacement, ...]:
@@ -136,7 +136,7 @@ def _recorded(replacement: Replacement) -> Iterator[None]:
     def record(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: object) -> None:
         if len(replacement.calls) < _MOST_CALLS:
             outputs = tuple(x.clone() for x in tensors_in(output))
-            replacement.calls.append(_Call(args, kwargs, outputs))
+            replacement.calls.append(SeenCall(args, kwargs, outputs))
 
     handle = replacement.module.register_forward_hook(record, with_kwargs=True)
     try:
