@@ -66,14 +66,19 @@ class Searched(Shown):
             )
 
     @property
-    def winners(self) -> tuple[Mapping[str, Any], ...]:
-        """Nets of the front that beat the baseline, the best first: on the test data where there is some."""
-        if self.baseline is None:
-            return ()
-        own = self.baseline
-        better = [net for net in self.front if _merit(net) > _merit(own)]
-        fit = [n for n in better if n["ram"] <= own["ram"] and n["instructions"] <= own["instructions"]]  # fmt: skip
-        return tuple(sorted(fit, key=_merit, reverse=True))
+    def best(self) -> Mapping[str, Any] | None:
+        """Net of the highest score. The test data has no say in it."""
+        return max(self.front, key=lambda net: net["score"], default=None)
+
+    @property
+    def beats(self) -> bool:
+        """Check that the best net beats the baseline: on the test data, where there is some.
+
+        No net of the front takes more RAM or instructions than the baseline.
+        """
+        if self.best is None or self.baseline is None:
+            return False
+        return merit(self.best) > merit(self.baseline)
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -86,11 +91,12 @@ class Searched(Shown):
             "kind": "emulated",
             "baseline": self.baseline,
             "front": list(self.front),
-            "winners": [net["spec"] for net in self.winners],
+            "best": self.best["spec"] if self.best else None,
+            "beats": self.beats,
         }
 
 
-def _merit(net: Mapping[str, Any]) -> float:
+def merit(net: Mapping[str, Any]) -> float:
     return net.get("test", net["score"])
 
 

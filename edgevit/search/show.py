@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from edgevit.search.search import Searched
+from edgevit.search.search import Searched, merit
 from edgevit.support.pareto_plot import Dot, Panel, pareto_svg
 
 JSON = "front.json"
@@ -36,7 +36,7 @@ def _missing(searched: Searched) -> str:
 
 
 def _loss(net: Mapping[str, Any]) -> float:
-    score = net.get("test", net["score"])
+    score = merit(net)
     return 100 - score if 0 <= score <= 100 else -score
 
 
@@ -55,9 +55,8 @@ def front_text(searched: Searched) -> str:
     ]
     if searched.baseline is not None:
         rows += [_row("to beat", searched.baseline, tested), *_verdict(searched)]
-    best = (*searched.winners, *sorted(searched.front, key=lambda net: -net["score"]))
-    if best:
-        rows += ["", f"  again     {best[0]['command']}"]
+    if searched.best:
+        rows += ["", f"  again     {searched.best['command']}"]
     return "\n".join([*rows, f"  in        {searched.request.output}: {JSON}, {PICTURE}, nets/"])
 
 
@@ -68,13 +67,12 @@ def _row(name: str, net: Mapping[str, Any], tested: bool) -> str:
 
 
 def _verdict(searched: Searched) -> list[str]:
-    if not searched.winners:
-        return ["", "  verdict   no net of the front beats it at no more RAM and instructions"]
-    best, own = searched.winners[0], searched.baseline
-    assert own is not None
-    merit, other = (net.get("test", net["score"]) for net in (best, own))
+    best, own = searched.best, searched.baseline
+    if best is None or own is None:
+        return ["", "  verdict   no net was found that takes no more RAM and instructions"]
+    word = "beats it" if searched.beats else "does not beat it"
     return [
         "",
-        f"  verdict   {best['spec']} beats it: {merit:.2f} against {other:.2f}, "
+        f"  verdict   {best['spec']}, of the highest score, {word}: {merit(best):.2f} against {merit(own):.2f}, "
         f"x{best['ram'] / own['ram']:.2f} of its RAM, x{best['instructions'] / own['instructions']:.2f} of its instructions",
     ]

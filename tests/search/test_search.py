@@ -125,9 +125,9 @@ def test_the_front_is_trained_on_the_data_and_ran(folder: Path, monkeypatch: Any
         test="digits",
         beat="nets.py:four",
         limits=NetLimits(flash=30_000),
-        budget="2",
+        budget="4",
         epochs=8,
-        population=2,
+        population=4,
         output="out",
     )
     assert searched.baseline is not None
@@ -142,6 +142,9 @@ def test_the_front_is_trained_on_the_data_and_ran(folder: Path, monkeypatch: Any
     assert json.loads((folder / "out" / "front.json").read_text())["kind"] == "emulated"
     assert (folder / "out" / "pareto.svg").read_text().startswith("<svg")
     assert "to beat" in front_text(searched)
+    assert searched.best is not None
+    assert searched.best["score"] == max(net["score"] for net in searched.front)
+    assert searched.beats == (searched.best["test"] > searched.baseline["test"])
 
 
 def test_arrays_train_a_space_of_specs(folder: Path, monkeypatch: Any) -> None:
