@@ -24,6 +24,7 @@ from edgevit.frontend.read_numbers import keep_numbers_in_tensors
 from edgevit.frontend.source import ModelSource
 from edgevit.frontend.transforms import export
 from edgevit.frontend.user_code import ended_by_user
+from edgevit.graph.edit import row_by_row
 from edgevit.graph.operator_list import operators_listed_once
 from edgevit.graph.parity import FP32, distance
 from edgevit.graph.program import Origin, Program
@@ -185,7 +186,7 @@ def _attribute(module: torch.nn.Module, path: str) -> torch.Tensor:
             why="only tensors can be stored in an artifact",
             hint="make what it gives when the model is built, and keep it as a buffer",
         )
-    return tensor.detach().contiguous()
+    return row_by_row(tensor.detach())
 
 
 def _origin(node: Node) -> Origin:

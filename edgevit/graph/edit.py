@@ -19,6 +19,15 @@ _TIMES, _MORE = (
 )  # limit of constants in one edit: a multiple of the program's own bytes, plus a base
 
 
+def row_by_row(tensor: torch.Tensor) -> torch.Tensor:
+    """Return a tensor with the strides that its shape alone gives.
+
+    `contiguous` leaves the stride of an axis of size 1 as it was, and ExecuTorch reads an order of the axes
+    from it that its kernels do not take.
+    """
+    return tensor.contiguous().flatten().reshape(tensor.shape)
+
+
 class EditTooLargeError(Exception):
     """An edit would make constants far larger than the program."""
 
@@ -103,7 +112,7 @@ class Edit:
         unique, count = stem, 1
         while unique in self.draft.constants:
             unique, count = f"{stem}_{count}", count + 1
-        tensor = tensor.detach().contiguous()
+        tensor = row_by_row(tensor.detach())
         self.draft.constants[unique] = tensor
         with self.draft.graph.inserting_before(self._anchor):
             node = self.draft.graph.create_node("get_attr", unique)
