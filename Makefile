@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet -c constraints.txt
 OUT ?= out/shvit_s1-iphone
 
-.PHONY: help demo test tools lint check bed fuzz matrix operators bench picture docs look sbom clean
+.PHONY: help demo test tools lint check bed fuzz matrix operators compatibility bench picture docs look sbom clean
 
 help: ## Print the targets of this file
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1|/' | awk -F'|' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -48,6 +48,9 @@ matrix: .venv/.dev ## Write docs/matrix.md, runtimes.md and rules.md again
 
 operators: .venv/.dev ## Write docs/operators.md again: PyTorch's operators through four formats, for hours
 	$(BIN)/python benchmarks/operators.py --output docs/operators.md
+
+compatibility: .venv/.dev ## Write docs/compatibility.md again: hundreds of nets through four formats, for hours, resumable
+	$(BIN)/python benchmarks/compatibility.py --output docs/compatibility.md
 
 bench: .venv/.dev ## Write the pages of figures again, on an idle machine
 	$(BIN)/python benchmarks/export_cost.py --output docs/export-cost.md
