@@ -115,6 +115,24 @@ def cdist(x: Tensor, y: Tensor, p: float, compute_mode: int | None) -> Tensor:
     return apart.sum(-1) if p == 1 else NotImplemented
 
 
+def group_norm(
+    x: Tensor,
+    weight: Tensor | None,
+    bias: Tensor | None,
+    batch: int,
+    channels: int,
+    pixels: int,
+    groups: int,
+    eps: float,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Give a group norm the weight and bias that it lacks: the importer leaves a null in their place."""
+    if weight is not None and bias is not None:
+        return NotImplemented
+    weight = x.new_ones(channels) if weight is None else weight
+    bias = x.new_zeros(channels) if bias is None else bias
+    return aten.native_group_norm(x, weight, bias, batch, channels, pixels, groups, eps)
+
+
 _OURS: dict[Any, Callable[..., Any]] = {
     aten.adaptive_max_pool2d.default: adaptive_max_pool2d,
     aten.max.dim: max_dim,
@@ -124,4 +142,5 @@ _OURS: dict[Any, Callable[..., Any]] = {
     aten.var_mean.correction: var_mean,
     aten.upsample_bilinear2d.vec: upsample_bilinear2d,
     aten._cdist_forward.default: cdist,
+    aten.native_group_norm.default: group_norm,
 }

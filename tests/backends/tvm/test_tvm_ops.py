@@ -117,6 +117,8 @@ GROUPS: dict[str, tuple[tuple[Callable, ...], tuple[torch.Tensor, ...]]] = {
             lambda x: x.unfold(2, 3, 2).mean(-1),
             lambda x: torch.var_mean(x, dim=1)[0],
             lambda x: x.std((2, 3), unbiased=False),
+            lambda x: F.group_norm(x, 2),
+            lambda x: F.group_norm(x, 1, bias=x[0, :, 0, 0]),
             lambda x: x.prod(1),
         ),
         (X,),
