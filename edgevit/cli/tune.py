@@ -54,6 +54,15 @@ def _add_words(add_model: Add, parser: argparse.ArgumentParser) -> None:
         help="Try lossy steps too; refuse those with 1 - cosine to the model above D.",
     )
     parser.add_argument(
+        "--evaluate", metavar="PATH", help="Labelled data to measure each artifact's accuracy on."
+    )
+    parser.add_argument(
+        "--max-top1-drop",
+        type=values.points,
+        metavar="POINTS",
+        help="Try lossy steps too; refuse those that lose more points of top-1 on it.",
+    )
+    parser.add_argument(
         "--format",
         metavar="F,...",
         help="Formats to try [default: all of the target's that can be measured].",
@@ -84,6 +93,8 @@ def run_tune(options: argparse.Namespace, model: dict[str, Any]) -> int:
         on=options.on,
         budget=options.budget,
         max_drop=options.max_drop,
+        evaluate=options.evaluate,
+        max_top1_drop=options.max_top1_drop,
         formats=options.format.split(",") if options.format else None,
         rounds=options.rounds,
         output=options.output,

@@ -32,6 +32,8 @@ def tune(
     study: str | None = None,
     backend_options: BackendOptions | Mapping[str, BackendOptions] | None = None,
     calibration: CalibrationOptions = GENERATED,
+    evaluate: str | None = None,
+    max_top1_drop: float | None = None,
     progress: TextIO | None = None,
     weights: str | None = None,
     input_size: int | tuple[int, int] | None = None,
@@ -61,6 +63,8 @@ def tune(
         store: of measurements, as for `edgevit.profile`.
         study: of trials: a file, or `postgresql://...` that several machines share.
         backend_options, calibration: as for `edgevit.export`.
+        evaluate: labelled data; the accuracy of each artifact on it is in `trials.json`.
+        max_top1_drop: offer lossy steps too, and refuse what loses more points of top-1 on it.
         progress: a stream to report on, such as `sys.stderr`.
         weights, input_size, batch, seed, trust, mean, std, labels, image_input, channels_last, inputs, replace:
             as for `edgevit.export`.
@@ -113,6 +117,8 @@ def tune(
         store,
         study,
         rounds,
+        evaluate,
+        max_top1_drop,
     )
     stages = Stages(progress)
     try:

@@ -80,12 +80,22 @@ def _angle(moved: Mapping[str, Any]) -> float:
     return max(math.acos(max(-1.0, min(1.0, cosine))), 2 * math.asin(min(1.0, rel_l2 / 2)))
 
 
+def _accuracy(manifest: dict[str, Any]) -> dict[str, float] | None:
+    """Return top-1 of the file and of the model as given, in percent, where they were measured."""
+    measured = manifest.get("accuracy")
+    if not measured:
+        return None
+    top1, given = measured["file"]["top1"], measured["float"]["top1"]
+    return {"top1": top1, "float": given, "drop": given - top1}
+
+
 def facts_of(manifest: dict[str, Any]) -> dict[str, Any]:
     """Return the facts about an artifact that its trial stores."""
     artifact = made_of(manifest)
     return {
         "artifact": {"name": artifact.name, "bytes": artifact.bytes, "sha256": artifact.sha256},
         "drop": drop_of(manifest),
+        "accuracy": _accuracy(manifest),
         "graph": manifest["model"]["graph"],
         "versions": manifest["versions"],
     }

@@ -8,8 +8,11 @@ from edgevit.backends import backend_for
 from edgevit.graph.program import Program
 from edgevit.graph.text import graph_text
 from edgevit.rewrites import engine
+from edgevit.rewrites.lossy.parser import parse_lossy
+from edgevit.rewrites.lossy.run import apply_lossy
 from edgevit.rewrites.rule import AnyRule
 from edgevit.rewrites.variants import formed
+from edgevit.support.choice import Choice
 from edgevit.targets import Target
 
 Inert = Mapping[str, Sequence[tuple[str, str]]]  # format -> choice and option
@@ -20,15 +23,25 @@ def no_effect_options(
     target: Target,
     formats: Sequence[str],
     progress: Callable[[str], None] = lambda _: None,
+    lossy: Sequence[Choice] = (),
 ) -> dict[str, list[tuple[str, str]]]:
-    """Return the options by format whose graph, all else at its default, equals the default's."""
+    """Return the options by format whose graph, all else at its default, equals the default's.
+
+    `lossy`: choices of lossy steps; those that find no place in the program have no effect.
+    """
+    placeless = [
+        (choice.name, option)
+        for choice in lossy
+        for option in choice.options
+        if option != choice.default and not _finds_places(program, option)
+    ]
     programs: dict[tuple[AnyRule, ...], Program] = {(): program}
     pairs: dict[str, list[tuple[str, str]]] = {}
     for format in formats:
         backend = backend_for(format, target)
         progress(f"what changes nothing in {format}")
         plain = graph_text(_rewritten(backend.rules, programs))
-        pairs[format] = [
+        pairs[format] = placeless + [
             (form.choice.name, option)
             for form in backend.forms
             for option in form.turns
@@ -40,6 +53,10 @@ def no_effect_options(
             == plain
         ]
     return pairs
+
+
+def _finds_places(program: Program, option: str) -> bool:
+    return any(step.places for step in apply_lossy(program, parse_lossy(option)).steps)
 
 
 def _rewritten(rules: Sequence[AnyRule], programs: dict[tuple[AnyRule, ...], Program]) -> Program:

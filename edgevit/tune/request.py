@@ -14,6 +14,7 @@ from edgevit import __version__
 from edgevit.errors import UsageError
 from edgevit.export import WEIGHTS, ExportPlan
 from edgevit.quantize import CALIBRATION, GENERATED, CalibrationOptions
+from edgevit.rewrites.lossy.table import LOSSY_CHOICES
 from edgevit.support.backend_options import BackendOptions, options_info
 from edgevit.support.shape import ShapeError, require_shape
 from edgevit.tune.space import FORMAT, Point, Space
@@ -56,6 +57,22 @@ class TuneRequest:
     store: str | None = None
     study: str | None = None
     rounds: int = 20
+    evaluate: str | None = None  # labelled data that each artifact is evaluated on
+    max_top1_drop: float | None = None  # points of top-1 that an artifact may lose on it
+
+    @property
+    def lossy(self) -> bool:
+        """Check that lossy steps are offered: there is a limit to what they may cost."""
+        return self.max_drop is not None or self.max_top1_drop is not None
+
+    def require_data(self) -> None:
+        if self.max_top1_drop is not None and self.evaluate is None:
+            raise UsageError(
+                "--max-top1-drop needs labelled data",
+                where="--max-top1-drop",
+                why="without --evaluate no accuracy is measured",
+                hint="--evaluate FOLDER, with a folder of pictures a class",
+            )
 
     @property
     def said(self) -> tuple[str, ...]:
@@ -70,13 +87,14 @@ class TuneRequest:
         words = ["--trust"] if self.options.get("trust") else []
         words += [f"--weights={self.options['weights']}"] if "weights" in self.said else []
         words += [f"--replace={self.options['replace']}"] if "replace" in self.options else []
+        words += [f"--evaluate={Path(self.evaluate).absolute()}"] if self.evaluate else []
         return tuple(words)
 
     def plan(self, point: Point, space: Space, graph: str, convert_threads: int) -> ExportPlan:
         """Return the plan of a point, for `edgevit export --plan`."""
         default = space.default(point[FORMAT])
         changed = {k: v for k, v in point.items() if v != default[k]}
-        lossy = changed.pop("gelu", None)
+        lossy = tuple(changed.pop(c.name) for c in LOSSY_CHOICES if c.name in changed)
         threads = changed.pop("threads", "0")
         changed.pop("precision", None)
         return ExportPlan(
@@ -85,7 +103,7 @@ class TuneRequest:
             point[FORMAT],
             point.get("precision") or space.fixed_precision[point[FORMAT]],
             changed,
-            (lossy,) if lossy else (),
+            lossy,
             int(threads),
             convert_threads,
             graph,
@@ -114,6 +132,7 @@ class TuneRequest:
         """Return the study's name, with a digest of the request, the version and its choices."""
         facts = [
             self.model, self.target, self.on, self.max_drop, dict(self.options),
+            *((self.evaluate, self.max_top1_drop) if self.evaluate else ()),
             {f: self._changed(f) for f in space.formats}, asdict(self.calibration),
             __version__, space.formats,
             {f: [(c.name, c.options) for c in choices] for f, choices in space.choices.items()},

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from edgevit.backends import backend_for
 from edgevit.errors import TargetError
 from edgevit.export import choices_of
-from edgevit.rewrites.lossy.table import GELU
+from edgevit.rewrites.lossy.table import lossy_choices
 from edgevit.support.backend_info import BACKENDS, is_integer
 from edgevit.support.choice import Choice
 from edgevit.targets import Target
@@ -89,7 +89,7 @@ def space_for(
         fixed_precision[format] = precision.default
         open_choices = [precision] if len(precision.options) > 1 else []
         open_choices += choices_of(format, backend_for(format, target))
-        open_choices += [GELU] if lossy else []
+        open_choices += lossy_choices(pictures) if lossy else ()
         open_choices += threads_choice(cores)
         choices[format] = tuple(open_choices)
     return Space(tuple(formats), choices, fixed_precision)

@@ -16,6 +16,7 @@ from edgevit.errors import BudgetError, EdgevitError, StoreError
 from edgevit.export import ExportPlan, ExportRequest, Made, graph_hash, plan_text
 from edgevit.frontend import ModelOptions, build_source, capture
 from edgevit.measure import Runner, open_runner, open_store
+from edgevit.rewrites.lossy.table import lossy_choices
 from edgevit.support.backend_info import BACKENDS, firmware_formats, host_formats
 from edgevit.support.host import now
 from edgevit.support.notebook import Row, Shown
@@ -79,6 +80,7 @@ def tune_model(
 ) -> Tuned:
     """Tune a model for a target. `say` gets permanent lines, `note` the current step."""
     started = time.monotonic()
+    request.require_data()
     request = replace(request, target=load_target(request.target).name)
     runner = open_runner(request.on)
     space = _space(request, runner)
@@ -110,7 +112,7 @@ def _space(request: TuneRequest, runner: Runner) -> Space:
     export_request.reject_unused({format: target.written(format) for format in formats})
     cores = runner.device().cores if request.on == "local" else 1
     pictures = request.calibration.calibrate is not None
-    return space_for(target, formats, cores, request.max_drop is not None, pictures)
+    return space_for(target, formats, cores, request.lossy, pictures)
 
 
 def _elsewhere(on: str) -> bool:
@@ -128,7 +130,9 @@ def _narrowed(request: TuneRequest, space: Space, study: Study, note: Say) -> tu
         target = load_target(request.target)
         source = build_source(request.model, **vars(ModelOptions(**request.options).on(target)))
         program = capture(source)
-        no_effect = no_effect_options(program, target, space.formats, note)
+        no_effect = no_effect_options(
+            program, target, space.formats, note, lossy_choices(True) if request.lossy else ()
+        )
         notes = {
             "graph": graph_hash(program),
             "no_effect": no_effect,
@@ -227,6 +231,7 @@ class _Search:
             artifact, manifest = self._artifact(running.point)
             facts = facts_of(manifest)
             self._require_near(facts["drop"])
+            self._require_accurate(facts["accuracy"])
             self.study.beat(running.number)
             default, _ = (artifact, {}) if is_default else self._artifact(self.space.default())
             values, figures = self.objective.judge(artifact, default)
@@ -247,6 +252,13 @@ class _Search:
         limit = self.request.max_drop
         if limit is not None and drop > limit:
             raise BudgetError(f"its cosine is {drop:.2g} below 1, and --max-drop is {limit:g}")
+
+    def _require_accurate(self, accuracy: dict[str, float] | None) -> None:
+        limit = self.request.max_top1_drop
+        if limit is not None and accuracy and accuracy["drop"] > limit + 1e-9:
+            raise BudgetError(
+                f"it loses {accuracy['drop']:.2f} points of top-1, and --max-top1-drop is {limit:g}"
+            )
 
     def _worth_keeping(self) -> list[str]:
         tried = self.study.tried()

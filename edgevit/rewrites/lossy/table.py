@@ -64,10 +64,38 @@ OPTIONS: dict[str, LossyKind] = {
     ),
 }
 
-# Options that the tuner may choose; the others have values that the user must weigh.
+# Choices of the tuner, in the order in which they are taken. An option but the default is a word of `--lossy`.
 GELU = Choice(
     "gelu",
     ("exact", "gelu-tanh", "gelu-sigmoid", "gelu-relu"),
     "exact",
     "a GELU by cheaper functions; how far it goes is measured",
 )
+HEADS = Choice(
+    "heads",
+    ("all", "prune-heads=0.125", "prune-heads=0.25", "prune-heads=0.5"),
+    "all",
+    "heads that others make up for are not computed",
+)
+HIDDEN = Choice(
+    "hidden",
+    ("all", "prune-mlp=0.25", "prune-mlp=0.5", "prune-mlp=0.75"),
+    "all",
+    "hidden channels that others make up for are not computed",
+)
+TOKENS = Choice(
+    "tokens",
+    ("all", "fuse-tokens=0.3", "fuse-tokens=0.5", "fuse-tokens=0.7", "merge-tokens=0.2", "merge-tokens=0.4"),
+    "all",
+    "later layers compute for fewer tokens",
+)  # fmt: skip
+LOSSY_CHOICES = (HEADS, HIDDEN, TOKENS, GELU)
+
+
+def lossy_choices(pictures: bool) -> tuple[Choice, ...]:
+    """Return the lossy choices; those that are made on calibration pictures only with some."""
+    return tuple(
+        choice
+        for choice in LOSSY_CHOICES
+        if pictures or not OPTIONS[choice.options[-1].partition("=")[0]].calibrated
+    )

@@ -57,6 +57,6 @@ def _count(word: str) -> TokenCount:
     return share
 
 
-def resolved(count: TokenCount, most: int) -> int:
-    """Return the number of tokens that go, where `most` may."""
-    return round(count * most) if isinstance(count, float) else count
+def resolved(count: TokenCount, candidates: int, most: int) -> int:
+    """Return the number of tokens that go: a share is of the candidates, and of them at most `most`."""
+    return min(round(count * candidates), most) if isinstance(count, float) else count

@@ -105,10 +105,8 @@ class TokenRewriter:
         queries, keys = (self._made.get(one, one) for one in (block.queries, block.keys))
         size = tokens_there.size if tokens_there else None
         place = Place(block.attention, queries, keys, stream, size, self._prefix)
-        most, count = (
-            self._reduction.most(place),
-            resolved(asked, self._reduction.candidates(place)),
-        )
+        most = self._reduction.most(place)
+        count = resolved(asked, self._reduction.candidates(place), most)
         if count > most:
             raise NotMergeableError(
                 node,
