@@ -85,8 +85,8 @@ def _accuracy(manifest: dict[str, Any]) -> dict[str, float] | None:
     measured = manifest.get("accuracy")
     if not measured:
         return None
-    top1, given = measured["file"]["top1"], measured["float"]["top1"]
-    return {"top1": top1, "float": given, "drop": given - top1}
+    top1, original = measured["file"]["top1"], measured["float"]["top1"]
+    return {"top1": top1, "float": original, "drop": original - top1}
 
 
 def facts_of(manifest: dict[str, Any]) -> dict[str, Any]:
