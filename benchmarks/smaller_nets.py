@@ -101,7 +101,8 @@ def measure_exits(root: Path) -> None:
     images, labels = (tensor.numpy() for tensor in bed.pictures("test"))
     np.savez(root / "half.npz", images=images[:300], labels=labels[:300])
     spec = SPEC.replace(":fine", ":exits")
-    exits = export_exits(spec, target="linux-x86", data=root / "half.npz", output=root / "exits")
+    how: dict[str, Any] = {"target": "linux-x86", "format": "onnx", "output": root / "exits"}
+    exits = export_exits(spec, data=root / "half.npz", **how)
     whole = edgevit.export(SPEC, target="linux-x86", format="onnx", output=root / "whole")
     classify = hosted(exits.directory).load()
     run = hosted(exits.directory).session(str(whole.artifact), {})
