@@ -9,6 +9,7 @@ from types import FrameType
 
 from torch.fx.node import Node
 
+from edgevit.backends.unsupported import way_out
 from edgevit.errors import ConverterError, EdgevitError, UnsupportedOpError
 from edgevit.graph.aten import op, operand
 from edgevit.graph.program import Program, origin, value
@@ -44,7 +45,7 @@ def cannot_lower(node: Node, format: str, why: str) -> UnsupportedOpError:
         f"{format} cannot lower `{op(node)}` ({inputs} -> {type_text(value(node))})",
         where=str(origin(node)),
         why=why[:_LONGEST],
-        hint="write this line with other ops, or export with another `--format`",
+        hint=way_out([node]),
     )
 
 

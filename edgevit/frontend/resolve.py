@@ -175,6 +175,7 @@ def _scheme_of(spec: str) -> Scheme:
     forms = [*(FRONTENDS[name].form for name in FRONTENDS), *(scheme.form for scheme in FILES)]
     raise ModelError(
         f"cannot tell what kind of model `{spec}` is",
+        where=spec,
         why="a model is given as " + "; ".join(forms),
         hint=_spelling_hint(spec),
     )
@@ -201,7 +202,10 @@ def _spelling_hint(spec: str) -> str:
     if spec.endswith(".py"):
         return f"name what to call in it: {spec}:build"
     if spec.endswith((".onnx", ".tflite", ".mlpackage", ".pte")):
-        return "start from the PyTorch model, not from a converted one"
+        return (
+            "start from the PyTorch model that it was converted from: "
+            "net.py:build, timm:NAME, hf:NAME, or a .pt2 of torch.export"
+        )
     if "/" in spec:
         return f"hf:{spec}"
     return f"timm:{spec}, or net.py:build for a model of yours"

@@ -115,6 +115,29 @@ def test_all_unsupported_ops_are_named_with_their_lines(format: str, tmp_path: P
     assert not list(tmp_path.iterdir())
 
 
+@torch.library.custom_op("edgevit_tests::scan", mutates_args=())
+def scan(x: torch.Tensor) -> torch.Tensor:
+    return x.cumsum(1)
+
+
+@scan.register_fake
+def _(x: torch.Tensor) -> torch.Tensor:
+    return torch.empty_like(x)
+
+
+class Scan(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return scan(x)
+
+
+def test_an_operator_of_the_users_own_is_named_with_a_way_out(format: str, tmp_path: Path) -> None:
+    source = source_of(nn.Sequential(nn.Conv2d(3, 4, 1), Scan()), X)
+    with pytest.raises(UnsupportedOpError, match="scan") as refusal:
+        lowered(format, source, tmp_path)
+    assert "test_contract.py:" in refusal.value.where
+    assert "--replace 1=" in refusal.value.hint
+
+
 def test_an_unsupported_input_type(format: str, tmp_path: Path) -> None:
     source = source_of(Call(lambda s, x: x.real + 1), X.to(torch.complex64))
     with pytest.raises(UnsupportedOpError, match="no such input"):
