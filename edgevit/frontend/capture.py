@@ -24,8 +24,8 @@ from edgevit.frontend.read_numbers import keep_numbers_in_tensors
 from edgevit.frontend.source import ModelSource
 from edgevit.frontend.transforms import export
 from edgevit.frontend.user_code import ended_by_user
+from edgevit.graph.cheaper_passes import cheaper_passes
 from edgevit.graph.edit import row_by_row
-from edgevit.graph.operator_list import operators_listed_once
 from edgevit.graph.parity import FP32, distance
 from edgevit.graph.program import Origin, Program
 from edgevit.support.silence import quiet
@@ -99,7 +99,7 @@ def program_of(
         make_functional(gm.graph)
     except NotFunctionalError:
         plain = False
-        with quiet("torch"), operators_listed_once():
+        with quiet("torch"), cheaper_passes():
             functional = exported.run_decompositions({})
         gm = _flat_module(functional)
     _require_static(gm.graph)

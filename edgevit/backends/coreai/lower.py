@@ -25,8 +25,8 @@ from edgevit.backends.exported import exported_program
 from edgevit.backends.placement import Placement
 from edgevit.backends.unsupported import refuse_precision
 from edgevit.frontend import ModelSource
+from edgevit.graph.cheaper_passes import cheaper_passes
 from edgevit.graph.half import in_float16
-from edgevit.graph.operator_list import operators_listed_once
 from edgevit.graph.program import Program
 
 MINIMUM_OS = "iOS27"
@@ -66,7 +66,7 @@ def write_asset(program: Program, path: Path) -> Placement:
 def _converted(program: Program) -> tuple[Any, list[tuple[str, str]]]:
     """Return the program as Core AI has it, and the calls behind its operations."""
     torch_to_coreai = module("coreai_torch")
-    with operators_listed_once():
+    with cheaper_passes():
         exported = exported_program(program).run_decompositions(decompositions())
     require_lowerings(exported, program)
     converter = torch_to_coreai.TorchConverter(mode=torch_to_coreai.TorchConverter.Mode.RELEASE)

@@ -31,7 +31,7 @@ from edgevit.backends.tvm.supported import (
 )
 from edgevit.backends.tvm.tool import tvm, versions
 from edgevit.backends.unsupported import refuse_precision
-from edgevit.graph.operator_list import operators_listed_once
+from edgevit.graph.cheaper_passes import cheaper_passes
 from edgevit.graph.program import Program, value
 from edgevit.support.silence import quiet
 from edgevit.targets import Target
@@ -94,7 +94,7 @@ def lower(
 
 
 def _imported(program: Program) -> Any:
-    with blame(program), operators_listed_once():
+    with blame(program), cheaper_passes():
         decomposed = exported_program(program).run_decompositions(decompositions())
         require_ops(decomposed, program)
         return importer().from_exported_program(

@@ -1,13 +1,16 @@
-"""The list of composite operators is asked for once, and the program is the same."""
+"""What torch does for every pass is done once, and the program is the same."""
 
 from __future__ import annotations
+
+import copy
 
 import pytest
 import torch
 from torch import nn
 from torch._export import utils
+from torch.fx import traceback
 
-from edgevit.graph.operator_list import operators_listed_once
+from edgevit.graph.cheaper_passes import cheaper_passes
 
 
 class Attention(nn.Module):
@@ -21,9 +24,18 @@ def test_the_dispatcher_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
     listing, asked = utils._materialize_cpp_cia_ops, []
     monkeypatch.setattr(utils, "_materialize_cpp_cia_ops", lambda: (asked.append(1), listing())[1])
     counted = utils._materialize_cpp_cia_ops
-    with operators_listed_once():
+    with cheaper_passes():
         programs = [exported.run_decompositions() for _ in range(2)]
     assert len(asked) == 1
     assert utils._materialize_cpp_cia_ops is counted
     for program in programs:
         assert [str(node.target) for node in program.graph.nodes] == usual
+
+
+def test_histories_are_shared_inside_only() -> None:
+    exported = torch.export.export(Attention().eval(), (torch.randn(1, 2, 4, 8),))
+    node = next(n for n in exported.graph.nodes if n.op == "call_function")
+    history = traceback.NodeSource(node, "a pass")
+    with cheaper_passes():
+        assert copy.deepcopy([history])[0] is history
+    assert copy.deepcopy([history])[0] is not history
