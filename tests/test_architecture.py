@@ -85,9 +85,19 @@ def top(path: Path) -> str:
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
-def imports(path: Path, only_at_import: bool = False) -> Iterator[str]:
+@cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
+@cache
+def imports(path: Path, only_at_import: bool = False) -> tuple[str, ...]:
+    return tuple(_imports(path, only_at_import))
+
+
+def _imports(path: Path, only_at_import: bool) -> Iterator[str]:
     """Yield dotted names; `from package import name` gives the name's too, which may be a module."""
-    tree = ast.parse(path.read_text())
+    tree = parsed(path)
     for node in ast.walk(tree) if not only_at_import else iter(tree.body):
         if isinstance(node, ast.ImportFrom) and node.module:
             yield node.module
@@ -98,7 +108,7 @@ def imports(path: Path, only_at_import: bool = False) -> Iterator[str]:
 
 def imported_names(path: Path) -> Iterator[tuple[str, str]]:
     """Yield the modules of edgevit's packages that are imported, each with a name taken from it."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("edgevit."):
             yield from ((str(node.module), alias.name) for alias in node.names)
         elif isinstance(node, ast.Import):
@@ -109,7 +119,7 @@ def imported_names(path: Path) -> Iterator[tuple[str, str]]:
 def read_files(path: Path, files: Mapping[str, Path]) -> set[str]:
     """Return the files that `path` imports; a package's `__init__` only where a name of its own is taken."""
     names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.ImportFrom) and node.module:
             whole = [f"{node.module}.{alias.name}" for alias in node.names]
             names |= {name if name in files else node.module for name in whole}
@@ -128,15 +138,16 @@ def test_the_top_holds_packages_only() -> None:
     assert {top(path) for path in modules()} == set(PACKAGES) | {"__init__"}
 
 
-@pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(PACKAGE)))
-def test_no_package_imports_a_later_one(path: Path) -> None:
-    if top(path) == "__init__":
-        return
-    own = PACKAGES.index(top(path))
-    for name in imports(path):
-        parts = name.split(".")
-        if parts[0] == "edgevit" and len(parts) > 1 and parts[1] in PACKAGES:
-            assert PACKAGES.index(parts[1]) <= own, f"{path} imports {name}"
+def test_no_package_imports_a_later_one() -> None:
+    places = {f"edgevit.{package}": place for place, package in enumerate(PACKAGES)}
+    wrong = [
+        f"{path} imports {name}"
+        for path in modules()
+        if top(path) != "__init__"
+        for name in imports(path)
+        if places.get(".".join(name.split(".")[:2]), 0) > PACKAGES.index(top(path))
+    ]
+    assert not wrong, "\n".join(wrong)
 
 
 def room(module: str) -> str:
@@ -179,22 +190,24 @@ def test_every_package_lists_its_face(package: str) -> None:
         assert getattr(whole, name) is getattr(importlib.import_module(module), name)
 
 
-@pytest.mark.parametrize("path", [*modules(), *EXAMPLES], ids=lambda p: str(p.relative_to(ROOT)))
-def test_outside_a_package_only_its_face_is_imported(path: Path) -> None:
-    if path == PACKAGE / "__init__.py":  # the face of all
-        return
-    for module, name in imported_names(path):
-        package = room(module)
-        if package in FACES and not is_inside(path, package):
-            assert module == f"edgevit.{package}", f"{path} imports {module}.{name}"
-            assert name in face(package).listed, f"{path} imports {module}.{name}"
+def test_outside_a_package_only_its_face_is_imported() -> None:
+    whole = PACKAGE / "__init__.py"  # the face of all
+    wrong = [
+        f"{path} imports {module}.{name}"
+        for path in [*modules(), *EXAMPLES]
+        if path != whole
+        for module, name in imported_names(path)
+        if (package := room(module)) in FACES and not is_inside(path, package)
+        if module != f"edgevit.{package}" or name not in face(package).listed
+    ]
+    assert not wrong, "\n".join(wrong)
 
 
 def test_a_class_name_has_one_meaning() -> None:
     """Typed views of calls are named after the operation, as the integer operations are."""
     places: dict[str, list[str]] = {}
     for path in set(modules()) - {PACKAGE / "graph" / "calls.py"}:
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in ast.walk(parsed(path)):
             if isinstance(node, ast.ClassDef):
                 places.setdefault(node.name, []).append(f"{path}:{node.lineno}")
     assert not {name: twice for name, twice in places.items() if len(twice) > 1}
@@ -220,7 +233,7 @@ def names_in(node: ast.AST) -> Iterator[tuple[str, int]]:
 def test_names_say_what_a_value_is() -> None:
     wrong = []
     for path in modules():
-        tree = ast.parse(path.read_text())
+        tree = parsed(path)
         fields = {
             statement.target.lineno
             for node in ast.walk(tree)
@@ -262,10 +275,15 @@ def test_each_heavy_library_has_one_home(library: str) -> None:
             assert str(path.relative_to(PACKAGE)).startswith(HOMES[library]), path
 
 
-@pytest.mark.parametrize("path", [p for p in modules() if top(p) in LIGHT], ids=str)
-def test_light_modules_import_nothing_heavy(path: Path) -> None:
+def test_light_modules_import_nothing_heavy() -> None:
     heavy = {"torch", "numpy", "coremltools", "timm", "transformers"}
-    assert not heavy & {name.split(".")[0] for name in imports(path, only_at_import=True)}
+    wrong = [
+        str(path)
+        for path in modules()
+        if top(path) in LIGHT
+        and heavy & {name.split(".")[0] for name in imports(path, only_at_import=True)}
+    ]
+    assert not wrong, "\n".join(wrong)
 
 
 def test_the_picture_is_of_these_packages(tmp_path: Path) -> None:
@@ -280,26 +298,23 @@ def test_the_picture_is_of_these_packages(tmp_path: Path) -> None:
 
 def literals(path: Path) -> set[str]:
     """Return the texts of a file, those of a `match` or a default included."""
-    nodes = ast.walk(ast.parse(path.read_text()))
+    nodes = ast.walk(parsed(path))
     return {n.value for n in nodes if isinstance(n, ast.Constant) and isinstance(n.value, str)}
 
 
-OUTSIDE = [p for p in modules() if top(p) != "backends"]
-
-
-@pytest.mark.parametrize("path", OUTSIDE, ids=lambda p: str(p.relative_to(PACKAGE)))
-def test_no_format_is_named_outside_the_backends(path: Path) -> None:
+def test_no_format_is_named_outside_the_backends() -> None:
     """A test of the format's name is a fact that the backend's `BackendInfo` lacks."""
     formats = {info.parent.name for info in (PACKAGE / "backends").glob("*/info.py")}
     assert {"coreml", "coreai", "mcu"} <= formats
-    assert not formats & literals(path)
+    outside = (path for path in modules() if top(path) != "backends")
+    wrong = {str(path): names for path in outside if (names := formats & literals(path))}
+    assert not wrong
 
 
-@pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(PACKAGE)))
-def test_a_backend_of_firmware_is_its_own(path: Path) -> None:
+def test_a_backend_of_firmware_is_its_own() -> None:
     """Nothing names the microcontroller's modules, not even as text, but for its own."""
-    if not path.is_relative_to(PACKAGE / "backends" / "mcu"):
-        assert "backends.mcu" not in path.read_text()
+    others = (p for p in modules() if not p.is_relative_to(PACKAGE / "backends" / "mcu"))
+    assert not [str(path) for path in others if "backends.mcu" in path.read_text()]
 
 
 def test_every_file_is_one_room() -> None:
