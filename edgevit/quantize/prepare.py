@@ -79,7 +79,7 @@ def prepare(
     if has_pairs(program):  # its encodings were trained: a change would not have them
         return Prepared(program, (), calibration)
     fitted, judges = (half[:_PROBES] for half in halves(calibration.inputs))
-    expected = [program.run(x) for x in judges]
+    expected = program.run_all(judges)
     best = _noise(program, fitted, judges, expected, scheme)
     methods: list[Method] = []
     for name, change, loss in _CHANGES:
@@ -115,4 +115,4 @@ def _noise(
     scheme: QuantScheme,
 ) -> float:
     simulation = plain_simulation(program, fitted, scheme)
-    return snr(expected, [simulation.run(x) for x in judges])
+    return snr(expected, simulation.run_all(judges))

@@ -132,7 +132,7 @@ def quantize_program(
         more = Method("more bits for some", best.snr, mixed.result.snr, True)
         best, methods = mixed.result, (*methods, more, *mixed.methods)
     quantized = best.simulation
-    inside = snr([program.run(x) for x in fitted], [quantized.run(x) for x in fitted])
+    inside = snr(program.run_all(fitted), quantized.run_all(fitted))
     values = waterfall(trial.program, quantized, held_out[:_SHOWN])
     report = NoiseReport(inside, best.snr, methods, trial.placement.islands, values)
     judged = tuple(

@@ -90,7 +90,7 @@ class Trial:
         methods: Sequence[str] = RANGES,
     ) -> Trial:
         """Observe every value that may need an encoding, whatever the types of single ones."""
-        expected = [program.run(x) for x in judges]
+        expected = program.run_all(judges)
         program, trained = without_pairs(program)
         placement = place(program, scheme, types)
         before = place(program, scheme) if types else placement
@@ -129,7 +129,7 @@ class Trial:
         else:
             weights = {node: weights[node] for node in self._weighted()}
         simulation = with_pairs(self.program, self.placement, encodings, weights, self.scheme)
-        outputs = tuple(simulation.run(x) for x in self.judges)
+        outputs = tuple(simulation.run_all(self.judges))
         ratio = snr(self.expected, outputs) if outputs else 0.0
         return TrialResult(encodings, weights, simulation, outputs, ratio)
 
