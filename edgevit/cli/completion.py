@@ -31,7 +31,12 @@ def add_completion(
     parser: argparse.ArgumentParser,
 ) -> None:
     own = command("completion", run_completion, "Print a script that completes words in a shell.")
-    own.add_argument("shell", choices=SHELLS, metavar="SHELL", help=f"{', '.join(SHELLS)}.")
+    own.add_argument(
+        "shell",
+        choices=SHELLS,
+        metavar="SHELL",
+        help=f"Shell that reads the script: {', '.join(SHELLS)}.",
+    )
     own.set_defaults(parser=parser)
 
 

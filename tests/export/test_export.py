@@ -366,19 +366,17 @@ def test_light_commands_import_no_torch_and_answer_at_once(words: list[str]) -> 
         "heavy = {'torch', 'numpy', 'coremltools', 'timm'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
     )
-    best = 9.0
-    for _ in range(5):
-        before = os.times()
-        subprocess.run([sys.executable, "-c", script], check=True, stdout=subprocess.DEVNULL)
-        after = os.times()
-        best = min(
-            best,
-            after.children_user
-            + after.children_system
-            - before.children_user
-            - before.children_system,
-        )
-    assert best < 0.3
+    # A machine that other work slows down takes longer for the standard library too.
+    library = "import argparse, dataclasses, json, pathlib, re, subprocess, tomllib"
+    ours, theirs = (min(cpu_seconds(code) for _ in range(5)) for code in (script, library))
+    assert ours < max(0.3, 6 * theirs)
+
+
+def cpu_seconds(code: str) -> float:
+    before = os.times()
+    subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
+    after = os.times()
+    return sum(after[2:4]) - sum(before[2:4])
 
 
 def test_the_help_of_the_program_reads_no_entry_points() -> None:

@@ -621,12 +621,13 @@ table(list_targets())
 heavy = {"torch", "numpy", "timm", "coremltools"} & set(sys.modules)
 print(heavy or "light", time.process_time() - before)
 """
-    run = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    weight, seconds = run.stdout.split()
-    assert weight == "light"
-    assert float(seconds) < 0.3  # of CPU time: what `edgevit targets` may take in all
+    command = [sys.executable, "-c", code]
+    runs = [
+        subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+        for _ in range(3)
+    ]
+    assert {weight for weight, _ in runs} == {"light"}
+    assert min(float(seconds) for _, seconds in runs) < 0.3  # CPU time of `edgevit targets` in all
 
 
 def test_the_examples_of_the_guide_are_targets(tmp_path: Path) -> None:
