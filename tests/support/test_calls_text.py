@@ -6,6 +6,7 @@ import ast
 import tempfile
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -68,6 +69,7 @@ def written(format: str, snippet: Snippet, *names: str) -> str:
         return filled(snippet.template, {**about.marks(), **snippet.marks(about)})
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=60)
 @given(NAMES, NAMES, NAMES)
 def test_names_are_data_in_every_language(port: str, model: str, file: str) -> None:
