@@ -30,7 +30,7 @@ def class_numbers(
     if isinstance(labels, np.ndarray):
         return _of_array(labels, outputs, where)
     distinct = sorted(set(labels))
-    if all(label.isascii() and label.isdecimal() for label in distinct):
+    if _are_numbers(distinct):
         places = {label: int(label) for label in distinct}
         _require_below(places, outputs, where)
         rule = "labels are the numbers of outputs"
@@ -44,9 +44,13 @@ def class_numbers(
 def class_count(labels: Sequence[str] | np.ndarray) -> int:
     """Return how many outputs a classifier of these labels needs: as `class_numbers` maps them."""
     distinct = sorted({str(label) for label in labels})
-    if all(label.isascii() and label.isdecimal() for label in distinct):
+    if _are_numbers(distinct):
         return max(map(int, distinct), default=0) + 1
     return len(distinct)
+
+
+def _are_numbers(labels: Sequence[str]) -> bool:
+    return all(label.isascii() and label.isdecimal() for label in labels)
 
 
 def _of_array(labels: np.ndarray, outputs: int, where: str) -> ClassNumbers:

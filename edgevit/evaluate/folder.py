@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TextIO, TypeAlias
 
 import numpy as np
+import torch
 
 from edgevit.backends import Artifact, run_here
 from edgevit.errors import UsageError
@@ -112,26 +113,17 @@ def evaluate(
         edgevit.evaluate("out/net-linux-x86", "imagenet/val").accuracy.top1
     """
     folder = Path(directory)
-    manifest = read_manifest(folder)
-    require_untouched(folder, manifest)
-    require_ours(folder, manifest, trust)
-    inputs, outputs = load_golden(folder)
-    takes = Takes(inputs, _image_input(manifest["model"]))
+    opened = _opened(folder, trust)
+    manifest, artifact, takes = opened.manifest, opened.artifact, opened.takes
     samples = read_labelled(os.fspath(data), takes, count)
     stages = Stages(progress)
-    artifact = Artifact(
-        manifest["format"],
-        manifest["precision"],
-        folder / manifest["artifact"],
-        manifest["versions"],
-    )
     names = labels or manifest["model"].get("class_names", ())
     blank = Evaluation(
         folder, artifact.path, samples.source, len(samples), "", None, None,
         manifest.get("accuracy"), 0.0,
     )  # fmt: skip
     if metric is None:
-        classes = require_classifier(outputs, str(folder))
+        classes = require_classifier(opened.outputs, str(folder))
         _require_names(names, classes, labels is not None)
         numbers = class_numbers(samples.labels, names, classes, samples.source)
         logits, seconds = _outputs(artifact, samples, takes, stages)
@@ -143,21 +135,35 @@ def evaluate(
 
 def accuracy_on(directory: Path, data: str, rows: Sequence[int] | None = None) -> Accuracy:
     """Return the accuracy of a folder exported here, on some rows of labelled data or on all."""
-    manifest = read_manifest(directory)
-    require_untouched(directory, manifest)
-    require_ours(directory, manifest, False)
-    inputs, outputs = load_golden(directory)
-    takes = Takes(inputs, _image_input(manifest["model"]))
-    samples = read_labelled(data, takes)
-    names = manifest["model"].get("class_names", ())
-    classes = require_classifier(outputs, str(directory))
+    opened = _opened(directory, False)
+    samples = read_labelled(data, opened.takes)
+    names = opened.manifest["model"].get("class_names", ())
+    classes = require_classifier(opened.outputs, str(directory))
     numbers = class_numbers(samples.labels, names, classes, samples.source).numbers
     if rows is not None:
         samples, numbers = samples.only(rows), numbers[list(rows)]
-    path = directory / manifest["artifact"]
-    artifact = Artifact(manifest["format"], manifest["precision"], path, manifest["versions"])
-    logits, _ = _outputs(artifact, samples, takes, Stages())
+    logits, _ = _outputs(opened.artifact, samples, opened.takes, Stages())
     return accuracy(logits[0], numbers)
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """An exported folder that may be run: its artifact, what that takes, and its golden outputs."""
+
+    manifest: dict[str, Any]
+    artifact: Artifact
+    takes: Takes
+    outputs: tuple[torch.Tensor, ...]
+
+
+def _opened(folder: Path, trust: bool) -> _Opened:
+    manifest = read_manifest(folder)
+    require_untouched(folder, manifest)
+    require_ours(folder, manifest, trust)
+    inputs, outputs = load_golden(folder)
+    path = folder / manifest["artifact"]
+    artifact = Artifact(manifest["format"], manifest["precision"], path, manifest["versions"])
+    return _Opened(manifest, artifact, Takes(inputs, _image_input(manifest["model"])), outputs)
 
 
 def _outputs(
