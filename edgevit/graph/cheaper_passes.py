@@ -1,9 +1,8 @@
 """torch's passes without two costs that grow with their number, for the time of a lowering.
 
 `run_decompositions` asks the dispatcher for the composite operators once for each of some forty
-namespaces: half the time of a small net's lowering. Each pass over a graph copies the history of
-every node, which the pass before made longer: of a quantised net's lowering to ExecuTorch, with its
-forty passes, that is a third.
+namespaces: half the time of a one-line net's lowering. Each pass over a graph copies the history of
+every node, which the pass before made longer, and ExecuTorch has forty passes.
 """
 
 from __future__ import annotations
