@@ -30,6 +30,7 @@ class DeviceState(Host):
     serial: str = ""  # distinguishes two devices of one kind
     temperature_c: float | None = None
     versions: dict[str, str] = field(default_factory=dict)  # versions of installed runtimes
+    timed_by: str = ""  # who chose and timed the runs, if not edgevit
 
     def identity(self, format: str) -> dict[str, object]:
         """Return the properties that a figure depends on.

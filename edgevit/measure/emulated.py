@@ -11,7 +11,7 @@ from edgevit.errors import EdgevitError, ParityError
 from edgevit.measure.device import DeviceState
 from edgevit.measure.figures import Figures, LayerCost, Settings, lost
 from edgevit.measure.firmware import executable_of, run_firmware
-from edgevit.measure.runner import plain
+from edgevit.measure.runner import Progress, plain
 from edgevit.measure.sequential import SequentialRunner
 from edgevit.measure.timing import Subject, subject_of
 from edgevit.support.host import now
@@ -49,7 +49,7 @@ class EmulatorRunner(SequentialRunner):
         core = settings.core or executable_of(subject.path.parent).core
         return {"core": core, "toolchain": settings.toolchain, "emulator": settings.emulator}
 
-    def figures(self, subject: Subject, settings: Settings) -> Figures:
+    def figures(self, subject: Subject, settings: Settings, progress: Progress) -> Figures:
         folder = subject.path.parent
         try:
             execution = run_firmware(

@@ -24,11 +24,12 @@ def latency_dict(latency: Latency) -> dict[str, object]:
     }
 
 
-def profile_text(report: ProfileReport) -> str:
+def profile_text(report: ProfileReport, timed_by: str = "") -> str:
+    """Return the table. `timed_by`: who chose and timed the runs, if not edgevit."""
     width = max(len(m.subject.label) for m in report.measured)
     rows = [
         f"measured {report.when} on {report.host}",
-        f"{report.threads} threads, {report.warmup} warm-up runs, {report.rounds} interleaved rounds, a process each",
+        _runs_text(report, timed_by),
         *_busy(report),
         "",
         f"{'':<{width}}   median ms   middle half        min   {_ratio_head(report)}".rstrip(),
@@ -43,6 +44,12 @@ def profile_text(report: ProfileReport) -> str:
     for m in report.measured:
         rows += _op_rows(m)
     return "\n".join(rows)
+
+
+def _runs_text(report: ProfileReport, timed_by: str) -> str:
+    if timed_by:
+        return f"runs, threads and warm-up are those of {timed_by}; not interleaved"
+    return f"{report.threads} threads, {report.warmup} warm-up runs, {report.rounds} interleaved rounds, a process each"
 
 
 def _busy(report: ProfileReport) -> list[str]:

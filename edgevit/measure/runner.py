@@ -63,6 +63,7 @@ def _places() -> dict[str, str]:
         "emulator": "emulated",
         "ssh://user@host[:port]": "ssh",
         "adb[:serial]": "adb",
+        "aihub:device": "cloud.aihub",
     }
     places = {address: f"edgevit.measure.{name}:open_runner" for address, name in modules.items()}
     return places | dict(pair for info in BACKENDS.values() for pair in info.runners)

@@ -25,7 +25,7 @@ class SequentialRunner(ABC):
     def device(self) -> DeviceState: ...
 
     @abstractmethod
-    def figures(self, subject: Subject, settings: Settings) -> Figures:
+    def figures(self, subject: Subject, settings: Settings, progress: Progress) -> Figures:
         """Return the figures of one artifact, with its error if it fails."""
 
     def measure(
@@ -38,7 +38,7 @@ class SequentialRunner(ABC):
         figures = []
         for subject in subjects:
             progress(f"run {subject.label}")
-            figures.append(self.figures(subject, settings))
+            figures.append(self.figures(subject, settings, progress))
             if figures[-1].error is None:
                 on_result(figures[-1])
         raise_if_all_lost(figures)

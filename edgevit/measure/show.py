@@ -58,7 +58,7 @@ def session_text(session: MeasuredSession) -> str:
     sound = [one for one in session.figures if one.error is None]
     timed = [one for one in sound if one.subject.format not in firmware_formats()]
     if timed:
-        rows.append(profile_text(_report(session, timed)))
+        rows.append(profile_text(_report(session, timed), session.device.timed_by))
         rows += [f"{one.subject.label}: {note}" for one in timed for note in one.notes]
     for one in sound:
         if one.subject.format in firmware_formats():

@@ -12,7 +12,7 @@ from pathlib import Path
 @dataclass(frozen=True)
 class Host:
     cpu: str
-    cores: int
+    cores: int  # 0: not reported
     memory_mb: int | None
     os: str
     python: str
@@ -23,7 +23,7 @@ class Host:
         return asdict(self)
 
     def __str__(self) -> str:
-        facts = [self.cpu, f"{self.cores} cores", self.os]
+        facts = [self.cpu, *([f"{self.cores} cores"] if self.cores else []), self.os]
         facts += [f"governor {self.governor}"] if self.governor else []
         facts += [f"load {self.load:.1f}"] if self.load is not None else []
         return ", ".join(facts)

@@ -12,6 +12,7 @@ from edgevit.exported import read_manifest
 from edgevit.measure.device import DeviceState, unknown_device
 from edgevit.measure.figures import Figures, Kind, LayerCost, Settings, lost
 from edgevit.measure.firmware import executable_of
+from edgevit.measure.runner import Progress
 from edgevit.measure.sequential import SequentialRunner
 from edgevit.measure.serial.flash import flash
 from edgevit.measure.serial.port import SerialPort
@@ -58,7 +59,7 @@ class SerialRunner(SequentialRunner):
         target = read_manifest(subject.path.parent)["target"]
         return {"tests": _TESTS, "elf": settings.elf, "target": target}
 
-    def figures(self, subject: Subject, settings: Settings) -> Figures:
+    def figures(self, subject: Subject, settings: Settings, progress: Progress) -> Figures:
         kind = _kind(subject)
         try:
             if settings.flash is not None:
