@@ -26,9 +26,11 @@ _HASH = re.compile(r"^([\w.-]+)==(\S+) --hash=sha256:([0-9a-f]{64})$", re.MULTIL
 
 
 def requirements() -> list[str]:
-    """Of edgevit and all of its extras, but what builds the site: no command and no test runs it."""
+    """Of edgevit and all of its extras that `make` installs, but what builds the site: no command and no test runs it."""
     extras = {
-        name: group for name, group in PROJECT["optional-dependencies"].items() if name != "docs"
+        name: group
+        for name, group in PROJECT["optional-dependencies"].items()
+        if name not in ("docs", "ultralytics")
     }
     words = [*PROJECT["dependencies"], *(word for group in extras.values() for word in group)]
     return [word for word in words if not word.startswith("edgevit[")]

@@ -36,6 +36,7 @@ HOMES = {
     "timm": ("frontend/timm_models.py",),
     "transformers": ("frontend",),
     "torchvision": ("frontend/torchvision_ops.py", "frontend/torchvision_models.py"),
+    "ultralytics": ("frontend/ultralytics_library.py",),
     "safetensors": ("frontend", "exported/golden.py", "integer/file.py"),
     "unicorn": ("backends/mcu/emulator",),
     "elftools": ("backends/mcu/run/elf.py",),

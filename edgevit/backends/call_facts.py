@@ -28,6 +28,7 @@ class Prepare:
     source: tuple[int, ...]
     channels_last: bool
     resize: str
+    border: int | None  # grey round a picture that is not cropped
 
 
 @dataclass(frozen=True)
@@ -104,10 +105,19 @@ def _prepare(manifest: Mapping[str, Any]) -> Prepare | None:
     scale = (1.0,) * 3 if pixels else tuple(1 / (255 * deviation) for deviation in how["std"])
     offset = (0.0,) * 3 if pixels else tuple(-m / s for m, s in zip(how["mean"], how["std"], strict=True))  # fmt: skip
     flips = how.get("channel_order", "rgb") == "bgr"
+    source = (2, 1, 0) if flips else (0, 1, 2)
+    resize = _resize(how, height, width)
+    return Prepare(height, width, scale, offset, source, last, resize, how.get("border"))
+
+
+def _resize(how: Mapping[str, Any], height: int, width: int) -> str:
+    if how.get("border") is not None:
+        return (
+            f"RGB, resized ({how['interpolation']}) to fit within {height}x{width}, in the middle of it, "
+            f"the rest being {how['border']}"
+        )
     resized = [round(extent / how["crop_pct"]) for extent in (height, width)]
-    resize = (
+    return (
         f"RGB, resized ({how['interpolation']}) to {resized[0]}x{resized[1]}, "
         f"the middle {height}x{width} of it"
     )
-    source = (2, 1, 0) if flips else (0, 1, 2)
-    return Prepare(height, width, scale, offset, source, last, resize)

@@ -7,7 +7,7 @@ import argparse
 from edgevit.cli.measuring import add_quiet
 from edgevit.support import option_values as values
 
-MODEL_HELP = "Model: timm:NAME, torchvision:NAME, hf:NAME, zoo:FAMILY-SIZES, FILE.py:CALLABLE, PACKAGE.MODULE:CALLABLE or FILE.pt2."
+MODEL_HELP = "Model: timm:NAME, torchvision:NAME, hf:NAME, ultralytics:NAME, zoo:FAMILY-SIZES, FILE.py:CALLABLE, PACKAGE.MODULE:CALLABLE or FILE.pt2."
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:

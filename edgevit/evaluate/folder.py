@@ -192,6 +192,7 @@ def _preprocess(how: Mapping[str, Any]) -> Preprocess:
         how["crop_pct"],
         how["interpolation"],
         how.get("channel_order", "rgb"),
+        how.get("border"),
     )
 
 

@@ -68,13 +68,14 @@ _PORT = _table(
 )
 _NUMBERS = Listing(_FIGURE, least=1, most=16)
 _PREPROCESS = _table(
-    ("channel_order", "range"),
+    ("channel_order", "range", "border"),
     mean=_NUMBERS,
     std=Listing(Number(1e-12, 1e12), least=1, most=16),
     size=Listing(WholeNumber(1, 1 << 20), least=2, most=3),
     crop_pct=Number(1e-3, 1e3),
     interpolation=_LINE,
     channel_order=_WORD,
+    border=WholeNumber(0, 255),
     range=Either((_LINE, Listing(_FIGURE, most=2))),
 )
 _MODEL = _table(

@@ -34,7 +34,7 @@ from edgevit.plugins import Registry
 def _own() -> dict[str, str]:
     return {
         name: f"edgevit.frontend.{name}_models:SCHEME"
-        for name in ("timm", "torchvision", "hf", "zoo")
+        for name in ("timm", "torchvision", "hf", "zoo", "ultralytics")
     }
 
 

@@ -25,6 +25,8 @@ class Preprocess:
     crop_pct: float = 1.0
     interpolation: str = "bicubic"
     channel_order: str = "rgb"  # or "bgr": how the tensor's channels are ordered
+    # The whole picture lies in the middle, and round it is a grey of 0 to 255. None: the picture fills the size.
+    border: int | None = None
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -35,6 +37,7 @@ class Preprocess:
             "interpolation": self.interpolation,
             "channel_order": self.channel_order,
             "range": [0, 255],
+            **({} if self.border is None else {"border": self.border}),
         }
 
     def why_not(self, channels: int) -> str:

@@ -35,7 +35,7 @@ def load_into(module: torch.nn.Module, path: str, trust: bool) -> None:
 
 def read_state_dict(path: str, trust: bool) -> dict[str, torch.Tensor]:
     """Read names and tensors from the file, without the wrapping that a training script added."""
-    weights = _unwrap(_read(path, trust), path)
+    weights = _unwrap(read_file(path, trust), path)
     require_weights(weights, path)
     return weights
 
@@ -92,7 +92,8 @@ def _instead(path: str, beside: Iterable[str]) -> str:
     )
 
 
-def _read(path: str, trust: bool) -> Any:
+def read_file(path: str, trust: bool) -> Any:
+    """Read whatever a weights file holds; with `trust`, by running it."""
     require_file(path)
     file = Path(path)
     if file.suffix == ".safetensors":

@@ -78,17 +78,30 @@ def _unusable(file: Path, why: str) -> CalibrationError:
 
 
 def _resized(image: Any, height: int, width: int, how: Preprocess, file: Path) -> Any:
-    """Resize and crop to the central `crop_pct` of the shorter side, as the model sees it."""
+    """Resize as the model sees it: cropped to the central `crop_pct` of the shorter side, or whole within a border."""
     library = _pillow()
-    scale = max(height / image.height, width / image.width) / how.crop_pct
-    size = (max(round(image.width * scale), width), max(round(image.height * scale), height))
+    scales = height / image.height, width / image.width
+    if how.border is None:
+        scale = max(scales) / how.crop_pct
+        size = (max(round(image.width * scale), width), max(round(image.height * scale), height))
+    else:
+        scale = min(scales)
+        size = (max(round(image.width * scale), 1), max(round(image.height * scale), 1))
     if size[0] * size[1] > _MOST_PIXELS:
         raise _unusable(file, f"{image.width} x {image.height} pixels are too narrow to be cropped")
     kinds = library.Resampling
     kind = {"bilinear": kinds.BILINEAR, "nearest": kinds.NEAREST, "lanczos": kinds.LANCZOS}
     resized = image.resize(size, kind.get(how.interpolation, kinds.BICUBIC))
+    if how.border is not None:
+        return _bordered(library, resized, width, height, how.border)
     left, top = (size[0] - width) // 2, (size[1] - height) // 2
     return resized.crop((left, top, left + width, top + height))
+
+
+def _bordered(library: Any, image: Any, width: int, height: int, grey: int) -> Any:
+    sheet = library.new(image.mode, (width, height), (grey,) * len(image.getbands()))
+    sheet.paste(image, ((width - image.width) // 2, (height - image.height) // 2))
+    return sheet
 
 
 def _pillow() -> Any:

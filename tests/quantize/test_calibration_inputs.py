@@ -20,6 +20,7 @@ from edgevit.quantize.calibration import Calibration, ImageInput
 from edgevit.quantize.calibration_checks import calibration_dict, checked
 from edgevit.quantize.image_folder import from_folder
 from edgevit.quantize.options import CalibrationOptions
+from edgevit.quantize.picture_file import read_picture
 from edgevit.quantize.picture_list import PictureFile, draw_evenly, list_pictures
 from edgevit.quantize.run import halves
 from tests.quantize.imported import rewritten
@@ -214,3 +215,11 @@ def test_trained_weights_are_not_calibrated_on_noise_unless_it_is_named(tmp_path
 
 def test_a_callers_inputs_are_options() -> None:
     assert isinstance(CalibrationBatches(batches=[IMAGE]), CalibrationOptions)
+
+
+def test_a_picture_lies_whole_within_a_border(tmp_path: Path) -> None:
+    Image.new("RGB", (20, 10), (255, 0, 0)).save(tmp_path / "wide.png")
+    how = edgevit.frontend.source.Preprocess((0.0,) * 3, (1.0,) * 3, (8, 8), border=51)
+    (image,) = read_picture(tmp_path / "wide.png", (1, 3, 8, 8), ImageInput(how), how)
+    assert torch.equal(image[0, :, 3], torch.tensor([0.2, 0.2, 1, 1, 1, 1, 0.2, 0.2]))
+    assert torch.equal(image[1, 2:6], torch.zeros(4, 8))

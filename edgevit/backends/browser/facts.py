@@ -43,7 +43,9 @@ _PREPARE = Table(
         "offset": _THREE,
         "source": Listing(WholeNumber(0, 2), least=3, most=3),
         "channels_last": Flag(),
-    }
+        "border": Either((Null(), WholeNumber(0, 255))),
+    },
+    ("border",),
 )
 _SHAPE = Table(
     {

@@ -15,7 +15,7 @@ softplus(x, beta, threshold)  is converted without its threshold
 mean(x), sum, max, min        behind a transpose stop a pass of coremltools, which asks for their axes
 
 and where it has no word for an argument: a negative pad crops, a circular one wraps around; a maximum of a dilated
-window; a floor division by one.
+window; a floor division by one, and of integers, which it leaves as floats.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def is_misread(node: Node) -> bool:
     if name == "max_pool2d":
         return set(per_dimension(argument(node, "dilation"), 2)) != {1}
     if name == "floor_divide":
-        return argument(node, "other") == 1
+        return argument(node, "other") == 1 or _is_left_in_floats(node)
     if name in _OVER_ALL:
         return value(node.all_input_nodes[0]).ndim > 0
     if name in {"amax", "amin", "mean.dim", "sum.dim_IntList"}:
@@ -76,6 +76,13 @@ def is_misread(node: Node) -> bool:
     if name in {"pad", "constant_pad_nd"}:
         return min(argument(node, "pad")) < 0 or _pad_mode(node) == "circular"
     return name in _ALWAYS or name in STABLE
+
+
+def _is_left_in_floats(node: Node) -> bool:
+    """Return whether integers are divided and not said to be integers again: the converter gives floats."""
+    result = value(node)
+    cast = all(op(user) == "_to_copy" for user in node.users)
+    return not result.is_floating_point() and not (node.users and cast)
 
 
 def definition(node: Node) -> Callable[..., Any] | None:
@@ -215,9 +222,12 @@ def _dilated_max_pool(
     return functools.reduce(torch.maximum, parts)
 
 
-def _floor_divide(x: Tensor, other: float) -> Tensor:
-    """Floor a division by one, which coremltools removes even for fractions."""
-    return torch.floor(x) if x.is_floating_point() else x.clone()
+def _floor_divide(x: Tensor, other: Tensor | float) -> Tensor:
+    """Floor a division by one, which coremltools removes even for fractions; say that integers stay what they are."""
+    if not isinstance(other, Tensor) and other == 1:
+        return torch.floor(x) if x.is_floating_point() else x.clone()
+    quotient = torch.floor_divide(x, other)
+    return torch.ops.aten._to_copy.default(quotient, dtype=quotient.dtype)
 
 
 def _reciprocal(x: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
-from edgevit.backends.coreml import channel_norms, exact_norms
+from edgevit.backends.coreml import channel_norms, exact_norms, narrow_indices
 from edgevit.errors import InternalError
 
 # Everything that does not depend on the precision of the shipped package.
@@ -120,6 +120,7 @@ HALF_PRECISION = (
 _OURS: dict[str, Callable[[Any, Any], None]] = {
     exact_norms.PASS: exact_norms.fuse_exactly,
     channel_norms.PASS: channel_norms.fuse_all,
+    narrow_indices.PASS: narrow_indices.narrow_safely,
 }
 
 

@@ -3,13 +3,22 @@
 /** Draw the part of `source` that the model sees onto the canvas, in the model's size. */
 export function draw(canvas, source, width, height, prepare) {
   const [tall, wide] = prepare.resized;
-  const scale = Math.max(wide / width, tall / height); // the shorter side fills the resized picture
-  const [across, down] = [prepare.width / scale, prepare.height / scale];
   canvas.width = prepare.width;
   canvas.height = prepare.height;
   const context = canvas.getContext("2d", { willReadFrequently: true });
   context.imageSmoothingQuality = "high";
-  context.drawImage(source, (width - across) / 2, (height - down) / 2, across, down, 0, 0, prepare.width, prepare.height);
+  if (prepare.border == null) {
+    const scale = Math.max(wide / width, tall / height); // the shorter side fills the resized picture
+    const [across, down] = [prepare.width / scale, prepare.height / scale];
+    context.drawImage(source, (width - across) / 2, (height - down) / 2, across, down, 0, 0, prepare.width, prepare.height);
+  } else {
+    const scale = Math.min(prepare.width / width, prepare.height / height); // the whole picture, within a border
+    const [across, down] = [Math.max(Math.round(width * scale), 1), Math.max(Math.round(height * scale), 1)];
+    const [x, y] = [Math.floor((prepare.width - across) / 2), Math.floor((prepare.height - down) / 2)];
+    context.fillStyle = `rgb(${prepare.border}, ${prepare.border}, ${prepare.border})`;
+    context.fillRect(0, 0, prepare.width, prepare.height);
+    context.drawImage(source, x, y, across, down);
+  }
   return context.getImageData(0, 0, prepare.width, prepare.height).data;
 }
 

@@ -154,8 +154,11 @@ def topk(a: Arguments) -> tuple[Tensor, ...]:
     x, k, axis = a.tensor("x"), a.integer("k", 1), a.integer("axis", -1)
     k = x.shape[axis] if k == -1 else k
     values, indices = x.topk(k, axis, largest=not a.flag("ascending"), sorted=True)
-    dtype = BY_NAME[a.text("output_indices_dtype", "int32")].tensor_dtype
-    return (values, indices.to(dtype)) if a.flag("return_indices", True) else (values,)
+    element = BY_NAME[a.text("output_indices_dtype", "int32")]
+    indices = indices % (1 << element.bits)  # those of 16 bits wrap around
+    return (
+        (values, indices.to(element.tensor_dtype)) if a.flag("return_indices", True) else (values,)
+    )
 
 
 OPS: dict[str, OpFunction] = {
