@@ -28,7 +28,7 @@ class Prepare:
     source: tuple[int, ...]
     channels_last: bool
     resize: str
-    border: int | None  # grey round a picture that is not cropped
+    border: int | None = None  # grey round a picture that is not cropped
 
 
 @dataclass(frozen=True)
