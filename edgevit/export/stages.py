@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Protocol
@@ -21,6 +21,7 @@ from edgevit.graph.program import Program
 from edgevit.quantize import (
     BIT_MAP,
     CalibrationOptions,
+    EarlierChoices,
     ImageInput,
     MixedRequest,
     Prepared,
@@ -105,6 +106,7 @@ class PreparedPart:
     rewrites: RewriteReport
     states: engine.States
     mixed: MixedRequest
+    earlier: EarlierChoices = field(default_factory=EarlierChoices)  # of the formats before
 
     def added_to(self, rewrites: RewriteReport) -> RewriteReport:
         """Add the rules that ran before the preparation."""
@@ -122,7 +124,9 @@ class PreparedPart:
         """Quantise what a backend's rules have made of the prepared program."""
         mixed = benchmark.aimed(self.mixed, stages) if benchmark else self.mixed
         with stages.stage("quantize", "choose ranges, and round"):
-            return quantize_prepared(program, self.prepared, scheme, mixed, stages.note)
+            return quantize_prepared(
+                program, self.prepared, scheme, mixed, stages.note, self.earlier
+            )
 
 
 def prepare_integers(

@@ -88,6 +88,11 @@ class Edit:
         """Call what `node` calls, with other arguments."""
         return self.call(function_of(node), *args, **kwargs)
 
+    def twin(self, node: Node) -> Node:
+        """Repeat a call of this edit."""
+        with self.draft.graph.inserting_before(self._anchor):
+            return self.draft.graph.node_copy(node, lambda read: read)
+
     def copied(self, node: Node, change: Callable[[Node], Any]) -> Node:
         """Call what `node` calls, with each value that it reads changed."""
         args, kwargs = mapped_arguments(node, change)

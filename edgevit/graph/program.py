@@ -12,6 +12,8 @@ import torch
 from torch import fx
 from torch.fx.node import Node, map_aggregate
 
+from edgevit.graph.execute import GraphRun
+
 Inputs = tuple[torch.Tensor, ...]
 
 
@@ -89,14 +91,17 @@ class Program:
 
     def run(self, inputs: Inputs | None = None) -> tuple[torch.Tensor, ...]:
         with torch.no_grad():
-            return _Run(self).run(*(inputs or self.inputs))
+            return self.graph_run().run(inputs or self.inputs)
+
+    def graph_run(self) -> GraphRun:
+        return GraphRun(self.graph, self.constants)
 
     def run_all(self, runs: Iterable[Inputs]) -> list[tuple[torch.Tensor, ...]]:
         """Run on each of several inputs. What depends on none of them is computed once."""
         with torch.no_grad():
-            run = _Run(self)
-            constant = run.constant_values()
-            return [run.run(*inputs, initial_env=dict(constant)) for inputs in runs]
+            run = self.graph_run()
+            run.compute_constants()
+            return [run.run(inputs) for inputs in runs]
 
     def in_float64(self) -> Program:
         """Return the same graph on float64 constants and inputs, whose results have hardly any
@@ -121,28 +126,3 @@ class Program:
 
     def outputs(self) -> tuple[Node, ...]:
         return tuple(cast(Iterable[Node], self.graph.output_node().args[0]))
-
-
-class _Run(fx.Interpreter):
-    """Interpreter without a module, for which fx would write and compile code that is never
-    called.
-    """
-
-    def __init__(self, program: Program) -> None:
-        super().__init__(torch.nn.Module(), graph=program.graph)
-        self._constants = program.constants
-        self._nodes: tuple[Node, ...] = tuple(program.graph.nodes)
-
-    def fetch_attr(self, target: str) -> torch.Tensor:
-        return self._constants[target]
-
-    def constant_values(self) -> dict[Node, Any]:
-        """Return the values of nodes that read constants only; None where only such nodes read it."""
-        values = self.env = dict[Node, Any]()
-        for node in self._nodes:
-            reads = node.all_input_nodes
-            of_constants = node.op == "call_function" and reads and values.keys() >= set(reads)
-            if node.op == "get_attr" or of_constants:
-                values[node] = self.run_node(node)
-        inner = {node for node in values if node.users and values.keys() >= set(node.users)}
-        return {node: None if node in inner else value for node, value in values.items()}

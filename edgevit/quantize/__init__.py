@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from edgevit.quantize.batches import CalibrationBatches
     from edgevit.quantize.bit_map import BIT_MAP, bit_map_text
     from edgevit.quantize.calibration import Calibration, ImageInput, read_numbers
+    from edgevit.quantize.choice import EarlierChoices
     from edgevit.quantize.divisions import factor_of
     from edgevit.quantize.encoding import (
         LIMITS,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from edgevit.quantize.image_folder import calibration, check_readable, picture_input
     from edgevit.quantize.input_covariance import Moments, window_along, window_of
     from edgevit.quantize.noise import Outputs, ValueNoise, costliest, snr
+    from edgevit.quantize.noise_report import NoiseReport
     from edgevit.quantize.observers import OBSERVERS
     from edgevit.quantize.op_traits import bounds, is_constant, is_view, number, pad_value, sources
     from edgevit.quantize.options import CALIBRATION, GENERATED, CalibrationOptions
@@ -39,7 +41,7 @@ if TYPE_CHECKING:
     from edgevit.quantize.qdq import is_fence, with_pairs
     from edgevit.quantize.recording import Look, Recorded, record, run_looking
     from edgevit.quantize.residual_stream import residual_stream
-    from edgevit.quantize.run import NoiseReport, QuantizedProgram
+    from edgevit.quantize.run import QuantizedProgram
     from edgevit.quantize.scheme import EVERY, FLOAT, QuantScheme
     from edgevit.quantize.sizes import StoredTensor, WeightBytes, weight_bytes
     from edgevit.quantize.stage import (
@@ -70,6 +72,7 @@ __all__ = [
     "Calibration",
     "CalibrationBatches",
     "CalibrationOptions",
+    "EarlierChoices",
     "EncodingPlan",
     "Grid",
     "Grids",
@@ -178,7 +181,9 @@ lazy_face(
         "qdq": ("is_fence", "with_pairs"),
         "placement": ("IntegerPlacement", "is_weighted", "place"),
         "recording": ("Look", "Recorded", "record", "run_looking"),
-        "run": ("NoiseReport", "QuantizedProgram"),
+        "run": ("QuantizedProgram",),
+        "noise_report": ("NoiseReport",),
+        "choice": ("EarlierChoices",),
         "scheme": ("EVERY", "FLOAT", "QuantScheme"),
         "sizes": ("StoredTensor", "WeightBytes", "weight_bytes"),
         "prepare": ("PRODUCTS", "Prepared", "prepare"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 
 import torch
 import torch.ao.quantization.fx._decomposed  # pyright: ignore[reportUnusedImport]  # registers its operators
@@ -15,7 +16,7 @@ from torch.fx.node import Node
 
 from edgevit.graph.aten import argument, kind, operand
 from edgevit.graph.edit import Draft, Edit
-from edgevit.graph.program import Program, origin
+from edgevit.graph.program import Program, copy_graph, origin
 from edgevit.quantize.encoding import LIMITS, Grid, asymmetric
 from edgevit.quantize.placement import IntegerPlacement, is_weighted
 from edgevit.quantize.scheme import QuantScheme
@@ -63,9 +64,36 @@ def with_pairs(
     return draft.program()
 
 
+def with_other_grids(
+    simulation: Program, placement: IntegerPlacement, encodings: Mapping[Node, Grid]
+) -> Program:
+    """Return a simulation of the same placement and weights with other grids of the same types."""
+    graph = copy_graph(simulation.graph)
+    here = {node.name: node for node in graph.nodes}
+    for node in (*placement.stored, *placement.carried, *placement.copied):
+        where = _where(encodings[placement.carried.get(node, node)])
+        for integers in filter(_is_quantize, map(_past_fence, list(here[node.name].users))):
+            for call in (integers, *integers.users):
+                call.args = (call.args[0], *where)
+    return replace(simulation, graph=graph)
+
+
+def _is_quantize(node: Node) -> bool:
+    return node.target is _OPS.quantize_per_tensor.default
+
+
+def _past_fence(node: Node) -> Node:
+    return next(iter(node.users)) if is_fence(node) else node
+
+
 def is_fence(node: Node) -> bool:
     """Check for a call that only marks where floats begin or end."""
     return kind(node) == "clone" and origin(node).rules[-1:] == (_STEP,)
+
+
+def _where(grid: Grid) -> tuple[float, int, int, int, torch.dtype]:
+    """Return the arguments by which a call quantises, or dequantises."""
+    return (grid.scale, grid.zero, *LIMITS[grid.dtype], _DTYPES[grid.dtype])
 
 
 def _insert_pairs(
@@ -77,13 +105,15 @@ def _insert_pairs(
     integer_values: AbstractSet[Node],
 ) -> None:
     edit = Edit(draft, _STEP, _after(source), (source,))
-    where = (grid.scale, grid.zero, *LIMITS[grid.dtype], _DTYPES[grid.dtype])
+    where = _where(grid)
     numbers = _fence(source, edit) if scheme.fenced and source not in integer_values else source
     integers = edit.call(_OPS.quantize_per_tensor.default, numbers, *where)
     floats = None
     for reader in readers:
-        if floats is None or scheme.read_apart:
+        if floats is None:
             floats = edit.call(_OPS.dequantize_per_tensor.default, integers, *where)
+        elif scheme.read_apart:
+            floats = edit.twin(floats)
         outside = reader not in integer_values and reader.op != "output"
         numbers = _fence(floats, edit) if scheme.fenced and outside else floats
         reader.replace_input_with(source, numbers)
@@ -99,7 +129,7 @@ def _encode_constants(node: Node, scheme: QuantScheme, draft: Draft) -> None:
         if not numbers.is_floating_point() or not numbers.isfinite().all():
             continue
         grid = asymmetric(float(numbers.min()), float(numbers.max()), scheme.activations)
-        where = (grid.scale, grid.zero, *LIMITS[grid.dtype], _DTYPES[grid.dtype])
+        where = _where(grid)
         integers = edit.call(_OPS.quantize_per_tensor.default, constant, *where)
         floats = edit.call(_OPS.dequantize_per_tensor.default, integers, *where)
         node.replace_input_with(constant, floats)

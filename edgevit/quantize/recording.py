@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import fx
 from torch.fx.node import Node
 
 from edgevit.errors import CalibrationError
 from edgevit.graph.aten import argument, kind, operand
+from edgevit.graph.execute import Look
 from edgevit.graph.program import Inputs, Program, origin
 from edgevit.quantize.divisions import Divisions
 from edgevit.quantize.input_covariance import CovarianceAccumulator, Moments
@@ -20,7 +20,6 @@ from edgevit.quantize.observers import Observer
 from edgevit.quantize.op_traits import PROJECTIONS
 
 _UNSEEN = 10.0  # exp(-10) of the largest is less than half a step of 8 bits
-Look = Callable[[Node, Any], None]
 
 
 @dataclass(frozen=True)
@@ -75,21 +74,10 @@ def _projections(program: Program) -> dict[str, list[Node]]:
 
 def run_looking(program: Program, batches: Sequence[Inputs], look: Look) -> None:
     """Run the inputs, and call `look` with every call and its result, once for each input."""
-    runner = _Looking(program.module(), look)
+    run = program.graph_run()
     with torch.no_grad():
         for batch in batches:
-            runner.run(*batch)
-
-
-class _Looking(fx.Interpreter):
-    def __init__(self, module: fx.GraphModule, look: Look) -> None:
-        super().__init__(module)
-        self._look = look
-
-    def run_node(self, n: Node) -> Any:
-        result = super().run_node(n)
-        self._look(n, result)
-        return result
+            run.run(batch, look)
 
 
 def _masked(node: Node) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch.fx.node import Node
 
@@ -16,51 +16,22 @@ from edgevit.graph.aten import kind
 from edgevit.graph.program import Inputs, Program
 from edgevit.quantize.calibration import Calibration
 from edgevit.quantize.calibration_checks import calibration_dict
+from edgevit.quantize.choice import EarlierChoices, IntegerChoice, Question
 from edgevit.quantize.encoding import Grid
 from edgevit.quantize.goals import MixedGoal
 from edgevit.quantize.held_out import HeldOut
 from edgevit.quantize.mixed_precision import MixedTypes, find_types
-from edgevit.quantize.noise import ValueNoise, snr, waterfall
-from edgevit.quantize.placement import IntegerPlacement, Island
+from edgevit.quantize.noise import snr, waterfall
+from edgevit.quantize.noise_report import NoiseReport
+from edgevit.quantize.placement import IntegerPlacement, place
+from edgevit.quantize.qdq import with_pairs
 from edgevit.quantize.scheme import QuantScheme
+from edgevit.quantize.trained import without_pairs
 from edgevit.quantize.trial import RANGES, Fitting, Method, Trial
 from edgevit.quantize.weights import RoundedWeight
 
 _SHOWN = 4  # runs that the waterfall is made of
-_GAP = 3.0  # dB between the halves: above it the ranges do not carry over
 Progress = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class NoiseReport:
-    """What quantisation costs, measured in the simulation."""
-
-    fitted_snr: float  # dB, on the inputs that chose the ranges
-    held_out_snr: float  # dB, on the others
-    methods: tuple[Method, ...]
-    islands: tuple[Island, ...]
-    values: tuple[ValueNoise, ...]
-
-    @property
-    def halves_disagree(self) -> bool:
-        return self.fitted_snr - self.held_out_snr > _GAP
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        if not self.halves_disagree:
-            return ()
-        return (
-            f"the calibration inputs do not speak for others: {self.fitted_snr:.1f} dB on the half that "
-            f"chose the ranges, {self.held_out_snr:.1f} dB on the other; calibrate on more or other pictures",
-        )
-
-    def as_dict(self) -> dict[str, object]:
-        return {
-            "snr": {"fitted": round(self.fitted_snr, 2), "held_out": round(self.held_out_snr, 2)},
-            "methods": [method.as_dict() for method in self.methods],
-            "float_islands": [island.as_dict() for island in self.islands],
-            "values": [value.as_dict() for value in self.values],
-        }
 
 
 @dataclass(frozen=True)
@@ -96,6 +67,15 @@ class QuantizedProgram:
             f"in {narrow} alone",
         )
 
+    def choice(self) -> IntegerChoice:
+        """Return what the trials chose, without the program."""
+        return IntegerChoice(
+            {node.name: grid for node, grid in self.encodings.items()},
+            {node.name: weight for node, weight in self.weights.items()},
+            self.held_out,
+            self.report,
+        )
+
     def as_dict(self) -> dict[str, object]:
         facts = {
             "calibration": calibration_dict(self.calibration),
@@ -113,15 +93,64 @@ def quantize_program(
     progress: Progress = lambda _: None,
     compensates: bool = True,
     goal: MixedGoal | None = None,
+    earlier: EarlierChoices | None = None,
 ) -> QuantizedProgram:
     """Quantise a program as `scheme` says; `types` gives single values another type.
 
     Without `compensates` the inputs choose no weight: they are noise. With a `goal`, the values
-    that the scheme's bits do not hold are searched for.
+    that the scheme's bits do not hold are searched for. `earlier` choices of the same inputs are
+    taken where they fit, and added to.
     """
-    fitted, held_out = halves(calibration.check(program).inputs)
+    calibration.check(program)
+    if earlier is None or types or goal is not None:
+        return _tried(program, calibration, scheme, types or {}, progress, compensates, goal)
+    plain = without_pairs(program)[0]
+    placement = place(plain, scheme)
+    question = Question.of(program, scheme, placement, compensates)
+    choice = earlier.answer(question)
+    if choice is not None:
+        return _repeated(plain, calibration, scheme, placement, choice)
+    quantized = _tried(program, calibration, scheme, {}, progress, compensates, None)
+    earlier.add(question, quantized.choice())
+    return quantized
+
+
+def _repeated(
+    program: Program,
+    calibration: Calibration,
+    scheme: QuantScheme,
+    placement: IntegerPlacement,
+    choice: IntegerChoice,
+) -> QuantizedProgram:
+    here = {node.name: node for node in program.graph.nodes}
+    encodings = {here[name]: grid for name, grid in choice.encodings.items()}
+    weights = {here[name]: weight for name, weight in choice.weights.items()}
+    return QuantizedProgram(
+        with_pairs(program, placement, encodings, weights, scheme),
+        program,
+        scheme,
+        placement,
+        encodings,
+        weights,
+        choice.held_out,
+        replace(choice.report, islands=placement.islands),
+        calibration,
+        {},
+    )
+
+
+def _tried(
+    program: Program,
+    calibration: Calibration,
+    scheme: QuantScheme,
+    types: Mapping[str, str],
+    progress: Progress,
+    compensates: bool,
+    goal: MixedGoal | None,
+) -> QuantizedProgram:
+    fitted, held_out = halves(calibration.inputs)
     progress("calibrate")
-    trial = Trial.begin(program, scheme, fitted, held_out, types or {}, compensates)
+    trial = Trial.begin(program, scheme, fitted, held_out, types, compensates)
     progress("choose ranges and weights")
     best, fitting, methods = trial.best()
     mixed = None

@@ -12,6 +12,7 @@ from edgevit.quantize.batches import CalibrationBatches, from_batches
 from edgevit.quantize.bit_map import read_bit_map, require_fits
 from edgevit.quantize.calibration import Calibration, ImageInput, generated
 from edgevit.quantize.calibration_checks import checked
+from edgevit.quantize.choice import EarlierChoices
 from edgevit.quantize.goals import MixedGoal, parse_budget
 from edgevit.quantize.image_folder import calibration
 from edgevit.quantize.options import CalibrationOptions
@@ -70,12 +71,13 @@ def quantize_prepared(
     scheme: QuantScheme,
     mixed: MixedRequest,
     progress: Progress,
+    earlier: EarlierChoices | None = None,
 ) -> QuantizedProgram:
     """Quantise a prepared program after a backend's own rewrites."""
     types = mixed.types_for(program, scheme) if scheme.mixed else {}
     quantized = quantize_program(
         program, prepared.calibration, scheme, types, progress, prepared.pictures,
-        mixed.goal if scheme.mixed and mixed.path is None else None,
+        mixed.goal if scheme.mixed and mixed.path is None else None, earlier,
     )  # fmt: skip
     methods = (*prepared.methods, *quantized.report.methods)
     return replace(quantized, report=replace(quantized.report, methods=methods))

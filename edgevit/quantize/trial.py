@@ -15,7 +15,7 @@ from edgevit.quantize.input_covariance import Moments
 from edgevit.quantize.noise import Outputs, snr
 from edgevit.quantize.observers import WEIGHTED, Observer
 from edgevit.quantize.placement import IntegerPlacement, is_weighted, operands, place
-from edgevit.quantize.qdq import with_pairs
+from edgevit.quantize.qdq import with_other_grids, with_pairs
 from edgevit.quantize.ranges import WIDE, Several, encodings_of, pixel_inputs
 from edgevit.quantize.recording import Recorded, record
 from edgevit.quantize.scheme import QuantScheme
@@ -129,6 +129,20 @@ class Trial:
         else:
             weights = {node: weights[node] for node in self._weighted()}
         simulation = with_pairs(self.program, self.placement, encodings, weights, self.scheme)
+        return self._judged(encodings, weights, simulation)
+
+    def _with_ranges(self, ranges: str, result: TrialResult) -> TrialResult:
+        """Choose other encodings, and leave the weights."""
+        encodings = self._encodings(ranges)
+        simulation = with_other_grids(result.simulation, self.placement, encodings)
+        return self._judged(encodings, result.weights, simulation)
+
+    def _judged(
+        self,
+        encodings: Mapping[Node, Grid],
+        weights: Mapping[Node, RoundedWeight],
+        simulation: Program,
+    ) -> TrialResult:
         outputs = tuple(simulation.run_all(self.judges))
         ratio = snr(self.expected, outputs) if outputs else 0.0
         return TrialResult(encodings, weights, simulation, outputs, ratio)
@@ -138,7 +152,7 @@ class Trial:
         way, methods = Fitting(), list[Method]()
         best = self.attempt(*way)
         for name in RANGES[1:] if self.placement.encoded() else ():
-            other = self.attempt(name, False, best.weights)
+            other = self._with_ranges(name, best)
             methods.append(Method(f"{name} ranges", best.snr, other.snr, other.snr > best.snr))
             if other.snr > best.snr:
                 best, way = other, Fitting(name)

@@ -1,0 +1,99 @@
+"""What the trials of one format chose, for the other formats that put the same integers in the same program."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import torch
+from torch.fx.node import Node
+
+from edgevit.graph.program import Program
+from edgevit.quantize.encoding import Grid
+from edgevit.quantize.held_out import HeldOut
+from edgevit.quantize.noise_report import NoiseReport
+from edgevit.quantize.placement import IntegerPlacement
+from edgevit.quantize.scheme import QuantScheme
+from edgevit.quantize.weights import RoundedWeight
+
+
+@dataclass(frozen=True)
+class Question:
+    """All that a choice depends on, but for the calibration inputs."""
+
+    program: str  # hash
+    arithmetic: QuantScheme
+    calls: tuple[str, ...]
+    stored: tuple[str, ...]
+    carried: Mapping[str, str]
+    copied: Mapping[str, tuple[str, ...]]
+    compensates: bool
+
+    @classmethod
+    def of(
+        cls, program: Program, scheme: QuantScheme, placement: IntegerPlacement, compensates: bool
+    ) -> Question:
+        return cls(
+            content_hash(program),
+            _arithmetic(scheme),
+            _names(placement.calls),
+            _names(placement.stored),
+            {moved.name: stored.name for moved, stored in placement.carried.items()},
+            {read.name: _names(readers) for read, readers in placement.copied.items()},
+            compensates,
+        )
+
+
+@dataclass(frozen=True)
+class IntegerChoice:
+    """Encodings and weights by the names of nodes, and what the simulation made of them."""
+
+    encodings: Mapping[str, Grid]
+    weights: Mapping[str, RoundedWeight]
+    held_out: tuple[HeldOut, ...]
+    report: NoiseReport
+
+
+def content_hash(program: Program) -> str:
+    """Return the hash of graph and weights."""
+    digest = hashlib.blake2b()
+    for node in program.graph.nodes:
+        digest.update(f"{node} {node.op} {node.target} {node.args} {node.kwargs}\n".encode())
+    for name, tensor in sorted(program.constants.items()):
+        digest.update(f"{name} {tensor.dtype} {list(tensor.shape)}\n".encode())
+        digest.update(tensor.detach().contiguous().flatten().view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+def _arithmetic(scheme: QuantScheme) -> QuantScheme:
+    """Return the scheme without what only places integers, or writes them down."""
+    return replace(
+        scheme,
+        integer=frozenset[str](),
+        between=frozenset[str](),
+        clamps=None,
+        objection=None,
+        moves=True,
+        folded=False,
+        from_float=False,
+        read_apart=False,
+        fenced=False,
+    )
+
+
+def _names(nodes: tuple[Node, ...]) -> tuple[str, ...]:
+    return tuple(node.name for node in nodes)
+
+
+class EarlierChoices:
+    """Choices that one set of calibration inputs has led to."""
+
+    def __init__(self) -> None:
+        self._answers: list[tuple[Question, IntegerChoice]] = []
+
+    def answer(self, question: Question) -> IntegerChoice | None:
+        return next((choice for asked, choice in self._answers if asked == question), None)
+
+    def add(self, question: Question, choice: IntegerChoice) -> None:
+        self._answers.append((question, choice))
