@@ -91,7 +91,8 @@ def edited(old: str, new: str) -> str:
 
 def test_the_devices_we_promise_are_there() -> None:
     phones = [f"iphone-{n}" for n in (12, 13, 14, 15, 16)]
-    phones += ["iphone-14-pro", "iphone-15-pro", "iphone-16-pro", "pixel-6", "pixel-8"]
+    phones += ["iphone-14-pro", "iphone-15-pro", "iphone-16-pro", "pixel-6"]
+    phones += ["pixel-8", "pixel-9", "pixel-10", "iphone-17", "iphone-17-pro", "iphone-air"]
     phones += ["galaxy-s22", "galaxy-s23", "galaxy-s24", "galaxy-s25", "galaxy-a54", "xiaomi-15"]
     phones += [f"snapdragon-8-{n}" for n in ("gen-2", "gen-3", "elite", "elite-gen-5")]
     phones += ["snapdragon-x-elite", "qcs6490"]
