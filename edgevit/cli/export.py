@@ -227,7 +227,12 @@ def run_matrix(options: argparse.Namespace) -> int:
 
     progress = Stages(options.progress)
     how = MatrixOptions(
-        options.format, options.threads, options.rounds, options.keep, options.fresh
+        options.format,
+        options.threads,
+        options.rounds,
+        options.keep,
+        options.fresh,
+        options.calibrate,
     )
     output = Path(options.output)
     results = matrix(options.models, options.targets, output, how, progress.say)

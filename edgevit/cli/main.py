@@ -299,6 +299,12 @@ def _add_matrix(verbs: argparse._SubParsersAction) -> None:
     )
     add_threads(parser)
     add_rounds(parser)
+    parser.add_argument(
+        "--calibrate",
+        default="generated",
+        metavar="PATH",
+        help="Pictures that int8 chooses its ranges by [default: generated noise].",
+    )
     parser.add_argument("--keep", action="store_true", help="Keep the artifacts in DIR.")
     parser.add_argument(
         "--fresh", action="store_true", help="Measure again what DIR already has figures of."

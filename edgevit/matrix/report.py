@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, fields
 from pathlib import Path
 
-from edgevit.matrix.run import EAGER, Matrix, MatrixRow
+from edgevit.matrix.run import EAGER, Matrix, MatrixRow, is_calibrated
+from edgevit.quantize import NOISE
 from edgevit.support.quoting import markdown, markdown_code
 
 MARKDOWN, CSV, JSON = "matrix.md", "matrix.csv", "matrix.json"
@@ -20,13 +21,16 @@ def matrix_text(matrix: Matrix) -> str:
         "model",
         "target",
         "format",
+        "precision",
         "rel. L2",
         "cosine",
         "MB",
         "convert s",
-        "ms",
+        "ms here",
         "x eager",
         "outside",
+        "RAM KB",
+        "cycles",
     ]
     eager = {(r.model, r.target): r.latency_ms for r in matrix.rows if r.format == EAGER}
     lines = [head]
@@ -37,9 +41,12 @@ def matrix_text(matrix: Matrix) -> str:
                 row.model,
                 row.target,
                 row.format,
+                row.precision or "-",
                 *_figures(row),
                 _ratio(row.latency_ms, base),
                 _outside(row),
+                _shown(row.ram_bytes and row.ram_bytes / 1024, ",.0f"),
+                _shown(row.cycles, ",d"),
             ]
         )
     widths = [max(len(line[k]) for line in lines) for k in range(len(head))]
@@ -47,8 +54,21 @@ def matrix_text(matrix: Matrix) -> str:
         "  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip()
         for line in lines
     ]
-    errors = [f"{r.model} {r.format}: {r.error}" for r in matrix.rows if r.error]
-    return "\n".join([*text, *errors])
+    errors = [f"{r.model} {r.target} {r.format}: {r.error}" for r in matrix.rows if r.error]
+    return "\n".join([*text, "", *_remarks(matrix), *errors])
+
+
+def _remarks(matrix: Matrix) -> list[str]:
+    """Return what the figures are, and are not."""
+    host = matrix.about["host"]
+    rows = [f"ms: measured on this machine, {host['cpu']}, not on the targets"]
+    if any(row.cycles or row.ram_bytes for row in matrix.rows):
+        rows.append("RAM and cycles: predicted by the chip's own compiler")
+    if matrix.about["calibrate"] == NOISE and any(is_calibrated(r.format) for r in matrix.rows if r.format != EAGER):  # fmt: skip
+        rows.append(
+            "integer ranges are those of generated noise: --calibrate FOLDER takes pictures"
+        )
+    return rows
 
 
 def _failure(row: MatrixRow) -> str:
@@ -99,18 +119,18 @@ def matrix_markdown(matrix: Matrix, command: str) -> str:
         f"Written by {markdown_code(command)}. Figures are `measured` on {host['cpu']}, {host['cores']} cores, {host['os']}, "
         f"{about['threads']} threads, {about['when'][:10]}, with "
         + ", ".join(f"{name} {version}" for name, version in about["versions"].items())
-        + ". Live random weights, each net's own resolution, batch 1, fp32. Every artifact was run from disk in its own "
+        + f". Live random weights, each net's own resolution, batch 1, {_precisions(matrix)}. Every artifact was run from disk in its own "
         "runtime; latency is the median of interleaved rounds, each runtime in a process of its own.",
         "",
         *_tally(matrix, formats),
         "",
-        "## Latency, ms",
+        "## Latency on that machine, ms",
         "",
         *_table(matrix, [EAGER, *formats], _latency_cell),
         "",
         "## Relative L2 against PyTorch",
         "",
-        "The limit is 1e-4.",
+        "The limit is 1e-4 for fp32.",
         "",
         *_table(matrix, formats, lambda row, _: _shown(row.rel_l2, ".1e")),
         "",
@@ -121,6 +141,9 @@ def matrix_markdown(matrix: Matrix, command: str) -> str:
         *_table(matrix, formats, _cost_cell),
         "",
     ]
+    if any(row.cycles for row in matrix.rows):
+        rows += ["## RAM in KB and cycles, as the chip's own compiler predicts", ""]
+        rows += [*_table(matrix, formats, _predicted_cell), ""]
     refused = [
         f"- {markdown(r.model)}, {r.format}: {markdown(r.error)}" for r in matrix.rows if r.error
     ]
@@ -189,6 +212,22 @@ def _cost_cell(row: MatrixRow, _: float | None) -> str:
     size = _shown(row.bytes and row.bytes / 1e6, ".1f")
     outside = "-" if row.ops_outside is None else str(row.ops_outside)
     return f"{size} / {_shown(row.convert_seconds, '.1f')} / {outside}"
+
+
+def _predicted_cell(row: MatrixRow, _: float | None) -> str:
+    ram = _shown(row.ram_bytes and row.ram_bytes / 1024, ",.0f")
+    return f"{ram} / {row.cycles:,d}" if row.cycles else ""
+
+
+def _precisions(matrix: Matrix) -> str:
+    """Return "fp32", or the formats of each precision."""
+    formats: dict[str, list[str]] = {}
+    for row in matrix.rows:
+        if row.precision and row.format not in formats.setdefault(row.precision, []):
+            formats[row.precision].append(row.format)
+    if len(formats) == 1:
+        return next(iter(formats))
+    return "; ".join(f"{precision}: {', '.join(names)}" for precision, names in formats.items())
 
 
 def write_matrix(matrix: Matrix, folder: Path, command: str) -> None:

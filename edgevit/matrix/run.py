@@ -17,7 +17,8 @@ from edgevit.errors import EdgevitError
 from edgevit.exported import SCHEMA, artifact_bytes, remove_export
 from edgevit.graph.parity import is_run
 from edgevit.measure import eager_subject, latency_dict, measure, subject_of
-from edgevit.support.backend_info import BACKENDS, host_formats
+from edgevit.quantize import NOISE
+from edgevit.support.backend_info import BACKENDS, host_formats, info_of
 from edgevit.support.child import run_command
 from edgevit.support.host import this_host
 from edgevit.support.shape import (
@@ -43,11 +44,11 @@ _FIGURES = (
     "latency_low_ms",
     "latency_high_ms",
 )
-_COUNTS = ("bytes", "delegates", "ops_outside")
+_COUNTS = ("bytes", "delegates", "ops_outside", "ram_bytes", "cycles")
 _TEXT = Text(most=1 << 20, plain=False)
 _ROW = Table(
     {
-        **dict.fromkeys(("model", "target", "format", "error"), _TEXT),
+        **dict.fromkeys(("model", "target", "format", "precision", "error"), _TEXT),
         **dict.fromkeys(_FIGURES, Either((Number(), Null()))),
         **dict.fromkeys(_COUNTS, Either((WholeNumber(0, 1 << 62), Null()))),
         "passed": Either((Flag(), Null())),
@@ -58,6 +59,7 @@ _ENTRY = Table(
         "rows": Listing(_ROW),
         "when": _TEXT,
         "formats": Listing(Text()),
+        "calibrate": _TEXT,
         "versions": Table(others=Text()),
     }
 )
@@ -70,6 +72,7 @@ class MatrixRow:
     model: str
     target: str
     format: str  # or "eager"
+    precision: str = ""
     passed: bool | None = None
     rel_l2: float | None = None  # of the artifact read from disk, worst stage
     cosine: float | None = None
@@ -80,6 +83,8 @@ class MatrixRow:
     latency_high_ms: float | None = None
     delegates: int | None = None
     ops_outside: int | None = None
+    ram_bytes: int | None = None  # this and cycles: predicted by the chip's own compiler
+    cycles: int | None = None
     error: str = ""
 
 
@@ -103,6 +108,7 @@ class MatrixOptions:
     rounds: int = 20
     keep: bool = False  # keep artifacts: a gigabyte per dozen nets
     fresh: bool = False
+    calibrate: str = NOISE  # pictures that int8 chooses its ranges by
 
 
 def matrix(
@@ -134,6 +140,7 @@ def matrix(
         "host": this_host().as_dict(),
         "threads": options.threads or this_host().cores,
         "rounds": options.rounds,
+        "calibrate": options.calibrate,
         "versions": versions,
     }
     return Matrix(tuple(rows), about)
@@ -167,12 +174,13 @@ def _entry(
     path, folder = output / f"{slug}.entry.json", output / slug
     entry = None if options.fresh else _cached_entry(path)
     whole = entry is not None and not any(row["error"] for row in entry["rows"])
-    if entry is not None and whole and entry["formats"] == list(formats):
+    asked = {"formats": list(formats), "calibrate": options.calibrate}
+    if entry is not None and whole and asked.items() <= entry.items():
         return entry  # entries with errors are retried
-    exports = _export(model, target, formats, folder)
+    exports = _export(model, target, formats, folder, options.calibrate)
     rows = {format: _exported(model, target, format, exports[format]) for format in formats}
     entry = _timed(model, target, rows, folder, options)
-    entry |= {"formats": list(formats), "versions": _versions(exports)}
+    entry |= {**asked, "versions": _versions(exports)}
     path.write_text(json.dumps(entry))
     if not options.keep:
         _clear(folder, formats)
@@ -188,13 +196,15 @@ def _clear(folder: Path, formats: Sequence[str]) -> None:
 
 
 def _export(
-    model: str, target: Target, formats: Sequence[str], folder: Path
+    model: str, target: Target, formats: Sequence[str], folder: Path, calibrate: str
 ) -> dict[str, dict[str, Any]]:
     """Run `edgevit export --json`. Return its answer per format: the manifest or the error."""
     device = target.name if target.family else str(target.file)
     words = ["export", model, "--target", device, "--format", ",".join(formats)]
     one = formats[0] if len(formats) == 1 else None
     words += ["-o", str(folder / one if one else folder), "--quiet", "--json"]
+    if any(is_calibrated(format) for format in formats):
+        words += ["--calibrate", calibrate]
     done = run_command(words)
     try:
         said: dict[str, Any] = json.loads(done.stdout)
@@ -206,18 +216,25 @@ def _export(
     return dict.fromkeys(formats, said)  # one format, or an error that all share
 
 
+def is_calibrated(format: str) -> bool:
+    """Check whether a format is written in integers unless another precision is asked for."""
+    info = info_of(format)
+    return info.precisions[0] in info.calibrates
+
+
 def _exported(model: str, target: Target, format: str, said: dict[str, Any]) -> dict[str, Any]:
     """Return the row of one export, without latencies."""
     if "parity" not in said:
-        error = " ".join(part for part in (said.get("message"), said.get("why")) if part)
+        error = ": ".join(part for part in (said.get("message"), said.get("why")) if part)
         return asdict(MatrixRow(model, target.name, format, passed=False, error=error))
     saved = [p for p in said["parity"] if p["stage"] != "rewritten"]
-    delegation = said["delegation"] or {}
+    delegation, predicted = said["delegation"] or {}, said.get("predicted", {})
     return asdict(
         MatrixRow(
             model,
             target.name,
             format,
+            precision=said["precision"],
             passed=said["passed"],
             rel_l2=_worst([p["rel_l2"] for p in saved], max),
             cosine=_worst([p["cosine"] for p in saved], min),
@@ -225,6 +242,8 @@ def _exported(model: str, target: Target, format: str, said: dict[str, Any]) -> 
             convert_seconds=said["stages"]["lower"]["seconds"],
             delegates=delegation.get("delegates"),
             ops_outside=delegation.get("ops_outside"),
+            ram_bytes=predicted.get("ram_bytes"),
+            cycles=predicted.get("cycles"),
         )
     ) | {"_directory": said["directory"], "_here": _runs_here(said)}
 

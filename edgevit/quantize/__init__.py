@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from edgevit.quantize.scheme import EVERY, FLOAT, QuantScheme
     from edgevit.quantize.sizes import StoredTensor, WeightBytes, weight_bytes
     from edgevit.quantize.stage import (
+        NOISE,
         MixedRequest,
         load_calibration,
         more_generated,
@@ -65,6 +66,7 @@ __all__ = [
     "GENERATED",
     "LABELS",
     "LIMITS",
+    "NOISE",
     "OBSERVERS",
     "PIXELS",
     "PRODUCTS",
@@ -188,6 +190,7 @@ lazy_face(
         "sizes": ("StoredTensor", "WeightBytes", "weight_bytes"),
         "prepare": ("PRODUCTS", "Prepared", "prepare"),
         "stage": (
+            "NOISE",
             "MixedRequest",
             "load_calibration",
             "more_generated",

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from edgevit.cli.main import main
-from edgevit.matrix.run import _cached
+from edgevit.matrix.report import matrix_markdown, matrix_text
+from edgevit.matrix.run import Matrix, MatrixRow, _cached, is_calibrated
 from edgevit.support.option_values import Words
 from tests import ROOT
 
@@ -68,3 +69,29 @@ def test_targets_are_given_with_commas_too(tmp_path: Path, capsys) -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--targets", nargs="+", action=Words)
     assert parser.parse_args(["--targets", "a,b", "c"]).targets == ["a", "b", "c"]
+
+
+def test_targets_of_all_kinds_are_one_table() -> None:
+    """Floats and integers, chips whose compiler predicts, and what was timed here."""
+    net = "zoo:net"
+    rows = (
+        MatrixRow(net, "iphone-17", "coreml", "fp16", True, 1e-3, 0.99999, 100_000, 3.0),
+        MatrixRow(net, "ethos-u55-256", "ethos-u", "int8", True, 0.01, 0.999, 84_960, 4.9, ram_bytes=12_064, cycles=195_204),
+        MatrixRow(net, "ethos-u55-256", "tvm", "", False, error="it links for Linux: not for this"),
+    )  # fmt: skip
+    about = {
+        "host": {"cpu": "a CPU", "cores": 2, "os": "an OS"},
+        "threads": 2,
+        "when": "2026-11-29",
+    }
+    matrix = Matrix(rows, {**about, "calibrate": "generated", "versions": {"edgevit": "0"}})
+    text = matrix_text(matrix)
+    assert "ethos-u  int8       1.0e-02" in text
+    assert text.splitlines()[2].split()[-2:] == ["12", "195,204"]
+    assert "not on the targets" in text
+    assert "ranges are those of generated noise" in text
+    assert "ethos-u55-256 tvm: it links for Linux: not for this" in text
+    page = matrix_markdown(matrix, "edgevit matrix")
+    assert "fp16: coreml; int8: ethos-u" in page
+    assert "| zoo:net for ethos-u55-256 |  | 12 / 195,204 |" in page
+    assert is_calibrated("ethos-u") and not is_calibrated("coreml")
