@@ -16,6 +16,8 @@ from edgevit.graph.program import Program
 from edgevit.rewrites.rule import AnyRule
 from edgevit.rewrites.variants import Form
 
+_HELD_OUT = 8  # runs; the reference executor is slow
+
 
 @dataclass(frozen=True)
 class CoreAI:
@@ -28,6 +30,7 @@ class CoreAI:
             request.source,
             precision=request.precision,
             directory=request.directory,
+            weights=tuple(request.quantized.weights.values()) if request.quantized else (),
             progress=request.progress,
         )
 
@@ -38,7 +41,8 @@ class CoreAI:
         an error of the lowering.
         """
         if artifact.precision != "fp16" or expected.program is None:
-            return check_on_host(artifact, expected)
+            fewer = replace(expected, held_out=expected.held_out[:_HELD_OUT])
+            return check_on_host(artifact, fewer)
         whole = _check_in_full(artifact, expected, expected.program)
         return (*whole, *check_on_host(artifact, expected))
 

@@ -6,7 +6,7 @@ with `--precision`; an fp16 asset casts at its border.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from edgevit.backends.coreai.forecast import forecast
 from edgevit.backends.coreai.info import INFO
 from edgevit.backends.coreai.lowerings import register
 from edgevit.backends.coreai.metadata import write_metadata
+from edgevit.backends.coreai.packed import packed
 from edgevit.backends.coreai.places import recorded_places
 from edgevit.backends.coreai.supported import blame, require_lowerings, require_supported
 from edgevit.backends.coreai.tool import module, quiet, versions
@@ -28,6 +29,7 @@ from edgevit.frontend import ModelSource
 from edgevit.graph.cheaper_passes import cheaper_passes
 from edgevit.graph.half import in_float16
 from edgevit.graph.program import Program
+from edgevit.quantize import RoundedWeight
 
 MINIMUM_OS = "iOS27"
 
@@ -38,6 +40,7 @@ def lower(
     *,
     precision: str,
     directory: Path,
+    weights: Collection[RoundedWeight] = (),
     progress: Callable[[str], None] = lambda _: None,
 ) -> Artifact:
     """Write `directory/<name>.aimodel`."""
@@ -46,11 +49,15 @@ def lower(
     tools = versions()
     progress("convert")
     path = directory / f"{program.name}.aimodel"
-    placement = write_asset(in_float16(program) if precision == "fp16" else program, path)
+    half, missing = packed(in_float16(program), weights) if precision != "fp32" else (program, 0)
+    placement = write_asset(half, path)
     progress("describe")
     write_metadata(path, source, tools)
     details: dict[str, object] = {"minimum_os": MINIMUM_OS}
-    return Artifact("coreai", precision, path, tools, placement=placement, details=details)
+    notes = (f"{missing} of {len(weights)} rounded weights stay in float16",) if missing else ()
+    return Artifact(
+        "coreai", precision, path, tools, placement=placement, details=details, notes=notes
+    )
 
 
 def write_asset(program: Program, path: Path) -> Placement:
