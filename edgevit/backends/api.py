@@ -13,7 +13,7 @@ import torch
 from edgevit.backends.artifact import Artifact
 from edgevit.frontend import ModelSource
 from edgevit.graph.other_inputs import Other
-from edgevit.graph.parity import Parity
+from edgevit.graph.parity import Parity, Ranking
 from edgevit.graph.program import Inputs, Program
 from edgevit.quantize import GENERATED, Calibration, CalibrationOptions, HeldOut, QuantizedProgram
 from edgevit.rewrites.rule import AnyRule
@@ -54,6 +54,7 @@ class Expected:
     program: Program | None = None  # to find the first call that departs
     others: tuple[Other, ...] = ()  # the same on inputs of other statistics
     held_out: tuple[HeldOut, ...] = ()  # of a quantised artifact: what it is judged by
+    rankings: tuple[Ranking, ...] = ()  # where outputs are in order of a score
 
 
 class Backend(Protocol):

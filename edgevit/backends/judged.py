@@ -16,6 +16,7 @@ from edgevit.graph.half import in_float16
 from edgevit.graph.other_inputs import Other
 from edgevit.graph.parity import SAME, Distance, Limit, Parity, distance
 from edgevit.graph.program import Inputs, Program
+from edgevit.graph.ranking import compared
 
 STAGE = "other inputs"
 _LARGEST_HALF = torch.finfo(torch.float16).max
@@ -38,13 +39,16 @@ def judged(
     worst, names, notes = SAME, [], []
     for other in others:
         why = _not_to_be_judged(other, precision)
-        parity = SAME if why else distance(other.outputs, run(other.inputs))
+        parity, matched = SAME, ()
+        if not why:
+            parity, matched = compared(other.outputs, run(other.inputs), other.rankings, limit)
         if not why and not limit.holds(parity) and program is not None:
             why = _noise(other, parity, program, precision, limit)
         if why:
             notes.append(f"{other.name}: not judged, {why}")
             continue
         names.append(other.name)
+        notes += [f"{other.name}: {note}" for note in matched]
         worst = _worse(worst, parity)
         if not limit.holds(parity):
             notes.append(

@@ -15,8 +15,9 @@ from edgevit.backends.judged import judged
 from edgevit.backends.session import TensorSpec
 from edgevit.backends.worker import Worker
 from edgevit.errors import PackageError
-from edgevit.graph.parity import FP16, FP32, RUNTIME, TWIN, Limit, Parity, distance
+from edgevit.graph.parity import FP16, FP32, RUNTIME, TWIN, Limit, Parity
 from edgevit.graph.program import Inputs
+from edgevit.graph.ranking import compared
 from edgevit.quantize import file_parity
 
 Run: TypeAlias = Callable[[Inputs], tuple[torch.Tensor, ...]]
@@ -70,7 +71,8 @@ def check_run(
         return (file_parity(expected.held_out, written, precision, stage),)
     if limit is None:
         return ()  # part of a model, looked at for what fails: nothing to hold its integers to
-    parity = Parity(stage, precision, distance(expected.outputs, outputs), limit)
+    apart, notes = compared(expected.outputs, outputs, expected.rankings, limit)
+    parity = Parity(stage, precision, apart, limit, notes=notes)
     if not parity.passed:
         return (parity,)
     return (parity, *judged(run, expected.others, expected.program, precision, limit))

@@ -52,8 +52,9 @@ from edgevit.export.vain import no_integers
 from edgevit.exported import require_space, save_golden, staged
 from edgevit.frontend import ModelArguments, ModelOptions, ModelSource, eager, run_others
 from edgevit.graph.other_inputs import Other
-from edgevit.graph.parity import FP32, Parity, distance
+from edgevit.graph.parity import FP32, Parity, Ranking
 from edgevit.graph.program import Program
+from edgevit.graph.ranking import compared, rankings_of, with_rankings
 from edgevit.quantize import (
     CalibrationBatches,
     CalibrationOptions,
@@ -116,6 +117,7 @@ class _CapturedModel:
     lossy: LossyResult | None
     stages: Stages
     states: engine.States | None  # graphs after leading rules, cached for the other formats
+    rankings: tuple[Ranking, ...] = ()  # where outputs are in order of a score
     integers: PreparedPart | None = None  # for the formats in integers
     benchmark: Benchmark | None = None  # with `--evaluate`
 
@@ -152,6 +154,8 @@ class _CapturedModel:
         if part is not None:
             program, expected = part.loss.program, part.loss.outputs
             others = run_others(program.run, source.inputs) if others else ()
+        rankings = rankings_of(program, source.inputs)
+        others = with_rankings(program, others) if rankings else others
         states: engine.States | None = {} if len(job.formats) > 1 else None
         integers = None
         if source.is_trained:
@@ -159,7 +163,7 @@ class _CapturedModel:
         if prepared and any(map(job.calibrated, job.formats)):
             integers = prepare_integers(program, image_input, job, stages)
         return cls(
-            model, source, expected, others, program, graph, part, stages, states, integers, benchmark,
+            model, source, expected, others, program, graph, part, stages, states, rankings, integers, benchmark,
         )  # fmt: skip
 
 
@@ -173,7 +177,8 @@ def _export_format(
     rewritten, rewrites = _rewritten(captured, format, job, stages)
     rewrites = add_lossy(part.added_to(rewrites) if part else rewrites, captured.lossy)
     parity = [captured.lossy.captured] if captured.lossy else []
-    parity.append(Parity("rewritten", "fp32", distance(captured.expected, rewritten.run()), FP32))
+    apart, notes = compared(captured.expected, rewritten.run(), captured.rankings, FP32)
+    parity.append(Parity("rewritten", "fp32", apart, FP32, notes=notes))
     require_space(draft, 2 * constant_bytes(rewritten) + (1 << 20))
     require_memory(rewritten, BACKENDS[format].title)
     scheme = job.scheme(format)
@@ -194,14 +199,16 @@ def _export_format(
         held_out = quantized.held_out if quantized else artifact.held_out
         with stages.stage("verify", f"check the saved {format} artifact"):
             others = () if held_out else captured.others
-            expected = Expected(inputs, captured.expected, rewritten, others, held_out)
+            expected = Expected(
+                inputs, captured.expected, rewritten, others, held_out, captured.rankings
+            )
             parity += backend.check(artifact, expected)
     if captured.benchmark is not None:
         artifact = captured.benchmark.measured(artifact, quantized, stages)
     shipped = (verdict for verdict in parity if verdict.precision == artifact.precision)
     names = {name for verdict in shipped for name in verdict.inputs}
     shown = [other for other in captured.others if other.name in names]
-    save_golden(draft, inputs, captured.expected, shown, held_out)
+    save_golden(draft, inputs, captured.expected, shown, held_out, captured.rankings)
     warnings = quantized.warnings if quantized else part.prepared.calibration.notes if part else ()
     artifact = replace(artifact, notes=(*artifact.notes, *warnings))
     if format in job.automatic:

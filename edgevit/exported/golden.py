@@ -5,6 +5,7 @@ A folder can be verified by them without the model's code, here or on a device."
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -13,6 +14,7 @@ from safetensors.torch import load_file, save_file
 
 from edgevit.errors import PackageError
 from edgevit.graph.other_inputs import Other, other_inputs
+from edgevit.graph.parity import Ranking
 from edgevit.quantize import HeldOut
 
 GOLDEN = "golden.safetensors"
@@ -22,6 +24,8 @@ Tensors = tuple[torch.Tensor, ...]
 _MOST_OTHERS = 1 << 20  # bytes of outputs; inputs are derived from the example's
 _MOST_HELD_OUT = 4 << 20  # bytes of the runs that a quantised artifact is judged by
 _HELD_OUT = "held_out"
+_RANKING = "ranking"
+_EXAMPLE = "example"
 
 
 def save_golden(
@@ -30,6 +34,7 @@ def save_golden(
     outputs: Sequence[torch.Tensor],
     others: Sequence[Other] = (),
     held_out: Sequence[HeldOut] = (),
+    rankings: Sequence[Ranking] = (),
 ) -> None:
     """Write golden vectors by position, since names differ between formats.
 
@@ -42,9 +47,51 @@ def save_golden(
         room -= sum(t.numel() * t.element_size() for t in other.outputs)
         if room >= 0:
             tensors |= {f"{other.name}.{k}": tensor for k, tensor in enumerate(other.outputs)}
+            tensors |= _of_rankings(other.rankings, other.name)
+    tensors |= _of_rankings(rankings, _EXAMPLE)
     tensors |= _of_held_out(held_out)
     save_file(
         {name: t.detach().clone().contiguous() for name, t in tensors.items()}, folder / GOLDEN
+    )
+
+
+def _of_rankings(rankings: Sequence[Ranking], name: str) -> dict[str, torch.Tensor]:
+    """Return scores and the outputs that they order, by the name of the inputs."""
+    tensors: dict[str, torch.Tensor] = {}
+    for k, one in enumerate(rankings):
+        tensors[f"{_RANKING}.{name}.{k}.scores"] = one.scores
+        tensors[f"{_RANKING}.{name}.{k}.outputs"] = torch.tensor(one.outputs)
+    return tensors
+
+
+def load_rankings(folder: Path) -> tuple[Ranking, ...]:
+    """Return the stored scores that order the golden outputs."""
+    path = folder / GOLDEN
+    tensors = _load(path)
+    return _rankings(tensors, _EXAMPLE, _by_position(tensors, "output", path), path)
+
+
+def _rankings(
+    tensors: dict[str, torch.Tensor], name: str, outputs: Tensors, path: Path
+) -> tuple[Ranking, ...]:
+    start = f"{_RANKING}.{name}."
+    count = sum(key.startswith(start) and key.endswith(".scores") for key in tensors)
+    rankings = []
+    for k in range(count):
+        scores, places = (tensors.get(f"{start}{k}.{part}") for part in ("scores", "outputs"))
+        if scores is None or places is None or not _order(scores, places, outputs):
+            raise _unusable(path, f"{start}{k} does not order rows of its outputs")
+        rankings.append(Ranking(scores, tuple(places.tolist())))
+    return tuple(rankings)
+
+
+def _order(scores: torch.Tensor, places: torch.Tensor, outputs: Tensors) -> bool:
+    """Check for finite scores, and for outputs that have a row for each."""
+    if not scores.is_floating_point() or not scores.ndim or not bool(scores.isfinite().all()):
+        return False
+    numbers = places.tolist() if places.ndim == 1 and places.dtype == torch.int64 else [-1]
+    return all(
+        0 <= k < len(outputs) and outputs[k].shape[: scores.ndim] == scores.shape for k in numbers
     )
 
 
@@ -114,7 +161,10 @@ def load_others(folder: Path) -> tuple[Other, ...]:
     tensors = _load(path)
     inputs = other_inputs(_by_position(tensors, "input", path))
     complete = [name for name in inputs if f"{name}.0" in tensors]
-    return tuple(Other(name, inputs[name], _by_position(tensors, name, path)) for name in complete)
+    others = [Other(name, inputs[name], _by_position(tensors, name, path)) for name in complete]
+    return tuple(
+        replace(one, rankings=_rankings(tensors, one.name, one.outputs, path)) for one in others
+    )
 
 
 def _load(path: Path) -> dict[str, torch.Tensor]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from edgevit.backends import Artifact, Expected, backend_of
 from edgevit.errors import PackageError
-from edgevit.exported.golden import GOLDEN, load_golden, load_held_out, load_others
+from edgevit.exported.golden import GOLDEN, load_golden, load_held_out, load_others, load_rankings
 from edgevit.exported.manifest import read_manifest, require_ours, require_untouched
 from edgevit.exported.text import parity_rows, parity_text, verdict
 from edgevit.graph.parity import Parity
@@ -94,6 +94,12 @@ def verify(directory: str | os.PathLike[str], *, trust: bool = False) -> Verdict
             why="a quantised artifact is held to its simulation on inputs held out",
             hint="export the model again",
         )
-    expected = Expected(inputs, outputs, others=load_others(folder), held_out=held_out)
+    expected = Expected(
+        inputs,
+        outputs,
+        others=load_others(folder),
+        held_out=held_out,
+        rankings=load_rankings(folder),
+    )
     parity = backend_of(artifact.format).check(artifact, expected)
     return Verdict(folder, path, parity, manifest, unlisted)

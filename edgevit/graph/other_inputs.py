@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 import torch
 
+from edgevit.graph.parity import Ranking
+
 Tensors = tuple[torch.Tensor, ...]
 
 
@@ -21,6 +23,7 @@ class Other:
     name: str
     inputs: Tensors
     outputs: Tensors
+    rankings: tuple[Ranking, ...] = ()  # where outputs are in order of a score
 
 
 def other_inputs(example: Tensors) -> dict[str, Tensors]:

@@ -51,6 +51,17 @@ def angle_limit(cosine: float) -> Limit:
     return Limit(1.5 * math.sqrt(2 - 2 * cosine), cosine)
 
 
+@dataclass(frozen=True)
+class Ranking:
+    """Scores that put the rows of some outputs in order, as boxes by their confidence.
+
+    Each output of `outputs` has its rows along the scores' last axis.
+    """
+
+    scores: torch.Tensor
+    outputs: tuple[int, ...]
+
+
 FP32 = Limit(max_rel_l2=1e-4)
 FP16 = angle_limit(0.999)
 

@@ -29,8 +29,9 @@ from edgevit.backends.coreml.scheme import IOS_18
 from edgevit.backends.judged import judged
 from edgevit.backends.on_host import Run
 from edgevit.errors import PackageError, TargetError
-from edgevit.graph.parity import FP16, FP32, UNKNOWN, Limit, Parity, distance
+from edgevit.graph.parity import FP16, FP32, UNKNOWN, Limit, Parity
 from edgevit.graph.program import Inputs, Program
+from edgevit.graph.ranking import compared
 from edgevit.quantize import QUANTIZED, RoundedWeight, file_parity
 from edgevit.rewrites.rule import AnyRule
 from edgevit.rewrites.variants import Form
@@ -192,12 +193,14 @@ def _parity(package: MilPackage, expected: Expected, precision: Precision, limit
     inputs = _named_inputs(package, expected.inputs)
     run = interpret(package, inputs, precision)
     unchecked = tuple(str(u) for u in run.unchecked)
-    distances = UNKNOWN
+    distances, matched = UNKNOWN, ()
     if not unchecked:
         outputs = [run.outputs[name] for name in package.main.outputs]
-        distances = distance(expected.outputs, outputs)
+        distances, matched = compared(expected.outputs, outputs, expected.rankings, limit)
     where = places(package.main, expected.program) if expected.program is not None else {}
-    parity = Parity("package", precision, distances, limit, unchecked, _rounding_notes(run, where))
+    parity = Parity(
+        "package", precision, distances, limit, unchecked, (*matched, *_rounding_notes(run, where))
+    )
     if parity.passed or unchecked:
         return parity
     departure = _departure(package, inputs, expected, precision)

@@ -1,0 +1,197 @@
+"""Comparison of rows that a net puts in order of a score, as boxes by their confidence.
+
+    topk(score, 300) -> rows: two scores that differ in their last digit change places in another order of sums
+
+Rows may change places only where the model's own scores are as good as equal. At the cut a row of an equal score may
+stand for another, which no output tells; such rows are left out and counted. Everything else is held to the same limit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch.fx.node import Node
+
+from edgevit.graph.aten import argument, op
+from edgevit.graph.other_inputs import Other
+from edgevit.graph.parity import Distance, Limit, Ranking, distance
+from edgevit.graph.program import Inputs, Program, copy_graph, shape
+
+_SORTS = ("topk", "sort", "argsort", "sort.stable", "argsort.stable")
+_EQUAL = 1e-2  # of the largest score: the most by which scores count as equal, at float16's limit
+_MOST_LEFT_OUT = 0.5
+_MOST_ROWS = 2000
+
+
+def rankings_of(program: Program, inputs: Inputs) -> tuple[Ranking, ...]:
+    """Return the scores that order outputs of the program, on these inputs."""
+    rows = _ranked_outputs(program)
+    if not rows:
+        return ()
+    sorts = list(rows)
+    scores = [node.all_input_nodes[0] for node in sorts]
+    results = _with_outputs(program, scores).run(inputs)[-len(sorts) :]
+    return tuple(
+        Ranking(_sorted(node, result, shape(program.outputs()[rows[node][0]])), tuple(rows[node]))
+        for node, result in zip(sorts, results, strict=True)
+    )
+
+
+def compared(
+    expected: Sequence[torch.Tensor],
+    actual: Sequence[torch.Tensor],
+    rankings: Sequence[Ranking],
+    limit: Limit,
+) -> tuple[Distance, tuple[str, ...]]:
+    """Return the distance, with rows of equal scores matched where that is what holds the limit."""
+    plain = distance(expected, actual)
+    same_shapes = all(a.shape == b.shape for a, b in zip(expected, actual, strict=True))
+    if limit.holds(plain) or not rankings or not same_shapes:
+        return plain, ()
+    ours, theirs = list(expected), list(actual)
+    notes: list[str] = []
+    for ranking in rankings:
+        match = _match([expected[k] for k in ranking.outputs], [actual[k] for k in ranking.outputs], ranking, limit)  # fmt: skip
+        if match is None:
+            return plain, ()
+        for place, k in enumerate(ranking.outputs):
+            ours[k], theirs[k] = match.expected[place], match.actual[place]
+        notes.append(match.note)
+    matched = distance(ours, theirs)
+    return (matched, tuple(filter(None, notes))) if limit.holds(matched) else (plain, ())
+
+
+@dataclass(frozen=True)
+class _Match:
+    expected: list[torch.Tensor]
+    actual: list[torch.Tensor]
+    note: str
+
+
+def _with_outputs(program: Program, more: Sequence[Node]) -> Program:
+    """Return a program that also gives the values of these nodes."""
+    graph = copy_graph(program.graph)
+    nodes = {node.name: node for node in graph.nodes}
+    own = (nodes[node.name] for node in program.outputs())
+    graph.output_node().args = ((*own, *(nodes[node.name] for node in more)),)
+    return replace(program, graph=graph)
+
+
+def _ranked_outputs(program: Program) -> dict[Node, list[int]]:
+    """Return, by the sort behind them, the outputs that have its rows along the same axis."""
+    sorts = [node for node in program.calls() if op(node) in _SORTS and _is_along_the_last(node)]
+    behind = {node: _behind(node) for node in sorts}
+    rows: dict[Node, list[int]] = {}
+    for k, output in enumerate(program.outputs()):
+        orders = [n for n in sorts if output in behind[n] and _has_rows(shape(output), n)]
+        if orders:
+            rows.setdefault(orders[-1], []).append(k)
+    return rows
+
+
+def _is_along_the_last(node: Node) -> bool:
+    extents = shape(node.all_input_nodes[0])
+    return bool(extents) and argument(node, "dim") in (-1, len(extents) - 1)
+
+
+def _behind(node: Node) -> set[Node]:
+    nodes, pending = set[Node](), [node]
+    while pending:
+        for user in pending.pop().users:
+            if user not in nodes:
+                nodes.add(user)
+                pending.append(user)
+    return nodes
+
+
+def _has_rows(extents: tuple[int, ...], node: Node) -> bool:
+    *batch, along = shape(node.all_input_nodes[0])
+    count = argument(node, "k") if op(node) == "topk" else along
+    rows = extents[len(batch)] if len(extents) > len(batch) else 0
+    is_selected = rows == count if op(node) == "topk" else 1 < rows <= count
+    return extents[: len(batch)] == tuple(batch) and rows > 1 and is_selected
+
+
+def _sorted(node: Node, scores: torch.Tensor, extents: tuple[int, ...]) -> torch.Tensor:
+    descends = argument(node, "largest") if op(node) == "topk" else argument(node, "descending")
+    ordered = scores.double().sort(-1, descending=bool(descends)).values
+    return ordered[..., : extents[scores.ndim - 1]]
+
+
+def _match(
+    expected: list[torch.Tensor], actual: list[torch.Tensor], ranking: Ranking, limit: Limit
+) -> _Match | None:
+    """Put the rows of `actual` in the expected ones' places, within runs of equal scores."""
+    scores = ranking.scores.reshape(-1, ranking.scores.shape[-1])
+    groups, count = scores.shape
+    if count > _MOST_ROWS or not all(bool(x.isfinite().all()) for x in (*expected, *actual)):
+        return None
+    ours, theirs = (_rows(tensors, expected, groups, count) for tensors in (expected, actual))
+    equal = min(limit.max_rel_l2, _EQUAL) * float(scores.abs().max())
+    places = torch.stack([_places(a, b, s, equal) for a, b, s in zip(ours, theirs, scores, strict=True)])  # fmt: skip
+    fitted = torch.gather(theirs, 1, places[..., None].expand_as(theirs))
+    apart = _length(fitted - ours) / _length(ours).clamp_min(1e-12)
+    at_the_cut = (scores - scores[:, -1:]).abs() <= equal
+    out = at_the_cut & (apart > 10 * limit.max_rel_l2)
+    if float(out.double().mean()) > _MOST_LEFT_OUT:
+        return None
+    moved = int(((places != torch.arange(count)) & ~out).sum())
+    return _Match(
+        [_in_places(x, None, out) for x in expected],
+        [_in_places(x, places, out) for x in actual],
+        _said(moved, int(out.sum()), groups * count),
+    )
+
+
+def _length(rows: torch.Tensor) -> torch.Tensor:
+    return rows.square().sum(-1).sqrt()
+
+
+def _said(moved: int, out: int, rows: int) -> str:
+    words = [f"{moved} of {rows} rows are in another order among equal scores"] if moved else []
+    words += [f"{out} of {rows} rows at the cut, of equal scores, are not compared"] if out else []
+    return "; ".join(words)
+
+
+def _rows(
+    tensors: Sequence[torch.Tensor], scale: Sequence[torch.Tensor], groups: int, count: int
+) -> torch.Tensor:
+    """Return rows over all outputs, each output weighed alike."""
+    parts: list[torch.Tensor] = []
+    for x, like in zip(tensors, scale, strict=True):
+        unit = like.double().square().mean().sqrt().clamp_min(1e-12)
+        part = x.double().reshape(groups, count, -1) / unit
+        parts.append(part / part.shape[-1] ** 0.5)
+    return torch.cat(parts, -1)
+
+
+def _places(
+    ours: torch.Tensor, theirs: torch.Tensor, scores: torch.Tensor, equal: float
+) -> torch.Tensor:
+    """Return which row of theirs is the nearest to each of ours, each once, among those of equal scores."""
+    far = torch.cdist(ours, theirs)
+    far[(scores[:, None] - scores[None, :]).abs() > equal] = torch.inf
+    places = torch.arange(len(ours))
+    taken = torch.zeros(len(ours), dtype=torch.bool)
+    for row in map(int, far.amin(1).argsort()):
+        options = far[row].masked_fill(taken, torch.inf)
+        best = int(options.argmin())
+        if not torch.isfinite(options[best]):
+            return torch.arange(len(ours))
+        places[row], taken[best] = best, True
+    return places
+
+
+def _in_places(x: torch.Tensor, places: torch.Tensor | None, out: torch.Tensor) -> torch.Tensor:
+    groups, count = out.shape
+    rows = x.reshape(groups, count, -1)
+    if places is not None:
+        rows = torch.gather(rows, 1, places[..., None].expand_as(rows))
+    return rows[~out]
+
+
+def with_rankings(program: Program, others: Sequence[Other]) -> tuple[Other, ...]:
+    """Add to inputs of other statistics the scores that order the outputs there."""
+    return tuple(replace(one, rankings=rankings_of(program, one.inputs)) for one in others)
