@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     )
     from edgevit.quantize.weight_rounding import compensated
     from edgevit.quantize.weights import IntegerWeight, PaletteWeight, RoundedWeight
+    from edgevit.quantize.wide_values import WideValue, ranked, wide_values
 
 __all__ = [
     "BIT_MAP",
@@ -99,6 +100,7 @@ __all__ = [
     "StoredTensor",
     "ValueNoise",
     "WeightBytes",
+    "WideValue",
     "are_pixels",
     "asymmetric",
     "bit_map_text",
@@ -126,6 +128,7 @@ __all__ = [
     "place",
     "prepare",
     "quantize_prepared",
+    "ranked",
     "read_numbers",
     "read_picture",
     "record",
@@ -141,6 +144,7 @@ __all__ = [
     "weight_bytes",
     "why_no_pixels",
     "wide",
+    "wide_values",
     "window_along",
     "window_of",
     "with_pairs",
@@ -202,5 +206,6 @@ lazy_face(
         ),
         "weight_rounding": ("compensated",),
         "weights": ("IntegerWeight", "PaletteWeight", "RoundedWeight"),
+        "wide_values": ("WideValue", "ranked", "wide_values"),
     },
 )

@@ -26,32 +26,42 @@ from edgevit.quantize.op_traits import (
     sources,
 )
 from edgevit.quantize.pointwise_regions import Regions
-from edgevit.quantize.residual_stream import residual_stream
+from edgevit.quantize.residual_stream import before_moves, residual_stream
 
 _PRODUCTS = frozenset({"bmm", "matmul", "mm"})
 _SAMPLES = 4096  # of a function, to find where it is flat
 
 
 class EncodingPlan:
-    def __init__(self, program: Program, wide_stream: bool) -> None:
-        self._program = program
-        self._wide: frozenset[Node] = residual_stream(program) if wide_stream else frozenset()
+    """`deep` values have 16 bits, and so have the copies that all of their readers read."""
+
+    def __init__(
+        self, program: Program, wide_stream: bool, deep: frozenset[Node] = frozenset()
+    ) -> None:
+        self.program = program
+        self._deep = deep
+        stream = residual_stream(program) if wide_stream else frozenset[Node]()
+        self._wide = deep | stream
         self.regions = Regions(program, self._is_fused)
         self._sinks: dict[Node, Node] = {}
 
     def is_wide(self, node: Node) -> bool:
-        return node in self._wide and node not in self.regions.root
+        return node in self._wide and (node in self._deep or node not in self.regions.root)
+
+    def is_deep(self, node: Node) -> bool:
+        """Check for a value, before moves, that all read in 16 bits."""
+        return before_moves(node, self.program) in self._deep
 
     def is_fused(self, node: Node) -> bool:
         """Check for a clamp that the grid of its producer performs."""
         return bounds(node) is not None and node not in self.regions.root
 
     def _is_fused(self, node: Node, root: dict[Node, Node]) -> bool:
-        source = sources(node, self._program)[0]
+        source = sources(node, self.program)[0]
         if bounds(node) is None or source in root or len(source.users) > 1:
             return False
         while is_move(source):
-            (source,) = sources(source, self._program)
+            (source,) = sources(source, self.program)
             if len(source.users) > 1:
                 return False
         return self._is_free(source)
@@ -80,7 +90,7 @@ class EncodingPlan:
         """List the values whose range calibration must find."""
         return [
             node
-            for node in self._program.graph.nodes
+            for node in self.program.graph.nodes
             if node.op in {"placeholder", "call_function"}
             and is_real(node)
             and self.sink(node) is node
@@ -124,9 +134,11 @@ class Grids:
 
     def stored(self, node: Node) -> Grid:
         """Return the grid that `node` is stored on: of 16 bits in the residual stream."""
-        if not self._plan.is_wide(node):
-            return self.of(node)
-        return wide(*self._observers[node].range())
+        return self.wide(node) if self._plan.is_wide(node) else self.of(node)
+
+    def wide(self, node: Node) -> Grid:
+        """Return the grid of 16 bits of `node`, or of the value that decides its grid."""
+        return wide(*self._observers[self._plan.sink(node)].range())
 
     def peak(self, node: Node) -> float:
         """Return the largest value that is worth an integer."""

@@ -46,7 +46,7 @@ def _is_stored(node: Node) -> bool:
 
 
 def _is_projection(node: Node) -> bool:
-    return kind(node) in PROJECTIONS and not _is_depthwise(node)
+    return kind(node) in PROJECTIONS and not is_depthwise(node)
 
 
 def _paths(node: Node, program: Program) -> Iterator[list[Node]]:
@@ -71,12 +71,12 @@ def _is_sum(node: Node, program: Program) -> bool:
 
 def _is_skip(node: Node, program: Program) -> bool:
     """Check for a depthwise convolution that a sum reads past a branch."""
-    if not _is_depthwise(node) or len(node.users) < 2:
+    if not is_depthwise(node) or len(node.users) < 2:
         return False
     return any(_is_sum(user, program) for user in _readers(node))
 
 
-def _is_depthwise(node: Node) -> bool:
+def is_depthwise(node: Node) -> bool:
     """Check for a depthwise convolution that keeps the size of its image."""
     if kind(node) not in {"conv1d", "conv2d"}:
         return False
@@ -96,10 +96,10 @@ def _readers(node: Node) -> Iterator[Node]:
 
 def _read(node: Node, program: Program) -> list[Node]:
     """List the values that a call reads, before moves."""
-    return [_before_moves(read, program) for read in sources(node, program)]
+    return [before_moves(read, program) for read in sources(node, program)]
 
 
-def _before_moves(node: Node, program: Program) -> Node:
+def before_moves(node: Node, program: Program) -> Node:
     while is_move(node) and kind(node) not in _ROUNDED:
         (node,) = sources(node, program)
     return node

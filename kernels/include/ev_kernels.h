@@ -128,6 +128,11 @@ struct ev_lookup {
     const int8_t *table; /* 256: for x of 0 to 127, then for -128 to -1 */
 };
 
+/* y = table[i] + (((table[i + 1] - table[i]) * (x & 127) + 64) >> 7), i = (x >> 7) + 256 */
+struct ev_curve {
+    const int16_t *table; /* 513: for x of -2^15, then for every 128th, the last for 2^15 */
+};
+
 /* y = clamp((offset + (a * a_factor >> 8) + (b * b_factor >> 8)) >> shift, int8) */
 struct ev_add {
     int16_t a_factor, b_factor; /* Range: -(2^15 - 1) to 2^15 - 1 */
@@ -196,6 +201,7 @@ void ev_norm_s8(const struct ev_norm *p, const int8_t *x, int8_t *y, uint32_t ro
 void ev_norm_s16(const struct ev_norm *p, const int16_t *x, int8_t *y, uint32_t rows, void *scratch);
 /* y may be x. */
 void ev_lookup_s8(const struct ev_lookup *p, const int8_t *x, int8_t *y, uint32_t count);
+void ev_curve_s16(const struct ev_curve *p, const int16_t *x, int16_t *y, uint32_t count);
 /* y may be a or b; of ev_add_wide_s8 it may be a; of ev_multiply_s8 it may be a, and b if b_period is 0. */
 void ev_add_s8(const struct ev_add *p, const int8_t *a, const int8_t *b, int8_t *y, uint32_t count);
 void ev_add_wide_s8(const struct ev_add_wide *p, const int16_t *a, const int8_t *b, int16_t *y, uint32_t count);

@@ -43,6 +43,7 @@ class Context:
         self.moments = moments
         self.builder = Builder()
         self.tensors: dict[Node, QuantTensor] = {}
+        self._halves: dict[str, tuple[QuantTensor, QuantTensor]] = {}
         self._rescaled: dict[tuple[str, Grid], QuantTensor] = {}
 
     def constant(self, argument: object) -> np.ndarray | None:
@@ -82,6 +83,32 @@ class Context:
         if tensor.value.dtype == "int16":
             return tensor
         return self.requantized(tensor, Grid(tensor.grid.scale / 128, 0, "int16"))
+
+    def deep_value(self, node: Node) -> QuantTensor | None:
+        """Return a value that its readers read in 16 bits; None for any other."""
+        tensor = self.tensors.get(node)
+        is_deep = tensor is not None and tensor.value.dtype == "int16" and self.plan.is_deep(node)
+        return tensor if is_deep else None
+
+    def halves(self, tensor: QuantTensor) -> tuple[QuantTensor, QuantTensor]:
+        """Split 16 bits into the nearest multiple of 256, and the rest, 8 bits each."""
+        if tensor.value.name not in self._halves:
+            self._halves[tensor.value.name] = self._split(tensor)
+        upper, lower = self._halves[tensor.value.name]
+        return replace(upper, layout=tensor.layout), replace(lower, layout=tensor.layout)
+
+    def _split(self, tensor: QuantTensor) -> tuple[QuantTensor, QuantTensor]:
+        step = tensor.grid.scale
+        upper = self.requantized(tensor, Grid(256 * step))
+        numbers = wide_sum(tensor.grid, upper.grid, tensor.grid, -1)
+        output = self.builder.value(f"{tensor.value.name}.rest", tensor.value.shape, tensor.grid)
+        rest = AddWide((tensor.value, upper.value), output, *astuple(numbers))
+        lower = self.requantized(QuantTensor(self.builder.add(rest), tensor.layout), Grid(step))
+        return upper, lower
+
+    def as_stored(self, tensor: QuantTensor, node: Node) -> QuantTensor:
+        """Convert what was computed in 16 bits to what `node` is stored in."""
+        return tensor if self.plan.is_wide(node) else self.as_int8(tensor, node)
 
     def as_int8(self, tensor: QuantTensor, node: Node) -> QuantTensor:
         """Convert the value of `node`, perhaps rearranged, to 8 bits."""

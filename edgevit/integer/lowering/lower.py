@@ -35,6 +35,7 @@ from edgevit.quantize import (
     equalized,
     record,
     sources,
+    wide_values,
 )
 from edgevit.rewrites.layout.name_views import permutation_of
 
@@ -48,15 +49,31 @@ class Observation:
     recorded: Recorded
     options: QuantOptions
 
-    def quantized(self, residual: str) -> Quantized:
-        """Lower to an integer graph with this type of the residual stream."""
-        options, program = replace(self.options, residual=residual), self.program
-        plan = EncodingPlan(program, residual == "int16")
+    def plan(self, residual: str, deep: frozenset[Node] = frozenset()) -> EncodingPlan:
+        return EncodingPlan(self.program, residual == "int16", deep)
+
+    def grids(self, plan: EncodingPlan) -> Grids:
+        return Grids(plan, self.recorded.observers, _pixels(self.program, self.calibration))
+
+    def with_deep(self, residual: str) -> Observation:
+        """Observe all that may have 16 bits too."""
+        plan = self.plan(residual)
+        every = {node for one in wide_values(self.program, plan) for node in one.nodes}
+        plans = (plan, self.plan(residual, frozenset(every)))
+        return replace(
+            self, recorded=_recorded(self.program, plans, self.calibration, self.options)
+        )
+
+    def quantized(self, residual: str, deep: frozenset[Node] = frozenset()) -> Quantized:
+        """Lower to an integer graph with this type of the residual stream, and 16 bits of `deep` values."""
+        wide = tuple(sorted(node.name for node in deep))
+        options, program = replace(self.options, residual=residual, wide=wide), self.program
+        plan = self.plan(residual, deep)
         overrides: dict[str, Override] = {"gelu": shift_gelu} if options.gelu == "i-vit" else {}
         context = Context(
             program,
             plan,
-            Grids(plan, self.recorded.observers, _pixels(program, self.calibration)),
+            self.grids(plan),
             overrides,
             options.softmax == "i-vit",
             self.recorded.moments,
@@ -93,9 +110,15 @@ def observe(
         plan = EncodingPlan(program, residuals[0] == "int16")
         program = equalized(program, calibration.inputs, plan.observed())
     plans = [EncodingPlan(program, residual == "int16") for residual in residuals]
-    nodes = list(dict.fromkeys(node for plan in plans for node in plan.observed()))
-    recorded = record(program, nodes, calibration.inputs, OBSERVERS[options.observer])
+    recorded = _recorded(program, plans, calibration, options)
     return Observation(program, calibration, recorded, options)
+
+
+def _recorded(
+    program: Program, plans: Sequence[EncodingPlan], calibration: Calibration, options: QuantOptions
+) -> Recorded:
+    nodes = list(dict.fromkeys(node for plan in plans for node in plan.observed()))
+    return record(program, nodes, calibration.inputs, OBSERVERS[options.observer])
 
 
 def _pixels(program: Program, calibration: Calibration) -> frozenset[Node]:

@@ -91,6 +91,7 @@ class QuantOptions:
     residual: str = "int8"
     softmax: str = "exact"
     gelu: str = "exact"
+    wide: tuple[str, ...] = ()  # values of 16 bits besides the stream
     equalize: bool = True
     report_inputs: int = 2  # of the calibration inputs: how many the report compares
 

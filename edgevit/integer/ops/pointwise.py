@@ -35,6 +35,35 @@ class Lookup(Op):
 
 
 @dataclass(frozen=True, eq=False)
+class Curve(Op):
+    """Any function of 16 bits, straight between 513 points: y = t[i] + (((t[i + 1] - t[i]) * r + 64) >> 7).
+
+    i is x >> 7, counted from the least x, and r what that leaves of it.
+    """
+
+    kind: ClassVar[str] = "curve"
+    table: np.ndarray  # 513 of int16, at every 128th x; the last is behind the largest
+    function: str  # for people
+
+    def check(self) -> None:
+        require(self.output.shape == self.source.shape, "the shape of the output")
+        require(self.source.dtype == self.output.dtype == "int16", "16 bits in and out")
+        require(self.table.shape == (513,) and self.table.dtype == np.int16, "a table of 513")
+
+    def run(self, *inputs: np.ndarray) -> np.ndarray:
+        x, table = inputs[0].astype(np.int64), self.table.astype(np.int64)
+        place, rest = (x >> 7) + 256, x & 127
+        rise = table[place + 1] - table[place]
+        return (table[place] + ((rise * rest + 64) >> 7)).astype(np.int16)
+
+    def constants(self) -> dict[str, np.ndarray]:
+        return {"table": self.table}
+
+    def settings(self) -> str:
+        return self.function
+
+
+@dataclass(frozen=True, eq=False)
 class Add(Op):
     """y = (offset + (a * left >> 8) + (b * right >> 8)) >> shift: it runs in lanes of 16 bits.
 

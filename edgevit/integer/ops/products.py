@@ -2,7 +2,7 @@
 
     y[n] = requantize(bias[n] + sum_k x[k] * weight[n][k], multiplier[n])
 
-y has 8 bits, or 16 where it is added to a residual stream of 16; a depthwise convolution of the stream reads 16. The zero points of input and output are in the bias. What lies outside an image is `pad_value`, the input's zero point.
+y has 8 bits, or 16 where it is added to a residual stream of 16, or to the product of another half; a depthwise convolution of the stream reads 16. The zero points of input and output are in the bias. What lies outside an image is `pad_value`, the input's zero point.
 """
 
 from __future__ import annotations

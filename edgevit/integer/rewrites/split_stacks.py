@@ -17,7 +17,7 @@ from math import prod
 from edgevit.integer.graph import IntegerGraph, Op, Value
 from edgevit.integer.ops.moves import Concat, Permute, Reshape, Slice
 from edgevit.integer.ops.norm import Norm
-from edgevit.integer.ops.pointwise import Add, AddWide, Lookup, Rescale
+from edgevit.integer.ops.pointwise import Add, AddWide, Curve, Lookup, Rescale
 from edgevit.integer.ops.products import Linear, MatMul
 from edgevit.integer.ops.softmax import Softmax
 from edgevit.integer.rewrites.rebuilder import Rebuilder
@@ -104,7 +104,7 @@ class _Splitter:
                     bias=op.bias[rows],
                     multiplier=op.multiplier[rows],
                 )
-            case Lookup() | Add() | AddWide() | Rescale():
+            case Lookup() | Curve() | Add() | AddWide() | Rescale():
                 pass
             case Linear() | Softmax() if not last:
                 pass

@@ -12,7 +12,7 @@ from edgevit.graph.window import Window
 from edgevit.integer.graph import IntegerGraph, Op, Value
 from edgevit.integer.ops.moves import Concat, Pad, Permute, Slice, Upsample
 from edgevit.integer.ops.norm import Norm
-from edgevit.integer.ops.pointwise import Add, AddWide, Lookup, Multiply, Rescale
+from edgevit.integer.ops.pointwise import Add, AddWide, Curve, Lookup, Multiply, Rescale
 from edgevit.integer.ops.products import Conv2d, Depthwise, Linear, MatMul
 from edgevit.integer.ops.softmax import Softmax
 from edgevit.integer.ops.windows import AveragePool, MaxPool
@@ -180,6 +180,12 @@ def lookup(rng: Rng, count: int = 0) -> Single:
     return op, (integers(rng, x.shape),)
 
 
+def curve(rng: Rng, count: int = 0) -> Single:
+    x = _value("x", (count or _between(rng, 1, 90),), "int16")
+    op = Curve((x,), _value("y", x.shape, "int16"), integers(rng, (513,), "int16"), "noise")
+    return op, (integers(rng, x.shape, "int16"),)
+
+
 def add(rng: Rng, count: int = 0) -> Single:
     x = _value("a", (count or _between(rng, 1, 90),))
     left, right = (_between(rng, -(2**14), 2**14) for _ in "ab")
@@ -302,6 +308,7 @@ MAKERS: dict[str, Callable[[Rng], Single]] = {
     "softmax": softmax,
     "norm": norm,
     "lookup": lookup,
+    "curve": curve,
     "add": add,
     "add_wide": add_wide,
     "rescale": rescale,

@@ -8,7 +8,7 @@ from edgevit.graph.window import Window
 from edgevit.integer.graph import Constant, IntegerGraph, Op, Value
 from edgevit.integer.ops.moves import Concat, Permute, Reshape, Slice, Upsample
 from edgevit.integer.ops.norm import Norm
-from edgevit.integer.ops.pointwise import Add, AddWide, Lookup, Multiply, Rescale
+from edgevit.integer.ops.pointwise import Add, AddWide, Curve, Lookup, Multiply, Rescale
 from edgevit.integer.ops.products import Conv2d, Depthwise, Linear, MatMul
 from edgevit.integer.ops.softmax import Softmax
 from edgevit.integer.ops.windows import AveragePool, MaxPool
@@ -91,7 +91,7 @@ class _Net:
         return self.add(Multiply((x, row), self.value(*x.shape), 3, -5, 0, 2**25))
 
     def stream(self, x: Value) -> Value:
-        """Two blocks of a residual stream of 16 bits, one of them a depthwise convolution."""
+        """Two blocks of a residual stream of 16 bits, one of them a depthwise convolution and a function."""
         window = Window((3, 3), (1, 1), (1, 1, 1, 1))
         channels = self.between(1, 2) * x.shape[2]
         first = self.window(x)
@@ -102,6 +102,8 @@ class _Net:
         weight = np.ascontiguousarray(weight.transpose(1, 2, 0))
         y = self.value(*wide.shape, dtype="int16")
         wide = self.add(Depthwise((wide,), y, weight, bias, multiplier, window, 0))
+        table = self.rng.integers(-(2**15), 2**15, 513).astype(np.int16)
+        wide = self.add(Curve((wide,), self.value(*wide.shape, dtype="int16"), table, "noise"))
         narrow = self.add(Rescale((wide,), self.value(*wide.shape), 2**7, 2**14, 15))
         weight, bias, multiplier = self.weights(channels, channels)
         y = self.value(*wide.shape, dtype="int16")

@@ -18,7 +18,7 @@ from edgevit.backends.mcu.kernels.card import (
 from edgevit.backends.mcu.kernels.moves import MOVES
 from edgevit.backends.mcu.kernels.plain_products import window_fields, window_steps
 from edgevit.integer.ops.norm import Norm
-from edgevit.integer.ops.pointwise import Add, AddWide, Lookup, Multiply, Rescale
+from edgevit.integer.ops.pointwise import Add, AddWide, Curve, Lookup, Multiply, Rescale
 from edgevit.integer.ops.softmax import Softmax
 from edgevit.integer.ops.windows import AveragePool, MaxPool
 
@@ -57,6 +57,11 @@ def norm_steps(op: Norm, tile: Tile, function: str) -> Steps:
 def lookup_steps(op: Lookup, tile: Tile, function: str) -> Steps:
     arguments = (Input(), Output(), tile.rows * op.output.shape[-1])
     return Steps((KernelCall(function, "ev_lookup", {"table": op.table}, arguments),))
+
+
+def curve_steps(op: Curve, tile: Tile, function: str) -> Steps:
+    arguments = (Input(), Output(), tile.rows * op.output.shape[-1])
+    return Steps((KernelCall(function, "ev_curve", {"table": op.table}, arguments),))
 
 
 def add_steps(op: Add | AddWide, tile: Tile, function: str) -> Steps:
@@ -120,6 +125,7 @@ PLAIN_ROWS: tuple[Card, ...] = (
     _card("norm_s8", Norm, "norm", norm_steps, takes=lambda op: not op.wide),
     _card("norm_s16", Norm, "norm", norm_steps, takes=lambda op: op.wide),
     _card("lookup_s8", Lookup, "pointwise", lookup_steps, in_place=True),
+    _card("curve_s16", Curve, "pointwise", curve_steps, in_place=True),
     _card("add_s8", Add, "pointwise", add_steps, in_place=True),
     _card(
         "add_wide_s8", AddWide, "pointwise", add_steps, takes=_second_is_byte, in_place=True

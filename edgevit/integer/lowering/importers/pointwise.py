@@ -16,7 +16,7 @@ from edgevit.integer.lowering.importers.affine import per_channel
 from edgevit.integer.lowering.importers.moves import spread
 from edgevit.integer.lowering.parameters import narrow_sum, scaled, table, wide_sum
 from edgevit.integer.lowering.relayout import alike, both_alike, in_one, with_last
-from edgevit.integer.ops.pointwise import Add, AddWide, Multiply
+from edgevit.integer.ops.pointwise import Add, AddWide, Curve, Multiply
 from edgevit.quantize import Grid, asymmetric, bounds, sources, wide
 
 _SAME = 1e-12  # relative; of factors that are one
@@ -25,6 +25,8 @@ _SAME = 1e-12  # relative; of factors that are one
 def function(node: Node, context: Context) -> QuantTensor:
     """Import an elementwise function of one value, as a table. A positive factor needs none."""
     root = context.plan.regions.root[node]
+    if context.deep_value(root) is not None or context.plan.is_wide(node):
+        return context.as_stored(_curve(node, context.int16_value(root), context), node)
     source = context.int8_value(root)
     points = source.grid.points()
     compute = context.plan.regions.function(node, context.overrides, source.grid.scale)
@@ -34,6 +36,16 @@ def function(node: Node, context: Context) -> QuantTensor:
         return replace(source, factor=source.factor * factor)
     grid = context.grids.of(node)
     return context.lookup(source, table(results, grid), grid, node.name, kind(node))
+
+
+def _curve(node: Node, source: QuantTensor, context: Context) -> QuantTensor:
+    """Import a function of 16 bits, with 16 of the result."""
+    points = source.grid.scale * np.arange(-(2**15), 2**15 + 1, 128)
+    compute = context.plan.regions.function(node, context.overrides, source.grid.scale)
+    grid = context.grids.wide(node)
+    output = context.builder.value(node.name, source.value.shape, grid)
+    op = Curve((source.value,), output, table(compute(points), grid), kind(node))
+    return QuantTensor(context.builder.add(op), source.layout)
 
 
 def _factor(points: np.ndarray, results: np.ndarray) -> float | None:
