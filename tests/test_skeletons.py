@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from edgevit.cli.main import main
 from edgevit.rewrites import arithmetic
 from edgevit.targets import Target, describe, load_target
 from tests import ROOT
@@ -54,29 +55,11 @@ def test_the_target_is_read_and_every_fact_has_a_source(tmp_path: Path, index: i
         assert source in describe(target)
 
 
-NAMES = {
-    "edgevit_sample": "edgevit_mine",
-    "edgevit-sample": "edgevit-mine",
-    "pt2": "mine",
-    "sample": "mine",
-}
-
-
-def renamed(text: str) -> str:
-    for name, own in NAMES.items():
-        text = text.replace(name, own)
-    return text
-
-
 def distribution(folder: Path) -> Path:
-    """Copy the sample distribution under other names, as it lies when it is installed."""
-    for path in (ROOT / "examples" / "plugin").rglob("*"):
-        if path.suffix in {".py", ".toml"}:
-            copy = folder / renamed(str(path.relative_to(ROOT / "examples" / "plugin")))
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            copy.write_text(renamed(path.read_text()))
+    """Write a plugin by `edgevit new`, as it lies when it is installed."""
+    assert main(["new", "plugin", "my-own", "-o", str(folder)]) == 0
     project = tomllib.loads((folder / "pyproject.toml").read_text())["project"]
-    info = folder / "edgevit_mine-1.0.dist-info"
+    info = folder / "edgevit_my_own-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text(
         f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: 1.0\n"
@@ -91,7 +74,15 @@ def distribution(folder: Path) -> Path:
 
 def test_the_backend_exports_under_its_new_names(tmp_path: Path) -> None:
     site = distribution(tmp_path / "site")
-    words = ["export", "mine:8", "--target", "mine-board", "-o", str(tmp_path / "out"), "--json"]
+    words = [
+        "export",
+        "my-own:8",
+        "--target",
+        "my-own-board",
+        "-o",
+        str(tmp_path / "out"),
+        "--json",
+    ]
     run = subprocess.run(
         [sys.executable, "-m", "edgevit", *words],
         capture_output=True,
@@ -101,5 +92,38 @@ def test_the_backend_exports_under_its_new_names(tmp_path: Path) -> None:
     )
     assert run.returncode == 0, run.stderr
     manifest = json.loads(run.stdout)
-    assert manifest["passed"] and manifest["format"] == "mine"
-    assert (tmp_path / "out" / manifest["artifact"]).suffix == ".mine"
+    assert manifest["passed"] and manifest["format"] == "my-own"
+    assert (tmp_path / "out" / manifest["artifact"]).suffix == ".my-own"
+
+
+def test_new_targets_are_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    board, phone = tmp_path / "board.toml", tmp_path / "phone.toml"
+    assert main(["new", "target", "my-board2", "-o", str(board)]) == 0
+    assert f"edgevit targets {board}" in capsys.readouterr().out
+    assert load_target(str(board)).name == "my-board2"
+    assert (
+        main(["new", "target", "my-phone", "--like", "iphone-13", "-o", str(phone), "--json"]) == 0
+    )
+    assert json.loads(capsys.readouterr().out)["files"] == [str(phone)]
+    assert load_target(str(phone)).soc == load_target("iphone-13").soc
+    page = blocks("adding-a-target.md", "toml")[1]
+    assert page == (ROOT / "examples" / "board.toml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["target", "pixel-8"], 2, "is a target already"),
+        (["target", "My Board"], 2, "is no name"),
+        (["target", "a", "--like", "iphon-13"], 7, "iphone-13"),
+        (["plugin", "a", "--like", "iphone-13"], 2, "--like is for targets"),
+        (["plugin", "a", "-o", "."], 11, "is there already"),
+    ],
+)
+def test_new_refuses(
+    words: list[str], code: int, said: str, tmp_path: Path, capsys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["new", *words]) == code
+    assert said in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())

@@ -39,6 +39,7 @@ def test_the_wheel_exports_from_another_folder(tmp_path: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     assert "edgevit/_data/targets/apple/iphone-12.toml" in names
     assert "edgevit/py.typed" in names
+    assert "edgevit/_data/examples/plugin/pyproject.toml" in names
     assert not [n for n in names if n.startswith(("tests/", "targets/", "benchmarks/"))]
 
     run(sys.executable, "-m", "venv", tmp_path / "venv", cwd=tmp_path)

@@ -1,4 +1,4 @@
-"""Find the files shipped beside the code: `targets/` and `kernels/`, from a wheel or a checkout."""
+"""Find the files shipped beside the code, from a wheel or a checkout."""
 
 from __future__ import annotations
 
@@ -8,6 +8,6 @@ _PACKAGE = Path(__file__).resolve().parent.parent
 
 
 def data_dir(name: str) -> Path:
-    """Return the folder `targets` or `kernels`, from the installed wheel or the checkout."""
+    """Return `targets`, `kernels` or what is shipped of `examples`, from the wheel or the checkout."""
     shipped = _PACKAGE / "_data" / name
-    return shipped if shipped.is_dir() else _PACKAGE.parent / name
+    return shipped if shipped.exists() else _PACKAGE.parent / name

@@ -44,7 +44,7 @@ def _packed(weight: RoundedWeight, edit: Edit) -> Node:
     if isinstance(weight, IntegerWeight):
         scales = edit.constant(_scales(weight).half(), "scales")
         integers = edit.constant(weight.integers, "integers")
-        dtype = torch.int4 if weight.bits == _INT4 else torch.int8
+        dtype = torch.int4 if weight.bits == _INT4 else torch.int8  # pyright: ignore[reportAttributeAccessIssue]
         call = torch.ops.coreai.constexpr_blockwise_shift_scale.default
         return edit.call(call, integers, scales, None, None, dtype)
     table = weight.table.half().reshape(*[1] * weight.indices.dim(), -1, 1)
