@@ -19,6 +19,7 @@ from edgevit.backends.exported import exported_program, name_in_program
 from edgevit.backends.onnx.constants import stored
 from edgevit.backends.onnx.delegation import delegation
 from edgevit.backends.onnx.exact_constants import exact_constants
+from edgevit.backends.onnx.functions import functions_read_once
 from edgevit.backends.onnx.info import INFO
 from edgevit.backends.onnx.integer_kernels import integer_kernels, kernels_notes
 from edgevit.backends.onnx.packed import INT4_OPSET, pack, part_zero_points
@@ -110,7 +111,7 @@ def write_onnx(
 
 
 def _converted(program: Program, opset: int | None) -> tuple[Any, dict[str, str]]:
-    with blame(program), quiet("torch.onnx"), exact_constants():
+    with blame(program), quiet("torch.onnx"), exact_constants(), functions_read_once():
         model = torch.onnx.export(
             exported_program(program),
             (),
