@@ -4,5 +4,5 @@
 set -eu
 out=${1:-out/tune}
 
-edgevit tune zoo:vit-i32-p8-d24-h2-l1 --target qemu-m4 --on emulator --max-ram 4K --budget 3 -o "$out/tuned" --quiet
+edgevit tune zoo:vit-i32-p8-d24-h2-l1 --target qemu-m4 --on emulator --max-ram 4K --budget 2 -o "$out/tuned" --quiet
 edgevit export zoo:vit-i32-p8-d24-h2-l1 --target qemu-m4 --plan "$out/tuned/plan.toml" -o "$out/again" --quiet

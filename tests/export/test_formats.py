@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,21 +22,27 @@ ARGUMENTS = import_module("edgevit.frontend.arguments")
 MODEL = f"{ROOT / 'examples' / 'tiny_hybrid.py'}:build"
 
 
-def test_several_formats_share_the_front_half(tmp_path: Path, monkeypatch, capsys) -> None:
-    built = []
+@pytest.fixture(scope="module")
+def two(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Manifests of one call for two formats, after the number of models that it built."""
+    folder, built = tmp_path_factory.mktemp("formats") / "o", []
     build = ARGUMENTS.build_source
-    monkeypatch.setattr(
-        ARGUMENTS, "build_source", lambda *a, **k: built.append(a) or build(*a, **k)
-    )
     words = ["export", MODEL, "--target", "linux-x86", "--format", "onnx,executorch"]
-    assert main([*words, "-o", str(tmp_path / "o"), "--json", "--quiet"]) == 0
-    exports = json.loads(capsys.readouterr().out)["exports"]
-    assert len(built) == 1
-    assert sorted(p.name for p in (tmp_path / "o").iterdir()) == ["executorch", "onnx"]
-    for format, manifest in exports.items():
+    printed = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(printed):
+        patch.setattr(ARGUMENTS, "build_source", lambda *a, **k: built.append(a) or build(*a, **k))
+        assert main([*words, "-o", str(folder), "--json", "--quiet"]) == 0
+    exports = json.loads(printed.getvalue())["exports"]
+    return {"built": len(built), "folder": folder, "exports": exports}
+
+
+def test_several_formats_share_the_front_half(two: dict[str, Any]) -> None:
+    assert two["built"] == 1
+    assert sorted(p.name for p in two["folder"].iterdir()) == ["executorch", "onnx"]
+    for format, manifest in two["exports"].items():
         assert manifest["format"] == format
         assert manifest["passed"]
-        assert Path(manifest["directory"]) == tmp_path / "o" / format
+        assert Path(manifest["directory"]) == two["folder"] / format
         assert set(manifest["stages"]) == {"resolve", "capture", "rewrite", "lower", "verify"}
 
 
@@ -43,13 +52,13 @@ def test_one_format_that_fails_does_not_stop_the_others(
     def refuse(*_: object, **__: object) -> None:
         raise edgevit.EdgevitError("no such thing")
 
-    monkeypatch.setattr("edgevit.backends.onnx.backend.lower", refuse)
-    words = ["export", MODEL, "--target", "linux-x86", "--format", "onnx,executorch"]
+    monkeypatch.setattr("edgevit.backends.executorch.backend.lower", refuse)
+    words = ["export", MODEL, "--target", "linux-x86", "--format", "executorch,onnx"]
     assert main([*words, "-o", str(tmp_path / "o"), "--quiet"]) == 1
     said = capsys.readouterr()
-    assert "onnx: error[E0001]: no such thing" in said.err
-    assert "TinyHybrid.pte" in said.out
-    assert [p.name for p in (tmp_path / "o").iterdir()] == ["executorch"]
+    assert "executorch: error[E0001]: no such thing" in said.err
+    assert "TinyHybrid.onnx" in said.out
+    assert [p.name for p in (tmp_path / "o").iterdir()] == ["onnx"]
 
 
 def test_channels_last(tmp_path: Path) -> None:
@@ -61,21 +70,19 @@ def test_channels_last(tmp_path: Path) -> None:
     assert declared["shape"] == [1, 64, 64, 3]
 
 
-def test_the_manifest_tells_what_was_delegated(tmp_path: Path) -> None:
-    result = edgevit.export(MODEL, target="linux-x86", format="onnx", output=tmp_path / "o")
-    delegation = result.manifest["delegation"]
+def test_the_manifest_tells_what_was_delegated(two: dict[str, Any]) -> None:
+    delegation = two["exports"]["onnx"]["delegation"]
     assert delegation["to"] == "CPUExecutionProvider"
     assert (delegation["delegates"], delegation["ops_outside"]) == (1, 0)
     assert delegation["outside"] == []
     assert delegation["ops_inside"] > 10
 
 
-def test_leftovers_are_an_error_when_asked(tmp_path: Path, capsys) -> None:
-    words = ["export", MODEL, "--target", "pixel-6", "--format", "executorch", "--quiet"]
+def test_leftovers_are_an_error_when_asked(two: dict[str, Any], tmp_path: Path, capsys) -> None:
+    words = ["export", MODEL, "--target", "linux-x86", "--format", "executorch", "--quiet"]
     code = main([*words, "--require-delegated", "-o", str(tmp_path / "o")])
     said = capsys.readouterr()
-    report = edgevit.export(MODEL, target="pixel-6", format="executorch", output=tmp_path / "p")
-    left = report.manifest["delegation"]["ops_outside"]
+    left = two["exports"]["executorch"]["delegation"]["ops_outside"]
     assert code == (13 if left else 0)
     if left:
         assert f"{left} ops stay outside XNNPACK" in said.err

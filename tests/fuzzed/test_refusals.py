@@ -22,6 +22,7 @@ from edgevit.frontend.resolve import resolve
 from edgevit.frontend.source import ModelSource
 from edgevit.graph.parity import distance
 from tests.fuzzed.fresh import FORMATS, LIBRARIES, fresh, ran
+from tests.tiers import in_some_formats
 
 NETS = Path(__file__).parent / "refusal_nets.py"
 EVERY = ",".join(FORMATS)
@@ -86,9 +87,7 @@ EITHER = {
 
 def exact_cases() -> Iterator[Any]:
     for formats, nets in EXACT.items():
-        for net in nets.split():
-            for format in formats.split(","):
-                yield pytest.param(net, format, id=f"{net}-{format}")
+        yield from in_some_formats(nets.split(), formats.split(","))
 
 
 def refused_cases() -> Iterator[Any]:
@@ -113,8 +112,7 @@ def test_is_exact_on_fresh_inputs(net: str, format: str, tmp_path: Path) -> None
     assert_exact(net, format, exported(net, format, tmp_path))
 
 
-@pytest.mark.parametrize("format", FORMATS)
-@pytest.mark.parametrize("net", EITHER)
+@pytest.mark.parametrize(("net", "format"), list(in_some_formats(EITHER, FORMATS)))
 def test_is_exact_or_refused_by_name(net: str, format: str, tmp_path: Path) -> None:
     try:
         result = exported(net, format, tmp_path)

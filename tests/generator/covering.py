@@ -14,6 +14,7 @@ def spellings_of(seed: int) -> frozenset[str]:
     return frozenset(RandomNet(seed).names)
 
 
+@functools.cache
 def covering_seeds(count: int) -> tuple[int, ...]:
     """Pick greedily the net with most spellings that no net before it has; ties go to the lower seed."""
     candidates, covered, seeds = set(range(POOL)), set[str](), []

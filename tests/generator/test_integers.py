@@ -16,6 +16,7 @@ from edgevit.quantize.run import QuantizedProgram, quantize_program
 from edgevit.support.backend_info import BACKENDS
 from edgevit.targets import load_target
 from tests.generator.test_generated import REFUSALS, backend, rewritten
+from tests.tiers import every_second
 
 ONCE_WRONG = {
     ("tflite", "int8"): (
@@ -69,6 +70,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     chosen = None if count is None else range(count)
     chosen = chosen if seed is None else (seed,)
     cases = [(*key, s) for key, seeds in ONCE_WRONG.items() for s in (chosen or seeds)]
+    if chosen is None:
+        cases = list(every_second(cases))
     metafunc.parametrize(("format", "precision", "seed"), cases)
 
 

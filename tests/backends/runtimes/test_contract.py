@@ -78,7 +78,7 @@ def test_inputs_and_outputs_of_every_shape(format: str, net: str, tmp_path: Path
     assert parity.passed, parity
 
 
-@pytest.mark.parametrize("batch", [1, 3])
+@pytest.mark.parametrize("batch", [pytest.param(1, marks=pytest.mark.long), 3])
 def test_a_hybrid_is_the_same_from_disk(format: str, batch: int, tmp_path: Path) -> None:
     torch.manual_seed(0)
     source = source_of(Hybrid(), torch.randn(batch, 3, 16, 16))
