@@ -108,7 +108,7 @@ def test_code_finds_an_empty_command_line(
     assert "net.py:3" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", ["timm", "torchvision"])
+@pytest.mark.parametrize("name", [pytest.param("timm", marks=pytest.mark.long), "torchvision"])
 def test_a_file_of_ones_own_may_import_what_needs_torchvision(name: str, tmp_path: Path) -> None:
     if name == "torchvision":
         pytest.importorskip("importlib.metadata").version(name)

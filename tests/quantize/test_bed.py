@@ -102,7 +102,7 @@ def test_nets_are_models_of_the_command_line() -> None:
     ("runtime", "nets"),
     [
         ("onnx", ["vit"]),
-        ("tflite", ["conv"]),
+        pytest.param("tflite", ["conv"], marks=pytest.mark.long),
         *(
             pytest.param(runtime, ["vit", "hybrid", "conv"], marks=pytest.mark.long)
             for runtime in ("onnx", "tflite", "executorch")
