@@ -9,8 +9,8 @@ from types import FrameType
 
 from torch.fx.node import Node
 
-from edgevit.backends.unsupported import way_out
 from edgevit.errors import ConverterError, EdgevitError, UnsupportedOpError
+from edgevit.graph.advice import way_out
 from edgevit.graph.aten import op, operand
 from edgevit.graph.program import Program, origin, value
 from edgevit.graph.text import type_text

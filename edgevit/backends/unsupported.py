@@ -9,11 +9,11 @@ import torch
 from torch.fx.node import Node
 
 from edgevit.errors import TargetError, UnsupportedOpError
-from edgevit.graph.aten import kind, op, overload
+from edgevit.graph.advice import way_out
+from edgevit.graph.aten import kind, op
 from edgevit.graph.program import Program, origin, value
 from edgevit.graph.text import type_text
 
-_OF_TORCH = frozenset({"aten", "prims", "quantized_decomposed", "torchvision"})
 _SHOWN = 5  # places listed for each op
 READABLE = frozenset({
     torch.float16, torch.float32, torch.float64, torch.bool,
@@ -42,16 +42,6 @@ def refuse_ops(nodes: Iterable[Node], format: str, why: str) -> None:
         why=f"{why} {'it' if len(unknown) == 1 else 'them'}",
         hint=way_out([node for nodes in unknown.values() for node in nodes]),
     )
-
-
-def way_out(nodes: Sequence[Node]) -> str:
-    """Return what to do about the calls: an operator of the user's own is in no format."""
-    own = [n for n in nodes if (target := overload(n)) and target.namespace not in _OF_TORCH]
-    if own:
-        module = origin(own[0]).module or "MODULE"
-        return f"--replace {module}=fast.py:forward, a forward of PyTorch's ops that is compared with the module's own"
-    lines = "this line" if len(nodes) == 1 else "these lines"
-    return f"write {lines} with other ops, or export with another `--format`"
 
 
 def refuse_inputs(program: Program, taken: Iterable[torch.dtype], format: str, why: str) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from torch.fx.node import Node
 
 from edgevit.errors import UnsupportedOpError
+from edgevit.graph.advice import way_out
 from edgevit.graph.aten import op
 from edgevit.graph.program import origin, value
 from edgevit.graph.text import type_text
@@ -34,7 +35,7 @@ def refuse(reasons: Sequence[Reason]) -> None:
         + ", ".join(f"`{name}` ({count}x)" for name, count in counts.items()),
         where="\n".join(lines),
         why="\n".join(dict.fromkeys(f"`{op(r.node)}`: {r.why}" for r in reasons)),
-        hint="write these lines with other ops",
+        hint=way_out([reason.node for reason in reasons]),
     )
 
 
