@@ -33,6 +33,11 @@ def add_report(command: Callable[[str, Callable[..., int], str], argparse.Argume
     parser.add_argument(
         "--store", metavar="URL", help="Store of figures that were measured before."
     )
+    parser.add_argument(
+        "--explorer",
+        metavar="DIR",
+        help="Folder to write Model Explorer's files to: the graph, and an overlay of each figure.",
+    )
     parser.add_argument("--open", action="store_true", help="Show the page in the browser.")
     add_trust(parser)
     add_threads(parser, "Threads for --profile")
@@ -83,6 +88,7 @@ def run_report(options: argparse.Namespace) -> int:
         threads=max(options.threads, 0),
         rounds=max(options.rounds, 1),
         trust=options.trust,
+        explorer=options.explorer,
         progress=progress.note,
     )
     progress.clear()
@@ -94,6 +100,8 @@ def run_report(options: argparse.Namespace) -> int:
 
 def _as_json(done: Report) -> str:
     said: dict[str, object] = {"report": str(done.path)}
+    if done.explorer:
+        said["explorer"] = [str(path) for path in done.explorer]
     if comparison := done.comparison:
         differences = [one.as_dict() for one in comparison.differences]
         said |= {"against": comparison.second, "differences": differences, "same": comparison.same}
@@ -104,4 +112,8 @@ def _as_text(done: Report) -> str:
     from edgevit.exported import comparison_text
 
     rows = [comparison_text(done.comparison)] if done.comparison else []
-    return "\n".join([*rows, f"  in         {done.path}"])
+    rows.append(f"  in         {done.path}")
+    if done.explorer:
+        graph, *overlays = done.explorer
+        rows.append(f"  explore    model-explorer {graph}, then load {', '.join(map(str, overlays))} as custom node data")  # fmt: skip
+    return "\n".join(rows)

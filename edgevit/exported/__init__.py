@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from edgevit.exported.manifest_schema import SCHEMA
     from edgevit.exported.page.beside import Comparison, Exported, compare, comparison_text
     from edgevit.exported.page.cost import Timings, Trade
+    from edgevit.exported.page.explorer import explorer_files
     from edgevit.exported.page.page import page
     from edgevit.exported.quantized_text import accuracy_rows, island_rows
     from edgevit.exported.staging import (
@@ -66,6 +67,7 @@ __all__ = [
     "compare",
     "comparison_text",
     "expand_folders",
+    "explorer_files",
     "exported_here",
     "file_entry",
     "island_rows",
@@ -117,6 +119,7 @@ lazy_face(
             "Timings",
             "Trade",
         ),
+        "page.explorer": ("explorer_files",),
         "page.page": ("page",),
         "quantized_text": ("accuracy_rows", "island_rows"),
         "staging": (

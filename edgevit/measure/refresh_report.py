@@ -17,6 +17,7 @@ from edgevit.exported import (
     Timings,
     Trade,
     compare,
+    explorer_files,
     exported_here,
     file_entry,
     page,
@@ -33,6 +34,7 @@ from edgevit.support.whole_file import write_whole
 class Report:
     path: Path
     comparison: Comparison | None = None
+    explorer: tuple[Path, ...] = ()  # the graph, then its overlays
 
 
 def report(
@@ -46,12 +48,14 @@ def report(
     threads: int = 0,
     rounds: int = 20,
     trust: bool = False,
+    explorer: str | Path | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Report:
     """Write the report: to `output`, or to `report.html` in the folder.
 
     In the folder, the manifest's entry for the report is updated. `against` is the folder of another
-    export, which the report is to stand beside; it stays as it is.
+    export, which the report is to stand beside; it stays as it is. `explorer` is a folder for Model
+    Explorer's files.
     """
     folders = [Path(path) for path in (directory, against) if path is not None]
     manifests = [_read(folder) for folder in folders]
@@ -73,7 +77,22 @@ def report(
             write_manifest(folder, {**manifest, "files": files}, sealed=exported_here(folder))
     except OSError as error:
         raise OutputError(f"cannot write {target}", why=str(error)) from error
-    return Report(target, comparison)
+    if explorer is None:
+        return Report(target, comparison)
+    return Report(target, comparison, _write_explorer(first, Path(explorer)))
+
+
+def _write_explorer(exported: Exported, folder: Path) -> tuple[Path, ...]:
+    files = explorer_files(exported.folder, exported.manifest, exported.timings)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in files.items():
+            write_whole(folder / name, text.encode())
+    except OSError as error:
+        raise OutputError(
+            f"cannot write to {folder}", where=str(folder), why=str(error), hint="--explorer DIR is a folder"
+        ) from error  # fmt: skip
+    return tuple(folder / name for name in files)
 
 
 def _read(folder: Path) -> dict[str, Any]:

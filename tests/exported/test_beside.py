@@ -67,3 +67,12 @@ def test_an_export_beside_itself(pair: tuple[Path, Path], tmp_path: Path, capsys
 def test_the_other_must_be_an_export_too(pair: tuple[Path, Path], tmp_path: Path, capsys) -> None:
     assert main(["report", str(pair[0]), "--against", str(tmp_path), "--quiet"]) == 12
     assert str(tmp_path) in capsys.readouterr().err
+
+
+def test_the_graph_for_model_explorer(pair: tuple[Path, Path], tmp_path: Path, capsys) -> None:
+    seen = tmp_path / "seen"
+    words = ["report", str(pair[0]), "-o", str(tmp_path / "page.html"), "--explorer", str(seen)]
+    assert main([*words, "--quiet", "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert {Path(path) for path in said["explorer"]} == set(seen.iterdir())
+    assert (seen / "graph.json").is_file() and (seen / "delegate.json").is_file()

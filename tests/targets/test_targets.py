@@ -608,7 +608,7 @@ def test_description_of_a_board() -> None:
     assert "RAM    sram            0x20000000  0x203fffff  4 MiB" in text
     assert "armv7e-m+dsp+fp" in text
     phone = describe(load_target("android"))
-    assert "executorch (default), tflite, onnx, tvm" in phone
+    assert "executorch (default), tflite, onnx" in phone
     assert "Android 12 or later" in phone
     assert "2 x Cortex-X1" in phone
 
