@@ -49,6 +49,7 @@ class Rule(ABC, Generic[M]):
     rtol: ClassVar[float] = 0.0  # relative L2 of the outputs; 0 requires the same bits
     after: ClassVar[tuple[str, ...]] = ()
     backward: ClassVar[bool] = False  # look at the last nodes first
+    assumes: ClassVar[str] = ""  # what the example inputs may contradict: the rule is then left out
 
     @abstractmethod
     def match(self, node: Node, draft: Draft) -> M | None:

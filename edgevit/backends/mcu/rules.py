@@ -14,6 +14,8 @@ from edgevit.rewrites.arithmetic.fold_constants import FoldConstants
 from edgevit.rewrites.arithmetic.merge_clamps import MergeClamps
 from edgevit.rewrites.arithmetic.multiply_reciprocal import MultiplyReciprocal
 from edgevit.rewrites.attention.attention import ATTENTION
+from edgevit.rewrites.attention.normalise_queries import NormaliseQueries
+from edgevit.rewrites.attention.slice_product import SliceProduct
 from edgevit.rewrites.layout.drop_expand import DropExpand
 from edgevit.rewrites.layout.flatten_matmul import FlattenMatmul
 from edgevit.rewrites.layout.merge_permutes import MergePermutes
@@ -48,6 +50,8 @@ RULES: tuple[AnyRule, ...] = (
     ExpandScaledResize(),
     ExpandVectorNorm(),
     ExpandVariance(),
+    NormaliseQueries(),
+    SliceProduct(),
     MultiplyReciprocal(),
     MergeClamps(),
     FlattenMatmul(),
