@@ -1,26 +1,32 @@
-"""torch's passes without two costs that grow with their number, for the time of a lowering.
+"""torch's passes without three costs that grow with their number, for the time of a lowering.
 
 `run_decompositions` asks the dispatcher for the composite operators once for each of some forty
 namespaces: half the time of a one-line net's lowering. Each pass over a graph copies the history of
-every node, which the pass before made longer, and ExecuTorch has forty passes.
+every node, which the pass before made longer, and ExecuTorch has forty passes. Each graph is written
+and compiled as Python too, several times a pass, and hardly any of that is ever called.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Generator
+import weakref
+from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from torch._export import utils
-from torch.fx import traceback
+from torch.fx import GraphModule, traceback
 
 _LIST = "_materialize_cpp_cia_ops"
+_CODEGEN, _INPUTS, _OUTPUTS = "_codegen", "_in_spec", "_out_spec"
+_COMPILE = "recompile"
+_COMPILED = ("forward", "_code", "_lineno_map", "_prologue_start")
 
 
 @contextmanager
 def cheaper_passes() -> Generator[None]:
-    """List composite operators once, and share histories instead of copying them.
+    """List composite operators once, share histories instead of copying them, and compile a graph
+    when its code is asked for.
 
     Nothing registers an operator inside, and nothing changes a history.
     """
@@ -32,8 +38,40 @@ def cheaper_passes() -> Generator[None]:
         if history and not hasattr(history, "__deepcopy__"):
             history.__deepcopy__ = _itself
             stack.callback(delattr, history, "__deepcopy__")
+        stack.callback(setattr, GraphModule, _COMPILE, GraphModule.recompile)
+        later = functools.partialmethod(_compile_later, GraphModule.recompile)
+        setattr(GraphModule, _COMPILE, later)
         yield
 
 
 def _itself(history: Any, memo: dict[int, Any]) -> Any:
     return history
+
+
+class _Later:
+    """What compiling a module's graph gives, in its place until it is asked for."""
+
+    def __init__(self, name: str, graph_module: GraphModule, compile: Callable[..., Any]) -> None:
+        self._name = name
+        self._module = weakref.ref(graph_module)  # which owns the class that has this
+        self._compile = compile
+
+    def __get__(self, instance: Any, owner: type) -> Any:
+        graph_module = self._module()
+        if graph_module is None:
+            raise AttributeError(self._name)
+        for name in _COMPILED:
+            if isinstance(vars(type(graph_module)).get(name), _Later):
+                delattr(type(graph_module), name)
+        self._compile(graph_module)
+        return getattr(owner if instance is None else instance, self._name)
+
+
+def _compile_later(graph_module: GraphModule, compile: Callable[..., Any]) -> None:
+    structure = getattr(getattr(graph_module.graph, _CODEGEN), "pytree_info", None)
+    if structure is not None:
+        setattr(graph_module, _INPUTS, structure.in_spec)
+        setattr(graph_module, _OUTPUTS, structure.out_spec)
+    for name in _COMPILED:
+        graph_module.__dict__.pop(name, None)
+        setattr(type(graph_module), name, _Later(name, graph_module, compile))

@@ -6,7 +6,7 @@ import copy
 
 import pytest
 import torch
-from torch import nn
+from torch import fx, nn
 from torch._export import utils
 from torch.fx import traceback
 
@@ -39,3 +39,37 @@ def test_histories_are_shared_inside_only() -> None:
     with cheaper_passes():
         assert copy.deepcopy([history])[0] is history
     assert copy.deepcopy([history])[0] is not history
+
+
+def test_a_graph_is_compiled_when_its_code_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    exported = torch.export.export(Attention().eval(), (torch.randn(1, 2, 4, 8),))
+    x = torch.randn(1, 2, 4, 8)
+    usual, compiled = fx.GraphModule.recompile, []
+    monkeypatch.setattr(
+        fx.GraphModule, "recompile", lambda self: (compiled.append(1), usual(self))[1]
+    )
+    with cheaper_passes():
+        module = fx.GraphModule(exported.module(), exported.module().graph)
+        compiled.clear()
+        module.recompile()
+        copied = copy.deepcopy(module)
+        assert not compiled
+        first = module(x)
+        assert len(compiled) == 1
+        assert torch.equal(module.forward(x), first)
+        assert len(compiled) == 1
+        (relu,) = [node for node in module.graph.nodes if "relu" in str(node.target)]
+        relu.target = torch.ops.aten.neg.default
+        module.recompile()
+        assert "neg" in module.code
+        assert torch.equal((-module(x)).relu(), first)
+    assert torch.equal(copied(x), first)
+    assert "relu" in copied.code
+
+
+def test_nothing_is_compiled_later_outside() -> None:
+    with cheaper_passes():
+        pass
+    module = fx.symbolic_trace(Attention())
+    assert "forward" in vars(type(module))
+    assert callable(vars(type(module))["forward"])

@@ -12,6 +12,7 @@ from edgevit.backends.executorch.delegation import delegation
 from edgevit.backends.executorch.flat_rows import with_flat_rows
 from edgevit.backends.executorch.info import INFO
 from edgevit.backends.executorch.partitioner import partitioner, read_apart
+from edgevit.backends.executorch.retraces import needless_retraces_skipped
 from edgevit.backends.executorch.supported import blame, require_inputs, require_kernels
 from edgevit.backends.executorch.tool import module, quiet, versions
 from edgevit.backends.exported import exported_program
@@ -38,7 +39,7 @@ def lower(
     if precision == "fp16":
         program = in_float16(program)
     progress("convert and delegate")
-    with blame(program), quiet(), cheaper_passes():
+    with blame(program), quiet(), cheaper_passes(), needless_retraces_skipped():
         edge = _edge(program)
         require_kernels(edge.exported_program(), program)
         manager = edge.to_executorch()
