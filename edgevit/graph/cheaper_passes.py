@@ -15,11 +15,12 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from torch._export import utils
-from torch.fx import GraphModule, traceback
+from torch.fx import GraphModule, proxy, traceback
 
 _LIST = "_materialize_cpp_cia_ops"
 _CODEGEN, _INPUTS, _OUTPUTS = "_codegen", "_in_spec", "_out_spec"
 _COMPILE = "recompile"
+_STACK = "CapturedTraceback"
 _COMPILED = ("forward", "_code", "_lineno_map", "_prologue_start")
 
 
@@ -46,6 +47,29 @@ def cheaper_passes() -> Generator[None]:
 
 def _itself(history: Any, memo: dict[int, Any]) -> Any:
     return history
+
+
+@contextmanager
+def no_stack_traces() -> Generator[None]:
+    """Leave out the stack of each new node: it is that of the pass."""
+    usual = getattr(proxy, _STACK, None)
+    if usual is None:
+        yield
+        return
+    setattr(proxy, _STACK, _NoStack)
+    try:
+        yield
+    finally:
+        setattr(proxy, _STACK, usual)
+
+
+class _NoStack:
+    @classmethod
+    def extract(cls) -> _NoStack:
+        return cls()
+
+    def summary(self) -> tuple[str, ...]:
+        return ()
 
 
 class _Later:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 import pytest
 import torch
 from torch import fx, nn
 from torch._export import utils
 from torch.fx import traceback
+from torch.utils._traceback import CapturedTraceback
 
-from edgevit.graph.cheaper_passes import cheaper_passes
+from edgevit.graph.cheaper_passes import cheaper_passes, no_stack_traces
 
 
 class Attention(nn.Module):
@@ -73,3 +75,28 @@ def test_nothing_is_compiled_later_outside() -> None:
     module = fx.symbolic_trace(Attention())
     assert "forward" in vars(type(module))
     assert callable(vars(type(module))["forward"])
+
+
+def test_no_stack_is_taken_inside_and_those_of_the_model_stay(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    exported = torch.export.export(Attention().eval(), (torch.randn(1, 2, 4, 8),))
+    stacks = {node.stack_trace for node in exported.graph.nodes} - {None}
+    taken: list[int] = []
+
+    class Counting(CapturedTraceback):
+        @staticmethod
+        def extract(*args: Any, **kwargs: Any) -> CapturedTraceback:
+            taken.append(1)
+            return CapturedTraceback.extract(*args, **kwargs)
+
+    monkeypatch.setattr("torch.fx.proxy.CapturedTraceback", Counting)
+    with no_stack_traces():
+        again = exported.run_decompositions({})
+        assert {node.stack_trace for node in again.graph.nodes} & stacks
+        for node in exported.graph.nodes:
+            node.meta.pop("stack_trace", None)
+        exported.run_decompositions({})
+    assert not taken
+    exported.run_decompositions({})
+    assert taken

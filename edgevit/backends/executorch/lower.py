@@ -17,7 +17,7 @@ from edgevit.backends.executorch.supported import blame, require_inputs, require
 from edgevit.backends.executorch.tool import module, quiet, versions
 from edgevit.backends.exported import exported_program
 from edgevit.backends.unsupported import refuse_precision
-from edgevit.graph.cheaper_passes import cheaper_passes
+from edgevit.graph.cheaper_passes import cheaper_passes, no_stack_traces
 from edgevit.graph.half import in_float16
 from edgevit.graph.program import Program
 from edgevit.support.backend_info import is_integer
@@ -39,7 +39,13 @@ def lower(
     if precision == "fp16":
         program = in_float16(program)
     progress("convert and delegate")
-    with blame(program), quiet(), cheaper_passes(), needless_retraces_skipped():
+    with (
+        blame(program),
+        quiet(),
+        cheaper_passes(),
+        no_stack_traces(),
+        needless_retraces_skipped(),
+    ):
         edge = _edge(program)
         require_kernels(edge.exported_program(), program)
         manager = edge.to_executorch()
