@@ -32,7 +32,7 @@ def add_profile(command: Command) -> None:
         default="local",
         metavar="R",
         help="Where to measure: local, emulator, ssh://user@host, adb[:serial], serial:/dev/tty..., "
-        "tvm://tracker:port/key, browser[:runtime], aihub:device, mac or iphone [default: local].",
+        "tvm://tracker:port/key, browser[:runtime], litert-gpu, aihub:device, mac or iphone [default: local].",
     )
     add_threads(parser)
     add_rounds(parser)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         schema,
         write_model,
     )
+    from edgevit.backends.tflite.gpu import GpuRun, run_on_gpu
     from edgevit.backends.tflite.info import INFO
     from edgevit.backends.tflite.lower import TFLiteFile, lower, write_tflite
     from edgevit.backends.tflite.rules import RULES
@@ -28,6 +29,7 @@ __all__ = [
     "INFO",
     "RULES",
     "SCHEMES",
+    "GpuRun",
     "TFLiteFile",
     "interpreter_module",
     "lower",
@@ -37,6 +39,7 @@ __all__ = [
     "positions_of",
     "read_model",
     "require_tflite",
+    "run_on_gpu",
     "schema",
     "stored",
     "write_model",
@@ -55,6 +58,7 @@ lazy_face(
             "schema",
             "write_model",
         ),
+        "gpu": ("GpuRun", "run_on_gpu"),
         "info": ("INFO",),
         "lower": ("TFLiteFile", "lower", "write_tflite"),
         "rules": ("RULES",),

@@ -27,4 +27,5 @@ INFO = BackendInfo(
     snippets="edgevit.snippets.for_tflite:SNIPPETS",
     part_session="edgevit.snippets.for_tflite:PART_SESSION",
     delegates=True,
+    runners=(("litert-gpu", "edgevit.measure.litert_gpu:open_runner"),),
 )
