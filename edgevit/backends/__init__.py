@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         execution_text,
     )
     from edgevit.backends.exported import exported_program
+    from edgevit.backends.judged import judged
     from edgevit.backends.on_host import LIMITS, Run, check_on_host, fitted, worker_for
     from edgevit.backends.placement import require_engine
     from edgevit.backends.port_facts import PortFacts, Ports
@@ -75,6 +76,7 @@ __all__ = [
     "execution_text",
     "exported_program",
     "fitted",
+    "judged",
     "numbers",
     "refuse_outputs",
     "require_all_inside",
@@ -110,6 +112,7 @@ lazy_face(
             "execution_text",
         ),
         "exported": ("exported_program",),
+        "judged": ("judged",),
         "on_host": ("LIMITS", "Run", "check_on_host", "fitted", "worker_for"),
         "placement": ("require_engine",),
         "port_facts": ("PortFacts", "Ports"),

@@ -192,6 +192,7 @@ def _model_options(options: argparse.Namespace) -> dict[str, Any]:
         "channels_last": options.channels_last,
         "inputs": options.inputs,
         "replace": options.replace,
+        "head": options.head,
     }
 
 

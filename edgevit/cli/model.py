@@ -32,6 +32,12 @@ def add_model(parser: argparse.ArgumentParser) -> None:
         help="Forwards of modules, computed by functions of yours: blocks.*.scan=fast.py:scan.",
     )
     group.add_argument(
+        "--head",
+        choices=("native", "split"),
+        default="native",
+        help="Split: end the artifact at the last convolution or product, and write what is behind it as Python [default: native].",
+    )
+    group.add_argument(
         "--batch", type=values.batch, default=1, metavar="N", help="Images in a batch [default: 1]."
     )
     group.add_argument(

@@ -85,6 +85,13 @@ def export_exits(
     """
     format = _format(target, format)
     stages = Stages(progress)
+    if options.get("head", "native") != "native":
+        raise UsageError(
+            "a classifier with several exits has no head to split off",
+            where="--head",
+            why="each part of it ends in logits",
+            hint="--head native",
+        )
     source = build_source(model, example_inputs, **options)
     program = capture(source)
     _require_exits(program)

@@ -55,6 +55,7 @@ class ExportOptions(TypedDict, total=False):
     channels_last: bool
     inputs: str | None
     replace: str | None
+    head: str
 
 
 @overload
@@ -110,6 +111,7 @@ def export(
     channels_last: bool = False,
     inputs: str | None = None,
     replace: str | None = None,
+    head: str = "native",
 ) -> ExportResult | ExportResults:
     """Export a model to an artifact for a device, and verify the artifact on the example inputs.
 
@@ -155,6 +157,8 @@ def export(
         inputs: example inputs as text, as `--inputs` takes them: `"image=1x3x64x64,ids=1x16:int64:100"`.
         replace: forwards of modules and functions in their place, `"blocks.*.scan=fast:scan"`, each
             compared with the original where that runs. Those from a file need `trust`.
+        head: `"split"` ends the artifact at the last convolution or product, and writes what is behind
+            it (boxes, topk) as `head/head.py`, compared with the model.
 
     Returns:
         With `format`, the `ExportResult`. Its `passed` is False if a stage is out of its tolerance.
@@ -195,6 +199,7 @@ def export(
         channels_last,
         inputs,
         replace,
+        head,
     )
     arguments = ModelArguments(model, example_inputs, options)
     job = ExportJob.validated(
@@ -227,6 +232,7 @@ def inspect(
     channels_last: bool = False,
     inputs: str | None = None,
     replace: str | None = None,
+    head: str = "native",
 ) -> GraphReport:
     """Report a model's graph, before and after the rewrites, without exporting it.
 
@@ -237,8 +243,8 @@ def inspect(
         example_inputs: as for `export`.
         target: the device whose rules are applied. None: the rules that all targets have.
         lossy, without, backend_options, calibration, progress: as for `export`.
-        weights, input_size, batch, seed, trust, mean, std, labels, image_input, channels_last, inputs, replace: as
-            for `export`.
+        weights, input_size, batch, seed, trust, mean, std, labels, image_input, channels_last, inputs, replace, head:
+            as for `export`.
 
     Returns:
         The `GraphReport`: `print` shows it, `.text` is the graph, `.ops_after` counts its ops.
@@ -269,6 +275,7 @@ def inspect(
         channels_last,
         inputs,
         replace,
+        head,
     )
     arguments = ModelArguments(model, example_inputs, options)
     with default_torch():

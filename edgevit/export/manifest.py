@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from edgevit.backends import Artifact, Estimate
+from edgevit.export.split import head_dict
 from edgevit.exported import SCHEMA, lossy_rows
 from edgevit.frontend import ModelSource
 from edgevit.graph.cost import GraphStats, op_counts
@@ -134,6 +135,7 @@ def export_manifest(
         "passed": all(p.passed for p in parity),
         "stages": stages.as_dict(),
         "notes": [*source.notes, *artifact.notes],
+        **({"head": head_dict(source.split)} if source.split else {}),
         **artifact.details,
     }
 

@@ -34,6 +34,7 @@ from edgevit.export.output_folder import output_folder
 from edgevit.export.reproduce import Repeated, export_command, export_snippet
 from edgevit.export.request import graph_hash
 from edgevit.export.result import ExportResult, ExportResults
+from edgevit.export.split import checked_head
 from edgevit.export.stages import (
     Benchmark,
     PreparedPart,
@@ -66,6 +67,7 @@ from edgevit.rewrites import engine
 from edgevit.rewrites.lossy.parser import LossyOption
 from edgevit.rewrites.lossy.run import LossyResult
 from edgevit.rewrites.report import RewriteReport
+from edgevit.snippets import require_head_forms
 from edgevit.support.backend_info import BACKENDS
 from edgevit.support.progress import Stages
 
@@ -135,6 +137,8 @@ class _CapturedModel:
         expected = eager(source)(source.inputs)
         others = () if job.target.is_microcontroller else run_others(eager(source), source.inputs)
         program = capture_graph(source, stages)
+        if source.split:
+            require_head_forms(source.split.head)
         if job.target.is_microcontroller:
             options = replace(model.options, image_input=source.takes_pixels)
             model = replace(model, options=options)
@@ -203,6 +207,9 @@ def _export_format(
                 inputs, captured.expected, rewritten, others, held_out, captured.rankings
             )
             parity += backend.check(artifact, expected)
+            if split := captured.source.split:
+                whole = None if captured.lossy else artifact
+                parity += checked_head(draft, split, captured.others, whole)
     if captured.benchmark is not None:
         artifact = captured.benchmark.measured(artifact, quantized, stages)
     shipped = (verdict for verdict in parity if verdict.precision == artifact.precision)

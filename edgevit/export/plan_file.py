@@ -127,6 +127,7 @@ _OPTIONS = {
     "image_input": Flag(),
     "channels_last": Flag(),
     "inputs": Text(),
+    "head": Text(("native", "split")),
 }
 _ARTIFACT = {
     "name": Text(),

@@ -194,11 +194,12 @@ _QUANTIZATION = _table(
     float_islands=Listing(_table(**_CALL, why=_PROSE)),
     values=Listing(_table(**_CALL, snr=_FIGURE, before=_FIGURE)),
 )
+_HEAD = _table(file=PATH, boundary=Listing(_LINE, most=1000), outputs=Listing(_INPUT, most=1000), calls=_COUNT)  # fmt: skip
 _PREDICTED = _table(by=_LINE, ram_bytes=_COUNT, cycles=_COUNT)
 MANIFEST_SHAPE = _table(
     (
         *("quantization", "accuracy", "firmware", "minimum_os", "inputs", "outputs"),
-        *("image_input", "host_only", "predicted"),
+        *("image_input", "host_only", "predicted", "head"),
     ),
     schema=WholeNumber(SCHEMA, SCHEMA),
     model=_MODEL,
@@ -222,6 +223,7 @@ MANIFEST_SHAPE = _table(
     command=_PROSE,
     ports=_table(inputs=Listing(_PORT, most=1000), outputs=Listing(_PORT, most=1000)),
     ops=_table(("before", "after"), before=_entries(_COUNT), after=_entries(_COUNT)),
+    head=_HEAD,
     firmware=_FIRMWARE,
     minimum_os=_LINE,
     inputs=Listing(_LINE, most=1000),

@@ -26,6 +26,7 @@ def forecast(
     channels_last: bool = False,
     inputs: str | None = None,
     replace: str | None = None,
+    head: str = "native",
 ) -> ModelForecast:
     """Predict the latency of a model on a device that is not at hand.
 
@@ -36,7 +37,7 @@ def forecast(
         example_inputs: as for `edgevit.export`: one picture.
         target: the device.
         progress: a stream to report the stages on, such as `sys.stderr`.
-        weights, input_size, batch, seed, trust, mean, std, image_input, channels_last, inputs, replace:
+        weights, input_size, batch, seed, trust, mean, std, image_input, channels_last, inputs, replace, head:
             as for `edgevit.export`.
 
     Returns:
@@ -62,6 +63,7 @@ def forecast(
         channels_last,
         inputs,
         replace,
+        head,
     )
     with default_torch():
         return forecast_model(ModelArguments(model, example_inputs, options), target, progress)

@@ -50,6 +50,8 @@ def capture(source: ModelSource) -> Program:
 
 
 def _captured(source: ModelSource) -> Program:
+    if source.split is not None:
+        return source.split.body
     exported = source.exported or _export(source.module, source.inputs)
     program = program_of(exported, source.name, source.inputs, source.input_names)
     if len(source.output_names) == len(program.output_names):

@@ -8,6 +8,7 @@ from edgevit.frontend.channels_last import takes_channels_last
 from edgevit.frontend.pixels import can_take_pixels, takes_pixels
 from edgevit.frontend.resolve import not_here, resolve
 from edgevit.frontend.source import ModelSource
+from edgevit.frontend.split import require_head, without_head
 
 
 def build_source(
@@ -16,18 +17,20 @@ def build_source(
     *,
     image_input: bool | None = False,
     channels_last: bool = False,
+    head: str = "native",
     **options: Any,
 ) -> ModelSource:
     """Resolve a model and add the wrappers that the user asked for.
 
     If `image_input` is None, the model takes pixels where its preprocessing is known.
     """
+    require_head(head)
     source = resolve(model, example_inputs, **options)
     if image_input or (image_input is None and can_take_pixels(source)):
         source = takes_pixels(source)
     if channels_last:
         source = takes_channels_last(source)
-    return source
+    return without_head(source) if head == "split" else source
 
 
 def require_spec(model: dict[str, Any]) -> None:

@@ -10,6 +10,8 @@ from typing import Any
 
 import torch
 
+from edgevit.graph.head import SplitProgram
+
 MOST_UNIT = 2.0  # no mean or deviation of pixels from 0 to 1 is larger
 
 
@@ -83,6 +85,7 @@ class ModelSource:
     structure: Any = None  # pytree of (arguments by position, by keyword), if a caller gave inputs
     notes: tuple[str, ...] = ()  # how what is exported differs from what the caller has
     chosen_weights: str | None = None  # `pretrained` or `random`, where the user chose none
+    split: SplitProgram | None = None  # the head is host code, and `module` ends before it
     takes_pixels: bool = False  # 0-255, its preprocessing being part of `module`
 
     @property

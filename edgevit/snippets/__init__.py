@@ -5,14 +5,16 @@ from typing import TYPE_CHECKING
 from edgevit.support.face import lazy_face
 
 if TYPE_CHECKING:
+    from edgevit.snippets.head_python import HeadCode, load_head, require_head_forms, write_head
     from edgevit.snippets.ports import ports_of
     from edgevit.snippets.write import write_calls
 
-__all__ = ["ports_of", "write_calls"]
+__all__ = ["HeadCode", "load_head", "ports_of", "require_head_forms", "write_calls", "write_head"]
 
 lazy_face(
     __name__,
     {
+        "head_python": ("HeadCode", "load_head", "require_head_forms", "write_head"),
         "ports": ("ports_of",),
         "write": ("write_calls",),
     },

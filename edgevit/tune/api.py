@@ -47,6 +47,7 @@ def tune(
     channels_last: bool = False,
     inputs: str | None = None,
     replace: str | None = None,
+    head: str = "native",
 ) -> Tuned:
     """Choose format, precision and the backend's choices by measuring them.
 
@@ -66,7 +67,7 @@ def tune(
         evaluate: labelled data; the accuracy of each artifact on it is in `trials.json`.
         max_top1_drop: offer lossy steps too, and refuse what loses more points of top-1 on it.
         progress: a stream to report on, such as `sys.stderr`.
-        weights, input_size, batch, seed, trust, mean, std, labels, image_input, channels_last, inputs, replace:
+        weights, input_size, batch, seed, trust, mean, std, labels, image_input, channels_last, inputs, replace, head:
             as for `edgevit.export`.
 
     Returns:
@@ -100,6 +101,7 @@ def tune(
         channels_last,
         inputs,
         replace,
+        head,
     )
     usual = vars(ModelOptions())
     folder = output or f"{output_folder(None, spec, load_target(target))}-tuned"

@@ -1,0 +1,78 @@
+"""Check of a head that is host code: what was written, against the model, on the example and on other inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from edgevit.backends import LIMITS as OF_PRECISION
+from edgevit.backends import Artifact, judged, run_here
+from edgevit.errors import PackageError
+from edgevit.graph.head import SplitProgram
+from edgevit.graph.other_inputs import Other
+from edgevit.graph.parity import FP32, Limit, Parity
+from edgevit.graph.program import Inputs
+from edgevit.graph.ranking import compared, rankings_of, with_rankings
+from edgevit.snippets import HeadCode, load_head, write_head
+
+_STAGE = "head"
+
+
+def checked_head(
+    draft: Path, split: SplitProgram, others: Sequence[Other], artifact: Artifact | None
+) -> tuple[Parity, ...]:
+    """Write the head, and compare it behind the model's own features and, if there is one to, the artifact's."""
+    head, whole = load_head(write_head(draft, split.head)), split.whole
+
+    def behind_the_model(inputs: Inputs) -> tuple[torch.Tensor, ...]:
+        return head(split.body.run(inputs))
+
+    parity = _on_the_example(_STAGE, "fp32", split, behind_the_model(whole.inputs), FP32)
+    fresh = [Other(one.name, one.inputs, whole.run(one.inputs)) for one in others]
+    fresh = with_rankings(whole, fresh)
+    verdicts = judged(behind_the_model, fresh, whole, "fp32", FP32)
+    return (
+        parity,
+        *(replace(one, stage=f"{_STAGE}, {one.stage}") for one in verdicts),
+        *_behind_the_artifact(split, artifact, head),
+    )
+
+
+def _behind_the_artifact(
+    split: SplitProgram, artifact: Artifact | None, head: HeadCode
+) -> tuple[Parity, ...]:
+    limit = OF_PRECISION.get(artifact.precision) if artifact else None
+    if artifact is None or limit is None:
+        return ()
+    try:
+        outputs = head(run_here(artifact)(split.whole.inputs))
+    except PackageError:  # nothing runs it on this machine
+        return ()
+    stage = f"{_STAGE} behind the artifact"
+    return (_on_the_example(stage, artifact.precision, split, outputs, limit),)
+
+
+def _on_the_example(
+    stage: str, precision: str, split: SplitProgram, outputs: Sequence[torch.Tensor], limit: Limit
+) -> Parity:
+    whole = split.whole
+    rankings = rankings_of(whole, whole.inputs)
+    apart, notes = compared(whole.run(), outputs, rankings, limit)
+    return Parity(stage, precision, apart, limit, notes=notes)
+
+
+def head_dict(split: SplitProgram) -> dict[str, object]:
+    """Return the manifest's entry: where the artifact ends, and what the head gives."""
+    outputs = zip(split.head.output_names, split.head.outputs(), strict=True)
+    return {
+        "file": "head/head.py",
+        "boundary": list(split.head.input_names),
+        "outputs": [
+            {"name": name, "shape": list(node.meta["val"].shape), "dtype": str(node.meta["val"].dtype).removeprefix("torch.")}
+            for name, node in outputs
+        ],
+        "calls": sum(1 for _ in split.head.calls()),
+    }  # fmt: skip

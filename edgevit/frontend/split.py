@@ -1,0 +1,62 @@
+"""`--head split`: what is behind the last convolution or product is host code, and the artifact ends before it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from edgevit.errors import UsageError
+from edgevit.frontend.capture import capture
+from edgevit.frontend.source import ModelSource
+from edgevit.graph.aten import kind
+from edgevit.graph.head import split_head
+from edgevit.graph.program import Program, origin
+
+HEADS = ("native", "split")
+_CHOOSES = ("topk", "sort", "argsort", "argmax")
+
+
+def require_head(head: str) -> None:
+    if head not in HEADS:
+        raise UsageError(
+            f"`{head[:40]}` is no way to treat a head",
+            where="--head",
+            why="native keeps it in the artifact, split writes it as host code",
+            hint="--head native or --head split",
+        )
+
+
+def without_head(source: ModelSource) -> ModelSource:
+    """Return a model that ends where its head begins. Its `split` has the head."""
+    split = split_head(capture(source))
+    if not any(True for _ in split.head.calls()):
+        raise UsageError(
+            "the model has no head to split off",
+            where="--head split",
+            why="nothing is behind its last convolution, product or resize",
+            hint="--head native",
+        )
+    if any(node in split.body.placeholders() for node in split.body.outputs()):
+        raise UsageError(
+            "the head reads the model's own input",
+            where="--head split",
+            why="an artifact does not give back what it takes",
+            hint="--head native",
+        )
+    return replace(
+        source,
+        module=split.body.module(),
+        exported=None,
+        output_names=split.body.output_names,
+        split=split,
+        notes=(*source.notes, *_notes(split.head, split.body)),
+    )
+
+
+def _notes(head: Program, body: Program) -> list[str]:
+    values = ", ".join(f"`{name}`" for name in head.input_names)
+    calls = sum(1 for _ in head.calls())
+    notes = [f"the artifact gives {values}; the last {calls} calls are head/head.py, from them to the model's outputs"]  # fmt: skip
+    inside = [node for node in body.calls() if kind(node) in _CHOOSES]
+    if inside:
+        notes.append(f"`{kind(inside[0])}` at {origin(inside[0]).place} stays in the artifact: convolutions or products are behind it")  # fmt: skip
+    return notes

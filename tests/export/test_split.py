@@ -1,0 +1,76 @@
+"""`--head split`: an artifact that ends before its head, and the head as code that is compared with the model."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+import edgevit
+from edgevit.errors import UsageError
+from edgevit.graph.aten import argument
+from edgevit.snippets import head_forms
+from tests.detector import Detector
+
+pytestmark = pytest.mark.skipif(
+    find_spec("onnxruntime") is None, reason="pip install 'edgevit[onnx]'"
+)
+X = torch.randn(1, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+
+
+def exported(folder: Path, module: nn.Module | None = None, head: str = "split", x=X):
+    return edgevit.export(
+        module or Detector(), (x,), target="linux-x86", format="onnx", head=head, output=folder
+    )
+
+
+def test_a_split_export_has_its_head_beside_it(tmp_path: Path) -> None:
+    result = exported(tmp_path / "out")
+    assert result.passed
+    stages = [parity.stage for parity in result.parity]
+    assert stages[-3:] == ["head", "head, other inputs", "head behind the artifact"]
+    head = result.manifest["head"]
+    assert head["file"] == "head/head.py" and len(head["boundary"]) == 3
+    names = [output["name"] for output in head["outputs"]]
+    assert names == ["boxes", "scores", "classes", "features"]
+    assert [port["name"] for port in result.manifest["ports"]["outputs"]] == head["boundary"]
+    assert any("head/head.py" in note for note in result.notes)
+    listed = {entry["path"] for entry in result.manifest["files"]}
+    assert {"head/head.py", "head/head.npz"} <= listed
+    assert "head='split'" in str(result.manifest["command"])
+    assert edgevit.verify(tmp_path / "out").passed
+
+
+def test_a_wrong_head_does_not_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def ascending(node, r) -> str:
+        best = head_forms.FORMS_BEFORE(node, r)
+        assert argument(node, "largest")
+        return best.replace("True", "False")
+
+    monkeypatch.setattr(head_forms, "FORMS_BEFORE", head_forms.FORMS["topk"], raising=False)
+    monkeypatch.setitem(head_forms.FORMS, "topk", ascending)
+    result = exported(tmp_path / "out")
+    assert not result.passed
+    assert {p.stage for p in result.parity if not p.passed} >= {"head", "head behind the artifact"}
+
+
+class Residual(nn.Conv2d):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x + super().forward(x)
+
+
+@pytest.mark.parametrize(
+    ("module", "head", "message"),
+    [
+        (nn.Sequential(nn.Flatten(), nn.Linear(768, 2)), "split", "no head"),
+        (Residual(3, 3, 1), "split", "own input"),
+        (None, "half", "no way to treat a head"),
+    ],
+)
+def test_refusals(tmp_path: Path, module: nn.Module | None, head: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message) as caught:
+        exported(tmp_path / "out", module, head)
+    assert caught.value.where and caught.value.why and caught.value.hint
