@@ -59,7 +59,7 @@ def _device(qai_hub: Any, client: Any, asked: dict[str, Any], tell: Callable[...
             name=device.name,
             os=" ".join([*systems[:1], device.os]),
             chip=max(chips, key=len, default=""),
-            client=qai_hub.__version__,
+            client=str(qai_hub.__version__),  # an object of `packaging`
         )
     return device
 

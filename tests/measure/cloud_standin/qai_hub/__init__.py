@@ -3,8 +3,10 @@
 What goes wrong is chosen by the variable STANDIN.
 """
 
+from pathlib import PurePath
+
 from qai_hub import client
 from qai_hub.client import Client
 
-__version__ = "0.56.0"
+__version__ = PurePath("0.56.0")  # no text, as the real one is an object of `packaging`
 __all__ = ["Client", "client"]
