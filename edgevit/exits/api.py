@@ -13,9 +13,11 @@ import numpy as np
 from edgevit.errors import UsageError
 from edgevit.evaluate import EvaluationOptions, LabelledTest, Takes, outputs_of
 from edgevit.exits.host import host_code, hosted
+from edgevit.exits.one_file import join
 from edgevit.exits.parts import ExitPart, exit_parts
 from edgevit.exits.thresholds import Thresholds, choose_thresholds
 from edgevit.export import ExportResult, export
+from edgevit.exported import artifact_bytes
 from edgevit.frontend import ModelSource, build_source, capture
 from edgevit.graph.cost import stats
 from edgevit.graph.program import Program
@@ -107,12 +109,18 @@ def export_exits(
         _export_part(part, number, source, target, format, directory / f"exit_{number}", progress)
         for number, part in enumerate(parts, 1)
     ]
+    facts = _part_facts(program, parts, results, costs, thresholds)
+    with stages.stage("join", "make them functions of one file"):
+        one = join(parts, results, format, load_target(target), source.name, directory)
+    if one:
+        facts = [fact | placed for fact, placed in zip(facts, one.places, strict=True)]
     plan = {
         "model": source.name,
         "format": format,
         "inputs": list(program.input_names),
         "shapes": [list(x.shape) for x in program.inputs],
-        "parts": _part_facts(program, parts, results, costs, thresholds),
+        "bytes": one.bytes if one else sum(fact["bytes"] for fact in facts),
+        "parts": facts,
         "expected": {
             "top1": thresholds.top1,
             "top1_of_last": thresholds.last_top1,
@@ -154,7 +162,8 @@ def _part_facts(
     return [
         {
             "file": f"{result.directory.name}/{result.artifact.name}",
-            "bytes": result.artifact.stat().st_size,
+            "function": None,
+            "bytes": artifact_bytes(result.manifest),
             "inputs": _renamed(part.inputs, program),
             "outputs": list(part.outputs),
             "threshold": value,

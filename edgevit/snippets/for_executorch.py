@@ -27,3 +27,17 @@ SNIPPETS = (
     Snippet("call.py", TEMPLATES / "python.txt", partial(python.marks, _RUNTIME), BYTES),
     Snippet("call.cpp", TEMPLATES / "executorch.cpp.txt", cpp.executorch, C_TYPES),
 )
+PART_SESSION = '''import torch
+from executorch.runtime import Runtime
+
+
+def session(path, part):
+    """Return a function from the part's inputs to its outputs."""
+    program = Runtime.get().load_program(path)
+    method = program.load_method(part["function"])
+
+    def run(*values, program=program):
+        return [tensor.numpy() for tensor in method.execute([torch.from_numpy(x) for x in values])]
+
+    return run
+'''

@@ -66,17 +66,23 @@ def test_thresholds_are_the_cheapest_that_lose_little(exits: int) -> None:
     }  # one of 1000 would be more than 0.05
 
 
-def test_a_host_stops_at_the_exit_that_is_sure(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("format", "file"), [("onnx", None), ("executorch", "Exiting.pte")])
+def test_a_host_stops_at_the_exit_that_is_sure(
+    format: str, file: str | None, tmp_path: Path
+) -> None:
     net, images = Exiting().eval(), torch.randn(40, 1, 4, 4)
     with torch.no_grad():
         labels = net(images)[-1].argmax(1)
     np.savez(tmp_path / "data.npz", images=images.numpy(), labels=labels.numpy())
     made = export_exits(
         net, (images[:1],), target="linux-x86", data=tmp_path / "data.npz",
-        output=tmp_path / "out", max_drop=50,
+        output=tmp_path / "out", max_drop=50, format=format,
     )  # fmt: skip
     assert made.thresholds.cost < 1 and f"top-1 {made.thresholds.top1:.2f} %" in str(made)
     plan = json.loads((tmp_path / "out" / "exits.json").read_text())
+    if file:
+        assert {part["file"] for part in plan["parts"]} == {file}
+        assert sorted(p.name for p in (tmp_path / "out").iterdir()) == sorted([file, "exits.json", "run_exits.py"])  # fmt: skip
     spec = importlib.util.spec_from_file_location("run_exits", tmp_path / "out" / "run_exits.py")
     assert spec is not None and spec.loader is not None
     host = importlib.util.module_from_spec(spec)
@@ -91,11 +97,52 @@ def test_a_host_stops_at_the_exit_that_is_sure(tmp_path: Path) -> None:
 
 
 def test_what_has_no_exits_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    words = ["--target", "android", "--data", str(tmp_path), "-o", str(tmp_path / "out")]
-    assert main(["exits", "zoo:vit-i32-p8-d24-h2-l1", *words, "--format", "executorch"]) == 2
-    assert "exits are not written as executorch" in capsys.readouterr().err
+    words = ["--target", "linux-x86", "--data", str(tmp_path), "-o", str(tmp_path / "out")]
+    assert main(["exits", "zoo:vit-i32-p8-d24-h2-l1", *words, "--format", "tvm"]) == 2
+    assert "exits are not written as tvm" in capsys.readouterr().err
     with pytest.raises(UsageError, match="no exits"):
         export_exits(
             nn.Sequential(nn.Flatten(), nn.Linear(16, 3)), (torch.zeros(1, 1, 4, 4),),
             target="linux-x86", data=tmp_path, output=tmp_path / "out",
         )  # fmt: skip
+
+
+class Shared(nn.Module):
+    """Both exits go through one large weight."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.first, self.shared = nn.Conv2d(1, 4, 3), nn.Linear(256, 256)
+        self.a, self.b = nn.Linear(256, 3), nn.Linear(256, 3)
+
+    def forward(self, image: torch.Tensor) -> list[torch.Tensor]:
+        x = self.shared(image.flatten(1)).relu()
+        return [self.a(x), self.b(self.shared(x).relu())]
+
+
+@pytest.mark.parametrize(("format", "target"), [("coreml", "iphone-16"), ("executorch", "android")])
+def test_functions_of_one_file_share_their_weights(
+    format: str, target: str, tmp_path: Path
+) -> None:
+    images = torch.randn(12, 1, 16, 16)
+    np.savez(tmp_path / "data.npz", images=images.numpy(), labels=np.arange(12) % 3)
+    exits = export_exits(
+        Shared().eval(), (images[:1],), target=target, format=format,
+        data=tmp_path / "data.npz", output=tmp_path / "out", max_drop=100,
+    )  # fmt: skip
+    assert [part["function"] for part in exits.plan["parts"]] == ["exit_1", "exit_2"]
+    one_copy = 256 * 256 * (2 if format == "coreml" else 4)
+    assert one_copy < exits.plan["bytes"] < 1.2 * one_copy
+
+
+def test_an_older_system_gets_a_package_for_each_exit(tmp_path: Path) -> None:
+    pytest.importorskip("coremltools")
+    images = torch.randn(6, 1, 4, 4)
+    np.savez(tmp_path / "data.npz", images=images.numpy(), labels=np.arange(6) % 3)
+    exits = export_exits(
+        Exiting().eval(), (images[:1],), target="iphone-12", data=tmp_path / "data.npz",
+        output=tmp_path / "out", max_drop=100,
+    )  # fmt: skip
+    assert [part["function"] for part in exits.plan["parts"]] == [None] * 3
+    assert all((tmp_path / "out" / part["file"]).exists() for part in exits.plan["parts"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import fx
@@ -81,15 +82,20 @@ class CoreML:
 
 def open_interpreter(artifact: Artifact) -> Run:
     """Return what the package computes, rounded as on the device."""
-    package = load_package(artifact.path)
-    floats: Precision = "fp32" if artifact.precision == "fp32" else "fp16"
+    return open_function(artifact.path, None, artifact.precision)
+
+
+def open_function(path: Path, name: str | None, precision: str) -> Run:
+    """Return what one of the package's functions computes; None is its default."""
+    package = load_package(path, name)
+    floats: Precision = "fp32" if precision == "fp32" else "fp16"
 
     def run(inputs: Inputs) -> tuple[torch.Tensor, ...]:
         results = interpret(package, _named_inputs(package, inputs), floats)
         if results.unchecked:
             raise PackageError(
-                f"{artifact.path.name} cannot be evaluated here",
-                where=str(artifact.path),
+                f"{path.name} cannot be evaluated here",
+                where=str(path),
                 why="it is interpreted here, but for " + ", ".join(map(str, results.unchecked)),
                 hint="evaluate it on a Mac, or another --format of the model here",
             )

@@ -36,5 +36,7 @@ INFO = BackendInfo(
         ("iphone", "edgevit.measure.apple:open_runner"),
     ),
     snippets="edgevit.snippets.for_coreml:SNIPPETS",
+    part_session="edgevit.snippets.for_coreml:PART_SESSION",
+    functions="edgevit.backends.coreml.functions:FUNCTIONS",
     holds_labels=True,
 )

@@ -25,5 +25,7 @@ INFO = BackendInfo(
     libraries=("executorch",),
     device_binary="edgevit.backends.executorch.device_binary:EXECUTOR_RUNNER",
     snippets="edgevit.snippets.for_executorch:SNIPPETS",
+    part_session="edgevit.snippets.for_executorch:PART_SESSION",
+    functions="edgevit.backends.executorch.functions:FUNCTIONS",
     delegates=True,
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +46,7 @@ def lower(
         no_stack_traces(),
         needless_retraces_skipped(),
     ):
-        edge = _edge(program)
+        edge = edge_of({"forward": program})
         require_kernels(edge.exported_program(), program)
         manager = edge.to_executorch()
     progress("save")
@@ -57,16 +57,16 @@ def lower(
     return Artifact("executorch", precision, path, tools, delegation=taken, stored=constants)
 
 
-def _edge(program: Program) -> Any:
-    """Convert and delegate the program, without the verifier.
+def edge_of(programs: Mapping[str, Program]) -> Any:
+    """Convert and delegate the programs, each a method, without the verifier.
 
     The verifier refuses ops that have kernels all the same. Ops without a kernel are refused by
     name elsewhere.
     """
     exir = module("exir")
     return exir.to_edge_transform_and_lower(
-        exported_program(with_flat_rows(program)),
+        {name: exported_program(with_flat_rows(one)) for name, one in programs.items()},
         transform_passes=[read_apart],
-        partitioner=[partitioner()],
+        partitioner={name: [partitioner()] for name in programs},
         compile_config=exir.EdgeCompileConfig(_check_ir_validity=False),
     )

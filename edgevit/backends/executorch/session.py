@@ -33,14 +33,14 @@ def open_session(path: Path, threads: int) -> ExecuTorchSession:
 
 
 class ExecuTorchSession:
-    def __init__(self, path: Path, threads: int) -> None:
+    def __init__(self, path: Path, threads: int, method: str = "forward") -> None:
         self._path = path
         library = module("extension.pybindings.portable_lib")
         _require_magic(path)
         library._unsafe_reset_threadpool(threads)
         try:
             self._program = module("runtime").Runtime.get().load_program(str(path))
-            self._method = self._program.load_method("forward")
+            self._method = self._program.load_method(method)
         except Exception as error:
             raise _unsound(path, str(error)) from error
         facts = self._method.metadata

@@ -20,14 +20,14 @@ from edgevit.support.strangers_text import MalformedTextError, read_json
 _BROKEN = (ArithmeticError, AssertionError, AttributeError, LookupError, MemoryError, RecursionError, RuntimeError, TypeError, ValueError)  # fmt: skip
 
 
-def load_package(path: Path) -> MilPackage:
-    """Read a package.
+def load_package(path: Path, function: str | None = None) -> MilPackage:
+    """Read a package: all of its functions, or `function` alone, which is then the default.
 
     Raise `PackageError` for one that is damaged, or that names files outside itself.
     """
     spec_path = model_path(path)
     try:
-        return _read_program(path, spec_path)
+        return _read_program(path, spec_path, function)
     except _BROKEN as error:
         raise PackageError(
             "the program of the package cannot be read",
@@ -37,7 +37,7 @@ def load_package(path: Path) -> MilPackage:
         ) from error
 
 
-def _read_program(path: Path, spec_path: Path) -> MilPackage:
+def _read_program(path: Path, spec_path: Path, only: str | None) -> MilPackage:
     model = parse_model(spec_path)
     if model.WhichOneof("Type") != "mlProgram":
         kind = model.WhichOneof("Type") or "empty model"
@@ -51,13 +51,14 @@ def _read_program(path: Path, spec_path: Path) -> MilPackage:
     functions = {
         name: FunctionReader(name, function, weights).read()
         for name, function in model.mlProgram.functions.items()
+        if only in (None, name)
     }
-    default = model.description.defaultFunctionName or "main"
+    default = only or model.description.defaultFunctionName or "main"
     if default not in functions:
         raise PackageError(
             f"the program has no function `{default}`",
             where=str(spec_path),
-            why="it has " + (", ".join(functions) or "none"),
+            why="it has " + (", ".join(sorted(model.mlProgram.functions)) or "none"),
             hint=HINT,
         )
     description = read_description(model.description, functions[default])

@@ -1,0 +1,33 @@
+"""Parts of a model as functions of one file, in formats that have functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+import torch
+
+from edgevit.graph.program import Inputs, Program
+from edgevit.targets import Target
+
+Run: TypeAlias = Callable[[Inputs], tuple[torch.Tensor, ...]]
+
+
+@dataclass(frozen=True)
+class Part:
+    """One function to be: the program as the backend's rules made it, and its own file, verified."""
+
+    program: Program
+    artifact: Path
+    precision: str
+
+
+@dataclass(frozen=True)
+class Functions:
+    """What a format does with several functions in a file. Weights that they share are stored once."""
+
+    join: Callable[[Mapping[str, Part], Path], None]
+    open: Callable[[Path, str | None, str], Run]  # file, function (None: its only one), precision
+    lacks: Callable[[Target], str] = lambda _: ""  # why a target's system has no functions

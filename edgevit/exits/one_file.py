@@ -1,0 +1,78 @@
+"""Exported parts as functions of one file, in formats and on systems that have functions."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from edgevit.backends import backend_for
+from edgevit.backends.functions import Functions, Part
+from edgevit.errors import ParityError
+from edgevit.exits.parts import ExitPart
+from edgevit.export import ExportResult
+from edgevit.exported import remove_export
+from edgevit.frontend import build_source, capture
+from edgevit.rewrites import engine
+from edgevit.support.backend_info import BACKENDS
+from edgevit.targets import Target
+
+
+@dataclass(frozen=True)
+class OneFile:
+    """File of all parts. `places` says for each part where it is, as `exits.json` does."""
+
+    bytes: int
+    places: tuple[dict[str, Any], ...]
+
+
+def join(
+    parts: Sequence[ExitPart],
+    results: Sequence[ExportResult],
+    format: str,
+    target: Target,
+    name: str,
+    directory: Path,
+) -> OneFile | None:
+    """Write the parts into one file and remove their folders. None where a file has one function."""
+    info = BACKENDS[format]
+    functions: Functions | None = info.part(info.functions) if info.functions else None
+    if functions is None or functions.lacks(target):
+        return None
+    backend = backend_for(format, target)
+    joined = {}
+    for number, (part, result) in enumerate(zip(parts, results, strict=True), 1):
+        program, _ = engine.run(capture(build_source(part.module, part.examples)), backend.rules)
+        joined[f"exit_{number}"] = Part(program, result.artifact, result.manifest["precision"])
+    path = directory / f"{name}{info.suffix}"
+    if path.is_dir():
+        shutil.rmtree(path)
+    functions.join(joined, path)
+    _require_same(functions, joined, parts, path)
+    for result in results:
+        remove_export(result.directory)
+    files = [path] if path.is_file() else [one for one in path.rglob("*") if one.is_file()]
+    return OneFile(
+        sum(one.stat().st_size for one in files),
+        tuple({"file": path.name, "function": function} for function in joined),
+    )
+
+
+def _require_same(
+    functions: Functions, joined: Mapping[str, Part], parts: Sequence[ExitPart], path: Path
+) -> None:
+    """Refuse a file whose functions compute other numbers than the verified files of the parts."""
+    for part, (name, source) in zip(parts, joined.items(), strict=True):
+        expected = functions.open(source.artifact, None, source.precision)(part.examples)
+        outputs = functions.open(path, name, source.precision)(part.examples)
+        if not all(torch.equal(a, b) for a, b in zip(expected, outputs, strict=True)):
+            raise ParityError(
+                "the file of all exits does not compute what those of single exits do",
+                where=f"{path}, function {name}",
+                why="joining them changed what they compute",
+                hint="export another --format, and report it",
+            )
