@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         execution_text,
     )
     from edgevit.backends.exported import exported_program
+    from edgevit.backends.functions import Functions, Part
     from edgevit.backends.judged import judged
     from edgevit.backends.on_host import LIMITS, Run, check_on_host, fitted, worker_for
     from edgevit.backends.placement import require_engine
@@ -58,9 +59,11 @@ __all__ = [
     "Expected",
     "Facts",
     "FirmwareMemory",
+    "Functions",
     "Lowering",
     "OpTime",
     "OpenExecutable",
+    "Part",
     "PortFacts",
     "Ports",
     "Run",
@@ -112,6 +115,7 @@ lazy_face(
             "execution_text",
         ),
         "exported": ("exported_program",),
+        "functions": ("Functions", "Part"),
         "judged": ("judged",),
         "on_host": ("LIMITS", "Run", "check_on_host", "fitted", "worker_for"),
         "placement": ("require_engine",),

@@ -5,14 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
 
-import torch
-
-from edgevit.graph.program import Inputs, Program
+from edgevit.backends.on_host import Run
+from edgevit.graph.program import Program
 from edgevit.targets import Target
-
-Run: TypeAlias = Callable[[Inputs], tuple[torch.Tensor, ...]]
 
 
 @dataclass(frozen=True)

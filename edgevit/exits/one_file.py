@@ -10,8 +10,7 @@ from typing import Any
 
 import torch
 
-from edgevit.backends import backend_for
-from edgevit.backends.functions import Functions, Part
+from edgevit.backends import Functions, Part, backend_for
 from edgevit.errors import ParityError
 from edgevit.exits.parts import ExitPart
 from edgevit.export import ExportResult

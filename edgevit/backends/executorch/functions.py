@@ -10,7 +10,8 @@ import torch
 from edgevit.backends.executorch.lower import edge_of
 from edgevit.backends.executorch.session import ExecuTorchSession
 from edgevit.backends.executorch.tool import quiet
-from edgevit.backends.functions import Functions, Part, Run
+from edgevit.backends.functions import Functions, Part
+from edgevit.backends.on_host import Run
 from edgevit.graph.cheaper_passes import cheaper_passes
 from edgevit.graph.half import in_float16
 from edgevit.graph.program import Inputs
