@@ -44,6 +44,7 @@ HOMES = {
     "optuna": ("tune/study.py",),
     "distributed": ("sweep",),
     "psycopg": ("measure/database.py",),
+    "qai_hub": ("measure/cloud",),
 }
 # Packages whose `__init__` lists all that is imported from outside them; what has none yet lets nobody in.
 FACES = (

@@ -61,3 +61,15 @@ def test_the_wheel_exports_from_another_folder(tmp_path: Path) -> None:
         command, "export", "net.py:build", "--target", "iphone", "--json", "--quiet", cwd=elsewhere
     )
     assert json.loads(printed)["passed"]
+    for other in _other_pythons():  # with none of the libraries: what answers without them
+        words = (other, "-P", "-W", "error", "-m", "edgevit")
+        site = {"PYTHONPATH": purelib, "HOME": str(tmp_path)}
+        for line in (["targets", "iphone-17"], ["new", "plugin", f"py{other.parts[-3]}".replace(".", "-")]):  # fmt: skip
+            done = subprocess.run([*words, *line], capture_output=True, text=True, cwd=elsewhere, env=site)  # fmt: skip
+            assert done.returncode == 0, f"{other}: {done.stderr}"
+
+
+def _other_pythons() -> list[Path]:
+    """Return interpreters of the newer versions that we say to run on, where they are."""
+    roots = [Path("/usr/bin"), Path("/usr/local/bin"), *Path.home().glob(".pyenv/versions/3.1[23]*/bin")]  # fmt: skip
+    return [path for root in roots for path in sorted(root.glob("python3.1[23]"))]
