@@ -1,0 +1,55 @@
+"""What integers cost an export of several formats in one call, against the same formats in floats: CPU seconds.
+
+    python benchmarks/integer_cost.py [--formats F,...] [--size N] [--runs N] [NET ...]
+
+Whole processes by turns, with random weights and 32 generated inputs to calibrate on. The promise is at most x1.5.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import tempfile
+
+from export_cost import measure
+
+MOST = 1.5
+NETS = ("shvit_s1", "deit_tiny_patch16_224")
+INTEGERS = ("--precision", "int8", "--calibrate", "generated")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("nets", nargs="*", default=NETS)
+    parser.add_argument("--formats", default="onnx,tflite,executorch,tvm")
+    parser.add_argument("--size", type=int, default=128)
+    parser.add_argument("--runs", type=int, default=1)
+    options = parser.parse_args()
+    print(f"| net at {options.size} | fp32 CPU s | int8 CPU s | ratio |\n|---|--:|--:|--:|")
+    ratios: list[float] = []
+    for net in options.nets:
+        floats, integers = zip(
+            *(both(net, options.formats, options.size) for _ in range(options.runs)), strict=True
+        )
+        before, after = statistics.median(floats), statistics.median(integers)
+        ratios.append(after / before)
+        print(f"| {net} | {before:.1f} | {after:.1f} | {after / before:.2f} |", flush=True)
+    return any(ratio > MOST for ratio in ratios)
+
+
+def both(net: str, formats: str, size: int) -> tuple[float, float]:
+    return cost(net, formats, size, ()), cost(net, formats, size, INTEGERS)
+
+
+def cost(net: str, formats: str, size: int, options: tuple[str, ...]) -> float:
+    with tempfile.TemporaryDirectory() as folder:
+        words = ["-m", "edgevit", "export", f"timm:{net}", "--weights", "random", "--quiet"]
+        words += ["--target", "linux-x86", "--format", formats, "--input-size", str(size)]
+        return measure([*words, *options, "-o", f"{folder}/out"]).cpu_seconds
+
+
+if __name__ == "__main__":
+    sys.exit(main())
