@@ -138,7 +138,7 @@ def distance(expected: Sequence[torch.Tensor], actual: Sequence[torch.Tensor]) -
 def _pair(expected: torch.Tensor, actual: torch.Tensor) -> Distance:
     if expected.shape != actual.shape:
         return UNKNOWN
-    a, b = _real(expected), _real(actual)
+    a, b = real_numbers(expected), real_numbers(actual)
     finite = a.isfinite()
     if a.isnan().any() or b.isnan().any() or not torch.equal(finite, b.isfinite()):
         return UNKNOWN
@@ -158,7 +158,7 @@ def _pair(expected: torch.Tensor, actual: torch.Tensor) -> Distance:
     )
 
 
-def _real(x: torch.Tensor) -> torch.Tensor:
+def real_numbers(x: torch.Tensor) -> torch.Tensor:
     """Convert to float64, a complex number to its real and imaginary parts."""
     x = torch.view_as_real(x.resolve_conj()) if x.is_complex() else x
     return x.detach().double()

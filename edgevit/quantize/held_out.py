@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf, isfinite, log, sqrt
 
 import torch
 
-from edgevit.graph.parity import Distance, Limit, Parity, angle_limit, distance
+from edgevit.graph.parity import Distance, Limit, Parity, angle_limit, distance, real_numbers
 from edgevit.quantize.noise import Outputs, snr
 
 QUANTIZED = angle_limit(0.95)  # of the simulation: below it little is left of the model
 _LOSS = 1.5  # dB that a file may lose on the simulation
+_MOST_LOSS = 3.0  # the same, where chance could take more: twice the noise
+_SIGMAS = 3.0
 _EXACT = 60.0  # dB: beyond it the noise is that of float kernels
 
 
@@ -40,17 +43,42 @@ def file_parity(
     """Compare a file's outputs with the float model's: it may be as noisy as its simulation.
 
     A rounding that flips spreads through the layers behind it, so that the file and the simulation
-    differ by as much as either differs from the float model.
+    differ by as much as either differs from the float model. Few numbers may differ more by chance.
     """
     expected = [run.outputs for run in runs]
     simulated = [run.simulated for run in runs]
     noise = _together(expected, simulated).rel_l2
-    limit = Limit(max(noise * 10 ** (_LOSS / 20), 10 ** (-_EXACT / 20)))
+    limit = Limit(max(noise * 10 ** (_loss(expected, simulated) / 20), 10 ** (-_EXACT / 20)))
     note = (
         f"held-out noise: {snr(expected, written):.1f} dB in the file, "
         f"{snr(expected, simulated):.1f} dB in the simulation"
     )
     return Parity(stage, precision, _together(expected, written), limit, notes=(note,))
+
+
+def _loss(expected: Sequence[Outputs], simulated: Sequence[Outputs]) -> float:
+    """Return the decibels by which the noise of two roundings may differ on these runs."""
+    pairs = zip(_stacked(expected), _stacked(simulated), strict=True)
+    errors = [real_numbers(b) - real_numbers(a) for a, b in pairs]
+    fewest = min(map(independent_numbers, errors))
+    chance = _SIGMAS * 10 / log(10) * sqrt(4 / fewest)  # of the ratio of two sums of n squares
+    return max(_LOSS, min(chance, _MOST_LOSS))
+
+
+def independent_numbers(errors: torch.Tensor) -> float:
+    """Return how many independent numbers fluctuate as the sum of squares of R errors does.
+
+        n = R (tr C)^2 / tr C^2        C: the covariance of one error
+
+    Products of different errors estimate tr C^2. A single error, or none at all, says nothing.
+    """
+    rows = errors.flatten(1)
+    count, products = len(rows), rows @ rows.T
+    squares = products.diagonal().sum()
+    different = products.square().sum() - products.diagonal().square().sum()
+    if count < 2 or not isfinite(squares) or different <= 0:
+        return inf
+    return float(count * (squares / count) ** 2 / (different / (count * (count - 1))))
 
 
 def _together(expected: Sequence[Outputs], actual: Sequence[Outputs]) -> Distance:
