@@ -13,6 +13,7 @@ from edgevit.integer.graph import IntegerGraph, Op, Value
 from edgevit.integer.ops.moves import Slice
 from edgevit.integer.ops.pointwise import Lookup
 from edgevit.integer.ops.products import MatMul
+from edgevit.integer.ops.softmax import Softmax
 from edgevit.integer.rewrites.split_stacks import MOST, split_stacks
 from edgevit.integer.simulate import outputs_of
 from tests.integer.attention import attention
@@ -52,7 +53,7 @@ def test_a_stack_below_a_thousand_steps() -> None:
         table = np.random.default_rng(index).permutation(256).astype(np.uint8).view(np.int8)
         ops.append(Lookup((below,), replace(x, name=f"step{index}"), table, "any"))
         below = ops[-1].output
-    ops.append(_squared(below))
+    ops += _shares(below)
     _same_when_split(IntegerGraph("deep", (x,), (), tuple(ops), (ops[-1].output,)).verify())
 
 
@@ -60,13 +61,27 @@ def test_a_slice_that_cannot_go_up_stays_where_it_is() -> None:
     """What it is cut from is an input: a part of the slice along another axis is a slice of that part."""
     x = Value("x", (2, 5, 4))
     rows = Slice((x,), Value("rows", (2, 3, 4)), 1, 1)
-    graph = IntegerGraph("sliced", (x,), (), (rows, _squared(rows.output)), (Value("square", (2, 3, 3)),))  # fmt: skip
+    graph = IntegerGraph("sliced", (x,), (), (rows, *(shares := _shares(rows.output))), (shares[-1].output,))  # fmt: skip
     _same_when_split(graph.verify())
 
 
-def _squared(x: Value) -> MatMul:
+def test_a_stack_without_scores_stays() -> None:
+    """Linear attention: a softmax beyond another product is not its own."""
+    x = Value("x", (2, 5, 4))
+    square = _shares(x)[0]
+    mixed = MatMul((square.output, x), Value("mixed", (2, 5, 4)), 2**26, 0, 0, turned=False)
+    other = _shares(mixed.output, "other")
+    graph = IntegerGraph("linear", (x,), (), (square, mixed, *other), (other[-1].output,))
+    stacks = {op.name: op.output.shape[0] for op in split_stacks(graph.verify()).ops if op.kind == "matmul"}  # fmt: skip
+    assert sorted(stacks.values()) == [1, 1, 2, 2] and stacks["square"] == stacks["mixed"] == 2
+
+
+def _shares(x: Value, name: str = "square") -> tuple[MatMul, Softmax]:
     stack, rows, _ = x.shape
-    return MatMul((x, x), Value("square", (stack, rows, rows)), 2**26, 0, 0, turned=True)
+    scores = Value(name, (stack, rows, rows))
+    table = np.rint(65535 * np.exp(-0.02 * np.arange(256))).astype(np.uint16)
+    product = MatMul((x, x), scores, 2**26, 0, 0, turned=True)
+    return product, Softmax((scores,), replace(scores, name=f"{name}.shares", zero=-128), table, 2**29, 20)  # fmt: skip
 
 
 def _same_when_split(whole: IntegerGraph) -> None:

@@ -6,6 +6,8 @@ A slice is pushed up through what works row by row or element by element, until 
 attention has one head at a time, and neither q, k and v nor the scores are ever there for all heads. A concatenation is
 pulled down through permutes and reshapes, until the heads lie side by side.
 
+Only scores are worth it, which a softmax reads: all other products of a stack are no larger than what they are made of.
+
 Each step asks for steps further up or down by `yield`, and `finished` runs them: a net may be deeper than Python's stack.
 """
 
@@ -28,15 +30,30 @@ StackPart = tuple[int, int, int]  # axis, start, count
 
 
 def split_stacks(graph: IntegerGraph) -> IntegerGraph:
-    splitter = _Splitter(Rebuilder(graph))
+    splitter = _Splitter(Rebuilder(graph), _beside_softmax(graph))
     for op in graph.ops:
         splitter.copy(op)
     return splitter.builder.graph(splitter.now(value) for value in graph.outputs)
 
 
+def _beside_softmax(graph: IntegerGraph) -> frozenset[str]:
+    """Find the products whose result a softmax reads, and those that read its own, with others than products between."""
+    below, above = set[str](), set[str]()
+    products = {op.name for op in graph.ops if isinstance(op, MatMul)}
+    for op in graph.ops:
+        read = {value.name for value in op.inputs} - products
+        if isinstance(op, Softmax) or read & below:
+            below.add(op.name)
+    for op in reversed(graph.ops):
+        if isinstance(op, Softmax) or op.name in above - products:
+            above.update(value.name for value in op.inputs)
+    return frozenset(products & (below | above))
+
+
 class _Splitter:
-    def __init__(self, builder: Rebuilder) -> None:
+    def __init__(self, builder: Rebuilder, of_attention: frozenset[str]) -> None:
         self.builder = builder
+        self._of_attention = of_attention
         self._now: dict[str, Value] = {}  # name in the old graph -> value in the new one
         self._parts: dict[tuple[str, StackPart], Value] = {}
 
@@ -45,7 +62,8 @@ class _Splitter:
 
     def copy(self, op: Op) -> None:
         op = replace(op, inputs=tuple(map(self.now, op.inputs)))
-        if isinstance(op, MatMul) and 1 < op.output.shape[0] <= MOST:
+        if op.name in self._of_attention and 1 < op.output.shape[0] <= MOST:
+            assert isinstance(op, MatMul)
             self._now[op.name] = finished(self._by_matrix(op))
         elif isinstance(op, (Permute, Reshape)):
             self._now[op.name] = finished(self._below_concat(op))
