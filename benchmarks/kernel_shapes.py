@@ -11,7 +11,7 @@ from edgevit.graph.window import Window
 from edgevit.integer.graph import Op, Value
 from edgevit.integer.ops.moves import Permute
 from edgevit.integer.ops.norm import Norm
-from edgevit.integer.ops.pointwise import Add, AddWide, Lookup, Multiply, Rescale
+from edgevit.integer.ops.pointwise import Add, AddWide, Curve, Lookup, Multiply, Rescale
 from edgevit.integer.ops.products import Conv2d, Depthwise, Linear, MatMul
 from edgevit.integer.ops.softmax import Softmax
 from edgevit.integer.ops.windows import AveragePool, MaxPool
@@ -125,6 +125,11 @@ def lookup(rng: Rng) -> Op:
     return Lookup((_tokens("x"),), _tokens("y"), _bytes(rng, 256), "gelu")
 
 
+def curve(rng: Rng) -> Op:
+    table = rng.integers(-(2**15), 2**15, 513).astype(np.int16)
+    return Curve((_tokens("x", "int16"),), _tokens("y", "int16"), table, "silu")
+
+
 def multiply(rows: int) -> Op:
     inputs = (_tokens("a"), Value("b", (rows, WIDTH)))
     return Multiply(inputs, _tokens("y"), 5, -3, 1000, 2**25)
@@ -192,6 +197,7 @@ OTHERS: tuple[Shape, ...] = (
     Shape("rescale 16 -> 8 bits", lambda _: rescale("int16", "int8", 20)),
     Shape("rescale 8 -> 16 bits", lambda _: rescale("int8", "int16", 8)),
     Shape("lookup", lookup, "element", "none", "none"),
+    Shape("function of 16 bits", curve, "element", "none", "none"),
     Shape("multiply", lambda _: multiply(TOKENS)),
     Shape("multiply by a row", lambda _: multiply(1)),
     Shape("average pool 3x3, 48x48x16", lambda _: average_pool(IMAGE, _SAME), "tap"),
