@@ -32,6 +32,7 @@ LEVELS: tuple[Mapping[str, str], ...] = (
     },
     {
         "exits": "parts that stop early",
+        "split": "parts on several devices",
         "budgets": "limits for CI",
         "matrix": "all formats",
         "tune": "search by measuring",

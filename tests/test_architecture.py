@@ -61,6 +61,7 @@ FACES = (
     "measure",
     "forecast",
     "exits",
+    "split",
     "budgets",
     "matrix",
     "tune",

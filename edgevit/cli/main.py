@@ -28,6 +28,7 @@ from edgevit.cli.quantize import add_quantize
 from edgevit.cli.report import add_open, add_report
 from edgevit.cli.search import add_search
 from edgevit.cli.serve import add_serve, run_serve
+from edgevit.cli.split import add_split
 from edgevit.cli.sweep import add_sweep
 from edgevit.cli.trust import add_trust
 from edgevit.cli.tune import add_tune
@@ -103,6 +104,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_inspect(verbs)
     add_quantize(partial(_command, verbs), add_model, commands._model_options)
     add_exits(partial(_command, verbs), add_model, commands._model_options)
+    add_split(partial(_command, verbs), add_model, commands._model_options)
     _add_verify(verbs)
     add_evaluate(partial(_command, verbs))
     add_profile(partial(_command, verbs))

@@ -14,12 +14,13 @@ from edgevit.errors import UsageError
 from edgevit.evaluate import EvaluationOptions, LabelledTest, Takes, outputs_of
 from edgevit.exits.host import host_code, hosted
 from edgevit.exits.one_file import join
-from edgevit.exits.parts import ExitPart, exit_parts
+from edgevit.exits.parts import exit_parts
 from edgevit.exits.thresholds import Thresholds, choose_thresholds
 from edgevit.export import ExportResult, export
 from edgevit.exported import artifact_bytes
 from edgevit.frontend import ModelSource, build_source, capture
 from edgevit.graph.cost import stats
+from edgevit.graph.cuts import GraphPart
 from edgevit.graph.program import Program
 from edgevit.quantize import ImageInput
 from edgevit.support.progress import Stages
@@ -153,7 +154,7 @@ def _format(target: str, format: str | None) -> str:
 
 def _part_facts(
     program: Program,
-    parts: Sequence[ExitPart],
+    parts: Sequence[GraphPart],
     results: Sequence[ExportResult],
     costs: Sequence[float],
     thresholds: Thresholds,
@@ -202,12 +203,12 @@ def _logits(
         return test.numbers.numbers, outputs_of(program.run, test.data, 1, stages.note)
 
 
-def _costs(parts: Sequence[ExitPart]) -> list[float]:
+def _costs(parts: Sequence[GraphPart]) -> list[float]:
     return [float(stats(capture(build_source(part.module, part.examples))).macs) for part in parts]
 
 
 def _export_part(
-    part: ExitPart,
+    part: GraphPart,
     number: int,
     source: ModelSource,
     target: str,

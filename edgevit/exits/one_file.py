@@ -12,10 +12,10 @@ import torch
 
 from edgevit.backends import Functions, Part, backend_for
 from edgevit.errors import ParityError
-from edgevit.exits.parts import ExitPart
 from edgevit.export import ExportResult
 from edgevit.exported import remove_export
 from edgevit.frontend import build_source, capture
+from edgevit.graph.cuts import GraphPart
 from edgevit.rewrites import engine
 from edgevit.support.backend_info import BACKENDS
 from edgevit.targets import Target
@@ -30,7 +30,7 @@ class OneFile:
 
 
 def join(
-    parts: Sequence[ExitPart],
+    parts: Sequence[GraphPart],
     results: Sequence[ExportResult],
     format: str,
     target: Target,
@@ -62,7 +62,7 @@ def join(
 
 
 def _require_same(
-    functions: Functions, joined: Mapping[str, Part], parts: Sequence[ExitPart], path: Path
+    functions: Functions, joined: Mapping[str, Part], parts: Sequence[GraphPart], path: Path
 ) -> None:
     """Refuse a file whose functions compute other numbers than the verified files of the parts."""
     for part, (name, source) in zip(parts, joined.items(), strict=True):

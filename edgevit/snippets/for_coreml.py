@@ -12,9 +12,9 @@ PART_SESSION = '''import coremltools
 
 def session(path, part):
     """Return a function from the part's inputs to its outputs. Only macOS can run it."""
-    model = coremltools.models.MLModel(path, function_name=part["function"])
+    model = coremltools.models.MLModel(path, function_name=part.get("function"))
     whole = model.get_spec().description
-    own = next((one for one in whole.functions if one.name == part["function"]), whole)
+    own = next((one for one in whole.functions if one.name == part.get("function")), whole)
 
     def run(*values):
         outputs = model.predict({one.name: value for one, value in zip(own.input, values)})

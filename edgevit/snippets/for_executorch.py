@@ -34,7 +34,7 @@ from executorch.runtime import Runtime
 def session(path, part):
     """Return a function from the part's inputs to its outputs."""
     program = Runtime.get().load_program(path)
-    method = program.load_method(part["function"])
+    method = program.load_method(part.get("function") or "forward")
 
     def run(*values, program=program):
         return [tensor.numpy() for tensor in method.execute([torch.from_numpy(x) for x in values])]

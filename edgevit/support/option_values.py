@@ -81,6 +81,14 @@ def points(text: str) -> float:
     return value
 
 
+def milliseconds(text: str) -> float:
+    """Parse a time: 0 to a million milliseconds."""
+    value = _number(text, "a number of milliseconds: 1.5", text)
+    if value < 0:
+        raise ArgumentTypeError(f"`{text}` is not a number of milliseconds: 1.5")
+    return value
+
+
 class Words(Action):
     """Values given apart, or in one word with commas."""
 
