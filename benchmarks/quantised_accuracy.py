@@ -25,7 +25,7 @@ NETS = (
     "vit", "hybrid", "mvit", "conv", "registers",
     "vit_injected", "hybrid_injected", "conv_injected", "mvit_injected",
 )  # fmt: skip
-TARGETS = {"coreml": "iphone-15-pro", "mcu": "qemu-m7", "qnn": "galaxy-s25"}
+TARGETS = {"coreml": "iphone-16", "mcu": "qemu-m7", "qnn": "galaxy-s25"}
 FORMATS = ("onnx", "executorch", "tflite", "coreml", "mcu", "qnn")
 PICTURES = 96
 CACHE = Path("out/accuracy")
