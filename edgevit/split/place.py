@@ -58,10 +58,10 @@ def _bytes(tensor: torch.Tensor, wire: Wire) -> int:
 def choose(program: Program, rates: Sequence[float], wire: Wire) -> tuple[CutPoint, ...]:
     """Return a place less than there are devices, whose rates are multiply-accumulates a second.
 
-    The slowest of devices and links bounds how many inputs a second pass. Among equals the fewest
-    bytes are sent.
+    The slowest of devices and links bounds how many inputs a second pass. Among equals the one
+    with the least latency is taken.
     """
-    places = places_of(program, wire)
+    places = _cheapest(places_of(program, wire))
     whole = sum(macs(call) for call in program.calls())
     if len(places) < len(rates) - 1:
         raise UsageError(
@@ -70,33 +70,43 @@ def choose(program: Program, rates: Sequence[float], wire: Wire) -> tuple[CutPoi
             why=f"there are {len(places)} places to cut it at",
             hint="name fewer devices",
         )
-    rows = {place: _row(_Row(0.0, 0, ()), place, rates[0], wire) for place in places}
+    rows = {place: _row(_Row(0.0, 0.0, ()), place, rates[0], wire) for place in places}
     for rate in rates[1:-1]:
         longer = {
             place: [_row(row, place, rate, wire) for last, row in rows.items() if last < place]
             for place in places
         }
         rows = {place: min(candidates) for place, candidates in longer.items() if candidates}
-    ends = [
-        row._replace(slowest=max(row.slowest, (whole - last.before) / rates[-1]))
-        for last, row in rows.items()
-    ]
-    return min(ends).cuts
+    return min(_ended(row, (whole - last.before) / rates[-1]) for last, row in rows.items()).cuts
+
+
+def _cheapest(places: Sequence[CutPoint]) -> list[CutPoint]:
+    """Keep, of places with the same calls before them that multiply, the one with the fewest bytes."""
+    best: dict[int, CutPoint] = {}
+    for place in places:
+        if place.before not in best or place.sent < best[place.before].sent:
+            best[place.before] = place
+    return list(best.values())
 
 
 class _Row(NamedTuple):
     """Cuts for the first devices, in the order in which they are better."""
 
     slowest: float
-    sent: int
+    latency: float
     cuts: tuple[CutPoint, ...]
+
+
+def _ended(row: _Row, device: float) -> _Row:
+    return _Row(max(row.slowest, device), row.latency + device, row.cuts)
 
 
 def _row(row: _Row, place: CutPoint, rate: float, wire: Wire) -> _Row:
     """Give one more device what lies between the last cut and `place`."""
     start = row.cuts[-1].before if row.cuts else 0
-    slowest = max(row.slowest, (place.before - start) / rate, _seconds(place, wire))
-    return _Row(slowest, row.sent + place.sent, (*row.cuts, place))
+    device, sending = (place.before - start) / rate, _seconds(place, wire)
+    slowest = max(row.slowest, device, sending)
+    return _Row(slowest, row.latency + device + sending, (*row.cuts, place))
 
 
 def _seconds(place: CutPoint, wire: Wire) -> float:
