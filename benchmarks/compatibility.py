@@ -2,7 +2,7 @@
 
     python benchmarks/compatibility.py --minutes 60 --output docs/compatibility.md
 
-One net of each of timm's families, transformers' architectures from small configs, torchvision's nets and the zoo, with live
+One net of each of timm's families, transformers' architectures from small configs, torchvision's nets, ultralytics' and the zoo, with live
 random weights. Each answer is a file in out/compatibility, so that a run goes on where the last one ended.
 """
 
@@ -20,6 +20,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,15 @@ _TORCHVISION = [
     "fasterrcnn_mobilenet_v3_large_320_fpn",
     "retinanet_resnet50_fpn",
 ]
+_ULTRALYTICS = [
+    "yolo11n",
+    "yolo26n",
+    "yolo26n?end2end",
+    "yolov8n",
+    "yolo11n-seg",
+    "yolo11n-pose",
+    "yolo11n-cls",
+]
 _ZOO = ["kws", "ad", "resnet8", "vww", "vit-i64-p8-d96-h3-l6", "hybrid-i64-d32"]
 
 
@@ -79,6 +89,9 @@ def nets() -> Iterator[Net]:
         size = INPUT_SIZE.get(name)
         words = ("--input-size", str(size)) if size else ()
         yield Net("transformers", name, f"hf:{folder}", words)
+    if find_spec("ultralytics"):  # in no extra but its own
+        size = ("--input-size", "320")
+        yield from (Net("ultralytics", n, f"ultralytics:{n}", size) for n in _ULTRALYTICS)
     yield from (Net("zoo", name, f"zoo:{name}") for name in _ZOO)
     yield from (Net("torchvision", name, f"torchvision:{name}") for name in _TORCHVISION)
     yield from (Net("timm", name, f"timm:{name}") for name in _one_of_each_family())
@@ -187,18 +200,32 @@ def _reasons(rows: Sequence[tuple[Net, Mapping[str, Mapping[str, Any]]]]) -> lis
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=float("inf"))
+    parser.add_argument("--only", help="nets of one source: timm, ultralytics")
     parser.add_argument("--output", type=Path, default=Path("docs/compatibility.md"))
     options = parser.parse_args()
     STATE.mkdir(parents=True, exist_ok=True)
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     every, until = list(nets()), time.monotonic() + options.minutes * 60
+    _take_answers(options.output.with_suffix(".json"))
     for format in FORMATS:
         for net in every:
+            if options.only not in (None, net.source):
+                continue
             file = STATE / f"{net.source}-{net.name}-{format}.json"
             if not file.exists() and time.monotonic() < until:
                 file.write_text(json.dumps(answer(net, format)))
                 _write(every, options.output)
     _write(every, options.output)
+
+
+def _take_answers(page: Path) -> None:
+    """Go on from the page that is there."""
+    entries = json.loads(page.read_text()) if page.is_file() else []
+    for entry in entries:
+        for format, told in entry["formats"].items():
+            file = STATE / f"{entry['from']}-{entry['net']}-{format}.json"
+            if not file.exists():
+                file.write_text(json.dumps(told))
 
 
 def _write(every: Sequence[Net], page: Path) -> None:
