@@ -46,6 +46,7 @@ matrix: .venv/.dev ## Write docs/matrix.md, runtimes.md and rules.md again
 	$(BIN)/python benchmarks/runtimes.py --output docs/runtimes.md
 	$(BIN)/python benchmarks/rules.py --output docs/rules.md
 	$(BIN)/python benchmarks/npu_nets.py --output docs/npu-nets.md
+	PYTHONPATH=. $(BIN)/python benchmarks/quantised_noise.py --output docs/quantised-noise.md
 
 operators: .venv/.dev ## Write docs/operators.md again: PyTorch's operators through four formats, for hours
 	$(BIN)/python benchmarks/operators.py --output docs/operators.md

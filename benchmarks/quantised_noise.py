@@ -52,25 +52,29 @@ def main() -> None:
     parser.add_argument("--formats", default=",".join(FORMATS))
     parser.add_argument("--output", type=Path, help="write the page here too")
     parser.add_argument("--fresh", action="store_true")
+    parser.add_argument("--measured", action="store_true", help="a page of what is there already")
     parser.add_argument("--one", nargs=2, metavar=("NET", "FORMAT"), help=argparse.SUPPRESS)
     words = parser.parse_args()
     if words.one:
         print(json.dumps(figures(*words.one)))
         return
     CACHE.mkdir(parents=True, exist_ok=True)
-    table = {
-        (net, format): kept(net, format, words.fresh)
-        for net in words.nets
-        for format in words.formats.split(",")
-    }
+    pairs = [(net, format) for net in words.nets for format in words.formats.split(",")]
+    if words.measured:
+        pairs = [pair for pair in pairs if cached(*pair).exists()]
+    table = {pair: kept(*pair, words.fresh) for pair in pairs}
     text = page(table)
     print(text)
     if words.output:
         words.output.write_text(text)
 
 
+def cached(net: str, format: str) -> Path:
+    return CACHE / f"{net}-{format}.json"
+
+
 def kept(net: str, format: str, fresh: bool) -> Figures:
-    path = CACHE / f"{net}-{format}.json"
+    path = cached(net, format)
     if fresh or not path.exists():
         command = [sys.executable, __file__, "--one", net, format]
         done = subprocess.run(command, capture_output=True, text=True)
@@ -154,7 +158,9 @@ def ours(net: str, format: str, precision: str, folder: Path) -> Run:
 
 def page(table: dict[tuple[str, str], Figures]) -> str:
     rows = [row(net, format, one) for (net, format), one in table.items()]
-    return "\n".join([*HEAD, *rows, "", *summary(table), ""])
+    missing = len(NETS) * len(FORMATS) - len(table)
+    note = [f"{missing} pairs of a net and a format have not been measured.", ""] if missing else []
+    return "\n".join([*HEAD, *rows, "", *summary(table), "", *note])
 
 
 def row(net: str, format: str, one: Figures) -> str:
