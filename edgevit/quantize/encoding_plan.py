@@ -138,7 +138,11 @@ class Grids:
 
     def wide(self, node: Node) -> Grid:
         """Return the grid of 16 bits of `node`, or of the value that decides its grid."""
-        return wide(*self._observers[self._plan.sink(node)].range())
+        sink = self._plan.sink(node)
+        low, high = self._observers[sink].range()
+        if self._plan.is_deep(node):  # a function's pieces are as long as its range is wide
+            low, high = self._where_it_matters(sink, low, high)
+        return wide(low, high)
 
     def peak(self, node: Node) -> float:
         """Return the largest value that is worth an integer."""

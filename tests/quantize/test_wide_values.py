@@ -94,3 +94,29 @@ def test_16_bits_are_split_without_a_rest() -> None:
     assert (
         context.halves(QuantTensor(value, TensorLayout.plain((2**16, 1))))[0].value is upper.value
     )
+
+
+class Steep(nn.Module):
+    """Of what a function reads, most is so far below zero that it is flat there."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.stem, self.head = nn.Conv2d(3, 16, 1), nn.Conv2d(16, 4, 1)
+        self.stem.weight.data[1:] /= 10
+        self.stem.weight.data[0] = 2000
+        self.stem.bias = nn.Parameter(torch.tensor([-8000.0, *[0.0] * 15]))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(nn.functional.gelu(self.stem(x.clamp(-1, 1))))
+
+
+def test_a_function_s_pieces_lie_where_it_is_not_flat() -> None:
+    program = rewritten(Steep(), IMAGE)
+    observation = observe(program, generated(program, count=4), QuantOptions(), ["int8"])
+    observation = observation.with_deep("int8")
+    values = wide_values(observation.program, observation.plan("int8"))
+    deep = frozenset(node for one in values for node in one.nodes)
+    ops = observation.quantized("int8", deep).graph.ops
+    (curve,) = (op for op in ops if op.kind == "curve" and op.settings() == "gelu")
+    assert 2**15 * curve.source.scale < 100, "of the 10,000 that there are"

@@ -26,7 +26,7 @@ def function(node: Node, context: Context) -> QuantTensor:
     """Import an elementwise function of one value, as a table. A positive factor needs none."""
     root = context.plan.regions.root[node]
     if context.deep_value(root) is not None or context.plan.is_wide(node):
-        return context.as_stored(_curve(node, context.int16_value(root), context), node)
+        return context.as_stored(_curve(node, _narrowed(root, context), context), node)
     source = context.int8_value(root)
     points = source.grid.points()
     compute = context.plan.regions.function(node, context.overrides, source.grid.scale)
@@ -36,6 +36,15 @@ def function(node: Node, context: Context) -> QuantTensor:
         return replace(source, factor=source.factor * factor)
     grid = context.grids.of(node)
     return context.lookup(source, table(results, grid), grid, node.name, kind(node))
+
+
+def _narrowed(root: Node, context: Context) -> QuantTensor:
+    """Return 16 bits of what a function reads, on a grid no wider than where it is not flat."""
+    source = context.int16_value(root)
+    if context.deep_value(root) is None:
+        return source
+    grid = context.grids.wide(root)
+    return context.requantized(source, grid) if source.grid.scale > grid.scale else source
 
 
 def _curve(node: Node, source: QuantTensor, context: Context) -> QuantTensor:
