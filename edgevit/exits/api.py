@@ -16,7 +16,7 @@ from edgevit.exits.host import host_code, hosted
 from edgevit.exits.one_file import join
 from edgevit.exits.parts import exit_parts
 from edgevit.exits.thresholds import Thresholds, choose_thresholds
-from edgevit.export import ExportResult, export
+from edgevit.export import ExportResult, export_part
 from edgevit.exported import artifact_bytes
 from edgevit.frontend import ModelSource, build_source, capture
 from edgevit.graph.cost import stats
@@ -107,7 +107,7 @@ def export_exits(
     thresholds = choose_thresholds(logits, labels, costs, max_drop)
     directory = Path(output)
     results = [
-        _export_part(part, number, source, target, format, directory / f"exit_{number}", progress)
+        export_part(part, source, target, format, directory / f"exit_{number}", progress)
         for number, part in enumerate(parts, 1)
     ]
     facts = _part_facts(program, parts, results, costs, thresholds)
@@ -165,7 +165,7 @@ def _part_facts(
             "file": f"{result.directory.name}/{result.artifact.name}",
             "function": None,
             "bytes": artifact_bytes(result.manifest),
-            "inputs": _renamed(part.inputs, program),
+            "inputs": list(part.inputs),
             "outputs": list(part.outputs),
             "threshold": value,
             "share": share,
@@ -205,28 +205,3 @@ def _logits(
 
 def _costs(parts: Sequence[GraphPart]) -> list[float]:
     return [float(stats(capture(build_source(part.module, part.examples))).macs) for part in parts]
-
-
-def _export_part(
-    part: GraphPart,
-    number: int,
-    source: ModelSource,
-    target: str,
-    format: str,
-    folder: Path,
-    progress: TextIO | None,
-) -> ExportResult:
-    how = source.preprocess if number == 1 and not source.takes_pixels else None
-    result = export(
-        part.module, part.examples, target=target, format=format, output=folder,
-        progress=progress, mean=how and how.mean, std=how and how.std,
-    )  # fmt: skip
-    assert isinstance(result, ExportResult)
-    return result
-
-
-def _renamed(names: Sequence[str], program: Program) -> list[str]:
-    """Return names of values, those of the model's inputs as it calls them."""
-    placeholders = [node.name for node in program.placeholders()]
-    called = dict(zip(placeholders, program.input_names, strict=True))
-    return [called.get(name, name) for name in names]

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from edgevit.export.isolated import exclusive_machine_lock, export_apart
     from edgevit.export.manifest import GraphReport, rewrite_lines
     from edgevit.export.output_folder import output_folder
+    from edgevit.export.part import export_part
     from edgevit.export.plan_file import WEIGHTS, ExportPlan, Made, plan_text, read_plan
     from edgevit.export.quantize_report import QuantizationReport
     from edgevit.export.request import ExportRequest, choices_of, graph_hash
@@ -28,6 +29,7 @@ __all__ = [
     "exclusive_machine_lock",
     "export",
     "export_apart",
+    "export_part",
     "export_planned",
     "graph_hash",
     "inspect",
@@ -58,6 +60,7 @@ lazy_face(
             "rewrite_lines",
         ),
         "output_folder": ("output_folder",),
+        "part": ("export_part",),
         "plan_file": (
             "ExportPlan",
             "Made",

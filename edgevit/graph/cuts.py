@@ -17,7 +17,7 @@ class GraphPart:
     """Graph from values of the model's inputs and of parts before to what is read after it."""
 
     module: fx.GraphModule
-    inputs: tuple[str, ...]  # names of values
+    inputs: tuple[str, ...]  # names of values, those of the model's inputs as it calls them
     outputs: tuple[str, ...]  # those asked for first, then what later parts read
     examples: Inputs
 
@@ -48,6 +48,7 @@ def _part(
     read = {node for call in own for node in call.all_input_nodes}
     read |= {node for node in asked if node not in inside}
     order = {node: place for place, node in enumerate(program.graph.nodes)}
+    called = value_names(program)
     outside = sorted((n for n in read - inside if n.op != "get_attr"), key=order.__getitem__)
     constants = sorted((n for n in read if n.op == "get_attr"), key=order.__getitem__)
     later = [
@@ -69,10 +70,20 @@ def _part(
     type(module).__name__ = name  # a class of its own: it names the artifact
     return GraphPart(
         module,
-        tuple(node.name for node in outside),
-        tuple(node.name for node in outputs),
+        tuple(called[node] for node in outside),
+        tuple(called[node] for node in outputs),
         tuple(values[node] for node in outside),
     )
+
+
+def value_names(program: Program) -> dict[Node, str]:
+    """Name every value: inputs as the model calls them, and nothing else by such a name."""
+    inputs = dict(zip(program.placeholders(), program.input_names, strict=True))
+    taken = set(inputs.values())
+    calls = {
+        node: f"{node.name}.value" if node.name in taken else node.name for node in program.calls()
+    }
+    return inputs | calls
 
 
 class _Values(fx.Interpreter):

@@ -14,11 +14,11 @@ import numpy as np
 import torch
 
 from edgevit.errors import ParityError, UsageError
-from edgevit.export import ExportResult, export
+from edgevit.export import ExportResult, export_part
 from edgevit.exported import artifact_bytes
-from edgevit.frontend import ModelSource, build_source, capture
+from edgevit.frontend import build_source, capture
 from edgevit.graph.cost import stats
-from edgevit.graph.cuts import GraphPart, cut
+from edgevit.graph.cuts import GraphPart, cut, value_names
 from edgevit.graph.parity import distance
 from edgevit.graph.program import Program
 from edgevit.split.place import CutPoint, Wire, choose, predicted, stages
@@ -107,21 +107,18 @@ def export_split(
     parts = _parts(program, cuts)
     directory = Path(output)
     results = [
-        _export_part(part, number, source, device, format, directory / f"part_{number}", progress)
+        export_part(part, source, device.name, format, directory / f"part_{number}", progress)
         for number, (part, device, format) in enumerate(
             zip(parts, devices, formats, strict=True), 1
         )
     ]
-    names = dict(
-        zip((node.name for node in program.placeholders()), program.input_names, strict=True)
-    )
     plan: dict[str, Any] = {
         "model": source.name,
         "link": link,
         "inputs": list(program.input_names),
-        "outputs": [node.name for node in program.outputs()],
+        "outputs": [value_names(program)[node] for node in program.outputs()],
         "parts": [
-            _facts(part, result, device, format, place, names)
+            _facts(part, result, device, format, place)
             for part, result, device, format, place in zip(
                 parts, results, devices, formats, (*cuts, None), strict=True
             )
@@ -187,31 +184,12 @@ def _parts(program: Program, cuts: Sequence[CutPoint]) -> tuple[GraphPart, ...]:
     return cut(program, own, asked, "Part")
 
 
-def _export_part(
-    part: GraphPart,
-    number: int,
-    source: ModelSource,
-    device: Target,
-    format: str,
-    folder: Path,
-    progress: TextIO | None,
-) -> ExportResult:
-    how = source.preprocess if number == 1 and not source.takes_pixels else None
-    result = export(
-        part.module, part.examples, target=device.name, format=format, output=folder,
-        progress=progress, mean=how and how.mean, std=how and how.std,
-    )  # fmt: skip
-    assert isinstance(result, ExportResult)
-    return result
-
-
 def _facts(
     part: GraphPart,
     result: ExportResult,
     device: Target,
     format: str,
     behind: CutPoint | None,
-    names: dict[str, str],
 ) -> dict[str, Any]:
     with torch.no_grad():
         outputs = part.module(*part.examples)
@@ -220,7 +198,7 @@ def _facts(
         "target": device.name,
         "format": format,
         "bytes": artifact_bytes(result.manifest),
-        "inputs": [names.get(name, name) for name in part.inputs],
+        "inputs": list(part.inputs),
         "input_shapes": [list(x.shape) for x in part.examples],
         "outputs": list(part.outputs),
         "output_shapes": [list(y.shape) for y in outputs],

@@ -38,7 +38,7 @@ def test_parts_compute_what_the_model_does_and_nothing_twice() -> None:
     net, x = Exiting(), torch.randn(1, 1, 4, 4)
     program = program_for(net, x)
     parts = exit_parts(program)
-    values = {program.placeholders()[0].name: x}
+    values = {program.input_names[0]: x}
     for part, expected in zip(parts, net(x), strict=True):
         outputs = part.module(*(values[name] for name in part.inputs))
         values.update(zip(part.outputs, outputs, strict=True))

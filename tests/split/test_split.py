@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from torch import nn
 from edgevit.cli.main import main
 from edgevit.errors import UsageError
 from edgevit.graph.cost import macs
+from edgevit.graph.cuts import value_names
 from edgevit.split import Split, export_split
 from edgevit.split.place import Wire, choose, places_of
 from tests.rewrites.checking import program_for
@@ -156,6 +158,13 @@ def test_cuts_make_the_slowest_device_as_fast_as_can_be() -> None:
         for other in every:
             bounds = [0, *(cut.before for cut in other), whole]
             assert slowest <= max((b - a) / rate for a, b, rate in zip(bounds, bounds[1:], rates, strict=False)) + 1e-9  # fmt: skip
+
+
+def test_an_input_called_like_a_call_is_not_taken_for_it() -> None:
+    program = replace(program_for(Net().eval(), torch.randn(1, 3, 16, 16)), input_names=("conv2d",))
+    names = value_names(program)
+    assert len(set(names.values())) == len(names)
+    assert names[program.placeholders()[0]] == "conv2d"
 
 
 def test_mistakes_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
