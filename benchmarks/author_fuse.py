@@ -20,7 +20,7 @@ def author_stats(net: str) -> dict[str, int] | None:
     source = resolve(f"timm:{net}", weights="random")
     if not any(hasattr(m, hook) for m in source.module.modules() for hook in HOOKS):
         return None
-    from timm.utils import reparameterize_model
+    from timm.utils.model import reparameterize_model
 
     fused = replace(source, module=reparameterize_model(source.module).eval())
     return stats(capture(fused)).as_dict()

@@ -24,6 +24,7 @@ def coreml(model: torch.nn.Module, inputs: Inputs, path: Path) -> None:
         compute_precision=ct.precision.FLOAT16,
         skip_model_load=True,
     )
+    assert isinstance(package, ct.models.MLModel)
     package.save(str(path))
 
 
@@ -69,7 +70,7 @@ def main(format: str, net: str, path: str) -> None:
     import timm
 
     model = timm.create_model(net).eval()
-    RECIPES[format](model, (torch.randn(1, *model.default_cfg["input_size"]),), Path(path))
+    RECIPES[format](model, (torch.randn([1, *model.default_cfg["input_size"]]),), Path(path))
 
 
 if __name__ == "__main__":

@@ -19,7 +19,15 @@ from kernel_shapes import OTHERS, PRODUCTS, Shape, random
 from edgevit.backends.mcu.codegen.constants import Constants
 from edgevit.backends.mcu.cores import CORES, Core
 from edgevit.backends.mcu.emulator import EmulatedRun, emulator, emulators_of
-from edgevit.backends.mcu.kernels.card import Argument, Card, FirstRow, Input, Scratch, whole
+from edgevit.backends.mcu.kernels.card import (
+    Argument,
+    Card,
+    FirstRow,
+    Input,
+    RowCount,
+    Scratch,
+    whole,
+)
 from edgevit.backends.mcu.kernels.table import card_of
 from edgevit.backends.mcu.run.cycles import estimate_m4
 from edgevit.backends.mcu.run.elf import read_elf
@@ -91,6 +99,7 @@ def _argument(argument: Argument) -> str:
         return "0u"
     if isinstance(argument, Scratch):
         return f"(void *)(scratch + {argument.offset}u)"
+    assert not isinstance(argument, RowCount)  # a whole operation has its rows in the tile
     place = f"{argument.offset}u + i * {argument.step}u"
     if isinstance(argument, Input):
         return f"(const void *)(input_{argument.index} + {place})"

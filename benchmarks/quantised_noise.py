@@ -169,7 +169,7 @@ def row(net: str, format: str, one: Figures) -> str:
 
 
 def shown(figure: float | str) -> str:
-    return f"{figure:.1f}" if isinstance(figure, float) else figure.replace("|", "/")
+    return f"{figure:.1f}" if isinstance(figure, float) else str(figure).replace("|", "/")
 
 
 def summary(table: dict[tuple[str, str], Figures]) -> list[str]:

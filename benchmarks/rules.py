@@ -76,23 +76,23 @@ def code_stamp() -> str:
 
 def entry_for(net: str, code: str) -> Entry:
     path = CACHE / f"{net}.json"
-    known = json.loads(path.read_text()) if path.exists() else {}
-    if known.get("code") == code:
-        return known["found"]
+    earlier = json.loads(path.read_text()) if path.exists() else {}
+    if earlier.get("code") == code:
+        return earlier["entry"]
     started = time.perf_counter()
     program = capture(resolve(f"timm:{net}", weights="random"))
-    known: engine.Known = {}
-    entry = {backend: held(program, backend, known) for backend in BACKENDS}
-    path.write_text(json.dumps({"code": code, "found": entry}))
+    states: engine.States = {}
+    entry = {backend: held(program, backend, states) for backend in BACKENDS}
+    path.write_text(json.dumps({"code": code, "entry": entry}))
     print(f"{net}: {time.perf_counter() - started:.1f} s", file=sys.stderr, flush=True)
     return entry
 
 
-def held(program: Program, backend: str, known: engine.Known) -> Entry:
+def held(program: Program, backend: str, states: engine.States) -> Entry:
     """What a backend's list did to a net, and what it would do once more."""
     rules = backend_of(backend).rules
     try:
-        after, first = engine.run(program, rules, known=known)
+        after, first = engine.run(program, rules, states=states)
         _, second = engine.run(after, rules)
     except EdgevitError as error:
         return {"error": f"{error.message}: {error.why}", "rules": [], "again": {}}

@@ -90,6 +90,7 @@ def trained(name: str) -> nn.Module:
     learnt = [p for p in module.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(learnt, RATE, weight_decay=DECAY)
     steps = EPOCHS[name] * (len(images) // BATCH)
+    order = torch.arange(len(images))
     for step in range(steps):
         if step % (len(images) // BATCH) == 0:
             order = torch.randperm(len(images))

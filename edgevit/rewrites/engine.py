@@ -44,7 +44,7 @@ def run(
     progress: Callable[[str], None] = lambda _: None,
     states: States | None = None,
 ) -> tuple[Program, RewriteReport]:
-    """`known` is filled with the state after each rule, and spares the rules that an earlier run of the same program
+    """`states` is filled with the state after each rule, and spares the rules that an earlier run of the same program
     began with."""
     if any(map(is_foreign, rules)):
         require_order(rules)
