@@ -70,7 +70,9 @@ def main(format: str, net: str, path: str) -> None:
     import timm
 
     model = timm.create_model(net).eval()
-    RECIPES[format](model, (torch.randn([1, *model.default_cfg["input_size"]]),), Path(path))
+    RECIPES[format](
+        model, (torch.randn([1, *map(int, model.default_cfg["input_size"])]),), Path(path)
+    )
 
 
 if __name__ == "__main__":
