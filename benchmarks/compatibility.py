@@ -140,10 +140,9 @@ def _read(told: Mapping[str, Any], code: int) -> dict[str, Any]:
             "outside": delegation.get("ops_outside"),
             "why": "" if told["passed"] else "; ".join(last["notes"])[:300],
         }
-    error = told.get("error", told)
-    word = "BROKEN" if code == 70 or not error else "refused"
-    kept = {name: str(error.get(name) or "")[:300] for name in ("message", "where", "why")}
-    return {"answer": word, "code": code, **kept}
+    word = "BROKEN" if code == 70 or not told else "refused"
+    reason = {name: str(told.get(name) or "")[:300] for name in ("message", "where", "why")}
+    return {"answer": word, "code": code, **reason}
 
 
 def render(rows: Sequence[tuple[Net, Mapping[str, Mapping[str, Any]]]], total: int) -> str:
