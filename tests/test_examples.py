@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.test_newcomer import FOREIGN
+
 EXAMPLES = Path(__file__).parent.parent / "examples"
 NUMBERED = sorted(path.name for path in EXAMPLES.glob("[0-9]*"))
 
@@ -29,4 +31,5 @@ def test_it_runs(name: str, tmp_path: Path) -> None:
         timeout=600,
     )
     assert done.returncode == 0, done.stderr[-2000:]
+    assert not FOREIGN.findall(done.stderr), done.stderr[-2000:]
     assert list(tmp_path.glob("out/**/edgevit.json"))
