@@ -176,6 +176,8 @@ def _end_with_input() -> None:
 
     The parent that would read the answer is gone.
     """
+    if not hasattr(select, "poll"):  # Windows: the end is seen after the run
+        return
     watch = select.poll()
     watch.register(0, 0)  # its end alone, not what it brings
     watch.poll()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import subprocess
@@ -21,7 +20,7 @@ def export_apart(words: Sequence[str], limit: float | None = None) -> dict[str, 
 
     Raises the export's error.
     """
-    with _lock(fcntl.LOCK_SH) as lock:
+    with _lock("LOCK_SH") as lock:
         # The child holds the lock too: if it outlives this process, it still blocks measurements.
         shared = () if lock is None else (lock,)
         try:
@@ -51,12 +50,17 @@ def export_apart(words: Sequence[str], limit: float | None = None) -> dict[str, 
 @contextlib.contextmanager
 def exclusive_machine_lock() -> Generator[None]:
     """Lock out this user's isolated exports and other measurements on this machine."""
-    with _lock(fcntl.LOCK_EX):
+    with _lock("LOCK_EX"):
         yield
 
 
 @contextlib.contextmanager
-def _lock(kind: int) -> Generator[int | None]:
+def _lock(kind: str) -> Generator[int | None]:
+    try:
+        import fcntl
+    except ImportError:  # Windows: the user must avoid concurrent runs
+        yield None
+        return
     path = Path(tempfile.gettempdir()) / f"edgevit-measuring-{os.getuid()}.lock"
     try:
         file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
@@ -64,7 +68,7 @@ def _lock(kind: int) -> Generator[int | None]:
         yield None
         return
     try:
-        fcntl.flock(file, kind)
+        fcntl.flock(file, getattr(fcntl, kind))
         yield file
     finally:
         os.close(file)

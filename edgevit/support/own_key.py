@@ -49,9 +49,10 @@ def _read(path: Path) -> bytes | None:
     A private key is owned by this user and not readable or writable by others.
     """
     with path.open("rb") as file:
-        about = os.fstat(file.fileno())
-        if about.st_uid != os.getuid() or stat.S_IMODE(about.st_mode) & 0o077:
-            return None
+        if hasattr(os, "getuid"):  # Windows keeps a home folder to its user by other means
+            about = os.fstat(file.fileno())
+            if about.st_uid != os.getuid() or stat.S_IMODE(about.st_mode) & 0o077:
+                return None
         key = file.read(_BYTES + 1)
     return key if len(key) == _BYTES else None
 
