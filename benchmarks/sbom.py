@@ -20,6 +20,8 @@ from typing import Any
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+import edgevit
+
 ROOT = Path(__file__).parent.parent
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 _HASH = re.compile(r"^([\w.-]+)==(\S+) --hash=sha256:([0-9a-f]{64})$", re.MULTILINE)
@@ -100,7 +102,7 @@ def licence_of(one: Distribution) -> dict[str, Any] | None:
 
 def bill() -> dict[str, Any]:
     found, digests = closure(), hashes()
-    own = f"pkg:pypi/{PROJECT['name']}@{PROJECT['version']}"
+    own = f"pkg:pypi/{PROJECT['name']}@{edgevit.__version__}"
     refs = {
         name: f"pkg:pypi/{name}@{one.version.partition('+')[0]}" for name, (one, _) in found.items()
     }
@@ -114,7 +116,7 @@ def bill() -> dict[str, Any]:
                 "type": "application",
                 "bom-ref": own,
                 "name": PROJECT["name"],
-                "version": PROJECT["version"],
+                "version": edgevit.__version__,
                 "purl": own,
                 "licenses": [{"license": {"id": PROJECT["license"]}}],
             }

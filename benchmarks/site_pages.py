@@ -1,4 +1,4 @@
-"""Add to the site what is generated: the reference of commands and of Python, and llms.txt.
+"""Add to the site what is generated: the reference of commands and of Python, llms.txt and SKILL.md.
 
 A hook of MkDocs: it adds pages to a build, and writes nothing beside it.
 """
@@ -35,8 +35,10 @@ def on_page_content(html: str, **_: Any) -> str:
 
 
 def on_post_build(config: Any) -> None:
-    """Write llms.txt beside the pages."""
-    (Path(config["site_dir"]) / "llms.txt").write_text(llms_text(config), encoding="utf-8")
+    """Write what agents read beside the pages."""
+    site = Path(config["site_dir"])
+    (site / "llms.txt").write_text(llms_text(config), encoding="utf-8")
+    (site / "SKILL.md").write_text(skill_text(config), encoding="utf-8")
 
 
 def commands_page() -> str:
@@ -81,6 +83,34 @@ def llms_text(config: Any) -> str:
             "## Pages",
             "",
             *links,
+            "",
+        ]
+    )
+
+
+def skill_text(config: Any) -> str:
+    """Return AGENTS.md as a skill: with the head that agents choose by, and the list of commands."""
+    facts = (Path(config["config_file_path"]).parent / "AGENTS.md").read_text(encoding="utf-8")
+    advice = facts.partition("\n")[2].partition("\nTo change edgevit itself")[0].strip()
+    commands = [
+        f"- `edgevit {name}`: {command.description}"
+        for name, command in _commands(_parser()).items()
+    ]
+    return "\n".join(
+        [
+            "---",
+            "name: edgevit",
+            "description: Use when a PyTorch vision model is to run on a phone, a Linux board, an NPU, "
+            "in a browser or on a microcontroller, or when an export of it is to be checked, measured or explained.",
+            "---",
+            "",
+            "# edgevit",
+            "",
+            advice,
+            "",
+            "## Commands",
+            "",
+            *commands,
             "",
         ]
     )

@@ -36,3 +36,6 @@ def test_the_generated_pages_have_every_command_and_every_public_name() -> None:
     assert "## edgevit.export\n" in python and "**Args**" in python
     config = {"site_name": "e", "site_description": "d", "nav": [{"A": "index.md"}, {"B": [{"C": "c.md"}]}]}  # fmt: skip
     assert "- [A](./)\n- [C](c/)" in site_pages.llms_text(config)
+    skill = site_pages.skill_text({"config_file_path": str(ROOT / "mkdocs.yml")})
+    assert re.match(r"---\nname: edgevit\ndescription: .+\n---\n", skill)
+    assert "| do not | do | why |" in skill and "- `edgevit export`: " in skill

@@ -7,6 +7,7 @@ import tomllib
 
 import yaml
 
+import edgevit
 from tests import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -37,7 +38,7 @@ def test_the_image_copies_what_is_there_and_installs_every_format() -> None:
 
 def test_the_conda_recipe_needs_what_the_project_needs() -> None:
     recipe = yaml.safe_load((ROOT / "packaging" / "conda" / "recipe.yaml").read_text())
-    assert recipe["context"]["version"] == PROJECT["version"]
+    assert recipe["context"]["version"] == edgevit.__version__
     assert f">={recipe['context']['python_min']}" == PROJECT["requires-python"]
     run = {line.replace(" ", "").replace("pytorch", "torch") for line in recipe["requirements"]["run"]}  # fmt: skip
     assert set(PROJECT["dependencies"]) == run - {"python>=${{python_min}}"}
