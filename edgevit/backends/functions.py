@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgevit.backends.on_host import Run
-from edgevit.graph.program import Program
+from edgevit.graph.cuts import GraphPart
 from edgevit.targets import Target
 
 
 @dataclass(frozen=True)
 class Part:
-    """One function to be: the program as the backend's rules made it, and its own file, verified."""
+    """One function to be: its graph, and its own file, verified."""
 
-    program: Program
+    graph: GraphPart
     artifact: Path
     precision: str
 
@@ -26,4 +26,4 @@ class Functions:
 
     join: Callable[[Mapping[str, Part], Path], None]
     open: Callable[[Path, str | None, str], Run]  # file, function (None: its only one), precision
-    lacks: Callable[[Target], str] = lambda _: ""  # why a target's system has no functions
+    runs_on: Callable[[Target], bool] = lambda _: True  # whether a target's system has functions

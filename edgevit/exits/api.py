@@ -13,7 +13,7 @@ import numpy as np
 from edgevit.errors import UsageError
 from edgevit.evaluate import EvaluationOptions, LabelledTest, Takes, outputs_of
 from edgevit.exits.host import host_code, hosted
-from edgevit.exits.one_file import join
+from edgevit.exits.one_file import functions_of, join
 from edgevit.exits.parts import exit_parts
 from edgevit.exits.thresholds import Thresholds, choose_thresholds
 from edgevit.export import ExportResult, export_part
@@ -23,6 +23,7 @@ from edgevit.graph.cost import stats
 from edgevit.graph.cuts import GraphPart
 from edgevit.graph.program import Program
 from edgevit.quantize import ImageInput
+from edgevit.support.backend_info import BACKENDS
 from edgevit.support.progress import Stages
 from edgevit.targets import load_target
 
@@ -111,16 +112,19 @@ def export_exits(
         for number, part in enumerate(parts, 1)
     ]
     facts = _part_facts(program, parts, results, costs, thresholds)
-    with stages.stage("join", "make them functions of one file"):
-        one = join(parts, results, format, load_target(target), source.name, directory)
-    if one:
+    size = sum(fact["bytes"] for fact in facts)
+    if functions := functions_of(format, load_target(target)):
+        with stages.stage("join", "make them functions of one file"):
+            path = directory / f"{source.name}{BACKENDS[format].suffix}"
+            one = join(functions, parts, results, path)
+        size = one.bytes
         facts = [fact | placed for fact, placed in zip(facts, one.places, strict=True)]
     plan = {
         "model": source.name,
         "format": format,
         "inputs": list(program.input_names),
         "shapes": [list(x.shape) for x in program.inputs],
-        "bytes": one.bytes if one else sum(fact["bytes"] for fact in facts),
+        "bytes": size,
         "parts": facts,
         "expected": {
             "top1": thresholds.top1,

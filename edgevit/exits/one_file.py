@@ -10,13 +10,11 @@ from typing import Any
 
 import torch
 
-from edgevit.backends import Functions, Part, backend_for
+from edgevit.backends import Functions, Part
 from edgevit.errors import ParityError
 from edgevit.export import ExportResult
 from edgevit.exported import remove_export
-from edgevit.frontend import build_source, capture
 from edgevit.graph.cuts import GraphPart
-from edgevit.rewrites import engine
 from edgevit.support.backend_info import BACKENDS
 from edgevit.targets import Target
 
@@ -29,29 +27,25 @@ class OneFile:
     places: tuple[dict[str, Any], ...]
 
 
-def join(
-    parts: Sequence[GraphPart],
-    results: Sequence[ExportResult],
-    format: str,
-    target: Target,
-    name: str,
-    directory: Path,
-) -> OneFile | None:
-    """Write the parts into one file and remove their folders. None where a file has one function."""
+def functions_of(format: str, target: Target) -> Functions | None:
+    """Return how the format has several functions in a file; None where it or the target has none."""
     info = BACKENDS[format]
     functions: Functions | None = info.part(info.functions) if info.functions else None
-    if functions is None or functions.lacks(target):
-        return None
-    backend = backend_for(format, target)
-    joined = {}
-    for number, (part, result) in enumerate(zip(parts, results, strict=True), 1):
-        program, _ = engine.run(capture(build_source(part.module, part.examples)), backend.rules)
-        joined[f"exit_{number}"] = Part(program, result.artifact, result.manifest["precision"])
-    path = directory / f"{name}{info.suffix}"
+    return functions if functions and functions.runs_on(target) else None
+
+
+def join(
+    functions: Functions, parts: Sequence[GraphPart], results: Sequence[ExportResult], path: Path
+) -> OneFile:
+    """Write the parts into one file and remove their folders."""
+    joined = {
+        f"exit_{number}": Part(part, result.artifact, result.manifest["precision"])
+        for number, (part, result) in enumerate(zip(parts, results, strict=True), 1)
+    }
     if path.is_dir():
         shutil.rmtree(path)
     functions.join(joined, path)
-    _require_same(functions, joined, parts, path)
+    _require_same(functions, joined, path)
     for result in results:
         remove_export(result.directory)
     files = [path] if path.is_file() else [one for one in path.rglob("*") if one.is_file()]
@@ -61,13 +55,12 @@ def join(
     )
 
 
-def _require_same(
-    functions: Functions, joined: Mapping[str, Part], parts: Sequence[GraphPart], path: Path
-) -> None:
+def _require_same(functions: Functions, joined: Mapping[str, Part], path: Path) -> None:
     """Refuse a file whose functions compute other numbers than the verified files of the parts."""
-    for part, (name, source) in zip(parts, joined.items(), strict=True):
-        expected = functions.open(source.artifact, None, source.precision)(part.examples)
-        outputs = functions.open(path, name, source.precision)(part.examples)
+    for name, part in joined.items():
+        examples = part.graph.examples
+        expected = functions.open(part.artifact, None, part.precision)(examples)
+        outputs = functions.open(path, name, part.precision)(examples)
         if not all(torch.equal(a, b) for a, b in zip(expected, outputs, strict=True)):
             raise ParityError(
                 "the file of all exits does not compute what those of single exits do",

@@ -25,13 +25,8 @@ def join(parts: Mapping[str, Part], path: Path) -> None:
         utils.save_multifunction(functions, str(path))
 
 
-def lacks(target: Target) -> str:
-    oldest = target.os.version[0] if target.os and target.os.version else _SINCE - 1
-    return (
-        ""
-        if oldest >= _SINCE
-        else f"functions came with iOS {_SINCE}, and {target.title} is exported for {oldest}"
-    )
+def runs_on(target: Target) -> bool:
+    return target.os is not None and target.os.version >= (_SINCE,)
 
 
-FUNCTIONS = Functions(join, open_function, lacks)
+FUNCTIONS = Functions(join, open_function, runs_on)

@@ -7,23 +7,27 @@ from pathlib import Path
 
 import torch
 
-from edgevit.backends.executorch.lower import edge_of
+from edgevit.backends.executorch.lower import lowered
+from edgevit.backends.executorch.rules import RULES
 from edgevit.backends.executorch.session import ExecuTorchSession
-from edgevit.backends.executorch.tool import quiet
 from edgevit.backends.functions import Functions, Part
 from edgevit.backends.on_host import Run
-from edgevit.graph.cheaper_passes import cheaper_passes
+from edgevit.frontend import build_source, capture
 from edgevit.graph.half import in_float16
-from edgevit.graph.program import Inputs
+from edgevit.graph.program import Inputs, Program
+from edgevit.rewrites import engine
 
 
 def join(parts: Mapping[str, Part], path: Path) -> None:
-    programs = {
-        name: in_float16(part.program) if part.precision == "fp16" else part.program
-        for name, part in parts.items()
-    }
-    with quiet(), cheaper_passes():
-        path.write_bytes(edge_of(programs).to_executorch().buffer)
+    """Lower the parts again, together: a .pte cannot be taken apart."""
+    programs = {name: _program(part) for name, part in parts.items()}
+    path.write_bytes(lowered(programs).buffer)
+
+
+def _program(part: Part) -> Program:
+    source = build_source(part.graph.module, part.graph.examples)
+    program, _ = engine.run(capture(source), RULES)
+    return in_float16(program) if part.precision == "fp16" else program
 
 
 def open_method(path: Path, name: str | None, precision: str) -> Run:

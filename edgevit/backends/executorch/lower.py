@@ -39,16 +39,8 @@ def lower(
     if precision == "fp16":
         program = in_float16(program)
     progress("convert and delegate")
-    with (
-        blame(program),
-        quiet(),
-        cheaper_passes(),
-        no_stack_traces(),
-        needless_retraces_skipped(),
-    ):
-        edge = edge_of({"forward": program})
-        require_kernels(edge.exported_program(), program)
-        manager = edge.to_executorch()
+    with blame(program):
+        manager = lowered({"forward": program})
     progress("save")
     path = directory / f"{program.name}.pte"
     path.write_bytes(manager.buffer)
@@ -57,8 +49,17 @@ def lower(
     return Artifact("executorch", precision, path, tools, delegation=taken, stored=constants)
 
 
-def edge_of(programs: Mapping[str, Program]) -> Any:
-    """Convert and delegate the programs, each a method, without the verifier.
+def lowered(programs: Mapping[str, Program]) -> Any:
+    """Convert and delegate the programs, each a method. Its `buffer` is the file."""
+    with quiet(), cheaper_passes(), no_stack_traces(), needless_retraces_skipped():
+        edge = _edge(programs)
+        for name, program in programs.items():
+            require_kernels(edge.exported_program(name), program)
+        return edge.to_executorch()
+
+
+def _edge(programs: Mapping[str, Program]) -> Any:
+    """Convert and delegate the programs, without the verifier.
 
     The verifier refuses ops that have kernels all the same. Ops without a kernel are refused by
     name elsewhere.
