@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from edgevit.quantize.recording import Look, Recorded, record, run_looking
     from edgevit.quantize.residual_stream import residual_stream
     from edgevit.quantize.run import QuantizedProgram
-    from edgevit.quantize.scheme import EVERY, FLOAT, QuantScheme
+    from edgevit.quantize.scheme import EVERY, FLOAT, QuantScheme, palette
     from edgevit.quantize.sizes import StoredTensor, WeightBytes, weight_bytes
     from edgevit.quantize.stage import (
         NOISE,
@@ -123,6 +123,7 @@ __all__ = [
     "number",
     "open_picture",
     "pad_value",
+    "palette",
     "picture_input",
     "picture_path",
     "place",
@@ -190,7 +191,7 @@ lazy_face(
         "run": ("QuantizedProgram",),
         "noise_report": ("NoiseReport",),
         "choice": ("EarlierChoices",),
-        "scheme": ("EVERY", "FLOAT", "QuantScheme"),
+        "scheme": ("EVERY", "FLOAT", "QuantScheme", "palette"),
         "sizes": ("StoredTensor", "WeightBytes", "weight_bytes"),
         "prepare": ("PRODUCTS", "Prepared", "prepare"),
         "stage": (

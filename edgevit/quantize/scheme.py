@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from torch.fx.node import Node
 
-from edgevit.graph.aten import kind
+from edgevit.graph.aten import argument, kind
 from edgevit.graph.program import Program
 from edgevit.quantize.encoding import Grid
 
@@ -89,3 +89,15 @@ EVERY = QuantScheme(
         | {"gelu", "silu", "sigmoid", "hardswish", "hardsigmoid"}
     )
 )
+
+
+def palette(scheme: QuantScheme, bits: int) -> QuantScheme:
+    """Return the scheme with weights as indices of so many bits, where the table is worth its bytes."""
+
+    def objection(node: Node, program: Program) -> str | None:
+        weight = argument(node, "weight")
+        count = program.constants[str(weight.target)].numel()
+        saved, table = count * (16 - bits) / 8, 2 * 2**bits
+        return "its table would be larger than what it saves" if saved < 2 * table else None
+
+    return replace(scheme, weight_bits=bits, palette=True, folded=True, objection=objection)

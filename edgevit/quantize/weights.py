@@ -41,15 +41,20 @@ class IntegerWeight:
     def count(self) -> int:
         return self.integers.numel()
 
-    def spread_scales(self) -> torch.Tensor:
-        """Return the scales in a shape that multiplies the integers."""
-        ones = [1] * self.integers.dim()
+    def scales_of_rank(self, rank: int) -> torch.Tensor:
+        """Return one scale a slice or block, with as many axes as a weight has."""
+        ones = [1] * rank
         if self.scales.dim() == 2:
-            channels = self.integers.shape[1]
-            each = self.scales.repeat_interleave(channels // self.scales.shape[1], 1)
-            return each.reshape(-1, channels, *ones[2:])
+            return self.scales.reshape(*self.scales.shape, *ones[2:])
         ones[self.axis] = -1
         return self.scales.reshape(ones)
+
+    def spread_scales(self) -> torch.Tensor:
+        """Return the scales in a shape that multiplies the integers."""
+        scales = self.scales_of_rank(self.integers.dim())
+        if self.scales.dim() == 2:
+            return scales.repeat_interleave(self.integers.shape[1] // scales.shape[1], 1)
+        return scales
 
     def floats(self) -> torch.Tensor:
         """Return the weight that the integers stand for."""

@@ -42,7 +42,7 @@ def packed(program: Program, weights: Iterable[RoundedWeight]) -> tuple[Program,
 
 def _packed(weight: RoundedWeight, edit: Edit) -> Node:
     if isinstance(weight, IntegerWeight):
-        scales = edit.constant(_scales(weight).half(), "scales")
+        scales = edit.constant(weight.scales_of_rank(weight.integers.dim()).half(), "scales")
         integers = edit.constant(weight.integers, "integers")
         dtype = torch.int4 if weight.bits == _INT4 else torch.int8  # pyright: ignore[reportAttributeAccessIssue]
         call = torch.ops.coreai.constexpr_blockwise_shift_scale.default
@@ -51,15 +51,6 @@ def _packed(weight: RoundedWeight, edit: Edit) -> Node:
     # The converter knows the two by their names.
     indices, lut = edit.constant(weight.indices, "indices"), edit.constant(table, "lut")
     return edit.call(torch.ops.coreai.lut_to_dense.default, indices, lut, 0)
-
-
-def _scales(weight: IntegerWeight) -> torch.Tensor:
-    """Return one scale a slice or block, with as many axes as the integers."""
-    ones = [1] * weight.integers.dim()
-    if weight.scales.dim() == 2:
-        return weight.scales.reshape(*weight.scales.shape, *ones[2:])
-    ones[weight.axis] = -1
-    return weight.scales.reshape(ones)
 
 
 def _numbers(tensor: torch.Tensor) -> str:

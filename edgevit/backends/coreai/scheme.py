@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from torch.fx.node import Node
-
-from edgevit.graph.aten import argument
-from edgevit.graph.program import Program
-from edgevit.quantize import FLOAT, QuantScheme
+from edgevit.quantize import FLOAT, QuantScheme, palette
 from edgevit.support.backend_info import AutomaticPrecision
 from edgevit.targets import Target
 
@@ -21,22 +17,12 @@ _WEIGHTS = QuantScheme(
 _BLOCK = 32
 
 
-def _palette(bits: int) -> QuantScheme:
-    def objection(node: Node, program: Program) -> str | None:
-        weight = argument(node, "weight")
-        count = program.constants[str(weight.target)].numel()
-        saved, table = count * (16 - bits) / 8, 2 * 2**bits
-        return "its table would be larger than what it saves" if saved < 2 * table else None
-
-    return replace(_WEIGHTS, weight_bits=bits, palette=True, objection=objection)
-
-
 SCHEMES = {
     "w8": _WEIGHTS,
     "w4": replace(_WEIGHTS, weight_bits=4, block=_BLOCK),
-    "palette8": _palette(8),
-    "palette6": _palette(6),
-    "palette4": _palette(4),
+    "palette8": palette(_WEIGHTS, 8),
+    "palette6": palette(_WEIGHTS, 6),
+    "palette4": palette(_WEIGHTS, 4),
 }
 
 

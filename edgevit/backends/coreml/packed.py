@@ -72,13 +72,7 @@ def _frontend() -> Any:
 
 def _integers(op: Any, weight: Any, val: np.ndarray) -> Any:
     types = import_module("coremltools.converters.mil.mil.types")
-    scales = weight.scales.numpy().astype(val.dtype)
-    ones = [1] * val.ndim
-    if scales.ndim == 2:
-        scales = scales.reshape(*scales.shape, *ones[2:])
-    else:
-        ones[weight.axis] = -1
-        scales = scales.reshape(ones)
+    scales = weight.scales_of_rank(val.ndim).numpy().astype(val.dtype)
     integers = weight.integers.numpy().reshape(val.shape)
     if weight.bits == 4:
         integers = integers.astype(types.nptype_from_builtin(types.int4))
