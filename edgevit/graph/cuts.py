@@ -26,11 +26,11 @@ def cut(
     program: Program, stages: Mapping[Node, int], asked: Sequence[Sequence[Node]], name: str
 ) -> tuple[GraphPart, ...]:
     """Cut a program by the part that each call belongs to. `asked` has the outputs of each part."""
-    values = _Values(program)
+    values, names = _Values(program), value_names(program)
     with torch.no_grad():
         values.run(*program.inputs)
     return tuple(
-        _part(program, stages, number, outputs, values.of, f"{name}{number + 1}")
+        _part(program, stages, number, outputs, values.of, names, f"{name}{number + 1}")
         for number, outputs in enumerate(asked)
     )
 
@@ -41,6 +41,7 @@ def _part(
     number: int,
     asked: Sequence[Node],
     values: Mapping[Node, torch.Tensor],
+    called: Mapping[Node, str],
     name: str,
 ) -> GraphPart:
     own = [n for n in program.calls() if stages.get(n) == number]
@@ -48,7 +49,6 @@ def _part(
     read = {node for call in own for node in call.all_input_nodes}
     read |= {node for node in asked if node not in inside}
     order = {node: place for place, node in enumerate(program.graph.nodes)}
-    called = value_names(program)
     outside = sorted((n for n in read - inside if n.op != "get_attr"), key=order.__getitem__)
     constants = sorted((n for n in read if n.op == "get_attr"), key=order.__getitem__)
     later = [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import shutil
 from collections.abc import Callable, Sequence
@@ -17,11 +16,11 @@ from edgevit.errors import ParityError, UsageError
 from edgevit.export import ExportResult, export_part
 from edgevit.exported import artifact_bytes
 from edgevit.frontend import build_source, capture
-from edgevit.graph.cost import stats
 from edgevit.graph.cuts import GraphPart, cut, value_names
 from edgevit.graph.parity import distance
 from edgevit.graph.program import Program
-from edgevit.split.place import CutPoint, Wire, choose, predicted, stages
+from edgevit.split import runtime
+from edgevit.split.place import CutPoint, Wire, choose, macs_of_parts, predicted, stages
 from edgevit.support.backend_info import BACKENDS
 from edgevit.support.progress import Stages
 from edgevit.targets import Target, load_target
@@ -112,24 +111,25 @@ def export_split(
             zip(parts, devices, formats, strict=True), 1
         )
     ]
+    counts, names = macs_of_parts(program, cuts), value_names(program)
     plan: dict[str, Any] = {
         "model": source.name,
         "link": link,
         "inputs": list(program.input_names),
-        "outputs": [value_names(program)[node] for node in program.outputs()],
+        "outputs": [names[node] for node in program.outputs()],
         "parts": [
-            _facts(part, result, device, format, place)
-            for part, result, device, format, place in zip(
-                parts, results, devices, formats, (*cuts, None), strict=True
+            _facts(part, result, device, format, count, place)
+            for part, result, device, format, count, place in zip(
+                parts, results, devices, formats, counts, (*cuts, None), strict=True
             )
         ],
-        "predicted": predicted(program, cuts, rates, wire),
+        "predicted": predicted(counts, cuts, rates, wire),
     }
-    _add_macs(plan, program, cuts)
-    _write(directory, plan, formats)
+    _write_runtime(directory, formats)
+    _write_plan(directory, plan)
     with Stages(progress).stage("split", "run the parts in a row"):
         plan["parity"] = _verified(directory, program, parts, plan)
-    _write(directory, plan, formats)
+    _write_plan(directory, plan)
     return Split(directory, tuple(results), plan)
 
 
@@ -189,6 +189,7 @@ def _facts(
     result: ExportResult,
     device: Target,
     format: str,
+    macs: int,
     behind: CutPoint | None,
 ) -> dict[str, Any]:
     with torch.no_grad():
@@ -198,6 +199,7 @@ def _facts(
         "target": device.name,
         "format": format,
         "bytes": artifact_bytes(result.manifest),
+        "macs": macs,
         "inputs": list(part.inputs),
         "input_shapes": [list(x.shape) for x in part.examples],
         "outputs": list(part.outputs),
@@ -207,15 +209,12 @@ def _facts(
     }
 
 
-def _add_macs(plan: dict[str, Any], program: Program, cuts: Sequence[CutPoint]) -> None:
-    ends = [0, *(place.before for place in cuts), stats(program).macs]
-    for part, start, end in zip(plan["parts"], ends, ends[1:], strict=False):
-        part["macs"] = end - start
-
-
-def _write(directory: Path, plan: dict[str, Any], formats: Sequence[str]) -> None:
+def _write_plan(directory: Path, plan: dict[str, Any]) -> None:
     (directory / PLAN).write_text(json.dumps(plan, indent=1) + "\n")
-    shutil.copyfile(Path(__file__).parent / "runtime.py", directory / HOST)
+
+
+def _write_runtime(directory: Path, formats: Sequence[str]) -> None:
+    shutil.copyfile(runtime.__file__, directory / HOST)
     for format in dict.fromkeys(formats):
         info = BACKENDS[format]
         assert info.part_session is not None
@@ -227,10 +226,9 @@ def _verified(
     directory: Path, program: Program, parts: Sequence[GraphPart], plan: dict[str, Any]
 ) -> dict[str, float]:
     """Run the files in a row on the example inputs, and the parts of the model on the same links."""
-    runtime = _runtime(directory)
     arrays = [x.numpy() for x in program.inputs]
     outputs = [torch.from_numpy(np.array(y)) for y in runtime.Row(directory)(*arrays)]
-    simulated = _simulated(runtime, parts, plan, arrays)
+    simulated = _simulated(parts, plan, arrays)
     near = distance(simulated, outputs).rel_l2
     limit = _ROUNDED if plan["link"] == "int8" else _EXACT
     if not near <= limit:
@@ -243,16 +241,8 @@ def _verified(
     return {"to_simulation": near, "to_model": distance(program.run(), outputs).rel_l2}
 
 
-def _runtime(directory: Path) -> Any:
-    spec = importlib.util.spec_from_file_location("run_split", directory / HOST)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def _simulated(
-    runtime: Any, parts: Sequence[GraphPart], plan: dict[str, Any], arrays: Sequence[np.ndarray]
+    parts: Sequence[GraphPart], plan: dict[str, Any], arrays: Sequence[np.ndarray]
 ) -> list[torch.Tensor]:
     values = {n: runtime.packed(x, "float32") for n, x in zip(plan["inputs"], arrays, strict=True)}
     for part, facts in zip(parts, plan["parts"], strict=True):

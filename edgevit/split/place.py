@@ -12,7 +12,7 @@ import torch
 from torch.fx.node import Node
 
 from edgevit.errors import UsageError
-from edgevit.graph.cost import macs
+from edgevit.graph.cost import macs, stats
 from edgevit.graph.program import Program, origin
 
 
@@ -62,7 +62,7 @@ def choose(program: Program, rates: Sequence[float], wire: Wire) -> tuple[CutPoi
     with the least latency is taken.
     """
     places = _cheapest(places_of(program, wire))
-    whole = sum(macs(call) for call in program.calls())
+    whole = stats(program).macs
     if len(places) < len(rates) - 1:
         raise UsageError(
             f"the model cannot be cut for {len(rates)} devices",
@@ -113,15 +113,18 @@ def _seconds(place: CutPoint, wire: Wire) -> float:
     return wire.delay + place.sent / wire.rate
 
 
+def macs_of_parts(program: Program, cuts: Sequence[CutPoint]) -> list[int]:
+    ends = [0, *(cut.before for cut in cuts), stats(program).macs]
+    return [end - start for start, end in pairwise(ends)]
+
+
 def predicted(
-    program: Program, cuts: Sequence[CutPoint], rates: Sequence[float], wire: Wire
+    counts: Sequence[int], cuts: Sequence[CutPoint], rates: Sequence[float], wire: Wire
 ) -> dict[str, float]:
     """Return the latency of one input, and how many a second pass when every device is busy."""
-    whole = sum(macs(call) for call in program.calls())
-    ends = [0, *(cut.before for cut in cuts), whole]
-    devices = [(b - a) / rate for (a, b), rate in zip(pairwise(ends), rates, strict=True)]
+    devices = [count / rate for count, rate in zip(counts, rates, strict=True)]
     links = [_seconds(cut, wire) for cut in cuts]
-    slowest = max(*devices, *links) if links else devices[0]
+    slowest = max(*devices, *links)
     return {
         "latency_ms": 1e3 * (math.fsum(devices) + math.fsum(links)),
         "inputs_per_second": 1 / slowest if slowest else math.inf,
