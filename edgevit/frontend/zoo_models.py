@@ -1,4 +1,6 @@
-"""`zoo:FAMILY-KNOBS`: nets for microcontrollers, by their sizes: `zoo:vit-i64-p8-d96-h3-l6`, `zoo:kws`."""
+"""`zoo:FAMILY-KNOBS`: nets for microcontrollers, by their sizes, and nets of papers, by their names:
+`zoo:vit-i64-p8-d96-h3-l6`, `zoo:kws`, `zoo:mobilevig-ti-i96`.
+"""
 
 from __future__ import annotations
 
@@ -25,6 +27,7 @@ from edgevit.frontend.zoo.mlperf_tiny import (
     WakeWordNet,
     WakeWordSizes,
 )
+from edgevit.frontend.zoo.papers import PAPERS, Paper
 from edgevit.frontend.zoo.vit import Vit, VitSizes
 
 
@@ -32,7 +35,7 @@ from edgevit.frontend.zoo.vit import Vit, VitSizes
 class Family:
     """Nets of one kind. `knobs` has the field that each letter of a spec sets."""
 
-    sizes: type[Any]
+    sizes: Callable[..., Any]
     build: Callable[[Any], torch.nn.Module]
     knobs: Mapping[str, str]
     shape: Callable[[Any], tuple[int, ...]]  # of one input
@@ -104,17 +107,40 @@ FAMILIES = {
 }
 
 
+@dataclass(frozen=True)
+class PaperSizes:
+    image: int
+    classes: int
+
+
+_SIDE = 32  # pixels of a paper's net that its last stage has one place for
+_IMAGENET = Preprocess((0.485, 0.456, 0.406), (0.229, 0.224, 0.225), (0, 0), crop_pct=0.9)
+
+
+def _of_paper(paper: Paper, size: str) -> Family:
+    return Family(
+        lambda image=paper.image, classes=1000: PaperSizes(image, classes),
+        lambda sizes: paper.build(paper.sizes[size], sizes.image, sizes.classes),
+        {"i": "image", "c": "classes"},
+        _image,
+        _IMAGENET,
+    )
+
+
+FAMILIES |= {
+    f"{name}-{size}": _of_paper(paper, size)
+    for name, paper in PAPERS.items()
+    for size in paper.sizes
+}
+
+
 def takes(spec: str) -> bool:
     return spec.startswith("zoo:")
 
 
 def build(request: Request) -> ModelSource:
     name = request.spec.removeprefix("zoo:")
-    word, *knobs = name.split("-")
-    if word not in FAMILIES:
-        raise ModelError(
-            f"the zoo has no family `{word}`", hint=suggest(word, FAMILIES) + "  e.g. zoo:vit-i64-p8"
-        )  # fmt: skip
+    word, knobs = _family(name)
     family = FAMILIES[word]
     settings = dict(_setting(knob, family, word) for knob in knobs)
     if request.input_size is not None:
@@ -134,6 +160,22 @@ def build(request: Request) -> ModelSource:
         preprocess=replace(family.preprocess, size=(rows, columns)) if family.preprocess else None,
         native_size=(rows, columns) if family.preprocess else None,
     )
+
+
+def _family(name: str) -> tuple[str, list[str]]:
+    """Return the family that a spec begins with, and its knobs: `van-b0-i96` has one."""
+    words = name.split("-")
+    for end in (2, 1):
+        word = "-".join(words[:end])
+        if word in FAMILIES:
+            return word, words[end:]
+    near = suggest("-".join(words[:2]), FAMILIES) or suggest(words[0], FAMILIES)
+    sizes = [family for family in FAMILIES if family.startswith(f"{words[0]}-")]
+    raise ModelError(
+        f"the zoo has no family `{words[0]}`" if not sizes else f"the zoo has no size of {words[0]} of this name",
+        where=f"zoo:{name}",
+        hint=", ".join(f"zoo:{one}" for one in sizes) or near + "  e.g. zoo:vit-i64-p8",
+    )  # fmt: skip
 
 
 def _setting(knob: str, family: Family, word: str) -> tuple[str, int]:
@@ -161,6 +203,12 @@ def _check(sizes: Any) -> None:
             raise ModelError(f"{sizes.image} pixels are no whole number of patches of {sizes.patch}")  # fmt: skip
         if sizes.width % sizes.heads:
             raise ModelError(f"a width of {sizes.width} is not shared evenly by {sizes.heads} heads")  # fmt: skip
+    elif isinstance(sizes, PaperSizes) and sizes.image % _SIDE:
+        raise ModelError(
+            f"{sizes.image} pixels are no multiple of {_SIDE}",
+            why="the net halves its input five times, and pairs rows and columns where it does",
+            hint=f"--input-size {max(_SIDE, round(sizes.image / _SIDE) * _SIDE)}",
+        )
     elif isinstance(sizes, HybridSizes) and sizes.width % 8:
         raise ModelError(f"a width of {sizes.width} is no multiple of 8")
 

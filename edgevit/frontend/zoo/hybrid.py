@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from edgevit.frontend.zoo.layers import Residual, normed
+
 
 @dataclass(frozen=True)
 class HybridSizes:
@@ -19,20 +21,6 @@ class HybridSizes:
     classes: int = 10
 
 
-def conv(inputs: int, outputs: int, size: int = 1, stride: int = 1, groups: int = 1) -> nn.Module:
-    body = nn.Conv2d(inputs, outputs, size, stride, size // 2, groups=groups, bias=False)
-    return nn.Sequential(body, nn.BatchNorm2d(outputs))
-
-
-class Residual(nn.Module):
-    def __init__(self, body: nn.Module) -> None:
-        super().__init__()
-        self.body = body
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return x + self.body(x)
-
-
 class SingleHead(nn.Module):
     """Single-head attention on a quarter of the channels; the others pass unchanged."""
 
@@ -40,8 +28,8 @@ class SingleHead(nn.Module):
         super().__init__()
         self.part, self.key = width // 4, key
         self.norm = nn.GroupNorm(1, self.part)
-        self.qkv = conv(self.part, 2 * key + self.part)
-        self.out = nn.Sequential(nn.ReLU(), conv(width, width))
+        self.qkv = normed(self.part, 2 * key + self.part)
+        self.out = nn.Sequential(nn.ReLU(), normed(width, width))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         batch, width, height, breadth = x.shape
@@ -53,20 +41,20 @@ class SingleHead(nn.Module):
 
 
 def mlp(width: int) -> nn.Module:
-    return nn.Sequential(conv(width, 2 * width), nn.ReLU(), conv(2 * width, width))
+    return nn.Sequential(normed(width, 2 * width), nn.ReLU(), normed(2 * width, width))
 
 
 class Hybrid(nn.Module):
     def __init__(self, sizes: HybridSizes) -> None:
         super().__init__()
         widths = [sizes.width, sizes.width * 3 // 2, sizes.width * 2]
-        stem = [conv(3, sizes.width // 2, 3, 2), nn.ReLU(), conv(sizes.width // 2, sizes.width, 3, 2), nn.ReLU()]  # fmt: skip
+        stem = [normed(3, sizes.width // 2, 3, 2), nn.ReLU(), normed(sizes.width // 2, sizes.width, 3, 2), nn.ReLU()]  # fmt: skip
         body: list[nn.Module] = []
         for stage, width in enumerate(widths):
             if stage:
-                body += [conv(widths[stage - 1], width, 3, 2), nn.ReLU()]
+                body += [normed(widths[stage - 1], width, 3, 2), nn.ReLU()]
             for _ in range(sizes.layers):
-                body.append(Residual(conv(width, width, 3, groups=width)))
+                body.append(Residual(normed(width, width, 3, groups=width)))
                 if stage:
                     body.append(Residual(SingleHead(width, sizes.key)))
                 body.append(Residual(mlp(width)))
