@@ -67,21 +67,24 @@ def measure_steps(name: str, root: Path) -> None:
     where: dict[str, Any] = {"on": "emulator"} if name == "mcu" else {"threads": 1}
     session = profile([one.directory for one in there], no_store=True, fresh=True, **where)
     figures = iter(session.figures)
-    print(
-        f"\n{name}\n\n| steps | top-1 | M MACs | {'instructions' if name == 'mcu' else 'ms'} | x |\n|---|---|---|---|---|"
-    )
+    unit = "M instructions | x | RAM, bytes" if name == "mcu" else "ms | x"
+    columns = f"| steps | top-1 | M MACs | {unit} |"
+    print(f"\n{name}\n\n{columns}\n|{'---|' * (columns.count('|') - 1)}")
     first: float | None = None
     for step, result in rows:
         if isinstance(result, EdgevitError):
-            print(f"| `{step}` | refused: {result.message} | | | |", flush=True)
+            print(f"| `{step}` | refused: {result.message} |", flush=True)
             continue
         one, manifest = next(figures), result.manifest
-        value = one.value if name == "mcu" else 1e3 * one.latency.median
+        value = 1e-6 * one.value if name == "mcu" else 1e3 * one.latency.median
         first = first or value
         top1 = manifest["accuracy"]["file"]["top1"]
         macs = manifest["graph"]["after"]["macs"] / 1e6
         ratio = one.ratio if one.ratio else value / first
-        print(f"| `{step}` | {top1:.2f} | {macs:.1f} | {value:,.4g} | {ratio:.3f} |", flush=True)
+        ram = f" {manifest['firmware']['execution']['memory']['ram']:,} |" if name == "mcu" else ""
+        print(
+            f"| `{step}` | {top1:.2f} | {macs:.1f} | {value:.3g} | {ratio:.3f} |{ram}", flush=True
+        )
 
 
 def exported(step: str, root: Path, target: str, format: str, precision: str) -> Any:

@@ -30,8 +30,16 @@ if TYPE_CHECKING:
     from edgevit.quantize.input_covariance import Moments, window_along, window_of
     from edgevit.quantize.noise import Outputs, ValueNoise, costliest, snr
     from edgevit.quantize.noise_report import NoiseReport
-    from edgevit.quantize.observers import OBSERVERS
-    from edgevit.quantize.op_traits import bounds, is_constant, is_view, number, pad_value, sources
+    from edgevit.quantize.observers import OBSERVERS, Ordered
+    from edgevit.quantize.op_traits import (
+        bounds,
+        is_constant,
+        is_real,
+        is_view,
+        number,
+        pad_value,
+        sources,
+    )
     from edgevit.quantize.options import CALIBRATION, GENERATED, CalibrationOptions
     from edgevit.quantize.picture_file import open_picture, read_picture
     from edgevit.quantize.picture_list import LABELS, PictureFile, draw_evenly, list_pictures
@@ -88,6 +96,7 @@ __all__ = [
     "MixedRequest",
     "Moments",
     "NoiseReport",
+    "Ordered",
     "Outputs",
     "Override",
     "PaletteWeight",
@@ -115,6 +124,7 @@ __all__ = [
     "file_parity",
     "is_constant",
     "is_fence",
+    "is_real",
     "is_view",
     "is_weighted",
     "list_pictures",
@@ -179,8 +189,16 @@ lazy_face(
         "input_covariance": ("Moments", "window_along", "window_of"),
         "noise": ("Outputs", "ValueNoise", "costliest", "snr"),
         "residual_stream": ("residual_stream",),
-        "observers": ("OBSERVERS",),
-        "op_traits": ("bounds", "is_constant", "is_view", "number", "pad_value", "sources"),
+        "observers": ("OBSERVERS", "Ordered"),
+        "op_traits": (
+            "bounds",
+            "is_constant",
+            "is_real",
+            "is_view",
+            "number",
+            "pad_value",
+            "sources",
+        ),
         "options": ("CALIBRATION", "CalibrationOptions", "GENERATED"),
         "picture_file": ("open_picture", "read_picture"),
         "picture_list": ("LABELS", "PictureFile", "draw_evenly", "list_pictures"),

@@ -99,7 +99,8 @@ def _relative_peaks(
         if node.name in vectors:
             axis = vectors[node.name][0]
             others = [other for other in range(result.dim()) if other != axis]
-            peak = result.abs().amax(others).double().numpy()
+            finite = result.abs().nan_to_num(posinf=0.0)
+            peak = (finite.amax(others) if others else finite).double().numpy()
             peaks[node.name] = np.maximum(peaks.get(node.name, 0.0), peak)
 
     run_looking(program, batches, look)

@@ -11,6 +11,7 @@ from typing import Protocol
 import numpy as np
 
 _BINS = 2048
+_ORDERED_ROOM = 1 / 8  # of a range
 _PERCENTILE = 99.99
 _FRACTIONS = np.linspace(0.3, 1.6, 66)  # of an end of what was seen: where the range may end
 _FAR_FRACTIONS = np.geomspace(1 / 128, 1.6, 66)  # where little may be worth more than much
@@ -43,6 +44,15 @@ class MinMax:
 
     def range(self, balanced: bool = False) -> tuple[float, float]:
         return self.low, self.high
+
+
+class Ordered(MinMax):
+    """More than was seen, of values that are put in order: those beyond a range are equal."""
+
+    def range(self, balanced: bool = False) -> tuple[float, float]:
+        room = _ORDERED_ROOM * (self.high - self.low)
+        low = self.low - room if self.low < 0 else max(self.low - room, 0.0)
+        return low, self.high + room
 
 
 class _Counted(MinMax):

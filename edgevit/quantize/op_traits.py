@@ -16,6 +16,7 @@ MOVES = frozenset(
      "slice", "max_pool1d", "max_pool2d", "upsample_nearest2d", "expand", "alias", "clone", "contiguous",
      "detach", "dropout", "pixel_shuffle", "pixel_unshuffle", "channel_shuffle"}
 )  # fmt: skip
+ORDERS = frozenset({"topk", "sort", "argsort", "argmax", "argmin", "max", "min"})
 PROJECTIONS = frozenset({"linear", "conv1d", "conv2d"})
 _POINTWISE = frozenset({"hardswish", "log_sigmoid"})  # composite, so torch does not tag them
 _BOUNDS = {
@@ -111,6 +112,8 @@ def is_pointwise(node: Node, program: Program) -> bool:
     if not has_tag(node, torch.Tag.pointwise) and kind(node) not in _POINTWISE:
         return False
     read = sources(node, program)
+    if not all(map(is_real, read)):
+        return False
     alone = all(
         value(constant).numel() == 1
         for constant in node.all_input_nodes

@@ -17,8 +17,9 @@ from edgevit.graph.program import Inputs, Program, origin
 from edgevit.quantize.divisions import Divisions
 from edgevit.quantize.input_covariance import CovarianceAccumulator, Moments
 from edgevit.quantize.observers import Observer
-from edgevit.quantize.op_traits import PROJECTIONS
+from edgevit.quantize.op_traits import ORDERS, PROJECTIONS, is_move
 
+_ROOM = 1 / 32  # of a range
 _UNSEEN = 10.0  # exp(-10) of the largest is less than half a step of 8 bits
 
 
@@ -34,9 +35,10 @@ def record(
     batches: Sequence[Inputs],
     make: Callable[[], Observer],
     covariance: bool = True,
+    ordered: Callable[[], Observer] | None = None,
 ) -> Recorded:
-    """Observe `nodes`, and with `covariance` the inputs of each projection."""
-    observers = {node: make() for node in nodes}
+    """Observe `nodes`, and with `covariance` the inputs of each projection; `ordered` are those that are put in order."""
+    observers = {node: (ordered if ordered and _is_ordered(node) else make)() for node in nodes}
     watched = {node.name: node for node in nodes}
     readers = _projections(program) if covariance else {}
     divisions = Divisions(program, nodes)
@@ -49,7 +51,9 @@ def record(
     def look(node: Node, result: Any) -> None:
         original = watched.get(node.name)
         if original is not None:
-            if not bool(torch.isfinite(result).all()) and not _masked(original):
+            if not bool(torch.isfinite(result).all()) and not (
+                _masked(original) or _ranked(original)
+            ):
                 raise _not_finite(original)
             if original not in divisions:
                 observers[original].observe(_as_read(original, result).detach().numpy())
@@ -84,16 +88,39 @@ def _masked(node: Node) -> bool:
     return bool(node.users) and all(kind(user) == "softmax" for user in node.users)
 
 
+def _is_ordered(node: Node) -> bool:
+    return any(kind(user) in ORDERS or (is_move(user) and _is_ordered(user)) for user in node.users)
+
+
+def _ranked(node: Node) -> bool:
+    """Check for a value that is only put in order, where an infinity says what comes last."""
+    return bool(node.users) and all(
+        kind(user) in ORDERS or (is_move(user) and _ranked(user)) for user in node.users
+    )
+
+
 def _as_read(node: Node, result: torch.Tensor) -> torch.Tensor:
     """Clip values far below the row maximum before a softmax, which cannot see them: a mask, for
     one.
     """
+    if _ranked(node):
+        return _with_room(result)
     if not _masked(node):
         return result
     dims = {argument(user, "dim") for user in node.users}
     if len(dims) > 1:
         return result
     return result.maximum(result.amax(dims.pop(), keepdim=True) - _UNSEEN)
+
+
+def _with_room(result: torch.Tensor) -> torch.Tensor:
+    """Put infinities behind all other values, by a few steps of 8 bits: they have no equals then."""
+    finite = result[result.isfinite()]
+    if finite.numel() in {0, result.numel()}:
+        return result
+    low, high = finite.min(), finite.max()
+    room = _ROOM * (high - low)
+    return result.clamp(low - room, high + room)
 
 
 def _not_finite(node: Node) -> CalibrationError:

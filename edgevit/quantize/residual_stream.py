@@ -100,6 +100,8 @@ def _read(node: Node, program: Program) -> list[Node]:
 
 
 def before_moves(node: Node, program: Program) -> Node:
-    while is_move(node) and kind(node) not in _ROUNDED:
-        (node,) = sources(node, program)
+    while is_move(node) or kind(node) == "gather":
+        if kind(node) in _ROUNDED:
+            return node
+        node = sources(node, program)[0]
     return node

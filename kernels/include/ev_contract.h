@@ -156,6 +156,11 @@ static inline bool ev_valid_multiply(const struct ev_multiply *p, uint32_t count
            255 * 255 + ev_magnitude(p->bias) < (int64_t)1 << 31 && (p->b_period == 0 || count % p->b_period == 0);
 }
 
+static inline bool ev_valid_order(const struct ev_order *p)
+{
+    return ev_between(1, p->length, INT16_MAX) && ev_between(1, p->count, p->length);
+}
+
 static inline bool ev_valid_move(const struct ev_move *p, const void *x, const void *y)
 {
     bool valid = p->element_bytes == 1 || p->element_bytes == 2;

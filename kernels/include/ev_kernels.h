@@ -176,6 +176,34 @@ struct ev_fill {
     uint8_t element_bytes; /* Range: 1 to 2 */
 };
 
+/* Places of the `count` largest of a row, the largest first, or of the smallest; of equals the first one comes first. */
+struct ev_order {
+    uint16_t length; /* Elements of a row of x. Range: 1 to 2^15 - 1 */
+    uint16_t count;  /* Elements of a row of y. Range: 1 to length */
+    uint8_t rising;  /* 1: the smallest first */
+};
+
+/* y[k] = x[places[k]], rows of bytes. Here as below, a place outside is the nearest there is. */
+struct ev_gather {
+    uint16_t rows;      /* Of x. Range: 1 to 2^15 - 1 */
+    uint32_t row_bytes; /* From 1 */
+};
+
+/* y = x, then for each k in order y[places[k]] = rows[k], or clamp(y[places[k]] + rows[k] - zero) */
+struct ev_scatter {
+    uint16_t rows;  /* Of x and y. Range: 1 to 2^15 - 1 */
+    uint32_t width; /* Elements of a row. From 1 */
+    int16_t zero;   /* Zero point of all three */
+    uint8_t adds;   /* 1: to what is there */
+};
+
+/* y[k][j] = one where places[k] = first + j, else zero */
+struct ev_one_hot {
+    int16_t first;    /* Range: -(2^15 - 1) to 2^15 - 1 */
+    uint16_t columns; /* Of y. Range: 1 to 2^15 - 1 */
+    int8_t zero, one;
+};
+
 void ev_linear_s8(const struct ev_linear *p, const int8_t *x, int8_t *y, uint32_t rows, void *scratch);
 void ev_linear_to_s16(const struct ev_linear *p, const int8_t *x, int16_t *y, uint32_t rows, void *scratch);
 /* Packs rows `first` up to `first + rows` of the right side, which begin at `b`, and the zero point's share of each
@@ -211,5 +239,14 @@ void ev_rescale_to_s16(const struct ev_rescale *p, const int8_t *x, int16_t *y, 
 void ev_multiply_s8(const struct ev_multiply *p, const int8_t *a, const int8_t *b, int8_t *y, uint32_t count);
 void ev_move(const struct ev_move *p, const void *x, void *y);
 void ev_fill(const struct ev_fill *p, void *y, uint32_t count);
+void ev_order_s8(const struct ev_order *p, const int8_t *x, int16_t *y, uint32_t rows);
+void ev_order_s16(const struct ev_order *p, const int16_t *x, int16_t *y, uint32_t rows);
+/* `count` places. */
+void ev_gather(const struct ev_gather *p, const void *x, const int16_t *places, void *y, uint32_t count);
+void ev_scatter_s8(const struct ev_scatter *p, const int8_t *x, const int16_t *places, const int8_t *rows, int8_t *y,
+                   uint32_t count);
+void ev_scatter_s16(const struct ev_scatter *p, const int16_t *x, const int16_t *places, const int16_t *rows,
+                    int16_t *y, uint32_t count);
+void ev_one_hot_s8(const struct ev_one_hot *p, const int16_t *places, int8_t *y, uint32_t count);
 
 #endif

@@ -7,10 +7,13 @@ in the few forms that integer operations have.
 from __future__ import annotations
 
 from edgevit.rewrites.arithmetic.drop_identity import DropIdentity
+from edgevit.rewrites.arithmetic.expand_one_hot import ExpandOneHot
 from edgevit.rewrites.arithmetic.expand_roll import ExpandRoll
 from edgevit.rewrites.arithmetic.expand_variance import ExpandVariance
 from edgevit.rewrites.arithmetic.expand_vector_norm import ExpandVectorNorm
 from edgevit.rewrites.arithmetic.fold_constants import FoldConstants
+from edgevit.rewrites.arithmetic.fold_fills import FoldFills
+from edgevit.rewrites.arithmetic.gather_one_hot import GatherOneHot
 from edgevit.rewrites.arithmetic.merge_clamps import MergeClamps
 from edgevit.rewrites.arithmetic.multiply_reciprocal import MultiplyReciprocal
 from edgevit.rewrites.attention.attention import ATTENTION
@@ -18,6 +21,7 @@ from edgevit.rewrites.attention.normalise_queries import NormaliseQueries
 from edgevit.rewrites.attention.slice_product import SliceProduct
 from edgevit.rewrites.layout.drop_expand import DropExpand
 from edgevit.rewrites.layout.flatten_matmul import FlattenMatmul
+from edgevit.rewrites.layout.join_writes import JoinWrites
 from edgevit.rewrites.layout.merge_permutes import MergePermutes
 from edgevit.rewrites.layout.merge_reshapes import MergeReshapes
 from edgevit.rewrites.layout.name_views import NameViews
@@ -36,6 +40,10 @@ from edgevit.rewrites.standard import STANDARD
 
 RULES: tuple[AnyRule, ...] = (
     *STANDARD,
+    FoldFills(),
+    JoinWrites(),
+    ExpandOneHot(),
+    GatherOneHot(),
     JoinAffine(),
     FoldNormAffine(),
     *ATTENTION,

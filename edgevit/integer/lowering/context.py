@@ -19,11 +19,15 @@ from edgevit.quantize import (
     Grids,
     Moments,
     Override,
+    asymmetric,
     factor_of,
     is_constant,
+    is_real,
     is_view,
     number,
 )
+
+PLACES = Grid(1.0, 0, "int16")  # of whole numbers that say where a row is
 
 
 class NotLoweredError(Exception):
@@ -66,6 +70,17 @@ class Context:
 
     def number(self, argument: object) -> float | None:
         return number(argument, self.program)
+
+    def is_real(self, node: Node) -> bool:
+        return is_real(node)
+
+    def stored_grid(self, node: Node) -> Grid:
+        """Return the grid that a value is stored on, whole numbers included."""
+        return self.grids.stored(node) if is_real(node) else PLACES
+
+    def constant_grid(self, node: Node, array: np.ndarray) -> Grid:
+        """Return the grid of a constant that calls read as they read a value."""
+        return asymmetric(float(array.min()), float(array.max())) if is_real(node) else PLACES
 
     def value_of(self, node: Node) -> QuantTensor:
         """Return the value of a node in its own type, 8 or 16 bits."""
@@ -112,6 +127,8 @@ class Context:
 
     def as_int8(self, tensor: QuantTensor, node: Node) -> QuantTensor:
         """Convert the value of `node`, perhaps rearranged, to 8 bits."""
+        if tensor.value.dtype == "int16" and not is_real(node):
+            raise NotLoweredError("it computes with the places of rows")
         return (
             tensor
             if tensor.value.dtype == "int8"
@@ -158,6 +175,8 @@ class Context:
         self, array: np.ndarray, stem: str, grid: Grid, shape: tuple[int, ...]
     ) -> QuantTensor:
         """Add a constant broadcast to `shape`, in torch's order."""
+        if grid is PLACES and not (array.min() >= 0 and array.max() < 2**15):
+            raise NotLoweredError(f"its places are not all between 0 and {2**15 - 1:,}")
         layout = TensorLayout.plain(shape)
         data = np.broadcast_to(array, shape).reshape(layout.sizes or (1,))
         return QuantTensor(self.builder.constant(stem, data, grid), layout)
@@ -170,7 +189,8 @@ class Context:
         return {
             node: tensor
             for node, tensor in self.tensors.items()
-            if not self._is_clamped_later(node)
+            if is_real(node)
+            and not self._is_clamped_later(node)
             and not is_view(node)
             and factor_of(node, self.program) is None
         }

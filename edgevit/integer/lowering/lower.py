@@ -29,6 +29,7 @@ from edgevit.quantize import (
     Calibration,
     EncodingPlan,
     Grids,
+    Ordered,
     Override,
     Recorded,
     are_pixels,
@@ -38,6 +39,8 @@ from edgevit.quantize import (
     wide_values,
 )
 from edgevit.rewrites.layout.name_views import permutation_of
+
+_WHOLE = "what leaves is a real number: return the values, and take places of them outside"
 
 
 @dataclass(frozen=True)
@@ -118,7 +121,8 @@ def _recorded(
     program: Program, plans: Sequence[EncodingPlan], calibration: Calibration, options: QuantOptions
 ) -> Recorded:
     nodes = list(dict.fromkeys(node for plan in plans for node in plan.observed()))
-    return record(program, nodes, calibration.inputs, OBSERVERS[options.observer])
+    observer = OBSERVERS[options.observer]
+    return record(program, nodes, calibration.inputs, observer, ordered=Ordered)
 
 
 def _pixels(program: Program, calibration: Calibration) -> frozenset[Node]:
@@ -206,6 +210,7 @@ def _bug(node: Node, error: InvalidOperationError) -> InternalError:
 
 def _outputs(context: Context) -> tuple[tuple[Port, ...], list[Value]]:
     ports, values = list[Port](), list[Value]()
+    refuse([Reason(n, _WHOLE) for n in context.program.outputs() if not context.is_real(n)])
     for node in context.program.outputs():
         tensor = _whole(context.int8_value(node), context.builder)
         order = _memory_order(tensor.layout)

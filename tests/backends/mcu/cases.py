@@ -14,6 +14,7 @@ from edgevit.integer.ops.moves import Concat, Pad, Permute, Slice, Upsample
 from edgevit.integer.ops.norm import Norm
 from edgevit.integer.ops.pointwise import Add, AddWide, Curve, Lookup, Multiply, Rescale
 from edgevit.integer.ops.products import Conv2d, Depthwise, Linear, MatMul
+from edgevit.integer.ops.selection import Gather, OneHot, Order, Scatter
 from edgevit.integer.ops.softmax import Softmax
 from edgevit.integer.ops.windows import AveragePool, MaxPool
 
@@ -296,6 +297,45 @@ def upsample(rng: Rng) -> Single:
     return Upsample((x,), y, factor), (integers(rng, x.shape, x.dtype),)
 
 
+def order(rng: Rng) -> Single:
+    """Of many equals, now and then."""
+    x = _value("x", (_between(rng, 1, 4), _between(rng, 1, 60)), _dtype(rng))
+    y = _value("y", (x.shape[0], _between(rng, 1, x.shape[1])), "int16")
+    data = integers(rng, x.shape, x.dtype) >> _between(rng, 0, 6)
+    return Order((x,), y, bool(rng.random() < 0.5)), (data,)
+
+
+def _places(rng: Rng, shape: tuple[int, ...], rows: int) -> np.ndarray:
+    """Now and then outside."""
+    return rng.integers(-1, rows + 1, shape).astype(np.int16)
+
+
+def gather(rng: Rng) -> Single:
+    x = _value("x", _shape(rng, 3), _dtype(rng))
+    places = _value("places", (x.shape[0], _between(rng, 1, 9)), "int16")
+    y = _value("y", (*places.shape, x.shape[2]), x.dtype)
+    inputs = integers(rng, x.shape, x.dtype), _places(rng, places.shape, x.shape[1])
+    return Gather((x, places), y), inputs
+
+
+def scatter(rng: Rng) -> Single:
+    zero = _between(rng, -128, 127)
+    x = _value("x", _shape(rng, 3), _dtype(rng), zero)
+    places = _value("places", (x.shape[0], _between(rng, 1, 9)), "int16")
+    rows = _value("rows", (*places.shape, x.shape[2]), x.dtype, zero)
+    op = Scatter((x, places, rows), replace(x, name="y"), bool(rng.random() < 0.7))
+    given = _places(rng, places.shape, x.shape[1])
+    return op, (integers(rng, x.shape, x.dtype), given, integers(rng, rows.shape, x.dtype))
+
+
+def one_hot(rng: Rng) -> Single:
+    places = _value("places", (_between(rng, 1, 9),), "int16")
+    y = _value("y", (places.shape[0], _between(rng, 1, 40)))
+    zero, one = (_between(rng, -128, 127) for _ in "ab")
+    op = OneHot((places,), y, _between(rng, -5, 5), zero, one)
+    return op, (_places(rng, places.shape, y.shape[1]),)
+
+
 MAKERS: dict[str, Callable[[Rng], Single]] = {
     "linear": linear,
     "deep_linear": deep_linear,
@@ -320,4 +360,8 @@ MAKERS: dict[str, Callable[[Rng], Single]] = {
     "concat": concat,
     "pad": pad,
     "upsample": upsample,
+    "order": order,
+    "gather": gather,
+    "scatter": scatter,
+    "one_hot": one_hot,
 }

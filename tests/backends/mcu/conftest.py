@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -19,6 +20,12 @@ def skip_where_missing() -> Iterator[None]:
         if os.environ.get("CI") or os.environ.get("EDGEVIT_CI"):
             raise
         pytest.skip(f"{missing.message}: {missing.hint}")
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the portable kernels are compiled for the host, once."""
+    return tmp_path_factory.mktemp("host")
 
 
 @pytest.hookimpl(wrapper=True)

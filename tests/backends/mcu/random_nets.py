@@ -10,6 +10,7 @@ from edgevit.integer.ops.moves import Concat, Permute, Reshape, Slice, Upsample
 from edgevit.integer.ops.norm import Norm
 from edgevit.integer.ops.pointwise import Add, AddWide, Curve, Lookup, Multiply, Rescale
 from edgevit.integer.ops.products import Conv2d, Depthwise, Linear, MatMul
+from edgevit.integer.ops.selection import Gather, Order, Scatter
 from edgevit.integer.ops.softmax import Softmax
 from edgevit.integer.ops.windows import AveragePool, MaxPool
 from edgevit.integer.rewrites.rewritten import rewritten
@@ -145,6 +146,21 @@ class _Net:
             case _:
                 return self.sum(x, self.norm(x))
 
+    def select(self, x: Value) -> Value:
+        """Fewer tokens: the largest by one channel, and the others added to the first."""
+        tokens, width = x.shape
+        scores = self.add(Slice((x,), self.value(tokens, 1), 1, self.between(0, width - 1)))
+        row = self.add(Reshape((scores,), self.value(1, tokens)))
+        order = self.add(Order((row,), self.value(1, tokens, dtype="int16"), self.rng.random() < 0.5))  # fmt: skip
+        stack = self.add(Reshape((x,), self.value(1, tokens, width)))
+        count = self.between(1, tokens - 1)
+        best = self.add(Slice((order,), self.value(1, count, dtype="int16"), 1, 0))
+        picked = self.add(Gather((stack, best), self.value(1, count, width)))
+        rest = self.add(Slice((order,), self.value(1, tokens - count, dtype="int16"), 1, count))
+        others = self.add(Gather((stack, rest), self.value(1, tokens - count, width)))
+        whole = self.add(Scatter((picked, rest, others), self.value(1, count, width), True))
+        return self.add(Reshape((whole,), self.value(count, width)))
+
     def attend(self, x: Value) -> Value:
         """On tokens."""
         tokens, width = x.shape
@@ -181,6 +197,8 @@ def random_net(seed: int) -> tuple[IntegerGraph, tuple[np.ndarray, ...]]:
             x = net.sum(x, table)
         for _ in range(net.between(1, 2)):
             x = net.attend(net.norm(x))
+            if x.shape[0] > 1 and rng.random() < 0.5:
+                x = net.select(x)
     x = net.linear(x, net.between(1, 5))
     graph = IntegerGraph(
         f"net{seed}", (image,), tuple(net.constants), tuple(net.ops), (x,)

@@ -23,13 +23,14 @@ static const int8_t weight[64];
 static const int32_t bias[8], multiplier[8] = {{1, 1, 1, 1, 1, 1, 1, 1}};
 static const uint16_t table[256] = {{65535}};
 static int8_t x[64], y[64];
+static int16_t places[8];
 static uint8_t scratch[8192] __attribute__((aligned(16)));
 #define WINDOW .in_height = 4, .in_width = 2, .channels = 4, .out_width = 2, .kernel_h = 3, .kernel_w = 1, \\
     .stride_y = 1, .stride_x = 1, .dilation_y = 1, .dilation_x = 1, .pad_top = 1, .out_ring = 4
 
 int main(void)
 {{
-    (void)weight, (void)bias, (void)multiplier, (void)table, (void)x, (void)y, (void)scratch;
+    (void)weight, (void)bias, (void)multiplier, (void)table, (void)x, (void)y, (void)places, (void)scratch;
     {call}
     return 0;
 }}
@@ -94,16 +95,28 @@ _BROKEN = {  # call, and the precondition that it breaks
         "const struct ev_move p = {.sizes = {1, 1, 1, 1}, .element_bytes = 3}; ev_move(&p, x, y);",
         "ev_valid_move",
     ),
+    "more places than there are values": (
+        "const struct ev_order p = {.length = 3, .count = 4}; ev_order_s8(&p, x, places, 1);",
+        "ev_valid_order",
+    ),
+    "rows gathered over themselves": (
+        "const struct ev_gather p = {.rows = 8, .row_bytes = 8}; ev_gather(&p, x, places, x + 8, 2);",
+        "ev_disjoint(x,",
+    ),
+    "rows scattered over themselves": (
+        "const struct ev_scatter p = {.rows = 4, .width = 8}; ev_scatter_s8(&p, x, places, x + 32, y + 1, 1), "
+        "ev_scatter_s8(&p, x, places, y, y, 1);",
+        "ev_disjoint(rows,",
+    ),
+    "one-hot rows without columns": (
+        "const struct ev_one_hot p = {.first = 0}; ev_one_hot_s8(&p, places, y, 1);",
+        "columns",
+    ),
     "a value that a byte does not hold": (
         "const struct ev_fill p = {.value = 128, .element_bytes = 1}; ev_fill(&p, y, 8);",
         "ev_between(-128, p->value, 127)",
     ),
 }
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("contracts")
 
 
 def _run(call: str, folder: Path) -> subprocess.CompletedProcess[str]:

@@ -15,11 +15,6 @@ from tests.backends.mcu.cases import MAKERS, graph_of, integers
 from tests.backends.mcu.host import check_on_host
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("host")
-
-
 @pytest.mark.parametrize("kind", MAKERS)
 # A seed says nothing when it is smaller: no shrinking.
 @settings(max_examples=1, deadline=None, phases=[Phase.generate])

@@ -14,6 +14,7 @@ from edgevit.integer.ops.moves import Concat, Reshape, Slice
 from edgevit.integer.ops.norm import Norm
 from edgevit.integer.ops.pointwise import Add, AddWide, Curve, Lookup, Multiply, Rescale
 from edgevit.integer.ops.products import Conv2d, Depthwise, Linear, MatMul
+from edgevit.integer.ops.selection import Order
 from edgevit.integer.ops.softmax import Softmax
 from edgevit.integer.ops.windows import AveragePool, MaxPool
 
@@ -57,7 +58,7 @@ def access(op: Op, index: int) -> Access:
         case Conv2d() | Depthwise() | AveragePool() | MaxPool():
             window = op.window
             return Sliding(window.stride[0], window.padding[0], window.spans[0])
-        case Linear() | Softmax() | Lookup() | Curve() | Add() | AddWide() | Rescale():
+        case Linear() | Softmax() | Lookup() | Curve() | Add() | AddWide() | Rescale() | Order():
             return SAME
         case Norm() if op.length == op.source.shape[-1]:
             return SAME

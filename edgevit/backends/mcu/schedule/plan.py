@@ -271,11 +271,16 @@ def _pace(walk: LoopWalk) -> str:
     return f"by {walk.rows_per_step} image rows" if several else "by image rows"
 
 
+def bytes_alive(plan: Schedule, loop: int) -> int:
+    """Return the bytes of the arena that are in use while a loop runs."""
+    return sum(buffer.size for buffer in plan.buffers if buffer.first <= loop <= buffer.last)
+
+
 def plan_text(plan: Schedule) -> str:
     """Return the plan as text, for people and golden files."""
     lines = [f"plan {plan.net.graph.name}: arena {plan.size} bytes"]
     for index, walk in enumerate(plan.walks):
-        how = _pace(walk)
+        how = f"{_pace(walk)}, {bytes_alive(plan, index):,} bytes alive"
         lines.append(f"  loop {index}, {how}: keeps {', '.join(walk.loop.kept)}")
         for op in walk.loop.ops:
             ring = f"  ring {walk.rings[op.name]}" if op.name in walk.rings else ""

@@ -18,6 +18,7 @@ from edgevit.backends.mcu.schedule.walk import LoopWalk
 from edgevit.integer import SIZES, Op, Value
 from edgevit.integer.ops.moves import Concat, Permute, Slice
 from edgevit.integer.ops.norm import Norm
+from edgevit.integer.ops.selection import Gather, OneHot, Scatter
 
 _NOBODY, _SCRATCH = -1, -2
 
@@ -175,7 +176,7 @@ def _positions_read(op: Op, value: Value, first: int, count: int) -> tuple[int, 
         rows = _rows_for(op, (first + count) // wide, height)
         return max(0, top) * value.shape[1], rows * value.shape[1]
     whole = (0, value.rows)
-    if isinstance(op, Permute) or value.rows != op.output.rows:
+    if isinstance(op, (Permute, Gather, Scatter, OneHot)) or value.rows != op.output.rows:
         return whole
     if isinstance(op, Norm) and op.axes > 1 and op.length != value.shape[-1]:
         return whole

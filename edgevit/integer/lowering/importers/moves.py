@@ -13,7 +13,7 @@ from edgevit.graph.aten import argument, integer, kind, operand
 from edgevit.graph.program import shape
 from edgevit.integer.graph import Value
 from edgevit.integer.lowering.builder import Builder, QuantTensor
-from edgevit.integer.lowering.context import Context, NotLoweredError
+from edgevit.integer.lowering.context import PLACES, Context, NotLoweredError
 from edgevit.integer.lowering.layout import TensorLayout, aligned
 from edgevit.integer.lowering.relayout import exposed, in_memory, in_one, one_piece
 from edgevit.integer.ops.moves import Concat, Pad, Slice, Upsample
@@ -189,13 +189,15 @@ def spread(tensor: QuantTensor, sizes: Sequence[int], context: Context) -> Quant
 
 
 def expand(node: Node, context: Context) -> QuantTensor:
-    return spread(context.int8_value(operand(node)), shape(node), context)
+    source = operand(node)
+    tensor = context.int8_value(source) if context.is_real(node) else context.value_of(source)
+    return spread(tensor, shape(node), context)
 
 
 def concatenation(node: Node, context: Context) -> QuantTensor:
     """Import a concatenation, every part on the grid of the whole."""
     axis = integer(node, "dim") % len(shape(node))
-    grid = context.grids.stored(node)
+    grid = context.stored_grid(node)
     return joined(
         [_part(read, grid, context) for read in argument(node, "tensors")], axis, node.name, context
     )
@@ -203,7 +205,7 @@ def concatenation(node: Node, context: Context) -> QuantTensor:
 
 def stack(node: Node, context: Context) -> QuantTensor:
     axis = integer(node, "dim") % len(shape(node))
-    grid = context.grids.of(node)
+    grid = context.grids.of(node) if context.is_real(node) else PLACES
     parts = [_part(read, grid, context) for read in argument(node, "tensors")]
     sizes = [*parts[0].shape[:axis], 1, *parts[0].shape[axis:]]
     return joined([reshaped(part, sizes, context) for part in parts], axis, node.name, context)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from torch.fx.node import Node
 
 from edgevit.graph.aten import kind
+from edgevit.graph.program import has_tensor
 from edgevit.integer.lowering.builder import QuantTensor
 from edgevit.integer.lowering.context import Context, NotLoweredError
 from edgevit.integer.lowering.importers import (
@@ -17,6 +18,7 @@ from edgevit.integer.lowering.importers import (
     pointwise,
     pools,
     products,
+    selection,
 )
 
 Importer = Callable[[Node, Context], QuantTensor]
@@ -76,7 +78,37 @@ IMPORTERS: dict[str, Importer] = {
     "contiguous": moves.same,
     "detach": moves.same,
     "dropout": moves.same,
+    "topk": selection.order,
+    "sort": selection.order,
+    "argsort": selection.order,
+    "argmax": selection.order,
+    "argmin": selection.order,
+    "max": selection.largest,
+    "min": selection.largest,
+    "amax": selection.extreme,
+    "amin": selection.extreme,
+    "getitem": selection.part,
+    "gather": selection.gather,
+    "index_select": selection.index_select,
+    "index": selection.index,
+    "scatter": selection.scatter,
+    "scatter_add": selection.scatter,
+    "scatter_reduce": selection.scatter,
+    "eq": selection.equal,
+    "to": selection.cast,
+    "_to_copy": selection.cast,
 }
+
+
+_OF_PLACES: dict[str, Importer] = {
+    "add": selection.moved_places,
+    "sub": selection.moved_places,
+    **{name: IMPORTERS[name] for name in (
+        "reshape", "permute", "slice", "cat", "stack", "expand", "alias", "clone", "contiguous", "detach",
+        "sort", "argsort", "argmax", "argmin", "getitem", "gather", "index_select", "index", "scatter", "eq",
+        "to", "_to_copy",
+    )},
+}  # fmt: skip
 
 
 def import_call(node: Node, context: Context) -> QuantTensor:
@@ -86,4 +118,8 @@ def import_call(node: Node, context: Context) -> QuantTensor:
         return pointwise.clamp(node, context)
     if kind(node) not in IMPORTERS:
         raise NotLoweredError("no integer operation computes it")
-    return IMPORTERS[kind(node)](node, context)
+    if not has_tensor(node) or context.is_real(node):
+        return IMPORTERS[kind(node)](node, context)
+    if kind(node) not in _OF_PLACES:
+        raise NotLoweredError("only the places of rows are whole numbers here")
+    return _OF_PLACES[kind(node)](node, context)
