@@ -157,12 +157,12 @@ def record_quantized(artifact: Artifact, quantized: QuantizedProgram, draft: Pat
 
 
 def product_weights(program: Program) -> dict[str, int]:
-    """Return how many weights each convolution and matrix product reads."""
+    """Return how many weights each convolution and matrix product reads; of zeros none may be stored."""
     products = [call for call in program.calls() if op(call) in _PRODUCTS]
     names = {
         node.target for call in products for node in call.all_input_nodes if node.op == "get_attr"
     }
-    return {str(name): program.constants[str(name)].numel() for name in names}
+    return {str(name): int(program.constants[str(name)].count_nonzero()) for name in names}
 
 
 @dataclass(frozen=True)

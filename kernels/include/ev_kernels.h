@@ -38,6 +38,24 @@ struct ev_linear {
                                   DSP and MVE: unused */
 };
 
+/* The same, of weights of which blocks of zeros are not stored. A block is four columns by 4 inputs, MVE: by 16. Columns
+   are in groups of four, the last of which overlaps the one before where the columns are no multiple of four; so does the
+   last block of a row, and has zeros there. */
+struct ev_linear_sparse {
+    uint16_t depth;            /* K, values summed. Range: 4 to 65535; MVE: 16 to 32767 */
+    uint16_t columns;          /* N, output channels. Range: 4 to 65535 */
+    uint16_t x_stride;         /* Elements. Range: depth to 65535 */
+    uint16_t y_stride;         /* Elements. Range: columns to 65535 */
+    const int8_t *weight;      /* The blocks that are stored, group by group. Plain: inputs x columns.
+                                  DSP: as in ev_sparse_products_dsp.h. MVE: of a group first four biases, then four
+                                  multipliers, then blocks of columns x inputs */
+    const uint16_t *index;     /* Plain: of each group how many blocks it has, then the first input of each.
+                                  MVE: of each block 2 * (first input - that of the block before, or 0), and 1 more
+                                  if it is the last of its group, which has one. DSP: unused */
+    const int32_t *bias;       /* As in ev_linear; of the DSP kernels the constants of each group */
+    const int32_t *multiplier; /* As in ev_linear */
+};
+
 /* y[i][j] = requantize(bias + sum_k (a[i][k] - a_zero) * b[j][k], multiplier), or b[k][j] if not b_transposed */
 struct ev_matmul {
     uint16_t depth;       /* K, values summed. Range: 1 to 65535. MVE: to 8191 if not b_transposed */
@@ -206,6 +224,9 @@ struct ev_one_hot {
 
 void ev_linear_s8(const struct ev_linear *p, const int8_t *x, int8_t *y, uint32_t rows, void *scratch);
 void ev_linear_to_s16(const struct ev_linear *p, const int8_t *x, int16_t *y, uint32_t rows, void *scratch);
+void ev_linear_sparse_s8(const struct ev_linear_sparse *p, const int8_t *x, int8_t *y, uint32_t rows, void *scratch);
+void ev_linear_sparse_to_s16(const struct ev_linear_sparse *p, const int8_t *x, int16_t *y, uint32_t rows,
+                             void *scratch);
 /* Packs rows `first` up to `first + rows` of the right side, which begin at `b`, and the zero point's share of each
    column. Every row once, in order, before the first product. `packed` is aligned to 16 bytes, as long as the card's
    packing says. */

@@ -8,6 +8,10 @@
 void ev_linear_s8_dsp(const struct ev_linear *p, const int8_t *x, int8_t *y, uint32_t rows, void *scratch);
 void ev_linear_deep_s8_dsp(const struct ev_linear *p, const int8_t *x, int8_t *y, uint32_t rows, void *scratch);
 void ev_linear_to_s16_dsp(const struct ev_linear *p, const int8_t *x, int16_t *y, uint32_t rows, void *scratch);
+void ev_linear_sparse_s8_dsp(const struct ev_linear_sparse *p, const int8_t *x, int8_t *y, uint32_t rows,
+                             void *scratch);
+void ev_linear_sparse_to_s16_dsp(const struct ev_linear_sparse *p, const int8_t *x, int16_t *y, uint32_t rows,
+                                 void *scratch);
 void ev_matmul_pack_s8_dsp(const struct ev_matmul *p, const int8_t *b, uint32_t first, uint32_t rows, void *packed);
 void ev_matmul_s8_dsp(const struct ev_matmul *p, const int8_t *a, const void *packed, int8_t *y, uint32_t rows,
                       void *scratch);

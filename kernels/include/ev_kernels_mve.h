@@ -21,6 +21,8 @@ void ev_product_s8_mve(const struct ev_product_mve *p, const int8_t *x, int8_t *
 
 /* Weights of linear and conv2d are such blocks, those of conv2d group by group; bias and multiplier are in them. */
 void ev_linear_s8_mve(const struct ev_linear *p, const int8_t *x, int8_t *y, uint32_t rows, void *scratch);
+void ev_linear_sparse_s8_mve(const struct ev_linear_sparse *p, const int8_t *x, int8_t *y, uint32_t rows,
+                             void *scratch);
 void ev_matmul_pack_s8_mve(const struct ev_matmul *p, const int8_t *b, uint32_t first, uint32_t rows, void *packed);
 void ev_matmul_s8_mve(const struct ev_matmul *p, const int8_t *a, const void *packed, int8_t *y, uint32_t rows,
                       void *scratch);

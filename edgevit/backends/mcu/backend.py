@@ -29,6 +29,7 @@ from edgevit.backends.mcu.rules import RULES
 from edgevit.backends.mcu.run.execute import execute
 from edgevit.backends.mcu.schedule.plan import plan_text
 from edgevit.backends.mcu.schedule.verifier import verify_plan
+from edgevit.backends.mcu.sparsity import bytes_saved, sparsity_note
 from edgevit.errors import MissingToolError
 from edgevit.graph.parity import SAME, UNKNOWN, Limit, Parity
 from edgevit.graph.program import Inputs
@@ -70,7 +71,7 @@ class Microcontroller:
         details = {
             "core": core.name,
             "arena_bytes": plan.size,
-            "constant_bytes": graph.constant_bytes(),
+            "constant_bytes": graph.constant_bytes() - bytes_saved(graph, plan.cards),
             "macs": graph.macs(),
             "kernels": list(emitted.kernels),
             "board": board.as_dict(),
@@ -87,7 +88,7 @@ class Microcontroller:
             "int8",
             request.directory / FIRMWARE,
             versions,
-            (integers.note,) if integers.note else (),
+            tuple(note for note in (integers.note, sparsity_note(graph, plan.cards)) if note),
             held_out=integers.held_out,
             details={"firmware": details},
         )

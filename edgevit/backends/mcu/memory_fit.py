@@ -16,6 +16,7 @@ from edgevit.backends.mcu.options import OPTIONS
 from edgevit.backends.mcu.residual import judged_integers
 from edgevit.backends.mcu.schedule.plan import Schedule, ring_name
 from edgevit.backends.mcu.schedule.search import best_plan
+from edgevit.backends.mcu.sparsity import bytes_saved, constant_bytes
 from edgevit.errors import EdgevitError, MemoryLimitError
 from edgevit.integer import IntegerGraph, rewritten
 from edgevit.targets import Target
@@ -143,7 +144,7 @@ def need_of(graph: IntegerGraph, plan: Schedule) -> Need:
     full = max(range(len(alive)), key=lambda loop: sum(b.size for b in alive[loop]), default=0)
     peak = sorted(((b.name, b.size) for b in alive[full]), key=lambda entry: -entry[1]) if alive else []  # fmt: skip
     heavy = sorted(
-        ((op.name, sum(data.nbytes for data in op.constants().values())) for op in graph.ops),
+        ((op.name, constant_bytes(op, plan.cards)) for op in graph.ops),
         key=lambda entry: -entry[1],
     )
     ops = plan.walks[full].loop.ops if plan.walks else ()
@@ -153,7 +154,7 @@ def need_of(graph: IntegerGraph, plan: Schedule) -> Need:
     named = {_root(plan, name): name for walk in plan.walks[: full + 1] for name in walk.loop.kept}
     return Need(
         plan.size,
-        graph.constant_bytes(),
+        graph.constant_bytes() - bytes_saved(graph, plan.cards),
         graph.macs(),
         plan.computed,
         tuple((named.get(name, name.removeprefix(strip)), size) for name, size in peak[:_SHOWN]),

@@ -68,6 +68,22 @@ def deep_linear(rng: Rng) -> Single:
     return replace(op, weight=largest), inputs
 
 
+def sparse_linear(
+    rng: Rng, rows: int = 0, depth: int = 0, columns: int = 0, stored: str = "int8", block: int = 0
+) -> Single:
+    """Of which a third of the blocks of every row is left, or less; whole groups may be zero."""
+    depth, columns = depth or _between(rng, 64, 150), columns or _between(rng, 4, 22)
+    op, inputs = linear(rng, rows, depth, columns, stored)
+    assert isinstance(op, Linear)
+    width = block or int(rng.choice([4, 16]))
+    groups, blocks = -(-columns // 4), -(-depth // width)
+    kept = np.zeros((groups, blocks), bool)
+    for group in kept:
+        group[rng.choice(blocks, int(rng.integers(0, blocks // 3 + 1)), replace=False)] = True
+    mask = kept.repeat(4, axis=0).repeat(width, axis=1)[:columns, :depth]
+    return replace(op, weight=np.maximum(op.weight, -127) * mask), inputs
+
+
 def matmul(
     rng: Rng,
     stack: int = 0,
@@ -339,6 +355,8 @@ def one_hot(rng: Rng) -> Single:
 MAKERS: dict[str, Callable[[Rng], Single]] = {
     "linear": linear,
     "deep_linear": deep_linear,
+    "sparse_linear": sparse_linear,
+    "sparse_linear_to_s16": partial(sparse_linear, stored="int16"),
     "matmul": matmul,
     "conv2d": conv2d,
     "depthwise": depthwise,

@@ -18,6 +18,16 @@ from edgevit.integer.rewrites.rewritten import rewritten
 _TABLE = np.rint(65535 * np.exp(-0.03 * np.arange(256))).astype(np.uint16)
 
 
+def _some_with_zeros(weight: np.ndarray) -> np.ndarray:
+    """Return every third weight or so with most blocks zero, which sparse kernels take."""
+    rng = np.random.default_rng(int(np.abs(weight.astype(np.int64)).sum()))
+    if rng.random() > 0.35:
+        return weight
+    count, depth = weight.shape
+    kept = rng.random((-(-count // 4), -(-depth // 4))) < 0.3
+    return np.maximum(weight, -127) * kept.repeat(4, 0).repeat(4, 1)[:count, :depth]
+
+
 class _Net:
     def __init__(self, rng: np.random.Generator) -> None:
         self.rng = rng
@@ -44,6 +54,7 @@ class _Net:
 
     def linear(self, x: Value, columns: int) -> Value:
         weight, bias, multiplier = self.weights(columns, x.shape[-1])
+        weight = _some_with_zeros(weight)
         y = self.value(*x.shape[:-1], columns)
         return self.add(Linear((x,), y, weight, bias, multiplier))
 

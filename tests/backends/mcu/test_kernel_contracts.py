@@ -56,6 +56,12 @@ _BROKEN = {  # call, and the precondition that it breaks
         f"{_LINEAR.replace('.multiplier = multiplier', '.multiplier = bias')} ev_linear_s8(&p, x, y, 1, 0);",
         "ev_all_positive",
     ),
+    "a block that is not inside the row": (
+        "static const uint16_t index[2] = {1, 5}; const struct ev_linear_sparse p = {.depth = 8, .columns = 4, "
+        ".x_stride = 8, .y_stride = 4, .weight = weight, .index = index, .bias = bias, .multiplier = multiplier}; "
+        "ev_linear_sparse_s8(&p, x, y, 1, 0);",
+        "ev_valid_listed_blocks",
+    ),
     "a zero point of 9 bits": (
         "const struct ev_multiply p = {.a_zero = 128, .multiplier = 1}; ev_multiply_s8(&p, x, x, y, 8);",
         "ev_valid_multiply",

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import sys
 
+import numpy as np
 import pytest
 
 from edgevit.backends.mcu.cores import CORES
+from edgevit.backends.mcu.kernels.table import card_of
 from edgevit.backends.mcu.toolchain import toolchain
 from tests import ROOT
 
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
 from kernel_shapes import OTHERS, PRODUCTS
+from sparse_kernels import block_of, sparse_shape
 
 from kernels import figure_of
 
@@ -45,3 +48,32 @@ def test_fewer_instructions_are_fewer_cycles() -> None:
     fast = figure_of(SHAPES["linear 96 -> 288"], CORES["m4"], toolchain("zig"))
     assert fast.kernel == "ev_linear_s8_dsp"
     assert fast.cycles is not None and fast.cycles < 1.2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("tool", ["zig", "gcc"])
+@pytest.mark.parametrize(
+    ("depth", "columns", "core", "most"),
+    [
+        (384, 96, "m4", 0.49),
+        (96, 288, "m4", 0.52),
+        (384, 96, "m55", 0.09),
+        (96, 288, "m55", 0.13),
+    ],
+)
+def test_half_of_the_blocks_zero_takes_fewer_instructions_than_dense(
+    depth: int, columns: int, core: str, most: float, tool: str
+) -> None:
+    """The dense kernel takes 0.82, 0.86, 0.125 and 0.149 a product, and as many with zeros."""
+    half = sparse_shape(depth, columns, block_of(CORES[core]), 0.5)
+    figure = figure_of(half, CORES[core], toolchain(tool))
+    dense = figure_of(SHAPES[f"linear {depth} -> {columns}"], CORES[core], toolchain(tool))
+    assert "_sparse_" in figure.kernel and "_sparse_" not in dense.kernel
+    assert figure.instructions <= most < dense.instructions
+
+
+@pytest.mark.parametrize("core", ["m4", "m55"])
+def test_few_zeros_stay_dense(core: str) -> None:
+    shape = sparse_shape(96, 288, block_of(CORES[core]), 0.1)
+    card = card_of(shape.make(np.random.default_rng(0)), CORES[core])
+    assert card is not None and "_sparse_" not in card.function

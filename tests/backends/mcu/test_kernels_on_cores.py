@@ -13,7 +13,8 @@ from edgevit.backends.mcu.schedule.simple import simple_plan
 from edgevit.backends.mcu.toolchain import TOOLCHAINS
 from edgevit.graph.window import Window
 from edgevit.integer.graph import Value
-from tests.backends.mcu.cases import MAKERS, average_pool, graph_of
+from edgevit.integer.ops.products import Linear
+from tests.backends.mcu.cases import MAKERS, average_pool, graph_of, sparse_linear
 from tests.backends.mcu.on_cores import check_on_core, programs_of
 
 _EACH = 12
@@ -77,3 +78,34 @@ def test_both_emulators_count_the_same(core: str, tmp_path: Path) -> None:
         folder.mkdir()
         counts.append(check_on_core(cases, core, "zig", folder, machine).instructions)
     assert counts[0] == counts[1]
+
+
+@pytest.mark.parametrize("core", ["m3", "m4", "m55"])
+def test_blocks_of_zeros_are_skipped(core: str, tmp_path: Path) -> None:
+    """Sizes that are no multiples of a block, a group of columns that is all zero, an odd count of rows."""
+    rng = np.random.default_rng(12)
+    sizes = [(1, 96, 8), (2, 150, 10), (5, 67, 7), (4, 64, 4)]
+    singles = [sparse_linear(rng, *size, block=16) for size in sizes]
+    zero, inputs = singles[1]
+    assert isinstance(zero, Linear)
+    singles.append((replace(zero, weight=np.zeros_like(zero.weight)), inputs))
+    plans = [simple_plan(graph_of(op), CORES[core]) for op, _ in singles]
+    assert all("_sparse_" in card.function for plan in plans for card in plan.cards.values())
+    cases = programs_of(plans, [inputs for _, inputs in singles])
+    for debug in (False, True):
+        check_on_core(cases, core, "zig", tmp_path, debug=debug)
+
+
+@pytest.mark.parametrize("what", ["sums beyond 24 bits", "a half that no 16 bits hold"])
+def test_weights_that_the_sparse_words_cannot_hold_stay_dense(what: str, tmp_path: Path) -> None:
+    rng = np.random.default_rng(13)
+    op, inputs = sparse_linear(rng, 3, 1700, 4, block=4)
+    assert isinstance(op, Linear)
+    weight = np.where(op.weight == 0, 0, 127).astype(np.int8)
+    if what == "a half that no 16 bits hold":
+        op, inputs = sparse_linear(rng, 3, 64, 4, block=4)
+        assert isinstance(op, Linear)
+        weight = np.where(op.weight == 0, 0, -128).astype(np.int8)
+    plan = simple_plan(graph_of(replace(op, weight=weight)), CORES["m4"])
+    assert not any("_sparse_" in card.function for card in plan.cards.values())
+    check_on_core(programs_of([plan], [inputs]), "m4", "zig", tmp_path)

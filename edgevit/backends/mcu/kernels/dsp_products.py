@@ -57,7 +57,7 @@ def _fours(taps: int) -> int:
     return -(-taps // 4) * 4
 
 
-def _is_exact(weight: np.ndarray) -> bool:
+def is_exact(weight: np.ndarray) -> bool:
     reach = 128 * np.abs(weight.reshape(len(weight), -1).astype(np.int64)).sum(1)
     return bool(np.all(reach < _EXACT))
 
@@ -156,7 +156,7 @@ def _linear_card(
         (f"linear/{name}.c", *_sources(stored)),
         lambda op, tile: _linear(op, tile, name),
         lambda op: tile_bytes(1, op.weight.shape[1]),
-        lambda op: takes(op) and (_is_exact(op.weight) or not exact),
+        lambda op: takes(op) and (is_exact(op.weight) or not exact),
         rows_per_call=2,
     )
 
@@ -171,7 +171,7 @@ def _conv2d_card(
         (f"conv2d/{name}.c", *_sources(stored)),
         lambda op, tile: _conv2d(op, tile, name),
         _conv2d_scratch,
-        lambda op: takes(op) and op.groups == 1 and (_is_exact(op.weight) or not exact),
+        lambda op: takes(op) and op.groups == 1 and (is_exact(op.weight) or not exact),
     )
 
 

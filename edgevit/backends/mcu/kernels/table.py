@@ -10,10 +10,19 @@ from edgevit.backends.mcu.kernels.mve import MVE
 from edgevit.backends.mcu.kernels.plain_products import PLAIN_PRODUCTS
 from edgevit.backends.mcu.kernels.plain_rows import PLAIN_ROWS
 from edgevit.backends.mcu.kernels.selection import SELECTION
+from edgevit.backends.mcu.kernels.sparse import SPARSE
 from edgevit.integer import Op
 from edgevit.integer.ops.moves import Reshape
 
-CARDS: tuple[Card, ...] = (*PLAIN_PRODUCTS, *PLAIN_ROWS, *SELECTION, *DSP_PRODUCTS, *DSP_ROWS, *MVE)
+CARDS: tuple[Card, ...] = (
+    *SPARSE,
+    *PLAIN_PRODUCTS,
+    *PLAIN_ROWS,
+    *SELECTION,
+    *DSP_PRODUCTS,
+    *DSP_ROWS,
+    *MVE,
+)
 
 
 def card_of(op: Op, core: Core) -> Card | None:

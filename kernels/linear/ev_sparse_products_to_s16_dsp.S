@@ -1,0 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#define EV_SPARSE ev_sparse_products_to_s16_dsp
+#define EV_SECTION .text.ev_sparse_products_to_s16_dsp
+#define EV_BITS 16
+#include "ev_sparse_products_asm_dsp.h"
