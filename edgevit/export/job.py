@@ -20,6 +20,7 @@ from edgevit.quantize import (
     require_pictures,
 )
 from edgevit.rewrites.lossy.parser import LossyOption, parse_lossy
+from edgevit.rewrites.rule import AnyRule
 from edgevit.support.backend_info import AUTO, BACKENDS, AutomaticPrecision
 from edgevit.support.doctor import require_installed
 from edgevit.targets import Target, load_target, require_taken
@@ -52,6 +53,12 @@ class ExportJob:
         """Return how much computes in integers where the program is prepared: all, for firmware."""
         firmware = [f for f in self.formats if self.calibrated(f) and self.scheme(f) is None]
         return EVERY if firmware else PRODUCTS
+
+    @property
+    def first_rules(self) -> Sequence[AnyRule]:
+        """Return the rules that come before the standard ones; none where several formats share the program."""
+        place = BACKENDS[self.formats[0]].first_rules if len(self.formats) == 1 else None
+        return BACKENDS[self.formats[0]].part(place) if place else ()
 
     def require_room(self, weights: Mapping[str, int], share: float) -> None:
         """Refuse weights that do not fit a device, of which at least `share` will be left."""

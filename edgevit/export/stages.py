@@ -95,6 +95,8 @@ class IntegerJob(Protocol):
     def request(self) -> ExportRequest: ...
     @property
     def tried_with(self) -> QuantScheme: ...
+    @property
+    def first_rules(self) -> Sequence[AnyRule]: ...
     def require_room(self, weights: Mapping[str, int], share: float) -> None: ...
 
 
@@ -133,7 +135,7 @@ def prepare_integers(
     program: Program, image_input: ImageInput, job: IntegerJob, stages: Stages
 ) -> PreparedPart:
     """Rewrite and prepare a program once for all formats in integers."""
-    rules = [rule for rule in STANDARD if rule.name not in job.without]
+    rules = [rule for rule in (*job.first_rules, *STANDARD) if rule.name not in job.without]
     options = job.request.calibration
     with stages.stage("prepare", "calibrate, and prepare it for integers"):
         plain, report = engine.run(program, rules, stages.note)

@@ -55,6 +55,7 @@ class BackendInfo:
     missing_facts: str | None = None  # place of `missing(target)`: a key and why, or None
     # Place of `require_flash(weights, target, options, share)`: refuses weights that alone are too many.
     room: str | None = None
+    first_rules: str | None = None  # before the standard ones, where no other format shares them
     ports: str | None = None  # place of `ports(artifact, expected)`; else from the session
     interpreter: str | None = (
         None  # place of `open_interpreter(artifact)`, for lack of a runtime here

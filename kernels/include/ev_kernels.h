@@ -181,6 +181,27 @@ struct ev_multiply {
     uint32_t b_period;      /* Elements after which b starts again, a divisor of count; 0: b is as long as a */
 };
 
+/* y[r][n] = x[r][table[r / repeat % period][n]], rows from the first of the value on */
+struct ev_pick {
+    uint16_t x_columns, y_columns; /* Range: 1 to 65535 */
+    uint32_t repeat, period;       /* Range: from 1 */
+    const uint8_t *narrow;         /* period * y_columns, each below x_columns; null where `wide` is given */
+    const uint16_t *wide;
+};
+
+/* y[r][d] = requantize(256 * sum of (x[r][j] - zero) for each j in bin d + bias, multiplier). The table of a row has its
+   columns bin by bin, and `ends` where each bin ends in it. */
+struct ev_bin_sum {
+    uint16_t x_columns, y_columns; /* Range: 1 to 65535 */
+    uint32_t repeat, period;       /* Range: from 1 */
+    const uint8_t *narrow;         /* period * x_columns, each column once; null where `wide` is given */
+    const uint16_t *wide;
+    const uint16_t *ends; /* period * y_columns, rising, the last x_columns */
+    int16_t zero;         /* Range: -128 to 127 */
+    int32_t bias;         /* Output zero point in units of the accumulator. Range: |bias| + x_columns * 65280 < 2^31 */
+    int32_t multiplier;   /* x scale / 256 / output scale * 2^32. Range: 1 to 2^31 - 1 */
+};
+
 /* y[sum_i n[i] * y_strides[i]] = x[sum_i n[i] * x_strides[i]] for all n below sizes, the last axis innermost */
 struct ev_move {
     uint16_t sizes[4];     /* Elements along each axis. Range: 1 to 65535 */
@@ -258,6 +279,9 @@ void ev_add_wide_s16(const struct ev_add_wide *p, const int16_t *a, const int16_
 void ev_rescale_to_s8(const struct ev_rescale *p, const int16_t *x, int8_t *y, uint32_t count);
 void ev_rescale_to_s16(const struct ev_rescale *p, const int8_t *x, int16_t *y, uint32_t count);
 void ev_multiply_s8(const struct ev_multiply *p, const int8_t *a, const int8_t *b, int8_t *y, uint32_t count);
+/* Rows `first` up to `first + rows` of the value, which begin at x and y. */
+void ev_pick_s8(const struct ev_pick *p, const int8_t *x, int8_t *y, uint32_t first, uint32_t rows);
+void ev_bin_sum_s8(const struct ev_bin_sum *p, const int8_t *x, int8_t *y, uint32_t first, uint32_t rows);
 void ev_move(const struct ev_move *p, const void *x, void *y);
 void ev_fill(const struct ev_fill *p, void *y, uint32_t count);
 void ev_order_s8(const struct ev_order *p, const int8_t *x, int16_t *y, uint32_t rows);

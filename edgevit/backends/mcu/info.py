@@ -18,6 +18,7 @@ INFO = BackendInfo(
     code="firmware, compiled from its C sources",
     missing_facts="edgevit.backends.mcu.target_facts:missing",
     room="edgevit.backends.mcu.board.early_flash:require_flash",
+    first_rules="edgevit.backends.mcu.rules:FIRST",
     ports="edgevit.backends.mcu.ports:ports",
     interpreter="edgevit.backends.mcu.run.executable:open_interpreter",
     executable="edgevit.backends.mcu.run.executable:open_executable",

@@ -17,6 +17,7 @@ from edgevit.rewrites.arithmetic.gather_one_hot import GatherOneHot
 from edgevit.rewrites.arithmetic.merge_clamps import MergeClamps
 from edgevit.rewrites.arithmetic.multiply_reciprocal import MultiplyReciprocal
 from edgevit.rewrites.attention.attention import ATTENTION
+from edgevit.rewrites.attention.factor_tables import FactorTables
 from edgevit.rewrites.attention.normalise_queries import NormaliseQueries
 from edgevit.rewrites.attention.slice_product import SliceProduct
 from edgevit.rewrites.layout.drop_expand import DropExpand
@@ -38,7 +39,9 @@ from edgevit.rewrites.resize.expand_scaled_resize import ExpandScaledResize
 from edgevit.rewrites.rule import AnyRule
 from edgevit.rewrites.standard import STANDARD
 
+FIRST: tuple[AnyRule, ...] = (FactorTables(),)  # before what is picked is one constant
 RULES: tuple[AnyRule, ...] = (
+    *FIRST,
     *STANDARD,
     FoldFills(),
     JoinWrites(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from edgevit.integer.graph import Op
+from edgevit.integer.ops.columns import BinSum, Pick
 from edgevit.integer.ops.moves import Concat, Pad, Permute, Reshape, Slice, Upsample
 from edgevit.integer.ops.norm import Norm
 from edgevit.integer.ops.pointwise import Add, AddWide, Curve, Lookup, Multiply, Rescale
@@ -13,6 +14,6 @@ from edgevit.integer.ops.windows import AveragePool, MaxPool
 
 OPS: tuple[type[Op], ...] = (
     Linear, Conv2d, Depthwise, MatMul, Softmax, Norm, Lookup, Curve, Add, AddWide, Rescale, Multiply,
-    AveragePool, MaxPool, Concat, Slice, Permute, Pad, Upsample, Reshape,
+    AveragePool, MaxPool, Concat, Slice, Permute, Pad, Upsample, Reshape, Pick, BinSum,
     Order, Gather, Scatter, OneHot,
 )  # fmt: skip

@@ -13,10 +13,14 @@ Each step asks for steps further up or down by `yield`, and `finished` runs them
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from math import prod
 
+import numpy as np
+
 from edgevit.integer.graph import IntegerGraph, Op, Value
+from edgevit.integer.ops.columns import BinSum, Pick
 from edgevit.integer.ops.moves import Concat, Permute, Reshape, Slice
 from edgevit.integer.ops.norm import Norm
 from edgevit.integer.ops.pointwise import Add, AddWide, Curve, Lookup, Rescale
@@ -39,7 +43,7 @@ def split_stacks(graph: IntegerGraph) -> IntegerGraph:
 def _beside_softmax(graph: IntegerGraph) -> frozenset[str]:
     """Find the products whose result a softmax reads, and those that read its own, with others than products between."""
     below, above = set[str](), set[str]()
-    products = {op.name for op in graph.ops if isinstance(op, MatMul)}
+    products = {op.name for op in graph.ops if isinstance(op, (MatMul, BinSum))}
     for op in graph.ops:
         read = {value.name for value in op.inputs} - products
         if isinstance(op, Softmax) or read & below:
@@ -55,6 +59,7 @@ class _Splitter:
         self.builder = builder
         self._of_attention = of_attention
         self._now: dict[str, Value] = {}  # name in the old graph -> value in the new one
+        self._joined_here = set[str]()  # concatenations of what was split
         self._parts: dict[tuple[str, StackPart], Value] = {}
 
     def now(self, value: Value) -> Value:
@@ -63,21 +68,48 @@ class _Splitter:
     def copy(self, op: Op) -> None:
         op = replace(op, inputs=tuple(map(self.now, op.inputs)))
         if op.name in self._of_attention and 1 < op.output.shape[0] <= MOST:
-            assert isinstance(op, MatMul)
-            self._now[op.name] = finished(self._by_matrix(op))
+            parts = finished(self._by_matrix(op) if isinstance(op, MatMul) else self._by_stack(op))
+            self._now[op.name] = self._joined(op, parts)
+        elif isinstance(op, (Linear, Concat)) and self._reads_parts(op):
+            parts = finished(self._by_stack(op))
+            self._now[op.name] = self._joined(op, parts)
         elif isinstance(op, (Permute, Reshape)):
             self._now[op.name] = finished(self._below_concat(op))
         else:
             self.builder.add(op)
 
-    def _by_matrix(self, op: MatMul) -> Steps[Value]:
+    def _joined(self, op: Op, parts: Sequence[Value]) -> Value:
+        self._joined_here.add(op.name)
+        return self.builder.add(Concat(tuple(parts), op.output, 0, origin=op.origin))
+
+    def _reads_parts(self, op: Linear | Concat) -> bool:
+        """Return whether each row of the result is of one part alone, and all that is read was split."""
+        by_rows = isinstance(op, Linear) or op.axis == len(op.output.shape) - 1
+        return by_rows and all(value.name in self._joined_here for value in op.inputs)
+
+    def _by_stack(self, op: Op) -> Steps[list[Value]]:
+        """Split what goes row by row."""
+        parts: list[Value] = []
+        for h in range(op.output.shape[0]):
+            inputs: list[Value] = []
+            for value in op.inputs:
+                inputs.append((yield self._part(value, (0, h, 1))))
+            output = self.builder.fresh(op.output, (1, *op.output.shape[1:]))
+            one = replace(op, inputs=tuple(inputs), output=output)
+            if isinstance(one, BinSum):
+                order, ends = (_rows_of(table, (0, h, 1)) for table in (one.order, one.ends))
+                one = replace(one, order=order, ends=ends)
+            parts.append(self.builder.add(one))
+        return parts
+
+    def _by_matrix(self, op: MatMul) -> Steps[list[Value]]:
         a, b = op.inputs
         parts: list[Value] = []
         for h in range(op.output.shape[0]):
             left = yield self._part(a, (0, h, 1))
             right = yield self._part(b, (0, h, 1))
             parts.append(self._with(op, left, right, (1, *op.output.shape[1:])))
-        return self.builder.add(Concat(tuple(parts), op.output, 0, origin=op.origin))
+        return parts
 
     def _with(self, op: MatMul, a: Value, b: Value, shape: tuple[int, ...]) -> Value:
         output = self.builder.fresh(op.output, shape)
@@ -126,6 +158,10 @@ class _Splitter:
                 pass
             case Linear() | Softmax() if not last:
                 pass
+            case Pick() if not last:
+                op = replace(op, index=_rows_of(op.index, part))
+            case BinSum() if not last:
+                op = replace(op, order=_rows_of(op.order, part), ends=_rows_of(op.ends, part))
             case Norm() if axis < len(output.shape) - op.axes:
                 pass
             case MatMul() if axis == 1:
@@ -202,6 +238,11 @@ class _Splitter:
         if isinstance(op, Permute):
             return self.builder.add(_permute(value, output, op.order, op))
         return (yield self._below_concat(Reshape((value,), output, origin=op.origin)))
+
+
+def _rows_of(table: np.ndarray, part: StackPart) -> np.ndarray:
+    axis, start, count = part
+    return table if table.shape[axis] == 1 else table.take(range(start, start + count), axis)
 
 
 def _permute(source: Value, output: Value, order: tuple[int, ...], op: Op) -> Op:

@@ -56,7 +56,7 @@ class FoldConstants(Rule[Match]):
             raise Refused(f"the constant would grow from {before:,} to {after:,} elements")
 
     def rewrite(self, match: Match, edit: Edit) -> Node:
-        return edit.constant(_evaluate(match.node, edit.draft), "constant")
+        return edit.constant(computed(match.node, edit.draft), "constant")
 
 
 def _is_known(node: Node, draft: Draft) -> bool:
@@ -70,9 +70,27 @@ def _elements(node: Node) -> int:
     return value(node).numel() if has_tensor(node) else sum(map(_elements, node.all_input_nodes))
 
 
-def _evaluate(node: Node, draft: Draft) -> torch.Tensor:
+def is_computable(node: Node, draft: Draft) -> bool:
+    """Check for a constant, or calls that read nothing but constants and draw no random numbers."""
+    waiting, seen = [node], {node}
+    while waiting:
+        one = waiting.pop()
+        if draft.is_constant(one):
+            continue
+        if one.op != "call_function" or kind(one) in _RANDOM | _ROUNDED:
+            return False
+        waiting += [read for read in one.all_input_nodes if read not in seen]
+        seen.update(one.all_input_nodes)
+    return True
+
+
+def computed(node: Node, draft: Draft) -> torch.Tensor:
+    """Compute a value of constants alone."""
+    if draft.is_constant(node):
+        return draft.tensor(node)
+
     def read(source: Node) -> torch.Tensor:
-        return draft.tensor(source) if draft.is_constant(source) else _evaluate(source, draft)
+        return computed(source, draft)
 
     args, kwargs = mapped_arguments(node, read)
     with torch.no_grad():

@@ -10,6 +10,7 @@ import numpy as np
 
 from edgevit.graph.window import Window
 from edgevit.integer.graph import IntegerGraph, Op, Value
+from edgevit.integer.ops.columns import BinSum, Pick
 from edgevit.integer.ops.moves import Concat, Pad, Permute, Slice, Upsample
 from edgevit.integer.ops.norm import Norm
 from edgevit.integer.ops.pointwise import Add, AddWide, Curve, Lookup, Multiply, Rescale
@@ -352,6 +353,39 @@ def one_hot(rng: Rng) -> Single:
     return op, (_places(rng, places.shape, y.shape[1]),)
 
 
+def _table_lead(rng: Rng, lead: tuple[int, ...]) -> tuple[int, ...]:
+    """Any run of axes as long as the value's, one element along the others."""
+    start, end = sorted(_between(rng, 0, len(lead)) for _ in range(2))
+    return tuple(size if start <= axis < end else 1 for axis, size in enumerate(lead))
+
+
+def pick(rng: Rng) -> Single:
+    x = _value("x", (*_shape(rng, _between(rng, 1, 3)), _between(rng, 1, 400)))
+    y = _value("y", (*x.shape[:-1], _between(rng, 1, 40)))
+    dtype = np.uint8 if x.shape[-1] <= 256 else np.uint16
+    table = (*_table_lead(rng, x.shape[:-1]), y.shape[-1])
+    return Pick((x,), y, rng.integers(0, x.shape[-1], table).astype(dtype)), (integers(rng, x.shape),)  # fmt: skip
+
+
+def bin_sum(rng: Rng) -> Single:
+    x = _value("x", (*_shape(rng, _between(rng, 1, 3)), _between(rng, 1, 400)))
+    y = _value("y", (*x.shape[:-1], _between(rng, 1, 20)))
+    columns, lead = x.shape[-1], _table_lead(rng, x.shape[:-1])
+    order = rng.permuted(np.broadcast_to(np.arange(columns), (*lead, columns)), axis=-1)
+    ends = np.sort(rng.integers(0, columns + 1, (*lead, y.shape[-1])), -1)
+    ends[..., -1] = columns
+    op = BinSum(
+        (x,),
+        y,
+        order.astype(np.uint8 if columns <= 256 else np.uint16),
+        ends.astype(np.uint16),
+        _between(rng, -128, 127),
+        _between(rng, -(2**20), 2**20),
+        _between(rng, 1, 2**28),
+    )
+    return op, (integers(rng, x.shape),)
+
+
 MAKERS: dict[str, Callable[[Rng], Single]] = {
     "linear": linear,
     "deep_linear": deep_linear,
@@ -371,6 +405,8 @@ MAKERS: dict[str, Callable[[Rng], Single]] = {
     "add_wide": add_wide,
     "rescale": rescale,
     "multiply": multiply,
+    "pick": pick,
+    "bin_sum": bin_sum,
     "average_pool": average_pool,
     "max_pool": max_pool,
     "permute": permute,

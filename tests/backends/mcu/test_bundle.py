@@ -356,3 +356,31 @@ def test_zephyr_and_arduino_find_every_file(exported: Path, tmp_path: Path) -> N
     assert {path.name for path in sources} > {"edgevit_model.c", "edgevit_model_weights.c"}
     words = ["arm-none-eabi-gcc", *flags[1].split(), "-ffreestanding", "-O0", "-fsyntax-only", "-Isrc", "-isystem", "port/include"]  # fmt: skip
     said(exported, *words, *(str(path) for path in sources))
+
+
+SKETCH = """#include "edgevit_model.h"
+#include "edgevit_model_weights.h"
+static uint8_t arena[EV_MODEL_ARENA_BYTES] __attribute__((aligned(16)));
+static uint8_t output[EV_MODEL_OUTPUT_0_BYTES];
+static const uint8_t image[EV_MODEL_INPUT_0_BYTES] = {1};
+extern "C" void ev_fault() { for (;;) { } }
+extern "C" int main()
+{
+    const void *const inputs[] = {image};
+    void *const outputs[] = {output};
+    return ev_model_run(inputs, outputs, arena) == EV_OK ? 0 : 1;
+}
+"""
+
+
+@pytest.mark.parametrize("form", ["c", "streamed"])
+def test_a_sketch_in_cpp_links(form: str, tmp_path: Path) -> None:
+    folder = bundle(tmp_path / "b", "qemu-m4", WeightsForm(form))
+    said(folder, "make", "-s", "BUILD=build")
+    reader = 'extern "C" int ev_model_read_weights(uint32_t, void *, uint32_t) { return 0; }\n'
+    (folder / "sketch.cpp").write_text(SKETCH + (reader if form == "streamed" else ""))
+    flags = re.search(r"CMAKE_C_FLAGS_INIT \"(.+)\"", (folder / "cmake" / "gcc.cmake").read_text())
+    assert flags
+    words = [*flags[1].split(), "-ffreestanding", "-fno-exceptions", "-fno-unwind-tables", "-nostdlib", "-Wall", "-Wextra", "-Werror", "-I.", "-Iinclude"]  # fmt: skip
+    libraries = ["build/libev_model.a", "build/port/memory.c.o", "build/port/memory_aeabi.c.o", "-lgcc"]  # fmt: skip
+    said(folder, "arm-none-eabi-g++", *words, "sketch.cpp", *libraries, "-Wl,-e,main", "-o", "sketch.elf")  # fmt: skip

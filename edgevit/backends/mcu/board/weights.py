@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from edgevit.backends.mcu.board.layout import weights_region
+from edgevit.backends.mcu.codegen.c_api import CPLUSPLUS_BEGIN, CPLUSPLUS_END
 from edgevit.backends.mcu.codegen.constants import braced
 from edgevit.backends.mcu.cores import Core
 from edgevit.backends.mcu.toolchain import Toolchain
@@ -154,6 +155,7 @@ int ev_model_read_weights(uint32_t offset, void *to, uint32_t bytes)
 
 def _header(weights: bytes, how: str) -> str:
     guard = f"{NAME.upper()}_H"
+    begin, end = ("\n".join(lines) for lines in (CPLUSPLUS_BEGIN, CPLUSPLUS_END))
     return f"""/* All weights and tables, in one piece. Written by edgevit.\n   SPDX-License-Identifier: Apache-2.0 */
 #ifndef {guard}
 #define {guard}
@@ -163,6 +165,9 @@ def _header(weights: bytes, how: str) -> str:
 #define {_SIZE} {max(len(weights), 16)}u
 #define {SYMBOL.upper()}_CRC32 {zlib.crc32(weights or bytes(16)):#010x}u /* IEEE 802.3 */
 
+{begin}
+
 {how}
+{end}
 #endif
 """

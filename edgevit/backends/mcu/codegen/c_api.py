@@ -15,6 +15,10 @@ from edgevit.support.quoting import c_string, comment
 _RECEIVING = 0x65766974  # the state of a model that has begun; stray memory hardly holds it
 CANARY = 16  # bytes after the arena, in a debug build
 
+# Around what a linker sees: a sketch in C++ calls it by its C name.
+CPLUSPLUS_BEGIN = ("#ifdef __cplusplus", 'extern "C" {', "#endif")
+CPLUSPLUS_END = ("#ifdef __cplusplus", "}", "#endif")
+
 
 @dataclass(frozen=True)
 class RowDestination:
@@ -74,11 +78,14 @@ def header(plan: Schedule, prefix: str, layers: int, digest: str) -> str:
         f"#define {upper}_ARENA_BYTES {max(plan.size, 1)}u /* aligned to 16 */",
         "#endif",
         "",
+        *CPLUSPLUS_BEGIN,
+        "",
         *(_streaming(prefix, graph, destination) if destination else []),
         "/* All at once. Inputs and outputs in order, the image channels last; none may lie in the arena. */",
         f"int {prefix}_run(const void *const *inputs, void *const *outputs, uint8_t *arena);",
         "",
         *_tracing(prefix),
+        *CPLUSPLUS_END,
         "#endif",
         "",
     ]

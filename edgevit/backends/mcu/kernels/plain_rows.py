@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from functools import partial
 
+import numpy as np
+
 from edgevit.backends.mcu.kernels.card import (
     Card,
     Field,
+    FirstRow,
     Input,
     KernelCall,
     Output,
@@ -17,6 +20,7 @@ from edgevit.backends.mcu.kernels.card import (
 )
 from edgevit.backends.mcu.kernels.moves import MOVES
 from edgevit.backends.mcu.kernels.plain_products import window_fields, window_steps
+from edgevit.integer.ops.columns import BinSum, Pick, table_rows
 from edgevit.integer.ops.norm import Norm
 from edgevit.integer.ops.pointwise import Add, AddWide, Curve, Lookup, Multiply, Rescale
 from edgevit.integer.ops.softmax import Softmax
@@ -95,6 +99,36 @@ def multiply_steps(op: Multiply, tile: Tile, function: str) -> Steps:
     return Steps((KernelCall(function, "ev_multiply", fields, arguments),))
 
 
+def _table_fields(op: Pick | BinSum, table: np.ndarray) -> dict[str, Field]:
+    rows = table_rows(table.shape[:-1], op.source.shape[:-1])
+    assert rows is not None
+    wide = "wide" if table.dtype == np.uint16 else "narrow"
+    return {
+        "x_columns": op.source.shape[-1],
+        "y_columns": op.output.shape[-1],
+        "repeat": rows.repeat,
+        "period": rows.period,
+        wide: table,
+    }
+
+
+def pick_steps(op: Pick, tile: Tile, function: str) -> Steps:
+    arguments = (Input(), Output(), FirstRow(), tile.rows)
+    return Steps((KernelCall(function, "ev_pick", _table_fields(op, op.index), arguments),))
+
+
+def bin_sum_steps(op: BinSum, tile: Tile, function: str) -> Steps:
+    fields = {
+        **_table_fields(op, op.order),
+        "ends": op.ends,
+        "zero": op.zero,
+        "bias": op.bias,
+        "multiplier": op.multiplier,
+    }
+    arguments = (Input(), Output(), FirstRow(), tile.rows)
+    return Steps((KernelCall(function, "ev_bin_sum", fields, arguments),))
+
+
 def average_steps(op: AveragePool, tile: Tile, function: str) -> Steps:
     fields = {
         "window": window_fields(op, tile, op.pad_value),
@@ -153,6 +187,8 @@ PLAIN_ROWS: tuple[Card, ...] = (
         takes=lambda op: op.output.dtype == "int16",
     ),
     _card("multiply_s8", Multiply, "pointwise", multiply_steps, in_place=True),
+    _card("pick_s8", Pick, "columns", pick_steps),
+    _card("bin_sum_s8", BinSum, "columns", bin_sum_steps),
     _card("average_pool_s8", AveragePool, "pool", average_steps),
     _card("max_pool_s8", MaxPool, "pool", max_steps),
     *MOVES,

@@ -10,6 +10,7 @@ from functools import lru_cache
 
 from edgevit.backends.mcu.schedule.packing import Pack, Packed
 from edgevit.integer import IntegerGraph, Op, Value
+from edgevit.integer.ops.columns import BinSum, Pick
 from edgevit.integer.ops.moves import Concat, Reshape, Slice
 from edgevit.integer.ops.norm import Norm
 from edgevit.integer.ops.pointwise import Add, AddWide, Curve, Lookup, Multiply, Rescale
@@ -59,6 +60,8 @@ def access(op: Op, index: int) -> Access:
             window = op.window
             return Sliding(window.stride[0], window.padding[0], window.spans[0])
         case Linear() | Softmax() | Lookup() | Curve() | Add() | AddWide() | Rescale() | Order():
+            return SAME
+        case Pick() | BinSum():
             return SAME
         case Norm() if op.length == op.source.shape[-1]:
             return SAME

@@ -12,6 +12,7 @@ from edgevit.integer.lowering.builder import QuantTensor
 from edgevit.integer.lowering.context import Context, NotLoweredError
 from edgevit.integer.lowering.importers import (
     affine,
+    columns,
     matmul,
     moves,
     norms,
@@ -29,6 +30,16 @@ def _product(node: Node, context: Context) -> QuantTensor:
     return (
         products.matrix_product if constant is not None and constant.ndim == 2 else matmul.product
     )(node, context)
+
+
+def _gather(node: Node, context: Context) -> QuantTensor:
+    by_table = columns.is_by_table(node, context)
+    return (columns.gather if by_table else selection.gather)(node, context)
+
+
+def _scatter_add(node: Node, context: Context) -> QuantTensor:
+    by_table = columns.is_by_table(node, context)
+    return (columns.scatter_add if by_table else selection.scatter)(node, context)
 
 
 IMPORTERS: dict[str, Importer] = {
@@ -88,11 +99,11 @@ IMPORTERS: dict[str, Importer] = {
     "amax": selection.extreme,
     "amin": selection.extreme,
     "getitem": selection.part,
-    "gather": selection.gather,
+    "gather": _gather,
     "index_select": selection.index_select,
     "index": selection.index,
     "scatter": selection.scatter,
-    "scatter_add": selection.scatter,
+    "scatter_add": _scatter_add,
     "scatter_reduce": selection.scatter,
     "eq": selection.equal,
     "to": selection.cast,
