@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from edgevit.backends import backend_for
 from edgevit.evaluate import check_labelled
@@ -42,7 +42,10 @@ class ExportJob:
 
     def scheme(self, format: str) -> QuantScheme | None:
         """Return how the format computes in integers, or None where it computes in floats."""
-        return BACKENDS[format].scheme(self.precisions[format], self.target)
+        scheme = BACKENDS[format].scheme(self.precisions[format], self.target)
+        if scheme is not None and self.request.require_integer:
+            return replace(scheme, float_stream=False)
+        return scheme
 
     def calibrated(self, format: str) -> bool:
         """Check that the format's ranges are chosen on calibration inputs."""

@@ -75,6 +75,7 @@ def _arithmetic(scheme: QuantScheme) -> QuantScheme:
         clamps=None,
         objection=None,
         moves=True,
+        float_stream=False,
         folded=False,
         from_float=False,
         read_apart=False,

@@ -103,7 +103,9 @@ class _TypeSearch:
 def find_types(trial: Trial, base: TrialResult, fitting: Fitting, goal: MixedGoal) -> MixedTypes:
     """Widen the fewest values, the worst first, that meet the goal on the judging runs."""
     wide = trial.scheme.wide or FLOAT
-    sensitive = sensitivity(trial.program, base.encodings, base.weights, trial.judges[:_RUNS])
+    sensitive = sensitivity(
+        trial.program, base.encodings, base.weights, trial.judges[:_RUNS], trial.placement.copied
+    )
     costs = _costs(trial, base, wide)
     _require_room(goal, costs)
     units = float_units(trial, sensitive) if wide == FLOAT else wide_units(trial, sensitive)

@@ -16,8 +16,10 @@ from torch.fx.node import Node
 from edgevit.graph.aten import argument, has_argument, kind
 from edgevit.graph.program import Program, origin, value
 from edgevit.quantize.op_traits import PROJECTIONS, bounds, is_constant, is_move, is_real, sources
+from edgevit.quantize.residual_stream import stream_sums
 from edgevit.quantize.scheme import FLOAT, QuantScheme
 
+_STAYS = "what is rounded in the residual stream stays in it to the end"
 _WEIGHTED = PROJECTIONS | {"conv3d", "conv_transpose2d"}
 
 
@@ -59,11 +61,11 @@ def place(
     `types` gives single calls, by name, another type than the scheme's: `float` takes them out.
     """
     types = types or {}
-    reasons: dict[Node, str] = {}
+    reasons: dict[Node, str] = _in_floats(program, scheme, types)
     calls = {
         node
         for node in program.calls()
-        if kind(node) in scheme.integer and _may(node, program, scheme, types, reasons)
+        if kind(node) in scheme.integer and _may(node, program, scheme, reasons)
     }
     if not scheme.rounds_activations:
         ordered = tuple(node for node in program.calls() if node in calls)
@@ -71,7 +73,7 @@ def place(
     hopeful = {
         node
         for node in program.calls()
-        if kind(node) in scheme.between and _may(node, program, scheme, types, reasons)
+        if kind(node) in scheme.between and _may(node, program, scheme, reasons)
     }
     calls |= _between(calls, hopeful, program, scheme, reasons)
     ends = {
@@ -85,16 +87,15 @@ def place(
     return IntegerPlacement(ordered, tuple(stored), carried, copied, islands)
 
 
-def _may(
-    node: Node,
-    program: Program,
-    scheme: QuantScheme,
-    types: Mapping[str, str],
-    reasons: dict[Node, str],
-) -> bool:
-    why = _why_not(node, program) or scheme.why_float(node, program)
-    if types.get(node.name) == FLOAT:
-        why = "its rounding costs too much accuracy"
+def _in_floats(program: Program, scheme: QuantScheme, types: Mapping[str, str]) -> dict[Node, str]:
+    """Return why calls that the runtime has in integers are in floats."""
+    reasons = dict.fromkeys(stream_sums(program) if scheme.float_stream else (), _STAYS)
+    named = (node for node in program.calls() if types.get(node.name) == FLOAT)
+    return reasons | dict.fromkeys(named, "its rounding costs too much accuracy")
+
+
+def _may(node: Node, program: Program, scheme: QuantScheme, reasons: dict[Node, str]) -> bool:
+    why = reasons.get(node) or _why_not(node, program) or scheme.why_float(node, program)
     if why:
         reasons[node] = why
     return why is None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -14,7 +14,7 @@ from edgevit.quantize.encoding import Grid, are_pixels, asymmetric, balanced, to
 from edgevit.quantize.observers import OBSERVERS, WEIGHTED, Observer
 from edgevit.quantize.op_traits import bounds, sources
 from edgevit.quantize.placement import IntegerPlacement
-from edgevit.quantize.scheme import QuantScheme
+from edgevit.quantize.scheme import FLOAT, QuantScheme
 from edgevit.quantize.trained import UNTRAINED, TrainedEncodings
 
 WIDE = {"int16", "uint16"}
@@ -63,7 +63,7 @@ def encodings_of(
     encodings: dict[Node, Grid] = {}
     for node in placement.encoded():
         members = together.get(node, [node])
-        dtype = next((types[m.name] for m in members if m.name in types), scheme.activations)
+        dtype = _type(members, types, scheme)
         fixed = scheme.fixed.get(kind(node))
         chosen = {trained.of(member, scheme) for member in members}
         if fixed is not None and dtype == fixed.dtype:
@@ -77,6 +77,12 @@ def encodings_of(
             low, high = min(low for low, _ in ranges), max(high for _, high in ranges)
             encodings[node] = _encoding(low, high, dtype, scheme)
     return encodings
+
+
+def _type(members: Sequence[Node], types: Mapping[str, str], scheme: QuantScheme) -> str:
+    """Return the type of the integers; a call in floats has a copy of its result in the scheme's."""
+    named = (types[one.name] for one in members if one.name in types)
+    return next((dtype for dtype in named if dtype != FLOAT), scheme.activations)
 
 
 def _range(observer: Observer, node: Node, symmetric: bool) -> tuple[float, float]:

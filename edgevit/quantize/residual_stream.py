@@ -40,6 +40,11 @@ def residual_stream(program: Program) -> frozenset[Node]:
     return frozenset(stream)
 
 
+def stream_sums(program: Program) -> frozenset[Node]:
+    """Return the stream without the projections that are added to it once."""
+    return frozenset(node for node in residual_stream(program) if not _is_projection(node))
+
+
 def _is_stored(node: Node) -> bool:
     """Check for a value that may have 16 bits where the stream reads it, alone or beside others."""
     return kind(node) == "cat" or _is_projection(node)

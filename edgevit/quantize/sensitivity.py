@@ -2,7 +2,7 @@
 
     noise(v) = sum of (rounding error x gradient)^2
 
-One backward pass an input, from all outputs with random signs: errors of rounding are independent,
+Where a float value is copied to integers, the gradient is what comes back through the readers of the copy. One backward pass an input, from all outputs with random signs: errors of rounding are independent,
 so that their squares add up.
 """
 
@@ -22,6 +22,8 @@ from edgevit.quantize.encoding import LIMITS, Grid
 from edgevit.quantize.weights import RoundedWeight
 
 _SEED = 3_000_017
+Copied = Mapping[Node, Sequence[Node]]  # float values, and the calls that read a copy in integers
+NO_COPIES: Copied = {}
 
 
 @dataclass(frozen=True)
@@ -37,34 +39,34 @@ def sensitivity(
     encodings: Mapping[Node, Grid],
     weights: Mapping[Node, RoundedWeight],
     runs: Sequence[Inputs],
+    copied: Copied = NO_COPIES,
 ) -> Sensitivity:
     """Measure on a few runs; what no gradient reaches has no noise."""
     grids = {node.name: grid for node, grid in encodings.items()}
     rounded = {node.name: weight for node, weight in weights.items()}
     values, of_weights = dict.fromkeys(grids, 0.0), dict.fromkeys(rounded, 0.0)
     for number, inputs in enumerate(runs):
-        tracer = _Tracer(program, grids, rounded)
+        tracer = _Tracer(program, grids, rounded, copied)
         tracer.backward(inputs, _SEED + number)
-        for name, value in tracer.seen.items():
-            if value.grad is None:
-                continue
-            if name in grids:
+        for name, value in tracer.read.items():
+            if value.grad is not None:
                 error = _rounding_error(value.detach(), grids[name])
                 values[name] += _energy(error * value.grad) / len(runs)
-            if name in rounded:
-                of_weights[name] += _energy(tracer.errors[name] * value.grad) / len(runs)
+        for name, result in tracer.computed.items():
+            if result.grad is not None:
+                of_weights[name] += _energy(tracer.errors[name] * result.grad) / len(runs)
     return Sensitivity(values, of_weights)
 
 
 def gradients(
-    program: Program, names: Mapping[str, object], inputs: Inputs
+    program: Program, names: Mapping[str, object], inputs: Inputs, copied: Copied = NO_COPIES
 ) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
     """Return values by their names, each with its gradient; none where a call has no derivative."""
-    tracer = _Tracer(program, names, {})
+    tracer = _Tracer(program, names, {}, copied)
     tracer.backward(inputs, _SEED)
     return {
         name: (value.detach(), value.grad)
-        for name, value in tracer.seen.items()
+        for name, value in tracer.read.items()
         if value.grad is not None
     }
 
@@ -73,11 +75,17 @@ class _Tracer(fx.Interpreter):
     """A run in floats with gradients of what is rounded, and with each weight's error."""
 
     def __init__(
-        self, program: Program, grids: Mapping[str, object], rounded: Mapping[str, RoundedWeight]
+        self,
+        program: Program,
+        grids: Mapping[str, object],
+        rounded: Mapping[str, RoundedWeight],
+        copied: Copied,
     ) -> None:
         super().__init__(program.module())
         self._grids, self._rounded = grids, rounded
-        self.seen: dict[str, torch.Tensor] = {}
+        self._readers = {read.name: {one.name for one in by} for read, by in copied.items()}
+        self.read: dict[str, torch.Tensor] = {}  # what is rounded: a value, or its copy
+        self.computed: dict[str, torch.Tensor] = {}  # by calls with rounded weights
         self.errors: dict[str, torch.Tensor] = {}  # of the results of calls with rounded weights
 
     def backward(self, inputs: Inputs, seed: int) -> None:
@@ -95,10 +103,28 @@ class _Tracer(fx.Interpreter):
         if not isinstance(result, torch.Tensor) or not result.requires_grad:
             return result
         result.retain_grad()
-        self.seen[n.name] = result
+        if n.name in self._grids:
+            self.read[n.name] = self._copy(n, result)
         if n.name in self._rounded:
+            self.computed[n.name] = result
             self.errors[n.name] = self._weight_error(n, result)
         return result
+
+    def _copy(self, node: Node, result: torch.Tensor) -> torch.Tensor:
+        if node.name not in self._readers:
+            return result
+        copy = result.view_as(result)
+        copy.retain_grad()
+        return copy
+
+    def map_nodes_to_values(self, args: Any, n: Node) -> Any:
+        """Let a call that computes in integers read the copy."""
+
+        def number(read: Node) -> Any:
+            reads_copy = n.name in self._readers.get(read.name, ())
+            return self.read.get(read.name, self.env[read]) if reads_copy else self.env[read]
+
+        return fx.map_arg(args, number)
 
     def _weight_error(self, node: Node, result: torch.Tensor) -> torch.Tensor:
         """Return what the call gives with its rounded weight and bias, less what it gives."""

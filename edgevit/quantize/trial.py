@@ -101,7 +101,7 @@ class Trial:
         plain = len(methods) == 1
         recorded = record(program, observed, fitted, lambda: Several(methods), not plain)
         if WEIGHTED in methods and observed:
-            _observe_gradients(program, recorded, fitted[:_BACKWARD])
+            _observe_gradients(program, recorded, fitted[:_BACKWARD], placement)
         pixels = pixel_inputs(program, fitted)
         return cls(
             program,
@@ -209,10 +209,14 @@ def _of(observer: Observer, name: str) -> Observer:
     return observer.chosen(name)
 
 
-def _observe_gradients(program: Program, recorded: Recorded, runs: Sequence[Inputs]) -> None:
+def _observe_gradients(
+    program: Program, recorded: Recorded, runs: Sequence[Inputs], placement: IntegerPlacement
+) -> None:
     observers = {node.name: observer for node, observer in recorded.observers.items()}
     for inputs in runs:
-        for name, (value, gradient) in gradients(program, observers, inputs).items():
+        for name, (value, gradient) in gradients(
+            program, observers, inputs, placement.copied
+        ).items():
             observer = observers[name]
             assert isinstance(observer, Several)
             observer.observe_gradient(value.numpy(), gradient.numpy())

@@ -128,6 +128,13 @@ def test_a_call_taken_out_by_name_is_an_island() -> None:
     assert first.name in {island.call for island in placement.islands}
 
 
+def test_a_call_in_floats_that_a_call_in_integers_reads_has_a_copy_in_integers() -> None:
+    whole = program()
+    total = next(node for node in whole.calls() if kind(node) == "add")
+    apart = quantize_program(whole, generated(whole, count=16), SCHEME, {total.name: FLOAT})
+    assert apart.encodings[total].dtype == "int8" and total not in apart.placement.calls
+
+
 def test_weights_with_the_scale_of_their_channel_and_compensated_bias() -> None:
     made = quantized()
     for node, weight in made.weights.items():

@@ -32,6 +32,7 @@ _INT8 = QuantScheme(
     clamps=frozenset({"relu", "relu6", "hardtanh"}),
     read_apart=True,
     objection=_objection,
+    float_stream=True,
 )
 _LINEAR = frozenset({"linear"})
 _AUTO = replace(_INT8, dynamic=_LINEAR)

@@ -30,6 +30,7 @@ _INT8 = QuantScheme(
         {"add", "cat", "mul", "sigmoid", "avg_pool2d", "adaptive_avg_pool2d", "hardswish"}
     ),
     objection=_objection,
+    float_stream=True,
 )
 _LINEAR = frozenset({"linear"})
 WEIGHTS = QuantScheme(activations=FLOAT, integer=_LINEAR)
@@ -37,7 +38,7 @@ SCHEMES = {
     "int8": _INT8,
     "mixed": replace(_INT8, mixed=True),
     "int8-dynamic": QuantScheme(integer=_LINEAR, dynamic=_LINEAR),
-    "w8a16": replace(_INT8, activations="uint16"),
+    "w8a16": replace(_INT8, activations="uint16", float_stream=False),
     "w4a8": replace(_INT8, weight_bits=4, folded=True),
     "w4": QuantScheme(activations=FLOAT, weight_bits=4, block=32, folded=True),
 }

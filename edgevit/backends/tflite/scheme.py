@@ -17,9 +17,12 @@ _INT8 = QuantScheme(
     from_float=True,
     read_apart=True,
     fenced=True,
+    float_stream=True,
 )
 # The converter takes no concatenation and no function of 16 bits.
-_WIDE = replace(_INT8, activations="int16", between=frozenset({"add", "avg_pool2d"}))
+_WIDE = replace(
+    _INT8, activations="int16", between=frozenset({"add", "avg_pool2d"}), float_stream=False
+)
 _LINEAR = frozenset({"linear"})
 SCHEMES = {
     "int8": _INT8,
