@@ -73,7 +73,8 @@ def encodings_of(
         elif node in pixels and dtype in {"int8", "uint8"}:
             encodings[node] = asymmetric(0.0, 255.0, dtype)
         else:
-            ranges = [_range(observers[one], one, scheme.symmetric) for one in members]
+            room = _HEADROOM if dtype in WIDE else 1.0
+            ranges = [_range(observers[one], one, scheme.symmetric, room) for one in members]
             low, high = min(low for low, _ in ranges), max(high for _, high in ranges)
             encodings[node] = _encoding(low, high, dtype, scheme)
     return encodings
@@ -85,15 +86,13 @@ def _type(members: Sequence[Node], types: Mapping[str, str], scheme: QuantScheme
     return next((dtype for dtype in named if dtype != FLOAT), scheme.activations)
 
 
-def _range(observer: Observer, node: Node, symmetric: bool) -> tuple[float, float]:
+def _range(observer: Observer, node: Node, symmetric: bool, room: float) -> tuple[float, float]:
     least, most = bounds(node) or (-np.inf, np.inf)
     low, high = observer.range(symmetric)
-    return max(low, least), min(high, most)
+    return max(room * low, least), min(room * high, most)
 
 
 def _encoding(low: float, high: float, dtype: str, scheme: QuantScheme) -> Grid:
-    if dtype in WIDE:
-        low, high = _HEADROOM * low, _HEADROOM * high
     if dtype == "int16" or scheme.symmetric:
         grid = balanced(low, high, dtype)
     else:

@@ -12,6 +12,7 @@ from edgevit.rewrites.arithmetic.cast_parts import CastParts
 from edgevit.rewrites.arithmetic.expand_log1p import ExpandLog1p
 from edgevit.rewrites.arithmetic.expand_silu import ExpandSilu
 from edgevit.rewrites.arithmetic.name_axes import NameAxes
+from edgevit.rewrites.arithmetic.number_clamps import NumberClamps
 from edgevit.rewrites.convolutions.convolve_rows import ConvolveRows
 from edgevit.rewrites.convolutions.number_padding import NumberPadding
 from edgevit.rewrites.convolutions.own_weights import OwnWeights
@@ -40,6 +41,11 @@ def test_parts_of_several_types_become_one() -> None:
 def test_padding_said_by_a_word_is_numbers(layer: torch.nn.Module, fires: int) -> None:
     x = X[:, :, 0] if isinstance(layer, torch.nn.Conv1d) else X
     check_rewrite(NumberPadding(), layer, x, fires=fires)
+
+
+@pytest.mark.parametrize(("limits", "fires"), [((0, 0.5), 1), ((-0.5, 1), 1), ((0.0, 0.5), 0)])
+def test_limits_of_a_clamp_are_of_one_type(limits: tuple[float, float], fires: int) -> None:
+    check_rewrite(NumberClamps(), Call(lambda s, x: x.clamp(*limits)), X, fires=fires)
 
 
 def test_parts_of_one_type_stay() -> None:

@@ -17,6 +17,7 @@ from edgevit.rewrites.layout.flatten_matmul import FlattenMatmul
 from edgevit.rewrites.layout.merge_permutes import MergePermutes
 from edgevit.rewrites.layout.name_views import NameViews
 from edgevit.rewrites.layout.permute_images import PermuteImages
+from edgevit.rewrites.layout.slice_before_permute import SliceBeforePermute
 from tests.rewrites.checking import Call, check_rewrite, kinds, program_for
 
 X = torch.randn(2, 6, 7, 5)
@@ -150,3 +151,11 @@ def test_images_are_turned_before_they_are_tokens() -> None:
 )
 def test_other_turns_stay(function) -> None:
     check_rewrite(PermuteImages(), Call(function), X, fires=0)
+
+
+def test_slices_of_a_permuted_value_come_first() -> None:
+    parts = Call(lambda s, x: x.permute(0, 2, 3, 1)[..., 1:6:2] * x.permute(0, 2, 3, 1)[..., :3])
+    after = check_rewrite(SliceBeforePermute(), parts, X, fires=2)
+    assert kinds(after)[-1] == "mul"
+    shared = Call(lambda s, x: (y := x.permute(0, 2, 3, 1))[..., :3].sum() + y.exp().sum())
+    check_rewrite(SliceBeforePermute(), shared, X, fires=0)

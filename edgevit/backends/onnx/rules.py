@@ -11,6 +11,7 @@ from edgevit.rewrites.arithmetic.expand_scatter import ExpandScatter
 from edgevit.rewrites.arithmetic.expand_silu import ExpandSilu
 from edgevit.rewrites.arithmetic.functions import RARE
 from edgevit.rewrites.arithmetic.name_axes import NameAxes
+from edgevit.rewrites.arithmetic.number_clamps import NumberClamps
 from edgevit.rewrites.attention.attention import ATTENTION
 from edgevit.rewrites.attention.flatten_attention import FlattenAttention
 from edgevit.rewrites.attention.guard_attention import GuardAttention
@@ -26,6 +27,7 @@ from edgevit.rewrites.variants import Form, form, without
 
 RULES: tuple[AnyRule, ...] = (
     *STANDARD,
+    NumberClamps(),
     ExpandFunctions(*RARE, "aminmax", "atan2", "isfinite", "isinf", "isnan"),
     FoldNormAffine(),
     ScaleDivisor(),

@@ -8,6 +8,8 @@ from tempfile import TemporaryDirectory
 from edgevit.backends.api import Lowering
 from edgevit.backends.artifact import Artifact
 from edgevit.backends.onnx import ONE_FILE, stored, write_onnx
+from edgevit.backends.qnn.activations import part_activations
+from edgevit.backends.qnn.clips import write_limits
 from edgevit.backends.qnn.compiler import Compiled, compile_for
 from edgevit.backends.qnn.delegation import delegation, require_npu
 from edgevit.backends.qnn.info import INFO
@@ -15,6 +17,7 @@ from edgevit.backends.qnn.options import OPTIONS
 from edgevit.backends.qnn.products import convert_products
 from edgevit.backends.qnn.runtime import tool_versions
 from edgevit.backends.qnn.soc import Soc, require_soc
+from edgevit.backends.qnn.views import quantize_before_views
 from edgevit.backends.room import constant_bytes
 from edgevit.backends.unsupported import refuse_precision
 from edgevit.errors import DelegationError, MemoryLimitError
@@ -32,6 +35,10 @@ def lower(request: Lowering) -> Artifact:
         constants = stored(written.path) if is_integer(request.precision) else ()
         if is_integer(request.precision):
             convert_products(written.path)
+            write_limits(written.path)
+            quantize_before_views(written.path)
+        else:
+            part_activations(written.path)
         request.progress(f"compile for {soc.part}")
         result = request.directory / written.path.name
         compiled = compile_for(written.path, soc, request.precision, result)

@@ -20,6 +20,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from edgevit.rewrites.arithmetic.activations import ACTIVATIONS
+
 aten = torch.ops.aten
 
 
@@ -323,6 +325,7 @@ def _summed(x: Tensor, dtype: Any) -> Tensor:
 
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
+    **ACTIVATIONS,
     "acosh": acosh,
     "addbmm": addbmm,
     "addmv": addmv,

@@ -178,6 +178,74 @@ def test_products_of_activations_have_16_bits(tmp_path: Path) -> None:
     assert snr([program.run()], [outputs]) > 60  # dB; 40 with 8 bits
 
 
+class Activations(nn.Module):
+    """Activations behind what the compiler fuses them into, if they are not kept apart."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Conv2d(3, 8, 3), nn.Conv2d(8, 8, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = nn.functional.gelu(self.first(x))
+        return torch.tanh(nn.functional.avg_pool2d(nn.functional.silu(self.second(x)), 2))
+
+
+def test_activations_are_not_read_from_a_short_table(tmp_path: Path) -> None:
+    program = program_of(Activations())
+    artifact = BACKEND.lower(request_of(program, tmp_path))
+    assert piece(artifact).delegates == 1 and piece(artifact).ops_outside == 0
+    assert snr([program.run()], [in_runtime(artifact)(program.inputs)]) > 55  # dB; 42 fused
+
+
+class Bounds(nn.Module):
+    """Clamps whose integers reach beyond their limits."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Conv2d(3, 8, 3), nn.Conv2d(3, 8, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        short, long = nn.functional.relu6(8 * self.first(x)), self.second(x)
+        sides = torch.cat([short, 20 * long.clamp(-0.2, -0.1), long.clamp(min=0.1)], 1)
+        return torch.cat([sides, 12 * long], 1)
+
+
+@pytest.mark.parametrize(("precision", "least"), [("int8", 25), ("w8a16", 35)])
+def test_clamps_hold_their_limits(tmp_path: Path, precision: str, least: float) -> None:
+    program = program_of(Bounds())
+    simulation = plain_simulation(program, [program.inputs], schemes(S25)[precision])
+    artifact = BACKEND.lower(request_of(simulation, tmp_path, precision))
+    assert piece(artifact).delegates == 1 and piece(artifact).ops_outside == 0
+    assert (
+        snr([simulation.run()], [in_runtime(artifact)(program.inputs)]) > least
+    )  # dB; 15 and 5 where they are dropped
+
+
+class Windows(nn.Module):
+    """A norm in front of views, and slices of a transposed value."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Conv2d(3, 24, 1), nn.Conv2d(8, 8, 1)
+        self.norm = nn.GroupNorm(1, 8)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        q, k, v = self.first(x).reshape(1, 2, 12, 256).transpose(-1, -2).chunk(3, -1)
+        x = nn.functional.relu(q) @ (nn.functional.relu(k).transpose(-1, -2) @ v)
+        x = x.transpose(-1, -2).reshape(1, 8, 16, 16)
+        x = self.norm(x.reshape(1, 8, 8, 2, 8, 2).permute(0, 1, 3, 5, 2, 4).reshape(1, 8, 4, 64))
+        x = x.reshape(1, 8, 2, 2, 8, 8).permute(0, 1, 4, 2, 5, 3).reshape(1, 8, 16, 16)
+        return self.second(x)
+
+
+def test_norms_and_slices_around_views_stay_on_the_npu(tmp_path: Path) -> None:
+    program = program_of(Windows())
+    simulation = plain_simulation(program, [program.inputs], schemes(S25)["w8a16"])
+    artifact = BACKEND.lower(request_of(simulation, tmp_path, "w8a16"))
+    assert piece(artifact).delegates == 1 and piece(artifact).ops_outside == 0
+    assert snr([simulation.run()], [in_runtime(artifact)(program.inputs)]) > 45
+
+
 class PaddedSlice(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return nn.functional.pad(x, (0, 1), value=1.0) * 2
