@@ -7,14 +7,14 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from edgevit.backends import Artifact, Worker, fitted
+from edgevit.backends import Artifact, Worker
 from edgevit.errors import EdgevitError
+from edgevit.export.clock import is_timed_here, timer
 from edgevit.graph.program import Inputs
 from edgevit.support.backend_info import AutomaticPrecision, info_of, is_integer
-from edgevit.support.host import has_isa
 from edgevit.targets import Target
 
-_ROUNDS, _RUNS = 7, 4
+_ROUNDS = 7
 Lower = Callable[[str, Path], Artifact]  # in floats, by precision and folder
 
 
@@ -33,7 +33,7 @@ def automatic_notes(
     )
     if not is_integer(artifact.precision):
         return
-    if not (info_of(artifact.format).runs_here and has_isa(target.isa)):
+    if not is_timed_here(artifact.format, target):
         yield "auto was not timed: the target is not this machine; `edgevit profile` compares it with fp32"
         return
     with tempfile.TemporaryDirectory() as folder:
@@ -56,13 +56,7 @@ def _ratio(artifact: Artifact, other: Artifact, inputs: Inputs) -> float:
     """Return the median over rounds of one artifact's time over the other's, by turns."""
     with Worker(artifact.format) as mine, Worker(other.format) as theirs:
         seconds = [
-            _timer(worker, one, inputs) for worker, one in ((mine, artifact), (theirs, other))
+            timer(worker, one, inputs) for worker, one in ((mine, artifact), (theirs, other))
         ]
         rounds = [tuple(take() for take in seconds) for _ in range(_ROUNDS)]
     return statistics.median(a / b for a, b in rounds)
-
-
-def _timer(worker: Worker, artifact: Artifact, inputs: Inputs) -> Callable[[], float]:
-    worker.open(artifact.path)
-    arrays = fitted(worker.inputs, [tensor.numpy() for tensor in inputs], str(artifact.path))
-    return lambda: min(worker.seconds(arrays, 1 + _RUNS)[1:])

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from edgevit.backends import backend_for
 from edgevit.evaluate import check_labelled
+from edgevit.export.clock import require_timed_here
 from edgevit.export.request import DEFAULT_REQUEST, ExportRequest
 from edgevit.export.stages import rules_of
 from edgevit.export.vain import require_samples
@@ -105,7 +106,9 @@ class ExportJob:
             scheme = job.scheme(format)
             if scheme is not None and scheme.needs_pictures:
                 require_pictures(request.calibration, precision)
-        require_mixed(request.calibration, precisions.values())
+        if require_mixed(request.calibration, precisions.values()).is_latency:
+            for format in chosen:
+                require_timed_here(format, device)
         if (path := picture_path(request.calibration)) is not None:
             check_readable(path, request.calibration.calibrate_count)
         request.evaluation.require_data()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
@@ -26,6 +27,7 @@ from edgevit.backends import (
 from edgevit.errors import EdgevitError
 from edgevit.evaluate import Takes
 from edgevit.export.automatic import automatic_notes
+from edgevit.export.clock import clock
 from edgevit.export.effect import require_effect
 from edgevit.export.finish import leave
 from edgevit.export.job import ExportJob
@@ -148,11 +150,10 @@ class _CapturedModel:
             source.preprocess, bool(model.options.image_input), model.options.channels_last
         )
         benchmark = None
-        if prepared and job.request.evaluation.evaluate is not None:
+        evaluation = job.request.evaluation
+        if prepared and evaluation.evaluate is not None:
             takes = Takes(source.inputs, image_input)
-            benchmark = open_benchmark(
-                program, takes, source.labels, job.request.evaluation, stages
-            )
+            benchmark = open_benchmark(program, takes, source.labels, evaluation, stages)
         samples = calibration_samples(program, job.request.calibration, image_input, stages)
         part = lossy_steps(program, job.lossy, job.without, expected, samples, stages)
         if part is not None:
@@ -185,10 +186,10 @@ def _export_format(
     parity.append(Parity("rewritten", "fp32", apart, FP32, notes=notes))
     require_space(draft, 2 * constant_bytes(rewritten) + (1 << 20))
     require_memory(rewritten, BACKENDS[format].title)
-    scheme = job.scheme(format)
-    quantized = None
+    scheme, quantized = job.scheme(format), None
     if part and scheme:
-        quantized = part.quantized(rewritten, scheme, stages, captured.benchmark)
+        timed = clock(partial(_lowered, captured, backend, job, format), captured.source.inputs)
+        quantized = part.quantized(rewritten, scheme, stages, timed, captured.benchmark)
     if quantized:
         require_effect(quantized, BACKENDS[format], job.precisions[format], job.target)
         job.request.check_integers(quantized.placement)
@@ -212,8 +213,7 @@ def _export_format(
                 parity += checked_head(draft, split, captured.others, whole)
     if captured.benchmark is not None:
         artifact = captured.benchmark.measured(artifact, quantized, stages)
-    shipped = (verdict for verdict in parity if verdict.precision == artifact.precision)
-    names = {name for verdict in shipped for name in verdict.inputs}
+    names = {n for one in parity if one.precision == artifact.precision for n in one.inputs}
     shown = [other for other in captured.others if other.name in names]
     save_golden(draft, inputs, captured.expected, shown, held_out, captured.rankings)
     warnings = quantized.warnings if quantized else part.prepared.calibration.notes if part else ()
@@ -237,14 +237,18 @@ def _with_reason(
     def lower(precision: str, folder: Path) -> Artifact:
         floats = replace(job, precisions={**job.precisions, format: precision})
         program, _ = _rewritten(captured, format, floats, Stages())
-        return backend.lower(
-            _lowering(captured, backend, floats, format, program, folder, Stages())
-        )
+        return _lowered(captured, backend, floats, format, program, folder)
 
     with stages.stage("compare", f"compare {format} with floats"):
         chosen, inputs = job.automatic[format], captured.source.inputs
         notes = automatic_notes(chosen, artifact, inputs, job.target, lower)
         return replace(artifact, notes=(*notes, *artifact.notes))
+
+
+def _lowered(
+    captured: _CapturedModel, backend: Backend, job: ExportJob, format: str, program: Program, folder: Path
+) -> Artifact:  # fmt: skip
+    return backend.lower(_lowering(captured, backend, job, format, program, folder, Stages()))
 
 
 def _rewritten(
@@ -301,10 +305,11 @@ def quantize_model(
     scheme, precision = job.scheme(format), job.precisions[format]
     if scheme is None:
         raise no_integers(format, precision)
-    captured = _CapturedModel.build(model, job, stages)
+    captured, backend = _CapturedModel.build(model, job, stages), backend_for(format, job.target)
     assert captured.integers is not None
     rewritten, _ = _rewritten(captured, format, job, stages)
-    quantized = captured.integers.quantized(rewritten, scheme, stages)
+    timed = clock(partial(_lowered, captured, backend, job, format), captured.source.inputs)
+    quantized = captured.integers.quantized(rewritten, scheme, stages, timed)
     require_effect(quantized, BACKENDS[format], precision, job.target)
     return captured.source, quantized
 

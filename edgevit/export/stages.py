@@ -21,6 +21,7 @@ from edgevit.graph.program import Program
 from edgevit.quantize import (
     BIT_MAP,
     CalibrationOptions,
+    Clock,
     EarlierChoices,
     ImageInput,
     MixedRequest,
@@ -121,10 +122,12 @@ class PreparedPart:
         program: Program,
         scheme: QuantScheme,
         stages: Stages,
+        clock: Clock,
         benchmark: Benchmark | None = None,
     ) -> QuantizedProgram:
         """Quantise what a backend's rules have made of the prepared program."""
-        mixed = benchmark.aimed(self.mixed, stages) if benchmark else self.mixed
+        mixed = self.mixed.timed_by(clock)
+        mixed = benchmark.aimed(mixed, stages) if benchmark else mixed
         with stages.stage("quantize", "choose ranges, and round"):
             return quantize_prepared(
                 program, self.prepared, scheme, mixed, stages.note, self.earlier

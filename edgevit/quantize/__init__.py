@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     )
     from edgevit.quantize.encoding_plan import EncodingPlan, Grids
     from edgevit.quantize.equalize import equalized
-    from edgevit.quantize.goals import MixedGoal
+    from edgevit.quantize.goals import Clock, MixedGoal
     from edgevit.quantize.held_out import QUANTIZED, HeldOut, file_parity, simulation_parity
     from edgevit.quantize.image_folder import calibration, check_readable, picture_input
     from edgevit.quantize.input_covariance import Moments, window_along, window_of
@@ -83,6 +83,7 @@ __all__ = [
     "Calibration",
     "CalibrationBatches",
     "CalibrationOptions",
+    "Clock",
     "EarlierChoices",
     "EncodingPlan",
     "Grid",
@@ -164,7 +165,7 @@ __all__ = [
 lazy_face(
     __name__,
     {
-        "goals": ("MixedGoal",),
+        "goals": ("Clock", "MixedGoal"),
         "bit_map": (
             "BIT_MAP",
             "bit_map_text",

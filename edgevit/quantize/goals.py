@@ -9,15 +9,40 @@ from dataclasses import dataclass
 import torch
 
 from edgevit.errors import BudgetError, UsageError
-from edgevit.graph.program import Inputs
+from edgevit.graph.program import Inputs, Program
 from edgevit.quantize.noise import Outputs
 from edgevit.quantize.trial import Trial, TrialResult
 
 Run = Callable[[Inputs], Outputs]
 Score = Callable[[Run], float]  # of a model on labelled data, in percent
+Clock = Callable[[Program], float]  # milliseconds of one run of the file that a simulation becomes
 COSINE = 0.995  # to the float model
-_BUDGET = re.compile(r"macs=(\d+(?:\.\d+)?)%|size=(\d+(?:\.\d+)?)(k|M|)B")
-_UNITS = {"": 1, "k": 1000, "M": 1000_000}
+_NUMBER = r"(\d+(?:\.\d+)?)"
+_BUDGET = re.compile(rf"macs={_NUMBER}%|size={_NUMBER}(k|M|)B|latency={_NUMBER}(u|m)s")
+_BYTES = {"": 1, "k": 1000, "M": 1000_000}
+_MILLISECONDS = {"u": 1e-3, "m": 1.0}
+
+
+@dataclass(frozen=True)
+class MixedBudget:
+    """The most that more bits may cost, in one of three units."""
+
+    macs: float | None = None  # share that computes with more bits
+    weight_bytes: int | None = None
+    milliseconds: float | None = None  # of the file
+
+    @property
+    def is_latency(self) -> bool:
+        return self.milliseconds is not None
+
+    @property
+    def is_limited(self) -> bool:
+        return self != MixedBudget()
+
+    def allows(self, share: float, weight_bytes: int) -> bool:
+        if self.macs is not None and share > self.macs:
+            return False
+        return self.weight_bytes is None or weight_bytes <= self.weight_bytes
 
 
 @dataclass(frozen=True)
@@ -31,12 +56,13 @@ class MixedGoal:
     cosine: float = COSINE  # where nothing else is asked for
     score: Score | None = None
     least_score: float = 0.0  # percent that the simulation has to score
-    macs: float | None = None  # share that computes with more bits
-    weight_bytes: int | None = None
+    budget: MixedBudget = MixedBudget()
+    clock: Clock | None = None  # where the budget is a time
 
     @property
-    def has_budget(self) -> bool:
-        return self.macs is not None or self.weight_bytes is not None
+    def spends(self) -> bool:
+        """Check for a budget without a target: all of it is spent."""
+        return self.budget.is_limited and not self.has_target
 
     @property
     def has_target(self) -> bool:
@@ -49,10 +75,21 @@ class MixedGoal:
             return self.score(result.simulation.run) >= self.least_score - 1e-9
         return self.has_target or mean_cosine(trial.expected, result.outputs) >= self.cosine
 
-    def allows(self, share: float, weight_bytes: int) -> bool:
-        if self.macs is not None and share > self.macs:
-            return False
-        return self.weight_bytes is None or weight_bytes <= self.weight_bytes
+    def milliseconds(self, result: TrialResult) -> float | None:
+        """Time the file of a result; None where the budget is no time."""
+        return self.clock(result.simulation) if self.clock and self.budget.is_latency else None
+
+    def require_fast(self, milliseconds: float | None, bits: str) -> None:
+        """Refuse a file that takes longer than the budget."""
+        most = self.budget.milliseconds
+        if milliseconds is None or most is None or milliseconds <= most:
+            return
+        raise BudgetError(
+            f"the file takes longer than {most:g} ms",
+            where="--mixed-budget",
+            why=f"it takes {milliseconds:.3g} ms on this machine with {bits}",
+            hint="a larger budget, a smaller --input-size, or a smaller model",
+        )
 
     def require(self, met: bool, best: TrialResult) -> None:
         """Refuse a target that the budget does not reach."""
@@ -69,20 +106,22 @@ class MixedGoal:
         )
 
 
-def parse_budget(text: str) -> tuple[float | None, int | None]:
-    """Return the share of multiply-accumulates and the bytes of weights that `text` allows."""
+def parse_budget(text: str) -> MixedBudget:
+    """Return what `text` allows more bits to cost."""
     match = _BUDGET.fullmatch(text)
     if match is None:
         raise UsageError(
             f"`{text}` is no budget of mixed precision",
             where="--mixed-budget",
-            why="it is a share of the multiply-accumulates, or the bytes of the weights",
-            hint="--mixed-budget macs=10%, or --mixed-budget size=2MB",
+            why="it is a share of the multiply-accumulates, the bytes of the weights, or the time of the file",
+            hint="--mixed-budget macs=10%, size=2MB or latency=5ms",
         )
-    share, size, unit = match.groups()
+    share, size, unit, time, part = match.groups()
     if share is not None:
-        return float(share) / 100, None
-    return None, int(float(size) * _UNITS[unit])
+        return MixedBudget(macs=float(share) / 100)
+    if size is not None:
+        return MixedBudget(weight_bytes=int(float(size) * _BYTES[unit]))
+    return MixedBudget(milliseconds=float(time) * _MILLISECONDS[part])
 
 
 def mean_cosine(expected: Sequence[Outputs], actual: Sequence[Outputs]) -> float:

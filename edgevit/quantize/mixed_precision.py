@@ -46,15 +46,19 @@ class MixedTypes:
     methods: tuple[Method, ...]
     share: float  # of the multiply-accumulates that compute with more bits
     reached: bool
+    milliseconds: float | None  # of the file, where the budget is a time
     tries: tuple[tuple[float, float], ...]  # share of the multiply-accumulates, SNR
 
     def as_dict(self) -> dict[str, object]:
-        return {
+        facts: dict[str, object] = {
             "types": dict(self.types),
             "macs": round(self.share, 4),
             "reached": self.reached,
             "tries": [[round(share, 4), round(ratio, 2)] for share, ratio in self.tries],
         }
+        if self.milliseconds is None:
+            return facts
+        return {**facts, "milliseconds": round(self.milliseconds, 4)}
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,9 @@ class _TypeSearch:
     tries: dict[frozenset[str], TrialResult] = field(
         default_factory=dict[frozenset[str], TrialResult]
     )
+    times: dict[frozenset[str], float | None] = field(
+        default_factory=dict[frozenset[str], float | None]
+    )
     shown: list[tuple[float, float]] = field(default_factory=list[tuple[float, float]])
 
     def result(self, units: Sequence[WideUnit]) -> TrialResult:
@@ -98,6 +105,22 @@ class _TypeSearch:
 
     def meets(self, units: Sequence[WideUnit]) -> bool:
         return self.goal.is_met(self.trial, self.result(units))
+
+    def is_fast(self, units: Sequence[WideUnit]) -> bool:
+        """Check the time of the file. Raises `BudgetError` where nothing is left to take back."""
+        milliseconds, most = self.milliseconds(units), self.goal.budget.milliseconds
+        if not units:
+            self.goal.require_fast(milliseconds, "the fewest bits that the precision has")
+        return milliseconds is None or most is None or milliseconds <= most
+
+    def milliseconds(self, units: Sequence[WideUnit]) -> float | None:
+        """Time the file of an assignment, once; None where the budget is no time."""
+        if not self.goal.budget.is_latency:
+            return None
+        types = frozenset(_types(units, self.wide))
+        if types not in self.times:
+            self.times[types] = self.goal.milliseconds(self.result(units))
+        return self.times[types]
 
 
 def find_types(trial: Trial, base: TrialResult, fitting: Fitting, goal: MixedGoal) -> MixedTypes:
@@ -112,28 +135,45 @@ def find_types(trial: Trial, base: TrialResult, fitting: Fitting, goal: MixedGoa
     order = _within(_ranked(units, costs), costs, goal)
     fitting, weights = _weights(trial.with_types(_types(order, wide)), base, fitting)
     search = _TypeSearch(trial, goal, costs, wide, fitting, weights)
-    spends = goal.has_budget and not goal.has_target
-    count = None if spends else _least(lambda n: search.meets(order[:n]), len(order))
-    chosen = order if count is None else _pruned(order[:count], search)
-    return _settled(chosen, order, search, spends)
+    return _settled(_spent(order, search) if goal.spends else _aimed(order, search), order, search)
+
+
+def _spent(order: Sequence[WideUnit], search: _TypeSearch) -> Sequence[WideUnit]:
+    """Return as many units, the worst first, as the budget allows."""
+    if search.is_fast(order):
+        return order
+    slow = _least(lambda n: not search.is_fast(order[:n]), len(order))
+    assert slow  # all are slow, and none would have been refused
+    return order[: slow - 1]
+
+
+def _aimed(order: Sequence[WideUnit], search: _TypeSearch) -> Sequence[WideUnit]:
+    """Return the fewest units that meet the goal; all where they do not."""
+    count = _least(lambda n: search.meets(order[:n]), len(order))
+    return order if count is None else _pruned(order[:count], search)
 
 
 def _settled(
-    chosen: Sequence[WideUnit], order: Sequence[WideUnit], search: _TypeSearch, spends: bool
+    chosen: Sequence[WideUnit], order: Sequence[WideUnit], search: _TypeSearch
 ) -> MixedTypes:
     """Choose ranges and weights anew, as a bit map's replay will; add units until that meets the goal."""
     rest: list[WideUnit] = [unit for unit in order if unit not in chosen]
     while True:
         types = _types(chosen, search.wide)
         result, _, methods = search.trial.with_types(types).best()
-        met = spends or search.goal.is_met(search.trial, result)
+        met = search.goal.spends or search.goal.is_met(search.trial, result)
         if met or not rest:
             break
         chosen = [*chosen, *(_free(rest, chosen) or rest[:1])]
         rest = [unit for unit in rest if unit not in chosen]
     search.goal.require(met, result)
+    milliseconds = search.milliseconds(chosen)
+    if not search.goal.spends:
+        search.goal.require_fast(
+            milliseconds, "the fewest values of more bits that reach the accuracy"
+        )
     share, shown = search.costs.share(chosen), tuple(sorted(search.shown))
-    return MixedTypes(types, result, methods, share, met, shown)
+    return MixedTypes(types, result, methods, share, met, milliseconds, shown)
 
 
 def _free(rest: Sequence[WideUnit], chosen: Sequence[WideUnit]) -> list[WideUnit]:
@@ -163,10 +203,11 @@ def _costs(trial: Trial, base: TrialResult, wide: str) -> _Costs:
 
 
 def _require_room(goal: MixedGoal, costs: _Costs) -> None:
-    if goal.weight_bytes is None or costs.base <= goal.weight_bytes:
+    most = goal.budget.weight_bytes
+    if most is None or costs.base <= most:
         return
     raise BudgetError(
-        f"the weights do not fit in {goal.weight_bytes:,} bytes",
+        f"the weights do not fit in {most:,} bytes",
         where="--mixed-budget",
         why=f"they take {costs.base:,} bytes with the fewest bits that the precision has",
         hint="a larger budget, or a precision with weights of 4 bits",
@@ -220,12 +261,10 @@ def _ranked(units: Sequence[WideUnit], costs: _Costs) -> list[WideUnit]:
 
 def _within(order: Sequence[WideUnit], costs: _Costs, goal: MixedGoal) -> list[WideUnit]:
     """Leave out what would exceed the budget."""
-    if not goal.has_budget:
-        return list(order)
     chosen: list[WideUnit] = []
     for unit in order:
         more = [*chosen, unit]
-        if goal.allows(costs.share(more), costs.weight_bytes(more)):
+        if goal.budget.allows(costs.share(more), costs.weight_bytes(more)):
             chosen = more
     return chosen
 

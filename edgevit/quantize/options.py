@@ -17,7 +17,9 @@ class CalibrationOptions:
     calibrate_count: int = COUNT  # pictures, drawn evenly over class folders
     observer: str = "mse"  # how a range is chosen: min-max, percentile or mse
     min_snr: float | None = None  # dB on held-out inputs that mixed precision has to reach
-    mixed_budget: str | None = None  # what its wide values may cost: `macs=10%`, `size=2MB`
+    mixed_budget: str | None = (
+        None  # what its wide values may cost: `macs=10%`, `size=2MB`, `latency=5ms`
+    )
     bit_map: str | None = None  # file with its wide values: nothing is searched
 
     @property
@@ -65,7 +67,7 @@ CALIBRATION = OptionsInfo(
             "mixed_budget",
             Text(),
             "B",
-            "Limit of what the wide values of --precision mixed cost: macs=10%%, or size=2MB.",
+            "Limit of what the wide values of --precision mixed cost: macs=10%%, size=2MB or latency=5ms.",
         ),
         Word(
             "bit_map",

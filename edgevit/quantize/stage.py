@@ -13,7 +13,7 @@ from edgevit.quantize.bit_map import read_bit_map, require_fits
 from edgevit.quantize.calibration import Calibration, ImageInput, generated
 from edgevit.quantize.calibration_checks import checked
 from edgevit.quantize.choice import EarlierChoices
-from edgevit.quantize.goals import MixedGoal, parse_budget
+from edgevit.quantize.goals import Clock, MixedBudget, MixedGoal, parse_budget
 from edgevit.quantize.image_folder import calibration
 from edgevit.quantize.options import CalibrationOptions
 from edgevit.quantize.prepare import Prepared
@@ -50,12 +50,17 @@ class MixedRequest:
 
     @classmethod
     def of(cls, options: CalibrationOptions) -> MixedRequest:
-        budget = options.mixed_budget
-        share, size = parse_budget(budget) if budget is not None else (None, None)
+        budget = parse_budget(options.mixed_budget) if options.mixed_budget else MixedBudget()
         path = Path(options.bit_map) if options.bit_map is not None else None
         if path is not None:
             read_bit_map(path)
-        return cls(MixedGoal(options.min_snr, macs=share, weight_bytes=size), path)
+        return cls(MixedGoal(options.min_snr, budget=budget), path)
+
+    def timed_by(self, clock: Clock) -> MixedRequest:
+        """Return the request with what times a file, where its budget is a time."""
+        if not self.goal.budget.is_latency:
+            return self
+        return replace(self, goal=replace(self.goal, clock=clock))
 
     def types_for(self, program: Program, scheme: QuantScheme) -> dict[str, str]:
         if self.path is None:
@@ -83,7 +88,7 @@ def quantize_prepared(
     return replace(quantized, report=replace(quantized.report, methods=methods))
 
 
-def require_mixed(options: CalibrationOptions, precisions: Iterable[str]) -> None:
+def require_mixed(options: CalibrationOptions, precisions: Iterable[str]) -> MixedBudget:
     """Refuse options of mixed precision that no format heeds, or that cannot be read."""
     if options.of_mixed and MIXED not in precisions:
         (flag, *_) = options.of_mixed
@@ -93,7 +98,7 @@ def require_mixed(options: CalibrationOptions, precisions: Iterable[str]) -> Non
             why=f"the export is in {', '.join(sorted(set(precisions)))}",
             hint=f"--precision {MIXED}, or without {flag}",
         )
-    MixedRequest.of(options)
+    return MixedRequest.of(options).goal.budget
 
 
 def split_judges(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from dataclasses import replace
 from pathlib import Path
@@ -15,12 +16,13 @@ from torch.fx.node import Node
 from edgevit import export
 from edgevit.errors import BudgetError, PackageError, UsageError
 from edgevit.evaluate import EvaluationOptions
+from edgevit.export import clock
 from edgevit.frontend.resolve import resolve
 from edgevit.graph.aten import kind
 from edgevit.graph.program import Program
 from edgevit.quantize.calibration import Calibration, generated
 from edgevit.quantize.encoding import Grid
-from edgevit.quantize.goals import MixedGoal, Run
+from edgevit.quantize.goals import MixedBudget, MixedGoal, Run, parse_budget
 from edgevit.quantize.noise import snr
 from edgevit.quantize.op_traits import MOVES
 from edgevit.quantize.options import CalibrationOptions
@@ -106,12 +108,12 @@ def test_without_wide_integers_calls_go_back_to_floats() -> None:
 
 
 def test_a_budget_alone_is_spent_and_not_exceeded() -> None:
-    plain = mixed(MixedGoal(macs=0.0)).mixed
-    found = mixed(MixedGoal(macs=0.3)).mixed
+    plain = mixed(MixedGoal(budget=MixedBudget(macs=0.0))).mixed
+    found = mixed(MixedGoal(budget=MixedBudget(macs=0.3))).mixed
     assert plain is not None and found is not None
     assert plain.share == 0 and 0 < found.share <= 0.3
     assert found.result.snr > plain.result.snr
-    halved = mixed(MixedGoal(weight_bytes=20_000), QuantScheme())
+    halved = mixed(MixedGoal(budget=MixedBudget(weight_bytes=20_000)), QuantScheme())
     stored = sum(weight.count for weight in halved.weights.values())
     total = sum(4 * t.numel() for t in halved.original.constants.values() if t.dim() > 1)
     assert halved.types and stored + total - 4 * stored <= 20_000 + 4 * 16
@@ -119,10 +121,10 @@ def test_a_budget_alone_is_spent_and_not_exceeded() -> None:
 
 def test_a_target_out_of_reach_is_refused() -> None:
     with pytest.raises(BudgetError, match="does not reach") as refusal:
-        mixed(MixedGoal(snr=90, macs=0.1))
+        mixed(MixedGoal(90, budget=MixedBudget(macs=0.1)))
     assert "--mixed-budget" in str(refusal.value.hint)
     with pytest.raises(BudgetError, match="do not fit"):
-        mixed(MixedGoal(weight_bytes=100))
+        mixed(MixedGoal(budget=MixedBudget(weight_bytes=100)))
 
 
 def test_a_score_on_labelled_data_is_a_goal() -> None:
@@ -183,6 +185,53 @@ def test_the_bit_map_of_an_export_gives_the_same_file(tmp_path: Path) -> None:
     assert again.read_text() == path.read_text()
     first, second = (next(p.parent.glob("*.onnx")).read_bytes() for p in (path, again))
     assert first == second
+
+
+@pytest.fixture
+def timed_by_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clock that is the same everywhere: a millisecond for each kB of the file."""
+    monkeypatch.setattr(
+        clock, "timer", lambda _, artifact, __: lambda: artifact.path.stat().st_size / 1e6
+    )
+
+
+def test_a_time_that_is_measured_is_a_budget(tmp_path: Path, timed_by_size: None) -> None:
+    def size(folder: str, **options: object) -> float:
+        path = export_mixed(tmp_path / folder, **options)
+        return next(path.parent.glob("*.onnx")).stat().st_size / 1000
+
+    narrow = size("narrow", mixed_budget="macs=0%")
+    between = size("between", mixed_budget=f"latency={narrow + 40}ms")
+    assert narrow < between <= narrow + 40
+    facts = json.loads((tmp_path / "between" / "edgevit.json").read_text())["quantization"]["mixed"]
+    assert facts["types"] and facts["milliseconds"] == pytest.approx(between, rel=1e-3)
+    assert size("again", bit_map=str(tmp_path / "between" / "bits.toml")) == between
+    with pytest.raises(BudgetError, match="longer than 1 ms") as refusal:
+        export_mixed(tmp_path / "out", mixed_budget="latency=1000us")
+    assert all(getattr(refusal.value, part) for part in ("where", "why", "hint"))
+
+
+def test_a_time_is_a_budget_where_this_machine_runs_the_file(tmp_path: Path) -> None:
+    for target, format in (("iphone-15-pro", "coreml"), ("pixel-8", "tflite")):
+        with pytest.raises(UsageError, match="not timed on this machine") as refusal:
+            export(
+                SPEC, target=target, format=format, precision="mixed", output=tmp_path / "out",
+                calibration=CalibrationOptions("generated", mixed_budget="latency=5ms"),
+            )  # fmt: skip
+        assert "size=2MB" in str(refusal.value.hint)
+
+
+def test_budgets_are_read() -> None:
+    assert parse_budget("macs=10%") == MixedBudget(macs=0.1)
+    assert parse_budget("size=2MB") == MixedBudget(weight_bytes=2_000_000)
+    assert (
+        parse_budget("latency=0.5ms")
+        == parse_budget("latency=500us")
+        == MixedBudget(milliseconds=0.5)
+    )
+    for text in ("latency=5", "latency=-5ms", "latency=5s", "macs=10", "size=2"):
+        with pytest.raises(UsageError, match="no budget"):
+            parse_budget(text)
 
 
 @pytest.mark.parametrize(
