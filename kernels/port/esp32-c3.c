@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ESP32-C3, started by "direct boot": the ROM finds the two words at the start of the flash and jumps to
-   what follows them. Its UART0 goes on as the ROM set it up, 115200 baud. Ticks are the system timer's
+   what follows them; the chip has to be of revision v0.3 or later. `make bin`, then
+   `esptool --chip esp32c3 write-flash 0x0 build/.../selftest.bin`. Its UART0 goes on as the ROM set it up, 115200 baud. Ticks are the system timer's
    16 MHz, whatever the core's clock. Espressif, ESP32-C3 technical reference manual. */
 #include "ev_port.h"
 

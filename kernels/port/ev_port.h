@@ -5,6 +5,7 @@
 
 #include <stdint.h>
 
+void ev_port_early(void);     /* before anything is written to RAM; few boards have it */
 void ev_port_init(void);      /* clocks, pins, the counter */
 uint64_t ev_port_ticks(void); /* asked for at least once a wrap of the counter */
 uint32_t ev_port_hz(void);    /* ticks a second; 0 where nobody knows */

@@ -9,6 +9,7 @@ int main(void);
 void ev_reset(void);
 void ev_fault(void);
 void ev_tick(void);
+void ev_port_early(void);
 
 /* The counter's interrupt, where a board counts by one. */
 __attribute__((weak)) void ev_tick(void)
@@ -43,11 +44,18 @@ __attribute__((section(".vectors"), used, aligned(128))) const struct vectors ev
 #define VTOR (*(volatile uintptr_t *)0xE000ED08u)
 #define CPACR (*(volatile uint32_t *)0xE000ED88u)
 
+/* What a board has to do before the first write to RAM, in registers alone. */
+__attribute__((weak, naked, used)) void ev_port_early(void)
+{
+    __asm volatile("bx lr\n");
+}
+
 /* A debugger or a boot ROM may come here on another stack; the vectors' own one is set first. */
 __attribute__((naked)) void ev_reset(void)
 {
     __asm volatile("ldr r0, =ev_stack_top\n"
                    "mov sp, r0\n"
+                   "bl ev_port_early\n"
                    "ldr r0, =ev_start\n"
                    "bx r0\n");
 }

@@ -67,7 +67,7 @@ ev_start:
     j ev_finish
 #endif
 
-    .balign 4
+    .balign 256 /* an ESP32-C3 has vectors alone, and takes no other place for them */
 ev_faulted:
 #ifndef EV_EMULATED
     j ev_faulted

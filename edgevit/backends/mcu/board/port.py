@@ -49,18 +49,26 @@ def port_of(target: Target, core: Core) -> BoardPort:
 
 def _has_uart(folder: Path, board: str) -> bool:
     """Return whether the board's file, or one it includes, defines `ev_uart_put`."""
-    text = (folder / f"{board}.c").read_text()
-    included = [name for name in _INCLUDED.findall(text) if name != "ev_port.h"]
-    return any(
-        "void ev_uart_put" in part for part in (text, *((folder / n).read_text() for n in included))
-    )
+    names = (f"{board}.c", *_headers(folder, f"{board}.c"))
+    return any("void ev_uart_put" in (folder / n).read_text() for n in names if n != "ev_port.h")
+
+
+def _headers(folder: Path, name: str) -> tuple[str, ...]:
+    """Return the port's headers that a file includes, and those that they include."""
+    included: dict[str, None] = {}
+    waiting = [name]
+    while waiting:
+        read = _INCLUDED.findall((folder / waiting.pop()).read_text())
+        waiting += [header for header in read if header not in included]
+        included.update(dict.fromkeys(read))
+    return tuple(included)
 
 
 def write_port(port: BoardPort, folder: Path) -> None:
     kernels = data_dir("kernels")
     folder.mkdir()
-    own = (kernels / "port" / f"{port.board}.c").read_text()
-    for name in dict.fromkeys((*port.sources, *_SHARED, "ev_port.h", *_INCLUDED.findall(own))):
+    headers = _headers(kernels / "port", f"{port.board}.c")
+    for name in dict.fromkeys((*port.sources, *_SHARED, "ev_port.h", *headers)):
         specific = kernels / "port" / name
         shutil.copy(specific if specific.is_file() else kernels / "run" / name, folder)
     shutil.copytree(kernels / "run" / "include", folder / "include")
