@@ -48,6 +48,7 @@ class Execution:
     memory: FirmwareMemory
     golden_match: bool
     outputs: tuple[np.ndarray, ...]
+    predicted_cycles: int  # to first order, by the core; what a board says is measured
 
     def as_dict(self) -> dict[str, Any]:
         memory = {f"{name}_bytes": size for name, size in vars(self.memory).items()}
@@ -57,6 +58,7 @@ class Execution:
             "toolchain": self.toolchain,
             "emulator": self.emulator,
             "instructions": self.instructions,
+            "predicted_cycles": self.predicted_cycles,
             "per_layer": layers,
             "memory": memory,
             "golden_match": self.golden_match,
@@ -107,6 +109,7 @@ def execution_text(execution: Execution, longest: int = 20) -> str:
     rows = [
         f"{execution.core}, {execution.toolchain}, {execution.emulator}",
         f"  emulated   {execution.instructions:,} instructions",
+        f"  predicted  {execution.predicted_cycles:,} cycles, where memory never waits",
         f"  RAM        {memory.ram:,} bytes: arena {memory.arena:,}, stack {memory.stack:,}, the rest static",
         f"  flash      {memory.flash:,} bytes",
         f"  golden     {'equal, bit for bit' if execution.golden_match else 'NOT EQUAL to the integer model'}",

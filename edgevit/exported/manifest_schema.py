@@ -151,10 +151,12 @@ _LAYER = _table(
     macs=_COUNT,
 )
 _EXECUTION = _table(
+    ("predicted_cycles",),
     core=_WORD,
     toolchain=_LINE,
     emulator=_LINE,
     instructions=_COUNT,
+    predicted_cycles=_COUNT,
     per_layer=Listing(_LAYER),
     memory=_table(ram_bytes=_COUNT, arena_bytes=_COUNT, stack_bytes=_COUNT, flash_bytes=_COUNT),
     golden_match=Flag(),

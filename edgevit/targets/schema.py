@@ -152,8 +152,9 @@ def _compute(fields: Fields) -> tuple[ComputeUnit, ...]:
             cores=cpu.positive("cores"),
             isa=_isa(cpu),
             clock_hz=cpu.positive("clock_hz"),
+            port_clock_hz=cpu.positive("port_clock_hz"),
         )
-        for cpu in fields.tables("cpu", ("name", "cores", "isa", "clock_hz"))
+        for cpu in fields.tables("cpu", ("name", "cores", "isa", "clock_hz", "port_clock_hz"))
     ]
     for kind in ("gpu", "npu"):
         unit = fields.table(kind, ("name", "cores", "clock_hz", "tops", "int8"))

@@ -44,6 +44,7 @@ def as_dict(target: Target) -> dict[str, object]:
                 "cores": unit.cores,
                 "isa": unit.isa,
                 "clock_hz": unit.clock_hz,
+                **({"port_clock_hz": unit.port_clock_hz} if unit.port_clock_hz else {}),
                 "tops": unit.tops,
                 "int8": unit.int8,
             }
@@ -122,6 +123,8 @@ def _unit_text(unit: ComputeUnit) -> str:
         details.append(unit.isa)
     if unit.clock_hz:
         details.append(f"{unit.clock_hz / 1e6:g} MHz")
+    if unit.port_clock_hz:
+        details.append(f"{unit.port_clock_hz / 1e6:g} MHz in the self-test")
     if unit.tops:
         details.append(f"{unit.tops:g} TOPS")
     if unit.int8:

@@ -64,6 +64,7 @@ class ComputeUnit:
     cores: int | None = None
     isa: str | None = None  # "armv7e-m+dsp+fp"; a CPU always has one
     clock_hz: int | None = None  # the maker's maximum
+    port_clock_hz: int | None = None  # that the port of the self-test sets
     tops: float | None = None  # the maker's own figure, 10^12 operations a second
     int8: bool = False  # multiplies bytes faster than floats
 
@@ -131,6 +132,10 @@ class Target:
     @property
     def clock_hz(self) -> int | None:
         return self.cpu.clock_hz if self.cpu else None
+
+    @property
+    def port_clock_hz(self) -> int | None:
+        return self.cpu.port_clock_hz if self.cpu else None
 
     @property
     def ram_bytes(self) -> int | None:

@@ -185,7 +185,7 @@ def test_microcontrollers_have_what_a_linker_script_needs() -> None:
 
 def test_emulated_targets_say_how_to_run_them_and_claim_no_clock() -> None:
     emulated = [target for target in SHIPPED if target.family == "emulated"]
-    assert len(emulated) == 5
+    assert len(emulated) == 7
     for target in emulated:
         assert target.emulator is not None
         assert target.clock_hz is None

@@ -42,6 +42,8 @@ class Core:
     memory: MemoryMap
     machine: QemuBoard | None  # none: QEMU has no board of it with enough memory
     unicorn: str | None  # the constant's name; none: Unicorn lacks its instructions
+    # To first order, of these kernels' mix of instructions, with memory that never waits. Predicted: a board measures.
+    cycles_per_instruction: float
     aligned: bool = False  # words must be read where they are aligned; no emulator insists on it
     clang: tuple[str, ...] = ()  # compiled by clang and linked by gcc: gcc 12 crashes on MVE
 
@@ -79,6 +81,7 @@ CORES: dict[str, Core] = {
             memory=_MPS2,
             machine=None,
             unicorn="UC_CPU_ARM_CORTEX_M0",
+            cycles_per_instruction=1.4,
             aligned=True,
         ),
         Core(
@@ -92,6 +95,7 @@ CORES: dict[str, Core] = {
             memory=_MPS2,
             machine=QemuBoard("qemu-system-arm", "mps2-an385", "cortex-m3"),
             unicorn="UC_CPU_ARM_CORTEX_M3",
+            cycles_per_instruction=1.35,
         ),
         Core(
             name="m4",
@@ -104,6 +108,7 @@ CORES: dict[str, Core] = {
             memory=_MPS2,
             machine=QemuBoard("qemu-system-arm", "mps2-an386", "cortex-m4"),
             unicorn="UC_CPU_ARM_CORTEX_M4",
+            cycles_per_instruction=1.3,
         ),
         Core(
             name="m7",
@@ -116,6 +121,7 @@ CORES: dict[str, Core] = {
             memory=replace(_MPS2, flash_base=0x6000_0000),
             machine=QemuBoard("qemu-system-arm", "mps2-an500", "cortex-m7"),
             unicorn="UC_CPU_ARM_CORTEX_M7",
+            cycles_per_instruction=0.8,
         ),
         Core(
             name="m33",
@@ -129,6 +135,7 @@ CORES: dict[str, Core] = {
             memory=MemoryMap(0x1000_0000, 0x8000_0000, 16 * MIB, 0x3800_0000, 4 * MIB),
             machine=QemuBoard("qemu-system-arm", "mps2-an505", "cortex-m33"),
             unicorn="UC_CPU_ARM_CORTEX_M33",
+            cycles_per_instruction=1.2,
         ),
         Core(
             name="m55",
@@ -141,6 +148,7 @@ CORES: dict[str, Core] = {
             memory=MemoryMap(0x0000_0000, 0x6000_0000, 64 * MIB, 0x2100_0000, 4 * MIB),
             machine=QemuBoard("qemu-system-arm", "mps3-an547", "cortex-m55"),
             unicorn=None,
+            cycles_per_instruction=1.4,
             clang=("--target=thumb-none-eabi", "-mcpu=cortex-m55", "-mfloat-abi=hard"),
         ),
         Core(
@@ -154,6 +162,7 @@ CORES: dict[str, Core] = {
             memory=MemoryMap(0x8000_0000, 0x8000_1000, 63 * MIB, 0x8400_0000, 16 * MIB),
             machine=QemuBoard("qemu-system-riscv32", "virt", "rv32"),
             unicorn="UC_CPU_RISCV32_BASE32",
+            cycles_per_instruction=1.3,
             aligned=True,
         ),
     )

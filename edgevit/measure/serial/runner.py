@@ -113,6 +113,7 @@ def _figures(subject: Subject, tests: Sequence[SelfTest], kind: Kind, path: str)
     in_seconds = hz > 0 and kind == "measured"
     scale = 1 / hz if in_seconds else 1.0
     middle = sorted(tests, key=lambda test: test.total)[len(tests) // 2]
+    measured = _cycles_note(subject, middle) if in_seconds else ()
     clock = f"at {hz / 1e6:g} MHz" if hz else "of an unknown clock"
     return Figures(
         subject,
@@ -121,6 +122,20 @@ def _figures(subject: Subject, tests: Sequence[SelfTest], kind: Kind, path: str)
         tuple(test.total * scale for test in tests),
         layers=tuple(LayerCost(name, "", ticks * scale) for name, ticks in middle.layers),
         golden_match=True,
-        notes=(f"self-test over {path}, ticks {clock}, golden vectors equal",),
+        notes=(f"self-test over {path}, ticks {clock}, golden vectors equal", *measured),
         when=now(),
     )
+
+
+def _cycles_note(subject: Subject, test: SelfTest) -> tuple[str, ...]:
+    """Compare the core's cycles with what was predicted, where the board's clock is known."""
+    manifest = read_manifest(subject.path.parent)
+    execution = (manifest.get("firmware") or {}).get("execution") or {}
+    predicted, clock = (
+        execution.get("predicted_cycles"),
+        load_target(manifest["target"]).port_clock_hz,
+    )
+    if not predicted or not clock:
+        return ()
+    cycles = round(test.total / test.hz * clock)
+    return (f"{cycles:,} cycles measured, {predicted:,} predicted: {cycles / predicted:.2f} times",)

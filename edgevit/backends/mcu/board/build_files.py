@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from edgevit.backends.mcu.board.weights import NAME, WeightsForm
 from edgevit.backends.mcu.cores import Core
 from edgevit.support.quoting import cmake_word, comment, make_word, word
 from edgevit.support.resources import data_dir
-from edgevit.targets import EmulatedBoard, Target
+from edgevit.targets import CODE_MEMORY, EmulatedBoard, Target
 
 _FILES = (
     "LICENSE",
@@ -72,6 +73,8 @@ def write_build_files(build: Build, folder: Path) -> None:
     for name in _FILES:
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(filled((templates / name).read_text(), values))
+    if build.port.board in _UF2_FAMILIES:
+        shutil.copy(templates / "uf2.py", folder)
     if build.weights.form == "c":
         _write_platformio(build, folder)
         _write_arduino(build, folder)
@@ -100,11 +103,31 @@ def _values(build: Build) -> dict[str, object]:
         else "",
         "WEIGHTS_FLAG": _address_flag(build.weights),
         "WEIGHTS_CMAKE": _weights_cmake(build.weights),
+        **_uf2(build),
         "TEST": CTEST if build.target.emulator else "",
         "RUN": _make_run(build.target.emulator, build.weights),
         "TEST_CMAKE": _cmake_test(build.target.emulator, build.weights),
         "ZEPHYR_SOURCES": "".join(f"    ../{source}\n" for source in _zephyr_sources(build)),
         "ZEPHYR_DEFINE": _zephyr_define(build.weights),
+    }
+
+
+# Of boards whose boot ROM is a drive: microsoft/uf2, utils/uf2families.json.
+_UF2_FAMILIES = {"rp2040": 0xE48BFF56, "rp2350": 0xE48BFF59}
+
+
+def _uf2(build: Build) -> dict[str, object]:
+    family = _UF2_FAMILIES.get(build.port.board)
+    if family is None:
+        return {"ABOUT_DRIVE": "", "MAKE_DRIVE": "", "DRIVE": ""}
+    start = min(r.base for r in build.target.regions if r.kind in CODE_MEMORY)
+    return {
+        "ABOUT_DRIVE": "\n#   make uf2                    selftest.uf2, to copy onto the board's drive",
+        "MAKE_DRIVE": (
+            "\nuf2: $(BUILD)/selftest.uf2\n\n$(BUILD)/selftest.uf2: $(BUILD)/selftest.bin uf2.py\n"
+            f"\tpython3 uf2.py $< {start:#010x} {family:#010x} $@\n"
+        ),
+        "DRIVE": " uf2",
     }
 
 

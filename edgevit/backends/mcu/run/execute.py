@@ -51,8 +51,16 @@ def execute(
     layers = tuple(_cost(layer, run.by_region) for layer in emitted.layers)
     memory = _memory(elf, emitted, case, run.stack_bytes)
     return Execution(
-        core.name, tool.version(core), run.emulator, run.instructions, layers, memory, match, outputs
-    )  # fmt: skip
+        core.name,
+        tool.version(core),
+        run.emulator,
+        run.instructions,
+        layers,
+        memory,
+        match,
+        outputs,
+        round(run.instructions * core.cycles_per_instruction),
+    )
 
 
 def _cost(layer: Layer, counts: Any) -> LayerCount:
