@@ -57,6 +57,12 @@ ARITHMETIC: tuple[Plain, ...] = (
     lambda x: F.layer_norm(x, x.shape[1:]),
     lambda x: F.cosine_similarity(x, x.roll(1, 1), dim=1).unsqueeze(1) * x,
     lambda x: torch.logsumexp(x, 1, keepdim=True) - x,
+    lambda x: torch.maximum(torch.zeros_like(x), x - x.roll(2, 3)) - torch.minimum(x, x.roll(1, 2)),
+    lambda x: (
+        (F.unfold(x, 3, padding=1).reshape(*x.shape[:2], 9, -1) * x.flatten(2).tanh()[:, :1, None])
+        .sum(2)
+        .reshape(x.shape)
+    ),
     lambda x: x.cumsum(3) / x.shape[3],
     lambda x: x.where(x > -0.5, torch.tensor(-0.5)),
     lambda x: x * (x > 0) + x * (x <= 0).float() * 0.2,

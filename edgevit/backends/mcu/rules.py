@@ -7,6 +7,7 @@ in the few forms that integer operations have.
 from __future__ import annotations
 
 from edgevit.rewrites.arithmetic.drop_identity import DropIdentity
+from edgevit.rewrites.arithmetic.expand_maximum import ExpandMaximum
 from edgevit.rewrites.arithmetic.expand_one_hot import ExpandOneHot
 from edgevit.rewrites.arithmetic.expand_roll import ExpandRoll
 from edgevit.rewrites.arithmetic.expand_variance import ExpandVariance
@@ -51,6 +52,7 @@ RULES: tuple[AnyRule, ...] = (
     FoldNormAffine(),
     *ATTENTION,
     ExpandRoll(),
+    ExpandMaximum(),
     ExpandAdaptivePool(),
     PadCeil(),
     PadAverage(),
