@@ -27,6 +27,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.small_configs import INPUT_SIZE, SMALL_CONFIGS
+from edgevit.frontend.zoo.papers import PAPERS
 
 FORMATS = {
     "coreml": "iphone",
@@ -92,6 +93,8 @@ def nets() -> Iterator[Net]:
     size = ("--input-size", "320")
     yield from (Net("ultralytics", n, f"ultralytics:{n}", size) for n in _ULTRALYTICS)
     yield from (Net("zoo", name, f"zoo:{name}") for name in _ZOO)
+    smallest = [f"{name}-{next(iter(paper.sizes))}" for name, paper in PAPERS.items()]
+    yield from (Net("zoo", name, f"zoo:{name}", ("--input-size", "64")) for name in smallest)
     yield from (Net("torchvision", name, f"torchvision:{name}") for name in _TORCHVISION)
     yield from (Net("timm", name, f"timm:{name}") for name in _one_of_each_family())
 

@@ -72,6 +72,26 @@ DETECTORS = {
         **_RT_DETR,
         backbone_config={"model_type": "rt_detr_resnet", **_RESNET},
     ),
+    "rf-detr": _of(
+        "rf_detr",
+        "RfDetrForObjectDetection",
+        backbone_config={
+            "model_type": "rf_detr_dinov2",
+            "hidden_size": 32,
+            "num_hidden_layers": 4,
+            "num_attention_heads": 2,
+            "image_size": 56,
+            "patch_size": 14,
+            "num_windows": 2,
+            "out_features": ["stage2", "stage4"],
+        },
+        d_model=32,
+        decoder_layers=2,
+        decoder_self_attention_heads=2,
+        decoder_cross_attention_heads=2,
+        decoder_ffn_dim=32,
+        num_queries=10,
+    ),
     "yolos": _of(
         "yolos",
         "YolosForObjectDetection",
@@ -126,6 +146,25 @@ TOWERS = {
     "owlvit": _of("owlvit", "OwlViTForObjectDetection", **_PAIR, projection_dim=32),
 }
 ENCODERS = {
+    "edgetam": _of(
+        "edgetam_vision_model",
+        "EdgeTamVisionModel",
+        backbone_config={
+            "model_type": "timm_wrapper",
+            "architecture": "repvit_m1",
+            "num_classes": 1000,
+            "model_args": {"in_chans": 3, "features_only": True, "out_indices": [0, 1, 2, 3]},
+        },
+        backbone_channel_list=[384, 192, 96, 48],
+        backbone_feature_sizes=[[32, 32], [16, 16], [8, 8]],
+        fpn_hidden_size=32,
+    ),
+    "pp-ocr-v6-tiny": _of(
+        "pp_ocrv6_tiny_rec",
+        "PPOCRV6TinyRecForTextRecognition",
+        hidden_size=32,
+        head_out_channels=100,
+    ),
     "sam": _of(
         "sam_vision_model",
         "SamVisionModel",
@@ -153,5 +192,7 @@ ENCODERS = {
         },
     ),
 }
-INPUT_SIZE = {name: 64 for name in DETECTORS if name != "yolos"}  # those state none
+# Of those that state none.
+INPUT_SIZE = {name: 64 for name in DETECTORS if name not in ("yolos", "rf-detr")}
+INPUT_SIZE |= {"rf-detr": 56, "edgetam": 128}
 SMALL_CONFIGS: dict[str, dict[str, Any]] = {**DETECTORS, **DENSE, **TOWERS, **ENCODERS}
