@@ -3,15 +3,17 @@
     python benchmarks/npu_nets.py [--target T] [--output PAGE] [NET ...]
 
 Live random weights. Of integers, the ranges are those of the example input, and weights are rounded
-to the nearest: what the export does on calibration inputs is better.
+to the nearest: what the export does on calibration inputs is better. Rows are kept in out/npu/, so an
+interrupted run goes on where it stopped; --fresh starts over.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
@@ -27,6 +29,7 @@ from edgevit.support.backend_info import info_of
 from edgevit.targets import Target, load_target
 
 PRECISIONS = ("fp16", "w8a16")
+CACHE = Path("out/npu")
 HEAD = "| net | precision | ops on the NPU | pieces | on the CPU | cosine to float | to the simulation |\n|---|---|--:|--:|---|--:|--:|"
 
 
@@ -77,6 +80,15 @@ def rows(net: str, target: Target) -> Iterator[Row]:
         )
 
 
+def measured(net: str, target: Target, fresh: bool) -> list[Row]:
+    path = CACHE / f"{net}-{target.name}.json"
+    if path.exists() and not fresh:
+        return [Row(**entry) for entry in json.loads(path.read_text())]
+    net_rows = list(rows(net, target))
+    path.write_text(json.dumps([asdict(row) for row in net_rows]))
+    return net_rows
+
+
 def summary(all_rows: list[Row]) -> Iterator[str]:
     for precision in PRECISIONS:
         own = [row for row in all_rows if row.precision == precision]
@@ -92,15 +104,17 @@ def main() -> None:
     parser.add_argument("nets", nargs="*", default=NETS)
     parser.add_argument("--target", default="galaxy-s25")
     parser.add_argument("--output", type=Path, help="write the page here too")
+    parser.add_argument("--fresh", action="store_true")
     words = parser.parse_args()
     torch.set_num_threads(1)
     target = load_target(words.target)
+    CACHE.mkdir(parents=True, exist_ok=True)
     print(HEAD, flush=True)
     all_rows: list[Row] = []
     failures: list[str] = []
     for net in words.nets:
         try:
-            for row in rows(net, target):
+            for row in measured(net, target, words.fresh):
                 print(row, flush=True)
                 all_rows.append(row)
         except EdgevitError as error:

@@ -7,6 +7,7 @@ import re
 
 from edgevit.backends import C_TYPES, Facts, Snippet, count, numbers
 from edgevit.backends.ethos_u import INFO
+from edgevit.snippets.ethos_u_selftest import SELFTEST, parameters, place_of_npu, regions
 from edgevit.snippets.templates import TEMPLATES
 from edgevit.support.quoting import word
 
@@ -19,8 +20,6 @@ def _call(facts: Facts) -> dict[str, str]:
     needed = _needed(facts)
     planned = int(facts.manifest["predicted"]["ram_bytes"])
     first = facts.outputs[0]
-    kinds = [C_TYPES[port.dtype] for port in facts.inputs]
-    parameters = ", ".join(f"const {kind} *input_{k}" for k, kind in enumerate(kinds))
     copies = [
         f"    for (size_t i = 0; i < {count(port)}u; i++)\n"
         f"        model->input({k})->data.{_field(port.dtype)}[i] = input_{k}[i];"
@@ -33,7 +32,7 @@ def _call(facts: Facts) -> dict[str, str]:
         "OPS": str(len(needed)),
         "ADD": "\n".join(f"        ops.Add{name}();" for name in needed),
         "PREPARE": _prepare(facts),
-        "PARAMETERS": parameters,
+        "PARAMETERS": parameters(facts),
         "COPIES": "\n".join(copies),
         "FIELD": _field(first.dtype),
         "ZERO": str(first.zero or 0),
@@ -64,6 +63,10 @@ def _readme(facts: Facts) -> dict[str, str]:
         "CYCLES": f"{predicted['cycles']:,}",
         "RAM": f"{predicted['ram_bytes']:,}",
         "FLASH": f"{npu['file_bytes']:,}",
+        "PLANNED": f"{predicted['ram_bytes']:,}",
+        "ARENA_TEXT": f"{_aligned(predicted['ram_bytes'] + _STRUCTURES):,}",
+        **place_of_npu(facts),
+        **regions(facts),
     }
 
 
@@ -116,5 +119,6 @@ void prepare(const uint8_t *rgb, int8_t *input)
 SNIPPETS = (
     Snippet("call.cpp", TEMPLATES / "ethos_u.cpp.txt", _call, C_TYPES),
     Snippet("model.cpp", TEMPLATES / "ethos_u_model.cpp.txt", _model, C_TYPES),
+    *SELFTEST,
     Snippet("README.md", TEMPLATES / "ethos_u.md.txt", _readme, C_TYPES),
 )

@@ -23,6 +23,7 @@ SCHEMES: dict[str, QuantScheme] = {
         TFLITE_SCHEMES["int8"],
         integer=EVERY.integer - _WHOLE | _MORE,
         between=frozenset[str](),
+        float_stream=False,
         constants=True,
         fixed={
             "softmax": _OF_PROBABILITIES,

@@ -32,10 +32,17 @@ class EthosSession:
         self.outputs = tuple(map(_spec, self._outputs))
 
     def run(self, arrays: Arrays) -> list[Any]:
-        for detail, array in zip(self._inputs, arrays, strict=True):
-            self._interpreter.set_tensor(detail["index"], _quantized(array, detail))
+        _, outputs = self.integers(arrays)
+        return [_real(array, one) for array, one in zip(outputs, self._outputs, strict=True)]
+
+    def integers(self, arrays: Arrays) -> tuple[list[Any], list[Any]]:
+        """Return what the file takes for these floats, and what it returns."""
+        pairs = zip(arrays, self._inputs, strict=True)
+        inputs = [_quantized(array, detail) for array, detail in pairs]
+        for detail, array in zip(self._inputs, inputs, strict=True):
+            self._interpreter.set_tensor(detail["index"], array)
         self._interpreter.invoke()
-        return [_real(self._interpreter.get_tensor(one["index"]), one) for one in self._outputs]
+        return inputs, [self._interpreter.get_tensor(one["index"]) for one in self._outputs]
 
     def op_times(self, arrays: Arrays, repeats: int) -> tuple[OpTime, ...]:
         """Return nothing: the times of reference kernels are not the NPU's."""

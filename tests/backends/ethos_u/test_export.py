@@ -24,55 +24,6 @@ from edgevit.quantize import CalibrationOptions
 from edgevit.support.backend_info import host_formats
 
 pytest.importorskip("ethosu.vela", reason="pip install 'edgevit[ethos-u]'")
-NET = """
-import torch
-from torch import nn
-
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.embed = nn.Conv2d(3, 16, 4, stride=4)
-        self.norm = nn.LayerNorm(16)
-        self.qkv = nn.Linear(16, 48)
-        self.head = nn.Linear(16, 5)
-        self.place = nn.Parameter(0.1 * torch.randn(1, 16, 16))
-
-    def forward(self, image):
-        x = self.embed(image).flatten(2).transpose(1, 2) + self.place
-        q, k, v = self.qkv(self.norm(x)).chunk(3, -1)
-        x = x + (q @ k.transpose(1, 2) / 4).softmax(-1) @ v
-        return self.last(nn.functional.silu(self.head(x.mean(1))))
-
-    def last(self, x):
-        return x
-
-class Floors(Net):
-    def last(self, x):
-        return torch.floor(4 * x)
-
-def build():
-    torch.manual_seed(0)
-    return Net().eval(), (torch.rand(1, 3, 16, 16),)
-
-def floors():
-    torch.manual_seed(0)
-    return Floors().eval(), (torch.rand(1, 3, 16, 16),)
-"""
-
-
-@pytest.fixture(scope="module")
-def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("net")
-    (root / "net.py").write_text(NET)
-    return root
-
-
-@pytest.fixture(scope="module")
-def folder(source: Path) -> Path:
-    words = ["export", f"{source}/net.py:build", "--target", "ethos-u55-128", "--require-npu"]
-    words += ["--calibrate", "generated", "-o", str(source / "out"), "--quiet"]
-    assert main(words) == 0
-    return source / "out"
 
 
 @pytest.fixture
