@@ -112,6 +112,7 @@ def figure_of(shape: Shape, core: Core, tool: Toolchain) -> Figure:
     op.check()
     card = card_of(op, core)
     assert card is not None
+    card = card.wider or card
     inputs = [random(rng, value) for value in op.inputs]
     with tempfile.TemporaryDirectory(prefix="edgevit-bench-") as folder:
         program = _link(op, card, core, tool, Path(folder))

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A convolution by tiles of windows, stored by `tile_products` in elements of 1 or 2 bytes. Scratch is a tile, then a row
-   of a window. `bias` holds the constants of all blocks of columns. */
+/* A convolution by tiles of windows. Scratch is a tile, then a row of a window. `bias` holds the constants of all pairs of
+   columns. */
 #ifndef EV_CONV2D_DSP_H
 #define EV_CONV2D_DSP_H
 
@@ -31,47 +31,66 @@ static void gather_row(const struct ev_window *window, const int8_t *x, int32_t 
             memcpy(row_buffer, x_row + (uint32_t)left * channels, channels);
 }
 
-/* Unpacks the window of one output pixel into row `row` of the tile. */
-static void store_window(const struct ev_window *window, const int8_t *x, int32_t top, int32_t left, uint32_t *tile,
-                         uint32_t row, int8_t *row_buffer)
+/* Whether a tap row is all inside the image, and without gaps. */
+static inline bool is_contiguous(const struct ev_window *window, int32_t left)
 {
-    const uint32_t taps = window->kernel_w * window->channels, words = ev_tile_words(taps) * EV_TILE_ROWS;
-    const bool contiguous = window->dilation_x == 1 && left >= 0 && left + window->kernel_w <= window->in_width;
-    uint32_t *words_out = tile + EV_TILE_HEAD + row;
-    int32_t initial_sum = 0;
-    for (uint32_t k = 0; k < window->kernel_h; k++, top += window->dilation_y, words_out += words) {
-        const int8_t *taps_in = row_buffer;
-        if (contiguous && top >= 0 && top < window->in_height)
-            taps_in = image_row(window, x, top) + (uint32_t)left * window->channels;
-        else
-            gather_row(window, x, top, left, row_buffer);
-        initial_sum += ev_tile_row_dsp(words_out, taps_in, taps, 0);
-    }
-    ev_set_tile_head(tile, row, initial_sum);
+    return window->dilation_x == 1 && left >= 0 && left + window->kernel_w <= window->in_width;
 }
 
-EV_INLINE void ev_conv2d_tiles(const struct ev_conv2d *p, const int8_t *x, uint8_t *y, uint32_t bytes, uint32_t first,
-                               uint32_t rows, void *scratch, ev_tile_products *tile_products)
+/* Unpacks tap row `row` of the windows of `count` neighbours, row by row of the tile. */
+static void store_taps(const struct ev_window *window, const int8_t *x, int32_t row, int32_t left, uint32_t *words,
+                       uint32_t count, int8_t *row_buffer)
+{
+    const uint32_t taps = window->kernel_w * window->channels;
+    for (uint32_t r = 0; r < count; r++, left += window->stride_x) {
+        const int8_t *taps_in = row_buffer;
+        if (is_contiguous(window, left) && row >= 0 && row < window->in_height)
+            taps_in = image_row(window, x, row) + (uint32_t)left * window->channels;
+        else
+            gather_row(window, x, row, left, row_buffer);
+        ev_tile_row_dsp(words + r, count, taps_in, taps, 0);
+    }
+}
+
+/* Unpacks the windows of `count` neighbours, the first at column `left`, to a tile of that many rows. */
+static void store_windows(const struct ev_window *window, const int8_t *x, int32_t top, int32_t left, uint32_t *tile,
+                          uint32_t count, int8_t *row_buffer)
+{
+    const uint32_t taps = window->kernel_w * window->channels, words = ev_tile_words(taps) * count;
+    const int32_t last = left + (int32_t)((count - 1) * window->stride_x);
+    const bool contiguous = is_contiguous(window, left) && is_contiguous(window, last);
+    uint32_t *words_out = tile + EV_TILE_HEAD;
+    for (uint32_t k = 0; k < window->kernel_h; k++, top += window->dilation_y, words_out += words)
+        if (contiguous && top >= 0 && top < window->in_height)
+            ev_tile_rows_dsp(words_out, count, image_row(window, x, top) + (uint32_t)left * window->channels,
+                             window->stride_x * window->channels, taps, 0);
+        else
+            store_taps(window, x, top, left, words_out, count, row_buffer);
+}
+
+EV_INLINE void ev_conv2d_tiles(const struct ev_conv2d *p, const int8_t *x, uint8_t *y, uint32_t first, uint32_t rows,
+                               uint32_t *tile, const struct ev_products_by_rows *by_rows)
 {
     const struct ev_window *window = &p->window;
-    EV_ASSERT(p->groups == 1);
-    EV_ASSERT(ev_aligned(p->weight, 4) && ev_aligned(p->bias, 4) && ev_aligned(scratch, 16));
+    EV_ASSERT(p->groups == 1 && ev_between(2, p->tile_rows, EV_TILE_ROWS));
+    EV_ASSERT(ev_aligned(p->weight, 4) && ev_aligned(p->bias, 4) && ev_aligned(tile, 16));
     const uint32_t words = window->kernel_h * ev_tile_words(window->kernel_w * window->channels);
     const struct ev_products products = {
-        .weight = p->weight, .constants = p->bias, .constants_step = 32, .words = words, .columns = p->columns,
+        .weight = p->weight, .constants = p->bias, .words = words, .columns = p->columns,
     };
-    uint32_t *tile = scratch;
-    int8_t *row_buffer = (int8_t *)(tile + EV_TILE_HEAD + words * EV_TILE_ROWS);
+    const uint32_t out_bytes = p->columns * by_rows->bytes;
+    int8_t *row_buffer = (int8_t *)(tile + EV_TILE_HEAD + words * p->tile_rows);
+    memset(tile, 0, EV_TILE_HEAD * sizeof *tile);
     for (uint32_t row = first; row < first + rows; row++) {
-        uint8_t *out = y + row % window->out_ring * window->out_width * p->columns * bytes;
+        uint8_t *out = y + row % window->out_ring * window->out_width * out_bytes;
         const int32_t top = (int32_t)(row * window->stride_y) - window->pad_top;
         int32_t left = -window->pad_left;
-        for (uint32_t done = 0; done < window->out_width; done += EV_TILE_ROWS) {
-            const uint32_t over = window->out_width - done, count = over < EV_TILE_ROWS ? over : EV_TILE_ROWS;
-            for (uint32_t r = 0; r < count; r++, left += window->stride_x)
-                store_window(window, x, top, left, tile, r, row_buffer);
-            tile_products(&products, tile, count, out, p->columns);
-            out += count * p->columns * bytes;
+        for (uint32_t over = window->out_width, count; over > 0; over -= count) {
+            count = ev_next_rows(over, p->tile_rows);
+            store_windows(window, x, top, left, tile, count, row_buffer);
+            ev_products_tile_dsp(&products, by_rows, tile, count, out, p->columns);
+            left += (int32_t)(count * window->stride_x);
+            out += count * out_bytes;
         }
     }
 }

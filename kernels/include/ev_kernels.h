@@ -24,18 +24,21 @@
 
 #include <stdint.h>
 
-/* y[n] = requantize(bias[n] + sum_k x[k] * weight[n][k], multiplier[n]), K = depth, N = columns */
+/* y[n] = requantize(bias[n] + sum_k x[k] * weight[n][k], multiplier[n]), K = depth, N = columns.
+   DSP: y of 8 bits may be x where K is N and both have one stride. */
 struct ev_linear {
     uint16_t depth;            /* K, values summed. Range: 1 to 65535 */
     uint16_t columns;          /* N, output channels. Range: 1 to 65535 */
     uint16_t x_stride;         /* Elements. Range: depth to 65535 */
     uint16_t y_stride;         /* Elements. Range: columns to 65535 */
-    const int8_t *weight;      /* columns x depth in the family's order. DSP: sum_k |weight[n][k]| * 128 < 2^23 */
+    const int8_t *weight;      /* columns x depth in the family's order. DSP: none is -128, and
+                                  sum_k |weight[n][k]| * 128 < 2^23 */
     const int32_t *bias;       /* columns; input and output zero point are in it.
                                   Range: |bias[n]| + 128 * sum_k |weight[n][k]| < 2^31.
                                   DSP: of each pair of columns two biases, two multipliers. MVE: unused */
     const int32_t *multiplier; /* columns; input scale * weight scale / output scale * 2^32. Range: 1 to 2^31 - 1.
                                   DSP and MVE: unused */
+    uint8_t tile_rows;         /* DSP: rows that are unpacked to scratch at a time. Range: 2 to 3. Others: unused */
 };
 
 /* The same, of weights of which blocks of zeros are not stored. A block is four columns by 4 inputs, MVE: by 16. Columns
@@ -68,6 +71,7 @@ struct ev_matmul {
                              DSP: depth * max(127 - a_zero, 128 + a_zero) * 128 < 2^23 as well */
     int32_t multiplier;   /* a scale * b scale / output scale * 2^32. Range: 1 to 2^31 - 1 */
     uint8_t b_transposed; /* 1: b is columns x depth; 0: b is depth x columns */
+    uint8_t tile_rows;    /* As in ev_linear */
 };
 
 /* A window over an image of height x width x channels, channels innermost. */
@@ -94,6 +98,7 @@ struct ev_conv2d {
     const int8_t *weight;      /* columns x kernel_h x kernel_w x (channels / groups), in the family's order */
     const int32_t *bias;       /* As in ev_linear, the sum being over the window */
     const int32_t *multiplier; /* As in ev_linear */
+    uint8_t tile_rows;         /* As in ev_linear, of windows */
 };
 
 /* y[c] = requantize(bias[c] + sum over the window of x[c] * weight[c], multiplier[c]) */

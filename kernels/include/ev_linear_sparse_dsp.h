@@ -3,6 +3,8 @@
 #ifndef EV_LINEAR_SPARSE_DSP_H
 #define EV_LINEAR_SPARSE_DSP_H
 
+#include <string.h>
+
 #include "ev_compiler.h"
 #include "ev_contract.h"
 #include "ev_kernels_dsp.h"
@@ -40,11 +42,11 @@ EV_INLINE void ev_sparse_row(const struct ev_sparse_products *p, const uint32_t 
 {
     const int8_t *w = p->weight;
     const int32_t *constants = p->constants;
-    const uint32_t last = p->columns - EV_BLOCK;
-    for (uint32_t next = 0; next < p->columns; next += EV_BLOCK, constants += 8) {
+    const uint32_t last = p->columns - EV_SPARSE_COLUMNS;
+    for (uint32_t next = 0; next < p->columns; next += EV_SPARSE_COLUMNS, constants += 8) {
         const uint32_t column = next < last ? next : last;
         struct ev_sparse_pair one = {0}, two = {0};
-        const uint32_t *x = tile + EV_TILE_HEAD;
+        const uint32_t *x = tile + EV_SPARSE_HEAD;
         for (uint32_t half = 0, header = 0;; half ^= 1) {
             if (half == 0) {
                 header = ev_load4(w);
@@ -53,8 +55,8 @@ EV_INLINE void ev_sparse_row(const struct ev_sparse_products *p, const uint32_t 
             x += (header >> 1 & 0x7fff) * (EV_SPARSE_BYTES / 4);
             ev_add_sparse_word(&one, x[0], ev_load4(w));
             ev_add_sparse_word(&two, x[0], ev_load4(w + 4));
-            ev_add_sparse_word(&one, x[EV_TILE_ROWS], ev_load4(w + 8));
-            ev_add_sparse_word(&two, x[EV_TILE_ROWS], ev_load4(w + 12));
+            ev_add_sparse_word(&one, x[EV_SPARSE_ROWS], ev_load4(w + 8));
+            ev_add_sparse_word(&two, x[EV_SPARSE_ROWS], ev_load4(w + 12));
             x += EV_SPARSE_BYTES / 4;
             w += EV_SPARSE_BYTES;
             if (header & 1)
@@ -70,22 +72,23 @@ EV_INLINE void ev_linear_sparse_tiles(const struct ev_linear_sparse *p, const in
                                       uint32_t rows, void *scratch, ev_sparse_both *both_rows)
 {
     const struct ev_sparse_products products = {.weight = p->weight, .constants = p->bias, .columns = p->columns};
-    EV_ASSERT(ev_valid_strides(p->depth, p->x_stride, p->columns, p->y_stride) && p->columns >= EV_BLOCK);
+    EV_ASSERT(ev_valid_strides(p->depth, p->x_stride, p->columns, p->y_stride) && p->columns >= EV_SPARSE_COLUMNS);
     EV_ASSERT(ev_disjoint(x, ev_extent(rows, p->x_stride, p->depth), y, ev_extent(rows, p->y_stride, p->columns) * bytes));
     EV_ASSERT(ev_aligned(y, bytes));
     EV_ASSERT(ev_aligned(p->weight, 4) && ev_aligned(p->bias, 4) && ev_aligned(scratch, 16));
     EV_ASSERT(ev_valid_block_stream(p));
     uint32_t *tile = scratch;
-    for (uint32_t r = 0; r < EV_TILE_ROWS; r++)
-        ev_set_tile_head(tile, r, 0);
+    memset(tile, 0, EV_SPARSE_HEAD * sizeof *tile);
     for (uint32_t count; rows > 0; rows -= count) {
-        count = rows < EV_TILE_ROWS ? rows : EV_TILE_ROWS;
-        for (uint32_t r = 0; r < count; r++, x += p->x_stride)
-            ev_tile_row_dsp(tile + EV_TILE_HEAD + r, x, p->depth, 0);
-        if (count == EV_TILE_ROWS)
+        count = rows < EV_SPARSE_ROWS ? rows : EV_SPARSE_ROWS;
+        if (count == EV_SPARSE_ROWS) {
+            ev_tile_rows_dsp(tile + EV_SPARSE_HEAD, EV_SPARSE_ROWS, x, p->x_stride, p->depth, 0);
             both_rows(&products, tile, y, p->y_stride);
-        else
+        } else {
+            ev_tile_row_dsp(tile + EV_SPARSE_HEAD, EV_SPARSE_ROWS, x, p->depth, 0);
             ev_sparse_row(&products, tile, y, bytes);
+        }
+        x += count * p->x_stride;
         y += count * p->y_stride * bytes;
     }
 }

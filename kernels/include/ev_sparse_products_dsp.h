@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Sums of products by SMLAD over the blocks of weights that are not zero, two rows by four columns.
 
-   The rows are unpacked to the tile of ev_products_dsp.h. A block has four taps of four columns, in two words for each
+   The rows are unpacked to a tile of two rows (ev_products_dsp.h) behind a head of zeros. A block has four taps of four columns, in two words for each
    pair of columns. A half of a word is 256 * second + first, so that the halves give a sum A, their low bytes alone,
    with a sign, a sum B of the first column, and
 
        sum of the second column = (A - B) / 256
 
-   which is exact while it is below 2^23. Nothing is added to bytes, unlike in ev_products_dsp.h: that would have to be
-   taken out by the sum of the taps, and of each group of columns other taps are left.
+   which is exact while it is below 2^23.
 
    The weights of a group of four columns are pairs of blocks. A word is before each pair, with a half for each block:
 
@@ -22,6 +21,7 @@
 
 #include "ev_products_dsp.h"
 
+enum { EV_SPARSE_ROWS = 2, EV_SPARSE_HEAD = 8 };
 enum { EV_SPARSE_BYTES = 16 }; /* of a block, and of four taps of a tile of two rows */
 
 struct ev_sparse_products { /* ev_sparse_products_dsp.S knows where each is */

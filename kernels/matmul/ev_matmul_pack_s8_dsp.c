@@ -4,12 +4,12 @@
 #include "ev_lanes_dsp.h"
 #include "ev_products_dsp.h"
 
-/* Layout of a block of four columns: 16 bytes for four taps. Taps 0 and 2 of the first pair of columns, then of the
-   second pair; then taps 1 and 3. Two bytes are a tap of a pair, and the first has 128 added. */
-enum { FOUR_TAPS = 16, ODD_TAPS = 8, SECOND_PAIR = 4, LATER_TAP = 2 };
+/* Layout of a pair of columns: 8 bytes for four taps, 0 and 2, then 1 and 3. Two bytes are a tap of the pair, and the
+   first has 128 added. */
+enum { FOUR_TAPS = 8, ODD_TAPS = 4, LATER_TAP = 2 };
 enum { FIRST = 0x00800080 };
 
-static inline uint32_t block_bytes(const struct ev_matmul *p)
+static inline uint32_t pair_bytes(const struct ev_matmul *p)
 {
     return (p->depth + 3u) / 4 * FOUR_TAPS;
 }
@@ -42,7 +42,7 @@ static void pack_transposed(const struct ev_matmul *p, const int8_t *b, uint32_t
 {
     const uint32_t end = first + rows;
     for (uint32_t n = first; n < end;) {
-        int8_t *out = packed + n / EV_BLOCK * block_bytes(p) + n % EV_BLOCK / 2 * SECOND_PAIR;
+        int8_t *out = packed + n / EV_PAIR * pair_bytes(p);
         const uint32_t count = n % 2 == 0 && n + 1 < end ? 2 : 1;
         if (count == 2)
             pack_pair(b, b + p->b_stride, p->depth, out);
@@ -56,19 +56,19 @@ static void pack_transposed(const struct ev_matmul *p, const int8_t *b, uint32_t
 /* Each row of b is one tap of every column. */
 static void pack_straight(const struct ev_matmul *p, const int8_t *b, uint32_t first, uint32_t rows, int8_t *packed)
 {
-    const uint32_t columns = p->columns, bytes = block_bytes(p);
+    const uint32_t columns = p->columns, bytes = pair_bytes(p);
     for (uint32_t k = first; k < first + rows; k++, b += p->b_stride) {
         int8_t *out = packed + k / 4 * FOUR_TAPS + k % 2 * ODD_TAPS + k % 4 / 2 * LATER_TAP;
         uint32_t n = 0;
         EV_NO_UNROLL
-        for (; n + EV_BLOCK <= columns; n += EV_BLOCK, out += bytes) {
+        for (; n + 2 * EV_PAIR <= columns; n += 2 * EV_PAIR, out += 2 * bytes) {
             const uint32_t taps = ev_load4(b + n) ^ FIRST;
             const uint16_t pairs[2] = {(uint16_t)taps, (uint16_t)(taps >> 16)};
             memcpy(out, &pairs[0], 2);
-            memcpy(out + SECOND_PAIR, &pairs[1], 2);
+            memcpy(out + bytes, &pairs[1], 2);
         }
         for (uint32_t i = 0; n + i < columns; i++)
-            out[i / 2 * SECOND_PAIR + i % 2] = (int8_t)(b[n + i] ^ (i % 2 == 0 ? -128 : 0));
+            out[i / 2 * bytes + i % 2] = (int8_t)(b[n + i] ^ (i % 2 == 0 ? -128 : 0));
     }
 }
 

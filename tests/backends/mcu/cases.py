@@ -35,6 +35,12 @@ def integers(rng: Rng, shape: tuple[int, ...], dtype: str = "int8") -> np.ndarra
     return rng.integers(info.min, info.max + 1, shape, dtype)
 
 
+def weights(rng: Rng, shape: tuple[int, ...]) -> np.ndarray:
+    """As quantised: -128 is rare."""
+    drawn = integers(rng, shape)
+    return drawn if rng.random() < 0.1 else np.maximum(drawn, -127)
+
+
 def _between(rng: Rng, low: int, high: int) -> int:
     return int(rng.integers(low, high + 1))
 
@@ -56,7 +62,7 @@ def linear(
     columns = columns or _between(rng, 1, 13)
     bias, multiplier = _channels(rng, columns)
     x = _value("x", (rows, depth))
-    weight = integers(rng, (columns, depth))
+    weight = weights(rng, (columns, depth))
     op = Linear((x,), _value("y", (rows, columns), stored), weight, bias, multiplier)
     return op, (integers(rng, x.shape),)
 
@@ -65,7 +71,7 @@ def deep_linear(rng: Rng) -> Single:
     """Of sums that weights of the largest size take beyond 24 bits."""
     op, inputs = linear(rng, _between(rng, 1, 3), _between(rng, 500, 1700), _between(rng, 1, 9))
     assert isinstance(op, Linear)
-    largest = rng.choice(np.array([-128, 127], np.int8), op.weight.shape)
+    largest = rng.choice(np.array([-127, 127], np.int8), op.weight.shape)
     return replace(op, weight=largest), inputs
 
 
@@ -135,7 +141,7 @@ def conv2d(
     window = window or _window(rng, 4)
     x = x or _image(rng, window, groups * _between(rng, 1, 9))
     columns = columns or groups * _between(rng, 1, 6)
-    weight = integers(rng, (columns, *window.size, x.shape[2] // groups))
+    weight = weights(rng, (columns, *window.size, x.shape[2] // groups))
     bias, multiplier = _channels(rng, columns)
     y = _value("y", (*window.output(*x.shape[:2]), columns), stored)
     pad = _between(rng, -128, 127)

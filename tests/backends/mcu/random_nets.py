@@ -46,7 +46,7 @@ class _Net:
 
     def weights(self, count: int, *sizes: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Scaled so that results fill the range."""
-        weight = self.rng.integers(-128, 128, (count, *sizes), np.int8)
+        weight = self.rng.integers(-127, 128, (count, *sizes), np.int8)
         bias = self.rng.integers(-(2**12), 2**12, count).astype(np.int32)
         spread = 74 * 74 * np.sqrt(max(np.prod(sizes), 1))
         multiplier = np.full(count, min(int(2**32 * 50 / spread), 2**30), np.int32)

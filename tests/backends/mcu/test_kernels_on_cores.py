@@ -27,9 +27,9 @@ def test_equals_the_definition(core: str, tool: str, tmp_path: Path) -> None:
     rng = np.random.default_rng(7)
     singles = [make(rng) for make in MAKERS.values() for _ in range(_EACH)]
     # sizes that fill blocks of rows, columns and vectors, and leave something over
-    singles += [MAKERS["linear"](rng, rows, depth, 18) for rows in (3, 4, 13) for depth in (16, 52, 99)]  # fmt: skip
+    singles += [MAKERS["linear"](rng, rows, depth, 18) for rows in (3, 4, 13) for depth in (16, 52, 99, 100)]  # fmt: skip
     singles += [MAKERS["matmul"](rng, 2, 5, 33, 18, turned) for turned in (True, False)]
-    plans = [simple_plan(graph_of(op), CORES[core]) for op, _ in singles]
+    plans = [simple_plan(graph_of(op), CORES[core], wide=i % 2 == 0) for i, (op, _) in enumerate(singles)]  # fmt: skip
     check_on_core(programs_of(plans, [inputs for _, inputs in singles]), core, tool, tmp_path)
 
 
@@ -38,11 +38,16 @@ def test_sums_beyond_24_bits_keep_the_fast_kernels(tmp_path: Path) -> None:
     rng = np.random.default_rng(11)
     window = Window((3, 3), padding=(1, 1, 1, 1))
     convolution, inputs = MAKERS["conv2d"](rng, Value("x", (3, 4, 230)), window, 6)
-    largest = rng.choice(np.array([-128, 127], np.int8), convolution.weight.shape)
-    singles = [MAKERS["deep_linear"](rng), (replace(convolution, weight=largest), inputs)]
-    plans = [simple_plan(graph_of(op), CORES["m4"]) for op, _ in singles]
+    largest = rng.choice(np.array([-127, 127], np.int8), convolution.weight.shape)
+    lowest = np.where(convolution.weight < -120, -128, convolution.weight).astype(np.int8)
+    singles = [
+        MAKERS["deep_linear"](rng),
+        (replace(convolution, weight=largest), inputs),
+        (replace(convolution, weight=lowest), inputs),  # 16 bits do not hold two weights of these
+    ]
+    plans = [simple_plan(graph_of(op), CORES["m4"], wide=True) for op, _ in singles]
     functions = [card.function for plan in plans for card in plan.cards.values()]
-    assert functions == ["ev_linear_deep_s8_dsp", "ev_conv2d_deep_s8_dsp"]
+    assert functions == ["ev_linear_deep_s8_dsp", "ev_conv2d_deep_s8_dsp", "ev_conv2d_s8"]
     check_on_core(programs_of(plans, [inputs for _, inputs in singles]), "m4", "gcc", tmp_path)
 
 
@@ -52,7 +57,7 @@ def test_calls_keep_the_preconditions(core: str, tmp_path: Path) -> None:
     """A failed assertion is a fault. Portable kernels assert in every test on the host."""
     rng = np.random.default_rng(9)
     singles = [make(rng) for make in MAKERS.values() for _ in range(4)]
-    plans = [simple_plan(graph_of(op), CORES[core]) for op, _ in singles]
+    plans = [simple_plan(graph_of(op), CORES[core], wide=i % 2 == 0) for i, (op, _) in enumerate(singles)]  # fmt: skip
     cases = programs_of(plans, [inputs for _, inputs in singles])
     check_on_core(cases, core, "zig", tmp_path, debug=True)
 
@@ -97,15 +102,18 @@ def test_blocks_of_zeros_are_skipped(core: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("what", ["sums beyond 24 bits", "a half that no 16 bits hold"])
-def test_weights_that_the_sparse_words_cannot_hold_stay_dense(what: str, tmp_path: Path) -> None:
+def test_weights_that_words_cannot_hold_are_not_for_the_sparse_dsp_kernel(
+    what: str, tmp_path: Path
+) -> None:
     rng = np.random.default_rng(13)
     op, inputs = sparse_linear(rng, 3, 1700, 4, block=4)
     assert isinstance(op, Linear)
     weight = np.where(op.weight == 0, 0, 127).astype(np.int8)
+    weight[:, :560] = 127
     if what == "a half that no 16 bits hold":
         op, inputs = sparse_linear(rng, 3, 64, 4, block=4)
         assert isinstance(op, Linear)
         weight = np.where(op.weight == 0, 0, -128).astype(np.int8)
     plan = simple_plan(graph_of(replace(op, weight=weight)), CORES["m4"])
-    assert not any("_sparse_" in card.function for card in plan.cards.values())
+    assert "ev_linear_sparse_s8_dsp" not in [card.function for card in plan.cards.values()]
     check_on_core(programs_of([plan], [inputs]), "m4", "zig", tmp_path)

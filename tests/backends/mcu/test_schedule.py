@@ -17,7 +17,7 @@ from edgevit.backends.mcu.schedule.walk import LoopWalk
 from edgevit.graph.window import Window
 from edgevit.integer.graph import IntegerGraph, Value
 from edgevit.integer.ops.pointwise import Add, Lookup
-from edgevit.integer.ops.products import Conv2d, Depthwise
+from edgevit.integer.ops.products import Conv2d, Depthwise, Linear, MatMul
 from tests.backends.mcu.plans import random_plan
 from tests.backends.mcu.random_nets import random_net
 
@@ -123,3 +123,50 @@ def test_a_narrow_image_goes_by_several_rows_and_takes_a_larger_ring() -> None:
     one, three = (make_plan(net, cards, frozenset({"second"}), 1, strip=n) for n in (1, 15))
     assert [walk.rows_per_step for walk in (*one.walks[-1:], *three.walks[-1:])] == [1, 3]
     assert [walk.rings["first"] for walk in (one.walks[-1], three.walks[-1])] == [3, 5]
+
+
+def _linear(x: Value, name: str, columns: int) -> Linear:
+    weight = np.ones((columns, x.shape[-1]), np.int8)
+    y = Value(name, (*x.shape[:-1], columns))
+    return Linear((x,), y, weight, np.zeros(columns, np.int32), np.ones(columns, np.int32))
+
+
+def test_what_is_packed_does_not_lie_over_rows_still_to_be_read() -> None:
+    """Packed values are not written in the order of the rows they are made from."""
+    x = Value("x", (1, 16, 16))
+    q = Lookup((x,), Value("q", x.shape), np.arange(256).astype(np.int8), "gelu")
+    k = _linear(q.output, "k", 16)
+    a = Lookup((x,), Value("a", x.shape), np.arange(256).astype(np.int8), "gelu")
+    y = MatMul((a.output, k.output), Value("y", x.shape), 2**20, 0, 0, True)
+    graph = IntegerGraph("net", (x,), (), (q, k, a, y), (y.output,)).verify()
+    net, cards = prepared(graph, CORES["m4"])
+    plan = make_plan(net, cards, frozenset({"x", "q", "a", "y.packed", "y"}), 4)
+    assert plan.same_bytes.get("y.packed") != "q"
+    verify_plan(plan)
+
+
+def test_streamed_rows_become_the_rows_made_in_place() -> None:
+    x = Value("x", (64, 16))
+    a = _linear(x, "a", 32)
+    g = Lookup((a.output,), Value("g", a.output.shape), np.arange(256).astype(np.int8), "gelu")
+    y = _linear(g.output, "y", 16)
+    graph = IntegerGraph("net", (x,), (), (a, g, y), (y.output,)).verify()
+    net, cards = prepared(graph, CORES["m4"])
+    plan = make_plan(net, cards, frozenset({"x", "y"}), 3)
+    (loop,) = (i for i, walk in enumerate(plan.walks) if len(walk.loop.ops) == 3)
+    assert plan.offsets[f"{loop}:g"] == plan.offsets[f"{loop}:a"]
+    verify_plan(plan)
+
+
+def test_more_scratch_is_taken_where_the_arena_has_room() -> None:
+    """A kernel does three rows at a time where that makes nothing larger."""
+    x = Value("x", (8, 16))
+    first = _linear(x, "first", 64)
+    y = _linear(first.output, "y", 16)
+    graph = IntegerGraph("net", (x,), (), (first, y), (y.output,)).verify()
+    net, cards = prepared(graph, CORES["m4"])
+    plan = make_plan(net, cards, frozenset({"x", "first", "y"}), 4)
+    scratch = {name: plan.cards[name].scratch(op) for name, op in net.makers.items() if name != "x"}
+    assert scratch["first"] > cards["first"].scratch(first)
+    assert scratch["y"] == cards["y"].scratch(y)
+    assert plan.size == bound(plan.buffers)

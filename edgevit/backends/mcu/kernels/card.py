@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -91,6 +92,21 @@ def _no_scratch(_: Any) -> int:
     return 0
 
 
+@cache
+def rows_cost(row_costs: tuple[float, ...], rows: int) -> float:
+    """Return the cost of rows done in the cheapest numbers at a time."""
+    if rows == 0:
+        return 0.0
+    whole, rest = divmod(rows, len(row_costs))
+    if whole > 1:
+        most = len(row_costs)
+        return (whole - 1) * most * row_costs[-1] + rows_cost(row_costs, most + rest)
+    return min(
+        count * cost + rows_cost(row_costs, rows - count)
+        for count, cost in enumerate(row_costs[:rows], 1)
+    )
+
+
 @dataclass(frozen=True)
 class Card:
     """Card of a kernel; its calls are built from the operation and the tile.
@@ -106,7 +122,8 @@ class Card:
     scratch: Callable[[Any], int] = _no_scratch  # bytes
     takes: Callable[[Any], bool] = _always
     in_place: bool = False  # the output may lie where the first input does
-    rows_per_call: int = 1  # rows done at a time; what is left over costs as much as that
+    row_costs: tuple[float, ...] = (1.0,)  # of a row where 1, 2, ... rows are done at a time
+    wider: Card | None = None  # one with more rows at a time, and more scratch
 
 
 def row_card(

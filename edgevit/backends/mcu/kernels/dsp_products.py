@@ -1,7 +1,7 @@
 """Cards of the kernels that sum products by Arm's SMLAD, and the order in which they read weights.
 
 See kernels/include/ev_products_dsp.h for the arithmetic. A word is two taps of a pair of columns; taps go in fours, 0 and
-2 in one word and 1 and 3 in the next, and columns in fours, two pairs alternately.
+2 in one word and 1 and 3 in the next.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ from edgevit.backends.mcu.kernels.plain_products import (
 )
 from edgevit.integer.ops.products import Conv2d, Depthwise, Linear, MatMul
 
-_ROWS, _HEAD, _BLOCK = 2, 8, 4  # of a tile: rows, words before them; columns at once
+_HEAD, _PAIR = 6, 2  # words before the rows of a tile; columns at once
+_FEW, _MOST = 2, 3  # rows of a tile
+_ROW_COSTS = (1.25, 1.05, 1.0)
 _STRIP = 16  # outputs of a depthwise convolution
 _EXACT = 2**23  # sums of products below it come out of the difference of two sums
 
@@ -31,30 +33,33 @@ _EXACT = 2**23  # sums of products below it come out of the difference of two su
 def packed_columns(weight: np.ndarray) -> np.ndarray:
     """Pack weights for SMLAD, padded with zeros.
 
-    N x runs x taps -> blocks x runs x fours of taps x 2 words x 2 pairs x 2 taps x 2 columns
+    N x runs x taps -> pairs x runs x fours of taps x 2 words x 2 taps: 256 * second + first column
     """
     count, runs, taps = weight.shape
-    padded = np.pad(weight, ((0, -count % _BLOCK), (0, 0), (0, -taps % 4)))
-    blocks = padded.reshape(-1, 2, 2, runs, -(-taps // 4), 2, 2)
-    words = blocks.transpose(0, 3, 4, 6, 1, 5, 2).copy()
-    words[..., 0] ^= -128
-    return words
+    padded = np.pad(weight, ((0, -count % _PAIR), (0, 0), (0, -taps % 4)))
+    pairs = padded.reshape(-1, _PAIR, runs, -(-taps // 4), 2, 2).astype(np.int16)
+    return (256 * pairs[:, 1] + pairs[:, 0]).swapaxes(-1, -2).copy().view(np.int8)
 
 
 def packed_constants(bias: np.ndarray, multiplier: np.ndarray) -> np.ndarray:
     """Pack the constants of every pair of columns: two biases, then two multipliers."""
     both = np.stack([bias, multiplier])
-    padded = np.pad(both, ((0, 0), (0, -len(bias) % _BLOCK)))
-    return padded.reshape(2, -1, 2).transpose(1, 0, 2)
+    padded = np.pad(both, ((0, 0), (0, -len(bias) % _PAIR)))
+    return padded.reshape(2, -1, _PAIR).transpose(1, 0, 2)
 
 
-def tile_bytes(runs: int, taps: int) -> int:
+def tile_bytes(rows: int, runs: int, taps: int) -> int:
     """Return the bytes of a tile: taps are widened to halfwords, each run padded to four taps."""
-    return 4 * _HEAD + _ROWS * 2 * runs * _fours(taps)
+    return 4 * _HEAD + rows * 2 * runs * _fours(taps)
 
 
 def _fours(taps: int) -> int:
     return -(-taps // 4) * 4
+
+
+def _fits(weight: np.ndarray) -> bool:
+    """Return whether 16 bits hold 256 * second + first column."""
+    return bool(np.all(weight > -128))
 
 
 def is_exact(weight: np.ndarray) -> bool:
@@ -62,22 +67,21 @@ def is_exact(weight: np.ndarray) -> bool:
     return bool(np.all(reach < _EXACT))
 
 
-def _linear(op: Linear, tile: Tile, function: str) -> Steps:
+def _linear(op: Linear, tile: Tile, function: str, rows: int) -> Steps:
     steps = linear_steps(op, tile, function, packed_columns(op.weight[:, None]))
-    return _with_constants(steps, op.bias, op.multiplier)
+    return _by_tiles(steps, rows, op)
 
 
-def _conv2d(op: Conv2d, tile: Tile, function: str) -> Steps:
+def _conv2d(op: Conv2d, tile: Tile, function: str, rows: int) -> Steps:
     """Return the steps of a convolution, whose weights have one run for each row of the window."""
     packed = packed_columns(op.weight.reshape(*op.weight.shape[:2], -1))
-    steps = conv2d_steps(op, tile, function, packed)
-    return _with_constants(steps, op.bias, op.multiplier)
+    return _by_tiles(conv2d_steps(op, tile, function, packed), rows, op)
 
 
-def _conv2d_scratch(op: Conv2d) -> int:
+def _conv2d_scratch(op: Conv2d, rows: int) -> int:
     """Return the scratch bytes: a tile, and a row of a window."""
     _, high, wide, channels = op.weight.shape
-    return tile_bytes(high, wide * channels) + wide * channels
+    return tile_bytes(rows, high, wide * channels) + wide * channels
 
 
 def packed_windows(op: Depthwise) -> np.ndarray:
@@ -110,25 +114,27 @@ def _depthwise_scratch(op: Depthwise) -> int:
     return high * (16 * pairs + 32 * words + 8)
 
 
-def _with_constants(steps: Steps, bias: np.ndarray, multiplier: np.ndarray) -> Steps:
+def _by_tiles(steps: Steps, rows: int, op: Linear | Conv2d) -> Steps:
     (call,) = steps.calls
-    fields = {**call.fields, "bias": packed_constants(bias, multiplier), "multiplier": 0}
+    constants = packed_constants(op.bias, op.multiplier)
+    fields = {**call.fields, "bias": constants, "multiplier": 0, "tile_rows": rows}
     return Steps((replace(call, fields=fields),))
 
 
-def _matmul(op: MatMul, tile: Tile) -> Steps:
-    return matmul_steps(
-        op, tile, "ev_matmul_pack_s8_dsp", "ev_matmul_s8_dsp", _packed_matrix_bytes(op)
-    )
+def _matmul(op: MatMul, tile: Tile, rows: int) -> Steps:
+    packed_bytes = _packed_matrix_bytes(op)
+    steps = matmul_steps(op, tile, "ev_matmul_pack_s8_dsp", "ev_matmul_s8_dsp", packed_bytes)
+    calls = (replace(call, fields={**call.fields, "tile_rows": rows}) for call in steps.calls)
+    return replace(steps, calls=tuple(calls))
 
 
 def _packed_matrix_bytes(op: MatMul) -> int:
     depth, columns = op.inputs[0].shape[2], op.output.shape[2]
-    return -(-columns // _BLOCK) * _BLOCK * _fours(depth)
+    return -(-columns // _PAIR) * _PAIR * _fours(depth)
 
 
-def _matmul_scratch(op: MatMul) -> int:
-    return aligned(_packed_matrix_bytes(op)) + tile_bytes(1, op.inputs[0].shape[2])
+def _matmul_scratch(op: MatMul, rows: int) -> int:
+    return aligned(_packed_matrix_bytes(op)) + tile_bytes(rows, 1, op.inputs[0].shape[2])
 
 
 def _matmul_is_exact(op: MatMul) -> bool:
@@ -136,42 +142,57 @@ def _matmul_is_exact(op: MatMul) -> bool:
     return op.inputs[0].shape[2] * largest * 128 < _EXACT
 
 
-def _sources(stored: str) -> tuple[str, ...]:
-    """Return the sources of products that are stored in 8 bits, `_deep` ones too, or `_to_s16`."""
+def _sources(variant: str) -> tuple[str, ...]:
+    """Return the sources of products: those stored in 8 bits, `_deep` or `_offset` ones, or `_to_s16`."""
     return (
-        f"linear/ev_products{stored}_dsp.S",
-        f"linear/ev_products_row{stored}_dsp.c",
-        f"linear/ev_products_tile{stored}_dsp.c",
-        "linear/ev_tile_row_dsp.c",
+        f"linear/ev_products{variant}_dsp.S",
+        "linear/ev_products_tile_dsp.c",
+        "linear/ev_tile_dsp.S",
+        "linear/ev_tile_rows_dsp.c",
     )
 
 
+def _tiled(card: Callable[[int], Card]) -> Card:
+    """Return the card of the smallest tiles, with the one of the largest."""
+    return replace(card(_FEW), wider=card(_MOST))
+
+
 def _linear_card(
-    name: str, stored: str, takes: Callable[[Linear], bool], exact: bool = True
+    name: str, variant: str, takes: Callable[[Linear], bool], exact: bool = True
 ) -> Card:
-    return Card(
-        name,
-        Linear,
-        "dsp",
-        (f"linear/{name}.c", *_sources(stored)),
-        lambda op, tile: _linear(op, tile, name),
-        lambda op: tile_bytes(1, op.weight.shape[1]),
-        lambda op: takes(op) and (is_exact(op.weight) or not exact),
-        rows_per_call=2,
+    return _tiled(
+        lambda rows: Card(
+            name,
+            Linear,
+            "dsp",
+            (f"linear/{name}.c", *_sources(variant)),
+            lambda op, tile: _linear(op, tile, name, rows),
+            lambda op: tile_bytes(rows, 1, op.weight.shape[1]),
+            lambda op: takes(op) and _fits(op.weight) and (is_exact(op.weight) or not exact),
+            in_place=True,  # rows as long as the input's: a tile is unpacked before it is written
+            row_costs=_ROW_COSTS,
+        )
     )
 
 
 def _conv2d_card(
-    name: str, stored: str, takes: Callable[[Conv2d], bool], exact: bool = True
+    name: str, variant: str, takes: Callable[[Conv2d], bool], exact: bool = True
 ) -> Card:
-    return Card(
-        name,
-        Conv2d,
-        "dsp",
-        (f"conv2d/{name}.c", *_sources(stored)),
-        lambda op, tile: _conv2d(op, tile, name),
-        _conv2d_scratch,
-        lambda op: takes(op) and op.groups == 1 and (is_exact(op.weight) or not exact),
+    return _tiled(
+        lambda rows: Card(
+            name,
+            Conv2d,
+            "dsp",
+            (f"conv2d/{name}.c", *_sources(variant)),
+            lambda op, tile: _conv2d(op, tile, name, rows),
+            lambda op: _conv2d_scratch(op, rows),
+            lambda op: (
+                takes(op)
+                and op.groups == 1
+                and _fits(op.weight)
+                and (is_exact(op.weight) or not exact)
+            ),
+        )
     )
 
 
@@ -196,14 +217,20 @@ DSP_PRODUCTS: tuple[Card, ...] = (
     _conv2d_card("ev_conv2d_to_s16_dsp", "_to_s16", stores_halves),
     _depthwise_card("ev_depthwise_s8_dsp", stores_bytes),
     _depthwise_card("ev_depthwise_s16_dsp", stores_halves),
-    Card(
-        "ev_matmul_s8_dsp",
-        MatMul,
-        "dsp",
-        ("matmul/ev_matmul_pack_s8_dsp.c", "matmul/ev_matmul_s8_dsp.c", *_sources("")),
-        _matmul,
-        _matmul_scratch,
-        _matmul_is_exact,
-        rows_per_call=2,
+    _tiled(
+        lambda rows: Card(
+            "ev_matmul_s8_dsp",
+            MatMul,
+            "dsp",
+            (
+                "matmul/ev_matmul_pack_s8_dsp.c",
+                "matmul/ev_matmul_s8_dsp.c",
+                *_sources("_offset"),
+            ),
+            lambda op, tile: _matmul(op, tile, rows),
+            lambda op: _matmul_scratch(op, rows),
+            _matmul_is_exact,
+            row_costs=_ROW_COSTS,
+        )
     ),
 )

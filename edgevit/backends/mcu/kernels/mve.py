@@ -206,7 +206,7 @@ MVE: tuple[Card, ...] = (
         ("linear/ev_linear_s8_mve.c", "linear/ev_product_s8_mve.c"),
         _linear,
         takes=stores_bytes,
-        rows_per_call=2,
+        row_costs=(2.0, 1.0),
     ),
     Card(
         "ev_conv2d_s8_mve",
@@ -246,7 +246,7 @@ MVE: tuple[Card, ...] = (
         _matmul,
         _packed_matrix_bytes,
         _near_enough,
-        rows_per_call=2,
+        row_costs=(2.0, 1.0),
     ),
     _card(
         "softmax_s8", Softmax, "softmax", rows.softmax_steps, scratch=_exponentials, in_place=True

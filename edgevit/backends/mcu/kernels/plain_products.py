@@ -141,7 +141,15 @@ def _linear(name: str, takes: Callable[[Linear], bool]) -> Card:
     def steps(op: Linear, tile: Tile) -> Steps:
         return linear_steps(op, tile, name, op.weight)
 
-    return Card(name, Linear, "plain", (f"linear/{name}.c",), steps, takes=takes, rows_per_call=4)
+    return Card(
+        name,
+        Linear,
+        "plain",
+        (f"linear/{name}.c",),
+        steps,
+        takes=takes,
+        row_costs=(4.0, 2.0, 4 / 3, 1.0),
+    )
 
 
 def _conv2d(name: str, takes: Callable[[Conv2d], bool]) -> Card:
@@ -174,6 +182,6 @@ PLAIN_PRODUCTS: tuple[Card, ...] = (
             op, tile, "ev_matmul_pack_s8", "ev_matmul_s8", plain_packed_bytes(op)
         ),
         plain_packed_bytes,
-        rows_per_call=4,
+        row_costs=(4.0, 2.0, 4 / 3, 1.0),
     ),
 )

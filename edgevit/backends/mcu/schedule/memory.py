@@ -58,6 +58,22 @@ def place(buffers: Sequence[Buffer], guard: int = 0) -> tuple[list[Buffer], int]
     return [replace(buffer, size=buffer.size - guard) for buffer in placed], size
 
 
+def enlarged(
+    buffers: Sequence[Buffer], name: str, size: int, end: int, guard: int = 0
+) -> list[Buffer] | None:
+    """Return the buffers with one of them larger, at the lowest offset that is free for all its life.
+
+    None if it would end after `end`.
+    """
+    (small,) = (buffer for buffer in buffers if buffer.name == name)
+    others = [replace(o, size=o.size + guard) for o in buffers if o is not small]
+    offset = _lowest(others, replace(small, size=size + guard))
+    large = replace(small, size=size, offset=offset)
+    if aligned(large.end + guard) > end:
+        return None
+    return [large if buffer is small else buffer for buffer in buffers]
+
+
 def _place(buffers: Sequence[Buffer]) -> tuple[list[Buffer], int]:
     least = bound(buffers)
     order = sorted(buffers, key=lambda b: (-b.size, b.first, b.name))
@@ -91,11 +107,16 @@ def _height(buffers: Sequence[Buffer]) -> int:
 def _in_order(order: Sequence[Buffer]) -> list[Buffer]:
     placed: list[Buffer] = []
     for buffer in order:
-        rivals = sorted((o.offset, aligned(o.end)) for o in placed if o.meets(buffer))
-        offset = 0
-        for start, end in rivals:
-            if offset + buffer.size <= start:
-                break
-            offset = max(offset, end)
-        placed.append(replace(buffer, offset=offset))
+        placed.append(replace(buffer, offset=_lowest(placed, buffer)))
     return placed
+
+
+def _lowest(placed: Sequence[Buffer], buffer: Buffer) -> int:
+    """Return the lowest offset that is free for all the life of a buffer."""
+    rivals = sorted((o.offset, aligned(o.end)) for o in placed if o.meets(buffer))
+    offset = 0
+    for start, end in rivals:
+        if offset + buffer.size <= start:
+            break
+        offset = max(offset, end)
+    return offset

@@ -71,9 +71,16 @@ def pack_right_sides(graph: IntegerGraph, cards: dict[str, Card]) -> tuple[Integ
         packed = _packed_value(op, card)
         ops.append(Pack((op.inputs[1],), packed, op, origin=op.origin))
         ops.append(Packed((op.inputs[0], packed), op.output, op, origin=op.origin))
-        cards[packed.name] = replace(card, steps=_pack_steps(card), scratch=_none, in_place=False)
-        cards[op.name] = replace(card, steps=_product_steps(card), scratch=_product_scratch(card))
+        cards[packed.name] = replace(
+            card, steps=_pack_steps(card), scratch=_none, in_place=False, wider=None
+        )
+        wider = _of_packed(card.wider) if card.wider else None
+        cards[op.name] = replace(_of_packed(card), wider=wider)
     return replace(graph, ops=tuple(ops)), cards
+
+
+def _of_packed(card: Card) -> Card:
+    return replace(card, steps=_product_steps(card), scratch=_product_scratch(card))
 
 
 def _packed_bytes(op: MatMul, card: Card) -> int:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from edgevit.backends.mcu.kernels.card import Card, Tile, whole
+from edgevit.backends.mcu.kernels.card import Card, Tile, rows_cost, whole
 from edgevit.backends.mcu.schedule.access import WINDOWED, Same, access
 from edgevit.backends.mcu.schedule.loops import Loop, Net, build_loops
-from edgevit.backends.mcu.schedule.memory import Buffer, bound, place
+from edgevit.backends.mcu.schedule.memory import Buffer, bound, enlarged, place
+from edgevit.backends.mcu.schedule.packing import Pack
 from edgevit.backends.mcu.schedule.walk import LoopWalk
 from edgevit.integer import Op
 from edgevit.integer.ops.products import Depthwise
@@ -30,7 +31,7 @@ class Schedule:
     walks: tuple[LoopWalk, ...]
     buffers: tuple[Buffer, ...]
     size: int  # of the arena
-    same_bytes: Mapping[str, str]  # kept storage -> the kept storage whose place it takes over
+    same_bytes: Mapping[str, str]  # kept storage or ring -> the one whose place it takes over
 
     @property
     def offsets(self) -> dict[str, int]:
@@ -72,14 +73,16 @@ def make_plan(
     """
     walks = [_walk(net, loop, tile, strip) for loop in build_loops(net, kept_values)]
     same = {} if guard else _taken_over(net, cards, walks)
+    shared = {} if guard else _shared_rings(cards, walks)
     buffers = [*_kept_buffers(net, walks, same)]
     for index, walk in enumerate(walks):
-        buffers += _loop_buffers(index, walk, cards)
-    if placed:
-        buffers, size = place(buffers, guard)
-    else:
+        buffers += _loop_buffers(index, walk, cards, shared)
+    if not placed:
         size = bound(buffers)
-    return Schedule(net, cards, tile, strip, tuple(walks), tuple(buffers), size, same)
+    else:
+        buffers, size = place(buffers, guard)
+        cards, buffers = _widened(cards, walks, buffers, size, guard)
+    return Schedule(net, cards, tile, strip, tuple(walks), tuple(buffers), size, same | shared)
 
 
 def _walk(net: Net, loop: Loop, tile: int, strip: int) -> LoopWalk:
@@ -151,17 +154,84 @@ def _root(name: str, same: Mapping[str, str]) -> str:
     return name
 
 
-def _loop_buffers(index: int, walk: LoopWalk, cards: Cards) -> list[Buffer]:
+def _loop_buffers(
+    index: int, walk: LoopWalk, cards: Cards, shared: Mapping[str, str]
+) -> list[Buffer]:
     buffers = [
-        Buffer(ring_name(index, name), size, index, index) for name, size in walk.ring_bytes.items()
+        Buffer(ring_name(index, name), size, index, index)
+        for name, size in walk.ring_bytes.items()
+        if ring_name(index, name) not in shared
     ]
-    scratch = walk.net.scratch.get(walk.loop)
-    if scratch is None:
-        scratch = max(cards[op.name].scratch(op) for op in walk.loop.ops)
-        walk.net.scratch[walk.loop] = scratch
+    key = walk.loop, walk.tile
+    if key not in walk.net.scratch:
+        walk.net.scratch[key] = max(_least(walk, cards, op).scratch(op) for op in walk.loop.ops)
+    scratch = walk.net.scratch[key]
     if scratch:
         buffers.append(Buffer(scratch_name(index), scratch, index, index))
     return buffers
+
+
+def _widened(
+    cards: Cards, walks: Sequence[LoopWalk], buffers: list[Buffer], size: int, guard: int
+) -> tuple[Cards, list[Buffer]]:
+    """Return wider cards for the loops where the arena has room for their scratch."""
+    chosen = dict(cards)
+    for index, walk in enumerate(walks):
+        wide = {op.name: _most(walk, cards, op) for op in walk.loop.ops}
+        scratch = max(wide[op.name].scratch(op) for op in walk.loop.ops)
+        roomy = enlarged(buffers, scratch_name(index), scratch, size, guard) if scratch else None
+        if roomy is not None:
+            chosen.update(wide)
+            buffers = roomy
+        else:
+            chosen.update({op.name: _least(walk, cards, op) for op in walk.loop.ops})
+    return chosen, buffers
+
+
+def _least(walk: LoopWalk, cards: Cards, op: Op) -> Card:
+    """Return the card with the least scratch that leaves no row of a call alone."""
+    return _most(walk, cards, op) if _rows_together(walk, op) == 3 else cards[op.name]
+
+
+def _most(walk: LoopWalk, cards: Cards, op: Op) -> Card:
+    wider = cards[op.name].wider
+    return wider if wider and _rows_together(walk, op) > 2 else cards[op.name]
+
+
+def _rows_together(walk: LoopWalk, op: Op) -> int:
+    """Return the rows, or pixels of a row, that a call has."""
+    return op.output.shape[1] if isinstance(op, WINDOWED) else tile_of(walk, op).rows
+
+
+def _shared_rings(cards: Cards, walks: Sequence[LoopWalk]) -> dict[str, str]:
+    """Return the rings of values made in place, with the ring of what each is made from."""
+    shared: dict[str, str] = {}
+    for index, walk in enumerate(walks):
+        for op in walk.loop.ops:
+            source = _made_over(walk, cards, op)
+            if source is not None:
+                shared[ring_name(index, op.name)] = ring_name(index, source)
+    return shared
+
+
+def _made_over(walk: LoopWalk, cards: Cards, op: Op) -> str | None:
+    """Return the streamed value of one reader that may become the value made from it.
+
+    Not where a loop goes by image rows: there several rows are made before one is read.
+    """
+    first = next((source for i, source in walk.inside(op) if i == 0), None)
+    if walk.loop.by_image or first is None or not cards[first].sources:
+        return None
+    if op.name not in walk.rings or not cards[op.name].in_place:
+        return None
+    readers = [o for o in walk.loop.ops if any(s == first for _, s in walk.inside(o))]
+    same_rows = (
+        walk.rings.get(first) == walk.rings[op.name]
+        and walk.ring_bytes[first] == walk.ring_bytes[op.name]
+        and isinstance(access(op, 0), Same)
+        and walk.net.storage[first].dtype == op.output.dtype
+    )
+    return first if same_rows and readers == [op] else None
 
 
 def _taken_over(net: Net, cards: Cards, walks: list[LoopWalk]) -> dict[str, str]:
@@ -192,8 +262,10 @@ def _overwrites(walk: LoopWalk, cards: Cards, name: str, dying: str) -> bool:
     """Return whether the value may overwrite `dying`.
 
     Every row must be read for the last time before its bytes are written, or by the very call that
-    writes them.
+    writes them. What is packed is written in an order of its own.
     """
+    if isinstance(walk.net.makers[name], Pack):
+        return False
     if len(walk.loop.ops) == 1:
         op = walk.loop.ops[0]
         by_rows = all(
@@ -261,7 +333,7 @@ def call_overhead(plan: Schedule) -> float:
 def _padded(walk: LoopWalk, card: Card, op: Op) -> float:
     """Return the overhead of calling a kernel with fewer rows than it computes together."""
     rows = 0 if walk.loop.by_image else min(walk.tile, op.output.rows)
-    return -(-rows // card.rows_per_call) * card.rows_per_call / rows if rows else 1
+    return rows_cost(card.row_costs, rows) / rows if rows else 1
 
 
 def _pace(walk: LoopWalk) -> str:

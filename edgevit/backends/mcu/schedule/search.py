@@ -21,7 +21,7 @@ from edgevit.integer import IntegerGraph, Op
 
 # What a tenth less work may cost in size: the exponent of the work in the price.
 OPTIMIZE = {"ram": 0.05, "balanced": 1.0, "speed": 12.0}
-TILES = (4, 2, 1, 8, 12, 16)  # rows at a time; the first is where the search begins
+TILES = (4, 2, 1, 3, 8, 12, 16)  # rows at a time; the first is where the search begins
 STRIPS = (8, 16, 24, 32, 48, 64)  # positions of a narrow image in a step
 _LAST = 4  # plans on the way that are placed and looked at: the way is long
 _NEIGHBOURS = (

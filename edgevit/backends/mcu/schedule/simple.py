@@ -9,7 +9,10 @@ from edgevit.backends.mcu.schedule.plan import Schedule, make_plan
 from edgevit.integer import IntegerGraph
 
 
-def simple_plan(graph: IntegerGraph, core: Core, guard: int = 0) -> Schedule:
+def simple_plan(graph: IntegerGraph, core: Core, guard: int = 0, wide: bool = False) -> Schedule:
+    """Return the plan, of the cards with the most scratch if `wide`."""
     net = Net.of(graph)
     cards = cards_of(graph, core)
+    if wide:
+        cards = {name: card.wider or card for name, card in cards.items()}
     return make_plan(net, cards, frozenset(net.makers), tile=1, guard=guard)
