@@ -50,6 +50,7 @@ from edgevit.export.stages import (
     resolve_model,
     rewrite,
     rules_of,
+    with_notes,
 )
 from edgevit.export.vain import no_integers
 from edgevit.exported import require_space, save_golden, staged
@@ -216,8 +217,7 @@ def _export_format(
     names = {n for one in parity if one.precision == artifact.precision for n in one.inputs}
     shown = [other for other in captured.others if other.name in names]
     save_golden(draft, inputs, captured.expected, shown, held_out, captured.rankings)
-    warnings = quantized.warnings if quantized else part.prepared.calibration.notes if part else ()
-    artifact = replace(artifact, notes=(*artifact.notes, *warnings))
+    artifact = with_notes(artifact, quantized, part, captured.lossy)
     if format in job.automatic:
         artifact = _with_reason(artifact, captured, backend, job, stages)
     if quantized:

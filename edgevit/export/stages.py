@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -38,7 +38,7 @@ from edgevit.rewrites import engine
 from edgevit.rewrites.lossy.option import Samples
 from edgevit.rewrites.lossy.parser import LossyOption
 from edgevit.rewrites.lossy.run import LossyResult, apply_lossy
-from edgevit.rewrites.lossy.table import OPTIONS
+from edgevit.rewrites.lossy.table import OPTIONS, SPARSE
 from edgevit.rewrites.report import RewriteReport
 from edgevit.rewrites.rule import AnyRule
 from edgevit.rewrites.standard import STANDARD
@@ -229,6 +229,24 @@ def add_lossy(rewrites: RewriteReport, part: LossyResult | None) -> RewriteRepor
     if part is None:
         return rewrites
     return replace(rewrites, before=part.loss.before, rules=(*part.loss.rules, *rewrites.rules))
+
+
+def with_notes(
+    artifact: Artifact,
+    quantized: QuantizedProgram | None,
+    part: PreparedPart | None,
+    lossy: LossyResult | None,
+) -> Artifact:
+    """Add what quantising warns of, and zeros of lossy steps that the format has no use for."""
+    warnings = quantized.warnings if quantized else part.prepared.calibration.notes if part else ()
+    return replace(artifact, notes=(*artifact.notes, *warnings, *_zeros_in_vain(artifact, lossy)))
+
+
+def _zeros_in_vain(artifact: Artifact, lossy: LossyResult | None) -> Iterator[str]:
+    info = info_of(artifact.format)
+    for step in lossy.loss.steps if lossy else ():
+        if step.places and step.name in SPARSE and step.name not in info.skips_zeros:
+            yield f"the zeros of `{step.name}` are kept, and no faster in {info.title}"
 
 
 def rewrite(

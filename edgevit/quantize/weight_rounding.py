@@ -4,7 +4,8 @@
 
 Taps are rounded one after the other. The taps behind compensate the error of each, as far as
 their inputs correlate with its input. C is the covariance of the input; the bias corrects for its
-mean. After "GPTQ" (arXiv 2210.17323, algorithm 1), with the taps that matter most first.
+mean. After "GPTQ" (arXiv 2210.17323, algorithm 1), with the taps that matter most first. A tap of
+zero stays zero: what pruning took away is not given back.
 """
 
 from __future__ import annotations
@@ -32,9 +33,11 @@ def compensated(
     steps = np.ones_like(taps) if scale.ndim == 1 else scale / unit[:, None]
 
     def nearest(real: np.ndarray, steps: np.ndarray) -> np.ndarray:
-        return np.clip(np.rint(real / steps), -most, most) * steps
+        units = np.divide(real, steps, out=np.zeros_like(real), where=steps > 0)
+        return np.clip(np.rint(units), -most, most) * steps
 
-    rounded = _compensated(taps / unit[:, None], steps, nearest, moments, step)
+    pruned = np.where(taps == 0, 0.0, steps)  # by a step of zero
+    rounded = _compensated(taps / unit[:, None], pruned, nearest, moments, step)
     return np.rint(rounded / steps).astype(np.int8)
 
 

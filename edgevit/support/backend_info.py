@@ -51,6 +51,8 @@ class BackendInfo:
     firmware: bool = False  # sources to link: figures are instructions and RAM, not latency
     delegates: bool = False  # the file records what the runtime's delegate takes
     holds_labels: bool = False
+    # Lossy steps whose zeros the format leaves out, or its kernels skip: it says itself of how many.
+    skips_zeros: tuple[str, ...] = ()
     engine: str | None = None  # accelerator with predicted placement
     missing_facts: str | None = None  # place of `missing(target)`: a key and why, or None
     # Place of `require_flash(weights, target, options, share)`: refuses weights that alone are too many.

@@ -47,6 +47,17 @@ def test_taps_that_are_alone_are_rounded_to_the_nearest() -> None:
     assert np.array_equal(compensated(rows, scale, known, 0.1), np.rint(rows / scale[:, None]))
 
 
+def test_zeros_stay_zeros_and_others_make_up_for_their_share() -> None:
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(1, 4000, 8)) @ rng.normal(size=(1, 8, 24))
+    rows = rng.normal(size=(6, 24)) * (np.arange(24) % 4 < 2)
+    scale = np.abs(rows).max(1) / 127
+    integers = compensated(rows, scale, moments(x), 0.01)
+    assert np.all(integers[rows == 0] == 0)
+    nearest = np.rint(rows / scale[:, None])
+    assert wrong(x, rows, integers, scale) < 0.5 * wrong(x, rows, nearest, scale)
+
+
 def test_an_input_that_never_varies() -> None:
     nothing = Moments(np.ones((2, 4)), np.zeros((2, 4, 4)), 50)
     rows = np.linspace(-1, 1, 8).reshape(2, 4)

@@ -64,6 +64,15 @@ def test_a_stream_without_a_mean_is_left() -> None:
     check_rewrite(CentreStream(), net, torch.randn(3, 4), refuses="it has no mean")
 
 
+@pytest.mark.parametrize("rule", [DropNormMean(), CentreStream()])
+def test_weights_with_zeros_keep_them(rule: DropNormMean) -> None:
+    net = Transformer()
+    with torch.no_grad():
+        net.narrow[1].weight[:, ::4] = 0
+    why = "weights have zeros, which a mean would fill"
+    check_rewrite(rule, net, torch.randn(2, 3, 8, 8) + 1, refuses=why)
+
+
 def test_one_norm_behind_a_linear() -> None:
     net = Call(lambda s, x: s.norm(s.linear(x)))
     net.linear, net.norm = nn.Linear(4, WIDTH), nn.LayerNorm(WIDTH)

@@ -39,4 +39,5 @@ INFO = BackendInfo(
     part_session="edgevit.snippets.for_coreml:PART_SESSION",
     functions="edgevit.backends.coreml.functions:FUNCTIONS",
     holds_labels=True,
+    skips_zeros=("sparse-blocks", "sparse-2to4"),
 )

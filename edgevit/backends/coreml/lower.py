@@ -22,6 +22,7 @@ from edgevit.backends.coreml.names import feature_names
 from edgevit.backends.coreml.package import Package, deployment_target
 from edgevit.backends.coreml.packed import pack
 from edgevit.backends.coreml.passes import FULL_PRECISION, HALF_PRECISION, ONLY_FULL_PRECISION
+from edgevit.backends.coreml.sparse import store_without_zeros
 from edgevit.backends.coreml.supported import (
     is_taken,
     require_one_float,
@@ -78,10 +79,13 @@ def lower(
             progress("convert to fp16")
             package.run_passes(mil, HALF_PRECISION)
         left_in_floats = pack(mil, weights)
+        sparse = store_without_zeros(mil)
         progress("save")
         package.save(mil, path, tools)
     if left_in_floats:
         notes = (*notes, f"{left_in_floats} of {len(weights)} weights are floats in the package")
+    if sparse:
+        notes = (*notes, f"{sparse} weights are stored without their zeros")
     details: dict[str, object] = {
         "minimum_os": minimum_os,
         "inputs": list(named.input_names),

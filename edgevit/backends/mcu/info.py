@@ -15,6 +15,7 @@ INFO = BackendInfo(
     suffix="",
     calibrates=("int8",),
     firmware=True,
+    skips_zeros=("sparse-blocks",),
     code="firmware, compiled from its C sources",
     missing_facts="edgevit.backends.mcu.target_facts:missing",
     room="edgevit.backends.mcu.board.early_flash:require_flash",

@@ -13,6 +13,7 @@ from edgevit.rewrites.lossy.option import TIDY, LossyKind, by_rule
 from edgevit.rewrites.lossy.prune_heads import prune_heads
 from edgevit.rewrites.lossy.prune_mlp import prune_mlp
 from edgevit.rewrites.lossy.reduce_tokens import fuse_tokens, merge_tokens
+from edgevit.rewrites.lossy.sparse_weights import sparse_2to4, sparse_blocks
 from edgevit.rewrites.norms.restore_batch_norm import RestoreBatchNorm
 from edgevit.support.choice import Choice
 
@@ -50,6 +51,20 @@ OPTIONS: dict[str, LossyKind] = {
         _CONVOLUTIONS,
         calibrated=True,
     ),
+    "sparse-blocks": LossyKind(
+        "that share of blocks of 4 x 16 weights is zero, or S:4 of 4 x 4; the others are fitted on calibration inputs",
+        sparse_blocks,
+        "S",
+        _CONVOLUTIONS,
+        calibrated=True,
+    ),
+    "sparse-2to4": LossyKind(
+        "two of every four inputs have a weight of zero; the others are fitted on calibration inputs",
+        sparse_2to4,
+        "",
+        _CONVOLUTIONS,
+        calibrated=True,
+    ),
     "fuse-tokens": LossyKind(
         "the N least attended tokens become one after every attention; N:M:... for each, or shares",
         fuse_tokens,
@@ -63,6 +78,11 @@ OPTIONS: dict[str, LossyKind] = {
         _ATTENTIONS,
     ),
 }
+
+SPARSE = (
+    "sparse-blocks",
+    "sparse-2to4",
+)  # that leave as many operations, with zeros among their weights
 
 # Choices of the tuner, in the order in which they are taken. An option but the default is a word of `--lossy`.
 GELU = Choice(

@@ -29,6 +29,7 @@ from edgevit.rewrites.rule import Match, Refused, Rule
 
 aten = torch.ops.aten
 _NO_MEAN = 1e-6  # of the largest weight
+_DENSE = 0.9  # share of weights that are not zero, in one that was not pruned
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,8 @@ class DropNormMean(Rule[Stream]):
     def check(self, match: Stream, draft: Draft) -> None:
         if match.stopped:
             raise Refused(match.stopped)
+        if any(_is_pruned(writer, draft) for writer, _ in match.writers):
+            raise Refused("weights have zeros, which a mean would fill")
 
     def rewrite(self, match: Stream, edit: Edit) -> Node:
         _centre_writers(match, self.name, edit.draft)
@@ -168,6 +171,14 @@ def _along(user: Node, node: Node, axis: int) -> int | None:
 def _extent(node: Node, axis: int) -> int:
     sizes = shape(node)
     return sizes[axis] if -axis <= len(sizes) else 1
+
+
+def _is_pruned(writer: Node, draft: Draft) -> bool:
+    """Check for a weight of which zeros are a good part: pruned, in blocks or two of every four."""
+    if writer.op == "get_attr":
+        return False
+    weight = draft.tensor(weighted_at(writer).weight)
+    return int(weight.count_nonzero()) <= _DENSE * weight.numel()
 
 
 def _centre_writers(match: Stream, rule: str, draft: Draft) -> None:
