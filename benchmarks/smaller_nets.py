@@ -1,9 +1,9 @@
 """Measure what fewer tokens, heads and channels, and early exits, save on a trained net, from the artifacts.
 
-python benchmarks/smaller_nets.py [--formats onnx,tflite,onnx-int8,mcu] [--count N]
+python benchmarks/smaller_nets.py [--formats onnx,tflite,executorch,mcu,exits,mcu-exits] [--steps STEP...] [--count N]
 
 The net is `fine` of the trained bed: 65 tokens, six blocks. Prints a table of accuracy on test pictures and of latency
-relative to the net as it is, interleaved, on one thread; of firmware, the instructions on an emulated Cortex-M4.
+relative to the net as it is in float32, interleaved, on one thread; of firmware, the instructions on an emulated Cortex-M4.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import importlib.util
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +23,14 @@ import torch
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import edgevit
+from edgevit.backends.mcu.run.early import open_early
 from edgevit.errors import EdgevitError
 from edgevit.evaluate import EvaluationOptions
 from edgevit.exits import export_exits
 from edgevit.measure import profile
 from edgevit.quantize import CalibrationOptions
 from tests.quantize import bed
-from tests.quantize.bed import nets
+from tests.quantize.bed import digits, nets
 
 SPEC = f"{Path(nets.__file__)}:fine"
 STEPS = (
@@ -38,17 +40,18 @@ STEPS = (
     "prune-heads=0.25,prune-mlp=0.5",
     "prune-heads=0.25,prune-mlp=0.5,fuse-tokens=0:0.8",
 )
-FORMATS = {  # target, format, precision
-    "onnx": ("linux-x86", "onnx", "fp32"),
-    "tflite": ("linux-x86", "tflite", "fp32"),
-    "onnx-int8": ("linux-x86", "onnx", "int8"),
-    "mcu": ("qemu-m4", "mcu", "int8"),
+FORMATS = {  # target, format, precisions
+    "onnx": ("linux-x86", "onnx", ("fp32", "int8")),
+    "tflite": ("linux-x86", "tflite", ("fp32", "int8")),
+    "executorch": ("linux-x86", "executorch", ("fp32", "int8")),
+    "mcu": ("qemu-m4", "mcu", ("int8",)),
 }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--formats", default="onnx,tflite,onnx-int8,mcu,exits")
+    parser.add_argument("--formats", default="onnx,tflite,executorch,mcu,exits,mcu-exits")
+    parser.add_argument("--steps", nargs="+", default=STEPS)
     parser.add_argument("--count", type=int, help="test pictures [default: all]")
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -57,23 +60,33 @@ def main() -> None:
         bed.write_folder(root / "train", "train", 64)
         bed.write_folder(root / "test", "test", options.count)
         for name in options.formats.split(","):
-            measure_exits(root) if name == "exits" else measure_steps(name, root)
+            if name == "exits":
+                measure_exits(root)
+            elif name == "mcu-exits":
+                measure_firmware_exits(root)
+            else:
+                measure_steps(name, options.steps, root)
 
 
-def measure_steps(name: str, root: Path) -> None:
-    target, format, precision = FORMATS[name]
-    rows = [(step, exported(step, root, target, format, precision)) for step in STEPS]
-    there = [result for _, result in rows if not isinstance(result, EdgevitError)]
+def measure_steps(name: str, steps: Sequence[str], root: Path) -> None:
+    """Measure all steps in all precisions, by turns; the first row is what the others are relative to."""
+    target, format, precisions = FORMATS[name]
+    rows = [
+        (step, precision, exported(step, root, target, format, precision))
+        for precision in precisions
+        for step in steps
+    ]
+    there = [result for *_, result in rows if not isinstance(result, EdgevitError)]
     where: dict[str, Any] = {"on": "emulator"} if name == "mcu" else {"threads": 1}
     session = profile([one.directory for one in there], no_store=True, fresh=True, **where)
     figures = iter(session.figures)
     unit = "M instructions | x | RAM, bytes" if name == "mcu" else "ms | x"
-    columns = f"| steps | top-1 | M MACs | {unit} |"
+    columns = f"| steps | precision | top-1 | M MACs | {unit} |"
     print(f"\n{name}\n\n{columns}\n|{'---|' * (columns.count('|') - 1)}")
     first: float | None = None
-    for step, result in rows:
+    for step, precision, result in rows:
         if isinstance(result, EdgevitError):
-            print(f"| `{step}` | refused: {result.message} |", flush=True)
+            print(f"| `{step}` | {precision} | refused: {result.message} |", flush=True)
             continue
         one, manifest = next(figures), result.manifest
         value = 1e-6 * one.value if name == "mcu" else 1e3 * one.latency.median
@@ -81,20 +94,30 @@ def measure_steps(name: str, root: Path) -> None:
         top1 = manifest["accuracy"]["file"]["top1"]
         macs = manifest["graph"]["after"]["macs"] / 1e6
         ratio = one.ratio if one.ratio else value / first
-        ram = f" {manifest['firmware']['execution']['memory']['ram']:,} |" if name == "mcu" else ""
+        ram = (
+            f" {manifest['firmware']['execution']['memory']['ram_bytes']:,} |"
+            if name == "mcu"
+            else ""
+        )
         print(
-            f"| `{step}` | {top1:.2f} | {macs:.1f} | {value:.3g} | {ratio:.3f} |{ram}", flush=True
+            f"| `{step}` | {precision} | {top1:.2f} | {macs:.1f} | {value:.3g} | {ratio:.3f} |{ram}",
+            flush=True,
         )
 
 
 def exported(step: str, root: Path, target: str, format: str, precision: str) -> Any:
+    calibrated = step.startswith("prune") or precision != "fp32"
     try:
         return edgevit.export(
-            SPEC, target=target, format=format, precision=precision, lossy=step,
-            output=root / f"{format}-{precision}-{STEPS.index(step)}",
-            calibration=CalibrationOptions(str(root / "train")) if step.startswith("prune") or precision != "fp32" else CalibrationOptions(),
+            SPEC,
+            target=target,
+            format=format,
+            precision=precision,
+            lossy=step,
+            output=root / f"{format}-{precision}-{step.replace(':', '_')}",
+            calibration=CalibrationOptions(str(root / "train") if calibrated else None),
             evaluation=EvaluationOptions(str(root / "test")),
-        )  # fmt: skip
+        )
     except EdgevitError as error:
         return error
 
@@ -123,6 +146,30 @@ def measure_exits(root: Path) -> None:
         f"\nexits, ONNX Runtime, {len(images) - 300} pictures: x{seconds[0] / seconds[1]:.3f} of the time"
     )
     print(f"top-1 {top1[0]:.2f}, of the whole net {top1[1]:.2f}; bytes {sizes[0]:,}, {sizes[1]:,}")
+
+
+def measure_firmware_exits(root: Path) -> None:
+    """Choose on one half, measure on the other by the integers, which the firmware equals, and its instructions."""
+    images, labels = (tensor.numpy() for tensor in bed.pictures("test"))
+    bed.write_folder(root / "half", "test", 300)
+    spec = SPEC.replace(":fine", ":exits")
+    made = export_exits(spec, target="qemu-m4", data=root / "half", output=root / "firmware-exits")
+    firmware = open_early(made.parts[0].directory)
+    counts = np.array([part["instructions"] for part in made.plan["parts"]])
+    pixels = np.rint((images * digits.STD + digits.MEAN) * 255).astype(np.float32)
+    leaves, right = [], np.zeros(2)
+    for image, label in zip(np.split(pixels[300:], len(pixels) - 300), labels[300:], strict=True):
+        exits = firmware.exits([image])
+        sure = np.array([[one.confidence] for one in exits[:-1]])
+        leaves.append(int(made.thresholds.leaves(sure)[0]))
+        taken = (exits[leaves[-1]], exits[-1])
+        right += [one.logits.argmax() == label for one in taken]
+    mean, top1 = counts[leaves].mean(), 100 * right / len(leaves)
+    print(made)
+    print(
+        f"\nexits, firmware, {len(leaves)} pictures: {mean / 1e6:.2f} M instructions on average, "
+        f"x{mean / counts[-1]:.3f} of {counts[-1] / 1e6:.2f} M; top-1 {top1[0]:.2f}, of the last exit {top1[1]:.2f}"
+    )
 
 
 def hosted(folder: Path) -> Any:

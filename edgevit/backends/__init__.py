@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from edgevit.backends.delegation import require_all_inside
     from edgevit.backends.device_binary import DeviceBinary
     from edgevit.backends.execution import (
+        EarlyExecutable,
+        EarlyRun,
         Emulation,
         Executable,
         Execution,
@@ -51,6 +53,8 @@ __all__ = [
     "Artifact",
     "Backend",
     "DeviceBinary",
+    "EarlyExecutable",
+    "EarlyRun",
     "Emulation",
     "Estimate",
     "Estimating",
@@ -107,6 +111,8 @@ lazy_face(
         "delegation": ("require_all_inside",),
         "device_binary": ("DeviceBinary",),
         "execution": (
+            "EarlyExecutable",
+            "EarlyRun",
             "Emulation",
             "Executable",
             "Execution",

@@ -6,6 +6,7 @@ A backend whose artifacts are firmware names an `open_executable` in its `Backen
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -36,6 +37,33 @@ class FirmwareMemory:
     arena: int
     stack: int
     flash: int
+
+
+@dataclass(frozen=True)
+class ExitLogits:
+    """What one exit computes, and its largest softmax as the firmware tells it."""
+
+    logits: np.ndarray
+    confidence: float
+
+
+@dataclass(frozen=True)
+class EarlyRun:
+    """A run that stopped at an exit. `taken` counts from 0."""
+
+    taken: int
+    logits: np.ndarray
+    instructions: int
+
+
+class EarlyExecutable(Protocol):
+    """Firmware of a model with exits, exported. Its thresholds are of the largest softmax."""
+
+    def exits(self, inputs: Sequence[np.ndarray]) -> tuple[ExitLogits, ...]: ...
+    def emulated(
+        self,
+    ) -> AbstractContextManager[Callable[[Sequence[np.ndarray], Sequence[float]], EarlyRun]]: ...
+    def header(self, thresholds: Sequence[float]) -> str: ...
 
 
 @dataclass(frozen=True)

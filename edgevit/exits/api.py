@@ -12,7 +12,8 @@ import numpy as np
 
 from edgevit.errors import UsageError
 from edgevit.evaluate import EvaluationOptions, LabelledTest, Takes, outputs_of
-from edgevit.exits.host import host_code, hosted
+from edgevit.exits.firmware import export_firmware
+from edgevit.exits.host import exit_formats, host_code
 from edgevit.exits.one_file import functions_of, join
 from edgevit.exits.parts import exit_parts
 from edgevit.exits.thresholds import Thresholds, choose_thresholds
@@ -40,18 +41,18 @@ class Exits:
     plan: dict[str, Any]
 
     def __str__(self) -> str:
-        chosen = self.thresholds
+        chosen, parts = self.thresholds, self.plan["parts"]
+        unit = "instructions" if "instructions" in parts[0] else "bytes"
+        of = "instructions" if unit == "instructions" else "multiply-accumulates"
         rows = [
-            f"{self.plan['model']}: {len(self.parts)} exits as {self.plan['format']}",
+            f"{self.plan['model']}: {len(parts)} exits as {self.plan['format']}",
             *(
-                f"  exit {number}     {share:6.1%} of the samples leave, {part['bytes']:,} bytes, threshold {part['threshold']:.4f}"
-                for number, (part, share) in enumerate(
-                    zip(self.plan["parts"], chosen.shares, strict=True), 1
-                )
+                f"  exit {number}     {share:6.1%} of the samples leave, {part[unit]:,} {unit}, threshold {part['threshold']:.4f}"
+                for number, (part, share) in enumerate(zip(parts, chosen.shares, strict=True), 1)
             ),
             f"  accuracy   top-1 {chosen.top1:.2f} %, of the last exit alone {chosen.last_top1:.2f} %",
-            f"  cost       x{chosen.cost:.3f} of the multiply-accumulates, on average",
-            f"  in         {self.directory}: {HOST} runs it",
+            f"  cost       x{chosen.cost:.3f} of the {of}, on average",
+            f"  in         {self.directory}: {self.plan.get('header', HOST)} {'has the thresholds' if 'header' in self.plan else 'runs it'}",
         ]
         return "\n".join(rows)
 
@@ -88,7 +89,7 @@ def export_exits(
         EdgevitError: the model has no exits, the data does not fit it, or an export fails.
     """
     format = _format(target, format)
-    stages = Stages(progress)
+    stages, directory = Stages(progress), Path(output)
     if options.get("head", "native") != "native":
         raise UsageError(
             "a classifier with several exits has no head to split off",
@@ -96,17 +97,29 @@ def export_exits(
             why="each part of it ends in logits",
             hint="--head native",
         )
-    source = build_source(model, example_inputs, **options)
+    is_firmware = BACKENDS[format].early is not None
+    pixels = options.pop("image_input", None if is_firmware else False)
+    source = build_source(model, example_inputs, image_input=pixels, **options)
     program = capture(source)
     _require_exits(program)
     image_input = ImageInput(
-        source.preprocess, bool(options.get("image_input")), bool(options.get("channels_last"))
+        source.preprocess, source.takes_pixels, bool(options.get("channels_last"))
     )
-    labels, logits = _logits(program, source, image_input, str(data), count, stages)
+    test = _labelled(program, source, image_input, str(data), count)
+    plan: dict[str, Any] = {"model": source.name, "format": format}
+    if is_firmware:
+        options["image_input"] = source.takes_pixels
+        exits = export_firmware(
+            model, example_inputs, test, target, format, directory, max_drop, progress, options
+        )
+        plan |= exits.plan
+        plan["expected"]["data"] = str(data)
+        (directory / PLAN).write_text(json.dumps(plan, indent=1) + "\n")
+        return Exits(directory, (exits.result,), exits.thresholds, plan)
+    labels, logits = _logits(program, test, stages)
     parts = exit_parts(program)
     costs = _costs(parts)
     thresholds = choose_thresholds(logits, labels, costs, max_drop)
-    directory = Path(output)
     results = [
         export_part(part, source, target, format, directory / f"exit_{number}", progress)
         for number, part in enumerate(parts, 1)
@@ -119,9 +132,7 @@ def export_exits(
             one = join(functions, parts, results, path)
         size = one.bytes
         facts = [fact | placed for fact, placed in zip(facts, one.places, strict=True)]
-    plan = {
-        "model": source.name,
-        "format": format,
+    plan |= {
         "inputs": list(program.input_names),
         "shapes": [list(x.shape) for x in program.inputs],
         "bytes": size,
@@ -140,18 +151,15 @@ def export_exits(
 
 
 def _format(target: str, format: str | None) -> str:
-    device = load_target(target)
-    chosen = (
-        device.format(format)
-        if format
-        else next((f for f in device.formats if f in hosted()), None)
-    )
-    if chosen not in hosted():
+    device, possible = load_target(target), exit_formats()
+    first = next((f for f in device.formats if f in possible), None)
+    chosen = device.format(format) if format else first
+    if chosen not in possible:
         raise UsageError(
             f"exits are not written as {chosen or ', '.join(device.formats)}",
             where="--format",
             why="there is no host code for it that stops early",
-            hint=f"--format {' or '.join(hosted())}, on a target that takes it",
+            hint=f"--format {' or '.join(possible)}, on a target that takes it",
         )
     return chosen
 
@@ -193,16 +201,16 @@ def _require_exits(program: Program) -> None:
         )
 
 
-def _logits(
-    program: Program,
-    source: ModelSource,
-    image_input: ImageInput,
-    data: str,
-    count: int | None,
-    stages: Stages,
-) -> tuple[np.ndarray, Sequence[np.ndarray]]:
+def _labelled(
+    program: Program, source: ModelSource, image_input: ImageInput, data: str, count: int | None
+) -> LabelledTest:
     takes, options = Takes(source.inputs, image_input), EvaluationOptions(data, count)
-    test = LabelledTest.opened(options, takes, source.labels, program.run())
+    return LabelledTest.opened(options, takes, source.labels, program.run())
+
+
+def _logits(
+    program: Program, test: LabelledTest, stages: Stages
+) -> tuple[np.ndarray, Sequence[np.ndarray]]:
     with stages.stage("exits", f"run every exit on {len(test.data)} samples"):
         return test.numbers.numbers, outputs_of(program.run, test.data, 1, stages.note)
 

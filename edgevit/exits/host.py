@@ -53,6 +53,11 @@ def hosted() -> tuple[str, ...]:
     return tuple(name for name, info in BACKENDS.items() if info.part_session)
 
 
+def exit_formats() -> tuple[str, ...]:
+    """Return the formats whose exits can be left early: by host code, or by the firmware itself."""
+    return (*hosted(), *(name for name, info in BACKENDS.items() if info.early))
+
+
 def host_code(format: str) -> str:
     place = BACKENDS[format].part_session
     assert place is not None

@@ -29,6 +29,17 @@ class Thresholds:
     last_top1: float  # of the last exit alone
     cost: float  # mean, as a share of that of the last exit
 
+    def leaves(self, sure: np.ndarray) -> np.ndarray:
+        """Return the exit of each sample, by the confidences of all exits but the last."""
+        return _leaves(self.values, sure)
+
+
+def _leaves(values: Sequence[float], sure: np.ndarray) -> np.ndarray:
+    leaves = np.full(sure.shape[1], len(values))
+    for number in reversed(range(len(values))):
+        leaves[sure[number] >= values[number]] = number
+    return leaves
+
 
 def confidences(logits: np.ndarray) -> np.ndarray:
     """Return the largest softmax of each row."""
@@ -37,27 +48,29 @@ def confidences(logits: np.ndarray) -> np.ndarray:
 
 
 def choose_thresholds(
-    logits: Sequence[np.ndarray], labels: np.ndarray, costs: Sequence[float], max_drop: float
+    logits: Sequence[np.ndarray],
+    labels: np.ndarray,
+    costs: Sequence[float],
+    max_drop: float,
+    sure: np.ndarray | None = None,
 ) -> Thresholds:
-    """Choose the thresholds. `costs`: of each part; `max_drop`: points of top-1."""
-    sure = np.stack([confidences(one) for one in logits[:-1]])
+    """Choose the thresholds. `costs`: of each part; `max_drop`: points of top-1.
+
+    `sure`: confidences of all exits but the last, exit x sample. None: the largest softmax.
+    """
+    if sure is None:
+        sure = np.stack([confidences(one) for one in logits[:-1]])
     right = np.stack([one.argmax(1) == labels for one in logits])
     grid = [_candidates(one) for one in sure]
     total, rows = np.cumsum(costs), np.arange(len(labels))
 
-    def leaves_at(values: Sequence[float]) -> np.ndarray:
-        leaves = np.full(len(labels), len(logits) - 1)
-        for number in reversed(range(len(values))):
-            leaves[sure[number] >= values[number]] = number
-        return leaves
-
     def near(values: Sequence[float]) -> bool:
-        leaves = leaves_at(values)
+        leaves = _leaves(values, sure)
         lost = int((right[-1] & ~right[leaves, rows]).sum()) + 1
         return bool((leaves == len(values)).all()) or 100 * lost / len(labels) <= max_drop
 
     def cost(values: Sequence[float]) -> float:
-        return float(total[leaves_at(values)].mean() / total[-1])
+        return float(total[_leaves(values, sure)].mean() / total[-1])
 
     best: tuple[float, ...] = (NEVER,) * len(sure)
     if _STEPS ** len(sure) <= _MOST:
@@ -66,7 +79,7 @@ def choose_thresholds(
         for number in [*range(len(grid))] * _ROUNDS:
             changed = [(*best[:number], value, *best[number + 1 :]) for value in grid[number]]
             best = min((best, *filter(near, changed)), key=cost)
-    leaves = leaves_at(best)
+    leaves = _leaves(best, sure)
     return Thresholds(
         best,
         tuple(float((leaves == number).mean()) for number in range(len(logits))),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from edgevit.support.face import lazy_face
 
 if TYPE_CHECKING:
+    from edgevit.integer.exits import ExitCheck, confidence_of, most_for
     from edgevit.integer.file import VALUE_SHAPE, load_graph, save_graph
     from edgevit.integer.graph import MOST, SIZES, IntegerGraph, Op, Value
     from edgevit.integer.lowering.lower import Observation, observe, quantize
@@ -21,6 +22,7 @@ __all__ = [
     "MOST",
     "SIZES",
     "VALUE_SHAPE",
+    "ExitCheck",
     "IntegerGraph",
     "Observation",
     "Op",
@@ -28,8 +30,10 @@ __all__ = [
     "QuantOptions",
     "Quantized",
     "Value",
+    "confidence_of",
     "integer_text",
     "load_graph",
+    "most_for",
     "observe",
     "outputs_of",
     "quantize",
@@ -40,6 +44,7 @@ __all__ = [
 lazy_face(
     __name__,
     {
+        "exits": ("ExitCheck", "confidence_of", "most_for"),
         "file": ("VALUE_SHAPE", "load_graph", "save_graph"),
         "graph": ("IntegerGraph", "MOST", "Op", "SIZES", "Value"),
         "lowering.lower": ("Observation", "observe", "quantize"),

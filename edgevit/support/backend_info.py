@@ -63,6 +63,8 @@ class BackendInfo:
         None  # place of `open_interpreter(artifact)`, for lack of a runtime here
     )
     executable: str | None = None  # place of `open_executable(folder)`, to run on emulated cores
+    # Place of `open_early(folder)`, an `EarlyExecutable`, and of the options that make it: firmware that stops at exits.
+    early: tuple[str, str] | None = None
     options: str | None = None  # place of the `OptionsInfo` of backend-specific options
     finish: str | None = None  # place of `finish(artifact_path, manifest)`, for extra files
     snippets: str | None = None  # place of the tuple of call snippets

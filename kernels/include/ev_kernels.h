@@ -248,6 +248,12 @@ struct ev_one_hot {
     int8_t zero, one;
 };
 
+/* Whether sum_i table[max(x) - x[i]] is at most `most`: the largest softmax is at least 65535 / most */
+struct ev_exit {
+    uint16_t length;       /* Logits. From 1 */
+    const uint16_t *table; /* 256 exponentials, falling; table[d] is exp(-scale * d) */
+};
+
 void ev_linear_s8(const struct ev_linear *p, const int8_t *x, int8_t *y, uint32_t rows, void *scratch);
 void ev_linear_to_s16(const struct ev_linear *p, const int8_t *x, int16_t *y, uint32_t rows, void *scratch);
 void ev_linear_sparse_s8(const struct ev_linear_sparse *p, const int8_t *x, int8_t *y, uint32_t rows, void *scratch);
@@ -298,5 +304,6 @@ void ev_scatter_s8(const struct ev_scatter *p, const int8_t *x, const int16_t *p
 void ev_scatter_s16(const struct ev_scatter *p, const int16_t *x, const int16_t *places, const int16_t *rows,
                     int16_t *y, uint32_t count);
 void ev_one_hot_s8(const struct ev_one_hot *p, const int16_t *places, int8_t *y, uint32_t count);
+int ev_exit_s8(const struct ev_exit *p, const int8_t *x, uint32_t most);
 
 #endif

@@ -96,6 +96,24 @@ def test_a_host_stops_at_the_exit_that_is_sure(
         assert left.count(number) / len(left) == pytest.approx(part["share"], abs=0.03)
 
 
+def test_firmware_stops_at_the_exit_that_is_sure(tmp_path: Path) -> None:
+    net, images = Exiting().eval(), torch.randn(40, 1, 4, 4)
+    with torch.no_grad():
+        labels = net(images)[-1].argmax(1)
+    np.savez(tmp_path / "data.npz", images=images.numpy(), labels=labels.numpy())
+    made = export_exits(
+        net, (images[:1],), target="qemu-m4", data=tmp_path / "data.npz",
+        output=tmp_path / "out", max_drop=20,
+    )  # fmt: skip
+    plan = json.loads((tmp_path / "out" / "exits.json").read_text())
+    counts = [part["instructions"] for part in plan["parts"]]
+    assert counts == sorted(counts) and plan["expected"]["mean_instructions"] <= counts[-1]
+    assert f"{counts[0]:,} instructions" in str(made) and sum(made.thresholds.shares) == 1
+    header = (tmp_path / "out" / "edgevit_exits.h").read_text()
+    assert "ev_model_most[] = {" in header
+    assert "ev_model_run_early" in (tmp_path / "out/net/firmware/edgevit_model.h").read_text()
+
+
 def test_what_has_no_exits_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["--target", "linux-x86", "--data", str(tmp_path), "-o", str(tmp_path / "out")]
     assert main(["exits", "zoo:vit-i32-p8-d24-h2-l1", *words, "--format", "tvm"]) == 2

@@ -14,6 +14,7 @@ from edgevit.backends.execution import Execution
 from edgevit.backends.mcu.board.weights import weights_form
 from edgevit.backends.mcu.board.write import write_board
 from edgevit.backends.mcu.bundle import FIRMWARE, Bundle, read_bundle, write_bundle
+from edgevit.backends.mcu.codegen.early_exit import require_exits
 from edgevit.backends.mcu.cores import core_of
 from edgevit.backends.mcu.gate import judged, judged_example
 from edgevit.backends.mcu.memory_fit import (
@@ -48,6 +49,8 @@ class Microcontroller:
 
     def lower(self, request: Lowering) -> Artifact:
         core = core_of(request.target)
+        if OPTIONS.of(request.options).exits:
+            require_exits(request.program)
         request.progress("quantize")
         integers = judged_integers(request)
         quantization = integers.quantized
@@ -58,7 +61,8 @@ class Microcontroller:
         require_fit(request, graph, plan)
         weights = weights_form(OPTIONS.of(request.options).weights_as, request.target)
         emitted = write_bundle(
-            request.directory, graph, quantization.inputs, quantization.outputs, core, plan, weights
+            request.directory, graph, quantization.inputs, quantization.outputs, core, plan, weights,
+            OPTIONS.of(request.options).exits,
         )  # fmt: skip
         tensors = [tensor.numpy() for tensor in request.source.inputs]
         golden = [port.quantized(x) for port, x in zip(quantization.inputs, tensors, strict=True)]

@@ -21,8 +21,16 @@ from edgevit.backends.mcu.schedule.loops import NoLoopError
 from edgevit.backends.mcu.schedule.plan import Schedule
 from edgevit.backends.mcu.schedule.search import planned
 from edgevit.errors import PackageError
-from edgevit.integer import VALUE_SHAPE, IntegerGraph, Port, Value, load_graph, save_graph
-from edgevit.support.shape import Listing, ShapeError, Table, Text, WholeNumber, require_shape
+from edgevit.integer import (
+    VALUE_SHAPE,
+    ExitCheck,
+    IntegerGraph,
+    Port,
+    Value,
+    load_graph,
+    save_graph,
+)
+from edgevit.support.shape import Flag, Listing, ShapeError, Table, Text, WholeNumber, require_shape
 
 GRAPH = "model.integer.safetensors"
 FIRMWARE = "firmware"
@@ -37,8 +45,9 @@ _MORE = Table(
         "weights": Text(FORMS),
         "inputs": Listing(_PORT),
         "outputs": Listing(_PORT),
+        "exits": Flag(),
     },
-    optional=("strip",),  # folders of before have one row to a step
+    optional=("strip", "exits"),  # folders of before have one row to a step, and no exits
 )
 
 
@@ -51,9 +60,15 @@ class Bundle:
     core: Core
     plan: Schedule
     weights: str  # their form
+    has_exits: bool = False
+
+    @property
+    def exits(self) -> tuple[ExitCheck, ...]:
+        """Return the checks of all exits but the last."""
+        return tuple(map(ExitCheck.of, self.outputs[:-1])) if self.has_exits else ()
 
     def emitted(self) -> Emitted:
-        return emitted_for(self.plan, self.weights)
+        return emitted_for(self.plan, self.weights, self.exits)
 
     def quantized(self, tensors: Sequence[np.ndarray]) -> tuple[np.ndarray, ...]:
         return tuple(port.quantized(x) for port, x in zip(self.inputs, tensors, strict=True))
@@ -70,6 +85,7 @@ def write_bundle(
     core: Core,
     plan: Schedule,
     weights: WeightsForm = C_ARRAY,
+    has_exits: bool = False,
 ) -> Emitted:
     more = {
         "core": core.name,
@@ -79,9 +95,11 @@ def write_bundle(
         "weights": weights.form,
         "inputs": [port.as_dict() for port in inputs],
         "outputs": [port.as_dict() for port in outputs],
+        "exits": has_exits,
     }
     save_graph(graph, directory / GRAPH, more)
-    return write_firmware(plan, directory / FIRMWARE, core, weights)
+    exits = tuple(map(ExitCheck.of, outputs[:-1])) if has_exits else ()
+    return write_firmware(plan, directory / FIRMWARE, core, weights, exits)
 
 
 def _ports(
@@ -126,7 +144,16 @@ def read_bundle(directory: Path) -> Bundle:
             why=str(error),
             hint="export the model again",
         ) from error
-    bundle = Bundle(directory / FIRMWARE, graph, inputs, outputs, core, plan, more["weights"])
+    bundle = Bundle(
+        directory / FIRMWARE,
+        graph,
+        inputs,
+        outputs,
+        core,
+        plan,
+        more["weights"],
+        more.get("exits", False),
+    )
     source = bundle.folder / f"{FILES}.c"
     if not source.is_file() or source.read_text() != bundle.emitted().source:
         raise PackageError(

@@ -23,6 +23,10 @@ INFO = BackendInfo(
     ports="edgevit.backends.mcu.ports:ports",
     interpreter="edgevit.backends.mcu.run.executable:open_interpreter",
     executable="edgevit.backends.mcu.run.executable:open_executable",
+    early=(
+        "edgevit.backends.mcu.run.early:open_early",
+        "edgevit.backends.mcu.run.early:OPTIONS",
+    ),
     options="edgevit.backends.mcu.options:OPTIONS",
     finish="edgevit.backends.mcu.board.readme:write_readme",
     runners=(("serial:/dev/tty...", "edgevit.measure.serial:open_runner"),),

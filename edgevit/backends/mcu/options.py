@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from edgevit.support import option_values as values
 from edgevit.support.backend_options import BackendOptions, OptionsInfo, Word
 from edgevit.support.choice import Choice
-from edgevit.support.shape import Text, WholeNumber
+from edgevit.support.shape import Flag, Text, WholeNumber
 
 AUTO = "auto"  # 16 bits where 8 fail the held-out pictures
 
@@ -19,6 +19,7 @@ class FirmwareOptions(BackendOptions):
     optimize: str = "balanced"
     max_ram: int | None = None  # bytes
     tile: int | None = None  # rows that a loop takes at a time; None: as the search finds
+    exits: bool = False  # calls that stop at the first exit that is sure
     weights_as: str = "c"  # or "object", "binary", "binary@ADDRESS", "streamed"
 
 
@@ -69,6 +70,11 @@ _WORDS = (
         values.memory,
     ),
     Word("tile", WholeNumber(1, 1 << 16), parse=int),
+    Word(
+        "exits",
+        Flag(),
+        help="The model returns the logits of several exits: write calls that stop at the first that is sure.",
+    ),
     Word(
         "weights_as",
         Text(

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from importlib.metadata import version
 
-from edgevit.backends.mcu.schedule.image_source import ArrivingRows, pushed_rows
-from edgevit.backends.mcu.schedule.plan import Schedule, ring_name
-from edgevit.backends.mcu.schedule.walk import unit_bytes
+from edgevit.backends.mcu.codegen.early_exit import early_declarations
+from edgevit.backends.mcu.codegen.loop_calls import (
+    RECEIVING,
+    RowDestination,
+    loop_call,
+    ready_check,
+    row_destination,
+)
+from edgevit.backends.mcu.schedule.image_source import pushed_rows
+from edgevit.backends.mcu.schedule.plan import Schedule
 from edgevit.integer import IntegerGraph
 from edgevit.support.quoting import c_string, comment
 
-_RECEIVING = 0x65766974  # the state of a model that has begun; stray memory hardly holds it
 CANARY = 16  # bytes after the arena, in a debug build
 
 # Around what a linker sees: a sketch in C++ calls it by its C name.
@@ -20,37 +25,7 @@ CPLUSPLUS_BEGIN = ("#ifdef __cplusplus", 'extern "C" {', "#endif")
 CPLUSPLUS_END = ("#ifdef __cplusplus", "}", "#endif")
 
 
-@dataclass(frozen=True)
-class RowDestination:
-    """Destination of the image's rows, and the loop that computes on them as they arrive."""
-
-    loop: int
-    counters: int  # operations whose rows are counted, or none
-    steps: int
-    place: str  # of a byte, from `at`, the bytes received
-    unit: int  # bytes of a row as the loop reads it
-
-
-def row_destination(plan: Schedule) -> RowDestination | None:
-    """Return where pushed rows go; None if inputs are passed whole.
-
-    Inputs are passed whole if there are several, or if the plan receives no image.
-    """
-    for index, walk in enumerate(plan.walks):
-        for op in walk.loop.ops:
-            if not isinstance(op, ArrivingRows):
-                continue
-            unit = min(unit_bytes(walk, op), op.output.bytes)
-            ring = walk.rings.get(op.name)
-            if ring is None:
-                place = f"{plan.offsets[op.name]}u + at"
-            else:
-                place = f"{plan.offsets[ring_name(index, op.name)]}u + at % {ring * unit}u"
-            return RowDestination(index, len(walk.loop.ops), walk.steps, place, unit)
-    return None
-
-
-def header(plan: Schedule, prefix: str, layers: int, digest: str) -> str:
+def header(plan: Schedule, prefix: str, layers: int, digest: str, has_exits: bool = False) -> str:
     graph, upper, destination = plan.net.graph, prefix.upper(), row_destination(plan)
     sizes = [
         f"#define {upper}_{kind}_{index}_BYTES {value.bytes}u /* {comment(str(value))} */"
@@ -84,6 +59,7 @@ def header(plan: Schedule, prefix: str, layers: int, digest: str) -> str:
         "/* All at once. Inputs and outputs in order, the image channels last; none may lie in the arena. */",
         f"int {prefix}_run(const void *const *inputs, void *const *outputs, uint8_t *arena);",
         "",
+        *(early_declarations(prefix, graph, destination is not None) if has_exits else []),
         *_tracing(prefix),
         *CPLUSPLUS_END,
         "#endif",
@@ -133,11 +109,11 @@ def calls(plan: Schedule, prefix: str, outputs: str) -> str:
     destination = row_destination(plan)
     loops = range(len(plan.walks))
     if destination is None:
-        return _one_shot(prefix, "".join(_loop(prefix, loop) for loop in loops), outputs)
+        return _one_shot(prefix, "".join(loop_call(prefix, loop) for loop in loops), outputs)
     upper, (image,) = prefix.upper(), plan.net.graph.inputs
-    before = "".join(_loop(prefix, loop) for loop in loops if loop < destination.loop)
+    before = "".join(loop_call(prefix, loop) for loop in loops if loop < destination.loop)
     before = before and "    const void *const *inputs = NULL;\n" + before
-    after = "".join(_loop(prefix, loop) for loop in loops if loop > destination.loop)
+    after = "".join(loop_call(prefix, loop) for loop in loops if loop > destination.loop)
     row = f"{upper}_ROW_BYTES"
     return f"""{_static_arena(prefix)}
 int {prefix}_begin({prefix} *model, uint8_t *arena, size_t arena_bytes)
@@ -154,13 +130,13 @@ int {prefix}_begin({prefix} *model, uint8_t *arena, size_t arena_bytes)
     model->arena = arena;
 {before}    EV_FETCH({destination.loop});
     EV_POISON({destination.loop});
-    model->state = {_RECEIVING:#x}u;
+    model->state = {RECEIVING:#x}u;
     return EV_OK;
 }}
 
 int {prefix}_push_rows({prefix} *model, const void *rows, uint32_t count)
 {{
-    if (model->state != {_RECEIVING:#x}u)
+    if (model->state != {RECEIVING:#x}u)
         return EV_ERROR_ORDER;
     if (count > ({image.bytes}u - model->received) / {row})
         return EV_ERROR_ROWS;
@@ -181,15 +157,7 @@ int {prefix}_push_rows({prefix} *model, const void *rows, uint32_t count)
 
 int {prefix}_finish({prefix} *model, void *const *outputs)
 {{
-    if (model->state != {_RECEIVING:#x}u)
-        return EV_ERROR_ORDER;
-    if (model->received != {image.bytes}u)
-        return EV_ERROR_ROWS;
-    const void *const *inputs = NULL;
-    uint8_t *const arena = model->arena;
-    model->state = 0;
-    (void)inputs;
-    EV_INTACT({destination.loop});
+{ready_check(plan, prefix)}    EV_INTACT({destination.loop});
 {after}{outputs}    return EV_OK;
 }}
 
@@ -217,10 +185,6 @@ def _static_arena(prefix: str) -> str:
         f"static uint8_t {prefix}_arena[{prefix.upper()}_ARENA_BYTES] __attribute__((aligned(16)));\n"
         "#endif\n"
     )
-
-
-def _loop(prefix: str, loop: int) -> str:
-    return f"    EV_FETCH({loop});\n    EV_POISON({loop});\n    {prefix}_loop_{loop}(inputs, arena);\n    EV_INTACT({loop});\n"
 
 
 def tracing(prefix: str, layers: Sequence[str]) -> str:

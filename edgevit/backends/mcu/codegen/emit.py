@@ -7,10 +7,12 @@ kernels.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edgevit.backends.mcu.codegen.c_api import calls, debugging, fetching, header, tracing
 from edgevit.backends.mcu.codegen.constants import Constants
+from edgevit.backends.mcu.codegen.early_exit import EXIT_SOURCE, early_calls, exit_call
 from edgevit.backends.mcu.kernels.card import (
     Argument,
     FirstRow,
@@ -30,7 +32,7 @@ from edgevit.backends.mcu.schedule.plan import (
     tile_of,
 )
 from edgevit.backends.mcu.schedule.walk import LoopWalk, unit_bytes
-from edgevit.integer import Op, Value
+from edgevit.integer import ExitCheck, Op, Value
 from edgevit.support.quoting import comment
 
 _SIGNATURE = "(const void *const *inputs, uint8_t *arena, uint32_t row)"
@@ -64,16 +66,18 @@ def emit(
     stem: str | None = None,
     apart: bool = False,
     paged: bool = False,
+    exits: Sequence[ExitCheck] = (),
 ) -> Emitted:
-    """Return the C source of a plan.
+    """Return the C source of a plan. `exits` check all outputs but the last.
 
     `prefix` begins every name that a linker sees; `stem` names the files. Arrays are in the source,
     `apart` from it, or `paged`: fetched for each loop.
     """
-    writer = _Writer(plan, prefix, apart, paged)
+    writer = _Writer(plan, prefix, apart, paged, exits)
     for index, walk in enumerate(plan.walks):
         writer.loop(index, walk)
     files = dict.fromkeys(source for card in plan.cards.values() for source in card.sources)
+    files |= dict.fromkeys([EXIT_SOURCE] if exits else [])
     layers = tuple(
         Layer(op, tuple(functions), tuple(writer.called[op.name]))
         for op, functions in writer.functions.values()
@@ -81,7 +85,7 @@ def emit(
     source = writer.source(stem or prefix)
     digest = hashlib.sha256(source.encode() + writer.weights).hexdigest()
     return Emitted(
-        header(plan, prefix, len(layers), digest),
+        header(plan, prefix, len(layers), digest, bool(exits)),
         source,
         tuple(files),
         layers,
@@ -93,7 +97,14 @@ def emit(
 
 
 class _Writer:
-    def __init__(self, plan: Schedule, prefix: str, apart: bool, paged: bool) -> None:
+    def __init__(
+        self,
+        plan: Schedule,
+        prefix: str,
+        apart: bool,
+        paged: bool,
+        exits: Sequence[ExitCheck],
+    ) -> None:
         self._plan = plan
         self._net = plan.net
         self._prefix = prefix
@@ -106,6 +117,7 @@ class _Writer:
         ]
         self._outside = {name: f"inputs[{i}]" for i, name in model_inputs}
         self._outside |= {c.value.name: self._constants.array(c.data) for c in graph.constants}
+        self._checks = [self._constants.parameters(exit_call(check)) for check in exits]
         self._lines: list[str] = []
         self.functions: dict[str, tuple[Op, list[str]]] = {}
         self.called: dict[str, dict[str, None]] = {}
@@ -281,11 +293,11 @@ class _Writer:
 
     def source(self, stem: str) -> str:
         plan, prefix = self._plan, self._prefix
-        outputs = ""
-        for i, value in enumerate(self._net.graph.outputs):
-            name = self._net.storage[value.name].name
-            place = f"arena + {self._offsets[name]}u" if name in self._offsets else self._outside[name]  # fmt: skip
-            outputs += f"    memcpy(outputs[{i}], {place}, {value.bytes}u);\n"
+        places = [self._output_place(value) for value in self._net.graph.outputs]
+        outputs = "".join(
+            f"    memcpy(outputs[{i}], {place}, {value.bytes}u);\n"
+            for i, (place, value) in enumerate(zip(places, self._net.graph.outputs, strict=True))
+        )
         parts = [
             f"/* {comment(self._net.graph.name)}, written by edgevit.\n   SPDX-License-Identifier: Apache-2.0 */",
             f'#include "{stem}.h"\n\n#include <string.h>\n\n{self._includes(stem)}',
@@ -295,8 +307,13 @@ class _Writer:
             fetching(prefix, self.pages),
             *self._lines,
             calls(plan, prefix, outputs),
+            early_calls(plan, prefix, places, self._checks),
         ]
         return "\n".join(parts)
+
+    def _output_place(self, value: Value) -> str:
+        name = self._net.storage[value.name].name
+        return f"arena + {self._offsets[name]}u" if name in self._offsets else self._outside[name]
 
     def _includes(self, stem: str) -> str:
         """Return the includes of the used families' headers; the plain one is always included."""

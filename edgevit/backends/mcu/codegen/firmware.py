@@ -20,6 +20,7 @@ from edgevit.backends.mcu.codegen.test_main_template import Case, main_template
 from edgevit.backends.mcu.cores import Core
 from edgevit.backends.mcu.schedule.plan import Schedule
 from edgevit.backends.mcu.toolchain import Toolchain, toolchain
+from edgevit.integer import ExitCheck
 from edgevit.support.resources import data_dir
 
 MODEL = "ev_model"  # begins the names in C
@@ -28,15 +29,19 @@ _INCLUDED = re.compile(r'^#include "(\w+\.h)"', re.MULTILINE)
 STACK = 16 * 1024  # reserved in the emulator; what is used is measured
 
 
-def emitted_for(plan: Schedule, form: str) -> Emitted:
+def emitted_for(plan: Schedule, form: str, exits: Sequence[ExitCheck] = ()) -> Emitted:
     paged = form == "streamed"
-    return emit(plan, MODEL, FILES, apart=not paged, paged=paged)
+    return emit(plan, MODEL, FILES, apart=not paged, paged=paged, exits=exits)
 
 
 def write_firmware(
-    plan: Schedule, folder: Path, core: Core, weights: WeightsForm = C_ARRAY
+    plan: Schedule,
+    folder: Path,
+    core: Core,
+    weights: WeightsForm = C_ARRAY,
+    exits: Sequence[ExitCheck] = (),
 ) -> Emitted:
-    emitted = emitted_for(plan, weights.form)
+    emitted = emitted_for(plan, weights.form, exits)
     kernels = data_dir("kernels")
     folder.mkdir(parents=True)
     (folder / f"{FILES}.h").write_text(emitted.header)

@@ -45,6 +45,25 @@ def main_template(cases: Sequence[Case], emit_arena: bool = False, poked: bool =
     )
 
 
+def early_template(case: Case) -> str:
+    """Return a C program that runs a network up to the exit that is sure, and emits its logits and number.
+
+    Inputs and `most`, the limits of all exits but the last, are written by the emulator.
+    """
+    prefix, graph = case.prefix, case.graph
+    logits = graph.outputs[0].bytes
+    inputs = ", ".join(f"{prefix}_input_{index}" for index in range(len(case.inputs)))
+    return (
+        f'#include <stdint.h>\n\n#include "ev_run.h"\n#include "{case.emitted.stem}.h"\n\n{_inputs(case, True)}'
+        f"EV_INPUT uint32_t most[{len(graph.outputs) - 1}];\n"
+        f"static uint8_t arena[{prefix.upper()}_ARENA_BYTES] __attribute__((aligned(16)));\n"
+        f"static uint8_t logits[{logits}] __attribute__((aligned(16)));\n\n"
+        f"int main(void)\n{{\n    const void *const inputs[] = {{{inputs}}};\n    uint32_t taken = 0;\n"
+        f"    if ({prefix}_run_early(inputs, logits, arena, most, &taken) != EV_OK)\n        return 1;\n"
+        "    ev_emit(logits, sizeof(logits));\n    ev_emit(&taken, sizeof(taken));\n    return 0;\n}\n"
+    )
+
+
 def read_outputs(
     cases: Sequence[Case], emitted: bytes, with_arena: bool = False
 ) -> list[tuple[tuple[np.ndarray, ...], bytes]]:
