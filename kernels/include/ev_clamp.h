@@ -9,6 +9,10 @@
 
 #include <arm_acle.h>
 
+/* gcc 12 converts in its own macro. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wsign-conversion"
+
 static inline int32_t ev_clamp_s8(int32_t x)
 {
     return __ssat(x, 8);
@@ -18,6 +22,8 @@ static inline int32_t ev_clamp_s16(int32_t x)
 {
     return __ssat(x, 16);
 }
+
+#pragma GCC diagnostic pop
 
 #else
 

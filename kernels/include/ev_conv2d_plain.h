@@ -132,8 +132,8 @@ EV_INLINE void ev_conv2d_plain(const struct ev_conv2d *p, const int8_t *x, void 
                 convolve_pixels(p, &group_size, &span, x, out, bytes, EV_ROWS);
             else
                 convolve_pixels(p, &group_size, &span, x, out, bytes, 1);
-            column += count;
-            out += (uint32_t)count * p->columns * bytes;
+            column += (uint32_t)count;
+            out += (uint32_t)count * p->columns * (uint32_t)bytes;
         }
     }
 }

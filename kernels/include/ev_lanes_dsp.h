@@ -28,7 +28,7 @@ static inline void ev_store4(void *y, uint32_t word)
 /* Bytes 0 and 2, and bytes 1 and 3, as signed halves. */
 static inline int32_t ev_even_bytes(uint32_t word)
 {
-    return (int32_t)__sxtb16(word);
+    return (int32_t)__sxtb16((int32_t)word);
 }
 
 static inline int32_t ev_odd_bytes(uint32_t word)

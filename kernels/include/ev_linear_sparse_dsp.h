@@ -21,7 +21,7 @@ struct ev_sparse_pair {
 static inline void ev_add_sparse_word(struct ev_sparse_pair *pair, uint32_t x, uint32_t w)
 {
     pair->all = __smlad((int16x2_t)x, (int16x2_t)w, pair->all);
-    pair->low = __smlad((int16x2_t)x, (int16x2_t)__sxtb16(w), pair->low);
+    pair->low = __smlad((int16x2_t)x, (int16x2_t)__sxtb16((int8x4_t)w), pair->low);
 }
 
 EV_INLINE void ev_store_sparse_pair(const struct ev_sparse_pair *pair, const int32_t *constants, void *y,

@@ -27,7 +27,7 @@ EV_INLINE void ev_add_block(ev_sparse_sums sums, const int8_t *x, uint32_t x_str
         int32_t values[EV_SPARSE_ROWS];
 #pragma GCC unroll 8
         for (int r = 0; r < rows; r++)
-            values[r] = x[r * x_stride + k];
+            values[r] = x[(uint32_t)r * x_stride + (uint32_t)k];
 #pragma GCC unroll 8
         for (int c = 0; c < EV_SPARSE_PART; c++) {
             const int32_t weight = w[k * EV_SPARSE_COLUMNS + c];
@@ -49,16 +49,16 @@ EV_INLINE void ev_sparse_part(const struct ev_linear_sparse *p, const int8_t *x,
     for (int c = 0; c < EV_SPARSE_PART; c++)
 #pragma GCC unroll 8
         for (int r = 0; r < rows; r++)
-            sums[r][c] = p->bias[column + c];
+            sums[r][c] = p->bias[column + (uint32_t)c];
     EV_NO_UNROLL
     for (const uint16_t *const end = index + blocks; index != end; w += EV_SPARSE_COLUMNS * EV_SPARSE_INPUTS)
         ev_add_block(sums, x + *index++, p->x_stride, w, rows);
 #pragma GCC unroll 8
     for (int c = 0; c < EV_SPARSE_PART; c++) {
-        const int32_t multiplier = p->multiplier[column + c];
+        const int32_t multiplier = p->multiplier[column + (uint32_t)c];
 #pragma GCC unroll 8
         for (int r = 0; r < rows; r++)
-            ev_store_sum(y + (r * p->y_stride + column + c) * bytes, sums[r][c], multiplier, bytes);
+            ev_store_sum(y + ((uint32_t)r * p->y_stride + column + (uint32_t)c) * bytes, sums[r][c], multiplier, bytes);
     }
 }
 

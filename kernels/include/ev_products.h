@@ -101,7 +101,7 @@ EV_INLINE void ev_add_products(ev_sums sums, const int8_t *x, uint32_t stride, c
     }
 #pragma GCC unroll 8
     for (int r = 0; r < rows; r++) {
-        lines[r] = x + r * stride;
+        lines[r] = x + (uint32_t)r * stride;
         EV_OPAQUE(lines[r]);
 #pragma GCC unroll 8
         for (int c = 0; c < EV_COLUMNS; c++)

@@ -3,6 +3,7 @@
 
 typedef int16_t ev_norm_x;
 
+#include "ev_clamp.h"
 #include "ev_kernels_dsp.h"
 #include "ev_lanes_dsp.h"
 #include "ev_norm_rows.h"
@@ -32,19 +33,19 @@ static void normalise(const struct ev_norm *p, const struct ev_norm_row *row, co
     EV_NO_UNROLL
     for (uint32_t i = count / 4; i; i--, x += 4, y += 4) {
         const int32_t first = (int32_t)ev_load4(x), second = (int32_t)ev_load4(x + 2);
-        y[0] = (int8_t)__ssat(__smlabb(first, a, b) >> shift, 8);
-        y[1] = (int8_t)__ssat(__smlatb(first, a, b) >> shift, 8);
-        y[2] = (int8_t)__ssat(__smlabb(second, a, b) >> shift, 8);
-        y[3] = (int8_t)__ssat(__smlatb(second, a, b) >> shift, 8);
+        y[0] = (int8_t)ev_clamp_s8(__smlabb(first, a, b) >> shift);
+        y[1] = (int8_t)ev_clamp_s8(__smlatb(first, a, b) >> shift);
+        y[2] = (int8_t)ev_clamp_s8(__smlabb(second, a, b) >> shift);
+        y[3] = (int8_t)ev_clamp_s8(__smlatb(second, a, b) >> shift);
     }
     EV_NO_UNROLL
     for (uint32_t i = count % 4; i; i--)
-        *y++ = (int8_t)__ssat((*x++ * a + b) >> shift, 8);
+        *y++ = (int8_t)ev_clamp_s8((*x++ * a + b) >> shift);
 }
 
 static inline int8_t scale(int32_t wide, int32_t gain, int32_t bias, uint32_t shift)
 {
-    return (int8_t)__ssat((__ssat(wide, 16) * gain + bias) >> shift, 8);
+    return (int8_t)ev_clamp_s8((ev_clamp_s16(wide) * gain + bias) >> shift);
 }
 
 /* noinline: inlined into the loop over rows it spills. */

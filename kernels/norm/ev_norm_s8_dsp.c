@@ -3,6 +3,7 @@
 
 typedef int8_t ev_norm_x;
 
+#include "ev_clamp.h"
 #include "ev_kernels_dsp.h"
 #include "ev_lanes_dsp.h"
 #include "ev_norm_rows.h"
@@ -43,10 +44,10 @@ static struct ev_norm_row reduce_row(const struct ev_norm *p, const int8_t *x)
 EV_INLINE void shift_four(const int8_t *x, int32_t a, int32_t b, uint32_t shift, int8_t *y)
 {
     const int32_t x0 = x[0], x1 = x[1], x2 = x[2], x3 = x[3];
-    y[0] = (int8_t)__ssat((x0 * a + b) >> shift, 8);
-    y[1] = (int8_t)__ssat((x1 * a + b) >> shift, 8);
-    y[2] = (int8_t)__ssat((x2 * a + b) >> shift, 8);
-    y[3] = (int8_t)__ssat((x3 * a + b) >> shift, 8);
+    y[0] = (int8_t)ev_clamp_s8((x0 * a + b) >> shift);
+    y[1] = (int8_t)ev_clamp_s8((x1 * a + b) >> shift);
+    y[2] = (int8_t)ev_clamp_s8((x2 * a + b) >> shift);
+    y[3] = (int8_t)ev_clamp_s8((x3 * a + b) >> shift);
 }
 
 EV_INLINE void shift_eights(const int8_t *x, int32_t a, int32_t b, uint32_t shift, int8_t *y, uint32_t count)
@@ -69,12 +70,12 @@ static void normalise(const struct ev_norm *p, const struct ev_norm_row *row, co
         shift_eights(x, a, b, shift, y, count);
     EV_NO_UNROLL
     for (uint32_t i = count & ~7u; i < count; i++)
-        y[i] = (int8_t)__ssat((x[i] * a + b) >> shift, 8);
+        y[i] = (int8_t)ev_clamp_s8((x[i] * a + b) >> shift);
 }
 
 static inline int32_t scale_s16(int32_t x, int32_t a, int32_t b, uint32_t shift)
 {
-    return __ssat((x * a + b) >> shift, 16);
+    return ev_clamp_s16((x * a + b) >> shift);
 }
 
 /* Channels four by four. Returns how many are done. */
@@ -87,10 +88,10 @@ EV_INLINE uint32_t affine_fours(const struct ev_norm *p, int32_t a, int32_t b, u
     EV_NO_UNROLL
     for (uint32_t i = p->channels / 4; i; i--, x += 4, y += 4, gain += 4, bias += 4) {
         const int32_t first = (int32_t)ev_load4(gain), second = (int32_t)ev_load4(gain + 2);
-        y[0] = (int8_t)__ssat(__smlabb(scale_s16(x[0], a, b, shift), first, bias[0]) >> gain_shift, 8);
-        y[1] = (int8_t)__ssat(__smlabt(scale_s16(x[1], a, b, shift), first, bias[1]) >> gain_shift, 8);
-        y[2] = (int8_t)__ssat(__smlabb(scale_s16(x[2], a, b, shift), second, bias[2]) >> gain_shift, 8);
-        y[3] = (int8_t)__ssat(__smlabt(scale_s16(x[3], a, b, shift), second, bias[3]) >> gain_shift, 8);
+        y[0] = (int8_t)ev_clamp_s8(__smlabb(scale_s16(x[0], a, b, shift), first, bias[0]) >> gain_shift);
+        y[1] = (int8_t)ev_clamp_s8(__smlabt(scale_s16(x[1], a, b, shift), first, bias[1]) >> gain_shift);
+        y[2] = (int8_t)ev_clamp_s8(__smlabb(scale_s16(x[2], a, b, shift), second, bias[2]) >> gain_shift);
+        y[3] = (int8_t)ev_clamp_s8(__smlabt(scale_s16(x[3], a, b, shift), second, bias[3]) >> gain_shift);
         EV_OPAQUE_PTR(x);
         EV_OPAQUE_PTR(y);
         EV_OPAQUE_PTR(gain);
@@ -109,7 +110,7 @@ EV_NOINLINE static void normalise_affine(const struct ev_norm *p, const struct e
     uint32_t i = shift == 8 ? affine_fours(p, a, b, 8, x, y) : shift == 16 ? affine_fours(p, a, b, 16, x, y) : 0;
     EV_NO_UNROLL
     for (; i < p->channels; i++)
-        y[i] = (int8_t)__ssat((scale_s16(x[i], a, b, shift) * p->gain[i] + p->bias[i]) >> p->gain_shift, 8);
+        y[i] = (int8_t)ev_clamp_s8((scale_s16(x[i], a, b, shift) * p->gain[i] + p->bias[i]) >> p->gain_shift);
 }
 
 void ev_norm_s8_dsp(const struct ev_norm *p, const int8_t *x, int8_t *y, uint32_t rows, void *scratch)

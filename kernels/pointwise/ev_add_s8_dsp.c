@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "ev_clamp.h"
 #include "ev_contract.h"
 #include "ev_kernels_dsp.h"
 #include "ev_lanes_dsp.h"
@@ -23,10 +24,10 @@ EV_INLINE void add_four(const struct factors *f, uint32_t shift, const int8_t *a
     const uint32_t word_a = ev_load4(a), word_b = ev_load4(b);
     const int32_t even_a = ev_even_bytes(word_a), even_b = ev_even_bytes(word_b);
     const int32_t odd_a = ev_odd_bytes(word_a), odd_b = ev_odd_bytes(word_b);
-    y[0] = (int8_t)__ssat(add_low(f, even_a, even_b) >> shift, 8);
-    y[2] = (int8_t)__ssat(add_high(f, even_a, even_b) >> shift, 8);
-    y[1] = (int8_t)__ssat(add_low(f, odd_a, odd_b) >> shift, 8);
-    y[3] = (int8_t)__ssat(add_high(f, odd_a, odd_b) >> shift, 8);
+    y[0] = (int8_t)ev_clamp_s8(add_low(f, even_a, even_b) >> shift);
+    y[2] = (int8_t)ev_clamp_s8(add_high(f, even_a, even_b) >> shift);
+    y[1] = (int8_t)ev_clamp_s8(add_low(f, odd_a, odd_b) >> shift);
+    y[3] = (int8_t)ev_clamp_s8(add_high(f, odd_a, odd_b) >> shift);
 }
 
 EV_INLINE void add_eights(const struct factors *f, uint32_t shift, const int8_t *a, const int8_t *b, int8_t *y,
@@ -56,5 +57,5 @@ void ev_add_s8_dsp(const struct ev_add *p, const int8_t *a, const int8_t *b, int
         add_eights(&f, shift, a, b, y, count);
     EV_NO_UNROLL
     for (uint32_t i = count & ~7u; i < count; i++)
-        y[i] = (int8_t)__ssat(add_low(&f, a[i], b[i]) >> shift, 8);
+        y[i] = (int8_t)ev_clamp_s8(add_low(&f, a[i], b[i]) >> shift);
 }

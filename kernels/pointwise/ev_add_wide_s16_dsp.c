@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "ev_clamp.h"
 #include "ev_contract.h"
 #include "ev_kernels_dsp.h"
 #include "ev_lanes_dsp.h"
@@ -7,7 +8,7 @@ static inline uint32_t add_two(const struct ev_add_wide *p, int32_t a, int32_t b
 {
     const int32_t low = __smlabb(b, p->b_factor, __smlabb(a, p->a_factor, p->offset));
     const int32_t high = __smlatb(b, p->b_factor, __smlatb(a, p->a_factor, p->offset));
-    return ev_low_halves(__ssat(low >> p->shift, 16), __ssat(high >> p->shift, 16));
+    return ev_low_halves(ev_clamp_s16(low >> p->shift), ev_clamp_s16(high >> p->shift));
 }
 
 void ev_add_wide_s16_dsp(const struct ev_add_wide *p, const int16_t *a, const int16_t *b, int16_t *y, uint32_t count)
@@ -26,5 +27,5 @@ void ev_add_wide_s16_dsp(const struct ev_add_wide *p, const int16_t *a, const in
     }
     EV_NO_UNROLL
     for (uint32_t i = count % 4; i; i--)
-        *y++ = (int16_t)__ssat((add.offset + *a++ * add.a_factor + *b++ * add.b_factor) >> add.shift, 16);
+        *y++ = (int16_t)ev_clamp_s16((add.offset + *a++ * add.a_factor + *b++ * add.b_factor) >> add.shift);
 }

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "ev_clamp.h"
 #include "ev_contract.h"
 #include "ev_kernels_dsp.h"
 #include "ev_lanes_dsp.h"
 
 static inline uint32_t saturate_two(int32_t first, int32_t second, uint32_t shift)
 {
-    return ev_low_halves(__ssat(first >> shift, 16), __ssat(second >> shift, 16));
+    return ev_low_halves(ev_clamp_s16(first >> shift), ev_clamp_s16(second >> shift));
 }
 
 void ev_add_wide_s8_dsp(const struct ev_add_wide *p, const int16_t *a, const int8_t *b, int16_t *y, uint32_t count)
@@ -30,5 +31,5 @@ void ev_add_wide_s8_dsp(const struct ev_add_wide *p, const int16_t *a, const int
     }
     EV_NO_UNROLL
     for (uint32_t i = count % 4; i; i--)
-        *y++ = (int16_t)__ssat((offset + *a++ * a_factor + *b++ * b_factor) >> shift, 16);
+        *y++ = (int16_t)ev_clamp_s16((offset + *a++ * a_factor + *b++ * b_factor) >> shift);
 }

@@ -57,7 +57,8 @@ __attribute__((naked)) void ev_reset(void)
                    "mov sp, r0\n"
                    "bl ev_port_early\n"
                    "ldr r0, =ev_start\n"
-                   "bx r0\n");
+                   "bx r0\n"
+                   ".ltorg\n");
 }
 
 __attribute__((used, noreturn)) void ev_start(void);

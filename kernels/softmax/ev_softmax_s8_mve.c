@@ -65,7 +65,7 @@ void ev_softmax_s8_mve(const struct ev_softmax *p, const int8_t *x, int8_t *y, u
     for (; rows; rows--, x += p->x_stride, y += p->y_stride) {
         const uint16_t *e = scratch;
         const uint32_t total = exponentials_of(p->table, max_of(x, length), x, length, scratch);
-        const uint32_t bits = 16 - __clz(total); /* beyond 16 */
+        const uint32_t bits = 16 - (uint32_t)__builtin_clz(total); /* beyond 16 */
         const uint16x8_t quotient = vdupq_n_u16((uint16_t)(p->numerator / (total >> bits)));
         const int32_t down = 16 - (int32_t)(p->shift + bits);
         int8_t *out = y;
