@@ -1,11 +1,12 @@
 """Noise of int8 on nets with live random weights, against each runtime's own recipe: `make matrix`.
 
-    python benchmarks/quantised_noise.py [--output PAGE] [--formats F,...] [NET ...]
+    python benchmarks/quantised_noise.py [--output PAGE] [--formats F,...] [--recipes R,...] [NET ...]
 
 Every net reads the same photographs, 24 crops to calibrate and 16 of others to be judged. The figure is the ratio of
 the float logits to the error of the file's, over all judged pictures. `static` is the recipe of each runtime's
 documentation, `dynamic` its recipe that quantises activations at run time. Each pair of a net and a format runs in a
-process of its own. Figures are kept in out/noise/, so an interrupted run goes on where it stopped; --fresh starts over.
+process of its own. Figures are kept in out/noise/, so an interrupted run goes on where it stopped; --fresh measures all of them again,
+and --ours those of our files.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +39,7 @@ NETS = (
     "mobilevit_xxs", "fastvit_t8", "levit_128s", "tiny_vit_5m_224", "pvt_v2_b0",
 )  # fmt: skip
 FORMATS = ("onnx", "tflite", "executorch")
+DEFAULTS = {"static": defaults.RUNTIMES, "dynamic": defaults.DYNAMIC}
 OURS = {"static": "int8", "dynamic": "int8-dynamic"}
 CACHE = Path("out/noise")
 CALIBRATED, JUDGED = 24, 16
@@ -51,18 +54,27 @@ def main() -> None:
     parser.add_argument("nets", nargs="*", default=NETS)
     parser.add_argument("--formats", default=",".join(FORMATS))
     parser.add_argument("--output", type=Path, help="write the page here too")
+    parser.add_argument("--recipes", default=",".join(OURS))
     parser.add_argument("--fresh", action="store_true")
+    parser.add_argument(
+        "--ours", action="store_true", help="measure our files again, not the others"
+    )
     parser.add_argument("--measured", action="store_true", help="a page of what is there already")
-    parser.add_argument("--one", nargs=2, metavar=("NET", "FORMAT"), help=argparse.SUPPRESS)
+    parser.add_argument("--one", nargs=3, metavar=("NET", "FORMAT", "KEYS"), help=argparse.SUPPRESS)
     words = parser.parse_args()
     if words.one:
-        print(json.dumps(figures(*words.one)))
+        net, format, keys = words.one
+        print(json.dumps(figures(net, format, keys.split(","))))
         return
     CACHE.mkdir(parents=True, exist_ok=True)
     pairs = [(net, format) for net in words.nets for format in words.formats.split(",")]
     if words.measured:
         pairs = [pair for pair in pairs if cached(*pair).exists()]
-    table = {pair: kept(*pair, words.fresh) for pair in pairs}
+    again = COLUMNS if words.fresh else [k for k in COLUMNS if words.ours and k.startswith("ours")]
+    keys = (
+        [] if words.measured else [k for k in COLUMNS if k.split()[1] in words.recipes.split(",")]
+    )
+    table = {pair: kept(*pair, keys, again) for pair in pairs}
     text = page(table)
     print(text)
     if words.output:
@@ -73,37 +85,39 @@ def cached(net: str, format: str) -> Path:
     return CACHE / f"{net}-{format}.json"
 
 
-def kept(net: str, format: str, fresh: bool) -> Figures:
+def kept(net: str, format: str, keys: Sequence[str], again: Sequence[str]) -> Figures:
+    """Return the figures of a pair. Those of `keys` are measured that are not there, or that `again` names."""
     path = cached(net, format)
-    if fresh or not path.exists():
-        command = [sys.executable, __file__, "--one", net, format]
+    there: Figures = json.loads(path.read_text()) if path.exists() else {}
+    missing = [key for key in keys if key in again or key not in there]
+    if missing:
+        command = [sys.executable, __file__, "--one", net, format, ",".join(missing)]
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode:
             return {"failed": done.stderr.strip().splitlines()[-1]}
-        path.write_text(done.stdout.splitlines()[-1])
+        there |= json.loads(done.stdout.splitlines()[-1])
+        path.write_text(json.dumps(there))
         print(net, format, path.read_text(), file=sys.stderr, flush=True)
-    return json.loads(path.read_text())
+    return there
 
 
-def figures(net: str, format: str) -> Figures:
+def figures(net: str, format: str, keys: Sequence[str]) -> Figures:
     torch.set_num_threads(1)
     source = resolve(f"timm:{net}", weights="random")
     calibration, judged = pictures(source)
     with torch.no_grad():
         logits = source.module(judged)
-    figures: Figures = {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         np.save(folder / "calibration.npy", calibration.numpy())
-        for recipe, precision in OURS.items():
-            figures[f"ours {recipe}"] = tried(
-                lambda p=precision: ours(net, format, p, folder), judged, logits
-            )
-        for recipe, build in (("static", defaults.RUNTIMES), ("dynamic", defaults.DYNAMIC)):
-            figures[f"default {recipe}"] = tried(
-                lambda b=build[format]: b(source.module, calibration, folder), judged, logits
-            )
-    return figures
+
+        def build(key: str) -> Run:
+            whose, recipe = key.split()
+            if whose == "ours":
+                return ours(net, format, OURS[recipe], folder)
+            return DEFAULTS[recipe][format](source.module, calibration, folder)
+
+        return {key: tried(partial(build, key), judged, logits) for key in keys}
 
 
 def pictures(source: ModelSource) -> tuple[torch.Tensor, torch.Tensor]:

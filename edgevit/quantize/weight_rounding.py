@@ -13,7 +13,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import torch
 
+from edgevit.graph.tensors import from_numpy
 from edgevit.quantize.input_covariance import Moments
 
 Nearest = Callable[[np.ndarray, np.ndarray], np.ndarray]  # of numbers, and of their steps
@@ -80,7 +82,7 @@ def _rounded(
     order = np.argsort(-np.diagonal(covariance, axis1=1, axis2=2), axis=1, kind="stable")
     pairs = np.take_along_axis(covariance, order[:, :, None], 1)
     pairs = np.take_along_axis(pairs, order[:, None, :], 2)
-    upper = np.linalg.cholesky(np.linalg.inv(pairs)).transpose(0, 2, 1)
+    upper = _upper(pairs)
     weights = np.take_along_axis(rows, order[:, None, :], 2)
     steps = np.take_along_axis(steps, order[:, None, :], 2)
     for start in range(0, weights.shape[2], _BLOCK):
@@ -91,6 +93,14 @@ def _rounded(
         )
         weights[:, :, stop:] -= wrong @ upper[:, start:stop, stop:]
     return np.take_along_axis(weights, np.argsort(order, axis=1)[:, None, :], 2)
+
+
+def _upper(covariance: np.ndarray) -> np.ndarray:
+    """Return U of U'U = C^-1: the inverse of C's lower factor, with C's order and U's turned round."""
+    turned = from_numpy(np.ascontiguousarray(covariance[:, ::-1, ::-1]))
+    lower = torch.linalg.cholesky(turned)
+    whole = torch.eye(covariance.shape[1], dtype=turned.dtype).expand_as(turned)
+    return torch.linalg.solve_triangular(lower, whole, upper=False).numpy()[:, ::-1, ::-1]
 
 
 def _round_block(
