@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from edgevit.graph.program import shape
 from edgevit.rewrites.engine import run
-from edgevit.rewrites.layout.lower_rank import LowerRank
+from edgevit.rewrites.layout.lower_rank import LowerPermutes, LowerRank
 from edgevit.rewrites.layout.merge_reshapes import MergeReshapes
 from edgevit.rewrites.layout.name_views import NameViews
 from tests.rewrites.checking import Call, check_rewrite, program_for
@@ -79,3 +79,16 @@ def test_any_permutation(turn: list[int], sizes: list[int]) -> None:
     before = program_for(net, torch.randn(torch.Size(sizes).numel()))
     after, _ = run(before, (NameViews(), MergeReshapes(), LowerRank(), MergeReshapes()))
     assert all(len(shape(node)) < 6 for node in after.calls())
+
+
+def test_permutes_have_four_axes() -> None:
+    def heads(s: object, x: torch.Tensor) -> torch.Tensor:
+        return x.reshape(4, 48, 1, 5, 1).permute(2, 0, 3, 1, 4).reshape(20, 48)
+
+    net = Call(heads)
+    after = check_rewrite(LowerPermutes(), net, X, fires=1)
+    after, _ = run(after, (MergeReshapes(),))
+    assert max(len(shape(node)) for node in after.calls()) == 3
+    assert len(list(after.calls())) == len(list(program_for(net, X).calls()))
+    windows = Call(lambda s, x: six(x).permute(0, 2, 4, 1, 3, 5))
+    check_rewrite(LowerPermutes(), windows, X, fires=0, refuses="stretches")

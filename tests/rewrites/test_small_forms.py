@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from edgevit.rewrites.arithmetic.cast_parts import CastParts
 from edgevit.rewrites.arithmetic.expand_log1p import ExpandLog1p
 from edgevit.rewrites.arithmetic.expand_silu import ExpandSilu
+from edgevit.rewrites.arithmetic.fold_softmax import FoldSoftmax
 from edgevit.rewrites.arithmetic.name_axes import NameAxes
 from edgevit.rewrites.arithmetic.number_clamps import NumberClamps
 from edgevit.rewrites.convolutions.convolve_rows import ConvolveRows
@@ -46,6 +47,11 @@ def test_padding_said_by_a_word_is_numbers(layer: torch.nn.Module, fires: int) -
 @pytest.mark.parametrize(("limits", "fires"), [((0, 0.5), 1), ((-0.5, 1), 1), ((0.0, 0.5), 0)])
 def test_limits_of_a_clamp_are_of_one_type(limits: tuple[float, float], fires: int) -> None:
     check_rewrite(NumberClamps(), Call(lambda s, x: x.clamp(*limits)), X, fires=fires)
+
+
+def test_a_softmax_of_one_value_is_one() -> None:
+    check_rewrite(FoldSoftmax(), Call(lambda s, x: x + x[..., :1].softmax(-1)), X, fires=1)
+    check_rewrite(FoldSoftmax(), Call(lambda s, x: x.softmax(-1)), X, fires=0)
 
 
 def test_parts_of_one_type_stay() -> None:

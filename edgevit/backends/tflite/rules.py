@@ -9,12 +9,14 @@ from edgevit.rewrites.arithmetic.expand_logs import ExpandLogs
 from edgevit.rewrites.arithmetic.expand_scatter import ExpandScatter
 from edgevit.rewrites.arithmetic.expand_step import ExpandStep
 from edgevit.rewrites.arithmetic.fold_constants import FoldConstants
+from edgevit.rewrites.arithmetic.fold_softmax import FoldSoftmax
 from edgevit.rewrites.arithmetic.functions import RARE
 from edgevit.rewrites.arithmetic.gather_top import GatherTop
 from edgevit.rewrites.attention.attention import ATTENTION
 from edgevit.rewrites.attention.split_heads import SplitHeads
 from edgevit.rewrites.convolutions.split_depthwise import SplitDepthwise
 from edgevit.rewrites.layout.drop_expand import DropExpand
+from edgevit.rewrites.layout.lower_rank import LowerPermutes
 from edgevit.rewrites.layout.merge_permutes import MergePermutes
 from edgevit.rewrites.layout.merge_reshapes import MergeReshapes
 from edgevit.rewrites.layout.name_expand import NameExpand
@@ -42,6 +44,7 @@ RULES: tuple[AnyRule, ...] = (
     ExpandResize(),
     ExpandScaledResize(),
     *ATTENTION,
+    FoldSoftmax(),
     ExpandLogs("log_softmax.int", "log_sigmoid", "binary_cross_entropy_with_logits"),
     SplitDepthwise(),
     DropNormMean(),
@@ -55,6 +58,8 @@ RULES: tuple[AnyRule, ...] = (
     NameExpand(),
     DropExpand(),
     FoldConstants(),
+    LowerPermutes(),
+    MergeReshapes(),
     MergePermutes(),
     MergeReshapes(),
     PermuteImages(),

@@ -68,9 +68,10 @@ def test_no_gpu_is_our_error(
 
 
 @pytest.mark.long
-def test_a_net_runs_on_the_gpu_and_computes_the_same(tmp_path: Path, capsys) -> None:
+@pytest.mark.parametrize("net", ["zoo:hybrid-i64-d32", "zoo:vit-i32-p8-d32-h2-l1"])
+def test_a_net_runs_on_the_gpu_and_computes_the_same(net: str, tmp_path: Path, capsys) -> None:
     out = tmp_path / "out"
-    export("zoo:hybrid-i64-d32", target="linux-x86", format="tflite", output=out)
+    export(net, target="linux-x86", format="tflite", output=out)
     words = ["profile", str(out), "--on", "litert-gpu", "--rounds", "2", "--no-store", "--quiet"]
     assert main([*words, "--json"]) == 0
     notes = json.loads(capsys.readouterr().out)["results"][0]["notes"]
