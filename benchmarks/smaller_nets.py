@@ -40,6 +40,7 @@ STEPS = (
     "prune-heads=0.25,prune-mlp=0.5",
     "prune-heads=0.25,prune-mlp=0.5,fuse-tokens=0:0.8",
 )
+ZEROS = ("sparse-blocks=0.5", "sparse-blocks=0.5:4")  # which firmware alone is faster for
 FORMATS = {  # target, format, precisions
     "onnx": ("linux-x86", "onnx", ("fp32", "int8")),
     "tflite": ("linux-x86", "tflite", ("fp32", "int8")),
@@ -51,7 +52,7 @@ FORMATS = {  # target, format, precisions
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--formats", default="onnx,tflite,executorch,mcu,exits,mcu-exits")
-    parser.add_argument("--steps", nargs="+", default=STEPS)
+    parser.add_argument("--steps", nargs="+", help="[default: all]")
     parser.add_argument("--count", type=int, help="test pictures [default: all]")
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -65,7 +66,8 @@ def main() -> None:
             elif name == "mcu-exits":
                 measure_firmware_exits(root)
             else:
-                measure_steps(name, options.steps, root)
+                every = (*STEPS, *ZEROS) if name == "mcu" else STEPS
+                measure_steps(name, options.steps or every, root)
 
 
 def measure_steps(name: str, steps: Sequence[str], root: Path) -> None:
@@ -80,7 +82,7 @@ def measure_steps(name: str, steps: Sequence[str], root: Path) -> None:
     where: dict[str, Any] = {"on": "emulator"} if name == "mcu" else {"threads": 1}
     session = profile([one.directory for one in there], no_store=True, fresh=True, **where)
     figures = iter(session.figures)
-    unit = "M instructions | x | RAM, bytes" if name == "mcu" else "ms | x"
+    unit = "M instructions | x | RAM, bytes | flash, bytes" if name == "mcu" else "ms | x"
     columns = f"| steps | precision | top-1 | M MACs | {unit} |"
     print(f"\n{name}\n\n{columns}\n|{'---|' * (columns.count('|') - 1)}")
     first: float | None = None
@@ -94,19 +96,16 @@ def measure_steps(name: str, steps: Sequence[str], root: Path) -> None:
         top1 = manifest["accuracy"]["file"]["top1"]
         macs = manifest["graph"]["after"]["macs"] / 1e6
         ratio = one.ratio if one.ratio else value / first
-        ram = (
-            f" {manifest['firmware']['execution']['memory']['ram_bytes']:,} |"
-            if name == "mcu"
-            else ""
-        )
+        memory = manifest["firmware"]["execution"]["memory"] if name == "mcu" else {}
+        sizes = "".join(f" {memory[f'{kind}_bytes']:,} |" for kind in ("ram", "flash") if memory)
         print(
-            f"| `{step}` | {precision} | {top1:.2f} | {macs:.1f} | {value:.3g} | {ratio:.3f} |{ram}",
+            f"| `{step}` | {precision} | {top1:.2f} | {macs:.1f} | {value:.3g} | {ratio:.3f} |{sizes}",
             flush=True,
         )
 
 
 def exported(step: str, root: Path, target: str, format: str, precision: str) -> Any:
-    calibrated = step.startswith("prune") or precision != "fp32"
+    calibrated = step.startswith(("prune", "sparse")) or precision != "fp32"
     try:
         return edgevit.export(
             SPEC,

@@ -21,6 +21,7 @@ from edgevit.graph.aten import argument, kind, mapped_arguments, operand
 from edgevit.graph.program import Program, shape
 from edgevit.graph.tensors import from_numpy, integer_array
 from edgevit.quantize.op_traits import MOVES, PROJECTIONS, bounds, is_constant, is_real, pad_value
+from edgevit.quantize.shared_weights import sharing
 
 _SUMS = frozenset({"add", "sub"})
 _BY_CHANNEL = frozenset({"max_pool2d", "avg_pool2d", "adaptive_avg_pool2d", "upsample_nearest2d"})
@@ -81,12 +82,16 @@ class Tracked:
 def track(program: Program, products: bool = False) -> Tracked:
     """Label every channel; `products` lets factors through products of activations."""
     tracked = Tracked(Labels(), {}, {}, {})
+    shared = {node for group in sharing(program) for node in group}
     for node in program.graph.nodes:
         if node.op == "output":
             _fix(list(node.all_input_nodes), tracked)
         elif node.op == "call_function" and is_real(node):
             beyond = _beyond_layers(node, tracked) if products else None
             tracked.of[node] = _called(node, tracked, program) if beyond is None else beyond
+            if node in shared:  # a factor for one of its calls would part the weight
+                tracked.labels.fix(tracked.of[node])
+                _fix([operand(node)], tracked)
         elif node.op != "call_function" and not is_constant(node, program):
             tracked.of[node] = np.zeros(shape(node), np.int64)
         elif node.op == "call_function" and not (products and kind(node) in _IN_PIECES):

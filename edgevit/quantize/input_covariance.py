@@ -29,6 +29,7 @@ class Moments:
     mean: np.ndarray  # groups x taps
     covariance: np.ndarray  # groups x taps x taps
     count: int  # samples
+    shared: bool = False  # by several layers, whose inputs have steps of their own
 
 
 class CovarianceAccumulator:

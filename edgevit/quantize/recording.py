@@ -18,6 +18,7 @@ from edgevit.quantize.divisions import Divisions
 from edgevit.quantize.input_covariance import CovarianceAccumulator, Moments
 from edgevit.quantize.observers import Observer
 from edgevit.quantize.op_traits import ORDERS, PROJECTIONS, is_move
+from edgevit.quantize.shared_weights import sharing, together
 
 _ROOM = 1 / 32  # of a range
 _UNSEEN = 10.0  # exp(-10) of the largest is less than half a step of 8 bits
@@ -63,8 +64,8 @@ def record(
             gathered[reader].update(result)
 
     run_looking(program, batches, look)
-    moments = {node: sums.moments() for node, sums in gathered.items()}
-    return Recorded(observers, {node: of for node, of in moments.items() if of is not None})
+    each = {node: of for node, sums in gathered.items() if (of := sums.moments()) is not None}
+    return Recorded(observers, together(each, sharing(program) if each else ()))
 
 
 def _projections(program: Program) -> dict[str, list[Node]]:

@@ -21,6 +21,7 @@ from edgevit.quantize.input_covariance import Moments
 Nearest = Callable[[np.ndarray, np.ndarray], np.ndarray]  # of numbers, and of their steps
 _MOST = 127.0
 _BLOCK = 64  # taps; those behind a block are moved once for all of it
+_RANGE = 8.0  # standard deviations from end to end
 _NOTHING = 1e-6  # of the largest variance: a floor for all others
 
 
@@ -60,8 +61,15 @@ def _compensated(
     groups, width = moments.mean.shape
     rows, widths = (x.reshape(groups, -1, width) for x in (taps, steps))
     # rounding the input is noise as large for every tap
-    noisy = _regularised(moments) + step**2 / 12 * np.eye(width)
+    variance = _shared_step(moments) ** 2 if moments.shared else step**2
+    noisy = _regularised(moments) + variance / 12 * np.eye(width)
     return _rounded(rows, widths, noisy, nearest).reshape(taps.shape)
+
+
+def _shared_step(moments: Moments) -> float:
+    """Return a step for the inputs of all layers of a weight: else each would round it another way."""
+    own = np.diagonal(moments.covariance, axis1=1, axis2=2)
+    return _RANGE * float(np.sqrt(own.mean())) / 255
 
 
 def _regularised(moments: Moments) -> np.ndarray:

@@ -14,7 +14,7 @@ from typing import ClassVar
 import torch
 from torch.fx.node import Node
 
-from edgevit.graph.aten import argument, kind
+from edgevit.graph.aten import argument, kind, operand
 from edgevit.graph.calls import Linear, Norm, weighted, weighted_at
 from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import shape
@@ -22,6 +22,8 @@ from edgevit.rewrites.convolutions.linear_calls import called_with
 from edgevit.rewrites.convolutions.padding import pads
 from edgevit.rewrites.layout.axis_tracking import through
 from edgevit.rewrites.rule import Match, Refused, Rule
+
+_VIEWS = frozenset({"flatten", "permute", "reshape", "squeeze", "transpose", "unsqueeze", "view"})
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,10 @@ class FoldNormAffine(Rule[AffineMap]):
     def check(self, match: AffineMap, draft: Draft) -> None:
         if match.stopped is not None:
             raise Refused(f"`{kind(match.stopped)}` reads it too")
+        if not all(_is_alike(match.node, sink, draft) for sink in match.sinks):
+            raise Refused(
+                "a weight that reads it is read behind another norm too, and would be there twice"
+            )
         bias = argument(match.node, "bias")
         if bias is None or not bool(draft.tensor(bias).any()):
             return
@@ -70,6 +76,26 @@ class FoldNormAffine(Rule[AffineMap]):
         is_layer = norm.kind == "layer_norm"
         over = argument(node, "normalized_shape") if is_layer else norm.groups
         return edit.again(node, norm.input, over, None, None, norm.eps)
+
+
+def _is_alike(norm: Node, sink: Node, draft: Draft) -> bool:
+    """Check that all calls with the weight of `sink` read norms with the parameters of this one."""
+    mine = Norm.at(norm).parameters
+    for call in weighted_at(sink).parameters[0].users:
+        if call is sink:
+            continue
+        other = Norm.of(_source(call))
+        if other is None or other.parameters != mine:
+            return False
+    return True
+
+
+def _source(call: Node) -> Node:
+    """Return what a call reads, before views of it."""
+    source = operand(call)
+    while kind(source) in _VIEWS:
+        source = operand(source)
+    return source
 
 
 def _channels(norm: Norm) -> int | None:
