@@ -80,6 +80,18 @@ these very errors, so expect a little worse.
 
 Rank correlation over all settings is helped by slow settings being slow; `within` is its mean inside single settings of four nets and more.
 
+## Devices without a forecast
+
+A device needs figures of several families in one setting. Looked for in published papers, repositories, model cards and benchmark pages, and not there for these:
+
+| device | what is published | why it is no forecast |
+|---|---|---|
+| iPhone 17 Pro (A19 Pro), iPhone 17 (A19) | EfficientNetV2-S at 384 pixels on an iPhone 17, ExecuTorch: 3.5 ms by Core ML in fp16, 35.1 by XNNPACK in int8, 67.9 in fp32; Argmax's speech models, relative to an iPhone 16 Pro | one net; times of no named vision net |
+| Pixel 10 (Tensor G5) | scores of Geekbench and AnTuTu, tokens a second of language models on its CPU | no latency of a named vision net with a named runtime |
+| Snapdragon 8 Elite Gen 5 | NASNet in fp16 on Qualcomm's reference phone, TFLite on the NPU: 4.155 ms, against 4.794 on a Galaxy S25 and 5.658 on a Galaxy S24 | one net; Qualcomm's model cards have more, of which nothing was at hand |
+
+The figures are in `published.csv` with their sources, and no fit uses them. `edgevit profile --on aihub:...` measures on such a phone.
+
 """.splitlines()
 
 
