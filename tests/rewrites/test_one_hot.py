@@ -11,6 +11,7 @@ from torch import nn
 from edgevit.rewrites.arithmetic.expand_one_hot import ExpandOneHot
 from edgevit.rewrites.arithmetic.fold_fills import FoldFills
 from edgevit.rewrites.arithmetic.gather_one_hot import GatherOneHot
+from edgevit.rewrites.arithmetic.scatter_mean import ScatterMean
 from edgevit.rewrites.layout.join_writes import JoinWrites
 from tests.rewrites.checking import Call, check_rewrite, kinds
 
@@ -69,6 +70,19 @@ def test_other_products_stay(function: Function) -> None:
 def test_one_hot_is_a_comparison() -> None:
     net = Call(lambda _, x: nn.functional.one_hot(best(x), 7).float() @ x)
     assert "eq" in kinds(check_rewrite(ExpandOneHot(), net, X, fires=1))
+
+
+def test_a_mean_of_written_rows_is_a_quotient() -> None:
+    def averaged(x: torch.Tensor, reduce: str, own: bool = True) -> torch.Tensor:
+        places = x[:, 3:].argmax(-1, keepdim=True).clamp(max=2).expand(-1, -1, 4)
+        return x[:, :3].scatter_reduce(1, places, x[:, 3:], reduce, include_self=own)
+
+    after = check_rewrite(ScatterMean(), Call(lambda _, x: averaged(x, "mean")), X, fires=1)
+    assert kinds(after).count("scatter_add") == 2
+    check_rewrite(ScatterMean(), Call(lambda _, x: averaged(x, "sum")), X)
+    check_rewrite(ScatterMean(), Call(lambda _, x: averaged(x, "mean", False)), X, refuses="the old value is not")  # fmt: skip
+    apart = Call(lambda _, x: x.scatter_reduce(1, x.argsort(1), x, "mean"))
+    check_rewrite(ScatterMean(), apart, X, refuses="places of their own")
 
 
 def test_tensors_of_one_number_are_constants() -> None:

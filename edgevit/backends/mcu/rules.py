@@ -17,6 +17,7 @@ from edgevit.rewrites.arithmetic.fold_fills import FoldFills
 from edgevit.rewrites.arithmetic.gather_one_hot import GatherOneHot
 from edgevit.rewrites.arithmetic.merge_clamps import MergeClamps
 from edgevit.rewrites.arithmetic.multiply_reciprocal import MultiplyReciprocal
+from edgevit.rewrites.arithmetic.scatter_mean import ScatterMean
 from edgevit.rewrites.attention.attention import ATTENTION
 from edgevit.rewrites.attention.factor_tables import FactorTables
 from edgevit.rewrites.attention.normalise_queries import NormaliseQueries
@@ -46,6 +47,7 @@ RULES: tuple[AnyRule, ...] = (
     *STANDARD,
     FoldFills(),
     JoinWrites(),
+    ScatterMean(),
     ExpandOneHot(),
     GatherOneHot(),
     JoinAffine(),

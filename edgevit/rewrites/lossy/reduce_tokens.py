@@ -35,7 +35,7 @@ def fuse_tokens(value: str) -> LossyStep:
 
 
 def _step(reduction: Reduction, value: str) -> LossyStep:
-    counts = TokenCounts.parsed(reduction.name, value)
+    counts = TokenCounts.parsed(reduction.name, value, reduction.adds)
     return lambda program, _: _reduced(program, reduction, counts)
 
 

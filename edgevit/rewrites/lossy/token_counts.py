@@ -1,10 +1,14 @@
-"""Counts of the tokens that go after each attention: `8`, `8:8:4`, `4:0:2...`, or shares: `0.3`, `0:0.3:0.3`."""
+"""Counts of the tokens that go after each attention: `8`, `8:8:4`, `4:0:2...`, or shares: `0.3`, `0:0.3:0.3`.
+
+`@net.pth` has them from training.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from edgevit.errors import UsageError
+from edgevit.rewrites.lossy.learnt_counts import learnt_counts
 from edgevit.rewrites.lossy.option import LossyValueError
 
 TokenCount = int | float  # below 1 a share of the tokens that may go
@@ -16,8 +20,15 @@ class TokenCounts:
     goes_on: bool  # the last one, to the attentions behind
 
     @classmethod
-    def parsed(cls, option: str, value: str) -> TokenCounts:
-        """Parse an option's value. Raises `LossyValueError`."""
+    def parsed(cls, option: str, value: str, adds: int = 0) -> TokenCounts:
+        """Parse an option's value; behind `@` a file that training wrote. Raises `LossyValueError`.
+
+        `adds`: tokens that the first reduction puts in the place of those that go.
+        """
+        if value.startswith("@"):
+            counts = list(learnt_counts(value[1:]))
+            counts[next(k for k, count in enumerate(counts) if count)] += adds
+            return cls(tuple(counts), False)
         words = value.removesuffix("...").split(":")
         try:
             numbers = tuple(map(_count, words))
@@ -26,7 +37,7 @@ class TokenCounts:
         if not any(numbers):
             raise LossyValueError(
                 f"its value is how many tokens go after each attention, or a share below 1 of them: "
-                f"{option}=8, 8:8:4, 4:0:2..., 0.3"
+                f"{option}=8, 8:8:4, 4:0:2..., 0.3, or @FILE of counts that were learnt"
             )
         return cls(numbers, value.endswith("...") or ":" not in value)
 

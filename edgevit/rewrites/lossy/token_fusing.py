@@ -30,6 +30,7 @@ aten = torch.ops.aten
 @dataclass(frozen=True)
 class Fusing:
     name: ClassVar[str] = "fuse-tokens"
+    adds: ClassVar[int] = 1
 
     def candidates(self, place: Place) -> int:
         """Return how many tokens may go: all but those that are read, and the fused one."""

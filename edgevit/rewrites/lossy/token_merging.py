@@ -29,6 +29,7 @@ _TINY = 1e-12  # under the root of a key's length
 @dataclass(frozen=True)
 class Merging:
     name: ClassVar[str] = "merge-tokens"
+    adds: ClassVar[int] = 0
 
     def candidates(self, place: Place) -> int:
         return shape(place.stream)[1] - place.prefix

@@ -28,6 +28,7 @@ class Place:
 
 class Reduction(Protocol):
     name: ClassVar[str]
+    adds: ClassVar[int]  # tokens that the first one puts in the place of those that go
 
     def candidates(self, place: Place) -> int:
         """Return how many tokens a share is of."""

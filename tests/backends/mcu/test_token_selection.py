@@ -46,6 +46,7 @@ SELECTIONS: dict[str, Net] = {
     "each column by its own": lambda _, x: x.gather(1, x.argsort(1)[:, :3]),
     "places moved up": lambda _, x: x.gather(1, wide(x[:, 1:, 0].topk(3, 1)[1] + 1)),
     "added to their nearest": lambda _, x: x[:, :4].scatter_add(1, wide(x[:, 4:, :4].argmax(-1)), x[:, 4:]),
+    "averaged with their nearest": lambda _, x: x[:, :4].scatter_reduce(1, wide(x[:, 4:, :4].argmax(-1)), x[:, 4:], "mean"),
     "one-hot rows": lambda _, x: nn.functional.one_hot(x[..., 0].topk(3, 1)[1], 12).float() @ x,
 }  # fmt: skip
 
