@@ -22,6 +22,7 @@ from edgevit.cli.measure import add_history, add_profile
 from edgevit.cli.measuring import add_quiet, add_rounds, add_threads
 from edgevit.cli.model import MODEL_HELP, add_model
 from edgevit.cli.new import add_new
+from edgevit.cli.package import add_package
 from edgevit.cli.parser import Parser
 from edgevit.cli.plan import add_plan
 from edgevit.cli.quantize import add_quantize
@@ -120,6 +121,7 @@ def _parser() -> argparse.ArgumentParser:
     add_tune(partial(_command, verbs), add_model, commands._model_options)
     add_sweep(partial(_command, verbs))
     add_new(partial(_command, verbs))
+    add_package(partial(_command, verbs))
     add_search(partial(_command, verbs))
     targets = _command(
         verbs, "targets", commands.run_targets, "List the devices that edgevit has facts of."

@@ -29,6 +29,7 @@ INFO = BackendInfo(
     ),
     options="edgevit.backends.mcu.options:OPTIONS",
     finish="edgevit.backends.mcu.board.readme:write_readme",
+    packages="edgevit.backends.mcu.packages.table:write_packages",
     runners=(("serial:/dev/tty...", "edgevit.measure.serial:open_runner"),),
     snippets="edgevit.backends.mcu.snippets:SNIPPETS",
 )

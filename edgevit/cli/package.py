@@ -1,0 +1,74 @@
+"""`edgevit package`: exported firmware for the tools that people build with."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from edgevit.errors import OutputError, UsageError, suggest
+from edgevit.support.backend_info import BACKENDS
+from edgevit.support.terminal import show
+
+KINDS = ("arduino", "platformio", "zephyr", "esp-idf", "cmsis-pack", "rust")
+
+
+def add_package(command: Callable[[str, Callable[..., int], str], argparse.ArgumentParser]) -> None:
+    parser = command("package", run_package, "Package exported firmware for other build tools.")
+    parser.add_argument("folder", metavar="DIR", help="Folder that `export` wrote.")
+    parser.add_argument(
+        "--for",
+        dest="kinds",
+        required=True,
+        metavar="F,...",
+        help=f"Packages to write: {', '.join(KINDS)}.",
+    )
+    parser.add_argument(
+        "-o", "--output", metavar="OUT", help="Folder to write [default: DIR-packages]."
+    )
+
+
+def run_package(options: argparse.Namespace) -> int:
+    from edgevit.exported import read_manifest, require_untouched
+
+    folder, kinds = Path(options.folder), _kinds(options.kinds)
+    manifest = read_manifest(folder)
+    require_untouched(folder, manifest)
+    backend = BACKENDS[manifest["format"]]
+    if backend.packages is None:
+        raise UsageError(
+            f"{backend.title} has no packages",
+            where=str(folder),
+            why="they are of C sources, which firmware consists of",
+            hint="export with --target of a microcontroller",
+        )
+    output = Path(options.output or f"{folder.resolve()}-packages")
+    if output.exists():
+        raise OutputError(
+            f"{output} exists", where="-o", why="nothing is overwritten", hint="another -o, or delete it"
+        )  # fmt: skip
+    try:
+        written = backend.part(backend.packages)(folder, manifest["target"], kinds, output)
+    except OSError as error:
+        raise OutputError(
+            f"{output} cannot be written", where=str(output), why=str(error), hint="another -o"
+        ) from error
+    if options.json:
+        show(json.dumps({"packages": dict(zip(kinds, map(str, written), strict=True))}))
+    else:
+        show("\n".join(f"  {kind:<11} {path}" for kind, path in zip(kinds, written, strict=True)))
+    return 0
+
+
+def _kinds(words: str) -> Sequence[str]:
+    kinds = tuple(dict.fromkeys(words.split(",")))
+    for kind in kinds:
+        if kind not in KINDS:
+            raise UsageError(
+                f"no package is called `{kind}`",
+                where="--for",
+                why="there are " + ", ".join(KINDS),
+                hint=suggest(kind, KINDS) or "one of these",
+            )
+    return kinds

@@ -1,0 +1,183 @@
+"""Packages of firmware, by the tools that take them where these are here, else by a compiler as the tools lay files out."""
+
+from __future__ import annotations
+
+import ast
+import re
+import shutil
+import xml.etree.ElementTree as ET
+import zipfile
+from pathlib import Path
+
+import pytest
+import yaml
+
+from edgevit.backends.mcu.board.weights import WeightsForm
+from edgevit.backends.mcu.packages.builders import _PLATFORMIO, _ZEPHYR
+from edgevit.backends.mcu.packages.table import PACKAGES, write_packages
+from edgevit.cli.main import main
+from edgevit.cli.package import KINDS
+from edgevit.errors import UsageError
+from edgevit.targets import load_target
+from tests.backends.mcu.test_bundle import ENVIRONMENT, ZEPHYR, bundle, need, said
+
+ARM = ["-mcpu=cortex-m0plus", "-mthumb", "-ffreestanding", "-fno-exceptions", "-Wall", "-Wextra", "-Werror"]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("packages")
+    bundle(folder / "firmware", "rp2040", WeightsForm("c"))
+    write_packages(folder, "rp2040", KINDS, folder / "out")
+    return folder / "out"
+
+
+def test_each_is_offered() -> None:
+    assert tuple(PACKAGES) == KINDS
+
+
+def test_boards_are_of_targets_that_there_are() -> None:
+    for name in {*_PLATFORMIO, *_ZEPHYR}:
+        assert load_target(name).name == name
+
+
+ARDUINO_H = """#include <stdint.h>
+#include <stddef.h>
+struct Port { void begin(long); template <class T> void print(T); template <class T> void println(T); };
+extern Port Serial;
+unsigned long micros();
+void delay(unsigned long);
+"""
+
+
+# No C library for this core has to be here.
+STRING_H = """#include <stddef.h>
+#ifdef __cplusplus
+extern "C"
+#endif
+int memcmp(const void *, const void *, size_t);
+"""
+
+
+def _as_arduino_has(folder: Path) -> list[str]:
+    """Headers of its core, and of a C library in C++."""
+    (folder / "Arduino.h").write_text(ARDUINO_H)
+    (folder / "string.h").write_text(STRING_H)
+    return [*ARM, "-fsyntax-only", f"-I{folder}"]
+
+
+def test_arduino(packages: Path, tmp_path: Path) -> None:
+    (file,) = (packages / "arduino").glob("*.zip")
+    with zipfile.ZipFile(file) as archive:
+        archive.extractall(tmp_path)
+    library = tmp_path / file.stem
+    sketch = library / "examples" / "SelfTest"
+    flags = [*_as_arduino_has(tmp_path), f"-I{library / 'src'}"]
+    said(sketch, "arm-none-eabi-g++", *flags, "-include", "Arduino.h", "-x", "c++", "SelfTest.ino")
+    sources = sorted(str(path) for path in (library / "src").glob("*.c"))
+    c_library = ["-isystem", str(packages.parent / "firmware" / "port" / "include")]
+    c_flags = [*ARM, "-fsyntax-only", f"-I{library / 'src'}", *c_library]
+    said(sketch, "arm-none-eabi-gcc", *c_flags, "ev_golden.c", *sources)
+    assert len(sources) > 3
+
+
+def test_platformio(packages: Path, tmp_path: Path) -> None:
+    need("pio", "-; pip install platformio")
+    folder = packages / "platformio"
+    linted = said(folder, "pio", "project", "config", "--lint", "--json-output")
+    assert ast.literal_eval(linted) == {"errors": [], "warnings": []}
+    text = (folder / "platformio.ini").read_text()
+    assert "board = pico\n" in text and "platform = raspberrypi\n" in text
+    flags = [*_as_arduino_has(tmp_path), "-Ilib/ev_model/src"]
+    said(folder, "arm-none-eabi-g++", *flags, "src/main.cpp")
+
+
+def test_zephyr(packages: Path, tmp_path: Path) -> None:
+    folder = packages / "zephyr"
+    sample = yaml.safe_load((folder / "sample.yaml").read_text())
+    (test,) = sample["tests"].values()
+    assert test["integration_platforms"] == ["rpi_pico"]
+    assert sample["common"]["harness_config"]["regex"] == ["golden ok"]
+    module = yaml.safe_load((folder / "module" / "zephyr" / "module.yml").read_text())
+    assert (folder / "module" / module["build"]["kconfig"]).is_file()
+    for line in (folder / "prj.conf").read_text().splitlines():
+        assert re.fullmatch(r"#.*|CONFIG_\w+=(y|\d+)", line)
+    shutil.copytree(folder / "module", tmp_path / "MODULE")
+    for name in ("port", "cmake"):
+        shutil.copytree(packages.parent / "firmware" / name, tmp_path / "MODULE" / name)
+    (tmp_path / "CMakeLists.txt").write_text(ZEPHYR)
+    said(tmp_path, "cmake", "-B", "build", "--toolchain", "MODULE/cmake/gcc.cmake")
+    said(tmp_path, "cmake", "--build", "build")
+
+
+IDF = """cmake_minimum_required(VERSION 3.16)
+project(app C ASM)
+# What ESP-IDF's own function of this name does, as far as the component asks for it.
+function(idf_component_register)
+  cmake_parse_arguments(PARSE_ARGV 0 idf "" "" "SRCS;INCLUDE_DIRS;PRIV_INCLUDE_DIRS")
+  add_library(ev_model STATIC ${idf_SRCS})
+  target_include_directories(ev_model PUBLIC ${idf_INCLUDE_DIRS} PRIVATE ${idf_PRIV_INCLUDE_DIRS} PORT/include)
+  target_compile_options(ev_model PRIVATE -ffreestanding)
+  set(COMPONENT_LIB ev_model PARENT_SCOPE)
+endfunction()
+add_subdirectory(COMPONENT)
+"""
+
+
+def test_esp_idf(tmp_path: Path) -> None:
+    bundle(tmp_path / "firmware", "esp32-c3", WeightsForm("c"))
+    (component,) = write_packages(tmp_path, "esp32-c3", ["esp-idf"], tmp_path / "out")
+    manifest = yaml.safe_load((component / "idf_component.yml").read_text())
+    assert re.fullmatch(r"\d+\.\d+\.\d+.*", manifest["version"])
+    for example in manifest["examples"]:
+        assert (component / example["path"] / "CMakeLists.txt").is_file()
+    assert {path.name for path in (component / "examples/selftest/main").iterdir()} >= {"main.c", "ev_golden.c", "ev_example.h"}  # fmt: skip
+    shutil.copytree(component, tmp_path / "COMPONENT")
+    shutil.copytree(tmp_path / "firmware" / "port" / "include", tmp_path / "COMPONENT/PORT/include")
+    (tmp_path / "CMakeLists.txt").write_text(IDF)
+    toolchain = tmp_path / "firmware" / "cmake" / "gcc.cmake"
+    said(tmp_path, "cmake", "-B", "build", "--toolchain", str(toolchain))
+    said(tmp_path, "cmake", "--build", "build")
+
+
+def test_cmsis_pack(packages: Path) -> None:
+    (file,) = (packages / "cmsis-pack").glob("*.pack")
+    with zipfile.ZipFile(file) as archive:
+        names = set(archive.namelist())
+        (description,) = (name for name in names if name.endswith(".pdsc"))
+        root = ET.fromstring(archive.read(description))
+    vendor, name = root.findtext("vendor"), root.findtext("name")
+    release = root.find("releases/release")
+    assert release is not None
+    assert description == f"{vendor}.{name}.pdsc"
+    assert file.name == f"{vendor}.{name}.{release.get('version')}.pack"
+    order = ["vendor", "name", "description", "url", "license", "releases", "conditions", "components"]  # fmt: skip
+    assert [child.tag for child in root] == order
+    assert {one.get("Dcore") for one in root.iter("accept")} == {"Cortex-M0", "Cortex-M0+"}
+    listed = {one.get("name") or "" for one in root.iter("file")}
+    assert {one for one in listed if not one.endswith("/")} <= names
+    assert all(any(n.startswith(one.removeprefix("./")) for n in names) for one in listed)
+    assert {n for n in names if n.endswith((".c", ".S"))} <= listed
+    assert root.findtext("license") in names
+
+
+def test_rust(packages: Path, tmp_path: Path) -> None:
+    """The crate's own test: golden vectors, whole and by rows."""
+    need("cargo", "cargo")
+    folder = tmp_path / "crate"
+    shutil.copytree(packages / "rust", folder)
+    assert "#![no_std]" in (folder / "src" / "lib.rs").read_text()
+    ENVIRONMENT["HOME"] = ENVIRONMENT.get("HOME", "/")
+    assert "1 passed" in said(folder, "cargo", "test", "--offline", "--quiet", "--test", "golden")
+
+
+def test_weights_in_another_form_are_refused(tmp_path: Path) -> None:
+    bundle(tmp_path / "firmware", "qemu-m4", WeightsForm("object"))
+    with pytest.raises(UsageError, match="weights as C"):
+        write_packages(tmp_path, "qemu-m4", ["rust"], tmp_path / "out")
+
+
+def test_words_that_are_no_package(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["package", str(tmp_path), "--for", "rusty"]) == 2
+    assert "rust" in capsys.readouterr().err
+    assert main(["package", str(tmp_path), "--for", "rust"]) == 12
