@@ -29,12 +29,12 @@ static inline ev_pixel load_some(const int16_t *x, uint32_t count)
 }
 
 /* Interleaves two pixels: a word a channel. */
-static inline void store_pair(uint32_t *to, ev_pixel left, ev_pixel right)
+static inline void store_pair(uint32_t *to, uint32_t stride, ev_pixel left, ev_pixel right)
 {
     to[0] = ev_low_halves((int32_t)left.low, (int32_t)right.low);
-    to[1] = ev_high_halves((int32_t)left.low, (int32_t)right.low);
-    to[2] = ev_low_halves((int32_t)left.high, (int32_t)right.high);
-    to[3] = ev_high_halves((int32_t)left.high, (int32_t)right.high);
+    to[stride] = ev_high_halves((int32_t)left.low, (int32_t)right.low);
+    to[2 * stride] = ev_low_halves((int32_t)left.high, (int32_t)right.high);
+    to[3 * stride] = ev_high_halves((int32_t)left.high, (int32_t)right.high);
 }
 
 static inline int16_t requantize_value(int32_t acc, int32_t multiplier)
@@ -42,6 +42,8 @@ static inline int16_t requantize_value(int32_t acc, int32_t multiplier)
     return ev_requantize_s16_dsp(acc, multiplier);
 }
 
+#define ev_depthwise_row ev_depthwise_row_s16_dsp
+#define ev_depthwise_unpack ev_depthwise_unpack_s16_dsp
 #include "ev_depthwise_dsp.h"
 
 void ev_depthwise_s16_dsp(const struct ev_depthwise *p, const int16_t *x, int16_t *y, uint32_t first, uint32_t rows,

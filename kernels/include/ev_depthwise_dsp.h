@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A depthwise convolution by strips of pixels, of 8 or 16 bits. A kernel's file defines before it includes this: `ev_value`,
    the type of what is read and stored; `ev_pixel`, four channels of a pixel as they are loaded; CHANNELS; and what is done
-   with them: `load_four`, `load_some` and `fill_four` of a pixel, `store_pair` to the tile, `requantize_value`. */
+   with them: `load_some` and `fill_four` of a pixel, `store_pair` to the tile, `requantize_value`, and the name of
+   `ev_depthwise_row`. */
 #ifndef EV_DEPTHWISE_DSP_H
 #define EV_DEPTHWISE_DSP_H
 
@@ -14,7 +15,7 @@
 #include "ev_lanes_dsp.h"
 
 /* Four channels at a time, a strip of pixels of each output row. The image rows under the strip are unpacked to a tile:
-   of every two columns a word a channel, with their values as halves. An output whose window begins with the first
+   of every channel a word for two columns, with their values as halves. An output whose window begins with the first
    column of a word multiplies the words by `even` weights (w0 w1) (w2 0), one whose window begins with the second by
    `odd` ones (0 w0) (w1 w2). Unpacked rows are reused by the output rows below. */
 enum { STRIP = 16, OUTPUTS = 4 };
@@ -26,26 +27,67 @@ struct taps {
     uint32_t even, odd;
 };
 
+/* What a row of 3x3 windows is made from; ev_depthwise_asm_dsp.h knows where each is. */
+struct ev_depthwise_row {
+    const uint32_t *rows[3]; /* of the first channel */
+    const struct taps *taps;
+    const int32_t *bias, *multiplier;
+    ev_value *y;
+    uint32_t pixel_bytes; /* from one output to the next */
+    int32_t count;        /* of outputs */
+    uint32_t channels;
+    uint32_t channel_bytes; /* from one channel to the next, of a row */
+};
+void ev_depthwise_row(const struct ev_depthwise_row *row);
+
+/* The pairs of columns under a strip; ev_depthwise_asm_dsp.h knows where each is. */
+struct ev_depthwise_pairs {
+    uint32_t channel_bytes, pixel_bytes; /* from one to the next, in the tile and in the image */
+    uint32_t pad;                        /* in both halves */
+    uint32_t before;                     /* pairs of padding */
+    uint32_t first;                      /* 1: then a pair of padding and a column; 0: none */
+    uint32_t inside;                     /* pairs of columns */
+    uint32_t last;                       /* 1: then a pair of a column and padding; 0: none */
+    uint32_t after;                      /* pairs of padding */
+};
+void ev_depthwise_unpack(const struct ev_depthwise_pairs *pairs, uint32_t *to, const ev_value *from);
+
 struct strip {
     const struct ev_depthwise *p;
     enum shape shape;
-    uint32_t words;        /* of a tap row of one channel */
-    uint32_t row_stride;   /* words from one row of the tile to the next */
-    uint32_t pairs;        /* of columns under the strip */
+    uint32_t words;          /* of a tap row of one channel */
+    uint32_t channel_stride; /* words from one channel of a row of the tile to the next */
+    uint32_t pair_count;     /* of columns under the strip */
     struct taps *taps;     /* channel by channel, row by row */
     const uint32_t **rows; /* of the window, in the tile */
     int32_t *tile_rows;    /* the image row in each row of the tile, counted from the first of the padding; or -1 */
     uint32_t *tile;
     const int32_t *bias, *multiplier;
+    ev_pixel pad;
     uint32_t channels;      /* 4, or fewer at the end */
-    int32_t left;           /* the first column */
-    uint32_t pairs_at_left; /* not all inside the image */
-    uint32_t pairs_inside;
+    int32_t left;        /* the first column */
+    uint32_t first_real; /* value of an image row that is under the strip */
+    struct ev_depthwise_pairs pairs;
 };
+
+/* Tap rows of two words. */
+static const int8_t *unpack_pairs(struct taps *to, uint32_t rows, const int8_t *packed)
+{
+    EV_NO_UNROLL
+    for (; rows > 0; rows--, to += 2, packed += 4) {
+        const uint32_t bytes = ev_load4(packed);
+        const int32_t first = ev_even_bytes(bytes), second = ev_odd_bytes(bytes);
+        to[0] = (struct taps){.even = (uint32_t)first, .odd = (uint32_t)first << 16};
+        to[1] = (struct taps){.even = (uint32_t)second, .odd = (uint32_t)first >> 16 | (uint32_t)second << 16};
+    }
+    return packed;
+}
 
 /* Packed weights: taps 0, 2, 1, 3 are four bytes, for two words of `even` weights. Returns the next channels'. */
 static const int8_t *unpack_taps(const struct strip *s, const int8_t *packed)
 {
+    if (s->words == 2)
+        return unpack_pairs(s->taps, CHANNELS * s->p->window.kernel_h, packed);
     struct taps *to = s->taps;
     for (uint32_t row = 0; row < CHANNELS * s->p->window.kernel_h; row++) {
         uint32_t previous = 0;
@@ -61,56 +103,64 @@ static const int8_t *unpack_taps(const struct strip *s, const int8_t *packed)
     return packed;
 }
 
-/* Loads the channels of one pixel. `x` is the image row, or null outside the image. */
-static ev_pixel load_pixel(const struct strip *s, const ev_value *x, int32_t column)
+/* A pixel of an image row, or the padding. */
+static inline ev_pixel some_at(const struct strip *s, const ev_value *x, int32_t column)
+{
+    const bool inside = (uint32_t)column < s->p->window.in_width;
+    return inside ? load_some(x + (uint32_t)column * s->p->window.channels, s->channels) : s->pad;
+}
+
+/* The last channels of an image, fewer than four. */
+EV_NOINLINE static void unpack_channels(const struct strip *s, const ev_value *x, uint32_t *to)
+{
+    int32_t column = s->left;
+    EV_NO_UNROLL
+    for (uint32_t i = s->pair_count; i > 0; i--, to++, column += 2)
+        store_pair(to, s->channel_stride, some_at(s, x, column), some_at(s, x, column + 1));
+}
+
+/* A row outside the image. */
+static void fill_row(const struct strip *s, uint32_t *to)
+{
+    const uint32_t pad = s->pairs.pad;
+    for (uint32_t i = CHANNELS * s->channel_stride; i > 0; i--)
+        *to++ = pad;
+}
+
+/* Unpacks row `row` of the image, which may be outside. noinline: it is rarely called, and needs registers. */
+EV_NOINLINE static void load_row(const struct strip *s, const ev_value *x, int32_t row, uint32_t *to)
 {
     const struct ev_window *window = &s->p->window;
-    if (x == NULL || column < 0 || column >= window->in_width)
-        return fill_four(window->pad_value);
-    x += (uint32_t)column * window->channels;
-    return s->channels == CHANNELS ? load_four(x) : load_some(x, s->channels);
-}
-
-static uint32_t *unpack_edge(const struct strip *s, const ev_value *x, int32_t column, uint32_t *to, uint32_t count)
-{
-    for (; count > 0; count--, to += CHANNELS, column += 2)
-        store_pair(to, load_pixel(s, x, column), load_pixel(s, x, column + 1));
-    return to;
-}
-
-/* Unpacks the part of an image row that is under the strip. `x` is the image row, or null outside the image. */
-static void unpack_row(const struct strip *s, const ev_value *x, uint32_t *to)
-{
-    const uint32_t pixel_stride = s->p->window.channels;
-    if (x == NULL || s->channels < CHANNELS) {
-        unpack_edge(s, x, s->left, to, s->pairs);
+    if (row < 0 || row >= window->in_height) {
+        fill_row(s, to);
         return;
     }
-    to = unpack_edge(s, x, s->left, to, s->pairs_at_left);
-    const int32_t column = s->left + 2 * (int32_t)s->pairs_at_left;
-    const ev_value *from = x + column * (int32_t)pixel_stride;
-    EV_NO_UNROLL
-    for (uint32_t i = s->pairs_inside; i > 0; i--, to += CHANNELS, from += 2 * pixel_stride)
-        store_pair(to, load_four(from), load_four(from + pixel_stride));
-    unpack_edge(s, x, column + 2 * (int32_t)s->pairs_inside, to, s->pairs - s->pairs_at_left - s->pairs_inside);
+    const uint32_t at = (uint32_t)row < window->in_ring ? (uint32_t)row : (uint32_t)row % window->in_ring;
+    x += at * window->in_width * window->channels;
+    if (s->channels < CHANNELS)
+        unpack_channels(s, x, to);
+    else
+        ev_depthwise_unpack(&s->pairs, to, x + s->first_real);
 }
 
 /* Points `rows` at the window's rows. The first is `first`, counted from the first of the padding. Rows that the tile
    lacks are unpacked over rows that are not needed any more. */
-static void update_tile(const struct strip *s, const ev_value *x, uint32_t first)
+static inline void update_tile(const struct strip *s, const ev_value *x, uint32_t first)
 {
     const struct ev_window *window = &s->p->window;
-    for (uint32_t k = 0; k < window->kernel_h; k++) {
-        const int32_t row = (int32_t)(first + k * window->dilation_y), image_row = row - window->pad_top;
-        const uint32_t slot = window->dilation_y == 1 ? (uint32_t)row % window->kernel_h : k;
-        uint32_t *tile = s->tile + slot * s->row_stride;
+    const uint32_t kernel_h = window->kernel_h, slot_words = CHANNELS * s->channel_stride;
+    uint32_t slot = window->dilation_y == 1 ? first % kernel_h : 0;
+    int32_t row = (int32_t)first;
+    EV_NO_UNROLL
+    for (uint32_t k = 0; k < kernel_h; k++, row += window->dilation_y) {
+        uint32_t *tile = s->tile + slot * slot_words;
         s->rows[k] = tile;
-        if (s->tile_rows[slot] == row)
-            continue;
-        s->tile_rows[slot] = row;
-        const bool inside = image_row >= 0 && image_row < window->in_height;
-        const uint32_t pixels = inside ? (uint32_t)image_row % window->in_ring * window->in_width : 0;
-        unpack_row(s, inside ? x + pixels * window->channels : NULL, tile);
+        if (s->tile_rows[slot] != row) {
+            s->tile_rows[slot] = row;
+            load_row(s, x, row - window->pad_top, tile);
+        }
+        if (++slot == kernel_h)
+            slot = 0;
     }
 }
 
@@ -122,10 +172,10 @@ EV_INLINE void add_row(int32_t acc[OUTPUTS], const uint32_t *from, const struct 
     uint32_t x[OUTPUTS];
 #pragma GCC unroll 4
     for (uint32_t i = 0; i < last; i++)
-        x[i] = from[i * CHANNELS];
+        x[i] = from[i];
 #pragma GCC unroll 4
     for (uint32_t i = 0; i < words; i++) {
-        x[last] = from[(i + last) * CHANNELS];
+        x[last] = from[i + last];
 #pragma GCC unroll 4
         for (uint32_t o = 0; o < OUTPUTS; o++)
             acc[o] = __smlad((int16x2_t)x[o * stride / 2], (int16x2_t)(o * stride % 2 ? w[i].odd : w[i].even), acc[o]);
@@ -163,10 +213,10 @@ EV_INLINE void convolve_fours(const struct strip *s, ev_value *y, uint32_t count
     const struct taps *w = s->taps;
     for (uint32_t c = 0; c < s->channels; c++, w += kernel_h * words) {
         const int32_t bias = s->bias[c], multiplier = s->multiplier[c];
-        uint32_t x = c;
+        uint32_t x = c * s->channel_stride;
         ev_value *to = y + c;
         EV_NO_UNROLL
-        for (int32_t left = (int32_t)count; left > 0; left -= OUTPUTS, x += OUTPUTS / 2 * stride * CHANNELS) {
+        for (int32_t left = (int32_t)count; left > 0; left -= OUTPUTS, x += OUTPUTS / 2 * stride) {
             int32_t acc[OUTPUTS] = {bias, bias, bias, bias};
             if (words == 2) {
                 add_row(acc, rows[0] + x, w, words, stride);
@@ -194,12 +244,28 @@ static void convolve_any(const struct strip *s, ev_value *y, uint32_t count)
             const struct taps *w = taps;
             int32_t acc = s->bias[c];
             for (uint32_t k = 0; k < kernel_h; k++) {
-                const uint32_t *x = s->rows[k] + o * stride / 2 * CHANNELS + c;
-                for (uint32_t i = 0; i < s->words; i++, w++, x += CHANNELS)
+                const uint32_t *x = s->rows[k] + o * stride / 2 + c * s->channel_stride;
+                for (uint32_t i = 0; i < s->words; i++, w++, x++)
                     acc = __smlad((int16x2_t)*x, (int16x2_t)(o * stride % 2 ? w->odd : w->even), acc);
             }
             y[o * window->channels + c] = requantize_value(acc, s->multiplier[c]);
         }
+}
+
+static void convolve_3x3(const struct strip *s, ev_value *y, uint32_t count)
+{
+    const struct ev_depthwise_row row = {
+        .rows = {s->rows[0], s->rows[1], s->rows[2]},
+        .taps = s->taps,
+        .bias = s->bias,
+        .multiplier = s->multiplier,
+        .y = y,
+        .pixel_bytes = s->p->window.channels * sizeof *y,
+        .count = (int32_t)count,
+        .channels = s->channels,
+        .channel_bytes = s->channel_stride * 4,
+    };
+    ev_depthwise_row(&row);
 }
 
 /* noinline: its loops need all registers. */
@@ -207,7 +273,7 @@ EV_NOINLINE static void convolve_row(const struct strip *s, ev_value *y, uint32_
 {
     switch (s->shape) {
     case WIDTH_3:
-        convolve_fours(s, y, count, 2, 1);
+        convolve_3x3(s, y, count);
         break;
     case WIDTH_5:
         convolve_fours(s, y, count, 3, 1);
@@ -231,12 +297,23 @@ static void move_strip(struct strip *s, int32_t left, uint32_t count)
 {
     const struct ev_window *window = &s->p->window;
     const uint32_t columns = (count - 1) * window->stride_x + window->dilation_x * (window->kernel_w - 1u) + 1;
-    const int32_t width = window->in_width, right = left + (int32_t)columns;
+    const int32_t width = window->in_width;
     s->left = left;
-    s->pairs = (columns + 1) / 2;
-    s->pairs_at_left = left < 0 ? (uint32_t)(1 - left) / 2 : 0;
-    const int32_t from = left + 2 * (int32_t)s->pairs_at_left, end = right < width ? right : width;
-    s->pairs_inside = end > from ? (uint32_t)(end - from) / 2 : 0;
+    s->pair_count = (columns + 1) / 2;
+    const int32_t end = left + 2 * (int32_t)s->pair_count, real_end = end < width ? end : width;
+    const int32_t real = left > 0 ? left : 0;
+    struct ev_depthwise_pairs *pairs = &s->pairs;
+    if (real >= real_end) {
+        pairs->before = s->pair_count;
+        pairs->first = pairs->inside = pairs->last = pairs->after = 0;
+    } else {
+        s->first_real = (uint32_t)real * window->channels;
+        pairs->before = (uint32_t)(real - left) / 2;
+        pairs->first = (uint32_t)(real - left) % 2;
+        pairs->inside = ((uint32_t)(real_end - real) - pairs->first) / 2;
+        pairs->last = ((uint32_t)(real_end - real) - pairs->first) % 2;
+        pairs->after = s->pair_count - pairs->before - pairs->first - pairs->inside - pairs->last;
+    }
     memset(s->tile_rows, -1, s->p->window.kernel_h * sizeof *s->tile_rows);
 }
 
@@ -254,14 +331,50 @@ static struct strip strip_of(const struct ev_depthwise *p, uint32_t outputs, voi
 {
     const struct ev_window *window = &p->window;
     const uint32_t words = (window->dilation_x * (window->kernel_w - 1u) + 1) / 2 + 1;
-    const uint32_t row_stride = ((outputs - 1) * window->stride_x / 2 + words) * CHANNELS;
+    const uint32_t channel_stride = (outputs - 1) * window->stride_x / 2 + words;
     struct strip s = {
-        .p = p, .shape = shape_of(window, words), .words = words, .row_stride = row_stride, .tile = scratch,
+        .p = p,
+        .shape = shape_of(window, words),
+        .words = words,
+        .channel_stride = channel_stride,
+        .tile = scratch,
+        .pad = fill_four(window->pad_value),
+        .pairs = {.channel_bytes = channel_stride * 4,
+                  .pixel_bytes = window->channels * sizeof(ev_value),
+                  .pad = (uint16_t)window->pad_value * EV_ONES},
     };
-    s.taps = (struct taps *)(s.tile + window->kernel_h * row_stride);
+    s.taps = (struct taps *)(s.tile + window->kernel_h * CHANNELS * channel_stride);
     s.tile_rows = (int32_t *)(s.taps + CHANNELS * window->kernel_h * words);
     s.rows = (const uint32_t **)(s.tile_rows + window->kernel_h);
     return s;
+}
+
+/* Windows of a single tap: y = requantize(bias + x * weight), channel by channel. */
+static void scale_row(const struct ev_depthwise *p, const ev_value *x, ev_value *y)
+{
+    const uint32_t channels = p->window.channels, width = p->window.out_width;
+    for (uint32_t c = 0; c < channels; c++) {
+        const int32_t bias = p->bias[c], multiplier = p->multiplier[c], weight = p->weight[4 * c];
+        const ev_value *from = x + c;
+        ev_value *to = y + c;
+        EV_UNROLL_4
+        for (uint32_t i = width; i > 0; i--, from += channels, to += channels)
+            *to = requantize_value(bias + *from * weight, multiplier);
+    }
+}
+
+/* Whether the first `rows` have such windows, none of them outside the image. */
+static bool is_single_tap(const struct ev_window *window, uint32_t rows)
+{
+    return rows <= window->in_height && window->kernel_h == 1 && window->kernel_w == 1 && window->stride_y == 1 && window->stride_x == 1 &&
+           window->pad_top == 0 && window->pad_left == 0 && window->out_width == window->in_width;
+}
+
+static void scale_rows(const struct ev_depthwise *p, const ev_value *x, ev_value *y, uint32_t first, uint32_t rows)
+{
+    const uint32_t values = p->window.in_width * p->window.channels;
+    for (uint32_t row = first; row < first + rows; row++)
+        scale_row(p, x + row % p->window.in_ring * values, y + row % p->window.out_ring * values);
 }
 
 EV_INLINE void ev_depthwise_strips(const struct ev_depthwise *p, const ev_value *x, ev_value *y, uint32_t first,
@@ -271,6 +384,10 @@ EV_INLINE void ev_depthwise_strips(const struct ev_depthwise *p, const ev_value 
     EV_ASSERT_WINDOW(window, x, y, window->channels, first, rows);
     EV_ASSERT(ev_all_positive(p->multiplier, window->channels));
     EV_ASSERT(ev_aligned(scratch, 16));
+    if (is_single_tap(window, first + rows)) {
+        scale_rows(p, x, y, first, rows);
+        return;
+    }
     const uint32_t width = window->out_width, channels = window->channels;
     const uint32_t outputs = width < STRIP ? (width + OUTPUTS - 1) / OUTPUTS * OUTPUTS : STRIP;
     struct strip s = strip_of(p, outputs, scratch);

@@ -14,7 +14,7 @@ from edgevit.backends.mcu.toolchain import TOOLCHAINS
 from edgevit.graph.window import Window
 from edgevit.integer.graph import Value
 from edgevit.integer.ops.products import Linear
-from tests.backends.mcu.cases import MAKERS, average_pool, graph_of, sparse_linear
+from tests.backends.mcu.cases import MAKERS, average_pool, depthwise, graph_of, sparse_linear
 from tests.backends.mcu.on_cores import check_on_core, programs_of
 
 _EACH = 12
@@ -29,8 +29,20 @@ def test_equals_the_definition(core: str, tool: str, tmp_path: Path) -> None:
     # sizes that fill blocks of rows, columns and vectors, and leave something over
     singles += [MAKERS["linear"](rng, rows, depth, 18) for rows in (3, 4, 13) for depth in (16, 52, 99, 100)]  # fmt: skip
     singles += [MAKERS["matmul"](rng, 2, 5, 33, 18, turned) for turned in (True, False)]
+    singles += [depthwise(rng, wide, window, dtype) for wide, window, dtype in _depthwise_cases()]
     plans = [simple_plan(graph_of(op), CORES[core], wide=i % 2 == 0) for i, (op, _) in enumerate(singles)]  # fmt: skip
     check_on_core(programs_of(plans, [inputs for _, inputs in singles]), core, tool, tmp_path)
+
+
+def _depthwise_cases() -> list[tuple[Value, Window, str]]:
+    """Return images of every width up to two strips with windows of 3x3, and windows of one tap."""
+    square, tap = Window((3, 3), padding=(1, 1, 1, 1)), Window((1, 1))
+    sizes = [(3 + width % 3, width, 3 + width % 4) for width in (*range(1, 20), 33)]
+    below = Window((1, 1), padding=(0, 0, 1, 0))
+    cases = [(Value("x", size), square, "int8") for size in sizes]
+    cases += [(Value("x", size), square, "int16") for size in sizes[::2]]
+    cases += [(Value("x", (4, 7, 3)), window, "int8") for window in (tap, below)]
+    return [*cases, (Value("x", (4, 7, 5)), tap, "int16")]
 
 
 def test_sums_beyond_24_bits_keep_the_fast_kernels(tmp_path: Path) -> None:

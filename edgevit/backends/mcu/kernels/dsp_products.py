@@ -201,7 +201,7 @@ def _depthwise_card(name: str, takes: Callable[[Depthwise], bool]) -> Card:
         name,
         Depthwise,
         "dsp",
-        (f"depthwise/{name}.c",),
+        (f"depthwise/{name}.c", f"depthwise/{name.replace('depthwise', 'depthwise_row')}.S"),
         lambda op, tile: depthwise_steps(op, tile, name, packed_windows(op)),
         _depthwise_scratch,
         takes,
