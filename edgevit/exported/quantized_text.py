@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 _MOST = 8  # kinds of islands
+_NAMED = 4  # calls that are named where a check failed
 Row = tuple[str, str]  # name and text
 
 
@@ -20,6 +21,8 @@ def quantization_rows(manifest: Mapping[str, Any]) -> Iterator[Row]:
         yield from (("", row) for row in island_rows(quantization["float_islands"]))
         for warning in quantization["warnings"]:
             yield "warning", warning
+        if not all(entry["passed"] for entry in manifest["parity"]):
+            yield from _noisiest(quantization.get("values") or ())
     yield from accuracy_rows(manifest.get("accuracy"))
 
 
@@ -66,6 +69,19 @@ def _noise(quantization: Mapping[str, Any]) -> str:
         f"{ratio['held_out']:.1f} dB on inputs held out, {ratio['fitted']:.1f} dB on those that "
         "chose the ranges"
     )
+
+
+def _noisiest(values: Sequence[Mapping[str, Any]]) -> Iterator[Row]:
+    """Yield the calls that add most noise, with the user's lines."""
+    for position, one in enumerate(sorted(values, key=_added)[: -_NAMED - 1 : -1]):
+        place = " ".join(filter(None, (one["kind"], one["module"], one["source"])))
+        levels = f"{min(one['before'], 99.9):.1f} -> {one['snr']:.1f} dB"
+        yield ("" if position else "most noise"), f"{levels}  {place}"
+
+
+def _added(value: Mapping[str, Any]) -> float:
+    """Return the noise that the call itself adds, relative to the signal."""
+    return 10 ** (-value["snr"] / 10) - 10 ** (-value["before"] / 10)
 
 
 def _source(calibration: Mapping[str, Any]) -> str:

@@ -15,6 +15,7 @@ import edgevit
 from edgevit.cli.main import main
 from edgevit.errors import PackageError
 from edgevit.exported import GOLDEN, listed_files, read_manifest, write_manifest
+from edgevit.exported.quantized_text import quantization_rows
 
 Tensors = dict[str, torch.Tensor]
 
@@ -46,6 +47,17 @@ def test_it_is_verified_by_its_held_out_runs(
     assert "held-out noise" in str(verdict)
     assert "as near to the float model as its simulation" in str(verdict)
     assert main(["profile", str(quantized), "--rounds", "1", "--no-store", "--quiet"]) == 0
+
+
+def test_a_failed_check_names_the_calls_that_add_most_noise(quantized: Path) -> None:
+    manifest = read_manifest(quantized)
+    assert "most noise" not in dict(quantization_rows(manifest))
+    manifest["parity"][-1]["passed"] = False
+    rows = list(quantization_rows(manifest))
+    worst = next(place for place, (name, _) in enumerate(rows) if name == "most noise")
+    named = [text for _, text in rows[worst:]]
+    assert any("linear" in text for text in named) and any("conv2d" in text for text in named)
+    assert all("dB" in text and "->" in text for text in named)
 
 
 def test_other_outputs_are_not_the_same(quantized: Path, tmp_path: Path) -> None:
