@@ -11,12 +11,17 @@ from edgevit.errors import OutputError, UsageError, suggest
 from edgevit.support.backend_info import BACKENDS
 from edgevit.support.terminal import show
 
-KINDS = ("arduino", "platformio", "zephyr", "esp-idf", "cmsis-pack", "rust")
+KINDS = ("arduino", "platformio", "zephyr", "esp-idf", "cmsis-pack", "rust", "library")
 
 
 def add_package(command: Callable[[str, Callable[..., int], str], argparse.ArgumentParser]) -> None:
     parser = command("package", run_package, "Package exported firmware for other build tools.")
-    parser.add_argument("folder", metavar="DIR", help="Folder that `export` wrote.")
+    parser.add_argument(
+        "folders",
+        nargs="+",
+        metavar="DIR",
+        help="Folders that `export` wrote: one, or several of one core for `library`.",
+    )
     parser.add_argument(
         "--for",
         dest="kinds",
@@ -30,9 +35,32 @@ def add_package(command: Callable[[str, Callable[..., int], str], argparse.Argum
 
 
 def run_package(options: argparse.Namespace) -> int:
+    kinds = _kinds(options.kinds)
+    folders = dict.fromkeys(map(Path, options.folders))
+    targets = {folder: _target(folder) for folder in folders}
+    output = Path(options.output or f"{next(iter(folders)).resolve()}-packages")
+    if output.exists():
+        raise OutputError(
+            f"{output} exists", where="-o", why="nothing is overwritten", hint="another -o, or delete it"
+        )  # fmt: skip
+    try:
+        backend = next(backend for backend in BACKENDS.values() if backend.packages)
+        written = backend.part(str(backend.packages))(targets, kinds, output)
+    except OSError as error:
+        raise OutputError(
+            f"{output} cannot be written", where=str(output), why=str(error), hint="another -o"
+        ) from error
+    if options.json:
+        show(json.dumps({"packages": dict(zip(kinds, map(str, written), strict=True))}))
+    else:
+        show("\n".join(f"  {kind:<11} {path}" for kind, path in zip(kinds, written, strict=True)))
+    return 0
+
+
+def _target(folder: Path) -> str:
+    """Return the target of an exported folder that is as it was written, and firmware."""
     from edgevit.exported import read_manifest, require_untouched
 
-    folder, kinds = Path(options.folder), _kinds(options.kinds)
     manifest = read_manifest(folder)
     require_untouched(folder, manifest)
     backend = BACKENDS[manifest["format"]]
@@ -43,22 +71,7 @@ def run_package(options: argparse.Namespace) -> int:
             why="they are of C sources, which firmware consists of",
             hint="export with --target of a microcontroller",
         )
-    output = Path(options.output or f"{folder.resolve()}-packages")
-    if output.exists():
-        raise OutputError(
-            f"{output} exists", where="-o", why="nothing is overwritten", hint="another -o, or delete it"
-        )  # fmt: skip
-    try:
-        written = backend.part(backend.packages)(folder, manifest["target"], kinds, output)
-    except OSError as error:
-        raise OutputError(
-            f"{output} cannot be written", where=str(output), why=str(error), hint="another -o"
-        ) from error
-    if options.json:
-        show(json.dumps({"packages": dict(zip(kinds, map(str, written), strict=True))}))
-    else:
-        show("\n".join(f"  {kind:<11} {path}" for kind, path in zip(kinds, written, strict=True)))
-    return 0
+    return manifest["target"]
 
 
 def _kinds(words: str) -> Sequence[str]:

@@ -9,17 +9,20 @@ import xml.etree.ElementTree as ET
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
 from edgevit.backends.mcu.board.weights import WeightsForm
 from edgevit.backends.mcu.packages.builders import _PLATFORMIO, _ZEPHYR
-from edgevit.backends.mcu.packages.table import PACKAGES, write_packages
+from edgevit.backends.mcu.packages.table import LIBRARY, PACKAGES, write_packages
 from edgevit.cli.main import main
 from edgevit.cli.package import KINDS
 from edgevit.errors import UsageError
+from edgevit.integer import outputs_of
 from edgevit.targets import load_target
-from tests.backends.mcu.test_bundle import ENVIRONMENT, ZEPHYR, bundle, need, said
+from tests.backends.mcu.random_nets import random_net
+from tests.backends.mcu.test_bundle import ENVIRONMENT, SMALL, ZEPHYR, bundle, need, said
 
 ARM = ["-mcpu=cortex-m0plus", "-mthumb", "-ffreestanding", "-fno-exceptions", "-Wall", "-Wextra", "-Werror"]  # fmt: skip
 
@@ -28,12 +31,12 @@ ARM = ["-mcpu=cortex-m0plus", "-mthumb", "-ffreestanding", "-fno-exceptions", "-
 def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("packages")
     bundle(folder / "firmware", "rp2040", WeightsForm("c"))
-    write_packages(folder, "rp2040", KINDS, folder / "out")
+    write_packages({folder: "rp2040"}, tuple(PACKAGES), folder / "out")
     return folder / "out"
 
 
 def test_each_is_offered() -> None:
-    assert tuple(PACKAGES) == KINDS
+    assert (*PACKAGES, LIBRARY) == KINDS
 
 
 def test_boards_are_of_targets_that_there_are() -> None:
@@ -126,7 +129,7 @@ add_subdirectory(COMPONENT)
 
 def test_esp_idf(tmp_path: Path) -> None:
     bundle(tmp_path / "firmware", "esp32-c3", WeightsForm("c"))
-    (component,) = write_packages(tmp_path, "esp32-c3", ["esp-idf"], tmp_path / "out")
+    (component,) = write_packages({tmp_path: "esp32-c3"}, ["esp-idf"], tmp_path / "out")
     manifest = yaml.safe_load((component / "idf_component.yml").read_text())
     assert re.fullmatch(r"\d+\.\d+\.\d+.*", manifest["version"])
     for example in manifest["examples"]:
@@ -174,10 +177,86 @@ def test_rust(packages: Path, tmp_path: Path) -> None:
 def test_weights_in_another_form_are_refused(tmp_path: Path) -> None:
     bundle(tmp_path / "firmware", "qemu-m4", WeightsForm("object"))
     with pytest.raises(UsageError, match="weights as C"):
-        write_packages(tmp_path, "qemu-m4", ["rust"], tmp_path / "out")
+        write_packages({tmp_path: "qemu-m4"}, ["rust"], tmp_path / "out")
 
 
 def test_words_that_are_no_package(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["package", str(tmp_path), "--for", "rusty"]) == 2
     assert "rust" in capsys.readouterr().err
     assert main(["package", str(tmp_path), "--for", "rust"]) == 12
+
+
+BOTH = """#include <string.h>
+#include "ev_models.h"
+#include "ev_port.h"
+@GOLDEN@
+static ev_models_arena arena;
+static uint8_t result[4096];
+int main(void)
+{
+    ev_port_init();
+    int good = 1;
+    for (int turn = 0; turn < 2; turn++) {
+@RUNS@
+    }
+    for (const char *text = good ? "both ok\\n" : "bad\\n"; *text; text++)
+        ev_port_put(*text);
+    ev_port_exit(!good);
+    return 0;
+}
+"""
+
+
+def test_two_networks_take_turns_in_one_arena(tmp_path: Path) -> None:
+    seeds = (SMALL, next(s for s in range(SMALL + 1, 99) if len(random_net(s)[0].ops) < 9))
+    folders: dict[Path, str] = {}
+    golden, runs = "", ""
+    for name, seed in zip(("first", "second"), seeds, strict=True):
+        bundle(tmp_path / name / "firmware", "qemu-m4", WeightsForm("c"), seed)
+        folders[tmp_path / name] = "qemu-m4"
+        graph, inputs = random_net(seed)
+        (expected,) = outputs_of(graph, inputs)
+        sent = [data.view(np.uint8).ravel().tolist() for data in (*inputs, expected)]
+        for kind, data in zip(("in", "out"), sent, strict=True):
+            golden += f"static const uint8_t {name}_{kind}[] = {{{', '.join(map(str, data))}}};\n"
+        runs += f"""        const void *const {name}_inputs[] = {{{name}_in}};
+        void *const {name}_outputs[] = {{result}};
+        good &= {name}_run({name}_inputs, {name}_outputs, arena.bytes) == EV_OK;
+        good &= memcmp(result, {name}_out, sizeof {name}_out) == 0;
+"""
+    (library,) = write_packages(folders, ["library"], tmp_path / "out")
+    port = tmp_path / "first" / "firmware" / "port"
+    (tmp_path / "main.c").write_text(BOTH.replace("@GOLDEN@", golden).replace("@RUNS@", runs))
+    toolchain = tmp_path / "first" / "firmware" / "cmake" / "gcc.cmake"
+    listed = (library / "CMakeLists.txt").read_text()
+    (library / "CMakeLists.txt").write_text(listed + f"target_include_directories(ev_models PRIVATE {port / 'include'})\n")  # fmt: skip
+    said(tmp_path, "cmake", "-S", str(library), "-B", "build", "--toolchain", str(toolchain))
+    said(tmp_path, "cmake", "--build", "build")
+    flags = re.search(r'CMAKE_C_FLAGS_INIT "(.+)"', toolchain.read_text())
+    assert flags
+    sources = [str(path) for path in port.glob("*.[cS]") if path.name != "output_uart.c"]
+    includes = [f"-I{folder}" for folder in (library, library / "include", port, port / "include")]
+    words = [*flags[1].split(), "-O1", "-ffreestanding", "-nostdlib", *includes, "main.c", *sources]
+    said(tmp_path, "arm-none-eabi-gcc", *words, "build/libev_models.a", "-lgcc", "-T", str(port / "board.ld"), "-Wl,-z,noexecstack", "-Wl,--no-warn-rwx-segments", "-o", "both.elf")  # fmt: skip
+    ran = (
+        "qemu-system-arm",
+        "-M",
+        "mps2-an386",
+        "-display",
+        "none",
+        "-semihosting",
+        "-kernel",
+        "both.elf",
+    )
+    assert "both ok" in said(tmp_path, "sh", "-c", f"{' '.join(ran)} 2>&1")
+
+
+def test_other_cores_and_equal_names_are_refused(tmp_path: Path) -> None:
+    for name, board in (("a", "qemu-m4"), ("b", "qemu-m3"), ("deeper/a", "qemu-m4")):
+        bundle(tmp_path / name / "firmware", board, WeightsForm("c"))
+    with pytest.raises(UsageError, match="another core"):
+        write_packages({tmp_path / "a": "qemu-m4", tmp_path / "b": "qemu-m3"}, ["library"], tmp_path / "o")  # fmt: skip
+    with pytest.raises(UsageError, match="cannot begin the names"):
+        write_packages({tmp_path / "a": "qemu-m4", tmp_path / "deeper/a": "qemu-m4"}, ["library"], tmp_path / "p")  # fmt: skip
+    with pytest.raises(UsageError, match="of one network"):
+        write_packages({tmp_path / "a": "qemu-m4", tmp_path / "b": "qemu-m3"}, ["rust"], tmp_path / "q")  # fmt: skip

@@ -8,6 +8,8 @@ from pathlib import Path
 from edgevit.backends.mcu.bundle import FIRMWARE
 from edgevit.backends.mcu.packages import builders, cmsis_pack, rust
 from edgevit.backends.mcu.packages.firmware import Firmware
+from edgevit.backends.mcu.packages.library import library
+from edgevit.errors import UsageError
 
 PACKAGES: Mapping[str, Callable[[Firmware, Path], Path]] = {
     "arduino": builders.arduino,
@@ -17,13 +19,27 @@ PACKAGES: Mapping[str, Callable[[Firmware, Path], Path]] = {
     "cmsis-pack": cmsis_pack.cmsis_pack,
     "rust": rust.rust,
 }
+LIBRARY = "library"  # the one of several networks
 
 
-def write_packages(folder: Path, target: str, kinds: Sequence[str], output: Path) -> list[Path]:
-    """Write packages of an exported folder, each below `output` under its name; return what to take."""
-    firmware = Firmware.of(folder / FIRMWARE, target)
+def write_packages(folders: Mapping[Path, str], kinds: Sequence[str], output: Path) -> list[Path]:
+    """Write packages of exported folders, each below `output` under its name; return what to take.
+
+    `folders` maps each folder to its target.
+    """
+    networks = [Firmware.of(folder / FIRMWARE, target) for folder, target in folders.items()]
+    others = [kind for kind in kinds if kind != LIBRARY]
+    if others and len(networks) > 1:
+        raise UsageError(
+            f"`{others[0]}` is a package of one network",
+            where=", ".join(map(str, folders)),
+            why="several share one arena in a C library alone",
+            hint="--for library, or one folder",
+        )
     written: list[Path] = []
     for kind in kinds:
         (output / kind).mkdir(parents=True)
-        written.append(PACKAGES[kind](firmware, output / kind))
+        write = PACKAGES.get(kind)
+        place = output / kind
+        written.append(write(networks[0], place) if write else library(networks, place))
     return written
