@@ -1,7 +1,7 @@
 """What linears with blocks of zeros cost beside dense ones, and from which share of zeros on they are quicker.
 
 Each is compiled and run alone on an emulated core, as by `benchmarks/kernels.py`, and is the integer operation bit for
-bit. `python benchmarks/sparse_kernels.py` prints the table of docs/lossy.md.
+bit. `python benchmarks/sparse_kernels.py` prints the table of docs/firmware.md.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Assembly of EV_SPARSE(p, tile, y, y_stride), which stores EV_BITS, 8 or 16: see ev_sparse_products_dsp.h. In assembly
-   because the inner loop needs all fourteen registers, and the carry flag, which says that a block is the last. */
+/* Assembly of EV_SPARSE(p, tile, y, y_stride) and of EV_SPARSE_ROW(p, row, y), which store EV_BITS, 8 or 16: see
+   ev_sparse_products_dsp.h. In assembly because the inner loop needs all fourteen registers, and the carry flag, which
+   says that a block is the last. */
     .syntax unified
     .thumb
 
@@ -43,6 +44,25 @@
     add     r8, r8, r10, lsl #4
     word
     word
+    .endm
+
+/* The same of one row: r0, r1 are B of both pairs, r2, r3 A. */
+    .macro word_of_row x, one, two
+    smlad   r2, \x, \one, r2
+    smlad   r3, \x, \two, r3
+    sxtb16  \one, \one
+    sxtb16  \two, \two
+    smlad   r0, \x, \one, r0
+    smlad   r1, \x, \two, r1
+    .endm
+
+    .macro block_of_row
+    lsrs    r10, r10, #1
+    add     r8, r8, r10, lsl #3
+    ldm     r9!, {r4, r5, r6, r7}
+    ldrd    r11, r12, [r8], #8
+    word_of_row r11, r4, r5
+    word_of_row r12, r6, r7
     .endm
 
 /* Two columns of a row, into the low half of the first; r10-lr are the pair's constants. */
@@ -129,3 +149,64 @@ EV_SPARSE:
     add     sp, #FRAME
     pop     {r4-r11, pc}
     .size EV_SPARSE, . - EV_SPARSE
+
+    .section EV_ROW_SECTION, "ax"
+    .balign 4
+    .global EV_SPARSE_ROW
+    .type EV_SPARSE_ROW, %function
+    .thumb_func
+EV_SPARSE_ROW:
+    push    {r4-r11, lr}
+    sub     sp, #FRAME
+    ldr     r4, [r0, #COLUMNS]
+#if EV_BITS == 16
+    lsl     r4, r4, #1
+#endif
+    add     r5, r2, r4
+    sub     r4, r5, #GROUP
+    ldrd    r9, r0, [r0, #WEIGHT]
+    strd    r1, r0, [sp, #TILE]
+    strd    r2, r4, [sp, #Y]
+    str     r5, [sp, #Y_END]
+
+.Lrow_group:
+    ldr     r8, [sp, #TILE]
+    mov     r0, #0
+    mov     r1, #0
+    mov     r2, #0
+    mov     r3, #0
+.Lrow_pair:
+    ldrh    r10, [r9], #4
+    block_of_row
+    bcs     .Lrow_finish
+    ldrh    r10, [r9, #-18]
+    block_of_row
+    bcc     .Lrow_pair
+
+.Lrow_finish:
+    ldr     r8, [sp, #NEXT]
+    ldm     r8!, {r10, r11, r12, lr}
+    finish  r0, r2
+    ldm     r8!, {r10, r11, r12, lr}
+    finish  r1, r3
+    str     r8, [sp, #NEXT]
+    ldr     r8, [sp, #Y]
+#if EV_BITS == 8
+    pkhbt   r0, r0, r1, lsl #16
+#else
+    str     r1, [r8, #4]
+#endif
+    str     r0, [r8], #GROUP
+    ldrd    r2, r3, [sp, #Y_LAST]
+    cmp     r8, r3
+    beq     .Lrow_done
+    cmp     r8, r2
+    it      hi
+    movhi   r8, r2
+    str     r8, [sp, #Y]
+    b       .Lrow_group
+
+.Lrow_done:
+    add     sp, #FRAME
+    pop     {r4-r11, pc}
+    .size EV_SPARSE_ROW, . - EV_SPARSE_ROW

@@ -32,8 +32,9 @@ struct ev_sparse_products { /* ev_sparse_products_dsp.S knows where each is */
 
 /* Both rows of a tile by all columns; in assembly. */
 typedef void ev_sparse_both(const struct ev_sparse_products *p, const uint32_t *tile, void *y, uint32_t y_stride);
-void ev_sparse_products_dsp(const struct ev_sparse_products *p, const uint32_t *tile, void *y, uint32_t y_stride);
-void ev_sparse_products_to_s16_dsp(const struct ev_sparse_products *p, const uint32_t *tile, void *y,
-                                   uint32_t y_stride);
+/* A row alone, which is no tile of two: its words in order, without a head. */
+typedef void ev_sparse_one(const struct ev_sparse_products *p, const uint32_t *row, void *y);
+ev_sparse_both ev_sparse_products_dsp, ev_sparse_products_to_s16_dsp;
+ev_sparse_one ev_sparse_row_dsp, ev_sparse_row_to_s16_dsp;
 
 #endif

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #define EV_SPARSE ev_sparse_products_to_s16_dsp
+#define EV_SPARSE_ROW ev_sparse_row_to_s16_dsp
 #define EV_SECTION .text.ev_sparse_products_to_s16_dsp
+#define EV_ROW_SECTION .text.ev_sparse_row_to_s16_dsp
 #define EV_BITS 16
 #include "ev_sparse_products_asm_dsp.h"
