@@ -13,9 +13,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-import torch
 
-from edgevit.graph.tensors import from_numpy
+from edgevit.graph.tensors import from_numpy, inverse_of_factor
 from edgevit.quantize.input_covariance import Moments
 
 Nearest = Callable[[np.ndarray, np.ndarray], np.ndarray]  # of numbers, and of their steps
@@ -106,9 +105,7 @@ def _rounded(
 def _upper(covariance: np.ndarray) -> np.ndarray:
     """Return U of U'U = C^-1: the inverse of C's lower factor, with C's order and U's turned round."""
     turned = from_numpy(np.ascontiguousarray(covariance[:, ::-1, ::-1]))
-    lower = torch.linalg.cholesky(turned)
-    whole = torch.eye(covariance.shape[1], dtype=turned.dtype).expand_as(turned)
-    return torch.linalg.solve_triangular(lower, whole, upper=False).numpy()[:, ::-1, ::-1]
+    return inverse_of_factor(turned).numpy()[:, ::-1, ::-1]
 
 
 def _round_block(
