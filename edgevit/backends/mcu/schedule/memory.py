@@ -40,12 +40,17 @@ def aligned(count: int) -> int:
 
 def bound(buffers: Sequence[Buffer]) -> int:
     """Return a lower bound of the arena's size: the most bytes alive at once."""
+    return max(alive_bytes(buffers), default=0)
+
+
+def alive_bytes(buffers: Sequence[Buffer]) -> list[int]:
+    """Return the bytes alive in each loop."""
     last = max((buffer.last for buffer in buffers), default=0)
     alive = [0] * (last + 1)
     for buffer in buffers:
         for time in range(buffer.first, buffer.last + 1):
             alive[time] += aligned(buffer.size)
-    return max(alive, default=0)
+    return alive
 
 
 def place(buffers: Sequence[Buffer], guard: int = 0) -> tuple[list[Buffer], int]:

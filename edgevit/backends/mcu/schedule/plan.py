@@ -8,13 +8,14 @@ from dataclasses import dataclass, replace
 from edgevit.backends.mcu.kernels.card import Card, Tile, rows_cost, whole
 from edgevit.backends.mcu.schedule.access import WINDOWED, Same, access
 from edgevit.backends.mcu.schedule.loops import Loop, Net, build_loops
-from edgevit.backends.mcu.schedule.memory import Buffer, bound, enlarged, place
+from edgevit.backends.mcu.schedule.memory import Buffer, alive_bytes, bound, enlarged, place
 from edgevit.backends.mcu.schedule.packing import Pack
 from edgevit.backends.mcu.schedule.walk import LoopWalk
 from edgevit.integer import Op
 from edgevit.integer.ops.products import Depthwise
 
 _VALUE = 6  # products
+_CROWDED = 32  # exponent: a loop that is 2 % less full than the fullest is half a one
 _UNPACKING = (
     20  # a tap, over the positions of a call: by calls of 1 to 25 rows of 5 pixels on a Cortex-M4
 )
@@ -42,6 +43,12 @@ class Schedule:
     @property
     def loops(self) -> tuple[Loop, ...]:
         return tuple(walk.loop for walk in self.walks)
+
+    @property
+    def crowd(self) -> float:
+        """Return how many loops are as full as the fullest; one that is less full counts for less."""
+        alive = alive_bytes(self.buffers)
+        return sum((count / max(alive)) ** _CROWDED for count in alive) if any(alive) else 1.0
 
     @property
     def computed(self) -> int:

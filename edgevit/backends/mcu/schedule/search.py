@@ -23,6 +23,9 @@ from edgevit.integer import IntegerGraph, Op
 OPTIMIZE = {"ram": 0.05, "balanced": 1.0, "speed": 12.0}
 TILES = (4, 2, 1, 3, 8, 12, 16)  # rows at a time; the first is where the search begins
 STRIPS = (8, 16, 24, 32, 48, 64)  # positions of a narrow image in a step
+_CROWD = (
+    1e-3  # of the price, for the loops at the peak: each must be made smaller before the arena is
+)
 _LAST = 4  # plans on the way that are placed and looked at: the way is long
 _NEIGHBOURS = (
     1,
@@ -140,23 +143,28 @@ def _descend(
     helping.
     """
     here = KeptSet(start, tiles[0])
-    best = _try(net, cards, here)
-    if best is None:
+    plan = _try(net, cards, here)
+    if plan is None:
         return []
+    best = _with_crowd(price, plan)
     passed = [here]
     while True:
         gains = []
         for count, step in enumerate(_steps(net, here, must, classes, tiles)):
             plan = _try(net, cards, step(here))
-            if plan and price(plan) < price(best) - 1e-9:
-                gains.append((price(plan), count, step))
+            if plan and _with_crowd(price, plan) < best - 1e-9:
+                gains.append((_with_crowd(price, plan), count, step))
         if not gains:
             return [make_plan(net, cards, c.kept, c.tile) for c in passed[-_LAST:]]
         for _, _, step in sorted(gains, key=lambda gain: gain[:2]):
             plan = _try(net, cards, step(here))
-            if plan and price(plan) < price(best) - 1e-9:
-                here, best = step(here), plan
+            if plan and _with_crowd(price, plan) < best - 1e-9:
+                here, best = step(here), _with_crowd(price, plan)
                 passed.append(here)
+
+
+def _with_crowd(price: Callable[[Schedule], float], plan: Schedule) -> float:
+    return price(plan) + _CROWD * log(plan.crowd)
 
 
 def _try(net: Net, cards: Cards, choice: KeptSet) -> Schedule | None:
