@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import re
 import shutil
@@ -28,6 +29,9 @@ TOOLS = {  # what they are for, and how to get them
     "ssh": "boards: apt-get install openssh-client",
     "npm": "fetches the runtimes of browser pages, once: apt-get install npm",
     "chromium": "runs browser pages; EDGEVIT_BROWSER names another: apt-get install chromium",
+}
+SDKS = {  # folders that you bring, by the variable that names them
+    "QNN_SDK_ROOT": "Qualcomm AI Engine Direct, for `--format tflite --litert-npu`",
 }
 _REQUIREMENT = re.compile(r"^([A-Za-z0-9._-]+).*;.*extra\s*==\s*['\"]([^'\"]+)['\"]")
 
@@ -56,6 +60,7 @@ class Findings:
     torch: str | None
     parts: tuple[OptionalExtra, ...]
     tools: dict[str, str | None]  # tool -> path
+    sdks: dict[str, str | None]  # variable -> folder
     plugins: tuple[tuple[str, str, str], ...] = ()  # group, name, distribution
 
 
@@ -90,6 +95,7 @@ def examine() -> Findings:
         _version("torch"),
         parts,
         {tool: shutil.which(tool) for tool in TOOLS},
+        {variable: os.environ.get(variable) or None for variable in SDKS},
         tuple((group, entry.name, distribution_of(entry)) for group, entry in installed()),
     )
 
@@ -133,6 +139,12 @@ def table(findings: Findings) -> str:
         f"  {'yes' if path else 'no':<4} {tool:<20} {path or TOOLS[tool]}".rstrip()
         for tool, path in findings.tools.items()
     ]
+    rows += ["", "SDKs that you bring"]
+    rows += [
+        f"  {'yes' if folder else 'no':<4} "
+        + (f"{variable} {folder}" if folder else f"{variable} is not set: {SDKS[variable]}")
+        for variable, folder in findings.sdks.items()
+    ]
     if findings.plugins:
         rows += ["", "plugins"]
         rows += [f"  {group:<18} {name:<14} {owner}" for group, name, owner in findings.plugins]
@@ -155,6 +167,7 @@ def as_dict(findings: Findings) -> dict[str, object]:
             for part in findings.parts
         ],
         "tools": findings.tools,
+        "sdks": findings.sdks,
         "plugins": [
             {"group": group, "name": name, "distribution": owner}
             for group, name, owner in findings.plugins

@@ -24,6 +24,7 @@ INFO = BackendInfo(
     session="edgevit.backends.tflite.session:open_session",
     libraries=("ai-edge-litert", "tflite-runtime"),
     device_binary="edgevit.backends.tflite.device_binary:BENCHMARK_MODEL",
+    options="edgevit.backends.tflite.options:OPTIONS",
     snippets="edgevit.snippets.for_tflite:SNIPPETS",
     part_session="edgevit.snippets.for_tflite:PART_SESSION",
     delegates=True,
