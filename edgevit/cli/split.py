@@ -65,6 +65,11 @@ def _add_words(parser: argparse.ArgumentParser, add_model: Add) -> None:
         metavar="MS",
         help="Milliseconds that a message takes beside its bytes [default: 1].",
     )
+    parser.add_argument(
+        "--calibrate",
+        metavar="PATH",
+        help="Pictures or arrays to find the ranges of firmware on [default: generated ones].",
+    )
     parser.add_argument("-o", "--output", required=True, metavar="DIR", help="Folder to write.")
 
 
@@ -77,6 +82,7 @@ def run_split(options: argparse.Namespace, model: dict[str, Any]) -> int:
         formats=values.words(options.format) if options.format else None,
         rates=[1e6 * rate for rate in options.rates] if options.rates else None,
         link=options.link,
+        calibrate=options.calibrate,
         link_rate=options.link_rate,
         link_delay=options.link_delay / 1e3,
         output=options.output,

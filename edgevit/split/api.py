@@ -15,10 +15,11 @@ import torch
 from edgevit.errors import ParityError, UsageError
 from edgevit.export import ExportResult, export_part
 from edgevit.exported import artifact_bytes
-from edgevit.frontend import build_source, capture
+from edgevit.frontend import ModelSource, build_source, capture
 from edgevit.graph.cuts import GraphPart, cut, value_names
 from edgevit.graph.parity import distance
-from edgevit.graph.program import Program
+from edgevit.graph.program import Inputs, Program
+from edgevit.quantize import CalibrationOptions, ImageInput, load_calibration
 from edgevit.split import runtime
 from edgevit.split.place import CutPoint, Wire, choose, macs_of_parts, predicted, stages
 from edgevit.support.backend_info import BACKENDS
@@ -71,6 +72,7 @@ def export_split(
     link: str = "int8",
     link_rate: float = 10e6,
     link_delay: float = 1e-3,
+    calibrate: str | None = None,
     progress: TextIO | None = None,
     **options: Any,
 ) -> Split:
@@ -84,6 +86,7 @@ def export_split(
         rates: multiply-accumulates a second of each device, as `edgevit profile` measures them. None: equal.
         link: `"int8"`, each value with the range it has, or `"float32"`.
         link_rate, link_delay: bytes a second, and seconds a message, of the links.
+        calibrate: pictures or arrays to find the ranges of firmware on. None: generated ones.
         options: the model's: `weights`, `input_size` and so on, as for `edgevit.export`.
 
     Returns:
@@ -105,12 +108,16 @@ def export_split(
     cuts = choose(program, rates, wire)
     parts = _parts(program, cuts)
     directory = Path(output)
+    samples = _samples(program, source, parts, formats, calibrate)
     results = [
-        export_part(part, source, device.name, format, directory / f"part_{number}", progress)
-        for number, (part, device, format) in enumerate(
-            zip(parts, devices, formats, strict=True), 1
+        export_part(
+            part, source, device.name, format, directory / f"part_{number}", progress,
+            inputs if BACKENDS[format].device else (),
         )
-    ]
+        for number, (part, device, format, inputs) in enumerate(
+            zip(parts, devices, formats, samples, strict=True), 1
+        )
+    ]  # fmt: skip
     counts, names = macs_of_parts(program, cuts), value_names(program)
     plan: dict[str, Any] = {
         "model": source.name,
@@ -126,6 +133,7 @@ def export_split(
         "predicted": predicted(counts, cuts, rates, wire),
     }
     _write_runtime(directory, formats)
+    _write_devices(directory, results, plan)
     _write_plan(directory, plan)
     with Stages(progress).stage("split", "run the parts in a row"):
         plan["parity"] = _verified(directory, program, parts, plan)
@@ -149,13 +157,13 @@ def _formats(devices: Sequence[Target], formats: Sequence[str] | None) -> list[s
 def _format(device: Target, formats: Sequence[str]) -> str:
     for format in formats:
         info = BACKENDS[format]
-        if info.part_session and info.session:
+        if (info.part_session and info.session) or info.device:
             return format
     raise UsageError(
         f"no part can run on {device.title}",
         where="--targets",
         why=f"the runtime of a split model does not open {' or '.join(formats)}",
-        hint="name a phone, a Linux board or a computer",
+        hint="name a phone, a Linux board, a computer or a microcontroller",
     )
 
 
@@ -213,12 +221,45 @@ def _write_plan(directory: Path, plan: dict[str, Any]) -> None:
     (directory / PLAN).write_text(json.dumps(plan, indent=1) + "\n")
 
 
+def _samples(
+    program: Program,
+    source: ModelSource,
+    parts: Sequence[GraphPart],
+    formats: Sequence[str],
+    calibrate: str | None,
+) -> list[Sequence[Inputs]]:
+    """Return what each part reads for calibration inputs of the whole model; nothing where no part is firmware."""
+    if not any(BACKENDS[format].device for format in formats):
+        return [()] * len(parts)
+    image_input = ImageInput(source.preprocess, source.takes_pixels, False)
+    whole = load_calibration(program, CalibrationOptions(calibrate), image_input).inputs
+    columns: list[list[Inputs]] = [[] for _ in parts]
+    for inputs in whole:
+        values = dict(zip(program.input_names, inputs, strict=True))
+        for part, column in zip(parts, columns, strict=True):
+            column.append(tuple(values[name] for name in part.inputs))
+            with torch.no_grad():
+                values.update(zip(part.outputs, part.module(*column[-1]), strict=True))
+    return list(columns)
+
+
+def _write_devices(directory: Path, results: Sequence[ExportResult], plan: dict[str, Any]) -> None:
+    """Write the programs of parts that are firmware, and how values go over their links."""
+    for number, (result, part) in enumerate(zip(results, plan["parts"], strict=True), 1):
+        place = BACKENDS[part["format"]].device
+        if place is not None:
+            device = BACKENDS[part["format"]].part(place)
+            device.write(result.directory, directory / f"device_{number}")
+            part["wire"] = device.wire(result.directory)
+
+
 def _write_runtime(directory: Path, formats: Sequence[str]) -> None:
     shutil.copyfile(runtime.__file__, directory / HOST)
     for format in dict.fromkeys(formats):
         info = BACKENDS[format]
-        assert info.part_session is not None
-        session = info.part(info.part_session)
+        session = (
+            info.part(info.device).session if info.device else info.part(str(info.part_session))
+        )
         (directory / f"session_{format}.py").write_text(f"THREADS = 1\n{session}")
 
 

@@ -51,8 +51,41 @@ def unpacked(array, facts):
     return (steps * np.float32(facts["scale"])).astype(np.dtype(facts["dtype"]))
 
 
+def on_wire(array, wire):
+    """Return an array as a device with scales of its own takes it: integers, in torch's order of axes."""
+    steps = np.floor(array.astype(np.float64) / wire["scale"] + 0.5) + wire["zero"]
+    limits = np.iinfo(wire["as"])
+    how = {"scale": wire["scale"], "zero": wire["zero"], "dtype": "float32"}
+    return np.clip(steps, limits.min, limits.max).astype(wire["as"]), how
+
+
+def moved(values, wires):
+    """Return values in the order of axes of a device's memory."""
+    return [
+        (np.ascontiguousarray(a.transpose(w["order"])), how)
+        for (a, how), w in zip(values, wires, strict=True)
+    ]
+
+
+def moved_back(values, wires):
+    return [
+        (a.transpose(np.argsort(w["order"])), how)
+        for (a, how), w in zip(values, wires, strict=True)
+    ]
+
+
+def encoded(values, wires):
+    return [on_wire(unpacked(*value), wire) for value, wire in zip(values, wires, strict=True)]
+
+
 def computed(run, part, plan, values):
     """Return a part's outputs as they go over the link. The model's own outputs are not rounded."""
+    wire = part.get("wire")
+    if wire:
+        outputs = run(*(unpacked(*value) for value in encoded(values, wire["inputs"])))
+        return [
+            on_wire(np.asarray(y), one) for y, one in zip(outputs, wire["outputs"], strict=True)
+        ]
     outputs = run(*(unpacked(*value) for value in values))
     own = set(plan["outputs"])
     return [
@@ -149,8 +182,13 @@ class Row:
             connection = socket.create_connection((host, int(port)), self.timeout)
             self._connections[number] = connection
         connection.settimeout(self.timeout)
-        send(connection, values)
-        return receive(connection, part["output_shapes"], end)
+        wire = part.get("wire")
+        if not wire:
+            send(connection, values)
+            return receive(connection, part["output_shapes"], end)
+        send(connection, moved(encoded(values, wire["inputs"]), wire["inputs"]))
+        shapes = [one["shape"] for one in wire["outputs"]]
+        return moved_back(receive(connection, shapes, end), wire["outputs"])
 
     def _session(self, number):
         if number not in self._sessions:
@@ -171,6 +209,8 @@ def serve(folder, number, host, port):
     """Answer with what a part computes, until the process ends. Its port is printed when it is ready."""
     plan = json.loads((Path(folder) / "split.json").read_text())
     part = plan["parts"][number - 1]
+    if part.get("wire"):
+        raise SystemExit(f"part {number} is firmware: build and start device_{number}")
     run, one = open_part(Path(folder), part), threading.Lock()
 
     def answer(connection):

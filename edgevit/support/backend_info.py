@@ -71,6 +71,7 @@ class BackendInfo:
     snippets: str | None = None  # place of the tuple of call snippets
     # Place of Python code, `session(path, part)`, that opens a part of a model with early exits.
     part_session: str | None = None
+    device: str | None = None  # place of what makes it a device of a split model by C of its own
     functions: str | None = None  # place of `Functions`: how a file has several
     runners: tuple[tuple[str, str], ...] = ()  # addresses of `--on`, places of `open_runner`
     device_binary: str | None = None  # place of the benchmark program to push to a phone

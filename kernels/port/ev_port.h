@@ -10,6 +10,7 @@ void ev_port_init(void);      /* clocks, pins, the counter */
 uint64_t ev_port_ticks(void); /* asked for at least once a wrap of the counter */
 uint32_t ev_port_hz(void);    /* ticks a second; 0 where nobody knows */
 void ev_uart_put(char byte);  /* waits until there is room */
+uint8_t ev_uart_get(void);    /* waits for a byte; few boards have it */
 
 void ev_port_put(char byte); /* to the UART, or to the debugger */
 void ev_port_exit(int status);

@@ -8,7 +8,7 @@
 void ev_port_init(void)
 {
     EV_REGISTER(UART0 + 0x10) = 25000000u / 115200u; /* BAUDDIV */
-    EV_REGISTER(UART0 + 0x08) = 1;                   /* CTRL: transmit */
+    EV_REGISTER(UART0 + 0x08) = 3;                   /* CTRL: transmit, receive */
     ev_ticks_begin();
 }
 
@@ -22,4 +22,11 @@ void ev_uart_put(char byte)
     while (EV_REGISTER(UART0 + 0x04) & 1) /* STATE: full */
         ;
     EV_REGISTER(UART0) = (uint8_t)byte;
+}
+
+uint8_t ev_uart_get(void)
+{
+    while (!(EV_REGISTER(UART0 + 0x04) & 2)) /* STATE: nothing received */
+        ;
+    return (uint8_t)EV_REGISTER(UART0);
 }

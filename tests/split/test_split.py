@@ -171,7 +171,7 @@ def test_mistakes_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     words = ["split", "zoo:vit-i32-p8-d24-h2-l1", "-o", str(tmp_path / "o"), "--quiet"]
     assert main([*words, "--targets", "linux-x86"]) == 2
     assert "two devices or more" in capsys.readouterr().err
-    assert main([*words, "--targets", "linux-x86,qemu-m4"]) == 2
+    assert main([*words, "--targets", "linux-x86,iphone"]) == 2
     assert "no part can run on" in capsys.readouterr().err
     assert main([*words, "--targets", "linux-x86,linux-x86", "--rates", "1,0"]) == 2
     assert "a number above zero" in capsys.readouterr().err

@@ -27,6 +27,7 @@ INFO = BackendInfo(
         "edgevit.backends.mcu.run.early:open_early",
         "edgevit.backends.mcu.run.early:OPTIONS",
     ),
+    device="edgevit.backends.mcu.split_device:DEVICE",
     options="edgevit.backends.mcu.options:OPTIONS",
     finish="edgevit.backends.mcu.board.readme:write_readme",
     packages="edgevit.backends.mcu.packages.table:write_packages",
