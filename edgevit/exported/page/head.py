@@ -50,9 +50,13 @@ def _cost(manifest: Mapping[str, Any], timings: Timings | None) -> Iterator[Tile
     if timings:
         yield "latency", f"{timings.median:.4g} ms", f"measured on {timings.where}"
     elif execution:
-        yield "instructions", f"{execution['instructions']:,}", f"emulated, {execution['core']}"
-        if cycles := execution.get("predicted_cycles"):
-            yield "cycles", f"{cycles:,}", "predicted, where memory never waits"
+        cycles = execution.get("predicted_cycles")
+        told = f"; {cycles:,} cycles predicted" if cycles else ""
+        yield (
+            "instructions",
+            f"{execution['instructions']:,}",
+            f"emulated, {execution['core']}{told}",
+        )
     elif predicted := manifest.get("predicted"):
         yield "cycles", f"{predicted['cycles']:,}", "predicted"
 
