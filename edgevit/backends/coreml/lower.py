@@ -33,6 +33,10 @@ from edgevit.backends.coreml.tool import coremltools
 from edgevit.frontend import ModelSource
 from edgevit.graph.program import Program
 from edgevit.quantize import RoundedWeight
+from edgevit.rewrites.engine import apply
+from edgevit.rewrites.layout.lower_rank import LowerRank
+from edgevit.rewrites.layout.lower_rank.rule import is_of_many_axes
+from edgevit.rewrites.layout.merge_reshapes import MergeReshapes
 
 
 def lower(
@@ -61,7 +65,7 @@ def lower(
     deployment_target(minimum_os)
     if image_input:
         require_picture(program)
-    named = _with_feature_names(expand_composites(program, is_taken))
+    named = _with_feature_names(_of_few_axes(expand_composites(program, is_taken)))
     require_supported(named)
     if precision == "fp32":
         require_one_float(named)
@@ -103,6 +107,14 @@ def lower(
         stored=stored(path),
         details=details,
     )
+
+
+def _of_few_axes(program: Program) -> Program:
+    """Lower the rank of what the definitions of composites have made: a stack of a stack of slices."""
+    if any(map(is_of_many_axes, program.calls())):
+        for rule in (LowerRank(), MergeReshapes()):
+            program = apply(rule, program)[0]
+    return program
 
 
 def _with_feature_names(program: Program) -> Program:

@@ -26,6 +26,8 @@ class Forms(nn.Module):
             F.normalize(x, dim=1),
             F.adaptive_avg_pool2d(large.pow(3.0), 1).pow(1 / 3.0),
             large.pow(3).mean((2, 3)).pow(1 / 3),
+            # windows that overlap: the definition of each has a stack, of six axes here
+            x.unfold(2, 4, 2).unfold(3, 4, 2).reshape(2, 2, 6, 16).permute(0, 2, 3, 1).softmax(-1),
             torch.fft.fft2(x.flatten(2), norm="ortho").real,
             torch.fft.irfft2(torch.fft.rfft2(x, norm="ortho") * wave, norm="ortho"),
         ]
