@@ -9,8 +9,11 @@ further, a maximum and a minimum are computed.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import inf, isfinite
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from edgevit.backends.session import load_library
 
@@ -39,15 +42,15 @@ def write_limits(path: Path) -> int:
 def _limits(node: Any, reader: Any, constants: Any, onnx: Any) -> Iterator[tuple[str, Any]]:
     """Yield the limits that integers reach beyond, each as an integer with the call that keeps it."""
     step, zero = (onnx.numpy_helper.to_array(constants[name]) for name in reader.input[1:3])
-    kinds = constants[reader.input[2]].data_type
-    least, most = (0, 255) if kinds == onnx.TensorProto.UINT8 else (0, 65535)
-    ends = (("Max", least, 1), ("Min", most, -1))
-    for name, (call, end, sign) in zip([*node.input[1:], "", ""], ends, strict=False):
-        if name not in constants:
+    kind = np.iinfo(zero.dtype)
+    ends = (("Max", int(kind.min), 1), ("Min", int(kind.max), -1))
+    for name, (call, end, sign) in zip(node.input[1:], ends, strict=False):
+        limit = float(onnx.numpy_helper.to_array(constants[name])) if name in constants else inf
+        if not isfinite(limit):
             continue
-        limit = round(float(onnx.numpy_helper.to_array(constants[name])) / float(step)) + int(zero)
-        if (limit - end) * sign > 0:
-            yield call, zero.dtype.type(min(max(limit, least), most))
+        integer = round(limit / float(step)) + int(zero)
+        if (integer - end) * sign > 0:
+            yield call, zero.dtype.type(min(max(integer, kind.min), kind.max))
 
 
 def _calls(node: Any, reader: Any, limits: Any, graph: Any, onnx: Any) -> Iterator[Any]:
