@@ -89,7 +89,7 @@ def space_for(
         fixed_precision[format] = precision.default
         open_choices = [precision] if len(precision.options) > 1 else []
         open_choices += choices_of(format, backend_for(format, target))
-        open_choices += lossy_choices(pictures) if lossy else ()
+        open_choices += lossy_choices(pictures, BACKENDS[format].firmware) if lossy else ()
         open_choices += threads_choice(cores)
         choices[format] = tuple(open_choices)
     return Space(tuple(formats), choices, fixed_precision)

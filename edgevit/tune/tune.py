@@ -130,9 +130,9 @@ def _narrowed(request: TuneRequest, space: Space, study: Study, note: Say) -> tu
         target = load_target(request.target)
         source = build_source(request.model, **vars(ModelOptions(**request.options).on(target)))
         program = capture(source)
-        no_effect = no_effect_options(
-            program, target, space.formats, note, lossy_choices(True) if request.lossy else ()
-        )
+        firmware = any(BACKENDS[format].firmware for format in space.formats)
+        lossy = lossy_choices(True, firmware) if request.lossy else ()
+        no_effect = no_effect_options(program, target, space.formats, note, lossy)
         notes = {
             "graph": graph_hash(program),
             "no_effect": no_effect,

@@ -37,6 +37,13 @@ def test_steps_that_need_pictures_are_offered_with_pictures() -> None:
     assert not {"tokens", "gelu"} & set(space_for(target, ["onnx"], 1, False, True).default())
 
 
+def test_zeros_are_offered_for_firmware_alone() -> None:
+    board, host = load_target("qemu-m4"), load_target("linux-x86")
+    assert "zeros" in space_for(board, ["mcu"], 1, True, True).default()
+    assert "zeros" not in space_for(board, ["mcu"], 1, True, False).default()
+    assert "zeros" not in space_for(host, ["onnx"], 1, True, True).default()
+
+
 def test_a_plan_takes_the_steps_in_their_order() -> None:
     space = space_for(load_target("linux-x86"), ["onnx"], 1, True, True)
     changed = {"tokens": "fuse-tokens=0.5", "hidden": "prune-mlp=0.5", "heads": "prune-heads=0.25"}
@@ -51,7 +58,9 @@ def test_steps_without_a_place_in_the_model_are_not_tried() -> None:
     target = load_target("linux-x86")
 
     def vain(net: nn.Module, x: torch.Tensor) -> set[str]:
-        pairs = no_effect_options(program_for(net, x), target, ["onnx"], lossy=lossy_choices(True))
+        pairs = no_effect_options(
+            program_for(net, x), target, ["onnx"], lossy=lossy_choices(True, False)
+        )
         return {name for name, _ in pairs["onnx"]}
 
     every = {"tokens", "heads", "hidden", "gelu"}

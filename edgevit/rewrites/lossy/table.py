@@ -109,13 +109,23 @@ TOKENS = Choice(
     "all",
     "later layers compute for fewer tokens",
 )  # fmt: skip
-LOSSY_CHOICES = (HEADS, HIDDEN, TOKENS, GELU)
+ZEROS = Choice(
+    "zeros",
+    ("none", "sparse-blocks=0.5", "sparse-blocks=0.5:4", "sparse-blocks=0.7:4"),
+    "none",
+    "kernels of firmware skip blocks of zeros",
+)
+LOSSY_CHOICES = (HEADS, HIDDEN, ZEROS, TOKENS, GELU)
 
 
-def lossy_choices(pictures: bool) -> tuple[Choice, ...]:
-    """Return the lossy choices; those that are made on calibration pictures only with some."""
+def lossy_choices(pictures: bool, firmware: bool) -> tuple[Choice, ...]:
+    """Return the lossy choices; those that are made on calibration pictures only with some.
+
+    Zeros are for firmware alone: elsewhere they change no time.
+    """
     return tuple(
         choice
         for choice in LOSSY_CHOICES
-        if pictures or not OPTIONS[choice.options[-1].partition("=")[0]].calibrated
+        if (pictures or not OPTIONS[choice.options[-1].partition("=")[0]].calibrated)
+        and (firmware or choice is not ZEROS)
     )
