@@ -13,6 +13,7 @@ from edgevit.rewrites.lossy.option import TIDY, LossyKind, by_rule
 from edgevit.rewrites.lossy.prune_heads import prune_heads
 from edgevit.rewrites.lossy.prune_mlp import prune_mlp
 from edgevit.rewrites.lossy.reduce_tokens import fuse_tokens, merge_tokens
+from edgevit.rewrites.lossy.slice_width import slice_width
 from edgevit.rewrites.lossy.sparse_weights import sparse_2to4, sparse_blocks
 from edgevit.rewrites.norms.restore_batch_norm import RestoreBatchNorm
 from edgevit.support.choice import Choice
@@ -47,6 +48,13 @@ OPTIONS: dict[str, LossyKind] = {
     "prune-mlp": LossyKind(
         "that share of hidden channels goes; the layer behind is fitted on calibration inputs",
         prune_mlp,
+        "S",
+        _CONVOLUTIONS,
+        calibrated=True,
+    ),
+    "slice-width": LossyKind(
+        "that share of the channels of residual streams goes, after a rotation found on calibration inputs",
+        slice_width,
         "S",
         _CONVOLUTIONS,
         calibrated=True,
@@ -109,13 +117,19 @@ TOKENS = Choice(
     "all",
     "later layers compute for fewer tokens",
 )  # fmt: skip
+WIDTH = Choice(
+    "width",
+    ("all", "slice-width=0.125", "slice-width=0.25", "slice-width=0.5"),
+    "all",
+    "directions that the layer norms hardly see are not carried along",
+)
 ZEROS = Choice(
     "zeros",
     ("none", "sparse-blocks=0.5", "sparse-blocks=0.5:4", "sparse-blocks=0.7:4"),
     "none",
     "kernels of firmware skip blocks of zeros",
 )
-LOSSY_CHOICES = (HEADS, HIDDEN, ZEROS, TOKENS, GELU)
+LOSSY_CHOICES = (HEADS, HIDDEN, WIDTH, ZEROS, TOKENS, GELU)
 
 
 def lossy_choices(pictures: bool, firmware: bool) -> tuple[Choice, ...]:

@@ -12,6 +12,7 @@ For runtimes that get layer norms in pieces. Where one is a kernel of its own, t
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -42,6 +43,7 @@ class Stream(Match):
     norms: tuple[Node, ...]
     writers: tuple[tuple[Node, int], ...]
     stopped: str  # why the mean cannot be removed from the writers; "" if it can
+    axes: Mapping[Node, int]  # of the channels, of all its values
 
 
 class DropNormMean(Rule[Stream]):
@@ -50,7 +52,7 @@ class DropNormMean(Rule[Stream]):
     after: ClassVar[tuple[str, ...]] = ("collapse-linear", "fold-norm-affine")
 
     def match(self, node: Node, draft: Draft) -> Stream | None:
-        return _stream_of(node, draft) if _is_norm(node) else None
+        return stream_of(node, draft) if is_layer_norm(node) else None
 
     def check(self, match: Stream, draft: Draft) -> None:
         if match.stopped:
@@ -85,14 +87,14 @@ class CentreStream(DropNormMean):
         return edit.again(match.node, *match.node.args, **match.node.kwargs)
 
 
-def _is_norm(node: Node) -> bool:
+def is_layer_norm(node: Node) -> bool:
     norm = Norm.of(node)
     if norm is None or norm.kind != "layer_norm":
         return False
     return len(norm.normalized_shape) == 1 and value(node).dtype in {torch.float32, torch.float64}
 
 
-def _stream_of(norm: Node, draft: Draft) -> Stream:
+def stream_of(norm: Node, draft: Draft) -> Stream:
     """Find all values that are added to what `norm` reads, or that it is added to, with their
     writers and readers.
     """
@@ -104,7 +106,7 @@ def _stream_of(norm: Node, draft: Draft) -> Stream:
         node, axis = pending.pop()
         if node in axes:
             if axes[node] != axis:
-                return Stream(norm, (), (), f"`{kind(node)}` has its channels along two axes")
+                return _stopped(norm, f"`{kind(node)}` has its channels along two axes")
             continue
         axes[node] = axis
         sources = _read(node, axis)
@@ -113,16 +115,20 @@ def _stream_of(norm: Node, draft: Draft) -> Stream:
         elif sources:
             pending += sources
         else:
-            return Stream(norm, (), (), f"the mean of `{kind(node) or node.op}` is not of weights")
+            return _stopped(norm, f"the mean of `{kind(node) or node.op}` is not of weights")
         for user in node.users:
             there = _along(user, node, axis)
             if there is not None:
                 pending.append((user, there))
-            elif _is_norm(user) and axis == len(shape(node)) - 1:
+            elif is_layer_norm(user) and axis == len(shape(node)) - 1:
                 norms[user] = None
             else:
-                return Stream(norm, (), (), f"`{kind(user) or user.op}` reads the mean too")
-    return Stream(norm, tuple(norms), tuple(writers), "")
+                return _stopped(norm, f"`{kind(user) or user.op}` reads the mean too")
+    return Stream(norm, tuple(norms), tuple(writers), "", axes)
+
+
+def _stopped(norm: Node, why: str) -> Stream:
+    return Stream(norm, (), (), why, {})
 
 
 def _is_writer(node: Node, axis: int, draft: Draft) -> bool:
