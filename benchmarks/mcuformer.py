@@ -24,7 +24,7 @@ NET = Path(__file__).with_name("mcuformer_net.py")
 LIMIT = 320 * 1024  # bytes, the chip's RAM and the paper's limit
 HEAD = """# MCUFormer's search space
 
-By `python -m benchmarks.mcuformer --output docs/mcuformer.md`. MCUFormer (Liang et al., NeurIPS 2023, arXiv 2310.16898) reports 73.62 % top-1 on ImageNet within
+By `python -m benchmarks.mcuformer --output docs/mcuformer.md` (all points; those below are what was run). MCUFormer (Liang et al., NeurIPS 2023, arXiv 2310.16898) reports 73.62 % top-1 on ImageNet within
 320 KB of an STM32F746 (its abstract); accuracy needs its trained weights, which are not published, and its times are of a board. Here are RAM and instructions
 of nets of its space, written after its authors' module (github.com/liangyn22/MCUFormer, `model/` and `experiments/supernet/*.yaml`; the net is
 `benchmarks/mcuformer_net.py`): a class token, relative positions of keys and values by tables, three linear layers of low rank for one, pictures of 240 pixels.
