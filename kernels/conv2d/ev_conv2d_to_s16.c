@@ -4,7 +4,6 @@
 void ev_conv2d_to_s16(const struct ev_conv2d *p, const int8_t *x, int16_t *y, uint32_t first, uint32_t rows,
                       void *scratch)
 {
-    (void)scratch;
     EV_ASSERT_WINDOW(&p->window, x, y, p->columns, first, rows);
-    ev_conv2d_plain(p, x, y, 2, first, rows);
+    ev_conv2d_plain(p, x, y, 2, first, rows, scratch);
 }

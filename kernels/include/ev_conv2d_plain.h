@@ -115,12 +115,89 @@ static bool has_neighbours(const struct ev_window *window, const struct span *sp
     return span->left >= 0 && span->left + reach < window->in_width && column + EV_ROWS <= window->out_width;
 }
 
-EV_INLINE void ev_conv2d_plain(const struct ev_conv2d *p, const int8_t *x, void *y, uint32_t bytes, uint32_t first,
-                               uint32_t rows)
+/* Windows of at most so many bytes are gathered in scratch, EV_ROWS neighbours at a time: short tap rows cost more than
+   their products. Scratch is for 192 bytes of four. */
+#if defined(__riscv)
+enum { EV_GATHERED_BYTES = 64 };
+#else
+enum { EV_GATHERED_BYTES = 192 };
+#endif
+
+/* Copies a tap row of a window, with its padding. Returns the place of the next. */
+static inline int8_t *gather_taps(const struct ev_window *window, const int8_t *x, int32_t row, int32_t left, int8_t *to)
+{
+    const uint32_t channels = window->channels, count = window->kernel_w * channels;
+    if (row < 0 || row >= window->in_height) {
+        for (uint32_t i = 0; i < count; i++)
+            *to++ = window->pad_value;
+        return to;
+    }
+    x += ring_index(row, window->in_ring) * window->in_width * channels;
+    if (window->dilation_x == 1 && left >= 0 && left + window->kernel_w <= window->in_width) {
+        x += (uint32_t)left * channels;
+        EV_UNROLL_4
+        for (uint32_t i = 0; i < count; i++)
+            *to++ = *x++;
+        return to;
+    }
+    for (uint32_t k = 0; k < window->kernel_w; k++, left += window->dilation_x) {
+        const bool inside = left >= 0 && left < window->in_width;
+        const int8_t *pixel = x + (uint32_t)(inside ? left : 0) * channels;
+        for (uint32_t i = 0; i < channels; i++)
+            *to++ = inside ? pixel[i] : window->pad_value;
+    }
+    return to;
+}
+
+static void gather_windows(const struct ev_window *window, const int8_t *x, int32_t top, int32_t left, int8_t *to,
+                           uint32_t pixels)
+{
+    for (; pixels > 0; pixels--, left += window->stride_x) {
+        int32_t row = top;
+        for (uint32_t i = 0; i < window->kernel_h; i++, row += window->dilation_y)
+            to = gather_taps(window, x, row, left, to);
+    }
+}
+
+EV_INLINE void convolve_gathered(const struct ev_conv2d *p, uint32_t taps, const int8_t *x, uint8_t *y, uint32_t bytes,
+                                 uint32_t first, uint32_t rows, int8_t *windows)
 {
     const struct ev_window *window = &p->window;
+    const struct ev_product product = {
+        .depth = taps,
+        .columns = p->columns,
+        .x_stride = taps,
+        .y_stride = p->columns,
+        .multiplier_step = 1,
+        .weight = p->weight,
+        .bias = p->bias,
+        .multiplier = p->multiplier,
+    };
+    for (uint32_t row = first; row < first + rows; row++) {
+        uint8_t *out = y + ring_index((int32_t)row, window->out_ring) * window->out_width * p->columns * bytes;
+        const int32_t top = (int32_t)(row * window->stride_y) - window->pad_top;
+        int32_t left = -window->pad_left;
+        for (uint32_t over = window->out_width, count; over > 0; over -= count) {
+            count = over < EV_ROWS ? over : EV_ROWS;
+            gather_windows(window, x, top, left, windows, count);
+            ev_product(&product, windows, out, bytes, count);
+            left += (int32_t)(count * window->stride_x);
+            out += count * p->columns * bytes;
+        }
+    }
+}
+
+EV_INLINE void ev_conv2d_plain(const struct ev_conv2d *p, const int8_t *x, void *y, uint32_t bytes, uint32_t first,
+                               uint32_t rows, void *scratch)
+{
+    const struct ev_window *window = &p->window;
+    const uint32_t taps_of_all = (uint32_t)window->kernel_h * window->kernel_w * window->channels;
     EV_ASSERT(p->groups > 0 && window->channels % p->groups == 0 && p->columns % p->groups == 0);
     EV_ASSERT(ev_all_positive(p->multiplier, p->columns));
+    if (p->groups == 1 && taps_of_all <= EV_GATHERED_BYTES) {
+        convolve_gathered(p, taps_of_all, x, y, bytes, first, rows, scratch);
+        return;
+    }
     const struct group group_size = {.depth = window->channels / p->groups, .columns = p->columns / p->groups};
     for (uint32_t row = first; row < first + rows; row++) {
         uint8_t *out = (uint8_t *)y + ring_index((int32_t)row, window->out_ring) * window->out_width * p->columns * bytes;

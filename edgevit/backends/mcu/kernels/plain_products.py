@@ -21,6 +21,9 @@ from edgevit.backends.mcu.kernels.card import (
 from edgevit.integer.ops.products import Conv2d, Depthwise, Linear, MatMul
 from edgevit.integer.ops.windows import AveragePool, MaxPool
 
+_GATHERED = 192  # bytes of a window
+_MOST_ROWS = 4
+
 Windowed = Conv2d | Depthwise | AveragePool | MaxPool
 
 
@@ -156,7 +159,13 @@ def _conv2d(name: str, takes: Callable[[Conv2d], bool]) -> Card:
     def steps(op: Conv2d, tile: Tile) -> Steps:
         return conv2d_steps(op, tile, name, op.weight)
 
-    return Card(name, Conv2d, "plain", (f"conv2d/{name}.c",), steps, takes=takes)
+    return Card(name, Conv2d, "plain", (f"conv2d/{name}.c",), steps, _gathered_windows, takes)
+
+
+def _gathered_windows(op: Conv2d) -> int:
+    """Return the scratch bytes of windows that are short enough to be gathered, as many as one core does at once."""
+    taps = op.weight[0].size
+    return _MOST_ROWS * taps if op.groups == 1 and taps <= _GATHERED else 0
 
 
 def _depthwise(name: str, takes: Callable[[Depthwise], bool]) -> Card:
