@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from edgevit.quantize.noise_report import NoiseReport
     from edgevit.quantize.observers import OBSERVERS, Ordered
     from edgevit.quantize.op_traits import (
+        averages_parts,
         bounds,
         is_constant,
         is_real,
@@ -113,6 +114,7 @@ __all__ = [
     "WideValue",
     "are_pixels",
     "asymmetric",
+    "averages_parts",
     "bit_map_text",
     "bounds",
     "calibration",
@@ -192,6 +194,7 @@ lazy_face(
         "residual_stream": ("residual_stream",),
         "observers": ("OBSERVERS", "Ordered"),
         "op_traits": (
+            "averages_parts",
             "bounds",
             "is_constant",
             "is_real",

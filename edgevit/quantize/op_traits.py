@@ -75,6 +75,11 @@ def bounds(node: Node) -> tuple[float, float] | None:
     return (-math.inf if least is None else float(least), math.inf if most is None else float(most))
 
 
+def averages_parts(node: Node) -> bool:
+    """Check for an average of several parts of an image; not of the whole."""
+    return kind(node) == "adaptive_avg_pool2d" and shape(node)[-2:] != (1, 1)
+
+
 def is_norm_without_bias(node: Node) -> bool:
     return kind(node) in {"layer_norm", "group_norm", "rms_norm"} and (
         kind(node) == "rms_norm" or argument(node, "bias") is None

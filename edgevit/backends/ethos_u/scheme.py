@@ -25,6 +25,7 @@ SCHEMES: dict[str, QuantScheme] = {
         between=frozenset[str](),
         float_stream=False,
         constants=True,
+        objection=None,
         fixed={
             "softmax": _OF_PROBABILITIES,
             "sigmoid": _OF_PROBABILITIES,

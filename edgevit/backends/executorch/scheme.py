@@ -8,7 +8,7 @@ from torch.fx.node import Node
 
 from edgevit.graph.aten import kind, operand
 from edgevit.graph.program import Program, has_tensor, value
-from edgevit.quantize import QuantScheme
+from edgevit.quantize import QuantScheme, averages_parts
 from edgevit.support.backend_info import AUTO, AutomaticPrecision
 from edgevit.targets import Target
 
@@ -22,13 +22,15 @@ def _objection(node: Node, program: Program) -> str | None:
         return f"XNNPACK takes at most {_MOST_AXES} axes"
     if kind(node) == "linear" and value(operand(node)).dim() < 2:
         return "XNNPACK multiplies matrices, and this is a vector"
+    if averages_parts(node):
+        return "XNNPACK averages whole images in integers"
     return None
 
 
 # A partition of the delegate may not share a dequantize call with the graph around it.
 _INT8 = QuantScheme(
     activations="int8",
-    between=frozenset({"add", "cat", "mul"}),
+    between=frozenset({"add", "cat", "mul", "mean", "adaptive_avg_pool2d"}),
     clamps=frozenset({"relu", "relu6", "hardtanh"}),
     read_apart=True,
     objection=_objection,

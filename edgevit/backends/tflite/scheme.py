@@ -4,19 +4,30 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from edgevit.quantize import QuantScheme
+from torch.fx.node import Node
+
+from edgevit.graph.program import Program
+from edgevit.quantize import QuantScheme, averages_parts
 from edgevit.support.backend_info import AUTO, AutomaticPrecision
 from edgevit.targets import Target
+
+
+def _objection(node: Node, program: Program) -> str | None:
+    return "LiteRT averages whole images in integers" if averages_parts(node) else None
+
 
 # The converter reads weights as floats that the graph quantises. Where it changes the layout of a
 # value it forgets the shape of the dequantize call, which a second reader would need. It gives calls
 # in floats the encoding of their neighbours: a concatenation those of the other operands.
 _INT8 = QuantScheme(
     activations="int8",
-    between=frozenset({"add", "cat", "gelu", "hardswish", "avg_pool2d"}),
+    between=frozenset(
+        {"add", "cat", "gelu", "hardswish", "avg_pool2d", "adaptive_avg_pool2d", "mean"}
+    ),
     from_float=True,
     read_apart=True,
     fenced=True,
+    objection=_objection,
     float_stream=True,
 )
 # The converter takes no concatenation and no function of 16 bits.

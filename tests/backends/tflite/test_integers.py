@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from edgevit import export
+from edgevit.backends.executorch.scheme import SCHEMES as EXECUTORCH_SCHEMES
 from edgevit.backends.tflite.flatbuffer import read_model, schema
 from edgevit.backends.tflite.lower import lower
 from edgevit.backends.tflite.rules import RULES
@@ -20,8 +21,9 @@ from edgevit.backends.tflite.scheme import SCHEMES
 from edgevit.backends.tflite.session import open_session
 from edgevit.frontend.capture import capture
 from edgevit.frontend.source import ModelSource
-from edgevit.quantize import CalibrationOptions
+from edgevit.quantize import CalibrationOptions, QuantScheme
 from edgevit.quantize.calibration import generated
+from edgevit.quantize.placement import place
 from edgevit.quantize.run import quantize_program
 from edgevit.rewrites import engine
 
@@ -95,3 +97,27 @@ def test_no_op_of_ours_is_in_the_file() -> None:
     floor = schema().BuiltinOperator.FLOOR
     used = {op.opcodeIndex for graph in model.subgraphs for op in graph.operators}
     assert floor not in {model.operatorCodes[place].builtinCode for place in used}
+
+
+class _Residual(nn.Module):
+    def __init__(self, pooled: int) -> None:
+        super().__init__()
+        self.stem, self.body = nn.Conv2d(3, 8, 3, 2, 1), nn.Conv2d(8, 8, 3, padding=1)
+        self.pool, self.head = nn.AdaptiveAvgPool2d(pooled), nn.Linear(8 * pooled**2, 4)
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        image = self.stem(image).relu()
+        return self.head(self.pool((self.body(image) + image).relu()).flatten(1))
+
+
+@pytest.mark.parametrize("scheme", [SCHEMES["int8"], EXECUTORCH_SCHEMES["int8"]])
+def test_a_net_that_ends_in_an_average_is_in_integers_to_its_end(scheme: QuantScheme) -> None:
+    assert not _in_floats(_Residual(1), scheme)
+    assert "adaptive_avg_pool2d" in _in_floats(_Residual(2), scheme)
+
+
+def _in_floats(net: nn.Module, scheme: QuantScheme) -> list[str]:
+    """Name the calls that compute in floats."""
+    images = (torch.rand(1, 3, 8, 8),)
+    program = capture(ModelSource("t:n", "net", net.eval(), images, ("x",), "a test", "random"))
+    return [island.kind for island in place(program, scheme).islands]
