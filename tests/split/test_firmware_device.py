@@ -60,7 +60,7 @@ def on_linux(split: Split, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     folder = tmp_path_factory.mktemp("linux")
     firmware = split.directory / "part_2" / "firmware"
     device = split.directory / "device_2"
-    sources = [*device.glob("ev_split.c"), device / "main_posix.c", *firmware.glob("edgevit_model*.c"), *firmware.glob("kernels/*.c")]  # fmt: skip
+    sources = [*device.glob("split.c"), device / "main_posix.c", *firmware.glob("edgevit_model*.c"), *firmware.glob("kernels/*.c")]  # fmt: skip
     flags = ["-std=c99", "-O1", "-Wall", "-Wextra", "-Werror", "-fsanitize=address,undefined"]
     includes = [f"-I{path}" for path in (device, firmware, firmware / "include")]
     subprocess.run(["gcc", *flags, *includes, *map(str, sources), "-o", "part"], cwd=folder, check=True)  # fmt: skip
@@ -77,7 +77,7 @@ def on_qemu(split: Split, folder: Path) -> Iterator[str]:
     bundle = folder / "part_2" / "firmware"
     shutil.copytree(split.directory / "part_2", bundle.parent)
     shutil.copytree(split.directory / "device_2", folder / "device_2")
-    app = " ".join(f"../../device_2/{name}.c" for name in ("ev_split", "main_board"))
+    app = " ".join(f"../../device_2/{name}.c" for name in ("split", "main_board"))
     subprocess.run(["make", "-s", "-C", bundle, "app", f"APP={app}", "TOOLCHAIN=gcc", "OUTPUT=uart", "BUILD=build"], check=True)  # fmt: skip
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]

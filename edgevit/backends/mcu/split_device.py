@@ -27,20 +27,20 @@ def session(path, part):
     executable = open_executable(Path(path).parent)
     return lambda *inputs: list(executable.simulate(inputs))
 '''
-_SOURCES = ("ev_split.c", "ev_split.h", "main_board.c", "main_posix.c")
+_SOURCES = ("split.c", "ev_split.h", "main_board.c", "main_posix.c")
 _README = """# Part {number}: {title}
 
-`ev_split.c` answers the messages of `run_split.py`; the network is in `../{firmware}`.
+`split.c` answers the messages of `run_split.py`; the network is in `../{firmware}`.
 
 On the board, by its UART (on an emulated one, a TCP port):
 
-    make -C ../{firmware} app APP="{up}/device_{number}/ev_split.c {up}/device_{number}/main_board.c" OUTPUT=uart
+    make -C ../{firmware} app APP="{up}/device_{number}/split.c {up}/device_{number}/main_board.c" OUTPUT=uart
 
 `run_split.py run INPUT.npy --devices ...,HOST:PORT` asks it: a serial port needs a bridge to TCP, such as `socat`; QEMU has one, `-serial tcp::7100,server=on,wait=off`.
 
 On Linux, where the kernels are the portable ones (Cortex-M3, M0+, RISC-V):
 
-    cc -std=c99 -O2 -I../{firmware} -I../{firmware}/include *split.c main_posix.c ../{firmware}/{files}*.c ../{firmware}/kernels/*.c -o part
+    cc -std=c99 -O2 -I../{firmware} -I../{firmware}/include split.c main_posix.c ../{firmware}/{files}*.c ../{firmware}/kernels/*.c -o part
     ./part 7100
 """
 

@@ -40,6 +40,7 @@ SELECTIONS: dict[str, Net] = {
     "a maximum": lambda _, x: x.max(2)[0] - x.amin(2),
     "rows by topk": lambda _, x: x.gather(1, wide(x.mean(-1).topk(5, 1)[1])),
     "rows by argsort": lambda _, x: x.gather(1, wide(x.mean(-1).argsort(1)[:, 2:7])),
+    "rows that are spread": lambda _, x: torch.take_along_dim(x, x.mean(-1, True).argsort(1)[:, 2:7], 1),
     "one row": lambda _, x: x.gather(1, wide(x.sum(-1).argmax(1, keepdim=True))),
     "an index": lambda _, x: x[:, x[0].mean(-1).topk(4)[1]],
     "a selection": lambda _, x: x.index_select(1, x[0, :, 0].argsort(descending=True)[:4]),

@@ -153,6 +153,16 @@ def gather(node: Node, context: Context) -> QuantTensor:
     return _taken(node.name, tensor, chosen, context)
 
 
+def take_along(node: Node, context: Context) -> QuantTensor:
+    """Import `take_along_dim`, which spreads its places itself."""
+    tensor, dim = _computed(operand(node), context), argument(node, "dim")
+    if dim is None:
+        raise NotLoweredError("it is over all axes at once")
+    index, axis = node_argument(node, "indices"), dim % len(tensor.shape)
+    chosen = _selection(index, shape(node), tensor.shape, axis, context)
+    return _taken(node.name, tensor, chosen, context)
+
+
 def index_select(node: Node, context: Context) -> QuantTensor:
     tensor = _computed(operand(node), context)
     axis = argument(node, "dim") % len(tensor.shape)

@@ -100,6 +100,7 @@ IMPORTERS: dict[str, Importer] = {
     "amin": selection.extreme,
     "getitem": selection.part,
     "gather": _gather,
+    "take_along_dim": selection.take_along,
     "index_select": selection.index_select,
     "index": selection.index,
     "scatter": selection.scatter,
