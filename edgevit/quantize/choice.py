@@ -73,6 +73,7 @@ def _arithmetic(scheme: QuantScheme) -> QuantScheme:
         integer=frozenset[str](),
         between=frozenset[str](),
         clamps=None,
+        unrounded=frozenset[str](),
         objection=None,
         moves=True,
         float_stream=False,

@@ -76,9 +76,8 @@ def place(
         if kind(node) in scheme.between and _may(node, program, scheme, reasons)
     }
     calls |= _between(calls, hopeful, program, scheme, reasons)
-    ends = {
-        node: _end(node, calls, scheme) for node in calls if node not in _dynamic(calls, scheme)
-    }
+    floats = _dynamic(calls, scheme) | _unrounded(calls, scheme)
+    ends = {node: _end(node, calls, scheme) for node in calls if node not in floats}
     stored = dict.fromkeys(ends[node] for node in program.calls() if node in ends)
     carried = _carried(program, stored, scheme) if scheme.moves else {}
     copied = _copied(program, calls, {*stored, *carried})
@@ -125,6 +124,25 @@ def is_weighted(node: Node) -> bool:
 
 def _dynamic(calls: set[Node], scheme: QuantScheme) -> set[Node]:
     return {node for node in calls if kind(node) in scheme.dynamic}
+
+
+def _unrounded(calls: set[Node], scheme: QuantScheme) -> set[Node]:
+    """Return the calls that store floats, since no call in integers reads their result."""
+    return {
+        node
+        for node in calls
+        if kind(node) in scheme.unrounded and not _read_as_integers(node, calls, scheme)
+    }
+
+
+def _read_as_integers(node: Node, calls: set[Node], scheme: QuantScheme) -> bool:
+    """Check for a reader, through moves, that computes in integers, or clamps them."""
+    return any(
+        user in calls
+        or is_stored_clamp(user, scheme)
+        or (is_move(user) and _read_as_integers(user, calls, scheme))
+        for user in node.users
+    )
 
 
 def _between(

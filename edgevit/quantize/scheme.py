@@ -46,6 +46,7 @@ class QuantScheme:
     between: frozenset[str] = frozenset()
     clamps: frozenset[str] | None = None  # that a product performs as it stores; None for all
     dynamic: frozenset[str] = frozenset()  # reads integers scaled at run time, a row; stores floats
+    unrounded: frozenset[str] = frozenset()  # stores floats where only calls in floats read it
     fixed: Mapping[str, Grid] = field(default_factory=dict[str, Grid])  # by kind of call
     joined: frozenset[str] = frozenset({"cat"})  # operands and result share one encoding
     symmetric: bool = False  # activations have their zero point in the middle

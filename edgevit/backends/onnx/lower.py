@@ -21,6 +21,7 @@ from edgevit.backends.onnx.delegation import delegation
 from edgevit.backends.onnx.exact_constants import exact_constants
 from edgevit.backends.onnx.functions import functions_read_once
 from edgevit.backends.onnx.info import INFO
+from edgevit.backends.onnx.integer_biases import with_integer_biases
 from edgevit.backends.onnx.integer_kernels import integer_kernels, kernels_notes
 from edgevit.backends.onnx.packed import INT4_OPSET, pack, part_zero_points
 from edgevit.backends.onnx.scheme import OPSET_21
@@ -56,6 +57,7 @@ def lower(
 ) -> Artifact:
     """Write the ONNX file, and read from ONNX Runtime what it makes of it."""
     refuse_precision("ONNX", precision, INFO.precisions)
+    program = with_integer_biases(program)
     written = write_onnx(program, precision, directory, progress, one_file, weights)
     path = written.path
     kernels = integer_kernels(path) if is_integer(precision) else None

@@ -23,7 +23,9 @@ def _objection(node: Node, program: Program) -> str | None:
     return "ONNX Runtime computes groups of channels one by one in integers, many times slower"
 
 
-# Sums and concatenations have integer kernels for unsigned bytes alone.
+_LINEAR = frozenset({"linear"})
+# Sums and concatenations have integer kernels for unsigned bytes alone. A matrix product's kernel returns floats
+# where nothing rounds them.
 _INT8 = QuantScheme(
     activations="uint8",
     between=frozenset(
@@ -31,8 +33,8 @@ _INT8 = QuantScheme(
     ),
     objection=_objection,
     float_stream=True,
+    unrounded=_LINEAR,
 )
-_LINEAR = frozenset({"linear"})
 WEIGHTS = QuantScheme(activations=FLOAT, integer=_LINEAR)
 SCHEMES = {
     "int8": _INT8,
