@@ -11,7 +11,7 @@ from edgevit.errors import OutputError, UsageError, suggest
 from edgevit.support.backend_info import BACKENDS
 from edgevit.support.terminal import show
 
-KINDS = ("arduino", "platformio", "zephyr", "esp-idf", "cmsis-pack", "rust", "library")
+KINDS = ("arduino", "platformio", "zephyr", "esp-idf", "cmsis-pack", "rust", "library", "weights")
 
 
 def add_package(command: Callable[[str, Callable[..., int], str], argparse.ArgumentParser]) -> None:
@@ -30,8 +30,21 @@ def add_package(command: Callable[[str, Callable[..., int], str], argparse.Argum
         help=f"Packages to write: {', '.join(KINDS)}.",
     )
     parser.add_argument(
+        "--weights-version",
+        type=_version,
+        default=1,
+        metavar="N",
+        help="Version of an image of `weights`, 1 to 4294967295 [default: 1].",
+    )
+    parser.add_argument(
         "-o", "--output", metavar="OUT", help="Folder to write [default: DIR-packages]."
     )
+
+
+def _version(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) < 1 << 32:
+        raise argparse.ArgumentTypeError("a version is a whole number of 1 to 4294967295")
+    return int(text)
 
 
 def run_package(options: argparse.Namespace) -> int:
@@ -45,7 +58,9 @@ def run_package(options: argparse.Namespace) -> int:
         )  # fmt: skip
     try:
         backend = next(backend for backend in BACKENDS.values() if backend.packages)
-        written = backend.part(str(backend.packages))(targets, kinds, output)
+        written = backend.part(str(backend.packages))(
+            targets, kinds, output, options.weights_version
+        )
     except OSError as error:
         raise OutputError(
             f"{output} cannot be written", where=str(output), why=str(error), hint="another -o"

@@ -67,7 +67,7 @@ class BackendInfo:
     early: tuple[str, str] | None = None
     options: str | None = None  # place of the `OptionsInfo` of backend-specific options
     finish: str | None = None  # place of `finish(artifact_path, manifest)`, for extra files
-    packages: str | None = None  # place of `write_packages(folders, kinds, output)`
+    packages: str | None = None  # place of `write_packages(folders, kinds, output, version)`
     snippets: str | None = None  # place of the tuple of call snippets
     # Place of Python code, `session(path, part)`, that opens a part of a model with early exits.
     part_session: str | None = None

@@ -15,7 +15,7 @@ import yaml
 
 from edgevit.backends.mcu.board.weights import WeightsForm
 from edgevit.backends.mcu.packages.builders import _PLATFORMIO, _ZEPHYR
-from edgevit.backends.mcu.packages.table import LIBRARY, PACKAGES, write_packages
+from edgevit.backends.mcu.packages.table import LIBRARY, PACKAGES, WEIGHTS, write_packages
 from edgevit.cli.main import main
 from edgevit.cli.package import KINDS
 from edgevit.errors import UsageError
@@ -36,7 +36,7 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_each_is_offered() -> None:
-    assert (*PACKAGES, LIBRARY) == KINDS
+    assert (*PACKAGES, LIBRARY, WEIGHTS) == KINDS
 
 
 def test_boards_are_of_targets_that_there_are() -> None:
@@ -260,3 +260,48 @@ def test_other_cores_and_equal_names_are_refused(tmp_path: Path) -> None:
         write_packages({tmp_path / "a": "qemu-m4", tmp_path / "deeper/a": "qemu-m4"}, ["library"], tmp_path / "p")  # fmt: skip
     with pytest.raises(UsageError, match="of one network"):
         write_packages({tmp_path / "a": "qemu-m4", tmp_path / "b": "qemu-m3"}, ["rust"], tmp_path / "q")  # fmt: skip
+
+
+UPDATE = """#include <stdio.h>
+#include <stdlib.h>
+#include "ev_weights_image.h"
+int main(int count, char **words)
+{
+    (void)count;
+    static uint32_t image[1 << 18];
+    FILE *file = fopen(words[1], "rb");
+    if (fread(image, 1, sizeof image, file) == 0)
+        return 1;
+    printf("%u\\n", ev_weights_version(image));
+    return 0;
+}
+"""
+
+
+def test_a_program_takes_weights_of_its_own_code_alone(tmp_path: Path) -> None:
+    """Another version of the same net; not another net's, not a changed byte, not nothing."""
+    other = next(s for s in range(SMALL + 1, 99) if len(random_net(s)[0].ops) < 9)
+    for name, seed, form in (
+        ("mine", SMALL, "c"),
+        ("same", SMALL, "binary"),
+        ("other", other, "c"),
+    ):
+        weights = WeightsForm(form, 0x21000000 if form == "binary" else None)
+        bundle(tmp_path / name / "firmware", "qemu-m4", weights, seed)
+    images = {
+        name: write_packages({tmp_path / name: "qemu-m4"}, [WEIGHTS], tmp_path / f"{name}-out", 7)[
+            0
+        ]
+        for name in ("mine", "same", "other")
+    }
+    folder = images["mine"].parent
+    (folder / "main.c").write_text(UPDATE)
+    said(folder, "gcc", "-Wall", "-Wextra", "-Werror", "-Wsign-conversion", "main.c", "-o", "main")
+    said(folder, "g++", "-Wall", "-Werror", "-x", "c++", "-fsyntax-only", "main.c")
+    data = images["mine"].read_bytes()
+    assert len(data) % 16 == 0
+    changed = folder / "changed.bin"
+    changed.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    (folder / "short.bin").write_bytes(b"EVW1")
+    files = [images["mine"], images["same"], images["other"], changed, folder / "short.bin"]
+    assert [said(folder, str(folder / "main"), str(file)) for file in files] == ["7\n", "7\n", "0\n", "0\n", "0\n"]  # fmt: skip

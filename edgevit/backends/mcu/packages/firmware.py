@@ -37,17 +37,27 @@ class Firmware:
     @classmethod
     def of(cls, folder: Path, target: str) -> Firmware:
         header = (folder / "edgevit_model.h").read_text()
-        firmware = cls(
-            folder, target, _defined(header, "NAME"), _defined(header, "VERSION"), header
-        )
-        if not (folder / "edgevit_model_weights.c").is_file():
+        return cls(folder, target, _defined(header, "NAME"), _defined(header, "VERSION"), header)
+
+    def require_c(self) -> None:
+        if not (self.folder / "edgevit_model_weights.c").is_file():
             raise UsageError(
                 "packages have weights as C",
-                where=str(folder),
+                where=str(self.folder),
                 why="these were exported in another form",
-                hint="export again with --weights-as c",
+                hint="export again with --weights-as c, or --for weights of a binary",
             )
-        return firmware
+
+    def weights(self) -> bytes:
+        """Return all weights and tables, from a C array or a binary."""
+        binary = self.folder / "edgevit_model_weights.bin"
+        if binary.is_file():
+            return binary.read_bytes()
+        self.require_c()
+        text = (self.folder / "edgevit_model_weights.c").read_text()
+        return bytes(
+            int(number) for number in text.partition("= {")[2].partition("}")[0].split(",")
+        )
 
     @property
     def slug(self) -> str:

@@ -9,6 +9,7 @@ from edgevit.backends.mcu.bundle import FIRMWARE
 from edgevit.backends.mcu.packages import builders, cmsis_pack, rust
 from edgevit.backends.mcu.packages.firmware import Firmware
 from edgevit.backends.mcu.packages.library import library
+from edgevit.backends.mcu.packages.weights import weights
 from edgevit.errors import UsageError
 
 PACKAGES: Mapping[str, Callable[[Firmware, Path], Path]] = {
@@ -20,12 +21,15 @@ PACKAGES: Mapping[str, Callable[[Firmware, Path], Path]] = {
     "rust": rust.rust,
 }
 LIBRARY = "library"  # the one of several networks
+WEIGHTS = "weights"  # an update, of any form
 
 
-def write_packages(folders: Mapping[Path, str], kinds: Sequence[str], output: Path) -> list[Path]:
+def write_packages(
+    folders: Mapping[Path, str], kinds: Sequence[str], output: Path, version: int = 1
+) -> list[Path]:
     """Write packages of exported folders, each below `output` under its name; return what to take.
 
-    `folders` maps each folder to its target.
+    `folders` maps each folder to its target; `version` is that of weights.
     """
     networks = [Firmware.of(folder / FIRMWARE, target) for folder, target in folders.items()]
     others = [kind for kind in kinds if kind != LIBRARY]
@@ -36,10 +40,16 @@ def write_packages(folders: Mapping[Path, str], kinds: Sequence[str], output: Pa
             why="several share one arena in a C library alone",
             hint="--for library, or one folder",
         )
-    written: list[Path] = []
-    for kind in kinds:
-        (output / kind).mkdir(parents=True)
-        write = PACKAGES.get(kind)
-        place = output / kind
-        written.append(write(networks[0], place) if write else library(networks, place))
-    return written
+    if any(kind != WEIGHTS for kind in kinds):
+        for network in networks:
+            network.require_c()
+    return [_written(kind, networks, output / kind, version) for kind in kinds]
+
+
+def _written(kind: str, networks: Sequence[Firmware], place: Path, version: int) -> Path:
+    place.mkdir(parents=True)
+    if kind == LIBRARY:
+        return library(networks, place)
+    if kind == WEIGHTS:
+        return weights(networks[0], place, version)
+    return PACKAGES[kind](networks[0], place)
