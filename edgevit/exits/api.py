@@ -98,7 +98,8 @@ def export_exits(
             hint="--head native",
         )
     is_firmware = BACKENDS[format].early is not None
-    pixels = options.pop("image_input", None if is_firmware else False)
+    pixels = options.pop("image_input", None)
+    pixels = False if pixels is None and not is_firmware else pixels
     source = build_source(model, example_inputs, image_input=pixels, **options)
     program = capture(source)
     _require_exits(program)

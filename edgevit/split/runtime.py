@@ -53,6 +53,8 @@ def unpacked(array, facts):
 
 def on_wire(array, wire):
     """Return an array as a device with scales of its own takes it: integers, in torch's order of axes."""
+    if not np.isfinite(array).all():
+        raise ValueError("a value on the link is not finite")
     steps = np.floor(array.astype(np.float64) / wire["scale"] + 0.5) + wire["zero"]
     limits = np.iinfo(wire["as"])
     how = {"scale": wire["scale"], "zero": wire["zero"], "dtype": "float32"}
