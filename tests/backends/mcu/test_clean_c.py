@@ -28,12 +28,12 @@ def test_kernels_change_no_sign_by_themselves(core: str, family: str, tmp_path: 
     ]
     assert len(sources) > 10
     includes = (f"-I{KERNELS / 'include'}", f"-I{KERNELS / 'run' / 'include'}")
-    words = ["arm-none-eabi-gcc", *CORES[core].gcc, "-std=c99", "-O1", "-ffreestanding", *STRICT, *includes, "-c"]  # fmt: skip
+    words = ["arm-none-eabi-gcc", *CORES[core].gcc, "-std=c99", "-ffreestanding", *STRICT, *includes, "-fsyntax-only"]  # fmt: skip
     done = subprocess.run([*words, *map(str, sources)], cwd=tmp_path, capture_output=True, text=True)  # fmt: skip
     assert done.returncode == 0, done.stderr[:4000]
 
 
-@pytest.mark.parametrize("board", ["stm32f746", "esp32-c3"])
+@pytest.mark.parametrize("board", ["stm32f746", pytest.param("esp32-c3", marks=pytest.mark.long)])
 def test_a_bundle_changes_no_sign_by_itself(board: str, tmp_path: Path) -> None:
     """The network's own file, its port and the self-test."""
     folder = bundle(tmp_path / "b", board, WeightsForm("c"))
@@ -46,7 +46,7 @@ def test_a_bundle_changes_no_sign_by_itself(board: str, tmp_path: Path) -> None:
     said(folder, compiler[1], *words, *map(str, sources))
 
 
-@pytest.mark.parametrize("board", ["qemu-m4", "qemu-m55"])
+@pytest.mark.parametrize("board", [pytest.param("qemu-m4", marks=pytest.mark.long), "qemu-m55"])
 def test_link_time_optimisation_changes_no_bit(board: str, tmp_path: Path) -> None:
     """By gcc, which takes the rules of aliasing at their word across all files; the M55's too."""
     folder = bundle(tmp_path / "b", board, WeightsForm("c"))
