@@ -130,6 +130,7 @@ _PAGE = (
     "",
     "Written by `python benchmarks/npu_nets.py --output docs/npu-nets.md`: live random weights, the net's own resolution, batch 1,",
     "run on Qualcomm's emulator. Of integers, the ranges are those of the example input, and weights are rounded to the nearest.",
+    "Accuracy of trained nets on the emulator: [quantised-accuracy.md](quantised-accuracy.md), rows `qnn`.",
 )
 
 if __name__ == "__main__":
