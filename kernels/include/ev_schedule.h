@@ -14,6 +14,13 @@ static inline uint32_t ev_upto(uint32_t rows, int32_t stride, int32_t reach, int
     return (uint32_t)(last < height ? last : height);
 }
 
+/* The most of `rows` from row `first` on that lie in a ring one behind the other. */
+static inline uint32_t ev_in_a_row(uint32_t rows, uint32_t first, uint32_t ring)
+{
+    const uint32_t upto_end = ring - first % ring;
+    return rows < upto_end ? rows : upto_end;
+}
+
 /* The larger of two counts. */
 static inline uint32_t ev_most(uint32_t a, uint32_t b)
 {

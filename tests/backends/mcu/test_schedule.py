@@ -64,7 +64,7 @@ def test_a_buffer_moved_onto_another_is_found() -> None:
             verify_plan(replace(plan, buffers=buffers, size=size))
         except OverwrittenError:
             caught += 1
-    assert moved >= 8 and caught >= 0.75 * moved  # of 40 seeds 32 are caught
+    assert moved >= 8 and caught >= 0.75 * moved  # of 40 seeds 29 are caught
 
 
 def test_a_plan_is_the_same_each_time() -> None:

@@ -28,6 +28,7 @@ from edgevit.backends.mcu.schedule.plan import (
     Schedule,
     is_told_rows,
     ring_name,
+    rings_of,
     scratch_name,
     tile_of,
 )
@@ -178,6 +179,18 @@ class _Writer:
     ) -> tuple[str, ...]:
         """Return the lines that make rows from `done` up to `need`: together, where a call may."""
         function = self._function(index, walk, op)
+        rings = rings_of(walk, op)
+        if is_told_rows(walk, op) and rings:
+            rows = f"{need} - {done}"
+            for ring in rings:
+                rows = f"ev_in_a_row({rows}, {done}, {ring})"
+            return (
+                f"while ({done} < {need}) {{",
+                f"    const uint32_t rows = {rows};",
+                f"    {function}(inputs, arena, {done}, rows);",
+                f"    {done} += rows;",
+                "}",
+            )
         if is_told_rows(walk, op):
             return (
                 f"if ({done} < {need}) {{",
@@ -263,7 +276,7 @@ class _Writer:
         if isinstance(argument, FirstRow):
             return "row" if isinstance(op, WINDOWED) else f"row * {walk.unit(op.name)}u"
         if isinstance(argument, RowCount):
-            return "rows"
+            return "rows" if isinstance(op, WINDOWED) else f"rows * {walk.unit(op.name)}u"
         if isinstance(argument, Scratch):
             offset = self._offsets.get(scratch_name(index), 0) + argument.offset
             return f"arena + {offset}u"

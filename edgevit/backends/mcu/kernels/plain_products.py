@@ -38,7 +38,7 @@ def linear_steps(op: Linear, tile: Tile, function: str, weight: np.ndarray) -> S
         "bias": op.bias,
         "multiplier": op.multiplier,
     }
-    arguments = (Input(), Output(), tile.rows, Scratch())
+    arguments = (Input(), Output(), tile.rows or RowCount(), Scratch())
     return Steps((KernelCall(function, "ev_linear", fields, arguments),))
 
 

@@ -18,6 +18,7 @@ from edgevit.backends.mcu.kernels.card import (
     Input,
     KernelCall,
     Output,
+    RowCount,
     Scratch,
     Steps,
     Tile,
@@ -75,7 +76,7 @@ def _padded(weight: np.ndarray) -> np.ndarray:
 def _steps(op: Linear, tile: Tile, function: str, fields: dict[str, Field]) -> Steps:
     columns, depth = op.weight.shape
     sizes = {"depth": depth, "columns": columns, "x_stride": depth, "y_stride": columns}
-    arguments = (Input(), Output(), tile.rows, Scratch())
+    arguments = (Input(), Output(), tile.rows or RowCount(), Scratch())
     return Steps((KernelCall(function, "ev_linear_sparse", {**sizes, **fields}, arguments),))
 
 

@@ -12,7 +12,7 @@ from edgevit.backends.mcu.schedule.memory import Buffer, alive_bytes, bound, enl
 from edgevit.backends.mcu.schedule.packing import Pack
 from edgevit.backends.mcu.schedule.walk import LoopWalk
 from edgevit.integer import Op
-from edgevit.integer.ops.products import Depthwise
+from edgevit.integer.ops.products import Depthwise, Linear
 
 _VALUE = 6  # products
 _CROWDED = 32  # exponent: a loop that is 2 % less full than the fullest is half a one
@@ -113,6 +113,8 @@ def tile_of(walk: LoopWalk, op: Op, rows: int | None = None) -> Tile:
         return Tile(_window_rows(walk, op), *rings)
     if len(walk.loop.ops) == 1:
         return whole(op)
+    if is_told_rows(walk, op):
+        return Tile(0)
     return Tile(rows or min(walk.unit(op.name), op.output.rows))
 
 
@@ -125,7 +127,16 @@ def _window_rows(walk: LoopWalk, op: Op) -> int:
 
 def is_told_rows(walk: LoopWalk, op: Op) -> bool:
     """Check for an operation whose calls are told how many image rows to make."""
-    return isinstance(op, WINDOWED) and walk.rows_per_step > 1 and len(walk.loop.ops) > 1
+    several = walk.rows_per_step > 1 and len(walk.loop.ops) > 1
+    return several and isinstance(op, (*WINDOWED, Linear))
+
+
+def rings_of(walk: LoopWalk, op: Op) -> list[int]:
+    """Return the rings in which a call needs its rows one behind the other; windows wrap around."""
+    if isinstance(op, WINDOWED):
+        return []
+    names = [op.name, *(source for _, source in walk.inside(op))]
+    return list(dict.fromkeys(walk.rings[name] for name in names if name in walk.rings))
 
 
 def _last_loops(net: Net, walks: list[LoopWalk]) -> dict[str, int]:
@@ -207,7 +218,9 @@ def _most(walk: LoopWalk, cards: Cards, op: Op) -> Card:
 
 def _rows_together(walk: LoopWalk, op: Op) -> int:
     """Return the rows, or pixels of a row, that a call has."""
-    return op.output.shape[1] if isinstance(op, WINDOWED) else tile_of(walk, op).rows
+    if isinstance(op, WINDOWED):
+        return op.output.shape[1]
+    return tile_of(walk, op).rows or walk.unit(op.name) * walk.rows_per_step
 
 
 def _shared_rings(cards: Cards, walks: Sequence[LoopWalk]) -> dict[str, str]:

@@ -18,6 +18,7 @@ from edgevit.backends.mcu.schedule.walk import LoopWalk
 from edgevit.integer import SIZES, Op, Value
 from edgevit.integer.ops.moves import Concat, Permute, Slice
 from edgevit.integer.ops.norm import Norm
+from edgevit.integer.ops.products import Linear
 from edgevit.integer.ops.selection import Gather, OneHot, Scatter
 
 _NOBODY, _SCRATCH = -1, -2
@@ -81,11 +82,23 @@ class _Check:
                     if name in needs:
                         needs[name] = max(needs[name], _rows_for(op, needs[op.name], heights[name]))
             for op in ops:
-                unit, missing = units[op.name], needs[op.name] - done[op.name]
-                together = missing if isinstance(op, WINDOWED) and rows > 1 else 1
-                for row in range(done[op.name], needs[op.name], max(together, 1)):
-                    self._call(index, walk, op, row * unit, together * unit)
-                done[op.name] = max(done[op.name], needs[op.name])
+                unit = units[op.name]
+                row = done[op.name]
+                while row < needs[op.name]:
+                    count = self._together(walk, op, row, needs[op.name]) if rows > 1 else 1
+                    self._call(index, walk, op, row * unit, count * unit)
+                    row += count
+                done[op.name] = row
+
+    def _together(self, walk: LoopWalk, op: Op, row: int, end: int) -> int:
+        """Return the image rows of one call: those of a linear layer lie one behind the other."""
+        if isinstance(op, WINDOWED):
+            return end - row
+        if not isinstance(op, Linear):
+            return 1
+        names = (op.name, *self._names(op))
+        rings = [walk.rings[name] for name in names if name in walk.rings]
+        return min([end - row, *(ring - row % ring for ring in rings)])
 
     def _names(self, op: Op) -> list[str]:
         return [self.plan.net.storage[value.name].name for value in op.inputs]
@@ -139,7 +152,8 @@ class _Check:
         if where.stop > self.plan.size:
             raise OverwrittenError(f"{name} is written beyond the arena")
         for begin, upto, read in self.being_read:
-            in_place = self.plan.cards[name].in_place and read == address
+            same = read == address and upto - begin == end - start
+            in_place = self.plan.cards[name].in_place and same
             if read < where.stop and address < read + upto - begin and not in_place:
                 raise OverwrittenError(
                     f"{name} is written over what the same call reads, at {address}"
