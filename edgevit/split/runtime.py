@@ -3,7 +3,7 @@
 On device K:       python run_split.py serve K [--host 0.0.0.0] [--port 7100]
 Where inputs are:  python run_split.py run INPUT.npy ... --devices HOST:PORT,HOST:PORT [--timeout 5] [--fallback]
 
-`here` instead of HOST:PORT runs a part in this process. With --fallback a part whose device does not
+`here` instead of HOST:PORT runs a part in this process, and serial:/dev/ttyACM0 is a board's UART. With --fallback a part whose device does not
 answer in time runs here too; without it, that is an error. Floats go over the link as `link` in
 split.json says: int8 with the range of each message, or float32.
 """
@@ -12,6 +12,8 @@ import argparse
 import importlib.util
 import json
 import math
+import os
+import select
 import socket
 import struct
 import sys
@@ -136,6 +138,49 @@ def _bytes(connection, count, end):
     return bytes(pieces)
 
 
+class SerialLine:
+    """A board's UART, with the calls of a socket: 115200 baud, 8 bits, no parity."""
+
+    def __init__(self, path):
+        import termios  # not on Windows
+        import tty
+
+        self._timeout = None
+        self._file = os.open(path, os.O_RDWR | os.O_NOCTTY)
+        try:
+            tty.setraw(self._file)
+            settings = termios.tcgetattr(self._file)
+            settings[4] = settings[5] = termios.B115200
+            termios.tcsetattr(self._file, termios.TCSANOW, settings)
+            termios.tcflush(self._file, termios.TCIOFLUSH)
+        except termios.error as error:
+            raise OSError(f"{path} is no serial line") from error
+
+    def __del__(self):
+        if hasattr(self, "_file"):
+            os.close(self._file)
+
+    def settimeout(self, seconds):
+        self._timeout = seconds
+
+    def sendall(self, data):
+        while data:
+            data = data[os.write(self._file, data) :]
+
+    def recv(self, count):
+        if not select.select([self._file], [], [], self._timeout)[0]:
+            raise TimeoutError("timed out")
+        return os.read(self._file, count)
+
+
+def connected(device, timeout):
+    """Open the link to a device: HOST:PORT, or serial:PATH."""
+    if device.startswith("serial:"):
+        return SerialLine(device.removeprefix("serial:"))
+    host, _, port = device.rpartition(":")
+    return socket.create_connection((host, int(port)), timeout)
+
+
 class Row:
     """The parts in a row, each `here` or on a device."""
 
@@ -180,8 +225,7 @@ class Row:
         end = time.monotonic() + self.timeout
         connection = self._connections.get(number)
         if connection is None:
-            host, _, port = self.devices[number].rpartition(":")
-            connection = socket.create_connection((host, int(port)), self.timeout)
+            connection = connected(self.devices[number], self.timeout)
             self._connections[number] = connection
         connection.settimeout(self.timeout)
         wire = part.get("wire")

@@ -36,7 +36,7 @@ On the board, by its UART (on an emulated one, a TCP port):
 
     make -C ../{firmware} app APP="{up}/device_{number}/split.c {up}/device_{number}/main_board.c" OUTPUT=uart
 
-`run_split.py run INPUT.npy --devices ...,HOST:PORT` asks it: a serial port needs a bridge to TCP, such as `socat`; QEMU has one, `-serial tcp::7100,server=on,wait=off`.
+`run_split.py run INPUT.npy --devices ...,serial:/dev/ttyACM0` asks it. QEMU has its UART as a TCP port, `-serial tcp::7100,server=on,wait=off`: HOST:PORT.
 
 On Linux, where the kernels are the portable ones (Cortex-M3, M0+, RISC-V):
 
