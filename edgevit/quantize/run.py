@@ -26,6 +26,7 @@ from edgevit.quantize.noise_report import NoiseReport
 from edgevit.quantize.placement import IntegerPlacement, place
 from edgevit.quantize.qdq import with_pairs
 from edgevit.quantize.scheme import QuantScheme
+from edgevit.quantize.stream_choice import with_stream
 from edgevit.quantize.trained import without_pairs
 from edgevit.quantize.trial import RANGES, Fitting, Method, Trial
 from edgevit.quantize.weights import RoundedWeight
@@ -102,6 +103,7 @@ def quantize_program(
     taken where they fit, and added to.
     """
     calibration.check(program)
+    scheme = with_stream(program, scheme, *halves(calibration.inputs))
     if earlier is None or types or goal is not None:
         return _tried(program, calibration, scheme, types or {}, progress, compensates, goal)
     plain = without_pairs(program)[0]

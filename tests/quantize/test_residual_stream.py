@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional
 
 from edgevit.graph.aten import kind
 from edgevit.integer.graph import Value
@@ -98,6 +99,24 @@ def test_the_stream_stays_in_floats_where_a_runtime_has_them() -> None:
         "what is rounded in the residual stream stays in it to the end"
     }
     assert floats.report.held_out_snr > rounded.report.held_out_snr + 3
+
+
+def normed(net: Net, x: torch.Tensor) -> torch.Tensor:
+    for index in range(2):
+        x = x + net.mix(functional.layer_norm(x, x.shape[1:]), index)
+    return x
+
+
+@pytest.mark.parametrize(
+    ("function", "floats"), [(hybrid, 1), (normed, 1), (plain, 0), (single, 0)]
+)
+def test_the_stream_is_in_floats_where_norms_read_it_or_noise_falls(
+    function: Callable[..., torch.Tensor], floats: int
+) -> None:
+    whole = rewritten(Net(function), IMAGE)
+    scheme = QuantScheme(between=frozenset({"add"}), float_stream=True)
+    result = quantize_program(whole, generated(whole, count=16), scheme)
+    assert ("add" in {island.kind for island in result.placement.islands}) == bool(floats)
 
 
 @pytest.mark.parametrize(
