@@ -5,8 +5,10 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from edgevit.rewrites.arithmetic.expand_einsum import ExpandEinsum
 from edgevit.rewrites.attention.factor_tables import FactorTables
-from tests.rewrites.checking import Call, check_rewrite, kinds
+from edgevit.rewrites.engine import apply
+from tests.rewrites.checking import Call, check_rewrite, kinds, program_for
 
 RULE = FactorTables()
 INDEX = torch.randint(0, 6, (5, 7))
@@ -37,3 +39,15 @@ def test_declines_other_stacks_and_indices_that_are_computed() -> None:
     check_rewrite(RULE, computed, torch.ones(5, 3, 8), fires=0)
     scaled = Call(lambda s, x: x @ (s.a[INDEX] * x[0, 0]).transpose(2, 1), a=torch.randn(6, 8))
     check_rewrite(RULE, scaled, torch.randn(5, 3, 8), fires=0)
+
+
+def test_the_products_of_an_einsum_are_found() -> None:
+    """As Shaw's relative positions are mostly written."""
+    net = Call(lambda s, q: torch.einsum("bhid,ijd->bhij", q, s.a[INDEX]), a=torch.randn(6, 8))
+    program, _, _ = apply(ExpandEinsum(), program_for(net, torch.randn(1, 3, 5, 8)))
+    program, fired, _ = apply(RULE, program)
+    assert len(fired) == 1 and kinds(program).count("gather") == 1
+    net = Call(lambda s, q: torch.einsum("bhij,ijd->bihd", q, s.a[INDEX]), a=torch.randn(6, 8))
+    program, _, _ = apply(ExpandEinsum(), program_for(net, torch.randn(1, 3, 5, 7)))
+    program, fired, _ = apply(RULE, program)
+    assert len(fired) == 1 and kinds(program).count("scatter_add") == 1

@@ -7,6 +7,7 @@ in the few forms that integer operations have.
 from __future__ import annotations
 
 from edgevit.rewrites.arithmetic.drop_identity import DropIdentity
+from edgevit.rewrites.arithmetic.expand_einsum import ExpandEinsum
 from edgevit.rewrites.arithmetic.expand_maximum import ExpandMaximum
 from edgevit.rewrites.arithmetic.expand_one_hot import ExpandOneHot
 from edgevit.rewrites.arithmetic.expand_roll import ExpandRoll
@@ -41,7 +42,8 @@ from edgevit.rewrites.resize.expand_scaled_resize import ExpandScaledResize
 from edgevit.rewrites.rule import AnyRule
 from edgevit.rewrites.standard import STANDARD
 
-FIRST: tuple[AnyRule, ...] = (FactorTables(),)  # before what is picked is one constant
+# Before what is picked is one constant.
+FIRST: tuple[AnyRule, ...] = (ExpandEinsum(), FactorTables())
 RULES: tuple[AnyRule, ...] = (
     *FIRST,
     *STANDARD,

@@ -19,6 +19,7 @@ from edgevit.graph.aten import argument, kind, operand
 from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import shape
 from edgevit.rewrites.arithmetic.fold_constants import computed, is_computable
+from edgevit.rewrites.layout.merge_reshapes import RESHAPES
 from edgevit.rewrites.rule import Match, Refused, Rule
 
 aten = torch.ops.aten
@@ -98,7 +99,7 @@ def _untransposed(node: Node) -> tuple[Node, bool]:
             axes = {argument(node, "dim0") % rank, argument(node, "dim1") % rank}
         elif kind(node) == "permute" and rank == 3:
             axes = {1, 2} if [a % rank for a in argument(node, "dims")] == [0, 2, 1] else set[int]()
-        elif kind(node) in _SAME:
+        elif _keeps_all(node):
             node = operand(node)
             continue
         else:
@@ -108,9 +109,16 @@ def _untransposed(node: Node) -> tuple[Node, bool]:
         node, turned = operand(node), not turned
 
 
+def _keeps_all(node: Node) -> bool:
+    """Check for a call that returns what it reads, in the same shape."""
+    if kind(node) in RESHAPES | {"expand"}:
+        return shape(node) == shape(operand(node))
+    return kind(node) in _SAME
+
+
 def _picked(node: Node, draft: Draft) -> tuple[Picked, ...]:
     """Return the terms of a sum of rows picked from constant tables; none where a term is anything else."""
-    while kind(node) in _SAME:
+    while _keeps_all(node):
         node = operand(node)
     if kind(node) == "add" and argument(node, "alpha") == 1:
         terms = [node.args[0], node.args[1]]
