@@ -41,6 +41,7 @@ CASES: dict[str, tuple[Callable[..., object], tuple[torch.Tensor, ...]]] = {
     "fmin": (lambda s, x: torch.fmin(x, x.flip(1)), (SPOILT,)),
     "fmod.Scalar": (lambda s, x: torch.fmod(x, -2), (X,)),
     "fmod.Tensor": (lambda s, x, y: torch.fmod(x, y), (X, Y)),
+    "hardsigmoid": (lambda s, x: torch.nn.functional.hardsigmoid(x * 2), (X,)),
     "hypot": (lambda s, x, y: torch.hypot(x * 1e25, y * 1e25), (X, Y)),
     "isclose": (lambda s, x, y: torch.isclose(x, y, equal_nan=True), (SPOILT, SPOILT + 1e-7)),
     "isfinite": (lambda s, x: torch.isfinite(x), (INTEGERS,)),

@@ -7,6 +7,7 @@ from edgevit.backends.artifact import Artifact
 from edgevit.backends.ethos_u.command_stream import ENDING, CompiledFile, read_compiled
 from edgevit.backends.ethos_u.delegation import delegation, layers_of, require_npu
 from edgevit.backends.ethos_u.info import INFO
+from edgevit.backends.ethos_u.integer_pairs import join_conversions
 from edgevit.backends.ethos_u.integer_ports import remove_conversions
 from edgevit.backends.ethos_u.memory import compiled_to_fit, require_flash, sram_limit
 from edgevit.backends.ethos_u.npu import Npu, npu_of
@@ -26,6 +27,7 @@ def lower(request: Lowering) -> Artifact:
     written = write_tflite(request.program, request.precision, request.directory, request.progress)
     golden = written.path
     remove_conversions(golden)
+    join_conversions(golden)
     result = golden.with_name(golden.stem + ENDING)
     limit = sram_limit(request.target, options)
 

@@ -7,6 +7,7 @@ written in steps, quotients as products with reciprocals, and numbers become con
 from __future__ import annotations
 
 from edgevit.backends.tflite import RULES as TFLITE_RULES
+from edgevit.rewrites.arithmetic.expand_functions import ExpandFunctions
 from edgevit.rewrites.arithmetic.expand_silu import ExpandSilu
 from edgevit.rewrites.arithmetic.fold_constants import FoldConstants
 from edgevit.rewrites.arithmetic.store_numbers import StoreNumbers
@@ -21,6 +22,7 @@ _POOLS = behind(TFLITE_RULES, "expand-scaled-resize", ExpandAdaptivePool(), Keep
 RULES: tuple[AnyRule, ...] = (
     *replaced(_POOLS, ExpandNorm()),
     ExpandSilu(),
+    ExpandFunctions("hardsigmoid"),
     StoreNumbers(),
     FoldConstants(),
 )

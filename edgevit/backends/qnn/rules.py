@@ -7,7 +7,6 @@ in products and softmaxes, which compute in integers one by one. Values have at 
 from __future__ import annotations
 
 from edgevit.backends.onnx import RULES as ONNX_RULES
-from edgevit.rewrites.arithmetic.activations import ACTIVATIONS
 from edgevit.rewrites.arithmetic.expand_functions import ExpandFunctions
 from edgevit.rewrites.arithmetic.fold_constants import FoldConstants
 from edgevit.rewrites.attention.attention import ATTENTION
@@ -23,7 +22,7 @@ from edgevit.rewrites.variants import Form, without
 
 RULES: tuple[AnyRule, ...] = (
     *without(ONNX_RULES, "fold-norm-affine"),
-    ExpandFunctions(*ACTIVATIONS),
+    ExpandFunctions("celu", "mish", "softplus"),
     ExpandAdaptivePool(),
     SliceUnfold(),
     *ATTENTION,

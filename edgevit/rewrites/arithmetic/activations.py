@@ -3,6 +3,7 @@
     softplus(x)  =  relu(x) - log(sigmoid(|x|))
     mish(x)      =  x tanh(softplus(x))
     celu(x)      =  relu(x) + a (exp(min(x, 0) / a) - 1)
+    hardsigmoid  =  clamp(x / 6 + 1 / 2, 0, 1)
 
 No number of a float16 overflows in them: exp(x), of which softplus is said to be the logarithm, does from 12 on.
 """
@@ -33,4 +34,13 @@ def celu(x: Tensor, alpha: float = 1.0) -> Tensor:
     return torch.relu(x) + below * alpha
 
 
-ACTIVATIONS: dict[str, Callable[..., Tensor]] = {"celu": celu, "mish": mish, "softplus": softplus}
+def hardsigmoid(x: Tensor) -> Tensor:
+    return torch.clamp(x * (1 / 6) + 0.5, 0.0, 1.0)
+
+
+ACTIVATIONS: dict[str, Callable[..., Tensor]] = {
+    "celu": celu,
+    "hardsigmoid": hardsigmoid,
+    "mish": mish,
+    "softplus": softplus,
+}

@@ -22,7 +22,9 @@ class Net(nn.Module):
         self.place = nn.Parameter(0.1 * torch.randn(1, 16, 16))
 
     def forward(self, image):
-        x = self.embed(image).flatten(2).transpose(1, 2) + self.place
+        x = nn.functional.max_pool2d(self.embed(image), 3, 1, 1)
+        x = x * nn.functional.hardsigmoid(x.mean((2, 3), keepdim=True))
+        x = x.flatten(2).transpose(1, 2) + self.place
         q, k, v = self.qkv(self.norm(x)).chunk(3, -1)
         x = x + (q @ k.transpose(1, 2) / 4).softmax(-1) @ v
         return self.last(nn.functional.silu(self.head(x.mean(1))))
