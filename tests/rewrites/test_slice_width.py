@@ -95,3 +95,8 @@ def test_a_stream_that_something_else_reads_keeps_its_width() -> None:
 def test_other_values_are_refused(word: str) -> None:
     with pytest.raises(UsageError, match=r"slice-width=0\.25"):
         parse_lossy(word)
+
+
+def test_a_model_without_layer_norms_says_so() -> None:
+    _, report = sliced(nn.Conv2d(3, 4, 3))
+    assert [refusal.why for refusal in report.refused] == ["no layer_norm is in its graph"]

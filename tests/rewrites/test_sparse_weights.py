@@ -125,6 +125,11 @@ def test_a_weight_that_several_calls_read_stays() -> None:
     assert {refusal.why for refusal in report.refused} == {"several calls read its weight"}
 
 
+def test_a_model_without_a_place_says_so() -> None:
+    _, report = sparse("sparse-2to4", nn.Conv2d(1, 8, 3).eval(), [torch.randn(1, 1, 8, 8)])
+    assert [refusal.where for refusal in report.refused] == ["the model"]
+
+
 @pytest.mark.parametrize("word", ["sparse-blocks", "sparse-blocks=1", "sparse-blocks=0.5:8", "sparse-2to4=1"])  # fmt: skip
 def test_other_values_are_refused(word: str) -> None:
     with pytest.raises(UsageError, match="cannot be"):

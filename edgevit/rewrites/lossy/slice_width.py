@@ -37,6 +37,7 @@ from edgevit.rewrites.rule import Refused
 aten = torch.ops.aten
 _NAME = "slice-width"
 _STEP = 4  # SIMD lanes of the smallest device
+_NO_NORM = Refusal("the model", "no layer_norm is in its graph")
 
 
 def slice_width(value: str) -> LossyStep:
@@ -60,9 +61,10 @@ class _Maps:
 
 def _sliced(program: Program, share: float, samples: Sequence[Inputs]) -> Taken:
     draft = Draft(program)
-    places, refused = list[str](), list[Refusal]()
+    norms = [node for node in draft.graph.nodes if is_layer_norm(node)]
+    places, refused = list[str](), [] if norms else [_NO_NORM]
     streams, seen = list[tuple[Stream, _Readers, int]](), set[Node]()
-    for node in [one for one in draft.graph.nodes if is_layer_norm(one)]:
+    for node in norms:
         if node in seen:
             continue
         try:
@@ -71,8 +73,8 @@ def _sliced(program: Program, share: float, samples: Sequence[Inputs]) -> Taken:
             streams.append((stream, readers, _staying(shape(node)[-1], share)))
         except Refused as refusal:
             refused.append(Refusal(origin(node).place, refusal.reason))
-    norms = {norm.name: len(shape(norm)) - 1 for stream, *_ in streams for norm in stream.norms}
-    moments = input_moments(program, norms, samples)
+    axes = {norm.name: len(shape(norm)) - 1 for stream, *_ in streams for norm in stream.norms}
+    moments = input_moments(program, axes, samples)
     for stream, readers, width in streams:
         places += [origin(norm).place for norm in stream.norms]
         each = [_unscaled(moments[norm.name], Norm.at(norm), draft) for norm in stream.norms]

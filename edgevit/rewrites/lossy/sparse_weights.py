@@ -25,6 +25,9 @@ from edgevit.rewrites.lossy.sparse_fit import BlockZeros, TwoOfFour, Zeros, spar
 from edgevit.rewrites.report import Refusal
 
 _HEIGHT, _WIDTHS = 4, ("16", "4")
+_NO_PROJECTION = Refusal(
+    "the model", "no linear or 1x1 convolution with constant weights is in its graph"
+)
 _LEAST = 4  # blocks, of which a share can be zero
 
 
@@ -66,6 +69,7 @@ def _sparse(program: Program, option: str, pattern: Zeros, samples: Sequence[Inp
     projections = [node for node in draft.graph.nodes if is_projection(node, draft)]
     reasons = {node: _refusal(node, pattern) for node in projections}
     refused = [Refusal(origin(node).place, reason) for node, reason in reasons.items() if reason]
+    refused += [] if projections else [_NO_PROJECTION]
     calls = [node for node, reason in reasons.items() if not reason]
 
     def change(call: Node, moments: PairedMoments) -> Changed:
