@@ -105,7 +105,7 @@ def measure_steps(name: str, steps: Sequence[str], root: Path) -> None:
 
 
 def exported(step: str, root: Path, target: str, format: str, precision: str) -> Any:
-    calibrated = step.startswith(("prune", "sparse")) or precision != "fp32"
+    calibrated = step.startswith(("prune", "slice", "sparse")) or precision != "fp32"
     try:
         return edgevit.export(
             SPEC,
