@@ -59,9 +59,3 @@ def test_what_an_index_picks_is_folded_whatever_it_grows_to() -> None:
     net = Call(lambda s, x: x + s.table[:, s.index], table=torch.randn(12, 9), index=torch.randint(0, 9, (100, 100)))  # fmt: skip
     after = check_rewrite(RULE, net, torch.randn(12, 100, 100), fires=1)
     assert kinds(after) == ["add"]
-
-
-def test_what_reads_a_shape_alone_is_a_constant() -> None:
-    net = Call(lambda _, x: x + torch.full_like(x, 3) * torch.ones_like(x[0]) + x.new_zeros(4))
-    after = check_rewrite(RULE, net, torch.randn(2, 4), fires=4)
-    assert set(kinds(after)) <= {"add", "select"}

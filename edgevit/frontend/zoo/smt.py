@@ -8,8 +8,15 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from edgevit.frontend.zoo.layers import ChannelNorm, Classifier, Residual, conv, depthwise, pyramid
-from edgevit.frontend.zoo.layers import join as joined
+from edgevit.frontend.zoo.layers import (
+    ChannelNorm,
+    Classifier,
+    Residual,
+    conv,
+    depthwise,
+    join,
+    pyramid,
+)
 
 _KERNELS = (3, 5, 7, 9)
 _HEADS = (0, 0, 8, 16)  # of each stage
@@ -57,7 +64,7 @@ class LocalAttention(nn.Module):
         key, value = self.pair(x).chunk(2, 1)
         shape = (x.shape[0], self.heads, x.shape[1] // self.heads, -1)
         q, k, v = (part.reshape(shape).transpose(2, 3) for part in (self.query(x), key, value))
-        mixed = joined(functional.scaled_dot_product_attention(q, k, v), x)
+        mixed = join(functional.scaled_dot_product_attention(q, k, v), x)
         return self.out(mixed + self.local(value))
 
 

@@ -23,7 +23,7 @@ aten = torch.ops.aten
 class ExpandMaximum(Rule[Match]):
     name: ClassVar[str] = "expand-maximum"
     rtol: ClassVar[float] = 1e-6  # the difference is rounded, and the sum again
-    after: ClassVar[tuple[str, ...]] = ("fold-constants",)
+    after: ClassVar[tuple[str, ...]] = ("fold-fills",)
 
     def match(self, node: Node, draft: Draft) -> Match | None:
         if node.op != "call_function" or kind(node) not in {"maximum", "minimum"}:

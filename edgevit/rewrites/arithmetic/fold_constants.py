@@ -1,7 +1,6 @@
 """Constant folding of calls on constants alone.
 
     f(constant, ...)   ->   constant
-    zeros_like(x)      ->   constant           what reads the shape of a value alone
 
 The same kernel runs now that would have run later, so the values are the same. A constant that would be
 much larger than what it is made of (an expanded mask) is left to the device; one that a constant index picks from a table (a bias of
@@ -17,7 +16,7 @@ from torch.fx.node import Node
 
 from edgevit.graph.aten import kind, mapped_arguments, run_call
 from edgevit.graph.edit import Draft, Edit
-from edgevit.graph.program import has_tensor, shape, value
+from edgevit.graph.program import has_tensor, value
 from edgevit.rewrites.rule import SAME_VALUES, Match, Refused, Rule
 
 _RANDOM = frozenset({"rand", "randn", "randint", "randperm", "rand_like", "randn_like", "bernoulli", "multinomial",
@@ -33,8 +32,6 @@ _ROUNDED = frozenset(
 )
 _MAY_GROW = 1 << 16  # elements; a small constant may always be made
 _MAY_BE_PICKED = 1 << 24
-# What of their tensor is read is its shape.
-_BY_SHAPE = frozenset({"zeros_like", "ones_like", "full_like", "new_zeros", "new_ones", "new_full"})
 _PICKS = frozenset({"index", "index_select", "gather", "embedding", "take"})
 
 
@@ -45,14 +42,15 @@ class FoldConstants(Rule[Match]):
     def match(self, node: Node, draft: Draft) -> Match | None:
         if node.op != "call_function" or kind(node) in _RANDOM | _ROUNDED or not has_tensor(node):
             return None
-        sources = () if kind(node) in _BY_SHAPE else node.all_input_nodes
-        if not all(_is_known(source, draft) for source in sources):
+        if not all(_is_known(source, draft) for source in node.all_input_nodes):
             return None
         return Match(node)
 
     def check(self, match: Match, draft: Draft) -> None:
-        made_of = () if kind(match.node) in _BY_SHAPE else match.node.all_input_nodes
-        after, before = value(match.node).numel(), sum(_elements(n) for n in made_of)
+        after, before = (
+            value(match.node).numel(),
+            sum(_elements(n) for n in match.node.all_input_nodes),
+        )
         least = _MAY_BE_PICKED if kind(match.node) in _PICKS else _MAY_GROW
         if after > max(least, 4 * before):
             raise Refused(f"the constant would grow from {before:,} to {after:,} elements")
@@ -81,9 +79,8 @@ def is_computable(node: Node, draft: Draft) -> bool:
             continue
         if one.op != "call_function" or kind(one) in _RANDOM | _ROUNDED:
             return False
-        reads = () if kind(one) in _BY_SHAPE else one.all_input_nodes
-        waiting += [read for read in reads if read not in seen]
-        seen.update(reads)
+        waiting += [read for read in one.all_input_nodes if read not in seen]
+        seen.update(one.all_input_nodes)
     return True
 
 
@@ -93,8 +90,6 @@ def computed(node: Node, draft: Draft) -> torch.Tensor:
         return draft.tensor(node)
 
     def read(source: Node) -> torch.Tensor:
-        if kind(node) in _BY_SHAPE:
-            return torch.empty(tuple(shape(source)), dtype=value(source).dtype)
         return computed(source, draft)
 
     args, kwargs = mapped_arguments(node, read)
