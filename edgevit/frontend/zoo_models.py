@@ -127,6 +127,7 @@ def _of_paper(paper: Paper, size: str) -> Family:
     )
 
 
+_OWN = tuple(FAMILIES)
 FAMILIES |= {
     f"{name}-{size}": _of_paper(paper, size)
     for name, paper in PAPERS.items()
@@ -174,8 +175,13 @@ def _family(name: str) -> tuple[str, list[str]]:
     raise ModelError(
         f"the zoo has no family `{words[0]}`" if not sizes else f"the zoo has no size of {words[0]} of this name",
         where=f"zoo:{name}",
-        hint=", ".join(f"zoo:{one}" for one in sizes) or near + "  e.g. zoo:vit-i64-p8",
+        hint=", ".join(f"zoo:{one}" for one in sizes) or f"{near or _names()}  e.g. zoo:vit-i64-p8",
     )  # fmt: skip
+
+
+def _names() -> str:
+    """List the families, those of papers without their sizes."""
+    return ", ".join(f"`{name}`" for name in (*_OWN, *PAPERS))
 
 
 def _setting(knob: str, family: Family, word: str) -> tuple[str, int]:
