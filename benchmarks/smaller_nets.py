@@ -30,7 +30,7 @@ from edgevit.exits import export_exits
 from edgevit.measure import profile
 from edgevit.quantize import CalibrationOptions
 from tests.quantize import bed
-from tests.quantize.bed import digits, nets
+from tests.quantize.bed import nets
 
 SPEC = f"{Path(nets.__file__)}:fine"
 STEPS = (
@@ -155,9 +155,8 @@ def measure_firmware_exits(root: Path) -> None:
     made = export_exits(spec, target="qemu-m4", data=root / "half", output=root / "firmware-exits")
     firmware = open_early(made.parts[0].directory)
     counts = np.array([part["instructions"] for part in made.plan["parts"]])
-    pixels = np.rint((images * digits.STD + digits.MEAN) * 255).astype(np.float32)
     leaves, right = [], np.zeros(2)
-    for image, label in zip(np.split(pixels[300:], len(pixels) - 300), labels[300:], strict=True):
+    for image, label in zip(np.split(images[300:], len(images) - 300), labels[300:], strict=True):
         exits = firmware.exits([image])
         sure = np.array([[one.confidence] for one in exits[:-1]])
         leaves.append(int(made.thresholds.leaves(sure)[0]))

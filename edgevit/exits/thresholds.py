@@ -16,6 +16,7 @@ import numpy as np
 NEVER = 2.0  # no softmax reaches it
 _STEPS = 48  # thresholds to try for each exit
 _ROUNDS = 4  # of one exit after another, where there are too many for all combinations
+_SPARE = 0.02  # of the last exit's cost, for thresholds that other data needs
 _MOST = 20_000  # combinations
 
 
@@ -79,6 +80,14 @@ def choose_thresholds(
         for number in [*range(len(grid))] * _ROUNDS:
             changed = [(*best[:number], value, *best[number + 1 :]) for value in grid[number]]
             best = min((best, *filter(near, changed)), key=cost)
+    for number, candidates in enumerate(grid):  # of those that cost about the same, the surest
+        limit = cost(best) + _SPARE / len(grid)
+        surer = [
+            (*best[:number], value, *best[number + 1 :])
+            for value in candidates
+            if value > best[number]
+        ]
+        best = (best, *(values for values in surer if near(values) and cost(values) <= limit))[-1]
     leaves = _leaves(best, sure)
     return Thresholds(
         best,
