@@ -11,7 +11,7 @@ from edgevit.backends.mcu.cores import CORES
 from edgevit.backends.mcu.schedule.image_source import prepared
 from edgevit.backends.mcu.schedule.memory import bound
 from edgevit.backends.mcu.schedule.plan import Schedule, make_plan
-from edgevit.backends.mcu.schedule.search import best_plan
+from edgevit.backends.mcu.schedule.search import best_plan, planned
 from edgevit.backends.mcu.schedule.verifier import OverwrittenError, verify_plan
 from edgevit.backends.mcu.schedule.walk import LoopWalk
 from edgevit.graph.window import Window
@@ -101,7 +101,7 @@ def test_a_value_of_16_bits_does_not_lie_over_one_of_8() -> None:
 def test_plans_of_several_image_rows_to_a_step_hold(seed: int, strip: int) -> None:
     plan = plan_of(seed)
     kept = frozenset(name for loop in plan.loops for name in loop.kept)
-    several = make_plan(plan.net, plan.cards, kept, plan.tile, strip=strip)
+    several = make_plan(plan.net, plan.offered, kept, plan.tile, strip=strip)
     verify_plan(several)
     assert all(one.steps <= other.steps for one, other in zip(several.walks, plan_walks(several), strict=True))  # fmt: skip
 
@@ -109,7 +109,7 @@ def test_plans_of_several_image_rows_to_a_step_hold(seed: int, strip: int) -> No
 def plan_walks(plan: Schedule) -> tuple[LoopWalk, ...]:
     """The loops of the same plan with one image row to a step."""
     kept = frozenset(name for loop in plan.loops for name in loop.kept)
-    return make_plan(plan.net, plan.cards, kept, plan.tile).walks
+    return make_plan(plan.net, plan.offered, kept, plan.tile).walks
 
 
 def test_a_narrow_image_goes_by_several_rows_and_takes_a_larger_ring() -> None:
@@ -170,3 +170,15 @@ def test_more_scratch_is_taken_where_the_arena_has_room() -> None:
     assert scratch["first"] > cards["first"].scratch(first)
     assert scratch["y"] == cards["y"].scratch(y)
     assert plan.size == bound(plan.buffers)
+
+
+@pytest.mark.parametrize("seed", range(0, 40, 5))
+def test_the_plan_that_was_chosen_is_planned_again(seed: int) -> None:
+    """An exported folder has the kept values, the tile and the strip alone."""
+    graph, _ = random_net(np.random.default_rng(seed))
+    chosen = best_plan(graph, M4)
+    kept = frozenset(name for loop in chosen.loops for name in loop.kept)
+    again = planned(graph, M4, kept, chosen.tile, chosen.strip)
+    scratch = [[card.scratch(again.net.makers[name]) for name, card in plan.cards.items() if card.sources] for plan in (chosen, again)]  # fmt: skip
+    assert scratch[0] == scratch[1]
+    assert chosen.buffers == again.buffers

@@ -40,7 +40,7 @@ class Net:
     walks: dict[tuple[Loop, int, int], Any] = field(
         default_factory=dict
     )  # Walk, which knows of loops
-    scratch: dict[tuple[Loop, int], int] = field(default_factory=dict)
+    scratch: dict[tuple[Loop, int, int], int] = field(default_factory=dict)
     work: dict[tuple[Loop, int], float] = field(default_factory=dict)
 
     @classmethod

@@ -32,6 +32,7 @@ class Schedule:
     walks: tuple[LoopWalk, ...]
     buffers: tuple[Buffer, ...]
     size: int  # of the arena
+    offered: Cards  # of which `cards` are the wider ones, where there was room
     same_bytes: Mapping[str, str]  # kept storage or ring -> the one whose place it takes over
 
     @property
@@ -84,12 +85,15 @@ def make_plan(
     buffers = [*_kept_buffers(net, walks, same)]
     for index, walk in enumerate(walks):
         buffers += _loop_buffers(index, walk, cards, shared)
+    chosen = cards
     if not placed:
         size = bound(buffers)
     else:
         buffers, size = place(buffers, guard)
-        cards, buffers = _widened(cards, walks, buffers, size, guard)
-    return Schedule(net, cards, tile, strip, tuple(walks), tuple(buffers), size, same | shared)
+        chosen, buffers = _widened(cards, walks, buffers, size, guard)
+    return Schedule(
+        net, chosen, tile, strip, tuple(walks), tuple(buffers), size, cards, same | shared
+    )
 
 
 def _walk(net: Net, loop: Loop, tile: int, strip: int) -> LoopWalk:
@@ -180,7 +184,7 @@ def _loop_buffers(
         for name, size in walk.ring_bytes.items()
         if ring_name(index, name) not in shared
     ]
-    key = walk.loop, walk.tile
+    key = walk.loop, walk.tile, walk.strip
     if key not in walk.net.scratch:
         walk.net.scratch[key] = max(_least(walk, cards, op).scratch(op) for op in walk.loop.ops)
     scratch = walk.net.scratch[key]

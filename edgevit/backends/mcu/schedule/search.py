@@ -70,7 +70,7 @@ def _best(
 
 def _in_strips(plan: Schedule, strip: int) -> Schedule:
     """Return the same plan with several rows of a narrow image to a step."""
-    return make_plan(plan.net, plan.cards, _kept_in(plan), plan.tile, strip=strip)
+    return make_plan(plan.net, plan.offered, _kept_in(plan), plan.tile, strip=strip)
 
 
 def planned(
