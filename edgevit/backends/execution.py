@@ -23,6 +23,7 @@ class LayerCount:
     kernels: tuple[str, ...]
     instructions: int
     macs: int
+    slow: bool = False  # a product with more instructions a MAC than the core's kernels take where they run well
 
 
 @dataclass(frozen=True)
@@ -141,11 +142,18 @@ def execution_text(execution: Execution, longest: int = 20) -> str:
         f"  RAM        {memory.ram:,} bytes: arena {memory.arena:,}, stack {memory.stack:,}, the rest static",
         f"  flash      {memory.flash:,} bytes",
         f"  golden     {'equal, bit for bit' if execution.golden_match else 'NOT EQUAL to the integer model'}",
+        *_slow(execution.layers),
         "",
         *_table(dear),
     ]
     hidden = len(execution.layers) - len(dear)
     return "\n".join(rows + ([f"  ... and {hidden} more"] if hidden > 0 else []))
+
+
+def _slow(layers: Sequence[LayerCount]) -> list[str]:
+    """Name the products that use the core badly."""
+    named = [f"{one.name} {one.instructions / one.macs:.1f}" for one in layers if one.slow]
+    return ["  slow       instructions a MAC of " + ", ".join(named)] if named else []
 
 
 def _table(layers: Sequence[LayerCount]) -> list[str]:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from edgevit.errors import OutputError, UsageError, suggest
-from edgevit.support.backend_info import BACKENDS
 from edgevit.support.terminal import show
 
 KINDS = ("arduino", "platformio", "zephyr", "esp-idf", "cmsis-pack", "rust", "library", "weights")
@@ -48,6 +47,8 @@ def _version(text: str) -> int:
 
 
 def run_package(options: argparse.Namespace) -> int:
+    from edgevit.support.backend_info import BACKENDS
+
     kinds = _kinds(options.kinds)
     folders = dict.fromkeys(map(Path, options.folders))
     targets = {folder: _target(folder) for folder in folders}
@@ -75,6 +76,7 @@ def run_package(options: argparse.Namespace) -> int:
 def _target(folder: Path) -> str:
     """Return the target of an exported folder that is as it was written, and firmware."""
     from edgevit.exported import read_manifest, require_untouched
+    from edgevit.support.backend_info import BACKENDS
 
     manifest = read_manifest(folder)
     require_untouched(folder, manifest)

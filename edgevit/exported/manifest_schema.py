@@ -141,7 +141,7 @@ _PLACEMENT = _table(
     ),
 )
 _LAYER = _table(
-    ("module", "source"),
+    ("module", "source", "slow"),
     name=_LINE,
     module=_LINE,
     source=_LINE,
@@ -149,6 +149,7 @@ _LAYER = _table(
     kernels=Listing(_LINE),
     instructions=_COUNT,
     macs=_COUNT,
+    slow=Flag(),
 )
 _EXECUTION = _table(
     ("predicted_cycles",),

@@ -175,7 +175,7 @@ def _family(name: str) -> tuple[str, list[str]]:
     raise ModelError(
         f"the zoo has no family `{words[0]}`" if not sizes else f"the zoo has no size of {words[0]} of this name",
         where=f"zoo:{name}",
-        hint=", ".join(f"zoo:{one}" for one in sizes) or f"{near or _names()}  e.g. zoo:vit-i64-p8",
+        hint=", ".join(f"zoo:{one}" for one in sizes) or near or f"one of {_names()}, e.g. zoo:vit-i64-p8",
     )  # fmt: skip
 
 

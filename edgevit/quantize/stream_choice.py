@@ -25,9 +25,14 @@ _GAIN = 2.0  # dB that floats must bring
 def with_stream(
     program: Program, scheme: QuantScheme, fitted: Sequence[Inputs], judges: Sequence[Inputs]
 ) -> QuantScheme:
-    """Return the scheme with the residual stream in integers, unless floats are worth it."""
+    """Return the scheme with the residual stream in integers, unless floats are worth it.
+
+    A model that was trained with roundings keeps them all.
+    """
     integers = replace(scheme, float_stream=False)
-    plain = without_pairs(program)[0]
+    plain, trained = without_pairs(program)
+    if trained.values:
+        return replace(integers, unrounded=frozenset[str]())
     stream = stream_sums(plain) if scheme.float_stream else frozenset[Node]()
     if not stream:
         return integers

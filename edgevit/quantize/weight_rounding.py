@@ -104,7 +104,7 @@ def _rounded(
 
 def _upper(covariance: np.ndarray) -> np.ndarray:
     """Return U of U'U = C^-1: the inverse of C's lower factor, with C's order and U's turned round."""
-    turned = from_numpy(np.ascontiguousarray(covariance[:, ::-1, ::-1]))
+    turned = from_numpy(covariance[:, ::-1, ::-1].copy())
     return inverse_of_factor(turned).numpy()[:, ::-1, ::-1]
 
 

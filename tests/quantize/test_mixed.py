@@ -145,9 +145,14 @@ def test_a_score_on_labelled_data_is_a_goal() -> None:
 
 @pytest.mark.slow
 def test_the_largest_drop_is_a_goal(tmp_path: Path) -> None:
-    """The labels are what the float model says, so that any loss is the integers'."""
-    images = torch.randn(80, 3, 32, 32, generator=torch.Generator().manual_seed(0))
-    labels = resolve(SPEC).module(images).argmax(1)
+    """The labels are what the float model says, so that any loss is the integers'.
+
+    Where two classes are as near as one rounding, the file may fall to another than the simulation.
+    """
+    images = torch.randn(200, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    best, labels = resolve(SPEC).module(images).topk(2)
+    clear = best[:, 0] - best[:, 1] > 0.006
+    images, labels = images[clear], labels[clear, 0]
     data = tmp_path / "labelled.npz"
     np.savez(data, images=images.numpy(), labels=labels.numpy())
     result = export(

@@ -44,6 +44,8 @@ class Core:
     unicorn: str | None  # the constant's name; none: Unicorn lacks its instructions
     # To first order, of these kernels' mix of instructions, with memory that never waits. Predicted: a board measures.
     cycles_per_instruction: float
+    # Instructions a MAC that a product takes where its kernel runs well, a depthwise convolution twice as many.
+    per_mac: float | None = None
     aligned: bool = False  # words must be read where they are aligned; no emulator insists on it
     clang: tuple[str, ...] = ()  # compiled by clang and linked by gcc: gcc 12 crashes on MVE
 
@@ -109,6 +111,7 @@ CORES: dict[str, Core] = {
             machine=QemuBoard("qemu-system-arm", "mps2-an386", "cortex-m4"),
             unicorn="UC_CPU_ARM_CORTEX_M4",
             cycles_per_instruction=1.3,
+            per_mac=2.0,
         ),
         Core(
             name="m7",
@@ -122,6 +125,7 @@ CORES: dict[str, Core] = {
             machine=QemuBoard("qemu-system-arm", "mps2-an500", "cortex-m7"),
             unicorn="UC_CPU_ARM_CORTEX_M7",
             cycles_per_instruction=0.8,
+            per_mac=2.0,
         ),
         Core(
             name="m33",
@@ -136,6 +140,7 @@ CORES: dict[str, Core] = {
             machine=QemuBoard("qemu-system-arm", "mps2-an505", "cortex-m33"),
             unicorn="UC_CPU_ARM_CORTEX_M33",
             cycles_per_instruction=1.2,
+            per_mac=2.0,
         ),
         Core(
             name="m55",

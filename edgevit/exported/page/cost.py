@@ -108,15 +108,21 @@ def _execution(execution: Mapping[str, Any] | None) -> Html:
     layers = sorted(execution["per_layer"], key=lambda layer: -layer["instructions"])
     most = max((layer["instructions"] for layer in layers), default=1) or 1
     rows = [
-        (_layer(layer), bar(layer["instructions"] / most), f"{layer['instructions']:,}", f"{layer['macs']:,}")
+        (_layer(layer), bar(layer["instructions"] / most), f"{layer['instructions']:,}", f"{layer['macs']:,}", _per_mac(layer))
         for layer in layers
     ]  # fmt: skip
-    head = ("layer", "", "instructions", "MACs")
+    head = ("layer", "", "instructions", "MACs", "a MAC")
     shown = table(
         head, rows[:_SHOWN], "Instructions by layer, the dearest first; emulated", texts=2
     )
     rest = table(head, rows[_SHOWN:], "The other layers", texts=2)
     return tag("div", tag("p", said), shown, fold("The other layers", rest, count=str(len(rows) - _SHOWN)) if len(rows) > _SHOWN else "")  # fmt: skip
+
+
+def _per_mac(layer: Mapping[str, Any]) -> str:
+    if not layer["macs"]:
+        return ""
+    return f"{layer['instructions'] / layer['macs']:.2f}{', slow' if layer.get('slow') else ''}"
 
 
 def _layer(layer: Mapping[str, Any]) -> Html:

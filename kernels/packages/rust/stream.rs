@@ -1,4 +1,4 @@
-
+// SPDX-License-Identifier: Apache-2.0
 #[repr(C)]
 struct Model {
     arena: *mut u8,

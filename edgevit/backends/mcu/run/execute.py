@@ -48,7 +48,7 @@ def execute(
     ((outputs, _),) = read_outputs([case], run.output)
     expected = outputs_of(graph, inputs)
     match = all(np.array_equal(a, b) for a, b in zip(outputs, expected, strict=True))
-    layers = tuple(_cost(layer, run.by_region) for layer in emitted.layers)
+    layers = tuple(_cost(layer, run.by_region, core) for layer in emitted.layers)
     memory = _memory(elf, emitted, case, run.stack_bytes)
     return Execution(
         core.name,
@@ -63,16 +63,18 @@ def execute(
     )
 
 
-def _cost(layer: Layer, counts: Any) -> LayerCount:
-    op = layer.op
+def _cost(layer: Layer, counts: Any, core: Core) -> LayerCount:
+    op, instructions = layer.op, sum(counts.get(function, 0) for function in layer.functions)
+    limit = None if core.per_mac is None else core.per_mac * (2 if op.kind == "depthwise" else 1)
     return LayerCount(
         op.name,
         op.origin.module,
         op.origin.source,
         op.kind,
         layer.kernels,
-        sum(counts.get(function, 0) for function in layer.functions),
+        instructions,
         op.macs(),
+        limit is not None and instructions > limit * op.macs() > 0,
     )
 
 
