@@ -19,6 +19,7 @@ CACHE = Path("out/coreai")
 ZOO = (
     "kws", "ad", "resnet8", "vww", "vit-i64-p8-d96-h3-l6", "hybrid-i64-d32", "lsnet-t-i64-c10", "casvit-xs-i64-c10",
     "mobilevig-ti-i64-c10", "van-b0-i64-c10", "moat-tiny0-i64-c10", "smt-t-i64-c10",
+    "spartan-t-i64-c10", "stvit-s-i64-c10", "uniformer-s-i64-c10", "litv2-s-i64-c10", "hornet-t-i64-c10", "rmt-t-i64-c10",
 )  # fmt: skip
 ALL = [*(f"timm:{net}" for net in NETS), *(f"zoo:{net}" for net in ZOO)]
 TARGET = "iphone-17"
