@@ -20,7 +20,7 @@ import torch
 from torch.fx.node import Node
 
 from edgevit.graph.aten import kind, operand, per_dimension
-from edgevit.graph.calls import Linear, Norm, weighted, weighted_at
+from edgevit.graph.calls import Norm, weighted_at
 from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import Inputs, Program, origin, shape
 from edgevit.graph.tensors import from_numpy
@@ -31,6 +31,7 @@ from edgevit.rewrites.lossy.input_moments import InputMoments, input_moments
 from edgevit.rewrites.lossy.option import LossyStep, Taken
 from edgevit.rewrites.lossy.prune_mlp import share_of
 from edgevit.rewrites.norms.drop_norm_mean import Stream, is_layer_norm, stream_of
+from edgevit.rewrites.norms.fold_norm_affine import mixes_channels
 from edgevit.rewrites.report import Refusal
 from edgevit.rewrites.rule import Refused
 
@@ -98,7 +99,7 @@ def _stream(norm: Node, draft: Draft) -> tuple[Stream, _Readers]:
 
 def _follow(node: Node, axis: int, norm: Norm, readers: _Readers, draft: Draft) -> None:
     for user in node.users:
-        if _is_sink(user, node, axis, draft):
+        if mixes_channels(user, node, axis, draft) and not _has_border(user):
             readers.sinks[user] = norm
             continue
         there = _mean_over_others(user, axis) if kind(user) == "mean" else through(user, node, axis)
@@ -108,13 +109,9 @@ def _follow(node: Node, axis: int, norm: Norm, readers: _Readers, draft: Draft) 
         _follow(user, there, norm, readers, draft)
 
 
-def _is_sink(user: Node, node: Node, axis: int, draft: Draft) -> bool:
-    view = weighted(user)
-    if view is None or view.input is not node or not view.is_constant(draft):
-        return False
-    if isinstance(view, Linear):
-        return axis == len(shape(node)) - 1
-    return axis == 1 and view.groups == 1 and not pads(user)
+def _has_border(user: Node) -> bool:
+    """Check for a convolution that reads zeros around its image: no norm put them there."""
+    return kind(user) != "linear" and pads(user)
 
 
 def _mean_over_others(user: Node, axis: int) -> int | None:

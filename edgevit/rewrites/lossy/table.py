@@ -87,10 +87,8 @@ OPTIONS: dict[str, LossyKind] = {
     ),
 }
 
-SPARSE = (
-    "sparse-blocks",
-    "sparse-2to4",
-)  # that leave as many operations, with zeros among their weights
+# Options that leave as many operations, with zeros among their weights.
+SPARSE = ("sparse-blocks", "sparse-2to4")
 
 # Choices of the tuner, in the order in which they are taken. An option but the default is a word of `--lossy`.
 GELU = Choice(

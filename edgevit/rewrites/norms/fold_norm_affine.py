@@ -108,7 +108,7 @@ def _channels(norm: Norm) -> int | None:
 def _follow(node: Node, axis: int, sinks: dict[Node, None], draft: Draft) -> Node | None:
     """Fill `sinks`; return the first reader that is no sink and lets no affine through."""
     for user in node.users:
-        if _is_sink(user, node, axis, draft):
+        if mixes_channels(user, node, axis, draft):
             sinks[user] = None
             continue
         there = through(user, node, axis)
@@ -118,7 +118,8 @@ def _follow(node: Node, axis: int, sinks: dict[Node, None], draft: Draft) -> Nod
     return None
 
 
-def _is_sink(user: Node, node: Node, axis: int, draft: Draft) -> bool:
+def mixes_channels(user: Node, node: Node, axis: int, draft: Draft) -> bool:
+    """Check for a product of constant weights whose sums run over the axis."""
     view = weighted(user)
     if view is None or view.input is not node or not view.is_constant(draft):
         return False

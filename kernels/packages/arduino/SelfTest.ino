@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Runs the network again and again on the golden inputs, and says how long it takes. Written by edgevit.
+#include <Arduino.h>
+
 #include "edgevit_model.h"
 
 #include "ev_example.h"

@@ -44,7 +44,8 @@ def test_boards_are_of_targets_that_there_are() -> None:
         assert load_target(name).name == name
 
 
-ARDUINO_H = """#include <stdint.h>
+ARDUINO_H = """#pragma once
+#include <stdint.h>
 #include <stddef.h>
 struct Port { void begin(long); template <class T> void print(T); template <class T> void println(T); };
 extern Port Serial;

@@ -59,7 +59,7 @@ def platformio(firmware: Firmware, folder: Path) -> Path:
     shutil.copytree(firmware.folder / "src", library / "src")
     shutil.copy(firmware.folder / "library.json", library)
     firmware.copy_golden(folder / "src")
-    shutil.copy(templates() / "platformio" / "main.cpp", folder / "src")
+    shutil.copy(templates() / "arduino" / "SelfTest.ino", folder / "src" / "main.cpp")
     write_filled(
         "platformio/platformio.ini",
         folder / "platformio.ini",
