@@ -6,38 +6,15 @@ The rules are data, each with its source: `placement.toml`. They are not measure
 from __future__ import annotations
 
 import functools
-import tomllib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from edgevit.backends.coreai.operations import AssetOperation, operations
 from edgevit.backends.coreai.places import calls_behind
 from edgevit.backends.placement import Placed, Placement, Unit
+from edgevit.backends.placement_rules import PlacementRules, read_rules
 from edgevit.graph.program import Program, origin
-
-_UNKNOWN = "no source says that the engine has it"
-_NATIVE = "the engine has it, and nothing published speaks against"
-
-
-@dataclass(frozen=True)
-class EngineRule:
-    """Rule of a placement; it holds for an operation in `ops` for which every condition does."""
-
-    ops: frozenset[str]  # empty: any
-    exempt: frozenset[str]
-    conditions: dict[str, Any]
-    unit: Unit
-    why: str
-    source: str
-
-
-@dataclass(frozen=True)
-class EngineRules:
-    native: frozenset[str]
-    rules: tuple[EngineRule, ...]
-    catalog: str  # the source of `native`
 
 
 def forecast(converted: Any, program: Program, made_from: Sequence[tuple[str, str]]) -> Placement:
@@ -58,41 +35,12 @@ def forecast(converted: Any, program: Program, made_from: Sequence[tuple[str, st
 
 
 def place(operation: AssetOperation) -> tuple[Unit, str, str]:
-    table = load_rules()
-    for rule in table.rules:
-        if _holds(rule, operation):
-            return rule.unit, rule.why, rule.source
-    if operation.kind in table.native:
-        return "neural_engine", _NATIVE, table.catalog
-    return "cpu", _UNKNOWN, table.catalog
+    return _rules().place(operation.kind, lambda name, bound: CONDITIONS[name](operation, bound))
 
 
 @functools.cache
-def load_rules() -> EngineRules:
-    table = tomllib.loads(Path(__file__).with_name("placement.toml").read_text(encoding="utf-8"))
-    sources: dict[str, str] = table["source"]
-    return EngineRules(
-        frozenset(table["native"]),
-        tuple(_rule(entry, sources) for entry in table["rule"]),
-        sources["rules"],
-    )
-
-
-def _rule(entry: dict[str, Any], sources: dict[str, str]) -> EngineRule:
-    return EngineRule(
-        frozenset(entry.get("ops", ())),
-        frozenset(entry.get("except", ())),
-        {name: bound for name, bound in entry.items() if name in CONDITIONS},
-        entry["unit"],
-        entry["why"],
-        sources[entry["source"]],
-    )
-
-
-def _holds(rule: EngineRule, operation: AssetOperation) -> bool:
-    if operation.kind in rule.exempt or (rule.ops and operation.kind not in rule.ops):
-        return False
-    return all(CONDITIONS[name](operation, bound) for name, bound in rule.conditions.items())
+def _rules() -> PlacementRules:
+    return read_rules(Path(__file__).with_name("placement.toml"), CONDITIONS, "rules")
 
 
 def _has_dtype(operation: AssetOperation, dtypes: list[str]) -> bool:

@@ -6,7 +6,6 @@ The rules are data, each with its source: `placement.toml`. They are not measure
 from __future__ import annotations
 
 import functools
-import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,28 +16,8 @@ from torch import Tensor
 from edgevit.backends.coreml.check.program import Function, MilPackage, Operation, Ref, ValueType
 from edgevit.backends.coreml.places import places
 from edgevit.backends.placement import Placed, Placement, Unit
+from edgevit.backends.placement_rules import PlacementRules, read_rules
 from edgevit.graph.program import Program
-
-_UNKNOWN = "no source says that the engine has it"
-
-
-@dataclass(frozen=True)
-class PlacementRule:
-    """Rule of a placement; it holds for an operation in `ops` for which every condition does."""
-
-    ops: frozenset[str]  # empty: any
-    exempt: frozenset[str]
-    conditions: dict[str, Any]
-    unit: Unit
-    why: str
-    source: str
-
-
-@dataclass(frozen=True)
-class Rules:
-    native: frozenset[str]
-    rules: tuple[PlacementRule, ...]
-    catalog: str  # the source of `native`
 
 
 @dataclass(frozen=True)
@@ -58,61 +37,26 @@ class OperationFacts:
 
 def forecast(package: MilPackage, program: Program) -> Placement:
     """Predict the unit of each operation; `program` is what the package was lowered from."""
-    function, table = package.main, load_rules()
+    function = package.main
     where = places(function, program)
     types = {value.name: value.type for value in function.inputs}
     types |= {out.name: out.type for operation in function.operations for out in operation.outputs}
     placed = []
     for operation in function.operations:
-        unit, why, source = place(_facts(operation, function, types), table)
+        unit, why, source = place(_facts(operation, function, types))
         placed.append(
             Placed(operation.kind, operation.name, where.get(operation.name, ""), unit, why, source)
         )
     return Placement(tuple(placed), function.op_counts()["transpose"])
 
 
-def place(facts: OperationFacts, table: Rules) -> tuple[Unit, str, str]:
-    kind = facts.operation.kind
-    for rule in table.rules:
-        if _holds(rule, facts):
-            return rule.unit, rule.why, rule.source
-    if kind in table.native:
-        return (
-            "neural_engine",
-            "the engine has it, and nothing published speaks against",
-            table.catalog,
-        )
-    return "cpu", _UNKNOWN, table.catalog
+def place(facts: OperationFacts) -> tuple[Unit, str, str]:
+    return _rules().place(facts.operation.kind, lambda name, bound: CONDITIONS[name](facts, bound))
 
 
 @functools.cache
-def load_rules() -> Rules:
-    table = tomllib.loads(Path(__file__).with_name("placement.toml").read_text(encoding="utf-8"))
-    sources: dict[str, str] = table["source"]
-    return Rules(
-        frozenset(table["native"]),
-        tuple(_rule(entry, sources) for entry in table["rule"]),
-        sources["catalog"],
-    )
-
-
-def _rule(entry: dict[str, Any], sources: dict[str, str]) -> PlacementRule:
-    conditions = {name: bound for name, bound in entry.items() if name in _CONDITIONS}
-    return PlacementRule(
-        frozenset(entry.get("ops", ())),
-        frozenset(entry.get("except", ())),
-        conditions,
-        entry["unit"],
-        entry["why"],
-        sources[entry["source"]],
-    )
-
-
-def _holds(rule: PlacementRule, facts: OperationFacts) -> bool:
-    kind = facts.operation.kind
-    if kind in rule.exempt or (rule.ops and kind not in rule.ops):
-        return False
-    return all(_CONDITIONS[name](facts, bound) for name, bound in rule.conditions.items())
+def _rules() -> PlacementRules:
+    return read_rules(Path(__file__).with_name("placement.toml"), CONDITIONS, "catalog")
 
 
 def _facts(operation: Operation, function: Function, types: dict[str, ValueType]) -> OperationFacts:
@@ -180,7 +124,7 @@ def _pads_before_last(facts: OperationFacts, bound: int) -> bool:
     return isinstance(pad, Tensor) and bool(pad.flatten()[: -2 * bound].any())
 
 
-_CONDITIONS: dict[str, Callable[[OperationFacts, Any], bool]] = {
+CONDITIONS: dict[str, Callable[[OperationFacts, Any], bool]] = {
     "dtypes": _has_dtype,
     "dynamic": _is_dynamic,
     "rank_above": _has_rank_above,

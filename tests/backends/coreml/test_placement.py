@@ -42,13 +42,13 @@ def placement_of(module: nn.Module, folder: Path, precision: str = "fp16", x: to
 
 def test_every_rule_has_a_source_and_conditions_that_are_known() -> None:
     table = tomllib.loads(Path(forecast.__file__).with_name("placement.toml").read_text())
-    words = {"ops", "except", "unit", "why", "source", *forecast._CONDITIONS}
+    words = {"ops", "except", "unit", "why", "source", *forecast.CONDITIONS}
     for entry in table["rule"]:
         assert set(entry) <= words, entry
         assert entry["source"] in table["source"]
         assert set(entry) - {"unit", "why", "source", "except"}, f"holds for everything: {entry}"
     assert all(url.startswith("https://") for url in table["source"].values())
-    never = {op for e in table["rule"] if not set(e) & set(forecast._CONDITIONS) for op in e["ops"]}
+    never = {op for e in table["rule"] if not set(e) & set(forecast.CONDITIONS) for op in e["ops"]}
     assert not never & set(table["native"])
 
 
