@@ -2,6 +2,9 @@
 
 fx has an interpreter of its own, which takes several times as long between two calls as small ones
 take themselves.
+
+    quantize(x) -> dequantize       where nobody else reads the integers, their numbers are computed in floats,
+                                    in place: the same numbers in half the passes over memory
 """
 
 from __future__ import annotations
@@ -14,12 +17,17 @@ from torch import fx
 from torch.fx.node import Node, map_arg
 
 Look = Callable[[Node, Any], None]
+_QUANTIZE = "quantized_decomposed.quantize_per_tensor.default"
+_DEQUANTIZE = "quantized_decomposed.dequantize_per_tensor.default"
+_ARGUMENTS = 6  # of both: numbers, scale, zero, least, most, type
 
 
 class _Step(NamedTuple):
     node: Node
     is_flat: bool  # no argument is a list of values
     last_read: tuple[Node, ...]  # values that nothing behind reads
+    rounds: bool = False  # quantises for readers that all dequantise
+    is_rounded: bool = False  # dequantises what such a step has left
 
 
 def _ignore(node: Node, result: Any) -> None:
@@ -29,11 +37,14 @@ def _ignore(node: Node, result: Any) -> None:
 class GraphRun:
     """A graph with its constants, to be run several times."""
 
-    def __init__(self, graph: fx.Graph, constants: Mapping[str, torch.Tensor]) -> None:
+    def __init__(
+        self, graph: fx.Graph, constants: Mapping[str, torch.Tensor], fuses_pairs: bool = False
+    ) -> None:
+        """With `fuses_pairs`, what lies between a quantize call and those that dequantise is not computed."""
         self._constants = constants
         self._placeholders = [node for node in graph.nodes if node.op == "placeholder"]
         self._outputs = cast(tuple[Node, ...], graph.output_node().args[0])
-        self._steps = _steps(graph)
+        self._steps = _steps(graph, _pairs(graph) if fuses_pairs else frozenset())
         self._constant_values: dict[Node, Any] = {}
 
     def compute_constants(self) -> None:
@@ -68,6 +79,10 @@ class GraphRun:
         if node.op == "get_attr":
             return self._constants[str(node.target)]
         args, kwargs = node.args, node.kwargs
+        if step.is_rounded:
+            return values[args[0]]
+        if step.rounds:
+            return _rounded(values[args[0]], *args[1:5])
         if step.is_flat:
             args = [values[one] if isinstance(one, Node) else one for one in args]
         else:
@@ -80,7 +95,32 @@ class GraphRun:
             raise
 
 
-def _steps(graph: fx.Graph) -> tuple[_Step, ...]:
+def _rounded(x: torch.Tensor, scale: float, zero: int, least: int, most: int) -> torch.Tensor:
+    """Return the numbers that dequantising gives, operation by operation as torch computes them."""
+    steps = (x * (1.0 / scale)).round_().add_(zero).clamp_(least, most)
+    return steps.sub_(zero).mul_(scale)
+
+
+def _pairs(graph: fx.Graph) -> frozenset[Node]:
+    """Return the quantize calls of float32 numbers whose readers all dequantise on the same grid."""
+    return frozenset(
+        node
+        for node in graph.nodes
+        if str(node.target) == _QUANTIZE
+        and len(node.args) == _ARGUMENTS
+        and not node.kwargs
+        and node.args[0].meta["val"].dtype is torch.float32
+        and all(_undoes(user, node) for user in node.users)
+    )
+
+
+def _undoes(user: Node, node: Node) -> bool:
+    return (
+        str(user.target) == _DEQUANTIZE and user.args == (node, *node.args[1:]) and not user.kwargs
+    )
+
+
+def _steps(graph: fx.Graph, pairs: frozenset[Node]) -> tuple[_Step, ...]:
     last: dict[Node, Node] = {}
     for node in graph.nodes:
         for read in node.all_input_nodes:
@@ -90,7 +130,13 @@ def _steps(graph: fx.Graph) -> tuple[_Step, ...]:
         if reader.op != "output":
             of_reader.setdefault(reader, []).append(read)
     return tuple(
-        _Step(node, _is_flat(node), tuple(of_reader.get(node, ())))
+        _Step(
+            node,
+            _is_flat(node),
+            tuple(of_reader.get(node, ())),
+            node in pairs,
+            bool(pairs.intersection(node.all_input_nodes)),
+        )
         for node in graph.nodes
         if node.op in {"call_function", "get_attr"}
     )

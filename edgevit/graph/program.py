@@ -108,7 +108,7 @@ class Program:
     def run_all(self, runs: Iterable[Inputs]) -> list[tuple[torch.Tensor, ...]]:
         """Run on each of several inputs. What depends on none of them is computed once."""
         with torch.no_grad():
-            run = self.graph_run()
+            run = GraphRun(self.graph, self.constants, fuses_pairs=True)
             run.compute_constants()
             return [run.run(inputs) for inputs in runs]
 

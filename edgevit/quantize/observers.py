@@ -55,56 +55,67 @@ class Ordered(MinMax):
         return low, self.high + room
 
 
-class _Counted(MinMax):
-    """A histogram over [-reach, reach]; the reach doubles, and bins are merged, when a value lies outside."""
+class Histogram(MinMax):
+    """Counts over [-reach, reach]; the reach doubles, and bins are merged, when a value lies outside."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._reach = 0.0
-        self._counts = np.zeros(_BINS)
-        self._zeros = 0
-        self._fractions = _FRACTIONS
+        self.reach = 0.0
+        self.counts = np.zeros(_BINS)
+        self.zeros = 0
+        self.is_weighted = False
 
     def observe(self, x: np.ndarray, weight: np.ndarray | None = None) -> None:
         super().observe(x)
-        self._zeros += int((x == 0).sum())
+        self.zeros += int((x == 0).sum())
         peak = max(-self.low, self.high)
         if peak == 0:
             return
-        if self._reach == 0:
-            self._reach = 2.0 ** np.ceil(np.log2(peak))
-        while self._reach < peak:
+        if self.reach == 0:
+            self.reach = 2.0 ** np.ceil(np.log2(peak))
+        while self.reach < peak:
             self._double()
-        places = ((x.ravel().astype(np.float64) / self._reach + 1) * (_BINS / 2)).astype(np.int64)
+        places = ((x.ravel().astype(np.float64) / self.reach + 1) * (_BINS / 2)).astype(np.int64)
         if weight is not None:
-            self._fractions = _FAR_FRACTIONS
+            self.is_weighted = True
             weight = (weight / weight.mean()).ravel()
-        self._counts += np.bincount(np.minimum(places, _BINS - 1), weight, minlength=_BINS)
+        self.counts += np.bincount(np.minimum(places, _BINS - 1), weight, minlength=_BINS)
 
     def _double(self) -> None:
-        self._reach *= 2
-        merged = self._counts.reshape(-1, 2).sum(1)
-        self._counts = np.pad(merged, _BINS // 4)
+        self.reach *= 2
+        merged = self.counts.reshape(-1, 2).sum(1)
+        self.counts = np.pad(merged, _BINS // 4)
 
     @property
     def centres(self) -> np.ndarray:
-        return ((np.arange(_BINS) + 0.5) / _BINS * 2 - 1) * self._reach
+        return ((np.arange(_BINS) + 0.5) / _BINS * 2 - 1) * self.reach
 
 
-class Percentile(_Counted):
+class Counted:
+    """A choice of a range from a histogram, which several choices may share."""
+
+    def __init__(self, seen: Histogram | None = None) -> None:
+        self.seen = seen or Histogram()
+
+    def observe(self, x: np.ndarray, weight: np.ndarray | None = None) -> None:
+        self.seen.observe(x, weight)
+
+
+class Percentile(Counted):
     """Without the most extreme ten thousandth."""
 
     def range(self, balanced: bool = False) -> tuple[float, float]:
-        if not self._counts.any():
-            return self.low, self.high
-        share = np.cumsum(self._counts) / self._counts.sum()
+        seen = self.seen
+        if not seen.counts.any():
+            return seen.low, seen.high
+        share = np.cumsum(seen.counts) / seen.counts.sum()
         beyond = 1 - _PERCENTILE / 100
-        low = self.centres[np.searchsorted(share, beyond)]
-        high = self.centres[np.searchsorted(share, 1 - beyond)]
-        return max(self.low, float(low)), min(self.high, float(high))
+        low = seen.centres[np.searchsorted(share, beyond)]
+        high = seen.centres[np.searchsorted(share, 1 - beyond)]
+        return max(seen.low, float(low)), min(seen.high, float(high))
 
 
-class LeastSquares(_Counted):
+class LeastSquares(Counted):
     """The ends that leave the least squared error, of rounding and of clipping together.
 
     A few inputs have not shown the largest number there is: behind the few largest that were seen, numbers are taken to
@@ -112,14 +123,16 @@ class LeastSquares(_Counted):
     """
 
     def range(self, balanced: bool = False) -> tuple[float, float]:
-        if not self._counts.any():
-            return self.low, self.high
-        low, high = min(self.low, 0.0), max(self.high, 0.0)
+        seen = self.seen
+        if not seen.counts.any():
+            return seen.low, seen.high
+        low, high = min(seen.low, 0.0), max(seen.high, 0.0)
         if balanced:
             low, high = -max(-low, high), max(-low, high)
-        lows, highs = low * self._fractions, high * self._fractions
-        below = _clipped(-self.centres[::-1], self._counts[::-1], -lows)
-        above = _clipped(self.centres, self._counts, highs)
+        fractions = _FAR_FRACTIONS if seen.is_weighted else _FRACTIONS
+        lows, highs = low * fractions, high * fractions
+        below = _clipped(-seen.centres[::-1], seen.counts[::-1], -lows)
+        above = _clipped(seen.centres, seen.counts, highs)
         if balanced:
             best = np.argmin(below + above + self._rounding(highs - lows))
             return float(lows[best]), float(highs[best])
@@ -129,7 +142,7 @@ class LeastSquares(_Counted):
 
     def _rounding(self, width: np.ndarray) -> np.ndarray:
         """Return the rounding error, a twelfth of the squared step: bins are too coarse to round their centres."""
-        return (self._counts.sum() - self._zeros) * (width / 255) ** 2 / 12
+        return (self.seen.counts.sum() - self.seen.zeros) * (width / 255) ** 2 / 12
 
 
 def _clipped(x: np.ndarray, counts: np.ndarray, ends: np.ndarray) -> np.ndarray:

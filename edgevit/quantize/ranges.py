@@ -11,7 +11,7 @@ from torch.fx.node import Node
 from edgevit.graph.aten import kind
 from edgevit.graph.program import Inputs, Program
 from edgevit.quantize.encoding import Grid, are_pixels, asymmetric, balanced, to_half
-from edgevit.quantize.observers import OBSERVERS, WEIGHTED, Observer
+from edgevit.quantize.observers import OBSERVERS, WEIGHTED, Counted, Histogram, Observer
 from edgevit.quantize.op_traits import bounds, sources
 from edgevit.quantize.placement import IntegerPlacement
 from edgevit.quantize.scheme import FLOAT, QuantScheme
@@ -22,15 +22,22 @@ _HEADROOM = 2.0  # 16 bits can afford it: what calibration has not shown still f
 
 
 class Several:
-    """One observer of each kind, at one value."""
+    """One observer of each kind, at one value. Those that count alike share what they have counted."""
 
     def __init__(self, names: Iterable[str]) -> None:
         self.observers = {name: OBSERVERS[name]() for name in names}
+        self._observing: list[Observer] = []
+        shared = Histogram()
+        for name, observer in self.observers.items():
+            if isinstance(observer, Counted) and name != WEIGHTED:
+                observer.seen = shared
+                observer = shared
+            if name != WEIGHTED and observer not in self._observing:
+                self._observing.append(observer)
 
     def observe(self, x: np.ndarray, weight: np.ndarray | None = None) -> None:
-        for name, observer in self.observers.items():
-            if name != WEIGHTED:
-                observer.observe(x, weight)
+        for observer in self._observing:
+            observer.observe(x, weight)
 
     def observe_gradient(self, x: np.ndarray, gradient: np.ndarray) -> None:
         """Observe the value for the ranges that weigh errors by what they do to the outputs."""

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+import torch.ao.quantization.fx._decomposed  # pyright: ignore[reportUnusedImport]  # registers its operators
 from torch import fx
 
 from edgevit.graph.execute import GraphRun
@@ -36,3 +37,32 @@ def test_an_error_names_the_call() -> None:
     run = GraphRun(traced(), {"scale": torch.ones(())})
     with pytest.raises(RuntimeError, match="While executing %cat_default"):
         run.run((torch.zeros(2, 2), torch.zeros(3, 2)))
+
+
+@pytest.mark.parametrize("zero", [0, -17])
+def test_integers_that_all_readers_dequantise_are_the_same_numbers_in_floats(zero: int) -> None:
+    ops, where = torch.ops.quantized_decomposed, (0.037, zero, -128, 127, torch.int8)
+    graph = fx.Graph()
+    x = graph.placeholder("x")
+    x.meta["val"] = torch.empty(0)
+    inner, read = (
+        graph.call_function(ops.quantize_per_tensor.default, (x, *where)) for _ in range(2)
+    )
+    twins = [
+        graph.call_function(ops.dequantize_per_tensor.default, (one, *where))
+        for one in (inner, inner, read)
+    ]
+    graph.output((*twins, read))
+    numbers = torch.cat(
+        [9 * torch.randn(10_000), torch.tensor([-0.0, -1e-9, torch.inf, -torch.inf])]
+    )
+    types: dict[str, torch.dtype] = {}
+
+    def look(node: fx.Node, result: Any) -> None:
+        types[node.name] = result.dtype
+
+    plain = GraphRun(graph, {}).run((numbers,))
+    fused = GraphRun(graph, {}, fuses_pairs=True).run((numbers,), look)
+    assert all(map(torch.equal, plain, fused))
+    assert torch.equal(plain[0].signbit(), fused[0].signbit())
+    assert (types[inner.name], types[read.name]) == (torch.float32, torch.int8)
