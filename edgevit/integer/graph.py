@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from math import prod
 from typing import ClassVar
 
@@ -45,11 +46,11 @@ class Value:
     scale: float = 1.0
     zero: int = 0
 
-    @property
+    @cached_property
     def size(self) -> int:
         return prod(self.shape)
 
-    @property
+    @cached_property
     def bytes(self) -> int:
         return self.size * SIZES[self.dtype]
 

@@ -26,6 +26,15 @@ Member = tuple[frozenset[str], tuple[str, ...]]  # operations, and what of them 
 
 
 @dataclass(frozen=True)
+class Closure:
+    """Operations that make a kept value from other kept values."""
+
+    ops: frozenset[str]
+    streamed: frozenset[str]  # without the value's own
+    reads: frozenset[str]  # the other kept values
+
+
+@dataclass(frozen=True)
 class Net:
     """Graph with the lookups that a search repeats."""
 
@@ -42,6 +51,8 @@ class Net:
     )  # Walk, which knows of loops
     scratch: dict[tuple[Loop, int, int], int] = field(default_factory=dict)
     work: dict[tuple[Loop, int], float] = field(default_factory=dict)
+    made_over: dict[tuple[Loop, int, int], dict[str, str]] = field(default_factory=dict)
+    closures: dict[str, list[Closure]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, graph: IntegerGraph) -> Net:
@@ -106,7 +117,7 @@ def build_loops(net: Net, kept_values: frozenset[str]) -> list[Loop]:
     Raise `NoLoopError` if the kept values make none.
     """
     closures = {name: _closure(net, name, kept_values) for name in kept_values}
-    needs = {name: (_reads(net, closures[name]) & kept_values) - {name} for name in kept_values}
+    needs = {name: closure.reads for name, closure in closures.items()}
     users: dict[str, set[str]] = {name: set() for name in kept_values}
     for user, read in needs.items():
         for name in read:
@@ -114,10 +125,11 @@ def build_loops(net: Net, kept_values: frozenset[str]) -> list[Loop]:
     merged: list[Member] = []
     for name in _in_turn(net, needs):
         last = merged[-1] if merged else None
-        if last and _fit(last, name, closures[name], needs, kept_values, users):
-            merged[-1] = (last[0] | closures[name], (*last[1], name))
+        ops = closures[name].ops
+        if last and _fit(last, name, ops, needs, kept_values, users):
+            merged[-1] = (last[0] | ops, (*last[1], name))
         else:
-            merged.append((closures[name], (name,)))
+            merged.append((ops, (name,)))
     _require_once(net, merged)
     for member in merged:
         if member not in net.loops:
@@ -131,7 +143,7 @@ def _require_once(net: Net, merged: Sequence[Member]) -> None:
             raise NoLoopError(f"several loops need {name}, which comes only once")
 
 
-def _in_turn(net: Net, needs: dict[str, set[str]]) -> list[str]:
+def _in_turn(net: Net, needs: dict[str, frozenset[str]]) -> list[str]:
     """Return the kept values in an order in which little is alive at a time.
 
     The order goes from each output back to what it needs, one branch after the other. Of these, the
@@ -159,7 +171,7 @@ def _in_turn(net: Net, needs: dict[str, set[str]]) -> list[str]:
     return list(turn)
 
 
-def _extra(net: Net, needs: dict[str, set[str]]) -> dict[str, float]:
+def _extra(net: Net, needs: dict[str, frozenset[str]]) -> dict[str, float]:
     """Return the bytes alive at the worst moment of making each value, less its own.
 
     A value with several users is made before all else (infinite), and is not counted for any of
@@ -177,8 +189,19 @@ def _extra(net: Net, needs: dict[str, set[str]]) -> dict[str, float]:
     return {name: extra[name] if users[name] == 1 else inf for name in needs}
 
 
-def _closure(net: Net, name: str, kept_values: frozenset[str]) -> frozenset[str]:
+def _closure(net: Net, name: str, kept_values: frozenset[str]) -> Closure:
+    """Return a value's closure: one of before where the kept values differ elsewhere alone."""
+    before = net.closures.setdefault(name, [])
+    for closure in before:
+        if closure.reads <= kept_values and kept_values.isdisjoint(closure.streamed):
+            return closure
+    before.append(_new_closure(net, name, kept_values))
+    return before[-1]
+
+
+def _new_closure(net: Net, name: str, kept_values: frozenset[str]) -> Closure:
     ops: set[str] = set()
+    reads: set[str] = set()
     stack = [name]
     while stack:
         top = stack.pop()
@@ -188,18 +211,19 @@ def _closure(net: Net, name: str, kept_values: frozenset[str]) -> frozenset[str]
         op = net.makers[top]
         for index, source in net.sources(op):
             if source in kept_values:
+                reads.add(source)
                 continue
             if access(op, index) == WHOLE:
                 raise NoLoopError(f"{op.name} needs all of {source}")
             stack.append(source)
-    return frozenset(ops)
+    return Closure(frozenset(ops), frozenset(ops - {name}), frozenset(reads))
 
 
 def _fit(
     last: Member,
     name: str,
     ops: frozenset[str],
-    needs: dict[str, set[str]],
+    needs: dict[str, frozenset[str]],
     kept_values: frozenset[str],
     users: dict[str, set[str]],
 ) -> bool:

@@ -48,8 +48,9 @@ def alive_bytes(buffers: Sequence[Buffer]) -> list[int]:
     last = max((buffer.last for buffer in buffers), default=0)
     alive = [0] * (last + 1)
     for buffer in buffers:
+        size = aligned(buffer.size)
         for time in range(buffer.first, buffer.last + 1):
-            alive[time] += aligned(buffer.size)
+            alive[time] += size
     return alive
 
 
@@ -71,7 +72,7 @@ def enlarged(
     None if it would end after `end`.
     """
     (small,) = (buffer for buffer in buffers if buffer.name == name)
-    others = [replace(o, size=o.size + guard) for o in buffers if o is not small]
+    others = [replace(o, size=o.size + guard) if guard else o for o in buffers if o is not small]
     offset = _lowest(others, replace(small, size=size + guard))
     large = replace(small, size=size, offset=offset)
     if aligned(large.end + guard) > end:

@@ -49,7 +49,8 @@ class Schedule:
     def crowd(self) -> float:
         """Return how many loops are as full as the fullest; one that is less full counts for less."""
         alive = alive_bytes(self.buffers)
-        return sum((count / max(alive)) ** _CROWDED for count in alive) if any(alive) else 1.0
+        most = max(alive)
+        return sum((count / most) ** _CROWDED for count in alive) if most else 1.0
 
     @property
     def computed(self) -> int:
@@ -80,9 +81,10 @@ def make_plan(
     of all placements.
     """
     walks = [_walk(net, loop, tile, strip) for loop in build_loops(net, kept_values)]
-    same = {} if guard else _taken_over(net, cards, walks)
+    last = _last_loops(net, walks)
+    same = {} if guard else _taken_over(net, cards, walks, last)
     shared = {} if guard else _shared_rings(cards, walks)
-    buffers = [*_kept_buffers(net, walks, same)]
+    buffers = [*_kept_buffers(net, walks, same, last)]
     for index, walk in enumerate(walks):
         buffers += _loop_buffers(index, walk, cards, shared)
     chosen = cards
@@ -147,18 +149,17 @@ def _last_loops(net: Net, walks: list[LoopWalk]) -> dict[str, int]:
     """Return the last loop that reads each kept storage; outputs are read after the end."""
     last = {name: index for index, walk in enumerate(walks) for name in walk.loop.kept}
     for index, walk in enumerate(walks):
-        for op in walk.loop.ops:
-            for _, source in net.sources(op):
-                if source in last:
-                    last[source] = max(last[source], index)
+        for name in walk.loop.reads:
+            last[name] = max(last[name], index)
     for value in net.graph.outputs:
         if net.storage[value.name].name in last:
             last[net.storage[value.name].name] = len(walks)
     return last
 
 
-def _kept_buffers(net: Net, walks: list[LoopWalk], same: Mapping[str, str]) -> list[Buffer]:
-    last = _last_loops(net, walks)
+def _kept_buffers(
+    net: Net, walks: list[LoopWalk], same: Mapping[str, str], last: Mapping[str, int]
+) -> list[Buffer]:
     buffers: dict[str, Buffer] = {}
     for index, walk in enumerate(walks):
         for name in walk.loop.kept:
@@ -229,13 +230,19 @@ def _rows_together(walk: LoopWalk, op: Op) -> int:
 
 def _shared_rings(cards: Cards, walks: Sequence[LoopWalk]) -> dict[str, str]:
     """Return the rings of values made in place, with the ring of what each is made from."""
-    shared: dict[str, str] = {}
-    for index, walk in enumerate(walks):
-        for op in walk.loop.ops:
-            source = _made_over(walk, cards, op)
-            if source is not None:
-                shared[ring_name(index, op.name)] = ring_name(index, source)
-    return shared
+    return {
+        ring_name(index, name): ring_name(index, source)
+        for index, walk in enumerate(walks)
+        for name, source in _all_made_over(walk, cards).items()
+    }
+
+
+def _all_made_over(walk: LoopWalk, cards: Cards) -> dict[str, str]:
+    key = walk.loop, walk.tile, walk.strip
+    if key not in walk.net.made_over:
+        sources = {op.name: _made_over(walk, cards, op) for op in walk.loop.ops}
+        walk.net.made_over[key] = {name: source for name, source in sources.items() if source}
+    return walk.net.made_over[key]
 
 
 def _made_over(walk: LoopWalk, cards: Cards, op: Op) -> str | None:
@@ -258,13 +265,14 @@ def _made_over(walk: LoopWalk, cards: Cards, op: Op) -> str | None:
     return first if same_rows and readers == [op] else None
 
 
-def _taken_over(net: Net, cards: Cards, walks: list[LoopWalk]) -> dict[str, str]:
+def _taken_over(
+    net: Net, cards: Cards, walks: list[LoopWalk], last: Mapping[str, int]
+) -> dict[str, str]:
     """Return the values that are written over another, with the value each one overwrites.
 
     Both have the same size and type, and the overwritten one dies in the loop: each row is written after it
     was last read. This covers token overwriting and work in place.
     """
-    last = _last_loops(net, walks)
     same: dict[str, str] = {}
     for index, walk in enumerate(walks):
         for name in walk.loop.kept:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from math import log
+from math import inf, log
 
 from edgevit.backends.mcu.cores import Core
 from edgevit.backends.mcu.schedule.image_source import prepared
@@ -143,35 +143,32 @@ def _descend(
     helping.
     """
     here = KeptSet(start, tiles[0])
-    plan = _try(net, cards, here)
-    if plan is None:
+    best = _price_of(net, cards, price, here)
+    if best == inf:
         return []
-    best = _with_crowd(price, plan)
     passed = [here]
     while True:
         gains = []
         for count, step in enumerate(_steps(net, here, must, classes, tiles)):
-            plan = _try(net, cards, step(here))
-            if plan and _with_crowd(price, plan) < best - 1e-9:
-                gains.append((_with_crowd(price, plan), count, step))
+            cost = _price_of(net, cards, price, step(here))
+            if cost < best - 1e-9:
+                gains.append((cost, count, step))
         if not gains:
             return [make_plan(net, cards, c.kept, c.tile) for c in passed[-_LAST:]]
         for _, _, step in sorted(gains, key=lambda gain: gain[:2]):
-            plan = _try(net, cards, step(here))
-            if plan and _with_crowd(price, plan) < best - 1e-9:
-                here, best = step(here), _with_crowd(price, plan)
+            cost = _price_of(net, cards, price, step(here))
+            if cost < best - 1e-9:
+                here, best = step(here), cost
                 passed.append(here)
 
 
-def _with_crowd(price: Callable[[Schedule], float], plan: Schedule) -> float:
-    return price(plan) + _CROWD * log(plan.crowd)
-
-
-def _try(net: Net, cards: Cards, choice: KeptSet) -> Schedule | None:
+def _price_of(net: Net, cards: Cards, price: Callable[[Schedule], float], choice: KeptSet) -> float:
+    """Return the price of a plan with a share for crowded loops; infinite where no plan is."""
     try:
-        return make_plan(net, cards, choice.kept, choice.tile, placed=False)
+        plan = make_plan(net, cards, choice.kept, choice.tile, placed=False)
     except NoLoopError:
-        return None
+        return inf
+    return price(plan) + _CROWD * log(plan.crowd)
 
 
 Step = Callable[[KeptSet], KeptSet]

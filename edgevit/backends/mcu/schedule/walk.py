@@ -71,12 +71,16 @@ class LoopWalk:
         return how.upto(rows, self.height(source))
 
     @cached_property
-    def _made(self) -> frozenset[str]:
-        return frozenset(member.name for member in self.loop.ops)
+    def _inside(self) -> dict[str, list[tuple[int, str]]]:
+        members = frozenset(member.name for member in self.loop.ops)
+        return {
+            op.name: [(i, source) for i, source in self.net.sources(op) if source in members]
+            for op in self.loop.ops
+        }
 
     def inside(self, op: Op) -> list[tuple[int, str]]:
         """Return the inputs that this loop makes."""
-        return [(i, source) for i, source in self.net.sources(op) if source in self._made]
+        return self._inside[op.name]
 
     @cached_property
     def events(self) -> tuple[tuple[Op, int], ...]:
