@@ -9,18 +9,17 @@ from tempfile import mkdtemp
 
 import pytest
 
+from edgevit.backends.mcu.bundle import GRAPH
 from edgevit.backends.mcu.cores import CORES
 from edgevit.backends.mcu.options import FirmwareOptions
 from edgevit.backends.mcu.toolchain import TOOLCHAINS
 from edgevit.export.api import export
+from edgevit.integer import load_graph
 from edgevit.measure.firmware import run_firmware
 
 VIT = "zoo:vit-i64-p8-d96-h3-l6"
-NETS = {
-    VIT: None,
-    "zoo:hybrid-i64-d32": None,
-    "timm:mobilenetv4_conv_small_035": 96,
-}
+NETS = (VIT, "zoo:hybrid-i64-d32", "timm:mobilenetv4_conv_small_035")
+SIZES = {"timm:mobilenetv4_conv_small_035": 96, "timm:shvit_s1": 128}
 # MLPerf Tiny: million instructions on a Cortex-M4, bytes of arena
 TINY = {
     "zoo:kws": (3.41, 10_768),
@@ -42,7 +41,7 @@ TINY_ELSEWHERE = [
 def exported(model: str, target: str = "qemu-m4", optimize: str = "balanced") -> Path:
     """Once in a test process."""
     folder = Path(mkdtemp(prefix="edgevit-test-")) / "net"
-    options = {"input_size": NETS[model]} if NETS.get(model) else {}
+    options = {"input_size": SIZES[model]} if model in SIZES else {}
     wish = FirmwareOptions(optimize=optimize)
     result = export(model, target=target, output=folder, backend_options=wish, **options)
     assert result.parity[-1].passed  # the firmware is the integer model
@@ -81,6 +80,16 @@ def test_a_vision_transformer_costs_no_more(
     found = run_firmware(exported(VIT, target, optimize), None, "zig", None)
     assert found.golden_match
     assert found.instructions <= instructions and found.memory.ram <= ram
+
+
+@pytest.mark.slow
+@pytest.mark.long
+def test_a_hybrid_with_its_stream_in_16_bits_costs_no_more() -> None:
+    folder = exported("timm:shvit_s1")
+    graph, _ = load_graph(next(folder.rglob(GRAPH)))
+    found = run_firmware(folder, None, "zig", None)
+    assert any(op.output.dtype == "int16" for op in graph.ops)
+    assert found.golden_match and found.instructions <= 66e6
 
 
 @pytest.mark.slow
