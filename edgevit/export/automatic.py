@@ -1,10 +1,14 @@
-"""`--precision auto`: what was chosen and why, and on this machine's own targets the time beside floats."""
+"""`--precision auto`: what was chosen and why, and on this machine's own targets the time beside floats.
+
+A format whose integers are slower than floats on some nets is written in floats there.
+"""
 
 from __future__ import annotations
 
 import statistics
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from edgevit.backends import Artifact, Worker
@@ -18,38 +22,51 @@ _ROUNDS = 7
 Lower = Callable[[str, Path], Artifact]  # in floats, by precision and folder
 
 
-def automatic_notes(
+@dataclass(frozen=True)
+class Comparison:
+    """What `auto` is, and how its time compares with floats."""
+
+    notes: tuple[str, ...]
+    instead: AutomaticPrecision | None = None  # floats, which the file is to be written in
+
+
+def compare_with_floats(
     chosen: AutomaticPrecision,
     artifact: Artifact,
     inputs: Inputs,
     target: Target,
     lower: Lower,
-) -> Iterator[str]:
-    """Say what `auto` is, and how its time compares with floats where this machine can tell."""
-    yield (
-        f"auto is {chosen.precision}: {chosen.why}"
-        if chosen.precision != "auto"
-        else f"auto: {chosen.why}"
-    )
+) -> Comparison:
+    """Say what `auto` is, and time it beside floats where this machine can tell."""
+    named = f" is {chosen.precision}" if chosen.precision != "auto" else ""
+    reason = f"auto{named}: {chosen.why}"
     if not is_integer(artifact.precision):
-        return
+        return Comparison((reason,))
     if not is_timed_here(artifact.format, target):
-        yield "auto was not timed: the target is not this machine; `edgevit profile` compares it with fp32"
-        return
+        return Comparison((
+            reason,
+            "auto was not timed: the target is not this machine; `edgevit profile` compares it with fp32",
+        ))  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
         try:
             floats = lower(info_of(artifact.format).precisions[0], Path(folder))
-            yield _compared(artifact, floats, inputs)
+            ratio = _ratio(artifact, floats, inputs)
         except EdgevitError as error:
-            yield f"auto was not timed: {error.message}"
+            return Comparison((reason, f"auto was not timed: {error.message}"))
+    return _compared(reason, chosen, floats.precision, ratio)
 
 
-def _compared(artifact: Artifact, floats: Artifact, inputs: Inputs) -> str:
-    ratio = _ratio(artifact, floats, inputs)
-    where = f"x{ratio:.2f} of the time in {floats.precision} on this machine"
+def _compared(reason: str, chosen: AutomaticPrecision, floats: str, ratio: float) -> Comparison:
+    where = f"x{ratio:.2f} of the time in {floats} on this machine"
+    if ratio > chosen.slowest:
+        why = (
+            f"{chosen.precision} takes {where}; --precision {chosen.precision} is the smaller file"
+        )
+        return Comparison((), AutomaticPrecision(floats, why))
     if ratio <= 1:
-        return f"auto takes {where}"
-    return f"auto is slower here: {where}; --precision {floats.precision} is the faster one"
+        return Comparison((reason, f"auto takes {where}"))
+    told = f"auto is slower here: {where}; --precision {floats} is the faster one"
+    return Comparison((reason, told))
 
 
 def _ratio(artifact: Artifact, other: Artifact, inputs: Inputs) -> float:

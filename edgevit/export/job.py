@@ -13,6 +13,7 @@ from edgevit.export.stages import rules_of
 from edgevit.export.vain import require_samples
 from edgevit.quantize import (
     EVERY,
+    GENERATED,
     PRODUCTS,
     QuantScheme,
     check_readable,
@@ -51,6 +52,16 @@ class ExportJob:
     def calibrated(self, format: str) -> bool:
         """Check that the format's ranges are chosen on calibration inputs."""
         return self.precisions[format] in BACKENDS[format].calibrates
+
+    def written_as(self, format: str, automatic: AutomaticPrecision) -> ExportJob:
+        """Return the job with `auto` in floats for one format, which calibrates no ranges."""
+        read = any(step.option.calibrated for step in self.lossy)
+        return replace(
+            self,
+            precisions={**self.precisions, format: automatic.precision},
+            automatic={**self.automatic, format: automatic},
+            request=self.request if read else replace(self.request, calibration=GENERATED),
+        )
 
     @property
     def tried_with(self) -> QuantScheme:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import platform
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -26,7 +27,7 @@ from edgevit.backends import (
 )
 from edgevit.errors import EdgevitError
 from edgevit.evaluate import Takes
-from edgevit.export.automatic import automatic_notes
+from edgevit.export.automatic import Comparison, compare_with_floats
 from edgevit.export.clock import clock
 from edgevit.export.effect import require_effect
 from edgevit.export.finish import leave
@@ -53,7 +54,7 @@ from edgevit.export.stages import (
     with_notes,
 )
 from edgevit.export.vain import no_integers
-from edgevit.exported import require_space, save_golden, staged
+from edgevit.exported import remove, require_space, save_golden, staged
 from edgevit.frontend import ModelArguments, ModelOptions, ModelSource, eager, run_others
 from edgevit.graph.other_inputs import Other
 from edgevit.graph.parity import FP32, Parity, Ranking
@@ -219,7 +220,13 @@ def _export_format(
     save_golden(draft, inputs, captured.expected, shown, held_out, captured.rankings)
     artifact = with_notes(artifact, quantized, part, captured.lossy)
     if format in job.automatic:
-        artifact = _with_reason(artifact, captured, backend, job, stages)
+        comparison = _with_floats(artifact, captured, backend, job, stages)
+        if comparison.instead is not None:
+            for path in draft.iterdir():
+                remove(path)
+            floats = job.written_as(format, comparison.instead)
+            return _export_format(captured, format, floats, draft, directory)
+        artifact = replace(artifact, notes=(*comparison.notes, *artifact.notes))
     if quantized:
         artifact = record_quantized(artifact, quantized, draft)
     manifest = _leave(draft, captured, job, artifact, rewritten, rewrites, parity, stages)
@@ -228,10 +235,10 @@ def _export_format(
     )
 
 
-def _with_reason(
+def _with_floats(
     artifact: Artifact, captured: _CapturedModel, backend: Backend, job: ExportJob, stages: Stages
-) -> Artifact:
-    """Add why the precision is what it is, and how it compares with floats."""
+) -> Comparison:
+    """Return why the precision is what it is, and how it compares with floats."""
     format = artifact.format
 
     def lower(precision: str, folder: Path) -> Artifact:
@@ -241,8 +248,9 @@ def _with_reason(
 
     with stages.stage("compare", f"compare {format} with floats"):
         chosen, inputs = job.automatic[format], captured.source.inputs
-        notes = automatic_notes(chosen, artifact, inputs, job.target, lower)
-        return replace(artifact, notes=(*notes, *artifact.notes))
+        if job.request.require_integer:
+            chosen = replace(chosen, slowest=math.inf)
+        return compare_with_floats(chosen, artifact, inputs, job.target, lower)
 
 
 def _lowered(

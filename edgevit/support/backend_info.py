@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ class AutomaticPrecision:
 
     precision: str
     why: str
+    # Largest share of the time in floats, where the file is timed, at which it is not written in floats instead.
+    slowest: float = math.inf
 
 
 @dataclass(frozen=True)

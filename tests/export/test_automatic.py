@@ -11,7 +11,7 @@ from torch import nn
 import edgevit
 from edgevit.backends import Artifact
 from edgevit.export import automatic
-from edgevit.export.automatic import automatic_notes
+from edgevit.export.automatic import compare_with_floats
 from edgevit.export.job import ExportJob
 from edgevit.export.request import ExportRequest
 from edgevit.quantize import CalibrationOptions
@@ -63,6 +63,25 @@ def test_a_slower_file_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert figure.startswith("auto is slower here: x1.40") and "--precision fp32" in figure
 
 
+@pytest.mark.parametrize(("ratio", "precision"), [(1.13, "fp32"), (0.8, "int8")])
+def test_floats_are_kept_where_integers_save_no_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ratio: float, precision: str
+) -> None:
+    monkeypatch.setattr(automatic, "_ratio", lambda *_: ratio)
+    torch.manual_seed(0)
+    result = edgevit.export(
+        Net().eval(), (torch.randn(1, 3, 16, 16),), target="linux-x86", format="onnx",
+        precision="auto", calibration=GENERATED, output=tmp_path / "out",
+    )  # fmt: skip
+    assert result.passed and result.manifest["precision"] == precision
+    assert ("quantization" in result.manifest) == (precision == "int8")
+    reason, *_ = result.manifest["notes"]
+    if precision == "fp32":
+        assert reason.startswith("auto is fp32: int8 takes x1.13") and "--precision int8" in reason
+        assert "calibrat" not in str(result.manifest["command"])
+    assert edgevit.verify(result.directory).passed
+
+
 def test_what_cannot_be_timed_here_is_told() -> None:
     target = load_target("iphone-14")
     artifact = Artifact("coreml", "w8", Path("net.mlpackage"), {})
@@ -70,5 +89,6 @@ def test_what_cannot_be_timed_here_is_told() -> None:
     def lower(*_: object) -> Artifact:
         raise AssertionError("nothing to compare with")
 
-    notes = list(automatic_notes(target.automatic("coreml"), artifact, (), target, lower))
-    assert notes[0].startswith("auto is w8: ") and "not timed" in notes[1]
+    chosen = target.automatic("coreml")
+    (reason, untimed) = compare_with_floats(chosen, artifact, (), target, lower).notes
+    assert reason.startswith("auto is w8: ") and "not timed" in untimed

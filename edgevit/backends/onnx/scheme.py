@@ -51,4 +51,5 @@ def automatic(target: Target) -> AutomaticPrecision:
     return AutomaticPrecision(
         "int8",
         "ONNX Runtime has no kernel for linear layers with ranges found as they run that is as fast as its float one",
+        slowest=0.9,
     )
