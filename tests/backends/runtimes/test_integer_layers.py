@@ -1,4 +1,7 @@
-"""TFLite and ExecuTorch files in integers: each layer is within a step of its simulation."""
+"""Files in integers: each layer is within a step of its simulation, on every runtime of this machine.
+
+Core ML's packages are compared by the interpreter in tests/backends/coreml, firmware bit for bit in tests/backends/mcu.
+"""
 
 from __future__ import annotations
 
@@ -18,8 +21,15 @@ from edgevit.support.backend_info import BACKENDS
 from edgevit.targets import load_target
 from tests.backends.runtimes.layers import layers, steps_apart, with_every_value
 
-TARGET = load_target("linux-x86")
+TARGETS = {"qnn": "galaxy-s25", "ethos-u": "ethos-u55-256"}
 CASES = [
+    ("onnx", "int8"),
+    pytest.param("onnx", "w4a8", marks=pytest.mark.long),
+    pytest.param("onnx", "w8a16", marks=pytest.mark.long),
+    ("tvm", "int8"),
+    ("qnn", "int8"),
+    pytest.param("qnn", "w8a16", marks=pytest.mark.long),
+    ("ethos-u", "int8"),
     ("tflite", "int8"),
     ("tflite", "auto"),
     ("tflite", "w4a8"),
@@ -28,6 +38,19 @@ CASES = [
     ("executorch", "auto"),
     ("executorch", "w4a8"),
 ]
+_MODULES = {"apache-tvm": "tvm", "ethos-u-vela": "ethosu"}
+# The NPU converts between floats and 16 bits in float16, whose 11 bits are wider than a step.
+_WIDER = {("qnn", "w8a16"): 32}
+
+
+def require_library(format: str) -> None:
+    """Skip the test where the format's runtime is not installed."""
+    library = BACKENDS[format].libraries[0]
+    pytest.importorskip(_MODULES.get(library, library.replace("-", "_")))
+
+
+def target_of(format: str) -> str:
+    return TARGETS.get(format, "linux-x86")
 
 
 class Layers(nn.Module):
@@ -49,21 +72,23 @@ class Layers(nn.Module):
 
 @pytest.mark.parametrize(("format", "precision"), CASES)
 def test_every_layer_is_within_a_step(format: str, precision: str, tmp_path: Path) -> None:
-    pytest.importorskip(BACKENDS[format].libraries[0].replace("-", "_"))
+    require_library(format)
+    target = load_target(target_of(format))
     torch.manual_seed(0)
     image = torch.rand(1, 3, 16, 16)
     net = Layers().eval().requires_grad_(False)
     source = ModelSource("tests:net", "net", net, (image,), ("x",), "a test", "random")
-    backend = backend_for(format, TARGET)
+    backend = backend_for(format, target)
     program, _ = engine.run(capture(source), backend.rules)
-    scheme = BACKENDS[format].scheme(precision)
+    scheme = BACKENDS[format].scheme(precision, target)
     made = quantize_program(program, generated(program, count=8), scheme)  # type: ignore[arg-type]
     whole = with_every_value(made.program)
-    request = Lowering(whole, source, TARGET, precision, tmp_path, lambda _: None)
+    request = Lowering(whole, source, target, precision, tmp_path, lambda _: None)
     session = BACKENDS[format].part(str(BACKENDS[format].session))(backend.lower(request).path, 1)
     for one in made.held_out:
         written = session.run([x.numpy() for x in one.inputs])
         apart = steps_apart(whole, one.inputs, written)
         assert set(apart) == set(layers(whole))
         for name, steps in apart.items():
-            assert (steps <= 1.01).float().mean() >= 0.99, (name, steps.max())
+            near = steps <= _WIDER.get((format, precision), 1.01)
+            assert near.float().mean() >= 0.99, (name, steps.max())

@@ -36,26 +36,18 @@ class Two(nn.Module):
         return self.head(self.deep(self.stem(x).relu()).relu().mean((2, 3)))
 
 
-@pytest.mark.parametrize("precision", ["int8", "w8"])
-def test_integers_are_those_of_the_simulation(tmp_path: Path, precision: str) -> None:
+def test_weights_alone_are_those_of_the_simulation(tmp_path: Path) -> None:
     torch.manual_seed(0)
     image = torch.rand(1, 3, 16, 16)
     net = Two().eval().requires_grad_(False)
     source = ModelSource("tests:net", "net", net, (image,), ("x",), "a test", "random")
     program, _ = engine.run(capture(source), RULES)
-    made = quantize_program(program, generated(program, count=16), SCHEMES[precision])
-    artifact = lower(made.program, load_target("linux-x86"), precision, tmp_path)
+    made = quantize_program(program, generated(program, count=16), SCHEMES["w8"])
+    artifact = lower(made.program, load_target("linux-x86"), "w8", tmp_path)
     session = open_session(artifact.path, 1)
     for one in made.held_out:
         (written,) = session.run([x.numpy() for x in one.inputs])
-        (meant,) = one.simulated
-        apart = (torch.from_numpy(written) - meant).abs()
-        if precision == "int8":
-            step = max(grid.scale for grid in made.encodings.values())
-            assert (apart < 1e-6).float().mean() >= 0.99
-            assert apart.max() <= step * 1.01
-        else:
-            assert apart.max() < 1e-5
+        assert (torch.from_numpy(written) - one.simulated[0]).abs().max() < 1e-5
 
 
 def test_the_library_is_held_to_its_simulation(tmp_path: Path) -> None:
