@@ -23,7 +23,7 @@ Lower = Callable[[str, Path], Artifact]  # in floats, by precision and folder
 
 
 @dataclass(frozen=True)
-class Comparison:
+class FloatComparison:
     """What `auto` is, and how its time compares with floats."""
 
     notes: tuple[str, ...]
@@ -36,14 +36,14 @@ def compare_with_floats(
     inputs: Inputs,
     target: Target,
     lower: Lower,
-) -> Comparison:
+) -> FloatComparison:
     """Say what `auto` is, and time it beside floats where this machine can tell."""
     named = f" is {chosen.precision}" if chosen.precision != "auto" else ""
     reason = f"auto{named}: {chosen.why}"
     if not is_integer(artifact.precision):
-        return Comparison((reason,))
+        return FloatComparison((reason,))
     if not is_timed_here(artifact.format, target):
-        return Comparison((
+        return FloatComparison((
             reason,
             "auto was not timed: the target is not this machine; `edgevit profile` compares it with fp32",
         ))  # fmt: skip
@@ -52,21 +52,23 @@ def compare_with_floats(
             floats = lower(info_of(artifact.format).precisions[0], Path(folder))
             ratio = _ratio(artifact, floats, inputs)
         except EdgevitError as error:
-            return Comparison((reason, f"auto was not timed: {error.message}"))
+            return FloatComparison((reason, f"auto was not timed: {error.message}"))
     return _compared(reason, chosen, floats.precision, ratio)
 
 
-def _compared(reason: str, chosen: AutomaticPrecision, floats: str, ratio: float) -> Comparison:
+def _compared(
+    reason: str, chosen: AutomaticPrecision, floats: str, ratio: float
+) -> FloatComparison:
     where = f"x{ratio:.2f} of the time in {floats} on this machine"
     if ratio > chosen.slowest:
         why = (
             f"{chosen.precision} takes {where}; --precision {chosen.precision} is the smaller file"
         )
-        return Comparison((), AutomaticPrecision(floats, why))
+        return FloatComparison((), AutomaticPrecision(floats, why))
     if ratio <= 1:
-        return Comparison((reason, f"auto takes {where}"))
+        return FloatComparison((reason, f"auto takes {where}"))
     told = f"auto is slower here: {where}; --precision {floats} is the faster one"
-    return Comparison((reason, told))
+    return FloatComparison((reason, told))
 
 
 def _ratio(artifact: Artifact, other: Artifact, inputs: Inputs) -> float:

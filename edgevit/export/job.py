@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -104,6 +105,8 @@ class ExportJob:
         chosen = list(dict.fromkeys(device.format(format) for format in formats))
         precisions = {format: device.precision(precision, format) for format in chosen}
         automatic = {f: device.automatic(f) for f in chosen} if precision == AUTO else {}
+        if request.require_integer:
+            automatic = {f: replace(one, slowest=math.inf) for f, one in automatic.items()}
         job = cls(device, chosen, precisions, automatic, parse_lossy(lossy), without, request)
         for format in chosen:
             require_installed(BACKENDS[format])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import platform
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -27,7 +26,7 @@ from edgevit.backends import (
 )
 from edgevit.errors import EdgevitError
 from edgevit.evaluate import Takes
-from edgevit.export.automatic import Comparison, compare_with_floats
+from edgevit.export.automatic import FloatComparison, compare_with_floats
 from edgevit.export.clock import clock
 from edgevit.export.effect import require_effect
 from edgevit.export.finish import leave
@@ -54,7 +53,7 @@ from edgevit.export.stages import (
     with_notes,
 )
 from edgevit.export.vain import no_integers
-from edgevit.exported import remove, require_space, save_golden, staged
+from edgevit.exported import empty, require_space, save_golden, staged
 from edgevit.frontend import ModelArguments, ModelOptions, ModelSource, eager, run_others
 from edgevit.graph.other_inputs import Other
 from edgevit.graph.parity import FP32, Parity, Ranking
@@ -222,10 +221,9 @@ def _export_format(
     if format in job.automatic:
         comparison = _with_floats(artifact, captured, backend, job, stages)
         if comparison.instead is not None:
-            for path in draft.iterdir():
-                remove(path)
-            floats = job.written_as(format, comparison.instead)
-            return _export_format(captured, format, floats, draft, directory)
+            empty(draft)
+            job = job.written_as(format, comparison.instead)
+            return _export_format(captured, format, job, draft, directory)
         artifact = replace(artifact, notes=(*comparison.notes, *artifact.notes))
     if quantized:
         artifact = record_quantized(artifact, quantized, draft)
@@ -237,9 +235,9 @@ def _export_format(
 
 def _with_floats(
     artifact: Artifact, captured: _CapturedModel, backend: Backend, job: ExportJob, stages: Stages
-) -> Comparison:
+) -> FloatComparison:
     """Return why the precision is what it is, and how it compares with floats."""
-    format = artifact.format
+    format, inputs = artifact.format, captured.source.inputs
 
     def lower(precision: str, folder: Path) -> Artifact:
         floats = replace(job, precisions={**job.precisions, format: precision})
@@ -247,10 +245,7 @@ def _with_floats(
         return _lowered(captured, backend, floats, format, program, folder)
 
     with stages.stage("compare", f"compare {format} with floats"):
-        chosen, inputs = job.automatic[format], captured.source.inputs
-        if job.request.require_integer:
-            chosen = replace(chosen, slowest=math.inf)
-        return compare_with_floats(chosen, artifact, inputs, job.target, lower)
+        return compare_with_floats(job.automatic[format], artifact, inputs, job.target, lower)
 
 
 def _lowered(
@@ -365,12 +360,8 @@ def _leave(
     stages: Stages,
 ) -> dict[str, object]:
     """Write the manifest, and the companion files beside the artifact."""
-    versions = {
-        "edgevit": __version__,
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        **artifact.versions,
-    }
+    ours = {"edgevit": __version__, "python": platform.python_version()}
+    versions = {**ours, "torch": torch.__version__, **artifact.versions}
     usual = ModelOptions()
     options = {k: v for k, v in vars(captured.model.options).items() if v != getattr(usual, k)}
     manifest = export_manifest(

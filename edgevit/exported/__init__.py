@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from edgevit.exported.quantized_text import accuracy_rows, island_rows
     from edgevit.exported.staging import (
         MANIFEST,
+        empty,
         file_entry,
         listed_files,
         remove,
@@ -66,6 +67,7 @@ __all__ = [
     "artifact_bytes",
     "compare",
     "comparison_text",
+    "empty",
     "expand_folders",
     "explorer_files",
     "exported_here",
@@ -124,6 +126,7 @@ lazy_face(
         "quantized_text": ("accuracy_rows", "island_rows"),
         "staging": (
             "MANIFEST",
+            "empty",
             "file_entry",
             "listed_files",
             "remove",

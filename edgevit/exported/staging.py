@@ -99,6 +99,12 @@ def remove(path: Path) -> None:
         path.unlink()
 
 
+def empty(folder: Path) -> None:
+    """Delete what is in a folder."""
+    for path in folder.iterdir():
+        remove(path)
+
+
 def remove_export(folder: Path) -> None:
     """Delete an exported folder, unless it holds files that are not of the export."""
     if folder.is_dir() and not folder.is_symlink() and not _strangers(folder):
