@@ -41,9 +41,10 @@ TINY_ELSEWHERE = [
 def exported(model: str, target: str = "qemu-m4", optimize: str = "balanced") -> Path:
     """Once in a test process."""
     folder = Path(mkdtemp(prefix="edgevit-test-")) / "net"
-    options = {"input_size": SIZES[model]} if model in SIZES else {}
     wish = FirmwareOptions(optimize=optimize)
-    result = export(model, target=target, output=folder, backend_options=wish, **options)
+    result = export(
+        model, target=target, output=folder, backend_options=wish, input_size=SIZES.get(model)
+    )
     assert result.parity[-1].passed  # the firmware is the integer model
     return folder
 
