@@ -53,6 +53,7 @@ class Net:
     work: dict[tuple[Loop, int], float] = field(default_factory=dict)
     made_over: dict[tuple[Loop, int, int], dict[str, str]] = field(default_factory=dict)
     closures: dict[str, list[Closure]] = field(default_factory=dict)
+    overwrites: dict[tuple[Loop, int, int, str, str], bool] = field(default_factory=dict)
 
     @classmethod
     def of(cls, graph: IntegerGraph) -> Net:
@@ -192,11 +193,12 @@ def _extra(net: Net, needs: dict[str, frozenset[str]]) -> dict[str, float]:
 def _closure(net: Net, name: str, kept_values: frozenset[str]) -> Closure:
     """Return a value's closure: one of before where the kept values differ elsewhere alone."""
     before = net.closures.setdefault(name, [])
-    for closure in before:
+    for index, closure in enumerate(before):
         if closure.reads <= kept_values and kept_values.isdisjoint(closure.streamed):
+            before.insert(0, before.pop(index))  # the next step asks for it again
             return closure
-    before.append(_new_closure(net, name, kept_values))
-    return before[-1]
+    before.insert(0, _new_closure(net, name, kept_values))
+    return before[0]
 
 
 def _new_closure(net: Net, name: str, kept_values: frozenset[str]) -> Closure:

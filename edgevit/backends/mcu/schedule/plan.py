@@ -291,6 +291,13 @@ def _taken_over(
 
 
 def _overwrites(walk: LoopWalk, cards: Cards, name: str, dying: str) -> bool:
+    answers, key = walk.net.overwrites, (walk.loop, walk.tile, walk.strip, name, dying)
+    if key not in answers:
+        answers[key] = _may_overwrite(walk, cards, name, dying)
+    return answers[key]
+
+
+def _may_overwrite(walk: LoopWalk, cards: Cards, name: str, dying: str) -> bool:
     """Return whether the value may overwrite `dying`.
 
     Every row must be read for the last time before its bytes are written, or by the very call that
