@@ -21,8 +21,9 @@ from edgevit.export.api import export
 
 NETS = (
     "timm:mobilenetv4_conv_small_035@96", "timm:mobilenetv4_conv_small_035@128", "timm:mobilenetv4_conv_small_050@128",
-    "timm:efficientvit_m0@128", "timm:shvit_s1@128", "timm:fastvit_t8@128", "timm:mobilevit_xxs@128",
-    "timm:efficientvit_b0@128", "timm:mobilevitv2_050@96", "timm:levit_128s@96",
+    "timm:mobilenetv4_conv_small_050@160", "timm:efficientvit_m0@128", "timm:shvit_s1@128", "timm:shvit_s1@160",
+    "timm:fastvit_t8@128", "timm:mobilevit_xxs@128", "timm:efficientvit_b0@128", "timm:mobilevitv2_050@96",
+    "timm:levit_128s@96", "timm:edgenext_xx_small@96",
     "timm:deit_tiny_patch16_224@96", "timm:deit_tiny_patch16_224@224",
     "zoo:casvit-xs@96", "zoo:mobilevig-ti@96", "zoo:van-b0@96", "zoo:moat-tiny0@96", "zoo:smt-t@96", "zoo:casvit-s@96",
 )  # fmt: skip
