@@ -55,6 +55,7 @@ class Expected:
     others: tuple[Other, ...] = ()  # the same on inputs of other statistics
     held_out: tuple[HeldOut, ...] = ()  # of a quantised artifact: what it is judged by
     rankings: tuple[Ranking, ...] = ()  # where outputs are in order of a score
+    original: Program | None = None  # as it was captured, before any rewrite
 
 
 class Backend(Protocol):

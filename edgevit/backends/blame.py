@@ -10,7 +10,7 @@ from types import FrameType
 from torch.fx.node import Node
 
 from edgevit.errors import ConverterError, EdgevitError, UnsupportedOpError
-from edgevit.graph.advice import way_out
+from edgevit.graph.advice import name_of, way_out
 from edgevit.graph.aten import op, operand
 from edgevit.graph.program import Program, origin, value
 from edgevit.graph.text import type_text
@@ -42,7 +42,7 @@ def cannot_lower(node: Node, format: str, why: str) -> UnsupportedOpError:
         node = operand(node)
     inputs = ", ".join(type_text(value(source)) for source in node.all_input_nodes)
     return UnsupportedOpError(
-        f"{format} cannot lower `{op(node)}` ({inputs} -> {type_text(value(node))})",
+        f"{format} cannot lower `{name_of(node)}` ({inputs} -> {type_text(value(node))})",
         where=str(origin(node)),
         why=why[:_LONGEST],
         hint=way_out([node]),

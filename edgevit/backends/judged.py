@@ -14,7 +14,7 @@ import torch
 
 from edgevit.graph.half import in_float16
 from edgevit.graph.other_inputs import Other
-from edgevit.graph.parity import SAME, Distance, Limit, Parity, distance
+from edgevit.graph.parity import FP32, SAME, Distance, Limit, Parity, distance
 from edgevit.graph.program import Inputs, Program
 from edgevit.graph.ranking import compared
 
@@ -31,18 +31,21 @@ def judged(
     program: Program | None,
     precision: str,
     limit: Limit,
+    original: Program | None = None,
 ) -> tuple[Parity, ...]:
     """Return one verdict over all inputs that can be judged, or none if no input can.
 
-    `program` is used to tell noise from error.
+    `program`, which was lowered, and `original`, as it was captured, are used to tell noise from error.
     """
+    graphs = [graph for graph in (program, original) if graph is not None]
     worst, names, notes = SAME, [], []
     for other in others:
         why = _not_to_be_judged(other, precision)
         parity, matched = SAME, ()
         if not why:
             parity, matched = compared(other.outputs, run(other.inputs), other.rankings, limit)
-        if not why and not limit.holds(parity) and program is not None:
+        failed = not why and not limit.holds(parity)
+        if failed and program is not None and not _compute_another(graphs, other):
             why = _noise(other, parity, program, precision, limit)
         if why:
             notes.append(f"{other.name}: not judged, {why}")
@@ -66,6 +69,18 @@ def _not_to_be_judged(other: Other, precision: str) -> str:
     if precision == "fp16" and any(x.numel() and float(x.abs().max()) > _LARGEST_HALF for x in floats):  # fmt: skip
         return "the model's outputs are beyond the range of float16 there"
     return ""
+
+
+def _compute_another(graphs: Sequence[Program], other: Other) -> bool:
+    """Check for a graph that departs from the model by more than rounding: a capture or a rule is wrong."""
+    apart = own = 0.0
+    for graph in graphs:
+        outputs = graph.run(other.inputs)
+        exact = replace(graph.in_float64(), inputs=tuple(map(_wide, other.inputs))).run()
+        moved = graph.run(tuple(map(_moved, other.inputs)))
+        own = max(own, distance(exact, outputs).rel_l2, distance(outputs, moved).rel_l2)
+        apart = max(apart, compared(other.outputs, outputs, other.rankings, FP32)[0].rel_l2)
+    return apart > FP32.max_rel_l2 and apart > _NOISE * own
 
 
 def _noise(other: Other, parity: Distance, program: Program, precision: str, limit: Limit) -> str:

@@ -75,7 +75,10 @@ def check_run(
     parity = Parity(stage, precision, apart, limit, notes=notes)
     if not parity.passed:
         return (parity,)
-    return (parity, *judged(run, expected.others, expected.program, precision, limit))
+    return (
+        parity,
+        *judged(run, expected.others, expected.program, precision, limit, expected.original),
+    )
 
 
 def fitted(

@@ -9,7 +9,7 @@ import torch
 from torch.fx.node import Node
 
 from edgevit.errors import TargetError, UnsupportedOpError
-from edgevit.graph.advice import way_out
+from edgevit.graph.advice import name_of, way_out
 from edgevit.graph.aten import kind, op
 from edgevit.graph.program import Program, origin, value
 from edgevit.graph.text import type_text
@@ -32,7 +32,7 @@ def refuse_ops(nodes: Iterable[Node], format: str, why: str) -> None:
     """
     unknown: dict[str, list[Node]] = defaultdict(list)
     for node in nodes:
-        unknown[op(node)].append(node)
+        unknown[name_of(node)].append(node)
     if not unknown:
         return
     names = ", ".join(f"`{name}` ({len(nodes)}x)" for name, nodes in unknown.items())

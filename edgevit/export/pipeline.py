@@ -205,9 +205,8 @@ def _export_format(
         held_out = quantized.held_out if quantized else artifact.held_out
         with stages.stage("verify", f"check the saved {format} artifact"):
             others = () if held_out else captured.others
-            expected = Expected(
-                inputs, captured.expected, rewritten, others, held_out, captured.rankings
-            )
+            model = (captured.rankings, captured.program)
+            expected = Expected(inputs, captured.expected, rewritten, others, held_out, *model)
             parity += backend.check(artifact, expected)
             if split := captured.source.split:
                 whole = None if captured.lossy else artifact

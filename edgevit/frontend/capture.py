@@ -18,12 +18,15 @@ from edgevit.errors import CaptureError, EdgevitError
 from edgevit.frontend.fake_quant import pairs_for_fake_quant
 from edgevit.frontend.functional import NotFunctionalError, make_functional
 from edgevit.frontend.inline import inline_modes
+from edgevit.frontend.kernels import module_of, replacement_hint, traced_kernel
 from edgevit.frontend.lines import last_line_of_user, source_of_trace
 from edgevit.frontend.plain_names import with_plain_names
 from edgevit.frontend.read_numbers import keep_numbers_in_tensors
 from edgevit.frontend.source import ModelSource
 from edgevit.frontend.transforms import export
 from edgevit.frontend.user_code import ended_by_user
+from edgevit.frontend.wrappers import is_wrapper
+from edgevit.graph.aten import kind
 from edgevit.graph.cheaper_passes import cheaper_passes
 from edgevit.graph.edit import row_by_row
 from edgevit.graph.parity import FP32, distance
@@ -31,13 +34,6 @@ from edgevit.graph.program import Origin, Program
 from edgevit.support.silence import quiet
 
 _VIEWS = frozenset({torch.ops.aten.view.default, torch.ops.aten._unsafe_view.default})
-# Modules of ours around the user's: each has it as `model`.
-_WRAPPERS = frozenset(
-    f"edgevit.frontend.{name}"
-    for name in ("pixels.FromPixels", "channels_last.ChannelsLast", "hf_outputs.TensorOutputs", "live.inputs.Structured")
-)  # fmt: skip
-
-_INSTEAD = "or --replace MODULE=FILE.py:FUNCTION puts a function of yours in a module's place"
 
 
 def capture(source: ModelSource) -> Program:
@@ -46,7 +42,7 @@ def capture(source: ModelSource) -> Program:
     except EdgevitError:
         raise
     except Exception as error:
-        raise _capture_error(error) from error
+        raise _capture_error(error, source.module) from error
 
 
 def _captured(source: ModelSource) -> Program:
@@ -69,22 +65,27 @@ def _export(
         raise ended_by_user(error) from error
 
 
-def _capture_error(error: Exception) -> CaptureError:
+def _capture_error(error: Exception, model: torch.nn.Module) -> CaptureError:
     first = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
     data_dependent = (
         "data-dependent" in str(error).lower() or "DataDependent" in type(error).__name__
+    )
+    module = module_of(error, model)
+    kernel = traced_kernel(error)
+    way = (
+        "write it with PyTorch's ops"
+        if kernel
+        else "make the branch static, use `torch.where`, or `torch.cond` with both sides of one shape"
+        if data_dependent
+        else "make `torch.export.export(model, inputs)` work on its own, then come back"
     )
     return CaptureError(
         "the model's control flow depends on its data"
         if data_dependent
         else "torch.export cannot capture the model",
-        where=last_line_of_user(error),
-        why=first.strip()[:400],
-        hint=(
-            f"make the branch static, use `torch.where`, or `torch.cond` with both sides of one shape; {_INSTEAD}"
-            if data_dependent
-            else f"make `torch.export.export(model, inputs)` work on its own, then come back; {_INSTEAD}"
-        ),
+        where=f"{module}  {last_line_of_user(error)}".strip(),
+        why=kernel or first.strip()[:400],
+        hint=f"{way}; or {replacement_hint(module)}",
     )
 
 
@@ -194,14 +195,9 @@ def _attribute(module: torch.nn.Module, path: str) -> torch.Tensor:
 def _origin(node: Node) -> Origin:
     stack = [*(node.meta.get("nn_module_stack") or {}).values()]
     path = stack[-1][0].removeprefix("L['self'].") if stack else ""
-    ours = sum(_is_wrapper(kind) for _, kind in stack)
+    ours = sum(is_wrapper(kind) for _, kind in stack)
     module = ".".join(path.split(".")[ours:])  # the user's path: without our wrappers' `model.`
     return Origin(module, source_of_trace(node.meta.get("stack_trace") or ""))
-
-
-def _is_wrapper(kind: str | type) -> bool:
-    name = kind if isinstance(kind, str) else f"{kind.__module__}.{kind.__qualname__}"
-    return name in _WRAPPERS
 
 
 def _name_outputs(exported: torch.export.ExportedProgram) -> list[str]:
@@ -231,13 +227,25 @@ def _key(part: Any) -> str:
     return str(getattr(part, "key", getattr(part, "idx", getattr(part, "name", part))))
 
 
+def _call(node: Node) -> Node:
+    """Return the call that a node is a part of what it gives."""
+    while node.target is operator.getitem and isinstance(node.args[0], Node):
+        node = node.args[0]
+    return node
+
+
+def _extent(size: int | torch.SymInt) -> str:
+    return str(size) if isinstance(size, int) else str(size.node.expr)
+
+
 def _require_static(graph: fx.Graph) -> None:
     for node in graph.nodes:
         fake = node.meta.get("val")
         if isinstance(fake, torch.Tensor) and not all(isinstance(n, int) for n in fake.shape):
             raise CaptureError(
-                f"`{node.name}` has a shape that is known only at run time: {list(fake.shape)}",
+                f"`{kind(_call(node))}` has a shape that is known only at run time: [{', '.join(map(_extent, fake.shape))}]",
                 where=str(node.meta["origin"]),
                 why="devices plan memory ahead, so every shape must be static",
-                hint=f"export with fixed sizes; write `torch.where` for `nonzero` and boolean masks; {_INSTEAD}",
+                hint="export with fixed sizes; write `torch.where` for `nonzero` and boolean masks; or "
+                + replacement_hint(node.meta["origin"].module),
             )

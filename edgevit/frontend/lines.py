@@ -7,6 +7,8 @@ import sysconfig
 import traceback
 from pathlib import Path
 
+from edgevit.frontend.kernels import is_of_triton
+
 _FRAME = re.compile(r'File "([^"]+)", line (\d+), in (\S+)')
 _LIBRARY = (
     "/torch/",
@@ -63,4 +65,4 @@ def _is_library(path: str) -> bool:
     if _ZOO in path:
         return False
     standard = path.startswith(_STANDARD) and "-packages/" not in path
-    return standard or any(part in path for part in _LIBRARY)
+    return standard or is_of_triton(path) or any(part in path for part in _LIBRARY)

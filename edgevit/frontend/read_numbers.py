@@ -18,6 +18,7 @@ from torch.fx.node import Node, map_arg
 from torch.utils._pytree import tree_leaves
 
 from edgevit.errors import CaptureError
+from edgevit.frontend.kernels import replacement_hint
 from edgevit.graph.aten import kind, op
 from edgevit.graph.program import origin
 
@@ -119,5 +120,6 @@ def _refusal(node: Node, use: str) -> CaptureError:
         "the model reads a number out of a tensor (`.item()`, `float(...)`)",
         where=str(origin(node)),
         why=f"{use}, and an artifact has no numbers that change from run to run, but in tensors",
-        hint="leave out `.item()`: compute with the tensor itself",
+        hint="leave out `.item()`: compute with the tensor itself; or "
+        + replacement_hint(origin(node).module),
     )

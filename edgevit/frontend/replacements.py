@@ -18,15 +18,16 @@ import torch
 from torch import nn
 
 from edgevit.errors import ModelError, UsageError, suggest
-from edgevit.frontend.hf_outputs import TensorOutputs
-from edgevit.frontend.live.inputs import Structured
+from edgevit.frontend.kernels import missing_kernel
 from edgevit.frontend.python_callable import load_object, takes
 from edgevit.frontend.source import ModelSource
 from edgevit.frontend.trial import first_line, tensors_in
+from edgevit.frontend.wrappers import unwrapped
 from edgevit.graph.parity import distance
 
 _OPTION = "--replace"
 _FORM = "--replace blocks.*.scan=fast.py:scan, a function of the module and its inputs"
+_WHOLE = "."  # the model itself
 _CLOSE = 1e-4  # relative L2: sums in another order
 _MOST_CALLS = 8  # compared, of one module
 
@@ -68,7 +69,7 @@ def put_in(source: ModelSource, text: str, trust: bool) -> tuple[Replacement, ..
                 why="a replacement is MODULE=PACKAGE:CALLABLE or MODULE=FILE.py:CALLABLE",
                 hint=_FORM,
             )
-        modules = _modules(_own(source.module), pattern)
+        modules = _modules(unwrapped(source.module), pattern)
         function = _function(spec, trust)
         replacements += [_replaced(path, module, function, spec) for path, module in modules]
     return tuple(replacements)
@@ -84,14 +85,9 @@ def verified(source: ModelSource, replacements: tuple[Replacement, ...]) -> Mode
     return replace(source, notes=(*source.notes, *notes))
 
 
-def _own(module: nn.Module) -> nn.Module:
-    """Return the model as its authors wrote it, without the wrappers around it."""
-    while isinstance(module, Structured | TensorOutputs):
-        module = module.model
-    return module
-
-
 def _modules(model: nn.Module, pattern: str) -> list[tuple[str, nn.Module]]:
+    if pattern == _WHOLE:
+        return [(_WHOLE, model)]
     modules = [
         (path, m) for path, m in model.named_modules() if path and fnmatchcase(path, pattern)
     ]
@@ -100,7 +96,7 @@ def _modules(model: nn.Module, pattern: str) -> list[tuple[str, nn.Module]]:
     raise ModelError(
         f"the model has no module `{pattern[:80]}`",
         where=_OPTION,
-        why="a module is named by its path in the model, in which * stands for any part",
+        why="a module is named by its path in the model, in which * stands for any part; `.` is the model",
         hint=suggest(pattern, [path for path, _ in model.named_modules() if path]) or _FORM,
     )
 
@@ -154,7 +150,8 @@ def _verdict(replacement: Replacement) -> str:
         try:
             expected = tensors_in(replacement.original(*call.args, **call.kwargs))
         except Exception as error:
-            return f"{name}, NOT verified: the original does not run here, {first_line(error)}"
+            reason = missing_kernel(error) or first_line(error)
+            return f"{name}, NOT verified: the original does not run here, {reason}"
         worst = max(worst, _difference(replacement, expected, call.outputs))
     return f"{name}, verified against the original on the example inputs: relative L2 {worst:.1e}"
 

@@ -10,6 +10,13 @@ import torch
 from torch.utils._pytree import tree_leaves
 
 from edgevit.errors import ModelError, WeightsError
+from edgevit.frontend.kernels import (
+    is_of_triton,
+    missing_kernel,
+    module_of,
+    replacement_hint,
+)
+from edgevit.frontend.wrappers import unwrapped
 
 _TORCH = Path(torch.__file__).parent
 _STANDARD = Path(sysconfig.get_path("stdlib"))
@@ -32,7 +39,11 @@ def place_of(error: BaseException, module: torch.nn.Module | None = None) -> str
             continue
         if path.is_relative_to(_STANDARD) and "site-packages" not in path.parts:
             continue
+        if is_of_triton(str(path)):
+            continue
         owner = _name_within(module, frame.f_locals.get("self"))
+        if module is not None and not owner:
+            owner = module_of(error, module)
         return f"{owner}  {_short(path)}:{line}" if owner else f"{_short(path)}:{line}"
     return ""
 
@@ -48,11 +59,13 @@ def run_once(
         with torch.no_grad():
             output = module(*(x.clone() for x in inputs))  # it may write into them
     except (Exception, SystemExit) as error:
+        kernel = missing_kernel(error)
+        way = replacement_hint(module_of(error, module)) if kernel else hint
         raise ModelError(
             f"the model does not run on its example input ({shapes})",
             where=place_of(error, module) or type(module).__name__,
-            why=first_line(error),
-            hint=hint or "torch.export the model again, on inputs that it takes",
+            why=kernel or first_line(error),
+            hint=way or "torch.export the model again, on inputs that it takes",
         ) from error
     outputs = tensors_in(output)
     if not outputs:
@@ -108,7 +121,8 @@ def _first_not_finite(module: torch.nn.Module, inputs: tuple[torch.Tensor, ...])
 def _name_within(module: torch.nn.Module | None, owner: object) -> str:
     if module is None or not isinstance(owner, torch.nn.Module):
         return ""
-    return next((name for name, child in module.named_modules() if child is owner), "")
+    modules = unwrapped(module).named_modules()
+    return next((name for name, child in modules if child is owner), "")
 
 
 def _short(path: Path) -> str:

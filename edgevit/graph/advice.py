@@ -6,10 +6,18 @@ from collections.abc import Sequence
 
 from torch.fx.node import Node
 
-from edgevit.graph.aten import overload
+from edgevit.graph.aten import op, overload
 from edgevit.graph.program import origin
 
 _OF_TORCH = frozenset({"aten", "prims", "quantized_decomposed", "torchvision"})
+
+
+def name_of(node: Node) -> str:
+    """Return the operator by the name that its author gave it: `mylib::scan`, and `conv2d` for PyTorch's."""
+    target = overload(node)
+    if target is None or target.namespace in _OF_TORCH:
+        return op(node)
+    return f"{target.namespace}::{op(node)}"
 
 
 def way_out(nodes: Sequence[Node]) -> str:

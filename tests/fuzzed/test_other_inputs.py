@@ -88,6 +88,17 @@ def test_noise_of_the_model_is_not_held_against_a_runtime() -> None:
     assert "bright: not judged, the model's own rounding" in parity.notes[0]
 
 
+def test_a_graph_that_is_another_function_is_no_noise() -> None:
+    """A rule or a capture that is right on the example alone is not excused by its own outputs."""
+    net = Call(lambda s, x: x.abs().sum((2, 3)))
+    captured = captured_of(net, X)
+    wrong = captured_of(Call(lambda s, x: x.abs().sum((2, 3)).clamp(max=100.0)), X)
+    for precision, limit in (("fp32", FP32), ("fp16", FP16)):
+        for program, original in ((wrong, captured), (wrong, wrong)):
+            (parity,) = judged(program.run, others_of(net, X), program, precision, limit, original)
+            assert not parity.passed and "scaled by 3: relative L2" in " ".join(parity.notes)
+
+
 def test_what_is_not_finite_is_not_judged() -> None:
     net = Call(lambda s, x: x + (x - x.mean()).sum() * 0 + (1 / x.std() * 0))
     parity = verdict(net, net)

@@ -36,7 +36,7 @@ class RunningSum(nn.Module):
 @pytest.mark.parametrize(
     ("last", "name", "way_out"),
     [
-        (Own(), "`scan`", "--replace 1="),
+        (Own(), "`edgevit_firmware_tests::scan`", "--replace 1="),
         (RunningSum(), "`cumsum`", "write this line with other ops"),
     ],
 )

@@ -185,7 +185,7 @@ def _parities(
         return tuple(results[name] for name in package.main.outputs)
 
     others = [other for other in expected.others if other.name in _OTHERS]
-    return (parity, *judged(run, others, expected.program, precision, limit))
+    return (parity, *judged(run, others, expected.program, precision, limit, expected.original))
 
 
 def _named_inputs(package: MilPackage, inputs: Inputs) -> dict[str, torch.Tensor]:

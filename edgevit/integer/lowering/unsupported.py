@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from torch.fx.node import Node
 
 from edgevit.errors import UnsupportedOpError
-from edgevit.graph.advice import way_out
-from edgevit.graph.aten import op
+from edgevit.graph.advice import name_of, way_out
 from edgevit.graph.program import origin, value
 from edgevit.graph.text import type_text
 
@@ -26,7 +25,7 @@ class Reason:
 def refuse(reasons: Sequence[Reason]) -> None:
     if not reasons:
         return
-    counts = Counter(op(reason.node) for reason in reasons)
+    counts = Counter(name_of(reason.node) for reason in reasons)
     lines = [_line(reason) for reason in reasons[:_SHOWN]]
     if len(reasons) > _SHOWN:
         lines.append(f"and {len(reasons) - _SHOWN} more")
@@ -34,7 +33,7 @@ def refuse(reasons: Sequence[Reason]) -> None:
         "there are no integer operations for "
         + ", ".join(f"`{name}` ({count}x)" for name, count in counts.items()),
         where="\n".join(lines),
-        why="\n".join(dict.fromkeys(f"`{op(r.node)}`: {r.why}" for r in reasons)),
+        why="\n".join(dict.fromkeys(f"`{name_of(r.node)}`: {r.why}" for r in reasons)),
         hint=way_out([reason.node for reason in reasons]),
     )
 
@@ -42,4 +41,4 @@ def refuse(reasons: Sequence[Reason]) -> None:
 def _line(reason: Reason) -> str:
     node = reason.node
     inputs = ", ".join(type_text(value(source)) for source in node.all_input_nodes)
-    return f"{op(node)}({inputs}) -> {type_text(value(node))}   at  {origin(node)}"
+    return f"{name_of(node)}({inputs}) -> {type_text(value(node))}   at  {origin(node)}"
