@@ -172,6 +172,21 @@ def test_more_scratch_is_taken_where_the_arena_has_room() -> None:
     assert plan.size == bound(plan.buffers)
 
 
+def test_more_rows_at_a_time_are_taken_where_the_arena_has_room() -> None:
+    """A loop below the peak does in few calls what the loop at the peak does in many."""
+    x = Value("x", (64, 16))
+    a = _linear(x, "a", 128)
+    y = _linear(a.output, "y", 16)
+    b = _linear(y.output, "b", 32)
+    z = _linear(b.output, "z", 16)
+    graph = IntegerGraph("net", (x,), (), (a, y, b, z), (z.output,)).verify()
+    kept, core = frozenset({"x", "y", "z"}), CORES["m55"]
+    plan = planned(graph, core, kept, 4)
+    assert [walk.tile for walk in plan.walks if len(walk.loop.ops) == 2] == [4, 16]
+    assert plan.size == make_plan(*prepared(graph, core), kept, 4).size
+    verify_plan(plan)
+
+
 @pytest.mark.parametrize("seed", range(0, 40, 5))
 def test_the_plan_that_was_chosen_is_planned_again(seed: int) -> None:
     """An exported folder has the kept values, the tile and the strip alone."""

@@ -11,7 +11,7 @@ placement is smaller than the bound.
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 ALIGNMENT = 16  # bytes; a vector of the widest core
@@ -78,6 +78,22 @@ def enlarged(
     if aligned(large.end + guard) > end:
         return None
     return [large if buffer is small else buffer for buffer in buffers]
+
+
+def placed_anew(
+    buffers: Sequence[Buffer], names: Collection[str], own: Sequence[Buffer], end: int
+) -> list[Buffer] | None:
+    """Return the buffers with `own` for those of these names, where no other has to move.
+
+    Each is at the lowest offset that is free for all its life, the largest first. None if one would
+    end after `end`.
+    """
+    placed = [buffer for buffer in buffers if buffer.name not in names]
+    for buffer in sorted(own, key=lambda buffer: -buffer.size):
+        placed.append(replace(buffer, offset=_lowest(placed, buffer)))
+        if aligned(placed[-1].end) > end:
+            return None
+    return placed
 
 
 def _place(buffers: Sequence[Buffer]) -> tuple[list[Buffer], int]:

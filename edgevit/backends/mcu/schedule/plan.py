@@ -86,7 +86,7 @@ def make_plan(
     shared = {} if guard else _shared_rings(cards, walks)
     buffers = [*_kept_buffers(net, walks, same, last)]
     for index, walk in enumerate(walks):
-        buffers += _loop_buffers(index, walk, cards, shared)
+        buffers += loop_buffers(index, walk, _least_scratch(walk, cards), shared)
     chosen = cards
     if not placed:
         size = bound(buffers)
@@ -177,21 +177,20 @@ def _root(name: str, same: Mapping[str, str]) -> str:
     return name
 
 
-def _loop_buffers(
-    index: int, walk: LoopWalk, cards: Cards, shared: Mapping[str, str]
-) -> list[Buffer]:
-    buffers = [
+def loop_buffers(index: int, walk: LoopWalk, scratch: int, shared: Mapping[str, str]) -> list[Buffer]:  # fmt: skip
+    rings = [
         Buffer(ring_name(index, name), size, index, index)
         for name, size in walk.ring_bytes.items()
         if ring_name(index, name) not in shared
     ]
+    return [*rings, *([Buffer(scratch_name(index), scratch, index, index)] if scratch else [])]
+
+
+def _least_scratch(walk: LoopWalk, cards: Cards) -> int:
     key = walk.loop, walk.tile, walk.strip
     if key not in walk.net.scratch:
         walk.net.scratch[key] = max(_least(walk, cards, op).scratch(op) for op in walk.loop.ops)
-    scratch = walk.net.scratch[key]
-    if scratch:
-        buffers.append(Buffer(scratch_name(index), scratch, index, index))
-    return buffers
+    return walk.net.scratch[key]
 
 
 def _widened(
@@ -200,7 +199,7 @@ def _widened(
     """Return wider cards for the loops where the arena has room for their scratch."""
     chosen = dict(cards)
     for index, walk in enumerate(walks):
-        wide = {op.name: _most(walk, cards, op) for op in walk.loop.ops}
+        wide = {op.name: widest_card(walk, cards, op) for op in walk.loop.ops}
         scratch = max(wide[op.name].scratch(op) for op in walk.loop.ops)
         roomy = enlarged(buffers, scratch_name(index), scratch, size, guard) if scratch else None
         if roomy is not None:
@@ -213,10 +212,10 @@ def _widened(
 
 def _least(walk: LoopWalk, cards: Cards, op: Op) -> Card:
     """Return the card with the least scratch that leaves no row of a call alone."""
-    return _most(walk, cards, op) if _rows_together(walk, op) == 3 else cards[op.name]
+    return widest_card(walk, cards, op) if _rows_together(walk, op) == 3 else cards[op.name]
 
 
-def _most(walk: LoopWalk, cards: Cards, op: Op) -> Card:
+def widest_card(walk: LoopWalk, cards: Cards, op: Op) -> Card:
     wider = cards[op.name].wider
     return wider if wider and _rows_together(walk, op) > 2 else cards[op.name]
 

@@ -16,6 +16,7 @@ from edgevit.backends.mcu.cores import Core
 from edgevit.backends.mcu.schedule.image_source import prepared
 from edgevit.backends.mcu.schedule.loops import Net, NoLoopError
 from edgevit.backends.mcu.schedule.plan import Cards, Schedule, call_overhead, make_plan
+from edgevit.backends.mcu.schedule.taller_tiles import with_taller_tiles
 from edgevit.errors import UsageError, suggest
 from edgevit.integer import IntegerGraph, Op
 
@@ -49,7 +50,7 @@ def best_plan(
     """Return the plan with the best price.
 
     With `max_ram` it is the best of those found that fit, or the smallest if none fits. With
-    `tile`, loops take that many rows at a time, and the search is over the rest.
+    `tile`, loops take that many rows at a time or more, and the search is over the rest.
     """
     if optimize not in OPTIMIZE:
         raise UsageError(
@@ -58,7 +59,7 @@ def best_plan(
     plans = candidates(graph, core, optimize, TILES if tile is None else (tile,))
     best = _best(plans, _price(optimize), max_ram)
     wider = [best, *(_in_strips(best, strip) for strip in STRIPS)]
-    return _best(wider, _price_with_calls(optimize), max_ram)
+    return with_taller_tiles(_best(wider, _price_with_calls(optimize), max_ram))
 
 
 def _best(
@@ -78,7 +79,7 @@ def planned(
 ) -> Schedule:
     """Return the plan that keeps just these values."""
     net, cards = prepared(graph, core)
-    return make_plan(net, cards, kept_values, tile, strip=strip)
+    return with_taller_tiles(make_plan(net, cards, kept_values, tile, strip=strip))
 
 
 def candidates(
