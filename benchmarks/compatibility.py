@@ -2,23 +2,27 @@
 
     python benchmarks/compatibility.py --minutes 60 --output docs/compatibility.md
 
-One net of each of timm's families, transformers' architectures from small configs, torchvision's nets, ultralytics' and the zoo, with live
-random weights. Each answer is a file in out/compatibility, so that a run goes on where the last one ended.
+Small nets of timm's families, transformers' architectures from small configs, torchvision's nets, ultralytics' and the zoo, with live
+random weights, at the smallest picture that each takes. Each net is exported to all formats in one forked process, which shares the capture
+between them. Each answer is a file in out/compatibility, so that a run goes on where the last one ended.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import importlib
 import json
 import os
 import re
-import subprocess
+import resource
+import signal
 import sys
-import tempfile
 import time
+import traceback
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
@@ -27,19 +31,22 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.small_configs import INPUT_SIZE, SMALL_CONFIGS
+from benchmarks.small_timm import smallest_of_each_family
+from edgevit.errors import EdgevitError
 from edgevit.frontend.zoo.papers import PAPERS
 
-FORMATS = {
-    "coreml": "iphone",
-    "onnx": "linux-x86",
-    "tflite": "linux-x86",
-    "executorch": "linux-x86",
-}
+PRECISIONS = {"coreml": "fp16", "onnx": "fp32", "tflite": "fp32", "executorch": "fp32"}
+FORMATS = tuple(PRECISIONS)
 STATE = Path("out/compatibility")
-_LONGEST = 1800  # seconds of one export
-_SMALL = re.compile(
-    r"atto|femto|pico|nano|xxs|mini|micro|tiny|_xs|_s0|_b0|_t0|_m0|_s1|small|18|_050|_s\b"
-)
+_LONGEST = 1800  # seconds of one net
+# One device for all four, so that they share a capture: an iPhone's facts for Core ML, this machine for the others.
+_DEVICE = """name = "four-formats"
+title = "four formats"
+extends = "iphone-12"
+formats = ["coreml", "onnx", "tflite", "executorch"]
+precisions = ["fp16", "fp32"]
+"""
+_SIZES = (64, 96, 128, 160, 192, None)  # pixels a side, the first that the net takes
 _TORCHVISION = [
     "mobilenet_v2",
     "mobilenet_v3_small",
@@ -78,74 +85,154 @@ class Net:
     source: str
     name: str
     spec: str
-    words: tuple[str, ...] = ()
+    sizes: tuple[int | None, ...] = (None,)
 
 
-def nets() -> Iterator[Net]:
-    """List the nets, those that export fast first."""
+# Asked for by name: they come first.
+_FIRST = [
+    "dpt",
+    "depth-anything",
+    "clip",
+    "siglip",
+    "sam",
+    "edgetam",
+    "pp-ocr-v6-tiny",
+    "rt-detr",
+    "rt-detr-v2",
+    "rf-detr",
+    "segformer",
+    "deeplabv3_mobilenet_v3_large",
+    "lraspp_mobilenet_v3_large",
+    "detr",
+    "yolo11n",
+    "yolo26n",
+]
+
+
+def nets() -> list[Net]:
+    """List the nets, those that are asked for by name first, then those that export fast."""
+    every = list(_nets())
+    place = {name: index for index, name in enumerate(_FIRST)}
+    return sorted(every, key=lambda net: place.get(net.name, len(_FIRST)))
+
+
+def _nets() -> Iterator[Net]:
     for name, config in SMALL_CONFIGS.items():
         folder = STATE / "configs" / name
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "config.json").write_text(json.dumps(config))
-        size = INPUT_SIZE.get(name)
-        words = ("--input-size", str(size)) if size else ()
-        yield Net("transformers", name, f"hf:{folder}", words)
-    size = ("--input-size", "320")
-    yield from (Net("ultralytics", n, f"ultralytics:{n}", size) for n in _ULTRALYTICS)
+        yield Net("transformers", name, f"hf:{folder}", (INPUT_SIZE.get(name),))
     yield from (Net("zoo", name, f"zoo:{name}") for name in _ZOO)
     smallest = [f"{name}-{next(iter(paper.sizes))}" for name, paper in PAPERS.items()]
-    yield from (Net("zoo", name, f"zoo:{name}", ("--input-size", "64")) for name in smallest)
-    yield from (Net("torchvision", name, f"torchvision:{name}") for name in _TORCHVISION)
-    yield from (Net("timm", name, f"timm:{name}") for name in _one_of_each_family())
+    yield from (Net("zoo", name, f"zoo:{name}", (64,)) for name in smallest)
+    for net in smallest_of_each_family(STATE / "timm.json"):
+        file = net.file(STATE / "configs")
+        sizes = (net.side,) if net.side else _SIZES
+        yield Net("timm", net.name, f"{file}:net" if file else f"timm:{net.name}", sizes)
+    yield from (Net("ultralytics", n, f"ultralytics:{n}", (320,)) for n in _ULTRALYTICS)
+    yield from (Net("torchvision", name, f"torchvision:{name}", _SIZES) for name in _TORCHVISION)
 
 
-def _one_of_each_family() -> list[str]:
-    """Return a small net of each of timm's modules, as the names tell its size."""
-    from edgevit.frontend.torchvision_ops import make_torchvision_importable
-
-    make_torchvision_importable()
-    import timm
-
-    families = [timm.list_models(module=module) for module in timm.list_modules()]
-    small = [([n for n in names if _SMALL.search(n)] or names) for names in families if names]
-    return [min(names, key=lambda name: (len(name), name)) for names in small]
-
-
-def answer(net: Net, format: str) -> dict[str, Any]:
-    """Export the net in a process of its own, and return what became of it."""
-    began = time.monotonic()
-    with tempfile.TemporaryDirectory() as folder:
-        command = [str(Path(sys.executable).parent / "edgevit"), "export", net.spec, *net.words]
-        command += ["--weights", "random", "--target", FORMATS[format], "--format", format]
-        command += ["--json", "--quiet", "-o", f"{folder}/out"]
-        try:
-            run = subprocess.run(
-                command, capture_output=True, text=True, timeout=_LONGEST, check=False
-            )
-        except subprocess.TimeoutExpired:
-            return {"answer": "no answer", "why": f"not done in {_LONGEST} seconds"}
-    lines = [line for line in run.stdout.splitlines() if line.startswith("{")]
-    told = json.loads(lines[-1]) if lines else {}
-    return _read(told, run.returncode) | {"seconds": round(time.monotonic() - began)}
+def answers(net: Net, formats: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Export the net to the formats in a forked process, and return what became of each."""
+    file = STATE / "answer.json"
+    file.unlink(missing_ok=True)
+    child = os.fork()
+    if child == 0:
+        _in_child(lambda: file.write_text(json.dumps(_exported(net, formats))))
+    ended, usage = _waited(child, time.monotonic() + _LONGEST)
+    seconds = round(usage.ru_utime + usage.ru_stime, 1)
+    if file.exists():
+        told = json.loads(file.read_text())
+    elif ended:
+        told = {f: {"answer": "BROKEN", "why": "the process died"} for f in formats}
+    else:
+        told = {f: {"answer": "no answer", "why": f"not done in {_LONGEST} s"} for f in formats}
+    return {format: {**entry, "cpu_seconds": seconds} for format, entry in told.items()}
 
 
-def _read(told: Mapping[str, Any], code: int) -> dict[str, Any]:
-    if "parity" in told:
-        last = told["parity"][-1]
-        worst = max(parity["rel_l2"] for parity in told["parity"])
-        placement = told.get("placement") or {}
-        delegation = told.get("delegation") or {}
-        return {
-            "answer": "passes" if told["passed"] else "departs",
-            "relative_l2": worst,
-            "precision": last["precision"],
-            "units": placement.get("units"),
-            "outside": delegation.get("ops_outside"),
-            "why": "" if told["passed"] else "; ".join(last["notes"])[:300],
-        }
-    word = "BROKEN" if code == 70 or not told else "refused"
-    reason = {name: str(told.get(name) or "")[:300] for name in ("message", "where", "why")}
-    return {"answer": word, "code": code, **reason}
+def _in_child(work: Callable[[], object]) -> None:
+    try:
+        os.setsid()
+        log = os.open(STATE / "last.log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        os.dup2(log, 1)
+        os.dup2(log, 2)
+        work()
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stderr.flush()
+        os._exit(0)
+
+
+def _waited(child: int, deadline: float) -> tuple[bool, resource.struct_rusage]:
+    while time.monotonic() < deadline:
+        pid, _, usage = os.wait4(child, os.WNOHANG)
+        if pid:
+            return True, usage
+        time.sleep(0.2)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(child, signal.SIGKILL)
+    return False, os.wait4(child, 0)[2]
+
+
+def _exported(net: Net, formats: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Export to all formats from one capture; where that breaks, to each alone."""
+    from edgevit.export.job import ExportJob
+    from edgevit.export.pipeline import export_each
+    from edgevit.frontend import ModelArguments, ModelOptions, default_torch
+    from edgevit.support.progress import Stages
+
+    size = _taken_size(net)
+    model = ModelArguments(net.spec, None, ModelOptions("random", size, trust=True))
+    job = ExportJob.validated(str(STATE / "device.toml"), formats)
+    job = replace(job, precisions={format: PRECISIONS[format] for format in job.formats})
+    shown = {"input_size": size} if size else {}
+    try:
+        with default_torch():
+            outcomes = export_each(model, job, STATE / "exports", Stages()).outcomes
+    except EdgevitError as error:  # before any format
+        return {format: _refused(error) | shown for format in formats}
+    except Exception as error:
+        if len(formats) > 1:
+            return {f: _exported(net, [f])[f] for f in formats}
+        traceback.print_exc()
+        return {formats[0]: {"answer": "BROKEN", "why": repr(error)[:300]} | shown}
+    return {
+        f: (_refused(one) if isinstance(one, EdgevitError) else _read(one.manifest)) | shown
+        for f, one in outcomes.items()
+    }
+
+
+def _taken_size(net: Net) -> int | None:
+    """Return the first of the net's sizes that it can be built and run at."""
+    from edgevit.frontend import ModelArguments, ModelOptions
+
+    for size in net.sizes[:-1]:
+        with contextlib.suppress(Exception):
+            ModelArguments(net.spec, None, ModelOptions("random", size, trust=True)).build(None)
+            return size
+    return net.sizes[-1]
+
+
+def _refused(error: EdgevitError) -> dict[str, Any]:
+    reason = {name: str(getattr(error, name) or "")[:300] for name in ("message", "where", "why")}
+    word = "BROKEN" if error.exit_code == 70 else "refused"
+    return {"answer": word, "code": error.exit_code, **reason}
+
+
+def _read(told: Mapping[str, Any]) -> dict[str, Any]:
+    last = told["parity"][-1]
+    placement = told.get("placement") or {}
+    delegation = told.get("delegation") or {}
+    return {
+        "answer": "passes" if told["passed"] else "departs",
+        "relative_l2": max(parity["rel_l2"] for parity in told["parity"]),
+        "precision": last["precision"],
+        "units": placement.get("units"),
+        "outside": delegation.get("ops_outside"),
+        "why": "" if told["passed"] else "; ".join(last["notes"])[:300],
+    }
 
 
 def render(rows: Sequence[tuple[Net, Mapping[str, Mapping[str, Any]]]], total: int) -> str:
@@ -202,23 +289,44 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=float("inf"))
     parser.add_argument("--only", help="nets of one source: timm, ultralytics")
+    parser.add_argument("--net", help="one net, again")
     parser.add_argument("--output", type=Path, default=Path("docs/compatibility.md"))
     options = parser.parse_args()
     STATE.mkdir(parents=True, exist_ok=True)
+    (STATE / "device.toml").write_text(_DEVICE)
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    every, until = list(nets()), time.monotonic() + options.minutes * 60
+    every, until = nets(), time.monotonic() + options.minutes * 60
     _take_answers(options.output.with_suffix(".json"))
-    for format in FORMATS:
-        for net in every:
-            if options.only not in (None, net.source):
-                continue
-            if net.source == "ultralytics" and not find_spec("ultralytics"):
-                continue  # it is in no extra but its own, and the rows stay as they are
-            file = STATE / f"{net.source}-{net.name}-{format}.json"
-            if not file.exists() and time.monotonic() < until:
-                file.write_text(json.dumps(answer(net, format)))
-                _write(every, options.output)
+    _import_converters()
+    for net in every:
+        if options.only not in (None, net.source) or options.net not in (None, net.name):
+            continue
+        if net.source == "ultralytics" and not find_spec("ultralytics"):
+            continue  # it is in no extra but its own, and the rows stay as they are
+        missing = [f for f in FORMATS if options.net or not _file(net, f).exists()]
+        if missing and time.monotonic() < until:
+            for format, told in answers(net, missing).items():
+                _file(net, format).write_text(json.dumps(told))
+            print(net.name, _row(net), flush=True)
+            _write(every, options.output)
     _write(every, options.output)
+
+
+def _import_converters() -> None:
+    """Import once, before the forks, what each export imports."""
+    importlib.import_module("edgevit.frontend.torchvision_ops").make_torchvision_importable()
+    names = "edgevit.export timm transformers torchvision coremltools litert_torch executorch.exir onnxscript"
+    for name in names.split():
+        importlib.import_module(name)
+    for format in FORMATS:
+        importlib.import_module(f"edgevit.backends.{format}.backend")
+    _exported(
+        Net("zoo", "vit", "zoo:vit-i16-p4-d16-h1-l1"), FORMATS
+    )  # what they build on first use
+
+
+def _file(net: Net, format: str) -> Path:
+    return STATE / f"{net.source}-{net.name}-{format}.json"
 
 
 def _take_answers(page: Path) -> None:
@@ -240,7 +348,7 @@ def _write(every: Sequence[Net], page: Path) -> None:
 
 def _row(net: Net) -> dict[str, Any]:
     """Return the answers so far, by format."""
-    files = {format: STATE / f"{net.source}-{net.name}-{format}.json" for format in FORMATS}
+    files = {format: _file(net, format) for format in FORMATS}
     return {format: json.loads(f.read_text()) for format, f in files.items() if f.exists()}
 
 

@@ -12,6 +12,7 @@ from edgevit.backends.executorch.delegation import delegation
 from edgevit.backends.executorch.flat_rows import with_flat_rows
 from edgevit.backends.executorch.info import INFO
 from edgevit.backends.executorch.partitioner import partitioner, read_apart
+from edgevit.backends.executorch.pattern_searches import vain_searches_skipped
 from edgevit.backends.executorch.retraces import needless_retraces_skipped
 from edgevit.backends.executorch.supported import blame, require_inputs, require_kernels
 from edgevit.backends.executorch.tool import module, quiet, versions
@@ -51,7 +52,13 @@ def lower(
 
 def lowered(programs: Mapping[str, Program]) -> Any:
     """Convert and delegate the programs, each a method. Its `buffer` is the file."""
-    with quiet(), cheaper_passes(), no_stack_traces(), needless_retraces_skipped():
+    with (
+        quiet(),
+        cheaper_passes(),
+        no_stack_traces(),
+        needless_retraces_skipped(),
+        vain_searches_skipped(),
+    ):
         edge = _edge(programs)
         for name, program in programs.items():
             require_kernels(edge.exported_program(name), program)
