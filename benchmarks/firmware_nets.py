@@ -1,6 +1,6 @@
 """Nets on microcontrollers: how near 8 bits are to floats, and what the firmware takes on an emulated core.
 
-python benchmarks/firmware_nets.py [--target T] [--output PAGE] [NET@SIZE ...]
+python benchmarks/firmware_nets.py [--target T] [--output PAGE] [NET[@SIZE] ...]
 
 Every net is exported with random, live weights and default options. What is kept in out/firmware_nets/ is not exported
 again; delete it to measure anew.
@@ -23,8 +23,9 @@ NETS = (
     "timm:mobilenetv4_conv_small_035@96", "timm:mobilenetv4_conv_small_035@128", "timm:mobilenetv4_conv_small_050@128",
     "timm:mobilenetv4_conv_small_050@160", "timm:efficientvit_m0@128", "timm:shvit_s1@128", "timm:shvit_s1@160",
     "timm:fastvit_t8@128", "timm:mobilevit_xxs@128", "timm:efficientvit_b0@128", "timm:mobilevitv2_050@96",
-    "timm:levit_128s@96", "timm:edgenext_xx_small@96",
+    "timm:levit_128s@96", "timm:edgenext_xx_small@96", "timm:convnext_atto@96",
     "timm:deit_tiny_patch16_224@96", "timm:deit_tiny_patch16_224@224",
+    "zoo:kws", "zoo:ad", "zoo:resnet8", "zoo:vww",
     "zoo:casvit-xs@96", "zoo:mobilevig-ti@96", "zoo:van-b0@96", "zoo:moat-tiny0@96", "zoo:smt-t@96", "zoo:casvit-s@96",
 )  # fmt: skip
 CACHE = Path("out/firmware_nets")
@@ -37,7 +38,7 @@ COLUMNS = (
 @dataclass(frozen=True)
 class Row:
     net: str
-    size: int
+    size: int  # 0: the net's own
     said: str  # of an export that was refused
     cosine: float = 0.0
     macs: int = 0
@@ -47,24 +48,24 @@ class Row:
 
     def __str__(self) -> str:
         if self.said:
-            return f"| {self.net} | {self.size} | {self.said} | | | | |"
+            return f"| {self.net} | {self.size or 'own'} | {self.said} | | | | |"
         numbers = f"{self.macs / 1e6:.1f} | {self.arena:,} | {self.constants:,}"
-        return f"| {self.net} | {self.size} | {self.cosine:.4f} | {numbers} | {self.ran} |"
+        return f"| {self.net} | {self.size or 'own'} | {self.cosine:.4f} | {numbers} | {self.ran} |"
 
 
 def measured(spec: str, target: str) -> Row:
     net, _, size = spec.partition("@")
-    name = net.partition(":")[2]
+    name, pixels = net.partition(":")[2], int(size or 0)
     with tempfile.TemporaryDirectory() as folder:
         try:
             output = Path(folder) / "net"
             result = export(
-                net, target=target, output=output, weights="random", input_size=int(size)
+                net, target=target, output=output, weights="random", input_size=pixels or None
             )
         except EdgevitError as error:
-            return Row(name, int(size), error.message)
+            return Row(name, pixels, error.message)
         parity = {one.stage: one for one in result.parity}
-        return _row(name, int(size), parity, result.manifest)
+        return _row(name, pixels, parity, result.manifest)
 
 
 def _row(name: str, size: int, parity: dict[str, Any], manifest: dict[str, Any]) -> Row:
