@@ -16,7 +16,14 @@ from edgevit.graph.other_inputs import Other
 from edgevit.graph.parity import FP32, Limit, Parity
 from edgevit.graph.program import Inputs
 from edgevit.graph.ranking import compared, rankings_of, with_rankings
-from edgevit.snippets import HeadCode, load_head, write_head
+from edgevit.snippets import (
+    HeadCode,
+    compiler,
+    load_head,
+    run_compiled,
+    write_head,
+    write_languages,
+)
 
 _STAGE = "head"
 
@@ -25,7 +32,8 @@ def checked_head(
     draft: Path, split: SplitProgram, others: Sequence[Other], artifact: Artifact | None
 ) -> tuple[Parity, ...]:
     """Write the head, and compare it behind the model's own features and, if there is one to, the artifact's."""
-    head, whole = load_head(write_head(draft, split.head)), split.whole
+    file, whole = write_head(draft, split.head), split.whole
+    head, nameless = load_head(file), write_languages(file, split.head)
 
     def behind_the_model(inputs: Inputs) -> tuple[torch.Tensor, ...]:
         return head(split.body.run(inputs))
@@ -34,11 +42,22 @@ def checked_head(
     fresh = [Other(one.name, one.inputs, whole.run(one.inputs)) for one in others]
     fresh = with_rankings(whole, fresh)
     verdicts = judged(behind_the_model, fresh, whole, "fp32", FP32)
+    if nameless:
+        parity = replace(parity, notes=(*parity.notes, f"in Python alone: `{nameless}` has no form in C, Swift and Kotlin"))  # fmt: skip
     return (
         parity,
         *(replace(one, stage=f"{_STAGE}, {one.stage}") for one in verdicts),
+        *(() if nameless else _in_c(draft, split)),
         *_behind_the_artifact(split, artifact, head),
     )
+
+
+def _in_c(draft: Path, split: SplitProgram) -> tuple[Parity, ...]:
+    """Compile the head's C, if there is a compiler, and compare it behind the model's own features."""
+    if compiler() is None:
+        return ()
+    outputs = run_compiled(draft, split.body.run(), split.whole.run())
+    return (_on_the_example(f"{_STAGE} in C", "fp32", split, outputs, FP32),)
 
 
 def _behind_the_artifact(
