@@ -17,7 +17,8 @@ static void normalise(const struct ev_norm *p, const struct ev_norm_row *row, co
     for (uint32_t blocks = p->length / LANES; blocks; blocks--, x += LANES, y += LANES)
         store(y, narrow(scale(row, load(x)), row->shift));
     const mve_pred16_t tail = tail_lanes(p->length % LANES);
-    store_tail(y, narrow(scale(row, load_tail(x, tail)), row->shift), tail);
+    if (p->length % LANES)
+        store_tail(y, narrow(scale(row, load_tail(x, tail)), row->shift), tail);
 }
 
 static void normalise_affine(const struct ev_norm *p, const struct ev_norm_row *row, const ev_norm_x *x, int8_t *y)

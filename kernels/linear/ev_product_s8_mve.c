@@ -4,6 +4,7 @@
 #include "ev_compiler.h"
 #include "ev_contract.h"
 #include "ev_kernels_mve.h"
+#include "ev_product_pairs_mve.h"
 #include "ev_round_mve.h"
 
 /* Two rows by four columns: eight sums use all registers that VMLAVA can add to (even ones), the link register among
@@ -91,18 +92,7 @@ static inline int32x4_t requantize_lanes(int32x4_t acc, const struct constants *
     return ev_requantize_mve(vaddq_s32(acc, c->bias), c->multiplier);
 }
 
-static inline struct sums sum_steps(struct cursors *at, uint32_t more)
-{
-    struct sums s;
-    __asm__(ALL_STEPS_16 TO_LANES
-            : [upper] "=&w"(s.upper), [lower] "=&w"(s.lower), [x0] "+&r"(at->x0), [x1] "+&r"(at->x1), [w] "+&r"(at->w),
-              [more] "+&r"(more)
-            :
-            : CLOBBERED);
-    return s;
-}
-
-/* The same, and the last depth % 16 bytes of both rows. */
+/* Sums of the steps of 16, and of the last depth % 16 bytes of both rows. */
 static inline struct sums sum_steps_and_tail(struct cursors *at, uint32_t more, int8x16_t tail0, int8x16_t tail1)
 {
     struct sums s;
@@ -118,11 +108,12 @@ static inline struct sums sum_steps_and_tail(struct cursors *at, uint32_t more, 
     return s;
 }
 
-/* Two rows at a time. Depth is at least 16, columns at least 4. `tail` is depth % 16. */
-static inline void pairs_of_rows(const struct ev_product_mve *p, const int8_t *x, int8_t *y, uint32_t pairs,
-                                 const uint32_t tail)
+/* Two rows at a time. Depth is at least 17, columns at least 4.
+   noinline: inlined together with other loops it spills. */
+EV_NOINLINE static void pairs_with_tail(const struct ev_product_mve *p, const int8_t *x, int8_t *y, uint32_t pairs)
 {
     const uint32_t x_stride = p->x_stride, y_stride = p->y_stride, steps = p->depth / 16, bytes = 16 * steps;
+    const uint32_t tail = p->depth % 16;
     const volatile uint32_t more = steps - 1; /* volatile: kept in a register it takes one of the sums' */
     struct cursors at = {.x0 = x, .x1 = x + x_stride, .w = p->blocks};
     for (uint32_t column = 0; column < p->columns; column = next_column(p, column)) {
@@ -132,14 +123,10 @@ static inline void pairs_of_rows(const struct ev_product_mve *p, const int8_t *x
         at.x0 = x;
         at.x1 = x + x_stride;
         for (uint32_t remaining = pairs; remaining; remaining--) {
-            struct sums s;
             at.w = weight;
-            if (tail) {
-                const mve_pred16_t lanes = vctp8q(tail);
-                s = sum_steps_and_tail(&at, more, vldrbq_z_s8(at.x0 + bytes, lanes), vldrbq_z_s8(at.x1 + bytes, lanes));
-            } else {
-                s = sum_steps(&at, more);
-            }
+            const mve_pred16_t lanes = vctp8q(tail);
+            const struct sums s =
+                sum_steps_and_tail(&at, more, vldrbq_z_s8(at.x0 + bytes, lanes), vldrbq_z_s8(at.x1 + bytes, lanes));
             vstrbq_s32(out, requantize_lanes(s.upper, &c));
             out += y_stride;
             vstrbq_s32(out, requantize_lanes(s.lower, &c));
@@ -150,15 +137,39 @@ static inline void pairs_of_rows(const struct ev_product_mve *p, const int8_t *x
     }
 }
 
-/* noinline: inlined together they spill. */
-EV_NOINLINE static void pairs_without_tail(const struct ev_product_mve *p, const int8_t *x, int8_t *y, uint32_t pairs)
+/* Two rows at a time of a depth of whole sixteens: the blocks up to `end`. */
+static void blocks_of_pairs(const struct ev_product_mve *p, const int8_t *x, int8_t *y, uint32_t pairs,
+                            const int8_t *blocks, const int8_t *end)
 {
-    pairs_of_rows(p, x, y, pairs, 0);
+    const uint32_t more = p->depth / 16 - 1, rounds = more / EV_UNROLLED;
+    if (pairs == 1) {
+        struct ev_product_pair one = {
+            .y_stride = p->y_stride, .x0 = x, .x1 = x + p->x_stride, .end = end, .rounds = (int32_t)rounds,
+        };
+        ev_product_pair_mve(&one, blocks, more % EV_UNROLLED, y);
+        return;
+    }
+    struct ev_product_pairs all = {
+        .x_step = 2 * p->x_stride - p->depth,
+        .y_stride = p->y_stride,
+        .y_end = y + 2 * pairs * p->y_stride,
+        .rounds = (int32_t)rounds,
+        .weight_bytes = 4 * p->depth,
+        .end = end,
+        .y = y,
+        .x0 = x,
+        .x1 = x + p->x_stride,
+    };
+    ev_product_pairs_mve(&all, blocks, more % EV_UNROLLED);
 }
 
-EV_NOINLINE static void pairs_with_tail(const struct ev_product_mve *p, const int8_t *x, int8_t *y, uint32_t pairs)
+static void pairs_without_tail(const struct ev_product_mve *p, const int8_t *x, int8_t *y, uint32_t pairs)
 {
-    pairs_of_rows(p, x, y, pairs, p->depth % 16);
+    const uint32_t bytes = CONSTANTS + BLOCK * p->depth;
+    const int8_t *end = p->blocks + p->columns / BLOCK * bytes;
+    blocks_of_pairs(p, x, y, pairs, p->blocks, end);
+    if (p->columns % BLOCK)
+        blocks_of_pairs(p, x, y + p->columns - BLOCK, pairs, end, end + bytes);
 }
 
 /* Four rows at a time, of a depth of 32: the weights of two columns stay in registers. */

@@ -47,7 +47,8 @@ static inline mve_pred16_t tail_lanes(uint32_t count)
 static inline struct ev_norm_sums scale(const struct ev_norm_row *row, int8x16_t x)
 {
     const uint8x16_t above = veorq_u8(vreinterpretq_u8_s8(x), vdupq_n_u8(128));
-    const uint16x8_t a = vdupq_n_u16((uint16_t)row->a), even = vmovlbq_u8(above), odd = vmovltq_u8(above);
+    const uint16x8_t a = vdupq_n_u16((uint16_t)row->a), even = vmovlbq_u8(above);
+    const uint16x8_t odd = vshrq_n_u16(vreinterpretq_u16_u8(above), 8); /* VMOVLT becomes four instructions in clang */
     const int32_t b = row->b - 128 * row->a;
     const struct ev_norm_sums y = {
         .even_even = vaddq_n_s32(vreinterpretq_s32_u32(vmullbq_int_u16(even, a)), b),

@@ -196,6 +196,7 @@ def _by_lanes(values: np.ndarray, order: np.ndarray) -> np.ndarray:
     return whole.reshape(-1, len(order))[:, order].ravel()
 
 
+_PRODUCT = ("linear/ev_product_s8_mve.c", "linear/ev_product_pairs_mve.S")
 _card = partial(row_card, "mve")
 
 MVE: tuple[Card, ...] = (
@@ -203,7 +204,7 @@ MVE: tuple[Card, ...] = (
         "ev_linear_s8_mve",
         Linear,
         "mve",
-        ("linear/ev_linear_s8_mve.c", "linear/ev_product_s8_mve.c"),
+        ("linear/ev_linear_s8_mve.c", *_PRODUCT),
         _linear,
         takes=stores_bytes,
         row_costs=(2.0, 1.0),
@@ -212,7 +213,7 @@ MVE: tuple[Card, ...] = (
         "ev_conv2d_s8_mve",
         Conv2d,
         "mve",
-        ("conv2d/ev_conv2d_s8_mve.c", "linear/ev_product_s8_mve.c"),
+        ("conv2d/ev_conv2d_s8_mve.c", *_PRODUCT),
         _conv2d,
         _strip,
         lambda op: stores_bytes(op) and op.window.dilation[1] == 1,
@@ -241,7 +242,7 @@ MVE: tuple[Card, ...] = (
         (
             "matmul/ev_matmul_pack_s8_mve.c",
             "matmul/ev_matmul_s8_mve.c",
-            "linear/ev_product_s8_mve.c",
+            *_PRODUCT,
         ),
         _matmul,
         _packed_matrix_bytes,
