@@ -207,6 +207,30 @@ def test_an_export_refuses(tmp_path, precision, calibration, message) -> None:
         assert "int8" in str(error)
 
 
+class Logarithm(nn.Module):
+    """A net that is finite on its example, and not on a black picture."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.conv(x.log())
+
+
+@pytest.mark.parametrize(("target", "format"), [("linux-x86", "onnx"), ("qemu-m7", "mcu")])
+def test_a_range_with_infinities_is_refused_by_line(
+    tmp_path: Path, target: str, format: str
+) -> None:
+    with pytest.raises(CalibrationError, match="`log` gives infinities or NaN") as raised:
+        edgevit.export(
+            Logarithm().eval(), IMAGE + 0.1, target=target, format=format, precision="int8",
+            calibration=[x + 0.1 for x in drawn(8)] + [torch.zeros(1, 3, 8, 8)], output=tmp_path / "a",
+        )  # fmt: skip
+    assert "test_calibration_inputs.py:" in raised.value.where
+    assert raised.value.why and raised.value.hint
+
+
 def test_trained_weights_are_not_calibrated_on_noise_unless_it_is_named(tmp_path: Path) -> None:
     with pytest.raises(CalibrationError, match="needs pictures"):
         exported(tmp_path / "a", CalibrationOptions())
