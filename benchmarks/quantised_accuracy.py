@@ -29,12 +29,13 @@ from tests.quantize import bed
 from tests.quantize.bed.photographs import lite0, photographs
 from tests.quantize.bed.words import recogniser, texts, words
 
+OTHERS = ("lite0", "words")
+WORDS, WORDS_SEEN = 200, 32
 NETS = (
     "vit", "hybrid", "mvit", "conv", "registers",
     "vit_injected", "hybrid_injected", "conv_injected", "mvit_injected",
-    "lite0", "words",
+    *OTHERS,
 )  # fmt: skip
-WORDS, WORDS_SEEN = 200, 32
 TARGETS = {"coreml": "iphone-16", "mcu": "qemu-m7", "qnn": "galaxy-s25"}
 FORMATS = ("onnx", "executorch", "tflite", "coreml", "mcu", "qnn")
 PICTURES = 96
@@ -54,7 +55,7 @@ def rows(
     bed.write_folder(pictures, "train", PICTURES)
     bed.write_folder(labelled, "test", None)
     for net in nets:
-        other = others(net) if net in ("lite0", "words") and not measured else None
+        other = others(net) if net in OTHERS and not measured else None
         whole = 0.0 if measured or other else float_accuracy(net)
         for format in formats:
             for precision in precisions:
@@ -147,6 +148,29 @@ def others(net: str) -> Others:
     return Others(recogniser(), images[WORDS:], images[:WORDS], right)
 
 
+def worst_losses(lines: list[str]) -> list[str]:
+    """Return a table of the largest loss of top-1 of any of the bed's nets, as docs/quantisation.md has it."""
+    losses: dict[tuple[str, str], list[float]] = {}
+    for line in lines:
+        net, format, precision, whole, file, *_ = (cell.strip() for cell in line.split("|")[1:])
+        if net not in OTHERS and not file.startswith("refused"):
+            loss = float(whole) - float(file.split()[0])
+            losses.setdefault((format, precision), []).append(loss)
+    shown = {
+        key: f"{max(0.0, *some):.2f} of {len(some)} nets" for key, some in sorted(losses.items())
+    }
+    precisions = list(dict.fromkeys(precision for _, precision in shown))
+    formats = [format for format in FORMATS if any(format == one for one, _ in shown)]
+    return [
+        f"| format | {' | '.join(f'`{precision}`' for precision in precisions)} |",
+        "|---|" + "--:|" * len(precisions),
+        *(
+            f"| `{format}` | {' | '.join(shown.get((format, one), '') for one in precisions)} |"
+            for format in formats
+        ),
+    ]
+
+
 def float_accuracy(net: str) -> float:
     images, labels = bed.pictures("test")
     model = bed.net(net.removesuffix("_injected"), injected=net.endswith("_injected"))
@@ -179,6 +203,7 @@ def main() -> None:
         for line in rows(nets, formats, precisions, Path(folder), *there):
             print(line, flush=True)
             lines.append(line)
+    print("", *worst_losses(lines[1:]), sep="\n")
     if words.output:
         words.output.write_text("\n".join([*PAGE, "", *lines, ""]))
 
