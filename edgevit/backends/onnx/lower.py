@@ -17,6 +17,7 @@ import torch
 from edgevit.backends.artifact import Artifact
 from edgevit.backends.exported import exported_program, name_in_program
 from edgevit.backends.onnx.constants import stored
+from edgevit.backends.onnx.decompositions import needless_decomposition_skipped
 from edgevit.backends.onnx.delegation import delegation
 from edgevit.backends.onnx.exact_constants import exact_constants
 from edgevit.backends.onnx.functions import functions_read_once
@@ -113,7 +114,13 @@ def write_onnx(
 
 
 def _converted(program: Program, opset: int | None) -> tuple[Any, dict[str, str]]:
-    with blame(program), quiet("torch.onnx"), exact_constants(), functions_read_once():
+    with (
+        blame(program),
+        quiet("torch.onnx"),
+        exact_constants(),
+        functions_read_once(),
+        needless_decomposition_skipped(),
+    ):
         model = torch.onnx.export(
             exported_program(program),
             (),
