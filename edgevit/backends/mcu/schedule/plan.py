@@ -254,14 +254,13 @@ def _made_over(walk: LoopWalk, cards: Cards, op: Op) -> str | None:
         return None
     if op.name not in walk.rings or not cards[op.name].in_place:
         return None
-    readers = [o for o in walk.loop.ops if any(s == first for _, s in walk.inside(o))]
     same_rows = (
         walk.rings.get(first) == walk.rings[op.name]
         and walk.ring_bytes[first] == walk.ring_bytes[op.name]
         and isinstance(access(op, 0), Same)
         and walk.net.storage[first].dtype == op.output.dtype
     )
-    return first if same_rows and readers == [op] else None
+    return first if same_rows and all(o is op for o, _ in walk.readers[first]) else None
 
 
 def _taken_over(

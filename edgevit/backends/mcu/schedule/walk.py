@@ -110,11 +110,11 @@ class LoopWalk:
             return {op.name: 1 for op in self.loop.ops if op.name not in self.loop.kept}
         rows_done = {op.name: 0 for op in self.loop.ops}
         rings = {op.name: 1 for op in self.loop.ops if op.name not in self.loop.kept}
-        readers = self._readers()
         for op, row in self.events:
             rows_done[op.name] = row + 1
             if op.name in rings:
-                oldest = min(self.lowest(r, i, rows_done[r.name]) for r, i in readers[op.name])
+                readers = self.readers[op.name]
+                oldest = min(self.lowest(r, i, rows_done[r.name]) for r, i in readers)
                 rings[op.name] = max(rings[op.name], row + 1 - oldest)
         return {name: min(ring, self.height(name)) for name, ring in rings.items()}
 
@@ -126,7 +126,9 @@ class LoopWalk:
             if op.name in self.rings
         }
 
-    def _readers(self) -> dict[str, list[tuple[Op, int]]]:
+    @cached_property
+    def readers(self) -> dict[str, list[tuple[Op, int]]]:
+        """Operations of the loop that read a value it makes, each with the input's index."""
         readers: dict[str, list[tuple[Op, int]]] = {}
         for op in self.loop.ops:
             for index, source in self.inside(op):
