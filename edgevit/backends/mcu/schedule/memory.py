@@ -11,11 +11,13 @@ placement is smaller than the bound.
 from __future__ import annotations
 
 import random
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 ALIGNMENT = 16  # bytes; a vector of the widest core
 _TRIES = 60
+
+Span = tuple[int, int]  # offset and end of a buffer
 
 
 @dataclass(frozen=True)
@@ -128,16 +130,28 @@ def _height(buffers: Sequence[Buffer]) -> int:
 
 def _in_order(order: Sequence[Buffer]) -> list[Buffer]:
     placed: list[Buffer] = []
+    taken: dict[int, list[Span]] = {}  # by loop
     for buffer in order:
-        placed.append(replace(buffer, offset=_lowest(placed, buffer)))
+        loops = range(buffer.first, buffer.last + 1)
+        rivals = {span for loop in loops for span in taken.get(loop, ())}
+        placed.append(replace(buffer, offset=_lowest_between(rivals, buffer)))
+        for loop in loops:
+            taken.setdefault(loop, []).append(_span(placed[-1]))
     return placed
 
 
-def _lowest(placed: Sequence[Buffer], buffer: Buffer) -> int:
+def _span(buffer: Buffer) -> Span:
+    return buffer.offset, aligned(buffer.end)
+
+
+def _lowest(placed: Iterable[Buffer], buffer: Buffer) -> int:
     """Return the lowest offset that is free for all the life of a buffer."""
-    rivals = sorted((o.offset, aligned(o.end)) for o in placed if o.meets(buffer))
+    return _lowest_between((_span(o) for o in placed if o.meets(buffer)), buffer)
+
+
+def _lowest_between(rivals: Iterable[Span], buffer: Buffer) -> int:
     offset = 0
-    for start, end in rivals:
+    for start, end in sorted(rivals):
         if offset + buffer.size <= start:
             break
         offset = max(offset, end)
