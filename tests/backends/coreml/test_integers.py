@@ -100,6 +100,7 @@ def test_the_file_is_held_to_its_simulation(tmp_path: Path, target: str, noted: 
         output=tmp_path / "out",
     )
     assert result.passed and result.manifest["precision"] == "int8"
+    assert result.manifest["quantization"]["weight_bytes"]["bytes_per_weight"] == 1  # type: ignore[index]
     assert {"lowered", "package"} <= {parity.stage for parity in result.parity}
     assert any("bytes save memory" in note for note in result.manifest["notes"]) == noted  # type: ignore[union-attr]
 

@@ -1,4 +1,5 @@
-"""Files in integers: each layer is within a step of its simulation, on every runtime of this machine.
+"""Files in integers: each layer is within a step of its simulation, on every runtime of this machine, and a weight
+takes its bits.
 
 Core ML's packages are compared by the interpreter in tests/backends/coreml, firmware bit for bit in tests/backends/mcu.
 """
@@ -16,6 +17,7 @@ from edgevit.frontend.capture import capture
 from edgevit.frontend.source import ModelSource
 from edgevit.quantize.calibration import generated
 from edgevit.quantize.run import quantize_program
+from edgevit.quantize.sizes import weight_bytes
 from edgevit.rewrites import engine
 from edgevit.support.backend_info import BACKENDS
 from edgevit.targets import load_target
@@ -84,7 +86,11 @@ def test_every_layer_is_within_a_step(format: str, precision: str, tmp_path: Pat
     made = quantize_program(program, generated(program, count=8), scheme)  # type: ignore[arg-type]
     whole = with_every_value(made.program)
     request = Lowering(whole, source, target, precision, tmp_path, lambda _: None)
-    session = BACKENDS[format].part(str(BACKENDS[format].session))(backend.lower(request).path, 1)
+    artifact = backend.lower(request)
+    if artifact.stored and not scheme.folded:  # those are given to an export of the whole
+        sizes = weight_bytes(made.weights.values(), artifact.stored)
+        assert sizes.integers == pytest.approx(sizes.expected, rel=0.03) and sizes.missing == 0
+    session = BACKENDS[format].part(str(BACKENDS[format].session))(artifact.path, 1)
     for one in made.held_out:
         written = session.run([x.numpy() for x in one.inputs])
         apart = steps_apart(whole, one.inputs, written)
