@@ -159,8 +159,8 @@ def page(table: dict[str, Times], runs: int) -> str:
         f"to it: sums of the kernels' least times in {runs} runs, one thread, by the runtimes' own profilers, on "
         f"{this_host()}. The last column is the fastest in integers beside the fastest in fp32, of all runtimes of the row.",
         "",
-        "`--precision auto` is `int8` in ONNX, and floats where `int8` takes more than 0.9 of their time on this machine: of",
-        "mobilevit_xxs its depthwise convolutions take 2 to 2.6 times as long as in floats, and a SiLU is two kernels.",
+        "`--precision auto` is `int8` in ONNX, and floats where `int8` takes more than 0.9 of their time: small depthwise",
+        "convolutions take about twice as long there as in floats, and a SiLU is two kernels.",
         "",
         f"| net | {' | '.join(heads)} | best / best |",
         "|---|" + "--:|" * columns,
