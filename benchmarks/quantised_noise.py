@@ -1,6 +1,6 @@
 """Noise of int8 on nets with live random weights, against each runtime's own recipe: `make matrix`.
 
-    python benchmarks/quantised_noise.py [--output PAGE] [--formats F,...] [--recipes R,...] [NET ...]
+    python benchmarks/quantised_noise.py [--output PAGE] [--formats F,...] [--recipes R,...] [--whose default,ours] [NET ...]
 
 Every net reads the same photographs, 24 crops to calibrate and 16 of others to be judged. The figure is the ratio of
 the float logits to the error of the file's, over all judged pictures. `static` is the recipe of each runtime's
@@ -20,6 +20,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from functools import partial
+from operator import contains
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +42,10 @@ NETS = (
 FORMATS = ("onnx", "tflite", "executorch")
 DEFAULTS = {"static": defaults.RUNTIMES, "dynamic": defaults.DYNAMIC}
 OURS = {"static": "int8", "dynamic": "int8-dynamic"}
+MIXED = {
+    ("shvit_s1", "onnx"): 20,
+    ("mobilevit_xxs", "onnx"): 10,
+}  # percent of the multiply-accumulates
 CACHE = Path("out/noise")
 CALIBRATED, JUDGED = 24, 16
 Figures = dict[str, float | str]  # by whose and which recipe; a text says why there is none
@@ -54,7 +59,8 @@ def main() -> None:
     parser.add_argument("nets", nargs="*", default=NETS)
     parser.add_argument("--formats", default=",".join(FORMATS))
     parser.add_argument("--output", type=Path, help="write the page here too")
-    parser.add_argument("--recipes", default=",".join(OURS))
+    parser.add_argument("--recipes", default=f"{','.join(OURS)},mixed")
+    parser.add_argument("--whose", default="default,ours", help="measure these alone")
     parser.add_argument("--fresh", action="store_true")
     parser.add_argument(
         "--ours", action="store_true", help="measure our files again, not the others"
@@ -70,11 +76,17 @@ def main() -> None:
     pairs = [(net, format) for net in words.nets for format in words.formats.split(",")]
     if words.measured:
         pairs = [pair for pair in pairs if cached(*pair).exists()]
-    again = COLUMNS if words.fresh else [k for k in COLUMNS if words.ours and k.startswith("ours")]
-    keys = (
-        [] if words.measured else [k for k in COLUMNS if k.split()[1] in words.recipes.split(",")]
+    all_keys = (*COLUMNS, SPENT)
+    again = (
+        all_keys if words.fresh else [k for k in all_keys if words.ours and k.startswith("ours")]
     )
-    table = {pair: kept(*pair, keys, again) for pair in pairs}
+    asked = (set(words.whose.split(",")), set(words.recipes.split(",")))
+    keys = [k for k in all_keys if all(map(contains, asked, k.split()))]
+    keys = [] if words.measured else keys
+    table = {
+        pair: kept(*pair, keys if pair in MIXED else [k for k in keys if k != SPENT], again)
+        for pair in pairs
+    }
     text = page(table)
     print(text)
     if words.output:
@@ -117,7 +129,10 @@ def figures(net: str, format: str, keys: Sequence[str]) -> Figures:
                 return ours(net, format, OURS[recipe], folder)
             return DEFAULTS[recipe][format](source.module, calibration, folder)
 
-        return {key: tried(partial(build, key), judged, logits) for key in keys}
+        dense = {key: tried(partial(build, key), judged, logits) for key in keys if key != SPENT}
+        return dense | (
+            {SPENT: mixed(net, format, folder, judged, logits)} if SPENT in keys else {}
+        )
 
 
 def pictures(source: ModelSource) -> tuple[torch.Tensor, torch.Tensor]:
@@ -156,25 +171,41 @@ def tried(build: Callable[[], Run], judged: torch.Tensor, logits: torch.Tensor) 
     return 10 * math.log10(logits.square().sum().item() / noise) if noise else math.inf
 
 
+def mixed(net: str, format: str, folder: Path, judged: torch.Tensor, logits: torch.Tensor) -> str:
+    """Return the cosine of the logits, mean over the pictures, and what it costs."""
+    result = exported(net, format, "mixed", folder, f"macs={MIXED[net, format]}%")
+    session = open_session(format, result.artifact, threads=1)
+    outputs = torch.cat([torch.from_numpy(session.run([x.numpy()])[0]) for x in judged.split(1)])
+    cosine = float(torch.cosine_similarity(outputs, logits).mean())
+    share = result.manifest["quantization"]["mixed"]["macs"]
+    return f"cosine {cosine:.4f} with {share:.1%} of the multiply-accumulates in floats"
+
+
 def ours(net: str, format: str, precision: str, folder: Path) -> Run:
-    result = edgevit.export(
+    result = exported(net, format, precision, folder)
+    session = open_session(format, result.artifact, threads=1)
+    return lambda x: torch.from_numpy(session.run([x.numpy()])[0])
+
+
+def exported(
+    net: str, format: str, precision: str, folder: Path, budget: str | None = None
+) -> edgevit.ExportResult:
+    return edgevit.export(
         f"timm:{net}",
         target="linux-x86",
         format=format,
         precision=precision,
-        calibration=CalibrationOptions(str(folder / "calibration.npy")),
+        calibration=CalibrationOptions(str(folder / "calibration.npy"), mixed_budget=budget),
         output=folder / precision,
         weights="random",
     )
-    session = open_session(format, result.artifact, threads=1)
-    return lambda x: torch.from_numpy(session.run([x.numpy()])[0])
 
 
 def page(table: dict[tuple[str, str], Figures]) -> str:
     rows = [row(net, format, one) for (net, format), one in table.items()]
     missing = len(NETS) * len(FORMATS) - len(table)
     note = [f"{missing} pairs of a net and a format have not been measured.", ""] if missing else []
-    return "\n".join([*HEAD, *rows, "", *summary(table), "", *note])
+    return "\n".join([*HEAD, *rows, "", *summary(table), *spent(table), "", *note])
 
 
 def row(net: str, format: str, one: Figures) -> str:
@@ -203,17 +234,27 @@ def summary(table: dict[tuple[str, str], Figures]) -> list[str]:
     return lines
 
 
+def spent(table: dict[tuple[str, str], Figures]) -> list[str]:
+    return [
+        f"- `--precision mixed --mixed-budget macs={MIXED[net, format]}%`: {net}, {format}: {one[SPENT]}."
+        for (net, format), one in table.items()
+        if SPENT in one
+    ]
+
+
 def gained(one: Figures, recipe: str) -> float | None:
     a, b = one.get(f"ours {recipe}"), one.get(f"default {recipe}")
     return a - b if isinstance(a, float) and isinstance(b, float) else None
 
 
+SPENT = "ours mixed"
 COLUMNS = ("default static", "ours static", "default dynamic", "ours dynamic")
 HEAD = (
     "# Noise of int8 on live random nets",
     "",
     "Measured from the files by `python benchmarks/quantised_noise.py`: decibels of float logits over the error, higher",
     "is better. Weights are random with live norms, pictures are photographs, calibration and judgement on different ones.",
+    "On x86 CPUs without VNNI, ONNX Runtime's own static recipe is run in floats: its products of bytes saturate there.",
     "",
     "| net | format | default static | ours static | default dynamic | ours dynamic |",
     "|---|---|--:|--:|--:|--:|",

@@ -98,7 +98,7 @@ class _TypeSearch:
     def result(self, units: Sequence[WideUnit]) -> TrialResult:
         types = _types(units, self.wide)
         if frozenset(types) not in self.tries:
-            tried = self.trial.with_types(types).attempt(*self.fitting, weights=self.weights)
+            tried = self.trial.with_types(types).attempt(self.fitting, weights=self.weights)
             self.tries[frozenset(types)] = tried
             self.shown.append((self.costs.share(units), tried.snr))
         return self.tries[frozenset(types)]
@@ -218,11 +218,11 @@ def _weights(
     widest: Trial, base: TrialResult, fitting: Fitting
 ) -> tuple[Fitting, Mapping[Node, RoundedWeight]]:
     """Return the weights that leave the least noise where activations leave little."""
-    plain = widest.attempt(*fitting, weights=base.weights)
+    plain = widest.attempt(fitting, weights=base.weights)
     if fitting.compensate or not widest.compensates:
         return fitting, base.weights
-    other = Fitting(fitting.ranges, True)
-    compensated = widest.attempt(*other)
+    other = fitting._replace(compensate=True)
+    compensated = widest.attempt(other)
     if compensated.snr <= plain.snr:
         return fitting, base.weights
     return other, {**base.weights, **compensated.weights}

@@ -21,15 +21,19 @@ _TAIL_SHARE = 5e-3
 _TAIL_LEAST = 50
 
 
-class Observer(Protocol):
+class RangeSource(Protocol):
+    """Range of one value of the program."""
+
+    def range(self, balanced: bool = False) -> tuple[float, float]:
+        """`balanced`: the grid will be symmetric."""
+        ...
+
+
+class Observer(RangeSource, Protocol):
     """Of one value of the program."""
 
     def observe(self, x: np.ndarray, weight: np.ndarray | None = None) -> None:
         """Observe the value on one more input; `weight` is the cost of a squared error, element by element."""
-        ...
-
-    def range(self, balanced: bool = False) -> tuple[float, float]:
-        """`balanced`: the grid will be symmetric."""
         ...
 
 

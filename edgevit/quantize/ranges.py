@@ -11,7 +11,14 @@ from torch.fx.node import Node
 from edgevit.graph.aten import kind
 from edgevit.graph.program import Inputs, Program
 from edgevit.quantize.encoding import Grid, are_pixels, asymmetric, balanced, to_half
-from edgevit.quantize.observers import OBSERVERS, WEIGHTED, Counted, Histogram, Observer
+from edgevit.quantize.observers import (
+    OBSERVERS,
+    WEIGHTED,
+    Counted,
+    Histogram,
+    Observer,
+    RangeSource,
+)
 from edgevit.quantize.op_traits import bounds, sources
 from edgevit.quantize.placement import IntegerPlacement
 from edgevit.quantize.scheme import FLOAT, QuantScheme
@@ -58,7 +65,7 @@ class Several:
 
 def encodings_of(
     placement: IntegerPlacement,
-    observers: Mapping[Node, Observer],
+    observers: Mapping[Node, RangeSource],
     scheme: QuantScheme,
     program: Program,
     types: Mapping[str, str],
@@ -93,7 +100,7 @@ def _type(members: Sequence[Node], types: Mapping[str, str], scheme: QuantScheme
     return next((dtype for dtype in named if dtype != FLOAT), scheme.activations)
 
 
-def _range(observer: Observer, node: Node, symmetric: bool, room: float) -> tuple[float, float]:
+def _range(observer: RangeSource, node: Node, symmetric: bool, room: float) -> tuple[float, float]:
     least, most = bounds(node) or (-np.inf, np.inf)
     low, high = observer.range(symmetric)
     return max(room * low, least), min(room * high, most)

@@ -188,7 +188,7 @@ def _tried(
 def plain_simulation(program: Program, runs: Sequence[Inputs], scheme: QuantScheme) -> Program:
     """Return the simulation with the ranges that were seen, and weights rounded to the nearest."""
     return (
-        Trial.begin(program, scheme, runs, (), {}, False, RANGES[:1]).attempt(*Fitting()).simulation
+        Trial.begin(program, scheme, runs, (), {}, False, RANGES[:1]).attempt(Fitting()).simulation
     )
 
 

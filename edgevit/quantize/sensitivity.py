@@ -50,8 +50,8 @@ def sensitivity(
         tracer.backward(inputs, _SEED + number)
         for name, value in tracer.read.items():
             if value.grad is not None:
-                error = _rounding_error(value.detach(), grids[name])
-                values[name] += _energy(error * value.grad) / len(runs)
+                noise = rounding_noise(value.detach(), value.grad, grids[name])
+                values[name] += noise / len(runs)
         for name, result in tracer.computed.items():
             if result.grad is not None:
                 of_weights[name] += _energy(tracer.errors[name] * result.grad) / len(runs)
@@ -155,6 +155,11 @@ def _rounding_error(x: torch.Tensor, grid: Grid) -> torch.Tensor:
     least, most = LIMITS[grid.dtype]
     steps = ((x / grid.scale).round() + grid.zero).clamp(least, most)
     return (steps - grid.zero) * grid.scale - x
+
+
+def rounding_noise(x: torch.Tensor, gradient: torch.Tensor, grid: Grid) -> float:
+    """Return what rounding a value adds to the outputs' noise, of which `gradient` comes."""
+    return _energy(_rounding_error(x, grid) * gradient)
 
 
 def _energy(x: torch.Tensor) -> float:

@@ -52,4 +52,4 @@ def _ratio(
 ) -> float:
     """Return the ratio on the judging runs with the ranges that were seen."""
     trial = Trial.begin(program, scheme, fitted, judges, {}, False, RANGES[:1])
-    return trial.attempt(*Fitting()).snr
+    return trial.attempt(Fitting()).snr

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import NamedTuple
 
 from torch.fx.node import Node
@@ -13,14 +14,15 @@ from edgevit.graph.program import Inputs, Program
 from edgevit.quantize.encoding import Grid
 from edgevit.quantize.input_covariance import Moments
 from edgevit.quantize.noise import Outputs, snr
-from edgevit.quantize.observers import WEIGHTED, Observer
+from edgevit.quantize.observers import WEIGHTED, Observer, RangeSource
 from edgevit.quantize.placement import IntegerPlacement, is_weighted, operands, place
 from edgevit.quantize.qdq import with_other_grids, with_pairs
-from edgevit.quantize.ranges import WIDE, Several, encodings_of, pixel_inputs
+from edgevit.quantize.ranges import WIDE, Several, encodings_of, joined_values, pixel_inputs
 from edgevit.quantize.recording import Recorded, record
 from edgevit.quantize.scheme import QuantScheme
 from edgevit.quantize.sensitivity import gradients
 from edgevit.quantize.trained import UNTRAINED, TrainedEncodings, without_pairs
+from edgevit.quantize.value_ranges import CHOICES, RangeChoice, Wider, choose_ranges
 from edgevit.quantize.weights import RoundedWeight, rounded_weight
 
 RANGES = ("min-max", "mse", "percentile", WEIGHTED)  # the first is the one to beat
@@ -32,6 +34,7 @@ class Fitting(NamedTuple):
 
     ranges: str = RANGES[0]
     compensate: bool = False
+    own: Mapping[str, RangeChoice] = MappingProxyType({})  # of single values, by name
 
 
 @dataclass(frozen=True)
@@ -120,10 +123,11 @@ class Trial:
         return replace(self, types=types, placement=place(self.program, self.scheme, types))
 
     def attempt(
-        self, ranges: str, compensate: bool, weights: Mapping[Node, RoundedWeight] | None = None
+        self, fitting: Fitting, weights: Mapping[Node, RoundedWeight] | None = None
     ) -> TrialResult:
         """Choose encodings and, unless `weights` are there already, weights."""
-        encodings = self._encodings(ranges)
+        encodings = self._encodings(fitting)
+        compensate = fitting.compensate
         if weights is None:
             weights = {node: self._weight(node, encodings, compensate) for node in self._weighted()}
         else:
@@ -131,9 +135,9 @@ class Trial:
         simulation = with_pairs(self.program, self.placement, encodings, weights, self.scheme)
         return self._judged(encodings, weights, simulation)
 
-    def _with_ranges(self, ranges: str, result: TrialResult) -> TrialResult:
+    def _with_ranges(self, fitting: Fitting, result: TrialResult) -> TrialResult:
         """Choose other encodings, and leave the weights."""
-        encodings = self._encodings(ranges)
+        encodings = self._encodings(fitting)
         simulation = with_other_grids(result.simulation, self.placement, encodings)
         return self._judged(encodings, result.weights, simulation)
 
@@ -150,24 +154,41 @@ class Trial:
     def best(self) -> tuple[TrialResult, Fitting, tuple[Method, ...]]:
         """Take each way that leaves less noise on the judging runs than the best before it."""
         way, methods = Fitting(), list[Method]()
-        best = self.attempt(*way)
-        for name in RANGES[1:] if self.placement.encoded() else ():
-            other = self._with_ranges(name, best)
-            methods.append(Method(f"{name} ranges", best.snr, other.snr, other.snr > best.snr))
+        best = self.attempt(way)
+        for name, ranges in self._range_choices():
+            other = self._with_ranges(ranges, best)
+            methods.append(Method(name, best.snr, other.snr, other.snr > best.snr))
             if other.snr > best.snr:
-                best, way = other, Fitting(name)
+                best, way = other, ranges
         if not self.compensates:
             return best, way, tuple(methods)
-        other = self.attempt(way.ranges, True)
+        compensated = way._replace(compensate=True)
+        other = self.attempt(compensated)
         taken = other.snr > best.snr
         methods.append(Method("compensated weights", best.snr, other.snr, taken))
         if taken:
-            best, way = other, Fitting(way.ranges, True)
+            best, way = other, compensated
         return best, way, tuple(methods)
 
-    def _encodings(self, ranges: str) -> dict[Node, Grid]:
+    def _range_choices(self) -> Iterator[tuple[str, Fitting]]:
+        """Yield what comes after the first, and what the report calls it."""
+        if not self.placement.encoded():
+            return
+        for name in RANGES[1:]:
+            yield f"{name} ranges", Fitting(name)
+        yield "a range of its own for each value", Fitting(own=self._own_ranges())
+
+    def _own_ranges(self) -> dict[str, RangeChoice]:
+        names = [node.name for node in self.placement.encoded()]
+        grids = {
+            choice: self._encodings(Fitting(own=dict.fromkeys(names, choice))) for choice in CHOICES
+        }
+        joined = joined_values(self.placement, self.scheme, self.program)
+        return choose_ranges(self.program, grids, joined, self.judges, self.placement.copied)
+
+    def _encodings(self, fitting: Fitting) -> dict[Node, Grid]:
         observers = {
-            node: _of(several, RANGES[0] if self._is_wide(node) else ranges)
+            node: self._observer(node, several, fitting)
             for node, several in self.recorded.observers.items()
         }
         return encodings_of(
@@ -179,6 +200,14 @@ class Trial:
             self.pixels,
             self.trained,
         )
+
+    def _observer(self, node: Node, several: Observer, fitting: Fitting) -> RangeSource:
+        if self._is_wide(node):
+            return _of(several, RANGES[0])
+        if node.name not in fitting.own:
+            return _of(several, fitting.ranges)
+        own = fitting.own[node.name]
+        return Wider(_of(several, own.ranges), own.room)
 
     def _is_wide(self, node: Node) -> bool:
         """Check for a value of 16 bits, which need no clipping."""

@@ -54,3 +54,37 @@ def test_spikes_that_a_reader_does_not_see_are_clipped(spikes: int, name: str) -
 def test_spikes_that_a_reader_sees_are_not_clipped() -> None:
     taken = ways(1, saturates=False)
     assert not taken["percentile ranges"] and not taken["weighted mse ranges"]
+
+
+class Apart(nn.Module):
+    """One half saturates behind a tanh, and the other is seen whole: no one way suits both."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen, self.lost = Mixing(saturates=False), Mixing(saturates=True)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.seen(x.neg()) + 50 * self.lost(x)
+
+
+def test_values_that_want_different_ranges_get_them() -> None:
+    torch.manual_seed(0)
+    inputs = tuple((picture(200, seed),) for seed in range(8))
+    program = rewritten(Apart(), inputs[0][0])
+    report = quantize_program(program, Calibration(inputs, "spikes"), QuantScheme()).report
+    by_name = {method.name: method for method in report.methods}
+    own = by_name["a range of its own for each value"]
+    assert own.taken
+    assert own.after > max(one.after for one in by_name.values() if "ranges" in one.name) + 1
+
+
+def test_a_range_reaches_farther_than_the_few_inputs_that_chose_it() -> None:
+    """Brighter pictures among those that judge would clip."""
+    torch.manual_seed(0)
+    inputs = tuple((picture(0, seed) * (1 + 0.5 * (seed % 2)),) for seed in range(8))
+    program = rewritten(Mixing(saturates=False), inputs[0][0])
+    quantized = quantize_program(program, Calibration(inputs, "brighter"), QuantScheme())
+    (pixels,) = (grid for node, grid in quantized.encodings.items() if node.op == "placeholder")
+    assert pixels.high >= 1.05 * max(float(x.max()) for (x,) in inputs[::2])
+    taken = {method.name for method in quantized.report.methods if method.taken}
+    assert "a range of its own for each value" in taken
