@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from edgevit.backends.artifact import Artifact
     from edgevit.backends.bisect import blamed_on_a_call
     from edgevit.backends.call_facts import BYTES, C_TYPES, JVM_ARRAYS, Facts, count, numbers
-    from edgevit.backends.delegation import require_all_inside
+    from edgevit.backends.delegation import Delegation, Outside, require_all_inside
     from edgevit.backends.device_binary import DeviceBinary
     from edgevit.backends.execution import (
         EarlyExecutable,
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from edgevit.backends.functions import Functions, Part
     from edgevit.backends.judged import judged
     from edgevit.backends.on_host import LIMITS, Run, check_on_host, fitted, worker_for
-    from edgevit.backends.placement import require_engine
+    from edgevit.backends.placement import Placement, require_engine
     from edgevit.backends.port_facts import PortFacts, Ports
     from edgevit.backends.room import constant_bytes, require_memory
     from edgevit.backends.run_here import run_here
@@ -52,6 +52,7 @@ __all__ = [
     "Arrays",
     "Artifact",
     "Backend",
+    "Delegation",
     "DeviceBinary",
     "EarlyExecutable",
     "EarlyRun",
@@ -67,7 +68,9 @@ __all__ = [
     "Lowering",
     "OpTime",
     "OpenExecutable",
+    "Outside",
     "Part",
+    "Placement",
     "PortFacts",
     "Ports",
     "Run",
@@ -108,7 +111,7 @@ lazy_face(
         "artifact": ("Artifact",),
         "bisect": ("blamed_on_a_call",),
         "call_facts": ("BYTES", "C_TYPES", "Facts", "JVM_ARRAYS", "count", "numbers"),
-        "delegation": ("require_all_inside",),
+        "delegation": ("Delegation", "Outside", "require_all_inside"),
         "device_binary": ("DeviceBinary",),
         "execution": (
             "EarlyExecutable",
@@ -124,7 +127,7 @@ lazy_face(
         "functions": ("Functions", "Part"),
         "judged": ("judged",),
         "on_host": ("LIMITS", "Run", "check_on_host", "fitted", "worker_for"),
-        "placement": ("require_engine",),
+        "placement": ("Placement", "require_engine"),
         "port_facts": ("PortFacts", "Ports"),
         "room": ("constant_bytes", "require_memory"),
         "run_here": ("run_here",),

@@ -33,9 +33,10 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--head",
-        choices=("native", "split"),
+        choices=("native", "split", "keep"),
         default="native",
-        help="Split: end the artifact at the last convolution or product, and write what is behind it as Python [default: native].",
+        help="Split: end the artifact at the last convolution or product, and write what is behind it as Python, C, Swift and Kotlin. "
+        "Keep: leave it in the artifact, and say which of its calls leave the accelerator [default: native].",
     )
     group.add_argument(
         "--batch", type=values.batch, default=1, metavar="N", help="Images in a batch [default: 1]."

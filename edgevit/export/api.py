@@ -158,7 +158,8 @@ def export(
         replace: forwards of modules and functions in their place, `"blocks.*.scan=fast:scan"`, each
             compared with the original where that runs. Those from a file need `trust`.
         head: `"split"` ends the artifact at the last convolution or product, and writes what is behind
-            it (boxes, topk) as `head/head.py`, compared with the model.
+            it (boxes, topk) as `head/head.py`, compared with the model; `"keep"` leaves it in, and
+            notes which of its calls leave the accelerator.
 
     Returns:
         With `format`, the `ExportResult`. Its `passed` is False if a stage is out of its tolerance.

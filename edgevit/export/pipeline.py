@@ -36,7 +36,7 @@ from edgevit.export.output_folder import output_folder
 from edgevit.export.reproduce import Repeated, export_command, export_snippet
 from edgevit.export.request import graph_hash
 from edgevit.export.result import ExportResult, ExportResults
-from edgevit.export.split import checked_head
+from edgevit.export.split import checked_head, with_head_notes
 from edgevit.export.stages import (
     Benchmark,
     PreparedPart,
@@ -217,6 +217,7 @@ def _export_format(
     shown = [other for other in captured.others if other.name in names]
     save_golden(draft, inputs, captured.expected, shown, held_out, captured.rankings)
     artifact = with_notes(artifact, quantized, part, captured.lossy)
+    artifact = with_head_notes(artifact, captured.program, captured.model.options.head)
     if format in job.automatic:
         comparison = _with_floats(artifact, captured, backend, job, stages)
         if comparison.instead is not None:

@@ -127,7 +127,7 @@ _OPTIONS = {
     "image_input": Flag(),
     "channels_last": Flag(),
     "inputs": Text(),
-    "head": Text(("native", "split")),
+    "head": Text(("native", "split", "keep")),
 }
 _ARTIFACT = {
     "name": Text(),

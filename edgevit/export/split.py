@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,12 +10,12 @@ from pathlib import Path
 import torch
 
 from edgevit.backends import LIMITS as OF_PRECISION
-from edgevit.backends import Artifact, judged, run_here
+from edgevit.backends import Artifact, Delegation, Outside, Placement, judged, run_here
 from edgevit.errors import PackageError
-from edgevit.graph.head import SplitProgram
+from edgevit.graph.head import SplitProgram, split_head
 from edgevit.graph.other_inputs import Other
 from edgevit.graph.parity import FP32, Limit, Parity
-from edgevit.graph.program import Inputs
+from edgevit.graph.program import Inputs, Program, origin
 from edgevit.graph.ranking import compared, rankings_of, with_rankings
 from edgevit.snippets import (
     HeadCode,
@@ -81,6 +82,50 @@ def _on_the_example(
     rankings = rankings_of(whole, whole.inputs)
     apart, notes = compared(whole.run(), outputs, rankings, limit)
     return Parity(stage, precision, apart, limit, notes=notes)
+
+
+def with_head_notes(artifact: Artifact, program: Program, head: str) -> Artifact:
+    """Note which calls of a head that is kept leave the accelerator, as the artifact or the forecast tells."""
+    if head != "keep":
+        return artifact
+    calls = [*split_head(program).head.calls()]
+    lines = {origin(node).source for node in calls} - {""}
+    placement, delegation = artifact.placement, artifact.delegation
+    if placement is None and delegation is None:
+        notes = [f"head: {artifact.format} does not tell where its {len(calls)} calls run"]
+    else:
+        notes = [*_off_engine(placement, lines), *_outside(delegation, lines)]
+        notes = notes or [f"head: none of its {len(calls)} calls is known to leave the accelerator"]
+    return replace(artifact, notes=(*artifact.notes, *notes))
+
+
+def _off_engine(placement: Placement | None, lines: set[str]) -> list[str]:
+    """Say which calls at the lines are forecast on another unit, a note for each place, unit and reason."""
+    groups: dict[tuple[str, str, str], list[str]] = defaultdict(list)
+    for one in placement.off_engine if placement else ():
+        if _is_at(one.where, lines):
+            groups[one.where, one.unit, one.why].append(f"`{one.op}`")
+    return [
+        f"head: {', '.join(dict.fromkeys(names))} at {where} on the {unit} (predicted): {why}"
+        for (where, unit, why), names in groups.items()
+    ]
+
+
+def _outside(delegation: Delegation | None, lines: set[str]) -> list[str]:
+    """Say which calls at the lines the runtime's accelerated library does not take, a note for each place."""
+    groups: dict[str, list[Outside]] = defaultdict(list)
+    for one in delegation.outside if delegation else ():
+        if _is_at(one.where, lines):
+            groups[one.where].append(one)
+    return [
+        f"head: {', '.join(f'`{one.op}`' for one in group)} at {where} outside {delegation.to if delegation else ''}, "
+        f"{sum(one.bytes for one in group)} bytes a run"
+        for where, group in groups.items()
+    ]
+
+
+def _is_at(where: str, lines: set[str]) -> bool:
+    return any(line in where.split() for line in lines)
 
 
 def head_dict(split: SplitProgram) -> dict[str, object]:

@@ -25,7 +25,7 @@ class ModelOptions:
     channels_last: bool = False
     inputs: str | None = None  # NAME=SHAPE:TYPE:N or NAME=FILE.npy, comma-separated
     replace: str | None = None  # MODULE=PACKAGE:CALLABLE, comma-separated
-    head: str = "native"  # or `split`: what is behind the last product is host code
+    head: str = "native"  # `split`: what is behind the last product is host code; `keep`: it is told where it leaves the accelerator
 
     def on(self, target: Target | None) -> ModelOptions:
         """Resolve `image_input` for a target: unless it is stated, only firmware may take

@@ -11,7 +11,7 @@ from edgevit.graph.aten import kind
 from edgevit.graph.head import split_head
 from edgevit.graph.program import Program, origin
 
-HEADS = ("native", "split")
+HEADS = ("native", "split", "keep")
 _CHOOSES = ("topk", "sort", "argsort", "argmax")
 
 
@@ -20,8 +20,8 @@ def require_head(head: str) -> None:
         raise UsageError(
             f"`{head[:40]}` is no way to treat a head",
             where="--head",
-            why="native keeps it in the artifact, split writes it as host code",
-            hint="--head native or --head split",
+            why="native and keep leave it in the artifact, split writes it as host code",
+            hint="--head native, --head split or --head keep",
         )
 
 

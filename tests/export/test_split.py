@@ -59,6 +59,16 @@ def test_a_wrong_head_does_not_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert {p.stage for p in result.parity if not p.passed} >= {"head", "head behind the artifact"}
 
 
+def test_a_head_that_is_kept_is_told_where_it_runs(tmp_path: Path) -> None:
+    result = edgevit.export(
+        Detector(), (X,), target="android", format="tflite", head="keep", output=tmp_path / "out"
+    )
+    notes = [note for note in result.notes if note.startswith("head: ")]
+    assert result.passed and "head" not in result.manifest
+    assert any("detector.py:" in note and "outside" in note for note in notes), notes
+    assert not any("conv" in note.lower() for note in notes)
+
+
 class Residual(nn.Conv2d):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return x + super().forward(x)

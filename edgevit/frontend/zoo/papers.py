@@ -18,6 +18,7 @@ from edgevit.frontend.zoo.rmt import RMT, rmt
 from edgevit.frontend.zoo.smt import SMT, smt
 from edgevit.frontend.zoo.spartan import SPARTAN, spartan
 from edgevit.frontend.zoo.stvit import STVIT, stvit
+from edgevit.frontend.zoo.unifiednorm import UNIFIEDNORM, unifiednorm
 from edgevit.frontend.zoo.uniformer import UNIFORMER, uniformer
 from edgevit.frontend.zoo.van import VAN, van
 
@@ -100,6 +101,8 @@ PAPERS = {
         UNIFORMER,
         {"s": ("22", "3.6"), "splus": ("24", "4.2"), "b": ("50", "8.3")},
     ),
+    # The net is T2T-ViT-14, whose paper (2101.11986) prints the figures.
+    "unifiednorm": Paper("2208.01313", unifiednorm, UNIFIEDNORM, {"14": ("21.5", "4.8")}),
     "spartan": Paper("2507.10999", spartan, SPARTAN, {"t": ("3.8", "1.0")}, image=256),
     "stvit": Paper(
         "2211.11167",
