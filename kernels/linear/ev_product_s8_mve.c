@@ -54,6 +54,7 @@
 enum {
     BLOCK = 4, /* columns */
     CONSTANTS = 2 * 4 * BLOCK, /* bytes of biases and multipliers */
+    QUADS = 40, /* rows from which four at a time are quicker than two */
     MAX_SCATTER_STRIDE = 1 << 14 /* of the output, where four rows are scattered by 16-bit offsets */
 };
 
@@ -138,38 +139,50 @@ EV_NOINLINE static void pairs_with_tail(const struct ev_product_mve *p, const in
 }
 
 /* Two rows at a time of a depth of whole sixteens: the blocks up to `end`. */
-static void blocks_of_pairs(const struct ev_product_mve *p, const int8_t *x, int8_t *y, uint32_t pairs,
-                            const int8_t *blocks, const int8_t *end)
+EV_INLINE void blocks_of_pairs(const struct ev_product_mve *p, const int8_t *x, int8_t *y, uint32_t pairs,
+                               const int8_t *blocks, const int8_t *end)
 {
-    const uint32_t more = p->depth / 16 - 1, rounds = more / EV_UNROLLED;
+    const uint32_t more = p->depth / 16 - 1, half = pairs * p->y_stride;
+    const int is_short = more < EV_SHORT, halves = is_short && p->x_stride == p->depth;
+    union {
+        struct ev_product_pair one;
+        struct ev_product_pairs all;
+    } s;
     if (pairs == 1) {
-        struct ev_product_pair one = {
-            .y_stride = p->y_stride, .x0 = x, .x1 = x + p->x_stride, .end = end, .rounds = (int32_t)rounds,
-        };
-        ev_product_pair_mve(&one, blocks, more % EV_UNROLLED, y);
+        s.one.y_stride = p->y_stride;
+        s.one.x0 = x;
+        s.one.x1 = x + p->x_stride;
+        s.one.end = end;
+        s.one.rounds = (int32_t)(more / EV_ROUND);
+        if (is_short)
+            ev_product_short_pair_mve(&s.one, blocks, more, y);
+        else
+            ev_product_pair_mve(&s.one, blocks, more % EV_ROUND, y);
         return;
     }
-    struct ev_product_pairs all = {
-        .x_step = 2 * p->x_stride - p->depth,
-        .y_stride = p->y_stride,
-        .y_end = y + 2 * pairs * p->y_stride,
-        .rounds = (int32_t)rounds,
-        .weight_bytes = 4 * p->depth,
-        .end = end,
-        .y = y,
-        .x0 = x,
-        .x1 = x + p->x_stride,
-    };
-    ev_product_pairs_mve(&all, blocks, more % EV_UNROLLED);
+    s.all.step = halves ? half : 2 * p->x_stride - p->depth;
+    s.all.y_stride = p->y_stride;
+    s.all.y_end = y + (halves ? half : 2 * half);
+    s.all.rounds = (int32_t)(more / EV_ROUND);
+    s.all.weight_bytes = BLOCK * p->depth;
+    s.all.end = end;
+    s.all.y = y;
+    s.all.x0 = x;
+    s.all.x1 = x + (halves ? pairs : 1) * p->x_stride;
+    if (halves)
+        ev_product_halves_mve(&s.all, blocks, more);
+    else
+        ev_product_pairs_mve(&s.all, blocks, more % EV_ROUND);
 }
 
-static void pairs_without_tail(const struct ev_product_mve *p, const int8_t *x, int8_t *y, uint32_t pairs)
+static inline void pairs_without_tail(const struct ev_product_mve *p, const int8_t *x, int8_t *y, uint32_t pairs)
 {
     const uint32_t bytes = CONSTANTS + BLOCK * p->depth;
-    const int8_t *end = p->blocks + p->columns / BLOCK * bytes;
-    blocks_of_pairs(p, x, y, pairs, p->blocks, end);
-    if (p->columns % BLOCK)
-        blocks_of_pairs(p, x, y + p->columns - BLOCK, pairs, end, end + bytes);
+    const int8_t *blocks = p->blocks, *end = blocks + p->columns / BLOCK * bytes;
+    int8_t *last = y + p->columns - BLOCK;
+    EV_NO_UNROLL
+    for (uint32_t turns = p->columns % BLOCK ? 2 : 1; turns; turns--, y = last, blocks = end, end += bytes)
+        blocks_of_pairs(p, x, y, pairs, blocks, end);
 }
 
 /* Four rows at a time, of a depth of 32: the weights of two columns stay in registers. */
@@ -249,7 +262,7 @@ void ev_product_s8_mve(const struct ev_product_mve *p, const int8_t *x, int8_t *
     EV_ASSERT(ev_aligned(p->blocks, 4));
     const uint32_t depth = p->depth;
     uint32_t done = 0;
-    if (depth == 32 && p->columns >= BLOCK && p->y_stride < MAX_SCATTER_STRIDE && rows >= 4) {
+    if (depth == 32 && p->columns >= BLOCK && p->y_stride < MAX_SCATTER_STRIDE && rows >= QUADS) {
         quads_of_rows(p, x, y, rows / 4);
         done = rows & ~3u;
     }

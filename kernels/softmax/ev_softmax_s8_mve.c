@@ -19,7 +19,7 @@ static int8_t max_of(const int8_t *x, uint32_t count)
 static inline void exponentials(const uint16_t *table, uint8x16_t below, uint16x8_t *even, uint16x8_t *odd)
 {
     *even = vldrhq_gather_shifted_offset_u16(table, vmovlbq_u8(below));
-    *odd = vldrhq_gather_shifted_offset_u16(table, vmovltq_u8(below));
+    *odd = vldrhq_gather_shifted_offset_u16(table, vshrq_n_u16(vreinterpretq_u16_u8(below), 8));
 }
 
 /* Writes the exponentials of a row to `e`, which is as long as whole vectors of 16. Returns their sum. */

@@ -27,7 +27,10 @@ def test_equals_the_definition(core: str, tool: str, tmp_path: Path) -> None:
     rng = np.random.default_rng(7)
     singles = [make(rng) for make in MAKERS.values() for _ in range(_EACH)]
     # sizes that fill blocks of rows, columns and vectors, and leave something over
-    singles += [MAKERS["linear"](rng, rows, depth, 18) for rows in (3, 4, 13) for depth in (16, 52, 96, 99, 100, 112, 240)]  # fmt: skip
+    singles += [MAKERS["linear"](rng, rows, depth, 18) for rows in (3, 4, 13) for depth in (16, 52, 96, 99, 100, 112, 128, 144, 256)]  # fmt: skip
+    singles += [
+        MAKERS["conv2d"](rng, Value("x", (2, 9, 16)), Window((1, wide)), 6) for wide in (3, 9)
+    ]
     singles += [MAKERS["matmul"](rng, 2, 5, 33, 18, turned) for turned in (True, False)]
     singles += [depthwise(rng, wide, window, dtype) for wide, window, dtype in _depthwise_cases()]
     plans = [simple_plan(graph_of(op), CORES[core], wide=i % 2 == 0) for i, (op, _) in enumerate(singles)]  # fmt: skip
