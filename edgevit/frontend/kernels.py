@@ -70,8 +70,9 @@ def is_of_triton(path: str) -> bool:
 def _triton_kernel(error: BaseException) -> str:
     for frame in _frames(error):
         function = getattr(frame.f_locals.get("self"), "fn", None)
-        if is_of_triton(frame.f_code.co_filename) and hasattr(function, "__name__"):
-            return function.__name__
+        name = getattr(function, "__name__", "")
+        if name and is_of_triton(frame.f_code.co_filename):
+            return name
     return ""
 
 

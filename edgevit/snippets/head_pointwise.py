@@ -15,6 +15,7 @@ from edgevit.snippets.head_loops import (
     HeadValue,
     HeadWriter,
     NoLoopsError,
+    Result,
     Rule,
     binary,
     call,
@@ -110,10 +111,10 @@ def remainder(x: HeadValue, y: HeadValue) -> HeadValue:
 
 
 def power(x: HeadValue, y: HeadValue) -> HeadValue:
-    return cast(call("pow", cast(x, "f"), cast(y, "f")), x.kind)
+    return cast(call("pow", cast(x, "d"), cast(y, "d")), x.kind)
 
 
-def divided(w: HeadWriter, node: Node) -> HeadArray:
+def divided(w: HeadWriter, node: Node) -> Result:
     mode = argument(node, "rounding_mode") if has_argument(node, "rounding_mode") else None
     if mode == "floor":
         return pair_of(floored)(w, node)
@@ -157,7 +158,7 @@ def clamped(w: HeadWriter, node: Node) -> HeadArray:
     return w.pointwise(node, at)
 
 
-def rounded(w: HeadWriter, node: Node) -> HeadArray:
+def rounded(w: HeadWriter, node: Node) -> Result:
     if has_argument(node, "decimals") and argument(node, "decimals"):
         raise NoLoopsError("round to decimals")
     return function_of_one(lambda x: call("round", x))(w, node)

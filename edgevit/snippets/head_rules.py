@@ -225,7 +225,7 @@ def _extreme(sign: str) -> Any:
         strides, own = strides_of(source.shape), strides_of(outer)
         pair = isinstance(node.meta["val"], list | tuple)
         places = kind(node).startswith("arg")
-        outs = (w.make(node, 0), w.make(node, 1)) if pair else (w.make(node),)
+        outs = tuple(w.make(node, k) for k in range(2)) if pair else (w.make(node),)
         flat = strides_of(inner)
         counters = [let("place", number(0, "n"))] if pair or places else []
         best, at_best = local("best", source.kind), local("place", "n")
@@ -241,7 +241,7 @@ def _extreme(sign: str) -> Any:
             first = source.load(index_of(at, strides))
             ends = [store(outs[0], index_of(at, own), cast(at_best, "i") if places else best)]
             if pair:
-                ends.append(store(outs[1], index_of(at, own), cast(at_best, "i")))
+                ends.append(store(outs[-1], index_of(at, own), cast(at_best, "i")))
             return [let("best", first), *counters, *loops(inner, step, "k"), *ends]  # fmt: skip
 
         if source.kind == "b":
