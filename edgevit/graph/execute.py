@@ -78,11 +78,11 @@ class GraphRun:
         node = step.node
         if node.op == "get_attr":
             return self._constants[str(node.target)]
+        if step.is_rounded or step.rounds:
+            source, scale, zero, least, most, _ = cast(Any, node.args)
+            x = values[source]
+            return x if step.is_rounded else _rounded(x, scale, zero, least, most)
         args, kwargs = node.args, node.kwargs
-        if step.is_rounded:
-            return values[args[0]]
-        if step.rounds:
-            return _rounded(values[args[0]], *args[1:5])
         if step.is_flat:
             args = [values[one] if isinstance(one, Node) else one for one in args]
         else:

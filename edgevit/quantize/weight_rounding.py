@@ -112,10 +112,12 @@ def _round_block(
     weights: np.ndarray, steps: np.ndarray, upper: np.ndarray, nearest: Nearest
 ) -> np.ndarray:
     """Round one block of taps in place. Returns each rounding error in units of its own U[k, k]."""
-    wrong = np.empty_like(weights)
-    for k in range(weights.shape[2]):
-        real = weights[:, :, k].copy()
-        weights[:, :, k] = nearest(real, steps[:, :, k])
-        wrong[:, :, k] = (real - weights[:, :, k]) / upper[:, None, k, k]
-        weights[:, :, k + 1 :] -= wrong[:, :, k, None] * upper[:, None, k, k + 1 :]
-    return wrong
+    columns, widths = (np.ascontiguousarray(np.moveaxis(x, 2, 0)) for x in (weights, steps))
+    wrong = np.empty_like(columns)
+    for k, column in enumerate(columns):
+        real = column.copy()
+        column[:] = nearest(real, widths[k])
+        wrong[k] = (real - column) / upper[:, k, k, None]
+        columns[k + 1 :] -= wrong[k] * upper[:, k, k + 1 :].T[:, :, None]
+    weights[:] = np.moveaxis(columns, 0, 2)
+    return np.ascontiguousarray(np.moveaxis(wrong, 0, 2))
