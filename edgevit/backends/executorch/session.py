@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from edgevit.backends.executorch.runtime_alone import runtime
 from edgevit.backends.executorch.status import explained
 from edgevit.backends.executorch.tool import module, quiet
 from edgevit.backends.session import Arrays, OpTime, TensorSpec
@@ -35,11 +36,12 @@ def open_session(path: Path, threads: int) -> ExecuTorchSession:
 class ExecuTorchSession:
     def __init__(self, path: Path, threads: int, method: str = "forward") -> None:
         self._path = path
+        programs = runtime().Runtime
         library = module("extension.pybindings.portable_lib")
         _require_magic(path)
         library._unsafe_reset_threadpool(threads)
         try:
-            self._program = module("runtime").Runtime.get().load_program(str(path))
+            self._program = programs.get().load_program(str(path))
             self._method = self._program.load_method(method)
         except Exception as error:
             raise _unsound(path, str(error)) from error
