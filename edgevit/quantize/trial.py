@@ -27,6 +27,7 @@ from edgevit.quantize.weights import RoundedWeight, rounded_weight
 
 RANGES = ("min-max", "mse", "percentile", WEIGHTED)  # the first is the one to beat
 _BACKWARD = 8  # runs that gradients are taken of
+_OWN = 16  # runs that the ranges of single values are judged on: what clips is in few of them
 
 
 class Fitting(NamedTuple):
@@ -184,7 +185,8 @@ class Trial:
             choice: self._encodings(Fitting(own=dict.fromkeys(names, choice))) for choice in CHOICES
         }
         joined = joined_values(self.placement, self.scheme, self.program)
-        return choose_ranges(self.program, grids, joined, self.judges, self.placement.copied)
+        runs = self.judges[:_OWN]
+        return choose_ranges(self.program, grids, joined, runs, self.placement.copied)
 
     def _encodings(self, fitting: Fitting) -> dict[Node, Grid]:
         observers = {
