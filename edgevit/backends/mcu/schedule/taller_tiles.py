@@ -46,7 +46,7 @@ def _with_taller_tile(plan: Schedule, index: int) -> Schedule:
         if _lockstep_work(other, plan.cards) < _lockstep_work(walk, plan.cards)
     ]
     for other in sorted(taller, key=lambda other: _lockstep_work(other, plan.cards)):
-        cards = plan.cards | {op.name: widest_card(other, plan.offered, op) for op in ops}
+        cards = dict(plan.cards) | {op.name: widest_card(other, plan.offered, op) for op in ops}
         scratch = max(cards[op.name].scratch(op) for op in ops)
         own = loop_buffers(index, other, scratch, shared)
         names = {buffer.name for buffer in own} | {scratch_name(index)}
