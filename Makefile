@@ -63,6 +63,7 @@ bench: .venv/.dev ## Write the pages of figures again, on an idle machine
 	$(BIN)/python benchmarks/firmware_nets.py --output docs/firmware-nets.md
 	$(BIN)/python benchmarks/mlperf_tiny.py --output docs/mlperf-tiny.md
 	$(BIN)/python benchmarks/browser_nets.py --output docs/browser-nets.md
+	$(BIN)/python benchmarks/task_metrics.py --output docs/task-metrics.md
 	$(BIN)/python -m pip install --quiet --no-deps tflite-micro
 	$(BIN)/python benchmarks/tflm_arenas.py --output docs/tflm-arenas.md
 
