@@ -13,10 +13,14 @@ from tests.test_newcomer import FOREIGN
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 NUMBERED = sorted(path.name for path in EXAMPLES.glob("[0-9]*"))
+LONG = {"04_tune.sh"}  # tests/tune tunes by the same command
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", NUMBERED)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.long if name in LONG else ()) for name in NUMBERED],
+)
 def test_it_runs(name: str, tmp_path: Path) -> None:
     path = EXAMPLES / name
     command = [sys.executable, str(path)] if path.suffix == ".py" else ["sh", str(path)]

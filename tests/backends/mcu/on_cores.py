@@ -13,8 +13,12 @@ from edgevit.backends.mcu.codegen.test_main_template import Case, read_outputs
 from edgevit.backends.mcu.cores import CORES
 from edgevit.backends.mcu.emulator import EmulatedRun, emulator, emulators_of
 from edgevit.backends.mcu.schedule.plan import Schedule, plan_text
-from edgevit.backends.mcu.toolchain import toolchain
+from edgevit.backends.mcu.toolchain import TOOLCHAINS, toolchain
 from edgevit.integer.simulate import outputs_of
+
+BUILDS = [(core, tool) for core in CORES for tool in TOOLCHAINS]
+# Every core by one compiler, one of DSP's kernels and one of MVE's by both; the others are `long`.
+USUAL_BUILDS = [(core, tool) for core, tool in BUILDS if tool == "zig" or core in ("m4", "m55")]
 
 
 def programs_of(plans: Sequence[Schedule], inputs: Sequence[tuple[np.ndarray, ...]]) -> list[Case]:

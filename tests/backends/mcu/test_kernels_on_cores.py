@@ -10,19 +10,23 @@ import pytest
 
 from edgevit.backends.mcu.cores import CORES
 from edgevit.backends.mcu.schedule.simple import simple_plan
-from edgevit.backends.mcu.toolchain import TOOLCHAINS
 from edgevit.graph.window import Window
 from edgevit.integer.graph import Value
 from edgevit.integer.ops.products import Linear
 from tests.backends.mcu.cases import MAKERS, average_pool, depthwise, graph_of, sparse_linear
-from tests.backends.mcu.on_cores import check_on_core, programs_of
+from tests.backends.mcu.on_cores import BUILDS, USUAL_BUILDS, check_on_core, programs_of
 
 _EACH = 12
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("tool", TOOLCHAINS)
-@pytest.mark.parametrize("core", CORES)
+@pytest.mark.parametrize(
+    ("core", "tool"),
+    [
+        pytest.param(*build, marks=() if build in USUAL_BUILDS else pytest.mark.long)
+        for build in BUILDS
+    ],
+)
 def test_equals_the_definition(core: str, tool: str, tmp_path: Path) -> None:
     rng = np.random.default_rng(7)
     singles = [make(rng) for make in MAKERS.values() for _ in range(_EACH)]

@@ -10,12 +10,11 @@ from tempfile import mkdtemp
 import pytest
 
 from edgevit.backends.mcu.bundle import GRAPH
-from edgevit.backends.mcu.cores import CORES
 from edgevit.backends.mcu.options import FirmwareOptions
-from edgevit.backends.mcu.toolchain import TOOLCHAINS
 from edgevit.export.api import export
 from edgevit.integer import load_graph
 from edgevit.measure.firmware import run_firmware
+from tests.backends.mcu.on_cores import BUILDS, USUAL_BUILDS
 
 VIT = "zoo:vit-i64-p8-d96-h3-l6"
 NETS = (VIT, "zoo:hybrid-i64-d32", "timm:mobilenetv4_conv_small_035")
@@ -50,10 +49,8 @@ def exported(model: str, target: str = "qemu-m4", optimize: str = "balanced") ->
 
 
 # The transformer runs in the test of what it costs, so that a default run exports it no second time.
-EVERY = [(model, core, tool) for model in NETS for core in CORES for tool in TOOLCHAINS]
-USUAL = {("zoo:hybrid-i64-d32", core, tool) for core in CORES for tool in TOOLCHAINS} | {
-    ("timm:mobilenetv4_conv_small_035", core, "gcc") for core in ("m4", "m55")
-}
+EVERY = [(model, core, tool) for model in NETS for core, tool in BUILDS]
+USUAL = {("zoo:hybrid-i64-d32", core, tool) for core, tool in USUAL_BUILDS}
 
 
 @pytest.mark.slow
