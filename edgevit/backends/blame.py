@@ -11,7 +11,7 @@ from torch.fx.node import Node
 
 from edgevit.errors import ConverterError, EdgevitError, UnsupportedOpError
 from edgevit.graph.advice import name_of, way_out
-from edgevit.graph.aten import op, operand
+from edgevit.graph.aten import call_of
 from edgevit.graph.program import Program, origin, value
 from edgevit.graph.text import type_text
 
@@ -38,8 +38,7 @@ def blamed(
 
 
 def cannot_lower(node: Node, format: str, why: str) -> UnsupportedOpError:
-    while op(node) == "getitem":  # a part of what the call gives
-        node = operand(node)
+    node = call_of(node)
     inputs = ", ".join(type_text(value(source)) for source in node.all_input_nodes)
     return UnsupportedOpError(
         f"{format} cannot lower `{name_of(node)}` ({inputs} -> {type_text(value(node))})",

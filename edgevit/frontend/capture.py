@@ -26,7 +26,7 @@ from edgevit.frontend.source import ModelSource
 from edgevit.frontend.transforms import export
 from edgevit.frontend.user_code import ended_by_user
 from edgevit.frontend.wrappers import is_wrapper
-from edgevit.graph.aten import kind
+from edgevit.graph.aten import call_of, kind
 from edgevit.graph.cheaper_passes import cheaper_passes
 from edgevit.graph.edit import row_by_row
 from edgevit.graph.parity import FP32, distance
@@ -227,13 +227,6 @@ def _key(part: Any) -> str:
     return str(getattr(part, "key", getattr(part, "idx", getattr(part, "name", part))))
 
 
-def _call(node: Node) -> Node:
-    """Return the call that a node is a part of what it gives."""
-    while node.target is operator.getitem and isinstance(node.args[0], Node):
-        node = node.args[0]
-    return node
-
-
 def _extent(size: int | torch.SymInt) -> str:
     return str(size) if isinstance(size, int) else str(size.node.expr)
 
@@ -243,7 +236,7 @@ def _require_static(graph: fx.Graph) -> None:
         fake = node.meta.get("val")
         if isinstance(fake, torch.Tensor) and not all(isinstance(n, int) for n in fake.shape):
             raise CaptureError(
-                f"`{kind(_call(node))}` has a shape that is known only at run time: [{', '.join(map(_extent, fake.shape))}]",
+                f"`{kind(call_of(node))}` has a shape that is known only at run time: [{', '.join(map(_extent, fake.shape))}]",
                 where=str(node.meta["origin"]),
                 why="devices plan memory ahead, so every shape must be static",
                 hint="export with fixed sizes; write `torch.where` for `nonzero` and boolean masks; or "

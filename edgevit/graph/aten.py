@@ -114,6 +114,13 @@ def optional_node(node: Node, name: str) -> Node | None:
     return None if argument(node, name) is None else node_argument(node, name)
 
 
+def call_of(node: Node) -> Node:
+    """Return the call that a node is a part of the result of, or the node itself."""
+    while node.target is operator.getitem:
+        node = operand(node)
+    return node
+
+
 def operand(node: Node, place: int = 0) -> Node:
     """Return an argument by its place, the first one by default; it must be a node."""
     source = node.args[place]

@@ -38,14 +38,14 @@ def _with_taller_tile(plan: Schedule, index: int) -> Schedule:
     walk = plan.walks[index]
     ops, shared = walk.loop.ops, plan.same_bytes
     rows = ops[-1].output.rows
-    tiles = [n for n in range(walk.tile + 1, rows + 1) if rows % n == 0]
-    taller = [replace(walk, tile=n) for n in tiles if not any(op.single_pass for op in ops)]
-    taller = [
-        other
-        for other in taller
-        if _lockstep_work(other, plan.cards) < _lockstep_work(walk, plan.cards)
-    ]
-    for other in sorted(taller, key=lambda other: _lockstep_work(other, plan.cards)):
+    if any(op.single_pass for op in ops):
+        return plan
+    taller = [replace(walk, tile=n) for n in range(walk.tile + 1, rows + 1) if rows % n == 0]
+    least = _lockstep_work(walk, plan.cards)
+    works = [(_lockstep_work(other, plan.cards), other) for other in taller]
+    for work, other in sorted(works, key=lambda one: one[0]):
+        if work >= least:
+            break
         cards = dict(plan.cards) | {op.name: widest_card(other, plan.offered, op) for op in ops}
         scratch = max(cards[op.name].scratch(op) for op in ops)
         own = loop_buffers(index, other, scratch, shared)
