@@ -4,13 +4,16 @@
 
 Small nets of timm's families, transformers' architectures from small configs, torchvision's nets, ultralytics' and the zoo, with live
 random weights, at the smallest picture that each takes. Each net is exported to all formats in one forked process, which shares the capture
-between them. Each answer is a file in out/compatibility, so that a run goes on where the last one ended.
+between them. Each answer is a file in out/compatibility, so that a run goes on where the last one ended, and a second
+process beside the first takes other nets.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import fcntl
+import gc
 import importlib
 import json
 import os
@@ -38,7 +41,8 @@ from edgevit.frontend.zoo.papers import PAPERS
 PRECISIONS = {"coreml": "fp16", "onnx": "fp32", "tflite": "fp32", "executorch": "fp32"}
 FORMATS = tuple(PRECISIONS)
 STATE = Path("out/compatibility")
-_LONGEST = 1800  # seconds of one net
+SCRATCH = STATE / f"process-{os.getpid()}"
+_LONGEST = 900  # seconds of one net
 # One device for all four, so that they share a capture: an iPhone's facts for Core ML, this machine for the others.
 _DEVICE = """name = "four-formats"
 title = "four formats"
@@ -110,13 +114,18 @@ _FIRST = [
 
 
 def nets() -> list[Net]:
-    """List the nets, those that are asked for by name first, then those that export fast."""
+    """List the nets, those that are asked for by name first."""
     every = list(_nets())
     place = {name: index for index, name in enumerate(_FIRST)}
     return sorted(every, key=lambda net: place.get(net.name, len(_FIRST)))
 
 
 def _nets() -> Iterator[Net]:
+    (STATE / "configs").mkdir(exist_ok=True)
+    for net in smallest_of_each_family(STATE / "timm.json"):
+        sizes = (net.side,) if net.side else _SIZES
+        yield Net("timm", net.name, f"{net.file(STATE / 'configs')}:net", sizes)
+    yield from (Net("torchvision", name, f"torchvision:{name}", _SIZES) for name in _TORCHVISION)
     for name, config in SMALL_CONFIGS.items():
         folder = STATE / "configs" / name
         folder.mkdir(parents=True, exist_ok=True)
@@ -125,17 +134,12 @@ def _nets() -> Iterator[Net]:
     yield from (Net("zoo", name, f"zoo:{name}") for name in _ZOO)
     smallest = [f"{name}-{next(iter(paper.sizes))}" for name, paper in PAPERS.items()]
     yield from (Net("zoo", name, f"zoo:{name}", (64,)) for name in smallest)
-    for net in smallest_of_each_family(STATE / "timm.json"):
-        file = net.file(STATE / "configs")
-        sizes = (net.side,) if net.side else _SIZES
-        yield Net("timm", net.name, f"{file}:net" if file else f"timm:{net.name}", sizes)
     yield from (Net("ultralytics", n, f"ultralytics:{n}", (320,)) for n in _ULTRALYTICS)
-    yield from (Net("torchvision", name, f"torchvision:{name}", _SIZES) for name in _TORCHVISION)
 
 
 def answers(net: Net, formats: Sequence[str]) -> dict[str, dict[str, Any]]:
     """Export the net to the formats in a forked process, and return what became of each."""
-    file = STATE / "answer.json"
+    file = SCRATCH / "answer.json"
     file.unlink(missing_ok=True)
     child = os.fork()
     if child == 0:
@@ -152,9 +156,10 @@ def answers(net: Net, formats: Sequence[str]) -> dict[str, dict[str, Any]]:
 
 
 def _in_child(work: Callable[[], object]) -> None:
+    gc.disable()  # each collection would walk all that the converters' imports have made
     try:
         os.setsid()
-        log = os.open(STATE / "last.log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        log = os.open(SCRATCH / "last.log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         os.dup2(log, 1)
         os.dup2(log, 2)
         work()
@@ -190,7 +195,7 @@ def _exported(net: Net, formats: Sequence[str]) -> dict[str, dict[str, Any]]:
     shown = {"input_size": size} if size else {}
     try:
         with default_torch():
-            outcomes = export_each(model, job, STATE / "exports", Stages()).outcomes
+            outcomes = export_each(model, job, SCRATCH / "exports", Stages()).outcomes
     except EdgevitError as error:  # before any format
         return {format: _refused(error) | shown for format in formats}
     except Exception as error:
@@ -247,7 +252,7 @@ def render(rows: Sequence[tuple[Net, Mapping[str, Mapping[str, Any]]]], total: i
         f"Written by `make compatibility` on {datetime.now(UTC):%Y-%m-%d}: {len(rows)} of {total} nets so far, {len(answers)} exports. "
         + ", ".join(f"{number} {word}" for word, number in count.items() if number) + ".",
         "",
-        "Live random weights, fp32, and fp16 for Core ML; nets of transformers, zoo and timm are small ones. `passes` is within the tolerance on the example and on other inputs; the number is the worst relative L2. "
+        "Live random weights, fp32, and fp16 for Core ML; nets of transformers, zoo and timm are small ones, and timm's are without repeats of a block. `passes` is within the tolerance on the example and on other inputs; the number is the worst relative L2. "
         "Behind it is what the delegate leaves outside, or what the Neural Engine is predicted to take of all operations.",
         "",
         "| from | net | " + " | ".join(FORMATS) + " |",
@@ -292,7 +297,7 @@ def main() -> None:
     parser.add_argument("--net", help="one net, again")
     parser.add_argument("--output", type=Path, default=Path("docs/compatibility.md"))
     options = parser.parse_args()
-    STATE.mkdir(parents=True, exist_ok=True)
+    SCRATCH.mkdir(parents=True)
     (STATE / "device.toml").write_text(_DEVICE)
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     every, until = nets(), time.monotonic() + options.minutes * 60
@@ -303,13 +308,27 @@ def main() -> None:
             continue
         if net.source == "ultralytics" and not find_spec("ultralytics"):
             continue  # it is in no extra but its own, and the rows stay as they are
-        missing = [f for f in FORMATS if options.net or not _file(net, f).exists()]
-        if missing and time.monotonic() < until:
+        with _claimed(net) as alone:
+            missing = [f for f in FORMATS if options.net or not _file(net, f).exists()]
+            if not alone or not missing or time.monotonic() > until:
+                continue
             for format, told in answers(net, missing).items():
                 _file(net, format).write_text(json.dumps(told))
-            print(net.name, _row(net), flush=True)
-            _write(every, options.output)
+        print(net.name, _row(net), flush=True)
+        _write(every, options.output)
     _write(every, options.output)
+
+
+@contextlib.contextmanager
+def _claimed(net: Net) -> Iterator[bool]:
+    """Claim the net, unless a second process of this program is at it."""
+    with (STATE / f"{net.source}-{net.name}.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
 
 
 def _import_converters() -> None:

@@ -51,6 +51,16 @@ _DETR: dict[str, Any] = {
     "backbone_config": {"model_type": "resnet", **_RESNET, "out_features": ["stage4"]},
 }
 _PAIR: dict[str, Any] = {"text_config": _TEXT, "vision_config": _VISION}
+# Four stages of one block each, each half as many pixels a side as the one before.
+_WIDTHS = [8, 16, 16, 32]
+_HEADS = [1, 2, 2, 4]
+_SWIN: dict[str, Any] = {
+    "image_size": 64,
+    "embed_dim": 8,
+    "depths": [1, 2, 1, 1],
+    "num_heads": _HEADS,
+    "window_size": 4,
+}
 
 
 def _of(model_type: str, model_class: str, **entries: Any) -> dict[str, Any]:
@@ -97,6 +107,37 @@ DETECTORS = {
         "YolosForObjectDetection",
         **{**_TINY, "image_size": [64, 64], "num_detection_tokens": 10},
     ),
+    "table-transformer": _of("table-transformer", "TableTransformerForObjectDetection", **_DETR),
+    "deformable-detr": _of(
+        "deformable_detr",
+        "DeformableDetrForObjectDetection",
+        **_DETR,
+        num_feature_levels=2,
+    ),
+    "d-fine": _of(
+        "d_fine",
+        "DFineForObjectDetection",
+        **{**_RT_DETR, "hidden_expansion": 0.5, "lqe_hidden_dim": 16, "max_num_bins": 8},
+        backbone_config={
+            "model_type": "hgnet_v2",
+            "embedding_size": 16,
+            "stem_channels": [3, 8, 16],
+            "hidden_sizes": [16, 16, 32, 64],
+            "stage_in_channels": [16, 16, 16, 32],
+            "stage_mid_channels": [8, 8, 8, 16],
+            "stage_out_channels": [16, 16, 32, 64],
+            "stage_num_blocks": [1, 1, 1, 1],
+            "stage_numb_of_layers": [2, 2, 2, 2],
+            "out_features": ["stage2", "stage3", "stage4"],
+        },
+    ),
+    "superpoint": _of(
+        "superpoint",
+        "SuperPointForKeypointDetection",
+        encoder_hidden_sizes=_WIDTHS,
+        decoder_hidden_size=32,
+        descriptor_decoder_dim=32,
+    ),
 }
 DENSE = {
     "segformer": _of(
@@ -135,6 +176,98 @@ DENSE = {
         neck_hidden_sizes=[8, 16, 32, 32],
         fusion_hidden_size=16,
     ),
+    "glpn": _of(
+        "glpn",
+        "GLPNForDepthEstimation",
+        hidden_sizes=_WIDTHS,
+        num_attention_heads=_HEADS,
+        depths=[1, 1, 1, 1],
+        decoder_hidden_size=16,
+    ),
+    "upernet": _of(
+        "upernet",
+        "UperNetForSemanticSegmentation",
+        backbone_config={
+            "model_type": "convnext",
+            "hidden_sizes": _WIDTHS,
+            "depths": [1, 1, 1, 1],
+            "out_features": ["stage1", "stage2", "stage3", "stage4"],
+        },
+        hidden_size=16,
+        use_auxiliary_head=False,
+    ),
+    "swin2sr": _of(
+        "swin2sr",
+        "Swin2SRForImageSuperResolution",
+        image_size=32,
+        embed_dim=16,
+        depths=[2, 2],
+        num_heads=[2, 2],
+    ),
+    "maskformer": _of(
+        "maskformer",
+        "MaskFormerForInstanceSegmentation",
+        backbone_config={"model_type": "swin", **_SWIN},
+        decoder_config={**_DETR, "model_type": "detr", "decoder_layers": 1},
+        fpn_feature_size=32,
+        mask_feature_size=32,
+    ),
+    "mask2former": _of(
+        "mask2former",
+        "Mask2FormerForUniversalSegmentation",
+        backbone_config={
+            "model_type": "swin",
+            **_SWIN,
+            "out_features": ["stage1", "stage2", "stage3", "stage4"],
+        },
+        feature_size=32,
+        mask_feature_size=32,
+        hidden_dim=32,
+        encoder_feedforward_dim=64,
+        dim_feedforward=64,
+        encoder_layers=1,
+        decoder_layers=3,
+        num_attention_heads=2,
+        num_queries=10,
+    ),
+    "zoedepth": _of(
+        "zoedepth",
+        "ZoeDepthForDepthEstimation",
+        backbone_config={
+            "model_type": "beit",
+            **_VISION,
+            "num_hidden_layers": 4,
+            "use_relative_position_bias": True,
+            "out_features": ["stage1", "stage2", "stage3", "stage4"],
+            "reshape_hidden_states": False,
+        },
+        neck_hidden_sizes=_WIDTHS,
+        fusion_hidden_size=16,
+        bottleneck_features=16,
+        bin_embedding_dim=16,
+        num_attractors=[4, 2, 2, 1],
+        bin_configurations=[{"n_bins": 16, "min_depth": 0.001, "max_depth": 10.0}],
+    ),
+    "vitpose": _of(
+        "vitpose",
+        "VitPoseForPoseEstimation",
+        backbone_config={
+            "model_type": "vitpose_backbone",
+            **_TINY,
+            "image_size": [64, 48],
+            "patch_size": [16, 16],
+            "mlp_ratio": 2,
+        },
+    ),
+    "eomt": _of(
+        "eomt",
+        "EomtForUniversalSegmentation",
+        **_VISION,
+        num_blocks=1,
+        num_queries=10,
+        num_upscale_blocks=1,
+    ),
+    "pp-ocr-v5-det": _of("pp_ocrv5_mobile_det", "PPOCRV5MobileDetForObjectDetection"),
 }
 TOWERS = {
     "clip": _of("clip", "CLIPModel", **_PAIR, projection_dim=16),
@@ -144,6 +277,27 @@ TOWERS = {
         "clip_vision_model", "CLIPVisionModelWithProjection", **_VISION, projection_dim=16
     ),
     "owlvit": _of("owlvit", "OwlViTForObjectDetection", **_PAIR, projection_dim=32),
+    "altclip": _of(
+        "altclip",
+        "AltCLIPModel",
+        text_config={**_TEXT, "project_dim": 16, "max_position_embeddings": 96},
+        vision_config=_VISION,
+        projection_dim=16,
+    ),
+    "groupvit": _of(
+        "groupvit",
+        "GroupViTModel",
+        text_config=_TEXT,
+        vision_config={
+            **_VISION,
+            "depths": [1, 1, 1],
+            "num_group_tokens": [8, 4, 0],
+            "num_output_groups": [8, 4, 4],
+        },
+        projection_dim=16,
+        projection_intermediate_dim=32,
+    ),
+    "blip-vision": _of("blip_vision_model", "BlipVisionModel", **_VISION, initializer_range=0.02),
 }
 ENCODERS = {
     "edgetam": _of(
@@ -192,7 +346,126 @@ ENCODERS = {
         },
     ),
 }
+CLASSIFIERS = {
+    "vit": _of("vit", "ViTForImageClassification", **_VISION),
+    "beit": _of("beit", "BeitForImageClassification", **_VISION, use_relative_position_bias=True),
+    "data2vec-vision": _of(
+        "data2vec-vision",
+        "Data2VecVisionForImageClassification",
+        **_VISION,
+        use_shared_relative_position_bias=True,
+    ),
+    "dinov3": _of("dinov3_vit", "DINOv3ViTModel", **_VISION, num_register_tokens=2),
+    "ijepa": _of("ijepa", "IJepaForImageClassification", **_VISION),
+    "swin": _of("swin", "SwinForImageClassification", **{**_SWIN, "window_size": 2}),
+    "swinv2": _of("swinv2", "Swinv2ForImageClassification", **_SWIN),
+    "focalnet": _of(
+        "focalnet",
+        "FocalNetForImageClassification",
+        image_size=64,
+        embed_dim=8,
+        hidden_sizes=[16, 32, 64, 64],
+        depths=[1, 1, 1, 1],
+    ),
+    "cvt": _of(
+        "cvt",
+        "CvtForImageClassification",
+        embed_dim=[16, 24, 48],
+        depth=[1, 2, 3],
+    ),
+    "levit": _of(
+        "levit",
+        "LevitForImageClassificationWithTeacher",
+        image_size=64,
+        hidden_sizes=[16, 32, 48],
+        num_attention_heads=[1, 2, 3],
+        depths=[1, 1, 1],
+    ),
+    "pvt": _of(
+        "pvt",
+        "PvtForImageClassification",
+        image_size=64,
+        hidden_sizes=_WIDTHS,
+        num_attention_heads=_HEADS,
+        depths=[1, 1, 1, 1],
+    ),
+    "pvt-v2": _of(
+        "pvt_v2",
+        "PvtV2ForImageClassification",
+        image_size=64,
+        hidden_sizes=_WIDTHS,
+        num_attention_heads=_HEADS,
+        depths=[1, 1, 1, 1],
+        linear_attention=True,
+    ),
+    "hiera": _of(
+        "hiera",
+        "HieraForImageClassification",
+        image_size=[64, 64],
+        embed_dim=8,
+        depths=[1, 1, 2, 1],
+        num_heads=_HEADS,
+        masked_unit_size=[8, 8],
+        num_query_pool=2,
+    ),
+    "mobilenet-v1": _of(
+        "mobilenet_v1", "MobileNetV1ForImageClassification", image_size=64, depth_multiplier=0.25
+    ),
+    "mobilevit": _of(
+        "mobilevit",
+        "MobileViTForSemanticSegmentation",
+        image_size=64,
+        hidden_sizes=[16, 24, 32],
+        neck_hidden_sizes=[8, 8, 16, 16, 24, 24, 64],
+        aspp_out_channels=16,
+    ),
+    "regnet": _of(
+        "regnet",
+        "RegNetForImageClassification",
+        embedding_size=16,
+        hidden_sizes=[16, 16, 32, 32],
+        depths=[1, 1, 1, 1],
+        groups_width=8,
+    ),
+    "bit": _of(
+        "bit",
+        "BitForImageClassification",
+        embedding_size=32,
+        hidden_sizes=[32, 32, 64, 64],
+        num_groups=4,
+        depths=[1, 1, 1, 1],
+    ),
+    "textnet": _of(
+        "textnet",
+        "TextNetForImageClassification",
+        image_size=[64, 64],
+        stem_out_channels=8,
+        hidden_sizes=[8, 8, 16, 16, 32],
+    ),
+}
 # Of those that state none.
-INPUT_SIZE = {name: 64 for name in DETECTORS if name not in ("yolos", "rf-detr")}
-INPUT_SIZE |= {"rf-detr": 56, "edgetam": 128}
-SMALL_CONFIGS: dict[str, dict[str, Any]] = {**DETECTORS, **DENSE, **TOWERS, **ENCODERS}
+_AT_64 = [
+    "detr",
+    "conditional-detr",
+    "table-transformer",
+    "rt-detr",
+    "rt-detr-v2",
+    "d-fine",
+    "superpoint",
+    "glpn",
+    "upernet",
+    "maskformer",
+    "mask2former",
+    "pp-ocr-v5-det",
+    "regnet",
+    "bit",
+    "cvt",
+]
+INPUT_SIZE = {**dict.fromkeys(_AT_64, 64), "rf-detr": 56, "edgetam": 128, "deformable-detr": 128}
+SMALL_CONFIGS: dict[str, dict[str, Any]] = {
+    **DETECTORS,
+    **DENSE,
+    **TOWERS,
+    **ENCODERS,
+    **CLASSIFIERS,
+}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from collections import defaultdict
@@ -26,11 +27,11 @@ _FEWER: tuple[dict[str, Any], ...] = (
     {"stages": (1, 1, 1, 1)},
 )
 _SIDES = (64, 96, 128, 160, 192)
-_FILE = """import timm
+_FILE = """from benchmarks.small_timm import shortened
 
 
 def net():
-    return timm.create_model("{name}", **{arguments!r})
+    return shortened("{name}", {arguments!r})
 """
 
 
@@ -41,10 +42,8 @@ class SmallNet:
     arguments: dict[str, Any]  # of timm's, where blocks are left out
     side: int | None = None  # pixels, where the class is built for a size
 
-    def file(self, folder: Path) -> Path | None:
+    def file(self, folder: Path) -> Path:
         """Write the file that builds the net with fewer blocks."""
-        if not self.arguments:
-            return None
         file = folder / f"{self.name}.py"
         file.write_text(_FILE.format(name=self.name, arguments=self.arguments))
         return file
@@ -55,6 +54,50 @@ def smallest_of_each_family(cache: Path) -> list[SmallNet]:
     if not cache.exists():
         cache.write_text(json.dumps([vars(net) for net in _searched()]))
     return [SmallNet(**entry) for entry in json.loads(cache.read_text())]
+
+
+def shortened(name: str, arguments: dict[str, Any]) -> Any:
+    """Build the net without the repeats of its blocks, where it runs without them."""
+    import timm
+    import torch
+
+    def built() -> Any:
+        return without_repeats(timm.create_model(name, **arguments).eval())
+
+    for side in (*_SIDES, 224, 256, 384):
+        with contextlib.suppress(Exception), torch.device("meta"):
+            built()(torch.zeros(1, 3, side, side))
+            break
+    else:
+        return timm.create_model(name, **arguments)
+    return built()
+
+
+def without_repeats(net: Any) -> Any:
+    """Leave out each block that is like an earlier one of its stage in all but the weights."""
+    from torch import nn
+
+    for stage in net.modules():
+        if not isinstance(stage, nn.Sequential | nn.ModuleList):
+            continue
+        kinds: dict[str, tuple[str, Any]] = {}
+        for name, block in stage.named_children():
+            is_block = any(True for _ in block.children())
+            kinds.setdefault(_kind(block) if is_block else name, (name, block))
+        numbered = all(name.isdigit() for name, _ in kinds.values())
+        names = map(str, range(len(kinds))) if numbered else (name for name, _ in kinds.values())
+        stage._modules = dict(zip(names, (block for _, block in kinds.values()), strict=True))
+    return net
+
+
+def _kind(block: Any) -> str:
+    """Write classes, plain attributes and shapes of a block and all in it."""
+    plain = bool | int | float | str | tuple
+    attributes = [
+        (name, type(part), sorted((k, v) for k, v in vars(part).items() if isinstance(v, plain) and k != "drop_prob"))
+        for name, part in block.named_modules()
+    ]  # fmt: skip
+    return repr((attributes, [(name, tuple(x.shape)) for name, x in block.state_dict().items()]))
 
 
 def _searched() -> list[SmallNet]:

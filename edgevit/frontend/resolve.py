@@ -92,6 +92,8 @@ def resolve(
         twin = None if source.exported else twin_of(source.module)
         _run(source)
         source = _with_weights(source, request)
+        if twin is not None:
+            _drop_cached(twin)
     source = verified(source, replaced) if replaced else source
     check_finite_weights(source.module, source.weights)
     outputs = _run(source)
@@ -227,10 +229,14 @@ def _with_weights(source: ModelSource, request: Request) -> ModelSource:
         case path:
             load_into(source.module, path, request.trust)
             weights = path
-    # Some modules cache values computed from parameters while in eval mode; leaving it drops them.
-    with fixed_mode():
-        source.module.train().eval()
+    _drop_cached(source.module)
     return replace(source, weights=weights)
+
+
+def _drop_cached(module: torch.nn.Module) -> None:
+    """Leave eval mode for a moment: some modules keep values in it that they compute from weights."""
+    with fixed_mode():
+        module.train().eval()
 
 
 def _size_hint(source: ModelSource) -> str:

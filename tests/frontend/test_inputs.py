@@ -38,6 +38,7 @@ NAMES = {
     "sam": (("pixel_values",), ("last_hidden_state",)),
     "detr": (("pixel_values",), ("logits", "pred_boxes")),
     "dpt": (("pixel_values",), ("predicted_depth",)),
+    "levit": (("pixel_values",), ("logits",)),  # it keeps biases that it has indexed with
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import AbstractContextManager
+from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
@@ -23,6 +24,11 @@ def coremltools() -> Any:
             why="it writes Core ML packages; Linux, Windows and macOS will do",
             hint="pip install 'edgevit[coreml]'",
         )
+    return _imported()
+
+
+@cache  # asked for at each node, and silence clears the caches of all loggers
+def _imported() -> Any:
     with quiet():
         return import_module("coremltools")
 
