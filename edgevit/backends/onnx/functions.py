@@ -1,7 +1,8 @@
-"""onnxscript's list of ONNX functions for torch's operators, read once a process.
+"""onnxscript's ONNX functions for torch's operators, read for those that a graph calls.
 
-torch reads it at every export, and parses the source of some hundred functions: half the export of
-a small net.
+torch reads all of them at every export, and parses the source of some hundred functions: half the
+export of a small net. Its decomposition traces the whole graph anew, and leaves it as it is where
+every operator has a function.
 """
 
 from __future__ import annotations
@@ -9,24 +10,96 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
+import torch
+from torch.export import ExportedProgram
 from torch.onnx._internal import _lazy_import
+from torch.onnx._internal.exporter import _decomp, _fx_passes
 
-_SOURCE = "onnxscript_apis"
+from edgevit.backends.session import load_library
+
+_SOURCE, _READ = "onnxscript_apis", "get_torchlib_ops"
+_PASS = "decompose_with_registry"
+_LIBRARY = "onnxscript.function_libs.torch_lib"
+_OF_TYPES = frozenset({"aten::scalar_tensor", "aten::_to_copy"})  # added where types are promoted
 
 
 @contextmanager
-def functions_read_once() -> Iterator[None]:
-    source = getattr(_lazy_import, _SOURCE, None)  # not in every release of torch
-    if source is None:
+def needed_functions(exported: ExportedProgram) -> Iterator[None]:
+    """Read the functions of the graph's operators, and decompose it only where one has none."""
+    source = getattr(_lazy_import, _SOURCE, None)
+    decompose = getattr(_fx_passes, _PASS, None)
+    if source is None or decompose is None:  # not in every release of torch
         yield
         return
-    with patch.object(source, "get_torchlib_ops", _once(source.get_torchlib_ops)):
+    functions = _Functions(exported, getattr(source, _READ), decompose)
+    with (
+        patch.object(source, _READ, functions.read),
+        patch.object(_fx_passes, _PASS, functions.decomposed),
+    ):
         yield
+
+
+class _Functions:
+    def __init__(
+        self,
+        exported: ExportedProgram,
+        read: Callable[[], list[Any]],
+        decompose: Callable[[ExportedProgram, Any], ExportedProgram],
+    ) -> None:
+        self._names = {_name(node.target) for node in exported.graph.nodes} | _OF_TYPES
+        self._read, self._decompose = read, decompose
+        self._reads_all = False
+
+    def read(self) -> list[Any]:
+        if self._reads_all:
+            return _all_of(self._read)
+        load_library(f"{_LIBRARY}.ops", "onnx")  # fills the registry
+        registration = load_library(f"{_LIBRARY}.registration", "onnx")
+        every = registration.default_registry.items()
+        called = SimpleNamespace(items=lambda: [item for item in every if item[0] in self._names])
+        with patch.object(registration, "default_registry", called):
+            return self._read()
+
+    def decomposed(self, exported: ExportedProgram, registry: Any) -> ExportedProgram:
+        functions = set(_decomp.get_onnx_implemented_overloads(registry))
+        calls = (node for node in exported.graph.nodes if node.op == "call_function")
+        if all(node.target in functions for node in calls):
+            registry.functions = _Growing(registry.functions, lambda: self._everything(registry))
+            return exported
+        registry.functions = self._everything(registry)  # a call may decompose to any operator
+        return self._decompose(exported, registry)
+
+    def _everything(self, registry: Any) -> dict[Any, list[Any]]:
+        self._reads_all = True
+        return type(registry).from_torchlib(opset_version=registry.opset_version).functions
+
+
+class _Growing(dict[Any, list[Any]]):
+    """Functions by operator, all of them as soon as a pass has added a call of another one."""
+
+    def __init__(
+        self, functions: dict[Any, list[Any]], everything: Callable[[], dict[Any, list[Any]]]
+    ) -> None:
+        super().__init__(functions)
+        self._everything = functools.cache(everything)
+
+    def get(self, operator: Any, default: Any = None) -> Any:
+        if operator not in self:
+            self.update(self._everything())
+        return super().get(operator, default)
 
 
 @functools.cache
-def _once(read: Callable[[], list[Any]]) -> Callable[[], list[Any]]:
-    return functools.cache(read)
+def _all_of(read: Callable[[], list[Any]]) -> list[Any]:
+    return read()
+
+
+def _name(target: Any) -> str:
+    """Return an operator's name as onnxscript's registry has it: `aten::add.Tensor`, `aten::relu`."""
+    if not isinstance(target, torch._ops.OpOverload):
+        return f"{getattr(target, '__module__', '')}::{getattr(target, '__name__', '')}"
+    return target.name()

@@ -13,14 +13,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch.export import ExportedProgram
 
 from edgevit.backends.artifact import Artifact
 from edgevit.backends.exported import exported_program, name_in_program
+from edgevit.backends.onnx.candidate_rules import candidate_rules_only
 from edgevit.backends.onnx.constants import stored
-from edgevit.backends.onnx.decompositions import needless_decomposition_skipped
 from edgevit.backends.onnx.delegation import delegation
 from edgevit.backends.onnx.exact_constants import exact_constants
-from edgevit.backends.onnx.functions import functions_read_once
+from edgevit.backends.onnx.functions import needed_functions
 from edgevit.backends.onnx.info import INFO
 from edgevit.backends.onnx.integer_biases import with_integer_biases
 from edgevit.backends.onnx.integer_kernels import integer_kernels, kernels_notes
@@ -114,25 +115,25 @@ def write_onnx(
 
 
 def _converted(program: Program, opset: int | None) -> tuple[Any, dict[str, str]]:
-    with (
-        blame(program),
-        quiet("torch.onnx"),
-        exact_constants(),
-        functions_read_once(),
-        needless_decomposition_skipped(),
-    ):
-        model = torch.onnx.export(
-            exported_program(program),
-            (),
-            dynamo=True,
-            optimize=True,
-            opset_version=opset,
-            verbose=False,
-            input_names=list(program.input_names),
-            output_names=list(program.output_names),
-        )
+    with blame(program), quiet("torch.onnx"):
+        exported = exported_program(program)
+        with exact_constants(), candidate_rules_only(), needed_functions(exported):
+            model = _exported(exported, program, opset)
     assert model is not None
     return model, _name_nodes(model.model, program)
+
+
+def _exported(exported: ExportedProgram, program: Program, opset: int | None) -> Any:
+    return torch.onnx.export(
+        exported,
+        (),
+        dynamo=True,
+        optimize=True,
+        opset_version=opset,
+        verbose=False,
+        input_names=list(program.input_names),
+        output_names=list(program.output_names),
+    )
 
 
 def _name_nodes(model: Any, program: Program) -> dict[str, str]:
