@@ -13,7 +13,8 @@ from tests.test_newcomer import FOREIGN
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 NUMBERED = sorted(path.name for path in EXAMPLES.glob("[0-9]*"))
-LONG = {"04_tune.sh"}  # tests/tune tunes by the same command
+# Tests of their own run the same commands: tests/budgets and tests/tune.
+LONG = {"03_budgets.sh", "04_tune.sh"}
 
 
 @pytest.mark.slow

@@ -102,12 +102,12 @@ def run_chunk(which: Sequence[int], one) -> None:
 
 
 def seeds_of(format: str, config: pytest.Config) -> tuple[int, ...]:
-    """Choose the nets of a format: in a default run each converter gets a part, slow ones the smaller."""
+    """Choose the nets of a format: in a default run each converter gets its part of them, slow ones the smaller."""
     chosen = seeds(config)
     if config.getoption("--net-seed") is not None or config.getoption("--nets") is not None:
         return chosen
-    parts = {"executorch": chosen[::5], "tflite": chosen[1::4]}
-    return parts.get(format, chosen[::2])
+    parts = {"executorch": chosen[5::6], "tflite": chosen[2::6], "onnx": chosen[::3]}
+    return parts.get(format, chosen[1::3])
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -11,6 +11,7 @@ import os
 import re
 import subprocess
 import sys
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,17 @@ CASES: list[Case] = [
     for case in importlib.import_module(f"tests.hostile.{path.stem}").CASES
 ]
 MEGABYTES = 4096
+# Boundaries whose cases are every field times every odd value.
+CROSSED = ("target", "manifest", "plan", "integer graph", "store")
+
+
+def cases() -> Iterator[Any]:
+    """All cases; of crossed ones, a third of the pairs runs by default, chosen by the hash of its name."""
+    for case in CASES:
+        boundary, _, said = case.name.partition(": ")
+        crossed = boundary in CROSSED and re.search(r" (is|with|=) ", said)
+        left_out = crossed and zlib.crc32(case.name.encode()) % 3
+        yield pytest.param(case, id=case.name, marks=pytest.mark.long if left_out else ())
 
 
 @pytest.fixture(scope="session")
@@ -61,7 +73,7 @@ def test_the_corpus_is_large_and_its_names_are_unique() -> None:
     assert len({case.name for case in CASES}) == len(CASES)
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", list(cases()))
 def test_hostile_input(
     case: Case, tmp_path: Path, server: subprocess.Popen[str], exports: Exports
 ) -> None:

@@ -33,11 +33,11 @@ CASES = [
     pytest.param("qnn", "w8a16", marks=pytest.mark.long),
     ("ethos-u", "int8"),
     ("tflite", "int8"),
-    ("tflite", "auto"),
-    ("tflite", "w4a8"),
+    pytest.param("tflite", "auto", marks=pytest.mark.long),
+    pytest.param("tflite", "w4a8", marks=pytest.mark.long),
     ("tflite", "w8a16"),
     ("executorch", "int8"),
-    ("executorch", "auto"),
+    pytest.param("executorch", "auto", marks=pytest.mark.long),
     ("executorch", "w4a8"),
 ]
 _MODULES = {"apache-tvm": "tvm", "ethos-u-vela": "ethosu"}

@@ -147,9 +147,9 @@ def test_integers_are_within_a_step_of_the_simulation(
     ("precision", "bits", "kernel"),
     [
         ("int8-dynamic", 8, "MatMulNBits"),
-        ("w4", 4, "MatMulNBits"),
+        pytest.param("w4", 4, "MatMulNBits", marks=pytest.mark.long),
         ("w4a8", 4, None),
-        ("w8a16", 8, None),
+        pytest.param("w8a16", 8, None, marks=pytest.mark.long),
     ],
 )
 def test_a_weight_takes_as_many_bits_as_asked_for(

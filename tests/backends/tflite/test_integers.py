@@ -57,7 +57,7 @@ def types_read(path: Path, op: str) -> Counter[tuple[str, str]]:
     ("precision", "linear", "convolution", "size"),
     [
         ("int8", ("INT8", "INT8"), ("INT8", "INT8"), 1),
-        ("auto", ("FLOAT32", "INT8"), ("INT8", "INT8"), 1),
+        pytest.param("auto", ("FLOAT32", "INT8"), ("INT8", "INT8"), 1, marks=pytest.mark.long),
         ("w4a8", ("INT8", "INT4"), ("INT8", "INT4"), 0.5),
         ("w8a16", ("INT16", "INT8"), ("INT16", "INT8"), 1),
     ],
