@@ -4,8 +4,8 @@
 
 Small nets of timm's families, transformers' architectures from small configs, torchvision's nets, ultralytics' and the zoo, with live
 random weights, at the smallest picture that each takes. Each net is exported to all formats in one forked process, which shares the capture
-between them. Each answer is a file in out/compatibility, so that a run goes on where the last one ended, and a second
-process beside the first takes other nets.
+between them. Each answer is a file in out/compatibility, so that a run goes on where the last one ended, and several
+processes take a net each.
 """
 
 from __future__ import annotations
@@ -35,13 +35,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.small_configs import INPUT_SIZE, SMALL_CONFIGS
 from benchmarks.small_timm import smallest_of_each_family
+from edgevit.backends.on_host import worker_for
+from edgevit.backends.worker import Worker
 from edgevit.errors import EdgevitError
 from edgevit.frontend.zoo.papers import PAPERS
 
 PRECISIONS = {"coreml": "fp16", "onnx": "fp32", "tflite": "fp32", "executorch": "fp32"}
 FORMATS = tuple(PRECISIONS)
 STATE = Path("out/compatibility")
-SCRATCH = STATE / f"process-{os.getpid()}"
 _LONGEST = 900  # seconds of one net
 # One device for all four, so that they share a capture: an iPhone's facts for Core ML, this machine for the others.
 _DEVICE = """name = "four-formats"
@@ -139,11 +140,15 @@ def _nets() -> Iterator[Net]:
 
 def answers(net: Net, formats: Sequence[str]) -> dict[str, dict[str, Any]]:
     """Export the net to the formats in a forked process, and return what became of each."""
-    file = SCRATCH / "answer.json"
+    folder = STATE / f"process-{os.getpid()}"
+    folder.mkdir(exist_ok=True)
+    file = folder / "answer.json"
     file.unlink(missing_ok=True)
+    workers = _started_workers()
     child = os.fork()
     if child == 0:
-        _in_child(lambda: file.write_text(json.dumps(_exported(net, formats))))
+        _lend(workers)
+        _in_child(lambda: file.write_text(json.dumps(_exported(net, formats, folder))), folder)
     ended, usage = _waited(child, time.monotonic() + _LONGEST)
     seconds = round(usage.ru_utime + usage.ru_stime, 1)
     if file.exists():
@@ -151,15 +156,32 @@ def answers(net: Net, formats: Sequence[str]) -> dict[str, dict[str, Any]]:
     elif ended:
         told = {f: {"answer": "BROKEN", "why": "the process died"} for f in formats}
     else:
+        for worker in workers:  # it may be at a request of the net's
+            worker.close()
         told = {f: {"answer": "no answer", "why": f"not done in {_LONGEST} s"} for f in formats}
     return {format: {**entry, "cpu_seconds": seconds} for format, entry in told.items()}
 
 
-def _in_child(work: Callable[[], object]) -> None:
+def _started_workers() -> list[Worker]:
+    """Start the runtimes' processes, which each net would load anew."""
+    workers = [worker_for(format) for format in FORMATS if format != "coreml"]
+    for worker in workers:
+        worker.start()
+    return workers
+
+
+def _lend(workers: Sequence[Worker]) -> None:
+    """Use the workers in a forked process, which is not their parent and cannot wait for them."""
+    for worker in workers:
+        assert worker._process is not None
+        worker._process.poll = lambda: None  # type: ignore[method-assign]
+
+
+def _in_child(work: Callable[[], object], folder: Path) -> None:
     gc.disable()  # each collection would walk all that the converters' imports have made
     try:
         os.setsid()
-        log = os.open(SCRATCH / "last.log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        log = os.open(folder / "last.log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         os.dup2(log, 1)
         os.dup2(log, 2)
         work()
@@ -181,7 +203,7 @@ def _waited(child: int, deadline: float) -> tuple[bool, resource.struct_rusage]:
     return False, os.wait4(child, 0)[2]
 
 
-def _exported(net: Net, formats: Sequence[str]) -> dict[str, dict[str, Any]]:
+def _exported(net: Net, formats: Sequence[str], folder: Path) -> dict[str, dict[str, Any]]:
     """Export to all formats from one capture; where that breaks, to each alone."""
     from edgevit.export.job import ExportJob
     from edgevit.export.pipeline import export_each
@@ -195,12 +217,12 @@ def _exported(net: Net, formats: Sequence[str]) -> dict[str, dict[str, Any]]:
     shown = {"input_size": size} if size else {}
     try:
         with default_torch():
-            outcomes = export_each(model, job, SCRATCH / "exports", Stages()).outcomes
+            outcomes = export_each(model, job, folder / "exports", Stages()).outcomes
     except EdgevitError as error:  # before any format
         return {format: _refused(error) | shown for format in formats}
     except Exception as error:
         if len(formats) > 1:
-            return {f: _exported(net, [f])[f] for f in formats}
+            return {f: _exported(net, [f], folder)[f] for f in formats}
         traceback.print_exc()
         return {formats[0]: {"answer": "BROKEN", "why": repr(error)[:300]} | shown}
     return {
@@ -295,14 +317,18 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=float("inf"))
     parser.add_argument("--only", help="nets of one source: timm, ultralytics")
     parser.add_argument("--net", help="one net, again")
+    parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--output", type=Path, default=Path("docs/compatibility.md"))
     options = parser.parse_args()
-    SCRATCH.mkdir(parents=True)
+    STATE.mkdir(parents=True, exist_ok=True)
     (STATE / "device.toml").write_text(_DEVICE)
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     every, until = nets(), time.monotonic() + options.minutes * 60
     _take_answers(options.output.with_suffix(".json"))
     _import_converters()
+    for _ in range(options.processes - 1):
+        if os.fork() == 0:
+            break
     for net in every:
         if options.only not in (None, net.source) or options.net not in (None, net.name):
             continue
@@ -339,9 +365,8 @@ def _import_converters() -> None:
         importlib.import_module(name)
     for format in FORMATS:
         importlib.import_module(f"edgevit.backends.{format}.backend")
-    _exported(
-        Net("zoo", "vit", "zoo:vit-i16-p4-d16-h1-l1"), FORMATS
-    )  # what they build on first use
+    first = Net("zoo", "vit", "zoo:vit-i16-p4-d16-h1-l1")  # for what they build on first use
+    _exported(first, FORMATS, STATE / "first")
 
 
 def _file(net: Net, format: str) -> Path:
