@@ -20,6 +20,7 @@ from edgevit.backends.exported import exported_program
 from edgevit.backends.unsupported import refuse_precision
 from edgevit.graph.cheaper_passes import cheaper_passes, no_stack_traces
 from edgevit.graph.half import in_float16
+from edgevit.graph.local_decompositions import local_decompositions
 from edgevit.graph.program import Program
 from edgevit.support.backend_info import is_integer
 
@@ -55,6 +56,7 @@ def lowered(programs: Mapping[str, Program]) -> Any:
     with (
         quiet(),
         cheaper_passes(),
+        local_decompositions(),
         no_stack_traces(),
         needless_retraces_skipped(),
         vain_searches_skipped(),

@@ -22,6 +22,7 @@ from edgevit.backends.tflite.tool import litert, quiet, versions
 from edgevit.backends.unsupported import refuse_precision
 from edgevit.errors import PackageError
 from edgevit.graph.cheaper_passes import cheaper_passes, no_stack_traces
+from edgevit.graph.local_decompositions import local_decompositions
 from edgevit.graph.program import Program, value
 
 
@@ -80,7 +81,13 @@ def write_tflite(
     require_supported(program)
     litert("_convert.core")
     path = directory / f"{program.name}.tflite"
-    with quiet() as said, cheaper_passes(), no_stack_traces(), blame(program, said):
+    with (
+        quiet() as said,
+        cheaper_passes(),
+        local_decompositions(),
+        no_stack_traces(),
+        blame(program, said),
+    ):
         convert(program, path, progress)
         if precision == "fp16":
             progress("halve the weights")
