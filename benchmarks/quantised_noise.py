@@ -4,9 +4,9 @@
 
 Every net reads the same photographs, 24 crops to calibrate and 16 of others to be judged. The figure is the ratio of
 the float logits to the error of the file's, over all judged pictures. `static` is the recipe of each runtime's
-documentation, `dynamic` its recipe that quantises activations at run time. Each pair of a net and a format runs in a
-process of its own. Figures are kept in out/noise/, so an interrupted run goes on where it stopped; --fresh measures all of them again,
-and --ours those of our files.
+documentation, `dynamic` its recipe that quantises activations at run time. Our files of a net are written in one call,
+which calibrates once; a recipe of a runtime runs in a process of its own. Figures are kept in out/noise/ as they come,
+so an interrupted run goes on where it stopped; --fresh measures all of them again, and --ours those of our files.
 """
 
 from __future__ import annotations
@@ -66,11 +66,11 @@ def main() -> None:
         "--ours", action="store_true", help="measure our files again, not the others"
     )
     parser.add_argument("--measured", action="store_true", help="a page of what is there already")
-    parser.add_argument("--one", nargs=3, metavar=("NET", "FORMAT", "KEYS"), help=argparse.SUPPRESS)
+    parser.add_argument("--one", nargs=3, metavar=("NET", "FORMATS", "KEY"), help=argparse.SUPPRESS)
     words = parser.parse_args()
     if words.one:
-        net, format, keys = words.one
-        print(json.dumps(figures(net, format, keys.split(","))))
+        net, formats, key = words.one
+        measure(net, formats.split(","), key)
         return
     CACHE.mkdir(parents=True, exist_ok=True)
     pairs = [(net, format) for net in words.nets for format in words.formats.split(",")]
@@ -83,11 +83,18 @@ def main() -> None:
     asked = (set(words.whose.split(",")), set(words.recipes.split(",")))
     keys = [k for k in all_keys if all(map(contains, asked, k.split()))]
     keys = [] if words.measured else keys
-    table = {
-        pair: kept(*pair, keys if pair in MIXED else [k for k in keys if k != SPENT], again)
-        for pair in pairs
-    }
-    text = page(table)
+    for net in words.nets:
+        for key in keys:
+            missing = [
+                format
+                for one, format in pairs
+                if one == net and (key != SPENT or (net, format) in MIXED)
+                if key in again or key not in kept(net, format)
+            ]
+            one_call = key.startswith("ours") and key != SPENT
+            for formats in [missing] if one_call and missing else [[one] for one in missing]:
+                in_own_process(net, formats, key)
+    text = page({pair: kept(*pair) for pair in pairs if cached(*pair).exists()})
     print(text)
     if words.output:
         words.output.write_text(text)
@@ -97,42 +104,46 @@ def cached(net: str, format: str) -> Path:
     return CACHE / f"{net}-{format}.json"
 
 
-def kept(net: str, format: str, keys: Sequence[str], again: Sequence[str]) -> Figures:
-    """Return the figures of a pair. Those of `keys` are measured that are not there, or that `again` names."""
+def kept(net: str, format: str) -> Figures:
     path = cached(net, format)
-    there: Figures = json.loads(path.read_text()) if path.exists() else {}
-    missing = [key for key in keys if key in again or key not in there]
-    if missing:
-        command = [sys.executable, __file__, "--one", net, format, ",".join(missing)]
-        done = subprocess.run(command, capture_output=True, text=True)
-        if done.returncode:
-            return {"failed": done.stderr.strip().splitlines()[-1]}
-        there |= json.loads(done.stdout.splitlines()[-1])
-        path.write_text(json.dumps(there))
-        print(net, format, path.read_text(), file=sys.stderr, flush=True)
-    return there
+    return json.loads(path.read_text()) if path.exists() else {}
 
 
-def figures(net: str, format: str, keys: Sequence[str]) -> Figures:
+def keep(net: str, format: str, key: str, figure: float | str) -> None:
+    cached(net, format).write_text(json.dumps(kept(net, format) | {key: figure}))
+
+
+def in_own_process(net: str, formats: Sequence[str], key: str) -> None:
+    command = [sys.executable, __file__, "--one", net, ",".join(formats), key]
+    done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    sys.stderr.write(done.stderr[-1000:] if done.returncode else "")
+    for format in formats:
+        if key in kept(net, format):
+            print(net, format, key, kept(net, format)[key], file=sys.stderr, flush=True)
+
+
+def measure(net: str, formats: Sequence[str], key: str) -> None:
+    """Measure and keep one column of a net, for each format."""
     torch.set_num_threads(1)
     source = resolve(f"timm:{net}", weights="random")
     calibration, judged = pictures(source)
     with torch.no_grad():
         logits = source.module(judged)
+    whose, recipe = key.split()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         np.save(folder / "calibration.npy", calibration.numpy())
-
-        def build(key: str) -> Run:
-            whose, recipe = key.split()
-            if whose == "ours":
-                return ours(net, format, OURS[recipe], folder)
-            return DEFAULTS[recipe][format](source.module, calibration, folder)
-
-        dense = {key: tried(partial(build, key), judged, logits) for key in keys if key != SPENT}
-        return dense | (
-            {SPENT: mixed(net, format, folder, judged, logits)} if SPENT in keys else {}
-        )
+        if key == SPENT:
+            for format in formats:
+                keep(net, format, key, mixed(net, format, folder, judged, logits))
+        elif whose == "ours":
+            results = exported(net, formats, OURS[recipe], folder)
+            for format in formats:
+                keep(net, format, key, tried(partial(opened, results, format), judged, logits))
+        else:
+            for format in formats:
+                build = partial(DEFAULTS[recipe][format], source.module, calibration, folder)
+                keep(net, format, key, tried(build, judged, logits))
 
 
 def pictures(source: ModelSource) -> tuple[torch.Tensor, torch.Tensor]:
@@ -173,27 +184,26 @@ def tried(build: Callable[[], Run], judged: torch.Tensor, logits: torch.Tensor) 
 
 def mixed(net: str, format: str, folder: Path, judged: torch.Tensor, logits: torch.Tensor) -> str:
     """Return the cosine of the logits, mean over the pictures, and what it costs."""
-    result = exported(net, format, "mixed", folder, f"macs={MIXED[net, format]}%")
-    session = open_session(format, result.artifact, threads=1)
-    outputs = torch.cat([torch.from_numpy(session.run([x.numpy()])[0]) for x in judged.split(1)])
+    results = exported(net, [format], "mixed", folder, f"macs={MIXED[net, format]}%")
+    run = opened(results, format)
+    outputs = torch.cat([run(x) for x in judged.split(1)])
     cosine = float(torch.cosine_similarity(outputs, logits).mean())
-    share = result.manifest["quantization"]["mixed"]["macs"]
+    share = results[format].manifest["quantization"]["mixed"]["macs"]
     return f"cosine {cosine:.4f} with {share:.1%} of the multiply-accumulates in floats"
 
 
-def ours(net: str, format: str, precision: str, folder: Path) -> Run:
-    result = exported(net, format, precision, folder)
-    session = open_session(format, result.artifact, threads=1)
+def opened(results: edgevit.ExportResults, format: str) -> Run:
+    session = open_session(format, results[format].artifact, threads=1)
     return lambda x: torch.from_numpy(session.run([x.numpy()])[0])
 
 
 def exported(
-    net: str, format: str, precision: str, folder: Path, budget: str | None = None
-) -> edgevit.ExportResult:
+    net: str, formats: Sequence[str], precision: str, folder: Path, budget: str | None = None
+) -> edgevit.ExportResults:
     return edgevit.export(
         f"timm:{net}",
         target="linux-x86",
-        format=format,
+        formats=formats,
         precision=precision,
         calibration=CalibrationOptions(str(folder / "calibration.npy"), mixed_budget=budget),
         output=folder / precision,
