@@ -47,7 +47,7 @@ class ExportJob:
         """Return how the format computes in integers, or None where it computes in floats."""
         scheme = BACKENDS[format].scheme(self.precisions[format], self.target)
         if scheme is not None and self.request.require_integer:
-            return replace(scheme, float_stream=False)
+            return replace(scheme, float_stream=False, float_worst=False)
         return scheme
 
     def calibrated(self, format: str) -> bool:

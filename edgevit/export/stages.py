@@ -151,7 +151,7 @@ def prepare_integers(
 
 def record_quantized(artifact: Artifact, quantized: QuantizedProgram, draft: Path) -> Artifact:
     """Add what quantisation did to the artifact's facts, and write its bit map."""
-    if quantized.types:
+    if quantized.scheme.mixed and quantized.types:
         text = bit_map_text(quantized.types, quantized.original)
         (draft / BIT_MAP).write_text(text, encoding="utf-8")
     facts = quantized.as_dict()
@@ -239,7 +239,19 @@ def with_notes(
 ) -> Artifact:
     """Add what quantising warns of, and zeros of lossy steps that the format has no use for."""
     warnings = quantized.warnings if quantized else part.prepared.calibration.notes if part else ()
-    return replace(artifact, notes=(*artifact.notes, *warnings, *_zeros_in_vain(artifact, lossy)))
+    noisy = _noisy(artifact, quantized) if quantized and part and part.prepared.pictures else ()
+    notes = (*artifact.notes, *warnings, *noisy, *_zeros_in_vain(artifact, lossy))
+    return replace(artifact, notes=notes)
+
+
+def _noisy(artifact: Artifact, quantized: QuantizedProgram) -> Iterator[str]:
+    """Warn of outputs that are far from the float model's, and name what keeps more."""
+    milder = " or ".join(f"--precision {one}" for one in _milder(artifact)[:2])
+    if quantized.report.is_noisy:
+        yield (
+            f"{artifact.precision} leaves noise of {quantized.report.held_out_snr:.1f} dB, which may change answers: "
+            f"evaluate it on labelled data{', and try ' + milder if milder else ''}"
+        )
 
 
 def _zeros_in_vain(artifact: Artifact, lossy: LossyResult | None) -> Iterator[str]:

@@ -53,6 +53,7 @@ class IntegerChoice:
     weights: Mapping[str, RoundedWeight]
     held_out: tuple[HeldOut, ...]
     report: NoiseReport
+    types: Mapping[str, str]  # of calls that have another than the scheme's
 
 
 def content_hash(program: Program) -> str:

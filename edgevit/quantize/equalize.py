@@ -25,7 +25,7 @@ from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.parity import distance
 from edgevit.graph.program import Inputs, Program
 from edgevit.quantize.channel_groups import FIXED, Tracked, track
-from edgevit.quantize.op_traits import MOVES
+from edgevit.quantize.op_traits import MOVES, bounds
 from edgevit.quantize.recording import run_looking
 from edgevit.rewrites.convolutions.linear_calls import called_with
 
@@ -45,6 +45,8 @@ class Strength:
     # Through products of activations too, as the values of an attention are; and down to the range
     # of the channels beside them that may have no factor.
     products: bool = False
+    # A channel counts with what a clamp has cut of it: on other inputs it may be as large above.
+    with_cut: bool = False
 
 
 def equalized(
@@ -55,7 +57,7 @@ def equalized(
 ) -> Program:
     """Equalise channel ranges; return the program itself where no channel may have a factor."""
     tracked = track(program, strength.products)
-    peaks = _relative_peaks(tracked, program, batches, observed, strength.products)
+    peaks = _relative_peaks(tracked, program, batches, observed, strength)
     factors = {label: _factor(max(relative), strength) for label, relative in peaks.items()}
     if not factors:
         return program
@@ -81,11 +83,11 @@ def _relative_peaks(
     program: Program,
     batches: Sequence[Inputs],
     observed: Sequence[Node],
-    to_fixed: bool,
+    strength: Strength,
 ) -> dict[int, list[float]]:
     """Return, by label, the peak of its channel relative to the whole value's.
 
-    There is one for each value that has the label. With `to_fixed` it is relative to the channels
+    There is one for each value that has the label. With `products` it is relative to the channels
     that may have no factor, where the value has such.
     """
     vectors = {
@@ -93,26 +95,37 @@ def _relative_peaks(
         for node in observed
         if kind(node) not in MOVES and (vector := _vector(tracked.of[node])) is not None
     }
+    clamps = {
+        node.all_input_nodes[0].name: node.name
+        for node in observed
+        if strength.with_cut and node.name in vectors and bounds(node) is not None
+    }
     peaks: dict[str, np.ndarray] = {}
+    cut: dict[str, np.ndarray] = {}
 
     def look(node: Node, result: Any) -> None:
-        if node.name in vectors:
-            axis = vectors[node.name][0]
-            others = [other for other in range(result.dim()) if other != axis]
-            finite = result.abs().nan_to_num(posinf=0.0)
-            peak = (finite.amax(others) if others else finite).double().numpy()
-            peaks[node.name] = np.maximum(peaks.get(node.name, 0.0), peak)
+        for name, seen in ((node.name, peaks), (clamps.get(node.name, ""), cut)):
+            if name in vectors:
+                peak = _channel_peaks(result, vectors[name][0])
+                seen[name] = np.maximum(seen.get(name, 0.0), peak)
 
     run_looking(program, batches, look)
     relative: dict[int, list[float]] = defaultdict(list)
     for name, peak in peaks.items():
         names = tracked.labels.names(vectors[name][1])
         fixed = peak[names == FIXED]
-        level = fixed.max() if to_fixed and len(fixed) else peak.max()
+        level = fixed.max() if strength.products and len(fixed) else peak.max()
+        peak = np.maximum(peak, np.minimum(cut.get(name, 0.0), level))
         for label, its in zip(names, peak / max(level, 1e-30), strict=True):
             if label != FIXED:
                 relative[int(label)].append(float(its))
     return relative
+
+
+def _channel_peaks(result: torch.Tensor, axis: int) -> np.ndarray:
+    others = [other for other in range(result.dim()) if other != axis]
+    finite = result.abs().nan_to_num(posinf=0.0)
+    return (finite.amax(others) if others else finite).double().numpy()
 
 
 def _factor(relative: float, strength: Strength) -> float:

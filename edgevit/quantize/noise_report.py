@@ -9,6 +9,7 @@ from edgevit.quantize.placement import Island
 from edgevit.quantize.trial import Method
 
 _GAP = 3.0  # dB between the halves: above it the ranges do not carry over
+NOISY = 20.0  # dB: with noise of a tenth, answers that are close to one another change
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,10 @@ class NoiseReport:
     @property
     def halves_disagree(self) -> bool:
         return self.fitted_snr - self.held_out_snr > _GAP
+
+    @property
+    def is_noisy(self) -> bool:
+        return self.held_out_snr < NOISY
 
     @property
     def warnings(self) -> tuple[str, ...]:

@@ -61,7 +61,11 @@ _CHANGES: tuple[tuple[str, Change, float], ...] = (
     ("norm means folded", _by_rules(CentreStream()), _HALVES),
     ("constant channels folded", lambda program, _: constants_folded(program), _LOSS),
     ("channels equalised in part", _by_strength(Strength(products=True)), _LOSS),
-    ("channels equalised", _by_strength(Strength(1.0, 1024.0, products=True)), _LOSS),
+    (
+        "channels equalised",
+        _by_strength(Strength(1.0, 1024.0, products=True, with_cut=True)),
+        _LOSS,
+    ),
 )
 
 

@@ -18,20 +18,22 @@ from edgevit.quantize.calibration import Calibration
 from edgevit.quantize.calibration_checks import calibration_dict
 from edgevit.quantize.choice import EarlierChoices, IntegerChoice, Question
 from edgevit.quantize.encoding import Grid
-from edgevit.quantize.goals import MixedGoal
+from edgevit.quantize.goals import MixedBudget, MixedGoal
 from edgevit.quantize.held_out import HeldOut
 from edgevit.quantize.mixed_precision import MixedTypes, find_types
 from edgevit.quantize.noise import snr, waterfall
-from edgevit.quantize.noise_report import NoiseReport
+from edgevit.quantize.noise_report import NOISY, NoiseReport
 from edgevit.quantize.placement import IntegerPlacement, place
 from edgevit.quantize.qdq import with_pairs
 from edgevit.quantize.scheme import QuantScheme
 from edgevit.quantize.stream_choice import with_stream
 from edgevit.quantize.trained import without_pairs
-from edgevit.quantize.trial import RANGES, Fitting, Method, Trial
+from edgevit.quantize.trial import RANGES, Fitting, Method, Trial, TrialResult
 from edgevit.quantize.weights import RoundedWeight
 
 _SHOWN = 4  # runs that the waterfall is made of
+_FEW_MACS, _FEW_BYTES = 0.05, 0.03  # of all multiply-accumulates, and beside the weights' bytes
+_WORTH = 3.0  # dB that they must bring
 Progress = Callable[[str], None]
 
 
@@ -75,6 +77,7 @@ class QuantizedProgram:
             {node.name: weight for node, weight in self.weights.items()},
             self.held_out,
             self.report,
+            self.types,
         )
 
     def as_dict(self) -> dict[str, object]:
@@ -111,6 +114,8 @@ def quantize_program(
     question = Question.of(program, scheme, placement, compensates)
     choice = earlier.answer(question)
     if choice is not None:
+        if choice.types:
+            placement = place(plain, scheme, choice.types)
         return _repeated(plain, calibration, scheme, placement, choice)
     quantized = _tried(program, calibration, scheme, {}, progress, compensates, None)
     earlier.add(question, quantized.choice())
@@ -137,7 +142,7 @@ def _repeated(
         choice.held_out,
         replace(choice.report, islands=placement.islands),
         calibration,
-        {},
+        choice.types,
     )
 
 
@@ -162,6 +167,14 @@ def _tried(
         trial = trial.with_types(mixed.types)
         more = Method("more bits for some", best.snr, mixed.result.snr, True)
         best, methods = mixed.result, (*methods, more, *mixed.methods)
+    elif _may_widen(trial) and best.snr < NOISY:
+        progress("search for calls that make most of the noise")
+        few = find_types(trial, best, fitting, MixedGoal(budget=_few(best)))
+        taken = few.result.snr >= best.snr + _WORTH
+        methods = (*methods, Method("the worst calls in floats", best.snr, few.result.snr, taken))
+        if taken:
+            trial, best = trial.with_types(few.types), few.result
+            methods = (*methods, *few.methods)
     quantized = best.simulation
     inside = snr(program.run_all(fitted), quantized.run_all(fitted))
     values = waterfall(trial.program, quantized, held_out[:_SHOWN])
@@ -183,6 +196,19 @@ def _tried(
         trial.types,
         mixed,
     )
+
+
+def _may_widen(trial: Trial) -> bool:
+    """Check that single calls may compute in floats without being asked for: not on ranges of noise."""
+    scheme = trial.scheme
+    asked = scheme.mixed or trial.types or trial.trained.values
+    return scheme.float_worst and trial.compensates and not asked
+
+
+def _few(result: TrialResult) -> MixedBudget:
+    """Return what calls in floats may cost where nobody has asked for them."""
+    stored = sum(weight.count * weight.bits // 8 for weight in result.weights.values())
+    return MixedBudget(macs=_FEW_MACS, weight_bytes=int((1 + _FEW_BYTES) * stored))
 
 
 def plain_simulation(program: Program, runs: Sequence[Inputs], scheme: QuantScheme) -> Program:

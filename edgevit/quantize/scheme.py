@@ -57,6 +57,7 @@ class QuantScheme:
     constants: bool = False  # that a call computes with are stored as integers too
     moves: bool = True  # a call that only moves numbers does so in integers
     float_stream: bool = False  # sums of the residual stream, and what it goes through
+    float_worst: bool = False  # the few calls that make most of the noise, where there is much
     mixed: bool = False  # some values have more bits: those that a search finds, or a bit map names
     wide: str | None = None  # type of a value that 8 bits do not hold; None leaves it in float
     objection: Objection | None = None

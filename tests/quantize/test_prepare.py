@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import nn
+from torch.fx.node import Node
 
 from edgevit.graph.aten import kind
 from edgevit.graph.half import in_float16
 from edgevit.graph.parity import distance
 from edgevit.quantize.calibration import Calibration
 from edgevit.quantize.prepare import prepare
+from edgevit.quantize.recording import run_looking
 from edgevit.quantize.run import plain_simulation, quantize_program
 from edgevit.quantize.scheme import QuantScheme
 from edgevit.rewrites import engine
@@ -56,6 +59,32 @@ def test_each_change_is_exact_in_floats() -> None:
         expected, actual = program.run((image[None],))[0], prepared.program.run((image[None],))[0]
         assert torch.allclose(expected, actual, rtol=1e-3, atol=1e-3 * float(expected.abs().max()))
     assert {kind(node) for node in prepared.program.calls()} & {"linear", "conv2d"}
+
+
+def test_a_channel_that_was_silent_while_calibrating_does_not_widen_the_range() -> None:
+    """Squeeze-and-excite has one number a channel and picture: a few pictures leave some at zero."""
+    net = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 4)).eval()
+    with torch.no_grad():
+        net[0].weight.copy_(torch.cat([torch.eye(4), 0.01 * torch.eye(4)]))
+        net[0].bias.zero_()
+        net[2].weight[:, 4:] *= 100
+    generator = torch.Generator().manual_seed(0)
+    seen = [torch.rand(1, 4, generator=generator) for _ in range(16)]
+    for x in seen:
+        x[0, 3] = 1e-4 - x[0, 3]  # the last hidden channels stay near zero
+    program, _ = engine.run(captured_of(net, seen[0]), STANDARD)
+    calibration = Calibration(tuple((x,) for x in seen), "vectors")
+    prepared = prepare(program, calibration)
+    assert any(method.taken for method in prepared.methods)
+    loud = torch.ones(1, 4)
+    peaks = list[float]()
+
+    def look(node: Node, result: torch.Tensor) -> None:
+        if kind(node) == "relu":
+            peaks.append(float(result.max()))
+
+    run_looking(prepared.program, [(loud,)], look)
+    assert max(peaks) < 10  # 4,096 where such a channel is equalised in full
 
 
 @pytest.mark.parametrize("name", ["vit", "registers"])

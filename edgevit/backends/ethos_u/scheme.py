@@ -24,6 +24,7 @@ SCHEMES: dict[str, QuantScheme] = {
         integer=EVERY.integer - _WHOLE | _MORE,
         between=frozenset[str](),
         float_stream=False,
+        float_worst=False,
         constants=True,
         objection=None,
         fixed={

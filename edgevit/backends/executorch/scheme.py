@@ -35,6 +35,7 @@ _INT8 = QuantScheme(
     read_apart=True,
     objection=_objection,
     float_stream=True,
+    float_worst=True,
 )
 _LINEAR = frozenset({"linear"})
 _AUTO = replace(_INT8, dynamic=_LINEAR)
@@ -43,7 +44,8 @@ SCHEMES = {
     "int8-dynamic": replace(_INT8, integer=_LINEAR, between=frozenset[str](), dynamic=_LINEAR),
     "auto": _AUTO,
     "mixed": replace(_INT8, mixed=True),
-    "w4a8": replace(_AUTO, weight_bits=4, narrow=_LINEAR),  # no other kernel reads 4 bits
+    # No other kernel reads 4 bits.
+    "w4a8": replace(_AUTO, weight_bits=4, narrow=_LINEAR, float_worst=False),
 }
 
 

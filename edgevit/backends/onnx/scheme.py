@@ -33,6 +33,7 @@ _INT8 = QuantScheme(
     ),
     objection=_objection,
     float_stream=True,
+    float_worst=True,
     unrounded=_LINEAR,
 )
 WEIGHTS = QuantScheme(activations=FLOAT, integer=_LINEAR)
@@ -40,8 +41,8 @@ SCHEMES = {
     "int8": _INT8,
     "mixed": replace(_INT8, mixed=True),
     "int8-dynamic": QuantScheme(integer=_LINEAR, dynamic=_LINEAR),
-    "w8a16": replace(_INT8, activations="uint16", float_stream=False),
-    "w4a8": replace(_INT8, weight_bits=4, folded=True),
+    "w8a16": replace(_INT8, activations="uint16", float_stream=False, float_worst=False),
+    "w4a8": replace(_INT8, weight_bits=4, folded=True, float_worst=False),
     "w4": QuantScheme(activations=FLOAT, weight_bits=4, block=32, folded=True),
 }
 OPSET_21 = frozenset({"w8a16", "w4a8", "w4"})  # 16-bit and 4-bit integers came with it

@@ -29,10 +29,15 @@ _INT8 = QuantScheme(
     fenced=True,
     objection=_objection,
     float_stream=True,
+    float_worst=True,
 )
 # The converter takes no concatenation and no function of 16 bits.
 _WIDE = replace(
-    _INT8, activations="int16", between=frozenset({"add", "avg_pool2d"}), float_stream=False
+    _INT8,
+    activations="int16",
+    between=frozenset({"add", "avg_pool2d"}),
+    float_stream=False,
+    float_worst=False,
 )
 _LINEAR = frozenset({"linear"})
 SCHEMES = {
@@ -40,7 +45,7 @@ SCHEMES = {
     "int8-dynamic": replace(_INT8, integer=_LINEAR, between=frozenset[str](), dynamic=_LINEAR),
     "auto": replace(_INT8, dynamic=_LINEAR),
     "mixed": replace(_INT8, mixed=True),
-    "w4a8": replace(_INT8, weight_bits=4),
+    "w4a8": replace(_INT8, weight_bits=4, float_worst=False),
     "w8a16": _WIDE,
 }
 

@@ -1,0 +1,79 @@
+"""Where integers leave much noise, and few calls make it, those compute in floats."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import nn
+
+from edgevit.graph.aten import kind
+from edgevit.graph.program import Program
+from edgevit.quantize.calibration import Calibration
+from edgevit.quantize.choice import EarlierChoices
+from edgevit.quantize.run import quantize_program
+from edgevit.quantize.scheme import QuantScheme
+from edgevit.rewrites import engine
+from edgevit.rewrites.standard import STANDARD
+from tests.fuzzed.fresh import captured_of
+
+SCHEME = replace(QuantScheme(), float_worst=True)
+
+
+class Difference(nn.Module):
+    """The output is a small difference of two large numbers, which 8 bits do not hold."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = nn.Sequential(nn.Conv2d(3, 64, 3), nn.ReLU(), nn.Conv2d(64, 64, 3), nn.ReLU())
+        self.pair, self.last = nn.Linear(64, 2), nn.Linear(2, 1)
+        with torch.no_grad():
+            self.pair.weight[1] = self.pair.weight[0]
+            self.pair.weight[0, :8] += 0.1
+            self.pair.weight *= 100
+            self.pair.bias.fill_(1000)
+            self.last.weight.copy_(torch.tensor([[1.0, -1.0]]))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.last(self.pair(self.body(x).mean((2, 3))).relu())
+
+
+@pytest.fixture(scope="module")
+def problem() -> tuple[Program, Calibration]:
+    torch.manual_seed(0)
+    pictures = torch.randn(16, 3, 12, 12) * torch.rand(16, 1, 1, 1)
+    program, _ = engine.run(captured_of(Difference().eval(), pictures[:1]), STANDARD)
+    return program, Calibration(tuple((x[None],) for x in pictures), "pictures")
+
+
+def test_few_calls_that_make_the_noise_compute_in_floats(
+    problem: tuple[Program, Calibration],
+) -> None:
+    program, calibration = problem
+    plain = quantize_program(program, calibration, QuantScheme())
+    helped = quantize_program(program, calibration, SCHEME)
+    assert plain.report.held_out_snr < 20
+    assert helped.report.held_out_snr >= plain.report.held_out_snr + 3
+    kinds = {kind(node) for node in program.calls() if node.name in helped.types}
+    assert kinds == {"linear"}  # the convolutions have nearly all weights and products
+    assert {island.call for island in helped.report.islands} >= set(helped.types)
+
+
+def test_noise_as_calibration_takes_no_call_out(problem: tuple[Program, Calibration]) -> None:
+    program, calibration = problem
+    assert not quantize_program(program, calibration, SCHEME, compensates=False).types
+
+
+def test_the_next_format_has_the_same_calls_in_floats(
+    problem: tuple[Program, Calibration],
+) -> None:
+    program, calibration = problem
+    earlier = EarlierChoices()
+    first, second = (
+        quantize_program(program, calibration, SCHEME, earlier=earlier) for _ in range(2)
+    )
+    assert first.types == second.types != {}
+    assert torch.equal(
+        first.program.run(calibration.inputs[0])[0], second.program.run(calibration.inputs[0])[0]
+    )
