@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace as dataclass_replace
 from typing import Any
 
 import torch
 from torch import fx
+from torch._subclasses import FakeTensor
 from torch.fx.node import Node, map_arg
 
 from edgevit.graph.aten import function_of, mapped_arguments
 from edgevit.graph.program import Origin, Program, copy_graph, origin, shape, value
 
+Form = tuple[Sequence[int], Sequence[int], torch.dtype]
+_INTEGERS = "quantized_decomposed"
 _TIMES, _MORE = (
     2,
     1 << 28,
@@ -43,6 +46,12 @@ class Draft:
         self.most_bytes = _TIMES * own + _MORE
         fake = program.placeholders()[0].meta["val"]
         self.fake_mode = fake.fake_mode
+        self.forms_of_pairs: dict[Hashable, Form] = {}
+
+    def fake(self, sizes: Sequence[int], strides: Sequence[int], dtype: torch.dtype) -> FakeTensor:
+        """Return a tensor without numbers, of one form. Asking torch for a constant takes ten times as long."""
+        without_memory = torch.empty_strided(sizes, strides, dtype=dtype, device="meta")
+        return FakeTensor(self.fake_mode, without_memory, torch.device("cpu"))
 
     def tensor(self, node: Node) -> torch.Tensor:
         return self.constants[str(node.target)]
@@ -121,10 +130,7 @@ class Edit:
         self.draft.constants[unique] = tensor
         with self.draft.graph.inserting_before(self._anchor):
             node = self.draft.graph.create_node("get_attr", unique)
-        node.meta = {
-            "origin": self._origin,
-            "val": self.draft.fake_mode.from_tensor(tensor, static_shapes=True),
-        }
+        node.meta = {"origin": self._origin, "val": self.draft.fake(*_form(tensor))}
         return node
 
     def replace(self, old: Node, new: Node) -> Node:
@@ -152,8 +158,26 @@ class Edit:
             stack.extend(readers)
 
     def _fake(self, target: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        key = _pair_key(target, args, kwargs)
+        if form := self.draft.forms_of_pairs.get(key):
+            return self.draft.fake(*form)
         with self.draft.fake_mode, torch.no_grad():
-            return target(*map_arg(args, value), **map_arg(kwargs, value))
+            result = target(*map_arg(args, value), **map_arg(kwargs, value))
+        if key and isinstance(result, torch.Tensor):
+            self.draft.forms_of_pairs[key] = _form(result)
+        return result
+
+
+def _form(tensor: torch.Tensor) -> Form:
+    return tensor.shape, tensor.stride(), tensor.dtype
+
+
+def _pair_key(target: Callable[..., Any], args: Any, kwargs: Any) -> Hashable:
+    """Return what the form of a quantised or dequantised value depends on; None for other calls."""
+    if getattr(target, "namespace", "") != _INTEGERS or kwargs:
+        return None
+    forms = (_form(value(one)) if isinstance(one, Node) else type(one) for one in args)
+    return target, *forms, args[-1] if isinstance(args[-1], torch.dtype) else None
 
 
 def _merge(origins: list[Origin], rule: str) -> Origin:
