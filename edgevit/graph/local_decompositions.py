@@ -22,6 +22,7 @@ from torch import fx
 from torch._dispatch.python import enable_python_dispatcher
 from torch._ops import OpOverload
 from torch._subclasses.functional_tensor import FunctionalTensorMode
+from torch.fx import _symbolic_trace
 from torch.fx import traceback as fx_traceback
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.fx.node import Node, map_arg
@@ -321,7 +322,7 @@ def _traced(node: Node, fakes: Sequence[torch.Tensor], table: Table) -> _Templat
 
     mode = FunctionalTensorMode(pre_dispatch=False, export=True, _allow_token_discovery=True)
     inputs = [torch.empty_strided(one.shape, one.stride(), dtype=one.dtype) for one in fakes]
-    with fx_traceback.preserve_node_meta(), enable_python_dispatcher(), mode, _dead_calls_kept():
+    with fx_traceback.preserve_node_meta(), enable_python_dispatcher(), mode, _short_trace():
         traced = make_fx(call, decomposition_table=cast(Any, table))(*inputs)
     nodes = list(traced.graph.nodes)
     calls = tuple(one for one in nodes if one.op == "call_function")
@@ -337,10 +338,33 @@ def _traced(node: Node, fakes: Sequence[torch.Tensor], table: Table) -> _Templat
 
 
 @contextmanager
-def _dead_calls_kept() -> Generator[None]:
-    """Keep what a trace makes and does not use: torch numbers names before it removes these."""
-    with patch.object(fx.Graph, "eliminate_dead_code", lambda *_: False):
+def _short_trace() -> Generator[None]:
+    """Keep what a trace makes and does not use: torch numbers names before it removes these. No call reads a module, so
+    that the class of all modules, whose thousands of subclasses notice, stays as it is.
+    """
+    with (
+        patch.object(fx.Graph, "eliminate_dead_code", lambda *_: False),
+        patch.object(_symbolic_trace, "_new_patcher", _NoPatcher, create=True),
+    ):
         yield
+
+
+class _NoPatcher:
+    """Changes no module and no function for the time of a trace."""
+
+    def __enter__(self) -> _NoPatcher:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def patch(self, *_: object, **options: object) -> None:
+        pass
+
+    patch_method = patch
+
+    def visit_once(self, thing: object) -> bool:
+        return False
 
 
 def _is_known(call: Node) -> bool:

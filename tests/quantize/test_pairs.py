@@ -10,13 +10,13 @@ import pytest
 import torch
 from safetensors.torch import save_file
 from torch import nn
-from torch.fx.node import Node
+from torch.fx.node import Node, map_arg
 
 from edgevit import export
 from edgevit.errors import CalibrationError, DelegationError, UsageError
 from edgevit.frontend.resolve import resolve
 from edgevit.graph.aten import kind
-from edgevit.graph.program import Program
+from edgevit.graph.program import Program, value
 from edgevit.quantize.calibration import generated
 from edgevit.quantize.options import CalibrationOptions
 from edgevit.quantize.placement import FLOAT, place
@@ -96,6 +96,20 @@ def test_readers_have_a_dequantize_of_their_own_where_the_runtime_needs_it() -> 
     for node in made.calls():
         if kind(node).startswith("dequantize_per_tensor"):
             assert len(node.users) == 1
+
+
+def test_what_is_known_of_each_value_is_what_torch_says() -> None:
+    def form(tensor: torch.Tensor) -> tuple[object, ...]:
+        return tensor.shape, tensor.stride(), tensor.dtype
+
+    simulation = quantized(replace(SCHEME, read_apart=True)).program
+    with simulation.placeholders()[0].meta["val"].fake_mode:
+        for node in simulation.calls():
+            args, kwargs = map_arg((node.args, node.kwargs), value)
+            assert form(value(node)) == form(node.target(*args, **kwargs)), node  # type: ignore[operator]
+    for node in simulation.graph.nodes:
+        if node.op == "get_attr":
+            assert form(value(node)) == form(simulation.constants[str(node.target)])
 
 
 def test_constants_of_sums_are_integers_where_a_chip_has_no_floats() -> None:
