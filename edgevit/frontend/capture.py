@@ -59,7 +59,7 @@ def _export(
     module: torch.nn.Module, inputs: tuple[torch.Tensor, ...]
 ) -> torch.export.ExportedProgram:
     try:
-        with torch.no_grad(), quiet("torch"):
+        with torch.no_grad(), quiet("torch"), cheaper_passes():
             return export(module, inputs)
     except SystemExit as error:
         raise ended_by_user(error) from error
@@ -156,7 +156,8 @@ def _flat_module(exported: torch.export.ExportedProgram) -> fx.GraphModule:
 
     Every node has its origin and its fake value; run-time assertions are dropped.
     """
-    gm = with_plain_names(exported).module(check_guards=False)
+    with cheaper_passes():
+        gm = with_plain_names(exported).module(check_guards=False)
     gm.graph.set_codegen(CodeGen())
     _drop_assertions(gm)
     inline_modes(gm)

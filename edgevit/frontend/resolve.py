@@ -90,13 +90,14 @@ def resolve(
         replaced = put_in(built, replace, trust) if replace else ()
         source = ready(built, _run)
         twin = None if source.exported else twin_of(source.module)
-        _run(source)
+        outputs = _run(source)
+        is_changed = _takes_weights(source, request) or bool(replaced)
         source = _with_weights(source, request)
         if twin is not None:
             _drop_cached(twin)
     source = verified(source, replaced) if replaced else source
     check_finite_weights(source.module, source.weights)
-    outputs = _run(source)
+    outputs = _run(source) if is_changed else outputs
     check_finite_outputs(source.module, source.inputs, outputs)
     require_repeatable(source.module, twin, source.inputs, outputs)
     return _with_overrides(source, request, outputs)
@@ -215,6 +216,12 @@ def _spelling_hint(spec: str) -> str:
 
 def _run(source: ModelSource) -> tuple[torch.Tensor, ...]:
     return run_once(source.module, source.inputs, _size_hint(source))
+
+
+def _takes_weights(source: ModelSource, request: Request) -> bool:
+    """Check for weights that are not in the module as it was built."""
+    as_built = (None, "as built", "pretrained", source.weights)
+    return request.weights == "random" or request.weights not in as_built
 
 
 def _with_weights(source: ModelSource, request: Request) -> ModelSource:

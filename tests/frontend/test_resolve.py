@@ -12,8 +12,10 @@ import pytest
 import torch
 
 from edgevit.errors import EdgevitError, MissingToolError, ModelError, UsageError, WeightsError
+from edgevit.frontend import resolve as resolving
 from edgevit.frontend.capture import capture
 from edgevit.frontend.resolve import resolve
+from edgevit.frontend.trial import run_once
 
 NET = """
 import torch
@@ -115,6 +117,18 @@ def test_a_wrong_input_size_is_found_before_anything_else(folder: Path) -> None:
     assert "1x3x20x20" in error.message
     assert error.where == f"net.py:{line_of('16 pixels')}"
     assert "16 pixels, please" in error.why
+
+
+@pytest.mark.parametrize(("weights", "runs"), [(None, 1), ("as built", 1), ("random", 2)])
+def test_a_model_is_tried_again_with_other_weights(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, weights: str | None, runs: int
+) -> None:
+    tried: list[object] = []
+    monkeypatch.setattr(
+        resolving, "run_once", lambda *given: tried.append(given) or run_once(*given)
+    )
+    resolve("net.py:with_inputs", weights=weights)
+    assert len(tried) == runs
 
 
 def test_timm_models_with_preprocessing_and_labels() -> None:
