@@ -46,6 +46,8 @@ class Core:
     cycles_per_instruction: float
     # Instructions a MAC that a product takes where its kernel runs well, a depthwise convolution twice as many.
     per_mac: float | None = None
+    # Products that take as long as a value takes beside its own: a clamp, a table, a store; to first order.
+    value_products: int = 6
     aligned: bool = False  # words must be read where they are aligned; no emulator insists on it
     clang: tuple[str, ...] = ()  # compiled by clang and linked by gcc: gcc 12 crashes on MVE
 
@@ -154,6 +156,7 @@ CORES: dict[str, Core] = {
             machine=QemuBoard("qemu-system-arm", "mps3-an547", "cortex-m55"),
             unicorn=None,
             cycles_per_instruction=1.4,
+            value_products=24,  # 2 to 4 instructions, where a product takes 0.13
             clang=("--target=thumb-none-eabi", "-mcpu=cortex-m55", "-mfloat-abi=hard"),
         ),
         Core(

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from edgevit.backends.api import Lowering
-from edgevit.backends.mcu.board.layout import layout, weights_region
+from edgevit.backends.mcu.board.layout import layout, spare_bytes, weights_region
 from edgevit.backends.mcu.cores import core_of
 from edgevit.backends.mcu.options import OPTIONS
 from edgevit.backends.mcu.residual import judged_integers
@@ -106,7 +106,7 @@ class MemoryEstimate:
 
 def planned_for(request: Lowering, graph: IntegerGraph) -> Schedule:
     how, core = OPTIONS.of(request.options), core_of(request.target)
-    return best_plan(graph, core, how.optimize, how.max_ram, how.tile)
+    return best_plan(graph, core, how.optimize, how.max_ram, how.tile, spare_bytes(request.target))
 
 
 def require_fit(request: Lowering, graph: IntegerGraph, plan: Schedule) -> None:

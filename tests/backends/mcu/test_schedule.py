@@ -15,7 +15,7 @@ from edgevit.backends.mcu.schedule.search import best_plan, planned
 from edgevit.backends.mcu.schedule.verifier import OverwrittenError, verify_plan
 from edgevit.backends.mcu.schedule.walk import LoopWalk
 from edgevit.graph.window import Window
-from edgevit.integer.graph import IntegerGraph, Value
+from edgevit.integer.graph import IntegerGraph, Op, Value
 from edgevit.integer.ops.pointwise import Add, Lookup
 from edgevit.integer.ops.products import Conv2d, Depthwise, Linear, MatMul
 from tests.backends.mcu.plans import random_plan
@@ -197,3 +197,28 @@ def test_the_plan_that_was_chosen_is_planned_again(seed: int) -> None:
     scratch = [[card.scratch(again.net.makers[name]) for name, card in plan.cards.items() if card.sources] for plan in (chosen, again)]  # fmt: skip
     assert scratch[0] == scratch[1]
     assert chosen.buffers == again.buffers
+
+
+def test_within_spare_bytes_a_value_that_several_loops_read_is_kept() -> None:
+    x = Value("x", (1, 64, 32))
+    shared = Lookup((x,), Value("shared", x.shape), np.arange(256).astype(np.int8), "gelu")
+    ops: list[Op] = [shared]
+    for name, columns in (("a", 4), ("b", 4), ("c", 32)):
+        k, q = (_linear(shared.output, f"{part}_{name}", 16) for part in "kq")
+        scores = MatMul((q.output, k.output), Value(f"scores_{name}", (1, 64, 64)), 2**20, 0, 0, True)  # fmt: skip
+        ops += [k, q, scores, _linear(scores.output, name, columns)]
+    total = Add((x, ops[-1].output), Value("total", x.shape), 1, 1, 0, 0)
+    outputs = (*(op.output for op in ops if op.name in ("a", "b")), total.output)
+    graph = IntegerGraph("net", (x,), (), (*ops, total), outputs).verify()
+
+    def found(**limits: int) -> Schedule:
+        return best_plan(graph, CORES["m55"], **limits)
+
+    scarce, ample = found(), found(spare=1 << 16)
+    assert "shared" not in kept_values(scarce) and "shared" in kept_values(ample)
+    assert ample.computed < scarce.computed
+    assert found(spare=1 << 16, max_ram=scarce.size).size <= scarce.size
+
+
+def kept_values(plan: Schedule) -> set[str]:
+    return {name for loop in plan.loops for name in loop.kept}

@@ -13,6 +13,7 @@ _CODE = ("flash", "rom", "external-flash", "itcm")
 _FAR = ("external-flash",)
 
 STACK = 8 * 1024  # of the self-test: EV_STACK_BYTES in kernels/port/start_*
+_SPARE = 16  # of data memory that only the core reaches at full speed, the part that an arena may take for speed alone
 _STATIC = 2 * 1024  # variables of a program around the network
 _PROGRAM = 96 * 1024  # code around the weights: an allowance, the linker has the last word
 
@@ -54,6 +55,14 @@ def weights_region(target: Target) -> MemoryRegion | None:
     code = _code(target, 0)
     far = [region for region in target.regions if region.kind in _FAR and region != code]
     return max(far, key=lambda region: region.size, default=None)
+
+
+def spare_bytes(target: Target) -> int:
+    """Return the bytes that an arena may take for speed alone: a part of the tightly coupled memory.
+
+    Little else uses that memory. Other RAM is counted as scarce, however much there is.
+    """
+    return max((r.size // _SPARE for r in target.regions if r.kind == "dtcm"), default=0)
 
 
 def _code(target: Target, weights: int) -> MemoryRegion:

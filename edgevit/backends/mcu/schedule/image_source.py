@@ -40,11 +40,11 @@ def prepared(graph: IntegerGraph, core: Core) -> tuple[Net, dict[str, Card]]:
     """
     packed, cards = pack_right_sides(graph, cards_of(graph, core))
     if len(packed.inputs) != 1:
-        return Net.of(packed), cards
+        return replace(Net.of(packed), value_products=core.value_products), cards
     (image,) = packed.inputs
     cards[image.name] = Card("", ArrivingRows, "plain", (), _no_calls)
     net = Net.of(replace(packed, ops=(ArrivingRows((), image), *packed.ops)))
-    return replace(net, graph=packed), cards
+    return replace(net, graph=packed, value_products=core.value_products), cards
 
 
 def pushed_rows(image: Value) -> int:

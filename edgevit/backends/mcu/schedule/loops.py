@@ -44,6 +44,7 @@ class Net:
     readers: dict[str, tuple[Op, ...]]  # storage -> operations, without reshapes
     order: dict[str, int]
     _sources: dict[str, tuple[tuple[int, str], ...]]
+    value_products: int = 6  # of the core
     # What was worked out so far: a search asks for most of it again.
     loops: dict[Member, Loop] = field(default_factory=dict)
     walks: dict[tuple[Loop, int, int], Any] = field(

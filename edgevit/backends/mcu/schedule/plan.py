@@ -14,7 +14,6 @@ from edgevit.backends.mcu.schedule.walk import LoopWalk
 from edgevit.integer import Op
 from edgevit.integer.ops.products import Depthwise, Linear
 
-_VALUE = 6  # products
 _CROWDED = 32  # exponent: a loop that is 2 % less full than the fullest is half a one
 _UNPACKING = (
     20  # a tap, over the positions of a call: by calls of 1 to 25 rows of 5 pixels on a Cortex-M4
@@ -348,7 +347,7 @@ def _work(walk: LoopWalk, cards: Cards) -> int:
     key = walk.loop, walk.tile
     if key not in work:
         work[key] = sum(
-            op.macs() * _padded(walk, cards[op.name], op) + _VALUE * op.output.size
+            op.macs() * _padded(walk, cards[op.name], op) + walk.net.value_products * op.output.size
             for op in walk.loop.ops
         )
     return round(work[key])

@@ -8,7 +8,7 @@ power of the work; `ram` hardly counts the work, `speed` hardly the size.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from math import inf, log
 
@@ -46,20 +46,56 @@ def best_plan(
     optimize: str = "balanced",
     max_ram: int | None = None,
     tile: int | None = None,
+    spare: int = 0,
 ) -> Schedule:
     """Return the plan with the best price.
 
     With `max_ram` it is the best of those found that fit, or the smallest if none fits. With
-    `tile`, loops take that many rows at a time or more, and the search is over the rest.
+    `tile`, loops take that many rows at a time or more, and the search is over the rest. Within
+    `spare` bytes, `balanced` keeps what `speed` keeps.
     """
     if optimize not in OPTIMIZE:
         raise UsageError(
             f"there is no way to optimize called `{optimize}`", hint=suggest(optimize, OPTIMIZE)
         )
-    plans = candidates(graph, core, optimize, TILES if tile is None else (tile,))
-    best = _best(plans, _price(optimize), max_ram)
+    space = _Space.of(graph, core, TILES if tile is None else (tile,))
+    best = _best(space.candidates(optimize), _price(optimize), max_ram)
+    if optimize == "balanced" and best.size < spare:
+        within = spare if max_ram is None else min(spare, max_ram)
+        best = _best([best, *space.candidates("speed")], _price("speed"), within)
     wider = [best, *(_in_strips(best, strip) for strip in STRIPS)]
     return with_taller_tiles(_best(wider, _price_with_calls(optimize), max_ram))
+
+
+@dataclass(frozen=True)
+class _Space:
+    """Plans to search, and the smallest of them with those passed on the way to it."""
+
+    net: Net
+    cards: Cards
+    must: frozenset[str]
+    classes: tuple[frozenset[str], ...]
+    tiles: Sequence[int]
+    smallest: list[Schedule]
+
+    @classmethod
+    def of(cls, graph: IntegerGraph, core: Core, tiles: Sequence[int]) -> _Space:
+        net, cards = prepared(graph, core)
+        classes = tuple(dict.fromkeys(c for depth in _NEIGHBOURS for c in _classes(net, depth)))
+        must = net.must_keep()
+        space = cls(net, cards, must, classes, tiles, [])
+        return replace(space, smallest=_descend(space, _least(net, cards, must), _price("ram")))
+
+    def candidates(self, optimize: str) -> list[Schedule]:
+        """Return the last plans passed on each descent.
+
+        One descent starts from as little as can be kept and goes to the smallest plan. Two more go
+        to the best price, from there and from everything kept.
+        """
+        plans = list(self.smallest)
+        for start in (frozenset(self.net.makers), _kept_in(plans[-1]) if plans else self.must):
+            plans += _descend(self, start, _price(optimize))
+        return plans
 
 
 def _best(
@@ -80,25 +116,6 @@ def planned(
     """Return the plan that keeps just these values."""
     net, cards = prepared(graph, core)
     return with_taller_tiles(make_plan(net, cards, kept_values, tile, strip=strip))
-
-
-def candidates(
-    graph: IntegerGraph, core: Core, optimize: str, tiles: Sequence[int] = TILES
-) -> list[Schedule]:
-    """Return the last plans passed on each descent.
-
-    One descent starts from as little as can be kept and goes to the smallest plan. Two more go to
-    the best price, from there and from everything kept.
-    """
-    net, cards = prepared(graph, core)
-    classes = list(dict.fromkeys(c for depth in _NEIGHBOURS for c in _classes(net, depth)))
-    must = net.must_keep()
-    price = _price(optimize)
-    smallest = _descend(net, cards, _least(net, cards, must), must, classes, _price("ram"), tiles)
-    plans = list(smallest)
-    for start in (frozenset(net.makers), _kept_in(smallest[-1]) if smallest else must):
-        plans += _descend(net, cards, start, must, classes, price, tiles)
-    return plans
 
 
 def _kept_in(plan: Schedule) -> frozenset[str]:
@@ -130,27 +147,22 @@ def _least(net: Net, cards: Cards, must: frozenset[str]) -> frozenset[str]:
 
 
 def _descend(
-    net: Net,
-    cards: Cards,
-    start: frozenset[str],
-    must: frozenset[str],
-    classes: Sequence[frozenset[str]],
-    price: Callable[[Schedule], float],
-    tiles: Sequence[int],
+    space: _Space, start: frozenset[str], price: Callable[[Schedule], float]
 ) -> list[Schedule]:
     """Descend from `start` to the best price, and return the last plans passed.
 
     Every step is tried. Then those that helped are taken, the best first, as long as they go on
     helping.
     """
-    here = KeptSet(start, tiles[0])
+    net, cards = space.net, space.cards
+    here = KeptSet(start, space.tiles[0])
     best = _price_of(net, cards, price, here)
     if best == inf:
         return []
     passed = [here]
     while True:
         gains = []
-        for count, step in enumerate(_steps(net, here, must, classes, tiles)):
+        for count, step in enumerate(_steps(space, here)):
             cost = _price_of(net, cards, price, step(here))
             if cost < best - 1e-9:
                 gains.append((cost, count, step))
@@ -175,14 +187,9 @@ def _price_of(net: Net, cards: Cards, price: Callable[[Schedule], float], choice
 Step = Callable[[KeptSet], KeptSet]
 
 
-def _steps(
-    net: Net,
-    here: KeptSet,
-    must: frozenset[str],
-    classes: Sequence[frozenset[str]],
-    tiles: Sequence[int],
-) -> Iterator[Step]:
-    for members in classes:
+def _steps(space: _Space, here: KeptSet) -> Iterator[Step]:
+    net, must = space.net, space.must
+    for members in space.classes:
         if (here.kept & members) - must:
             yield partial(_streamed, members=members - must)
             leading = _leading_to(net, here.kept, members) - must - members
@@ -190,7 +197,7 @@ def _steps(
                 yield partial(_streamed, members=(members | leading) - must)
         if members - here.kept:
             yield partial(_kept, members=members)
-    for tile in tiles:
+    for tile in space.tiles:
         if tile != here.tile:
             yield partial(_tiled, tile=tile)
 
