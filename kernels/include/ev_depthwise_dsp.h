@@ -252,7 +252,8 @@ static void convolve_any(const struct strip *s, ev_value *y, uint32_t count)
         }
 }
 
-static void convolve_3x3(const struct strip *s, ev_value *y, uint32_t count)
+/* noinline: its frame is far smaller than that of the other windows. */
+EV_NOINLINE static void convolve_3x3(const struct strip *s, ev_value *y, uint32_t count)
 {
     const struct ev_depthwise_row row = {
         .rows = {s->rows[0], s->rows[1], s->rows[2]},
@@ -268,13 +269,10 @@ static void convolve_3x3(const struct strip *s, ev_value *y, uint32_t count)
     ev_depthwise_row(&row);
 }
 
-/* noinline: its loops need all registers. */
+/* Of other windows. noinline: its loops need all registers. */
 EV_NOINLINE static void convolve_row(const struct strip *s, ev_value *y, uint32_t count)
 {
     switch (s->shape) {
-    case WIDTH_3:
-        convolve_3x3(s, y, count);
-        break;
     case WIDTH_5:
         convolve_fours(s, y, count, 3, 1);
         break;
@@ -403,7 +401,10 @@ EV_INLINE void ev_depthwise_strips(const struct ev_depthwise *p, const ev_value 
             for (uint32_t row = first; row < first + rows; row++) {
                 ev_value *out = y + (row % window->out_ring * width + column) * channels + c;
                 update_tile(&s, x + c, row * window->stride_y);
-                convolve_row(&s, out, count);
+                if (s.shape == WIDTH_3)
+                    convolve_3x3(&s, out, count);
+                else
+                    convolve_row(&s, out, count);
             }
         }
     }
