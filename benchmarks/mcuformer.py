@@ -14,7 +14,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.mcuformer_net import POINTS
+from benchmarks.mcuformer_net import POINTS, Point
+from edgevit.errors import MemoryLimitError
 from edgevit.export.api import export
 from edgevit.targets import load_target
 
@@ -31,6 +32,9 @@ of nets of its space, written after its authors' module (github.com/liangyn22/MC
 Weights are random. The core computes the integers bit for bit (emulated); cycles are predicted by instructions, where memory never waits, at the 216 MHz that
 the port sets.
 
+An arena lies in one region, of which the largest of this chip has 240 KB: a word that is read across the boundary of two, DTCM and SRAM1, is unpredictable where it is not aligned
+(Arm DDI 0489F, 2.4.2). The largest point's arena is less than 320 KB and more than that, and its weights are more than the board's 16 MB of external flash.
+
 | point | patch | tokens | rank | width | heads | blocks | cosine (int8, held out) | M MACs | RAM, bytes | of 320 KB | flash, bytes | M instructions (emulated) | s at 216 MHz (predicted) |
 |---|--:|--:|--:|--:|---|--:|--:|--:|--:|--:|--:|--:|--:|"""
 
@@ -42,22 +46,27 @@ def exported(name: str) -> Mapping[str, Any]:
     return json.loads((folder / "edgevit.json").read_text())
 
 
+def refused(name: str, error: MemoryLimitError) -> str:
+    tried = "; ".join((error.why or "").splitlines()[1:2])
+    cells = [*sizes(POINTS[name]), f"refused: {error.message}; {tried}", *[""] * 6]
+    return "| " + " | ".join(map(str, (name, *cells))) + " |"
+
+
+def sizes(point: Point) -> tuple[object, ...]:
+    heads = "3" if set(point.heads) == {3} else "4" if set(point.heads) == {4} else "3, 4"
+    return point.patch, point.side**2 + 1, point.rank, point.width, heads, len(point.heads)
+
+
 def row(name: str, manifest: Mapping[str, Any]) -> str:
-    point, firmware = POINTS[name], manifest["firmware"]
+    firmware = manifest["firmware"]
     ran = firmware["execution"]
     if not ran["golden_match"]:
         raise SystemExit(f"{name}: the core's outputs are not those of the integer model")
     (integers,) = (entry for entry in manifest["parity"] if entry["stage"] == "integers")
     ram, hz = ran["memory"]["ram_bytes"], load_target(TARGET).port_clock_hz or 1
-    heads = "3" if set(point.heads) == {3} else "4" if set(point.heads) == {4} else "3, 4"
     cells = (
         name,
-        point.patch,
-        point.side**2 + 1,
-        point.rank,
-        point.width,
-        heads,
-        len(point.heads),
+        *sizes(POINTS[name]),
         f"{integers['cosine']:.4f}",
         f"{firmware['macs'] / 1e6:,.1f}",
         f"{ram:,}",
@@ -80,7 +89,10 @@ def main() -> None:
     given = parser.parse_args()
     rows: list[str] = []
     for name in given.points:
-        rows.append(row(name, exported(name)))
+        try:
+            rows.append(row(name, exported(name)))
+        except MemoryLimitError as error:
+            rows.append(refused(name, error))
         print(rows[-1], flush=True)
     if given.output:
         given.output.write_text(page(rows))
