@@ -24,6 +24,7 @@ class LayerCount:
     instructions: int
     macs: int
     slow: bool = False  # a product with more instructions a MAC than the core's kernels take where they run well
+    slow_because: str = ""
 
 
 @dataclass(frozen=True)
@@ -151,9 +152,14 @@ def execution_text(execution: Execution, longest: int = 20) -> str:
 
 
 def _slow(layers: Sequence[LayerCount]) -> list[str]:
-    """Name the products that use the core badly."""
-    named = [f"{one.name} {one.instructions / one.macs:.1f}" for one in layers if one.slow]
-    return ["  slow       instructions a MAC of " + ", ".join(named)] if named else []
+    """Name the products that use the core badly, by what makes them slow."""
+    named: dict[str, list[str]] = {}
+    for one in layers:
+        if one.slow:
+            told = f"{one.name} {one.instructions / one.macs:.1f}"
+            named.setdefault(one.slow_because, []).append(told)
+    head = ["  slow       instructions a MAC above the core's usual ones"] if named else []
+    return head + [f"             {why}: {', '.join(those)}" for why, those in named.items()]
 
 
 def _table(layers: Sequence[LayerCount]) -> list[str]:

@@ -141,7 +141,7 @@ _PLACEMENT = _table(
     ),
 )
 _LAYER = _table(
-    ("module", "source", "slow"),
+    ("module", "source", "slow", "slow_because"),
     name=_LINE,
     module=_LINE,
     source=_LINE,
@@ -150,6 +150,7 @@ _LAYER = _table(
     instructions=_COUNT,
     macs=_COUNT,
     slow=Flag(),
+    slow_because=_LINE,
 )
 _EXECUTION = _table(
     ("predicted_cycles",),

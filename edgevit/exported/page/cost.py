@@ -122,7 +122,10 @@ def _execution(execution: Mapping[str, Any] | None) -> Html:
 def _per_mac(layer: Mapping[str, Any]) -> str:
     if not layer["macs"]:
         return ""
-    return f"{layer['instructions'] / layer['macs']:.2f}{', slow' if layer.get('slow') else ''}"
+    slow = (
+        f", slow: {layer.get('slow_because', '')}".removesuffix(": ") if layer.get("slow") else ""
+    )
+    return f"{layer['instructions'] / layer['macs']:.2f}{slow}"
 
 
 def _layer(layer: Mapping[str, Any]) -> Html:

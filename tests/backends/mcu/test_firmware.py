@@ -37,6 +37,8 @@ def test_run_says_what_it_costs(exported: Path, capsys: pytest.CaptureFixture[st
     assert found["toolchain"].startswith("zig") and "unicorn" in found["emulator"].lower()
     layers = {layer["name"]: layer["instructions"] for layer in found["per_layer"]}
     assert 0.9 * found["instructions"] < sum(layers.values()) <= found["instructions"]
+    slow = {layer["name"]: layer["slow_because"] for layer in found["per_layer"] if layer["slow"]}
+    assert list(slow.values()) == ["24 products a value, 1 position a call"]
     memory = found["memory"]
     assert memory["ram_bytes"] >= memory["arena_bytes"] + memory["stack_bytes"] > 0
     assert memory["flash_bytes"] > 24 * 24 * 12  # the weights at least

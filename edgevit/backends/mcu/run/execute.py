@@ -20,6 +20,8 @@ from edgevit.backends.mcu.codegen.test_main_template import (
 from edgevit.backends.mcu.cores import Core
 from edgevit.backends.mcu.emulator import emulator, emulators_of
 from edgevit.backends.mcu.run.elf import Elf, read_elf
+from edgevit.backends.mcu.run.slow_products import slow_because
+from edgevit.backends.mcu.schedule.plan import Schedule
 from edgevit.backends.mcu.toolchain import toolchain
 from edgevit.integer import IntegerGraph, outputs_of
 
@@ -48,7 +50,7 @@ def execute(
     ((outputs, _),) = read_outputs([case], run.output)
     expected = outputs_of(graph, inputs)
     match = all(np.array_equal(a, b) for a, b in zip(outputs, expected, strict=True))
-    layers = tuple(_cost(layer, run.by_region, core) for layer in emitted.layers)
+    layers = tuple(_cost(layer, run.by_region, core, emitted.plan) for layer in emitted.layers)
     memory = _memory(elf, emitted, case, run.stack_bytes)
     return Execution(
         core.name,
@@ -63,9 +65,9 @@ def execute(
     )
 
 
-def _cost(layer: Layer, counts: Any, core: Core) -> LayerCount:
+def _cost(layer: Layer, counts: Any, core: Core, plan: Schedule) -> LayerCount:
     op, instructions = layer.op, sum(counts.get(function, 0) for function in layer.functions)
-    limit = None if core.per_mac is None else core.per_mac * (2 if op.kind == "depthwise" else 1)
+    why = slow_because(layer, instructions, core, plan)
     return LayerCount(
         op.name,
         op.origin.module,
@@ -74,7 +76,8 @@ def _cost(layer: Layer, counts: Any, core: Core) -> LayerCount:
         layer.kernels,
         instructions,
         op.macs(),
-        limit is not None and instructions > limit * op.macs() > 0,
+        bool(why),
+        why,
     )
 
 
