@@ -25,6 +25,7 @@ from edgevit.frontend.read_numbers import keep_numbers_in_tensors
 from edgevit.frontend.source import ModelSource
 from edgevit.frontend.transforms import export
 from edgevit.frontend.user_code import ended_by_user
+from edgevit.frontend.vector_products import multiply_vectors
 from edgevit.frontend.wrappers import is_wrapper
 from edgevit.graph.aten import call_of, kind
 from edgevit.graph.cheaper_passes import cheaper_passes
@@ -122,6 +123,7 @@ def program_of(
         )
     gm.graph.output_node().args = (tuple(leaf for _, leaf in outputs),)
     keep_numbers_in_tensors(gm.graph)
+    multiply_vectors(gm.graph)
     program = Program(
         name, gm.graph, constants, inputs, input_names, tuple(name for name, _ in outputs)
     )

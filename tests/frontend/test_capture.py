@@ -11,6 +11,7 @@ from torch import nn
 from edgevit.errors import CaptureError
 from edgevit.frontend.capture import capture
 from edgevit.frontend.source import ModelSource
+from edgevit.graph.cost import stats
 from edgevit.graph.program import Program
 
 
@@ -92,6 +93,15 @@ def test_the_program_is_functional_and_computes_the_same(
     for node in program.calls():
         schema = getattr(node.target, "_schema", None)
         assert schema is None or not schema.is_mutable, node
+
+
+def test_a_linear_whose_weight_is_a_vector_is_a_product() -> None:
+    def weighed(x: torch.Tensor) -> torch.Tensor:
+        return nn.functional.linear(x, torch.arange(6.0), torch.tensor(0.5))
+
+    program = captured(weighed)
+    assert torch.equal(program.run()[0], weighed(X))
+    assert stats(program).macs == X.numel()
 
 
 def test_the_users_input_is_left_alone() -> None:
