@@ -2,8 +2,8 @@
 
     python benchmarks/integer_cost.py [--formats F,...] [--size N] [--runs N] [NET ...]
 
-Whole processes by turns, with random weights and 32 generated inputs to calibrate on. On one thread: those that wait for
-a busy host's cores count as CPU seconds too. The promise is at most x1.5.
+Nets are timm's, or `zoo:NAME`. Whole processes by turns, with random weights and 32 generated inputs to calibrate on.
+On one thread: those that wait for a busy host's cores count as CPU seconds too. The promise is at most x1.5.
 """
 
 from __future__ import annotations
@@ -49,8 +49,11 @@ def both(net: str, formats: str, size: int) -> tuple[float, float]:
 
 def cost(net: str, formats: str, size: int, options: tuple[str, ...]) -> float:
     with tempfile.TemporaryDirectory() as folder:
-        words = ["-m", "edgevit", "export", f"timm:{net}", "--weights", "random", "--quiet"]
-        words += ["--target", "linux-x86", "--format", formats, "--input-size", str(size)]
+        words = ["-m", "edgevit", "export", "--quiet", "--target", "linux-x86", "--format", formats]
+        if net.startswith("zoo:"):  # of one size
+            words += [net]
+        else:
+            words += [f"timm:{net}", "--weights", "random", "--input-size", str(size)]
         return measure([*words, *options, "-o", f"{folder}/out"]).cpu_seconds
 
 

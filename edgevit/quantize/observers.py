@@ -68,9 +68,11 @@ class Histogram(MinMax):
         self.counts = np.zeros(_BINS)
         self.zeros = 0
         self.is_weighted = False
+        self.inputs = 0  # that were observed
 
     def observe(self, x: np.ndarray, weight: np.ndarray | None = None) -> None:
         super().observe(x)
+        self.inputs += 1
         self.zeros += int((x == 0).sum())
         peak = max(-self.low, self.high)
         if peak == 0:
@@ -126,7 +128,17 @@ class LeastSquares(Counted):
     fall off as an exponential does, with the mean that those few have.
     """
 
+    def __init__(self, seen: Histogram | None = None) -> None:
+        super().__init__(seen)
+        self._answers: dict[tuple[bool, int], tuple[float, float]] = {}  # several choices ask
+
     def range(self, balanced: bool = False) -> tuple[float, float]:
+        question = balanced, self.seen.inputs
+        if question not in self._answers:
+            self._answers[question] = self._range(balanced)
+        return self._answers[question]
+
+    def _range(self, balanced: bool) -> tuple[float, float]:
         seen = self.seen
         if not seen.counts.any():
             return seen.low, seen.high

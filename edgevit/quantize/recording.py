@@ -28,6 +28,7 @@ _UNSEEN = 10.0  # exp(-10) of the largest is less than half a step of 8 bits
 class Recorded:
     observers: dict[Node, Observer]
     moments: dict[Node, Moments]  # of each projection's input
+    outputs: tuple[tuple[torch.Tensor, ...], ...] = ()  # of each run
 
 
 def record(
@@ -63,9 +64,9 @@ def record(
         for reader in readers.get(node.name, ()):
             gathered[reader].update(result)
 
-    run_looking(program, batches, look)
+    outputs = run_looking(program, batches, look)
     each = {node: of for node, sums in gathered.items() if (of := sums.moments()) is not None}
-    return Recorded(observers, together(each, sharing(program) if each else ()))
+    return Recorded(observers, together(each, sharing(program) if each else ()), outputs)
 
 
 def _projections(program: Program) -> dict[str, list[Node]]:
@@ -77,12 +78,13 @@ def _projections(program: Program) -> dict[str, list[Node]]:
     return projections
 
 
-def run_looking(program: Program, batches: Sequence[Inputs], look: Look) -> None:
+def run_looking(
+    program: Program, batches: Sequence[Inputs], look: Look
+) -> tuple[tuple[torch.Tensor, ...], ...]:
     """Run the inputs, and call `look` with every call and its result, once for each input."""
     run = program.graph_run()
     with torch.no_grad():
-        for batch in batches:
-            run.run(batch, look)
+        return tuple(run.run(batch, look) for batch in batches)
 
 
 def _masked(node: Node) -> bool:

@@ -176,7 +176,9 @@ def _tried(
             trial, best = trial.with_types(few.types), few.result
             methods = (*methods, *few.methods)
     quantized = best.simulation
-    inside = snr(program.run_all(fitted), quantized.run_all(fitted))
+    has_trained_pairs = trial.program is not program
+    expected = program.run_all(fitted) if has_trained_pairs else trial.recorded.outputs
+    inside = snr(expected, quantized.run_all(fitted))
     values = waterfall(trial.program, quantized, held_out[:_SHOWN])
     report = NoiseReport(inside, best.snr, methods, trial.placement.islands, values)
     judged = tuple(

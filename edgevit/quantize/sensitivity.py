@@ -8,7 +8,7 @@ so that their squares add up.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,16 +59,21 @@ def sensitivity(
 
 
 def gradients(
-    program: Program, names: Mapping[str, object], inputs: Inputs, copied: Copied = NO_COPIES
-) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
-    """Return values by their names, each with its gradient; none where a call has no derivative."""
+    program: Program,
+    names: Mapping[str, object],
+    runs: Iterable[Inputs],
+    copied: Copied = NO_COPIES,
+) -> Iterator[dict[str, tuple[torch.Tensor, torch.Tensor]]]:
+    """Yield each run's values by their names, each with its gradient; none where a call has no derivative."""
     tracer = _Tracer(program, names, {}, copied)
-    tracer.backward(inputs, _SEED)
-    return {
-        name: (value.detach(), value.grad)
-        for name, value in tracer.read.items()
-        if value.grad is not None
-    }
+    for inputs in runs:
+        tracer.read.clear()
+        tracer.backward(inputs, _SEED)
+        yield {
+            name: (value.detach(), value.grad)
+            for name, value in tracer.read.items()
+            if value.grad is not None
+        }
 
 
 class _Tracer(fx.Interpreter):

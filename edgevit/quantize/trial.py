@@ -244,10 +244,8 @@ def _observe_gradients(
     program: Program, recorded: Recorded, runs: Sequence[Inputs], placement: IntegerPlacement
 ) -> None:
     observers = {node.name: observer for node, observer in recorded.observers.items()}
-    for inputs in runs:
-        for name, (value, gradient) in gradients(
-            program, observers, inputs, placement.copied
-        ).items():
+    for values in gradients(program, observers, runs, placement.copied):
+        for name, (value, gradient) in values.items():
             observer = observers[name]
             assert isinstance(observer, Several)
             observer.observe_gradient(value.numpy(), gradient.numpy())

@@ -58,11 +58,13 @@ def choose_ranges(
     """Choose for each value by name; values that share an encoding share the choice."""
     nodes = {node.name: node for node in grids[CHOICES[0]]}
     noise = {name: dict.fromkeys(CHOICES, 0.0) for name in nodes}
-    for inputs in runs:
-        for name, (value, gradient) in gradients(program, nodes, inputs, copied).items():
+    for values in gradients(program, nodes, runs, copied):
+        for name, (value, gradient) in values.items():
             x, weight = _fewer(value), _fewer(gradient)
-            for choice in CHOICES:
-                noise[name][choice] += rounding_noise(x, weight, grids[choice][nodes[name]])
+            choices = {choice: grids[choice][nodes[name]] for choice in CHOICES}
+            added = {grid: rounding_noise(x, weight, grid) for grid in {*choices.values()}}
+            for choice, grid in choices.items():
+                noise[name][choice] += added[grid]
     return {
         name: min(CHOICES, key=lambda choice: sum(noise[one.name][choice] for one in members))
         for name, members in ((node.name, joined.get(node, [node])) for node in nodes.values())

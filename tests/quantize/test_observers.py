@@ -50,3 +50,11 @@ def test_a_balanced_range() -> None:
 
 def test_nothing_but_zero() -> None:
     assert seen(LeastSquares(), np.zeros(5)).range() == (0, 0)
+
+
+def test_a_range_that_was_asked_for_follows_what_is_seen_later() -> None:
+    inputs = np.random.default_rng(0).normal(size=(8, 400)) * np.arange(1, 9)[:, None]
+    early = seen(LeastSquares(), *inputs[:4])
+    first = early.range()
+    assert seen(early, *inputs[4:]).range() == seen(LeastSquares(), *inputs).range() != first
+    assert early.range(balanced=True) == seen(LeastSquares(), *inputs).range(balanced=True)

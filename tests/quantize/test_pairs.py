@@ -18,8 +18,10 @@ from edgevit.frontend.resolve import resolve
 from edgevit.graph.aten import kind
 from edgevit.graph.program import Program, value
 from edgevit.quantize.calibration import generated
+from edgevit.quantize.observers import MinMax
 from edgevit.quantize.options import CalibrationOptions
 from edgevit.quantize.placement import FLOAT, place
+from edgevit.quantize.recording import record
 from edgevit.quantize.run import QuantizedProgram, quantize_program
 from edgevit.quantize.scheme import QuantScheme
 from edgevit.quantize.weights import IntegerWeight
@@ -69,6 +71,14 @@ def test_a_sum_beside_a_norm_stays_in_floats_and_one_between_convolutions_does_n
     assert kinds(placement.stored) == ["relu", "relu", "add", "conv2d", "linear"]
     (island,) = [island for island in placement.islands if island.kind == "add"]
     assert island.why == "a call next to it computes in floats"
+
+
+def test_calibration_keeps_what_the_program_gives() -> None:
+    whole = program()
+    runs = generated(whole, count=2).inputs
+    outputs = record(whole, [], runs, MinMax).outputs
+    for (recorded,), (expected,) in zip(outputs, map(whole.run, runs), strict=True):
+        assert torch.equal(recorded, expected)
 
 
 def test_the_simulation_is_near_the_float_program() -> None:
