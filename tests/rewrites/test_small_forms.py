@@ -15,6 +15,7 @@ from edgevit.rewrites.arithmetic.fold_softmax import FoldSoftmax
 from edgevit.rewrites.arithmetic.name_axes import NameAxes
 from edgevit.rewrites.arithmetic.number_clamps import NumberClamps
 from edgevit.rewrites.convolutions.convolve_rows import ConvolveRows
+from edgevit.rewrites.convolutions.multiply_places import MultiplyPlaces
 from edgevit.rewrites.convolutions.number_padding import NumberPadding
 from edgevit.rewrites.convolutions.own_weights import OwnWeights
 from edgevit.rewrites.resize.gather_nearest import GatherNearest
@@ -120,3 +121,11 @@ def test_a_linear_of_rows_is_a_convolution() -> None:
     after = check_rewrite(ConvolveRows(), net, torch.randn(3, 8), fires=1)
     assert "linear" not in kinds(after)
     check_rewrite(ConvolveRows(), net, torch.randn(3, 2, 8), fires=0)
+
+
+def test_a_convolution_of_one_tap_over_one_axis_is_a_linear_at_each_place() -> None:
+    x = torch.randn(2, 8, 5)
+    after = check_rewrite(MultiplyPlaces(), torch.nn.Conv1d(8, 6, 1), x, fires=1)
+    assert kinds(after) == ["permute", "linear", "permute"]
+    for window, options in ((3, {}), (1, {"stride": 2}), (1, {"groups": 2}), (1, {"padding": 1})):
+        check_rewrite(MultiplyPlaces(), torch.nn.Conv1d(8, 6, window, **options), x, fires=0)

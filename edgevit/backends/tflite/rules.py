@@ -14,6 +14,7 @@ from edgevit.rewrites.arithmetic.functions import RARE
 from edgevit.rewrites.arithmetic.gather_top import GatherTop
 from edgevit.rewrites.attention.attention import ATTENTION
 from edgevit.rewrites.attention.split_heads import SplitHeads
+from edgevit.rewrites.convolutions.multiply_places import MultiplyPlaces
 from edgevit.rewrites.convolutions.split_depthwise import SplitDepthwise
 from edgevit.rewrites.layout.drop_expand import DropExpand
 from edgevit.rewrites.layout.lower_rank import LowerPermutes
@@ -47,6 +48,7 @@ RULES: tuple[AnyRule, ...] = (
     FoldSoftmax(),
     ExpandLogs("log_softmax.int", "log_sigmoid", "binary_cross_entropy_with_logits"),
     SplitDepthwise(),
+    MultiplyPlaces(),
     DropNormMean(),
     ExpandNorm(layers=False),
     GatherNearest(),
