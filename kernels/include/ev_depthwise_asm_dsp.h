@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Assembly of ev_depthwise_dsp.h, for values of EV_BITS, 8 or 16. EV_DEPTHWISE(row) makes a row of outputs of windows of
+/* Assembly of ev_depthwise_dsp.h, for values of EV_BITS, 8 or 16. EV_DEPTHWISE(strip, y, count) makes a row of outputs of windows of
    3x3 without stride, channel by channel: six outputs, four words of a row of each window and four of its taps take all
    fourteen registers. EV_UNPACK(pairs, to, from) unpacks four channels of an image row, with its padding. */
     .syntax unified
     .thumb
 
-/* the frame: struct ev_depthwise_row first */
+/* the frame: rows of the window, the rest of the strip in its order, and what is passed */
 #define ROWS 0
 #define TAPS 12
 #define CONSTANTS 16 /* bias, multiplier */
-#define Y 24
-#define PIXEL 28
-#define COUNT 32
-#define CHANNELS 36
-#define CHANNEL_BYTES 40
+#define CHANNELS 24
+#define CHANNEL_BYTES 28
+#define PIXEL 32
+#define Y 36
+#define COUNT 40
 #define CHANNEL_TAPS 44 /* of this channel, 12 words */
 #define AT 92           /* rows of this channel, from the next outputs on */
 #define NEXT 104        /* y of the next outputs, and how many are left */
@@ -77,8 +77,12 @@
 EV_DEPTHWISE:
     push    {r4-r11, lr}
     sub     sp, #FRAME
-    ldm     r0, {r1-r11}
-    stm     sp, {r1-r11}
+    ldm     r0, {r3-r9}
+    ldm     r3, {r10, r11, r12}
+    stm     sp, {r10, r11, r12}
+    add     r3, sp, #TAPS
+    stm     r3, {r4-r9}
+    strd    r1, r2, [sp, #Y]
 
 .Lchannel:
     ldr     r0, [sp, #TAPS]

@@ -27,19 +27,6 @@ struct taps {
     uint32_t even, odd;
 };
 
-/* What a row of 3x3 windows is made from; ev_depthwise_asm_dsp.h knows where each is. */
-struct ev_depthwise_row {
-    const uint32_t *rows[3]; /* of the first channel */
-    const struct taps *taps;
-    const int32_t *bias, *multiplier;
-    ev_value *y;
-    uint32_t pixel_bytes; /* from one output to the next */
-    int32_t count;        /* of outputs */
-    uint32_t channels;
-    uint32_t channel_bytes; /* from one channel to the next, of a row */
-};
-void ev_depthwise_row(const struct ev_depthwise_row *row);
-
 /* The pairs of columns under a strip; ev_depthwise_asm_dsp.h knows where each is. */
 struct ev_depthwise_pairs {
     uint32_t channel_bytes, pixel_bytes; /* from one to the next, in the tile and in the image */
@@ -53,22 +40,25 @@ struct ev_depthwise_pairs {
 void ev_depthwise_unpack(const struct ev_depthwise_pairs *pairs, uint32_t *to, const ev_value *from);
 
 struct strip {
+    /* ev_depthwise_asm_dsp.h knows where each of these is, up to the first two of `pairs`. */
+    const uint32_t **rows; /* of the window, in the tile */
+    struct taps *taps;     /* channel by channel, row by row */
+    const int32_t *bias, *multiplier;
+    uint32_t channels; /* 4, or fewer at the end */
+    struct ev_depthwise_pairs pairs;
     const struct ev_depthwise *p;
     enum shape shape;
     uint32_t words;          /* of a tap row of one channel */
     uint32_t channel_stride; /* words from one channel of a row of the tile to the next */
     uint32_t pair_count;     /* of columns under the strip */
-    struct taps *taps;     /* channel by channel, row by row */
-    const uint32_t **rows; /* of the window, in the tile */
-    int32_t *tile_rows;    /* the image row in each row of the tile, counted from the first of the padding; or -1 */
+    int32_t *tile_rows;      /* the image row in each row of the tile, counted from the first of the padding; or -1 */
     uint32_t *tile;
-    const int32_t *bias, *multiplier;
     ev_pixel pad;
-    uint32_t channels;      /* 4, or fewer at the end */
     int32_t left;        /* the first column */
     uint32_t first_real; /* value of an image row that is under the strip */
-    struct ev_depthwise_pairs pairs;
 };
+/* `count` outputs of all channels, of 3x3 windows without stride. */
+void ev_depthwise_row(const struct strip *s, ev_value *y, uint32_t count);
 
 /* Tap rows of two words. */
 static const int8_t *unpack_pairs(struct taps *to, uint32_t rows, const int8_t *packed)
@@ -252,23 +242,6 @@ static void convolve_any(const struct strip *s, ev_value *y, uint32_t count)
         }
 }
 
-/* noinline: its frame is far smaller than that of the other windows. */
-EV_NOINLINE static void convolve_3x3(const struct strip *s, ev_value *y, uint32_t count)
-{
-    const struct ev_depthwise_row row = {
-        .rows = {s->rows[0], s->rows[1], s->rows[2]},
-        .taps = s->taps,
-        .bias = s->bias,
-        .multiplier = s->multiplier,
-        .y = y,
-        .pixel_bytes = s->p->window.channels * sizeof *y,
-        .count = (int32_t)count,
-        .channels = s->channels,
-        .channel_bytes = s->channel_stride * 4,
-    };
-    ev_depthwise_row(&row);
-}
-
 /* Of other windows. noinline: its loops need all registers. */
 EV_NOINLINE static void convolve_row(const struct strip *s, ev_value *y, uint32_t count)
 {
@@ -402,7 +375,7 @@ EV_INLINE void ev_depthwise_strips(const struct ev_depthwise *p, const ev_value 
                 ev_value *out = y + (row % window->out_ring * width + column) * channels + c;
                 update_tile(&s, x + c, row * window->stride_y);
                 if (s.shape == WIDTH_3)
-                    convolve_3x3(&s, out, count);
+                    ev_depthwise_row(&s, out, count);
                 else
                     convolve_row(&s, out, count);
             }
