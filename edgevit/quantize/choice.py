@@ -94,6 +94,7 @@ class EarlierChoices:
 
     def __init__(self) -> None:
         self._answers: list[tuple[Question, IntegerChoice]] = []
+        self.streams: list[tuple[tuple[Question, Question], bool]] = []  # floats are worth it
 
     def answer(self, question: Question) -> IntegerChoice | None:
         return next((choice for asked, choice in self._answers if asked == question), None)

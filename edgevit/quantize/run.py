@@ -106,7 +106,7 @@ def quantize_program(
     taken where they fit, and added to.
     """
     calibration.check(program)
-    scheme = with_stream(program, scheme, *halves(calibration.inputs))
+    scheme = with_stream(program, scheme, *halves(calibration.inputs), earlier)
     if earlier is None or types or goal is not None:
         return _tried(program, calibration, scheme, types or {}, progress, compensates, goal)
     plain = without_pairs(program)[0]

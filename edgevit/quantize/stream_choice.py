@@ -12,6 +12,7 @@ from dataclasses import replace
 from torch.fx.node import Node
 
 from edgevit.graph.program import Inputs, Program
+from edgevit.quantize.choice import EarlierChoices, Question
 from edgevit.quantize.op_traits import is_move
 from edgevit.quantize.placement import place
 from edgevit.quantize.residual_stream import stream_sums
@@ -23,11 +24,15 @@ _GAIN = 2.0  # dB that floats must bring
 
 
 def with_stream(
-    program: Program, scheme: QuantScheme, fitted: Sequence[Inputs], judges: Sequence[Inputs]
+    program: Program,
+    scheme: QuantScheme,
+    fitted: Sequence[Inputs],
+    judges: Sequence[Inputs],
+    earlier: EarlierChoices | None = None,
 ) -> QuantScheme:
     """Return the scheme with the residual stream in integers, unless floats are worth it.
 
-    A model that was trained with roundings keeps them all.
+    A model that was trained with roundings keeps them all. `earlier` choices are taken where they fit, and added to.
     """
     integers = replace(scheme, float_stream=False)
     plain, trained = without_pairs(program)
@@ -38,8 +43,16 @@ def with_stream(
         return integers
     if _read_in_floats(plain, stream, integers):
         return scheme
-    floats, rounded = (_ratio(program, one, fitted, judges) for one in (scheme, integers))
-    return scheme if floats >= rounded + _GAIN else integers
+    earlier = earlier or EarlierChoices()
+    floats, rounded = (
+        Question.of(program, one, place(plain, one), False) for one in (scheme, integers)
+    )
+    worth = next((worth for asked, worth in earlier.streams if asked == (floats, rounded)), None)
+    if worth is None:
+        ratio, other = (_ratio(program, one, fitted, judges) for one in (scheme, integers))
+        worth = ratio >= other + _GAIN
+        earlier.streams.append(((floats, rounded), worth))
+    return scheme if worth else integers
 
 
 def _read_in_floats(program: Program, stream: frozenset[Node], integers: QuantScheme) -> bool:

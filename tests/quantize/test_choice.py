@@ -12,13 +12,16 @@ from edgevit.backends.onnx.scheme import SCHEMES as ONNX
 from edgevit.backends.tflite.scheme import SCHEMES as TFLITE
 from edgevit.graph.program import Program
 from edgevit.graph.text import graph_text
+from edgevit.quantize import stream_choice
 from edgevit.quantize.calibration import generated
 from edgevit.quantize.choice import EarlierChoices
 from edgevit.quantize.encoding import Grid
 from edgevit.quantize.qdq import with_other_grids, with_pairs
 from edgevit.quantize.run import QuantizedProgram, quantize_program
 from edgevit.quantize.scheme import QuantScheme
+from tests.quantize.imported import rewritten
 from tests.quantize.test_pairs import program
+from tests.quantize.test_residual_stream import IMAGE, Net, plain
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +46,21 @@ def test_formats_that_place_the_same_integers_share_one_choice(whole: Program) -
     assert second.report == alone.report
     for one in alone.held_out:
         assert all(map(torch.equal, second.program.run(one.inputs), one.simulated))
+
+
+def test_formats_that_place_the_same_integers_try_the_stream_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    streamed = rewritten(Net(plain), IMAGE)
+    tried: list[QuantScheme] = []
+    ratio = stream_choice._ratio
+    monkeypatch.setattr(stream_choice, "_ratio", lambda *a: (tried.append(a[1]), ratio(*a))[1])
+    earlier = EarlierChoices()
+    quantized(streamed, TFLITE["int8"], earlier)
+    quantized(streamed, EXECUTORCH["int8"], earlier)
+    assert len(tried) == 2  # floats and integers
+    quantized(streamed, ONNX["int8"], earlier)
+    assert len(tried) == 4
 
 
 def test_nothing_is_shared_where_the_numbers_differ(whole: Program) -> None:
