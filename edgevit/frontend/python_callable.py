@@ -13,11 +13,14 @@ import contextlib
 import importlib
 import importlib.util
 import sys
+import weakref
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import torch
 from torch import nn
 
 from edgevit.errors import ModelError, UsageError, suggest
@@ -43,6 +46,7 @@ def build(request: Request) -> ModelSource:
     with _importable(place), without_our_words(place):
         namespace, target = _imported(request.spec)
         module, example = module_and_example(_called(target, request.spec), request.spec)
+        _take(module, namespace)
     origin = str(getattr(namespace, "__file__", None) or place)
     return module_source(module, example, request, origin)
 
@@ -97,12 +101,59 @@ def _import_file(place: str) -> ModuleType:
         raise ModelError(f"`{place}` is not a Python file")
     namespace = importlib.util.module_from_spec(spec)
     sys.modules[name] = namespace  # dataclasses and pickle look their module up there
+    code, before = path.read_bytes(), torch.get_rng_state()
     try:
         spec.loader.exec_module(namespace)
     except BaseException as error:
         sys.modules.pop(name, None)
-        raise _raised(error, f"`{place}` cannot be imported") from error
+        raised = _raised(error, f"`{place}` cannot be imported")
+        earlier = _IMPORTS.get(path.resolve())
+        if earlier is None or not earlier.is_same(code, before):
+            raise raised from error
+        earlier.error = raised
+        sys.modules[name] = earlier.namespace
+        return earlier.namespace
+    _IMPORTS[path.resolve()] = _Import(code, namespace, before, torch.get_rng_state())
     return namespace
+
+
+@dataclass
+class _Import:
+    """A file as it was imported, and the state of torch's generator before and after.
+
+    A file that defines operators cannot be imported twice in one process. Unchanged, it is what it was.
+    """
+
+    code: bytes
+    namespace: ModuleType
+    before: torch.Tensor
+    after: torch.Tensor
+    error: ModelError | None = None  # of an import since
+
+    def is_same(self, code: bytes, state: torch.Tensor) -> bool:
+        """Check for the same file, and leave the generator as an import leaves it."""
+        if code != self.code:
+            return False
+        if torch.equal(self.before, self.after):
+            torch.set_rng_state(state)
+            return True
+        if not torch.equal(self.before, state):
+            return False
+        torch.set_rng_state(self.after)
+        return True
+
+
+_IMPORTS: dict[Path, _Import] = {}
+_TAKEN: weakref.WeakSet[nn.Module] = weakref.WeakSet()  # an export may have changed their weights
+
+
+def _take(model: nn.Module, namespace: ModuleType) -> None:
+    """Refuse a model that an earlier export has taken from a file that cannot be imported afresh."""
+    modules = set(model.modules())
+    errors = [one.error for one in _IMPORTS.values() if one.namespace is namespace and one.error]
+    if errors and any(module in _TAKEN for module in modules):
+        raise errors[0]
+    _TAKEN.update(modules)
 
 
 def _import_module(place: str) -> ModuleType:

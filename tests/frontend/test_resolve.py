@@ -131,6 +131,51 @@ def test_a_model_is_tried_again_with_other_weights(
     assert len(tried) == runs
 
 
+OPERATOR = """
+import torch
+library = torch.library.Library("edgevit_once", "DEF")
+library.define("double(Tensor x) -> Tensor")
+library.impl("double", lambda x: x * 2, "CompositeImplicitAutograd")
+
+class Doubled(torch.nn.Conv2d):
+    input_size = (3, 8, 8)
+    def forward(self, x):
+        return torch.ops.edgevit_once.double(super().forward(x))
+
+def build():
+    return Doubled(3, 4, 3)
+
+def double(module, x):
+    return torch.ops.edgevit_once.double(torch.conv2d(x, module.weight, module.bias))
+
+net = build()
+def shared():
+    return net
+"""
+
+
+def test_a_file_that_defines_an_operator_replaces_its_own_forward(folder: Path) -> None:
+    text = OPERATOR.partition("net = ")[0].replace("edgevit_once", "edgevit_own")
+    (folder / "own.py").write_text(text)
+    notes = resolve("own.py:build", replace=".=own.py:double", trust=True).notes
+    assert any("own.py:double" in note for note in notes)
+
+
+def test_an_unchanged_file_that_defines_an_operator_is_read_again(folder: Path) -> None:
+    (folder / "operator_net.py").write_text(OPERATOR)
+    one, other = (resolve("operator_net.py:build") for _ in range(2))
+    assert one.module is not other.module
+    torch.testing.assert_close(one.module.weight, other.module.weight, rtol=0, atol=0)
+    assert resolve("operator_net.py:shared").module.weight.shape == (4, 3, 3, 3)
+    error = refused("operator_net.py:shared")  # another export may have changed its weights
+    assert "cannot be imported" in error.message
+    again = refused("operator_net.py:build", seed=1)  # `net` has drawn by the other seed
+    assert "cannot be imported" in again.message
+    with (folder / "operator_net.py").open("a") as file:
+        file.write("\n")
+    assert "cannot be imported" in refused("operator_net.py:build").message
+
+
 def test_timm_models_with_preprocessing_and_labels() -> None:
     source = resolve("timm:mobilenetv4_conv_small_035", input_size=64)
     assert source.name == "mobilenetv4_conv_small_035"
