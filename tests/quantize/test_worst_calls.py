@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 
+from edgevit.backends import Artifact
+from edgevit.export.stages import PreparedPart, with_notes
 from edgevit.graph.aten import kind
 from edgevit.graph.program import Program
 from edgevit.quantize.calibration import Calibration
 from edgevit.quantize.choice import EarlierChoices
+from edgevit.quantize.goals import MixedGoal
+from edgevit.quantize.prepare import Prepared
 from edgevit.quantize.run import quantize_program
 from edgevit.quantize.scheme import QuantScheme
+from edgevit.quantize.stage import MixedRequest
 from edgevit.rewrites import engine
 from edgevit.rewrites.standard import STANDARD
 from tests.fuzzed.fresh import captured_of
@@ -77,3 +83,22 @@ def test_the_next_format_has_the_same_calls_in_floats(
     assert torch.equal(
         first.program.run(calibration.inputs[0])[0], second.program.run(calibration.inputs[0])[0]
     )
+
+
+def test_a_noisy_file_says_so_and_names_what_keeps_more(
+    problem: tuple[Program, Calibration],
+) -> None:
+    program, calibration = problem
+    _, report = engine.run(program, ())
+    part = PreparedPart(
+        Prepared(program, (), calibration), report, {}, MixedRequest(MixedGoal(None))
+    )
+    artifact = Artifact("tflite", "int8", Path("model.tflite"), {})
+
+    def notes(scheme: QuantScheme) -> str:
+        quantized = quantize_program(program, calibration, scheme)
+        return " ".join(with_notes(artifact, quantized, part, None).notes)
+
+    assert "may change answers" in notes(QuantScheme())
+    assert "--precision mixed" in notes(QuantScheme())
+    assert "may change answers" not in notes(replace(QuantScheme(), activations="int16"))
