@@ -277,13 +277,28 @@ def render(rows: Sequence[tuple[Net, Mapping[str, Mapping[str, Any]]]], total: i
         "Live random weights, fp32, and fp16 for Core ML; nets of transformers, zoo and timm are small ones, and timm's are without repeats of a block. `passes` is within the tolerance on the example and on other inputs; the number is the worst relative L2. "
         "Behind it is what the delegate leaves outside, or what the Neural Engine is predicted to take of all operations.",
         "",
+        *_by_source(rows),
+        "",
         "| from | net | " + " | ".join(FORMATS) + " |",
         "|---|---|" + "---|" * len(FORMATS),
     ]  # fmt: skip
     for net, row in rows:
         cells = " | ".join(_cell(row.get(format)) for format in FORMATS)
         lines.append(f"| {net.source} | `{net.name}` | {cells} |")
-    return "\n".join([*lines, "", "## Reasons", "", *_reasons(rows)]) + "\n"
+    told = "What is refused for any format is listed in [models.md](models.md), and by operator and format in [operators.md](operators.md)."
+    return "\n".join([*lines, "", "## Reasons", "", told, "", *_reasons(rows)]) + "\n"
+
+
+def _by_source(rows: Sequence[tuple[Net, Mapping[str, Mapping[str, Any]]]]) -> list[str]:
+    """Count nets, and exports that pass, by where the nets are from."""
+    counts: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0])
+    for net, row in rows:
+        passed = sum(entry["answer"] == "passes" for entry in row.values())
+        counts[net.source] = [
+            a + b for a, b in zip(counts[net.source], (1, len(row), passed), strict=True)
+        ]
+    lines = [f"| {source} | {' | '.join(map(str, count))} |" for source, count in counts.items()]
+    return ["| from | nets | exports | pass |", "|---|--:|--:|--:|", *lines]
 
 
 def _cell(entry: Mapping[str, Any] | None) -> str:
@@ -316,7 +331,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=float("inf"))
     parser.add_argument("--only", help="nets of one source: timm, ultralytics")
-    parser.add_argument("--net", help="one net, again")
+    parser.add_argument("--net", nargs="+", default=[], help="nets by name, again")
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--output", type=Path, default=Path("docs/compatibility.md"))
     options = parser.parse_args()
@@ -330,7 +345,7 @@ def main() -> None:
         if os.fork() == 0:
             break
     for net in every:
-        if options.only not in (None, net.source) or options.net not in (None, net.name):
+        if options.only not in (None, net.source) or (options.net and net.name not in options.net):
             continue
         if net.source == "ultralytics" and not find_spec("ultralytics"):
             continue  # it is in no extra but its own, and the rows stay as they are
