@@ -2,8 +2,7 @@
 
     python benchmarks/task_metrics.py [--output docs/task-metrics.md]
 
-Live random weights; the two photographs of scikit-learn. PP-OCRv4's recogniser has its trained weights and reads rendered words
-(`make bed`). Each artifact runs in its own runtime here, a Core ML package in edgevit's
+Live random weights; the two photographs of scikit-learn. Each artifact runs in its own runtime here, a Core ML package in edgevit's
 interpreter, rounded as on the device. A box counts as matched where the artifact has one of the same class that covers it to
 0.9. The YOLO nets are left out without `pip install 'edgevit[ultralytics]'`.
 """
@@ -18,7 +17,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -31,11 +29,9 @@ from benchmarks.small_configs import INPUT_SIZE, SMALL_CONFIGS
 from edgevit.backends.coreml.backend import open_function
 from edgevit.backends.worker import Worker
 from edgevit.frontend import build_source, eager
-from tests.quantize.bed.words import recogniser, texts, words
 
 _FORMATS = {"iphone": ["coreml"], "linux-x86": ["onnx", "tflite", "executorch"]}  # by target
 _BOXES = 50  # of the highest scores
-_WORDS = 24  # that the trained recogniser reads
 _COVERS = 0.9  # of a matched box: intersection over union
 Outputs = tuple[Tensor, ...]
 Reader = Callable[[Outputs], tuple[Tensor, Tensor, Tensor]]  # boxes, scores, classes
@@ -127,10 +123,10 @@ def of_boxes(read: Reader) -> Judges:
 
 
 def tasks(configs: Path) -> Iterator[Task]:
-    pixels, letters_read = (mean_overlap, classes_of_pixels), (same_words, letters)
+    pixels, words = (mean_overlap, classes_of_pixels), (same_words, letters)
     for name, metric, judges in (
         ("segformer", "mIoU", pixels),
-        ("pp-ocr-v6-tiny", "words", letters_read),
+        ("pp-ocr-v6-tiny", "words", words),
         ("rt-detr", "boxes matched", of_boxes(boxes_of_queries)),
     ):
         (configs / name).mkdir()
@@ -163,8 +159,7 @@ def row(task: Task, folder: Path) -> str:
     pictures = list(photographs(source.inputs[0].shape, mean, std))
     model = [eager(source)((picture, *source.inputs[1:])) for picture in pictures]
     cells = []
-    options = {"weights": "random", "input_size": task.size}
-    for format, result in exported(task.spec, folder, **options).items():
+    for format, result in exported(task, folder).items():
         run = opened(format, result)
         shares = [
             task.agreement(outputs, run((picture, *source.inputs[1:])))
@@ -175,34 +170,12 @@ def row(task: Task, folder: Path) -> str:
     return f"| `{task.name}` | {task.metric} | {counts} | {' | '.join(cells)} |"
 
 
-def trained_row(folder: Path) -> str:
-    """Read words with trained weights: how many are right, and how many are the model's own."""
-    net = recogniser()
-    images, said = words(_WORDS)
-    own = [read(net(image[None])) for image in images]
-    cells = [_right(own, said)]
-    for format, result in exported(net, folder, example_inputs=images[:1]).items():
-        run = opened(format, result)
-        answers = [read(run((image[None],))[0]) for image in images]
-        equal = np.mean([a == b for a, b in zip(answers, own, strict=True)])
-        cells.append(f"{equal:.3f}, {_right(answers, said)}")
-    return f"| PP-OCRv4's recogniser | words | {' | '.join(cells)} |"
-
-
-def read(probabilities: Tensor) -> str:
-    return texts(probabilities)[0]
-
-
-def _right(answers: list[str], said: list[str]) -> str:
-    return f"{sum(a == b for a, b in zip(answers, said, strict=True))} of {len(said)} right"
-
-
-def exported(model: Any, folder: Path, **options: Any) -> dict[str, edgevit.ExportResult]:
+def exported(task: Task, folder: Path) -> dict[str, edgevit.ExportResult]:
     results: dict[str, edgevit.ExportResult] = {}
     for target, formats in _FORMATS.items():
         outcomes = edgevit.export(
-            model, target=target, formats=formats, output=folder / target, **options
-        )
+            task.spec, target=target, formats=formats, weights="random", input_size=task.size, output=folder / target,
+        )  # fmt: skip
         results |= {format: outcomes[format] for format in formats}
     return results
 
@@ -220,20 +193,17 @@ def opened(format: str, result: edgevit.ExportResult) -> Callable[[Outputs], Out
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--output", type=Path)
-    parser.add_argument("--trained", action="store_true", help="the trained net's words alone")
     options = parser.parse_args()
-    rows: list[str] = []
+    rows = []
     with tempfile.TemporaryDirectory() as folder:
-        trained = trained_row(Path(folder) / "trained")
-        print(trained, flush=True)
-        for task in () if options.trained else tasks(Path(folder)):
+        for task in tasks(Path(folder)):
             rows.append(row(task, Path(folder) / "exports" / task.name))
             print(rows[-1], flush=True)
             if options.output:
-                options.output.write_text(page(rows, trained))
+                options.output.write_text(page(rows))
 
 
-def page(rows: list[str], trained: str) -> str:
+def page(rows: list[str]) -> str:
     names = [format for formats in _FORMATS.values() for format in formats]
     return "\n".join(
         [
@@ -246,12 +216,6 @@ def page(rows: list[str], trained: str) -> str:
             f"| net | metric | classes | {' | '.join(names)} |",
             "|---|---|---|" + "---|" * len(names),
             *rows,
-            "",
-            f"With trained weights, {_WORDS} rendered words of the licence: the share of texts that are the model's own, and how many are right.",
-            "",
-            f"| net | metric | model | {' | '.join(names)} |",
-            "|---|---|---|" + "---|" * len(names),
-            trained,
             "",
         ]
     )
