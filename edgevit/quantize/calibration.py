@@ -14,8 +14,8 @@ from edgevit.frontend import NoArraysError, Preprocess, random_images, read_arra
 from edgevit.graph.program import Inputs, Program
 from edgevit.graph.tensors import from_numpy
 from edgevit.quantize.encoding import why_no_pixels
+from edgevit.quantize.options import MOST_GENERATED
 
-GENERATED = 32
 _SEED = 2_000_003  # pictures other than the example inputs, and than those that warm batch norms
 
 
@@ -103,7 +103,10 @@ def _sizes(x: torch.Tensor) -> str:
 
 
 def generated(
-    program: Program, image_input: ImageInput | None = None, count: int = GENERATED, seed: int = 0
+    program: Program,
+    image_input: ImageInput | None = None,
+    count: int = MOST_GENERATED,
+    seed: int = 0,
 ) -> Calibration:
     """Generate seeded pictures with the spectrum of photographs.
 

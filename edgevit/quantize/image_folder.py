@@ -17,7 +17,7 @@ from edgevit.quantize.calibration import (
     generated,
     read_numbers,
 )
-from edgevit.quantize.options import COUNT
+from edgevit.quantize.options import COUNT, MOST_GENERATED
 from edgevit.quantize.picture_file import open_picture, read_picture
 from edgevit.quantize.picture_list import draw_evenly, list_pictures
 from edgevit.support.file_limits import why_no_file
@@ -37,7 +37,7 @@ def calibration(
     path.
     """
     if path is None:
-        return generated(program, image_input, seed=seed)
+        return generated(program, image_input, min(count, MOST_GENERATED), seed)
     path = Path(path)
     if path.is_dir():
         return from_folder(path, program, image_input or ImageInput(), count, progress)

@@ -9,6 +9,7 @@ from edgevit.support.backend_options import OptionsInfo, Word
 from edgevit.support.shape import Number, Text, WholeNumber
 
 COUNT = 64  # calibration inputs: more change the ranges little
+MOST_GENERATED = 32
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ CALIBRATION = OptionsInfo(
             "calibrate_count",
             WholeNumber(2, 4096),
             "N",
-            f"Number of its pictures, drawn evenly over class folders [default: {COUNT}].",
+            f"Number of its pictures, drawn evenly over class folders [default: {COUNT}]; of generated ones, at most {MOST_GENERATED}.",
             values.pictures,
         ),
         Word(

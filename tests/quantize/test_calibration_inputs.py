@@ -23,6 +23,7 @@ from edgevit.quantize.options import CalibrationOptions
 from edgevit.quantize.picture_file import read_picture
 from edgevit.quantize.picture_list import PictureFile, draw_evenly, list_pictures
 from edgevit.quantize.run import halves
+from edgevit.quantize.stage import load_calibration
 from tests.quantize.imported import rewritten
 
 IMAGE = torch.rand(1, 3, 8, 8)
@@ -49,6 +50,21 @@ def test_of_many_classes_some_are_drawn_and_all_pictures_where_they_are_few() ->
     many = listed(**{f"c{n:03}": 5 for n in range(200)})
     assert len(labels(draw_evenly(many, 50))) == 50
     assert set(draw_evenly(many, 2000)) == set(many)
+
+
+@pytest.mark.parametrize(("asked", "generated"), [(4, 4), (64, 32)])
+def test_as_many_inputs_are_generated_as_asked_for_and_no_more_than_32(
+    asked: int, generated: int
+) -> None:
+    program = rewritten(NET, IMAGE)
+    assert (
+        len(
+            load_calibration(
+                program, CalibrationOptions(calibrate_count=asked), ImageInput()
+            ).inputs
+        )
+        == generated
+    )
 
 
 def write(path: Path, level: int, size: int = 8, plain: bool = False) -> None:
