@@ -12,7 +12,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
-from edgevit.backends.coreml import channel_norms, exact_norms, narrow_indices
+from edgevit.backends.coreml import channel_norms, exact_norms, narrow_indices, stack_splits
 from edgevit.errors import InternalError
 
 # Everything that does not depend on the precision of the shipped package.
@@ -116,11 +116,12 @@ HALF_PRECISION = (
     "dead_code_elimination",
 )
 
-# Theirs, and what they leave undone or inexact.
+# In place of theirs, or around them: what they leave undone, do inexactly or fail on.
 _OURS: dict[str, Callable[[Any, Any], None]] = {
     exact_norms.PASS: exact_norms.fuse_exactly,
     channel_norms.PASS: channel_norms.fuse_all,
     narrow_indices.PASS: narrow_indices.narrow_safely,
+    stack_splits.PASS: stack_splits.fuse_squeezed,
 }
 
 

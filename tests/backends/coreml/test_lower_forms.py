@@ -69,3 +69,29 @@ def test_functions_that_are_misread(tmp_path: Path) -> None:
         program, source, minimum_os="iOS17", precision="fp32", directory=tmp_path / "p"
     )
     assert far(program, artifact.path, "fp32").rel_l2 < 1e-5
+
+
+class Repeated(nn.Module):
+    """Scales of more channels than are scaled, and parts of a stack that keep their axis."""
+
+    def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
+        channels = torch.arange(1.0, 5).reshape(4, 1, 1)
+        first, second, _ = torch.stack((x, x + 1, x + 2), 2).split(1, 2)
+        again = torch.stack((x, x + 3)).split(1)
+        return [
+            x[:, :1] * channels + channels,
+            x * channels + torch.ones(1, 1, 1),
+            x * channels + channels,
+            first * 2,
+            second.squeeze(2),
+            *(part.squeeze(0) * 3 for part in again),
+        ]
+
+
+def test_passes_that_fail_on_what_is_repeated(tmp_path: Path) -> None:
+    source = source_of(Repeated(), X)
+    program, _ = engine.run(capture(source), RULES)
+    artifact = lower(
+        program, source, minimum_os="iOS17", precision="fp32", directory=tmp_path / "p"
+    )
+    assert far(program, artifact.path, "fp32").rel_l2 < 1e-6
