@@ -54,7 +54,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="random nets through everything (default: a few that cover all blocks)",
     )
     parser.addoption(
-        "--firmware-nets", type=int, default=20, help="how many random nets run on every core"
+        "--firmware-nets", type=int, default=12, help="how many random nets run on every core"
     )
     parser.addoption(
         "--flips", type=int, default=50, help="how many bytes of an export are flipped, a format"

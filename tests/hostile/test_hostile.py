@@ -28,7 +28,7 @@ CASES: list[Case] = [
 ]
 MEGABYTES = 4096
 # Boundaries whose cases are every field times every odd value.
-CROSSED = ("target", "manifest", "plan", "integer graph", "store")
+CROSSED = ("target", "manifest", "plan", "integer graph", "store", "pt2", "hf config")
 
 
 def cases() -> Iterator[Any]:

@@ -71,9 +71,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     [
         ([str(BIN / "edgevit")], None),
         ([sys.executable, "-m", "edgevit"], None),
-        ([sys.executable, "-P", "-m", "edgevit"], None),
-        ([str(BIN / "edgevit")], ""),
-        ([str(BIN / "edgevit")], os.pathsep),
+        pytest.param([sys.executable, "-P", "-m", "edgevit"], None, marks=pytest.mark.long),
+        pytest.param([str(BIN / "edgevit")], "", marks=pytest.mark.long),
+        pytest.param([str(BIN / "edgevit")], os.pathsep, marks=pytest.mark.long),
         ([str(BIN / "edgevit")], f".{os.pathsep}/nowhere"),
     ],
     ids=["command", "module", "safe module", "empty path", "empty entries", "relative entry"],

@@ -142,8 +142,15 @@ def test_what_overflows_is_named_with_its_line(tmp_path: Path) -> None:
     assert "overflow fp16" in notes and "net.py:4" in notes
 
 
-@pytest.mark.slow  # a minute: three whole nets
-@pytest.mark.parametrize("name", ["convnext_atto", "shvit_s1", "fastvit_t8"])
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "name",
+    [
+        "convnext_atto",
+        pytest.param("shvit_s1", marks=pytest.mark.long),
+        pytest.param("fastvit_t8", marks=pytest.mark.long),
+    ],
+)
 def test_no_transposes_between_stem_and_head(name: str, tmp_path: Path) -> None:
     if importlib.util.find_spec("timm") is None:
         pytest.skip("pip install 'edgevit[zoo]'")
