@@ -104,7 +104,7 @@ def _lift(program: Program) -> tuple[fx.Graph, dict[str, torch.Tensor], ExportGr
     ]
     graph.output(tuple(outputs)).meta = {"val": tuple(node.meta["val"] for node in outputs)}
     specs = [OutputSpec(OutputKind.USER_OUTPUT, TensorArgument(o.name), None) for o in outputs]
-    state = {name: program.constants[name].contiguous() for name in lifted}
+    state = {name: _whole(program.constants[name]) for name in lifted}
     return graph, state, ExportGraphSignature(inputs, specs)
 
 
@@ -132,3 +132,10 @@ def _own_value(graph: fx.Graph, node: Node, repeated: bool) -> Node:
     copy = graph.call_function(torch.ops.aten.copy.default, (node, node))
     copy.meta = dict(node.meta)
     return copy
+
+
+def _whole(constant: torch.Tensor) -> torch.Tensor:
+    """Return the constant as all of its memory: a converter may read a part of a tensor from the first byte."""
+    constant = constant.contiguous()
+    is_part = constant.untyped_storage().nbytes() > constant.numel() * constant.element_size()
+    return constant.clone() if is_part else constant

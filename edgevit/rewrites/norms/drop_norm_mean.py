@@ -146,6 +146,8 @@ def _read(node: Node, axis: int) -> list[tuple[Node, int]]:
     """
     sources: list[tuple[Node, int]] = []
     for source in node.all_input_nodes if node.op == "call_function" else ():
+        if not isinstance(value(source), torch.Tensor):  # several results
+            return []
         ways = [at for at in range(len(shape(source))) if _along(node, source, at) == axis]
         if len(ways) != 1:
             return []
