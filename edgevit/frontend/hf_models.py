@@ -276,7 +276,11 @@ def _image_size(config: Any) -> tuple[int, int] | None:
 def _set_image_size(config: Any, size: tuple[int, int]) -> None:
     for holder in _holders(config):
         if getattr(holder, "image_size", None) is not None:
-            holder.image_size = size[0] if size[0] == size[1] else size
+            stated = holder.image_size
+            if isinstance(stated, list | tuple):
+                holder.image_size = type(stated)(size)
+            else:
+                holder.image_size = size[0] if size[0] == size[1] else size
             return
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from edgevit.backends.api import Lowering, backend_of
+from edgevit.backends.api import Lowering, backend_for, backend_of
 from edgevit.backends.worker import Worker
 from edgevit.frontend.capture import capture
 from edgevit.frontend.source import ModelSource
@@ -115,3 +115,29 @@ def test_signs_of_zero_and_norms_of_large_offsets(tmp_path: Path) -> None:
     }
     for name, error in through(functions, tmp_path).items():
         assert error < 1e-4, name
+
+
+class Packed(nn.Module):
+    """Projections by parts of one weight, as an attention has them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(24, 8))
+
+    def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
+        return [F.linear(x, part) for part in self.weight.chunk(3)]
+
+
+def test_parts_of_a_weight_are_not_its_beginning(tmp_path: Path) -> None:
+    x = torch.randn(4, 1, 8)
+    net = Packed().eval().requires_grad_(False)
+    source = ModelSource("t:n", "net", net, (x,), ("x",), "a test", "random")
+    target = load_target("linux-x86")
+    backend = backend_for("executorch", target)
+    program, _ = engine.run(capture(source), backend.rules)
+    artifact = backend.lower(Lowering(program, source, target, "fp32", tmp_path, lambda _: None))
+    with Worker("executorch", 1) as worker:
+        worker.open(artifact.path)
+        written = worker.run([x.numpy()])
+    for mine, theirs in zip(program.run(), written, strict=True):
+        assert torch.allclose(torch.from_numpy(theirs), mine, atol=1e-5)
