@@ -6,6 +6,7 @@ This module imports nothing heavy, as a worker process loads only it and one run
 from __future__ import annotations
 
 import importlib
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,6 +55,16 @@ class Session(Protocol):
     def op_times(self, arrays: Arrays, repeats: int) -> tuple[OpTime, ...]:
         """Return the time of each op in execution order, as the mean over `repeats` runs."""
         ...
+
+
+def seconds_of_runs(session: Session, arrays: Arrays, repeats: int) -> list[float]:
+    """Return the time of each run, by this process's clock."""
+    times: list[float] = []
+    for _ in range(repeats):
+        started = time.perf_counter()
+        session.run(arrays)
+        times.append(time.perf_counter() - started)
+    return times
 
 
 def load_library(name: str, extra: str) -> ModuleType:

@@ -15,13 +15,19 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from edgevit.backends.session import Arrays, OpTime, Session, TensorSpec, open_session
+from edgevit.backends.session import (
+    Arrays,
+    OpTime,
+    Session,
+    TensorSpec,
+    open_session,
+    seconds_of_runs,
+)
 from edgevit.errors import BackendRuntimeError, EdgevitError, report_it, revived
 from edgevit.support.python import module_command, module_environment
 
@@ -161,14 +167,8 @@ class _Child:
             return self.session.inputs, self.session.outputs
         assert self.session is not None
         if verb == "seconds" and not hasattr(self.session, "seconds"):  # one that has its own clock
-            return [self._timed(arguments[0]) for _ in range(arguments[1])]
+            return seconds_of_runs(self.session, *arguments)
         return getattr(self.session, verb)(*arguments)
-
-    def _timed(self, arrays: Arrays) -> float:
-        assert self.session is not None
-        started = time.perf_counter()
-        self.session.run(arrays)
-        return time.perf_counter() - started
 
 
 def _end_with_input() -> None:

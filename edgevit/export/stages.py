@@ -246,8 +246,8 @@ def with_notes(
 
 def _noisy(artifact: Artifact, quantized: QuantizedProgram) -> Iterator[str]:
     """Warn of outputs that are far from the float model's, and name what keeps more."""
-    milder = " or ".join(f"--precision {one}" for one in _milder(artifact)[:2])
     if quantized.report.is_noisy:
+        milder = " or ".join(f"--precision {one}" for one in _milder(artifact)[:2])
         yield (
             f"{artifact.precision} leaves noise of {quantized.report.held_out_snr:.1f} dB, which may change answers: "
             f"evaluate it on labelled data{', and try ' + milder if milder else ''}"

@@ -91,13 +91,12 @@ def resolve(
         source = ready(built, _run)
         twin = None if source.exported else twin_of(source.module)
         outputs = _run(source)
-        is_changed = _takes_weights(source, request) or bool(replaced)
-        source = _with_weights(source, request)
+        source, is_changed = _with_weights(source, request)
         if twin is not None:
             _drop_cached(twin)
     source = verified(source, replaced) if replaced else source
     check_finite_weights(source.module, source.weights)
-    outputs = _run(source) if is_changed else outputs
+    outputs = _run(source) if is_changed or replaced else outputs
     check_finite_outputs(source.module, source.inputs, outputs)
     require_repeatable(source.module, twin, source.inputs, outputs)
     return _with_overrides(source, request, outputs)
@@ -218,26 +217,21 @@ def _run(source: ModelSource) -> tuple[torch.Tensor, ...]:
     return run_once(source.module, source.inputs, _size_hint(source))
 
 
-def _takes_weights(source: ModelSource, request: Request) -> bool:
-    """Check for weights that are not in the module as it was built."""
-    as_built = (None, "as built", "pretrained", source.weights)
-    return request.weights == "random" or request.weights not in as_built
-
-
-def _with_weights(source: ModelSource, request: Request) -> ModelSource:
+def _with_weights(source: ModelSource, request: Request) -> tuple[ModelSource, bool]:
+    """Put the weights in, and say whether they are others than the module was built with."""
     match request.weights:
         case None | "as built" | "pretrained":
-            return replace(source, weights=source.weights or str(request.weights))
+            return replace(source, weights=source.weights or str(request.weights)), False
         case "random":
             make_live(source.module, source.inputs, request.seed)
             weights = f"random (seed {request.seed})"
         case path if path == source.weights:  # the resolver has put them in
-            return source
+            return source, False
         case path:
             load_into(source.module, path, request.trust)
             weights = path
     _drop_cached(source.module)
-    return replace(source, weights=weights)
+    return replace(source, weights=weights), True
 
 
 def _drop_cached(module: torch.nn.Module) -> None:

@@ -176,7 +176,9 @@ def _pair_key(target: Callable[..., Any], args: Any, kwargs: Any) -> Hashable:
     """Return what the form of a quantised or dequantised value depends on; None for other calls."""
     if getattr(target, "namespace", "") != _INTEGERS or kwargs:
         return None
-    forms = (_form(value(one)) if isinstance(one, Node) else type(one) for one in args)
+    forms: list[Hashable] = [
+        _form(value(one)) if isinstance(one, Node) else type(one) for one in args
+    ]
     return target, *forms, args[-1] if isinstance(args[-1], torch.dtype) else None
 
 

@@ -337,13 +337,17 @@ def _traced(node: Node, fakes: Sequence[torch.Tensor], table: Table) -> _Templat
     return _Template(placeholders, calls, outputs, structure)
 
 
+def _nothing_removed(*_: object) -> bool:
+    return False
+
+
 @contextmanager
 def _short_trace() -> Generator[None]:
     """Keep what a trace makes and does not use: torch numbers names before it removes these. No call reads a module, so
     that the class of all modules, whose thousands of subclasses notice, stays as it is.
     """
     with (
-        patch.object(fx.Graph, "eliminate_dead_code", lambda *_: False),
+        patch.object(fx.Graph, "eliminate_dead_code", _nothing_removed),
         patch.object(_symbolic_trace, "_new_patcher", _NoPatcher, create=True),
     ):
         yield

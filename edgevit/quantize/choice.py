@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -94,10 +94,19 @@ class EarlierChoices:
 
     def __init__(self) -> None:
         self._answers: list[tuple[Question, IntegerChoice]] = []
-        self.streams: list[tuple[tuple[Question, Question], bool]] = []  # floats are worth it
+        self._streams: list[tuple[Sequence[Question], bool]] = []
 
     def answer(self, question: Question) -> IntegerChoice | None:
         return next((choice for asked, choice in self._answers if asked == question), None)
 
     def add(self, question: Question, choice: IntegerChoice) -> None:
         self._answers.append((question, choice))
+
+    def keeps_stream_in_floats(self, asked: Sequence[Question], judge: Callable[[], bool]) -> bool:
+        """Return whether floats are worth it for the residual stream; `judge` is called for new questions alone."""
+        for earlier, worth in self._streams:
+            if earlier == asked:
+                return worth
+        worth = judge()
+        self._streams.append((asked, worth))
+        return worth

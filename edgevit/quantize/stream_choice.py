@@ -43,16 +43,15 @@ def with_stream(
         return integers
     if _read_in_floats(plain, stream, integers):
         return scheme
-    earlier = earlier or EarlierChoices()
-    floats, rounded = (
-        Question.of(program, one, place(plain, one), False) for one in (scheme, integers)
-    )
-    worth = next((worth for asked, worth in earlier.streams if asked == (floats, rounded)), None)
-    if worth is None:
-        ratio, other = (_ratio(program, one, fitted, judges) for one in (scheme, integers))
-        worth = ratio >= other + _GAIN
-        earlier.streams.append(((floats, rounded), worth))
-    return scheme if worth else integers
+
+    def judge() -> bool:
+        floats, rounded = (_ratio(program, one, fitted, judges) for one in (scheme, integers))
+        return floats >= rounded + _GAIN
+
+    if earlier is None:
+        return scheme if judge() else integers
+    asked = [Question.of(program, one, place(plain, one), False) for one in (scheme, integers)]
+    return scheme if earlier.keeps_stream_in_floats(asked, judge) else integers
 
 
 def _read_in_floats(program: Program, stream: frozenset[Node], integers: QuantScheme) -> bool:

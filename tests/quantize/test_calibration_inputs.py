@@ -56,15 +56,9 @@ def test_of_many_classes_some_are_drawn_and_all_pictures_where_they_are_few() ->
 def test_as_many_inputs_are_generated_as_asked_for_and_no_more_than_32(
     asked: int, generated: int
 ) -> None:
-    program = rewritten(NET, IMAGE)
-    assert (
-        len(
-            load_calibration(
-                program, CalibrationOptions(calibrate_count=asked), ImageInput()
-            ).inputs
-        )
-        == generated
-    )
+    options = CalibrationOptions(calibrate_count=asked)
+    inputs = load_calibration(rewritten(NET, IMAGE), options, ImageInput()).inputs
+    assert len(inputs) == generated
 
 
 def write(path: Path, level: int, size: int = 8, plain: bool = False) -> None:

@@ -97,8 +97,9 @@ class Parts(Call):
         (lambda s, x: s.norm(s.linear(x) + x.mean(-1, keepdim=True)), "`add` is not of weights"),
         (lambda s, x: s.norm(s.grouped(x[..., None])[..., 0].transpose(1, 2)), "`conv2d` is not"),
         (lambda s, x: s.norm(s.linear(x).transpose(1, 2)), "`linear` is not of weights"),
+        (lambda s, x: s.norm(s.linear(x).max(1).values), "is not of weights"),
     ],
-    ids=["input", "relu", "norm", "other", "output", "broadcast", "grouped", "tokens"],
+    ids=["input", "relu", "norm", "other", "output", "broadcast", "grouped", "tokens", "several"],
 )
 def test_what_must_keep_its_mean(function: Callable[..., torch.Tensor], why: str) -> None:
     check_rewrite(DropNormMean(), Parts(function), torch.randn(2, 6, WIDTH), refuses=why)

@@ -7,7 +7,6 @@ import functools
 import json
 import platform
 import tempfile
-import time
 from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from edgevit.backends.session import Arrays, OpTime, TensorSpec, load_library
+from edgevit.backends.session import Arrays, OpTime, TensorSpec, load_library, seconds_of_runs
 from edgevit.errors import PackageError
 
 _NUMPY = {"float": "float32", "double": "float64"}  # the others are called alike
@@ -47,12 +46,7 @@ class OnnxSession:
         if not self._is_default:
             self._session = open_runtime(self._path, self._threads)
             self._is_default = True
-        return [self._timed(arrays) for _ in range(repeats)]
-
-    def _timed(self, arrays: Arrays) -> float:
-        started = time.perf_counter()
-        self.run(arrays)
-        return time.perf_counter() - started
+        return seconds_of_runs(self, arrays, repeats)
 
     def op_times(self, arrays: Arrays, repeats: int) -> tuple[OpTime, ...]:
         with tempfile.TemporaryDirectory() as folder:

@@ -122,10 +122,9 @@ def _execution(execution: Mapping[str, Any] | None) -> Html:
 def _per_mac(layer: Mapping[str, Any]) -> str:
     if not layer["macs"]:
         return ""
-    slow = (
-        f", slow: {layer.get('slow_because', '')}".removesuffix(": ") if layer.get("slow") else ""
-    )
-    return f"{layer['instructions'] / layer['macs']:.2f}{slow}"
+    why = layer.get("slow_because")
+    slow = ", slow" if layer.get("slow") else ""
+    return f"{layer['instructions'] / layer['macs']:.2f}{slow}{': ' + why if slow and why else ''}"
 
 
 def _layer(layer: Mapping[str, Any]) -> Html:

@@ -22,7 +22,7 @@ from torch.fx.node import Node
 from edgevit.graph.aten import integer, kind, operand
 from edgevit.graph.calls import Linear, Norm, weighted, weighted_at
 from edgevit.graph.edit import Draft, Edit
-from edgevit.graph.program import shape, value
+from edgevit.graph.program import has_tensor, shape, value
 from edgevit.rewrites.convolutions.linear_calls import called_with
 from edgevit.rewrites.layout.axis_tracking import through
 from edgevit.rewrites.norms.expand_norm import mean_of_channels
@@ -146,7 +146,7 @@ def _read(node: Node, axis: int) -> list[tuple[Node, int]]:
     """
     sources: list[tuple[Node, int]] = []
     for source in node.all_input_nodes if node.op == "call_function" else ():
-        if not isinstance(value(source), torch.Tensor):  # several results
+        if not has_tensor(source):
             return []
         ways = [at for at in range(len(shape(source))) if _along(node, source, at) == axis]
         if len(ways) != 1:

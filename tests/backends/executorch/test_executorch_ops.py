@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from edgevit.backends.api import Lowering, backend_for, backend_of
+from edgevit.backends.api import Lowering, backend_of
 from edgevit.backends.worker import Worker
 from edgevit.frontend.capture import capture
 from edgevit.frontend.source import ModelSource
@@ -45,16 +45,21 @@ class Many(nn.Module):
 def through(functions: dict[str, Function], folder: Path) -> dict[str, float]:
     """How far each output of the saved file is from what PyTorch computes."""
     model = Many(functions).eval()
-    source = ModelSource("test", "net", model, (X,), ("x",), "a test", "as built")
+    with torch.no_grad():
+        pairs = zip(functions, model(X), run_from_file(model, X, folder), strict=True)
+        return {name: distance((mine,), (its,)).rel_l2 for name, mine, its in pairs}
+
+
+def run_from_file(model: nn.Module, x: torch.Tensor, folder: Path) -> list[torch.Tensor]:
+    """Outputs of the saved file."""
+    source = ModelSource("test", "net", model, (x,), ("x",), "a test", "as built")
     backend = backend_of("executorch")
     program, _ = engine.run(capture(source), backend.rules)
     target = load_target("linux-x86")
     artifact = backend.lower(Lowering(program, source, target, "fp32", folder, lambda _: None))
-    with Worker("executorch", threads=1) as worker, torch.no_grad():
+    with Worker("executorch", threads=1) as worker:
         worker.open(artifact.path)
-        found = [torch.from_numpy(a) for a in worker.run([X.numpy()])]
-        pairs = zip(functions, model(X), found, strict=True)
-        return {name: distance((mine,), (its,)).rel_l2 for name, mine, its in pairs}
+        return [torch.from_numpy(a) for a in worker.run([x.numpy()])]
 
 
 def reluctant(s: Many, x: torch.Tensor) -> torch.Tensor:
@@ -131,13 +136,5 @@ class Packed(nn.Module):
 def test_parts_of_a_weight_are_not_its_beginning(tmp_path: Path) -> None:
     x = torch.randn(4, 1, 8)
     net = Packed().eval().requires_grad_(False)
-    source = ModelSource("t:n", "net", net, (x,), ("x",), "a test", "random")
-    target = load_target("linux-x86")
-    backend = backend_for("executorch", target)
-    program, _ = engine.run(capture(source), backend.rules)
-    artifact = backend.lower(Lowering(program, source, target, "fp32", tmp_path, lambda _: None))
-    with Worker("executorch", 1) as worker:
-        worker.open(artifact.path)
-        written = worker.run([x.numpy()])
-    for mine, theirs in zip(program.run(), written, strict=True):
-        assert torch.allclose(torch.from_numpy(theirs), mine, atol=1e-5)
+    for mine, theirs in zip(net(x), run_from_file(net, x, tmp_path), strict=True):
+        assert torch.allclose(theirs, mine, atol=1e-5)

@@ -40,11 +40,11 @@ def prepared(graph: IntegerGraph, core: Core) -> tuple[Net, dict[str, Card]]:
     """
     packed, cards = pack_right_sides(graph, cards_of(graph, core))
     if len(packed.inputs) != 1:
-        return replace(Net.of(packed), value_products=core.value_products), cards
+        return Net.of(packed, core.value_products), cards
     (image,) = packed.inputs
     cards[image.name] = Card("", ArrivingRows, "plain", (), _no_calls)
-    net = Net.of(replace(packed, ops=(ArrivingRows((), image), *packed.ops)))
-    return replace(net, graph=packed, value_products=core.value_products), cards
+    arriving = replace(packed, ops=(ArrivingRows((), image), *packed.ops))
+    return replace(Net.of(arriving, core.value_products), graph=packed), cards
 
 
 def pushed_rows(image: Value) -> int:

@@ -44,7 +44,7 @@ class Net:
     readers: dict[str, tuple[Op, ...]]  # storage -> operations, without reshapes
     order: dict[str, int]
     _sources: dict[str, tuple[tuple[int, str], ...]]
-    value_products: int = 6  # of the core
+    value_products: int  # of the core
     # What was worked out so far: a search asks for most of it again.
     loops: dict[Member, Loop] = field(default_factory=dict)
     walks: dict[tuple[Loop, int, int], Any] = field(
@@ -57,7 +57,7 @@ class Net:
     overwrites: dict[tuple[Loop, int, int, str, str], bool] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, graph: IntegerGraph) -> Net:
+    def of(cls, graph: IntegerGraph, value_products: int) -> Net:
         storage = storage_of(graph)
         ops = [op for op in graph.ops if not isinstance(op, Reshape)]
         readers: dict[str, list[Op]] = {}
@@ -72,6 +72,7 @@ class Net:
             {name: tuple(readings) for name, readings in readers.items()},
             {op.name: index for index, op in enumerate(ops)},
             {op.name: _made_inputs(op, storage, makers) for op in ops},
+            value_products,
         )
 
     def sources(self, op: Op) -> tuple[tuple[int, str], ...]:

@@ -11,7 +11,7 @@ from edgevit.integer import IntegerGraph
 
 def simple_plan(graph: IntegerGraph, core: Core, guard: int = 0, wide: bool = False) -> Schedule:
     """Return the plan, of the cards with the most scratch if `wide`."""
-    net = Net.of(graph)
+    net = Net.of(graph, core.value_products)
     cards = cards_of(graph, core)
     if wide:
         cards = {name: card.wider or card for name, card in cards.items()}
