@@ -14,6 +14,7 @@ if sys.argv[:1] == ["-m"] and not sys.flags.safe_path:
 TYPE_CHECKING = False  # `typing` is more than this needs
 __version__ = "0.1.0"
 __all__ = [
+    "Bisection",
     "Budgets",
     "CalibrationOptions",
     "Check",
@@ -35,6 +36,7 @@ __all__ = [
     "UserError",
     "Verdict",
     "__version__",
+    "bisect",
     "check",
     "evaluate",
     "export",
@@ -49,6 +51,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
+    from edgevit.bisect import Bisection, bisect
     from edgevit.budgets import Budgets, Check, Here, check
     from edgevit.errors import (
         DeviceProblem,
@@ -76,6 +79,7 @@ if TYPE_CHECKING:
     from edgevit.tune import Tuned, tune
 
 _HOMES = {
+    "Bisection": "edgevit.bisect",
     "Budgets": "edgevit.budgets",
     "CalibrationOptions": "edgevit.quantize",
     "Check": "edgevit.budgets",
@@ -96,6 +100,7 @@ _HOMES = {
     "Tuned": "edgevit.tune",
     "UserError": "edgevit.errors",
     "Verdict": "edgevit.exported",
+    "bisect": "edgevit.bisect",
     "check": "edgevit.budgets",
     "evaluate": "edgevit.evaluate",
     "export": "edgevit.export",

@@ -31,6 +31,7 @@ LEVELS: tuple[Mapping[str, str], ...] = (
         "forecast": "latency, predicted",
     },
     {
+        "bisect": "where it departs",
         "exits": "parts that stop early",
         "split": "parts on several devices",
         "budgets": "limits for CI",

@@ -33,13 +33,14 @@ if TYPE_CHECKING:
     from edgevit.backends.functions import Functions, Part
     from edgevit.backends.judged import judged
     from edgevit.backends.on_host import LIMITS, Run, check_on_host, fitted, worker_for
+    from edgevit.backends.own_rounding import OwnRounding, own_rounding, wide
     from edgevit.backends.placement import Placement, require_engine
     from edgevit.backends.port_facts import PortFacts, Ports
     from edgevit.backends.room import constant_bytes, require_memory
     from edgevit.backends.run_here import run_here
     from edgevit.backends.session import REMOTE_MAIN, Arrays, OpTime, TensorSpec
     from edgevit.backends.snippet import Snippet
-    from edgevit.backends.unsupported import refuse_outputs
+    from edgevit.backends.unsupported import READABLE, refuse_outputs
     from edgevit.backends.worker import TIMEOUT, Worker
 
 __all__ = [
@@ -47,6 +48,7 @@ __all__ = [
     "C_TYPES",
     "JVM_ARRAYS",
     "LIMITS",
+    "READABLE",
     "REMOTE_MAIN",
     "TIMEOUT",
     "Arrays",
@@ -69,6 +71,7 @@ __all__ = [
     "OpTime",
     "OpenExecutable",
     "Outside",
+    "OwnRounding",
     "Part",
     "Placement",
     "PortFacts",
@@ -88,11 +91,13 @@ __all__ = [
     "fitted",
     "judged",
     "numbers",
+    "own_rounding",
     "refuse_outputs",
     "require_all_inside",
     "require_engine",
     "require_memory",
     "run_here",
+    "wide",
     "worker_for",
 ]
 
@@ -127,13 +132,14 @@ lazy_face(
         "functions": ("Functions", "Part"),
         "judged": ("judged",),
         "on_host": ("LIMITS", "Run", "check_on_host", "fitted", "worker_for"),
+        "own_rounding": ("OwnRounding", "own_rounding", "wide"),
         "placement": ("Placement", "require_engine"),
         "port_facts": ("PortFacts", "Ports"),
         "room": ("constant_bytes", "require_memory"),
         "run_here": ("run_here",),
         "session": ("Arrays", "OpTime", "REMOTE_MAIN", "TensorSpec"),
         "snippet": ("Snippet",),
-        "unsupported": ("refuse_outputs",),
+        "unsupported": ("READABLE", "refuse_outputs"),
         "worker": ("TIMEOUT", "Worker"),
     },
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import shlex
 import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -71,6 +72,10 @@ def _show_export(result: ExportResult, options: argparse.Namespace) -> None:
             show("\n".join(off), end="\n\n")
     show(result)
     show(f"  in         {result.directory}")
+    if not result.passed and result.manifest["precision"] in ("fp32", "fp16"):
+        show(
+            f"  next       edgevit bisect {shlex.quote(str(result.directory))} looks for the first operation that departs"
+        )
 
 
 def _show_exports(

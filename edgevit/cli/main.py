@@ -11,6 +11,7 @@ from functools import partial
 
 from edgevit import __version__
 from edgevit.cli import export as commands
+from edgevit.cli.bisect import add_bisect
 from edgevit.cli.check import add_check
 from edgevit.cli.completion import add_completion
 from edgevit.cli.evaluate import add_evaluate
@@ -107,6 +108,7 @@ def _parser() -> argparse.ArgumentParser:
     add_exits(partial(_command, verbs), add_model, commands._model_options)
     add_split(partial(_command, verbs), add_model, commands._model_options)
     _add_verify(verbs)
+    add_bisect(partial(_command, verbs))
     add_evaluate(partial(_command, verbs))
     add_profile(partial(_command, verbs))
     add_history(partial(_command, verbs))

@@ -8,11 +8,13 @@ if TYPE_CHECKING:
     from edgevit.export.api import export, inspect, quantize
     from edgevit.export.from_plan import export_planned, made_of, same_bytes
     from edgevit.export.isolated import exclusive_machine_lock, export_apart
+    from edgevit.export.lowered import LoweredModel, lowered_model
     from edgevit.export.manifest import GraphReport, rewrite_lines
     from edgevit.export.output_folder import output_folder
     from edgevit.export.part import export_part
     from edgevit.export.plan_file import WEIGHTS, ExportPlan, Made, plan_text, read_plan
     from edgevit.export.quantize_report import QuantizationReport
+    from edgevit.export.recorded import recorded_job
     from edgevit.export.request import ExportRequest, choices_of, graph_hash
     from edgevit.export.result import ExportResult, ExportResults
 
@@ -23,6 +25,7 @@ __all__ = [
     "ExportResult",
     "ExportResults",
     "GraphReport",
+    "LoweredModel",
     "Made",
     "QuantizationReport",
     "choices_of",
@@ -33,11 +36,13 @@ __all__ = [
     "export_planned",
     "graph_hash",
     "inspect",
+    "lowered_model",
     "made_of",
     "output_folder",
     "plan_text",
     "quantize",
     "read_plan",
+    "recorded_job",
     "rewrite_lines",
     "same_bytes",
 ]
@@ -55,6 +60,7 @@ lazy_face(
             "exclusive_machine_lock",
             "export_apart",
         ),
+        "lowered": ("LoweredModel", "lowered_model"),
         "manifest": (
             "GraphReport",
             "rewrite_lines",
@@ -69,6 +75,7 @@ lazy_face(
             "read_plan",
         ),
         "quantize_report": ("QuantizationReport",),
+        "recorded": ("recorded_job",),
         "request": (
             "ExportRequest",
             "choices_of",

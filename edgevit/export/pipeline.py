@@ -33,6 +33,7 @@ from edgevit.export.finish import leave
 from edgevit.export.job import ExportJob
 from edgevit.export.manifest import GraphReport, export_manifest, inspect_report
 from edgevit.export.output_folder import output_folder
+from edgevit.export.recorded import request_dict
 from edgevit.export.reproduce import Repeated, export_command, export_snippet
 from edgevit.export.request import graph_hash
 from edgevit.export.result import ExportResult, ExportResults
@@ -85,7 +86,7 @@ def export_one(
     """Export to the first format of the job."""
     directory = output_folder(output, model.spec, job.target)
     with staged(directory) as draft:
-        captured = _CapturedModel.build(model, job, stages)
+        captured = CapturedModel.build(model, job, stages)
         return _export_format(captured, job.formats[0], job, draft, directory)
 
 
@@ -94,7 +95,7 @@ def export_each(
 ) -> ExportResults:
     """Export to a folder per format. A format that fails has its error as its outcome."""
     root = output_folder(output, model.spec, job.target)
-    captured = _CapturedModel.build(model, job, stages)
+    captured = CapturedModel.build(model, job, stages)
     outcomes: dict[str, ExportResult | EdgevitError] = {}
     for format in job.formats:
         directory = root / format
@@ -107,7 +108,7 @@ def export_each(
 
 
 @dataclass
-class _CapturedModel:
+class CapturedModel:
     """Front half that all formats share: model, outputs, graph and the common rules' result.
 
     With lossy steps, `program` and `expected` are those after the steps.
@@ -129,7 +130,7 @@ class _CapturedModel:
     @classmethod
     def build(
         cls, model: ModelArguments, job: ExportJob, stages: Stages, prepared: bool = True
-    ) -> _CapturedModel:
+    ) -> CapturedModel:
         source = resolve_model(model, job.target, stages)
         if source.chosen_weights:  # a repetition elsewhere takes the same
             options = replace(model.options, weights=source.chosen_weights)
@@ -174,13 +175,13 @@ class _CapturedModel:
 
 
 def _export_format(
-    captured: _CapturedModel, format: str, job: ExportJob, draft: Path, directory: Path
+    captured: CapturedModel, format: str, job: ExportJob, draft: Path, directory: Path
 ) -> ExportResult:
     backend = backend_for(format, job.target)
     stages = captured.stages.fork()
     refuse_outputs(captured.program, BACKENDS[format].title)
     part = captured.integers if job.calibrated(format) else None
-    rewritten, rewrites = _rewritten(captured, format, job, stages)
+    rewritten, rewrites = rewritten_for(captured, format, job, stages)
     rewrites = add_lossy(part.added_to(rewrites) if part else rewrites, captured.lossy)
     parity = [captured.lossy.captured] if captured.lossy else []
     apart, notes = compared(captured.expected, rewritten.run(), captured.rankings, FP32)
@@ -196,7 +197,7 @@ def _export_format(
         job.request.check_integers(quantized.placement)
         rewritten = quantized.program
         parity.append(simulation_parity(quantized.held_out, job.precisions[format]))
-    lowering = _lowering(captured, backend, job, format, rewritten, draft, stages, quantized)
+    lowering = lowering_of(captured, backend, job, format, rewritten, draft, stages, quantized)
     inputs = captured.source.inputs
     with blamed_on_a_call(backend, lowering, format):
         with stages.stage("lower", f"lower to {format} for {job.target.title}"):
@@ -234,14 +235,14 @@ def _export_format(
 
 
 def _with_floats(
-    artifact: Artifact, captured: _CapturedModel, backend: Backend, job: ExportJob, stages: Stages
+    artifact: Artifact, captured: CapturedModel, backend: Backend, job: ExportJob, stages: Stages
 ) -> FloatComparison:
     """Return why the precision is what it is, and how it compares with floats."""
     format, inputs = artifact.format, captured.source.inputs
 
     def lower(precision: str, folder: Path) -> Artifact:
         floats = replace(job, precisions={**job.precisions, format: precision})
-        program, _ = _rewritten(captured, format, floats, Stages())
+        program, _ = rewritten_for(captured, format, floats, Stages())
         return _lowered(captured, backend, floats, format, program, folder)
 
     with stages.stage("compare", f"compare {format} with floats"):
@@ -249,13 +250,13 @@ def _with_floats(
 
 
 def _lowered(
-    captured: _CapturedModel, backend: Backend, job: ExportJob, format: str, program: Program, folder: Path
+    captured: CapturedModel, backend: Backend, job: ExportJob, format: str, program: Program, folder: Path
 ) -> Artifact:  # fmt: skip
-    return backend.lower(_lowering(captured, backend, job, format, program, folder, Stages()))
+    return backend.lower(lowering_of(captured, backend, job, format, program, folder, Stages()))
 
 
-def _rewritten(
-    captured: _CapturedModel, format: str, job: ExportJob, stages: Stages
+def rewritten_for(
+    captured: CapturedModel, format: str, job: ExportJob, stages: Stages
 ) -> tuple[Program, RewriteReport]:
     """Apply the rules of one format, to the prepared program where its ranges are calibrated."""
     rules = rules_of(backend_for(format, job.target), format, job.without, job.request)
@@ -265,8 +266,8 @@ def _rewritten(
     return rewrite(captured.program, rules, stages, captured.states)
 
 
-def _lowering(
-    captured: _CapturedModel,
+def lowering_of(
+    captured: CapturedModel,
     backend: Backend,
     job: ExportJob,
     format: str,
@@ -277,11 +278,10 @@ def _lowering(
 ) -> Lowering:
     def at_size(size: int) -> Lowering:
         options = replace(captured.model.options, input_size=size)
-        smaller = _CapturedModel.build(
-            replace(captured.model, options=options), job, Stages(), False
-        )
-        rewritten, _ = _rewritten(smaller, format, job, Stages())
-        return _lowering(smaller, backend, job, format, rewritten, draft, stages)
+        model = replace(captured.model, options=options)
+        smaller = CapturedModel.build(model, job, Stages(), False)
+        rewritten, _ = rewritten_for(smaller, format, job, Stages())
+        return lowering_of(smaller, backend, job, format, rewritten, draft, stages)
 
     return Lowering(
         program,
@@ -308,9 +308,9 @@ def quantize_model(
     scheme, precision = job.scheme(format), job.precisions[format]
     if scheme is None:
         raise no_integers(format, precision)
-    captured, backend = _CapturedModel.build(model, job, stages), backend_for(format, job.target)
+    captured, backend = CapturedModel.build(model, job, stages), backend_for(format, job.target)
     assert captured.integers is not None
-    rewritten, _ = _rewritten(captured, format, job, stages)
+    rewritten, _ = rewritten_for(captured, format, job, stages)
     timed = clock(partial(_lowered, captured, backend, job, format), captured.source.inputs)
     quantized = captured.integers.quantized(rewritten, scheme, stages, timed)
     require_effect(quantized, BACKENDS[format], precision, job.target)
@@ -341,17 +341,17 @@ def inspect_model(
     if job is not None and isinstance(backend, Estimating):
         options = replace(model.options, image_input=source.takes_pixels)
         model = replace(model, options=options)
-        captured = _CapturedModel(model, source, (), (), program, "", part, stages, None)
+        captured = CapturedModel(model, source, (), (), program, "", part, stages, None)
         with stages.stage("estimate", f"plan it for {job.target.title}"):
             fit = backend.estimate(
-                _lowering(captured, backend, job, job.formats[0], rewritten, Path(), stages)
+                lowering_of(captured, backend, job, job.formats[0], rewritten, Path(), stages)
             )
     return inspect_report(source, program, rewritten, add_lossy(rewrites, part), part, device, fit)
 
 
 def _leave(
     draft: Path,
-    captured: _CapturedModel,
+    captured: CapturedModel,
     job: ExportJob,
     artifact: Artifact,
     rewritten: Program,
@@ -389,11 +389,12 @@ def _leave(
         job.request.options.get(artifact.format),
         job.request.calibration,
     )
+    manifest["request"] = request_dict(repeated)
     manifest["command"] = (
         export_snippet(repeated, captured.source)
         if captured.model.from_python or isinstance(repeated.calibration, CalibrationBatches)
         else export_command(repeated)
     )
-    expected = Expected(captured.source.inputs, captured.expected, rewritten)
-    leave(draft, manifest, artifact, expected, captured.program)
+    facts = Expected(captured.source.inputs, captured.expected, rewritten)
+    leave(draft, manifest, artifact, facts, captured.program)
     return manifest

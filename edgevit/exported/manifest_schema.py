@@ -200,15 +200,22 @@ _QUANTIZATION = _table(
 )
 _HEAD = _table(file=PATH, boundary=Listing(_LINE, most=1000), outputs=Listing(_INPUT, most=1000), calls=_COUNT)  # fmt: skip
 _PREDICTED = _table(by=_LINE, ram_bytes=_COUNT, cycles=_COUNT)
+_TARGET = Text(pattern=r"(?!-)[^\x00-\x1f\x7f-\x9f]{1,4096}", rule="a target's name or file")
+_REQUEST = _table(
+    target=_TARGET,
+    without=Listing(_LINE, most=1000),
+    calibration=_entries(Anything()),
+    backend=_entries(Anything()),
+)
 MANIFEST_SHAPE = _table(
     (
         *("quantization", "accuracy", "firmware", "minimum_os", "inputs", "outputs"),
-        *("image_input", "host_only", "predicted", "head"),
+        *("image_input", "host_only", "predicted", "head", "request"),
     ),
     schema=WholeNumber(SCHEMA, SCHEMA),
     model=_MODEL,
     chosen=_entries(_LINE),
-    target=Text(pattern=r"(?!-)[^\x00-\x1f\x7f-\x9f]{1,4096}", rule="a target's name or file"),
+    target=_TARGET,
     format=Text(tuple(BACKENDS)),
     precision=Text(precisions()),
     artifact=NAME,
@@ -235,6 +242,7 @@ MANIFEST_SHAPE = _table(
     image_input=Flag(),
     quantization=_QUANTIZATION,
     accuracy=_ACCURACY,
+    request=_REQUEST,
     host_only=Listing(NAME, most=100),
     predicted=_PREDICTED,
 )
