@@ -84,6 +84,7 @@ ARITHMETIC: tuple[Plain, ...] = (
     lambda x: F.interpolate(x.mean((2, 3), keepdim=True), size=x.shape[2:]) + x,
     lambda x: F.unfold(x, 3, padding=1).view(x.shape[0], x.shape[1], 9, *x.shape[2:]).mean(2),
     lambda x: F.max_pool2d(x, 3, 1, 1, dilation=2).mean() - F.max_pool2d(-x, (3, 1), 1, (1, 0)),
+    lambda x: F.max_pool2d(F.pad(-x.abs(), (0, 1, 0, 1)), 2, 1) + x,
     lambda x: F.adaptive_max_pool2d(x, 1) * x.sigmoid(),
     lambda x: F.avg_pool1d(x.flatten(2), 3, 1, 1).view(x.shape) + F.lp_pool2d(x.abs() + 0.1, 2, 1),
     lambda x: (

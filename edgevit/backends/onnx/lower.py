@@ -26,6 +26,7 @@ from edgevit.backends.onnx.info import INFO
 from edgevit.backends.onnx.integer_biases import with_integer_biases
 from edgevit.backends.onnx.integer_kernels import integer_kernels, kernels_notes
 from edgevit.backends.onnx.packed import INT4_OPSET, pack, part_zero_points
+from edgevit.backends.onnx.pads import keep_pads
 from edgevit.backends.onnx.scheme import OPSET_21
 from edgevit.backends.onnx.supported import blame, require_inputs
 from edgevit.backends.session import load_library
@@ -108,6 +109,7 @@ def write_onnx(
             raise PackageError("onnxsim changed what the model computes", where=str(path))
         floats = pack(simplified, weights)
         part_zero_points(simplified)
+        keep_pads(simplified)
         progress("save")
         onnx.save(simplified, path)
         notes = (f"{floats} of {len(weights)} weights are floats in the file",) if floats else ()

@@ -97,3 +97,12 @@ def file_of(net: nn.Module, folder: Path) -> Path:
 
 def kinds(file: Path) -> list[str]:
     return [node.op_type for node in onnx.load(file).graph.node]
+
+
+class PaddedPool(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return nn.functional.max_pool2d(nn.functional.pad(-1 - x, (1, 2, 0, 1)), (2, 3), 1)
+
+
+def test_zeros_in_front_of_a_max_pool_count(tmp_path: Path) -> None:
+    assert checked("onnx", source_of(PaddedPool(), torch.rand(1, 2, 4, 4)), tmp_path).passed
