@@ -50,10 +50,8 @@ struct strip {
     enum shape shape;
     uint32_t words;          /* of a tap row of one channel */
     uint32_t channel_stride; /* words from one channel of a row of the tile to the next */
-    uint32_t pair_count;     /* of columns under the strip */
     int32_t *tile_rows;      /* the image row in each row of the tile, counted from the first of the padding; or -1 */
     uint32_t *tile;
-    ev_pixel pad;
     int32_t left;        /* the first column */
     uint32_t first_real; /* value of an image row that is under the strip */
 };
@@ -73,40 +71,50 @@ static const int8_t *unpack_pairs(struct taps *to, uint32_t rows, const int8_t *
     return packed;
 }
 
-/* Packed weights: taps 0, 2, 1, 3 are four bytes, for two words of `even` weights. Returns the next channels'. */
+/* Packed weights: of every two words of `even` weights the first taps, then the second ones. A row with an odd number of
+   words shares four bytes with the next; the rows of four channels leave none over. Returns the next channels'. */
 static const int8_t *unpack_taps(const struct strip *s, const int8_t *packed)
 {
+    const uint32_t rows = CHANNELS * s->p->window.kernel_h;
     if (s->words == 2)
-        return unpack_pairs(s->taps, CHANNELS * s->p->window.kernel_h, packed);
+        return unpack_pairs(s->taps, rows, packed);
     struct taps *to = s->taps;
-    for (uint32_t row = 0; row < CHANNELS * s->p->window.kernel_h; row++) {
-        uint32_t previous = 0;
-        for (uint32_t i = 0; i < s->words; i += 2, packed += 4) {
-            const uint32_t bytes = ev_load4(packed);
-            const uint32_t first = (uint32_t)ev_even_bytes(bytes), second = (uint32_t)ev_odd_bytes(bytes);
-            *to++ = (struct taps){.even = first, .odd = previous >> 16 | first << 16};
-            if (i + 1 < s->words)
-                *to++ = (struct taps){.even = second, .odd = first >> 16 | second << 16};
-            previous = second;
+    uint32_t previous = 0, left = s->words;
+    for (uint32_t i = rows * s->words / 2; i > 0; i--, packed += 4) {
+        const uint32_t bytes = ev_load4(packed);
+        const uint32_t pair[] = {(uint32_t)ev_even_bytes(bytes), (uint32_t)ev_odd_bytes(bytes)};
+#pragma GCC unroll 2
+        for (uint32_t k = 0; k < 2; k++) {
+            *to++ = (struct taps){.even = pair[k], .odd = previous >> 16 | pair[k] << 16};
+            previous = pair[k];
+            if (--left == 0) {
+                left = s->words;
+                previous = 0;
+            }
         }
     }
     return packed;
 }
 
 /* A pixel of an image row, or the padding. */
-static inline ev_pixel some_at(const struct strip *s, const ev_value *x, int32_t column)
+static inline ev_pixel some_at(const struct strip *s, const ev_value *x, int32_t column, ev_pixel pad)
 {
     const bool inside = (uint32_t)column < s->p->window.in_width;
-    return inside ? load_some(x + (uint32_t)column * s->p->window.channels, s->channels) : s->pad;
+    return inside ? load_some(x + (uint32_t)column * s->p->window.channels, s->channels) : pad;
 }
 
 /* The last channels of an image, fewer than four. */
 EV_NOINLINE static void unpack_channels(const struct strip *s, const ev_value *x, uint32_t *to)
 {
+    const struct ev_depthwise_pairs *pairs = &s->pairs;
+    const ev_pixel pad = fill_four(s->p->window.pad_value);
     int32_t column = s->left;
     EV_NO_UNROLL
-    for (uint32_t i = s->pair_count; i > 0; i--, to++, column += 2)
-        store_pair(to, s->channel_stride, some_at(s, x, column), some_at(s, x, column + 1));
+    for (uint32_t i = pairs->before + pairs->first + pairs->inside + pairs->last + pairs->after; i > 0; i--) {
+        store_pair(to, s->channel_stride, some_at(s, x, column, pad), some_at(s, x, column + 1, pad));
+        to++;
+        column += 2;
+    }
 }
 
 /* A row outside the image. */
@@ -270,12 +278,12 @@ static void move_strip(struct strip *s, int32_t left, uint32_t count)
     const uint32_t columns = (count - 1) * window->stride_x + window->dilation_x * (window->kernel_w - 1u) + 1;
     const int32_t width = window->in_width;
     s->left = left;
-    s->pair_count = (columns + 1) / 2;
-    const int32_t end = left + 2 * (int32_t)s->pair_count, real_end = end < width ? end : width;
+    const uint32_t pair_count = (columns + 1) / 2;
+    const int32_t end = left + 2 * (int32_t)pair_count, real_end = end < width ? end : width;
     const int32_t real = left > 0 ? left : 0;
     struct ev_depthwise_pairs *pairs = &s->pairs;
     if (real >= real_end) {
-        pairs->before = s->pair_count;
+        pairs->before = pair_count;
         pairs->first = pairs->inside = pairs->last = pairs->after = 0;
     } else {
         s->first_real = (uint32_t)real * window->channels;
@@ -283,7 +291,7 @@ static void move_strip(struct strip *s, int32_t left, uint32_t count)
         pairs->first = (uint32_t)(real - left) % 2;
         pairs->inside = ((uint32_t)(real_end - real) - pairs->first) / 2;
         pairs->last = ((uint32_t)(real_end - real) - pairs->first) % 2;
-        pairs->after = s->pair_count - pairs->before - pairs->first - pairs->inside - pairs->last;
+        pairs->after = pair_count - pairs->before - pairs->first - pairs->inside - pairs->last;
     }
     memset(s->tile_rows, -1, s->p->window.kernel_h * sizeof *s->tile_rows);
 }
@@ -309,7 +317,6 @@ static struct strip strip_of(const struct ev_depthwise *p, uint32_t outputs, voi
         .words = words,
         .channel_stride = channel_stride,
         .tile = scratch,
-        .pad = fill_four(window->pad_value),
         .pairs = {.channel_bytes = channel_stride * 4,
                   .pixel_bytes = window->channels * sizeof(ev_value),
                   .pad = (uint16_t)window->pad_value * EV_ONES},
@@ -325,7 +332,7 @@ static void scale_row(const struct ev_depthwise *p, const ev_value *x, ev_value 
 {
     const uint32_t channels = p->window.channels, width = p->window.out_width;
     for (uint32_t c = 0; c < channels; c++) {
-        const int32_t bias = p->bias[c], multiplier = p->multiplier[c], weight = p->weight[4 * c];
+        const int32_t bias = p->bias[c], multiplier = p->multiplier[c], weight = p->weight[2 * c - c % 2];
         const ev_value *from = x + c;
         ev_value *to = y + c;
         EV_UNROLL_4

@@ -87,14 +87,13 @@ def _conv2d_scratch(op: Conv2d, rows: int) -> int:
 def packed_windows(op: Depthwise) -> np.ndarray:
     """Pack depthwise weights, with zeros between dilated taps.
 
-    Fours of channels x 4 x rows x fours of taps: 0, 2, 1, 3.
+    Channels, padded to fours, x rows x words of two taps; of every two words the first taps, then the second ones.
     """
     high, _, channels = op.weight.shape
     apart = op.window.dilation[1]
-    spread = np.zeros((high, -(-2 * _words(op) // 4) * 4, -(-channels // 4) * 4), np.int8)
-    spread[:, : op.window.spans[1] : apart, :channels] = op.weight
-    fours = spread.reshape(high, -1, 2, 2, spread.shape[2])
-    return fours.transpose(4, 0, 1, 3, 2)
+    spread = np.zeros((_fours(channels), high, 2 * _words(op)), np.int8)
+    spread[:channels, :, : op.window.spans[1] : apart] = op.weight.transpose(2, 0, 1)
+    return spread.reshape(-1, 2, 2).swapaxes(-1, -2)
 
 
 def _words(op: Depthwise) -> int:
