@@ -164,12 +164,13 @@ _EXECUTION = _table(
     golden_match=Flag(),
 )
 _FIRMWARE = _table(
-    ("execution",),
+    ("execution", "states"),
     core=_WORD,
     arena_bytes=_COUNT,
     constant_bytes=_COUNT,
     macs=_COUNT,
     kernels=Listing(_LINE),
+    states=Listing(_table(input=_LINE, output=_LINE, bytes=_COUNT)),
     board=_table(title=_LINE, core=_LINE, weights=_LINE, regions=_entries(_LINE)),
     quantization=_table(
         ("lost_at",),

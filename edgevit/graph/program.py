@@ -86,6 +86,8 @@ class Program:
     inputs: Inputs
     input_names: tuple[str, ...]
     output_names: tuple[str, ...]
+    # Inputs that a call takes over from the call before, each with the output that is its next value: places of both.
+    states: tuple[tuple[int, int], ...] = ()
 
     def module(self) -> fx.GraphModule:
         return fx.GraphModule(dict(self.constants), self.graph, class_name="Program")

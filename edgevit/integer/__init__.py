@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from edgevit.integer.lowering.quantized import Quantized, QuantOptions
     from edgevit.integer.ports import Port
     from edgevit.integer.rewrites.rewritten import rewritten
-    from edgevit.integer.simulate import outputs_of
+    from edgevit.integer.simulate import calls_of, initial_states, outputs_of
     from edgevit.integer.text import integer_text
 
 __all__ = [
@@ -30,7 +30,9 @@ __all__ = [
     "QuantOptions",
     "Quantized",
     "Value",
+    "calls_of",
     "confidence_of",
+    "initial_states",
     "integer_text",
     "load_graph",
     "most_for",
@@ -51,7 +53,7 @@ lazy_face(
         "lowering.quantized": ("QuantOptions", "Quantized"),
         "ports": ("Port",),
         "rewrites.rewritten": ("rewritten",),
-        "simulate": ("outputs_of",),
+        "simulate": ("calls_of", "initial_states", "outputs_of"),
         "text": ("integer_text",),
     },
 )

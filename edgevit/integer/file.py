@@ -49,8 +49,10 @@ _GRAPH = Table(
         "constants": Listing(VALUE_SHAPE),
         "ops": Listing(_OP),
         "outputs": Listing(Text(), least=1),
+        "states": Listing(Listing(WholeNumber(0, 1 << 16), 2, 2)),
         "more": Anything(),
-    }
+    },
+    optional=("states",),
 )
 
 
@@ -65,6 +67,7 @@ def save_graph(graph: IntegerGraph, path: Path, more: Mapping[str, Any] | None =
         "constants": [asdict(constant.value) for constant in graph.constants],
         "ops": ops,
         "outputs": [value.name for value in graph.outputs],
+        **({"states": graph.states} if graph.states else {}),
         "more": dict(more or {}),
     }
     whole = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
@@ -122,7 +125,8 @@ def _graph(about: dict[str, Any], tensors: dict[str, np.ndarray]) -> IntegerGrap
         values[op.name] = op.output
         ops.append(op)
     outputs = tuple(values[name] for name in about["outputs"])
-    return IntegerGraph(about["name"], inputs, constants, tuple(ops), outputs)
+    states = _tuple(about.get("states", []))
+    return IntegerGraph(about["name"], inputs, constants, tuple(ops), outputs, states)
 
 
 def _op(entry: dict[str, Any], values: dict[str, Value], tensors: dict[str, np.ndarray]) -> Op:

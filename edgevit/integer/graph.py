@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import prod
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 import numpy as np
 
@@ -23,6 +23,14 @@ class InvalidOperationError(ValueError):
 
 class OverflowingOperationError(InvalidOperationError):
     """A size of the network that the kernels have no room for: refused by the call's name, and no bug."""
+
+
+T = TypeVar("T")
+
+
+def _without(values: Sequence[T], places: Collection[int]) -> list[T]:
+    """Return the values but those at `places`."""
+    return [value for place, value in enumerate(values) if place not in places]
 
 
 def require(holds: bool, why: str) -> None:
@@ -125,6 +133,29 @@ class IntegerGraph:
     constants: tuple[Constant, ...]
     ops: tuple[Op, ...]
     outputs: tuple[Value, ...]
+    states: tuple[
+        tuple[int, int], ...
+    ] = ()  # inputs, each with the output that it is the next time
+
+    @property
+    def state_inputs(self) -> tuple[Value, ...]:
+        return tuple(self.inputs[k] for k, _ in self.states)
+
+    @property
+    def passed_inputs(self) -> tuple[Value, ...]:
+        return self.passed(self.inputs)
+
+    @property
+    def returned_outputs(self) -> tuple[Value, ...]:
+        return self.returned(self.outputs)
+
+    def passed(self, inputs: Sequence[T]) -> tuple[T, ...]:
+        """Return the inputs of a call, of those of the graph: without the states."""
+        return tuple(_without(inputs, [k for k, _ in self.states]))
+
+    def returned(self, outputs: Sequence[T]) -> tuple[T, ...]:
+        """Return the outputs of a call, of those of the graph: without the next states."""
+        return tuple(_without(outputs, [j for _, j in self.states]))
 
     def values(self) -> Iterator[Value]:
         yield from self.inputs
@@ -160,6 +191,15 @@ class IntegerGraph:
             except InvalidOperationError as error:
                 raise type(error)(f"{op.kind} {op.name}: {error}") from None
             self._define(op.output, defined)
+        require(
+            list(self.states) == sorted(self.states), "its states are not in the order of inputs"
+        )
+        for state, after in self.states:
+            require(state < len(self.inputs) and after < len(self.outputs), "a state is not there")
+            before, now = self.inputs[state], self.outputs[after]
+            require(
+                replace(now, name=before.name) == before, f"{before.name} is {before}, then {now}"
+            )
         for value in self.outputs:
             require(defined.get(value.name) == value, f"nothing makes the output {value.name}")
         return self

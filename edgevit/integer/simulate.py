@@ -4,6 +4,8 @@ bit.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from edgevit.integer.graph import IntegerGraph
@@ -25,3 +27,26 @@ def simulate(graph: IntegerGraph, inputs: tuple[np.ndarray, ...]) -> dict[str, n
 def outputs_of(graph: IntegerGraph, inputs: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
     arrays = simulate(graph, inputs)
     return tuple(arrays[value.name] for value in graph.outputs)
+
+
+def initial_states(graph: IntegerGraph) -> list[np.ndarray]:
+    """Return the states before the first call: zero, as each of them writes it."""
+    return [np.full(state.shape, state.zero, state.dtype) for state in graph.state_inputs]
+
+
+def calls_of(
+    graph: IntegerGraph, calls: Sequence[Sequence[np.ndarray]]
+) -> list[tuple[np.ndarray, ...]]:
+    """Return all outputs of one call after another, each of which takes over the states of the one before.
+
+    Inputs are those that a call passes, without the states.
+    """
+    states = initial_states(graph)
+    results: list[tuple[np.ndarray, ...]] = []
+    for inputs in calls:
+        whole = list(inputs)
+        for (place, _), state in zip(graph.states, states, strict=True):
+            whole.insert(place, state)
+        results.append(outputs_of(graph, tuple(whole)))
+        states = [results[-1][after] for _, after in graph.states]
+    return results

@@ -25,6 +25,10 @@ def integer_text(graph: IntegerGraph, sums: bool = True) -> str:
     ]
     lines += [_line(op, sums) for op in graph.ops]
     lines.append("  return " + ", ".join(f"%{value.name}" for value in graph.outputs))
+    lines += [
+        f"  %{graph.inputs[k].name} is %{graph.outputs[j].name} in the next call"
+        for k, j in graph.states
+    ]
     return "\n".join(lines) + "\n"
 
 

@@ -44,6 +44,9 @@ class EncodingPlan:
         self._wide = deep | stream
         self.regions = Regions(program, self._is_fused)
         self._sinks: dict[Node, Node] = {}
+        inputs, outputs = program.placeholders(), program.outputs()
+        # of each state the value, before moves, that it is the next time
+        self.states = {inputs[k]: before_moves(outputs[j], program) for k, j in program.states}
 
     def is_wide(self, node: Node) -> bool:
         return node in self._wide and (node in self._deep or node not in self.regions.root)
@@ -86,6 +89,14 @@ class EncodingPlan:
         through = is_move(user) or kind(user) == "cat" or self.is_fused(user)
         return self.sink(user) if through and is_real(user) else node
 
+    def decides(self, node: Node) -> Node:
+        """Return the value whose grid a state has, so that it is handed over as it is; any other value is its own."""
+        passed = {node}
+        while (after := self.states.get(node)) is not None and after not in passed:
+            node = after
+            passed.add(node)
+        return node
+
     def observed(self) -> list[Node]:
         """List the values whose range calibration must find."""
         return [
@@ -101,10 +112,15 @@ class EncodingPlan:
         """Check for a value that needs a symmetric grid: the right side of a matrix product has no
         zero point.
         """
+        if any(after is node and self._feeds_product(s) for s, after in self.states.items()):
+            return True
+        return self._feeds_product(node)
+
+    def _feeds_product(self, node: Node) -> bool:
         for user in node.users:
             if kind(user) in _PRODUCTS and user.args[1] is node:
                 return True
-            if is_move(user) and self.needs_balance(user):
+            if is_move(user) and self._feeds_product(user):
                 return True
         return False
 
@@ -122,6 +138,7 @@ class Grids:
 
     def _of(self, node: Node) -> Grid:
         """Choose the best 8-bit grid of `node`."""
+        node = self._plan.decides(node)
         if node in self._pixels:
             return PIXELS
         sink = self._plan.sink(node)

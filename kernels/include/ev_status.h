@@ -5,7 +5,7 @@
 
 enum {
     EV_OK = 0,
-    EV_ERROR_ORDER = -1,      /* not begun, or finished already */
+    EV_ERROR_ORDER = -1,      /* not begun, finished already, or states that were not reset */
     EV_ERROR_ROWS = -2,       /* more rows than the image has, or fewer when it is finished */
     EV_ERROR_ARENA = -3,      /* no arena, too small, or not aligned to 16 bytes */
     EV_ERROR_WEIGHTS = -4,    /* weights kept outside the program are not those of the model */

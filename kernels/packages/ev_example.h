@@ -16,11 +16,17 @@ static int ev_example(void)
     void *outputs[EV_GOLDEN_OUTPUTS];
     for (int k = 0; k < EV_GOLDEN_OUTPUTS; k++)
         outputs[k] = result[k];
-    if (ev_model_run(ev_golden_inputs, outputs, arena) != EV_OK)
+#ifdef EV_MODEL_STATE_BYTES
+    if (ev_model_reset_state(arena) != EV_OK)
         return 0;
-    for (int k = 0; k < EV_GOLDEN_OUTPUTS; k++)
-        if (memcmp(result[k], ev_golden_outputs[k], ev_golden_output_bytes[k]) != 0)
+#endif
+    for (int call = 0; call < EV_GOLDEN_CALLS; call++) {
+        if (ev_model_run(ev_golden_inputs, outputs, arena) != EV_OK)
             return 0;
+        for (int k = 0, at = call * EV_GOLDEN_OUTPUTS; k < EV_GOLDEN_OUTPUTS; k++, at++)
+            if (memcmp(result[k], ev_golden_outputs[at], ev_golden_output_bytes[at]) != 0)
+                return 0;
+    }
     return 1;
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 
@@ -12,7 +13,7 @@ from edgevit.backends.api import Expected, Lowering
 from edgevit.backends.artifact import Artifact
 from edgevit.backends.execution import Execution
 from edgevit.backends.mcu.board.weights import weights_form
-from edgevit.backends.mcu.board.write import write_board
+from edgevit.backends.mcu.board.write import CALLS, write_board
 from edgevit.backends.mcu.bundle import FIRMWARE, Bundle, read_bundle, write_bundle
 from edgevit.backends.mcu.codegen.early_exit import require_exits
 from edgevit.backends.mcu.cores import core_of
@@ -31,10 +32,10 @@ from edgevit.backends.mcu.run.execute import execute
 from edgevit.backends.mcu.schedule.plan import plan_text
 from edgevit.backends.mcu.schedule.verifier import verify_plan
 from edgevit.backends.mcu.sparsity import bytes_saved, sparsity_note
-from edgevit.errors import MissingToolError
+from edgevit.errors import MissingToolError, UsageError
 from edgevit.graph.parity import SAME, UNKNOWN, Limit, Parity
-from edgevit.graph.program import Inputs
-from edgevit.integer import integer_text, outputs_of, rewritten
+from edgevit.graph.program import Inputs, Program
+from edgevit.integer import IntegerGraph, calls_of, integer_text, outputs_of, rewritten
 from edgevit.quantize import Outputs
 from edgevit.rewrites.rule import AnyRule
 from edgevit.rewrites.variants import Form
@@ -51,6 +52,7 @@ class Microcontroller:
         core = core_of(request.target)
         if OPTIONS.of(request.options).exits:
             require_exits(request.program)
+            _refuse_states(request)
         request.progress("quantize")
         integers = judged_integers(request)
         quantization = integers.quantized
@@ -65,7 +67,8 @@ class Microcontroller:
             OPTIONS.of(request.options).exits,
         )  # fmt: skip
         tensors = [tensor.numpy() for tensor in request.source.inputs]
-        golden = [port.quantized(x) for port, x in zip(quantization.inputs, tensors, strict=True)]
+        example = [port.quantized(x) for port, x in zip(quantization.inputs, tensors, strict=True)]
+        golden = [graph.passed(example)] * (CALLS if graph.states else 1)
         folder = request.directory / FIRMWARE
         board = write_board(folder, emitted, golden, request.target, core, weights)
         (request.directory / "graph.txt").write_text(integer_text(graph))
@@ -79,6 +82,7 @@ class Microcontroller:
             "macs": graph.macs(),
             "kernels": list(emitted.kernels),
             "board": board.as_dict(),
+            **({"states": _states(graph, request.program)} if graph.states else {}),
             "quantization": {
                 "options": vars(quantization.options),
                 "calibration": _calibrated_on(request),
@@ -103,8 +107,8 @@ class Microcontroller:
     def check(self, artifact: Artifact, expected: Expected) -> tuple[Parity, ...]:
         bundle = read_bundle(artifact.path.parent)
         told = artifact.details.get("firmware")
-        written = [_computed(bundle, run.inputs) for run in expected.held_out]
-        example = judged_example(expected.outputs, _computed(bundle, expected.inputs))
+        written = _computed(bundle, [run.inputs for run in expected.held_out])
+        example = judged_example(expected.outputs, _computed_from(bundle, expected.inputs))
         verdicts = (*judged(expected.held_out, written, bundle.outputs), example)
         if not all(verdict.passed for verdict in verdicts):
             first = verdicts[0]
@@ -113,11 +117,38 @@ class Microcontroller:
         return (*verdicts, _on_core(bundle, inputs, told))
 
 
-def _computed(bundle: Bundle, inputs: Inputs) -> Outputs:
-    """Compute what the integers of the folder give for real inputs."""
+def _refuse_states(request: Lowering) -> None:
+    if OPTIONS.of(request.options).state:
+        raise UsageError(
+            "a model with states has no calls that stop early",
+            where="--state, --exits",
+            why="the next states of the exits that are left out would be missing",
+            hint="leave one of them out",
+        )
+
+
+def _states(graph: IntegerGraph, program: Program) -> list[dict[str, object]]:
+    return [
+        {"input": program.input_names[k], "output": program.output_names[j], "bytes": graph.inputs[k].bytes}
+        for k, j in graph.states
+    ]  # fmt: skip
+
+
+def _computed(bundle: Bundle, runs: Sequence[Inputs]) -> list[Outputs]:
+    """Compute what the integers of the folder give for real inputs, one call after the other."""
+    graph = bundle.graph
+    calls = [graph.passed(bundle.quantized([x.numpy() for x in inputs])) for inputs in runs]
+    return [_real(bundle, outputs) for outputs in calls_of(graph, calls)]
+
+
+def _computed_from(bundle: Bundle, inputs: Inputs) -> Outputs:
+    """Compute a single call, from the states that the inputs have."""
     integers = bundle.quantized([tensor.numpy() for tensor in inputs])
-    outputs = bundle.dequantized(outputs_of(bundle.graph, integers))
-    return tuple(torch.from_numpy(y) for y in outputs)
+    return _real(bundle, outputs_of(bundle.graph, integers))
+
+
+def _real(bundle: Bundle, integers: Sequence[np.ndarray]) -> Outputs:
+    return tuple(torch.from_numpy(y) for y in bundle.dequantized(integers))
 
 
 def _calibrated_on(request: Lowering) -> str:

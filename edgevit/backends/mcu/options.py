@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from edgevit.support import option_values as values
 from edgevit.support.backend_options import BackendOptions, OptionsInfo, Word
 from edgevit.support.choice import Choice
-from edgevit.support.shape import Flag, Text, WholeNumber
+from edgevit.support.shape import Flag, Listing, Text, WholeNumber
 
 AUTO = "auto"  # 16 bits where 8 fail the held-out pictures
 
@@ -20,6 +20,7 @@ class FirmwareOptions(BackendOptions):
     max_ram: int | None = None  # bytes
     tile: int | None = None  # rows that a loop takes at a time; None: as the search finds
     exits: bool = False  # calls that stop at the first exit that is sure
+    state: tuple[str, ...] = ()  # inputs that are an output of the call before: "input=output"
     weights_as: str = "c"  # or "object", "binary", "binary@ADDRESS", "streamed"
 
 
@@ -43,6 +44,12 @@ CHOICES = (
         "a stream of 16 bits is nearer to the model, and takes twice the RAM",
     ),
 )
+
+
+def _pairs(text: str) -> tuple[str, ...]:
+    return tuple(values.words(text))
+
+
 _WORDS = (
     Word(
         "residual",
@@ -74,6 +81,13 @@ _WORDS = (
         "exits",
         Flag(),
         help="The model returns the logits of several exits: write calls that stop at the first that is sure.",
+    ),
+    Word(
+        "state",
+        Listing(Text()),
+        "IN=OUT",
+        "Inputs that keep an output of the call before, by names or places: h=h_next or 1=1,2=2. They begin as zeros and stay in the arena.",
+        _pairs,
     ),
     Word(
         "weights_as",

@@ -10,11 +10,14 @@ from edgevit.integer import Port, load_graph
 
 
 def ports(artifact: Artifact, expected: Expected) -> Ports:
-    """Read them from the integer graph: without the batch, channels last."""
-    _, more = load_graph(artifact.path.parent / GRAPH)
+    """Read them from the integer graph: without the batch, channels last, and without the states that it keeps."""
+    graph, more = load_graph(artifact.path.parent / GRAPH)
     inputs, outputs = (
-        [_quantised(f"{kind}_{k}", Port.of(entry)) for k, entry in enumerate(more[f"{kind}s"])]
-        for kind in ("input", "output")
+        [_quantised(f"{kind}_{k}", Port.of(entry)) for k, entry in enumerate(entries)]
+        for kind, entries in (
+            ("input", graph.passed(more["inputs"])),
+            ("output", graph.returned(more["outputs"])),
+        )
     )
     return inputs, outputs
 

@@ -14,6 +14,7 @@ from torch.fx.node import Node
 from edgevit.backends.api import Lowering
 from edgevit.backends.mcu.gate import passes
 from edgevit.backends.mcu.options import AUTO, OPTIONS
+from edgevit.backends.mcu.states import in_sequence, with_states
 from edgevit.graph.program import Program
 from edgevit.integer import Observation, Quantized, QuantOptions, observe
 from edgevit.quantize import (
@@ -49,11 +50,13 @@ class JudgedIntegers:
 
 def judged_integers(request: Lowering) -> JudgedIntegers:
     """Quantise a request's program. With `auto`, 16 bits and wider ranges where the gate fails and they are nearer."""
-    how, ranges, program = OPTIONS.of(request.options), request.calibration, request.program
+    how, ranges = OPTIONS.of(request.options), request.calibration
+    program = with_states(request.program, how.state)
     image_input = ImageInput(request.source.preprocess, request.image_input, request.channels_last)
     inputs = request.inputs or load_calibration(program, ranges, image_input)
     fitted, judges = split_judges(program, inputs, ranges, image_input)
-    runs = tuple(HeldOut(x, program.run(x), ()) for x in judges)
+    fitted = replace(fitted, inputs=in_sequence(program, fitted.inputs))
+    runs = tuple(HeldOut(x, program.run(x), ()) for x in in_sequence(program, judges))
     options = QuantOptions(ranges.observer, softmax=how.scheme, gelu=how.scheme)
     first, *others = _residuals(how.residual, program)
     observation = observe(program, fitted, options, [first, *others])
@@ -66,6 +69,7 @@ def judged_integers(request: Lowering) -> JudgedIntegers:
     if ranges.observer == _USUAL and not passes(best.quantized, best.held_out):
         request.progress("quantize with the ranges of more pictures, as far as they go")
         more = more_generated(program, fitted, ranges, image_input)
+        more = replace(more, inputs=in_sequence(program, more.inputs))
         residual = best.quantized.options.residual
         whole = observe(program, more, replace(options, observer=_WIDEST), [residual])
         best = _nearer(best, _judged(whole, residual, runs))
@@ -114,7 +118,8 @@ def _judged(
     deep: frozenset[Node] = frozenset(),
 ) -> JudgedIntegers:
     quantized = observation.quantized(residual, deep)
-    judged = tuple(replace(run, simulated=quantized.run(run.inputs)) for run in runs)
+    simulated = quantized.run_all([run.inputs for run in runs])
+    judged = tuple(replace(run, simulated=y) for run, y in zip(runs, simulated, strict=True))
     return JudgedIntegers(observation, quantized, judged)
 
 

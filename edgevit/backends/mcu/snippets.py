@@ -27,7 +27,8 @@ def marks(facts: Facts) -> dict[str, str]:
             f"static {C_TYPES[port.dtype]} output_{k}[{count(port)}];" for k, port in enumerate(facts.outputs)
         ),
         "PREPARE": _levels(facts),
-        "CALL": _streamed(facts) if f"{prefix}_push_rows(" in header else _at_once(facts),
+        "CALL": _begun(header)
+        + (_streamed(facts) if f"{prefix}_push_rows(" in header else _at_once(facts)),
     }  # fmt: skip
 
 
@@ -83,6 +84,19 @@ def _levels(facts: Facts) -> str:
             "",
         ]
     )
+
+
+def _begun(header: str) -> str:
+    """Return the function that begins a sequence of calls; nothing for a network without states."""
+    if f"{MODEL}_reset_state(" not in header:
+        return ""
+    return f"""/* Before the first call of a sequence: each call takes over what the one before has left in the arena. */
+int begin_sequence(void)
+{{
+    return {MODEL}_reset_state(arena);
+}}
+
+"""
 
 
 def _streamed(facts: Facts) -> str:

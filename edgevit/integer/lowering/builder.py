@@ -79,6 +79,12 @@ class Builder:
             self._moved[key] = self.add(Reshape((value,), output))
         return self._moved[key]
 
+    def is_input(self, value: Value) -> bool:
+        """Check for an input of the graph, or a view of one."""
+        maker = self._ops.get(value.name)
+        source = maker.source if isinstance(maker, Reshape) else value
+        return source in self._inputs
+
     def permuted(self, value: Value, order: tuple[int, ...]) -> Value:
         key = (value.name, "order", order)
         if key not in self._moved:

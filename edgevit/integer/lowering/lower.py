@@ -28,6 +28,7 @@ from edgevit.quantize import (
     OBSERVERS,
     Calibration,
     EncodingPlan,
+    Grid,
     Grids,
     Ordered,
     Override,
@@ -83,8 +84,9 @@ class Observation:
         )
         inputs = _import_inputs(context)
         _import_calls(context)
-        outputs, values = _outputs(context)
+        outputs, values = _outputs(context, inputs)
         graph = context.builder.graph(program.name, values)
+        graph = replace(graph, states=program.states).verify()
         quantized = Quantized(graph, inputs, outputs, QuantReport(()), options)
         shown = self.calibration.inputs[: options.report_inputs]
         return replace(quantized, report=compared(quantized, context.comparable(), program, shown))
@@ -128,10 +130,11 @@ def _recorded(
 def _pixels(program: Program, calibration: Calibration) -> frozenset[Node]:
     """Find inputs whose calibration data are all pixels."""
     columns = zip(program.placeholders(), zip(*calibration.inputs, strict=True), strict=True)
+    states = {k for k, _ in program.states}
     return frozenset(
         node
-        for node, tensors in columns
-        if are_pixels(np.stack([x.detach().numpy() for x in tensors]))
+        for k, (node, tensors) in enumerate(columns)
+        if k not in states and are_pixels(np.stack([x.detach().numpy() for x in tensors]))
     )
 
 
@@ -208,16 +211,36 @@ def _bug(node: Node, error: InvalidOperationError) -> InternalError:
     )
 
 
-def _outputs(context: Context) -> tuple[tuple[Port, ...], list[Value]]:
+def _outputs(context: Context, inputs: Sequence[Port]) -> tuple[tuple[Port, ...], list[Value]]:
     ports, values = list[Port](), list[Value]()
     refuse([Reason(n, _WHOLE) for n in context.program.outputs() if not context.is_real(n)])
-    for node in context.program.outputs():
-        tensor = _whole(context.int8_value(node), context.builder)
-        order = _memory_order(tensor.layout)
+    states = {output: inputs[place] for place, output in context.program.states}
+    for index, node in enumerate(context.program.outputs()):
+        if index in states:
+            tensor, order = _next_state(context, node, states[index])
+        else:
+            tensor = _whole(context.int8_value(node), context.builder)
+            order = _memory_order(tensor.layout)
         value = replace(tensor.value, scale=tensor.grid.scale)
         ports.append(Port(value, tensor.shape, order))
         values.append(tensor.value)
     return tuple(ports), values
+
+
+def _next_state(context: Context, node: Node, state: Port) -> tuple[QuantTensor, tuple[int, ...]]:
+    """Return the value of `node` on the grid of a state, and as that lies in memory.
+
+    It has bytes of its own: an input may be overwritten before it is handed over.
+    """
+    builder = context.builder
+    tensor = by_axes(context.int8_value(node), state.order, builder)
+    grid = Grid(state.value.scale, state.value.zero, state.value.dtype)
+    tensor = context.requantized(tensor, grid)
+    if builder.is_input(tensor.value) or tensor.factor != 1.0:
+        same = np.arange(256, dtype=np.uint8).view(np.int8)
+        tensor = context.lookup(tensor, same, grid, f"{state.value.name}.next", "copy")
+    value = builder.shaped(tensor.value, state.value.shape)
+    return replace(tensor, value=value), state.order
 
 
 def _whole(tensor: QuantTensor, builder: Builder) -> QuantTensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import Any
@@ -14,7 +15,7 @@ from edgevit.graph.program import Inputs
 from edgevit.graph.tensors import from_numpy
 from edgevit.integer.graph import IntegerGraph
 from edgevit.integer.ports import Port
-from edgevit.integer.simulate import outputs_of
+from edgevit.integer.simulate import calls_of, outputs_of
 from edgevit.quantize import OBSERVERS
 
 _LOW = 10.0  # dB; a cosine of 0.95
@@ -126,3 +127,9 @@ class Quantized:
     def run(self, inputs: Inputs) -> tuple[torch.Tensor, ...]:
         """Run the integer graph on real inputs and return real outputs."""
         return self.dequantized(outputs_of(self.graph, self.quantized(inputs)))
+
+    def run_all(self, runs: Sequence[Inputs]) -> list[tuple[torch.Tensor, ...]]:
+        """Run on each of several inputs, one call after the other where the graph has states."""
+        calls = [self.graph.passed(self.quantized(inputs)) for inputs in runs]
+        results = calls_of(self.graph, calls)
+        return [self.dequantized(outputs) for outputs in results]

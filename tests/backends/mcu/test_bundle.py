@@ -66,7 +66,7 @@ def bundle(folder: Path, board: str, form: WeightsForm, seed: int = SMALL) -> Pa
     target = load_target(board)
     core = core_of(target)
     emitted = write_firmware(best_plan(graph, core), folder, core, form)
-    write_board(folder, emitted, inputs, target, core, form)
+    write_board(folder, emitted, [inputs], target, core, form)
     return folder
 
 

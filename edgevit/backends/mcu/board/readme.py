@@ -43,7 +43,8 @@ def _values(folder: Path, manifest: Mapping[str, Any]) -> dict[str, object]:
         "LAYERS": _layers(firmware.get("execution")),
         "PORTS": _ports(manifest["ports"]),
         "PIXELS": _pixels(manifest),
-        "CALL": _STREAMED if streams else _AT_ONCE,
+        "CALL": (_STREAMED if streams else _AT_ONCE)
+        + (_STATES if "ev_model_reset_state(" in header else ""),
         "WEIGHTS": _weights(folder, board),
         "REGIONS": "\n".join(
             f"| {what} | {markdown(place)} |" for what, place in board["regions"].items()
@@ -101,6 +102,10 @@ const void *const inputs[] = {image};       /* each input, in order */
 void *const outputs[] = {output};
 int status = ev_model_run(inputs, outputs, arena);      /* EV_OK, or an error of ev_status.h */
 ```"""
+_STATES = """
+
+The network has states: `ev_model_reset_state(arena)` sets them to zero, and each call takes over what the one before has left in the arena.
+Call it before the first call of a sequence. Between calls nothing may write into the arena; an arena without states is `EV_ERROR_ORDER`."""
 _MANIFESTS = """- **Zephyr**: `west build -- -DZEPHYR_EXTRA_MODULES=/path/to/this/folder -DCONFIG_EV_MODEL=y`, or both lines in the application.
 - **PlatformIO**: this folder below `lib/`, or `lib_deps = symlink:///path/to/this/folder`. Set `build_flags = -O3`.
 - **Arduino**: this folder below `libraries/`. `src/` leads its builder to the files; it has nothing of its own."""

@@ -19,9 +19,11 @@ from edgevit.backends.mcu.board.weights import WeightsForm, write_reader
 from edgevit.backends.mcu.codegen.emit import Emitted
 from edgevit.backends.mcu.codegen.firmware import FILES
 from edgevit.backends.mcu.cores import Core
-from edgevit.integer import outputs_of
+from edgevit.integer import calls_of
 from edgevit.support.resources import data_dir
 from edgevit.targets import Target
+
+CALLS = 2  # of the self-test, where each takes over states from the one before
 
 
 @dataclass(frozen=True)
@@ -62,17 +64,18 @@ class Board:
 def write_board(
     folder: Path,
     emitted: Emitted,
-    inputs: Sequence[np.ndarray],
+    golden: Sequence[Sequence[np.ndarray]],
     target: Target,
     core: Core,
     weights: WeightsForm,
 ) -> Board:
     """Write port, linker script, self-test, build files and memory chart of the board.
 
-    `inputs` are the golden ones, as integers.
+    `golden` are the inputs of each call of the self-test, as integers, the same in all.
     """
     graph = emitted.plan.net.graph
-    outputs = outputs_of(graph, tuple(inputs))
+    calls = [graph.returned(outputs) for outputs in calls_of(graph, golden)]
+    outputs = calls[0]
     buffer = max((size for _, size in emitted.pages), default=0)
     static = sum(data.nbytes for data in outputs) + buffer
     # A binary is not linked; it lies where it was said to.
@@ -81,7 +84,7 @@ def write_board(
     port = port_of(target, core)
     write_port(port, folder / "port")
     (folder / "port" / "board.ld").write_text(linker_script(target, where, port.sections))
-    _write_selftest(folder / "selftest", emitted, inputs, outputs)
+    _write_selftest(folder / "selftest", emitted, golden[0], calls)
     if weights.is_streamed:
         write_reader(folder / "selftest")
     sources = (f"{FILES}.c", *(f"kernels/{Path(source).name}" for source in emitted.kernels))
@@ -92,11 +95,14 @@ def write_board(
 
 
 def _write_selftest(
-    folder: Path, emitted: Emitted, inputs: Sequence[np.ndarray], outputs: Sequence[np.ndarray]
+    folder: Path,
+    emitted: Emitted,
+    inputs: Sequence[np.ndarray],
+    calls: Sequence[Sequence[np.ndarray]],
 ) -> None:
     source = data_dir("kernels") / "selftest"
     folder.mkdir()
     template = (source / "ev_golden.h").read_text()
-    (folder / "ev_golden.h").write_text(golden_header(template, inputs, outputs, emitted.weights))
-    (folder / "ev_golden.c").write_text(golden_source(inputs, outputs))
+    (folder / "ev_golden.h").write_text(golden_header(template, inputs, calls, emitted.weights))
+    (folder / "ev_golden.c").write_text(golden_source(inputs, calls))
     shutil.copy(source / "selftest.c", folder)

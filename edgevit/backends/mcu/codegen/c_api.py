@@ -15,10 +15,12 @@ from edgevit.backends.mcu.codegen.loop_calls import (
 )
 from edgevit.backends.mcu.schedule.image_source import pushed_rows
 from edgevit.backends.mcu.schedule.plan import Schedule
-from edgevit.integer import IntegerGraph
+from edgevit.backends.mcu.schedule.states import STATE_MARK
+from edgevit.integer import IntegerGraph, Value
 from edgevit.support.quoting import c_string, comment
 
 CANARY = 16  # bytes after the arena, in a debug build
+STATES = 0x65767374  # that the states of a sequence are in the arena; stray memory hardly holds it
 
 # Around what a linker sees: a sketch in C++ calls it by its C name.
 CPLUSPLUS_BEGIN = ("#ifdef __cplusplus", 'extern "C" {', "#endif")
@@ -29,7 +31,7 @@ def header(plan: Schedule, prefix: str, layers: int, digest: str, has_exits: boo
     graph, upper, destination = plan.net.graph, prefix.upper(), row_destination(plan)
     sizes = [
         f"#define {upper}_{kind}_{index}_BYTES {value.bytes}u /* {comment(str(value))} */"
-        for kind, values in (("INPUT", graph.inputs), ("OUTPUT", graph.outputs))
+        for kind, values in (("INPUT", graph.passed_inputs), ("OUTPUT", graph.returned_outputs))
         for index, value in enumerate(values)
     ]
     lines = [
@@ -55,7 +57,8 @@ def header(plan: Schedule, prefix: str, layers: int, digest: str, has_exits: boo
         "",
         *CPLUSPLUS_BEGIN,
         "",
-        *(_streaming(prefix, graph, destination) if destination else []),
+        *(_state_declaration(prefix, graph) if graph.states else []),
+        *(_streaming(prefix, graph, destination, bool(graph.states)) if destination else []),
         "/* All at once. Inputs and outputs in order, the image channels last; none may lie in the arena. */",
         f"int {prefix}_run(const void *const *inputs, void *const *outputs, uint8_t *arena);",
         "",
@@ -68,8 +71,21 @@ def header(plan: Schedule, prefix: str, layers: int, digest: str, has_exits: boo
     return "\n".join(lines)
 
 
-def _streaming(prefix: str, graph: IntegerGraph, destination: RowDestination) -> list[str]:
-    upper, (image,) = prefix.upper(), graph.inputs
+def _state_declaration(prefix: str, graph: IntegerGraph) -> list[str]:
+    return [
+        f"#define {prefix.upper()}_STATE_BYTES {sum(state.bytes for state in graph.state_inputs)}u",
+        "",
+        "/* Begins a sequence of calls: sets the states, which each call takes over from the call before, to zero. They are",
+        "   in the arena, of which nothing else may be written between calls; without them calls return EV_ERROR_ORDER. */",
+        f"int {prefix}_reset_state(uint8_t *arena);",
+        "",
+    ]
+
+
+def _streaming(
+    prefix: str, graph: IntegerGraph, destination: RowDestination, has_states: bool
+) -> list[str]:
+    upper, (image,) = prefix.upper(), graph.passed_inputs
     rows = pushed_rows(image)
     return [
         f"#define {upper}_ROWS {rows}u",
@@ -82,7 +98,7 @@ def _streaming(prefix: str, graph: IntegerGraph, destination: RowDestination) ->
         f"    uint16_t made[{destination.counters}];",
         f"}} {prefix};",
         "",
-        "/* An arena of the caller's, free again after finish. With EV_STATIC_ARENA defined when the model is compiled,",
+        f"/* An arena of the caller's, {'which keeps the states' if has_states else 'free again after finish'}. With EV_STATIC_ARENA defined when the model is compiled,",
         "   NULL stands for one of its own. */",
         f"int {prefix}_begin({prefix} *model, uint8_t *arena, size_t arena_bytes);",
         "/* The next rows of the image, from the top; what can be computed from them is. The image is never there whole. */",
@@ -108,14 +124,16 @@ def calls(plan: Schedule, prefix: str, outputs: str) -> str:
     """Return the functions of the header; `outputs` is the code that copies the results."""
     destination = row_destination(plan)
     loops = range(len(plan.walks))
+    reset, check = _reset_state(plan, prefix), _state_check(plan)
     if destination is None:
-        return _one_shot(prefix, "".join(loop_call(prefix, loop) for loop in loops), outputs)
-    upper, (image,) = prefix.upper(), plan.net.graph.inputs
+        body = check + "".join(loop_call(prefix, loop) for loop in loops)
+        return reset + _one_shot(prefix, body, outputs)
+    upper, (image,) = prefix.upper(), plan.net.graph.passed_inputs
     before = "".join(loop_call(prefix, loop) for loop in loops if loop < destination.loop)
     before = before and "    const void *const *inputs = NULL;\n" + before
     after = "".join(loop_call(prefix, loop) for loop in loops if loop > destination.loop)
     row = f"{upper}_ROW_BYTES"
-    return f"""{_static_arena(prefix)}
+    return f"""{_static_arena(prefix)}{reset}
 int {prefix}_begin({prefix} *model, uint8_t *arena, size_t arena_bytes)
 {{
 #ifdef EV_STATIC_ARENA
@@ -126,7 +144,7 @@ int {prefix}_begin({prefix} *model, uint8_t *arena, size_t arena_bytes)
 #endif
     if (arena == NULL || arena_bytes < {upper}_ARENA_BYTES || (uintptr_t)arena % 16u != 0)
         return EV_ERROR_ARENA;
-    memset(model, 0, sizeof(*model));
+{check}    memset(model, 0, sizeof(*model));
     model->arena = arena;
 {before}    EV_FETCH({destination.loop});
     EV_POISON({destination.loop});
@@ -170,6 +188,40 @@ int {prefix}_run(const void *const *inputs, void *const *outputs, uint8_t *arena
     return status == EV_OK ? {prefix}_finish(&model, outputs) : status;
 }}
 """
+
+
+def _reset_state(plan: Schedule, prefix: str) -> str:
+    """Return the function that sets the states to zero; nothing for a network without."""
+    states, offsets = plan.net.graph.state_inputs, plan.offsets
+    if not states:
+        return ""
+    lines = [_set_to_zero(state, offsets[state.name]) for state in states]
+    static = (
+        f"#ifdef EV_STATIC_ARENA\n    if (arena == NULL)\n        arena = {prefix}_arena;\n#endif\n"
+        if row_destination(plan)
+        else ""
+    )
+    return (
+        f"\nint {prefix}_reset_state(uint8_t *arena)\n{{\n{static}"
+        "    if (arena == NULL || (uintptr_t)arena % 16u != 0)\n        return EV_ERROR_ARENA;\n"
+        f"    const uint32_t mark = {STATES:#x}u;\n    memcpy(arena + {offsets[STATE_MARK]}u, &mark, sizeof mark);\n"
+        + "".join(lines)
+        + "    return EV_OK;\n}\n"
+    )
+
+
+def _set_to_zero(state: Value, offset: int) -> str:
+    return f"    memset(arena + {offset}u, {state.zero}, {state.bytes}u);\n"
+
+
+def _state_check(plan: Schedule) -> str:
+    """Return the lines that refuse a call whose states are not there."""
+    if not plan.net.graph.states:
+        return ""
+    return (
+        f"    uint32_t mark;\n    memcpy(&mark, arena + {plan.offsets[STATE_MARK]}u, sizeof mark);\n"
+        f"    if (mark != {STATES:#x}u)\n        return EV_ERROR_ORDER;\n"
+    )
 
 
 def _one_shot(prefix: str, loops: str, outputs: str) -> str:

@@ -114,7 +114,7 @@ class _Writer:
         self._apart = apart or paged
         graph = plan.net.graph
         model_inputs = [
-            (i, v.name) for i, v in enumerate(graph.inputs) if v.name not in self._net.makers
+            (i, v.name) for i, v in enumerate(graph.passed_inputs) if v.name not in self._net.makers
         ]
         self._outside = {name: f"inputs[{i}]" for i, name in model_inputs}
         self._outside |= {c.value.name: self._constants.array(c.data) for c in graph.constants}
@@ -306,10 +306,16 @@ class _Writer:
 
     def source(self, stem: str) -> str:
         plan, prefix = self._plan, self._prefix
-        places = [self._output_place(value) for value in self._net.graph.outputs]
+        graph = self._net.graph
+        places = [self._output_place(value) for value in graph.returned_outputs]
         outputs = "".join(
             f"    memcpy(outputs[{i}], {place}, {value.bytes}u);\n"
-            for i, (place, value) in enumerate(zip(places, self._net.graph.outputs, strict=True))
+            for i, (place, value) in enumerate(zip(places, graph.returned_outputs, strict=True))
+        )
+        outputs += "".join(
+            f"    memcpy(arena + {self._offsets[graph.inputs[k].name]}u, {self._output_place(graph.outputs[j])}, "
+            f"{graph.inputs[k].bytes}u);\n"
+            for k, j in graph.states
         )
         parts = [
             f"/* {comment(self._net.graph.name)}, written by edgevit.\n   SPDX-License-Identifier: Apache-2.0 */",

@@ -47,7 +47,7 @@ def loop_call(prefix: str, loop: int) -> str:
 
 def ready_check(plan: Schedule, prefix: str) -> str:
     """Return the lines that begin the end of an image: it has begun, and all its rows are there."""
-    (image,) = plan.net.graph.inputs
+    (image,) = plan.net.graph.passed_inputs
     return f"""    if (model->state != {RECEIVING:#x}u)
         return EV_ERROR_ORDER;
     if (model->received != {image.bytes}u)

@@ -18,12 +18,20 @@ PAINT = 0xA5
 
 @dataclass(frozen=True)
 class Case:
-    """Network under its prefix, and the inputs it runs on."""
+    """Network under its prefix, and the inputs it runs on: those that a call passes, without states.
+
+    A network with states has them reset first. `more` are further calls, each with inputs of its own.
+    """
 
     prefix: str
     graph: IntegerGraph
     emitted: Emitted
     inputs: tuple[np.ndarray, ...]
+    more: tuple[tuple[np.ndarray, ...], ...] = ()
+
+    @property
+    def calls(self) -> tuple[tuple[np.ndarray, ...], ...]:
+        return (self.inputs, *self.more)
 
 
 def main_template(cases: Sequence[Case], emit_arena: bool = False, poked: bool = False) -> str:
@@ -33,7 +41,7 @@ def main_template(cases: Sequence[Case], emit_arena: bool = False, poked: bool =
     program, or written by the emulator if `poked` (`poked_inputs`).
     """
     size = max(max(case.emitted.plan.size, 1) for case in cases)
-    outputs = max(sum(value.bytes for value in case.graph.outputs) for case in cases)
+    outputs = max(sum(value.bytes for value in case.graph.returned_outputs) for case in cases)
     includes = "".join(f'#include "{case.emitted.stem}.h"\n' for case in cases)
     body = "".join(_case(case, emit_arena) for case in cases)
     data = "".join(_inputs(case, poked) for case in cases)
@@ -67,28 +75,34 @@ def early_template(case: Case) -> str:
 def read_outputs(
     cases: Sequence[Case], emitted: bytes, with_arena: bool = False
 ) -> list[tuple[tuple[np.ndarray, ...], bytes]]:
-    """Split what was emitted into the outputs of every case, and the arena as it was left."""
+    """Split what was emitted into the outputs of every call of every case, and the arena as it was left."""
     calls = []
     position = 0
     for case in cases:
-        arrays = []
-        for value in case.graph.outputs:
-            part = emitted[position : position + value.bytes]
-            arrays.append(np.frombuffer(part, value.dtype).reshape(value.shape))
-            position += value.bytes
-        size = case.emitted.plan.size if with_arena else 0
-        calls.append((tuple(arrays), emitted[position : position + size]))
-        position += size
+        for _ in case.calls:
+            arrays = []
+            for value in case.graph.returned_outputs:
+                part = emitted[position : position + value.bytes]
+                arrays.append(np.frombuffer(part, value.dtype).reshape(value.shape))
+                position += value.bytes
+            size = case.emitted.plan.size if with_arena else 0
+            calls.append((tuple(arrays), emitted[position : position + size]))
+            position += size
     return calls
 
 
 def poked_inputs(cases: Sequence[Case]) -> dict[str, bytes]:
     """Return the inputs' bytes by symbol."""
     return {
-        f"{case.prefix}_input_{index}": np.ascontiguousarray(data).tobytes()
+        _input(case, call, index): np.ascontiguousarray(data).tobytes()
         for case in cases
-        for index, data in enumerate(case.inputs)
+        for call, inputs in enumerate(case.calls)
+        for index, data in enumerate(inputs)
     }
+
+
+def _input(case: Case, call: int, index: int) -> str:
+    return f"{case.prefix}_input_{index}" + (f"_{call}" if call else "")
 
 
 def _inputs(case: Case, poked: bool) -> str:
@@ -106,18 +120,23 @@ def _inputs(case: Case, poked: bool) -> str:
 
 def _case(case: Case, emit_arena: bool) -> str:
     prefix, size = case.prefix, case.emitted.plan.size
-    inputs = ", ".join(f"{prefix}_input_{index}" for index in range(len(case.inputs)))
     places, position = [], 0
-    for value in case.graph.outputs:
+    for value in case.graph.returned_outputs:
         places.append(f"result + {position}")
         position += value.bytes
     lines = [
-        f"const void *const inputs[] = {{{inputs}}};",
         f"void *const outputs[] = {{{', '.join(places)}}};",
         *([f"memset(arena, {PAINT}, {size});"] if emit_arena and size else []),
-        f"if ({prefix}_run(inputs, outputs, arena) != EV_OK)",
-        "    return 1;",
-        f"ev_emit(result, {position});",
-        *([f"ev_emit(arena, {size});"] if emit_arena and size else []),
     ]
+    if case.graph.states:
+        lines += [f"if ({prefix}_reset_state(arena) != EV_OK)", "    return 1;"]
+    for call, inputs in enumerate(case.calls):
+        names = ", ".join(_input(case, call, index) for index in range(len(inputs)))
+        lines += [
+            f"const void *const inputs_{call}[] = {{{names}}};",
+            f"if ({prefix}_run(inputs_{call}, outputs, arena) != EV_OK)",
+            "    return 1;",
+            f"ev_emit(result, {position});",
+            *([f"ev_emit(arena, {size});"] if emit_arena and size else []),
+        ]
     return "    {\n" + "".join(f"        {line}\n" for line in lines) + "    }\n"

@@ -20,7 +20,7 @@ from edgevit.backends.mcu.schedule.search import planned
 from edgevit.backends.on_host import Run
 from edgevit.errors import PackageError, UsageError, suggest
 from edgevit.graph.program import Inputs
-from edgevit.integer import outputs_of
+from edgevit.integer import calls_of, outputs_of
 
 
 def open_executable(folder: Path) -> ExecutableBundle:
@@ -55,7 +55,7 @@ class ExecutableBundle:
 
     @property
     def shapes(self) -> tuple[tuple[int, ...], ...]:
-        return tuple(port.shape for port in self.bundle.inputs)
+        return tuple(port.shape for port in self.bundle.graph.passed(self.bundle.inputs))
 
     @property
     def takes_pixels(self) -> bool:
@@ -87,5 +87,10 @@ class ExecutableBundle:
             return execute(folder, bundle.graph, emitted, quantized, core, *tools)
 
     def simulate(self, inputs: Sequence[np.ndarray]) -> tuple[np.ndarray, ...]:
-        bundle = self.bundle
-        return bundle.dequantized(outputs_of(bundle.graph, bundle.quantized(list(inputs))))
+        """Compute one call. Without states among the inputs it is the first of a sequence, whose states are zero."""
+        bundle, graph = self.bundle, self.bundle.graph
+        if len(inputs) == len(bundle.inputs):
+            return bundle.dequantized(outputs_of(graph, bundle.quantized(list(inputs))))
+        pairs = zip(graph.passed(bundle.inputs), inputs, strict=True)
+        (outputs,) = calls_of(graph, [[port.quantized(x) for port, x in pairs]])
+        return bundle.dequantized(outputs)

@@ -39,9 +39,9 @@ def prepared(graph: IntegerGraph, core: Core) -> tuple[Net, dict[str, Card]]:
     Right sides of products are packed, and the image is taken in by rows.
     """
     packed, cards = pack_right_sides(graph, cards_of(graph, core))
-    if len(packed.inputs) != 1:
+    if len(packed.passed_inputs) != 1:
         return Net.of(packed, core.value_products), cards
-    (image,) = packed.inputs
+    (image,) = packed.passed_inputs
     cards[image.name] = Card("", ArrivingRows, "plain", (), _no_calls)
     arriving = replace(packed, ops=(ArrivingRows((), image), *packed.ops))
     return replace(Net.of(arriving, core.value_products), graph=packed), cards

@@ -10,6 +10,7 @@ from edgevit.backends.mcu.schedule.access import WINDOWED, Same, access
 from edgevit.backends.mcu.schedule.loops import Loop, Net, build_loops
 from edgevit.backends.mcu.schedule.memory import Buffer, alive_bytes, bound, enlarged, place
 from edgevit.backends.mcu.schedule.packing import Pack
+from edgevit.backends.mcu.schedule.states import state_buffers
 from edgevit.backends.mcu.schedule.walk import LoopWalk
 from edgevit.integer import Op
 from edgevit.integer.ops.products import Depthwise, Linear
@@ -83,7 +84,7 @@ def make_plan(
     last = _last_loops(net, walks)
     same = {} if guard else _taken_over(net, cards, walks, last)
     shared = {} if guard else _shared_rings(cards, walks)
-    buffers = [*_kept_buffers(net, walks, same, last)]
+    buffers = [*state_buffers(net.graph, len(walks)), *_kept_buffers(net, walks, same, last)]
     for index, walk in enumerate(walks):
         buffers += loop_buffers(index, walk, _least_scratch(walk, cards), shared)
     chosen = cards

@@ -46,14 +46,21 @@ class _Check:
         self.place = np.zeros(self.plan.size, np.int64)
         self.numbers = {name: i for i, name in enumerate(self.plan.net.makers)}
         self.offsets = self.plan.offsets
+        states = self.plan.net.graph.state_inputs
+        self.numbers |= {state.name: len(self.numbers) + i for i, state in enumerate(states)}
 
     def run(self) -> None:
+        states = self.plan.net.graph.state_inputs
+        for state in states:
+            self._write(state.name, 0, state.bytes, self.offsets[state.name])
         for index, walk in enumerate(self.plan.walks):
             self._loop(index, walk)
         for value in self.plan.net.graph.outputs:
             storage = self.plan.net.storage[value.name]
             if storage.name in self.numbers:
                 self._read(storage.name, 0, storage.bytes, self.offsets[storage.name], "the caller")
+        for state in states:
+            self._read(state.name, 0, state.bytes, self.offsets[state.name], "the next call")
 
     def _loop(self, index: int, walk: LoopWalk) -> None:
         ops = walk.loop.ops
