@@ -12,6 +12,7 @@ from edgevit.rewrites.arithmetic.cast_parts import CastParts
 from edgevit.rewrites.arithmetic.expand_log1p import ExpandLog1p
 from edgevit.rewrites.arithmetic.expand_silu import ExpandSilu
 from edgevit.rewrites.arithmetic.fold_softmax import FoldSoftmax
+from edgevit.rewrites.arithmetic.multiply_outer import MultiplyOuter
 from edgevit.rewrites.arithmetic.name_axes import NameAxes
 from edgevit.rewrites.arithmetic.number_clamps import NumberClamps
 from edgevit.rewrites.convolutions.convolve_rows import ConvolveRows
@@ -48,6 +49,25 @@ def test_padding_said_by_a_word_is_numbers(layer: torch.nn.Module, fires: int) -
 @pytest.mark.parametrize(("limits", "fires"), [((0, 0.5), 1), ((-0.5, 1), 1), ((0.0, 0.5), 0)])
 def test_limits_of_a_clamp_are_of_one_type(limits: tuple[float, float], fires: int) -> None:
     check_rewrite(NumberClamps(), Call(lambda s, x: x.clamp(*limits)), X, fires=fires)
+
+
+@pytest.mark.parametrize(
+    ("limits", "left"),
+    [
+        ((-0.5, 0.25), ["clamp"]),
+        ((-torch.inf, 0.25), ["clamp"]),
+        ((torch.nan, 0.25), None),
+        ((-torch.inf, torch.inf), ["relu"]),
+        ((0.25, -0.5), ["clamp"]),
+    ],
+)
+def test_limits_in_buffers_become_numbers(
+    limits: tuple[float, float], left: list[str] | None
+) -> None:
+    net = Call(lambda s, x: torch.clamp(x.relu() if left == ["relu"] else x, s.low, s.high))
+    net.low, net.high = map(torch.tensor, limits)
+    after = check_rewrite(NumberClamps(), net, X, fires=left is not None)
+    assert left is None or kinds(after) == left
 
 
 def test_a_softmax_of_one_value_is_one() -> None:
@@ -129,3 +149,12 @@ def test_a_convolution_of_one_tap_over_one_axis_is_a_linear_at_each_place() -> N
     assert kinds(after) == ["permute", "linear", "permute"]
     for window, options in ((3, {}), (1, {"stride": 2}), (1, {"groups": 2}), (1, {"padding": 1})):
         check_rewrite(MultiplyPlaces(), torch.nn.Conv1d(8, 6, window, **options), x, fires=0)
+
+
+def test_an_outer_product_is_a_multiplication() -> None:
+    net = Call(lambda s, x, y: torch.matmul(x, y))
+    for left, right in (((3, 1), (1, 5)), ((2, 3, 1), (2, 1, 5)), ((4, 2, 3, 1), (1, 5))):
+        after = check_rewrite(MultiplyOuter(), net, torch.randn(left), torch.randn(right), fires=1)
+        assert kinds(after) == ["mul"]
+    check_rewrite(MultiplyOuter(), net, torch.randn(3, 2), torch.randn(2, 5), fires=0)
+    check_rewrite(MultiplyOuter(), net, torch.randn(1), torch.randn(1, 5), fires=0)

@@ -22,7 +22,12 @@ from edgevit.backends.exported import exported_program, name_in_program
 from edgevit.backends.tflite.constant_types import give_types
 from edgevit.backends.tflite.decompositions import register
 from edgevit.backends.tflite.dynamic import is_dynamic, read_integer_weights, with_float_rows
-from edgevit.backends.tflite.fences import fence_names, remove_floors, with_floors
+from edgevit.backends.tflite.fences import (
+    fence_names,
+    remove_floors,
+    with_fenced_vectors,
+    with_floors,
+)
 from edgevit.backends.tflite.tool import litert
 from edgevit.graph.aten import kind
 from edgevit.graph.program import Program
@@ -42,6 +47,10 @@ def convert(program: Program, path: Path, progress: Callable[[str], None] = lamb
     """Convert the program and write the file at `path`."""
     converter = litert("_convert.litert_converter")
     progress("decompose")
+    fences = fence_names(program)
+    if not is_quantized(program):  # it would be an island of floats there
+        program, vectors = with_fenced_vectors(program)
+        fences |= vectors
     exported = decomposed(program)
     outputs = pytree.tree_structure(dict.fromkeys(program.output_names, 0))
     exported.module_call_graph[0].signature.out_spec = outputs  # type: ignore[union-attr]
@@ -56,7 +65,7 @@ def convert(program: Program, path: Path, progress: Callable[[str], None] = lamb
         exporter = converter.exported_programs_to_flatbuffer([exported], [signature])
     progress("save")
     exporter.to_file(path)
-    if fences := fence_names(program):
+    if fences:
         remove_floors(path, fences)
     if is_dynamic(program):
         read_integer_weights(path)

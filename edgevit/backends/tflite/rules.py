@@ -12,6 +12,7 @@ from edgevit.rewrites.arithmetic.fold_constants import FoldConstants
 from edgevit.rewrites.arithmetic.fold_softmax import FoldSoftmax
 from edgevit.rewrites.arithmetic.functions import RARE
 from edgevit.rewrites.arithmetic.gather_top import GatherTop
+from edgevit.rewrites.arithmetic.multiply_outer import MultiplyOuter
 from edgevit.rewrites.attention.attention import ATTENTION
 from edgevit.rewrites.attention.split_heads import SplitHeads
 from edgevit.rewrites.convolutions.multiply_places import MultiplyPlaces
@@ -46,6 +47,7 @@ RULES: tuple[AnyRule, ...] = (
     ExpandScaledResize(),
     *ATTENTION,
     FoldSoftmax(),
+    MultiplyOuter(),
     ExpandLogs("log_softmax.int", "log_sigmoid", "binary_cross_entropy_with_logits"),
     SplitDepthwise(),
     MultiplyPlaces(),

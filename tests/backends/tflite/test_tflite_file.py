@@ -12,10 +12,12 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 from edgevit.backends.api import Expected, Lowering, backend_of
 from edgevit.backends.artifact import Artifact
 from edgevit.backends.tflite import profiler, runtime
+from edgevit.backends.tflite.flatbuffer import positions_of, read_model
 from edgevit.backends.tflite.session import open_session
 from edgevit.backends.tflite.supported import blame
 from edgevit.errors import InternalError, MissingToolError, PackageError, UnsupportedOpError
@@ -218,3 +220,28 @@ def test_a_file_without_its_last_bytes(tmp_path: Path) -> None:
         artifact.path.write_bytes(data[:-cut])
         with pytest.raises(PackageError):
             open_session(artifact.path, 1)
+
+
+def _pools_with_weights(s: Call, x: torch.Tensor) -> torch.Tensor:
+    places = s.conv(x).flatten(2)
+    mean = places @ places.mean(1, keepdim=True).softmax(-1).mT
+    return s.conv(x) * mean.unsqueeze(3)
+
+
+def _maps_one_pixel(s: Call, x: torch.Tensor) -> torch.Tensor:
+    pixel = s.conv(x).mean((2, 3), keepdim=True).permute(0, 2, 3, 1)
+    image = F.linear(pixel, s.conv.weight.flatten(1)[:, :8], s.conv.bias).permute(0, 3, 1, 2)
+    return image * image.amax(1, keepdim=True)
+
+
+@pytest.mark.parametrize("function", [_pools_with_weights, _maps_one_pixel])
+def test_a_product_that_becomes_an_image_of_one_pixel_leaves_no_fence(
+    function: Callable[..., object], tmp_path: Path
+) -> None:
+    source, _, artifact = lowered(function, tmp_path, X)
+    expected = source.module(X).detach().numpy()
+    returned = open_session(artifact.path, 1).run([X.numpy()])[0]
+    np.testing.assert_allclose(returned, expected, rtol=1e-4, atol=1e-6)
+    model = read_model(artifact.path)
+    floors = positions_of(model, "FLOOR")
+    assert floors.isdisjoint(op.opcodeIndex for op in model.subgraphs[0].operators)
