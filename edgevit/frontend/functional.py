@@ -36,6 +36,16 @@ def make_functional(graph: fx.Graph) -> None:
             _replace(graph, node)
 
 
+def written_inputs(graph: fx.Graph) -> set[str]:
+    """Return the names of the graph's inputs that a call writes into, or into a view of."""
+    written: set[str] = set()
+    for node in graph.nodes:
+        if _mutates(node):
+            group = set().union(*(_aliases(source, node) for source in node.all_input_nodes))
+            written |= {source.name for source in group if source.op == "placeholder"}
+    return written
+
+
 def _mutates(node: Node) -> bool:
     return isinstance(node.target, torch._ops.OpOverload) and node.target._schema.is_mutable
 

@@ -11,12 +11,14 @@ from torch import fx
 from torch.export import ExportedProgram
 from torch.fx.experimental.proxy_tensor import make_fx
 
+from edgevit.frontend import known_branches
+
 _LOST = "fake tensor in the exported program constant's list"
 
 
 def export(module: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> ExportedProgram:
     try:
-        program = torch.export.export(module, inputs, strict=False)
+        program = known_branches.export(module, inputs)
     except RuntimeError as error:
         if _LOST not in str(error):
             raise

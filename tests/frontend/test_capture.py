@@ -11,6 +11,7 @@ from torch import nn
 from edgevit.errors import CaptureError
 from edgevit.frontend.capture import capture
 from edgevit.frontend.source import ModelSource
+from edgevit.graph.aten import kind
 from edgevit.graph.cost import stats
 from edgevit.graph.program import Program
 
@@ -148,3 +149,59 @@ def test_a_model_without_a_tensor_output_is_refused() -> None:
 def test_every_call_knows_where_it_came_from() -> None:
     for node in captured(plain).calls():
         assert "test_capture.py:" in node.meta["origin"].source
+
+
+class Branching(nn.Module):
+    """A model whose forward branches on what `condition` reads of its buffer, or of its input."""
+
+    def __init__(self, condition: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]) -> None:
+        super().__init__()
+        self.shares = nn.Buffer(torch.tensor([1.0, 0.0, 0.5]))
+        self.scale = nn.Parameter(torch.tensor(2.0))
+        self.condition = condition
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        for share in self.shares:
+            if self.condition(share * self.scale, x) > 0.5:
+                x = x + share
+        return x
+
+
+def branching(condition: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]) -> ModelSource:
+    x = torch.randn(2, 3)
+    return ModelSource("t:n", "n", Branching(condition).eval(), (x,), ("x",), "a test", "random")
+
+
+def test_a_branch_on_numbers_of_the_model_alone_is_taken() -> None:
+    program = capture(branching(lambda share, x: share))
+    assert [kind(node) for node in program.calls()].count("add") == 2
+    torch.testing.assert_close(program.run()[0], program.inputs[0] + 1.5)
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        lambda share, x: x.sum(),
+        lambda share, x: share.clone().add_(x.sum()),
+        lambda share, x: share.clone().uniform_(),
+    ],
+)
+def test_a_branch_on_data_is_refused(
+    condition: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
+) -> None:
+    with pytest.raises(CaptureError, match="control flow depends on its data"):
+        capture(branching(condition))
+
+
+def test_a_branch_on_a_number_that_the_model_counts_up_is_refused() -> None:
+    source = branching(lambda share, x: share)
+
+    def count(x: torch.Tensor) -> torch.Tensor:
+        module.scale.add_(1)
+        return x * 2 if module.scale > 3.5 else x
+
+    module = source.module
+    module.forward = count
+    with pytest.raises(CaptureError, match="control flow depends on its data"):
+        capture(source)
+    assert module.scale == 2

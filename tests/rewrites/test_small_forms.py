@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -16,6 +18,7 @@ from edgevit.rewrites.arithmetic.multiply_outer import MultiplyOuter
 from edgevit.rewrites.arithmetic.name_axes import NameAxes
 from edgevit.rewrites.arithmetic.number_clamps import NumberClamps
 from edgevit.rewrites.convolutions.convolve_rows import ConvolveRows
+from edgevit.rewrites.convolutions.convolve_slices import ConvolveSlices
 from edgevit.rewrites.convolutions.multiply_places import MultiplyPlaces
 from edgevit.rewrites.convolutions.number_padding import NumberPadding
 from edgevit.rewrites.convolutions.own_weights import OwnWeights
@@ -158,3 +161,25 @@ def test_an_outer_product_is_a_multiplication() -> None:
         assert kinds(after) == ["mul"]
     check_rewrite(MultiplyOuter(), net, torch.randn(3, 2), torch.randn(2, 5), fires=0)
     check_rewrite(MultiplyOuter(), net, torch.randn(1), torch.randn(1, 5), fires=0)
+
+
+@pytest.mark.parametrize(
+    ("window", "options"),
+    [
+        ((3, 3, 1), {"padding": (1, 1, 0)}),
+        ((1, 3, 2), {"stride": (1, 2, 1), "groups": 2}),
+        ((2, 1, 3), {"dilation": (2, 1, 1), "bias": False}),
+    ],
+)
+def test_a_convolution_of_one_tap_over_one_of_three_axes_is_one_of_slices(
+    window: tuple[int, int, int], options: dict[str, Any]
+) -> None:
+    x = torch.randn(2, 4, 5, 6, 7)
+    after = check_rewrite(ConvolveSlices(), torch.nn.Conv3d(4, 6, window, **options), x, fires=1)
+    assert kinds(after) == ["permute", "reshape", "conv2d", "reshape", "permute"]
+
+
+def test_a_convolution_that_crosses_its_three_axes_stays() -> None:
+    x = torch.randn(1, 4, 5, 6, 7)
+    for options in ({"kernel_size": 2}, {"kernel_size": (3, 3, 1), "stride": 2}):
+        check_rewrite(ConvolveSlices(), torch.nn.Conv3d(4, 6, **options), x, fires=0)

@@ -6,6 +6,7 @@ from edgevit.rewrites.arithmetic.expand_erfc import ExpandErfc
 from edgevit.rewrites.arithmetic.expand_functions import ExpandFunctions
 from edgevit.rewrites.arithmetic.expand_gelu import ExpandGelu
 from edgevit.rewrites.arithmetic.expand_logs import ExpandLogs
+from edgevit.rewrites.arithmetic.expand_one_hot import ExpandOneHot
 from edgevit.rewrites.arithmetic.expand_reduction import ExpandReduction
 from edgevit.rewrites.arithmetic.expand_remainder import ExpandRemainder
 from edgevit.rewrites.arithmetic.expand_roll import ExpandRoll
@@ -20,6 +21,7 @@ from edgevit.rewrites.arithmetic.guard_shifts import GuardShifts
 from edgevit.rewrites.arithmetic.merge_clamps import MergeClamps
 from edgevit.rewrites.attention.attention import ATTENTION
 from edgevit.rewrites.attention.split_heads import SplitHeads
+from edgevit.rewrites.convolutions.convolve_slices import ConvolveSlices
 from edgevit.rewrites.convolutions.own_weights import OwnWeights
 from edgevit.rewrites.convolutions.split_depthwise import SplitDepthwise
 from edgevit.rewrites.layout.drop_expand import DropExpand
@@ -55,7 +57,9 @@ RULES: tuple[AnyRule, ...] = (
     ExpandScatter(only=frozenset({"sum", "mean", "amax", "amin", "prod"})),
     *ATTENTION,
     ExpandLogs("log_softmax.int", "log_sigmoid", "binary_cross_entropy_with_logits"),
+    ConvolveSlices(),
     SplitDepthwise(),
+    ExpandOneHot(),
     ExpandRoll(),
     ExpandAdaptivePool(),
     ExpandAdaptiveMax(),
