@@ -16,12 +16,14 @@ from edgevit.rewrites.arithmetic.expand_silu import ExpandSilu
 from edgevit.rewrites.arithmetic.fold_softmax import FoldSoftmax
 from edgevit.rewrites.arithmetic.multiply_outer import MultiplyOuter
 from edgevit.rewrites.arithmetic.name_axes import NameAxes
+from edgevit.rewrites.arithmetic.name_extremes import NameExtremes
 from edgevit.rewrites.arithmetic.number_clamps import NumberClamps
 from edgevit.rewrites.convolutions.convolve_rows import ConvolveRows
 from edgevit.rewrites.convolutions.convolve_slices import ConvolveSlices
 from edgevit.rewrites.convolutions.multiply_places import MultiplyPlaces
 from edgevit.rewrites.convolutions.number_padding import NumberPadding
 from edgevit.rewrites.convolutions.own_weights import OwnWeights
+from edgevit.rewrites.layout.join_writes import JoinWrites
 from edgevit.rewrites.resize.gather_nearest import GatherNearest
 from tests.rewrites.checking import Call, check_rewrite, kinds
 
@@ -183,3 +185,17 @@ def test_a_convolution_that_crosses_its_three_axes_stays() -> None:
     x = torch.randn(1, 4, 5, 6, 7)
     for options in ({"kernel_size": 2}, {"kernel_size": (3, 3, 1), "stride": 2}):
         check_rewrite(ConvolveSlices(), torch.nn.Conv3d(4, 6, **options), x, fires=0)
+
+
+def test_a_maximum_without_its_place_is_a_reduction() -> None:
+    for function in (torch.max, torch.min):
+        for keeps in (False, True):
+            net = Call(lambda s, x, f=function, keeps=keeps: f(x, 1, keeps).values)
+            assert kinds(check_rewrite(NameExtremes(), net, X, fires=1))[0] in {"amax", "amin"}
+    check_rewrite(NameExtremes(), Call(lambda s, x: tuple(torch.max(x, 1))), X, fires=0)
+
+
+def test_writes_of_one_type_are_joined() -> None:
+    net = Call(lambda s, x: torch.slice_scatter(x, ~x[:, :2], 1, 1, 3))
+    check_rewrite(JoinWrites(torch.bool), net, X > 0, fires=1)
+    check_rewrite(JoinWrites(torch.bool), net, X.long(), fires=0)

@@ -5,6 +5,8 @@ There are two lists, because attention is one operation from iOS 18 on.
 
 from __future__ import annotations
 
+import torch
+
 from edgevit.rewrites.arithmetic.expand_einsum import ExpandEinsum
 from edgevit.rewrites.arithmetic.expand_erfc import ExpandErfc
 from edgevit.rewrites.arithmetic.expand_functions import ExpandFunctions
@@ -12,6 +14,7 @@ from edgevit.rewrites.arithmetic.expand_log1p import ExpandLog1p
 from edgevit.rewrites.arithmetic.expand_roll import ExpandRoll
 from edgevit.rewrites.arithmetic.expand_scatter import ExpandScatter
 from edgevit.rewrites.arithmetic.functions import FUNCTIONS
+from edgevit.rewrites.arithmetic.name_extremes import NameExtremes
 from edgevit.rewrites.arithmetic.wrap_indices import WrapIndices
 from edgevit.rewrites.attention.drop_key_bias import DropKeyBias
 from edgevit.rewrites.attention.expand_attention import ExpandAttention
@@ -27,6 +30,7 @@ from edgevit.rewrites.convolutions.collapse_linear import CollapseLinear
 from edgevit.rewrites.convolutions.split_window import SplitWindow
 from edgevit.rewrites.layout.drop_expand import DropExpand
 from edgevit.rewrites.layout.join_slices import JoinSlices
+from edgevit.rewrites.layout.join_writes import JoinWrites
 from edgevit.rewrites.layout.lower_rank import LowerRank
 from edgevit.rewrites.layout.merge_permutes import MergePermutes
 from edgevit.rewrites.layout.merge_reshapes import MergeReshapes
@@ -62,6 +66,8 @@ _BEFORE: tuple[AnyRule, ...] = (
     RestoreAttention(),
     GuardAttention(),
     NameViews(),
+    NameExtremes(),
+    JoinWrites(torch.bool),  # coremltools writes numbers alone
     MergePermutes(),
     MergeReshapes(),
     SplitProjection(),

@@ -19,6 +19,7 @@ from edgevit.rewrites.arithmetic.fold_constants import FoldConstants
 from edgevit.rewrites.arithmetic.functions import RARE
 from edgevit.rewrites.arithmetic.guard_shifts import GuardShifts
 from edgevit.rewrites.arithmetic.merge_clamps import MergeClamps
+from edgevit.rewrites.arithmetic.name_extremes import NameExtremes
 from edgevit.rewrites.attention.attention import ATTENTION
 from edgevit.rewrites.attention.split_heads import SplitHeads
 from edgevit.rewrites.convolutions.convolve_slices import ConvolveSlices
@@ -60,6 +61,7 @@ RULES: tuple[AnyRule, ...] = (
     ConvolveSlices(),
     SplitDepthwise(),
     ExpandOneHot(),
+    NameExtremes(),
     ExpandRoll(),
     ExpandAdaptivePool(),
     ExpandAdaptiveMax(),

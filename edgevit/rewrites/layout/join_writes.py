@@ -6,6 +6,7 @@ slice_scatter(x, y, axis, start, end)  ->   cat(x[:start], y, x[end:])
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
@@ -13,17 +14,21 @@ from torch.fx.node import Node
 
 from edgevit.graph.aten import argument, integer, kind, operand
 from edgevit.graph.edit import Draft, Edit
-from edgevit.graph.program import shape
+from edgevit.graph.program import shape, value
 from edgevit.rewrites.layout.name_views import sliced
 from edgevit.rewrites.rule import SAME_VALUES, Match, Refused, Rule
 
 
+@dataclass(frozen=True)
 class JoinWrites(Rule[Match]):
+    dtype: torch.dtype | None = None  # of the values, where one of them alone needs it
     name: ClassVar[str] = "join-writes"
     rtol: ClassVar[float] = SAME_VALUES
 
     def match(self, node: Node, draft: Draft) -> Match | None:
-        return Match(node) if kind(node) in {"select_scatter", "slice_scatter"} else None
+        if kind(node) not in {"select_scatter", "slice_scatter"}:
+            return None
+        return Match(node) if self.dtype in (None, value(node).dtype) else None
 
     def check(self, match: Match, draft: Draft) -> None:
         if kind(match.node) == "slice_scatter" and argument(match.node, "step") != 1:
