@@ -32,8 +32,21 @@ if TYPE_CHECKING:
     from edgevit.backends.exported import exported_program
     from edgevit.backends.functions import Functions, Part
     from edgevit.backends.judged import judged
-    from edgevit.backends.on_host import LIMITS, Run, check_on_host, fitted, worker_for
-    from edgevit.backends.own_rounding import OwnRounding, own_rounding, wide
+    from edgevit.backends.on_host import (
+        LIMITS,
+        Run,
+        check_on_host,
+        fitted,
+        program_parity,
+        worker_for,
+    )
+    from edgevit.backends.own_rounding import (
+        OwnRounding,
+        float32_rounding,
+        measured_limit,
+        own_rounding,
+        wide,
+    )
     from edgevit.backends.placement import Placement, require_engine
     from edgevit.backends.port_facts import PortFacts, Ports
     from edgevit.backends.room import constant_bytes, require_memory
@@ -89,9 +102,12 @@ __all__ = [
     "execution_text",
     "exported_program",
     "fitted",
+    "float32_rounding",
     "judged",
+    "measured_limit",
     "numbers",
     "own_rounding",
+    "program_parity",
     "refuse_outputs",
     "require_all_inside",
     "require_engine",
@@ -131,8 +147,14 @@ lazy_face(
         "exported": ("exported_program",),
         "functions": ("Functions", "Part"),
         "judged": ("judged",),
-        "on_host": ("LIMITS", "Run", "check_on_host", "fitted", "worker_for"),
-        "own_rounding": ("OwnRounding", "own_rounding", "wide"),
+        "on_host": ("LIMITS", "Run", "check_on_host", "fitted", "program_parity", "worker_for"),
+        "own_rounding": (
+            "OwnRounding",
+            "float32_rounding",
+            "measured_limit",
+            "own_rounding",
+            "wide",
+        ),
         "placement": ("Placement", "require_engine"),
         "port_facts": ("PortFacts", "Ports"),
         "room": ("constant_bytes", "require_memory"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from types import FunctionType
 from typing import Any, Protocol, runtime_checkable
@@ -11,9 +12,10 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 
 from edgevit.backends.artifact import Artifact
+from edgevit.backends.own_rounding import float32_rounding, measured_limit
 from edgevit.frontend import ModelSource
 from edgevit.graph.other_inputs import Other
-from edgevit.graph.parity import Parity, Ranking
+from edgevit.graph.parity import Distance, Limit, Parity, Ranking
 from edgevit.graph.program import Inputs, Program
 from edgevit.quantize import GENERATED, Calibration, CalibrationOptions, HeldOut, QuantizedProgram
 from edgevit.rewrites.rule import AnyRule
@@ -56,6 +58,27 @@ class Expected:
     held_out: tuple[HeldOut, ...] = ()  # of a quantised artifact: what it is judged by
     rankings: tuple[Ranking, ...] = ()  # where outputs are in order of a score
     original: Program | None = None  # as it was captured, before any rewrite
+    stored_rounding: float = (
+        0.0  # of float32 on the inputs, where there is no program to measure it with
+    )
+
+    @cached_property
+    def rounding(self) -> float:
+        """Relative L2 of PyTorch's own rounding in float32, on these inputs."""
+        if self.original is None:
+            return self.stored_rounding
+        return float32_rounding(self.original, self.inputs)
+
+    @property
+    def measured_rounding(self) -> float:
+        """The rounding where a check had to measure it, else 0."""
+        return vars(self).get("rounding", 0.0)
+
+    def limit(self, limit: Limit, apart: Distance, precision: str) -> Limit:
+        """Return the limit for a distance: in float32 a wider one where its own rounding needs it."""
+        if precision != "fp32" or limit.holds(apart):
+            return limit
+        return measured_limit(limit, self.rounding)
 
 
 class Backend(Protocol):

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 import torch
 
+from edgevit.backends.own_rounding import NOISE, nudged, wide
 from edgevit.graph.half import in_float16
 from edgevit.graph.other_inputs import Other
 from edgevit.graph.parity import FP32, SAME, Distance, Limit, Parity, distance
@@ -19,9 +20,8 @@ from edgevit.graph.program import Inputs, Program
 from edgevit.graph.ranking import compared
 
 STAGE = "other inputs"
+_NOISE_OF_HALF = 3  # times that of PyTorch, which rounds in fewer places
 _LARGEST_HALF = torch.finfo(torch.float16).max
-_NOISE = 8  # times the noise of float32: another order of sums may cost so much
-_ULP = 2.0**-23
 Outputs = tuple[torch.Tensor, ...]
 
 
@@ -76,45 +76,36 @@ def _compute_another(graphs: Sequence[Program], other: Other) -> bool:
     apart = own = 0.0
     for graph in graphs:
         outputs = graph.run(other.inputs)
-        exact = replace(graph.in_float64(), inputs=tuple(map(_wide, other.inputs))).run()
-        moved = graph.run(tuple(map(_moved, other.inputs)))
+        exact = replace(graph.in_float64(), inputs=tuple(map(wide, other.inputs))).run()
+        moved = graph.run(tuple(map(nudged, other.inputs)))
         own = max(own, distance(exact, outputs).rel_l2, distance(outputs, moved).rel_l2)
         apart = max(apart, compared(other.outputs, outputs, other.rankings, FP32)[0].rel_l2)
-    return apart > FP32.max_rel_l2 and apart > _NOISE * own
+    return apart > FP32.max_rel_l2 and apart > NOISE * own
 
 
 def _noise(other: Other, parity: Distance, program: Program, precision: str, limit: Limit) -> str:
     if precision == "fp16":
-        return _noise_of_half(other, program, limit)
-    exact = replace(program.in_float64(), inputs=tuple(map(_wide, other.inputs))).run()
-    moved = program.run(tuple(map(_moved, other.inputs)))
+        return _noise_of_half(other, parity, program, limit)
+    exact = replace(program.in_float64(), inputs=tuple(map(wide, other.inputs))).run()
+    moved = program.run(tuple(map(nudged, other.inputs)))
     apart = max(distance(exact, other.outputs).rel_l2, distance(other.outputs, moved).rel_l2)
-    if limit.max_rel_l2 < apart or parity.rel_l2 <= _NOISE * apart:
+    if limit.max_rel_l2 < apart or parity.rel_l2 <= NOISE * apart:
         return f"the model's own rounding is {apart:.1e} there"
     return ""
 
 
-def _noise_of_half(other: Other, program: Program, limit: Limit) -> str:
+def _noise_of_half(other: Other, parity: Distance, program: Program, limit: Limit) -> str:
     try:
         half = in_float16(program).run(other.inputs)
     except Exception as error:  # of PyTorch, which has no float16 kernel for some calls
         return f"PyTorch has no float16 to compare with ({type(error).__name__})"
     finite = all(bool(x.isfinite().all()) for x in half if x.is_floating_point())
-    if not finite or not limit.holds(distance(other.outputs, half)):
+    own = distance(other.outputs, half)
+    if not finite or not limit.holds(own):
         return "PyTorch in float16 is as far from the model there"
+    if parity.rel_l2 <= _NOISE_OF_HALF * own.rel_l2:
+        return f"PyTorch in float16 is {own.rel_l2:.1e} from the model there"
     return ""
-
-
-def _wide(x: torch.Tensor) -> torch.Tensor:
-    return x.double() if x.is_floating_point() else x
-
-
-def _moved(x: torch.Tensor) -> torch.Tensor:
-    """Perturb a floating-point tensor by about its last digit."""
-    if not x.is_floating_point():
-        return x
-    noise = torch.rand(x.shape, generator=torch.Generator().manual_seed(0), dtype=x.dtype)
-    return x * (1 + _ULP * (2 * noise - 1))
 
 
 def _worse(one: Distance, other: Distance) -> Distance:

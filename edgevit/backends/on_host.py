@@ -12,6 +12,7 @@ import torch
 from edgevit.backends.api import Expected
 from edgevit.backends.artifact import Artifact
 from edgevit.backends.judged import judged
+from edgevit.backends.own_rounding import rounding_notes
 from edgevit.backends.session import TensorSpec
 from edgevit.backends.worker import Worker
 from edgevit.errors import PackageError
@@ -72,13 +73,25 @@ def check_run(
     if limit is None:
         return ()  # part of a model, looked at for what fails: nothing to hold its integers to
     apart, notes = compared(expected.outputs, outputs, expected.rankings, limit)
-    parity = Parity(stage, precision, apart, limit, notes=notes)
+    allowed = expected.limit(limit, apart, precision)
+    parity = Parity(
+        stage, precision, apart, allowed, notes=(*notes, *rounding_notes(limit, allowed))
+    )
     if not parity.passed:
         return (parity,)
     return (
         parity,
         *judged(run, expected.others, expected.program, precision, limit, expected.original),
     )
+
+
+def program_parity(expected: Expected) -> Parity:
+    """Compare the program that is to be lowered with the model, on the example."""
+    assert expected.program is not None
+    outputs, rankings = expected.program.run(expected.inputs), expected.rankings
+    apart, notes = compared(expected.outputs, outputs, rankings, FP32)
+    limit = expected.limit(FP32, apart, "fp32")
+    return Parity("rewritten", "fp32", apart, limit, notes=(*notes, *rounding_notes(FP32, limit)))
 
 
 def fitted(

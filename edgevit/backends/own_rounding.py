@@ -13,10 +13,11 @@ from dataclasses import dataclass, replace
 import torch
 
 from edgevit.graph.half import in_float16
-from edgevit.graph.parity import Distance, Limit, distance
+from edgevit.graph.parity import FP32, Distance, Limit, distance
 from edgevit.graph.program import Inputs, Program
 
 NOISE = 8  # times the rounding of float32: another order of sums may cost so much
+_WIDEST = 1e-2
 _ULP = 2.0**-23
 
 
@@ -39,20 +40,38 @@ class OwnRounding:
         return apart.rel_l2 <= NOISE * own.rel_l2
 
 
-def own_rounding(
-    program: Program,
-    inputs: Inputs,
-    expected: Sequence[torch.Tensor],
-    precision: str,
-    limit: Limit,
-) -> OwnRounding:
-    """Return how far `expected`, the program's outputs in float32, are from those without rounding."""
+def own_rounding(program: Program, inputs: Inputs, precision: str, limit: Limit) -> OwnRounding:
+    """Return how far a program's outputs in PyTorch are from those without rounding.
+
+    They are compared with each other, not with another program's: a program that is wrong has no more of it.
+    """
+    expected = program.run(inputs)
     if precision == "fp16":
         return OwnRounding(_of_half(program, inputs, expected), precision, limit)
     exact = replace(program.in_float64(), inputs=tuple(map(wide, inputs))).run()
     moved = program.run(tuple(map(nudged, inputs)))
     pairs = zip(expected, exact, moved, strict=True)
     return OwnRounding(tuple(_larger(y, a, b) for y, a, b in pairs), precision, limit)
+
+
+def float32_rounding(program: Program, inputs: Inputs) -> float:
+    """Return the relative L2 of the output that float32 rounds most."""
+    own = own_rounding(program, inputs, "fp32", FP32)
+    return max((one.rel_l2 for one in own.outputs), default=0.0)
+
+
+def measured_limit(limit: Limit, rounding: float) -> Limit:
+    """Return a limit of float32, wider where its own rounding needs it. Beyond `_WIDEST` it needs too much."""
+    wider = NOISE * rounding
+    return Limit(wider, limit.min_cosine) if limit.max_rel_l2 < wider <= _WIDEST else limit
+
+
+def rounding_notes(limit: Limit, allowed: Limit) -> tuple[str, ...]:
+    """Say so where a limit is wider than usual."""
+    if allowed == limit:
+        return ()
+    own = allowed.max_rel_l2 / NOISE
+    return (f"PyTorch's own rounding is {own:.1e} there, and the limit {NOISE} times that",)
 
 
 def wide(x: torch.Tensor) -> torch.Tensor:

@@ -49,7 +49,7 @@ def compare(
     if not far:
         worst = max(range(len(apart)), key=lambda k: apart[k].rel_l2)
         return Apart(worst, apart[worst], False)
-    own = own_rounding(program, program.inputs, expected, precision, limit)
+    own = own_rounding(program, program.inputs, precision, limit)
     judged = [Apart(k, apart[k], not own.explains(k, apart[k]), own.of(k)) for k in far]
     return max(judged, key=lambda one: (one.departs, _size(one.distance)))
 
@@ -57,7 +57,7 @@ def compare(
 def compare_each(program: Program, actual: Sequence[torch.Tensor], precision: str) -> list[Apart]:
     """Compare every output with the program's, and with PyTorch's own rounding."""
     expected, limit = program.run(program.inputs), LIMITS[precision]
-    own = own_rounding(program, program.inputs, expected, precision, limit)
+    own = own_rounding(program, program.inputs, precision, limit)
     rows: list[Apart] = []
     for k, (one, other) in enumerate(zip(expected, actual, strict=True)):
         apart = _of_output(one, other)

@@ -26,8 +26,8 @@ _SHOWN = 8  # calls of a longer run
 class Cause:
     """Why an artifact departs.
 
-    `kind`: "capture", "rule" (`name` is the rule), "call" (`culprit` has it) or "artifact" (the same export, written
-    again, agrees).
+    `kind`: "capture", "rule" (`name` is the rule), "call" (`culprit` has it), "artifact" (the same export, written
+    again, agrees) or "precision" (PyTorch in float16 is not the model either).
     """
 
     kind: str
@@ -114,6 +114,13 @@ def _of_artifact(departure: Cause) -> Iterator[Row]:
     )
 
 
+def _of_precision(departure: Cause) -> Iterator[Row]:
+    yield (
+        "cause",
+        "float16: PyTorch in float16 is not the model either. --precision fp32 keeps more",
+    )
+
+
 def _of_call(departure: Cause) -> Iterator[Row]:
     culprit = departure.culprit
     assert culprit is not None
@@ -141,6 +148,7 @@ _CAUSES = {
     "rule": _of_rule,
     "artifact": _of_artifact,
     "call": _of_call,
+    "precision": _of_precision,
 }
 
 

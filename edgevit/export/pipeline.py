@@ -21,6 +21,7 @@ from edgevit.backends import (
     backend_for,
     blamed_on_a_call,
     constant_bytes,
+    program_parity,
     refuse_outputs,
     require_memory,
 )
@@ -57,9 +58,9 @@ from edgevit.export.vain import no_integers
 from edgevit.exported import empty, require_space, save_golden, staged
 from edgevit.frontend import ModelArguments, ModelOptions, ModelSource, eager, run_others
 from edgevit.graph.other_inputs import Other
-from edgevit.graph.parity import FP32, Parity, Ranking
+from edgevit.graph.parity import Parity, Ranking
 from edgevit.graph.program import Program
-from edgevit.graph.ranking import compared, rankings_of, with_rankings
+from edgevit.graph.ranking import rankings_of, with_rankings
 from edgevit.quantize import (
     CalibrationBatches,
     CalibrationOptions,
@@ -183,14 +184,14 @@ def _export_format(
     part = captured.integers if job.calibrated(format) else None
     rewritten, rewrites = rewritten_for(captured, format, job, stages)
     rewrites = add_lossy(part.added_to(rewrites) if part else rewrites, captured.lossy)
-    parity = [captured.lossy.captured] if captured.lossy else []
-    apart, notes = compared(captured.expected, rewritten.run(), captured.rankings, FP32)
-    parity.append(Parity("rewritten", "fp32", apart, FP32, notes=notes))
+    inputs, original = captured.source.inputs, captured.program
+    expected = Expected(inputs, captured.expected, rewritten, (), (), captured.rankings, original)
+    parity = [*([captured.lossy.captured] if captured.lossy else []), program_parity(expected)]
     require_space(draft, 2 * constant_bytes(rewritten) + (1 << 20))
     require_memory(rewritten, BACKENDS[format].title)
     scheme, quantized = job.scheme(format), None
     if part and scheme:
-        timed = clock(partial(_lowered, captured, backend, job, format), captured.source.inputs)
+        timed = clock(partial(_lowered, captured, backend, job, format), inputs)
         quantized = part.quantized(rewritten, scheme, stages, timed, captured.benchmark)
     if quantized:
         require_effect(quantized, BACKENDS[format], job.precisions[format], job.target)
@@ -198,7 +199,6 @@ def _export_format(
         rewritten = quantized.program
         parity.append(simulation_parity(quantized.held_out, job.precisions[format]))
     lowering = lowering_of(captured, backend, job, format, rewritten, draft, stages, quantized)
-    inputs = captured.source.inputs
     with blamed_on_a_call(backend, lowering, format):
         with stages.stage("lower", f"lower to {format} for {job.target.title}"):
             artifact = backend.lower(lowering)
@@ -206,8 +206,7 @@ def _export_format(
         held_out = quantized.held_out if quantized else artifact.held_out
         with stages.stage("verify", f"check the saved {format} artifact"):
             others = () if held_out else captured.others
-            model = (captured.rankings, captured.program)
-            expected = Expected(inputs, captured.expected, rewritten, others, held_out, *model)
+            expected = replace(expected, program=rewritten, others=others, held_out=held_out)
             parity += backend.check(artifact, expected)
             if split := captured.source.split:
                 whole = None if captured.lossy else artifact
@@ -216,7 +215,8 @@ def _export_format(
         artifact = captured.benchmark.measured(artifact, quantized, stages)
     names = {n for one in parity if one.precision == artifact.precision for n in one.inputs}
     shown = [other for other in captured.others if other.name in names]
-    save_golden(draft, inputs, captured.expected, shown, held_out, captured.rankings)
+    more = (shown, held_out, captured.rankings, expected.measured_rounding)
+    save_golden(draft, inputs, captured.expected, *more)
     artifact = with_notes(artifact, quantized, part, captured.lossy)
     artifact = with_head_notes(artifact, captured.program, captured.model.options.head)
     if format in job.automatic:

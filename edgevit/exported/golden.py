@@ -26,6 +26,7 @@ _MOST_HELD_OUT = 4 << 20  # bytes of the runs that a quantised artifact is judge
 _HELD_OUT = "held_out"
 _RANKING = "ranking"
 _EXAMPLE = "example"
+_ROUNDING = "rounding"  # relative L2 of PyTorch's own, where the limit is wider for it
 
 
 def save_golden(
@@ -35,6 +36,7 @@ def save_golden(
     others: Sequence[Other] = (),
     held_out: Sequence[HeldOut] = (),
     rankings: Sequence[Ranking] = (),
+    rounding: float = 0.0,
 ) -> None:
     """Write golden vectors by position, since names differ between formats.
 
@@ -50,6 +52,8 @@ def save_golden(
             tensors |= _of_rankings(other.rankings, other.name)
     tensors |= _of_rankings(rankings, _EXAMPLE)
     tensors |= _of_held_out(held_out)
+    if rounding:
+        tensors[_ROUNDING] = torch.tensor(rounding, dtype=torch.float64)
     save_file(
         {name: t.detach().clone().contiguous() for name, t in tensors.items()}, folder / GOLDEN
     )
@@ -165,6 +169,15 @@ def load_others(folder: Path) -> tuple[Other, ...]:
     return tuple(
         replace(one, rankings=_rankings(tensors, one.name, one.outputs, path)) for one in others
     )
+
+
+def load_rounding(folder: Path) -> float:
+    """Return the stored rounding of PyTorch's float32; 0 where the usual limit holds."""
+    path = folder / GOLDEN
+    rounding = _load(path).get(_ROUNDING, torch.tensor(0.0))
+    if rounding.numel() != 1 or not 0 <= float(rounding) <= 1:
+        raise _unusable(path, f"{_ROUNDING} is no number between 0 and 1")
+    return float(rounding)
 
 
 def _load(path: Path) -> dict[str, torch.Tensor]:

@@ -10,7 +10,14 @@ from typing import Any
 
 from edgevit.backends import Artifact, Expected, backend_of
 from edgevit.errors import PackageError
-from edgevit.exported.golden import GOLDEN, load_golden, load_held_out, load_others, load_rankings
+from edgevit.exported.golden import (
+    GOLDEN,
+    load_golden,
+    load_held_out,
+    load_others,
+    load_rankings,
+    load_rounding,
+)
 from edgevit.exported.manifest import read_manifest, require_ours, require_untouched
 from edgevit.exported.text import parity_rows, parity_text, verdict
 from edgevit.graph.parity import Parity
@@ -100,6 +107,7 @@ def verify(directory: str | os.PathLike[str], *, trust: bool = False) -> Verdict
         others=load_others(folder),
         held_out=held_out,
         rankings=load_rankings(folder),
+        stored_rounding=load_rounding(folder),
     )
     parity = backend_of(artifact.format).check(artifact, expected)
     return Verdict(folder, path, parity, manifest, unlisted)

@@ -29,8 +29,9 @@ from edgevit.backends.coreml.rules import FORMS, FUSED, RULES
 from edgevit.backends.coreml.scheme import IOS_18
 from edgevit.backends.judged import judged
 from edgevit.backends.on_host import Run
+from edgevit.backends.own_rounding import own_rounding, rounding_notes
 from edgevit.errors import PackageError, TargetError
-from edgevit.graph.parity import FP16, FP32, UNKNOWN, Limit, Parity
+from edgevit.graph.parity import FP16, FP32, UNKNOWN, Distance, Limit, Parity
 from edgevit.graph.program import Inputs, Program
 from edgevit.graph.ranking import compared
 from edgevit.quantize import QUANTIZED, RoundedWeight, file_parity
@@ -204,18 +205,33 @@ def _parity(package: MilPackage, expected: Expected, precision: Precision, limit
         outputs = [run.outputs[name] for name in package.main.outputs]
         distances, matched = compared(expected.outputs, outputs, expected.rankings, limit)
     where = places(package.main, expected.program) if expected.program is not None else {}
-    parity = Parity(
-        "package", precision, distances, limit, unchecked, (*matched, *_rounding_notes(run, where))
-    )
+    allowed = expected.limit(limit, distances, precision) if not unchecked else limit
+    notes = (*matched, *rounding_notes(limit, allowed), *_rounding_notes(run, where))
+    parity = Parity("package", precision, distances, allowed, unchecked, notes)
     if parity.passed or unchecked:
         return parity
     departure = _departure(package, inputs, expected, precision)
-    return Parity("package", precision, distances, limit, unchecked, (*parity.notes, *departure))
+    coarse = _too_coarse(expected, distances, limit) if precision == "fp16" else ()
+    notes = (*coarse, *parity.notes, *departure)
+    return Parity("package", precision, distances, allowed, unchecked, notes)
 
 
 def _as_declared(x: torch.Tensor, declared: NamedType) -> torch.Tensor:
     """Reshape a scalar to one value if the package declares an array for it."""
     return x.reshape(1) if x.ndim == 0 and not declared.type.admits(()) else x
+
+
+def _too_coarse(expected: Expected, apart: Distance, limit: Limit) -> tuple[str, ...]:
+    """Say so where PyTorch's own float16 is not the model either."""
+    if expected.original is None:
+        return ()
+    own = own_rounding(expected.original, expected.inputs, "fp16", limit)
+    if not any(own.explains(k, apart) for k in range(len(own.outputs))):
+        return ()
+    worst = max(one.rel_l2 for one in own.outputs)
+    return (
+        f"PyTorch in float16 is not the model either (relative L2 {worst:.1e}): --precision fp32",
+    )
 
 
 def _rounding_notes(run: InterpretedRun, where: Mapping[str, str]) -> tuple[str, ...]:
