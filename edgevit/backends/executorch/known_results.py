@@ -72,20 +72,20 @@ def results_known() -> Generator[None]:
 
 
 def _is_same(call: tuple[Any, Any, Any], earlier: _ExecutedCall) -> bool:
-    return call[0] is earlier.target and _are_same(call[1:], (earlier.args, earlier.kwargs))
+    return call[0] is earlier.target and are_same(call[1:], (earlier.args, earlier.kwargs))
 
 
-def _are_same(value: Any, earlier: Any) -> bool:
+def are_same(value: Any, earlier: Any) -> bool:
     """Compare arguments, tensors by what a result's form depends on."""
     if value is earlier:
         return True
     if type(value) is not type(earlier):
         return False
     if isinstance(value, list | tuple):
-        return len(value) == len(earlier) and all(map(_are_same, value, earlier))
+        return len(value) == len(earlier) and all(map(are_same, value, earlier))
     if isinstance(value, dict):
         return value.keys() == earlier.keys() and all(
-            _are_same(value[key], earlier[key]) for key in value
+            are_same(value[key], earlier[key]) for key in value
         )
     if isinstance(value, FakeTensor):
         return _is_plain(value) and _is_plain(earlier) and _form(value) == _form(earlier)

@@ -41,6 +41,32 @@ class Changes(passes.ExportPass):
         )
 
 
+class Repeats(passes.ExportPass):
+    """Looks at what each call reads, and repeats it as it is."""
+
+    def call_operator(self, op: Any, args: Any, kwargs: Any, meta: Any) -> Any:
+        args, kwargs = passes.map_args(op, lambda value, _: value, args, kwargs)
+        return super().call_operator(op, args, kwargs, meta)
+
+
+class Adds(passes.ExportPass):
+    """Negates the result of each call."""
+
+    def call_operator(self, op: Any, args: Any, kwargs: Any, meta: Any) -> Any:
+        result = super().call_operator(op, args, kwargs, meta)
+        return super().call_operator(
+            exir.dialects._ops.ops.edge.aten.neg.default, (result,), {}, meta
+        )
+
+
+class Marks(passes.ExportPass):
+    """Marks each call, and repeats it."""
+
+    def call_operator(self, op: Any, args: Any, kwargs: Any, meta: Any) -> Any:
+        meta["marked"] = True
+        return super().call_operator(op, args, kwargs, meta)
+
+
 class Net(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return x.sin() + 1
@@ -64,3 +90,15 @@ def test_only_a_graph_as_the_last_trace_left_it_is_not_traced() -> None:
         assert renamed is not changed
         assert "aten.sin" in called(renamed)[0]
     assert Looks()(renamed).graph_module is not renamed
+
+
+def test_a_pass_that_repeats_each_call_is_asked_and_not_traced() -> None:
+    exported = torch.export.export(Net(), (torch.rand(3),))
+    edge = exir.to_edge(exported).exported_program().graph_module
+    with needless_retraces_skipped():
+        first = Looks()(edge).graph_module
+        assert Repeats()(first).graph_module is first
+        assert len(called(Adds()(first).graph_module)) == 2 * len(called(first))
+        first = Looks()(edge).graph_module
+        marked = Marks()(first).graph_module
+        assert all(n.meta.get("marked") for n in marked.graph.nodes if n.op == "call_function")
