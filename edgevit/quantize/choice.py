@@ -15,6 +15,7 @@ from edgevit.quantize.held_out import HeldOut
 from edgevit.quantize.noise_report import NoiseReport
 from edgevit.quantize.placement import IntegerPlacement
 from edgevit.quantize.scheme import QuantScheme
+from edgevit.quantize.trial import EarlierWay
 from edgevit.quantize.weights import RoundedWeight
 
 
@@ -85,6 +86,11 @@ def _arithmetic(scheme: QuantScheme) -> QuantScheme:
     )
 
 
+def _signed(scheme: QuantScheme) -> QuantScheme:
+    """Return the arithmetic of a scheme: bytes with and without a sign hold the same numbers."""
+    return replace(_arithmetic(scheme), activations=scheme.activations.removeprefix("u"))
+
+
 def _names(nodes: tuple[Node, ...]) -> tuple[str, ...]:
     return tuple(node.name for node in nodes)
 
@@ -95,12 +101,21 @@ class EarlierChoices:
     def __init__(self) -> None:
         self._answers: list[tuple[Question, IntegerChoice]] = []
         self._streams: list[tuple[Sequence[Question], bool]] = []
+        self._ways: list[tuple[QuantScheme, EarlierWay]] = []
 
     def answer(self, question: Question) -> IntegerChoice | None:
         return next((choice for asked, choice in self._answers if asked == question), None)
 
     def add(self, question: Question, choice: IntegerChoice) -> None:
         self._answers.append((question, choice))
+
+    def way(self, scheme: QuantScheme) -> EarlierWay | None:
+        """Return the way that was best for a format with the same arithmetic, wherever its integers stand."""
+        asked = _signed(scheme)
+        return next((way for arithmetic, way in self._ways if arithmetic == asked), None)
+
+    def add_way(self, scheme: QuantScheme, way: EarlierWay) -> None:
+        self._ways.append((_signed(scheme), way))
 
     def keeps_stream_in_floats(self, asked: Sequence[Question], judge: Callable[[], bool]) -> bool:
         """Return whether floats are worth it for the residual stream; `judge` is called for new questions alone."""

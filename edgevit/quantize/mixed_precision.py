@@ -126,16 +126,51 @@ class _TypeSearch:
 def find_types(trial: Trial, base: TrialResult, fitting: Fitting, goal: MixedGoal) -> MixedTypes:
     """Widen the fewest values, the worst first, that meet the goal on the judging runs."""
     wide = trial.scheme.wide or FLOAT
-    sensitive = sensitivity(
-        trial.program, base.encodings, base.weights, trial.judges[:_RUNS], trial.placement.copied
-    )
     costs = _costs(trial, base, wide)
     _require_room(goal, costs)
-    units = float_units(trial, sensitive) if wide == FLOAT else wide_units(trial, sensitive)
-    order = _within(_ranked(units, costs), costs, goal)
+    order = _order(trial, base, wide, costs, goal)
     fitting, weights = _weights(trial.with_types(_types(order, wide)), base, fitting)
     search = _TypeSearch(trial, goal, costs, wide, fitting, weights)
     return _settled(_spent(order, search) if goal.spends else _aimed(order, search), order, search)
+
+
+@dataclass(frozen=True)
+class WorstCalls:
+    """The calls that make most of the noise, and what is left of it where they compute in floats."""
+
+    types: Mapping[str, str]
+    snr: float
+    result: TrialResult | None = None  # None: not worth it
+    methods: tuple[Method, ...] = ()
+
+
+def worst_calls(
+    trial: Trial, base: TrialResult, fitting: Fitting, goal: MixedGoal, worth: float
+) -> WorstCalls:
+    """Take what the budget allows out of the integers, and choose ranges and weights anew, if that brings `worth` dB.
+
+    With the ranges and weights that are there, it must bring a third of that: choosing anew costs more than all else.
+    """
+    costs = _costs(trial, base, FLOAT)
+    types = _types(_order(trial, base, FLOAT, costs, goal), FLOAT)
+    without = trial.with_types(types)
+    first = without.attempt(fitting, weights=base.weights)
+    if first.snr < base.snr + worth / 3:
+        return WorstCalls(types, first.snr)
+    result, _, methods = without.best()
+    taken = result.snr >= base.snr + worth
+    return WorstCalls(types, result.snr, result if taken else None, methods)
+
+
+def _order(
+    trial: Trial, base: TrialResult, wide: str, costs: _Costs, goal: MixedGoal
+) -> list[WideUnit]:
+    """Return what the budget allows, the worst first."""
+    sensitive = sensitivity(
+        trial.program, base.encodings, base.weights, trial.judges[:_RUNS], trial.placement.copied
+    )
+    units = float_units(trial, sensitive) if wide == FLOAT else wide_units(trial, sensitive)
+    return _within(_ranked(units, costs), costs, goal)
 
 
 def _spent(order: Sequence[WideUnit], search: _TypeSearch) -> Sequence[WideUnit]:
@@ -218,9 +253,9 @@ def _weights(
     widest: Trial, base: TrialResult, fitting: Fitting
 ) -> tuple[Fitting, Mapping[Node, RoundedWeight]]:
     """Return the weights that leave the least noise where activations leave little."""
-    plain = widest.attempt(fitting, weights=base.weights)
     if fitting.compensate or not widest.compensates:
         return fitting, base.weights
+    plain = widest.attempt(fitting, weights=base.weights)
     other = fitting._replace(compensate=True)
     compensated = widest.attempt(other)
     if compensated.snr <= plain.snr:

@@ -20,7 +20,7 @@ from edgevit.quantize.choice import EarlierChoices, IntegerChoice, Question
 from edgevit.quantize.encoding import Grid
 from edgevit.quantize.goals import MixedBudget, MixedGoal
 from edgevit.quantize.held_out import HeldOut
-from edgevit.quantize.mixed_precision import MixedTypes, find_types
+from edgevit.quantize.mixed_precision import MixedTypes, find_types, worst_calls
 from edgevit.quantize.noise import snr, waterfall
 from edgevit.quantize.noise_report import NOISY, NoiseReport
 from edgevit.quantize.placement import IntegerPlacement, place
@@ -28,7 +28,7 @@ from edgevit.quantize.qdq import with_pairs
 from edgevit.quantize.scheme import QuantScheme
 from edgevit.quantize.stream_choice import with_stream
 from edgevit.quantize.trained import without_pairs
-from edgevit.quantize.trial import RANGES, Fitting, Method, Trial, TrialResult
+from edgevit.quantize.trial import RANGES, EarlierWay, Fitting, Method, Trial, TrialResult
 from edgevit.quantize.weights import RoundedWeight
 
 _SHOWN = 4  # runs that the waterfall is made of
@@ -117,7 +117,7 @@ def quantize_program(
         if choice.types:
             placement = place(plain, scheme, choice.types)
         return _repeated(plain, calibration, scheme, placement, choice)
-    quantized = _tried(program, calibration, scheme, {}, progress, compensates, None)
+    quantized = _tried(program, calibration, scheme, {}, progress, compensates, None, earlier)
     earlier.add(question, quantized.choice())
     return quantized
 
@@ -154,27 +154,34 @@ def _tried(
     progress: Progress,
     compensates: bool,
     goal: MixedGoal | None,
+    earlier: EarlierChoices | None = None,
 ) -> QuantizedProgram:
     fitted, held_out = halves(calibration.inputs)
     progress("calibrate")
     trial = Trial.begin(program, scheme, fitted, held_out, types, compensates)
     progress("choose ranges and weights")
-    best, fitting, methods = trial.best()
-    mixed = None
+    way = earlier.way(scheme) if earlier else None
+    best, fitting, methods = trial.best(way)
+    plain_snr = best.snr
+    mixed, in_vain = None, way is not None and way.floats_in_vain and way.is_as_good(best.snr)
     if goal is not None:
         progress("search for values that need more bits")
         mixed = find_types(trial, best, fitting, goal)
         trial = trial.with_types(mixed.types)
         more = Method("more bits for some", best.snr, mixed.result.snr, True)
         best, methods = mixed.result, (*methods, more, *mixed.methods)
-    elif _may_widen(trial) and best.snr < NOISY:
+    elif _may_widen(trial) and best.snr < NOISY and not in_vain:
         progress("search for calls that make most of the noise")
-        few = find_types(trial, best, fitting, MixedGoal(budget=_few(best)))
-        taken = few.result.snr >= best.snr + _WORTH
-        methods = (*methods, Method("the worst calls in floats", best.snr, few.result.snr, taken))
-        if taken:
+        few = worst_calls(trial, best, fitting, MixedGoal(budget=_few(best)), _WORTH)
+        taken = few.result is not None
+        methods = (*methods, Method("the worst calls in floats", best.snr, few.snr, taken))
+        if few.result is not None:
             trial, best = trial.with_types(few.types), few.result
             methods = (*methods, *few.methods)
+        in_vain = not taken
+    if earlier is not None:
+        ranges = None if fitting.own else fitting.ranges
+        earlier.add_way(scheme, EarlierWay(ranges, fitting.compensate, plain_snr, in_vain))
     quantized = best.simulation
     has_trained_pairs = trial.program is not program
     expected = program.run_all(fitted) if has_trained_pairs else trial.recorded.outputs

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -26,6 +26,8 @@ from edgevit.quantize.value_ranges import CHOICES, RangeChoice, Wider, choose_ra
 from edgevit.quantize.weights import RoundedWeight, rounded_weight
 
 RANGES = ("min-max", "mse", "percentile", WEIGHTED)  # the first is the one to beat
+_OWN_RANGES = "a range of its own for each value"
+_ALIKE = 0.5  # dB: what another format's way may leave more noise here than it does there
 _BACKWARD = 8  # runs that gradients are taken of
 _OWN = 16  # runs that the ranges of single values are judged on: what clips is in few of them
 
@@ -67,6 +69,18 @@ class TrialResult:
     snr: float
 
 
+class EarlierWay(NamedTuple):
+    """The way that was best for another format, and the ratio that it had there."""
+
+    ranges: str | None  # of all values; None: of each its own
+    compensate: bool
+    snr: float
+    floats_in_vain: bool = False  # the worst calls were tried in floats, and not worth it
+
+    def is_as_good(self, ratio: float) -> bool:
+        return ratio >= self.snr - _ALIKE
+
+
 @dataclass(frozen=True)
 class Trial:
     """What all ways to quantise a program share: where pairs stand, and what was observed there."""
@@ -81,6 +95,12 @@ class Trial:
     expected: Sequence[Outputs]
     compensates: bool = False  # the inputs are like those that the model will see
     trained: TrainedEncodings = UNTRAINED
+    rounded: dict[tuple[Node, float | None], RoundedWeight] = field(
+        default_factory=dict[tuple[Node, float | None], RoundedWeight]
+    )  # by the step of the input, which compensation reads
+    chosen: dict[frozenset[str], dict[str, RangeChoice]] = field(
+        default_factory=dict[frozenset[str], dict[str, RangeChoice]]
+    )  # ranges of single values, by the calls in other types
 
     @classmethod
     def begin(
@@ -152,8 +172,19 @@ class Trial:
         ratio = snr(self.expected, outputs) if outputs else 0.0
         return TrialResult(encodings, weights, simulation, outputs, ratio)
 
-    def best(self) -> tuple[TrialResult, Fitting, tuple[Method, ...]]:
-        """Take each way that leaves less noise on the judging runs than the best before it."""
+    def best(
+        self, earlier: EarlierWay | None = None
+    ) -> tuple[TrialResult, Fitting, tuple[Method, ...]]:
+        """Take each way that leaves less noise on the judging runs than the best before it.
+
+        That of `earlier` alone where it is about as good here.
+        """
+        if earlier is not None:
+            way = self._as_earlier(earlier)
+            result = self.attempt(way)
+            if earlier.is_as_good(result.snr):
+                name = "the way that was best for another format"
+                return result, way, (Method(name, earlier.snr, result.snr, True),)
         way, methods = Fitting(), list[Method]()
         best = self.attempt(way)
         for name, ranges in self._range_choices():
@@ -161,6 +192,8 @@ class Trial:
             methods.append(Method(name, best.snr, other.snr, other.snr > best.snr))
             if other.snr > best.snr:
                 best, way = other, ranges
+            if way.own:  # it has chosen among the others for each value
+                break
         if not self.compensates:
             return best, way, tuple(methods)
         compensated = way._replace(compensate=True)
@@ -171,15 +204,26 @@ class Trial:
             best, way = other, compensated
         return best, way, tuple(methods)
 
+    def _as_earlier(self, way: EarlierWay) -> Fitting:
+        if way.ranges is None:
+            return Fitting(own=self._own_ranges(), compensate=way.compensate)
+        return Fitting(way.ranges, way.compensate)
+
     def _range_choices(self) -> Iterator[tuple[str, Fitting]]:
         """Yield what comes after the first, and what the report calls it."""
         if not self.placement.encoded():
             return
+        yield _OWN_RANGES, Fitting(own=self._own_ranges())
         for name in RANGES[1:]:
             yield f"{name} ranges", Fitting(name)
-        yield "a range of its own for each value", Fitting(own=self._own_ranges())
 
     def _own_ranges(self) -> dict[str, RangeChoice]:
+        types = frozenset(self.types)
+        if types not in self.chosen:
+            self.chosen[types] = self._choose_ranges()
+        return self.chosen[types]
+
+    def _choose_ranges(self) -> dict[str, RangeChoice]:
         names = [node.name for node in self.placement.encoded()]
         grids = {
             choice: self._encodings(Fitting(own=dict.fromkeys(names, choice))) for choice in CHOICES
@@ -232,7 +276,11 @@ class Trial:
         grid = encodings.get(self.placement.carried.get(read, read))
         moments: Moments | None = self.recorded.moments.get(node) if compensate else None
         step = grid.scale if grid else 0.0
-        return rounded_weight(node, weight, bias, self.scheme.form_of(node), moments, step)
+        question = node, step if moments else None
+        if question not in self.rounded:
+            form = self.scheme.form_of(node)
+            self.rounded[question] = rounded_weight(node, weight, bias, form, moments, step)
+        return self.rounded[question]
 
 
 def _of(observer: Observer, name: str) -> Observer:

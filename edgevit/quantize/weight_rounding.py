@@ -35,6 +35,8 @@ def compensated(
     steps = np.ones_like(taps) if scale.ndim == 1 else scale / unit[:, None]
 
     def nearest(real: np.ndarray, steps: np.ndarray) -> np.ndarray:
+        if scale.ndim == 1:  # steps of one, or of zero
+            return np.minimum(np.maximum(np.rint(real), -most), most) * steps
         units = np.divide(real, steps, out=np.zeros_like(real), where=steps > 0)
         return np.clip(np.rint(units), -most, most) * steps
 
@@ -87,9 +89,7 @@ def _rounded(
 ) -> np.ndarray:
     """Round groups x rows x taps, the taps of the largest variance first."""
     order = np.argsort(-np.diagonal(covariance, axis1=1, axis2=2), axis=1, kind="stable")
-    pairs = np.take_along_axis(covariance, order[:, :, None], 1)
-    pairs = np.take_along_axis(pairs, order[:, None, :], 2)
-    upper = _upper(pairs)
+    upper = _upper(np.stack([one[of][:, of] for one, of in zip(covariance, order, strict=True)]))
     weights = np.take_along_axis(rows, order[:, None, :], 2)
     steps = np.take_along_axis(steps, order[:, None, :], 2)
     for start in range(0, weights.shape[2], _BLOCK):

@@ -19,6 +19,7 @@ from edgevit.quantize.encoding import Grid
 from edgevit.quantize.qdq import with_other_grids, with_pairs
 from edgevit.quantize.run import QuantizedProgram, quantize_program
 from edgevit.quantize.scheme import QuantScheme
+from edgevit.quantize.trial import EarlierWay
 from tests.quantize.imported import rewritten
 from tests.quantize.test_pairs import program
 from tests.quantize.test_residual_stream import IMAGE, Net, plain
@@ -61,6 +62,21 @@ def test_formats_that_place_the_same_integers_try_the_stream_once(
     assert len(tried) == 2  # floats and integers
     quantized(streamed, ONNX["int8"], earlier)
     assert len(tried) == 4
+
+
+def test_another_formats_way_is_taken_where_it_is_as_good(whole: Program) -> None:
+    earlier = EarlierChoices()
+    earlier.add_way(ONNX["int8"], EarlierWay("min-max", False, snr=30.0))
+    second = quantized(whole, TFLITE["int8"], earlier)
+    assert len(second.report.methods) == 1
+    assert second.report.held_out_snr >= 29.5
+
+
+def test_another_formats_way_is_left_where_it_is_worse(whole: Program) -> None:
+    earlier = EarlierChoices()
+    earlier.add_way(TFLITE["int8"], EarlierWay("percentile", False, snr=999.0))
+    second = quantized(whole, TFLITE["int8"], earlier)
+    assert second.report == quantized(whole, TFLITE["int8"]).report
 
 
 def test_nothing_is_shared_where_the_numbers_differ(whole: Program) -> None:

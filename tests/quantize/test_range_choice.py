@@ -35,25 +35,19 @@ def picture(spikes: int, seed: int) -> torch.Tensor:
     return x.reshape(1, 1, SIZE, SIZE)
 
 
-def ways(spikes: int, saturates: bool = True) -> dict[str, bool]:
+def largest(spikes: int, saturates: bool = True) -> float:
+    """Return the largest number that the input's encoding holds."""
     torch.manual_seed(0)
     inputs = tuple((picture(spikes, seed),) for seed in range(8))
     program = rewritten(Mixing(saturates), inputs[0][0])
-    report = quantize_program(program, Calibration(inputs, "spikes"), QuantScheme()).report
-    return {method.name: method.taken for method in report.methods}
+    encodings = quantize_program(program, Calibration(inputs, "spikes"), QuantScheme()).encodings
+    return max(127 * grid.scale for node, grid in encodings.items() if node.op == "placeholder")
 
 
-@pytest.mark.parametrize(
-    ("spikes", "name"), [(1, "percentile ranges"), (200, "weighted mse ranges")]
-)
-def test_spikes_that_a_reader_does_not_see_are_clipped(spikes: int, name: str) -> None:
-    """One in ten thousand for the percentile; any number where the gradient tells."""
-    assert ways(spikes)[name]
-
-
-def test_spikes_that_a_reader_sees_are_not_clipped() -> None:
-    taken = ways(1, saturates=False)
-    assert not taken["percentile ranges"] and not taken["weighted mse ranges"]
+@pytest.mark.parametrize("spikes", [1, 200])
+def test_spikes_that_a_reader_does_not_see_are_clipped(spikes: int) -> None:
+    """One in ten thousand by the percentile; any number where the gradient tells."""
+    assert largest(spikes) < 0.2 * largest(spikes, saturates=False)
 
 
 class Apart(nn.Module):
@@ -75,7 +69,7 @@ def test_values_that_want_different_ranges_get_them() -> None:
     by_name = {method.name: method for method in report.methods}
     own = by_name["a range of its own for each value"]
     assert own.taken
-    assert own.after > max(one.after for one in by_name.values() if "ranges" in one.name) + 1
+    assert own.after > own.before + 1
 
 
 def test_a_range_reaches_farther_than_the_few_inputs_that_chose_it() -> None:

@@ -12,6 +12,7 @@ from edgevit.backends.executorch.delegation import delegation
 from edgevit.backends.executorch.flat_rows import with_flat_rows
 from edgevit.backends.executorch.info import INFO
 from edgevit.backends.executorch.known_results import results_known
+from edgevit.backends.executorch.known_signatures import signatures_known
 from edgevit.backends.executorch.partitioner import partitioner, read_apart
 from edgevit.backends.executorch.pattern_searches import vain_searches_skipped
 from edgevit.backends.executorch.retraces import needless_retraces_skipped
@@ -61,6 +62,7 @@ def lowered(programs: Mapping[str, Program]) -> Any:
         no_stack_traces(),
         needless_retraces_skipped(),
         results_known(),
+        signatures_known(),
         vain_searches_skipped(),
     ):
         edge = _edge(programs)

@@ -37,10 +37,10 @@ def needless_retraces_skipped() -> Generator[None]:
 
     def call(self: Any, graph_module: GraphModule) -> PassResult:
         nonlocal traced
-        hooks = _hooks(type(self), plain)
-        if hooks <= {_OPERATOR} and traced == (graph_module.graph, content(graph_module.graph)):
-            if not hooks or _leaves_calls(self, graph_module.graph, passes):
-                return PassResult(graph_module, True)
+        graph, hooks = graph_module.graph, _hooks(type(self), plain)
+        as_traced = hooks <= {_OPERATOR} and traced == (graph, content(graph))
+        if as_traced and (not hooks or _leaves_calls(self, graph, passes)):
+            return PassResult(graph_module, True)
         result = trace(self, graph_module)
         traced = result.graph_module.graph, content(result.graph_module.graph)
         return result
@@ -63,7 +63,7 @@ class _ChangesError(Exception):
     """The pass does something else than to repeat the call."""
 
 
-class _Result:
+class _RepeatedResult:
     """Stand-in for the result of a repeated call, which a pass may return and not look at."""
 
     def __getattr__(self, name: str) -> Any:
@@ -87,13 +87,16 @@ def _leaves_calls(one: Any, graph: Graph, passes: Any) -> bool:
 
 
 def _repeats(one: Any, node: Node, values: dict[Node, Any], passes: Any) -> bool:
-    args, kwargs = (map_arg(part, values.__getitem__) for part in (node.args, node.kwargs))
-    meta, result, count = passes.NodeMetadata(node.meta), _Result(), 0
+    args: Any = map_arg(node.args, values.__getitem__)
+    kwargs: Any = map_arg(node.kwargs, values.__getitem__)
+    meta, result, count = passes.NodeMetadata(node.meta), _RepeatedResult(), 0
 
-    def repeat(self: Any, op: Any, these: Any, named: Any, its: Any) -> _Result:
+    def repeat(self: Any, op: Any, these: Any, named: Any, its: Any) -> _RepeatedResult:
         nonlocal count
         count += 1
-        same = op is node.target and are_same((tuple(these), dict(named)), (tuple(args), dict(kwargs)))
+        same = op is node.target and are_same(
+            (tuple(these), dict(named)), (tuple(args), dict(kwargs))
+        )
         if not same or its is not meta:
             raise _ChangesError
         return result
