@@ -179,6 +179,9 @@ def _tried(
             trial, best = trial.with_types(few.types), few.result
             methods = (*methods, *few.methods)
         in_vain = not taken
+    elif _may_have_room(trial) and best.snr >= NOISY:
+        best, more = trial.with_room(best, fitting)
+        methods = (*methods, *more)
     if earlier is not None:
         ranges = None if fitting.own else fitting.ranges
         earlier.add_way(scheme, EarlierWay(ranges, fitting.compensate, plain_snr, in_vain))
@@ -212,6 +215,12 @@ def _may_widen(trial: Trial) -> bool:
     scheme = trial.scheme
     asked = scheme.mixed or trial.types or trial.trained.values
     return scheme.float_worst and trial.compensates and not asked
+
+
+def _may_have_room(trial: Trial) -> bool:
+    """Check that ranges are chosen here, of pictures like those that the model will see."""
+    asked = trial.scheme.mixed or trial.types or trial.trained.values
+    return trial.compensates and not asked and bool(trial.placement.encoded())
 
 
 def _few(result: TrialResult) -> MixedBudget:

@@ -6,7 +6,9 @@ import pytest
 import torch
 from torch import nn
 
+from edgevit.quantize import trial
 from edgevit.quantize.calibration import Calibration
+from edgevit.quantize.noise import snr
 from edgevit.quantize.run import quantize_program
 from edgevit.quantize.scheme import QuantScheme
 from tests.quantize.imported import rewritten
@@ -82,3 +84,23 @@ def test_a_range_reaches_farther_than_the_few_inputs_that_chose_it() -> None:
     assert pixels.high >= 1.05 * max(float(x.max()) for (x,) in inputs[::2])
     taken = {method.name for method in quantized.report.methods if method.taken}
     assert "a range of its own for each value" in taken
+
+
+def test_pictures_brighter_than_all_that_were_seen_clip_less(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    torch.manual_seed(0)
+    inputs = tuple((picture(0, seed),) for seed in range(8))
+    brighter = tuple((picture(0, seed) * 1.2,) for seed in range(8, 12))
+    program = rewritten(Mixing(saturates=False), inputs[0][0])
+
+    def quantized() -> tuple[float, float]:
+        made = quantize_program(program, Calibration(inputs, "dark"), QuantScheme())
+        outputs = made.program.run_all(brighter)
+        return made.report.held_out_snr, snr(program.run_all(brighter), outputs)
+
+    judged, seen = quantized()
+    monkeypatch.setattr(trial, "_ROOMS", ())
+    without_room, clipped = quantized()
+    assert without_room - 1.5 <= judged < without_room
+    assert seen > clipped + 3
