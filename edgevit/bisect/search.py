@@ -85,7 +85,6 @@ class Culprit:
 
 def find_culprit(writer: Writer, calls: Calls, stages: Stages) -> Culprit:
     """Return the shortest run of calls that departs by itself, of a program that does as a whole."""
-    places = calls.places
     ends = time.monotonic() + _LONGEST
 
     def departs(first: int, last: int) -> bool | None:
