@@ -118,6 +118,6 @@ def picture_input(
             "it is not known how pictures become the model's input",
             where=where,
             why="neither the model nor the command line says what mean and std it was trained with",
-            hint="--mean 0.485,0.456,0.406 --std 0.229,0.224,0.225, if those are the ones",
+            hint="export with --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225, if those are the ones",
         )
     return image_input.picture_shape(inputs[0].shape), image_input.preprocess

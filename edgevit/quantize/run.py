@@ -31,6 +31,7 @@ from edgevit.quantize.trained import without_pairs
 from edgevit.quantize.trial import RANGES, EarlierWay, Fitting, Method, Trial, TrialResult
 from edgevit.quantize.weights import RoundedWeight
 
+_CLEAR = 25.0  # dB: a net of more noise may multiply what wider steps add
 _SHOWN = 4  # runs that the waterfall is made of
 _FEW_MACS, _FEW_BYTES = 0.05, 0.03  # of all multiply-accumulates, and beside the weights' bytes
 _WORTH = 3.0  # dB that they must bring
@@ -179,7 +180,7 @@ def _tried(
             trial, best = trial.with_types(few.types), few.result
             methods = (*methods, *few.methods)
         in_vain = not taken
-    elif _may_have_room(trial) and best.snr >= NOISY:
+    elif _may_have_room(trial) and best.snr >= _CLEAR:
         best, more = trial.with_room(best, fitting)
         methods = (*methods, *more)
     if earlier is not None:
