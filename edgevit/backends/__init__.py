@@ -45,7 +45,6 @@ if TYPE_CHECKING:
         float32_rounding,
         measured_limit,
         own_rounding,
-        wide,
     )
     from edgevit.backends.placement import Placement, require_engine
     from edgevit.backends.port_facts import PortFacts, Ports
@@ -113,7 +112,6 @@ __all__ = [
     "require_engine",
     "require_memory",
     "run_here",
-    "wide",
     "worker_for",
 ]
 
@@ -153,7 +151,6 @@ lazy_face(
             "float32_rounding",
             "measured_limit",
             "own_rounding",
-            "wide",
         ),
         "placement": ("Placement", "require_engine"),
         "port_facts": ("PortFacts", "Ports"),

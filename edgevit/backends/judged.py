@@ -8,11 +8,10 @@ not tested against it.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 import torch
 
-from edgevit.backends.own_rounding import NOISE, nudged, wide
+from edgevit.backends.own_rounding import NOISE, exact_and_nudged
 from edgevit.graph.half import in_float16
 from edgevit.graph.other_inputs import Other
 from edgevit.graph.parity import FP32, SAME, Distance, Limit, Parity, distance
@@ -76,8 +75,7 @@ def _compute_another(graphs: Sequence[Program], other: Other) -> bool:
     apart = own = 0.0
     for graph in graphs:
         outputs = graph.run(other.inputs)
-        exact = replace(graph.in_float64(), inputs=tuple(map(wide, other.inputs))).run()
-        moved = graph.run(tuple(map(nudged, other.inputs)))
+        exact, moved = exact_and_nudged(graph, other.inputs)
         own = max(own, distance(exact, outputs).rel_l2, distance(outputs, moved).rel_l2)
         apart = max(apart, compared(other.outputs, outputs, other.rankings, FP32)[0].rel_l2)
     return apart > FP32.max_rel_l2 and apart > NOISE * own
@@ -86,8 +84,7 @@ def _compute_another(graphs: Sequence[Program], other: Other) -> bool:
 def _noise(other: Other, parity: Distance, program: Program, precision: str, limit: Limit) -> str:
     if precision == "fp16":
         return _noise_of_half(other, parity, program, limit)
-    exact = replace(program.in_float64(), inputs=tuple(map(wide, other.inputs))).run()
-    moved = program.run(tuple(map(nudged, other.inputs)))
+    exact, moved = exact_and_nudged(program, other.inputs)
     apart = max(distance(exact, other.outputs).rel_l2, distance(other.outputs, moved).rel_l2)
     if limit.max_rel_l2 < apart or parity.rel_l2 <= NOISE * apart:
         return f"the model's own rounding is {apart:.1e} there"

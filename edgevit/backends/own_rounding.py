@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 
@@ -48,8 +48,7 @@ def own_rounding(program: Program, inputs: Inputs, precision: str, limit: Limit)
     expected = program.run(inputs)
     if precision == "fp16":
         return OwnRounding(_of_half(program, inputs, expected), precision, limit)
-    exact = replace(program.in_float64(), inputs=tuple(map(wide, inputs))).run()
-    moved = program.run(tuple(map(nudged, inputs)))
+    exact, moved = exact_and_nudged(program, inputs)
     pairs = zip(expected, exact, moved, strict=True)
     return OwnRounding(tuple(_larger(y, a, b) for y, a, b in pairs), precision, limit)
 
@@ -74,11 +73,19 @@ def rounding_notes(limit: Limit, allowed: Limit) -> tuple[str, ...]:
     return (f"PyTorch's own rounding is {own:.1e} there, and the limit {NOISE} times that",)
 
 
-def wide(x: torch.Tensor) -> torch.Tensor:
+def exact_and_nudged(
+    program: Program, inputs: Inputs
+) -> tuple[tuple[torch.Tensor, ...], tuple[torch.Tensor, ...]]:
+    """Return a program's outputs in float64, and in float32 where the last digit of its inputs is another."""
+    exact = program.in_float64().run(tuple(map(_wide, inputs)))
+    return exact, program.run(tuple(map(_nudged, inputs)))
+
+
+def _wide(x: torch.Tensor) -> torch.Tensor:
     return x.double() if x.is_floating_point() else x
 
 
-def nudged(x: torch.Tensor) -> torch.Tensor:
+def _nudged(x: torch.Tensor) -> torch.Tensor:
     """Perturb a floating-point tensor by about its last digit."""
     if not x.is_floating_point():
         return x

@@ -11,11 +11,11 @@ from typing import Any
 import torch
 from torch.fx.node import Node
 
-from edgevit.backends import LIMITS, wide
+from edgevit.backends import LIMITS
 from edgevit.bisect.apart import Apart
 from edgevit.bisect.search import Culprit
 from edgevit.graph.aten import op
-from edgevit.graph.program import Program, origin, value
+from edgevit.graph.program import origin, value
 from edgevit.graph.text import type_text
 from edgevit.support.notebook import Row, Shown
 
@@ -180,7 +180,7 @@ class Numbers:
 def largest_difference(culprit: Culprit) -> Numbers:
     program, k = culprit.program, culprit.apart.output
     expected, actual = program.run(program.inputs)[k].double(), culprit.actual[k].double()
-    exact = _in_float64(program)[k].double()
+    exact = program.in_float64().run()[k].double()
     apart = (expected - actual).abs().nan_to_num(math.inf, math.inf)
     flat = int(apart.flatten().argmax())
     place = tuple(int(i) for i in torch.unravel_index(torch.tensor(flat), apart.shape))
@@ -190,10 +190,6 @@ def largest_difference(culprit: Culprit) -> Numbers:
         float(exact.flatten()[flat]),
         float(actual.flatten()[flat]),
     )
-
-
-def _in_float64(program: Program) -> tuple[torch.Tensor, ...]:
-    return program.in_float64().run(tuple(map(wide, program.inputs)))
 
 
 def _apart_dict(apart: Apart) -> dict[str, float | None]:

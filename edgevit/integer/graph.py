@@ -133,9 +133,8 @@ class IntegerGraph:
     constants: tuple[Constant, ...]
     ops: tuple[Op, ...]
     outputs: tuple[Value, ...]
-    states: tuple[
-        tuple[int, int], ...
-    ] = ()  # inputs, each with the output that it is the next time
+    # inputs, each with the output that it is the next time
+    states: tuple[tuple[int, int], ...] = ()
 
     @property
     def state_inputs(self) -> tuple[Value, ...]:

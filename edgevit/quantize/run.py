@@ -164,7 +164,8 @@ def _tried(
     way = earlier.way(scheme) if earlier else None
     best, fitting, methods = trial.best(way)
     plain_snr = best.snr
-    mixed, in_vain = None, way is not None and way.floats_in_vain and way.is_as_good(best.snr)
+    mixed = None
+    in_vain = way is not None and way.floats_in_vain and way.is_as_good(best.snr)
     if goal is not None:
         progress("search for values that need more bits")
         mixed = find_types(trial, best, fitting, goal)
@@ -213,15 +214,18 @@ def _tried(
 
 def _may_widen(trial: Trial) -> bool:
     """Check that single calls may compute in floats without being asked for: not on ranges of noise."""
-    scheme = trial.scheme
-    asked = scheme.mixed or trial.types or trial.trained.values
-    return scheme.float_worst and trial.compensates and not asked
+    return trial.scheme.float_worst and _chooses(trial)
 
 
 def _may_have_room(trial: Trial) -> bool:
     """Check that ranges are chosen here, of pictures like those that the model will see."""
+    return _chooses(trial) and bool(trial.placement.encoded())
+
+
+def _chooses(trial: Trial) -> bool:
+    """Check that nobody has asked for types or ranges, and that the inputs are not noise."""
     asked = trial.scheme.mixed or trial.types or trial.trained.values
-    return trial.compensates and not asked and bool(trial.placement.encoded())
+    return trial.compensates and not asked
 
 
 def _few(result: TrialResult) -> MixedBudget:

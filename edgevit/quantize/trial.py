@@ -30,9 +30,8 @@ _OWN_RANGES = "a range of its own for each value"
 _ALIKE = 0.5  # dB: what another format's way may leave more noise here than it does there
 _BACKWARD = 8  # runs that gradients are taken of
 _ROOMS = (1.3, 1.15)  # beyond what was seen, the widest first
-_ROOM_COST = (
-    1.5  # dB on the judging runs; steps that are 1.3 times as wide add 2.3 dB where nothing clips
-)
+# dB on the judging runs; steps that are 1.3 times as wide add 2.3 where nothing clips
+_ROOM_COST = 1.5
 _OWN = 16  # runs that the ranges of single values are judged on: what clips is in few of them
 
 
