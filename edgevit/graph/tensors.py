@@ -58,7 +58,6 @@ def singular_vectors(matrix: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, 
     return left, singular, right
 
 
-def inverse_of_factor(x: torch.Tensor) -> torch.Tensor:
-    """Return the inverse of the lower Cholesky factor of each matrix."""
-    identity = torch.eye(x.shape[-1], dtype=x.dtype).expand_as(x)
-    return torch.linalg.solve_triangular(torch.linalg.cholesky(x), identity, upper=False)
+def cholesky_factor(x: torch.Tensor) -> torch.Tensor:
+    """Return the lower Cholesky factor of each matrix."""
+    return torch.linalg.cholesky(x)

@@ -41,6 +41,7 @@ class CovarianceAccumulator:
         self._count = 0
         self._sum = np.zeros(())
         self._products = np.zeros(())
+        self._waiting: list[torch.Tensor] = []  # samples that are not in the products yet
 
     def update(self, x: torch.Tensor) -> None:
         taps = taps_of(self._node, x)
@@ -52,13 +53,24 @@ class CovarianceAccumulator:
         taps = taps.double() if taps.shape[2] < 64 else taps
         self._count += taps.shape[1]
         self._sum = self._sum + taps.double().sum(1).numpy()
+        self._waiting.append(taps)
+        if sum(x.shape[1] for x in self._waiting) >= taps.shape[2]:
+            self._multiply()
+
+    def _multiply(self) -> None:
+        """Add what waits to the products: of few samples, the sum of the products is what costs."""
+        taps = torch.cat(self._waiting, 1)
+        self._waiting = []
         self._products = self._products + (taps.transpose(1, 2) @ taps).double().numpy()
 
     def moments(self) -> Moments | None:
         if not self._count:
             return None
+        if self._waiting:
+            self._multiply()
         mean = self._sum / self._count
-        covariance = self._products / self._count - mean[:, :, None] * mean[:, None, :]
+        covariance = self._products / self._count
+        covariance -= mean[:, :, None] * mean[:, None, :]
         return Moments(mean, covariance, self._count)
 
 

@@ -1,11 +1,12 @@
 """Rounding of weights to 8 bits that preserves their sums on inputs like those of calibration.
 
-    w[k] -> q,  and for every tap j behind k:  w[j] -= (w[k] - q) U[k, j] / U[k, k]        U'U = C^-1, U upper
+    q[k] = round(w[k] + sum over the taps j before k of (w[j] - q[j]) V[j, k])        C = V D V', V upper with ones
 
 Taps are rounded one after the other. The taps behind compensate the error of each, as far as
 their inputs correlate with its input. C is the covariance of the input; the bias corrects for its
-mean. After "GPTQ" (arXiv 2210.17323, algorithm 1), with the taps that matter most first. A tap of
-zero stays zero: what pruning took away is not given back.
+mean. It rounds as "GPTQ" does (arXiv 2210.17323, algorithm 1), with the taps that matter most
+first, but needs no inverse of C ("QuIP", arXiv 2307.13304, theorem 6). A tap of zero stays zero:
+what pruning took away is not given back.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from edgevit.graph.tensors import from_numpy, inverse_of_factor
+from edgevit.graph.tensors import cholesky_factor, from_numpy
 from edgevit.quantize.input_covariance import Moments
 
 Nearest = Callable[[np.ndarray, np.ndarray], np.ndarray]  # of numbers, and of their steps
@@ -63,7 +64,7 @@ def _compensated(
     rows, widths = (x.reshape(groups, -1, width) for x in (taps, steps))
     # rounding the input is noise as large for every tap
     variance = _shared_step(moments) ** 2 if moments.shared else step**2
-    noisy = _regularised(moments) + variance / 12 * np.eye(width)
+    noisy = _regularised(moments, variance / 12)
     return _rounded(rows, widths, noisy, nearest).reshape(taps.shape)
 
 
@@ -73,15 +74,17 @@ def _shared_step(moments: Moments) -> float:
     return _RANGE * float(np.sqrt(own.mean())) / 255
 
 
-def _regularised(moments: Moments) -> np.ndarray:
+def _regularised(moments: Moments, noise: float) -> np.ndarray:
     """Shrink the covariance toward its diagonal (independent taps), the more the fewer samples it
-    has.
+    has, and add the variance of `noise` to every tap.
     """
     width = moments.mean.shape[1]
     share = width / (width + moments.count)
+    regularised = (1 - share) * moments.covariance
     own = np.diagonal(moments.covariance, axis1=1, axis2=2)
     own = np.maximum(own, _NOTHING * own.max(1, keepdims=True))
-    return (1 - share) * moments.covariance + share * own[:, :, None] * np.eye(width)
+    regularised[:, range(width), range(width)] += share * own + noise
+    return regularised
 
 
 def _rounded(
@@ -89,35 +92,46 @@ def _rounded(
 ) -> np.ndarray:
     """Round groups x rows x taps, the taps of the largest variance first."""
     order = np.argsort(-np.diagonal(covariance, axis1=1, axis2=2), axis=1, kind="stable")
-    upper = _upper(np.stack([one[of][:, of] for one, of in zip(covariance, order, strict=True)]))
+    feedback = _feedback(covariance, order)
     weights = np.take_along_axis(rows, order[:, None, :], 2)
     steps = np.take_along_axis(steps, order[:, None, :], 2)
+    rounded = np.empty_like(weights)
     for start in range(0, weights.shape[2], _BLOCK):
-        stop = min(start + _BLOCK, weights.shape[2])
-        inside = slice(start, stop)
-        wrong = _round_block(
-            weights[:, :, inside], steps[:, :, inside], upper[:, inside, inside], nearest
+        inside = slice(start, start + _BLOCK)
+        wrong = weights[:, :, :start] - rounded[:, :, :start]
+        rounded[:, :, inside] = _rounded_block(
+            weights[:, :, inside],
+            wrong @ feedback[:, :start, inside],
+            steps[:, :, inside],
+            feedback[:, inside, inside],
+            nearest,
         )
-        weights[:, :, stop:] -= wrong @ upper[:, start:stop, stop:]
-    return np.take_along_axis(weights, np.argsort(order, axis=1)[:, None, :], 2)
+    return np.take_along_axis(rounded, np.argsort(order, axis=1)[:, None, :], 2)
 
 
-def _upper(covariance: np.ndarray) -> np.ndarray:
-    """Return U of U'U = C^-1: the inverse of C's lower factor, with C's order and U's turned round."""
-    turned = from_numpy(covariance[:, ::-1, ::-1].copy())
-    return inverse_of_factor(turned).numpy()[:, ::-1, ::-1]
+def _feedback(covariance: np.ndarray, order: np.ndarray) -> np.ndarray:
+    """Return V of V D V' = C with its taps in `order`: C's lower factor, with C's order and V's turned round."""
+    turned = np.stack(
+        [one[np.ix_(of, of)] for one, of in zip(covariance, order[:, ::-1], strict=True)]
+    )
+    factor = cholesky_factor(from_numpy(turned)).numpy()
+    factor /= np.diagonal(factor, axis1=1, axis2=2)[:, None, :]
+    return factor[:, ::-1, ::-1]
 
 
-def _round_block(
-    weights: np.ndarray, steps: np.ndarray, upper: np.ndarray, nearest: Nearest
+def _rounded_block(
+    weights: np.ndarray,
+    moved: np.ndarray,
+    steps: np.ndarray,
+    feedback: np.ndarray,
+    nearest: Nearest,
 ) -> np.ndarray:
-    """Round one block of taps in place. Returns each rounding error in units of its own U[k, k]."""
-    columns, widths = (np.ascontiguousarray(np.moveaxis(x, 2, 0)) for x in (weights, steps))
-    wrong = np.empty_like(columns)
+    """Round one block of taps, which those before it move by `moved`."""
+    columns, movements, widths = (
+        np.ascontiguousarray(np.moveaxis(x, 2, 0)) for x in (weights, moved, steps)
+    )
+    rounded = np.empty_like(columns)
     for k, column in enumerate(columns):
-        real = column.copy()
-        column[:] = nearest(real, widths[k])
-        wrong[k] = (real - column) / upper[:, k, k, None]
-        columns[k + 1 :] -= wrong[k] * upper[:, k, k + 1 :].T[:, :, None]
-    weights[:] = np.moveaxis(columns, 0, 2)
-    return np.ascontiguousarray(np.moveaxis(wrong, 0, 2))
+        rounded[k] = nearest(column + movements[k], widths[k])
+        movements[k + 1 :] += (column - rounded[k]) * feedback[:, k, k + 1 :].T[:, :, None]
+    return np.moveaxis(rounded, 0, 2)
