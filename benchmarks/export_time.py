@@ -53,7 +53,7 @@ class Times:
 
 def measured(format: str, rounds: int) -> Times:
     ours, theirs = [], []
-    for _ in range(rounds):
+    for _ in range(1 + rounds):  # Python compiles in the first, which does not count
         with tempfile.TemporaryDirectory() as folder:
             checkpoint = Path(folder) / "net.pt"
             _timed([sys.executable, "-c", _SAVE, str(checkpoint)], folder)
@@ -61,12 +61,13 @@ def measured(format: str, rounds: int) -> Times:
             command += ["--target", _TARGETS.get(format, "linux-x86"), "--format", format, "--input-size", str(_SIZE), "--quiet", "-o", f"{folder}/out"]  # fmt: skip
             ours.append(_timed(command, folder))
             theirs.append(_timed([sys.executable, "-c", _THEIRS, str(checkpoint), _THEIR_NAMES.get(format, format), str(_SIZE)], folder))  # fmt: skip
-    return Times(format, tuple(ours), tuple(theirs))
+    return Times(format, tuple(ours[1:]), tuple(theirs[1:]))
 
 
 def _timed(command: Sequence[str], folder: str) -> float:
     # ultralytics' settings are its own business, and no package is installed while it is timed
     own = os.environ | {"YOLO_CONFIG_DIR": folder, "YOLO_AUTOINSTALL": "false", "YOLO_OFFLINE": "true", "OMP_NUM_THREADS": "1"}  # fmt: skip
+    own.pop("PYTHONDONTWRITEBYTECODE", None)  # installed packages are compiled
     began = _seconds()
     run = subprocess.run(command, cwd=folder, env=own, capture_output=True, text=True, check=False)
     if run.returncode:

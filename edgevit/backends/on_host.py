@@ -88,7 +88,9 @@ def check_run(
 def program_parity(expected: Expected) -> Parity:
     """Compare the program that is to be lowered with the model, on the example."""
     assert expected.program is not None
-    outputs, rankings = expected.program.run(expected.inputs), expected.rankings
+    example = expected.inputs is expected.program.inputs  # whose outputs the rules have compared
+    outputs = expected.program.run(None if example else expected.inputs)
+    rankings = expected.rankings
     apart, notes = compared(expected.outputs, outputs, rankings, FP32)
     limit = expected.limit(FP32, apart, "fp32")
     return Parity("rewritten", "fp32", apart, limit, notes=(*notes, *rounding_notes(FP32, limit)))

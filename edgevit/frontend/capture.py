@@ -15,6 +15,7 @@ from torch.fx.node import Node
 from torch.utils import _pytree as pytree
 
 from edgevit.errors import CaptureError, EdgevitError
+from edgevit.frontend.batch_norm_shapes import batch_norms_by_shape
 from edgevit.frontend.fake_quant import pairs_for_fake_quant
 from edgevit.frontend.functional import NotFunctionalError, make_functional
 from edgevit.frontend.inline import inline_modes
@@ -28,7 +29,7 @@ from edgevit.frontend.user_code import ended_by_user
 from edgevit.frontend.vector_products import multiply_vectors
 from edgevit.frontend.wrappers import is_wrapper
 from edgevit.graph.aten import call_of, kind
-from edgevit.graph.cheaper_passes import cheaper_passes
+from edgevit.graph.cheaper_passes import cheaper_passes, stacks_of_forwards
 from edgevit.graph.edit import row_by_row
 from edgevit.graph.parity import FP32, distance
 from edgevit.graph.program import Origin, Program
@@ -60,7 +61,7 @@ def _export(
     module: torch.nn.Module, inputs: tuple[torch.Tensor, ...]
 ) -> torch.export.ExportedProgram:
     try:
-        with torch.no_grad(), quiet("torch"), cheaper_passes():
+        with torch.no_grad(), quiet("torch"), cheaper_passes(), stacks_of_forwards(), batch_norms_by_shape():  # fmt: skip
             return export(module, inputs)
     except SystemExit as error:
         raise ended_by_user(error) from error

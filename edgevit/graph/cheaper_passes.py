@@ -12,15 +12,17 @@ import functools
 import weakref
 from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager
+from traceback import FrameSummary, StackSummary
 from typing import Any
 
+import torch
 from torch._export import utils
 from torch.fx import GraphModule, proxy, traceback
 
 _LIST = "_materialize_cpp_cia_ops"
 _CODEGEN, _INPUTS, _OUTPUTS = "_codegen", "_in_spec", "_out_spec"
 _COMPILE = "recompile"
-_STACK = "CapturedTraceback"
+_STACK, _PROFILER = "CapturedTraceback", "_profiler"
 _COMPILED = ("forward", "_code", "_lineno_map", "_prologue_start")
 
 
@@ -57,6 +59,43 @@ def no_stack_traces() -> Generator[None]:
         yield
         return
     setattr(proxy, _STACK, _NoStack)
+    try:
+        yield
+    finally:
+        setattr(proxy, _STACK, usual)
+
+
+@contextmanager
+def stacks_of_forwards() -> Generator[None]:
+    """Read of each new node's stack what a capture records of it: the calls of a `forward`.
+
+    Two hundred frames otherwise have their source line read, and are dropped.
+    """
+    usual = getattr(proxy, _STACK, None)
+    if usual is None:
+        yield
+        return
+    anchors: frozenset[tuple[str, str]] = getattr(proxy, "_STACK_TRACE_ANCHORS", frozenset())
+    profiler: Any = getattr(torch._C, _PROFILER)  # pyright: ignore[reportPrivateUsage]
+
+    def is_recorded(frame: dict[str, Any]) -> bool:
+        path, name = frame["filename"], frame["name"]
+        return name == "forward" or path.endswith("torch/__init__.py") or (path, name) in anchors
+
+    class Forwards(usual):  # type: ignore[misc, valid-type]
+        @staticmethod
+        def extract(**options: Any) -> Any:
+            captured = usual.extract(**options)
+            return Forwards(captured.tb, captured.skip)
+
+        def summary(self) -> StackSummary:
+            frames: list[dict[str, Any]] = profiler.symbolize_tracebacks([self.tb])[0]
+            recorded = filter(is_recorded, reversed(frames[self.skip :]))
+            return StackSummary.from_list(
+                [FrameSummary(one["filename"], one["line"], one["name"]) for one in recorded]
+            )
+
+    setattr(proxy, _STACK, Forwards)
     try:
         yield
     finally:

@@ -205,3 +205,28 @@ def test_a_branch_on_a_number_that_the_model_counts_up_is_refused() -> None:
     with pytest.raises(CaptureError, match="control flow depends on its data"):
         capture(source)
     assert module.scale == 2
+
+
+class Normed(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.norms = nn.ModuleList([nn.BatchNorm2d(4), nn.BatchNorm2d(4, affine=False).bfloat16()])
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = self.norms[0](x.to(memory_format=torch.channels_last)).bfloat16()
+        return self.norms[1](y)
+
+
+def test_batch_norms_have_the_types_and_strides_of_torchs_own_trace() -> None:
+    net, x = Normed().eval(), torch.randn(2, 4, 3, 5)
+    own = torch.export.export(net, (x,), strict=False)
+    program = capture(ModelSource("t", "t", net, (x,), ("x",), "a test", "as built"))
+    assert len(laid_out(own.graph)) == 2
+    assert laid_out(own.graph) == laid_out(program.graph)
+    decomposed = own.run_decompositions()  # whose table the capture has left as it was
+    assert torch.allclose(decomposed.module()(x).float(), net(x).float(), rtol=1e-2)
+
+
+def laid_out(graph: torch.fx.Graph) -> list[tuple[object, ...]]:
+    norms = [n.meta["val"] for n in graph.nodes if n.target is torch.ops.aten.batch_norm.default]
+    return [(value.dtype, value.shape, value.stride()) for value in norms]

@@ -2,7 +2,7 @@
 
 torch reads all of them at every export, and parses the source of some hundred functions: half the
 export of a small net. Its decomposition traces the whole graph anew, and leaves it as it is where
-every operator has a function.
+every operator has a function. So does its promotion of types where all values are of one type.
 """
 
 from __future__ import annotations
@@ -18,11 +18,12 @@ import torch
 from torch.export import ExportedProgram
 from torch.onnx._internal import _lazy_import
 from torch.onnx._internal.exporter import _decomp, _fx_passes
+from torch.utils._pytree import tree_leaves
 
 from edgevit.backends.session import load_library
 
 _SOURCE, _READ = "onnxscript_apis", "get_torchlib_ops"
-_PASS = "decompose_with_registry"
+_PASS, _PROMOTION = "decompose_with_registry", "insert_type_promotion_nodes"
 _LIBRARY = "onnxscript.function_libs.torch_lib"
 _OF_TYPES = frozenset({"aten::scalar_tensor", "aten::_to_copy"})  # added where types are promoted
 
@@ -32,15 +33,31 @@ def needed_functions(exported: ExportedProgram) -> Iterator[None]:
     """Read the functions of the graph's operators, and decompose it only where one has none."""
     source = getattr(_lazy_import, _SOURCE, None)
     decompose = getattr(_fx_passes, _PASS, None)
-    if source is None or decompose is None:  # not in every release of torch
+    promote = getattr(_fx_passes, _PROMOTION, None)
+    if source is None or decompose is None or promote is None:  # not in every release of torch
         yield
         return
     functions = _Functions(exported, getattr(source, _READ), decompose)
+
+    def promoted(module: torch.fx.GraphModule) -> None:
+        if not _is_float32(module):
+            promote(module)
+
     with (
         patch.object(source, _READ, functions.read),
         patch.object(_fx_passes, _PASS, functions.decomposed),
+        patch.object(_fx_passes, _PROMOTION, promoted),
     ):
         yield
+
+
+def _is_float32(module: torch.fx.GraphModule) -> bool:
+    """Check that every value is a float32 tensor or a list of them, so that none is promoted."""
+    nodes = [node for node in module.graph.nodes if node.op in {"placeholder", "call_function"}]
+    values = [leaf for node in nodes for leaf in tree_leaves(node.meta.get("val"))]
+    return len([*module.modules()]) == 1 and all(
+        isinstance(value, torch.Tensor) and value.dtype is torch.float32 for value in values
+    )
 
 
 class _Functions:
