@@ -12,6 +12,7 @@ from edgevit.export.clock import require_timed_here
 from edgevit.export.request import DEFAULT_REQUEST, ExportRequest
 from edgevit.export.stages import rules_of
 from edgevit.export.vain import require_samples
+from edgevit.frontend import ModelArguments
 from edgevit.quantize import (
     EVERY,
     GENERATED,
@@ -75,6 +76,18 @@ class ExportJob:
         """Return the rules that come before the standard ones; none where several formats share the program."""
         place = BACKENDS[self.formats[0]].first_rules if len(self.formats) == 1 else None
         return BACKENDS[self.formats[0]].part(place) if place else ()
+
+    def with_kept_buffers(self, model: ModelArguments) -> ModelArguments:
+        """Return the model with the buffers that become inputs and outputs, as its format's options name them."""
+        options = [self.request.options_for(format) for format in self.formats]
+        buffers = dict.fromkeys(
+            name for one in options if one is not None for name in one.kept_buffers
+        )
+        return (
+            replace(model, options=replace(model.options, kept_buffers=tuple(buffers)))
+            if buffers
+            else model
+        )
 
     def require_room(self, weights: Mapping[str, int], share: float) -> None:
         """Refuse weights that do not fit a device, of which at least `share` will be left."""

@@ -132,7 +132,7 @@ class CapturedModel:
     def build(
         cls, model: ModelArguments, job: ExportJob, stages: Stages, prepared: bool = True
     ) -> CapturedModel:
-        source = resolve_model(model, job.target, stages)
+        source = resolve_model(model := job.with_kept_buffers(model), job.target, stages)
         if source.chosen_weights:  # a repetition elsewhere takes the same
             options = replace(model.options, weights=source.chosen_weights)
             model = replace(model, options=options)
@@ -326,7 +326,7 @@ def inspect_model(
     stages: Stages,
 ) -> GraphReport:
     """Report the graph and its rewrites. `job`: None without a target."""
-    device = job.target if job else None
+    model, device = (job.with_kept_buffers(model), job.target) if job else (model, None)
     backend = backend_for(job.formats[0], job.target) if job else None
     source = resolve_model(model, device, stages)
     program = capture_graph(source, stages)

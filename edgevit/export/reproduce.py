@@ -19,6 +19,7 @@ from edgevit.targets import Target
 
 _IMPORTS = ("import edgevit", "import safetensors.torch", "")
 _EITHER_WAY = {"image_input"}  # flags with a `--no-` form
+_OF_FORMATS = {"kept_buffers"}  # words of a format's own options say them
 _UNSAID = {"batch": 1, "seed": 0}  # non-empty defaults of the command line
 
 
@@ -49,7 +50,7 @@ def export_command(export: Repeated) -> str:
     """
     words = ["edgevit", "export", export.model.spec, "--target", export.target_name]
     words += ["--format", export.format, "--precision", export.precision]
-    for name, value in export.options.items():
+    for name, value in _own(export).items():
         if value is False and name in _EITHER_WAY:
             words.append(f"--no-{name.replace('_', '-')}")
         elif value and _UNSAID.get(name) != value:
@@ -66,6 +67,10 @@ def export_command(export: Repeated) -> str:
     if choices:
         words += ["--choose", ",".join(f"{name}={option}" for name, option in choices.items())]
     return shlex.join(words)
+
+
+def _own(export: Repeated) -> dict[str, Any]:
+    return {name: value for name, value in export.options.items() if name not in _OF_FORMATS}
 
 
 def export_snippet(export: Repeated, source: ModelSource) -> str:
@@ -95,7 +100,7 @@ def export_snippet(export: Repeated, source: ModelSource) -> str:
         **({"chosen": dict(export.chosen)} if export.chosen else {}),
         **({"backend_options": export.backend_options} if export.backend_options else {}),
         **({"calibration": calibration} if calibration != GENERATED else {}),
-        **export.options,
+        **_own(export),
     }
     arguments += [f"{name}={_python(value)}" for name, value in words.items()]
     kinds = [type(value) for value in words.values() if is_dataclass(value)]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from edgevit.frontend.rebuild import build_source, rebuild, require_spec
     from edgevit.frontend.reference import eager, run_others
     from edgevit.frontend.request import Request, Scheme, file_safe
-    from edgevit.frontend.source import ModelSource, Preprocess
+    from edgevit.frontend.source import KeptBuffers, ModelSource, Preprocess
     from edgevit.frontend.state_dict_file import load_into, save_weights
     from edgevit.frontend.torch_state import default_torch
     from edgevit.frontend.user_code import blamed_on_user
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = [
     "LIVE",
     "ExampleInputs",
+    "KeptBuffers",
     "Model",
     "ModelArguments",
     "ModelOptions",
@@ -79,6 +80,7 @@ lazy_face(
             "file_safe",
         ),
         "source": (
+            "KeptBuffers",
             "ModelSource",
             "Preprocess",
         ),

@@ -54,6 +54,9 @@ def _captured(source: ModelSource) -> Program:
     program = program_of(exported, source.name, source.inputs, source.input_names)
     if len(source.output_names) == len(program.output_names):
         program = replace(program, output_names=source.output_names)
+    if source.kept is not None:
+        after = tuple(f"{name}_next" for name in source.kept.names)
+        program = replace(program, output_names=(*program.output_names[: -len(after)], *after))
     return program
 
 

@@ -27,6 +27,8 @@ class ModelOptions:
     replace: str | None = None  # MODULE=PACKAGE:CALLABLE, comma-separated
     head: str = "native"  # `split`: what is behind the last product is host code; `keep`: it is told where it leaves the accelerator
 
+    kept_buffers: Sequence[str] = ()  # of --state: further inputs and outputs
+
     def on(self, target: Target | None) -> ModelOptions:
         """Resolve `image_input` for a target: unless it is stated, only firmware may take
         pixels.

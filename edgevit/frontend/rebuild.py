@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from edgevit.frontend.channels_last import takes_channels_last
+from edgevit.frontend.kept_buffers import with_kept
 from edgevit.frontend.pixels import can_take_pixels, takes_pixels
 from edgevit.frontend.resolve import not_here, resolve
 from edgevit.frontend.source import ModelSource
@@ -30,6 +31,7 @@ def build_source(
         source = takes_pixels(source)
     if channels_last:
         source = takes_channels_last(source)
+    source = with_kept(source)
     return without_head(source) if head == "split" else source
 
 

@@ -134,7 +134,8 @@ def _stateful(module: nn.Module, kind: str, names: list[str]) -> ModelError:
         f"the model keeps state in its {kind}{'s' if len(names) > 1 else ''} {listed}",
         where=_forward_of(module, names[0]),
         why="forward changes it, two runs on one input differ, and an artifact starts every call alike",
-        hint="take the state as an input, and return its new value as an output",
+        hint="take the state as an input, and return its new value as an output; "
+        f"for firmware, --state {names[0]} does so",
     )
 
 

@@ -15,6 +15,7 @@ import torch
 from edgevit.errors import ModelError, UsageError, WeightsError
 from edgevit.frontend import pt2_file, python_callable
 from edgevit.frontend.input_text import read_input_text
+from edgevit.frontend.kept_buffers import WithBuffers, find_kept, with_kept
 from edgevit.frontend.live.inputs import Structured, read_inputs
 from edgevit.frontend.live.source import LIVE, live_scheme, live_spec
 from edgevit.frontend.live_weights import make_live
@@ -58,11 +59,13 @@ def resolve(
     labels: Sequence[str] | None = None,
     inputs: str | None = None,
     replace: str | None = None,
+    kept_buffers: Sequence[str] = (),
 ) -> ModelSource:
     """Return the model in eval mode, with weights, after a trial run on its example inputs.
 
     `model`: a spec, or a live model, which is copied. `example_inputs` take precedence over those
     that the model states; `inputs` is the same as text. `replace` names forwards in others' place.
+    `kept_buffers` are looked up, and become inputs and outputs by `with_kept`.
     """
     if inputs is not None:
         _require_one_way(example_inputs, batch)
@@ -89,6 +92,8 @@ def resolve(
         built = _with_inputs(built, example_inputs, request)
         replaced = put_in(built, replace, trust) if replace else ()
         source = ready(built, _run)
+        if kept_buffers:
+            source = _with_kept_found(source, kept_buffers)
         twin = None if source.exported else twin_of(source.module)
         outputs = _run(source)
         source, is_changed = _with_weights(source, request)
@@ -98,8 +103,30 @@ def resolve(
     check_finite_weights(source.module, source.weights)
     outputs = _run(source) if is_changed or replaced else outputs
     check_finite_outputs(source.module, source.inputs, outputs)
-    require_repeatable(source.module, twin, source.inputs, outputs)
+    _require_repeatable(source, twin, outputs)
     return _with_overrides(source, request, outputs)
+
+
+def _with_kept_found(source: ModelSource, names: Sequence[str]) -> ModelSource:
+    if source.exported is not None:
+        raise UsageError(
+            "the buffers of an exported program are constants",
+            where="--state",
+            why="torch.export has fixed what its forward keeps",
+            hint="export the module that it came from",
+        )
+    buffers = find_kept(source.module, names, lambda: _run(source), "--state")
+    return replace(source, kept=buffers)
+
+
+def _require_repeatable(
+    source: ModelSource, twin: torch.nn.Module | None, outputs: tuple[torch.Tensor, ...]
+) -> None:
+    """Refuse state and randomness, but for the buffers that become inputs."""
+    if (buffers := source.kept) is not None:
+        source, twin = with_kept(source), None if twin is None else WithBuffers(twin, buffers)
+        outputs = _run(source)
+    require_repeatable(source.module, twin, source.inputs, outputs)
 
 
 def _built(scheme: Scheme, request: Request, free: bool) -> tuple[Request, ModelSource]:

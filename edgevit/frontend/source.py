@@ -66,6 +66,23 @@ AS_BUILT = "as built"
 
 
 @dataclass(frozen=True)
+class KeptBuffers:
+    """Buffers of a model that are inputs and outputs of what is exported, with their first values."""
+
+    paths: tuple[str, ...]
+    initial: tuple[torch.Tensor, ...]  # as the model has them
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(path.replace(".", "_") for path in self.paths)
+
+    @property
+    def inputs(self) -> tuple[torch.Tensor, ...]:
+        """Return the first values as a batch of one, which firmware asks of every input."""
+        return tuple(x if x.dim() and len(x) == 1 else x[None] for x in self.initial)
+
+
+@dataclass(frozen=True)
 class ModelSource:
     """A model in eval mode and one set of example inputs that it accepts positionally."""
 
@@ -86,6 +103,7 @@ class ModelSource:
     notes: tuple[str, ...] = ()  # how what is exported differs from what the caller has
     chosen_weights: str | None = None  # `pretrained` or `random`, where the user chose none
     split: SplitProgram | None = None  # the head is host code, and `module` ends before it
+    kept: KeptBuffers | None = None  # further inputs and outputs, the last of each
     takes_pixels: bool = False  # 0-255, its preprocessing being part of `module`
 
     @property

@@ -6,7 +6,7 @@ from torch import nn
 
 _WRAPPERS = frozenset(
     f"edgevit.frontend.{name}"
-    for name in ("pixels.FromPixels", "channels_last.ChannelsLast", "hf_outputs.TensorOutputs", "live.inputs.Structured")
+    for name in ("pixels.FromPixels", "channels_last.ChannelsLast", "hf_outputs.TensorOutputs", "live.inputs.Structured", "kept_buffers.WithBuffers")
 )  # fmt: skip
 
 

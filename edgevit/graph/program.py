@@ -88,6 +88,7 @@ class Program:
     output_names: tuple[str, ...]
     # Inputs that a call takes over from the call before, each with the output that is its next value: places of both.
     states: tuple[tuple[int, int], ...] = ()
+    initial: Inputs = ()  # of the states, before the first call
 
     def module(self) -> fx.GraphModule:
         return fx.GraphModule(dict(self.constants), self.graph, class_name="Program")

@@ -60,6 +60,7 @@ def save_graph(graph: IntegerGraph, path: Path, more: Mapping[str, Any] | None =
     """Write a graph to one .safetensors file. `more` is stored with it, as JSON."""
     tensors: dict[str, np.ndarray] = {c.value.name: c.data for c in graph.constants}
     ops = [_op_dict(op, tensors) for op in graph.ops]
+    tensors |= {_initial(place): first for (place, _), first in zip(graph.states, graph.initial, strict=True)}  # fmt: skip
     about = {
         "schema": _SCHEMA,
         "name": graph.name,
@@ -126,7 +127,12 @@ def _graph(about: dict[str, Any], tensors: dict[str, np.ndarray]) -> IntegerGrap
         ops.append(op)
     outputs = tuple(values[name] for name in about["outputs"])
     states = _tuple(about.get("states", []))
-    return IntegerGraph(about["name"], inputs, constants, tuple(ops), outputs, states)
+    initial = tuple(tensors[_initial(place)] for place, _ in states)
+    return IntegerGraph(about["name"], inputs, constants, tuple(ops), outputs, states, initial)
+
+
+def _initial(place: int) -> str:
+    return f"input_{place}/initial"
 
 
 def _op(entry: dict[str, Any], values: dict[str, Value], tensors: dict[str, np.ndarray]) -> Op:

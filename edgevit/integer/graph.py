@@ -135,6 +135,7 @@ class IntegerGraph:
     outputs: tuple[Value, ...]
     # inputs, each with the output that it is the next time
     states: tuple[tuple[int, int], ...] = ()
+    initial: tuple[np.ndarray, ...] = ()  # of the states, before the first call
 
     @property
     def state_inputs(self) -> tuple[Value, ...]:
@@ -198,6 +199,12 @@ class IntegerGraph:
             before, now = self.inputs[state], self.outputs[after]
             require(
                 replace(now, name=before.name) == before, f"{before.name} is {before}, then {now}"
+            )
+        require(len(self.initial) == len(self.states), "a state has no first value")
+        for state, first in zip(self.state_inputs, self.initial, strict=True):
+            require(
+                first.shape == state.shape and first.dtype == state.dtype,
+                f"{state.name}: its first value",
             )
         for value in self.outputs:
             require(defined.get(value.name) == value, f"nothing makes the output {value.name}")

@@ -30,8 +30,8 @@ def outputs_of(graph: IntegerGraph, inputs: tuple[np.ndarray, ...]) -> tuple[np.
 
 
 def initial_states(graph: IntegerGraph) -> list[np.ndarray]:
-    """Return the states before the first call: zero, as each of them writes it."""
-    return [np.full(state.shape, state.zero, state.dtype) for state in graph.state_inputs]
+    """Return the states before the first call."""
+    return list(graph.initial)
 
 
 def calls_of(

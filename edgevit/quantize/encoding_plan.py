@@ -12,6 +12,7 @@ from collections.abc import Set
 from functools import cache
 
 import numpy as np
+import torch
 from torch.fx.node import Node
 
 from edgevit.graph.aten import kind
@@ -26,7 +27,7 @@ from edgevit.quantize.op_traits import (
     sources,
 )
 from edgevit.quantize.pointwise_regions import Regions
-from edgevit.quantize.residual_stream import before_moves, residual_stream
+from edgevit.quantize.residual_stream import before_moves, residual_stream, state_stream
 
 _PRODUCTS = frozenset({"bmm", "matmul", "mm"})
 _SAMPLES = 4096  # of a function, to find where it is flat
@@ -40,13 +41,15 @@ class EncodingPlan:
     ) -> None:
         self.program = program
         self._deep = deep
-        stream = residual_stream(program) if wide_stream else frozenset[Node]()
-        self._wide = deep | stream
-        self.regions = Regions(program, self._is_fused)
-        self._sinks: dict[Node, Node] = {}
+        stream = residual_stream(program) if wide_stream else state_stream(program)
+        wide = deep | stream
         inputs, outputs = program.placeholders(), program.outputs()
         # of each state the value, before moves, that it is the next time
         self.states = {inputs[k]: before_moves(outputs[j], program) for k, j in program.states}
+        self._wide = wide | {state for state, after in self.states.items() if after in wide}
+        self.regions = Regions(program, self._is_fused)
+        self._sinks: dict[Node, Node] = {}
+        self._first = {inputs[k]: first for (k, _), first in zip(program.states, program.initial, strict=True)}  # fmt: skip
 
     def is_wide(self, node: Node) -> bool:
         return node in self._wide and (node in self._deep or node not in self.regions.root)
@@ -97,6 +100,10 @@ class EncodingPlan:
             passed.add(node)
         return node
 
+    def firsts(self, node: Node) -> list[torch.Tensor]:
+        """List what the states on the grid of `node` are before the first call."""
+        return [first for state, first in self._first.items() if self.decides(state) is node]
+
     def observed(self) -> list[Node]:
         """List the values whose range calibration must find."""
         return [
@@ -143,7 +150,7 @@ class Grids:
             return PIXELS
         sink = self._plan.sink(node)
         balanced = self._plan.needs_balance(node) or self._plan.needs_balance(sink)
-        low, high = self._observers[sink].range(balanced)
+        low, high = self._with_first(node, *self._observers[sink].range(balanced))
         if balanced:
             return symmetric(low, high)
         least, most = bounds(sink) or (-np.inf, np.inf)
@@ -155,11 +162,18 @@ class Grids:
 
     def wide(self, node: Node) -> Grid:
         """Return the grid of 16 bits of `node`, or of the value that decides its grid."""
+        node = self._plan.decides(node)
         sink = self._plan.sink(node)
-        low, high = self._observers[sink].range()
+        low, high = self._with_first(node, *self._observers[sink].range())
         if self._plan.is_deep(node):  # a function's pieces are as long as its range is wide
             low, high = self._where_it_matters(sink, low, high)
         return wide(low, high)
+
+    def _with_first(self, node: Node, low: float, high: float) -> tuple[float, float]:
+        """Widen a state's range to its first value: a sequence has it once, and calibration may clip it as an outlier."""
+        for first in self._plan.firsts(node):
+            low, high = min(low, float(first.min())), max(high, float(first.max()))
+        return low, high
 
     def peak(self, node: Node) -> float:
         """Return the largest value that is worth an integer."""

@@ -3,6 +3,7 @@
     x = x + f(x)                        a sum that reads a sum
     x = depthwise(x); x = x + f(x)      `x + depthwise(x)`, collapsed: the skip path goes through it
     x = cat([x, registers]) + f(x)      tokens beside those that the sums add to
+    h = 0.9 * h + f(x)                  a state of calls, as the next call has it
 
 A rounding of the stream stays in it to the end; one of a branch is added once. A linear, a convolution or a join whose
 result is added has 16 bits too. All that multiplies matrices reads a copy in 8 bits.
@@ -19,6 +20,7 @@ from edgevit.graph.program import Program, shape
 from edgevit.quantize.op_traits import PROJECTIONS, is_constant, is_move, is_real, sources
 
 _SUMS = frozenset({"add", "sub"})
+_SCALES = frozenset({"mul", "div"})  # by a number
 _ROUNDED = frozenset({"max_pool1d", "max_pool2d", "upsample_nearest2d"})  # moves of 8 bits only
 
 
@@ -30,6 +32,16 @@ def residual_stream(program: Program) -> frozenset[Node]:
             above = [path for read in _read(node, program) for path in _paths(read, program)]
             stream.update(*above)
             stream.update([node] if above else [])
+    return _with_terms({*stream, *_state_sums(program)}, program)
+
+
+def state_stream(program: Program) -> frozenset[Node]:
+    """Find the values that states of calls add up in: 16 bits always, as 8 stand still where little is added a call."""
+    return _with_terms(set(_state_sums(program)), program)
+
+
+def _with_terms(stream: set[Node], program: Program) -> frozenset[Node]:
+    """Add what the stream reads and may be stored in 16 bits."""
     pending = list(stream)
     while pending:
         node = pending.pop()
@@ -38,6 +50,32 @@ def residual_stream(program: Program) -> frozenset[Node]:
         pending += new
         stream |= new
     return frozenset(stream)
+
+
+def _state_sums(program: Program) -> Iterator[Node]:
+    """Yield the sums that a state is the next time, and all sums of it on the way there."""
+    for place, output in program.states:
+        state, after = (
+            program.placeholders()[place],
+            before_moves(program.outputs()[output], program),
+        )
+        yield from (_sums_to(state, after, program) or ()) if _is_sum(after, program) else ()
+
+
+def _sums_to(state: Node, node: Node, program: Program) -> list[Node] | None:
+    """Return the sums between a state and a value that adds to it, through moves and factors; None where none lead there."""
+    if node is state:
+        return []
+    if kind(node) in _SCALES and len(_read(node, program)) == 1:
+        return _sums_to(state, _read(node, program)[0], program)
+    if not _is_sum(node, program):
+        return None
+    paths = [
+        path
+        for read in _read(node, program)
+        if (path := _sums_to(state, read, program)) is not None
+    ]
+    return [node, *(one for path in paths for one in path)] if paths else None
 
 
 def stream_sums(program: Program) -> frozenset[Node]:

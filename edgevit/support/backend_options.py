@@ -22,6 +22,11 @@ from edgevit.support.shape import Flag, Shape, Table
 class BackendOptions:
     """Base class of the options types of backends."""
 
+    @property
+    def kept_buffers(self) -> tuple[str, ...]:
+        """Buffers of the model that become inputs and outputs."""
+        return ()
+
 
 @dataclass(frozen=True)
 class Word:

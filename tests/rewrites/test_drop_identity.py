@@ -28,6 +28,7 @@ NOTHING = {
     "dropout": nn.Dropout(0.5).eval(),
     "alias": torch.ops.aten.alias,
     "clone": torch.clone,
+    "copy": lambda x: torch.ops.aten.copy(torch.cos(x), x),
     "to": lambda x: x.to(torch.float32),
     "expand": lambda x: x.expand(2, 4, 6, 6),
     "reshape": lambda x: x.reshape(2, 4, 6, 6),

@@ -20,8 +20,18 @@ class FirmwareOptions(BackendOptions):
     max_ram: int | None = None  # bytes
     tile: int | None = None  # rows that a loop takes at a time; None: as the search finds
     exits: bool = False  # calls that stop at the first exit that is sure
-    state: tuple[str, ...] = ()  # inputs that are an output of the call before: "input=output"
+    state: tuple[
+        str, ...
+    ] = ()  # inputs that are an output of the call before: "input=output", or a buffer's name
     weights_as: str = "c"  # or "object", "binary", "binary@ADDRESS", "streamed"
+
+    @property
+    def kept_buffers(self) -> tuple[str, ...]:
+        return tuple(word for word in self.state if "=" not in word)
+
+    @property
+    def state_pairs(self) -> tuple[str, ...]:
+        return tuple(word for word in self.state if "=" in word)
 
 
 CHOICES = (
@@ -86,7 +96,8 @@ _WORDS = (
         "state",
         Listing(Text()),
         "IN=OUT",
-        "Inputs that keep an output of the call before, by names or places: h=h_next or 1=1,2=2. They begin as zeros and stay in the arena.",
+        "Inputs that keep an output of the call before, by names or places: h=h_next or 1=1,2=2; they begin as zeros, or as stated: h=h_next@0.5. "
+        "A name alone is a buffer that forward changes, and `all` is all of those. They stay in the arena.",
         _pairs,
     ),
     Word(

@@ -86,7 +86,11 @@ class Observation:
         _import_calls(context)
         outputs, values = _outputs(context, inputs)
         graph = context.builder.graph(program.name, values)
-        graph = replace(graph, states=program.states).verify()
+        initial = tuple(
+            inputs[place].quantized(first.numpy())
+            for (place, _), first in zip(program.states, program.initial, strict=True)
+        )
+        graph = replace(graph, states=program.states, initial=initial).verify()
         quantized = Quantized(graph, inputs, outputs, QuantReport(()), options)
         shown = self.calibration.inputs[: options.report_inputs]
         return replace(quantized, report=compared(quantized, context.comparable(), program, shown))
@@ -161,7 +165,7 @@ def _import_inputs(context: Context) -> tuple[Port, ...]:
         order = _input_order(node)
         layout = TensorLayout.plain(sizes, order)
         memory_shape = [sizes[axis] for axis in order[1:]] or [1]
-        value = context.builder.input(node.name, memory_shape, context.grids.of(node))
+        value = context.builder.input(node.name, memory_shape, context.grids.stored(node))
         context.tensors[node] = QuantTensor(value, layout)
         ports.append(Port(value, sizes, order))
     return tuple(ports)
@@ -233,9 +237,12 @@ def _next_state(context: Context, node: Node, state: Port) -> tuple[QuantTensor,
     It has bytes of its own: an input may be overwritten before it is handed over.
     """
     builder = context.builder
-    tensor = by_axes(context.int8_value(node), state.order, builder)
     grid = Grid(state.value.scale, state.value.zero, state.value.dtype)
-    tensor = context.requantized(tensor, grid)
+    is_wide = grid.dtype == "int16"
+    tensor = context.int16_value(node) if is_wide else context.int8_value(node)
+    tensor = context.requantized(by_axes(tensor, state.order, builder), grid)
+    if is_wide and (builder.is_input(tensor.value) or tensor.factor != 1.0):
+        raise NotLoweredError("a state of 16 bits is handed on as it is")
     if builder.is_input(tensor.value) or tensor.factor != 1.0:
         same = np.arange(256, dtype=np.uint8).view(np.int8)
         tensor = context.lookup(tensor, same, grid, f"{state.value.name}.next", "copy")

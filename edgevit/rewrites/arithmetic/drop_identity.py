@@ -2,6 +2,7 @@
 
     dropout(x), alias(x), detach(x), clone(x), contiguous(x), x.to(same), expand(x, same),
     reshape(x, same), x[:, 0:all], pad(x, 0), x * 1, x / 1, x + 0, max_pool(x, 1)   ->   x
+    copy(y, x), which is `y.copy_(x)`                                                ->   x
     cat([x]), cat([nothing, x])                                                      ->   x
     cat([nothing, x, y])                                                             ->   cat([x, y])
 
@@ -19,7 +20,7 @@ from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import shape, value
 from edgevit.rewrites.rule import SAME_VALUES, Match, Rule
 
-_ALWAYS = frozenset({"alias", "detach", "clone", "contiguous", "lift_fresh_copy", "lift_fresh", "_to_copy", "to",
+_ALWAYS = frozenset({"alias", "copy", "detach", "clone", "contiguous", "lift_fresh_copy", "lift_fresh", "_to_copy", "to",
                      "type_as", "view_as", "expand", "expand_as", "view", "reshape", "flatten", "squeeze", "unsqueeze"})  # fmt: skip
 
 
@@ -30,7 +31,7 @@ class DropIdentity(Rule[Match]):
     def match(self, node: Node, draft: Draft) -> Match | None:
         if kind(node) == "cat":
             return Match(node) if _is_padded_with_nothing(node) else None
-        source = node.args[0] if node.args else None
+        source = _source(node)
         if (
             node.op != "call_function"
             or not isinstance(source, Node)
@@ -40,7 +41,7 @@ class DropIdentity(Rule[Match]):
         return Match(node) if _is_identity(node, draft) else None
 
     def rewrite(self, match: Match, edit: Edit) -> Node:
-        source = match.node.args[0]
+        source = _source(match.node)
         if isinstance(source, Node):
             return source
         parts = _parts(match.node)
@@ -49,6 +50,12 @@ class DropIdentity(Rule[Match]):
             if len(parts) == 1
             else edit.again(match.node, parts, argument(match.node, "dim"))
         )
+
+
+def _source(node: Node) -> object:
+    """Return the operand that a call may give back."""
+    place = 1 if kind(node) == "copy" else 0
+    return node.args[place] if len(node.args) > place else None
 
 
 def _same_type(a: Node, b: Node) -> bool:

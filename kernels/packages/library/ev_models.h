@@ -10,4 +10,5 @@ typedef union ev_models_arena {
     uint8_t bytes[1];
 } ev_models_arena __attribute__((aligned(16)));
 
+@OWN@
 #endif

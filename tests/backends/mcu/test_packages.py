@@ -23,6 +23,7 @@ from edgevit.integer import outputs_of
 from edgevit.targets import load_target
 from tests.backends.mcu.random_nets import random_net
 from tests.backends.mcu.test_bundle import ENVIRONMENT, SMALL, ZEPHYR, bundle, need, said
+from tests.backends.mcu.test_states import stateful_bundle
 
 ARM = ["-mcpu=cortex-m0plus", "-mthumb", "-ffreestanding", "-fno-exceptions", "-Wall", "-Wextra", "-Werror"]  # fmt: skip
 
@@ -165,10 +166,16 @@ def test_cmsis_pack(packages: Path) -> None:
     assert root.findtext("license") in names
 
 
-def test_rust(packages: Path, tmp_path: Path) -> None:
-    """The crate's own test: golden vectors, whole and by rows."""
+@pytest.mark.parametrize("kind", [pytest.param("stateless", marks=pytest.mark.long), "with states"])
+def test_rust(kind: str, packages: Path, tmp_path: Path) -> None:
+    """The crate's own test: golden vectors, whole and by rows; with states two calls, from a reset on."""
     need("cargo", "cargo")
     folder = tmp_path / "crate"
+    if kind == "with states":
+        stateful_bundle(tmp_path, "rp2040")
+        (written,) = write_packages({tmp_path: "rp2040"}, ["rust"], tmp_path / "out")
+        assert "reset_state" in (written / "src" / "lib.rs").read_text()
+        packages = written.parent
     shutil.copytree(packages / "rust", folder)
     assert "#![no_std]" in (folder / "src" / "lib.rs").read_text()
     ENVIRONMENT["HOME"] = ENVIRONMENT.get("HOME", "/")
@@ -208,7 +215,26 @@ int main(void)
 """
 
 
-def test_two_networks_take_turns_in_one_arena(tmp_path: Path) -> None:
+def _with_states(folder: Path) -> tuple[str, str]:
+    """Write a third network, which keeps its states while the others run; return its vectors and its call."""
+    stateful_bundle(folder / "third", "qemu-m4")
+    golden = (folder / "third" / "firmware" / "selftest" / "ev_golden.c").read_text()
+    arrays = re.findall(r"(input|output)_(\d)\[\d+\] = (\{.+?\});", golden, re.DOTALL)
+    vectors = "".join(
+        f"static const uint8_t third_{kind}_{k}[] = {data};\n" for kind, k, data in arrays
+    )
+    assert [kind for kind, *_ in arrays] == ["input", "output", "output"]
+    call = """        const void *const third_inputs[] = {third_input_0};
+        void *const third_outputs[] = {result};
+        const uint8_t *const third[] = {third_output_0, third_output_1};
+        good &= turn > 0 || third_reset_state(own.bytes) == EV_OK;
+        good &= third_run(third_inputs, third_outputs, own.bytes) == EV_OK;
+        good &= memcmp(result, third[turn], sizeof third_output_0) == 0;
+"""
+    return f"{vectors}static third_arena own;\n", call
+
+
+def test_networks_take_turns_in_one_arena(tmp_path: Path) -> None:
     seeds = (SMALL, next(s for s in range(SMALL + 1, 99) if len(random_net(s)[0].ops) < 9))
     folders: dict[Path, str] = {}
     golden, runs = "", ""
@@ -225,6 +251,10 @@ def test_two_networks_take_turns_in_one_arena(tmp_path: Path) -> None:
         good &= {name}_run({name}_inputs, {name}_outputs, arena.bytes) == EV_OK;
         good &= memcmp(result, {name}_out, sizeof {name}_out) == 0;
 """
+    folders[tmp_path / "third"] = "qemu-m4"
+    golden, runs = (
+        text + more for text, more in zip((golden, runs), _with_states(tmp_path), strict=True)
+    )
     (library,) = write_packages(folders, ["library"], tmp_path / "out")
     port = tmp_path / "first" / "firmware" / "port"
     (tmp_path / "main.c").write_text(BOTH.replace("@GOLDEN@", golden).replace("@RUNS@", runs))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -16,18 +17,20 @@ from edgevit.backends.mcu.board.weights import C_ARRAY
 from edgevit.backends.mcu.board.write import write_board
 from edgevit.backends.mcu.codegen.emit import emit
 from edgevit.backends.mcu.codegen.firmware import write_firmware
-from edgevit.backends.mcu.cores import CORES
+from edgevit.backends.mcu.cores import CORES, core_of
 from edgevit.backends.mcu.packages.firmware import Firmware
-from edgevit.backends.mcu.packages.table import write_packages
+from edgevit.backends.mcu.rules import RULES
 from edgevit.backends.mcu.run.execute import execute
 from edgevit.backends.mcu.schedule.search import best_plan
 from edgevit.backends.mcu.schedule.verifier import OverwrittenError, verify_plan
 from edgevit.backends.mcu.states import in_sequence, with_states
 from edgevit.errors import UsageError
+from edgevit.frontend import ModelSource, build_source, capture
 from edgevit.graph.program import Program
 from edgevit.integer import Quantized, calls_of, load_graph, quantize, save_graph
 from edgevit.integer.rewrites.rewritten import rewritten as rewritten_integers
 from edgevit.quantize.calibration import generated
+from edgevit.rewrites import engine
 from edgevit.support.resources import data_dir
 from edgevit.targets import load_target
 from tests.backends.mcu.host import FLAGS, library
@@ -157,18 +160,22 @@ def test_a_reset_begins_again(folder: Path, tmp_path: Path) -> None:
     assert ran.stdout == 2 * expected
 
 
-def test_the_selftest_runs_a_sequence(tmp_path: Path) -> None:
-    graph, target = rewritten_integers(quantized().graph), load_target("qemu-m4")
-    emitted = write_firmware(best_plan(graph, CORES["m4"]), tmp_path / "firmware", CORES["m4"])
+def stateful_bundle(folder: Path, board: str) -> None:
+    """A bundle of the net above, without an export."""
+    target = load_target(board)
+    graph, core = rewritten_integers(quantized().graph), core_of(target)
+    emitted = write_firmware(best_plan(graph, core), folder / "firmware", core)
     golden = [graph.passed(quantized().quantized(program().inputs))] * 2
-    write_board(tmp_path / "firmware", emitted, golden, target, CORES["m4"], C_ARRAY)
+    write_board(folder / "firmware", emitted, golden, target, core, C_ARRAY)
+
+
+def test_the_selftest_runs_a_sequence(tmp_path: Path) -> None:
+    graph = rewritten_integers(quantized().graph)
+    stateful_bundle(tmp_path, "qemu-m4")
     assert "EV_GOLDEN_CALLS = 2" in (tmp_path / "firmware" / "selftest" / "ev_golden.h").read_text()
     assert said(tmp_path / "firmware", "make", "-s", "DEBUG=1", "run").endswith("golden ok\nend\n")
     network = Firmware.of(tmp_path / "firmware", "qemu-m4")
     assert network.number("STATE_BYTES") == sum(state.bytes for state in graph.state_inputs)
-    for kind in ("library", "rust"):
-        with pytest.raises(UsageError, match="states"):
-            write_packages({tmp_path: "qemu-m4"}, [kind], tmp_path / "packages")
 
 
 def test_the_plan_checks_that_states_stay() -> None:
@@ -205,3 +212,120 @@ def test_pairs_that_are_none_are_refused(pairs: tuple[str, ...], told: str) -> N
     with pytest.raises(UsageError) as caught:
         with_states(program(), pairs)
     assert told in str(caught.value) or told in caught.value.why
+
+
+class Streaming(nn.Module):
+    """State as authors write it: assigned, written in place, in a submodule, and in a plain attribute."""
+
+    window: torch.Tensor
+    mean: torch.Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.causal = nn.Conv1d(4, 6, 3)
+        self.causal.register_buffer("cache", torch.zeros(1, 4, 2))
+        self.register_buffer("window", torch.full((6, 3), 0.25))
+        self.mean = torch.linspace(-1, 1, 6)[None]
+        self.head = nn.Linear(12, 5)
+
+    def forward(self, frames: torch.Tensor) -> torch.Tensor:
+        both = torch.cat([self.causal.cache, frames], 2)  # type: ignore[list-item]
+        self.causal.cache = both[:, :, -2:]
+        heard = torch.relu(self.causal(both)).mean(2)
+        self.window[:, :-1] = self.window[:, 1:].clone()
+        self.window[:, -1].copy_(heard[0])
+        self.mean = self.mean + 0.03 * (heard - self.mean)
+        return self.head(torch.cat([self.window.mean(1)[None], self.mean], 1))
+
+
+@cache
+def streaming() -> tuple[ModelSource, Program]:
+    source = build_source(Streaming(), (torch.randn(1, 4, 4),), kept_buffers=("all",))
+    return source, with_states(engine.run(capture(source), RULES)[0], (), source.kept)
+
+
+def test_buffers_that_a_forward_changes_are_states() -> None:
+    """Their names, their first values, and the model called again and again."""
+    source, program = streaming()
+    assert set(source.input_names[1:]) == {"causal_cache", "mean", "window"}
+    assert program.output_names == (
+        "output_0",
+        *(f"{name}_next" for name in source.input_names[1:]),
+    )
+    frames = [(torch.randn(1, 4, 4), *program.inputs[1:]) for _ in range(CALLS)]
+    model, sequence = Streaming(), in_sequence(program, frames)
+    with torch.no_grad():
+        for inputs in sequence:
+            torch.testing.assert_close(program.run(inputs)[0], model(inputs[0]))
+
+
+def test_states_that_are_added_to_have_16_bits_and_begin_as_the_model_does(tmp_path: Path) -> None:
+    source, program = streaming()
+    calibration = generated(program)
+    calibration = replace(calibration, inputs=in_sequence(program, calibration.inputs))
+    quantized = quantize(program, calibration)
+    graph = rewritten_integers(quantized.graph)
+    first = {
+        state.name: (state, x) for state, x in zip(graph.state_inputs, graph.initial, strict=True)
+    }
+    place = 1 + source.input_names[1:].index("mean")
+    state, begin = first[graph.inputs[place].name]
+    assert state.dtype == "int16" and [s.dtype for s, _ in first.values()].count("int16") == 1
+    np.testing.assert_allclose(begin * state.scale, np.linspace(-1, 1, 6), atol=state.scale)
+    emitted = write_firmware(best_plan(graph, CORES["m4"]), tmp_path / "net", CORES["m4"])
+    ran = execute(
+        tmp_path / "net", graph, emitted, quantized.quantized(program.inputs), CORES["m4"]
+    )
+    assert ran.golden_match
+    save_graph(graph, tmp_path / "graph.safetensors")
+    loaded = load_graph(tmp_path / "graph.safetensors")[0]
+    for one, other in zip(loaded.initial, graph.initial, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_slow_average_does_not_stand_still() -> None:
+    """Calls of which each adds less than a step of 8 bits, until the average has arrived."""
+    _, program = streaming()
+    calibration = generated(program)
+    calibration = replace(calibration, inputs=in_sequence(program, calibration.inputs))
+    quantized = quantize(program, calibration)
+    same = [(program.inputs[0], *program.inputs[1:])] * 300
+    expected = program.run(in_sequence(program, same)[-1])[0]
+    found = quantized.run_all(same)[-1][0]
+    assert torch.cosine_similarity(expected, found).item() > 0.99
+
+
+class Growing(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("cache", torch.zeros(1, 4))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.cache = torch.cat([self.cache, x], 1)
+        return self.cache.mean(1, keepdim=True)
+
+
+@pytest.mark.parametrize(
+    ("model", "names", "told"),
+    [
+        (Streaming, ("caches",), "no buffer `caches`"),
+        (lambda: nn.Linear(4, 4), ("all",), "no buffer of the model changes"),
+        (Growing, ("all",), "1x4 float32 before a call and 1x8 float32 after it"),
+    ],
+)
+def test_buffers_that_cannot_be_states_are_refused(
+    model: Callable[[], nn.Module], names: tuple[str, ...], told: str
+) -> None:
+    shape = (1, 4, 4) if model is Streaming else (1, 4)
+    with pytest.raises(UsageError) as caught:
+        build_source(model(), (torch.randn(*shape),), kept_buffers=names)
+    assert told in f"{caught.value} {caught.value.why}"
+
+
+def test_first_values_are_stated(tmp_path: Path) -> None:
+    np.save(tmp_path / "first.npy", np.arange(8, dtype=np.float32).reshape(1, 4, 2))
+    first = with_states(rewritten(Listening(), *program().inputs), (f"x1=1@{tmp_path}/first.npy", "2=2@0.5")).initial  # fmt: skip
+    assert first[0].flatten().tolist() == list(range(8)) and first[1].unique().tolist() == [0.5]
+    with pytest.raises(UsageError, match="is no state"):
+        with_states(program(), ("x1=1@nowhere.npy",))

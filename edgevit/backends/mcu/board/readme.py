@@ -104,7 +104,7 @@ int status = ev_model_run(inputs, outputs, arena);      /* EV_OK, or an error of
 ```"""
 _STATES = """
 
-The network has states: `ev_model_reset_state(arena)` sets them to zero, and each call takes over what the one before has left in the arena.
+The network has states: `ev_model_reset_state(arena)` sets them to their first values, and each call takes over what the one before has left in the arena.
 Call it before the first call of a sequence. Between calls nothing may write into the arena; an arena without states is `EV_ERROR_ORDER`."""
 _MANIFESTS = """- **Zephyr**: `west build -- -DZEPHYR_EXTRA_MODULES=/path/to/this/folder -DCONFIG_EV_MODEL=y`, or both lines in the application.
 - **PlatformIO**: this folder below `lib/`, or `lib_deps = symlink:///path/to/this/folder`. Set `build_flags = -O3`.

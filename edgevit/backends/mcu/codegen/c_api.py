@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from importlib.metadata import version
 
+import numpy as np
+
 from edgevit.backends.mcu.codegen.early_exit import early_declarations
 from edgevit.backends.mcu.codegen.loop_calls import (
     RECEIVING,
@@ -75,7 +77,7 @@ def _state_declaration(prefix: str, graph: IntegerGraph) -> list[str]:
     return [
         f"#define {prefix.upper()}_STATE_BYTES {sum(state.bytes for state in graph.state_inputs)}u",
         "",
-        "/* Begins a sequence of calls: sets the states, which each call takes over from the call before, to zero. They are",
+        "/* Begins a sequence of calls: sets the states, which each call takes over from the call before, to their first values. They are",
         "   in the arena, of which nothing else may be written between calls; without them calls return EV_ERROR_ORDER. */",
         f"int {prefix}_reset_state(uint8_t *arena);",
         "",
@@ -191,18 +193,23 @@ int {prefix}_run(const void *const *inputs, void *const *outputs, uint8_t *arena
 
 
 def _reset_state(plan: Schedule, prefix: str) -> str:
-    """Return the function that sets the states to zero; nothing for a network without."""
-    states, offsets = plan.net.graph.state_inputs, plan.offsets
+    """Return the function that sets the states to their first values; nothing for a network without."""
+    graph, offsets = plan.net.graph, plan.offsets
+    states = graph.state_inputs
     if not states:
         return ""
-    lines = [_set_to_zero(state, offsets[state.name]) for state in states]
+    firsts = list(zip(states, graph.initial, strict=True))
+    arrays = [_first_array(k, first) for k, (_, first) in enumerate(firsts) if not _is_even(first)]
+    lines = [
+        _set_first(k, state, first, offsets[state.name]) for k, (state, first) in enumerate(firsts)
+    ]
     static = (
         f"#ifdef EV_STATIC_ARENA\n    if (arena == NULL)\n        arena = {prefix}_arena;\n#endif\n"
         if row_destination(plan)
         else ""
     )
     return (
-        f"\nint {prefix}_reset_state(uint8_t *arena)\n{{\n{static}"
+        f"\n{''.join(arrays)}int {prefix}_reset_state(uint8_t *arena)\n{{\n{static}"
         "    if (arena == NULL || (uintptr_t)arena % 16u != 0)\n        return EV_ERROR_ARENA;\n"
         f"    const uint32_t mark = {STATES:#x}u;\n    memcpy(arena + {offsets[STATE_MARK]}u, &mark, sizeof mark);\n"
         + "".join(lines)
@@ -210,8 +217,22 @@ def _reset_state(plan: Schedule, prefix: str) -> str:
     )
 
 
-def _set_to_zero(state: Value, offset: int) -> str:
-    return f"    memset(arena + {offset}u, {state.zero}, {state.bytes}u);\n"
+def _is_even(first: np.ndarray) -> bool:
+    """Check for bytes that are all one, which take no array."""
+    return len(set(first.tobytes())) == 1
+
+
+def _set_first(number: int, state: Value, first: np.ndarray, offset: int) -> str:
+    if _is_even(first):
+        return f"    memset(arena + {offset}u, {first.tobytes()[0]}, {state.bytes}u);\n"
+    return (
+        f"    memcpy(arena + {offset}u, initial_state_{number}, sizeof initial_state_{number});\n"
+    )
+
+
+def _first_array(number: int, first: np.ndarray) -> str:
+    numbers = ", ".join(map(str, first.ravel().tolist()))
+    return f"static const {first.dtype}_t initial_state_{number}[{first.size}] = {{{numbers}}};\n"
 
 
 def _state_check(plan: Schedule) -> str:

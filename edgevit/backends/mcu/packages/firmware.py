@@ -86,6 +86,11 @@ class Firmware:
         numbers = re.findall(rf"#define EV_MODEL_{name} (\d+)u", self.header)
         return int(numbers[-1]) if numbers else None
 
+    @property
+    def has_states(self) -> bool:
+        """Check for states that stay in the arena between calls."""
+        return self.number("STATE_BYTES") is not None
+
     def flags(self) -> list[str]:
         """Return gcc's flags for the core."""
         text = (self.folder / "cmake" / "gcc.cmake").read_text()

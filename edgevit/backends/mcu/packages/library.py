@@ -24,7 +24,7 @@ def library(networks: Sequence[Firmware], folder: Path) -> Path:
         for path in folder.rglob("*")
         if path.suffix in {".c", ".S"}
     )
-    write_filled("library/ev_models.h", folder / "ev_models.h", **_header(names))
+    write_filled("library/ev_models.h", folder / "ev_models.h", **_header(names, networks))
     write_filled(
         "library/CMakeLists.txt",
         folder / "CMakeLists.txt",
@@ -80,9 +80,18 @@ def _copy(source: Path, folder: Path, file: str, name: str) -> None:
     path.write_text(text)
 
 
-def _header(names: Sequence[str]) -> dict[str, object]:
-    union = "\n".join(f"    uint8_t {name}[{name.upper()}_ARENA_BYTES];" for name in names)
+def _header(names: Sequence[str], networks: Sequence[Firmware]) -> dict[str, object]:
+    """Return the arenas: one for all networks without states, and one for each network that has some."""
+    pairs = list(zip(names, networks, strict=True))
+    union = [f"    uint8_t {n}[{n.upper()}_ARENA_BYTES];" for n, net in pairs if not net.has_states]
+    own = [
+        f"/* Keeps the states of `{n}` between calls: no other network may have it. */\n"
+        f"typedef struct {n}_arena {{\n    uint8_t bytes[{n.upper()}_ARENA_BYTES];\n}} {n}_arena __attribute__((aligned(16)));\n"
+        for n, net in pairs
+        if net.has_states
+    ]
     return {
         "INCLUDES": "\n".join(f'#include "{name}.h"' for name in names),
-        "UNION": union,
+        "UNION": "\n".join(union),
+        "OWN": "\n".join(own),
     }

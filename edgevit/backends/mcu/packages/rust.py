@@ -14,6 +14,16 @@ from edgevit.backends.mcu.packages.firmware import Firmware, PortSize, templates
 from edgevit.support.quoting import comment
 
 _TYPES = {"int8": "i8", "int16": "i16"}
+_FREE = ", free again after each call. It may be that of another network too."
+_KEPT = ", which keeps its states between calls: nothing else may have it, and `reset_state` begins a sequence."
+_RESET = """
+    /// Set the states to their first values: before the first call of a sequence.
+    pub fn reset_state(&mut self) -> Result<(), Error> {
+        // SAFETY: the arena is the network's own.
+        checked(unsafe { ev_model_reset_state(self.0.as_mut_ptr()) })
+    }
+"""
+_RESET_SYMBOL = "    fn ev_model_reset_state(arena: *mut u8) -> i32;\n"
 
 
 def rust(firmware: Firmware, folder: Path) -> Path:
@@ -49,6 +59,9 @@ def _library(firmware: Firmware) -> dict[str, object]:
         "HASH": firmware.hash,
         "ARENA": firmware.number("ARENA_BYTES"),
         "SIZES": "\n".join(sizes),
+        "ARENA_NOTE": _KEPT if firmware.has_states else _FREE,
+        "RESET": _RESET if firmware.has_states else "",
+        "RESET_SYMBOL": _RESET_SYMBOL if firmware.has_states else "",
         **arguments,
         "STREAM": _stream(firmware, inputs, outputs),
     }
@@ -80,30 +93,43 @@ def _stream(firmware: Firmware, inputs: Sequence[PortSize], outputs: Sequence[Po
 
 def _test(firmware: Firmware) -> dict[str, object]:
     inputs, outputs = firmware.ports("INPUT"), firmware.ports("OUTPUT")
+    results = firmware.vectors("output")  # of one call after the other
+    calls = len(results) // len(outputs)
     vectors = [
         _constant(f"{kind}_VECTOR_{k}", data, port)
-        for kind, ports in (("INPUT", inputs), ("OUTPUT", outputs))
-        for k, (data, port) in enumerate(zip(firmware.vectors(kind.lower()), ports, strict=True))
+        for kind, arrays, ports in (
+            ("INPUT", firmware.vectors("input"), inputs),
+            ("OUTPUT", results, [*outputs] * calls),
+        )
+        for k, (data, port) in enumerate(zip(arrays, ports, strict=True))
     ]
-    buffers = [f"    let mut output_{k} = [0; OUTPUT_{k}];" for k in range(len(outputs))]
-    compared = [f"    assert_eq!(output_{k}, OUTPUT_VECTOR_{k});" for k in range(len(outputs))]
-    arguments = [f"&INPUT_VECTOR_{k}" for k in range(len(inputs))]
-    arguments += [f"&mut output_{k}" for k in range(len(outputs))]
+    places = [f"&mut output_{k}" for k in range(len(outputs))]
+    arguments = ", ".join([*(f"&INPUT_VECTOR_{k}" for k in range(len(inputs))), *places])
+    ways = [[f"run({arguments}, &mut arena).unwrap();"]]
     if firmware.number("ROWS") is not None:
-        buffers += ["    let mut stream = Stream::begin(&mut arena).unwrap();"]
-        buffers += [
-            "    for rows in INPUT_VECTOR_0.chunks(ROW_ELEMENTS * 3) {",
-            "        stream.push_rows(rows).unwrap();",
-            "    }",
-        ]
-        finish = ", ".join(f"&mut output_{k}" for k in range(len(outputs)))
-        buffers += [f"    stream.finish({finish}).unwrap();", *compared]
-        buffers += [f"    output_{k}.fill(0);" for k in range(len(outputs))]
+        ways.insert(0, [
+            "let mut stream = Stream::begin(&mut arena).unwrap();",
+            "for rows in INPUT_VECTOR_0.chunks(ROW_ELEMENTS * 3) {",
+            "    stream.push_rows(rows).unwrap();",
+            "}",
+            f"stream.finish({', '.join(places)}).unwrap();",
+        ])  # fmt: skip
+    lines: list[str] = []
+    for way in ways:
+        lines += ["arena.reset_state().unwrap();"] if firmware.has_states else []
+        for call in range(calls):
+            lines += [f"output_{k}.fill(0);" for k in range(len(outputs))]
+            lines += way
+            first = call * len(outputs)
+            lines += [
+                f"assert_eq!(output_{k}, OUTPUT_VECTOR_{first + k});" for k in range(len(outputs))
+            ]
     return {
         "VECTORS": "\n".join(vectors),
-        "BUFFERS": "\n".join(buffers),
-        "ARGUMENTS": ", ".join(arguments),
-        "COMPARED": "\n".join(compared),
+        "BUFFERS": "\n".join(
+            f"    let mut output_{k} = [0; OUTPUT_{k}];" for k in range(len(outputs))
+        ),
+        "CALLS": "\n".join(f"    {line}" for line in lines),
     }
 
 

@@ -22,10 +22,6 @@ PACKAGES: Mapping[str, Callable[[Firmware, Path], Path]] = {
 }
 LIBRARY = "library"  # the one of several networks
 WEIGHTS = "weights"  # an update, of any form
-_NO_STATES = {
-    LIBRARY: "its networks share one arena, and states stay in the arena between calls",
-    "rust": "the crate has no call that resets them",
-}
 
 
 def write_packages(
@@ -44,23 +40,10 @@ def write_packages(
             why="several share one arena in a C library alone",
             hint="--for library, or one folder",
         )
-    _refuse_states(networks, kinds)
     if any(kind != WEIGHTS for kind in kinds):
         for network in networks:
             network.require_c()
     return [_written(kind, networks, output / kind, version) for kind in kinds]
-
-
-def _refuse_states(networks: Sequence[Firmware], kinds: Sequence[str]) -> None:
-    for kind in sorted(_NO_STATES.keys() & set(kinds)):
-        for network in networks:
-            if network.number("STATE_BYTES") is not None:
-                raise UsageError(
-                    f"`{kind}` does not take a network with states",
-                    where=str(network.folder.parent),
-                    why=_NO_STATES[kind],
-                    hint="take the bundle itself, or another kind of package",
-                )
 
 
 def _written(kind: str, networks: Sequence[Firmware], place: Path, version: int) -> Path:

@@ -19,6 +19,7 @@ from edgevit.integer.lowering.relayout import alike, both_alike, in_one, with_la
 from edgevit.integer.ops.pointwise import Add, AddWide, Curve, Multiply
 from edgevit.quantize import Grid, asymmetric, bounds, sources, wide
 
+_SUMS = frozenset({"add", "sub"})
 _SAME = 1e-12  # relative; of factors that are one
 
 
@@ -27,6 +28,8 @@ def function(node: Node, context: Context) -> QuantTensor:
     root = context.plan.regions.root[node]
     if context.deep_value(root) is not None or context.plan.is_wide(node):
         return context.as_stored(_curve(node, _narrowed(root, context), context), node)
+    if (scaled_sum := _factor_of_sum(node, root, context)) is not None:
+        return scaled_sum
     source = context.int8_value(root)
     points = source.grid.points()
     compute = context.plan.regions.function(node, context.overrides, source.grid.scale)
@@ -36,6 +39,18 @@ def function(node: Node, context: Context) -> QuantTensor:
         return replace(source, factor=source.factor * factor)
     grid = context.grids.of(node)
     return context.lookup(source, table(results, grid), grid, node.name, kind(node))
+
+
+def _factor_of_sum(node: Node, root: Node, context: Context) -> QuantTensor | None:
+    """Import a factor of 16 bits that only sums of 16 bits read: it takes no operation and no rounding."""
+    source = context.tensors.get(root)
+    reads_wide = all(kind(user) in _SUMS and context.plan.is_wide(user) for user in node.users)
+    if source is None or source.value.dtype != "int16" or not reads_wide:
+        return None
+    points = source.grid.scale * np.arange(-128, 129)
+    compute = context.plan.regions.function(node, context.overrides, source.grid.scale)
+    factor = _factor(points, compute(points))
+    return None if factor is None else replace(source, factor=source.factor * factor)
 
 
 def _narrowed(root: Node, context: Context) -> QuantTensor:

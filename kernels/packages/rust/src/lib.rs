@@ -33,7 +33,7 @@ fn checked(status: i32) -> Result<(), Error> {
     }
 }
 
-/// Memory that the network works in, free again after each call. It may be that of another network too.
+/// Memory that the network works in@ARENA_NOTE@
 #[repr(C, align(16))]
 pub struct Arena([u8; ARENA_BYTES]);
 
@@ -41,7 +41,7 @@ impl Arena {
     pub const fn new() -> Self {
         Arena([0; ARENA_BYTES])
     }
-}
+@RESET@}
 
 impl Default for Arena {
     fn default() -> Self {
@@ -51,7 +51,7 @@ impl Default for Arena {
 
 extern "C" {
     fn ev_model_run(inputs: *const *const c_void, outputs: *const *mut c_void, arena: *mut u8) -> i32;
-}
+@RESET_SYMBOL@}
 
 /// Run it on whole inputs, channels last.
 pub fn run(@INPUTS@, @OUTPUTS@, arena: &mut Arena) -> Result<(), Error> {

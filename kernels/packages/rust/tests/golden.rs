@@ -8,6 +8,5 @@ use ev_model::*;
 fn the_outputs_are_the_golden_ones() {
     let mut arena = Box::new(Arena::new());
 @BUFFERS@
-    run(@ARGUMENTS@, &mut arena).unwrap();
-@COMPARED@
+@CALLS@
 }
