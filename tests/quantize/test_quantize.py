@@ -159,6 +159,14 @@ def test_a_size_that_a_kernel_has_no_field_for(wide: str) -> None:
     assert "the kernels count to" in caught.value.why and "test_quantize" not in caught.value.why
 
 
+def test_a_net_may_end_in_one_number() -> None:
+    """A verdict, yes or no."""
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 1), nn.Sigmoid())  # fmt: skip
+    (found,) = imported(net, IMAGE).run((IMAGE,))
+    torch.testing.assert_close(found, net(IMAGE), atol=0.01, rtol=0)
+
+
 class LinearAttention(nn.Module):
     """Two heads; the sum of the keys is a column of ones behind the values."""
 

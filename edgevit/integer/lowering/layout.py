@@ -89,7 +89,7 @@ class TensorLayout:
         """
         follows = {b for axis in self.axes for a, b in pairwise(axis) if b == a + 1}
         heads = [place for place in range(len(self.sizes)) if place not in follows]
-        ends = [*heads[1:], len(self.sizes)]
+        ends = [*heads[1:], len(self.sizes)] if heads else []  # no place: one number
         sizes = tuple(prod(self.sizes[a:b]) for a, b in zip(heads, ends, strict=True))
         number = {place: index for index, place in enumerate(heads)}
         axes = tuple(tuple(number[p] for p in axis if p in number) for axis in self.axes)
