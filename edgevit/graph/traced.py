@@ -1,8 +1,12 @@
 """Expansion of a call into its definition: a Python function of tensors, traced into the graph."""
 
+# Whether oneDNN is on is asked of torch's own switch: the public one prints a warning about TF32.
+# pyright: reportPrivateUsage=false
+
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Generator
 from typing import Any
 
 import torch
@@ -24,8 +28,19 @@ def traced(node: Node, compute: Callable[..., Any]) -> fx.GraphModule:
         args, kwargs = mapped_arguments(node, by_source.__getitem__)
         return compute(*args, **kwargs)
 
-    with torch.no_grad():
+    with torch.no_grad(), _without_onednn():
         return make_fx(definition, tracing_mode="fake")(*[value(source) for source in sources])
+
+
+@contextlib.contextmanager
+def _without_onednn() -> Generator[None]:
+    """Turn oneDNN off, with which torch defines an LSTM as one call that no converter knows."""
+    enabled = torch._C._get_mkldnn_enabled()
+    torch._C._set_mkldnn_enabled(False)
+    try:
+        yield
+    finally:
+        torch._C._set_mkldnn_enabled(enabled)
 
 
 def calls_of(traced: fx.GraphModule) -> list[Node]:
