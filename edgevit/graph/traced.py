@@ -1,7 +1,7 @@
 """Expansion of a call into its definition: a Python function of tensors, traced into the graph."""
 
 # Whether oneDNN is on is asked of torch's own switch: the public one prints a warning about TF32.
-# pyright: reportPrivateUsage=false
+# pyright: reportPrivateUsage=false, reportUnknownMemberType=false
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from torch import fx
+from torch._subclasses.functional_tensor import dispatch_functionalize
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.fx.node import Node, map_arg
 
@@ -20,7 +21,10 @@ from edgevit.graph.program import value
 
 
 def traced(node: Node, compute: Callable[..., Any]) -> fx.GraphModule:
-    """Trace `compute` on fake tensors, with the arguments of `node`."""
+    """Trace `compute` on fake tensors, with the arguments of `node`.
+
+    A definition that writes in place, as torch's of a GRU's cell does, is traced again without its writes.
+    """
     sources = node.all_input_nodes
 
     def definition(*tensors: torch.Tensor) -> Any:
@@ -28,8 +32,12 @@ def traced(node: Node, compute: Callable[..., Any]) -> fx.GraphModule:
         args, kwargs = mapped_arguments(node, by_source.__getitem__)
         return compute(*args, **kwargs)
 
+    values = [value(source) for source in sources]
     with torch.no_grad(), _without_onednn():
-        return make_fx(definition, tracing_mode="fake")(*[value(source) for source in sources])
+        graph = make_fx(definition, tracing_mode="fake")(*values)
+        if any(_writes(call) for call in calls_of(graph)):
+            graph = make_fx(dispatch_functionalize(definition), tracing_mode="fake")(*values)
+    return graph
 
 
 @contextlib.contextmanager
@@ -41,6 +49,10 @@ def _without_onednn() -> Generator[None]:
         yield
     finally:
         torch._C._set_mkldnn_enabled(enabled)
+
+
+def _writes(call: Node) -> bool:
+    return isinstance(call.target, torch._ops.OpOverload) and call.target._schema.is_mutable
 
 
 def calls_of(traced: fx.GraphModule) -> list[Node]:

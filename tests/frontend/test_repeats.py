@@ -154,6 +154,21 @@ class Reset(Shared):
     def forward(self, x):
         self.info["size"] = None
         return super().forward(x)
+
+class Hooked(Net):
+    def __init__(self):
+        super().__init__()
+        self.conv.register_forward_hook(lambda module, args, y: self.info.update(y=y))
+    def forward(self, x):
+        self.info.clear()
+        return self.conv(x).relu(), *self.info.values()
+
+class HookedMean(Net):
+    def __init__(self):
+        super().__init__()
+        self.conv.register_forward_hook(lambda module, args, y: self.m.mul_(0.9).add_(y.mean()))
+    def forward(self, x):
+        return self.conv(x) + self.m
 """
 
 
@@ -179,6 +194,7 @@ def line_of(text: str) -> int:
         ("Mean", "buffer `m`"),
         ("Bound", "buffer `m`"),
         ("Shared", "attribute"),
+        ("HookedMean", "buffer `m`"),
     ],
 )
 def test_state_is_refused_by_name(name: str, attribute: str) -> None:
@@ -218,7 +234,7 @@ def test_randomness_outside_of_torch_is_refused(name: str, whose: str) -> None:
         resolve(f"net.py:{name}", input_size=8)
 
 
-@pytest.mark.parametrize("name", ["Unread", "Table", "InPlace", "Reset"])
+@pytest.mark.parametrize("name", ["Unread", "Table", "InPlace", "Reset", "Hooked"])
 def test_what_no_output_shows_is_no_state(name: str) -> None:
     resolve(f"net.py:{name}", input_size=8)
 

@@ -16,6 +16,8 @@ X = torch.tensor([[-2.5, -0.3, 0.0], [1e-6, 3.0, 1.5], [2.0, 3.0, -7.0]])
 Y = torch.tensor([[1.5, -0.3, 2.0], [-4.0, 0.5, 1.5], [2.0, -3.0, 7.0]])
 SPOILT = torch.tensor([[float("nan"), 1.0, float("inf")], [-float("inf"), 2.0, -3.0]])
 INTEGERS = torch.tensor([[3, 0, -2], [5, 1, 1]])
+EDGES = torch.tensor([-3.0, 1.0, 1.0, 2.0])
+ROWS = torch.tensor([[0.0, -2.5], [1.5, 1.5], [3.0, 2.0]])
 
 CASES: dict[str, tuple[Callable[..., object], tuple[torch.Tensor, ...]]] = {
     "acosh": (lambda s, x: torch.acosh(x.abs() + 1), (X,)),
@@ -30,6 +32,8 @@ CASES: dict[str, tuple[Callable[..., object], tuple[torch.Tensor, ...]]] = {
     "argmin": (lambda s, x: torch.argmin(x, keepdim=True), (X,)),
     "asinh": (lambda s, x: torch.asinh(x), (X,)),
     "atan2": (lambda s, x, y: torch.atan2(torch.cat([x, x * 0, y, x * 0]), torch.cat([y, y, y * 0, y * 0])), (X, Y)),
+    "bucketize.Tensor": (lambda s, x: torch.bucketize(x, EDGES, right=True), (SPOILT,)),
+    "searchsorted.Tensor": (lambda s, x: torch.searchsorted(ROWS, x, out_int32=True, sorter=ROWS.argsort(-1)), (X,)),
     "celu": (lambda s, x: torch.celu(x * 20, 2.0), (X,)),
     "copysign.Tensor": (lambda s, x, y: torch.copysign(x, y), (X, Y)),
     "cross": (lambda s, x, y: torch.cross(x, y, dim=0), (X, Y)),

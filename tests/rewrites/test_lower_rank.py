@@ -48,6 +48,7 @@ NETS: dict[str, Net] = {
     "expanded": lambda s, x: x[:1, :1].view(1, 1, 1, 8, 1, 5).expand(2, 2, 3, 8, 2, 5).flatten(2),
     "a norm": lambda s, x: F.layer_norm(six(x), (8, 5)).flatten(1),
     "a product": lambda s, x: (six(x) @ six(x)[:, :1].mT).flatten(1),
+    "looked up at every axis": lambda s, x: x[s.at, s.row, x.argmax(1)[:, :5, :3, None, None, None], -1].mean() + x[s.at, s.row, s.row, 2].flatten(1),
     "a linear": lambda s, x: F.linear(six(x), s.weight).flatten(1),
 }  # fmt: skip
 
@@ -55,7 +56,8 @@ NETS: dict[str, Net] = {
 @pytest.mark.parametrize("name", NETS)
 def test_no_value_of_many_axes_is_left(name: str) -> None:
     scale = torch.randn(2, 3, 1, 1, 2, 1)
-    net = Call(NETS[name], scale=scale, number=torch.tensor(1), weight=torch.randn(3, 5))
+    at, row = torch.arange(-4, 0).view(4, 1, 1, 1, 1, 1), torch.arange(6).view(1, 1, 1, 3, 1, 2)
+    net = Call(NETS[name], scale=scale, number=torch.tensor(1), weight=torch.randn(3, 5), at=at, row=row)  # fmt: skip
     before = program_for(net, X)
     after, _ = run(before, (NameViews(), MergeReshapes(), LowerRank(), MergeReshapes()))
     left = {node.name: shape(node) for node in after.graph.nodes if node.op != "output" and len(shape(node)) > 5}  # fmt: skip

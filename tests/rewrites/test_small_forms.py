@@ -18,6 +18,7 @@ from edgevit.rewrites.arithmetic.multiply_outer import MultiplyOuter
 from edgevit.rewrites.arithmetic.name_axes import NameAxes
 from edgevit.rewrites.arithmetic.name_extremes import NameExtremes
 from edgevit.rewrites.arithmetic.number_clamps import NumberClamps
+from edgevit.rewrites.arithmetic.same_indices import SameIndices
 from edgevit.rewrites.convolutions.convolve_rows import ConvolveRows
 from edgevit.rewrites.convolutions.convolve_slices import ConvolveSlices
 from edgevit.rewrites.convolutions.multiply_places import MultiplyPlaces
@@ -34,6 +35,12 @@ def test_parts_of_several_types_become_one() -> None:
     net = Call(lambda s, x: torch.cat([x, x.argmax(1, True), x > 0], 1))
     check_rewrite(CastParts(), net, X, fires=1)
     check_rewrite(CastParts(), Call(lambda s, x: torch.stack([x[0], x[0].long()])), X, fires=1)
+
+
+def test_places_of_two_types_become_one() -> None:
+    net = Call(lambda s, x: x[x.argmax(0).clamp(max=0).int(), :, x.argmax(1)[0, 0], 1:])
+    check_rewrite(SameIndices(), net, X, fires=1)
+    check_rewrite(SameIndices(), Call(lambda s, x: x[0, :, x.argmax(1)]), X, fires=0)
 
 
 @pytest.mark.parametrize(

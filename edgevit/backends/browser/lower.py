@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -11,7 +12,7 @@ from edgevit.backends.browser.facts import write_facts
 from edgevit.backends.browser.files import ONNX, TFLITE, write_page
 from edgevit.backends.browser.info import INFO
 from edgevit.backends.browser.packages import runtime_versions
-from edgevit.backends.onnx import ONE_FILE, write_onnx
+from edgevit.backends.onnx import ONE_FILE, with_own_outputs, write_onnx
 from edgevit.backends.onnx import RULES as ONNX_RULES
 from edgevit.backends.room import constant_bytes
 from edgevit.backends.tflite import RULES as TFLITE_RULES
@@ -26,6 +27,7 @@ def lower(request: Lowering) -> Artifact:
     """Write both files, each by the rules of its own format, and the page around them."""
     refuse_precision(INFO.title, request.precision, INFO.precisions)
     _require_one_file(request)
+    request = replace(request, program=with_own_outputs(request.program))  # both files' names
     folder = request.directory / f"{request.program.name}{INFO.suffix}"
     folder.mkdir()
     write_page(folder, request.progress)

@@ -267,18 +267,6 @@ def _places(extent: int, align_corners: bool) -> list[float]:
     return [(2 * k + 1) / extent - 1 for k in range(extent)]
 
 
-def _bucketize(
-    x: Tensor, boundaries: Tensor, *, out_int32: bool = False, right: bool = False
-) -> Tensor:
-    """Count the boundaries below each value.
-
-    torch's own definition is a binary search that uses booleans as numbers.
-    """
-    below = torch.ge if right else torch.gt
-    count = below(x.unsqueeze(-1), boundaries).to(torch.int32).sum(-1)
-    return count.to(torch.int32 if out_int32 else torch.int64)
-
-
 _DEFINITIONS: dict[str, Callable[..., Any]] = {
     **FUNCTIONS,
     "_cdist_forward": cdist,
@@ -311,7 +299,6 @@ _DEFINITIONS: dict[str, Callable[..., Any]] = {
     "floor_divide": _floor_divide,
     "var_mean.correction": _var_mean,
     "lerp.Scalar": _lerp,
-    "bucketize.Tensor": _bucketize,
     "affine_grid_generator": _affine_grid,
     **STABLE,
 }

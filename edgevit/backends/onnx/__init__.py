@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from edgevit.backends.onnx.constants import stored
     from edgevit.backends.onnx.info import INFO
     from edgevit.backends.onnx.lower import ONE_FILE, OnnxFile, write_onnx
+    from edgevit.backends.onnx.names import with_own_outputs
     from edgevit.backends.onnx.rules import RULES
     from edgevit.backends.onnx.session import run_session, spec_of
 
@@ -19,6 +20,7 @@ __all__ = [
     "run_session",
     "spec_of",
     "stored",
+    "with_own_outputs",
     "write_onnx",
 ]
 
@@ -28,6 +30,7 @@ lazy_face(
         "constants": ("stored",),
         "info": ("INFO",),
         "lower": ("ONE_FILE", "OnnxFile", "write_onnx"),
+        "names": ("with_own_outputs",),
         "rules": ("RULES",),
         "session": ("run_session", "spec_of"),
     },

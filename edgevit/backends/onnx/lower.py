@@ -25,6 +25,7 @@ from edgevit.backends.onnx.functions import needed_functions
 from edgevit.backends.onnx.info import INFO
 from edgevit.backends.onnx.integer_biases import with_integer_biases
 from edgevit.backends.onnx.integer_kernels import integer_kernels, kernels_notes
+from edgevit.backends.onnx.names import renamed_notes, with_own_outputs
 from edgevit.backends.onnx.packed import INT4_OPSET, pack, part_zero_points
 from edgevit.backends.onnx.pads import keep_pads
 from edgevit.backends.onnx.scheme import OPSET_21
@@ -89,6 +90,8 @@ def write_onnx(
     Weights larger than `one_file` together go to `<name>.onnx.data` beside the graph.
     """
     require_inputs(program)
+    named = with_own_outputs(program)
+    renamed, program = renamed_notes(program, named), named
     onnx, onnxsim = load_library("onnx", "onnx"), load_library("onnxsim", "onnx")
     load_library("onnxscript", "onnx")
     tools = {
@@ -113,7 +116,7 @@ def write_onnx(
         progress("save")
         onnx.save(simplified, path)
         notes = (f"{floats} of {len(weights)} weights are floats in the file",) if floats else ()
-    return OnnxFile(path, tools, notes, places)
+    return OnnxFile(path, tools, (*renamed, *notes), places)
 
 
 def _converted(program: Program, opset: int | None) -> tuple[Any, dict[str, str]]:

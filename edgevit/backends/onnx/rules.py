@@ -12,6 +12,7 @@ from edgevit.rewrites.arithmetic.expand_silu import ExpandSilu
 from edgevit.rewrites.arithmetic.functions import RARE
 from edgevit.rewrites.arithmetic.name_axes import NameAxes
 from edgevit.rewrites.arithmetic.number_clamps import NumberClamps
+from edgevit.rewrites.arithmetic.same_indices import SameIndices
 from edgevit.rewrites.attention.attention import ATTENTION
 from edgevit.rewrites.attention.flatten_attention import FlattenAttention
 from edgevit.rewrites.attention.guard_attention import GuardAttention
@@ -37,6 +38,7 @@ RULES: tuple[AnyRule, ...] = (
     ExpandLogs("log_softmax.int"),
     FlattenAttention(),
     CastParts(),
+    SameIndices(),
     NameAxes(),
     ExpandLog1p(),
     ExpandScatter(only=frozenset({"mean"})),

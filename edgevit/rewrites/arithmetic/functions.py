@@ -6,6 +6,7 @@
     hypot(x, y)    =  max(|x|, |y|) sqrt(1 + (min / max)^2)
     cross(a, b)    =  a[1 2 0] b[2 0 1] - a[2 0 1] b[1 2 0]
     kthvalue(x,k)  =  sort(x)[k - 1]
+    bucketize(x)   =  how many boundaries are not at or above x
     diagonal(x)    =  x, its two axes as one, at constant places
 
 The sums and products are in another order than torch's.
@@ -230,6 +231,34 @@ def diagonal(x: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor
     return torch.index_select(flat, -1 % flat.ndim, places)
 
 
+def bucketize(
+    x: Tensor, boundaries: Tensor, *, out_int32: bool = False, right: bool = False
+) -> Tensor:
+    return searchsorted(boundaries, x, out_int32=out_int32, right=right)
+
+
+def searchsorted(
+    boundaries: Tensor,
+    x: Tensor,
+    *,
+    out_int32: bool = False,
+    right: bool = False,
+    side: str | None = None,
+    sorter: Tensor | None = None,
+) -> Tensor:
+    """Compare each value with all boundaries.
+
+    torch's own definition is a binary search that uses booleans as numbers.
+    """
+    if sorter is not None:
+        boundaries = torch.gather(boundaries, -1, sorter)
+    count = boundaries.shape[-1]
+    boundaries = boundaries if boundaries.ndim == 1 else boundaries.unsqueeze(-2)
+    ahead = torch.lt if right or side == "right" else torch.le
+    above = torch.sum(ahead(x.unsqueeze(-1), boundaries).to(torch.int32), [-1])
+    return (count - above).to(torch.int32 if out_int32 else torch.int64)
+
+
 def cross(a: Tensor, b: Tensor, dim: int | None = None) -> Tensor:
     a, b = _broadcast(a, b)
     axis = (a.shape.index(3) if dim is None else dim) % a.ndim
@@ -341,6 +370,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "any": of_truth(aten.any.default),
     "any.dim": of_truth(aten.any.dim),
     "any.dims": of_truth(aten.any.dims),
+    "bucketize.Tensor": bucketize,
     "copysign.Tensor": copysign,
     "cross": cross,
     "cummax": cummax,
@@ -370,6 +400,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "prod": prod_of_all,
     "prod.dim_int": prod,
     "round.decimals": round_decimals,
+    "searchsorted.Tensor": searchsorted,
     "signbit": signbit,
     "std.correction": spread(aten.std.correction),
     "std_mean.correction": std_mean,
@@ -379,5 +410,6 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
 
 # Functions that none of ONNX, TFLite and ExecuTorch has.
 RARE = (
-    "copysign.Tensor", "cummax", "cummin", "fmax", "fmin", "hypot", "kthvalue", "median", "median.dim",
+    "bucketize.Tensor", "copysign.Tensor", "cummax", "cummin", "fmax", "fmin", "hypot", "kthvalue", "median", "median.dim",
+    "searchsorted.Tensor",
 )  # fmt: skip

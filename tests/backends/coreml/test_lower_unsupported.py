@@ -140,6 +140,10 @@ COMPOSITES = {
     "slice with step": lambda x: x[:, 1::2, ::3],
     "expand": lambda x: x[:, :1].expand(1, 4, 6, 6) + x,
     "all": lambda x: (x > -9).all(1).float(),
+    "gru cell": lambda x: torch.gru_cell(x[0, 0], x[0, 1], *[x[0, 0].repeat(3, 1)] * 2),
+    "lstm cell": lambda x: torch.lstm_cell(
+        x[0, 0], [x[0, 1], x[0, 2]], *[x[0, 0].repeat(4, 1)] * 2
+    )[0],
     "lstm": lambda x: torch.lstm(
         x[0], [x[:, 0] * 0, x[:, 1]], [x[0, 0].repeat(4, 1)] * 2, False, 1, 0.0, False, False, False
     )[0],

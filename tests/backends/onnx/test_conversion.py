@@ -106,3 +106,15 @@ class PaddedPool(nn.Module):
 
 def test_zeros_in_front_of_a_max_pool_count(tmp_path: Path) -> None:
     assert checked("onnx", source_of(PaddedPool(), torch.rand(1, 2, 4, 4)), tmp_path).passed
+
+
+class SameName(nn.Module):
+    def forward(self, x0: torch.Tensor) -> dict[str, torch.Tensor]:
+        return {"x0": x0 * 2, "x0_1": x0 + 1}
+
+
+def test_an_output_called_like_an_input_has_a_name_of_its_own(tmp_path: Path) -> None:
+    artifact, _ = lowered("onnx", source_of(SameName(), torch.rand(1, 2)), tmp_path)
+    names = [value.name for value in onnx.load(artifact.path).graph.output]
+    assert names == ["x0_2", "x0_1"]
+    assert "`x0` is called `x0_2`" in artifact.notes

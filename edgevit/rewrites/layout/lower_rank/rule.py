@@ -4,6 +4,7 @@
     mean(x [2, 3, 4, 5, 6, 7], (3, 5))         ->   reshape(mean(reshape(x, 24, 5, 6, 7), (1, 3)))
     permute(x [2, 3, 4, 5, 6, 7], ...)         ->   permutes of four axes each, two of which change places
     x [2, 3, 4, 5, 6, 7] @ y                   ->   reshape(reshape(x, 2 * 3 * 4 * 5, 6, 7) @ ...)
+    x [24, 16, 16] at places of six axes       ->   reshape(x [24 * 16 * 16] at sums of the places)
 
 Axes of one element go, neighbours that the call does not tell apart are one, and the reshapes around it meet those of its neighbours
 (`merge-reshapes`), so that no value of so many axes is left. The same values.
@@ -32,6 +33,12 @@ from edgevit.graph.aten import (
 from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import has_tensor, shape, value
 from edgevit.graph.tensors import broadcast
+from edgevit.rewrites.layout.lower_rank.look_ups import (
+    looked_up,
+    looks_up_everywhere,
+    most_axes,
+    require_from_start,
+)
 from edgevit.rewrites.layout.lower_rank.merge import Groups, alike, around, merged, runs_of, steps
 from edgevit.rewrites.layout.merge_reshapes import RESHAPES
 from edgevit.rewrites.layout.name_views import permutation_of
@@ -69,6 +76,8 @@ class LowerRank(Rule[Match]):
         if _form(match.node) is None:
             raise Refused(f"`{op(match.node)}` has no form with fewer axes")
         _require_few(_groups(match.node))
+        if kind(match.node) == "index":
+            require_from_start(match.node, draft)
 
     def rewrite(self, match: Match, edit: Edit) -> Node:
         form = _form(match.node)
@@ -93,6 +102,8 @@ def _form(node: Node) -> Lowering | None:
         return _expanded
     if name == "stack":
         return _stacked
+    if name == "index":
+        return looked_up if looks_up_everywhere(node) else None
     return _each if _is_pointwise(node) else None
 
 
@@ -110,6 +121,8 @@ def _require_few(groups: Groups) -> None:
 def _groups(node: Node) -> Groups:
     """Group the call's own axes; none for calls that are handled in another way."""
     name = kind(node)
+    if name == "index":
+        return most_axes(node)
     if name == "cat" or (name in _ALONG and _works_over_all(node)):
         return []
     if name in _ALONG:
