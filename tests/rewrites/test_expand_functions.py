@@ -39,6 +39,7 @@ CASES: dict[str, tuple[Callable[..., object], tuple[torch.Tensor, ...]]] = {
     "cross": (lambda s, x, y: torch.cross(x, y, dim=0), (X, Y)),
     "cummax": (lambda s, x: torch.cummax(x, 0), (X,)),
     "cummin": (lambda s, x: torch.cummin(x, 1), (X,)),
+    "cumprod": (lambda s, x: torch.cumprod(x, 1), (X.repeat(1, 2),)),
     "diagonal": (lambda s, x: torch.diagonal(x[None], 1, -1, -2), (X,)),
     "diff": (lambda s, x: torch.diff(x, 2, 1, x), (X,)),
     "fmax": (lambda s, x: torch.fmax(x, x.flip(1)), (SPOILT,)),

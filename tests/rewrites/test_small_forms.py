@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
+from edgevit.graph.parity import distance
 from edgevit.rewrites.arithmetic.cast_parts import CastParts
 from edgevit.rewrites.arithmetic.expand_log1p import ExpandLog1p
 from edgevit.rewrites.arithmetic.expand_silu import ExpandSilu
@@ -24,7 +25,11 @@ from edgevit.rewrites.convolutions.convolve_slices import ConvolveSlices
 from edgevit.rewrites.convolutions.multiply_places import MultiplyPlaces
 from edgevit.rewrites.convolutions.number_padding import NumberPadding
 from edgevit.rewrites.convolutions.own_weights import OwnWeights
+from edgevit.rewrites.convolutions.split_taps import SplitTaps
+from edgevit.rewrites.engine import run
 from edgevit.rewrites.layout.join_writes import JoinWrites
+from edgevit.rewrites.layout.swap_product import SwapProduct
+from edgevit.rewrites.pools_and_padding.pool_slices import PoolSlices
 from edgevit.rewrites.resize.gather_nearest import GatherNearest
 from tests.rewrites.checking import Call, check_rewrite, kinds
 
@@ -192,6 +197,56 @@ def test_a_convolution_that_crosses_its_three_axes_stays() -> None:
     x = torch.randn(1, 4, 5, 6, 7)
     for options in ({"kernel_size": 2}, {"kernel_size": (3, 3, 1), "stride": 2}):
         check_rewrite(ConvolveSlices(), torch.nn.Conv3d(4, 6, **options), x, fires=0)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"kernel_size": 3, "padding": 1},
+        {"kernel_size": 2, "stride": 2, "groups": 4, "bias": False},
+        {"kernel_size": (3, 1, 2), "dilation": (2, 1, 1), "padding": (2, 1, 0)},
+    ],
+)
+def test_a_convolution_over_three_axes_is_a_sum_of_convolutions_of_slices(
+    options: dict[str, Any],
+) -> None:
+    x = torch.randn(2, 4, 7, 6, 5)
+    net = torch.nn.Conv3d(4, 4, **options)
+    split = check_rewrite(SplitTaps(), net, x, fires=1)
+    after, _ = run(split, (ConvolveSlices(),))
+    assert "conv3d" not in kinds(after)
+    assert distance(split.run(), after.run()).rel_l2 < 1e-6
+    check_rewrite(SplitTaps(only_groups=True), net, x, fires="groups" in options)
+
+
+@pytest.mark.parametrize(
+    "pool",
+    [
+        torch.nn.MaxPool3d(3, 2, 1),
+        torch.nn.MaxPool3d((2, 1, 1), dilation=(2, 1, 1), stride=1),
+        torch.nn.AvgPool3d((3, 2, 2), (1, 2, 2), (1, 0, 0)),
+        torch.nn.LocalResponseNorm(3),
+    ],
+)
+def test_a_pool_over_three_axes_is_one_of_slices(pool: torch.nn.Module) -> None:
+    x = torch.randn(2, 4, 7, 6, 5)
+    x = x[:, :, 0] if isinstance(pool, torch.nn.LocalResponseNorm) else x
+    assert not {"max_pool3d", "avg_pool3d"} & set(
+        kinds(check_rewrite(PoolSlices(), pool, x, fires=1))
+    )
+
+
+def test_a_pool_over_three_axes_that_hangs_over_stays() -> None:
+    x = torch.randn(1, 4, 7, 6, 5)
+    for pool in (torch.nn.MaxPool3d(2, ceil_mode=True), torch.nn.AvgPool3d(3, 2, 1, count_include_pad=False)):  # fmt: skip
+        check_rewrite(PoolSlices(), pool, x, fires=0)
+
+
+def test_a_product_of_transposed_matrices_is_one_the_other_way_round() -> None:
+    net = Call(lambda s, x: x[0].mT @ x[0, :, :7, :7].transpose(1, 2))
+    assert kinds(check_rewrite(SwapProduct(), net, X, fires=1))[-2:] == ["matmul", "permute"]
+    net = Call(lambda s, x: x[0].mT @ x[0, :, :7, :7].permute(0, 1, 2))
+    check_rewrite(SwapProduct(), net, X, fires=0)
 
 
 def test_a_maximum_without_its_place_is_a_reduction() -> None:

@@ -10,6 +10,7 @@ affine_grid_generator         is converted by asking for what its decomposition 
 log_softmax(x)                is converted as log(softmax(x)), and its like
 
 clamp(x, tensor, tensor)      is converted as the smaller of x and one of them
+zeros_like(x, dtype=float32)  is converted as zeros of the type of x
 logical_not(x), and, or, xor  reads integers bit by bit
 softplus(x, beta, threshold)  is converted without its threshold
 mean(x), sum, max, min        behind a transpose stop a pass of coremltools, which asks for their axes
@@ -47,6 +48,7 @@ _READ_AS = {
 
 
 _LOGICAL = frozenset({"logical_not", "logical_and", "logical_or", "logical_xor"})
+_ZEROS = frozenset({"zeros_like", "empty_like"})
 _OVER_ALL = frozenset({"mean", "sum", "max", "min"})
 _SAME_BEYOND = 16.0  # softplus(x) is x there, in float32
 
@@ -71,6 +73,8 @@ def is_misread(node: Node) -> bool:
         return not argument(node, "dim") and value(node.all_input_nodes[0]).ndim > 0
     if name == "softplus":
         return argument(node, "threshold") < _SAME_BEYOND
+    if name in _ZEROS:
+        return value(node).dtype != value(node.all_input_nodes[0]).dtype
     if name in _LOGICAL:
         return any(value(read).dtype != torch.bool for read in node.all_input_nodes)
     if name in {"pad", "constant_pad_nd"}:
@@ -230,6 +234,10 @@ def _floor_divide(x: Tensor, other: Tensor | float) -> Tensor:
     return torch.ops.aten._to_copy.default(quotient, dtype=quotient.dtype)
 
 
+def _zeros(x: Tensor, *, dtype: torch.dtype, **_: Any) -> Tensor:
+    return torch.full(x.shape, 0, dtype=dtype)
+
+
 def _reciprocal(x: Tensor) -> Tensor:
     return torch.full((), 1.0, dtype=x.dtype) / x
 
@@ -298,6 +306,8 @@ _DEFINITIONS: dict[str, Callable[..., Any]] = {
     "max_pool2d": _dilated_max_pool,
     "floor_divide": _floor_divide,
     "var_mean.correction": _var_mean,
+    "zeros_like": _zeros,
+    "empty_like": _zeros,
     "lerp.Scalar": _lerp,
     "affine_grid_generator": _affine_grid,
     **STABLE,

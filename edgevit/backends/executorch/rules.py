@@ -25,6 +25,7 @@ from edgevit.rewrites.attention.split_heads import SplitHeads
 from edgevit.rewrites.convolutions.convolve_slices import ConvolveSlices
 from edgevit.rewrites.convolutions.own_weights import OwnWeights
 from edgevit.rewrites.convolutions.split_depthwise import SplitDepthwise
+from edgevit.rewrites.convolutions.split_taps import SplitTaps
 from edgevit.rewrites.layout.drop_expand import DropExpand
 from edgevit.rewrites.layout.flatten_matmul import FlattenMatmul
 from edgevit.rewrites.layout.flatten_softmax import FlattenSoftmax
@@ -44,6 +45,7 @@ from edgevit.rewrites.pools_and_padding.expand_unfold import ExpandUnfold
 from edgevit.rewrites.pools_and_padding.gather_pad import GatherPad
 from edgevit.rewrites.pools_and_padding.pad_average import PadAverage
 from edgevit.rewrites.pools_and_padding.pad_ceil import PadCeil
+from edgevit.rewrites.pools_and_padding.pool_slices import PoolSlices
 from edgevit.rewrites.pools_and_padding.scale_divisor import ScaleDivisor
 from edgevit.rewrites.resize.expand_scaled_resize import ExpandScaledResize
 from edgevit.rewrites.resize.gather_nearest import GatherNearest
@@ -58,7 +60,9 @@ RULES: tuple[AnyRule, ...] = (
     ExpandScatter(only=frozenset({"sum", "mean", "amax", "amin", "prod"})),
     *ATTENTION,
     ExpandLogs("log_softmax.int", "log_sigmoid", "binary_cross_entropy_with_logits"),
+    SplitTaps(),
     ConvolveSlices(),
+    PoolSlices(),
     SplitDepthwise(),
     ExpandOneHot(),
     NameExtremes(),

@@ -15,14 +15,17 @@ from edgevit.rewrites.arithmetic.gather_top import GatherTop
 from edgevit.rewrites.arithmetic.multiply_outer import MultiplyOuter
 from edgevit.rewrites.attention.attention import ATTENTION
 from edgevit.rewrites.attention.split_heads import SplitHeads
+from edgevit.rewrites.convolutions.convolve_slices import ConvolveSlices
 from edgevit.rewrites.convolutions.multiply_places import MultiplyPlaces
 from edgevit.rewrites.convolutions.split_depthwise import SplitDepthwise
+from edgevit.rewrites.convolutions.split_taps import SplitTaps
 from edgevit.rewrites.layout.drop_expand import DropExpand
-from edgevit.rewrites.layout.lower_rank import LowerPermutes
+from edgevit.rewrites.layout.lower_rank import LowerPermutes, LowerRank
 from edgevit.rewrites.layout.merge_permutes import MergePermutes
 from edgevit.rewrites.layout.merge_reshapes import MergeReshapes
 from edgevit.rewrites.layout.name_expand import NameExpand
 from edgevit.rewrites.layout.permute_images import PermuteImages
+from edgevit.rewrites.layout.swap_product import SwapProduct
 from edgevit.rewrites.norms.drop_norm_mean import DropNormMean
 from edgevit.rewrites.norms.expand_norm import ExpandNorm
 from edgevit.rewrites.norms.fold_norm_affine import FoldNormAffine
@@ -48,7 +51,10 @@ RULES: tuple[AnyRule, ...] = (
     *ATTENTION,
     FoldSoftmax(),
     MultiplyOuter(),
+    SwapProduct(),
     ExpandLogs("log_softmax.int", "log_sigmoid", "binary_cross_entropy_with_logits"),
+    SplitTaps(only_groups=True),
+    ConvolveSlices(only_groups=True),
     SplitDepthwise(),
     MultiplyPlaces(),
     DropNormMean(),
@@ -62,6 +68,7 @@ RULES: tuple[AnyRule, ...] = (
     NameExpand(),
     DropExpand(),
     FoldConstants(),
+    LowerRank(beyond=6),
     LowerPermutes(),
     MergeReshapes(),
     MergePermutes(),

@@ -6,7 +6,6 @@
     hypot(x, y)    =  max(|x|, |y|) sqrt(1 + (min / max)^2)
     cross(a, b)    =  a[1 2 0] b[2 0 1] - a[2 0 1] b[1 2 0]
     kthvalue(x,k)  =  sort(x)[k - 1]
-    bucketize(x)   =  how many boundaries are not at or above x
     diagonal(x)    =  x, its two axes as one, at constant places
 
 The sums and products are in another order than torch's.
@@ -22,6 +21,7 @@ import torch
 from torch import Tensor
 
 from edgevit.rewrites.arithmetic.activations import ACTIVATIONS
+from edgevit.rewrites.arithmetic.sequences import SEQUENCES, summed
 
 aten = torch.ops.aten
 
@@ -118,7 +118,7 @@ def round_decimals(x: Tensor, *, decimals: int) -> Tensor:
 
 
 def prod(x: Tensor, dim: int, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
-    x = _summed(x, dtype)
+    x = summed(x, dtype)
     if x.ndim == 0:
         return x.clone()
     while (count := x.shape[dim]) > 1:
@@ -231,34 +231,6 @@ def diagonal(x: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor
     return torch.index_select(flat, -1 % flat.ndim, places)
 
 
-def bucketize(
-    x: Tensor, boundaries: Tensor, *, out_int32: bool = False, right: bool = False
-) -> Tensor:
-    return searchsorted(boundaries, x, out_int32=out_int32, right=right)
-
-
-def searchsorted(
-    boundaries: Tensor,
-    x: Tensor,
-    *,
-    out_int32: bool = False,
-    right: bool = False,
-    side: str | None = None,
-    sorter: Tensor | None = None,
-) -> Tensor:
-    """Compare each value with all boundaries.
-
-    torch's own definition is a binary search that uses booleans as numbers.
-    """
-    if sorter is not None:
-        boundaries = torch.gather(boundaries, -1, sorter)
-    count = boundaries.shape[-1]
-    boundaries = boundaries if boundaries.ndim == 1 else boundaries.unsqueeze(-2)
-    ahead = torch.lt if right or side == "right" else torch.le
-    above = torch.sum(ahead(x.unsqueeze(-1), boundaries).to(torch.int32), [-1])
-    return (count - above).to(torch.int32 if out_int32 else torch.int64)
-
-
 def cross(a: Tensor, b: Tensor, dim: int | None = None) -> Tensor:
     a, b = _broadcast(a, b)
     axis = (a.shape.index(3) if dim is None else dim) % a.ndim
@@ -268,41 +240,6 @@ def cross(a: Tensor, b: Tensor, dim: int | None = None) -> Tensor:
 
     once, twice = [1, 2, 0], [2, 0, 1]
     return turned(a, once) * turned(b, twice) - turned(a, twice) * turned(b, once)
-
-
-def cummax(x: Tensor, dim: int) -> tuple[Tensor, Tensor]:
-    return _running(x, dim, torch.ge)
-
-
-def cummin(x: Tensor, dim: int) -> tuple[Tensor, Tensor]:
-    return _running(x, dim, torch.le)
-
-
-def _running(
-    x: Tensor, dim: int, wins: Callable[[Tensor, Tensor], Tensor]
-) -> tuple[Tensor, Tensor]:
-    """Return running extremes and their places: prefixes of 2, 4, 8 ... values, the latest of equals."""
-    if x.ndim == 0:
-        return x.clone(), torch.zeros_like(x, dtype=torch.int64)
-    count, axis = x.shape[dim], dim % x.ndim
-    shape = [count if k == axis else 1 for k in range(x.ndim)]
-    places = torch.arange(count).reshape(shape).expand(x.shape)
-    step = 1
-    while step < count:
-        rest = count - step
-        later = wins(x.narrow(axis, step, rest), x.narrow(axis, 0, rest))
-        x, places = (
-            torch.cat(
-                [
-                    part.narrow(axis, 0, step),
-                    torch.where(later, part.narrow(axis, step, rest), part.narrow(axis, 0, rest)),
-                ],
-                axis,
-            )
-            for part in (x, places)
-        )
-        step *= 2
-    return x, places
 
 
 def extreme_place(find: Callable[..., Tensor]) -> Callable[..., Tensor]:
@@ -347,14 +284,9 @@ def _weighed(x: Tensor, product: Tensor, beta: float, alpha: float) -> Tensor:
     return product if beta == 0 else product + (x if beta == 1 else x * beta)
 
 
-def _summed(x: Tensor, dtype: Any) -> Tensor:
-    if isinstance(dtype, torch.dtype):
-        return x.to(dtype)
-    return x if x.is_floating_point() else x.to(torch.int64)
-
-
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     **ACTIVATIONS,
+    **SEQUENCES,
     "acosh": acosh,
     "addbmm": addbmm,
     "addmv": addmv,
@@ -370,11 +302,8 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "any": of_truth(aten.any.default),
     "any.dim": of_truth(aten.any.dim),
     "any.dims": of_truth(aten.any.dims),
-    "bucketize.Tensor": bucketize,
     "copysign.Tensor": copysign,
     "cross": cross,
-    "cummax": cummax,
-    "cummin": cummin,
     "diagonal": diagonal,
     "diagonal_copy": diagonal,
     "diff": diff,
@@ -400,7 +329,6 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "prod": prod_of_all,
     "prod.dim_int": prod,
     "round.decimals": round_decimals,
-    "searchsorted.Tensor": searchsorted,
     "signbit": signbit,
     "std.correction": spread(aten.std.correction),
     "std_mean.correction": std_mean,
@@ -410,6 +338,6 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
 
 # Functions that none of ONNX, TFLite and ExecuTorch has.
 RARE = (
-    "bucketize.Tensor", "copysign.Tensor", "cummax", "cummin", "fmax", "fmin", "hypot", "kthvalue", "median", "median.dim",
+    "bucketize.Tensor", "copysign.Tensor", "cummax", "cummin", "cumprod", "fmax", "fmin", "hypot", "kthvalue", "median", "median.dim",
     "searchsorted.Tensor",
 )  # fmt: skip

@@ -33,18 +33,18 @@ class ConvolveSlices(Rule[SlicedConv]):
     name: ClassVar[str] = "convolve-slices"
     rtol: ClassVar[float] = 1e-5
 
+    def __init__(self, *, only_groups: bool = False) -> None:
+        self.only_groups = only_groups
+
     def match(self, node: Node, draft: Draft) -> SlicedConv | None:
         conv = Conv.of(node) if kind(node) == "conv3d" else None
         if conv is None or not draft.is_constant(conv.weight) or len(shape(conv.input)) != 5:
             return None
         if isinstance(argument(node, "padding"), str):
             return None
-        stride, padding, _ = (per_dimension(argument(node, name), 3) for name in _WINDOW)
-        plain = [
-            axis
-            for axis, taps in enumerate(conv.window)
-            if taps == 1 and stride[axis] == 1 and padding[axis] == 0
-        ]
+        if self.only_groups and conv.groups == 1:
+            return None
+        plain = plain_axes(conv)
         return SlicedConv(node, plain[-1]) if plain else None
 
     def rewrite(self, match: SlicedConv, edit: Edit) -> Node:
@@ -65,6 +65,16 @@ class ConvolveSlices(Rule[SlicedConv]):
         )  # fmt: skip
         stack = edit.reshaped(images, [sizes[0], sizes[2 + axis], *shape(images)[1:]])
         return edit.call(aten.permute.default, stack, [0, 2, *_places_of_axes(axis)])
+
+
+def plain_axes(conv: Conv) -> list[int]:
+    """Return which of the three axes have one tap, at every place."""
+    padding = per_dimension(argument(conv.node, "padding"), 3)
+    return [
+        axis
+        for axis, taps in enumerate(conv.window)
+        if taps == 1 and conv.stride[axis] == 1 and padding[axis] == 0
+    ]
 
 
 def _places_of_axes(axis: int) -> list[int]:

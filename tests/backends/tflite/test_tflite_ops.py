@@ -58,6 +58,10 @@ EXPANSIONS: dict[str, Plain] = {
     "tile": lambda s, x: x.tile(1, 3, 1, 2),
 }
 REST: dict[str, Plain] = {
+    "seven axes": lambda s, x: F.normalize(x.view(1, 2, 4, 2, 4, 2, 4).softmax(2), dim=4).relu().flatten(2),
+    "two transposed": lambda s, x: x[0, :1].mT @ x[0, :1, :4].permute(0, 2, 1),
+    "groups over three axes": lambda s, x: F.conv3d(x[None], torch.ones(2, 1, 2, 3, 3) / 9, groups=2),
+    "nearest bounds": lambda s, x: torch.bucketize(x, torch.tensor([-0.5, 0.5])) + x.tanh().cumprod(3),
     "unfold": lambda s, x: x.unfold(3, 3, 2),
     "rsub with alpha": lambda s, x: torch.rsub(x, 2.0, alpha=0.5),
     "add with alpha": lambda s, x: torch.add(x, x.flip(1), alpha=3),

@@ -48,17 +48,17 @@ aten = torch.ops.aten
 MOST = 5
 _PERMUTES = frozenset({"permute", "transpose", "movedim", "swapaxes", "mT"})
 _POINTWISE = frozenset({"_to_copy", "clone", "hardswish", "log_sigmoid", "to", "where", "masked_fill", "contiguous"})  # fmt: skip
-_ALONG = frozenset({"softmax", "log_softmax", "_softmax", "_log_softmax", "sum", "mean", "amax", "amin", "argmax", "argmin", "cumsum",
+_ALONG = frozenset({"softmax", "log_softmax", "_softmax", "_log_softmax", "sum", "mean", "amax", "amin", "argmax", "argmin", "cumsum", "linalg_vector_norm", "norm",
                     "slice", "cat", "flip", "index_select", "any", "all", "var", "std", "prod", "select"})  # fmt: skip
 _PRODUCTS = frozenset({"matmul", "linear"})
 _NORMS = frozenset({"layer_norm", "rms_norm"})
 
 
-def is_of_many_axes(node: Node) -> bool:
+def is_of_many_axes(node: Node, most: int = MOST) -> bool:
     """Check for a call on values of too many axes that computes; a reshape does not."""
     if node.op != "call_function" or kind(node) in RESHAPES or kind(node) == "getitem":
         return False
-    return any(_rank(other) > MOST for other in (node, *node.all_input_nodes))
+    return any(_rank(other) > most for other in (node, *node.all_input_nodes))
 
 
 def _rank(node: Node) -> int:
@@ -69,8 +69,12 @@ class LowerRank(Rule[Match]):
     name: ClassVar[str] = "lower-rank"
     rtol: ClassVar[float] = SAME_VALUES
 
+    def __init__(self, beyond: int = MOST) -> None:
+        """Create the rule for values of more axes than these; its own calls have at most five."""
+        self.beyond = beyond
+
     def match(self, node: Node, draft: Draft) -> Match | None:
-        return Match(node) if is_of_many_axes(node) else None
+        return Match(node) if is_of_many_axes(node, self.beyond) else None
 
     def check(self, match: Match, draft: Draft) -> None:
         if _form(match.node) is None:
