@@ -159,6 +159,29 @@ def test_a_size_that_a_kernel_has_no_field_for(wide: str) -> None:
     assert "the kernels count to" in caught.value.why and "test_quantize" not in caught.value.why
 
 
+class Heads(nn.Module):
+    """What small nets have around their convolutions, each in several axes or by a name of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.norm, self.prelu = nn.Conv2d(3, 8, 3), nn.InstanceNorm2d(8, affine=True), nn.PReLU(8)  # fmt: skip
+        self.pool, self.head = nn.AdaptiveMaxPool2d(1), nn.Linear(24, 5)
+        with torch.no_grad():
+            self.prelu.weight.uniform_(-0.5, 0.5)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.prelu(self.norm(self.conv(x)))
+        ends = [self.pool(x).flatten(1), x.amax((2, 3)), x.amin((2, 3))]
+        return self.head(torch.cat(ends, 1)).log_softmax(-1)
+
+
+def test_heads_by_other_names() -> None:
+    torch.manual_seed(0)
+    net = Heads()
+    (found,) = imported(net, IMAGE).run((IMAGE,))
+    assert torch.cosine_similarity(found, net(IMAGE)).item() > 0.995
+
+
 def test_a_net_may_end_in_one_number() -> None:
     """A verdict, yes or no."""
     torch.manual_seed(0)

@@ -60,6 +60,7 @@ CASES: dict[str, tuple[Callable[..., object], tuple[torch.Tensor, ...]]] = {
     "msort": (lambda s, x: torch.msort(x), (X,)),
     "nan_to_num": (lambda s, x: torch.nan_to_num(x, 1.0, 9.0, -2.0), (SPOILT,)),
     "nanmean": (lambda s, x: torch.nanmean(x[:, :2], 0), (SPOILT.clamp(-5, 5),)),
+    "prelu": (lambda s, x: torch.nn.functional.prelu(x, torch.tensor([0.5, -0.25, 3.0])), (X,)),
     "prod": (lambda s, x: torch.prod(x), (INTEGERS,)),
     "prod.dim_int": (lambda s, x: torch.prod(x, 1, keepdim=True), (Y,)),
     "round.decimals": (lambda s, x: torch.round(x, decimals=1), (X,)),

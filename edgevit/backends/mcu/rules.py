@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from edgevit.rewrites.arithmetic.drop_identity import DropIdentity
 from edgevit.rewrites.arithmetic.expand_einsum import ExpandEinsum
+from edgevit.rewrites.arithmetic.expand_functions import ExpandFunctions
+from edgevit.rewrites.arithmetic.expand_logs import ExpandLogs
 from edgevit.rewrites.arithmetic.expand_maximum import ExpandMaximum
 from edgevit.rewrites.arithmetic.expand_one_hot import ExpandOneHot
 from edgevit.rewrites.arithmetic.expand_roll import ExpandRoll
@@ -31,12 +33,15 @@ from edgevit.rewrites.layout.merge_reshapes import MergeReshapes
 from edgevit.rewrites.layout.name_views import NameViews
 from edgevit.rewrites.layout.slice_select import SliceSelect
 from edgevit.rewrites.norms.fold_norm_affine import FoldNormAffine
+from edgevit.rewrites.norms.group_instances import GroupInstances
 from edgevit.rewrites.norms.join_affine import JoinAffine
 from edgevit.rewrites.pools_and_padding.crop_before_pad import CropBeforePad
+from edgevit.rewrites.pools_and_padding.expand_adaptive_max import ExpandAdaptiveMax
 from edgevit.rewrites.pools_and_padding.expand_adaptive_pool import ExpandAdaptivePool
 from edgevit.rewrites.pools_and_padding.expand_unfold import ExpandUnfold
 from edgevit.rewrites.pools_and_padding.pad_average import PadAverage
 from edgevit.rewrites.pools_and_padding.pad_ceil import PadCeil
+from edgevit.rewrites.pools_and_padding.split_extremes import SplitExtremes
 from edgevit.rewrites.resize.expand_resize import ExpandResize
 from edgevit.rewrites.resize.expand_scaled_resize import ExpandScaledResize
 from edgevit.rewrites.rule import AnyRule
@@ -48,16 +53,21 @@ RULES: tuple[AnyRule, ...] = (
     *FIRST,
     *STANDARD,
     FoldFills(),
+    ExpandFunctions("prelu"),
+    ExpandLogs(),
     JoinWrites(),
     ScatterMean(),
     ExpandOneHot(),
     GatherOneHot(),
+    GroupInstances(),
     JoinAffine(),
     FoldNormAffine(),
     *ATTENTION,
     ExpandRoll(),
     ExpandMaximum(),
     ExpandAdaptivePool(),
+    ExpandAdaptiveMax(),
+    SplitExtremes(),
     PadCeil(),
     PadAverage(),
     SliceSelect(),

@@ -242,6 +242,11 @@ def cross(a: Tensor, b: Tensor, dim: int | None = None) -> Tensor:
     return turned(a, once) * turned(b, twice) - turned(a, twice) * turned(b, once)
 
 
+def prelu(x: Tensor, weight: Tensor) -> Tensor:
+    channels = [-1, *(1 for _ in x.shape[2:])] if x.ndim > 1 else [-1]
+    return torch.clamp(x, min=0.0) + torch.clamp(x, max=0.0) * weight.reshape(channels)
+
+
 def extreme_place(find: Callable[..., Tensor]) -> Callable[..., Tensor]:
     """Define the place of an extreme among all values by that along one axis."""
 
@@ -326,6 +331,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "msort": msort,
     "nan_to_num": nan_to_num,
     "nanmean": nanmean,
+    "prelu": prelu,
     "prod": prod_of_all,
     "prod.dim_int": prod,
     "round.decimals": round_decimals,
