@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TypeAlias
 
 import torch
@@ -38,7 +40,13 @@ from edgevit.export.recorded import request_dict
 from edgevit.export.reproduce import Repeated, export_command, export_snippet
 from edgevit.export.request import graph_hash
 from edgevit.export.result import ExportResult, ExportResults
-from edgevit.export.split import checked_head, with_head_notes
+from edgevit.export.split import (
+    ALL_STAY,
+    checked_head,
+    leaving_calls,
+    placed_note,
+    with_head_notes,
+)
 from edgevit.export.stages import (
     Benchmark,
     PreparedPart,
@@ -56,7 +64,15 @@ from edgevit.export.stages import (
 )
 from edgevit.export.vain import no_integers
 from edgevit.exported import empty, require_space, save_golden, staged
-from edgevit.frontend import ModelArguments, ModelOptions, ModelSource, eager, run_others
+from edgevit.frontend import (
+    ModelArguments,
+    ModelOptions,
+    ModelSource,
+    eager,
+    head_option,
+    run_others,
+    with_other_head,
+)
 from edgevit.graph.other_inputs import Other
 from edgevit.graph.parity import Parity, Ranking
 from edgevit.graph.program import Program
@@ -136,6 +152,8 @@ class CapturedModel:
         if source.chosen_weights:  # a repetition elsewhere takes the same
             options = replace(model.options, weights=source.chosen_weights)
             model = replace(model, options=options)
+        if model.options.head == "split":
+            source = _with_placed_head(model, source, job, stages)
         parameters = {name: p.numel() for name, p in source.module.named_parameters()}
         job.require_room(parameters, _LEAST_SHARE)
         # First: a capture may leave its own tensors in the model's attributes.
@@ -173,6 +191,34 @@ class CapturedModel:
         return cls(
             model, source, expected, others, program, graph, part, stages, states, rankings, integers, benchmark,
         )  # fmt: skip
+
+
+def _with_placed_head(
+    model: ModelArguments, source: ModelSource, job: ExportJob, stages: Stages
+) -> ModelSource:
+    """Begin the head where it is cheapest, by where the files of the whole model have its calls run."""
+    split = source.split
+    if split is None or job.target.is_microcontroller:
+        return source
+    whole = replace(source, module=split.whole.module(), output_names=split.whole.output_names, split=None)  # fmt: skip
+    captured = CapturedModel(model, whole, (), (), split.whole, "", None, stages, None)
+    leaving, tells = set[str](), False
+    for format in job.formats:
+        if job.calibrated(format):  # its calls are those of the ranges, which are not chosen yet
+            continue
+        stage = stages.stage("head", f"see where {format} has the head run")
+        # A format that does not take the whole says nothing: the head is what is behind the products.
+        with stage, TemporaryDirectory() as folder, suppress(EdgevitError):
+            program, _ = rewritten_for(captured, format, job, Stages())
+            backend = backend_for(format, job.target)
+            artifact = _lowered(captured, backend, job, format, program, Path(folder))
+            leaving |= leaving_calls(artifact, split)
+            tells |= bool(artifact.placement or artifact.delegation)
+    if not leaving:
+        return replace(source, notes=(*source.notes, *([ALL_STAY] if tells else ())))
+    placed = with_other_head(source, leaving)
+    assert placed.split is not None
+    return replace(placed, notes=(*placed.notes, placed_note(split, placed.split, leaving)))
 
 
 def _export_format(
@@ -364,9 +410,11 @@ def _leave(
     versions = {**ours, "torch": torch.__version__, **artifact.versions}
     usual = ModelOptions()
     options = {k: v for k, v in vars(captured.model.options).items() if v != getattr(usual, k)}
+    split = captured.source.split
+    placed = {"head": head_option(split)} if split and split.is_placed else {}
     manifest = export_manifest(
         captured.source,
-        options,
+        options | placed,
         job.target,
         artifact,
         rewrites,

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from edgevit.frontend.reference import eager, run_others
     from edgevit.frontend.request import Request, Scheme, file_safe
     from edgevit.frontend.source import KeptBuffers, ModelSource, Preprocess
+    from edgevit.frontend.split import head_option, with_other_head
     from edgevit.frontend.state_dict_file import load_into, save_weights
     from edgevit.frontend.torch_state import default_torch
     from edgevit.frontend.user_code import blamed_on_user
@@ -38,6 +39,7 @@ __all__ = [
     "default_torch",
     "eager",
     "file_safe",
+    "head_option",
     "load_into",
     "load_object",
     "random_images",
@@ -46,6 +48,7 @@ __all__ = [
     "require_spec",
     "run_others",
     "save_weights",
+    "with_other_head",
 ]
 
 lazy_face(
@@ -84,6 +87,7 @@ lazy_face(
             "ModelSource",
             "Preprocess",
         ),
+        "split": ("head_option", "with_other_head"),
         "state_dict_file": ("load_into", "save_weights"),
         "torch_state": ("default_torch",),
         "user_code": ("blamed_on_user",),

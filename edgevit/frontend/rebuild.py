@@ -31,8 +31,7 @@ def build_source(
         source = takes_pixels(source)
     if channels_last:
         source = takes_channels_last(source)
-    source = with_kept(source)
-    return without_head(source) if head == "split" else source
+    return without_head(with_kept(source), head)
 
 
 def require_spec(model: dict[str, Any]) -> None:

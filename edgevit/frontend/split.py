@@ -1,22 +1,27 @@
-"""`--head split`: what is behind the last convolution or product is host code, and the artifact ends before it."""
+"""`--head split`: what is behind the last convolution or product is host code, and the artifact ends before it.
+
+`split:NAME,NAME` ends it behind these values of the graph: an export whose head leaves the accelerator records them.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
 from edgevit.errors import UsageError
 from edgevit.frontend.capture import capture
 from edgevit.frontend.source import ModelSource
 from edgevit.graph.aten import kind
-from edgevit.graph.head import split_head
+from edgevit.graph.head import SplitProgram, split_at, split_head
 from edgevit.graph.program import Program, origin
 
 HEADS = ("native", "split", "keep")
+_SPLIT = "split:"
 _CHOOSES = ("topk", "sort", "argsort", "argmax")
 
 
 def require_head(head: str) -> None:
-    if head not in HEADS:
+    if head not in HEADS and not head.startswith(_SPLIT):
         raise UsageError(
             f"`{head[:40]}` is no way to treat a head",
             where="--head",
@@ -25,9 +30,37 @@ def require_head(head: str) -> None:
         )
 
 
-def without_head(source: ModelSource) -> ModelSource:
-    """Return a model that ends where its head begins. Its `split` has the head."""
-    split = split_head(capture(source))
+def without_head(source: ModelSource, head: str) -> ModelSource:
+    """Return a model that ends where its head begins, or `source` where the head is to stay."""
+    if not head.startswith("split"):
+        return source
+    program, names = capture(source), head.removeprefix(_SPLIT).split(",")
+    try:
+        split = split_at(program, names) if head.startswith(_SPLIT) else split_head(program)
+    except KeyError as missing:
+        raise UsageError(
+            f"the graph has no value {missing}",
+            where="--head",
+            why="this version of torch or of the model captures another graph",
+            hint="--head split",
+        ) from missing
+    return _ended(source, split)
+
+
+def with_other_head(source: ModelSource, leaving: Collection[str]) -> ModelSource:
+    """Begin the head of a model that is without it where these calls make it cheapest."""
+    assert source.split is not None
+    notes = source.notes[: -len(_notes(source.split.head, source.split.body))]
+    split = split_head(source.split.whole, leaving)
+    return _ended(replace(source, notes=notes), split)
+
+
+def head_option(split: SplitProgram) -> str:
+    """Return the option that leads to this split again."""
+    return _SPLIT + ",".join(split.body.output_names)
+
+
+def _ended(source: ModelSource, split: SplitProgram) -> ModelSource:
     if not any(True for _ in split.head.calls()):
         raise UsageError(
             "the model has no head to split off",

@@ -3,18 +3,23 @@
     body: image -> features        head: features -> sigmoid, boxes from distances, topk, gather
 
 The first calls of the head that only lay values out anew (reshape, concatenation) stay in the body: fewer values cross.
+Where some of the head's calls are known to leave the accelerator, the head is those, what reads them, and of the rest as
+much as makes the host move the fewest bytes: those that cross, and those that each of its calls reads and writes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import cast
 
 import torch
 from torch import fx
 from torch.fx.node import Node
 
 from edgevit.graph.aten import kind
+from edgevit.graph.least_cut import Weights
 from edgevit.graph.program import Program, copy_graph
 
 _PRODUCTS = ("addmm", "baddbmm", "bmm", "conv", "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "convolution", "einsum", "linear", "matmul", "mm", "scaled_dot_product_attention", "batch_norm", "group_norm", "layer_norm", "rms_norm", "max_pool2d", "avg_pool2d", "adaptive_avg_pool2d", "upsample_nearest2d", "upsample_bilinear2d", "upsample_bicubic2d", "grid_sampler", "lstm", "gru", "silu", "relu", "gelu", "hardswish", "leaky_relu", "elu", "mish", "prelu")  # fmt: skip
@@ -26,14 +31,92 @@ class SplitProgram:
     whole: Program
     body: Program  # the whole's inputs -> the boundary
     head: Program  # the boundary -> the whole's outputs
+    is_placed: bool = False  # by the calls that leave the accelerator
 
 
-def split_head(program: Program) -> SplitProgram:
-    """Split a program; its head may have no calls, or read an input of the whole."""
+def split_head(program: Program, leaving: Collection[str] = ()) -> SplitProgram:
+    """Split a program; its head may have no calls, or read an input of the whole.
+
+    `leaving` names calls that leave the accelerator: the head begins where it is cheapest that they are in it.
+    """
     tail = _behind_products(program)
+    leave = {node for node in tail if node.name in leaving}
+    if not leave:
+        return _split(program, tail)
+    return replace(_split(program, _cheapest(program, tail, leave)), is_placed=True)
+
+
+def split_at(program: Program, names: Collection[str]) -> SplitProgram:
+    """Split a program behind the values of these names. A name that it has not is a `KeyError`."""
+    by_name = {node.name: node for node in program.graph.nodes}
+    body, waiting = set[Node](), [by_name[name] for name in names]
+    while waiting:
+        node = waiting.pop()
+        if node not in body:
+            body.add(node)
+            waiting += node.all_input_nodes
+    return _split(program, {node for node in program.calls() if node not in body})
+
+
+def bytes_moved(split: SplitProgram) -> int:
+    """Predict the bytes that the host moves: what crosses, and what each call of the head reads and writes."""
+    crossing = sum(_bytes(node) for node in split.head.placeholders())
+    return crossing + sum(_moved(node) for node in split.head.calls())
+
+
+def _split(program: Program, tail: set[Node]) -> SplitProgram:
     boundary = _boundary(program, tail)
     body = _body(program, boundary)
     return SplitProgram(program, body, _head(program, boundary, tail, body))
+
+
+def _cheapest(program: Program, tail: set[Node], leaving: set[Node]) -> set[Node]:
+    """Return the part of the tail, closed under readers, that has all that leaves and moves the fewest bytes.
+
+    A value that a part of the head reads crosses once, at its second point; one that several tensors are
+    (of a split, of a topk) cannot cross.
+    """
+    body, head, weights = object(), object(), Weights()
+    outputs = {*program.outputs()}
+    crossed = {read for node in tail for read in node.all_input_nodes if read.op != "get_attr"}
+    for node in {*tail, *crossed}:
+        is_tensor = isinstance(node.meta["val"], torch.Tensor)
+        readers = [user for user in node.users if user in tail]
+        crossing = (node, "crosses")
+        weights.add(node, crossing, _bytes(node) if is_tensor else math.inf)
+        for reader in readers:
+            weights.add(crossing, reader)
+        if node in outputs:
+            weights.add(crossing, head)
+        if node not in tail:
+            weights.add(body, node)
+            continue
+        weights.add(body, node, _moved(node))
+        for reader in readers:
+            weights.add(reader, node)
+        if node in leaving:
+            weights.add(node, head)
+    try:
+        stays = weights.least_cut(body, head)
+    except ValueError:  # what several tensors are would cross
+        return tail
+    return {node for node in tail if node not in stays}
+
+
+def _moved(node: Node) -> int:
+    return sum(_bytes(one) for one in (node, *node.all_input_nodes) if one.op != "get_attr")
+
+
+def _bytes(node: Node) -> int:
+    return sum(tensor.numel() * tensor.element_size() for tensor in _tensors(node.meta["val"]))
+
+
+def _tensors(value: object) -> Iterator[torch.Tensor]:
+    if isinstance(value, torch.Tensor):
+        yield value
+    elif isinstance(value, tuple | list):
+        for one in cast(Sequence[object], value):
+            yield from _tensors(one)
 
 
 def _behind_products(program: Program) -> set[Node]:

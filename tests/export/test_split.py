@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -10,8 +11,14 @@ import torch
 from torch import nn
 
 import edgevit
+from edgevit.backends.delegation import Delegation, Outside
+from edgevit.backends.onnx import lower
+from edgevit.backends.onnx.delegation import delegation
 from edgevit.errors import UsageError
-from edgevit.graph.aten import argument
+from edgevit.frontend import build_source, capture
+from edgevit.frontend.resolve import resolve
+from edgevit.graph.aten import argument, kind
+from edgevit.graph.program import origin
 from edgevit.snippets import compiler, head_forms
 from tests.detector import Detector
 
@@ -44,6 +51,27 @@ def test_a_split_export_has_its_head_beside_it(tmp_path: Path) -> None:
     assert {"head/head.py", "head/head.npz", "head/head.bin", *languages} <= listed
     assert "head='split'" in str(result.manifest["command"])
     assert edgevit.verify(tmp_path / "out").passed
+
+
+def test_a_head_begins_where_its_calls_leave_the_accelerator(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = capture(resolve(Detector(), (X,)))
+    lines = {origin(node).source for node in whole.calls() if kind(node) == "topk"}
+
+    def with_topk_outside(path: Path) -> Delegation:
+        outside = tuple(Outside("TOPK_V2", f"head {line}", 1, 0) for line in lines)
+        return replace(delegation(path), outside=outside)
+
+    monkeypatch.setattr(lower, "delegation", with_topk_outside)
+    result = exported(tmp_path / "out")
+    assert result.passed
+    assert result.manifest["head"]["boundary"] == ["relu", "sigmoid", "mul", "argmax"]
+    assert any("(predicted) instead of 27408 behind" in note for note in result.notes)
+    option = result.manifest["model"]["options"]["head"]
+    again = build_source(Detector(), (X,), head=option)
+    assert again.output_names == ("relu", "sigmoid", "mul", "argmax") and again.split is not None
+    assert len([*again.split.head.calls()]) == result.manifest["head"]["calls"]
 
 
 def test_a_wrong_head_does_not_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,6 +108,7 @@ class Residual(nn.Conv2d):
         (nn.Sequential(nn.Flatten(), nn.Linear(768, 2)), "split", "no head"),
         (Residual(3, 3, 1), "split", "own input"),
         (None, "half", "no way to treat a head"),
+        (None, "split:conv9", "no value 'conv9'"),
     ],
 )
 def test_refusals(tmp_path: Path, module: nn.Module | None, head: str, message: str) -> None:

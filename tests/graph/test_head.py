@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+
 import torch
 from torch import nn
 
 from edgevit.frontend.capture import capture
 from edgevit.frontend.resolve import resolve
 from edgevit.graph.aten import kind
-from edgevit.graph.head import split_head
+from edgevit.graph.head import bytes_moved, split_at, split_head
 from edgevit.graph.program import Program
 from tests.detector import Detector
 
@@ -55,3 +57,58 @@ def test_what_products_follow_stays() -> None:
 def test_a_classifier_has_no_head() -> None:
     net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(784, 2))
     assert not list(split_head(captured(net)).head.calls())
+
+
+class Rows(nn.Module):
+    """Scores that a few calls make fewer and then more, beside rows that they choose."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 6, 3)
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        rows = self.stem(x).flatten(2)
+        best = (rows.exp() * 2).amax(1)
+        wide = best[:, None].expand(-1, 30, -1).sigmoid()
+        near, far = (rows - 1).chunk(2, 1)
+        return wide.cumsum(2), torch.cat((near + 1, far * 2), 1)
+
+
+def test_a_head_begins_where_the_host_moves_the_fewest_bytes() -> None:
+    program = captured(Rows())
+    tail = [node.name for node in split_head(program).head.calls()]
+    for leaving in ({"cumsum"}, {"add"}, {"sigmoid", "mul_1"}, {"exp"}):
+        placed = split_head(program, leaving)
+        names = {node.name for node in placed.head.calls()}
+        assert leaving <= names and placed.is_placed
+        heads = [{*some} for n in range(1, len(tail) + 1) for some in combinations(tail, n)]
+        costs = [cost for some in heads if leaving <= some if (cost := cost_of(program, some))]
+        assert bytes_moved(placed) == min(costs), leaving
+        again = split_at(program, placed.body.output_names)
+        assert [*again.head.constants] == [*placed.head.constants]
+        assert {node.name for node in again.head.calls()} == names
+        x = X.flip(-1)
+        run = placed.head.run(placed.body.run((x,)))
+        assert all(map(torch.equal, run, program.run((x,))))
+
+
+def cost_of(program: Program, head: set[str]) -> int | None:
+    """Count the bytes that a head moves, or nothing where it is none: what reads of it is not in it, or no tensor crosses."""
+    nodes = {node.name: node for node in program.calls()}
+    calls = [nodes[name] for name in head]
+    users = {user for node in calls for user in node.users if user.op != "output"}
+    reads = {read for node in calls for read in node.all_input_nodes if read.op != "get_attr"}
+    crossing = {node for node in {*reads, *program.outputs()} if node.name not in head}
+    values = [node.meta["val"] for node in crossing]
+    if not users <= {*calls} or not all(isinstance(value, torch.Tensor) for value in values):
+        return None
+    return sum(map(size, crossing)) + sum(
+        size(node) + sum(size(read) for read in node.all_input_nodes if read.op != "get_attr")
+        for node in calls
+    )
+
+
+def size(node: torch.fx.Node) -> int:
+    value = node.meta["val"]
+    tensors = [value] if isinstance(value, torch.Tensor) else value
+    return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
