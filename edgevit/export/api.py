@@ -8,12 +8,12 @@ from typing import Any, TextIO, TypedDict, Unpack, overload
 
 from edgevit.errors import UsageError
 from edgevit.evaluate import NO_EVALUATION, EvaluationOptions
+from edgevit.export.inspection import inspect_model
 from edgevit.export.job import ExportJob
 from edgevit.export.manifest import GraphReport
 from edgevit.export.pipeline import (
     export_each,
     export_one,
-    inspect_model,
     quantize_model,
 )
 from edgevit.export.quantize_report import QuantizationReport

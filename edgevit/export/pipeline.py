@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TypeAlias
 
 import torch
@@ -17,7 +15,6 @@ from edgevit import __version__
 from edgevit.backends import (
     Artifact,
     Backend,
-    Estimating,
     Expected,
     Lowering,
     backend_for,
@@ -34,19 +31,14 @@ from edgevit.export.clock import clock
 from edgevit.export.effect import require_effect
 from edgevit.export.finish import leave
 from edgevit.export.job import ExportJob
-from edgevit.export.manifest import GraphReport, export_manifest, inspect_report
+from edgevit.export.manifest import export_manifest
 from edgevit.export.output_folder import output_folder
+from edgevit.export.placed_head import head_place, with_placed_head
 from edgevit.export.recorded import request_dict
 from edgevit.export.reproduce import Repeated, export_command, export_snippet
 from edgevit.export.request import graph_hash
 from edgevit.export.result import ExportResult, ExportResults
-from edgevit.export.split import (
-    ALL_STAY,
-    checked_head,
-    leaving_calls,
-    placed_note,
-    with_head_notes,
-)
+from edgevit.export.split import checked_head, with_head_notes
 from edgevit.export.stages import (
     Benchmark,
     PreparedPart,
@@ -64,28 +56,18 @@ from edgevit.export.stages import (
 )
 from edgevit.export.vain import no_integers
 from edgevit.exported import empty, require_space, save_golden, staged
-from edgevit.frontend import (
-    ModelArguments,
-    ModelOptions,
-    ModelSource,
-    eager,
-    head_option,
-    run_others,
-    with_other_head,
-)
+from edgevit.frontend import ModelArguments, ModelOptions, ModelSource, eager, run_others
 from edgevit.graph.other_inputs import Other
 from edgevit.graph.parity import Parity, Ranking
 from edgevit.graph.program import Program
 from edgevit.graph.ranking import rankings_of, with_rankings
 from edgevit.quantize import (
     CalibrationBatches,
-    CalibrationOptions,
     ImageInput,
     QuantizedProgram,
     simulation_parity,
 )
 from edgevit.rewrites import engine
-from edgevit.rewrites.lossy.parser import LossyOption
 from edgevit.rewrites.lossy.run import LossyResult
 from edgevit.rewrites.report import RewriteReport
 from edgevit.snippets import require_head_forms
@@ -153,7 +135,7 @@ class CapturedModel:
             options = replace(model.options, weights=source.chosen_weights)
             model = replace(model, options=options)
         if model.options.head == "split":
-            source = _with_placed_head(model, source, job, stages)
+            source = with_placed_head(source, job, stages, partial(_lowered_whole, model, job))
         parameters = {name: p.numel() for name, p in source.module.named_parameters()}
         job.require_room(parameters, _LEAST_SHARE)
         # First: a capture may leave its own tensors in the model's attributes.
@@ -193,32 +175,12 @@ class CapturedModel:
         )  # fmt: skip
 
 
-def _with_placed_head(
-    model: ModelArguments, source: ModelSource, job: ExportJob, stages: Stages
-) -> ModelSource:
-    """Begin the head where it is cheapest, by where the files of the whole model have its calls run."""
-    split = source.split
-    if split is None or job.target.is_microcontroller:
-        return source
-    whole = replace(source, module=split.whole.module(), output_names=split.whole.output_names, split=None)  # fmt: skip
-    captured = CapturedModel(model, whole, (), (), split.whole, "", None, stages, None)
-    leaving, tells = set[str](), False
-    for format in job.formats:
-        if job.calibrated(format):  # its calls are those of the ranges, which are not chosen yet
-            continue
-        stage = stages.stage("head", f"see where {format} has the head run")
-        # A format that does not take the whole says nothing: the head is what is behind the products.
-        with stage, TemporaryDirectory() as folder, suppress(EdgevitError):
-            program, _ = rewritten_for(captured, format, job, Stages())
-            backend = backend_for(format, job.target)
-            artifact = _lowered(captured, backend, job, format, program, Path(folder))
-            leaving |= leaving_calls(artifact, split)
-            tells |= bool(artifact.placement or artifact.delegation)
-    if not leaving:
-        return replace(source, notes=(*source.notes, *([ALL_STAY] if tells else ())))
-    placed = with_other_head(source, leaving)
-    assert placed.split is not None
-    return replace(placed, notes=(*placed.notes, placed_note(split, placed.split, leaving)))
+def _lowered_whole(
+    model: ModelArguments, job: ExportJob, source: ModelSource, program: Program, format: str, folder: Path
+) -> Artifact:  # fmt: skip
+    captured = CapturedModel(model, source, (), (), program, "", None, Stages(), None)
+    rewritten, _ = rewritten_for(captured, format, job, Stages())
+    return _lowered(captured, backend_for(format, job.target), job, format, rewritten, folder)
 
 
 def _export_format(
@@ -363,38 +325,6 @@ def quantize_model(
     return captured.source, quantized
 
 
-def inspect_model(
-    model: ModelArguments,
-    job: ExportJob | None,
-    lossy: Sequence[LossyOption],
-    without: Sequence[str],
-    calibration: CalibrationOptions,
-    stages: Stages,
-) -> GraphReport:
-    """Report the graph and its rewrites. `job`: None without a target."""
-    model, device = (job.with_kept_buffers(model), job.target) if job else (model, None)
-    backend = backend_for(job.formats[0], job.target) if job else None
-    source = resolve_model(model, device, stages)
-    program = capture_graph(source, stages)
-    image_input = ImageInput(
-        source.preprocess, bool(model.options.image_input), model.options.channels_last
-    )
-    samples = calibration_samples(program, calibration, image_input, stages)
-    part = lossy_steps(program, lossy, without, program.run(), samples, stages) if lossy else None
-    rules = rules_of(backend, job.formats[0] if job else "", without)
-    rewritten, rewrites = rewrite(part.loss.program if part else program, rules, stages)
-    fit = None
-    if job is not None and isinstance(backend, Estimating):
-        options = replace(model.options, image_input=source.takes_pixels)
-        model = replace(model, options=options)
-        captured = CapturedModel(model, source, (), (), program, "", part, stages, None)
-        with stages.stage("estimate", f"plan it for {job.target.title}"):
-            fit = backend.estimate(
-                lowering_of(captured, backend, job, job.formats[0], rewritten, Path(), stages)
-            )
-    return inspect_report(source, program, rewritten, add_lossy(rewrites, part), part, device, fit)
-
-
 def _leave(
     draft: Path,
     captured: CapturedModel,
@@ -410,11 +340,9 @@ def _leave(
     versions = {**ours, "torch": torch.__version__, **artifact.versions}
     usual = ModelOptions()
     options = {k: v for k, v in vars(captured.model.options).items() if v != getattr(usual, k)}
-    split = captured.source.split
-    placed = {"head": head_option(split)} if split and split.is_placed else {}
     manifest = export_manifest(
         captured.source,
-        options | placed,
+        options | head_place(captured.source),
         job.target,
         artifact,
         rewrites,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,8 +12,7 @@ import torch
 from edgevit.backends import LIMITS as OF_PRECISION
 from edgevit.backends import Artifact, Delegation, Outside, Placement, judged, run_here
 from edgevit.errors import PackageError
-from edgevit.graph.aten import kind
-from edgevit.graph.head import SplitProgram, bytes_moved, split_head
+from edgevit.graph.head import SplitProgram, split_head
 from edgevit.graph.other_inputs import Other
 from edgevit.graph.parity import FP32, Limit, Parity
 from edgevit.graph.program import Inputs, Program, origin
@@ -28,7 +27,6 @@ from edgevit.snippets import (
 )
 
 _STAGE = "head"
-ALL_STAY = "no call of the head is known to leave the accelerator: --head native gives the host less to do"  # fmt: skip
 
 
 def checked_head(
@@ -84,23 +82,6 @@ def _on_the_example(
     rankings = rankings_of(whole, whole.inputs)
     apart, notes = compared(whole.run(), outputs, rankings, limit)
     return Parity(stage, precision, apart, limit, notes=notes)
-
-
-def leaving_calls(artifact: Artifact, split: SplitProgram) -> set[str]:
-    """Name the calls of the head that leave the accelerator, by an artifact of the whole model."""
-    placement, delegation = artifact.placement, artifact.delegation
-    off = [*(placement.off_engine if placement else ()), *(delegation.outside if delegation else ())]  # fmt: skip
-    lines = {word for one in off for word in one.where.split()}
-    return {node.name for node in split.head.calls() if origin(node).source in lines}
-
-
-def placed_note(earlier: SplitProgram, split: SplitProgram, leaving: Collection[str]) -> str:
-    kinds = dict.fromkeys(kind(node) for node in split.head.calls() if node.name in leaving)
-    kept = sum(1 for _ in earlier.head.calls()) - sum(1 for _ in split.head.calls())
-    return (
-        f"the head begins where the host moves the fewest bytes: {bytes_moved(split)} (predicted) instead of {bytes_moved(earlier)} "
-        f"behind the last product; the lines of {', '.join(f'`{one}`' for one in kinds)} leave the accelerator, and {kept} calls before them stay on it"
-    )
 
 
 def with_head_notes(artifact: Artifact, program: Program, head: str) -> Artifact:

@@ -19,7 +19,7 @@ from torch import fx
 from torch.fx.node import Node
 
 from edgevit.graph.aten import kind
-from edgevit.graph.least_cut import Weights
+from edgevit.graph.least_cut import FlowNetwork
 from edgevit.graph.program import Program, copy_graph
 
 _PRODUCTS = ("addmm", "baddbmm", "bmm", "conv", "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "convolution", "einsum", "linear", "matmul", "mm", "scaled_dot_product_attention", "batch_norm", "group_norm", "layer_norm", "rms_norm", "max_pool2d", "avg_pool2d", "adaptive_avg_pool2d", "upsample_nearest2d", "upsample_bilinear2d", "upsample_bicubic2d", "grid_sampler", "lstm", "gru", "silu", "relu", "gelu", "hardswish", "leaky_relu", "elu", "mish", "prelu")  # fmt: skip
@@ -76,28 +76,28 @@ def _cheapest(program: Program, tail: set[Node], leaving: set[Node]) -> set[Node
     A value that a part of the head reads crosses once, at its second point; one that several tensors are
     (of a split, of a topk) cannot cross.
     """
-    body, head, weights = object(), object(), Weights()
+    body, head, network = object(), object(), FlowNetwork()
     outputs = {*program.outputs()}
     crossed = {read for node in tail for read in node.all_input_nodes if read.op != "get_attr"}
     for node in {*tail, *crossed}:
         is_tensor = isinstance(node.meta["val"], torch.Tensor)
         readers = [user for user in node.users if user in tail]
         crossing = (node, "crosses")
-        weights.add(node, crossing, _bytes(node) if is_tensor else math.inf)
+        network.add(node, crossing, _bytes(node) if is_tensor else math.inf)
         for reader in readers:
-            weights.add(crossing, reader)
+            network.add(crossing, reader)
         if node in outputs:
-            weights.add(crossing, head)
+            network.add(crossing, head)
         if node not in tail:
-            weights.add(body, node)
+            network.add(body, node)
             continue
-        weights.add(body, node, _moved(node))
+        network.add(body, node, _moved(node))
         for reader in readers:
-            weights.add(reader, node)
+            network.add(reader, node)
         if node in leaving:
-            weights.add(node, head)
+            network.add(node, head)
     try:
-        stays = weights.least_cut(body, head)
+        stays = network.least_cut(body, head)
     except ValueError:  # what several tensors are would cross
         return tail
     return {node for node in tail if node not in stays}
