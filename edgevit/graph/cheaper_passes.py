@@ -1,9 +1,11 @@
-"""torch's passes without three costs that grow with their number, for the time of a lowering.
+"""torch's passes without four costs that grow with their number, for the time of a lowering.
 
 `run_decompositions` asks the dispatcher for the composite operators once for each of some forty
 namespaces: half the time of a one-line net's lowering. Each pass over a graph copies the history of
 every node, which the pass before made longer, and ExecuTorch has forty passes. Each graph is written
-and compiled as Python too, several times a pass, and hardly any of that is ever called.
+and compiled as Python too, several times a pass, and hardly any of that is ever called. The form of
+a result is cached for torch's own operators alone: that of a quantize or dequantize call, of which
+an integer net has hundreds, is computed in Python in every pass.
 """
 
 from __future__ import annotations
@@ -14,22 +16,26 @@ from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager
 from traceback import FrameSummary, StackSummary
 from typing import Any
+from unittest.mock import patch
 
 import torch
 from torch._export import utils
+from torch._library import utils as library
 from torch.fx import GraphModule, proxy, traceback
 
 _LIST = "_materialize_cpp_cia_ops"
 _CODEGEN, _INPUTS, _OUTPUTS = "_codegen", "_in_spec", "_out_spec"
 _COMPILE = "recompile"
 _STACK, _PROFILER = "CapturedTraceback", "_profiler"
+_OWN = "is_builtin"
+_INTEGERS = "quantized_decomposed"
 _COMPILED = ("forward", "_code", "_lineno_map", "_prologue_start")
 
 
 @contextmanager
 def cheaper_passes() -> Generator[None]:
-    """List composite operators once, share histories instead of copying them, and compile a graph
-    when its code is asked for.
+    """List composite operators once, share histories instead of copying them, compile a graph when
+    its code is asked for, and cache forms of quantized numbers.
 
     Nothing registers an operator inside, and nothing changes a history.
     """
@@ -44,7 +50,13 @@ def cheaper_passes() -> Generator[None]:
         stack.callback(setattr, GraphModule, _COMPILE, GraphModule.recompile)
         later = functools.partialmethod(_compile_later, GraphModule.recompile)
         setattr(GraphModule, _COMPILE, later)
+        stack.enter_context(patch.object(library, _OWN, _has_known_form(library.is_builtin)))
         yield
+
+
+def _has_known_form(is_builtin: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    """Return torch's check for operators whose results' forms it caches, with the quantized ones."""
+    return lambda operator: operator.namespace == _INTEGERS or is_builtin(operator)
 
 
 def _itself(history: Any, memo: dict[int, Any]) -> Any:

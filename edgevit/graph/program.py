@@ -4,7 +4,7 @@ inputs.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, cast
@@ -108,12 +108,12 @@ class Program:
     def graph_run(self) -> GraphRun:
         return GraphRun(self.graph, self.constants)
 
-    def run_all(self, runs: Iterable[Inputs]) -> list[tuple[torch.Tensor, ...]]:
+    def run_all(self, runs: Sequence[Inputs]) -> list[tuple[torch.Tensor, ...]]:
         """Run on each of several inputs. What depends on none of them is computed once."""
         with torch.no_grad():
             run = GraphRun(self.graph, self.constants, fuses_pairs=True)
             run.compute_constants()
-            return [run.run(inputs) for inputs in runs]
+            return run.run_all(runs)
 
     def in_float64(self) -> Program:
         """Return the same graph on float64 constants and inputs, whose results have hardly any

@@ -16,7 +16,7 @@ from edgevit.quantize.noise_report import NoiseReport
 from edgevit.quantize.placement import IntegerPlacement
 from edgevit.quantize.scheme import QuantScheme
 from edgevit.quantize.trial import EarlierWay
-from edgevit.quantize.weights import RoundedWeight
+from edgevit.quantize.weights import CompensatedWeights, RoundedWeight
 
 
 @dataclass(frozen=True)
@@ -102,6 +102,7 @@ class EarlierChoices:
         self._answers: list[tuple[Question, IntegerChoice]] = []
         self._streams: list[tuple[Sequence[Question], bool]] = []
         self._ways: list[tuple[QuantScheme, EarlierWay]] = []
+        self.weights = CompensatedWeights()
 
     def answer(self, question: Question) -> IntegerChoice | None:
         return next((choice for asked, choice in self._answers if asked == question), None)

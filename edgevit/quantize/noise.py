@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf, log10
 from typing import Any
@@ -11,11 +11,12 @@ import torch
 from torch.fx.node import Node
 
 from edgevit.graph.aten import kind
-from edgevit.graph.program import Inputs, Program, origin
+from edgevit.graph.program import Inputs, Program, origin, value
 from edgevit.quantize.op_traits import is_real
 from edgevit.quantize.recording import run_looking
 
 Outputs = tuple[torch.Tensor, ...]
+_NUMBERS = 2**25  # in the values of the runs that are compared at once
 _MOST = 999.0  # dB, where nothing differs
 
 
@@ -74,26 +75,29 @@ def waterfall(
     shared = {node.name for node in simulation.calls()}
     nodes = [node for node in float_program.calls() if node.name in shared and is_real(node)]
     sums = {node.name: [0.0, 0.0] for node in nodes}
-    for inputs in runs:
-        reference = _values(float_program, inputs, sums)
-        for name, noisy in _values(simulation, inputs, sums).items():
-            signal, noise = _sums([reference[name]], [noisy])
-            sums[name][0] += signal
-            sums[name][1] += noise
+    count = max(1, _NUMBERS // max(1, sum(value(node).numel() for node in nodes)))
+    for start in range(0, len(runs), count):
+        some = runs[start : start + count]
+        reference, noisy = (_values(one, some, sums) for one in (float_program, simulation))
+        for name, pair in sums.items():
+            signal, noise = _sums(reference[name], noisy[name])
+            pair[0] += signal
+            pair[1] += noise
     ratios = {name: decibels(*pair) for name, pair in sums.items()}
     return tuple(_named(node, ratios) for node in nodes)
 
 
 def _values(
-    program: Program, inputs: Inputs, names: Mapping[str, object]
-) -> dict[str, torch.Tensor]:
-    values: dict[str, torch.Tensor] = {}
+    program: Program, runs: Sequence[Inputs], names: Iterable[str]
+) -> dict[str, list[torch.Tensor]]:
+    """Return the values of all runs by their names."""
+    values: dict[str, list[torch.Tensor]] = {name: [] for name in names}
 
     def look(node: Node, result: Any) -> None:
-        if node.name in names:
-            values[node.name] = result
+        if node.name in values:
+            values[node.name].append(result)
 
-    run_looking(program, [inputs], look)
+    run_looking(program, runs, look)
     return values
 
 

@@ -31,6 +31,8 @@ PRODUCTS = QuantScheme()  # what all runtimes have in common: products in intege
 _LOSS = 0.05  # dB: a change that costs no more is taken, as others may build on it
 _HALVES = 1.0  # the same, of what float16 loses beside a large mean: the trial is in float32
 
+_PART, _WHOLE = "channels equalised in part", "channels equalised"
+
 Change = Callable[[Program, Sequence[Inputs]], Program]
 
 
@@ -60,9 +62,9 @@ _CHANGES: tuple[tuple[str, Change, float], ...] = (
     ("norm affines folded", _by_rules(FoldNormAffine()), _LOSS),
     ("norm means folded", _by_rules(CentreStream()), _HALVES),
     ("constant channels folded", lambda program, _: constants_folded(program), _LOSS),
-    ("channels equalised in part", _by_strength(Strength(products=True)), _LOSS),
+    (_PART, _by_strength(Strength(products=True)), _LOSS),
     (
-        "channels equalised",
+        _WHOLE,
         _by_strength(Strength(1.0, 1024.0, products=True, with_cut=True)),
         _LOSS,
     ),
@@ -87,6 +89,8 @@ def prepare(
     best = _noise(program, fitted, judges, expected, scheme)
     methods: list[Method] = []
     for name, change, loss in _CHANGES:
+        if name == _WHOLE and any(one.name == _PART and not one.taken for one in methods):
+            break  # the rest of a way that was wrong from the start
         progress(f"try: {name}")
         changed = _changed(program, change, fitted)
         if changed is None:

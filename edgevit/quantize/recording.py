@@ -84,7 +84,7 @@ def run_looking(
     """Run the inputs, and call `look` with every call and its result, once for each input."""
     run = program.graph_run()
     with torch.no_grad():
-        return tuple(run.run(batch, look) for batch in batches)
+        return tuple(run.run_all(batches, look))
 
 
 def _masked(node: Node) -> bool:

@@ -159,7 +159,8 @@ def _tried(
 ) -> QuantizedProgram:
     fitted, held_out = halves(calibration.inputs)
     progress("calibrate")
-    trial = Trial.begin(program, scheme, fitted, held_out, types, compensates)
+    weights = earlier.weights if earlier else None
+    trial = Trial.begin(program, scheme, fitted, held_out, types, compensates, weights=weights)
     progress("choose ranges and weights")
     way = earlier.way(scheme) if earlier else None
     best, fitting, methods = trial.best(way)

@@ -23,7 +23,7 @@ from edgevit.quantize.scheme import QuantScheme
 from edgevit.quantize.sensitivity import gradients
 from edgevit.quantize.trained import UNTRAINED, TrainedEncodings, without_pairs
 from edgevit.quantize.value_ranges import CHOICES, RangeChoice, Wider, choose_ranges
-from edgevit.quantize.weights import RoundedWeight, rounded_weight
+from edgevit.quantize.weights import CompensatedWeights, RoundedWeight, rounded_weight
 
 RANGES = ("min-max", "mse", "percentile", WEIGHTED)  # the first is the one to beat
 _OWN_RANGES = "a range of its own for each value"
@@ -105,6 +105,7 @@ class Trial:
     chosen: dict[frozenset[str], dict[str, RangeChoice]] = field(
         default_factory=dict[frozenset[str], dict[str, RangeChoice]]
     )  # ranges of single values, by the calls in other types
+    compensated: CompensatedWeights = field(default_factory=CompensatedWeights)  # of all formats
 
     @classmethod
     def begin(
@@ -116,6 +117,7 @@ class Trial:
         types: Mapping[str, str],
         compensates: bool,
         methods: Sequence[str] = RANGES,
+        weights: CompensatedWeights | None = None,
     ) -> Trial:
         """Observe every value that may need an encoding, whatever the types of single ones."""
         expected = program.run_all(judges)
@@ -142,6 +144,7 @@ class Trial:
             expected,
             compensates,
             trained,
+            compensated=weights or CompensatedWeights(),
         )
 
     def with_types(self, types: Mapping[str, str]) -> Trial:
@@ -206,6 +209,15 @@ class Trial:
         methods.append(Method("compensated weights", best.snr, other.snr, taken))
         if taken:
             best, way = other, compensated
+        for name in RANGES if way.own and taken else ():
+            ranges = Fitting(name, compensate=True)
+            other = self._with_ranges(ranges, best)
+            taken = other.snr > best.snr
+            methods.append(
+                Method(f"{name} ranges, compensated weights", best.snr, other.snr, taken)
+            )
+            if taken:
+                best, way = other, ranges
         return best, way, tuple(methods)
 
     def with_room(
@@ -297,7 +309,11 @@ class Trial:
         question = node, step if moments else None
         if question not in self.rounded:
             form = self.scheme.form_of(node)
-            self.rounded[question] = rounded_weight(node, weight, bias, form, moments, step)
+            self.rounded[question] = (
+                rounded_weight(node, weight, bias, form, None, step)
+                if moments is None
+                else self.compensated.rounded(node, weight, bias, form, moments, step)
+            )
         return self.rounded[question]
 
 
@@ -314,4 +330,5 @@ def _observe_gradients(
         for name, (value, gradient) in values.items():
             observer = observers[name]
             assert isinstance(observer, Several)
-            observer.observe_gradient(value.numpy(), gradient.numpy())
+            for numbers, slopes in zip(value.numpy(), gradient.numpy(), strict=True):
+                observer.observe_gradient(numbers, slopes)

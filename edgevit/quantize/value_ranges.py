@@ -73,5 +73,5 @@ def choose_ranges(
 
 
 def _fewer(x: torch.Tensor) -> torch.Tensor:
-    numbers = x.flatten()
-    return numbers[:: -(-len(numbers) // _NUMBERS)]
+    numbers = x.flatten(1)
+    return numbers[:, :: -(-numbers.shape[1] // _NUMBERS)]

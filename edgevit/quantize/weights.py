@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -11,12 +12,13 @@ from torch.fx.node import Node
 from edgevit.graph.aten import kind
 from edgevit.graph.tensors import from_numpy
 from edgevit.quantize.encoding import to_half
-from edgevit.quantize.input_covariance import Moments
+from edgevit.quantize.input_covariance import AboutMoments, Moments
 from edgevit.quantize.palette import Palette
 from edgevit.quantize.scheme import WeightForm
 from edgevit.quantize.weight_rounding import compensated, compensated_by
 
 _LEAST = 1e-30
+_NEAR_STEP = 0.02  # of an input's step, whose noise is a twelfth of its square beside the variance
 _FEWEST = 8  # channels in a block: scales of fewer cost more than they save
 
 
@@ -79,6 +81,40 @@ class PaletteWeight:
 
 
 RoundedWeight = IntegerWeight | PaletteWeight
+
+
+class _Rounding(NamedTuple):
+    weight: torch.Tensor
+    bias: torch.Tensor | None
+    form: WeightForm
+    inputs: AboutMoments
+    step: float
+    rounded: RoundedWeight
+
+
+class CompensatedWeights:
+    """Weights that one format has rounded by their inputs, for the formats in which the same layer reads the same."""
+
+    def __init__(self) -> None:
+        self._of: dict[int, list[_Rounding]] = {}  # by the id of the weight, which it keeps alive
+
+    def rounded(
+        self,
+        node: Node,
+        weight: torch.Tensor,
+        bias: torch.Tensor | None,
+        form: WeightForm,
+        moments: Moments,
+        step: float,
+    ) -> RoundedWeight:
+        about, earlier = moments.about(), self._of.setdefault(id(weight), [])
+        for one in earlier:
+            alike = one.form == form and one.bias is bias and one.inputs.is_near(about)
+            if alike and abs(one.step - step) <= _NEAR_STEP * step:
+                return one.rounded
+        result = rounded_weight(node, weight, bias, form, moments, step)
+        earlier.append(_Rounding(weight, bias, form, about, step, result))
+        return result
 
 
 def rounded_weight(

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 import torch
+import torch.ao.quantization.fx._decomposed  # pyright: ignore[reportUnusedImport]  # registers its operators
 from torch import fx, nn
 from torch._export import utils
+from torch._subclasses import FakeTensorMode
 from torch.fx import traceback
 from torch.utils._traceback import CapturedTraceback
 
@@ -100,3 +102,24 @@ def test_no_stack_is_taken_inside_and_those_of_the_model_stay(
     assert not taken
     exported.run_decompositions({})
     assert taken
+
+
+def test_the_form_of_a_quantised_value_is_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    computed: list[str] = []
+    usual = FakeTensorMode._dispatch_impl
+
+    def counted(self: Any, func: Any, *rest: Any) -> Any:
+        computed.append(str(func))
+        return usual(self, func, *rest)
+
+    monkeypatch.setattr(FakeTensorMode, "_dispatch_impl", counted)
+    quantize = torch.ops.quantized_decomposed.quantize_per_tensor.default
+    with FakeTensorMode() as mode:
+        x = mode.from_tensor(torch.randn(3, 17))
+        for _ in range(2):
+            quantize(x, 0.0372, 3, -128, 127, torch.int8)
+        assert computed.count(str(quantize)) == 2  # as torch has it
+        with cheaper_passes():
+            forms = [quantize(x, 0.0371, 3, -128, 127, torch.int8) for _ in range(3)]
+    assert computed.count(str(quantize)) == 3
+    assert {(one.dtype, *one.shape) for one in forms} == {(torch.int8, 3, 17)}

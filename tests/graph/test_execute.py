@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from functools import partial
+from operator import getitem, setitem
 from typing import Any
 
 import pytest
@@ -66,3 +69,37 @@ def test_integers_that_all_readers_dequantise_are_the_same_numbers_in_floats(zer
     assert all(map(torch.equal, plain, fused))
     assert torch.equal(plain[0].signbit(), fused[0].signbit())
     assert (types[inner.name], types[read.name]) == (torch.float32, torch.int8)
+
+
+def of_rows(call: Any) -> fx.Graph:
+    """Return a graph of what only some operators have a rule for, with norms that want their rows in order."""
+    graph = fx.Graph()
+    x = graph.placeholder("x")
+    x.meta["val"] = torch.empty(2, 4, 3)
+    turned = graph.call_function(torch.ops.aten.transpose.int, (x, 1, 2))
+    parts = graph.call_function(torch.ops.aten.split.Tensor, (turned, 2, 2))
+    part = graph.call_function(getitem, (parts, 1))
+    normal = graph.call_function(torch.ops.aten.group_norm.default, (part, 1, None, None, 1e-5))
+    graph.output((graph.call_function(call, (normal,)), turned))
+    return graph
+
+
+def by_its_sum(x: torch.Tensor) -> torch.Tensor:
+    return x * float(x.abs().sum())  # a number that Python reads: no batch has one
+
+
+@pytest.mark.parametrize("call", [torch.ops.aten.clone.default, by_its_sum])
+def test_several_inputs_give_what_each_gives(call: Any) -> None:
+    runs = [(torch.randn(2, 4, 3),) for _ in range(5)]
+    seen: dict[str, list[Any]] = defaultdict(list)
+    run = GraphRun(of_rows(call), {})
+    outputs = run.run_all(runs, lambda node, result: seen[node.name].append(result))
+    for place, inputs in enumerate(runs):
+        expected: dict[fx.Node, Any] = {}
+        for one, other in zip(
+            run.run(inputs, partial(setitem, expected)), outputs[place], strict=True
+        ):
+            torch.testing.assert_close(other, one)
+        for node, result in expected.items():
+            torch.testing.assert_close(seen[node.name][place], result)
+    assert {len(results) for results in seen.values()} == {len(runs)}

@@ -13,8 +13,10 @@ import edgevit
 from edgevit.integer.file import load_graph
 from edgevit.quantize import CalibrationOptions
 from edgevit.quantize.input_covariance import Moments
+from edgevit.quantize.scheme import WeightForm
 from edgevit.quantize.shared_weights import sharing, together
 from edgevit.quantize.weight_rounding import compensated
+from edgevit.quantize.weights import CompensatedWeights
 from edgevit.rewrites.norms.fold_norm_affine import FoldNormAffine
 from tests.rewrites.checking import check_rewrite, program_for
 
@@ -93,3 +95,19 @@ def _flash(net: nn.Module, folder: Path) -> int:
         calibration=CalibrationOptions(str(folder.with_suffix(".npy"))),
     )  # fmt: skip
     return result.manifest["firmware"]["execution"]["memory"]["flash_bytes"]
+
+
+def test_formats_share_a_rounded_weight_where_its_inputs_are_about_the_same() -> None:
+    program = program_for(Recursive(), torch.randn(1, 4, WIDTH))
+    layer = next(node for node in program.calls() if node.name.startswith("linear"))
+    weight = program.constants[str(layer.all_input_nodes[1].target)]
+    rng = np.random.default_rng(0)
+    inputs = rng.normal(size=(1, 4 * WIDTH, WIDTH)) @ rng.normal(size=(WIDTH, WIDTH))
+    weights, form = CompensatedWeights(), WeightForm()
+    first = weights.rounded(layer, weight, None, form, _moments(inputs), 0.01)
+    again = weights.rounded(layer, weight, None, form, _moments(inputs * (1 + 1e-6)), 0.0101)
+    assert again is first
+    for moments, step in ((_moments(inputs + 0.1), 0.01), (_moments(inputs), 0.02)):
+        other = weights.rounded(layer, weight, None, form, moments, step)
+        assert other is not first
+    assert weights.rounded(layer, weight.clone(), None, form, _moments(inputs), 0.01) is not first

@@ -1,21 +1,25 @@
 """Passes of ExecuTorch that read the form of a result from the pass before.
 
 Each of its passes calls every operator anew on tensors without numbers. Most calls are those of the pass
-before, on tensors of the same form: then the result is that of the pass before too.
+before, on tensors of the same form: then the result is that of the pass before too. A call of a delegate runs the
+whole graph that was delegated, whose results are known.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from unittest.mock import patch
 
 import torch
 from torch._export import pass_base
+from torch._higher_order_ops.executorch_call_delegate import executorch_call_delegate
 from torch._subclasses import FakeTensor
 from torch.fx import Interpreter
+from torch.utils._pytree import tree_unflatten
 
 from edgevit.backends.executorch.tool import module
 
@@ -44,6 +48,8 @@ class _Executor(Interpreter):
         call = self._calls.get(id(self.earlier))
         if call is not None and _is_same((target, args, kwargs), call):
             return call.result
+        if target is executorch_call_delegate and not kwargs and (of_graph := _delegated(*args)):
+            return of_graph.result
         result = self._usual.call_function(target, args, kwargs)
         if type(result) is FakeTensor and _is_plain(result):
             self._calls[id(result)] = _ExecutedCall(target, args, kwargs, result)
@@ -71,8 +77,40 @@ def results_known() -> Generator[None]:
         yield
 
 
+class _Delegated(NamedTuple):
+    result: Any
+
+
+def _delegated(lowered: Any, *args: Any) -> _Delegated | None:
+    """Return what a delegate's graph gives; None where its inputs have another form than it was made for."""
+    graph, signature = lowered.original_module.graph, lowered.original_module.graph_signature
+    nodes = {node.name: node.meta.get("val") for node in graph.nodes}
+    inputs, outputs = list(signature.user_inputs), list(signature.user_outputs)
+    results = [nodes.get(name) for name in outputs]
+    if len(outputs) < len(signature.output_specs) or not all(map(_is_fake, results)):
+        return None
+    if not are_same(list(args), [nodes.get(name) for name in inputs]):
+        return None
+    return _Delegated(tree_unflatten(results, lowered.original_module.call_spec.out_spec))
+
+
+def _is_fake(value: Any) -> bool:
+    return type(value) is FakeTensor and _is_plain(value)
+
+
 def _is_same(call: tuple[Any, Any, Any], earlier: _ExecutedCall) -> bool:
-    return call[0] is earlier.target and are_same(call[1:], (earlier.args, earlier.kwargs))
+    same = _operator(call[0]) is _operator(earlier.target)
+    return same and are_same(call[1:], (earlier.args, earlier.kwargs))
+
+
+def _operator(target: Any) -> Any:
+    """Return the operator that an operator of ExecuTorch's dialect calls, and others themselves."""
+    return target._op if isinstance(target, _edge_operator()) else target
+
+
+@functools.cache
+def _edge_operator() -> type:
+    return module("exir.dialects.edge._ops").EdgeOpOverload
 
 
 def are_same(value: Any, earlier: Any) -> bool:
