@@ -14,13 +14,14 @@ from edgevit.export.stages import (
     add_lossy,
     calibration_samples,
     capture_graph,
+    image_input_of,
     lossy_steps,
     resolve_model,
     rewrite,
     rules_of,
 )
 from edgevit.frontend import ModelArguments
-from edgevit.quantize import CalibrationOptions, ImageInput
+from edgevit.quantize import CalibrationOptions
 from edgevit.rewrites.lossy.parser import LossyOption
 from edgevit.support.progress import Stages
 
@@ -38,9 +39,7 @@ def inspect_model(
     backend = backend_for(job.formats[0], job.target) if job else None
     source = resolve_model(model, device, stages)
     program = capture_graph(source, stages)
-    image_input = ImageInput(
-        source.preprocess, bool(model.options.image_input), model.options.channels_last
-    )
+    image_input = image_input_of(source, model)
     samples = calibration_samples(program, calibration, image_input, stages)
     part = lossy_steps(program, lossy, without, program.run(), samples, stages) if lossy else None
     rules = rules_of(backend, job.formats[0] if job else "", without)

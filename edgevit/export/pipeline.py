@@ -45,6 +45,7 @@ from edgevit.export.stages import (
     add_lossy,
     calibration_samples,
     capture_graph,
+    image_input_of,
     lossy_steps,
     open_benchmark,
     prepare_integers,
@@ -63,7 +64,6 @@ from edgevit.graph.program import Program
 from edgevit.graph.ranking import rankings_of, with_rankings
 from edgevit.quantize import (
     CalibrationBatches,
-    ImageInput,
     QuantizedProgram,
     simulation_parity,
 )
@@ -149,9 +149,7 @@ class CapturedModel:
             model = replace(model, options=options)
         job.request.require_graph(program)
         graph = graph_hash(program)
-        image_input = ImageInput(
-            source.preprocess, bool(model.options.image_input), model.options.channels_last
-        )
+        image_input = image_input_of(source, model)
         benchmark = None
         evaluation = job.request.evaluation
         if prepared and evaluation.evaluate is not None:

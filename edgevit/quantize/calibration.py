@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +29,7 @@ class ImageInput:
     preprocess: Preprocess | None = None
     pixels: bool = False
     channels_last: bool = False
+    kept: int = 0  # inputs behind the others that no file has: states
 
     def tensor(self, normalised: torch.Tensor) -> torch.Tensor:
         """Convert a normalised N x C x H x W tensor."""
@@ -117,10 +118,11 @@ def generated(
     for run in range(count):
         tensors: list[torch.Tensor] = []
         for index, example in enumerate(program.inputs):
+            own = replace(image_input, pixels=image_input.pixels and index == 0)  # the picture
             images = random_images(
-                image_input.picture_shape(example.shape), seed + _SEED + 1000 * index + run
+                own.picture_shape(example.shape), seed + _SEED + 1000 * index + run
             )
-            tensors.append(image_input.tensor(images) if example.dim() == 4 else images)
+            tensors.append(own.tensor(images) if example.dim() == 4 else images)
         runs.append(tuple(tensors))
     return Calibration(tuple(runs), f"{count} generated inputs").check(program)
 

@@ -34,6 +34,11 @@ def load_calibration(
     progress: Progress = lambda _: None,
 ) -> Calibration:
     """Load the inputs once, for all formats of an export, and refuse what gives no ranges."""
+    if image_input.kept and not is_generated(options):
+        own, states = program.inputs[: -image_input.kept], program.inputs[-image_input.kept :]
+        plain = replace(program, inputs=own, input_names=program.input_names[: len(own)])
+        loaded = load_calibration(plain, options, replace(image_input, kept=0), progress)
+        return replace(loaded, inputs=tuple((*run, *states) for run in loaded.inputs))
     count = options.calibrate_count
     if isinstance(options, CalibrationBatches):
         return checked(from_batches(options.batches, program, count))

@@ -7,10 +7,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 
 from edgevit.backends.mcu.board.weights import C_ARRAY
@@ -29,6 +31,7 @@ from edgevit.frontend import ModelSource, build_source, capture
 from edgevit.graph.program import Program
 from edgevit.integer import Quantized, calls_of, load_graph, quantize, save_graph
 from edgevit.integer.rewrites.rewritten import rewritten as rewritten_integers
+from edgevit.quantize import CalibrationOptions, ImageInput, load_calibration
 from edgevit.quantize.calibration import generated
 from edgevit.rewrites import engine
 from edgevit.support.resources import data_dir
@@ -329,3 +332,36 @@ def test_first_values_are_stated(tmp_path: Path) -> None:
     assert first[0].flatten().tolist() == list(range(8)) and first[1].unique().tolist() == [0.5]
     with pytest.raises(UsageError, match="is no state"):
         with_states(program(), ("x1=1@nowhere.npy",))
+
+
+class Video(nn.Module):
+    """Features of the picture before, beside those of this one; pixels, as firmware takes them."""
+
+    before: torch.Tensor
+    preprocess: ClassVar = {"mean": (0.5,) * 3, "std": (0.25,) * 3, "input_size": (3, 16, 16)}
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem, self.head = nn.Conv2d(3, 8, 3, 2, 1), nn.Linear(8, 4)
+        self.register_buffer("before", torch.full((1, 2, 8, 8), 0.5))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.stem(x)
+        both = torch.cat([self.before, x[:, 2:]], 1)
+        self.before = x[:, :2]
+        return self.head(both.mean((2, 3)))
+
+
+@pytest.mark.parametrize("how", ["pictures", "generated"])
+def test_pictures_calibrate_a_model_whose_buffers_are_states(how: str, tmp_path: Path) -> None:
+    source = build_source(Video(), image_input=True, kept_buffers=("before",))
+    program = capture(source)
+    for k in range(8):
+        data = np.random.default_rng(k).integers(0, 256, (16, 16, 3), np.uint8)
+        Image.fromarray(data).save(tmp_path / f"{k}.png")
+    options = CalibrationOptions(calibrate=str(tmp_path) if how == "pictures" else "generated")
+    found = load_calibration(program, options, ImageInput(source.preprocess, True, False, 1))
+    for pixels, before in found.inputs:
+        assert pixels.min() >= 0 and pixels.max() > 100 and torch.equal(pixels, pixels.round())
+        assert before.shape == (1, 2, 8, 8)
+        assert how == "generated" or torch.equal(before, program.inputs[1])
