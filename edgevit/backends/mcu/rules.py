@@ -25,6 +25,7 @@ from edgevit.rewrites.attention.attention import ATTENTION
 from edgevit.rewrites.attention.factor_tables import FactorTables
 from edgevit.rewrites.attention.normalise_queries import NormaliseQueries
 from edgevit.rewrites.attention.slice_product import SliceProduct
+from edgevit.rewrites.convolutions.shuffle_transposed import ShuffleTransposed
 from edgevit.rewrites.layout.drop_expand import DropExpand
 from edgevit.rewrites.layout.flatten_matmul import FlattenMatmul
 from edgevit.rewrites.layout.join_writes import JoinWrites
@@ -72,6 +73,7 @@ RULES: tuple[AnyRule, ...] = (
     PadAverage(),
     SliceSelect(),
     ExpandUnfold(),
+    ShuffleTransposed(),
     CropBeforePad(),
     ExpandResize(),
     ExpandScaledResize(),
