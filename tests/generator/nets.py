@@ -8,13 +8,14 @@ import torch
 from torch import nn
 
 from tests.generator.blocks import BLOCKS
+from tests.generator.heads import HEADS
 from tests.generator.parts import Block, Fn, Shape
 from tests.generator.places import PLACES
 from tests.generator.spellings import SPELLINGS
 from tests.generator.tokens import TOKENS
 
 NORMS = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm)
-ALL: tuple[Block, ...] = (*BLOCKS, *SPELLINGS, *TOKENS, *PLACES)
+ALL: tuple[Block, ...] = (*BLOCKS, *SPELLINGS, *TOKENS, *PLACES, *HEADS)
 
 
 def describe(block: nn.Module) -> str:

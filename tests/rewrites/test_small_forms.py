@@ -28,6 +28,7 @@ from edgevit.rewrites.convolutions.own_weights import OwnWeights
 from edgevit.rewrites.convolutions.split_taps import SplitTaps
 from edgevit.rewrites.engine import run
 from edgevit.rewrites.layout.join_writes import JoinWrites
+from edgevit.rewrites.layout.keep_batch import KeepBatch
 from edgevit.rewrites.layout.swap_product import SwapProduct
 from edgevit.rewrites.pools_and_padding.pool_slices import PoolSlices
 from edgevit.rewrites.resize.gather_nearest import GatherNearest
@@ -247,6 +248,12 @@ def test_a_product_of_transposed_matrices_is_one_the_other_way_round() -> None:
     assert kinds(check_rewrite(SwapProduct(), net, X, fires=1))[-2:] == ["matmul", "permute"]
     net = Call(lambda s, x: x[0].mT @ x[0, :, :7, :7].permute(0, 1, 2))
     check_rewrite(SwapProduct(), net, X, fires=0)
+
+
+def test_a_permute_of_an_image_without_its_batch_keeps_it() -> None:
+    net = Call(lambda s, x: x.reshape(4, 7, 4).permute(1, 0, 2) * 2)
+    assert kinds(check_rewrite(KeepBatch(), net, X[..., :4], fires=1))[:2] == ["permute", "reshape"]
+    check_rewrite(KeepBatch(), Call(lambda s, x: x.reshape(4, 7, 8).permute(1, 0, 2)), X, fires=0)
 
 
 def test_a_maximum_without_its_place_is_a_reduction() -> None:

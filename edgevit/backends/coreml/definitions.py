@@ -13,6 +13,7 @@ clamp(x, tensor, tensor)      is converted as the smaller of x and one of them
 zeros_like(x, dtype=float32)  is converted as zeros of the type of x
 logical_not(x), and, or, xor  reads integers bit by bit
 softplus(x, beta, threshold)  is converted without its threshold
+remainder(x, 1)               is converted as 0
 mean(x), sum, max, min        behind a transpose stop a pass of coremltools, which asks for their axes
 
 and where it has no word for an argument: a negative pad crops, a circular one wraps around; a maximum of a dilated
@@ -67,6 +68,8 @@ def is_misread(node: Node) -> bool:
         return set(per_dimension(argument(node, "dilation"), 2)) != {1}
     if name == "floor_divide":
         return argument(node, "other") == 1 or _is_left_in_floats(node)
+    if name == "remainder.Scalar":
+        return argument(node, "other") == 1
     if name in _OVER_ALL:
         return value(node.all_input_nodes[0]).ndim > 0
     if name in {"amax", "amin", "mean.dim", "sum.dim_IntList"}:
@@ -234,6 +237,11 @@ def _floor_divide(x: Tensor, other: Tensor | float) -> Tensor:
     return torch.ops.aten._to_copy.default(quotient, dtype=quotient.dtype)
 
 
+def _remainder(x: Tensor, other: float) -> Tensor:
+    """Take the floor off: coremltools removes the floor of a division by one."""
+    return x - torch.floor(x) if x.is_floating_point() else torch.zeros_like(x)
+
+
 def _zeros(x: Tensor, *, dtype: torch.dtype, **_: Any) -> Tensor:
     return torch.full(x.shape, 0, dtype=dtype)
 
@@ -306,6 +314,7 @@ _DEFINITIONS: dict[str, Callable[..., Any]] = {
     "max_pool2d": _dilated_max_pool,
     "floor_divide": _floor_divide,
     "var_mean.correction": _var_mean,
+    "remainder.Scalar": _remainder,
     "zeros_like": _zeros,
     "empty_like": _zeros,
     "lerp.Scalar": _lerp,

@@ -20,6 +20,7 @@ from edgevit.rewrites.convolutions.multiply_places import MultiplyPlaces
 from edgevit.rewrites.convolutions.split_depthwise import SplitDepthwise
 from edgevit.rewrites.convolutions.split_taps import SplitTaps
 from edgevit.rewrites.layout.drop_expand import DropExpand
+from edgevit.rewrites.layout.keep_batch import KeepBatch
 from edgevit.rewrites.layout.lower_rank import LowerPermutes, LowerRank
 from edgevit.rewrites.layout.merge_permutes import MergePermutes
 from edgevit.rewrites.layout.merge_reshapes import MergeReshapes
@@ -75,6 +76,7 @@ RULES: tuple[AnyRule, ...] = (
     MergeReshapes(),
     PermuteImages(),
     MergeReshapes(),
+    KeepBatch(),
 )
 
 FORMS: tuple[Form, ...] = (

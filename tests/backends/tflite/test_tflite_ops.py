@@ -34,6 +34,7 @@ class Many(nn.Module):
         self.functions = functions
         self.stem, self.head = nn.Conv2d(4, 4, 3, padding=1), nn.Conv2d(4, 4, 1)
         self.weight = nn.Parameter(torch.randn(4, 4, 3, 3) / 4)
+        self.cube = nn.Conv2d(4, 8, 1)
         self.up = nn.ConvTranspose2d(4, 4, 3, 2, 1, output_padding=1)
         self.up_far = nn.ConvTranspose2d(4, 6, 3, 3, 0, output_padding=2, groups=2)
         # Two views of one shape that are not contiguous: a copy of one may lie where that of the other has been.
@@ -59,6 +60,7 @@ EXPANSIONS: dict[str, Plain] = {
 }
 REST: dict[str, Plain] = {
     "seven axes": lambda s, x: F.normalize(x.view(1, 2, 4, 2, 4, 2, 4).softmax(2), dim=4).relu().flatten(2),
+    "rows of an image of equal extents": lambda s, x: s.cube(x[:1]).reshape(8, 8, 8).permute(1, 0, 2),
     "two transposed": lambda s, x: x[0, :1].mT @ x[0, :1, :4].permute(0, 2, 1),
     "groups over three axes": lambda s, x: F.conv3d(x[None], torch.ones(2, 1, 2, 3, 3) / 9, groups=2),
     "nearest bounds": lambda s, x: torch.bucketize(x, torch.tensor([-0.5, 0.5])) + x.tanh().cumprod(3),
