@@ -72,20 +72,17 @@ class GraphRun:
     ) -> list[tuple[torch.Tensor, ...]]:
         """Run on each of several inputs. `look` is called once for each, with one node after the other."""
         count = min(len(runs), _NUMBERS // max(self._largest, 1))
-        if count < 2 or not self._takes_batches(runs[0], look):
+        if count < 2:
             return [self.run(inputs, look) for inputs in runs]
-        outputs: list[tuple[torch.Tensor, ...]] = []
-        for start in range(0, len(runs), count):
+        first = runs[:count] if look is _ignore else runs[:1]  # no observer sees half a run
+        try:
+            outputs = self._together(first, _ignore)
+        except Exception:  # whatever torch says of a call that it cannot batch
+            return [self.run(inputs, look) for inputs in runs]
+        outputs = outputs if look is _ignore else []
+        for start in range(len(outputs), len(runs), count):
             outputs += self._together(runs[start : start + count], look)
         return outputs
-
-    def _takes_batches(self, inputs: Sequence[torch.Tensor], look: Look) -> bool:
-        """Check that every call has a rule for batches: an observer must not see half a run."""
-        try:
-            self._together([inputs], _ignore)
-        except Exception:  # whatever torch says of a call that it cannot batch
-            return False
-        return True
 
     def _together(
         self, runs: Sequence[Sequence[torch.Tensor]], look: Look
