@@ -29,6 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import edgevit
 from benchmarks.small_configs import INPUT_SIZE, SMALL_CONFIGS
 from edgevit.backends.coreml.backend import open_function
+from edgevit.backends.on_host import fitted as as_declared
 from edgevit.backends.worker import Worker
 from edgevit.frontend import ModelSource, build_source, eager
 from tests.quantize.bed.photographs import lite0
@@ -308,9 +309,13 @@ def opened(format: str, result: edgevit.ExportResult) -> Callable[[Outputs], Out
         return open_function(result.artifact, None, result.manifest["precision"])
     worker = Worker(format, 1)
     worker.open(result.artifact)
-    return lambda inputs: tuple(
-        torch.from_numpy(np.array(a)) for a in worker.run([i.numpy() for i in inputs])
-    )
+
+    def run(inputs: Outputs) -> Outputs:
+        arrays = [tensor.numpy() for tensor in inputs]
+        taken = as_declared(worker.inputs, arrays, str(result.artifact))  # int32 for int64
+        return tuple(torch.from_numpy(np.array(a)) for a in worker.run(taken))
+
+    return run
 
 
 def main() -> None:
