@@ -18,7 +18,7 @@ from torch.fx.node import Node
 
 from edgevit.graph.aten import argument, kind, operand, per_dimension
 from edgevit.graph.edit import Draft, Edit
-from edgevit.graph.program import shape
+from edgevit.graph.program import shape, value
 from edgevit.rewrites.rule import Match, Refused, Rule
 
 aten = torch.ops.aten
@@ -29,7 +29,8 @@ class PoolSlices(Rule[Match]):
     rtol: ClassVar[float] = 1e-5
 
     def match(self, node: Node, draft: Draft) -> Match | None:
-        return Match(node) if kind(node) in ("max_pool3d", "avg_pool3d") else None
+        pools = kind(node) in ("max_pool3d", "avg_pool3d")
+        return Match(node) if pools and value(node).is_floating_point() else None
 
     def check(self, match: Match, draft: Draft) -> None:
         node = match.node
