@@ -12,7 +12,6 @@ so an interrupted run goes on where it stopped; `--again ANSWER` asks once more 
 from __future__ import annotations
 
 import argparse
-import functools
 import json
 import os
 import select
@@ -145,7 +144,6 @@ def serve(group: str) -> int:
     """Answer the cases named on stdin, one JSON line each."""
     channel = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # converters print
-    keep_tables()
     from operator_cases import cases_of, operators
 
     by_name = {op_name(op): op for op in operators()}
@@ -155,15 +153,6 @@ def serve(group: str) -> int:
         case = next(case for case in cases_of(by_name[operator]) if case.name == name)
         print(json.dumps(answer_case(case, group)), file=channel, flush=True)
     return 0
-
-
-def keep_tables() -> None:
-    """Build PyTorch's tables of operators once: each export builds them again, for seconds."""
-    import torch._export.utils as tables
-    from onnxscript._framework_apis import torch_2_5
-
-    tables._materialize_cpp_cia_ops = functools.cache(tables._materialize_cpp_cia_ops)
-    torch_2_5.get_torchlib_ops = functools.cache(torch_2_5.get_torchlib_ops)
 
 
 def op_name(op: Any) -> str:
