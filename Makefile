@@ -1,5 +1,6 @@
 # Needs Python >= 3.11 and make; everything else is put into .venv.
 PYTHON ?= python3
+unexport PYTHONDONTWRITEBYTECODE # the tests start some hundred processes, which read what the first has compiled
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet -c constraints.txt
 OUT ?= out/shvit_s1-iphone
