@@ -104,10 +104,11 @@ def times_of(net: str, formats: list[str], options: argparse.Namespace) -> Times
     for format in formats:
         labels = {f"{format}-{precision}" for precision in PRECISIONS[format]}
         if not labels <= set(times):
-            command = [sys.executable, __file__, "--make", net, format]
-            subprocess.run(
-                command, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-            )
+            if not all(any(folder_of(net, format, one).glob("*.*")) for one in PRECISIONS[format]):
+                command = [sys.executable, __file__, "--make", net, format]
+                subprocess.run(
+                    command, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+                )
             for precision in PRECISIONS[format]:
                 for file in folder_of(net, format, precision).glob(f"*{info_of(format).suffix}"):
                     times[f"{format}-{precision}"] = kernels_of(format, file, options.runs)
