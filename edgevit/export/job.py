@@ -83,11 +83,9 @@ class ExportJob:
         buffers = dict.fromkeys(
             name for one in options if one is not None for name in one.kept_buffers
         )
-        return (
-            replace(model, options=replace(model.options, kept_buffers=tuple(buffers)))
-            if buffers
-            else model
-        )
+        if not buffers:
+            return model
+        return replace(model, options=replace(model.options, kept_buffers=tuple(buffers)))
 
     def require_room(self, weights: Mapping[str, int], share: float) -> None:
         """Refuse weights that do not fit a device, of which at least `share` will be left."""

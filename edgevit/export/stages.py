@@ -61,9 +61,8 @@ def resolve_model(model: ModelArguments, target: Target | None, stages: Stages) 
 def image_input_of(source: ModelSource, model: ModelArguments) -> ImageInput:
     """Return how a picture becomes the model's input."""
     options = model.options
-    states = len(source.kept.paths) if source.kept else 0
     pixels = bool(options.image_input)
-    return ImageInput(source.preprocess, pixels, options.channels_last, states)
+    return ImageInput(source.preprocess, pixels, options.channels_last, source.kept_count)
 
 
 def capture_graph(source: ModelSource, stages: Stages) -> Program:

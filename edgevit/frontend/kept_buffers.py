@@ -64,8 +64,7 @@ def find_kept(
 
     Their values are those before the run, and the module has them again after it.
     """
-    tensors = dict(_tensors(module))
-    before = {path: tensor.clone() for path, tensor in tensors.items()}
+    before = {path: tensor.clone() for path, tensor in _tensors(module)}
     run()
     changed = [path for path, old in before.items() if not _is(_place(module, path).get(), old)]
     paths = changed if ALL in asked else list(dict.fromkeys(asked))
@@ -108,10 +107,9 @@ def with_kept(source: ModelSource) -> ModelSource:
 
 def _tensors(module: nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
     for prefix, owner in unwrapped(module).named_modules():
-        parameters = owner._parameters
         plain = {name: x for name, x in vars(owner).items() if isinstance(x, torch.Tensor)}
         for name, tensor in {**owner._buffers, **plain}.items():
-            if tensor is not None and name not in parameters:
+            if tensor is not None:
                 yield ".".join(filter(None, (prefix, name))), tensor
 
 

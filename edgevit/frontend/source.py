@@ -107,6 +107,11 @@ class ModelSource:
     takes_pixels: bool = False  # 0-255, its preprocessing being part of `module`
 
     @property
+    def kept_count(self) -> int:
+        """Return how many kept buffers there are among the inputs, and among the outputs."""
+        return len(self.kept.paths) if self.kept else 0
+
+    @property
     def is_trained(self) -> bool:
         """Check for weights that were read: a user's own module may have either kind."""
         return self.weights != AS_BUILT and not self.weights.startswith("random")

@@ -18,9 +18,8 @@ def run(
 ) -> list[tuple[torch.Tensor, ...]]:
     """Return what `call` gives of each input."""
     columns = [torch.stack(list(column)) for column in zip(*runs, strict=True)]
-    _functorch._set_vmap_fallback_warning_enabled(
-        False
-    )  # operators that run one input after the other
+    # The warning is of operators that run one input after the other.
+    _functorch._set_vmap_fallback_warning_enabled(False)
     try:
         outputs = torch.func.vmap(call)(*columns)
     finally:

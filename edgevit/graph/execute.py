@@ -133,9 +133,8 @@ class GraphRun:
 
 def _rounded(x: torch.Tensor, scale: float, zero: int, least: int, most: int) -> torch.Tensor:
     """Return the numbers that dequantising gives, operation by operation as torch computes them."""
-    steps = (
-        (x * (1.0 / scale)).round_().add_(zero).clamp(least, most)
-    )  # in place: no rule for batches
+    # `clamp_` has no rule for batches.
+    steps = (x * (1.0 / scale)).round_().add_(zero).clamp(least, most)
     return steps.sub_(zero).mul_(scale)
 
 

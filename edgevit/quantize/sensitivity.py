@@ -57,9 +57,8 @@ def sensitivity(
     return Sensitivity(values, of_weights)
 
 
-WithGradients = Mapping[
-    str, tuple[torch.Tensor, torch.Tensor]
-]  # numbers of several runs, in their order
+# Numbers of several runs, in their order.
+WithGradients = Mapping[str, tuple[torch.Tensor, torch.Tensor]]
 
 
 def gradients(

@@ -20,9 +20,8 @@ class FirmwareOptions(BackendOptions):
     max_ram: int | None = None  # bytes
     tile: int | None = None  # rows that a loop takes at a time; None: as the search finds
     exits: bool = False  # calls that stop at the first exit that is sure
-    state: tuple[
-        str, ...
-    ] = ()  # inputs that are an output of the call before: "input=output", or a buffer's name
+    # inputs that are an output of the call before: "input=output", or a buffer's name
+    state: tuple[str, ...] = ()
     weights_as: str = "c"  # or "object", "binary", "binary@ADDRESS", "streamed"
 
     @property

@@ -51,10 +51,10 @@ class JudgedIntegers:
 def judged_integers(request: Lowering) -> JudgedIntegers:
     """Quantise a request's program. With `auto`, 16 bits and wider ranges where the gate fails and they are nearer."""
     how, ranges = OPTIONS.of(request.options), request.calibration
-    program = with_states(request.program, how.state_pairs, request.source.kept)
-    states = len(request.source.kept.paths) if request.source.kept else 0
+    source = request.source
+    program = with_states(request.program, how.state_pairs, source.kept)
     image_input = ImageInput(
-        request.source.preprocess, request.image_input, request.channels_last, states
+        source.preprocess, request.image_input, request.channels_last, source.kept_count
     )
     inputs = request.inputs or load_calibration(program, ranges, image_input)
     fitted, judges = split_judges(program, inputs, ranges, image_input)

@@ -19,9 +19,8 @@ from edgevit.errors import UsageError, suggest
 from edgevit.frontend import KeptBuffers
 from edgevit.graph.program import Inputs, Program, value
 
-_State = tuple[
-    tuple[int, int], torch.Tensor
-]  # places of the input and of the output, and the first value
+# Places of the input and of the output, and the first value.
+_State = tuple[tuple[int, int], torch.Tensor]
 
 
 def with_states(
