@@ -11,6 +11,7 @@ if TYPE_CHECKING:
         Estimating,
         Expected,
         Lowering,
+        Refining,
         backend_for,
         backend_of,
     )
@@ -88,6 +89,7 @@ __all__ = [
     "Placement",
     "PortFacts",
     "Ports",
+    "Refining",
     "Run",
     "Snippet",
     "TensorSpec",
@@ -124,6 +126,7 @@ lazy_face(
             "Estimating",
             "Expected",
             "Lowering",
+            "Refining",
             "backend_for",
             "backend_of",
         ),

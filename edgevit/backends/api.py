@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -103,6 +103,17 @@ class Estimating(Protocol):
     """Backend that can estimate before an export what a model needs on a device."""
 
     def estimate(self, request: Lowering) -> Estimate: ...
+
+
+@runtime_checkable
+class Refining(Protocol):
+    """Backend that can compute a part of a program at a higher precision than the rest."""
+
+    def refine(
+        self, request: Lowering, artifact: Artifact, expected: Expected, checked: Sequence[Parity]
+    ) -> Artifact | None:
+        """Lower again what departs, as `checked` says; None where no part would hold the limit."""
+        ...
 
 
 def backend_for(format: str, target: Target | None) -> Backend:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sysconfig
 import traceback
+from dataclasses import is_dataclass
 from pathlib import Path
 
 import torch
-from torch.utils._pytree import tree_leaves
+from torch.utils._pytree import register_dataclass, tree_leaves
 
 from edgevit.errors import ModelError, WeightsError
 from edgevit.frontend.kernels import (
@@ -94,7 +95,13 @@ def check_finite_outputs(
 
 
 def tensors_in(output: object) -> tuple[torch.Tensor, ...]:
+    """Return the tensors of a structure. Dataclasses in it are structures from then on, to torch.export too."""
     leaves = tree_leaves(output)
+    kinds = {type(x) for x in leaves if is_dataclass(x) and not isinstance(x, type)}
+    if kinds:
+        for kind in kinds:
+            register_dataclass(kind)
+        return tensors_in(output)
     return tuple(x for x in leaves if isinstance(x, torch.Tensor))
 
 

@@ -6,6 +6,7 @@ import copy
 import functools
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -196,6 +197,22 @@ def test_nested_inputs_and_outputs_have_names() -> None:
     assert program.input_names == ("features_0", "features_1", "by_name_low")
     assert program.output_names == ("output_0", "1_0")
     assert torch.equal(program.run()[1], X + (X + 1))
+
+
+def test_fields_of_a_dataclass_name_the_outputs() -> None:
+    @dataclass
+    class Detections:
+        boxes: torch.Tensor
+        levels: dict[str, torch.Tensor]
+        loss: torch.Tensor | None = None
+
+    class Net(nn.Module):
+        def forward(self, x: torch.Tensor) -> Detections:
+            return Detections(x * 2, {"low": x + 1})
+
+    _, program = captured(Net(), X)
+    assert program.output_names == ("boxes", "levels_low")
+    assert torch.equal(program.run()[1], X + 1)
 
 
 def test_an_exported_program_keeps_its_weights_and_structure() -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -22,8 +22,10 @@ from edgevit.backends.coreml.check import (
     interpret,
     load_package,
 )
+from edgevit.backends.coreml.check.mixed import MixedRun
 from edgevit.backends.coreml.check.program import NamedType
 from edgevit.backends.coreml.lower import lower
+from edgevit.backends.coreml.mixed_floats import range_note, shortest_range
 from edgevit.backends.coreml.places import places
 from edgevit.backends.coreml.rules import FORMS, FUSED, RULES
 from edgevit.backends.coreml.scheme import IOS_18
@@ -50,6 +52,9 @@ class CoreML:
     forms: tuple[Form, ...] = FORMS
 
     def lower(self, request: Lowering) -> Artifact:
+        return self._lowered(request)
+
+    def _lowered(self, request: Lowering, in_fp32: Collection[str] = ()) -> Artifact:
         _require_blocks(request)
         return lower(
             request.program,
@@ -60,6 +65,7 @@ class CoreML:
             image_input=request.image_input,
             notes=_integer_notes(request),
             weights=_folded_weights(request),
+            in_fp32=in_fp32,
             progress=request.progress,
         )
 
@@ -79,6 +85,46 @@ class CoreML:
             return half
         whole = _parities(load_package(artifact.reference), expected, "fp32", FP32)
         return (whole[0], half[0], *whole[1:], *half[1:])
+
+    def refine(
+        self, request: Lowering, artifact: Artifact, expected: Expected, checked: Sequence[Parity]
+    ) -> Artifact | None:
+        """Keep the operations in fp32 without which the package in fp16 departs."""
+        failed = [one for one in checked if not one.passed]
+        departs = all(one.precision == "fp16" and not one.unchecked for one in failed)
+        if artifact.precision != "fp16" or artifact.reference is None or not departs:
+            return None
+        package = load_package(artifact.reference)
+        run = MixedRun(package)
+        names = [operation.name for operation in run.operations]
+        request.progress("look for the operations that need fp32")
+        in_fp32 = shortest_range(names, _holds(run, expected))
+        if not in_fp32:
+            return None
+        where = places(package.main, request.program)
+        refined = self._lowered(request, frozenset(in_fp32))
+        note = range_note(in_fp32, len(names), where, failed[0])
+        details = {"kept_in_fp32": {"operations": len(in_fp32), "of": len(names), "first": in_fp32[0], "last": in_fp32[-1]}}  # fmt: skip
+        return replace(refined, notes=(note, *refined.notes)).with_details(**details)
+
+
+def _holds(run: MixedRun, expected: Expected) -> Callable[[Collection[str]], bool]:
+    """Return the check of the outputs, by the operations that are in fp32."""
+    package = run.package
+    others = [other for other in expected.others if other.name in _OTHERS]
+
+    def holds(in_fp32: Collection[str]) -> bool:
+        def outputs(inputs: Inputs) -> tuple[torch.Tensor, ...]:
+            results = run(_named_inputs(package, inputs), in_fp32)
+            return tuple(results[name] for name in package.main.outputs)
+
+        apart, _ = compared(expected.outputs, outputs(expected.inputs), expected.rankings, FP16)
+        if not FP16.holds(apart):
+            return False
+        parities = judged(outputs, others, expected.program, "fp16", FP16, expected.original)
+        return all(one.passed for one in parities)
+
+    return holds
 
 
 def open_interpreter(artifact: Artifact) -> Run:

@@ -49,6 +49,7 @@ def lower(
     image_input: bool = False,
     notes: tuple[str, ...] = (),
     weights: Collection[RoundedWeight] = (),
+    in_fp32: Collection[str] = (),
     progress: Callable[[str], None] = lambda _: None,
 ) -> Artifact:
     """Write `directory/<name>.mlpackage`.
@@ -57,6 +58,7 @@ def lower(
     be checked and thrown away.
 
     `weights` are those that the program holds as floats and the package as integers or tables.
+    `in_fp32` are the operations that stay at full precision, by their names in the fp32 package.
 
     With `image_input` the package takes an RGB picture: `program` must take pixels 0..255, as it
     does when it was captured from `frontend.pixels.takes_pixels(source)`.
@@ -81,7 +83,7 @@ def lower(
             reference = directory / f"{program.name}.fp32.mlpackage"
             package.save(mil, reference, tools)
             progress("convert to fp16")
-            package.run_passes(mil, HALF_PRECISION)
+            package.run_passes(mil, HALF_PRECISION, in_fp32)
         left_in_floats = pack(mil, weights)
         sparse = store_without_zeros(mil)
         progress("save")

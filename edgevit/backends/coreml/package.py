@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -77,9 +78,9 @@ class Package:
                     raise
         return self._convert(program, by_position, given_up)
 
-    def run_passes(self, mil: Any, passes: tuple[str, ...]) -> None:
+    def run_passes(self, mil: Any, passes: tuple[str, ...], in_fp32: Collection[str] = ()) -> None:
         with quiet(), blame(self.program, "optimise the program"):
-            run_passes(mil, passes)
+            run_passes(mil, passes, in_fp32)
 
     def save(self, mil: Any, path: Path, tools: dict[str, str]) -> None:
         """Save the MIL program as a package.

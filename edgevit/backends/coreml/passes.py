@@ -8,11 +8,17 @@ default conversion. A test compares the op counts of whole nets with those of th
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from importlib import import_module
 from typing import Any
 
-from edgevit.backends.coreml import channel_norms, exact_norms, narrow_indices, stack_splits
+from edgevit.backends.coreml import (
+    channel_norms,
+    exact_norms,
+    mixed_floats,
+    narrow_indices,
+    stack_splits,
+)
 from edgevit.errors import InternalError
 
 # Everything that does not depend on the precision of the shipped package.
@@ -125,13 +131,14 @@ _OURS: dict[str, Callable[[Any, Any], None]] = {
 }
 
 
-def run_passes(mil: Any, names: tuple[str, ...]) -> None:
-    """Run the named passes on the MIL program, in place."""
+def run_passes(mil: Any, names: tuple[str, ...], in_fp32: Collection[str] = ()) -> None:
+    """Run the named passes on the MIL program, in place; `in_fp32` is what is not halved."""
+    ours = _OURS | {mixed_floats.PASS: mixed_floats.halve_all_but(in_fp32)}
     registry = import_module("coremltools.converters.mil.mil.passes.pass_registry").PASS_REGISTRY
     for name in names:
         try:
-            if name in _OURS:
-                _OURS[name](mil, registry)
+            if name in ours:
+                ours[name](mil, registry)
             else:
                 registry[f"common::{name}"](mil)
         except Exception as error:

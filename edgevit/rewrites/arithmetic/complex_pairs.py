@@ -80,6 +80,29 @@ def length(x: Pair, edit: Edit) -> Node:
     return edit.call(aten.sqrt.default, whole)
 
 
+def angle(x: Pair, edit: Edit) -> Node:
+    return edit.call(aten.atan2.default, imaginary(x, edit), x[0])
+
+
+def quotient(x: Pair, y: Pair, edit: Edit) -> Pair:
+    """Divide by complex numbers: x / y = x conj(y) / |y|^2."""
+    (above, below), (c, d) = times(x, conjugate(y, edit), edit), y
+    squares = [edit.call(aten.mul.Tensor, part, part) for part in (c, d) if part is not None]
+    size = _sum(squares, edit)
+    return each((above, below), lambda part: edit.call(aten.div.Tensor, part, size))
+
+
+def sized(x: Pair, axis: int, size: int, edit: Edit) -> Pair:
+    """Cut an axis, or append zeros to it, as a transform of another size does."""
+    rank, before = len(shape(x[0])), shape(x[0])[axis]
+    if size == before:
+        return x
+    if size < before:
+        return each(x, lambda part: edit.call(aten.slice.Tensor, part, axis, 0, size))
+    pad = [0, 0] * (rank - 1 - axis) + [0, size - before]
+    return each(x, lambda part: edit.call(aten.constant_pad_nd.default, part, pad))
+
+
 def imaginary(x: Pair, edit: Edit) -> Node:
     return edit.call(aten.mul.Tensor, x[0], 0.0) if x[1] is None else x[1]
 

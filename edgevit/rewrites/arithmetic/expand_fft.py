@@ -59,12 +59,8 @@ class ExpandFft(Rule[Complex]):
                 raise Refused("the program takes or gives complex numbers")
             if call.op == "call_function" and kind(call) not in _CALLS:
                 raise Refused(f"`{kind(call)}` of complex numbers is not spelled out")
-            if kind(call).startswith("fft_"):
-                _require_whole(call)
             if kind(call) != "mul" and any(isinstance(term, complex) for term in call.args):
                 raise Refused("a complex number is written into a call")
-            if kind(call) == "div" and _is_complex(call.args[1]):
-                raise Refused("it divides by complex numbers")
             if kind(call) in {"add", "sub"} and call.kwargs:
                 raise Refused("a sum of complex numbers has weights")
 
@@ -107,36 +103,30 @@ def _pair(term: Any, pair_of: dict[Node, Pair]) -> Pair:
 def _axes(node: Node) -> list[int]:
     """Return the axes of a transform, in the order of its arguments."""
     rank = len(shape(operand(node)))
-    named = argument(node, "dim")
+    named, sizes = argument(node, "dim"), _sizes(node)
     if named is None:
-        named = range(rank)
+        named = range(rank - len(sizes) if sizes else 0, rank)
     return [axis % rank for axis in ([named] if isinstance(named, int) else named)]
 
 
 def _sizes(node: Node) -> list[int] | None:
-    name = "n" if kind(node)[-1] == "t" else "s"
-    sizes = argument(node, name)
+    sizes = argument(node, "n" if kind(node)[-1] == "t" else "s")
     return [sizes] if isinstance(sizes, int) else sizes
 
 
-def _require_whole(node: Node) -> None:
-    """Refuse a transform of more or fewer values than there are, which would pad or cut."""
-    sizes, axes = _sizes(node), _axes(node)
-    if sizes is None:
-        return
-    if argument(node, "dim") is None and len(sizes) != len(axes):
-        raise Refused("it goes along the last axes only")
-    for size, axis in zip(sizes, axes, strict=True):
-        before = shape(operand(node))[axis]
-        if kind(node).startswith("fft_irfft") and axis == axes[-1]:
-            before = size if size // 2 + 1 == before else before
-        if size not in {before, -1}:
-            raise Refused("it cuts or pads before the transform")
+def _sized(node: Node, pair: Pair, edit: Edit) -> Pair:
+    """Cut or pad the operand where the transform is of another number of values than there are."""
+    axes = _axes(node)
+    for axis, size in zip(axes, _sizes(node) or (), strict=False):
+        if size != -1:
+            is_half = kind(node).startswith("fft_irfft") and axis == axes[-1]
+            pair = pairs.sized(pair, axis, size // 2 + 1 if is_half else size, edit)
+    return pair
 
 
 def _fft(node: Node, pair_of: dict[Node, Pair], edit: Edit) -> Pair:
     inverse = "ifft" in kind(node)
-    pair = _pair(operand(node), pair_of)
+    pair = _sized(node, _pair(operand(node), pair_of), edit)
     for axis in _axes(node):
         scale = pairs.scale_of(argument(node, "norm"), shape(pair[0])[axis], inverse)
         pair = pairs.transform(pair, axis, inverse, scale, edit)
@@ -145,7 +135,7 @@ def _fft(node: Node, pair_of: dict[Node, Pair], edit: Edit) -> Pair:
 
 def _rfft(node: Node, pair_of: dict[Node, Pair], edit: Edit) -> Pair:
     *others, last = _axes(node)
-    source, norm = operand(node), argument(node, "norm")
+    source, norm = _sized(node, (operand(node), None), edit)[0], argument(node, "norm")
     scale = pairs.scale_of(norm, shape(source)[last], inverse=False)
     pair = pairs.half(source, last, scale, edit)
     for axis in others:
@@ -156,7 +146,7 @@ def _rfft(node: Node, pair_of: dict[Node, Pair], edit: Edit) -> Pair:
 
 def _irfft(node: Node, pair_of: dict[Node, Pair], edit: Edit) -> Node:
     *others, last = _axes(node)
-    pair, norm = _pair(operand(node), pair_of), argument(node, "norm")
+    pair, norm = _sized(node, _pair(operand(node), pair_of), edit), argument(node, "norm")
     for axis in others:
         scale = pairs.scale_of(norm, shape(pair[0])[axis], inverse=True)
         pair = pairs.transform(pair, axis, True, scale, edit)
@@ -197,10 +187,11 @@ def _polar(node: Node, pair_of: dict[Node, Pair], edit: Edit) -> Pair:
 
 
 def _quotient(node: Node, pair_of: dict[Node, Pair], edit: Edit) -> Pair:
-    """Divide by real numbers; `check` refuses complex ones."""
+    above, below = node.args[:2]
+    if _is_complex(below):
+        return pairs.quotient(_pair(above, pair_of), _pair(below, pair_of), edit)
     return pairs.each(
-        pair_of[operand(node)],
-        lambda part: edit.again(node, part, node.args[1], **node.kwargs),
+        _pair(above, pair_of), lambda part: edit.again(node, part, below, **node.kwargs)
     )
 
 
@@ -250,5 +241,6 @@ _CALLS: dict[str, Callable[[Node, dict[Node, Pair], Edit], Any]] = {
     "conj": lambda node, pair_of, edit: pairs.conjugate(pair_of[operand(node)], edit),
     "real": lambda node, pair_of, edit: pair_of[operand(node)][0],
     "imag": lambda node, pair_of, edit: pairs.imaginary(pair_of[operand(node)], edit),
+    "angle": lambda node, pair_of, edit: pairs.angle(pair_of[operand(node)], edit),
     "abs": lambda node, pair_of, edit: pairs.length(pair_of[operand(node)], edit),
 }

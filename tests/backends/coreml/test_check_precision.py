@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from edgevit.backends.coreml.check import (
 )
 from edgevit.backends.coreml.check.interpret import last_reads
 from edgevit.backends.coreml.check.rounding import round_to_fp16
+from edgevit.backends.coreml.mixed_floats import shortest_range
 from tests.backends.coreml.check_packages import (
     Var,
     builder,
@@ -190,3 +192,16 @@ def test_index_outside_is_unchecked(tmp_path: Path) -> None:
         folder.mkdir()
         package = load_package(save_program(folder, build, {"x": torch.randn(1, 4)}, target=target))
         assert interpret(package, {"x": torch.randn(1, 4)}).complete is complete
+
+
+def test_the_shortest_range_that_holds() -> None:
+    names = [f"op{k}" for k in range(40)]
+    sets: list[Collection[str]] = []
+
+    def holds(in_fp32: Collection[str]) -> bool:
+        sets.append(in_fp32)
+        return {"op7", "op11"} <= set(in_fp32)
+
+    assert shortest_range(names, holds) == ("op7", "op8", "op9", "op10", "op11")
+    assert len(sets) < 15
+    assert shortest_range(names, lambda in_fp32: False) == ()

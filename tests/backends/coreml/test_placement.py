@@ -127,19 +127,31 @@ def test_refused_where_there_is_no_engine(
     assert "--require-ane does not apply to onnx" in capsys.readouterr().err
 
 
-def test_what_overflows_is_named_with_its_line(tmp_path: Path) -> None:
+def test_what_departs_in_half_is_kept_in_fp32_and_named_with_its_line(tmp_path: Path) -> None:
     (tmp_path / "net.py").write_text(
         "import torch\n"
         "class Net(torch.nn.Module):\n"
+        "    def __init__(self):\n"
+        "        super().__init__()\n"
+        "        self.stem = torch.nn.Conv2d(3, 8, 3, 2, 1)\n"
+        "        self.head = torch.nn.Conv2d(8, 8, 3)\n"
         "    def forward(self, x):\n"
-        "        return ((x.abs() + 1) * 300).relu() * 300\n"
+        "        x = self.stem(x).abs() + 1\n"
+        "        energy = (x * x * 9000.0).sum(1, keepdim=True)\n"
+        "        return self.head(x / energy.log()).relu()\n"
         "def build():\n"
-        "    return Net(), (torch.rand(1, 3, 8, 8),)\n"
+        "    return Net(), (torch.rand(1, 3, 16, 16),)\n"
     )
     result = edgevit.export(f"{tmp_path / 'net.py'}:build", target="iphone", output=tmp_path / "o")
-    assert not result.passed
-    notes = " ".join(note for parity in result.parity for note in parity.notes)
-    assert "overflow fp16" in notes and "net.py:4" in notes
+    assert result.passed
+    assert result.manifest["precision"] == "fp16"
+    (note,) = [note for note in result.manifest["notes"] if "kept in fp32" in note]
+    assert "net.py:9" in note and "overflow fp16" in note
+    placed = {op["name"]: op["unit"] for op in result.manifest["placement"]["ops"]}
+    assert {name for name, unit in placed.items() if unit == "gpu"} == {"sum_1", "log"}
+    assert placed["conv2d_cast_fp16"] == placed["conv2d_1_cast_fp16"] == "neural_engine"
+    kept = result.manifest["kept_in_fp32"]
+    assert kept == {"operations": 2, "of": 10, "first": "sum_1", "last": "log"}
 
 
 @pytest.mark.slow
