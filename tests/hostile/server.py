@@ -40,6 +40,7 @@ def _import_what_commands_import() -> None:
     with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
         code = edgevit.cli.main.main(["inspect", "zoo:vit-i16-p8-d16-h1-l1"])
     assert code == 0
+    importlib.import_module("transformers.modeling_utils")  # all models of a hub stand on it
 
 
 def _answer(request: dict[str, Any]) -> dict[str, Any]:

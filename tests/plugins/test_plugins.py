@@ -43,29 +43,22 @@ def said(site: Path, *words: str) -> dict:
     return json.loads(run.stdout)
 
 
-@pytest.fixture(scope="module")
-def exported(site: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("out") / "sample"
-    manifest = said(site, "export", "sample:8", "--target", "sample-board", "-o", str(folder))
-    assert manifest["passed"]
-    assert manifest["format"] == "pt2"
-    fired = {rule["rule"]: rule["fired"] for rule in manifest["rewrites"]}
-    assert fired["merge-absolutes"] == 1
-    return folder
-
-
-def test_its_backend_is_exported_to_and_verified(site: Path, exported: Path) -> None:
-    assert said(site, "verify", str(exported))["verdicts"][0]["passed"]
-
-
 NOTE = 'for "us" -- $1'
 
 
 @pytest.fixture(scope="module")
-def noted(site: Path, tmp_path_factory: pytest.TempPathFactory) -> dict:
-    folder = tmp_path_factory.mktemp("out") / "noted"
+def exported(site: Path, tmp_path_factory: pytest.TempPathFactory) -> dict:
+    folder = tmp_path_factory.mktemp("out") / "sample"
     words = ["export", "sample:8", "--target", "sample-board", "-o", str(folder)]
     return said(site, *words, "--pt2-note", NOTE)
+
+
+def test_its_backend_is_exported_to_and_verified(site: Path, exported: dict) -> None:
+    assert exported["passed"]
+    assert exported["format"] == "pt2"
+    fired = {rule["rule"]: rule["fired"] for rule in exported["rewrites"]}
+    assert fired["merge-absolutes"] == 1
+    assert said(site, "verify", exported["directory"])["verdicts"][0]["passed"]
 
 
 def note_in(folder: str, manifest: dict) -> str:
@@ -74,9 +67,9 @@ def note_in(folder: str, manifest: dict) -> str:
         return archive.read(name).decode()
 
 
-def test_its_backend_has_an_option_of_its_own(site: Path, noted: dict, tmp_path: Path) -> None:
-    assert note_in(noted["directory"], noted) == NOTE
-    words = shlex.split(noted["command"])
+def test_its_backend_has_an_option_of_its_own(site: Path, exported: dict, tmp_path: Path) -> None:
+    assert note_in(exported["directory"], exported) == NOTE
+    words = shlex.split(exported["command"])
     assert words[-2:] == ["--pt2-note", NOTE]
     again = said(site, *words[1:], "-o", str(tmp_path / "again"))
     assert note_in(again["directory"], again) == NOTE
@@ -114,8 +107,10 @@ def test_its_option_is_refused_for_another_format(site: Path) -> None:
     assert "PyTorch's exported program" in run.stderr
 
 
-def test_its_runner_times_its_artifact(site: Path, exported: Path) -> None:
-    report = said(site, "profile", str(exported), "--on", "sample", "--rounds", "2", "--no-store")
+def test_its_runner_times_its_artifact(site: Path, exported: dict) -> None:
+    report = said(
+        site, "profile", exported["directory"], "--on", "sample", "--rounds", "2", "--no-store"
+    )
     assert "sample8" in json.dumps(report)
 
 

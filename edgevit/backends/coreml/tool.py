@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
@@ -11,6 +12,9 @@ from typing import Any
 
 from edgevit.errors import MissingToolError
 from edgevit.support.silence import quiet as silence
+
+# Packages that coremltools imports where they are installed, and its converters never use: half of its import's time.
+_UNUSED = ("executorch", "transformers")
 
 
 def coremltools() -> Any:
@@ -29,8 +33,22 @@ def coremltools() -> Any:
 
 @cache  # asked for at each node, and silence clears the caches of all loggers
 def _imported() -> Any:
-    with quiet():
+    with quiet(), _hidden(_UNUSED):
         return import_module("coremltools")
+
+
+@contextmanager
+def _hidden(packages: tuple[str, ...]) -> Iterator[None]:
+    """Let an import of the packages fail."""
+    earlier = {name: sys.modules[name] for name in packages if name in sys.modules}
+    for name in packages:
+        sys.modules[name] = None  # type: ignore[assignment]  # Python's mark of what is not installed
+    try:
+        yield
+    finally:
+        for name in packages:
+            del sys.modules[name]
+        sys.modules.update(earlier)
 
 
 def quiet() -> AbstractContextManager[None]:

@@ -11,7 +11,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from edgevit.backends.coreml import tool
 from edgevit.backends.coreml.check import InterpretedRun, MilPackage, interpret, load_package
+from edgevit.errors import MissingToolError
 
 # coremltools is untyped: what its builder hands around is opaque here.
 Var = Any
@@ -80,7 +82,10 @@ def save(model: Any, folder: Path) -> Path:
 
 def coremltools() -> Any:
     logging.getLogger("coremltools").setLevel(logging.ERROR)
-    return pytest.importorskip("coremltools", reason="pip install coremltools")
+    try:
+        return tool.coremltools()
+    except MissingToolError as error:
+        pytest.skip(error.hint, allow_module_level=True)
 
 
 def builder() -> Any:

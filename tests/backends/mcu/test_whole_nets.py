@@ -48,6 +48,12 @@ def exported(model: str, target: str = "qemu-m4", optimize: str = "balanced") ->
     return folder
 
 
+def near_float(folder: Path) -> bool:
+    parity = json.loads((folder / "edgevit.json").read_text())["parity"]
+    (integers,) = (entry for entry in parity if entry["stage"] == "integers")
+    return integers["cosine"] >= 0.99
+
+
 # The transformer runs in the test of what it costs, so that a default run exports it no second time.
 EVERY = [(model, core, tool) for model in NETS for core, tool in BUILDS]
 USUAL = {("zoo:hybrid-i64-d32", core, tool) for core, tool in USUAL_BUILDS}
@@ -59,7 +65,9 @@ USUAL = {("zoo:hybrid-i64-d32", core, tool) for core, tool in USUAL_BUILDS}
     [pytest.param(*each, marks=() if each in USUAL else pytest.mark.long) for each in EVERY],
 )
 def test_every_core_computes_the_same(model: str, core: str, tool: str) -> None:
-    assert run_firmware(exported(model), core, tool, None).golden_match
+    folder = exported(model)
+    assert near_float(folder)
+    assert run_firmware(folder, core, tool, None).golden_match
 
 
 @pytest.mark.slow
@@ -75,8 +83,9 @@ def test_a_vision_transformer_costs_no_more(
     target: str, optimize: str, instructions: float, ram: int
 ) -> None:
     """TFLM with CMSIS-NN takes 261 M instructions on the M4, 128 M on the M55, and 184 KB."""
-    found = run_firmware(exported(VIT, target, optimize), None, "zig", None)
-    assert found.golden_match
+    folder = exported(VIT, target, optimize)
+    found = run_firmware(folder, None, "zig", None)
+    assert found.golden_match and near_float(folder)
     assert found.instructions <= instructions and found.memory.ram <= ram
 
 
@@ -114,11 +123,3 @@ def test_a_net_of_mlperf_tiny_costs_no_more_on_other_cores(
 ) -> None:
     found = run_firmware(exported(model), core, "zig", None)
     assert found.golden_match and found.instructions <= millions * 1e6
-
-
-@pytest.mark.slow
-def test_int8_is_near_float() -> None:
-    for model in (VIT, "zoo:hybrid-i64-d32"):
-        parity = json.loads((exported(model) / "edgevit.json").read_text())["parity"]
-        (integers,) = (entry for entry in parity if entry["stage"] == "integers")
-        assert integers["cosine"] >= 0.99

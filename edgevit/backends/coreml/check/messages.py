@@ -1,4 +1,4 @@
-"""Core ML's protobuf messages; no other module of the check imports coremltools."""
+"""Core ML's protobuf messages; no other module of the check needs coremltools."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from edgevit.errors import MissingToolError, PackageError
+from edgevit.backends.coreml.tool import coremltools
+from edgevit.errors import PackageError
 from edgevit.support.strangers_text import MalformedTextError, read_bytes
 
 # Protobuf builds its classes at run time, so a type checker sees none of their fields. Messages stay
@@ -18,14 +19,9 @@ HINT = "the package was damaged or only partly copied; export it again"
 
 
 def parse_model(path: Path) -> Message:
-    try:
-        from coremltools.proto import Model_pb2
-    except ImportError as error:
-        hint = "pip install coremltools"
-        raise MissingToolError("coremltools is not installed", why=str(error), hint=hint) from error
+    model: Message = coremltools().proto.Model_pb2.Model()
     from google.protobuf.message import DecodeError
 
-    model: Message = vars(Model_pb2)["Model"]()
     try:
         model.ParseFromString(read_bytes(path, _MOST))
     except (OSError, MalformedTextError, DecodeError) as error:
@@ -39,6 +35,4 @@ def parse_model(path: Path) -> Message:
 @cache
 def element_names() -> dict[int, str]:
     """Return MIL's element type names by number."""
-    from coremltools.proto import MIL_pb2
-
-    return {number: name for name, number in vars(MIL_pb2)["DataType"].items()}
+    return {number: name for name, number in coremltools().proto.MIL_pb2.DataType.items()}
