@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import torch
+
 from edgevit.backends.artifact import Artifact
 from edgevit.backends.coreml.check import load_package
 from edgevit.backends.coreml.composite import expand_composites
@@ -30,6 +32,7 @@ from edgevit.backends.coreml.supported import (
     require_supported,
 )
 from edgevit.backends.coreml.tool import coremltools
+from edgevit.backends.coreml.wide_inputs import NARROW, with_wide_inputs
 from edgevit.frontend import ModelSource
 from edgevit.graph.program import Program
 from edgevit.quantize import RoundedWeight
@@ -67,7 +70,8 @@ def lower(
     deployment_target(minimum_os)
     if image_input:
         require_picture(program)
-    named = _with_feature_names(_of_few_axes(expand_composites(program, is_taken)))
+    widened = with_wide_inputs(program)
+    named = _with_feature_names(_of_few_axes(expand_composites(widened, is_taken)))
     require_supported(named)
     if precision == "fp32":
         require_one_float(named)
@@ -137,8 +141,8 @@ def _notes(program: Program, named: Program) -> tuple[str, ...]:
     ]
     narrowed = [
         f"input `{name}` is int32 in the package ({str(tensor.dtype).removeprefix('torch.')} in the model)"
-        for name, tensor in zip(named.input_names, named.inputs, strict=True)
-        if str(tensor.dtype) in {"torch.int64", "torch.bool"}
+        for name, tensor in zip(named.input_names, program.inputs, strict=True)
+        if tensor.dtype in {torch.int64, torch.bool, *NARROW}
     ]
     scalars = [
         f"input `{name}` is an array of one value in the package (a scalar in the model)"

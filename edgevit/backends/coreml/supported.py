@@ -54,7 +54,7 @@ def require_supported(program: Program) -> None:
         program,
         _INPUTS,
         "Core ML",
-        "its inputs are float16, float32 and int32 (int64 and bool are passed as int32)",
+        "its inputs are float16, float32 and int32, as which it takes int64, bool and bytes that nothing is computed in",
     )
     refuse_wide_constants(program, "Core ML")
     refuse_wide_integers(program, "Core ML")

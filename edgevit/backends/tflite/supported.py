@@ -18,7 +18,7 @@ from edgevit.backends.whole_numbers import refuse_wide_constants, refuse_wide_in
 from edgevit.graph.aten import kind
 from edgevit.graph.program import Program, value
 
-_INPUTS = (torch.float32, torch.int32, torch.int64, torch.bool)
+_INPUTS = (torch.float32, torch.int32, torch.int64, torch.bool, torch.uint8, torch.int8)
 _BITS = frozenset(
     {"bitwise_and", "bitwise_or", "bitwise_not", "__and__", "__or__", "__rand__", "__ror__"}
 )
@@ -29,7 +29,7 @@ def require_supported(program: Program) -> None:
         program,
         _INPUTS,
         "TFLite",
-        "its kernels take float32, int32 and bool (int64 is passed as int32)",
+        "its kernels take float32, int32, bytes and bool (int64 is passed as int32)",
     )
     refuse_wide_constants(program, "TFLite")
     refuse_wide_integers(program, "TFLite")

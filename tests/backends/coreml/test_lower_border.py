@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -90,6 +91,25 @@ def test_integer_inputs_travel_as_int32(tmp_path: Path) -> None:
     ]
     assert artifact.notes == ("input `x1` is int32 in the package (int64 in the model)",)
     assert far(program, artifact.path, "fp32").rel_l2 < 1e-6
+
+
+def test_bytes_that_are_converted_travel_as_int32(tmp_path: Path) -> None:
+    picture = torch.randint(0, 256, (1, 6, 6, 3), dtype=torch.uint8)
+    net = Call(lambda y: (y.permute(0, 3, 1, 2).float() / 255, (y[..., 0] > 127).float()))
+    program, artifact = lowered(source_of(net, picture), tmp_path)
+    (taken,) = load_package(artifact.path).description.inputs
+    assert taken.type.dtype == "int32"
+    assert artifact.notes == ("input `x` is int32 in the package (uint8 in the model)",)
+    assert far(program, artifact.path, "fp32").rel_l2 < 1e-6
+
+
+@pytest.mark.parametrize("compute", [lambda y: y + 200, lambda y: y.view(torch.float32)])
+def test_bytes_that_wrap_around_or_are_read_as_bits_are_refused(
+    tmp_path: Path, compute: Callable[[torch.Tensor], torch.Tensor]
+) -> None:
+    net = Call(lambda y: compute(y).float())
+    with pytest.raises(UnsupportedOpError, match=r"no such input: `x` is .* u8"):
+        lowered(source_of(net, torch.full((2, 4), 100, dtype=torch.uint8)), tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -12,12 +12,14 @@ from torch import nn
 from torch.nn import functional as F
 
 from edgevit.backends.api import Lowering, backend_of
+from edgevit.backends.tflite.runtime import open_interpreter
 from edgevit.backends.worker import Worker
 from edgevit.frontend.capture import capture
 from edgevit.frontend.source import ModelSource
 from edgevit.graph.parity import distance
 from edgevit.rewrites import engine
 from edgevit.targets import load_target
+from tests.backends.runtimes.through import checked, source_of
 
 pytest.importorskip("litert_torch", reason="pip install 'edgevit[tflite]'")
 
@@ -114,3 +116,17 @@ def test_all_of_them(functions: dict[str, Plain], tmp_path: Path) -> None:
                 for name, a, b in zip(functions, expected, found, strict=True)
             }
             assert not {name: error for name, error in far.items() if not error < 1e-5}
+
+
+def test_a_picture_of_bytes_stays_one_of_bytes(tmp_path: Path) -> None:
+    picture = torch.randint(0, 256, (1, 8, 8, 3), dtype=torch.uint8)
+    net = nn.Sequential(Bytes(), nn.Conv2d(3, 4, 3))
+    parity = checked("tflite", source_of(net, picture), tmp_path)
+    assert parity.passed
+    (taken,) = open_interpreter(tmp_path / "net.tflite", 1).get_input_details()
+    assert taken["dtype"] == np.uint8
+
+
+class Bytes(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.permute(0, 3, 1, 2).float() / 127.5 - 1

@@ -1,0 +1,49 @@
+"""Inputs of 8 and 16 bits as int32, which Core ML takes instead.
+
+    picture: uint8   ->   picture: int32        where nothing is computed in bytes, which would wrap around
+
+What reads such an input converts it, compares it or moves it, and gives the same numbers from int32.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from torch.fx.node import Node
+
+from edgevit.graph.aten import kind
+from edgevit.graph.cost import TRANSPOSES
+from edgevit.graph.program import Program, copy_graph
+
+NARROW = frozenset({torch.uint8, torch.int8, torch.int16})
+_MOVES = TRANSPOSES | {
+    "alias", "cat", "clone", "contiguous", "expand", "flatten", "flip", "narrow", "reshape",
+    "roll", "select", "slice", "squeeze", "stack", "unflatten", "unsqueeze", "view",
+}  # fmt: skip
+_OF_BITS = frozenset(
+    {"view", "index", "index_put", "masked_fill", "where"}
+)  # bits, or bytes as a mask
+
+
+def with_wide_inputs(program: Program) -> Program:
+    """Return the program with inputs of int32, or as it is where it computes in bytes."""
+    if not any(x.dtype in NARROW for x in program.inputs):
+        return program
+    graph = copy_graph(program.graph)
+    widened: set[Node] = set()
+    for node in graph.nodes:
+        sources = [source for source in node.all_input_nodes if source in widened]
+        if node.op == "output" or not (sources or node.op == "placeholder"):
+            continue
+        result = node.meta["val"]
+        if not (isinstance(result, torch.Tensor) and result.dtype in NARROW):
+            if kind(node) in _OF_BITS or not isinstance(result, torch.Tensor):
+                return program
+            continue
+        if sources and (kind(node) not in _MOVES or len(sources) < len(node.all_input_nodes)):
+            return program
+        node.meta["val"] = result.to(torch.int32)
+        widened.add(node)
+    inputs = tuple(x.to(torch.int32) if x.dtype in NARROW else x for x in program.inputs)
+    return replace(program, graph=graph, inputs=inputs)
