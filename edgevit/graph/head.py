@@ -12,14 +12,14 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import cast
+from importlib import import_module
+from typing import Any, cast
 
 import torch
 from torch import fx
 from torch.fx.node import Node
 
 from edgevit.graph.aten import kind
-from edgevit.graph.least_cut import FlowNetwork
 from edgevit.graph.program import Program, copy_graph
 
 _PRODUCTS = ("addmm", "baddbmm", "bmm", "conv", "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "convolution", "einsum", "linear", "matmul", "mm", "scaled_dot_product_attention", "batch_norm", "group_norm", "layer_norm", "rms_norm", "max_pool2d", "avg_pool2d", "adaptive_avg_pool2d", "upsample_nearest2d", "upsample_bilinear2d", "upsample_bicubic2d", "grid_sampler", "lstm", "gru", "silu", "relu", "gelu", "hardswish", "leaky_relu", "elu", "mish", "prelu")  # fmt: skip
@@ -76,29 +76,36 @@ def _cheapest(program: Program, tail: set[Node], leaving: set[Node]) -> set[Node
     A value that a part of the head reads crosses once, at its second point; one that several tensors are
     (of a split, of a topk) cannot cross.
     """
-    body, head, network = object(), object(), FlowNetwork()
+    networkx: Any = import_module("networkx")  # a fifth of a second
+    body, head, network = object(), object(), networkx.DiGraph()
+
+    def add(start: object, end: object, weight: float = math.inf) -> None:
+        """Add to the edge's weight. Edges lead back, so that of equal cuts the one nearest to the body is taken."""
+        earlier = network.get_edge_data(end, start, {"capacity": 0})["capacity"]
+        network.add_edge(end, start, capacity=earlier + weight)
+
     outputs = {*program.outputs()}
     crossed = {read for node in tail for read in node.all_input_nodes if read.op != "get_attr"}
     for node in {*tail, *crossed}:
         is_tensor = isinstance(node.meta["val"], torch.Tensor)
         readers = [user for user in node.users if user in tail]
         crossing = (node, "crosses")
-        network.add(node, crossing, _bytes(node) if is_tensor else math.inf)
+        add(node, crossing, _bytes(node) if is_tensor else math.inf)
         for reader in readers:
-            network.add(crossing, reader)
+            add(crossing, reader)
         if node in outputs:
-            network.add(crossing, head)
+            add(crossing, head)
         if node not in tail:
-            network.add(body, node)
+            add(body, node)
             continue
-        network.add(body, node, _moved(node))
+        add(body, node, _moved(node))
         for reader in readers:
-            network.add(reader, node)
+            add(reader, node)
         if node in leaving:
-            network.add(node, head)
+            add(node, head)
     try:
-        stays = network.least_cut(body, head)
-    except ValueError:  # what several tensors are would cross
+        _, (_, stays) = networkx.minimum_cut(network, head, body)
+    except networkx.NetworkXUnbounded:  # what several tensors are would cross
         return tail
     return {node for node in tail if node not in stays}
 
