@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from edgevit.backends import Artifact, Worker
 from edgevit.errors import EdgevitError
@@ -42,40 +43,60 @@ def compare_with_floats(
     reason = f"auto{named}: {chosen.why}"
     if not is_integer(artifact.precision):
         return FloatComparison((reason,))
+    info = info_of(artifact.format)
+    in_floats = next((one for one in info.precisions if not is_integer(one)), None)
+    if in_floats is None:
+        return FloatComparison((reason,))
     if not is_timed_here(artifact.format, target):
-        return FloatComparison((
-            reason,
-            "auto was not timed: the target is not this machine; `edgevit profile` compares it with fp32",
-        ))  # fmt: skip
+        return FloatComparison((reason, _unknown(in_floats, "the target is not this machine")))
     with tempfile.TemporaryDirectory() as folder:
         try:
-            floats = lower(info_of(artifact.format).precisions[0], Path(folder))
-            ratio = _ratio(artifact, floats, inputs)
+            floats = lower(in_floats, Path(folder))
+            times = _times(artifact, floats, inputs)
         except EdgevitError as error:
-            return FloatComparison((reason, f"auto was not timed: {error.message}"))
-    return _compared(reason, chosen, floats.precision, ratio)
+            return FloatComparison((reason, _unknown(in_floats, error.message)))
+    return _compared(reason, chosen, in_floats, times, info.title)
+
+
+def _unknown(floats: str, why: str) -> str:
+    return (
+        f"whether auto is faster than {floats} is not known: {why}; "
+        "`edgevit profile` on the device compares them"
+    )
+
+
+class Times(NamedTuple):
+    """Seconds of one run of a file and of that in floats, and the median over rounds of their ratio."""
+
+    own: float
+    floats: float
+    ratio: float
 
 
 def _compared(
-    reason: str, chosen: AutomaticPrecision, floats: str, ratio: float
+    reason: str, chosen: AutomaticPrecision, floats: str, times: Times, runtime: str
 ) -> FloatComparison:
-    where = f"x{ratio:.2f} of the time in {floats} on this machine"
-    if ratio > chosen.slowest:
+    where = (
+        f"{1000 * times.own:.3g} ms, x{times.ratio:.2f} of the {1000 * times.floats:.3g} ms "
+        f"in {floats}, by {runtime} on this machine"
+    )
+    if times.ratio > chosen.slowest:
         why = (
             f"{chosen.precision} takes {where}; --precision {chosen.precision} is the smaller file"
         )
         return FloatComparison((), AutomaticPrecision(floats, why))
-    if ratio <= 1:
+    if times.ratio <= 1:
         return FloatComparison((reason, f"auto takes {where}"))
     told = f"auto is slower here: {where}; --precision {floats} is the faster one"
     return FloatComparison((reason, told))
 
 
-def _ratio(artifact: Artifact, other: Artifact, inputs: Inputs) -> float:
-    """Return the median over rounds of one artifact's time over the other's, by turns."""
+def _times(artifact: Artifact, other: Artifact, inputs: Inputs) -> Times:
+    """Time both artifacts by turns."""
     with Worker(artifact.format) as mine, Worker(other.format) as theirs:
         seconds = [
             timer(worker, one, inputs) for worker, one in ((mine, artifact), (theirs, other))
         ]
         rounds = [tuple(take() for take in seconds) for _ in range(_ROUNDS)]
-    return statistics.median(a / b for a, b in rounds)
+    own, floats = (min(column) for column in zip(*rounds, strict=True))
+    return Times(own, floats, statistics.median(a / b for a, b in rounds))

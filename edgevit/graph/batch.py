@@ -51,6 +51,10 @@ def holds_inputs(value: Any) -> bool:
 
 def each(result: Any, count: int) -> Iterator[Any]:
     """Yield what each input has of a result: of a tensor, or of several."""
+    if holds_inputs(result):
+        numbers, axis = whole(result)
+        yield from numbers.unbind(axis)
+        return
     leaves, structure = pytree.tree_flatten(result)
     for place in range(count):
         yield pytree.tree_unflatten([_of_input(one, place) for one in leaves], structure)

@@ -16,6 +16,7 @@ from edgevit.graph.program import Origin, Program, copy_graph, origin, shape, va
 
 Form = tuple[Sequence[int], Sequence[int], torch.dtype]
 _INTEGERS = "quantized_decomposed"
+_FORMS_OF_PAIRS: dict[Hashable, Form] = {}  # of all drafts
 _TIMES, _MORE = (
     2,
     1 << 28,
@@ -46,7 +47,6 @@ class Draft:
         self.most_bytes = _TIMES * own + _MORE
         fake = program.placeholders()[0].meta["val"]
         self.fake_mode = fake.fake_mode
-        self.forms_of_pairs: dict[Hashable, Form] = {}
 
     def fake(self, sizes: Sequence[int], strides: Sequence[int], dtype: torch.dtype) -> FakeTensor:
         """Return a tensor without numbers, of one form. Asking torch for a constant takes ten times as long."""
@@ -159,12 +159,12 @@ class Edit:
 
     def _fake(self, target: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         key = _pair_key(target, args, kwargs)
-        if form := self.draft.forms_of_pairs.get(key):
+        if form := _FORMS_OF_PAIRS.get(key):
             return self.draft.fake(*form)
         with self.draft.fake_mode, torch.no_grad():
             result = target(*map_arg(args, value), **map_arg(kwargs, value))
         if key and isinstance(result, torch.Tensor):
-            self.draft.forms_of_pairs[key] = _form(result)
+            _FORMS_OF_PAIRS[key] = _form(result)
         return result
 
 

@@ -12,7 +12,8 @@ two small calls the same time passes for all of them as for one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import weakref
+from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
 import torch
@@ -28,6 +29,9 @@ _ARGUMENTS = 6  # of both: numbers, scale, zero, least, most, type
 _NUMBERS = 2**22  # in a value of all inputs of a batch: more leave the caches, and gain nothing
 
 
+_BATCHED: weakref.WeakSet[fx.Graph] = weakref.WeakSet()  # that have run so
+
+
 class _Step(NamedTuple):
     node: Node
     is_flat: bool  # no argument is a list of values
@@ -40,6 +44,14 @@ def _ignore(node: Node, result: Any) -> None:
     """Look at nothing."""
 
 
+def _of_names(look: Look, names: Container[str]) -> Look:
+    def of_names(node: Node, result: Any) -> None:
+        if node.name in names:
+            look(node, result)
+
+    return of_names
+
+
 class GraphRun:
     """A graph with its constants, to be run several times."""
 
@@ -47,6 +59,7 @@ class GraphRun:
         self, graph: fx.Graph, constants: Mapping[str, torch.Tensor], fuses_pairs: bool = False
     ) -> None:
         """With `fuses_pairs`, what lies between a quantize call and those that dequantise is not computed."""
+        self._graph = graph
         self._constants = constants
         self._placeholders = [node for node in graph.nodes if node.op == "placeholder"]
         self._outputs = cast(tuple[Node, ...], graph.output_node().args[0])
@@ -68,26 +81,42 @@ class GraphRun:
         }
 
     def run_all(
-        self, runs: Sequence[Sequence[torch.Tensor]], look: Look = _ignore
+        self,
+        runs: Sequence[Sequence[torch.Tensor]],
+        look: Look = _ignore,
+        names: Container[str] | None = None,
     ) -> list[tuple[torch.Tensor, ...]]:
-        """Run on each of several inputs. `look` is called once for each, with one node after the other."""
+        """Run on each of several inputs.
+
+        `look` is called once for each, with one node after the other; with `names`, of those alone.
+        """
+        if names is not None:
+            look = _of_names(look, names)
+        looks = look is not _ignore
         count = min(len(runs), _NUMBERS // max(self._largest, 1))
         if count < 2:
             return [self.run(inputs, look) for inputs in runs]
-        first = runs[:count] if look is _ignore else runs[:1]  # no observer sees half a run
-        try:
-            outputs = self._together(first, _ignore)
-        except Exception:  # whatever torch says of a call that it cannot batch
-            return [self.run(inputs, look) for inputs in runs]
-        outputs = outputs if look is _ignore else []
+        outputs: list[tuple[torch.Tensor, ...]] = []
+        if self._graph not in _BATCHED:
+            try:  # no observer sees half a run
+                outputs = self._together(runs[: 1 if looks else count], _ignore)
+            except Exception:  # whatever torch says of a call that it cannot batch
+                return [self.run(inputs, look) for inputs in runs]
+            _BATCHED.add(self._graph)
+        outputs = [] if looks else outputs
         for start in range(len(outputs), len(runs), count):
-            outputs += self._together(runs[start : start + count], look)
+            outputs += self._together(runs[start : start + count], look, names)
         return outputs
 
     def _together(
-        self, runs: Sequence[Sequence[torch.Tensor]], look: Look
+        self,
+        runs: Sequence[Sequence[torch.Tensor]],
+        look: Look,
+        names: Container[str] | None = None,
     ) -> list[tuple[torch.Tensor, ...]]:
         def look_at_each(node: Node, result: Any) -> None:
+            if names is not None and node.name not in names:
+                return
             for one in batch.each(result, len(runs)):
                 look(node, one)
 

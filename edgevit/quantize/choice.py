@@ -111,9 +111,9 @@ class EarlierChoices:
         self._answers.append((question, choice))
 
     def way(self, scheme: QuantScheme) -> EarlierWay | None:
-        """Return the way that was best for a format with the same arithmetic, wherever its integers stand."""
+        """Return the way that was best for the last format with the same arithmetic, wherever its integers stand."""
         asked = _signed(scheme)
-        return next((way for arithmetic, way in self._ways if arithmetic == asked), None)
+        return next((way for arithmetic, way in reversed(self._ways) if arithmetic == asked), None)
 
     def add_way(self, scheme: QuantScheme, way: EarlierWay) -> None:
         self._ways.append((_signed(scheme), way))

@@ -30,6 +30,11 @@ class Divisions:
         self._factors = {node: factor for node, factor in pairs if factor is not None}
         self._results: dict[Node, dict[str, torch.Tensor]] = {node: {} for node in self._factors}
 
+    @property
+    def names(self) -> set[str]:
+        """Return the names of what is looked at."""
+        return {node.name for pair in self._factors.items() for node in pair}
+
     def __contains__(self, node: Node) -> bool:
         return node in self._factors
 

@@ -109,7 +109,7 @@ def _relative_peaks(
                 peak = _channel_peaks(result, vectors[name][0])
                 seen[name] = np.maximum(seen.get(name, 0.0), peak)
 
-    run_looking(program, batches, look)
+    run_looking(program, batches, look, {*vectors, *clamps})
     relative: dict[int, list[float]] = defaultdict(list)
     for name, peak in peaks.items():
         names = tracked.labels.names(vectors[name][1])

@@ -19,7 +19,7 @@ from edgevit.quantize.placement import IntegerPlacement, operands
 from edgevit.quantize.ranges import joined_values
 from edgevit.quantize.scheme import FLOAT
 from edgevit.quantize.sensitivity import Sensitivity, sensitivity
-from edgevit.quantize.trial import Fitting, Method, Trial, TrialResult
+from edgevit.quantize.trial import EarlierFloats, Fitting, Method, Trial, TrialResult, TrialWay
 from edgevit.quantize.weights import RoundedWeight
 
 _RUNS = 8  # that sensitivity is measured on
@@ -140,8 +140,7 @@ class WorstCalls:
 
     types: Mapping[str, str]
     snr: float
-    result: TrialResult | None = None  # None: not worth it
-    methods: tuple[Method, ...] = ()
+    way: TrialWay | None = None  # None: not worth it
 
 
 def worst_calls(
@@ -149,7 +148,8 @@ def worst_calls(
 ) -> WorstCalls:
     """Take what the budget allows out of the integers, and choose ranges and weights anew, if that brings `worth` dB.
 
-    With the ranges and weights that are there, it must bring a third of that: choosing anew costs more than all else.
+    They are chosen in the way that was best before. With those that are there, it must bring a third of that: choosing
+    anew costs more than all else.
     """
     costs = _costs(trial, base, FLOAT)
     types = _types(_order(trial, base, FLOAT, costs, goal), FLOAT)
@@ -157,9 +157,22 @@ def worst_calls(
     first = without.attempt(fitting, weights=base.weights)
     if first.snr < base.snr + worth / 3:
         return WorstCalls(types, first.snr)
-    result, _, methods = without.best()
-    taken = result.snr >= base.snr + worth
-    return WorstCalls(types, result.snr, result if taken else None, methods)
+    way = without.as_before(fitting.of_all, fitting.compensate)
+    taken = way.result.snr >= base.snr + worth
+    return WorstCalls(types, way.result.snr, way if taken else None)
+
+
+def earlier_worst_calls(trial: Trial, earlier: EarlierFloats) -> WorstCalls | None:
+    """Take the calls out of the integers that another format has in floats.
+
+    None where one of them is no call in integers here, or where the rest has more noise than there.
+    """
+    calls = {call.name: call for call in trial.placement.calls}
+    if not calls.keys() >= earlier.calls:
+        return None
+    types = {name: FLOAT for name in calls if name in earlier.calls}
+    way = trial.with_types(types).repeated(earlier.way)
+    return WorstCalls(types, way.result.snr, way) if way else None
 
 
 def _order(

@@ -94,10 +94,9 @@ def _values(
     values: dict[str, list[torch.Tensor]] = {name: [] for name in names}
 
     def look(node: Node, result: Any) -> None:
-        if node.name in values:
-            values[node.name].append(result)
+        values[node.name].append(result)
 
-    run_looking(program, runs, look)
+    run_looking(program, runs, look, values)
     return values
 
 

@@ -78,10 +78,11 @@ class Histogram(MinMax):
         if peak == 0:
             return
         if self.reach == 0:
-            self.reach = 2.0 ** np.ceil(np.log2(peak))
+            self.reach = float(2.0 ** np.ceil(np.log2(peak)))
         while self.reach < peak:
             self._double()
-        places = ((x.ravel().astype(np.float64) / self.reach + 1) * (_BINS / 2)).astype(np.int64)
+        # exact in float32: the factor is a power of two
+        places = (np.floor(x.ravel() * (_BINS / 2 / self.reach)) + _BINS / 2).astype(np.int64)
         if weight is not None:
             self.is_weighted = True
             weight = (weight / weight.mean()).ravel()

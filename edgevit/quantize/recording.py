@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,9 +53,7 @@ def record(
     def look(node: Node, result: Any) -> None:
         original = watched.get(node.name)
         if original is not None:
-            if not bool(torch.isfinite(result).all()) and not (
-                _masked(original) or _ranked(original)
-            ):
+            if not _is_finite(result) and not (_masked(original) or _ranked(original)):
                 raise _not_finite(original)
             if original not in divisions:
                 observers[original].observe(_as_read(original, result).detach().numpy())
@@ -64,7 +62,8 @@ def record(
         for reader in readers.get(node.name, ()):
             gathered[reader].update(result)
 
-    outputs = run_looking(program, batches, look)
+    names = {*watched, *readers, *divisions.names}
+    outputs = run_looking(program, batches, look, names)
     each = {node: of for node, sums in gathered.items() if (of := sums.moments()) is not None}
     return Recorded(observers, together(each, sharing(program) if each else ()), outputs)
 
@@ -79,12 +78,17 @@ def _projections(program: Program) -> dict[str, list[Node]]:
 
 
 def run_looking(
-    program: Program, batches: Sequence[Inputs], look: Look
+    program: Program, batches: Sequence[Inputs], look: Look, names: Container[str] | None = None
 ) -> tuple[tuple[torch.Tensor, ...], ...]:
-    """Run the inputs, and call `look` with every call and its result, once for each input."""
+    """Run the inputs, and call `look` with every call, or those of `names`, and its result, once for each input."""
     run = program.graph_run()
     with torch.no_grad():
-        return tuple(run.run_all(batches, look))
+        return tuple(run.run_all(batches, look, names))
+
+
+def _is_finite(result: torch.Tensor) -> bool:
+    """Check all numbers, one by one only where their sum is none."""
+    return bool(result.sum().isfinite()) or bool(result.isfinite().all())
 
 
 def _masked(node: Node) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from torch.fx.node import Node
 
@@ -20,7 +21,12 @@ from edgevit.quantize.choice import EarlierChoices, IntegerChoice, Question
 from edgevit.quantize.encoding import Grid
 from edgevit.quantize.goals import MixedBudget, MixedGoal
 from edgevit.quantize.held_out import HeldOut
-from edgevit.quantize.mixed_precision import MixedTypes, find_types, worst_calls
+from edgevit.quantize.mixed_precision import (
+    MixedTypes,
+    earlier_worst_calls,
+    find_types,
+    worst_calls,
+)
 from edgevit.quantize.noise import snr, waterfall
 from edgevit.quantize.noise_report import NOISY, NoiseReport
 from edgevit.quantize.placement import IntegerPlacement, place
@@ -28,13 +34,22 @@ from edgevit.quantize.qdq import with_pairs
 from edgevit.quantize.scheme import QuantScheme
 from edgevit.quantize.stream_choice import with_stream
 from edgevit.quantize.trained import without_pairs
-from edgevit.quantize.trial import RANGES, EarlierWay, Fitting, Method, Trial, TrialResult
+from edgevit.quantize.trial import (
+    RANGES,
+    EarlierFloats,
+    EarlierWay,
+    Fitting,
+    Method,
+    Trial,
+    TrialResult,
+)
 from edgevit.quantize.weights import RoundedWeight
 
 _CLEAR = 25.0  # dB: a net of more noise may multiply what wider steps add
 _SHOWN = 4  # runs that the waterfall is made of
 _FEW_MACS, _FEW_BYTES = 0.05, 0.03  # of all multiply-accumulates, and beside the weights' bytes
-_WORTH = 3.0  # dB that they must bring
+_WORTH = 2.75  # dB that they must bring
+_WORST_CALLS = "the worst calls in floats"
 Progress = Callable[[str], None]
 
 
@@ -162,38 +177,16 @@ def _tried(
     weights = earlier.weights if earlier else None
     trial = Trial.begin(program, scheme, fitted, held_out, types, compensates, weights=weights)
     progress("choose ranges and weights")
-    way = earlier.way(scheme) if earlier else None
-    best, fitting, methods = trial.best(way)
-    plain_snr = best.snr
-    mixed = None
-    in_vain = way is not None and way.floats_in_vain and way.is_as_good(best.snr)
-    if goal is not None:
-        progress("search for values that need more bits")
-        mixed = find_types(trial, best, fitting, goal)
-        trial = trial.with_types(mixed.types)
-        more = Method("more bits for some", best.snr, mixed.result.snr, True)
-        best, methods = mixed.result, (*methods, more, *mixed.methods)
-    elif _may_widen(trial) and best.snr < NOISY and not in_vain:
-        progress("search for calls that make most of the noise")
-        few = worst_calls(trial, best, fitting, MixedGoal(budget=_few(best)), _WORTH)
-        taken = few.result is not None
-        methods = (*methods, Method("the worst calls in floats", best.snr, few.snr, taken))
-        if few.result is not None:
-            trial, best = trial.with_types(few.types), few.result
-            methods = (*methods, *few.methods)
-        in_vain = not taken
-    elif _may_have_room(trial) and best.snr >= _CLEAR:
-        best, more = trial.with_room(best, fitting)
-        methods = (*methods, *more)
+    choice = _choose(trial, earlier.way(scheme) if earlier else None, goal, progress)
+    trial, best = choice.trial, choice.result
     if earlier is not None:
-        ranges = None if fitting.own else fitting.ranges
-        earlier.add_way(scheme, EarlierWay(ranges, fitting.compensate, plain_snr, in_vain))
+        earlier.add_way(scheme, choice.way)
     quantized = best.simulation
     has_trained_pairs = trial.program is not program
     expected = program.run_all(fitted) if has_trained_pairs else trial.recorded.outputs
     inside = snr(expected, quantized.run_all(fitted))
     values = waterfall(trial.program, quantized, held_out[:_SHOWN])
-    report = NoiseReport(inside, best.snr, methods, trial.placement.islands, values)
+    report = NoiseReport(inside, best.snr, choice.methods, trial.placement.islands, values)
     judged = tuple(
         HeldOut(x, reference, simulated)
         for x, reference, simulated in zip(held_out, trial.expected, best.outputs, strict=True)
@@ -209,8 +202,57 @@ def _tried(
         report,
         calibration,
         trial.types,
-        mixed,
+        choice.mixed,
     )
+
+
+class _Choice(NamedTuple):
+    """Types, ranges and weights that the trials ended with."""
+
+    trial: Trial
+    result: TrialResult
+    methods: tuple[Method, ...]
+    way: EarlierWay  # for the formats that follow
+    mixed: MixedTypes | None = None
+
+
+def _choose(
+    trial: Trial, earlier: EarlierWay | None, goal: MixedGoal | None, progress: Progress
+) -> _Choice:
+    widens = goal is None and _may_widen(trial)
+    if earlier and earlier.floats and widens:
+        again = earlier_worst_calls(trial, earlier.floats)
+        if again is not None and again.way is not None:
+            method = Method(_WORST_CALLS, earlier.snr, again.snr, True)
+            methods = (method, *again.way.methods)
+            return _Choice(trial.with_types(again.types), again.way.result, methods, earlier)
+    best, fitting, methods = trial.best(earlier)
+    way = _way(best, fitting)
+    if goal is not None:
+        progress("search for values that need more bits")
+        mixed = find_types(trial, best, fitting, goal)
+        more = Method("more bits for some", best.snr, mixed.result.snr, True)
+        methods = (*methods, more, *mixed.methods)
+        return _Choice(trial.with_types(mixed.types), mixed.result, methods, way, mixed)
+    in_vain = earlier is not None and earlier.floats_in_vain and earlier.is_as_good(best.snr)
+    if widens and best.snr < NOISY and not in_vain:
+        progress("search for calls that make most of the noise")
+        few = worst_calls(trial, best, fitting, MixedGoal(budget=_few(best)), _WORTH)
+        methods = (*methods, Method(_WORST_CALLS, best.snr, few.snr, few.way is not None))
+        if few.way is None:
+            return _Choice(trial, best, methods, way._replace(floats_in_vain=True))
+        floats = EarlierFloats(frozenset(few.types), _way(few.way.result, few.way.fitting))
+        methods = (*methods, *few.way.methods)
+        trial = trial.with_types(few.types)
+        return _Choice(trial, few.way.result, methods, way._replace(floats=floats))
+    if _may_have_room(trial) and best.snr >= _CLEAR:
+        best, more = trial.with_room(best, fitting)
+        methods = (*methods, *more)
+    return _Choice(trial, best, methods, way._replace(floats_in_vain=in_vain))
+
+
+def _way(result: TrialResult, fitting: Fitting) -> EarlierWay:
+    return EarlierWay(fitting.of_all, fitting.compensate, result.snr)
 
 
 def _may_widen(trial: Trial) -> bool:

@@ -233,15 +233,16 @@ def _signed_sum(y: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
 
 def _rounding_error(x: torch.Tensor, grid: Grid) -> torch.Tensor:
     least, most = LIMITS[grid.dtype]
-    steps = ((x / grid.scale).round() + grid.zero).clamp(least, most)
-    return (steps - grid.zero) * grid.scale - x
+    steps = (x / grid.scale).round_().add_(grid.zero).clamp_(least, most)
+    return steps.sub_(grid.zero).mul_(grid.scale).sub_(x)
 
 
 def rounding_noise(x: torch.Tensor, gradient: torch.Tensor, grid: Grid) -> float:
     """Return what rounding a value adds to the outputs' noise, of which `gradient` comes."""
-    return _energy(_rounding_error(x, grid) * gradient)
+    return _energy(_rounding_error(x, grid).mul_(gradient))
 
 
 def _energy(x: torch.Tensor) -> float:
-    total = float(x.square().sum(dtype=torch.float64))
+    """Sum up the squares, which take the place of the numbers."""
+    total = float(x.square_().sum(dtype=torch.float64))
     return total if total == total else 0.0

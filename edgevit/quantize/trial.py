@@ -43,6 +43,11 @@ class Fitting(NamedTuple):
     own: Mapping[str, RangeChoice] = MappingProxyType({})  # of single values, by name
     room: float = 1.0  # factor on every range
 
+    @property
+    def of_all(self) -> str | None:
+        """Return the ranges of all values; None where each has its own."""
+        return None if self.own else self.ranges
+
 
 @dataclass(frozen=True)
 class Method:
@@ -80,9 +85,25 @@ class EarlierWay(NamedTuple):
     compensate: bool
     snr: float
     floats_in_vain: bool = False  # the worst calls were tried in floats, and not worth it
+    floats: EarlierFloats | None = None
 
     def is_as_good(self, ratio: float) -> bool:
         return ratio >= self.snr - _ALIKE
+
+
+class EarlierFloats(NamedTuple):
+    """The worst calls, which compute in floats, and the way that was best for the rest then."""
+
+    calls: frozenset[str]
+    way: EarlierWay
+
+
+class TrialWay(NamedTuple):
+    """A way that was taken: what it made, and what was tried."""
+
+    result: TrialResult
+    fitting: Fitting
+    methods: tuple[Method, ...]
 
 
 @dataclass(frozen=True)
@@ -179,19 +200,13 @@ class Trial:
         ratio = snr(self.expected, outputs) if outputs else 0.0
         return TrialResult(encodings, weights, simulation, outputs, ratio)
 
-    def best(
-        self, earlier: EarlierWay | None = None
-    ) -> tuple[TrialResult, Fitting, tuple[Method, ...]]:
+    def best(self, earlier: EarlierWay | None = None) -> TrialWay:
         """Take each way that leaves less noise on the judging runs than the best before it.
 
         That of `earlier` alone where it is about as good here.
         """
-        if earlier is not None:
-            way = self._as_earlier(earlier)
-            result = self.attempt(way)
-            if earlier.is_as_good(result.snr):
-                name = "the way that was best for another format"
-                return result, way, (Method(name, earlier.snr, result.snr, True),)
+        if earlier is not None and (again := self.repeated(earlier)):
+            return again
         way, methods = Fitting(), list[Method]()
         best = self.attempt(way)
         for name, ranges in self._range_choices():
@@ -202,7 +217,7 @@ class Trial:
             if way.own:  # it has chosen among the others for each value
                 break
         if not self.compensates:
-            return best, way, tuple(methods)
+            return TrialWay(best, way, tuple(methods))
         compensated = way._replace(compensate=True)
         other = self.attempt(compensated)
         taken = other.snr > best.snr
@@ -218,7 +233,22 @@ class Trial:
             )
             if taken:
                 best, way = other, ranges
-        return best, way, tuple(methods)
+        return TrialWay(best, way, tuple(methods))
+
+    def repeated(self, earlier: EarlierWay) -> TrialWay | None:
+        """Take the way that was best for another format; None where it is not as good here."""
+        result, fitting, _ = self.as_before(earlier.ranges, earlier.compensate)
+        if not earlier.is_as_good(result.snr):
+            return None
+        name = "the way that was best for another format"
+        return TrialWay(result, fitting, (Method(name, earlier.snr, result.snr, True),))
+
+    def as_before(self, ranges: str | None, compensate: bool) -> TrialWay:
+        """Choose ranges and weights in a way that was best before, elsewhere or with other types."""
+        fitting = Fitting(ranges or RANGES[0], compensate)
+        if ranges is None:
+            fitting = fitting._replace(own=self._own_ranges())
+        return TrialWay(self.attempt(fitting), fitting, ())
 
     def with_room(
         self, result: TrialResult, fitting: Fitting
@@ -235,11 +265,6 @@ class Trial:
             if taken:
                 return other, tuple(methods)
         return result, tuple(methods)
-
-    def _as_earlier(self, way: EarlierWay) -> Fitting:
-        if way.ranges is None:
-            return Fitting(own=self._own_ranges(), compensate=way.compensate)
-        return Fitting(way.ranges, way.compensate)
 
     def _range_choices(self) -> Iterator[tuple[str, Fitting]]:
         """Yield what comes after the first, and what the report calls it."""

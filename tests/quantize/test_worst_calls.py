@@ -85,6 +85,36 @@ def test_the_next_format_has_the_same_calls_in_floats(
     )
 
 
+def test_a_format_with_other_integers_tries_the_same_calls_in_floats_first(
+    problem: tuple[Program, Calibration],
+) -> None:
+    program, calibration = problem
+    earlier = EarlierChoices()
+    first = quantize_program(program, calibration, SCHEME, earlier=earlier)
+    fewer = replace(SCHEME, objection=lambda node, _: "slow" if node.name == "conv2d" else None)
+    second = quantize_program(program, calibration, fewer, earlier=earlier)
+    assert len(second.placement.calls) < len(first.placement.calls)
+    assert second.types == first.types
+    floats, way, *more = second.report.methods
+    assert (
+        floats.name == "the worst calls in floats"
+        and floats.after >= first.report.held_out_snr - 0.5
+    )
+    assert way.name == "the way that was best for another format" and not more
+
+
+def test_a_format_without_such_a_call_searches_its_own(
+    problem: tuple[Program, Calibration],
+) -> None:
+    program, calibration = problem
+    earlier = EarlierChoices()
+    first = quantize_program(program, calibration, SCHEME, earlier=earlier)
+    fewer = replace(SCHEME, integer=frozenset({"conv2d"}))
+    second = quantize_program(program, calibration, fewer, earlier=earlier)
+    assert first.types and not second.types
+    assert second.report.methods[0].name != "the worst calls in floats"
+
+
 def test_a_noisy_file_says_so_and_names_what_keeps_more(
     problem: tuple[Program, Calibration],
 ) -> None:

@@ -12,7 +12,6 @@ from edgevit.backends.executorch.delegation import delegation
 from edgevit.backends.executorch.flat_rows import with_flat_rows
 from edgevit.backends.executorch.info import INFO
 from edgevit.backends.executorch.known_results import results_known
-from edgevit.backends.executorch.known_signatures import signatures_known
 from edgevit.backends.executorch.partitioner import partitioner, read_apart
 from edgevit.backends.executorch.pattern_searches import vain_searches_skipped
 from edgevit.backends.executorch.retraces import needless_retraces_skipped
@@ -22,6 +21,7 @@ from edgevit.backends.exported import exported_program
 from edgevit.backends.unsupported import refuse_precision
 from edgevit.graph.cheaper_passes import cheaper_passes, no_stack_traces
 from edgevit.graph.half import in_float16
+from edgevit.graph.known_signatures import signatures_known
 from edgevit.graph.local_decompositions import local_decompositions
 from edgevit.graph.program import Program
 from edgevit.support.backend_info import is_integer

@@ -22,6 +22,7 @@ from edgevit.backends.tflite.tool import litert, quiet, versions
 from edgevit.backends.unsupported import refuse_precision
 from edgevit.errors import PackageError
 from edgevit.graph.cheaper_passes import cheaper_passes, no_stack_traces
+from edgevit.graph.known_signatures import signatures_known
 from edgevit.graph.local_decompositions import local_decompositions
 from edgevit.graph.program import Program, value
 
@@ -86,6 +87,7 @@ def write_tflite(
         cheaper_passes(),
         local_decompositions(),
         no_stack_traces(),
+        signatures_known(),
         blame(program, said),
     ):
         convert(program, path, progress)

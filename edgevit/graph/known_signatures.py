@@ -1,7 +1,7 @@
 """Signatures whose tables of inputs are built once.
 
-ExecuTorch asks for each node whether it is a parameter or a buffer, and each time torch builds the whole
-table from the list of inputs. A table is built anew here where the list, or anything in it, has changed.
+Converters ask for each node whether it is a parameter or a buffer, and each time torch builds the whole
+table from the list of inputs, of which an integer net has three for each weight. A table is built anew here where the list, or anything in it, has changed.
 """
 
 from __future__ import annotations

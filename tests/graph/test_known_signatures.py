@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.export.graph_signature import InputKind
 
-from edgevit.backends.executorch.known_signatures import signatures_known
+from edgevit.graph.known_signatures import signatures_known
 
 
 def test_a_table_is_built_anew_where_an_input_changes() -> None:
