@@ -1,6 +1,8 @@
 """Inputs of a transformers model, by the names of its `forward`.
 
-pixel_values                    the picture of a vision model, or of one of pictures and text
+pixel_values                    the picture of a vision model, or of one of pictures and text; its frames, or the pair
+                                whose points are matched
+pixel_values_videos             the frames of a model of video
 input_ids, decoder_input_ids    the text of a model of both, or of its text tower
 noise                           by which a masked autoencoder orders its patches
 """
@@ -17,22 +19,26 @@ from edgevit.errors import ModelError
 from edgevit.frontend.images import random_images
 
 PICTURE = "pixel_values"
+_VIDEO = "pixel_values_videos"
 _TOKENS = ("input_ids", "decoder_input_ids")
 _NOISE = "noise"
 _MOST_TOKENS = 77  # of an example: some tables of positions are far longer than a caption
+_FRAMES = 2  # where the config states none
 _WORDS = 32000  # where the config states no vocabulary
 _NOISE_SEED = 7_919  # apart from the picture's
 
 
 def hf_inputs(
-    model: Any, name: str, batch: int, seed: int, picture: Callable[[], torch.Tensor]
+    model: Any, name: str, batch: int, seed: int, pictures: Callable[..., torch.Tensor]
 ) -> dict[str, torch.Tensor]:
-    """Return example inputs by name, the picture first."""
+    """Return example inputs by name, the picture first. `pictures` takes how many each has, if not one."""
     parameters = inspect.signature(model.forward).parameters
     modalities = _modalities(model)
     inputs: dict[str, torch.Tensor] = {}
-    if PICTURE in parameters and "image" in modalities:
-        inputs[PICTURE] = picture()
+    if _VIDEO in parameters and "video" in modalities:
+        inputs[_VIDEO] = pictures(_frames(model.config))
+    elif PICTURE in parameters and {"image", "video"} & set(modalities):
+        inputs[PICTURE] = pictures(*_in_each(model))
     tokens = next((name for name in _TOKENS if name in parameters), None)
     if tokens and "text" in modalities and (inputs or _is_tower(model.config)):
         inputs[tokens] = _token_ids(model.config, batch, seed)
@@ -41,6 +47,18 @@ def hf_inputs(
     if _NOISE in parameters and PICTURE in inputs:
         inputs[_NOISE] = _noise(model.config, inputs[PICTURE], seed)
     return inputs
+
+
+def _in_each(model: Any) -> tuple[int, ...]:
+    """Return how many pictures one input holds: the frames of a video, the two of a pair; () if it is one."""
+    if type(model).__name__.endswith("KeypointMatching"):
+        return (2,)
+    return (_frames(model.config),) if hasattr(model.config, "num_frames") else ()
+
+
+def _frames(config: Any) -> int:
+    stated = (getattr(config, name, None) for name in ("num_frames", "frames_per_clip"))
+    return next(filter(None, stated), _FRAMES)
 
 
 def _modalities(model: Any) -> tuple[str, ...]:

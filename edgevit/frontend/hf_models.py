@@ -8,6 +8,7 @@ hf:...?CLIPTextModel                   the same by a class of your choice: one t
 
 from __future__ import annotations
 
+import math
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -65,10 +66,14 @@ def build(request: Request) -> ModelSource:
     values = processor_values(_model_types(config), str(folder.resolve()) if folder else name)
     channels = _channels(config)
     size = request.input_size or _image_size(config) or stated_size(values)
-    shape = (request.batch, channels, *size)
-    inputs = hf_inputs(
-        model, name, request.batch, request.seed, lambda: random_images(shape, request.seed)
-    )
+
+    def pictures(*in_each: int) -> torch.Tensor:
+        leading = (request.batch, *in_each)
+        images = random_images((math.prod(leading), channels, *size), request.seed)
+        return images.unflatten(0, leading)
+
+    inputs = hf_inputs(model, name, request.batch, request.seed, pictures)
+    takes_picture = PICTURE in inputs and inputs[PICTURE].ndim == 4
     module = TensorOutputs(model, inputs)
     return ModelSource(
         spec=request.spec,
@@ -79,7 +84,7 @@ def build(request: Request) -> ModelSource:
         output_names=module.fields,
         origin=f"transformers {transformers.__version__}, {model_class.__name__}",
         weights=str(request.weights),
-        preprocess=preprocess_of(values, size, channels) if PICTURE in inputs else None,
+        preprocess=preprocess_of(values, size, channels) if takes_picture else None,
         labels=_labels(config),
         native_size=_image_size(config),
     )

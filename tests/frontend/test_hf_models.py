@@ -54,6 +54,14 @@ CONFIGS: dict[str, dict[str, Any]] = {
         "image_size": 64,
         "architectures": ["SegformerForSemanticSegmentation"],
     },
+    "video": {
+        "model_type": "videomae",
+        **TINY,
+        "image_size": 16,
+        "patch_size": 8,
+        "num_frames": 4,
+        "architectures": ["VideoMAEForVideoClassification"],
+    },
     "yolos": {
         "model_type": "yolos",
         **TINY,
@@ -67,6 +75,7 @@ OUTPUTS = {
     "swin": {"logits": (1, 2)},
     "dinov2": {"last_hidden_state": (1, 17, 32), "pooler_output": (1, 32)},
     "segformer": {"logits": (1, 2, 16, 16)},
+    "video": {"logits": (1, 2)},
     "yolos": {"logits": (1, 5, 3), "pred_boxes": (1, 5, 4)},
 }
 
