@@ -63,12 +63,17 @@ def _columns(item: object, program: Program, index: int) -> list[torch.Tensor]:
 def _tensor(part: object, dtype: torch.dtype) -> torch.Tensor | None:
     if isinstance(part, np.ndarray):
         array = cast("np.ndarray[Any, np.dtype[Any]]", part)
-        return from_numpy(np.array(array)).to(dtype) if array.dtype.kind in "fiu" else None
+        return from_numpy(np.array(array)).to(dtype) if array.dtype.kind in "fiub" else None
     return part.detach().cpu().to(dtype) if isinstance(part, torch.Tensor) else None
 
 
 def _runs(columns: Sequence[torch.Tensor], program: Program, index: int) -> Iterator[Inputs]:
     examples = program.inputs
+    if all(x.shape == like.shape for x, like in zip(columns, examples, strict=True)):
+        yield tuple(
+            x.clone() for x in columns
+        )  # batches may differ: a picture beside several texts
+        return
     if all(x.shape == like.shape[1:] for x, like in zip(columns, examples, strict=True)):
         columns = [x[None] for x in columns]  # one sample of a data set
     rows = {x.shape[0] if x.dim() else 0 for x in columns}

@@ -78,6 +78,8 @@ class Calibration:
                 )
             for name, example, x in zip(program.input_names, program.inputs, run, strict=True):
                 _check_one(name, example, x, where)
+            if not all(x.is_floating_point() for x in run):
+                _check_run(program, run, where)
         return self
 
 
@@ -89,6 +91,13 @@ def _check_one(name: str, example: torch.Tensor, x: torch.Tensor, where: str) ->
             why="the net is quantised for one shape",
             hint="give images of the model's input size, or export with --input-size",
         )
+    if x.dtype != example.dtype:
+        raise CalibrationError(
+            f"`{name}` is of {_type(example)}, not {_type(x)}",
+            where=where,
+            why="the model looks values up by it, or compares them",
+            hint="give whole numbers, of the kind that the model sees in use",
+        )
     if not bool(torch.isfinite(x).all()):
         kind = "NaN" if bool(x.isnan().any()) else "infinite values"
         raise CalibrationError(
@@ -97,6 +106,23 @@ def _check_one(name: str, example: torch.Tensor, x: torch.Tensor, where: str) ->
             why="a range that holds them is none",
             hint="leave it out",
         )
+
+
+def _check_run(program: Program, run: Inputs, where: str) -> None:
+    """Refuse whole numbers that the model fails on, such as a word behind the last of its table."""
+    try:
+        program.run(run)
+    except (IndexError, RuntimeError) as error:
+        raise CalibrationError(
+            "the model does not run on this input",
+            where=where,
+            why=str(error).strip().partition("\n")[0],
+            hint="give whole numbers that the model takes",
+        ) from error
+
+
+def _type(x: torch.Tensor) -> str:
+    return str(x.dtype).removeprefix("torch.")
 
 
 def _sizes(x: torch.Tensor) -> str:
@@ -111,13 +137,17 @@ def generated(
 ) -> Calibration:
     """Generate seeded pictures with the spectrum of photographs.
 
-    Inputs that are no pictures get normal noise.
+    Inputs that are no pictures get normal noise. Whole numbers are the example's own in another place, as no
+    others are known to be an input of the model; masks are the example's.
     """
     image_input = image_input or ImageInput()
     runs: list[Inputs] = []
     for run in range(count):
         tensors: list[torch.Tensor] = []
         for index, example in enumerate(program.inputs):
+            if not example.is_floating_point():
+                tensors.append(_moved(example, run))
+                continue
             own = replace(image_input, pixels=image_input.pixels and index == 0)  # the picture
             images = random_images(
                 own.picture_shape(example.shape), seed + _SEED + 1000 * index + run
@@ -125,6 +155,12 @@ def generated(
             tensors.append(own.tensor(images) if example.dim() == 4 else images)
         runs.append(tuple(tensors))
     return Calibration(tuple(runs), f"{count} generated inputs").check(program)
+
+
+def _moved(example: torch.Tensor, places: int) -> torch.Tensor:
+    if example.dtype == torch.bool or not example.dim():
+        return example
+    return example.roll(places, -1)
 
 
 def from_arrays(
@@ -146,7 +182,7 @@ def from_arrays(
     drawn = min(rows, count or rows)
     places = [index * rows // drawn for index in range(drawn)]
     runs = tuple(
-        tuple(from_numpy(np.array(array[place], np.float32))[None] for array in arrays)
+        tuple(_row(array[place], x) for array, x in zip(arrays, program.inputs, strict=True))
         for place in places
     )
     names = tuple(f"{path}, image {place}" for place in places)
@@ -154,6 +190,15 @@ def from_arrays(
     if image_input and image_input.pixels:
         _require_pixels(runs, names)
     return calibration
+
+
+def _row(row: np.ndarray, example: torch.Tensor) -> torch.Tensor:
+    """Convert one row of an array to an input, in a batch of one unless it has the input's own batch."""
+    real = example.is_floating_point() or bool((row != row.round()).any())
+    x = from_numpy(row.astype(np.float32 if real else np.int64))
+    if not real:
+        x = x.to(example.dtype)
+    return x if x.shape == example.shape else x[None]
 
 
 def _require_pixels(runs: Sequence[Inputs], names: Sequence[str]) -> None:
@@ -197,7 +242,7 @@ def read_numbers(path: Path) -> dict[str, np.ndarray]:
             hint="write it with np.save or np.savez, as numbers",
         ) from reason
     for array in arrays.values():
-        if array.dtype.kind not in "fiu" or array.ndim < 1:
+        if array.dtype.kind not in "fiub" or array.ndim < 1:
             raise CalibrationError(
                 "it holds no numbers",
                 where=str(path),

@@ -257,3 +257,55 @@ def test_a_picture_lies_whole_within_a_border(tmp_path: Path) -> None:
     (image,) = read_picture(tmp_path / "wide.png", (1, 3, 8, 8), ImageInput(how), how)
     assert torch.equal(image[0, :, 3], torch.tensor([0.2, 0.2, 1, 1, 1, 1, 0.2, 0.2]))
     assert torch.equal(image[1, 2:6], torch.zeros(4, 8))
+
+
+class PictureAndWords(nn.Module):
+    """One picture beside two texts of four words, as an image-text model scores them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.words = nn.Embedding(9, 3)
+
+    def forward(self, image: torch.Tensor, ids: torch.Tensor, seen: torch.Tensor) -> torch.Tensor:
+        texts = (self.words(ids) * seen[..., None]).mean(1)
+        return image.mean((2, 3)) @ texts.T
+
+
+WORDS = (IMAGE, torch.tensor([[1, 8, 3, 0], [5, 5, 2, 7]]), torch.ones(2, 4, dtype=torch.bool))
+
+
+def test_words_and_masks_are_generated_as_the_example_has_them() -> None:
+    program = rewritten(PictureAndWords(), *WORDS)
+    for _, ids, seen in load_calibration(program, CalibrationOptions(), ImageInput()).inputs:
+        assert ids.dtype == torch.int64 and seen.equal(WORDS[2])
+        assert ids.sort().values.equal(WORDS[1].sort().values)
+
+
+def words_in(path: Path, ids: np.ndarray) -> CalibrationOptions:
+    images, seen = np.zeros((len(ids), 3, 8, 8)), np.ones((len(ids), 2, 4), bool)
+    np.savez(path, x0=images, x1=ids, x2=seen)
+    return CalibrationOptions(calibrate=str(path))
+
+
+def test_words_are_read_from_a_file(tmp_path: Path) -> None:
+    program = rewritten(PictureAndWords(), *WORDS)
+    written = np.arange(48).reshape(6, 2, 4) % 9
+    options = words_in(tmp_path / "words.npz", written)
+    read = load_calibration(program, options, ImageInput()).inputs
+    assert [ids.tolist() for _, ids, _ in read] == written.tolist()
+    assert read[0][1].dtype == torch.int64 and read[0][2].dtype == torch.bool
+
+
+@pytest.mark.parametrize(("word", "why"), [(9, "does not run"), (2.5, "int64, not float")])
+def test_words_that_the_model_does_not_take_are_refused(
+    tmp_path: Path, word: float, why: str
+) -> None:
+    program = rewritten(PictureAndWords(), *WORDS)
+    options = words_in(tmp_path / "words.npz", np.full((4, 2, 4), word))
+    with pytest.raises(CalibrationError, match=why):
+        load_calibration(program, options, ImageInput())
+
+
+def test_a_picture_beside_several_texts_is_one_run_of_a_loader() -> None:
+    program = rewritten(PictureAndWords(), *WORDS)
+    assert len(from_batches([WORDS] * 3, program, 64).inputs) == 3
