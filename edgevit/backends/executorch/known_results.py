@@ -89,9 +89,19 @@ def _delegated(lowered: Any, *args: Any) -> _Delegated | None:
     results = [nodes.get(name) for name in outputs]
     if len(outputs) < len(signature.output_specs) or not all(map(_is_fake, results)):
         return None
-    if not are_same(list(args), [nodes.get(name) for name in inputs]):
+    if len(args) != len(inputs) or not all(map(_has_form, args, map(nodes.get, inputs))):
         return None
     return _Delegated(tree_unflatten(results, lowered.original_module.call_spec.out_spec))
+
+
+def _has_form(value: Any, stated: Any) -> bool:
+    """Compare an input with what the graph was made for: one of them, or both, may be a constant with its numbers."""
+    if isinstance(value, FakeTensor) and isinstance(stated, FakeTensor):
+        return are_same(value, stated)
+    if not isinstance(value, torch.Tensor) or not isinstance(stated, torch.Tensor):
+        return False
+    forms = [(one.dtype, one.shape, one.stride(), one.device) for one in (value, stated)]
+    return forms[0] == forms[1]
 
 
 def _is_fake(value: Any) -> bool:

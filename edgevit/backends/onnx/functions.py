@@ -3,6 +3,7 @@
 torch reads all of them at every export, and parses the source of some hundred functions: half the
 export of a small net. Its decomposition traces the whole graph anew, and leaves it as it is where
 every operator has a function. So does its promotion of types where all values are of one type.
+Where few operators have none, these alone are decomposed.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
@@ -25,6 +27,7 @@ from edgevit.backends.session import load_library
 _SOURCE, _READ = "onnxscript_apis", "get_torchlib_ops"
 _PASS, _PROMOTION = "decompose_with_registry", "insert_type_promotion_nodes"
 _LIBRARY = "onnxscript.function_libs.torch_lib"
+_DEPTH = 4  # decompositions of what decompositions give
 _OF_TYPES = frozenset({"aten::scalar_tensor", "aten::_to_copy"})  # added where types are promoted
 
 
@@ -82,13 +85,24 @@ class _Functions:
             return self._read()
 
     def decomposed(self, exported: ExportedProgram, registry: Any) -> ExportedProgram:
-        functions = set(_decomp.get_onnx_implemented_overloads(registry))
-        calls = (node for node in exported.graph.nodes if node.op == "call_function")
-        if all(node.target in functions for node in calls):
-            registry.functions = _Growing(registry.functions, lambda: self._everything(registry))
-            return exported
-        registry.functions = self._everything(registry)  # a call may decompose to any operator
+        """Decompose the calls that have no function, and those that come of them."""
+        functions = registry.functions = _Growing(registry.functions, partial(self._of, registry))
+        program = exported
+        for _ in range(_DEPTH):
+            missing = {one for one in _targets(program) if not functions.get(_key(one))}
+            if not missing:
+                return program
+            every = _decomp.create_onnx_friendly_decomposition_table(set())
+            if not missing <= every.keys():
+                break
+            program = program.run_decompositions({one: every[one] for one in missing})
+        registry.functions = self._everything(registry)  # torch says what it cannot decompose
         return self._decompose(exported, registry)
+
+    def _of(self, registry: Any, key: Any) -> dict[Any, list[Any]]:
+        """Read the functions of one operator."""
+        self._names = {key if isinstance(key, str) else _name(key)}
+        return type(registry).from_torchlib(opset_version=registry.opset_version).functions
 
     def _everything(self, registry: Any) -> dict[Any, list[Any]]:
         self._reads_all = True
@@ -96,18 +110,27 @@ class _Functions:
 
 
 class _Growing(dict[Any, list[Any]]):
-    """Functions by operator, all of them as soon as a pass has added a call of another one."""
+    """Functions by operator, which are read when a pass has added the first call of it."""
 
     def __init__(
-        self, functions: dict[Any, list[Any]], everything: Callable[[], dict[Any, list[Any]]]
+        self, functions: dict[Any, list[Any]], read: Callable[[Any], dict[Any, list[Any]]]
     ) -> None:
         super().__init__(functions)
-        self._everything = functools.cache(everything)
+        self._read = functools.cache(read)
 
     def get(self, operator: Any, default: Any = None) -> Any:
         if operator not in self:
-            self.update(self._everything())
+            self.update(self._read(operator))
         return super().get(operator, default)
+
+
+def _targets(exported: ExportedProgram) -> set[Any]:
+    return {node.target for node in exported.graph.nodes if node.op == "call_function"}
+
+
+def _key(target: Any) -> Any:
+    """Return what torch's registry has the functions of an operator under."""
+    return target.name() if isinstance(target, torch._ops.OpOverload) else target
 
 
 @functools.cache

@@ -33,6 +33,8 @@ from edgevit.backends.onnx.supported import blame, require_inputs
 from edgevit.backends.session import load_library
 from edgevit.backends.unsupported import refuse_precision
 from edgevit.errors import PackageError
+from edgevit.graph.cheaper_passes import cheaper_passes
+from edgevit.graph.local_decompositions import local_decompositions
 from edgevit.graph.program import Program, origin
 from edgevit.quantize import RoundedWeight
 from edgevit.support.backend_info import is_integer
@@ -122,7 +124,13 @@ def write_onnx(
 def _converted(program: Program, opset: int | None) -> tuple[Any, dict[str, str]]:
     with blame(program), quiet("torch.onnx"):
         exported = exported_program(program)
-        with exact_constants(), candidate_rules_only(), needed_functions(exported):
+        with (
+            exact_constants(),
+            candidate_rules_only(),
+            cheaper_passes(),
+            local_decompositions(),
+            needed_functions(exported),
+        ):
             model = _exported(exported, program, opset)
     assert model is not None
     return model, _name_nodes(model.model, program)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 from torch import nn
+from torch._subclasses import FakeTensorMode
+from torch.utils._pytree import tree_structure
 
-from edgevit.backends.executorch.known_results import results_known
+from edgevit.backends.executorch.known_results import _delegated, results_known
 
 exir = pytest.importorskip("executorch.exir")
 passes = pytest.importorskip("executorch.exir.pass_base")
@@ -52,3 +55,24 @@ def test_a_call_on_the_same_arguments_is_executed_once(monkeypatch: pytest.Monke
         changed = SumsColumns()(again).graph_module
     assert shapes(changed) == expected != shapes(edge)
     assert executed[len(shapes(edge)) :] == ["aten.permute_copy.default", "aten.sum.dim_IntList"]
+
+
+def test_a_delegates_results_are_known_where_it_reads_a_constant() -> None:
+    graph = torch.fx.Graph()
+    x, constant = graph.placeholder("x"), graph.placeholder("constant")
+    total = graph.call_function(torch.ops.aten.add.Tensor, (x, constant))
+    with FakeTensorMode() as mode:
+        given, result = torch.empty(2, 3), torch.empty(2, 3)
+    number = torch.tensor(2.0)
+    for node, form in ((x, given), (constant, number), (total, result)):
+        node.meta["val"] = form
+    signature = SimpleNamespace(
+        user_inputs=("x", "constant"), user_outputs=(total.name,), output_specs=(None,)
+    )
+    spec = SimpleNamespace(out_spec=tree_structure((0,)))
+    module = SimpleNamespace(graph=graph, graph_signature=signature, call_spec=spec)
+    delegate = SimpleNamespace(original_module=module)
+    known = _delegated(delegate, given, torch.tensor(3.0))
+    assert known is not None and known.result == (result,)
+    assert _delegated(delegate, given, torch.zeros(3)) is None
+    assert _delegated(delegate, given, mode.from_tensor(number)) is not None
