@@ -69,6 +69,15 @@ def copy_graph(graph: fx.Graph) -> fx.Graph:
     return copy
 
 
+def _is_made_of_float32(node: Node) -> bool:
+    """Check for a call such as `zeros` that reads no tensor and states no type: it gives torch's default."""
+    result, schema = node.meta.get("val"), getattr(node.target, "_schema", None)
+    if node.all_input_nodes or schema is None or not isinstance(result, torch.Tensor):
+        return False
+    has_type = any(argument.name == "dtype" for argument in schema.arguments)
+    return result.dtype == torch.float32 and has_type and node.kwargs.get("dtype") is None
+
+
 def _widen_type(argument: Any) -> Any:
     return torch.float64 if argument is torch.float32 else argument
 
@@ -128,6 +137,8 @@ class Program:
             if node.op == "call_function":
                 node.args = map_aggregate(node.args, _widen_type)
                 node.kwargs = map_aggregate(node.kwargs, _widen_type)
+                if _is_made_of_float32(node):
+                    node.kwargs = {**node.kwargs, "dtype": torch.float64}
         return replace(self, graph=graph, constants=widen, inputs=inputs)
 
     def calls(self) -> Iterator[Node]:

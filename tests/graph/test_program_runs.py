@@ -19,3 +19,12 @@ def test_the_example_is_computed_once_and_other_inputs_each_time(monkeypatch) ->
     assert program.run((torch.zeros(3),))[0].tolist() == [0, 0, 0]
     assert replace(program, inputs=(torch.full((3,), 4.0),)).run()[0].tolist() == [8, 8, 8]
     assert len(ran) == 3
+
+
+def test_what_is_made_without_a_type_is_float64_too() -> None:
+    def scattered(_: object, x: torch.Tensor) -> torch.Tensor:
+        places = x.argsort(1)
+        return torch.zeros(2, 3).scatter_add(1, places, x) + torch.arange(3) + torch.ones(3)
+
+    exact = program_for(Call(scattered), torch.rand(2, 3)).in_float64()
+    assert exact.run()[0].dtype == torch.float64

@@ -36,6 +36,9 @@ def is_real(program: Program) -> bool:
         lambda s, x: torch.fft.irfft(torch.fft.rfft(x, n=9) * torch.fft.rfft(x, n=9), n=7),
         lambda s, x: torch.fft.ifft2(torch.fft.fft2(x, s=(4, 8))).real,
         lambda s, x: torch.fft.irfftn(torch.fft.rfftn(x, s=(6, 5)), s=(6, 5)),
+        lambda s, x: torch.fft.ifftshift(
+            torch.fft.fftshift(torch.fft.fft(x)) * x, dim=(2, 3)
+        ).abs(),
     ],
     ids=[
         "real part",
@@ -50,6 +53,7 @@ def is_real(program: Program) -> bool:
         "padded",
         "cut",
         "last axes",
+        "shifts",
     ],
 )
 def test_no_complex_number_is_left(function: Callable[..., torch.Tensor]) -> None:

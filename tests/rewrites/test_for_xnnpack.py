@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import pytest
 import torch
@@ -18,6 +19,8 @@ from edgevit.rewrites.arithmetic.expand_vector_norm import ExpandVectorNorm
 from edgevit.rewrites.attention.expand_attention import ExpandAttention
 from edgevit.rewrites.layout.flatten_softmax import FlattenSoftmax
 from edgevit.rewrites.pools_and_padding.crop_before_pad import CropBeforePad
+from edgevit.rewrites.pools_and_padding.mean_in_steps import MeanInSteps
+from tests.backends.runtimes.through import checked, source_of
 from tests.rewrites.checking import Call, check_rewrite, kinds
 
 
@@ -134,3 +137,23 @@ def test_attention_refuses_a_computed_mask() -> None:
     net = Call(lambda s, x, m: ATTENTION(x, x, x, attn_mask=m))
     inputs = torch.randn(2, 4, 8), torch.zeros(4, 4)
     check_rewrite(ExpandAttention(), net, *inputs, refuses="may leave a row")
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_a_mean_over_a_large_image_is_one_of_means(keep: bool) -> None:
+    net = Call(lambda s, x: x.mean((2, 3), keepdim=keep) + x.mean((1, 2)).sum())
+    after = check_rewrite(MeanInSteps(), net, torch.randn(1, 3, 56, 60), fires=1)
+    (pool,) = [node for node in after.calls() if kind(node) == "avg_pool2d"]
+    assert shape(pool) == (1, 3, 7, 10)
+
+
+@pytest.mark.parametrize("size", [(32, 32), (37, 41)])
+def test_a_mean_of_few_values_or_of_a_prime_number_stays(size: tuple[int, int]) -> None:
+    check_rewrite(MeanInSteps(), nn.AdaptiveAvgPool2d(1), torch.randn(1, 2, *size), fires=0)
+
+
+@pytest.mark.parametrize("format", ["executorch", "tflite"])
+def test_the_mean_of_one_colour_is_exact(format: str, tmp_path: Path) -> None:
+    net = nn.Sequential(nn.Conv2d(3, 8, 1), nn.AdaptiveAvgPool2d(1))
+    parity = checked(format, source_of(net, torch.full((1, 3, 112, 112), 0.37)), tmp_path)
+    assert parity.distance.rel_l2 < 4e-6

@@ -8,9 +8,11 @@ What reads such an input converts it, compares it or moves it, and gives the sam
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch.fx.node import Node
+from torch.utils._pytree import tree_leaves, tree_map_only
 
 from edgevit.graph.aten import kind
 from edgevit.graph.cost import TRANSPOSES
@@ -18,8 +20,8 @@ from edgevit.graph.program import Program, copy_graph
 
 NARROW = frozenset({torch.uint8, torch.int8, torch.int16})
 _MOVES = TRANSPOSES | {
-    "alias", "cat", "clone", "contiguous", "expand", "flatten", "flip", "narrow", "reshape",
-    "roll", "select", "slice", "squeeze", "stack", "unflatten", "unsqueeze", "view",
+    "alias", "cat", "chunk", "clone", "contiguous", "expand", "flatten", "flip", "getitem", "narrow", "reshape",
+    "roll", "select", "slice", "split", "split_with_sizes", "squeeze", "stack", "unbind", "unflatten", "unsqueeze", "view",
 }  # fmt: skip
 _OF_BITS = frozenset(
     {"view", "index", "index_put", "masked_fill", "where"}
@@ -36,14 +38,21 @@ def with_wide_inputs(program: Program) -> Program:
         sources = [source for source in node.all_input_nodes if source in widened]
         if node.op == "output" or not (sources or node.op == "placeholder"):
             continue
-        result = node.meta["val"]
-        if not (isinstance(result, torch.Tensor) and result.dtype in NARROW):
-            if kind(node) in _OF_BITS or not isinstance(result, torch.Tensor):
+        if not _is_narrow(node.meta["val"]):
+            if kind(node) in _OF_BITS:
                 return program
             continue
         if sources and (kind(node) not in _MOVES or len(sources) < len(node.all_input_nodes)):
             return program
-        node.meta["val"] = result.to(torch.int32)
+        node.meta["val"] = tree_map_only(torch.Tensor, _widened, node.meta["val"])
         widened.add(node)
-    inputs = tuple(x.to(torch.int32) if x.dtype in NARROW else x for x in program.inputs)
-    return replace(program, graph=graph, inputs=inputs)
+    return replace(program, graph=graph, inputs=tuple(map(_widened, program.inputs)))
+
+
+def _is_narrow(result: Any) -> bool:
+    """Check for a tensor, or one of several, of too few bits."""
+    return any(x.dtype in NARROW for x in tree_leaves(result) if isinstance(x, torch.Tensor))
+
+
+def _widened(x: torch.Tensor) -> torch.Tensor:
+    return x.to(torch.int32) if x.dtype in NARROW else x

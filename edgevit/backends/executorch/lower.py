@@ -24,6 +24,8 @@ from edgevit.graph.half import in_float16
 from edgevit.graph.known_signatures import signatures_known
 from edgevit.graph.local_decompositions import local_decompositions
 from edgevit.graph.program import Program
+from edgevit.rewrites.engine import apply
+from edgevit.rewrites.pools_and_padding.mean_in_steps import MeanInSteps
 from edgevit.support.backend_info import is_integer
 
 
@@ -40,6 +42,8 @@ def lower(
     refuse_precision("ExecuTorch", precision, INFO.precisions)
     require_inputs(program)
     tools = versions()
+    if not is_integer(precision):
+        program = apply(MeanInSteps(), program)[0]
     if precision == "fp16":
         program = in_float16(program)
     progress("convert and delegate")

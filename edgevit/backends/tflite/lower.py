@@ -25,6 +25,9 @@ from edgevit.graph.cheaper_passes import cheaper_passes, no_stack_traces
 from edgevit.graph.known_signatures import signatures_known
 from edgevit.graph.local_decompositions import local_decompositions
 from edgevit.graph.program import Program, value
+from edgevit.rewrites.engine import apply
+from edgevit.rewrites.pools_and_padding.mean_in_steps import MeanInSteps
+from edgevit.support.backend_info import is_integer
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,8 @@ def write_tflite(
     """Convert the program and write `<name>.tflite`."""
     refuse_precision("TFLite", precision, INFO.precisions)
     require_supported(program)
+    if not is_integer(precision):
+        program = apply(MeanInSteps(), program)[0]
     litert("_convert.core")
     path = directory / f"{program.name}.tflite"
     with (

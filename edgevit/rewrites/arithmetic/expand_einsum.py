@@ -1,6 +1,7 @@
-"""Einsum of one or two operands as permutes, reshapes and one batched matrix product.
+"""Einsum as permutes, reshapes and a batched matrix product for each operand behind the first.
 
     einsum("bhqd,bhkd->bhqk", x, y)   ->   reshape(bmm(reshape(permute(x)), reshape(permute(y))))
+    einsum("...d,dn,...n->...", x, y, z)   ->   einsum("...n,...n->...", einsum("...d,dn->...n", x, y), z)
 
 Every letter is of the stack (in both operands and the result), summed (in both, not in the result), of the rows or of
 the columns; letters of one operand alone that the result lacks are summed beforehand. Sums are added in another order.
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import prod
+from string import ascii_letters
 from typing import ClassVar
 
 import torch
@@ -39,17 +41,16 @@ class ExpandEinsum(Rule[Equation]):
             return None
         equation, operands = str(node.args[0]).replace(" ", ""), tuple(operand_list(node, 1))
         operand_terms, arrow, result = equation.partition("->")
-        terms = tuple(operand_terms.split(","))
+        terms = operand_terms.split(",")
         if not arrow:
-            letters = operand_terms.replace(",", "")
-            result = "".join(sorted(c for c in set(letters) if letters.count(c) == 1))
-        return Equation(node, terms, result, operands)
+            letters = operand_terms.replace(",", "").replace(".", "")
+            dots = "..." if "." in operand_terms else ""
+            result = dots + "".join(sorted(c for c in set(letters) if letters.count(c) == 1))
+        ranks = [len(shape(tensor)) for tensor in operands]
+        *terms, result = _without_dots([*terms, result], [*ranks, -1])
+        return Equation(node, tuple(terms), result, operands)
 
     def check(self, match: Equation, draft: Draft) -> None:
-        if len(match.terms) > 2:
-            raise Refused("it has more than two operands")
-        if "." in "".join(match.terms):
-            raise Refused("it has an ellipsis")
         if any(len(set(term)) < len(term) for term in (*match.terms, match.result)):
             raise Refused("it reads a diagonal")
         sizes: dict[str, int] = {}
@@ -60,10 +61,27 @@ class ExpandEinsum(Rule[Equation]):
 
     def rewrite(self, match: Equation, edit: Edit) -> Node:
         parts = [_summed(place, tensor, match, edit) for place, tensor in enumerate(match.operands)]
-        if len(parts) == 1:
-            ((source, letters),) = parts
-            return _ordered(source, letters, match.result, edit)
-        return _product(parts[0], parts[1], match.result, edit)
+        (source, letters), *others = parts
+        for place, (other, term) in enumerate(others, 1):
+            later = match.result + "".join(term for _, term in parts[place + 1 :])
+            between = "".join(c for c in dict.fromkeys(letters + term) if c in later)
+            between = match.result if place == len(others) else between
+            source = _product((source, letters), (other, term), between, edit)
+            letters = between
+        return _ordered(source, letters, match.result, edit)
+
+
+def _without_dots(terms: list[str], ranks: list[int]) -> list[str]:
+    """Name the axes of each ellipsis, from the last; the result, of rank -1, has all of them."""
+    unused = [c for c in ascii_letters if c not in "".join(terms)]
+    counts = [rank - len(term) + 3 for term, rank in zip(terms, ranks, strict=True) if "." in term]
+    most = max(counts, default=0)
+    return [
+        term.replace(
+            "...", "".join(unused[most - (rank - len(term) + 3 if rank >= 0 else most) : most])
+        )
+        for term, rank in zip(terms, ranks, strict=True)
+    ]
 
 
 def _summed(place: int, tensor: Node, match: Equation, edit: Edit) -> tuple[Node, str]:

@@ -110,6 +110,8 @@ def _axes(node: Node) -> list[int]:
 
 
 def _sizes(node: Node) -> list[int] | None:
+    if "shift" in kind(node):
+        return None
     sizes = argument(node, "n" if kind(node)[-1] == "t" else "s")
     return [sizes] if isinstance(sizes, int) else sizes
 
@@ -158,6 +160,16 @@ def _both(node: Node, pair_of: dict[Node, Pair], edit: Edit) -> Pair:
     return pairs.each(
         pair_of[operand(node)],
         lambda part: edit.again(node, part, *node.args[1:], **node.kwargs),
+    )
+
+
+def _shift(node: Node, pair_of: dict[Node, Pair], edit: Edit) -> Pair:
+    """Put the frequency zero in the middle of each axis, or back."""
+    axes = _axes(node)
+    sizes = [shape(operand(node))[axis] for axis in axes]
+    by = [(size + 1) // 2 if kind(node) == "fft_ifftshift" else size // 2 for size in sizes]
+    return pairs.each(
+        pair_of[operand(node)], lambda part: edit.call(aten.roll.default, part, by, axes)
     )
 
 
@@ -226,6 +238,7 @@ _CALLS: dict[str, Callable[[Node, dict[Node, Pair], Edit], Any]] = {
     **dict.fromkeys(("fft_rfft", "fft_rfft2", "fft_rfftn"), _rfft),
     **dict.fromkeys(("fft_irfft", "fft_irfft2", "fft_irfftn"), _irfft),
     **dict.fromkeys(_BOTH, _both),
+    **dict.fromkeys(("fft_fftshift", "fft_ifftshift"), _shift),
     "cat": _joined,
     "stack": _joined,
     "mul": _product,

@@ -95,7 +95,7 @@ def test_integer_inputs_travel_as_int32(tmp_path: Path) -> None:
 
 def test_bytes_that_are_converted_travel_as_int32(tmp_path: Path) -> None:
     picture = torch.randint(0, 256, (1, 6, 6, 3), dtype=torch.uint8)
-    net = Call(lambda y: (y.permute(0, 3, 1, 2).float() / 255, (y[..., 0] > 127).float()))
+    net = Call(lambda y: (y.permute(0, 3, 1, 2).float() / 255, (y.unbind(-1)[0] > 127).float()))
     program, artifact = lowered(source_of(net, picture), tmp_path)
     (taken,) = load_package(artifact.path).description.inputs
     assert taken.type.dtype == "int32"
