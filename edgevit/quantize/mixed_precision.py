@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from torch.fx.node import Node
 
 from edgevit.errors import BudgetError
+from edgevit.graph.aten import argument
 from edgevit.graph.cost import macs
 from edgevit.graph.program import Program, value
-from edgevit.quantize.goals import MixedGoal
-from edgevit.quantize.placement import IntegerPlacement, operands
+from edgevit.quantize.goals import MixedBudget, MixedGoal
+from edgevit.quantize.placement import IntegerPlacement, is_weighted, operands
 from edgevit.quantize.ranges import joined_values
 from edgevit.quantize.scheme import FLOAT
 from edgevit.quantize.sensitivity import Sensitivity, sensitivity
@@ -24,6 +25,7 @@ from edgevit.quantize.weights import RoundedWeight
 
 _RUNS = 8  # that sensitivity is measured on
 _PRUNED = 64  # units that are tried without
+_FEW_MACS, _FEW_BYTES = 0.05, 0.03  # of all multiply-accumulates, and beside the weights' bytes
 _LEAST_SAVED = 0.002  # of the multiply-accumulates: less is not worth a run
 
 
@@ -126,7 +128,7 @@ class _TypeSearch:
 def find_types(trial: Trial, base: TrialResult, fitting: Fitting, goal: MixedGoal) -> MixedTypes:
     """Widen the fewest values, the worst first, that meet the goal on the judging runs."""
     wide = trial.scheme.wide or FLOAT
-    costs = _costs(trial, base, wide)
+    costs = _costs(trial, _sizes_of(base), wide)
     _require_room(goal, costs)
     order = _order(trial, base, wide, costs, goal)
     fitting, weights = _weights(trial.with_types(_types(order, wide)), base, fitting)
@@ -143,16 +145,14 @@ class WorstCalls:
     way: TrialWay | None = None  # None: not worth it
 
 
-def worst_calls(
-    trial: Trial, base: TrialResult, fitting: Fitting, goal: MixedGoal, worth: float
-) -> WorstCalls:
-    """Take what the budget allows out of the integers, and choose ranges and weights anew, if that brings `worth` dB.
+def worst_calls(trial: Trial, base: TrialResult, fitting: Fitting, worth: float) -> WorstCalls:
+    """Take a few calls out of the integers, and choose ranges and weights anew, if that brings `worth` dB.
 
     They are chosen in the way that was best before. With those that are there, it must bring a third of that: choosing
     anew costs more than all else.
     """
-    costs = _costs(trial, base, FLOAT)
-    types = _types(_order(trial, base, FLOAT, costs, goal), FLOAT)
+    costs = _costs(trial, _sizes_of(base), FLOAT)
+    types = _types(_order(trial, base, FLOAT, costs, _few(costs)), FLOAT)
     without = trial.with_types(types)
     first = without.attempt(fitting, weights=base.weights)
     if first.snr < base.snr + worth / 3:
@@ -165,12 +165,17 @@ def worst_calls(
 def earlier_worst_calls(trial: Trial, earlier: EarlierFloats) -> WorstCalls | None:
     """Take the calls out of the integers that another format has in floats.
 
-    None where one of them is no call in integers here, or where the rest has more noise than there.
+    None where one of them is no call in integers here, where they are more than a few, or where the rest has more
+    noise than there.
     """
-    calls = {call.name: call for call in trial.placement.calls}
-    if not calls.keys() >= earlier.calls:
+    calls = {call.name: call for call in trial.placement.calls if call.name in earlier.calls}
+    if len(calls) < len(earlier.calls):
         return None
-    types = {name: FLOAT for name in calls if name in earlier.calls}
+    costs = _costs(trial, _sizes(trial), FLOAT)
+    units = [_float_unit(call, 0.0) for call in calls.values()]
+    if not _few(costs).budget.allows(costs.share(units), costs.weight_bytes(units)):
+        return None
+    types = _types(units, FLOAT)
     way = trial.with_types(types).repeated(earlier.way)
     return WorstCalls(types, way.result.snr, way) if way else None
 
@@ -240,9 +245,31 @@ def _pruned(chosen: Sequence[WideUnit], search: _TypeSearch) -> Sequence[WideUni
     return chosen
 
 
-def _costs(trial: Trial, base: TrialResult, wide: str) -> _Costs:
-    stored = {node.name: w.count * w.bits // 8 for node, w in base.weights.items()}
-    floats = {node.name: w.count * 4 - stored[node.name] for node, w in base.weights.items()}
+def _few(costs: _Costs) -> MixedGoal:
+    """Return what calls in floats may cost where nobody has asked for them."""
+    stored = int((1 + _FEW_BYTES) * costs.base)
+    return MixedGoal(budget=MixedBudget(macs=_FEW_MACS, weight_bytes=stored))
+
+
+_Sizes = Mapping[str, tuple[int, int]]  # count and bits of weights, by their calls
+
+
+def _sizes_of(result: TrialResult) -> _Sizes:
+    return {node.name: (weight.count, weight.bits) for node, weight in result.weights.items()}
+
+
+def _sizes(trial: Trial) -> _Sizes:
+    """Return the sizes that rounding will give."""
+    return {
+        node.name: (value(argument(node, "weight")).numel(), trial.scheme.form_of(node).bits)
+        for node in trial.placement.calls
+        if is_weighted(node)
+    }
+
+
+def _costs(trial: Trial, sizes: _Sizes, wide: str) -> _Costs:
+    stored = {name: count * bits // 8 for name, (count, bits) in sizes.items()}
+    floats = {name: count * 4 - stored[name] for name, (count, _) in sizes.items()}
     return _Costs(
         {node.name: macs(node) for node in trial.program.calls()},
         floats if wide == FLOAT else {},
@@ -350,15 +377,12 @@ def float_units(trial: Trial, sensitive: Sensitivity) -> list[WideUnit]:
     for node, calls in touching.items():
         for call in calls:
             noise[call.name] += sensitive.values[node.name] / len(calls)
-    return [
-        WideUnit(
-            (call.name,),
-            noise[call.name],
-            frozenset({call.name}) if macs(call) else frozenset(),
-            value(call).numel(),
-        )
-        for call in placement.calls
-    ]
+    return [_float_unit(call, noise[call.name]) for call in placement.calls]
+
+
+def _float_unit(call: Node, noise: float) -> WideUnit:
+    products = frozenset({call.name}) if macs(call) else frozenset[str]()
+    return WideUnit((call.name,), noise, products, value(call).numel())
 
 
 def _touching(placement: IntegerPlacement, program: Program) -> dict[Node, set[Node]]:

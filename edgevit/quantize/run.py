@@ -19,7 +19,7 @@ from edgevit.quantize.calibration import Calibration
 from edgevit.quantize.calibration_checks import calibration_dict
 from edgevit.quantize.choice import EarlierChoices, IntegerChoice, Question
 from edgevit.quantize.encoding import Grid
-from edgevit.quantize.goals import MixedBudget, MixedGoal
+from edgevit.quantize.goals import MixedGoal
 from edgevit.quantize.held_out import HeldOut
 from edgevit.quantize.mixed_precision import (
     MixedTypes,
@@ -47,7 +47,6 @@ from edgevit.quantize.weights import RoundedWeight
 
 _CLEAR = 25.0  # dB: a net of more noise may multiply what wider steps add
 _SHOWN = 4  # runs that the waterfall is made of
-_FEW_MACS, _FEW_BYTES = 0.05, 0.03  # of all multiply-accumulates, and beside the weights' bytes
 _WORTH = 2.75  # dB that they must bring
 _WORST_CALLS = "the worst calls in floats"
 Progress = Callable[[str], None]
@@ -237,7 +236,7 @@ def _choose(
     in_vain = earlier is not None and earlier.floats_in_vain and earlier.is_as_good(best.snr)
     if widens and best.snr < NOISY and not in_vain:
         progress("search for calls that make most of the noise")
-        few = worst_calls(trial, best, fitting, MixedGoal(budget=_few(best)), _WORTH)
+        few = worst_calls(trial, best, fitting, _WORTH)
         methods = (*methods, Method(_WORST_CALLS, best.snr, few.snr, few.way is not None))
         if few.way is None:
             return _Choice(trial, best, methods, way._replace(floats_in_vain=True))
@@ -269,12 +268,6 @@ def _chooses(trial: Trial) -> bool:
     """Check that nobody has asked for types or ranges, and that the inputs are not noise."""
     asked = trial.scheme.mixed or trial.types or trial.trained.values
     return trial.compensates and not asked
-
-
-def _few(result: TrialResult) -> MixedBudget:
-    """Return what calls in floats may cost where nobody has asked for them."""
-    stored = sum(weight.count * weight.bits // 8 for weight in result.weights.values())
-    return MixedBudget(macs=_FEW_MACS, weight_bytes=int((1 + _FEW_BYTES) * stored))
 
 
 def plain_simulation(program: Program, runs: Sequence[Inputs], scheme: QuantScheme) -> Program:

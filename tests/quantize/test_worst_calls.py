@@ -20,6 +20,7 @@ from edgevit.quantize.prepare import Prepared
 from edgevit.quantize.run import quantize_program
 from edgevit.quantize.scheme import QuantScheme
 from edgevit.quantize.stage import MixedRequest
+from edgevit.quantize.trial import EarlierFloats, EarlierWay
 from edgevit.rewrites import engine
 from edgevit.rewrites.standard import STANDARD
 from tests.fuzzed.fresh import captured_of
@@ -113,6 +114,16 @@ def test_a_format_without_such_a_call_searches_its_own(
     second = quantize_program(program, calibration, fewer, earlier=earlier)
     assert first.types and not second.types
     assert second.report.methods[0].name != "the worst calls in floats"
+
+
+def test_calls_that_are_not_few_here_stay_in_integers(
+    problem: tuple[Program, Calibration],
+) -> None:
+    program, calibration = problem
+    earlier, way = EarlierChoices(), EarlierWay("min-max", False, 0.0)
+    floats = EarlierFloats(frozenset({"conv2d_1"}), way)  # nearly all weights and products
+    earlier.add_way(SCHEME, way._replace(floats=floats))
+    assert "conv2d_1" not in quantize_program(program, calibration, SCHEME, earlier=earlier).types
 
 
 def test_a_noisy_file_says_so_and_names_what_keeps_more(
