@@ -17,7 +17,7 @@ remainder(x, 1)               is converted as 0
 mean(x), sum, max, min        behind a transpose stop a pass of coremltools, which asks for their axes
 
 and where it has no word for an argument: a negative pad crops, a circular one wraps around; a maximum of a dilated
-window; a floor division by one, and of integers, which it leaves as floats.
+window; a running sum along an axis counted from the end; a floor division by one, and of integers, which it leaves as floats.
 """
 
 from __future__ import annotations
@@ -74,6 +74,8 @@ def is_misread(node: Node) -> bool:
         return value(node.all_input_nodes[0]).ndim > 0
     if name in {"amax", "amin", "mean.dim", "sum.dim_IntList"}:
         return not argument(node, "dim") and value(node.all_input_nodes[0]).ndim > 0
+    if name == "cumsum":
+        return argument(node, "dim") < -1
     if name == "softplus":
         return argument(node, "threshold") < _SAME_BEYOND
     if name in _ZEROS:
@@ -103,6 +105,10 @@ def _pad_mode(node: Node) -> str:
 def _clamp(x: Tensor, min: Tensor | None = None, max: Tensor | None = None) -> Tensor:
     x = x if min is None else torch.maximum(x, min)
     return x if max is None else torch.minimum(x, max)
+
+
+def _cumsum(x: Tensor, dim: int, dtype: torch.dtype | None = None) -> Tensor:
+    return torch.cumsum(x, dim % x.ndim, dtype=dtype)
 
 
 def _softplus(x: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
@@ -288,6 +294,7 @@ _DEFINITIONS: dict[str, Callable[..., Any]] = {
     "_cdist_forward": cdist,
     "alias": _itself,
     "clamp.Tensor": _clamp,
+    "cumsum": _cumsum,
     "mean": _over_all(torch.ops.aten.mean.dim),
     "mean.dim": _over_all(torch.ops.aten.mean.dim),
     "sum": _over_all(torch.ops.aten.sum.dim_IntList),
