@@ -8,10 +8,12 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import nn
 from torch.nn import functional as F
 
 from edgevit.graph.parity import distance
 from edgevit.rewrites.arithmetic.cast_parts import CastParts
+from edgevit.rewrites.arithmetic.clamp_hardtanh import ClampHardtanh
 from edgevit.rewrites.arithmetic.expand_log1p import ExpandLog1p
 from edgevit.rewrites.arithmetic.expand_silu import ExpandSilu
 from edgevit.rewrites.arithmetic.fold_softmax import FoldSoftmax
@@ -268,3 +270,11 @@ def test_writes_of_one_type_are_joined() -> None:
     net = Call(lambda s, x: torch.slice_scatter(x, ~x[:, :2], 1, 1, 3))
     check_rewrite(JoinWrites(torch.bool), net, X > 0, fires=1)
     check_rewrite(JoinWrites(torch.bool), net, X.long(), fires=0)
+
+
+def test_a_hardtanh_whose_upper_limit_tracing_leaves_out_is_a_clamp() -> None:
+    x = torch.randn(2, 9)
+    after = check_rewrite(ClampHardtanh(), nn.Hardtanh(0.0, 1.0), x, fires=1)
+    assert kinds(after) == ["clamp"]
+    check_rewrite(ClampHardtanh(), nn.Hardtanh(), x, fires=0)
+    check_rewrite(ClampHardtanh(), nn.ReLU6(), x, fires=0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from edgevit.rewrites.arithmetic.clamp_hardtanh import ClampHardtanh
 from edgevit.rewrites.arithmetic.expand_erfc import ExpandErfc
 from edgevit.rewrites.arithmetic.expand_functions import ExpandFunctions
 from edgevit.rewrites.arithmetic.expand_gelu import ExpandGelu
@@ -79,6 +80,7 @@ RULES: tuple[AnyRule, ...] = (
     ScaleDivisor(),
     CropBeforePad(),
     ExpandScaledResize(),
+    ClampHardtanh(),
     MergeClamps(),
     OwnWeights(),
     ExpandVectorNorm(),
