@@ -53,7 +53,8 @@ def _in_each(model: Any) -> tuple[int, ...]:
     """Return how many pictures one input holds: the frames of a video, the two of a pair; () if it is one."""
     if type(model).__name__.endswith("KeypointMatching"):
         return (2,)
-    return (_frames(model.config),) if hasattr(model.config, "num_frames") else ()
+    of_video = "video" in _modalities(model) or "ForVideo" in type(model).__name__
+    return (_frames(model.config),) if of_video else ()
 
 
 def _frames(config: Any) -> int:
@@ -94,9 +95,12 @@ def _noise(config: Any, images: torch.Tensor, seed: int) -> torch.Tensor:
 
 
 def _no_picture(model: Any, name: str) -> ModelError:
+    parameters = inspect.signature(model.forward).parameters
+    main = model.main_input_name
+    taken = main if main in parameters else next(iter(parameters), "nothing")
     return ModelError(
         f"`{name}` is not a vision model",
         where=f"hf:{name}",
-        why=f"{type(model).__name__} takes `{model.main_input_name}`, not `{PICTURE}`",
+        why=f"{type(model).__name__} takes `{taken}`, not `{PICTURE}`",
         hint="name its vision part, for example hf:CLIPVisionModel",
     )
