@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from types import FunctionType
 from typing import Any, cast
@@ -28,6 +28,8 @@ from torch.fx.experimental.proxy_tensor import make_fx
 from torch.fx.node import Node, map_arg
 from torch.fx.passes.shape_prop import _extract_tensor_metadata
 from torch.utils import _pytree as pytree
+
+from edgevit.graph.constant_forms import constants_by_form
 
 _TRACE = "_aot_export_joint_with_descriptors"
 _GUARDS = "_guards_fn"  # checks the shapes of inputs, which are the example's
@@ -68,11 +70,10 @@ def local_decompositions() -> Generator[None]:
         except Exception:  # torch's own way says what is wrong, if anything is
             return whole(stack, mod, args, **options)
 
-    setattr(_trace, _TRACE, trace)
-    try:
+    with ExitStack() as stack:
+        stack.enter_context(patch.object(_trace, _TRACE, trace))
+        stack.enter_context(constants_by_form())
         yield
-    finally:
-        setattr(_trace, _TRACE, whole)
 
 
 @dataclass(frozen=True)
