@@ -96,8 +96,10 @@ def blame_a_call(program: Program, format: str, error: Exception, attempt: Attem
     while bad - good > 1 and time.monotonic() < ends:
         middle = (good + bad) // 2
         now = _failure(beginning(program, middle), attempt)
-        good, bad = (good, middle) if now else (middle, bad)
-        failure = now or failure
+        if now and type(now) is type(failure):  # another kind is of where the beginning was cut
+            bad, failure = middle, now
+        else:
+            good = middle
     if isinstance(failure, UnsupportedOpError) and failure.where:
         return failure
     refusal = cannot_lower(_culprit(calls[bad - 1]), BACKENDS[format].title, _gist(failure))

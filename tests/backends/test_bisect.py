@@ -57,6 +57,19 @@ def test_the_first_of_several_is_named(program: Program) -> None:
     assert "`sigmoid`" in str(told)
 
 
+def test_a_beginning_that_fails_in_another_way_is_not_named(program: Program) -> None:
+    """A file cut behind `relu` may be one that the converter writes wrong, as no whole file is."""
+
+    def attempt(part: Program) -> None:
+        names = [op(node) for node in part.calls()]
+        if names[-1] in ("relu", "topk"):
+            raise ConverterError("the result has another type")
+        refuses("tanh")(part)
+
+    told = blame_a_call(program, "tflite", PackageError("no"), attempt)
+    assert "`tanh`" in str(told) and "node 7" in str(told)
+
+
 def test_a_refusal_by_name_on_the_way_is_told_as_it_is(program: Program) -> None:
     def attempt(_: Program) -> None:
         raise UnsupportedOpError("no such op", where="net.py:1", why="none", hint="another")

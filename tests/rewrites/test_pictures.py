@@ -12,6 +12,7 @@ from edgevit.graph.aten import argument, kind
 from edgevit.rewrites.arithmetic.expand_variance import ExpandVariance
 from edgevit.rewrites.engine import apply
 from edgevit.rewrites.layout.flatten_matmul import FlattenMatmul
+from edgevit.rewrites.layout.permute_places import PermutePlaces
 from edgevit.rewrites.layout.permute_softmax import PermuteSoftmax
 from edgevit.rewrites.layout.slice_select import SliceSelect
 from edgevit.rewrites.pools_and_padding.expand_unfold import ExpandUnfold
@@ -73,6 +74,17 @@ def test_softmaxes_are_over_the_last_axis(axis: int) -> None:
     after = check_rewrite(PermuteSoftmax(), Call(lambda s, x: x.softmax(axis)), X, fires=1)
     assert kinds(after) == ["permute", "softmax", "permute"]
     check_rewrite(PermuteSoftmax(), Call(lambda s, x: x.softmax(-1)), X, fires=0)
+
+
+@pytest.mark.parametrize("keeps", [True, False])
+@pytest.mark.parametrize("extreme", ["argmax", "argmin"])
+def test_places_of_channels_are_over_the_last_axis(extreme: str, keeps: bool) -> None:
+    net = Call(lambda s, x: getattr(x, extreme)(1, keepdim=keeps))
+    after = check_rewrite(PermutePlaces(), net, X, fires=1)
+    assert kinds(after)[:2] == ["permute", extreme]
+    for axis in (None, -1):
+        other = Call(lambda s, x, axis=axis: getattr(x, extreme)(axis))
+        check_rewrite(PermutePlaces(), other, X, fires=0)
 
 
 @pytest.mark.parametrize("counts", [True, False])

@@ -26,6 +26,7 @@ from edgevit.rewrites.layout.merge_permutes import MergePermutes
 from edgevit.rewrites.layout.merge_reshapes import MergeReshapes
 from edgevit.rewrites.layout.name_expand import NameExpand
 from edgevit.rewrites.layout.permute_images import PermuteImages
+from edgevit.rewrites.layout.permute_places import PermutePlaces
 from edgevit.rewrites.layout.swap_product import SwapProduct
 from edgevit.rewrites.norms.drop_norm_mean import DropNormMean
 from edgevit.rewrites.norms.expand_norm import ExpandNorm
@@ -65,6 +66,7 @@ RULES: tuple[AnyRule, ...] = (
     PadCeil(),
     ExpandUnfold(),
     GatherTop(),
+    PermutePlaces(),
     ExpandStep(),
     NameExpand(),
     DropExpand(),

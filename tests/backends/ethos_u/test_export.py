@@ -47,6 +47,13 @@ def test_the_npu_takes_every_op(folder: Path) -> None:
     assert compiled.streams == ("Ethos-U55-128",) and not compiled.rest
 
 
+def test_the_npu_takes_the_place_of_the_largest_channel(source: Path) -> None:
+    net = f"{source}/net.py:places"
+    how = CalibrationOptions(calibrate="generated")
+    result = export(net, target="ethos-u55-128", output=source / "places", calibration=how)
+    assert result.passed and result.manifest["delegation"]["outside"] == []
+
+
 def test_what_vela_predicts_is_marked_so(folder: Path) -> None:
     manifest = manifest_of(folder)
     predicted = manifest["predicted"]
