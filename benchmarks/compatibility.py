@@ -274,7 +274,7 @@ def render(rows: Sequence[tuple[Net, Mapping[str, Mapping[str, Any]]]], total: i
         f"Written by `make compatibility` on {datetime.now(UTC):%Y-%m-%d}: {len(rows)} of {total} nets so far, {len(answers)} exports. "
         + ", ".join(f"{number} {word}" for word, number in count.items() if number) + ".",
         "",
-        "Live random weights, fp32, and fp16 for Core ML; nets of transformers, zoo and timm are small ones, and most of timm's are without repeats of a block. `passes` is within the tolerance on the example and on other inputs; the number is the worst relative L2. "
+        "Live random weights, fp32, and fp16 for Core ML, with a run of operations in fp32 where fp16 alone departs; nets of transformers, zoo and timm are small ones, and most of timm's are without repeats of a block. `passes` is within the tolerance on the example and on other inputs; the number is the worst relative L2. "
         "Behind it is what the delegate leaves outside, or what the Neural Engine is predicted to take of all operations.",
         "",
         *_by_source(rows),
