@@ -27,6 +27,7 @@ from edgevit.frontend.request import Request, Scheme, file_safe
 from edgevit.frontend.size_limit import require_buildable
 from edgevit.frontend.source import ModelSource
 from edgevit.frontend.trial import first_line
+from edgevit.support.silence import quiet
 
 # The heads tried, in this order, for a config that does not name its class.
 _HEADS = (
@@ -96,8 +97,10 @@ def _file_name(name: str, folder: Path | None, chosen: str) -> str:
 
 
 def _transformers() -> Any:
+    """Import transformers with what all its models stand on, whose import warns of parts for other machines."""
     try:
-        import transformers
+        with quiet("torchao"):
+            import transformers.modeling_utils
     except ImportError as error:
         raise MissingToolError(
             "transformers is not installed",
