@@ -14,6 +14,7 @@ from edgevit.backends.executorch.info import INFO
 from edgevit.backends.executorch.known_results import results_known
 from edgevit.backends.executorch.partitioner import partitioner, read_apart
 from edgevit.backends.executorch.pattern_searches import vain_searches_skipped
+from edgevit.backends.executorch.repeated_work import repeated_work_skipped
 from edgevit.backends.executorch.retraces import needless_retraces_skipped
 from edgevit.backends.executorch.supported import blame, require_inputs, require_kernels
 from edgevit.backends.executorch.tool import module, quiet, versions
@@ -65,6 +66,7 @@ def lowered(programs: Mapping[str, Program]) -> Any:
         local_decompositions(),
         no_stack_traces(),
         needless_retraces_skipped(),
+        repeated_work_skipped(),
         results_known(),
         signatures_known(),
         vain_searches_skipped(),
