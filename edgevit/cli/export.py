@@ -7,7 +7,7 @@ import json
 import re
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from edgevit.cli.plan import chosen, export_by_plan
@@ -16,21 +16,66 @@ from edgevit.support.bug_report import attach_report
 from edgevit.support.terminal import show
 
 if TYPE_CHECKING:
-    from edgevit.export import ExportResult, GraphReport
+    from edgevit.export import ExportResult, ExportResults, GraphReport
 
 
 def run_export(options: argparse.Namespace) -> int:
-    from edgevit.cli.backend_words import backend_options_of, calibration_of, evaluation_of
-    from edgevit.export import ExportResults, export
+    from edgevit.export import ExportResults
 
+    sizes: list[int | tuple[int, int]] = options.input_size or []
+    if len(sizes) > 1:
+        return _export_sizes(options, sizes)
+    options.input_size = sizes[0] if sizes else None
     if options.plan:
         result, note = export_by_plan(options, _model_options(options))
         _show_export(result, options)
         if note and not options.json:
             show(f"  plan       {note}")
         return 0 if result.passed else 9
+    result = _exported(options)
+    if isinstance(result, ExportResults):
+        return _show_exports(result.outcomes, options)
+    _show_export(result, options)
+    return 0 if result.passed else 9
+
+
+def _export_sizes(options: argparse.Namespace, sizes: Sequence[int | tuple[int, int]]) -> int:
+    """Export each size to a folder of its own. A size that fails does not stop the others."""
+    from edgevit.export import ExportResults, output_folder
+    from edgevit.targets import load_target
+
+    if options.plan:
+        raise UsageError(
+            "--plan is of one size",
+            where="--input-size",
+            why="its choices were measured at that size",
+            hint="leave --plan out, or name one size",
+        )
+    root = output_folder(options.output, options.model, load_target(options.target))
+    outcomes: dict[str, ExportResult | EdgevitError] = {}
+    for size in sizes:
+        name = "x".join(map(str, size)) if isinstance(size, tuple) else str(size)
+        own = argparse.Namespace(**vars(options) | {"input_size": size, "output": root / name})
+        try:
+            result = _exported(own)
+        except UsageError:
+            raise
+        except EdgevitError as error:
+            outcomes[name] = error
+            continue
+        if isinstance(result, ExportResults):
+            outcomes |= {f"{name}/{format}": one for format, one in result.outcomes.items()}
+        else:
+            outcomes[name] = result
+    return _show_exports(outcomes, options)
+
+
+def _exported(options: argparse.Namespace) -> ExportResult | ExportResults:
+    from edgevit.cli.backend_words import backend_options_of, calibration_of, evaluation_of
+    from edgevit.export import export
+
     several = options.format if options.format and len(options.format) > 1 else None
-    result = export(
+    return export(
         options.model,
         target=options.target,
         **({"formats": several} if several else {"format": options.format and options.format[0]}),
@@ -48,10 +93,6 @@ def run_export(options: argparse.Namespace) -> int:
         progress=options.progress,
         **_model_options(options),
     )
-    if isinstance(result, ExportResults):
-        return _show_exports(result.outcomes, options)
-    _show_export(result, options)
-    return 0 if result.passed else 9
 
 
 def _show_export(result: ExportResult, options: argparse.Namespace) -> None:

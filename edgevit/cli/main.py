@@ -173,7 +173,7 @@ def _add_export(verbs: argparse._SubParsersAction) -> None:
 def _add_export_words(parser: argparse.ArgumentParser) -> None:
     from edgevit.cli.backend_words import add_backend_words, add_evaluation_words
 
-    add_model(parser)
+    add_model(parser, several_sizes=True)
     parser.add_argument(
         "--target",
         required=True,

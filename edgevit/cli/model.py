@@ -10,7 +10,7 @@ from edgevit.support import option_values as values
 MODEL_HELP = "Model: timm:NAME, torchvision:NAME, hf:NAME, ultralytics:NAME, zoo:FAMILY-SIZES, FILE.py:CALLABLE, PACKAGE.MODULE:CALLABLE or FILE.pt2."
 
 
-def add_model(parser: argparse.ArgumentParser) -> None:
+def add_model(parser: argparse.ArgumentParser, several_sizes: bool = False) -> None:
     parser.add_argument("model", metavar="MODEL", help=MODEL_HELP)
     group = parser.add_argument_group("the model")
     group.add_argument(
@@ -19,7 +19,11 @@ def add_model(parser: argparse.ArgumentParser) -> None:
         help="Weights: random, pretrained, or a .safetensors or state-dict file.",
     )
     group.add_argument(
-        "--input-size", type=values.size, metavar="N", help="Size of the image in pixels, N or HxW."
+        "--input-size",
+        type=values.sizes if several_sizes else values.size,
+        metavar="N,..." if several_sizes else "N",
+        help="Size of the image in pixels, N or HxW."
+        + " Several get an artifact each, in a folder each." * several_sizes,
     )
     group.add_argument(
         "--inputs",

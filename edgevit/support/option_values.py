@@ -52,6 +52,14 @@ def size(text: str) -> int | tuple[int, int]:
     return sides[0] if len(sides) == 1 else (sides[0], sides[1])
 
 
+def sizes(text: str) -> list[int | tuple[int, int]]:
+    """Parse several different sizes."""
+    parsed = [size(part) for part in text.split(",")]
+    if len({*parsed}) < len(parsed):
+        raise ArgumentTypeError(f"`{text[:40]}` names a size twice")
+    return parsed
+
+
 def memory(text: str) -> int:
     """Parse a number of bytes, with an optional unit."""
     number, unit = text.upper().removesuffix("B"), 1

@@ -61,6 +61,32 @@ def test_one_format_that_fails_does_not_stop_the_others(
     assert [p.name for p in (tmp_path / "o").iterdir()] == ["onnx"]
 
 
+POOLED = """
+import torch
+from torch import nn
+
+def build():
+    class Net(nn.Conv2d):
+        def forward(self, image):
+            return super().forward(image).mean((2, 3))
+
+    return Net(3, 4, 3, 2).eval(), (torch.zeros(1, 3, 8, 8),)
+"""
+
+
+def test_several_sizes_are_a_folder_each(tmp_path: Path, capsys) -> None:
+    (tmp_path / "net.py").write_text(POOLED)
+    words = ["export", f"{tmp_path}/net.py:build", "--target", "linux-x86", "--format", "onnx"]
+    words += ["-o", str(tmp_path / "o"), "--json", "--quiet"]
+    assert main([*words, "--input-size", "16,12x20,2"]) == 3  # a window of 3 sees nothing of 2
+    exports = json.loads(capsys.readouterr().out)["exports"]
+    for name, shape in {"16": [1, 3, 16, 16], "12x20": [1, 3, 12, 20]}.items():
+        assert exports[name]["passed"] and exports[name]["directory"] == str(tmp_path / "o" / name)
+        assert exports[name]["ports"]["inputs"][0]["shape"] == shape
+    assert exports["2"]["code"] == "E0003"
+    assert sorted(p.name for p in (tmp_path / "o").iterdir()) == ["12x20", "16"]
+
+
 def test_channels_last(tmp_path: Path) -> None:
     result = edgevit.export(
         MODEL, target="linux-x86", format="onnx", output=tmp_path / "o", channels_last=True
