@@ -12,11 +12,13 @@ from edgevit.rewrites.convolutions.number_padding import NumberPadding
 from edgevit.rewrites.layout.merge_reshapes import MergeReshapes
 from edgevit.rewrites.layout.name_shapes import NameShapes
 from edgevit.rewrites.norms.restore_batch_norm import RestoreBatchNorm
+from edgevit.rewrites.pools_and_padding.expand_adaptive_max import ExpandAdaptivePlaces
 from edgevit.rewrites.rule import AnyRule
 
 STANDARD: tuple[AnyRule, ...] = (
     FoldConstants(),  # complex ones too: what is left of them is arithmetic
     ExpandFft(),  # no converter takes complex numbers whole
+    ExpandAdaptivePlaces(),  # no converter gives them
     NameShapes(),
     PromoteIntegers(),
     NumberPadding(),

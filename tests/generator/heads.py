@@ -58,6 +58,7 @@ PLAIN: tuple[Plain, ...] = (
     lambda x: (x.mean((2, 3))[:, None] @ x.flatten(2)).view(x.shape[0], 1, *x.shape[2:]) / 9 + x,
     lambda x: x + x.amax((2, 3), keepdim=True).flatten(2).mT.matmul(torch.eye(x.shape[1]).roll(1, 0)).mT[..., None],
     lambda x: F.local_response_norm(x, 3) + F.max_pool3d(x[:, None], (3, 1, 1), 1, (1, 0, 0))[:, 0],
+    lambda x: x + F.adaptive_max_pool2d(x, (2, 3), return_indices=True)[1].float().mean((2, 3), keepdim=True) / 30,
     lambda x: F.hardtanh(x * 0.7, 0.0, 1.0) + x.tanh().cumsum(-2) / 9,
     lambda x: torch.einsum("...ij,...kj,...k->...i", x, x.softmax(2), x.mean(3))[..., None] / 9 + x,
     lambda x: x + torch.fft.fftshift(torch.fft.fft2(x, s=(4, 8), norm="ortho")).abs().mean((2, 3), keepdim=True),

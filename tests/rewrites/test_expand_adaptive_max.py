@@ -8,7 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from edgevit.rewrites.pools_and_padding.expand_adaptive_max import ExpandAdaptiveMax
+from edgevit.rewrites.engine import apply
+from edgevit.rewrites.pools_and_padding.expand_adaptive_max import (
+    ExpandAdaptiveMax,
+    ExpandAdaptivePlaces,
+)
 from tests.rewrites.checking import Call, check_rewrite, kinds
 
 RULE = ExpandAdaptiveMax()
@@ -47,3 +51,20 @@ def test_a_nan_stays_in_its_windows() -> None:
 def test_places_of_the_maxima_are_refused() -> None:
     net = Call(lambda s, x: sum(F.adaptive_max_pool2d(x, 3, return_indices=True)))
     check_rewrite(RULE, net, torch.randn(1, 3, 7, 7), refuses="where the maxima are")
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.integers(1, 9), min_size=2, max_size=2), st.data())
+def test_places_of_any_size(size: list[int], data: st.DataObject) -> None:
+    wanted = [data.draw(st.integers(1, n + 2)) for n in size]
+    net = Call(lambda s, x: F.adaptive_max_pool2d(x.round(), wanted, return_indices=True)[1] + 0)
+    after = check_rewrite(ExpandAdaptivePlaces(), net, torch.randn(2, 3, *size) * 2, fires=1)
+    assert not any("adaptive" in name for name in kinds(after))
+
+
+def test_values_and_places() -> None:
+    net = Call(lambda s, x: F.adaptive_max_pool1d(x, 3, return_indices=True))
+    x = torch.randn(2, 3, 7)
+    after = check_rewrite(ExpandAdaptivePlaces(), net, x, fires=1)
+    after, fired, _ = apply(RULE, after)
+    assert fired and not any("adaptive" in name for name in kinds(after))

@@ -141,7 +141,7 @@ def test_attention_refuses_a_computed_mask() -> None:
 
 @pytest.mark.parametrize("keep", [True, False])
 def test_a_mean_over_a_large_image_is_one_of_means(keep: bool) -> None:
-    net = Call(lambda s, x: x.mean((2, 3), keepdim=keep) + x.mean((1, 2)).sum())
+    net = Call(lambda s, x: x.mean((2, 3), keepdim=keep) + x.mean((1, 2)).sum() + x.mean())
     after = check_rewrite(MeanInSteps(), net, torch.randn(1, 3, 56, 60), fires=1)
     (pool,) = [node for node in after.calls() if kind(node) == "avg_pool2d"]
     assert shape(pool) == (1, 3, 7, 10)

@@ -5,12 +5,16 @@ Where its windows are of unequal sizes, the larger of two values of one pool is 
     adaptive_max_pool(x, n)[0]   ->   max_pool(x, k, stride=k)                                         n windows of k pixels
     adaptive_max_pool(x, n)[0]   ->   y = max_pool(x, k, stride=1);  maximum(y[starts], y[ends - k])   of k and k + 1 pixels
 
+    adaptive_max_pool(x, n)[1]   ->   t[argmax(x[t])]                                                  t: the places of each window
+
 A window of k + 1 pixels is two of k that overlap, and a pixel that is in both counts once in a maximum. The same values.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 from math import prod
 from typing import ClassVar
 
@@ -74,6 +78,47 @@ class ExpandAdaptiveMax(Rule[Match]):
         return edit.reshaped(
             _pooled(x, [_windows(*axis) for axis in axes], edit), shape(match.node)
         )
+
+
+class ExpandAdaptivePlaces(Rule[Match]):
+    name: ClassVar[str] = "expand-adaptive-places"
+    rtol: ClassVar[float] = SAME_VALUES
+
+    def match(self, node: Node, draft: Draft) -> Match | None:
+        if op(node) != "getitem" or node.args[1] != 1:
+            return None
+        taken = kind(operand(node)) in _AXES and prod(shape(node))
+        return Match(node) if taken else None
+
+    def rewrite(self, match: Match, edit: Edit) -> Node:
+        pool, sizes = operand(match.node), shape(match.node)
+        axes = _AXES[kind(pool)]
+        image = shape(operand(pool))[-axes:]
+        lead = sizes[: len(sizes) - axes]
+        table = edit.constant(_places(image, sizes[-axes:]), "places")
+        cells, most = shape(table)
+        flat = edit.reshaped(operand(pool), [*lead, prod(image)])
+        windows = edit.call(aten.index_select.default, flat, len(lead), _flat(table, edit))
+        largest = edit.call(aten.argmax.default, edit.reshaped(windows, [*lead, cells, most]), -1)
+        first = edit.constant(torch.arange(0, cells * most, most), "windows")
+        among = edit.call(aten.add.Tensor, largest, first)
+        return edit.reshaped(edit.call(aten.index.Tensor, _flat(table, edit), [among]), sizes)
+
+
+def _flat(table: Node, edit: Edit) -> Node:
+    return edit.reshaped(table, [prod(shape(table))])
+
+
+def _places(image: Sequence[int], counts: Sequence[int]) -> torch.Tensor:
+    """Return the places of each window's values in the image, a row each; the last fills a short row."""
+    places = torch.arange(prod(image)).reshape(*image)
+    spans = [
+        [slice(*span) for span in zip(axis.starts, axis.ends, strict=True)]
+        for axis in map(_windows, image, counts)
+    ]
+    rows = [places[window].flatten() for window in product(*spans)]
+    most = max(map(len, rows))
+    return torch.stack([torch.cat([row, row[-1:].expand(most - len(row))]) for row in rows])
 
 
 def _windows(extent: int, count: int) -> Windows:

@@ -15,7 +15,7 @@ from typing import ClassVar
 import torch
 from torch.fx.node import Node
 
-from edgevit.graph.aten import argument, kind, operand
+from edgevit.graph.aten import argument, has_argument, kind, operand
 from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import shape, value
 from edgevit.rewrites.rule import Match, Rule
@@ -55,7 +55,7 @@ def _is_of_image(node: Node) -> bool:
         return False
     if kind(node) == "adaptive_avg_pool2d":
         return tuple(shape(node)[2:]) == (1, 1)
-    axes = argument(node, "dim")
+    axes = argument(node, "dim") if has_argument(node, "dim") else None
     return axes is not None and sorted(axis % 4 for axis in axes) == [2, 3]
 
 
