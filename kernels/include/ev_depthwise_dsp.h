@@ -148,11 +148,12 @@ static inline void update_tile(const struct strip *s, const ev_value *x, uint32_
     const struct ev_window *window = &s->p->window;
     const uint32_t kernel_h = window->kernel_h, slot_words = CHANNELS * s->channel_stride;
     uint32_t slot = window->dilation_y == 1 ? first % kernel_h : 0;
+    const uint32_t **rows = s->rows;
     int32_t row = (int32_t)first;
     EV_NO_UNROLL
-    for (uint32_t k = 0; k < kernel_h; k++, row += window->dilation_y) {
+    for (uint32_t k = kernel_h; k > 0; k--, row += window->dilation_y) {
         uint32_t *tile = s->tile + slot * slot_words;
-        s->rows[k] = tile;
+        *rows++ = tile;
         if (s->tile_rows[slot] != row) {
             s->tile_rows[slot] = row;
             load_row(s, x, row - window->pad_top, tile);
