@@ -67,6 +67,14 @@ def has_tag(node: Node, tag: torch.Tag) -> bool:
     return target is not None and tag in target.tags
 
 
+# Composite, so torch does not tag them.
+_UNTAGGED = frozenset({"__and__", "__or__", "__xor__", "hardswish", "log_sigmoid"})
+
+
+def is_elementwise(node: Node) -> bool:
+    return has_tag(node, torch.Tag.pointwise) or kind(node) in _UNTAGGED
+
+
 @cache
 def _parameters(target: Overload) -> dict[str, Any]:
     return {spec.name: spec for spec in _schema(target).arguments}

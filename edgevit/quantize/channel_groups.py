@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch.fx.node import Node
 
-from edgevit.graph.aten import argument, kind, mapped_arguments, operand
+from edgevit.graph.aten import argument, has_argument, kind, mapped_arguments, operand
 from edgevit.graph.program import Program, shape
 from edgevit.graph.tensors import from_numpy, integer_array
 from edgevit.quantize.op_traits import MOVES, PROJECTIONS, bounds, is_constant, is_real, pad_value
@@ -226,7 +226,8 @@ def _mean(node: Node, tracked: Tracked) -> np.ndarray:
 
     All labels are fixed where some group has several.
     """
-    labels, axes = tracked.of[operand(node)], argument(node, "dim")
+    labels = tracked.of[operand(node)]
+    axes = argument(node, "dim") if has_argument(node, "dim") else None
     dims = (axes,) if isinstance(axes, int) else tuple(axes or range(labels.ndim))
     least, most = labels.min(dims), labels.max(dims)
     if (least != most).any():

@@ -7,7 +7,7 @@ import math
 import torch
 from torch.fx.node import Node
 
-from edgevit.graph.aten import argument, has_tag, kind
+from edgevit.graph.aten import argument, is_elementwise, kind
 from edgevit.graph.program import Program, has_tensor, shape, value
 
 # The same numbers in another place or fewer of them: the grid stays.
@@ -18,7 +18,7 @@ MOVES = frozenset(
 )  # fmt: skip
 ORDERS = frozenset({"topk", "sort", "argsort", "argmax", "argmin", "max", "min"})
 PROJECTIONS = frozenset({"linear", "conv1d", "conv2d"})
-_POINTWISE = frozenset({"hardswish", "log_sigmoid"})  # composite, so torch does not tag them
+_CASTS = frozenset({"to", "_to_copy"})  # of a mask, to zeros and ones
 _BOUNDS = {
     "hardtanh": ("min_val", "max_val"),
     "clamp": ("min", "max"),
@@ -32,6 +32,11 @@ def is_real(node: Node) -> bool:
     """Check for a tensor of floating point numbers."""
     fake = node.meta.get("val")
     return isinstance(fake, torch.Tensor) and fake.is_floating_point()
+
+
+def is_truth(node: Node) -> bool:
+    fake = node.meta.get("val")
+    return isinstance(fake, torch.Tensor) and fake.dtype == torch.bool
 
 
 def is_move(node: Node) -> bool:
@@ -114,10 +119,11 @@ def is_pointwise(node: Node, program: Program) -> bool:
     """
     if node.op != "call_function" or not has_tensor(node):
         return False
-    if not has_tag(node, torch.Tag.pointwise) and kind(node) not in _POINTWISE:
-        return False
     read = sources(node, program)
-    if not all(map(is_real, read)):
+    casts = kind(node) in _CASTS and all(map(is_truth, read)) and is_real(node)
+    if not is_elementwise(node) and not casts:
+        return False
+    if not all(is_real(one) or is_truth(one) for one in read):
         return False
     alone = all(
         value(constant).numel() == 1

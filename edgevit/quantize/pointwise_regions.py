@@ -15,7 +15,7 @@ from torch.fx.node import Node, map_arg
 from edgevit.graph.aten import kind, run_call
 from edgevit.graph.program import Program
 from edgevit.graph.tensors import from_numpy
-from edgevit.quantize.op_traits import is_constant, is_pointwise, sources
+from edgevit.quantize.op_traits import is_constant, is_pointwise, is_real, sources
 
 PointwiseFunction = Callable[[np.ndarray], np.ndarray]
 Override = Callable[[np.ndarray, float], np.ndarray]  # of values, and the scale of the root
@@ -35,7 +35,7 @@ class Regions:
             if not is_pointwise(node, program):
                 continue
             roots = {self.root.get(read, read) for read in sources(node, program)}
-            if len(roots) == 1 and not fused(node, self.root):
+            if len(roots) == 1 and all(map(is_real, roots)) and not fused(node, self.root):
                 self.root[node] = roots.pop()
 
     def inside(self, node: Node) -> bool:
@@ -44,8 +44,12 @@ class Regions:
         return root is not None and all(self.root.get(user) is root for user in node.users)
 
     def ends(self, root: Node) -> list[Node]:
-        """List the functions of `root` that are read from outside its region."""
-        return [node for node, its in self.root.items() if its is root and not self.inside(node)]
+        """List the functions of `root` that are read from outside its region, and are numbers."""
+        return [
+            node
+            for node, its in self.root.items()
+            if its is root and is_real(node) and not self.inside(node)
+        ]
 
     def function(
         self, node: Node, override: dict[str, Override], scale: float

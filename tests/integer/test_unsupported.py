@@ -15,7 +15,7 @@ from edgevit.errors import UnsupportedOpError
 
 @torch.library.custom_op("edgevit_firmware_tests::scan", mutates_args=())
 def scan(x: torch.Tensor) -> torch.Tensor:
-    return x.cumsum(1)
+    return x.cumprod(1)
 
 
 @scan.register_fake
@@ -28,16 +28,16 @@ class Own(nn.Module):
         return scan(x)
 
 
-class RunningSum(nn.Module):
+class RunningProduct(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return x.cumsum(1)
+        return x.cumprod(1)
 
 
 @pytest.mark.parametrize(
     ("last", "name", "way_out"),
     [
         (Own(), "`edgevit_firmware_tests::scan`", "--replace 1="),
-        (RunningSum(), "`cumsum`", "write this line with other ops"),
+        (RunningProduct(), "`cumprod`", "write this line with other ops"),
     ],
 )
 def test_a_refusal_names_the_call_and_a_way_out(

@@ -16,6 +16,7 @@ from edgevit.integer.lowering.lower import quantize
 from edgevit.integer.lowering.quantized import QuantOptions
 from edgevit.quantize.calibration import Calibration, ImageInput, from_arrays
 from tests.quantize.imported import imported, rewritten
+from tests.rewrites.checking import Call
 
 IMAGE = torch.randn(1, 3, 12, 12, generator=torch.Generator().manual_seed(1))
 
@@ -86,11 +87,11 @@ def test_every_way_to_calibrate(observer: str, residual: str) -> None:
 def test_all_that_is_not_supported_is_told_at_once() -> None:
     class Odd(nn.Module):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
-            return torch.cumsum(x, 1) + torch.cummax(x, 1).values
+            return torch.cumprod(x, 1) + torch.cummax(x, 1).values
 
     with pytest.raises(UnsupportedOpError) as caught:
         imported(Odd(), IMAGE)
-    assert "cumsum" in str(caught.value) and "cummax" in str(caught.value)
+    assert "cumprod" in str(caught.value) and "cummax" in str(caught.value)
     assert "test_quantize.py" in str(caught.value)
 
 
@@ -180,6 +181,62 @@ def test_heads_by_other_names() -> None:
     net = Heads()
     (found,) = imported(net, IMAGE).run((IMAGE,))
     assert torch.cosine_similarity(found, net(IMAGE)).item() > 0.995
+
+
+class Masks(nn.Module):
+    """Choices by masks of the same number, of another, and a mask that is a number."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.convs = nn.ModuleList([nn.Conv2d(3, 8, 3), *(nn.Conv2d(8, 8, 1) for _ in range(3))])
+        self.head = nn.Linear(8, 5)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        first, second, third, last = self.convs
+        x = first(x)
+        x = torch.where((x > -0.5) & (x < 0.5), x * x, x.abs())
+        x = second(x)
+        x = x * (x > 0).float()
+        x = third(x)
+        x = torch.where(x[:, :1] > 0, x, -0.5 * x)
+        x = nn.functional.logsigmoid(last(x))
+        return self.head(x.mean((2, 3)))
+
+
+def test_masks_are_tables_and_products() -> None:
+    torch.manual_seed(0)
+    net = Masks()
+    quantized = imported(net, IMAGE)
+    (found,) = quantized.run((IMAGE,))
+    assert torch.cosine_similarity(found, net(IMAGE)).item() > 0.995
+    kinds = [op.kind for op in quantized.graph.ops]
+    assert kinds.count("lookup") <= 5  # one for each choice by one number, two for that by another
+
+
+def test_means_and_extremes_of_all() -> None:
+    torch.manual_seed(0)
+    conv = nn.Conv2d(3, 8, 3)
+    net = Call(lambda s, x: (s.conv(x) - s.conv(x).mean()) * (s.conv(x).max() - s.conv(x).sum() / 800))  # fmt: skip
+    net.add_module("conv", conv)
+    (found,) = imported(net, IMAGE).run((IMAGE,))
+    assert torch.cosine_similarity(found.flatten(), net(IMAGE).flatten(), 0).item() > 0.995
+
+
+class Recurrent(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.gru, self.lstm = nn.GRU(3, 8, batch_first=True), nn.LSTM(8, 6, batch_first=True)
+        self.head = nn.Linear(6, 4)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(self.lstm(self.gru(x.mean(2).mT)[0])[1][0][0])
+
+
+def test_recurrent_layers() -> None:
+    torch.manual_seed(0)
+    net, x = Recurrent(), torch.randn(1, 3, 4, 8)
+    (found,) = imported(net, x).run((x,))
+    assert torch.cosine_similarity(found, net(x)).item() > 0.99
 
 
 def test_a_net_may_end_in_one_number() -> None:

@@ -151,6 +151,16 @@ def test_einsums_of_one(equation: str) -> None:
     check_rewrite(ExpandEinsum(), net, Q, fires=1)
 
 
+@pytest.mark.parametrize("equation", ["bhqd,bhkd,bhk->bhqk", "bhqd,bhd,bhq->bhd", "bhqd,bhqd,hd->qb", "bq,bk,bd->bqkd"])  # fmt: skip
+def test_einsums_of_three(equation: str) -> None:
+    sizes = {"b": 2, "h": 3, "q": 4, "k": 5, "d": 6}
+    terms = equation.partition("->")[0].split(",")
+    operands = [torch.randn([sizes[c] for c in term]) for term in terms]
+    net = Call(lambda s, x, y, z: torch.einsum(equation, x, y, z))
+    after = check_rewrite(ExpandEinsum(), net, *operands, fires=1)
+    assert "einsum" not in kinds(after)
+
+
 @settings(max_examples=30, deadline=None)
 @given(
     st.permutations("abcd"),

@@ -24,6 +24,18 @@ def test_every_pixel_is_the_same(
     check_rewrite(ShuffleTransposed(), net, X, fires=1)
 
 
+@pytest.mark.parametrize("groups", [1, 2])
+@pytest.mark.parametrize(
+    ("kernel", "stride", "padding", "more"),
+    [(4, 2, 1, 0), (3, 3, 0, 0), (5, 2, 2, 1), (3, 1, 1, 0)],
+)
+def test_every_sample_is_the_same(
+    kernel: int, stride: int, padding: int, more: int, groups: int
+) -> None:
+    net = nn.ConvTranspose1d(4, 8, kernel, stride, padding, more, groups, bias=groups > 1)
+    check_rewrite(ShuffleTransposed(), net, X[..., 0], fires=1)
+
+
 @pytest.mark.parametrize(
     ("net", "why"),
     [

@@ -7,11 +7,13 @@ in the few forms that integer operations have.
 from __future__ import annotations
 
 from edgevit.rewrites.arithmetic.drop_identity import DropIdentity
+from edgevit.rewrites.arithmetic.expand_composites import ExpandComposites
 from edgevit.rewrites.arithmetic.expand_einsum import ExpandEinsum
 from edgevit.rewrites.arithmetic.expand_functions import ExpandFunctions
 from edgevit.rewrites.arithmetic.expand_logs import ExpandLogs
 from edgevit.rewrites.arithmetic.expand_maximum import ExpandMaximum
 from edgevit.rewrites.arithmetic.expand_one_hot import ExpandOneHot
+from edgevit.rewrites.arithmetic.expand_recurrent import ExpandRecurrent
 from edgevit.rewrites.arithmetic.expand_roll import ExpandRoll
 from edgevit.rewrites.arithmetic.expand_variance import ExpandVariance
 from edgevit.rewrites.arithmetic.expand_vector_norm import ExpandVectorNorm
@@ -19,6 +21,7 @@ from edgevit.rewrites.arithmetic.fold_constants import FoldConstants
 from edgevit.rewrites.arithmetic.fold_fills import FoldFills
 from edgevit.rewrites.arithmetic.gather_one_hot import GatherOneHot
 from edgevit.rewrites.arithmetic.merge_clamps import MergeClamps
+from edgevit.rewrites.arithmetic.multiply_masks import MultiplyMasks
 from edgevit.rewrites.arithmetic.multiply_reciprocal import MultiplyReciprocal
 from edgevit.rewrites.arithmetic.scatter_mean import ScatterMean
 from edgevit.rewrites.attention.attention import ATTENTION
@@ -40,6 +43,7 @@ from edgevit.rewrites.pools_and_padding.crop_before_pad import CropBeforePad
 from edgevit.rewrites.pools_and_padding.expand_adaptive_max import ExpandAdaptiveMax
 from edgevit.rewrites.pools_and_padding.expand_adaptive_pool import ExpandAdaptivePool
 from edgevit.rewrites.pools_and_padding.expand_unfold import ExpandUnfold
+from edgevit.rewrites.pools_and_padding.gather_pad import GatherPad
 from edgevit.rewrites.pools_and_padding.pad_average import PadAverage
 from edgevit.rewrites.pools_and_padding.pad_ceil import PadCeil
 from edgevit.rewrites.pools_and_padding.split_extremes import SplitExtremes
@@ -49,7 +53,7 @@ from edgevit.rewrites.rule import AnyRule
 from edgevit.rewrites.standard import STANDARD
 
 # Before what is picked is one constant.
-FIRST: tuple[AnyRule, ...] = (ExpandEinsum(), FactorTables())
+FIRST: tuple[AnyRule, ...] = (ExpandEinsum(), ExpandRecurrent(), ExpandComposites(), FactorTables())
 RULES: tuple[AnyRule, ...] = (
     *FIRST,
     *STANDARD,
@@ -65,6 +69,8 @@ RULES: tuple[AnyRule, ...] = (
     FoldNormAffine(),
     *ATTENTION,
     ExpandRoll(),
+    GatherPad(),
+    MultiplyMasks(),
     ExpandMaximum(),
     ExpandAdaptivePool(),
     ExpandAdaptiveMax(),

@@ -26,6 +26,8 @@ _SAME = 1e-12  # relative; of factors that are one
 def function(node: Node, context: Context) -> QuantTensor:
     """Import an elementwise function of one value, as a table. A positive factor needs none."""
     root = context.plan.regions.root[node]
+    if not context.is_real(node):
+        raise NotLoweredError("what reads it is no function of the same value alone")
     if context.deep_value(root) is not None or context.plan.is_wide(node):
         return context.as_stored(_curve(node, _narrowed(root, context), context), node)
     if (scaled_sum := _factor_of_sum(node, root, context)) is not None:

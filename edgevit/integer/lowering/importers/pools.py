@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch.fx.node import Node
 
-from edgevit.graph.aten import argument, kind, operand, per_dimension
+from edgevit.graph.aten import argument, has_argument, kind, operand, per_dimension
 from edgevit.graph.program import shape
 from edgevit.graph.window import Window
 from edgevit.integer.graph import Value
@@ -103,7 +103,7 @@ def reduction(node: Node, context: Context) -> QuantTensor:
     """Import a mean or a sum over any axes."""
     source = context.int8_value(operand(node))
     rank = source.layout.rank
-    dims = argument(node, "dim")
+    dims = argument(node, "dim") if has_argument(node, "dim") else None
     axes = sorted(
         {axis % rank for axis in ([dims] if isinstance(dims, int) else dims or range(rank))}
     )

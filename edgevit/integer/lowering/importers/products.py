@@ -65,8 +65,8 @@ def matrix_product(node: Node, context: Context) -> QuantTensor:
     """Import a product with a constant matrix."""
     source, right = context.int8_value(operand(node)), context.constant(node.args[1])
     assert right is not None
-    columns: int = right.shape[1]
-    weights = Weights(np.transpose(right), np.zeros(columns))
+    columns: int = right.shape[-1]
+    weights = Weights(np.transpose(right.reshape(-1, columns)), np.zeros(columns))
     return over_axis(node, source, source.layout.rank - 1, weights, context)
 
 

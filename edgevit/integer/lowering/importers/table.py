@@ -27,9 +27,8 @@ Importer = Callable[[Node, Context], QuantTensor]
 
 def _product(node: Node, context: Context) -> QuantTensor:
     constant = context.constant(node.args[1])
-    return (
-        products.matrix_product if constant is not None and constant.ndim == 2 else matmul.product
-    )(node, context)
+    one = constant is not None and 2 <= constant.ndim <= 3 and set(constant.shape[:-2]) <= {1}
+    return (products.matrix_product if one else matmul.product)(node, context)
 
 
 def _gather(node: Node, context: Context) -> QuantTensor:
