@@ -1,8 +1,9 @@
 """What integers cost an export of several formats in one call, against the same formats in floats: CPU seconds.
 
-    python benchmarks/integer_cost.py [--formats F,...] [--size N] [--runs N] [NET ...]
+    python benchmarks/integer_cost.py [--formats F,...] [--size N] [--runs N] [--together] [NET ...]
 
-Nets are timm's, or `zoo:NAME`. Whole processes by turns, with random weights and 32 generated inputs to calibrate on.
+Nets are timm's, or `zoo:NAME`, with random weights and 32 generated inputs to calibrate on. Whole processes by turns, or
+`--together` at the same time: CPU seconds are longer where a host is busy, and so they are for both.
 On one thread: those that wait for a busy host's cores count as CPU seconds too. The promise is at most x1.5.
 """
 
@@ -13,6 +14,8 @@ import os
 import statistics
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from export_cost import measure
 
@@ -29,13 +32,18 @@ def main() -> int:
     parser.add_argument("--formats", default="onnx,tflite,executorch,tvm")
     parser.add_argument("--size", type=int, default=128)
     parser.add_argument("--runs", type=int, default=1)
+    parser.add_argument("--together", action="store_true", help="both at the same time")
     options = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = "1"
     print(f"| net at {options.size} | fp32 CPU s | int8 CPU s | ratio |\n|---|--:|--:|--:|")
     ratios: list[float] = []
     for net in options.nets:
         floats, integers = zip(
-            *(both(net, options.formats, options.size) for _ in range(options.runs)), strict=True
+            *(
+                both(net, options.formats, options.size, 1 + options.together)
+                for _ in range(options.runs)
+            ),
+            strict=True,
         )
         before, after = statistics.median(floats), statistics.median(integers)
         ratios.append(after / before)
@@ -43,8 +51,10 @@ def main() -> int:
     return any(ratio > MOST for ratio in ratios)
 
 
-def both(net: str, formats: str, size: int) -> tuple[float, float]:
-    return cost(net, formats, size, ()), cost(net, formats, size, INTEGERS)
+def both(net: str, formats: str, size: int, processes: int) -> tuple[float, float]:
+    with ThreadPoolExecutor(processes) as pool:
+        floats, integers = pool.map(partial(cost, net, formats, size), ((), INTEGERS))
+    return floats, integers
 
 
 def cost(net: str, formats: str, size: int, options: tuple[str, ...]) -> float:
