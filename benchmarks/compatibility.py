@@ -254,7 +254,7 @@ def _read(told: Mapping[str, Any]) -> dict[str, Any]:
     delegation = told.get("delegation") or {}
     return {
         "answer": "passes" if told["passed"] else "departs",
-        "relative_l2": max(parity["rel_l2"] for parity in told["parity"]),
+        "relative_l2": max(parity["rel_l2"] or 0.0 for parity in told["parity"]),
         "precision": last["precision"],
         "units": placement.get("units"),
         "outside": delegation.get("ops_outside"),

@@ -7,6 +7,7 @@ shortest run of neighbouring operations is kept with which the outputs hold fp16
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 from edgevit.graph.parity import Parity
@@ -42,7 +43,8 @@ def _first(fails: int, holds: int, check: Callable[[int], bool]) -> int:
 def range_note(in_fp32: Sequence[str], of: int, places: Mapping[str, str], departed: Parity) -> str:
     """Say which operations are in fp32, and why."""
     ends = dict.fromkeys(_named(name, places) for name in (in_fp32[0], in_fp32[-1]))
-    why = next((note for note in departed.notes if "overflow" in note), "")
+    overflow = (note for note in departed.notes if "overflow" in note)
+    why = next(chain(departed.unchecked, overflow), "")
     why = why or f"relative L2 {departed.distance.rel_l2:.1e}"
     return (
         f"{len(in_fp32)} of {of} operations are kept in fp32, {' to '.join(ends)}: in fp16 alone the outputs depart, "

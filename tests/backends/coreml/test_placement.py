@@ -154,6 +154,19 @@ def test_what_departs_in_half_is_kept_in_fp32_and_named_with_its_line(tmp_path: 
     assert kept == {"operations": 2, "of": 10, "first": "sum_1", "last": "log"}
 
 
+def test_a_place_that_fp16_puts_beyond_the_end_is_computed_in_fp32(tmp_path: Path) -> None:
+    class Curve(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            place = (x.clamp(0, 1 - 1e-6) * 8).floor().long()
+            return torch.linspace(0, 1, 8)[place] + x
+
+    picture = torch.linspace(0, 2, 48).reshape(1, 3, 4, 4)
+    result = edgevit.export(Curve(), picture, target="iphone", output=tmp_path / "o")
+    assert result.passed
+    (note,) = [note for note in result.manifest["notes"] if "kept in fp32" in note]
+    assert "index 8 into 8" in note
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
