@@ -6,7 +6,8 @@
     h = 0.9 * h + f(x)                  a state of calls, as the next call has it
 
 A rounding of the stream stays in it to the end; one of a branch is added once. A linear, a convolution or a join whose
-result is added has 16 bits too. All that multiplies matrices reads a copy in 8 bits.
+result is added has 16 bits too, unless windows are put together before that: the copy of an image would have 16 bits
+besides. All that multiplies matrices reads a copy in 8 bits.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from edgevit.quantize.op_traits import PROJECTIONS, is_constant, is_move, is_rea
 
 _SUMS = frozenset({"add", "sub"})
 _SCALES = frozenset({"mul", "div"})  # by a number
+_IMAGE_AXES = 4
 _ROUNDED = frozenset({"max_pool1d", "max_pool2d", "upsample_nearest2d"})  # moves of 8 bits only
 
 
@@ -45,8 +47,9 @@ def _with_terms(stream: set[Node], program: Program) -> frozenset[Node]:
     pending = list(stream)
     while pending:
         node = pending.pop()
-        read = set[Node]() if _is_projection(node) else set(_read(node, program))
-        new = set(filter(_is_stored, read)) - stream
+        read = [] if _is_projection(node) else sources(node, program)
+        terms = {before_moves(one, program) for one in read if not _is_of_windows(one, program)}
+        new = set(filter(_is_stored, terms)) - stream
         pending += new
         stream |= new
     return frozenset(stream)
@@ -140,6 +143,15 @@ def _readers(node: Node) -> Iterator[Node]:
 def _read(node: Node, program: Program) -> list[Node]:
     """List the values that a call reads, before moves."""
     return [before_moves(read, program) for read in sources(node, program)]
+
+
+def _is_of_windows(node: Node, program: Program) -> bool:
+    """Check for an image that a permutation of more axes than an image has makes of windows."""
+    while is_move(node) and kind(node) not in _ROUNDED:
+        if kind(node) == "permute" and len(shape(node)) > _IMAGE_AXES:
+            return True
+        node = sources(node, program)[0]
+    return False
 
 
 def before_moves(node: Node, program: Program) -> Node:
