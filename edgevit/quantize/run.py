@@ -47,7 +47,7 @@ from edgevit.quantize.weights import RoundedWeight
 
 _CLEAR = 25.0  # dB: a net of more noise may multiply what wider steps add
 _SHOWN = 4  # runs that the waterfall is made of
-_WORTH = 2.75  # dB that they must bring
+_WORTH = 2.5  # dB that they must bring, in one way: another may add some tenths
 _WORST_CALLS = "the worst calls in floats"
 Progress = Callable[[str], None]
 
