@@ -44,6 +44,20 @@ def _padded_mask(x: torch.Tensor) -> torch.Tensor:
     return x + ((t @ t.mT / 9 + mask[:, None]).softmax(-1) @ t).mT.reshape(x.shape)
 
 
+def _clipped_and_pooled(x: torch.Tensor) -> torch.Tensor:
+    places = F.adaptive_max_pool2d(x, (2, 3), return_indices=True)[1]
+    summed = x.sigmoid().cumprod(3) + x.tanh().cumsum(-2) / 9
+    return F.hardtanh(x * 0.7, 0.0, 1.0) + summed + places.float().mean((2, 3), keepdim=True) / 30
+
+
+def _spectrum_of_products(x: torch.Tensor) -> torch.Tensor:
+    pairs = torch.einsum("bcn,bmc->bnm", x.flatten(2), x.flatten(2)[..., :4].mT).mean(2)
+    x = pairs.view(x.shape[0], 1, *x.shape[2:]) + x
+    mixed = torch.einsum("...ij,...kj,...k->...i", x, x.softmax(2), x.mean(3))[..., None] / 9 + x
+    waves = torch.fft.fftshift(torch.fft.fft2(mixed, s=(4, 8), norm="ortho"))
+    return mixed + waves.abs().mean((2, 3), keepdim=True)
+
+
 PLAIN: tuple[Plain, ...] = (
     _upsampled,
     _looked_up,
@@ -51,17 +65,13 @@ PLAIN: tuple[Plain, ...] = (
     _padded_mask,
     lambda x: torch.bucketize(x, torch.tensor([-1.0, -0.2, 0.3, 2.0])) / 4 + x,
     lambda x: torch.searchsorted(x.softmax(3).cumsum(3), x.sigmoid(), right=True) / 9 + x,
-    lambda x: x.sigmoid().cumprod(3) + x,
-    lambda x: torch.einsum("bcn,bmc->bnm", x.flatten(2), x.flatten(2)[..., :4].mT).mean(2).view(x.shape[0], 1, *x.shape[2:]) + x,
+    _clipped_and_pooled,
+    _spectrum_of_products,
     lambda x: x * torch.einsum("bi,bj->bij", x.amax((2, 3)), x.mean((2, 3))).softmax(2).mean(1)[..., None, None],
     lambda x: x.max(1, keepdim=True).values * x.min(2, keepdim=True)[0].sigmoid() + x,
     lambda x: (x.mean((2, 3))[:, None] @ x.flatten(2)).view(x.shape[0], 1, *x.shape[2:]) / 9 + x,
     lambda x: x + x.amax((2, 3), keepdim=True).flatten(2).mT.matmul(torch.eye(x.shape[1]).roll(1, 0)).mT[..., None],
     lambda x: F.local_response_norm(x, 3) + F.max_pool3d(x[:, None], (3, 1, 1), 1, (1, 0, 0))[:, 0],
-    lambda x: x + F.adaptive_max_pool2d(x, (2, 3), return_indices=True)[1].float().mean((2, 3), keepdim=True) / 30,
-    lambda x: F.hardtanh(x * 0.7, 0.0, 1.0) + x.tanh().cumsum(-2) / 9,
-    lambda x: torch.einsum("...ij,...kj,...k->...i", x, x.softmax(2), x.mean(3))[..., None] / 9 + x,
-    lambda x: x + torch.fft.fftshift(torch.fft.fft2(x, s=(4, 8), norm="ortho")).abs().mean((2, 3), keepdim=True),
     lambda x: F.avg_pool3d(x, (2, 3, 3), 1, (0, 1, 1)).repeat_interleave(2, 1)[:, : x.shape[1]],
 )  # fmt: skip
 

@@ -29,7 +29,7 @@ from tests.generator.covering import covering_seeds, uncovered_blocks
 from tests.generator.nets import random_net
 
 CHUNK = 10
-COVERING = 42  # nets of a default run
+COVERING = 44  # nets of a default run
 TARGETS = {
     "coreml": "iphone",
     "onnx": "linux-x86",
