@@ -33,6 +33,10 @@ _KEYS = (
 )
 
 
+# A class that states none of these sets them in its constructor, or reads them of a model's own configuration.
+_TELLING = ("do_rescale", "do_normalize", "size")
+
+
 def processor_values(model_types: Sequence[str], source: str) -> dict[str, Any]:
     """Return the processor's values.
 
@@ -76,7 +80,8 @@ def _defaults_of_class(model_type: str) -> dict[str, Any]:
     for name in filter(None, choices):
         processor = getattr(transformers, name, None)
         if processor is not None:
-            return {key: getattr(processor, key, None) for key in _KEYS}
+            values = {key: getattr(processor, key, None) for key in _KEYS}
+            return values if any(values[key] for key in _TELLING) else {}
     return {}
 
 

@@ -11,7 +11,7 @@ import torch
 
 from edgevit.errors import ModelError, WeightsError
 from edgevit.frontend import hub
-from edgevit.frontend.hf_preprocess import preprocess_of
+from edgevit.frontend.hf_preprocess import preprocess_of, processor_values
 from edgevit.frontend.live_weights import liveness
 from edgevit.frontend.resolve import resolve
 
@@ -199,6 +199,12 @@ def test_preprocessing_as_the_processor_does_it(tmp_path: Path) -> None:
         mean, std = (torch.tensor(x).view(3, 1, 1) for x in (stated.mean, stated.std))
         expected = processor(picture, return_tensors="pt")["pixel_values"][0]
         torch.testing.assert_close((channels / 255 - mean) / std, expected)
+
+
+def test_a_processor_class_that_states_nothing_is_no_preprocessing() -> None:
+    """timm's wrapper has another mean for each model, and 0 to 255 is none of them."""
+    assert processor_values(["timm_wrapper"], "timm_wrapper") == {}
+    assert processor_values(["vit"], "vit")["do_rescale"] is True
 
 
 def test_the_crop_is_the_part_kept_of_the_resized_picture() -> None:
