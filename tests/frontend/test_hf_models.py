@@ -14,6 +14,7 @@ from edgevit.frontend import hub
 from edgevit.frontend.hf_preprocess import preprocess_of, processor_values
 from edgevit.frontend.live_weights import liveness
 from edgevit.frontend.resolve import resolve
+from edgevit.frontend.torchvision_ops import make_torchvision_importable
 
 TINY = {
     "hidden_size": 32,
@@ -179,6 +180,11 @@ def test_labels_only_when_they_say_something(tmp_path: Path) -> None:
     assert resolve(config_in(tmp_path, CONFIGS["vit"])).labels == ()
     named = resolve(config_in(tmp_path, {**CONFIGS["vit"], "id2label": labels}))
     assert named.labels == ("cat", "dog")
+
+
+@pytest.fixture(autouse=True)
+def _torchvision() -> None:
+    make_torchvision_importable()  # processors import it
 
 
 def test_preprocessing_as_the_processor_does_it(tmp_path: Path) -> None:
