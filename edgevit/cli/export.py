@@ -8,7 +8,7 @@ import re
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from edgevit.cli.plan import chosen, export_by_plan
 from edgevit.errors import EdgevitError, InternalError, UsageError
@@ -22,10 +22,8 @@ if TYPE_CHECKING:
 def run_export(options: argparse.Namespace) -> int:
     from edgevit.export import ExportResults
 
-    sizes: list[int | tuple[int, int]] = options.input_size or []
-    if len(sizes) > 1:
-        return _export_sizes(options, sizes)
-    options.input_size = sizes[0] if sizes else None
+    if isinstance(options.input_size, list):
+        return _export_sizes(options, cast(list[int | tuple[int, int]], options.input_size))
     if options.plan:
         result, note = export_by_plan(options, _model_options(options))
         _show_export(result, options)

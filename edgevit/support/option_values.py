@@ -52,12 +52,12 @@ def size(text: str) -> int | tuple[int, int]:
     return sides[0] if len(sides) == 1 else (sides[0], sides[1])
 
 
-def sizes(text: str) -> list[int | tuple[int, int]]:
-    """Parse several different sizes."""
+def sizes(text: str) -> int | tuple[int, int] | list[int | tuple[int, int]]:
+    """Parse one size, or a list of different ones."""
     parsed = [size(part) for part in text.split(",")]
     if len({*parsed}) < len(parsed):
         raise ArgumentTypeError(f"`{text[:40]}` names a size twice")
-    return parsed
+    return parsed if len(parsed) > 1 else parsed[0]
 
 
 def memory(text: str) -> int:

@@ -97,6 +97,7 @@ FULL_PRECISION = (
 ONLY_FULL_PRECISION = (
     "guard_negative_gather_indices",
     "const_elimination",
+    "dedup_op_and_var_names",  # the first calls its sums `add_1`, as a value of the model may be called
     "dead_code_elimination",
 )
 
