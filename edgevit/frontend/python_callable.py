@@ -16,8 +16,9 @@ import sys
 import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 
 import torch
@@ -85,6 +86,13 @@ def _importable(place: str) -> Iterator[None]:
             sys.path.remove(folder)
 
 
+class _AsWritten(SourceFileLoader):
+    """Loader that compiles the file each time: Python's cache knows a file by its second and length alone."""
+
+    def get_code(self, fullname: str) -> CodeType:
+        return self.source_to_code(self.get_data(self.path), self.path)
+
+
 def _import_file(place: str) -> ModuleType:
     path = Path(place)
     if not path.is_file():
@@ -96,7 +104,7 @@ def _import_file(place: str) -> ModuleType:
             hint=suggest(place[:200], map(str, beside)) or "a file: path/net.py:build",
         )
     name = f"edgevit_user_{path.stem}"
-    spec = importlib.util.spec_from_file_location(name, path)
+    spec = importlib.util.spec_from_file_location(name, path, loader=_AsWritten(name, str(path)))
     if spec is None or spec.loader is None:
         raise ModelError(f"`{place}` is not a Python file")
     namespace = importlib.util.module_from_spec(spec)

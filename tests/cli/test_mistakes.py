@@ -97,9 +97,8 @@ def test_weights_that_fill_the_flash_many_times_are_refused_without_calibration(
 ) -> None:
     """Both before the capture and, nearer to the limit, before the calibration."""
     for width, stages in ((4096, []), (1200, ["capture the graph"])):
-        name = f"wide{width}.py"  # Python takes a file of the same second and length for the same
-        (folder / name).write_text(WIDE.format(width=width))
-        assert main(["export", f"{name}:build", "--target", "stm32f407"]) == 8
+        (folder / "wide.py").write_text(WIDE.format(width=width))
+        assert main(["export", "wide.py:build", "--target", "stm32f407"]) == 8
         said = capsys.readouterr().err
         assert "bytes of flash at 8 bits each, and 1,048,576 fit" in said
         assert [stage for stage in stages if stage in said] == stages

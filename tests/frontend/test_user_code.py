@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from edgevit.cli.main import main
+from edgevit.frontend.resolve import resolve
 from edgevit.support.stdout import only_answers
 from edgevit.support.terminal import show
 
@@ -93,6 +95,17 @@ def test_code_that_ends_the_program_at_its_third_run(
     assert code == 3
     assert "net.py:20" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_a_file_is_read_as_it_is_now(tmp_path: Path) -> None:
+    """Python's own cache takes a file of the same second and length for the same."""
+    path = tmp_path / "net.py"
+    for factor in (3.0, 5.0):
+        path.write_text(f"import torch\n\nclass Net(torch.nn.Module):\n    def forward(self, x):\n        return {factor} * x\n\ndef build():\n    return Net(), (torch.ones(1, 2),)\n")  # fmt: skip
+        os.utime(path, (1e9, 1e9))
+        source = resolve(f"{path}:build")
+        assert source.module(*source.inputs).tolist() == [[factor] * 2]
+    assert [one.name for one in tmp_path.iterdir()] == ["net.py"]
 
 
 def test_code_finds_an_empty_command_line(

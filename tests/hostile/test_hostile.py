@@ -63,11 +63,9 @@ def ask(server: subprocess.Popen[str], request: dict[str, Any]) -> dict[str, Any
 
 
 def listing(folder: Path) -> dict[str, int]:
-    """Sizes by path, without what Python itself writes beside a module that it imports."""
     return {
         str(path.relative_to(folder)): path.lstat().st_size if not path.is_dir() else 0
         for path in folder.rglob("*")
-        if "__pycache__" not in path.parts
     }
 
 
