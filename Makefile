@@ -14,7 +14,7 @@ demo: .venv/.demo ## Set up .venv and export timm:shvit_s1 for an iphone
 	$(BIN)/edgevit export timm:shvit_s1 --target iphone -o $(OUT)
 
 test: .venv/.dev ## Run all tests; `make tools` first, or those that need compilers and emulators are skipped
-	$(BIN)/python -m pytest -n 2 --dist worksteal --durations=30
+	$(BIN)/python -m pytest -n 3 --dist worksteal --durations=30
 
 tools: ## Install cross compilers, QEMU, servers and a browser by apt-get, with sudo where needed
 	tests/install_tools.sh

@@ -11,6 +11,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from tests.fuzzed.fresh import FORMATS, LIBRARIES, departures, lowered
+from tests.tiers import in_some_formats
 
 X = torch.randn(1, 3, 16, 16, generator=torch.Generator().manual_seed(0)) * 3
 
@@ -49,8 +50,7 @@ def of_a_constant(t: torch.Tensor) -> torch.Tensor:
 MASKED = {f.__name__: f for f in (of_rows, added, of_a_constant)}
 
 
-@pytest.mark.parametrize("format", FORMATS)
-@pytest.mark.parametrize("name", MASKED)
+@pytest.mark.parametrize(("name", "format"), list(in_some_formats(MASKED, FORMATS)))
 def test_attention_that_sees_nothing(name: str, format: str, tmp_path: Path) -> None:
     pytest.importorskip(LIBRARIES[format])
     artifact, captured = lowered(format, Tokens(MASKED[name]), (X,), tmp_path)
