@@ -12,7 +12,7 @@ import pytest
 
 from edgevit.cli.main import COLLECT_RARELY
 
-# Two test processes share two cores; torch's own threads would only get in each other's way.
+# Three test processes share two cores; torch's own threads would only get in each other's way.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # No test depends on what a hub serves today, or waits for one.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
