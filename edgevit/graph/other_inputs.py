@@ -32,9 +32,9 @@ def other_inputs(example: Tensors) -> dict[str, Tensors]:
     Masks and tensors with non-finite values stay as they are, and so do integers but for one
     variant, where they change places: what the model takes is not known beyond the values that it took.
     """
-    moved = {"integers moved": tuple(map(_moved, example))} if any(map(_moves, example)) else {}
+    of_integers = {"integers moved": tuple(map(moved, example))} if any(map(_moves, example)) else {}  # fmt: skip
     if not any(map(_varies, example)):
-        return moved
+        return of_integers
     makers: dict[str, Callable[[torch.Tensor, float], torch.Tensor]] = {
         "scaled by 0.1": lambda x, most: x * 0.1,
         "scaled by 3": lambda x, most: x * 3,
@@ -42,7 +42,7 @@ def other_inputs(example: Tensors) -> dict[str, Tensors]:
         "bright": lambda x, most: x * 0.2 + 0.8 * most,
     }
     varied = {name: tuple(_changed(x, make) for x in example) for name, make in makers.items()}
-    return varied | moved
+    return varied | of_integers
 
 
 def _moves(x: torch.Tensor) -> bool:
@@ -50,8 +50,9 @@ def _moves(x: torch.Tensor) -> bool:
     return integer and x.dim() > 0 and x.shape[-1] > 1
 
 
-def _moved(x: torch.Tensor) -> torch.Tensor:
-    return x.roll(1, -1) if _moves(x) else x
+def moved(x: torch.Tensor, places: int = 1) -> torch.Tensor:
+    """Return whole numbers in other places of their rows; masks and all others as they are."""
+    return x.roll(places, -1) if _moves(x) else x
 
 
 def _varies(x: torch.Tensor) -> bool:

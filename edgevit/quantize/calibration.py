@@ -11,6 +11,7 @@ import torch
 
 from edgevit.errors import CalibrationError
 from edgevit.frontend import NoArraysError, Preprocess, random_images, read_arrays
+from edgevit.graph.other_inputs import moved
 from edgevit.graph.program import Inputs, Program
 from edgevit.graph.tensors import from_numpy
 from edgevit.quantize.encoding import why_no_pixels
@@ -146,7 +147,7 @@ def generated(
         tensors: list[torch.Tensor] = []
         for index, example in enumerate(program.inputs):
             if not example.is_floating_point():
-                tensors.append(_moved(example, run))
+                tensors.append(moved(example, run))
                 continue
             own = replace(image_input, pixels=image_input.pixels and index == 0)  # the picture
             images = random_images(
@@ -155,12 +156,6 @@ def generated(
             tensors.append(own.tensor(images) if example.dim() == 4 else images)
         runs.append(tuple(tensors))
     return Calibration(tuple(runs), f"{count} generated inputs").check(program)
-
-
-def _moved(example: torch.Tensor, places: int) -> torch.Tensor:
-    if example.dtype == torch.bool or not example.dim():
-        return example
-    return example.roll(places, -1)
 
 
 def from_arrays(

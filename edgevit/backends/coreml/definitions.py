@@ -35,6 +35,7 @@ from torch.nn import functional as F
 from edgevit.backends.in_aten import cdist
 from edgevit.graph.aten import argument, has_argument, op, per_dimension
 from edgevit.graph.program import value
+from edgevit.rewrites.arithmetic.composites import clamp
 from edgevit.rewrites.arithmetic.expand_functions import is_of_its_form
 from edgevit.rewrites.arithmetic.functions import FUNCTIONS
 from edgevit.rewrites.arithmetic.stable_logs import STABLE
@@ -100,11 +101,6 @@ def definition(node: Node) -> Callable[..., Any] | None:
 
 def _pad_mode(node: Node) -> str:
     return argument(node, "mode") if has_argument(node, "mode") else "constant"
-
-
-def _clamp(x: Tensor, min: Tensor | None = None, max: Tensor | None = None) -> Tensor:
-    x = x if min is None else torch.maximum(x, min)
-    return x if max is None else torch.minimum(x, max)
 
 
 def _cumsum(x: Tensor, dim: int, dtype: torch.dtype | None = None) -> Tensor:
@@ -293,7 +289,7 @@ _DEFINITIONS: dict[str, Callable[..., Any]] = {
     **FUNCTIONS,
     "_cdist_forward": cdist,
     "alias": _itself,
-    "clamp.Tensor": _clamp,
+    "clamp.Tensor": clamp,
     "cumsum": _cumsum,
     "mean": _over_all(torch.ops.aten.mean.dim),
     "mean.dim": _over_all(torch.ops.aten.mean.dim),

@@ -81,9 +81,9 @@ def repeat_interleave(
     return torch.stack([x] * repeats, axis + 1).reshape(sizes)
 
 
-def clamp(x: Tensor, least: Tensor | None = None, most: Tensor | None = None) -> Tensor:
-    x = x if least is None else torch.maximum(x, least)
-    return x if most is None else torch.minimum(x, most)
+def clamp(x: Tensor, min: Tensor | None = None, max: Tensor | None = None) -> Tensor:
+    x = x if min is None else torch.maximum(x, min)
+    return x if max is None else torch.minimum(x, max)
 
 
 def upsample_linear1d(

@@ -47,7 +47,7 @@ class ExpandEinsum(Rule[Equation]):
             dots = "..." if "." in operand_terms else ""
             result = dots + "".join(sorted(c for c in set(letters) if letters.count(c) == 1))
         ranks = [len(shape(tensor)) for tensor in operands]
-        *terms, result = _without_dots([*terms, result], [*ranks, -1])
+        *terms, result = _without_dots(terms, result, ranks)
         return Equation(node, tuple(terms), result, operands)
 
     def check(self, match: Equation, draft: Draft) -> None:
@@ -71,16 +71,17 @@ class ExpandEinsum(Rule[Equation]):
         return _ordered(source, letters, match.result, edit)
 
 
-def _without_dots(terms: list[str], ranks: list[int]) -> list[str]:
-    """Name the axes of each ellipsis, from the last; the result, of rank -1, has all of them."""
-    unused = [c for c in ascii_letters if c not in "".join(terms)]
-    counts = [rank - len(term) + 3 for term, rank in zip(terms, ranks, strict=True) if "." in term]
-    most = max(counts, default=0)
-    return [
-        term.replace(
-            "...", "".join(unused[most - (rank - len(term) + 3 if rank >= 0 else most) : most])
-        )
+def _without_dots(terms: list[str], result: str, ranks: list[int]) -> list[str]:
+    """Name the axes of each ellipsis, from the last; that of the result has all of them."""
+    unused = [c for c in ascii_letters if c not in "".join([*terms, result])]
+    counts = [
+        rank - len(term.replace("...", "")) if "." in term else 0
         for term, rank in zip(terms, ranks, strict=True)
+    ]
+    most = max(counts)
+    return [
+        term.replace("...", "".join(unused[most - count : most]))
+        for term, count in zip([*terms, result], [*counts, most], strict=True)
     ]
 
 
