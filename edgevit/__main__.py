@@ -19,12 +19,16 @@ def main() -> int:
 
 
 def _run() -> int:
+    from edgevit.support.leaving import Leaving
+
+    leaving = Leaving()  # before anything that registers a handler of its own
     from edgevit.cli.main import main as run
     from edgevit.support.stdout import give_up_stdout
 
     code = run()
     if "--json" in sys.argv:
         give_up_stdout()
+    leaving.code = code
     return code
 
 

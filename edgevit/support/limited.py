@@ -20,6 +20,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from edgevit.errors import EdgevitError, revived
+from edgevit.support.leaving import Leaving
 from edgevit.support.python import module_command, module_environment
 from edgevit.support.stdout import answers, only_answers
 
@@ -84,6 +85,7 @@ def _name(number: int) -> str:
 
 
 def main() -> None:
+    leaving = Leaving()
     function, arguments, limits = json.load(sys.stdin)
     _limit(Limits(**limits))
     with only_answers():
@@ -95,6 +97,7 @@ def main() -> None:
         except MemoryError:
             answer = "ended", f"it took more than {limits['memory'] >> 20} MB of memory"
         answers().write(json.dumps(answer))
+    leaving.code = 0
 
 
 def _limit(limits: Limits) -> None:

@@ -6,6 +6,7 @@ One request a line on stdin, one answer a line on stdout, both JSON.
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import json
 import os
@@ -41,6 +42,7 @@ def _import_what_commands_import() -> None:
         code = edgevit.cli.main.main(["inspect", "zoo:vit-i16-p8-d16-h1-l1"])
     assert code == 0
     importlib.import_module("transformers.modeling_utils")  # all models of a hub stand on it
+    gc.freeze()  # a fork that collects does not touch, and so copy, what was imported
 
 
 def _answer(request: dict[str, Any]) -> dict[str, Any]:
