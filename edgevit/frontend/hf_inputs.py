@@ -53,12 +53,16 @@ def _in_each(model: Any) -> tuple[int, ...]:
     """Return how many pictures one input holds: the frames of a video, the two of a pair; () if it is one."""
     if type(model).__name__.endswith("KeypointMatching"):
         return (2,)
-    of_video = "video" in _modalities(model) or "ForVideo" in type(model).__name__
+    # a model of clips and text says that it reads images; its picture part states how many of one clip
+    of_clips = hasattr(getattr(model.config, "vision_config", None), "num_frames")
+    of_video = of_clips or "video" in _modalities(model) or "ForVideo" in type(model).__name__
     return (_frames(model.config),) if of_video else ()
 
 
 def _frames(config: Any) -> int:
-    stated = (getattr(config, name, None) for name in ("num_frames", "frames_per_clip"))
+    configs = (config, getattr(config, "vision_config", None))
+    names = ("num_frames", "frames_per_clip")
+    stated = (getattr(part, name, None) for part in configs for name in names)
     return next(filter(None, stated), _FRAMES)
 
 
@@ -102,5 +106,5 @@ def _no_picture(model: Any, name: str) -> ModelError:
         f"`{name}` is not a vision model",
         where=f"hf:{name}",
         why=f"{type(model).__name__} takes `{taken}`, not `{PICTURE}`",
-        hint="name its vision part, for example hf:CLIPVisionModel",
+        hint=f"name its vision part, for example hf:CLIPVisionModel; or --inputs {taken}=SHAPE",
     )

@@ -9,6 +9,7 @@ hf:...?CLIPTextModel                   the same by a class of your choice: one t
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -73,7 +74,7 @@ def build(request: Request) -> ModelSource:
         images = random_images((math.prod(leading), channels, *size), request.seed)
         return images.unflatten(0, leading)
 
-    inputs = hf_inputs(model, name, request.batch, request.seed, pictures)
+    inputs = _given(request) or hf_inputs(model, name, request.batch, request.seed, pictures)
     takes_picture = PICTURE in inputs and inputs[PICTURE].ndim == 4
     module = TensorOutputs(model, inputs)
     return ModelSource(
@@ -89,6 +90,14 @@ def build(request: Request) -> ModelSource:
         labels=_labels(config),
         native_size=_image_size(config),
     )
+
+
+def _given(request: Request) -> dict[str, torch.Tensor]:
+    """Return the caller's example inputs where they have names, as the model is run on."""
+    example = request.example
+    if not isinstance(example, Mapping) or not all(map(torch.is_tensor, example.values())):
+        return {}
+    return {str(name): tensor for name, tensor in example.items()}
 
 
 def _file_name(name: str, folder: Path | None, chosen: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -9,6 +10,7 @@ import torch
 from torch import nn
 
 from edgevit.errors import ModelError
+from edgevit.frontend.input_text import stated_inputs
 from edgevit.frontend.trial import first_line, place_of
 
 # Outputs of task heads; the features below are dropped when one of these is present.
@@ -22,9 +24,31 @@ _HEADS = (
     "predicted_depth",
     "reconstruction",
     "logits_per_image",
+    "logits_per_video",
+    "itm_score",
+    "segmentation_logits",
+    "normals",
+    "field_of_view",
+    "order_logits",
+    "object_score_logits",
 )
-_FEATURES = ("last_hidden_state", "pooler_output", "image_embeds", "text_embeds", "feature_maps")
-_EMBEDDINGS = ("image_embeds", "text_embeds")  # what a gallery keeps of a model of pairs
+_FEATURES = (
+    "last_hidden_state",
+    "pooler_output",
+    "image_embeds",
+    "text_embeds",
+    "feature_maps",
+    "cls_token_value",
+    "intermediate_embeddings",
+    "summary",
+    "features",
+)
+_PAIRS = {"logits_per_image", "logits_per_video"}
+_EMBEDDINGS = (
+    "image_embeds",
+    "video_embeds",
+    "text_embeds",
+)  # what a gallery keeps of a model of pairs
 
 
 class TensorOutputs(nn.Module):
@@ -68,10 +92,10 @@ def _fields(model: nn.Module, inputs: Mapping[str, torch.Tensor]) -> tuple[str, 
             f"the model does not run on its example input ({shapes})",
             where=place_of(error, model),
             why=first_line(error),
-            hint=_size_hint(model),
+            hint=_input_hint(model, inputs),
         ) from error
     present = [name for name, _ in _tensors(output)]
-    heads = (*_HEADS, *_EMBEDDINGS) if "logits_per_image" in present else _HEADS
+    heads = (*_HEADS, *_EMBEDDINGS) if _PAIRS & set(present) else _HEADS
     chosen = _of(heads, present) or _of(_FEATURES, present) or present
     if not chosen:
         raise ModelError(
@@ -92,6 +116,17 @@ def _number(name: str) -> str:
     return underscore + last if head and last.isdigit() else ""
 
 
-def _size_hint(model: nn.Module) -> str:
+def _input_hint(model: nn.Module, inputs: Mapping[str, torch.Tensor]) -> str:
+    """Return a command's inputs with those that `forward` misses, or another size of the picture."""
+    missing = [
+        name
+        for name, parameter in inspect.signature(model.forward).parameters.items()
+        if parameter.default is parameter.empty
+        and parameter.kind is parameter.POSITIONAL_OR_KEYWORD
+        and name not in inputs
+    ]
+    if missing:
+        return f"--inputs {stated_inputs(inputs)},{','.join(f'{name}=SHAPE' for name in missing)}"
     size = getattr(getattr(model, "config", None), "image_size", None)
-    return f"--input-size {size}" if isinstance(size, int) else "another --input-size"
+    own = f"--input-size {size}" if isinstance(size, int) else "another --input-size"
+    return f"{own}; or inputs of yours: --inputs {stated_inputs(inputs)},NAME=SHAPE"

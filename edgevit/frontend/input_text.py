@@ -9,6 +9,7 @@ NAME=FILE.npy         the array in a file
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -43,6 +44,19 @@ def read_input_text(text: str, seed: int) -> dict[str, torch.Tensor]:
             raise _refusal(part, f"`{name}` is there twice")
         inputs[name] = _from_file(value) if value.endswith(".npy") else _random(value, seed + index)
     return inputs
+
+
+def stated_inputs(inputs: Mapping[str, torch.Tensor]) -> str:
+    """Return the text that describes inputs like these: `image=1x3x224x224,ids=1x77:int64:49408`."""
+    return ",".join(f"{name}={_stated(tensor)}" for name, tensor in inputs.items())
+
+
+def _stated(tensor: torch.Tensor) -> str:
+    sizes = "x".join(map(str, tensor.shape))
+    if tensor.dtype.is_floating_point:
+        return sizes
+    kind = str(tensor.dtype).removeprefix("torch.")
+    return f"{sizes}:{kind}:{int(tensor.max()) + 1}"
 
 
 def _random(value: str, seed: int) -> torch.Tensor:

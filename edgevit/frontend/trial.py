@@ -24,9 +24,12 @@ _STANDARD = Path(sysconfig.get_path("stdlib"))
 
 
 def first_line(error: BaseException) -> str:
-    """Format an error as `ValueError: the first line of its message`."""
+    """Format an error as `ValueError: the first line of its message`, with what a colon leads to."""
     lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+    if not lines:
+        return type(error).__name__
+    cause = f" {lines[1].strip()}" if lines[0].endswith(":") and len(lines) > 1 else ""
+    return f"{type(error).__name__}: {lines[0]}{cause}"
 
 
 def place_of(error: BaseException, module: torch.nn.Module | None = None) -> str:

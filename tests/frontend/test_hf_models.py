@@ -63,6 +63,24 @@ CONFIGS: dict[str, dict[str, Any]] = {
         "num_frames": 4,
         "architectures": ["VideoMAEForVideoClassification"],
     },
+    "clips": {
+        "model_type": "xclip",
+        "text_config": {**TINY, "vocab_size": 20, "max_position_embeddings": 8, "eos_token_id": 19},
+        "vision_config": {
+            **TINY,
+            "image_size": 16,
+            "patch_size": 8,
+            "num_frames": 3,
+            "mit_hidden_size": 32,
+            "mit_intermediate_size": 64,
+            "mit_num_hidden_layers": 1,
+            "mit_num_attention_heads": 2,
+        },
+        "projection_dim": 32,
+        "prompt_layers": 1,
+        "prompt_num_attention_heads": 2,
+        "architectures": ["XCLIPModel"],
+    },
     "yolos": {
         "model_type": "yolos",
         **TINY,
@@ -77,6 +95,7 @@ OUTPUTS = {
     "dinov2": {"last_hidden_state": (1, 17, 32), "pooler_output": (1, 32)},
     "segformer": {"logits": (1, 2, 16, 16)},
     "video": {"logits": (1, 2)},
+    "clips": {"logits_per_video": (1, 1), "video_embeds": (1, 32), "text_embeds": (1, 1, 32)},
     "yolos": {"logits": (1, 5, 3), "pred_boxes": (1, 5, 4)},
 }
 
@@ -173,6 +192,13 @@ def test_models_that_are_not_about_images_or_not_ours_to_run(tmp_path: Path) -> 
         resolve(config_in(tmp_path, foreign))
     assert "--trust" in caught.value.hint
     assert not (tmp_path / "ran").exists()
+
+
+def test_a_config_that_its_class_refuses_is_told_with_the_cause(tmp_path: Path) -> None:
+    config = {"model_type": "seggpt", "merge_index": 9, "intermediate_hidden_state_indices": [1]}
+    with pytest.raises(ModelError) as caught:
+        resolve(config_in(tmp_path, config))
+    assert "Merge index must be less" in caught.value.why
 
 
 def test_labels_only_when_they_say_something(tmp_path: Path) -> None:

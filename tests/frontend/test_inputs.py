@@ -12,7 +12,7 @@ import torch
 import edgevit
 from benchmarks.small_configs import INPUT_SIZE, SMALL_CONFIGS
 from edgevit.errors import EdgevitError, ModelError, UsageError
-from edgevit.frontend.input_text import read_input_text
+from edgevit.frontend.input_text import read_input_text, stated_inputs
 from edgevit.frontend.live_weights import liveness
 from edgevit.frontend.resolve import resolve
 from edgevit.graph.other_inputs import other_inputs
@@ -39,6 +39,23 @@ NAMES = {
     "detr": (("pixel_values",), ("logits", "pred_boxes")),
     "dpt": (("pixel_values",), ("predicted_depth",)),
     "levit": (("pixel_values",), ("logits",)),  # it keeps biases that it has indexed with
+}
+
+
+TILES = {
+    "model_type": "mllama_vision_model",
+    "architectures": ["MllamaVisionModel"],
+    "hidden_size": 16,
+    "num_hidden_layers": 1,
+    "num_global_layers": 1,
+    "attention_heads": 2,
+    "intermediate_size": 16,
+    "image_size": 32,
+    "patch_size": 8,
+    "max_num_tiles": 1,
+    "supported_aspect_ratios": [[1, 1]],
+    "intermediate_layers_indices": [0],
+    "vision_output_dim": 32,
 }
 
 
@@ -138,6 +155,19 @@ def test_inputs_of_an_architecture_are_named_by_the_caller(tmp_path: Path) -> No
     assert source.input_names == ("pixel_values", "input_ids", "attention_mask")
     by_position = resolve(f"hf:{tmp_path}", source.inputs[:2], weights="random")
     assert by_position.input_names == ("pixel_values", "input_ids")
+
+
+def test_an_architecture_that_misses_an_input_names_it_and_takes_it(tmp_path: Path) -> None:
+    spec = f"hf:{tmp_path}"
+    (tmp_path / "config.json").write_text(json.dumps(TILES))
+    with pytest.raises(ModelError) as caught:
+        resolve(spec, weights="random")
+    own = "pixel_values=1x3x32x32"
+    assert caught.value.hint == f"--inputs {own},aspect_ratio_ids=SHAPE,aspect_ratio_mask=SHAPE"
+    text = "pixel_values=1x1x1x3x32x32,aspect_ratio_ids=1x1:int64:2,aspect_ratio_mask=1x1x1:int64"
+    source = resolve(spec, weights="random", inputs=text)
+    assert source.input_names == ("pixel_values", "aspect_ratio_ids", "aspect_ratio_mask")
+    assert stated_inputs({"ids": torch.tensor([[0, 4]])}) == "ids=1x2:int64:5"
 
 
 def test_integers_are_checked_on_another_order() -> None:
