@@ -88,7 +88,7 @@ def _is_quantized(detail: dict[str, Any]) -> bool:
 
 def _quantized(array: Any, detail: dict[str, Any]) -> Any:
     if not _is_quantized(detail):
-        return array
+        return array.astype(detail["dtype"])  # the file takes PyTorch's int64 as int32
     scale, zero = detail["quantization"]
     return np.clip(np.rint(array / scale) + zero, -128, 127).astype(np.int8)
 

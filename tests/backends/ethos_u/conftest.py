@@ -40,6 +40,18 @@ class Places(nn.Conv2d):
     def forward(self, image):
         return super().forward(image).relu().argmax(1)
 
+class Named(nn.Conv2d):
+    def __init__(self):
+        super().__init__(3, 6, 4, 4)
+        self.names = nn.Embedding(9, 6)
+
+    def forward(self, image, name):
+        return super().forward(image).relu().mean((2, 3)) + self.names(name)
+
+def named():
+    torch.manual_seed(0)
+    return Named().eval(), (torch.rand(1, 3, 16, 16), torch.tensor([7]))
+
 def places():
     torch.manual_seed(0)
     return Places(3, 6, 3).eval(), (torch.rand(1, 3, 16, 16),)

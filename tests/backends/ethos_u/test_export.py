@@ -54,6 +54,18 @@ def test_the_npu_takes_the_place_of_the_largest_channel(source: Path) -> None:
     assert result.passed and result.manifest["delegation"]["outside"] == []
 
 
+def test_whole_numbers_enter_as_the_file_takes_them(source: Path) -> None:
+    """TFLite's places are int32, PyTorch's int64; the self-test holds what the board is given."""
+    how = CalibrationOptions(calibrate="generated")
+    output = source / "named"
+    result = export(
+        f"{source}/net.py:named", target="ethos-u55-128", output=output, calibration=how
+    )
+    assert result.passed
+    golden = (output / "call" / "golden.cpp").read_text()
+    assert "const int32_t edgevit_golden_input_1[1] = {\n    7,\n};" in golden
+
+
 def test_what_vela_predicts_is_marked_so(folder: Path) -> None:
     manifest = manifest_of(folder)
     predicted = manifest["predicted"]
