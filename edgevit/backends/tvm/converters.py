@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch.fx.node import Node
 
+from edgevit.backends.tvm import pairs
 from edgevit.backends.tvm.arithmetic import ARITHMETIC, Converter, Expr, relax_type, typed
 from edgevit.backends.tvm.tool import tvm
 from edgevit.graph.aten import argument
@@ -214,31 +215,6 @@ def _not_negative(importer: Any, index: Node, extent: int) -> Expr:
     return importer.block_builder.emit(op.where(op.less(place, zero), op.add(place, size), place))
 
 
-def _quantized(node: Node, importer: Any) -> Expr:
-    relax = tvm("relax")
-    x, scale, zero, _, _, dtype = node.args
-    where = relax.const(scale, "float32"), relax.const(zero, relax_type(dtype))  # type: ignore[arg-type]
-    converted = relax.op.quantize(importer.env[x], *where, -1, relax_type(dtype))  # type: ignore[arg-type]
-    return importer.block_builder.emit(converted)
-
-
-def _dequantized(node: Node, importer: Any) -> Expr:
-    relax = tvm("relax")
-    x, scale, zero, _, _, dtype = node.args
-    where = relax.const(scale, "float32"), relax.const(zero, relax_type(dtype))  # type: ignore[arg-type]
-    converted = relax.op.dequantize(importer.env[x], *where, -1, "float32")
-    return importer.block_builder.emit(converted)
-
-
-def _dequantized_channels(node: Node, importer: Any) -> Expr:
-    """Multiply by the scales of the channels: the zero points are all 0."""
-    op, emit = tvm("relax").op, importer.block_builder.emit
-    x, scales, axis = importer.env[node.args[0]], importer.env[node.args[1]], node.args[3]
-    ones = [1] * len(_shape(node))
-    ones[axis] = -1  # type: ignore[index]
-    return emit(op.multiply(emit(op.astype(x, "float32")), emit(op.reshape(scales, ones))))
-
-
 OURS: dict[str, Converter] = {
     **ARITHMETIC,
     **dict.fromkeys(
@@ -256,15 +232,15 @@ OURS: dict[str, Converter] = {
     "argsort.default": _sorted,
     "argsort.stable": _sorted,
     "copy.default": _copied,
-    "dequantize_per_channel.default": _dequantized_channels,
-    "dequantize_per_tensor.default": _dequantized,
+    "dequantize_per_channel.default": pairs.dequantized_channels,
+    "dequantize_per_tensor.default": pairs.dequantized,
     "embedding.default": _looked_up,
     "expand.default": _expanded,
     "index.Tensor": _indexed,
     "index_select.default": _selected,
     "mean.dim": _averaged,
     "prod.dim_int": _product,
-    "quantize_per_tensor.default": _quantized,
+    "quantize_per_tensor.default": pairs.quantized,
     "slice.Tensor": _sliced,
     "sort.default": _sorted,
     "sort.stable": _sorted,

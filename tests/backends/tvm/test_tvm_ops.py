@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from edgevit.backends.api import Expected, backend_of
 from edgevit.errors import UnsupportedOpError
-from tests.backends.runtimes.through import checked, lowered, source_of
+from tests.backends.runtimes.through import checked, eager, lowered, source_of
 
 X = torch.randn(2, 4, 9, 8, generator=torch.Generator().manual_seed(0))
 WHOLE = torch.arange(-12, 12).reshape(2, 3, 4)
@@ -140,6 +142,25 @@ def test_exact(group: str, tmp_path: Path) -> None:
     functions, inputs = GROUPS[group]
     parity = checked("tvm", source_of(Calls(functions), *inputs), tmp_path)
     assert parity.distance.rel_l2 < 1e-5, parity
+
+
+def test_integers_are_pytorchs_and_share_functions(tmp_path: Path) -> None:
+    """Halves become even; of one shape, other scales and zero points need no other function."""
+    import torch.ao.quantization.fx._decomposed  # registers the calls
+
+    pairs = torch.ops.quantized_decomposed
+
+    def through(x: torch.Tensor, scale: float, zero: int) -> torch.Tensor:
+        how = (scale, zero, -128, 127, torch.int8)
+        return pairs.dequantize_per_tensor(pairs.quantize_per_tensor(x, *how), *how)
+
+    halves = torch.arange(-140.5, 139.5).reshape(1, 4, 7, 10)
+    functions = tuple(partial(through, scale=s, zero=z) for s, z in ((1.0, 0), (2.0, 3), (0.5, -9)))
+    source = source_of(Calls(functions), halves)
+    artifact, program = lowered("tvm", source, tmp_path)
+    assert artifact.delegation is not None and artifact.delegation.ops_inside == 2
+    (parity,) = backend_of("tvm").check(artifact, Expected(source.inputs, eager(source), program))
+    assert parity.distance.rel_l2 == 0
 
 
 def test_the_places_of_maxima_are_refused(tmp_path: Path) -> None:
