@@ -72,7 +72,7 @@ def independent_numbers(errors: torch.Tensor) -> float:
 
     Products of different errors estimate tr C^2. A single error, or none at all, says nothing.
     """
-    rows = errors.flatten(1)
+    rows = errors.reshape(len(errors), -1)  # an output may be one number
     count, products = len(rows), rows @ rows.T
     squares = products.diagonal().sum()
     different = products.square().sum() - products.diagonal().square().sum()

@@ -41,6 +41,10 @@ def test_few_outputs_may_differ_by_chance_and_at_most_by_twice_the_noise() -> No
     assert limit(noise(1, 0)) == pytest.approx(10 ** (3 / 20))
 
 
+def test_an_output_of_one_number_has_a_limit() -> None:
+    assert independent_numbers(noise(1, 0)[:, 0]) == pytest.approx(RUNS, rel=0.6)
+
+
 def test_two_roundings_of_few_numbers_agree_within_the_limit() -> None:
     ratios = [
         noise(6, 2 * i).norm() / noise(6, 2 * i + 1).norm() / limit(noise(6, 2 * i + 1))
