@@ -31,7 +31,7 @@ if TYPE_CHECKING:
         execution_text,
     )
     from edgevit.backends.exported import exported_program
-    from edgevit.backends.functions import Functions, Part
+    from edgevit.backends.functions import Functions, Part, functions_of, require_same_functions
     from edgevit.backends.judged import judged
     from edgevit.backends.on_host import (
         LIMITS,
@@ -104,6 +104,7 @@ __all__ = [
     "exported_program",
     "fitted",
     "float32_rounding",
+    "functions_of",
     "judged",
     "measured_limit",
     "numbers",
@@ -113,6 +114,7 @@ __all__ = [
     "require_all_inside",
     "require_engine",
     "require_memory",
+    "require_same_functions",
     "run_here",
     "worker_for",
 ]
@@ -146,7 +148,7 @@ lazy_face(
             "execution_text",
         ),
         "exported": ("exported_program",),
-        "functions": ("Functions", "Part"),
+        "functions": ("Functions", "Part", "functions_of", "require_same_functions"),
         "judged": ("judged",),
         "on_host": ("LIMITS", "Run", "check_on_host", "fitted", "program_parity", "worker_for"),
         "own_rounding": (

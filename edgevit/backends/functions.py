@@ -1,4 +1,4 @@
-"""Parts of a model as functions of one file, in formats that have functions."""
+"""Parts of a model, or its sizes, as functions of one file, in formats that have functions."""
 
 from __future__ import annotations
 
@@ -6,8 +6,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+
 from edgevit.backends.on_host import Run
+from edgevit.errors import ParityError
 from edgevit.graph.cuts import GraphPart
+from edgevit.graph.program import Inputs
+from edgevit.support.backend_info import BACKENDS
 from edgevit.targets import Target
 
 
@@ -27,3 +32,33 @@ class Functions:
     join: Callable[[Mapping[str, Part], Path], None]
     open: Callable[[Path, str | None, str], Run]  # file, function (None: its only one), precision
     runs_on: Callable[[Target], bool] = lambda _: True  # whether a target's system has functions
+    join_files: Callable[[Mapping[str, Path], Path], None] | None = None  # without their graphs
+    since: str = ""  # the first system that has functions
+    # Name and text of the file that opens one of @FUNCTIONS@ of @STEM@, which is in @FILE@.
+    call: tuple[str, str] = ("", "")
+
+
+def functions_of(format: str, target: Target) -> Functions | None:
+    """Return how the format has several functions in a file; None where it or the target has none."""
+    info = BACKENDS[format]
+    functions: Functions | None = info.part(info.functions) if info.functions else None
+    return functions if functions and functions.runs_on(target) else None
+
+
+def require_same_functions(
+    functions: Functions,
+    path: Path,
+    name: str,
+    precision: str,
+    inputs: Inputs,
+    expected: tuple[torch.Tensor, ...],
+) -> None:
+    """Refuse a function that computes other numbers than its own file, which was verified."""
+    outputs = functions.open(path, name, precision)(inputs)
+    if not all(torch.equal(a, b) for a, b in zip(expected, outputs, strict=True)):
+        raise ParityError(
+            "the file of all functions does not compute what their own files do",
+            where=f"{path}, function {name}",
+            why="joining them changed what they compute",
+            hint="export another --format, and report it",
+        )

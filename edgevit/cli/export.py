@@ -16,7 +16,7 @@ from edgevit.support.bug_report import attach_report
 from edgevit.support.terminal import show
 
 if TYPE_CHECKING:
-    from edgevit.export import ExportResult, ExportResults, GraphReport
+    from edgevit.export import ExportResult, ExportResults, GraphReport, Sizes
 
 
 def run_export(options: argparse.Namespace) -> int:
@@ -38,8 +38,8 @@ def run_export(options: argparse.Namespace) -> int:
 
 
 def _export_sizes(options: argparse.Namespace, sizes: Sequence[int | tuple[int, int]]) -> int:
-    """Export each size to a folder of its own. A size that fails does not stop the others."""
-    from edgevit.export import ExportResults, output_folder
+    """Export each size to a folder of its own, and join them where the format can. A size that fails does not stop the others."""
+    from edgevit.export import ExportResults, join_sizes, output_folder
     from edgevit.targets import load_target
 
     if options.plan:
@@ -49,7 +49,8 @@ def _export_sizes(options: argparse.Namespace, sizes: Sequence[int | tuple[int, 
             why="its choices were measured at that size",
             hint="leave --plan out, or name one size",
         )
-    root = output_folder(options.output, options.model, load_target(options.target))
+    target = load_target(options.target)
+    root = output_folder(options.output, options.model, target)
     outcomes: dict[str, ExportResult | EdgevitError] = {}
     for size in sizes:
         name = "x".join(map(str, size)) if isinstance(size, tuple) else str(size)
@@ -65,7 +66,7 @@ def _export_sizes(options: argparse.Namespace, sizes: Sequence[int | tuple[int, 
             outcomes |= {f"{name}/{format}": one for format, one in result.outcomes.items()}
         else:
             outcomes[name] = result
-    return _show_exports(outcomes, options)
+    return _show_exports(outcomes, options, join_sizes(outcomes, target, root))
 
 
 def _exported(options: argparse.Namespace) -> ExportResult | ExportResults:
@@ -118,7 +119,9 @@ def _show_export(result: ExportResult, options: argparse.Namespace) -> None:
 
 
 def _show_exports(
-    results: Mapping[str, ExportResult | EdgevitError], options: argparse.Namespace
+    results: Mapping[str, ExportResult | EdgevitError],
+    options: argparse.Namespace,
+    sizes: Sizes | None = None,
 ) -> int:
     errors = [result for result in results.values() if isinstance(result, EdgevitError)]
     for error in errors:
@@ -129,12 +132,15 @@ def _show_exports(
             format: result.as_dict() if isinstance(result, EdgevitError) else _export_dict(result)
             for format, result in results.items()
         }
-        show(json.dumps({"exports": entries}, allow_nan=False))
+        more = {"sizes": sizes.as_dict()} if sizes else {}
+        show(json.dumps({"exports": entries, **more}, allow_nan=False))
     for format, result in results.items():
         if isinstance(result, EdgevitError):
             show(f"{format}: {result}", file=sys.stderr)
         elif not options.json:
             _show_export(result, options)
+    if sizes and not options.json:
+        show(sizes)
     if errors:
         return errors[0].exit_code
     failed = any(not r.passed for r in results.values() if not isinstance(r, EdgevitError))

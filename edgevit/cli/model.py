@@ -23,7 +23,8 @@ def add_model(parser: argparse.ArgumentParser, several_sizes: bool = False) -> N
         type=values.sizes if several_sizes else values.size,
         metavar="N,..." if several_sizes else "N",
         help="Size of the image in pixels, N or HxW."
-        + " Several get an artifact each, in a folder each." * several_sizes,
+        + " Several get an artifact each, in a folder each; Core ML also one package."
+        * several_sizes,
     )
     group.add_argument(
         "--inputs",

@@ -10,11 +10,12 @@ from typing import Any, TextIO
 
 import numpy as np
 
+from edgevit.backends import functions_of
 from edgevit.errors import UsageError
 from edgevit.evaluate import EvaluationOptions, LabelledTest, Takes, outputs_of
 from edgevit.exits.firmware import export_firmware
 from edgevit.exits.host import exit_formats, host_code
-from edgevit.exits.one_file import functions_of, join
+from edgevit.exits.one_file import join
 from edgevit.exits.parts import exit_parts
 from edgevit.exits.thresholds import Thresholds, choose_thresholds
 from edgevit.export import ExportResult, export_part

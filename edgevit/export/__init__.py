@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from edgevit.export.recorded import recorded_job
     from edgevit.export.request import ExportRequest, choices_of, graph_hash
     from edgevit.export.result import ExportResult, ExportResults
+    from edgevit.export.sizes import Sizes, join_sizes
 
 __all__ = [
     "WEIGHTS",
@@ -28,6 +29,7 @@ __all__ = [
     "LoweredModel",
     "Made",
     "QuantizationReport",
+    "Sizes",
     "choices_of",
     "exclusive_machine_lock",
     "export",
@@ -36,6 +38,7 @@ __all__ = [
     "export_planned",
     "graph_hash",
     "inspect",
+    "join_sizes",
     "lowered_model",
     "made_of",
     "output_folder",
@@ -85,5 +88,6 @@ lazy_face(
             "ExportResult",
             "ExportResults",
         ),
+        "sizes": ("Sizes", "join_sizes"),
     },
 )

@@ -10,11 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 import edgevit
+from edgevit.backends.coreml.backend import open_function
 from edgevit.backends.delegation import Delegation, Outside, grouped, require_all_inside
 from edgevit.cli.main import main
 from edgevit.errors import DelegationError
+from edgevit.export import join_sizes
+from edgevit.exported import load_golden, read_manifest, require_untouched
+from edgevit.targets import load_target
 from tests import ROOT
 
 ARGUMENTS = import_module("edgevit.frontend.arguments")
@@ -79,12 +84,38 @@ def test_several_sizes_are_a_folder_each(tmp_path: Path, capsys) -> None:
     words = ["export", f"{tmp_path}/net.py:build", "--target", "linux-x86", "--format", "onnx"]
     words += ["-o", str(tmp_path / "o"), "--json", "--quiet"]
     assert main([*words, "--input-size", "16,12x20,2"]) == 3  # a window of 3 sees nothing of 2
-    exports = json.loads(capsys.readouterr().out)["exports"]
+    told = json.loads(capsys.readouterr().out)
+    assert told["sizes"] == {"file": None, "why": "not every size passed"}
+    exports = told["exports"]
     for name, shape in {"16": [1, 3, 16, 16], "12x20": [1, 3, 12, 20]}.items():
         assert exports[name]["passed"] and exports[name]["directory"] == str(tmp_path / "o" / name)
         assert exports[name]["ports"]["inputs"][0]["shape"] == shape
     assert exports["2"]["code"] == "E0003"
     assert sorted(p.name for p in (tmp_path / "o").iterdir()) == ["12x20", "16"]
+
+
+@pytest.mark.long
+def test_sizes_are_functions_of_one_package(tmp_path: Path) -> None:
+    (tmp_path / "net.py").write_text(POOLED)
+    target, root, net = load_target("iphone-17"), tmp_path / "o", f"{tmp_path}/net.py:build"
+    results = {
+        name: edgevit.export(net, target="iphone-17", input_size=size, output=root / name)
+        for name, size in {"16": 16, "12x20": (12, 20)}.items()
+    }
+    sizes = join_sizes(results, target, root)
+    assert sizes.path is not None
+    assert [one["function"] for one in sizes.plan["functions"]] == ["size_16", "size_12x20"]
+    for one in sizes.plan["functions"]:
+        (x,), (expected,) = load_golden(root / one["folder"])
+        assert list(x.shape) == one["inputs"][0]["shape"]
+        (output,) = open_function(sizes.path, one["function"], "fp16")((x,))
+        torch.testing.assert_close(output, expected, rtol=1e-2, atol=1e-2)
+        folder = root / one["folder"]
+        require_untouched(folder, read_manifest(folder))
+    assert "case size_16, size_12x20" in (root / sizes.plan["call"]).read_text()
+    older = join_sizes(results, load_target("iphone"), root)
+    assert older.path is None and "iOS 18" in older.why
+    assert sorted(p.name for p in root.iterdir()) == ["12x20", "16"]
 
 
 def test_channels_last(tmp_path: Path) -> None:
