@@ -14,6 +14,8 @@ from edgevit.quantize.noise import Outputs, snr
 QUANTIZED = angle_limit(0.95)  # of the simulation: below it little is left of the model
 _LOSS = 1.5  # dB that a file may lose on the simulation
 _MOST_LOSS = 3.0  # the same, where chance could take more: twice the noise
+_MOST_OF_LITTLE = 6.0  # the same, where noise is less than a tenth of the outputs with it
+_LITTLE = 0.1  # relative L2
 _SIGMAS = 3.0
 _EXACT = 60.0  # dB: beyond it the noise is that of float kernels
 
@@ -48,7 +50,9 @@ def file_parity(
     expected = [run.outputs for run in runs]
     simulated = [run.simulated for run in runs]
     noise = _together(expected, simulated).rel_l2
-    limit = Limit(max(noise * 10 ** (_loss(expected, simulated) / 20), 10 ** (-_EXACT / 20)))
+    chance = _chance(expected, simulated)
+    usual, little = (noise * _times(chance, most) for most in (_MOST_LOSS, _MOST_OF_LITTLE))
+    limit = Limit(max(usual, min(little, _LITTLE), 10 ** (-_EXACT / 20)))
     note = (
         f"held-out noise: {snr(expected, written):.1f} dB in the file, "
         f"{snr(expected, simulated):.1f} dB in the simulation"
@@ -56,13 +60,16 @@ def file_parity(
     return Parity(stage, precision, _together(expected, written), limit, notes=(note,))
 
 
-def _loss(expected: Sequence[Outputs], simulated: Sequence[Outputs]) -> float:
-    """Return the decibels by which the noise of two roundings may differ on these runs."""
+def _times(chance: float, most: float) -> float:
+    return 10 ** (max(_LOSS, min(chance, most)) / 20)
+
+
+def _chance(expected: Sequence[Outputs], simulated: Sequence[Outputs]) -> float:
+    """Return the decibels by which the noise of two roundings may differ by chance on these runs."""
     pairs = zip(_stacked(expected), _stacked(simulated), strict=True)
     errors = [real_numbers(b) - real_numbers(a) for a, b in pairs]
     fewest = min(map(independent_numbers, errors))
-    chance = _SIGMAS * 10 / log(10) * sqrt(4 / fewest)  # of the ratio of two sums of n squares
-    return max(_LOSS, min(chance, _MOST_LOSS))
+    return _SIGMAS * 10 / log(10) * sqrt(4 / fewest)  # of the ratio of two sums of n squares
 
 
 def independent_numbers(errors: torch.Tensor) -> float:

@@ -14,10 +14,10 @@ def noise(outputs: int, seed: int) -> torch.Tensor:
     return torch.randn(RUNS, outputs, generator=torch.Generator().manual_seed(seed))
 
 
-def limit(simulated: torch.Tensor) -> float:
+def limit(simulated: torch.Tensor, scale: float = 0.2) -> float:
     """Return the limit as a multiple of the simulation's noise."""
     zero = torch.ones_like(simulated[:1])
-    runs = [HeldOut((), (zero,), (zero + 0.01 * one,)) for one in simulated.split(1)]
+    runs = [HeldOut((), (zero,), (zero + scale * one,)) for one in simulated.split(1)]
     parity = file_parity(runs, [run.simulated for run in runs], "int8", "runtime")
     return parity.limit.max_rel_l2 / parity.distance.rel_l2
 
@@ -39,6 +39,8 @@ def test_many_outputs_leave_nothing_to_chance() -> None:
 def test_few_outputs_may_differ_by_chance_and_at_most_by_twice_the_noise() -> None:
     assert 10 ** (1.5 / 20) < limit(noise(6, 0)) < 2**0.5
     assert limit(noise(1, 0)) == pytest.approx(10 ** (3 / 20))
+    assert limit(noise(1, 0), 0.01) == pytest.approx(10 ** (6 / 20))
+    assert limit(noise(1000, 0), 0.01) == pytest.approx(10 ** (1.5 / 20))
 
 
 def test_an_output_of_one_number_has_a_limit() -> None:
