@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         sources,
     )
     from edgevit.quantize.options import CALIBRATION, GENERATED, CalibrationOptions
+    from edgevit.quantize.own_ranges import Ranges, own_ranges
     from edgevit.quantize.picture_file import open_picture, read_picture
     from edgevit.quantize.picture_list import LABELS, PictureFile, draw_evenly, list_pictures
     from edgevit.quantize.placement import IntegerPlacement, is_weighted, place
@@ -106,6 +107,7 @@ __all__ = [
     "Prepared",
     "QuantScheme",
     "QuantizedProgram",
+    "Ranges",
     "Recorded",
     "RoundedWeight",
     "StoredTensor",
@@ -135,6 +137,7 @@ __all__ = [
     "more_generated",
     "number",
     "open_picture",
+    "own_ranges",
     "pad_value",
     "palette",
     "picture_input",
@@ -204,6 +207,7 @@ lazy_face(
             "sources",
         ),
         "options": ("CALIBRATION", "CalibrationOptions", "GENERATED"),
+        "own_ranges": ("Ranges", "own_ranges"),
         "picture_file": ("open_picture", "read_picture"),
         "picture_list": ("LABELS", "PictureFile", "draw_evenly", "list_pictures"),
         "pointwise_regions": ("Override",),

@@ -8,7 +8,7 @@ A producer is put on the grid of the last step that only moves, clamps or joins 
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Mapping, Set
 from functools import cache
 
 import numpy as np
@@ -18,7 +18,7 @@ from torch.fx.node import Node
 from edgevit.graph.aten import kind
 from edgevit.graph.program import Program
 from edgevit.quantize.encoding import PIXELS, Grid, asymmetric, symmetric, wide
-from edgevit.quantize.observers import Observer
+from edgevit.quantize.observers import RangeSource
 from edgevit.quantize.op_traits import (
     bounds,
     is_move,
@@ -136,7 +136,10 @@ class Grids:
     """Grid of each value, from the calibrated ranges."""
 
     def __init__(
-        self, plan: EncodingPlan, observers: dict[Node, Observer], pixels: Set[Node] = frozenset()
+        self,
+        plan: EncodingPlan,
+        observers: Mapping[Node, RangeSource],
+        pixels: Set[Node] = frozenset(),
     ) -> None:
         self._plan = plan
         self._pixels = pixels

@@ -146,8 +146,11 @@ def _read(node: Node, program: Program) -> list[Node]:
 
 
 def _is_of_windows(node: Node, program: Program) -> bool:
-    """Check for an image that a permutation of more axes than an image has makes of windows."""
-    while is_move(node) and kind(node) not in _ROUNDED:
+    """Check for an image that a permutation of more axes than an image has makes of windows, for the sum alone.
+
+    Where others read it too, the stream begins here, and keeps its roundings to the end.
+    """
+    while is_move(node) and kind(node) not in _ROUNDED and len(node.users) == 1:
         if kind(node) == "permute" and len(shape(node)) > _IMAGE_AXES:
             return True
         node = sources(node, program)[0]

@@ -15,12 +15,12 @@ from edgevit.quantize.encoding import Grid
 from edgevit.quantize.input_covariance import Moments
 from edgevit.quantize.noise import Outputs, snr
 from edgevit.quantize.observers import WEIGHTED, Observer, RangeSource
+from edgevit.quantize.own_ranges import observe_gradients
 from edgevit.quantize.placement import IntegerPlacement, is_weighted, operands, place
 from edgevit.quantize.qdq import with_other_grids, with_pairs
 from edgevit.quantize.ranges import WIDE, Several, encodings_of, joined_values, pixel_inputs
 from edgevit.quantize.recording import Recorded, record
 from edgevit.quantize.scheme import QuantScheme
-from edgevit.quantize.sensitivity import gradients
 from edgevit.quantize.trained import UNTRAINED, TrainedEncodings, without_pairs
 from edgevit.quantize.value_ranges import CHOICES, RangeChoice, Wider, choose_ranges
 from edgevit.quantize.weights import CompensatedWeights, RoundedWeight, rounded_weight
@@ -152,7 +152,7 @@ class Trial:
         plain = len(methods) == 1
         recorded = record(program, observed, fitted, lambda: Several(methods), not plain)
         if WEIGHTED in methods and observed:
-            _observe_gradients(program, recorded, fitted[:_BACKWARD], placement)
+            observe_gradients(program, recorded.observers, fitted[:_BACKWARD], placement.copied)
         pixels = pixel_inputs(program, fitted)
         return cls(
             program,
@@ -345,15 +345,3 @@ class Trial:
 def _of(observer: Observer, name: str) -> Observer:
     assert isinstance(observer, Several)
     return observer.chosen(name)
-
-
-def _observe_gradients(
-    program: Program, recorded: Recorded, runs: Sequence[Inputs], placement: IntegerPlacement
-) -> None:
-    observers = {node.name: observer for node, observer in recorded.observers.items()}
-    for values in gradients(program, observers, runs, placement.copied):
-        for name, (value, gradient) in values.items():
-            observer = observers[name]
-            assert isinstance(observer, Several)
-            for numbers, slopes in zip(value.numpy(), gradient.numpy(), strict=True):
-                observer.observe_gradient(numbers, slopes)

@@ -89,6 +89,13 @@ def windowed(net: Net, x: torch.Tensor) -> torch.Tensor:
     return x + parts.permute(0, 3, 1, 4, 2, 5).reshape(x.shape)
 
 
+def patches(net: Net, x: torch.Tensor) -> torch.Tensor:
+    """A stream of windows begins with what they are taken from, whose rounding would stay in it."""
+    x = x.reshape(1, WIDTH, 2, 4, 2, 4).permute(0, 2, 4, 1, 3, 5).reshape(4, WIDTH, 4, 4)
+    x = x + net.mix(x, 0)
+    return x + net.mix(x, 1)
+
+
 def test_the_stream_stays_in_floats_where_a_runtime_has_them() -> None:
     """What is added to it is in integers: its rounding is added once."""
     whole = rewritten(Net(lambda net, x: hybrid(net, hybrid(net, x))), IMAGE)
@@ -129,7 +136,7 @@ def test_the_stream_is_in_floats_where_norms_read_it_or_noise_falls(
 
 @pytest.mark.parametrize(
     ("function", "adds", "depthwise", "stored", "joins"),
-    [(hybrid, 3, 3, 4, 0), (plain, 3, 0, 4, 0), (branch, 2, 0, 3, 0), (deeper, 2, 0, 3, 0), (single, 0, 0, 0, 0), (joined, 2, 0, 3, 1), (windowed, 2, 0, 2, 0)],
+    [(hybrid, 3, 3, 4, 0), (plain, 3, 0, 4, 0), (branch, 2, 0, 3, 0), (deeper, 2, 0, 3, 0), (single, 0, 0, 0, 0), (joined, 2, 0, 3, 1), (windowed, 2, 0, 2, 0), (patches, 2, 0, 3, 0)],
 )  # fmt: skip
 def test_what_it_is_made_of(
     function: Callable[..., torch.Tensor], adds: int, depthwise: int, stored: int, joins: int

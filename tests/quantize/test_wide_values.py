@@ -120,3 +120,32 @@ def test_a_function_s_pieces_lie_where_it_is_not_flat() -> None:
     ops = observation.quantized("int8", deep).graph.ops
     (curve,) = (op for op in ops if op.kind == "curve" and op.settings() == "gelu")
     assert 2**15 * curve.source.scale < 100, "of the 10,000 that there are"
+
+
+class Uneven(nn.Module):
+    """The largest channel of what a function gives hardly counts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.stem, self.head = nn.Conv2d(3, 16, 1), nn.Conv2d(16, 4, 1)
+        self.stem.weight.data[0] *= 60
+        self.head.weight.data[:, 0] /= 1e5
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(nn.functional.gelu(self.stem(x)))
+
+
+def test_a_value_has_the_range_that_costs_the_outputs_least() -> None:
+    program = rewritten(Uneven(), IMAGE)
+    observation = observe(program, generated(program, count=4), QuantOptions(), ["int8"])
+    own = observation.with_own_ranges("int8", generated(program, seed=5, count=4).inputs)
+    runs = generated(program, seed=9, count=3).inputs
+    expected = [program.run(x) for x in runs]
+    usual, chosen = (
+        snr(expected, [one.quantized("int8").run(x) for x in runs]) for one in (observation, own)
+    )
+    assert chosen > usual + 6
+    deep = frozenset(node for one in wide_values(own.program, own.plan("int8")) for node in one.nodes)  # fmt: skip
+    wide = own.with_deep("int8").quantized("int8", deep)
+    assert snr(expected, [wide.run(x) for x in runs]) > chosen

@@ -1,7 +1,7 @@
 """Integer graph of a request, in 8 bits or partly in 16, judged on pictures that chose nothing.
 
-Where 8 bits fail: first the residual stream in 16, then ranges that go further, then single values, by the noise that
-they take away for what they cost.
+Where 8 bits fail: first the residual stream in 16, then a range for each value, then ranges that go further, then
+single values in 16 bits, by the noise that they take away for what they cost.
 """
 
 from __future__ import annotations
@@ -18,9 +18,11 @@ from edgevit.backends.mcu.states import in_sequence, with_states
 from edgevit.graph.program import Program
 from edgevit.integer import Observation, Quantized, QuantOptions, observe
 from edgevit.quantize import (
+    Calibration,
     CalibrationOptions,
     HeldOut,
     ImageInput,
+    WideValue,
     load_calibration,
     more_generated,
     ranked,
@@ -31,7 +33,9 @@ from edgevit.quantize import (
 
 _USUAL, _WIDEST = CalibrationOptions().observer, "min-max"  # of ranges
 _ROOM = 0.8  # of the noise that the limits allow: other pictures may have more
+_TAKEN_BACK = 6  # values of 16 bits, the costliest, that are tried in 8 again
 _RUNS = 4  # that tell the noise of single values
+_JUDGING = 16  # runs that ranges of single values are judged on: what clips is in few of them
 
 
 @dataclass(frozen=True)
@@ -70,20 +74,41 @@ def judged_integers(request: Lowering) -> JudgedIntegers:
         request.progress("quantize with a residual stream of 16 bits")
         best = _nearer(best, _judged(observation, residual, runs))
     if ranges.observer == _USUAL and not passes(best.quantized, best.held_out):
-        request.progress("quantize with the ranges of more pictures, as far as they go")
         more = more_generated(program, fitted, ranges, image_input)
         more = replace(more, inputs=in_sequence(program, more.inputs))
-        residual = best.quantized.options.residual
-        whole = observe(program, more, replace(options, observer=_WIDEST), [residual])
-        best = _nearer(best, _judged(whole, residual, runs))
+        best = _with_other_ranges(best, program, more, runs, request)
     if not passes(best.quantized, best.held_out):
         request.progress("quantize single values in 16 bits")
         best = _with_wide_values(best, runs)
     return best if best is narrow else replace(best, note=_told(narrow, best))
 
 
+def _with_other_ranges(
+    usual: JudgedIntegers,
+    program: Program,
+    more: Calibration,
+    runs: Sequence[HeldOut],
+    request: Lowering,
+) -> JudgedIntegers:
+    """Choose a range for each value; where that fails, go as far as more pictures do."""
+    observation, options = usual.observation, usual.quantized.options
+    request.progress("quantize with a range for each value")
+    unseen = more.inputs[len(observation.calibration.inputs) :] or more.inputs
+    own = observation.with_own_ranges(options.residual, unseen[:_JUDGING])
+    best = _nearer(usual, _judged(own, options.residual, runs))
+    if passes(best.quantized, best.held_out):
+        return best
+    request.progress("quantize with the ranges of more pictures, as far as they go")
+    widest = replace(observation.options, observer=_WIDEST)
+    whole = observe(program, more, widest, [options.residual])
+    return _nearer(best, _judged(whole, options.residual, runs))
+
+
 def _with_wide_values(narrow: JudgedIntegers, runs: Sequence[HeldOut]) -> JudgedIntegers:
-    """Give 16 bits to the fewest values, those of most noise for their cost first, that pass with room to spare."""
+    """Give 16 bits to the fewest values, those of most noise for their cost first, that pass with room to spare.
+
+    Of those, the costliest have 8 bits again where that passes too.
+    """
     residual = narrow.quantized.options.residual
     observation = narrow.observation.with_deep(residual)
     plan = observation.plan(residual)
@@ -93,15 +118,24 @@ def _with_wide_values(narrow: JudgedIntegers, runs: Sequence[HeldOut]) -> Judged
     low, high, best = 0, len(order), narrow
     while low < high:
         count = high if best is narrow else (low + high) // 2
-        deep = frozenset(node for one in order[:count] for node in one.nodes)
-        tried = _judged(observation, residual, runs, deep)
+        tried = _judged(observation, residual, runs, _nodes(order[:count]))
         if passes(tried.quantized, tried.held_out, _ROOM):
             best, high = tried, count
         elif best is narrow:
             return _nearer(narrow, tried)
         else:
             low = count + 1
+    chosen = order[:high]
+    for one in sorted(chosen, key=lambda one: -one.cost(frozenset()))[:_TAKEN_BACK]:
+        fewer = [other for other in chosen if other is not one]
+        tried = _judged(observation, residual, runs, _nodes(fewer))
+        if passes(tried.quantized, tried.held_out, _ROOM):
+            best, chosen = tried, fewer
     return best
+
+
+def _nodes(values: Sequence[WideValue]) -> frozenset[Node]:
+    return frozenset(node for one in values for node in one.nodes)
 
 
 def _nearer(one: JudgedIntegers, other: JudgedIntegers) -> JudgedIntegers:
@@ -130,6 +164,7 @@ def _told(narrow: JudgedIntegers, best: JudgedIntegers) -> str:
     options = best.quantized.options
     changes = ["the residual stream has 16 bits"] if options.residual == "int16" else []
     changes += [f"{len(options.wide)} more values have 16 bits"] if options.wide else []
+    changes += ["each value has a range of its own"] if best.observation.own is not None else []
     changes += ["ranges go as far as calibration did"] if options.observer == _WIDEST else []
     return (
         f"{', '.join(changes)}: {best.snr:.1f} dB on held-out pictures, {narrow.snr:.1f} dB without, "

@@ -12,7 +12,7 @@ from torch.fx.node import Node
 
 from edgevit.errors import InternalError, UsageError
 from edgevit.graph.aten import kind, op
-from edgevit.graph.program import Program, origin, shape
+from edgevit.graph.program import Inputs, Program, origin, shape
 from edgevit.integer.graph import InvalidOperationError, OverflowingOperationError, Value
 from edgevit.integer.lowering.builder import Builder, QuantTensor
 from edgevit.integer.lowering.context import Context, NotLoweredError
@@ -32,9 +32,11 @@ from edgevit.quantize import (
     Grids,
     Ordered,
     Override,
+    Ranges,
     Recorded,
     are_pixels,
     equalized,
+    own_ranges,
     record,
     sources,
     wide_values,
@@ -52,15 +54,32 @@ class Observation:
     calibration: Calibration
     recorded: Recorded
     options: QuantOptions
+    own: Ranges | None = None  # of single values
 
     def plan(self, residual: str, deep: frozenset[Node] = frozenset()) -> EncodingPlan:
         return EncodingPlan(self.program, residual == "int16", deep)
 
     def grids(self, plan: EncodingPlan) -> Grids:
-        return Grids(plan, self.recorded.observers, _pixels(self.program, self.calibration))
+        return self._grids(plan, self.recorded.observers if self.own is None else self.own)
+
+    def _grids(self, plan: EncodingPlan, ranges: Ranges) -> Grids:
+        return Grids(plan, ranges, _pixels(self.program, self.calibration))
+
+    def with_own_ranges(self, residual: str, judges: Sequence[Inputs]) -> Observation:
+        """Choose the range of each value by what it costs the outputs on `judges`, those of 16 bits later included."""
+        observation, plan = self.with_deep(residual), self.plan(residual)
+
+        def grids_of(ranges: Ranges) -> dict[Node, Grid]:
+            grids = self._grids(plan, ranges)
+            return {node: grids.of(node) for node in plan.observed()}
+
+        usual, fitted = observation.recorded.observers, self.calibration.inputs
+        return replace(observation, own=own_ranges(self.program, usual, grids_of, fitted, judges))
 
     def with_deep(self, residual: str) -> Observation:
         """Observe all that may have 16 bits too."""
+        if self.own is not None:
+            return self
         plan = self.plan(residual)
         every = {node for one in wide_values(self.program, plan) for node in one.nodes}
         plans = (plan, self.plan(residual, frozenset(every)))

@@ -8,13 +8,17 @@ import pytest
 import torch
 from torch import nn
 
+from edgevit.backends.mcu import residual
 from edgevit.backends.mcu.gate import judged
 from edgevit.backends.mcu.options import FirmwareOptions
 from edgevit.errors import EdgevitError
 from edgevit.export.api import export
 from edgevit.exported.verify import verify
-from edgevit.integer import Port, Value
-from edgevit.quantize import HeldOut
+from edgevit.integer import Port, Quantized, QuantOptions, Value, observe
+from edgevit.quantize import HeldOut, wide_values
+from edgevit.quantize.calibration import generated
+from tests.quantize.imported import rewritten
+from tests.quantize.test_wide_values import IMAGE, Net
 
 
 def port(count: int, scale: float = 0.05) -> Port:
@@ -124,3 +128,22 @@ def test_the_stream_has_16_bits_where_8_fail(tmp_path: Path) -> None:
     verdict = verify(tmp_path / "auto")
     assert verdict.passed and len(verdict.parity) == 4
     assert not exported(tmp_path / "int8", "int8")[0]
+
+
+def test_what_costs_most_has_8_bits_again_where_that_passes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One value in 16 bits is asked for: what is ahead of it in the order, and dearer, is taken back."""
+    program = rewritten(Net(), IMAGE)
+    observation = observe(program, generated(program, count=4), QuantOptions(), ["int8"])
+    runs = [HeldOut(x, program.run(x), ()) for x in generated(program, seed=9, count=2).inputs]
+    narrow = residual._judged(observation, "int8", runs)
+    values = wide_values(observation.program, observation.plan("int8"))
+    (needed,) = min(values, key=lambda one: one.cost(frozenset())).nodes
+
+    def passes(quantized: Quantized, runs: object, room: float = 1.0) -> bool:
+        return needed.name in quantized.options.wide
+
+    monkeypatch.setattr(residual, "passes", passes)
+    best = residual._with_wide_values(narrow, runs)
+    assert best.quantized.options.wide == (needed.name,)
