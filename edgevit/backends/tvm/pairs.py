@@ -23,7 +23,7 @@ def quantized(node: Node, importer: Any) -> Expr:
     def rounded(x: Any, scale: Any, zero: Any) -> Any:
         def one(*place: Any) -> Any:
             step = te.nearbyint(x(*place) / scale[0]) + zero[0]
-            lowest, highest = (tvm("tirx").const(float(end), "float32") for end in (least, most))
+            lowest, highest = (tvm("tirx").const(end, "float32") for end in (least, most))
             return te.max(te.min(step, highest), lowest).astype(kind)
 
         return te.compute(x.shape, one, name="quantized")
