@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from math import inf
 from pathlib import Path
 
 import torch
@@ -63,6 +64,8 @@ def _of_rankings(rankings: Sequence[Ranking], name: str) -> dict[str, torch.Tens
     """Return scores and the outputs that they order, by the name of the inputs."""
     tensors: dict[str, torch.Tensor] = {}
     for k, one in enumerate(rankings):
+        if one.equal:
+            tensors[f"{_RANKING}.{name}.{k}.equal"] = torch.tensor(one.equal, dtype=torch.float64)
         tensors[f"{_RANKING}.{name}.{k}.scores"] = one.scores
         tensors[f"{_RANKING}.{name}.{k}.outputs"] = torch.tensor(one.outputs)
     return tensors
@@ -85,7 +88,10 @@ def _rankings(
         scores, places = (tensors.get(f"{start}{k}.{part}") for part in ("scores", "outputs"))
         if scores is None or places is None or not _order(scores, places, outputs):
             raise _unusable(path, f"{start}{k} does not order rows of its outputs")
-        rankings.append(Ranking(scores, tuple(places.tolist())))
+        equal = tensors.get(f"{start}{k}.equal", torch.tensor(0.0))
+        if equal.numel() != 1 or not 0 <= float(equal) < inf:
+            raise _unusable(path, f"{start}{k}.equal is no distance of scores")
+        rankings.append(Ranking(scores, tuple(places.tolist()), float(equal)))
     return tuple(rankings)
 
 
@@ -109,7 +115,7 @@ def _of_held_out(runs: Sequence[HeldOut]) -> dict[str, torch.Tensor]:
             f"{_HELD_OUT}.{index}.{part}.{k}": tensor
             for part, column in parts.items()
             for k, tensor in enumerate(column)
-        }
+        } | _of_rankings(run.rankings, f"{_HELD_OUT}-{index}")
         room -= sum(tensor.numel() * tensor.element_size() for tensor in named.values())
         if index and room < 0:
             break
@@ -129,10 +135,15 @@ def load_held_out(folder: Path) -> tuple[HeldOut, ...]:
         raise _unusable(path, f"its runs are not {_HELD_OUT}.0, {_HELD_OUT}.1 and so on")
     like = {part: _by_position(tensors, part, path) for part in ("input", "output")}
     like["simulated"] = like["output"]
-    return tuple(
-        HeldOut(*(_like(tensors, f"{_HELD_OUT}.{index}.{part}", like[part], path) for part in like))
-        for index in range(len(indices))
-    )
+    runs: list[HeldOut] = []
+    for index in range(len(indices)):
+        inputs, outputs, simulated = (
+            _like(tensors, f"{_HELD_OUT}.{index}.{part}", like[part], path) for part in like
+        )
+        run = HeldOut(inputs, outputs, simulated)
+        rankings = _rankings(tensors, f"{_HELD_OUT}-{index}", run.outputs, path)
+        runs.append(replace(run, rankings=rankings))
+    return tuple(runs)
 
 
 def _like(tensors: dict[str, torch.Tensor], kind: str, golden: Tensors, path: Path) -> Tensors:

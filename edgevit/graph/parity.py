@@ -60,6 +60,7 @@ class Ranking:
 
     scores: torch.Tensor
     outputs: tuple[int, ...]
+    equal: float = 0.0  # the most by which scores count as equal; 0: as the limit says
 
 
 FP32 = Limit(max_rel_l2=1e-4)

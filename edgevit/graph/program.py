@@ -16,6 +16,7 @@ from torch.fx.node import Node, map_aggregate
 from edgevit.graph.execute import GraphRun
 
 Inputs = tuple[torch.Tensor, ...]
+Outputs = tuple[torch.Tensor, ...]
 
 
 @dataclass(frozen=True)

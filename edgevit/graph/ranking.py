@@ -17,26 +17,67 @@ from torch.fx.node import Node
 from edgevit.graph.aten import argument, op
 from edgevit.graph.other_inputs import Other
 from edgevit.graph.parity import Distance, Limit, Ranking, distance
-from edgevit.graph.program import Inputs, Program, copy_graph, shape
+from edgevit.graph.program import Inputs, Outputs, Program, copy_graph, shape
 
 _SORTS = ("topk", "sort", "argsort", "sort.stable", "argsort.stable")
 _EQUAL = 1e-2  # of the largest score: the most by which scores count as equal, at float16's limit
 _MOST_LEFT_OUT = 0.5
+_MOVES = 3.0  # scores that move by one each pass over a gap of two; other roundings move others
+_OTHER_ROW = 4.0  # times the usual distance of a row from the expected one
 _MOST_ROWS = 2000
 
 
 def rankings_of(program: Program, inputs: Inputs) -> tuple[Ranking, ...]:
     """Return the scores that order outputs of the program, on these inputs."""
+    if not _ranked_outputs(program):
+        return ()
+    return run_ranked(program, [inputs])[1][0]
+
+
+def run_ranked(
+    program: Program, runs: Sequence[Inputs]
+) -> tuple[list[Outputs], list[tuple[Ranking, ...]]]:
+    """Return the outputs of all runs, and the scores that order them."""
     rows = _ranked_outputs(program)
     if not rows:
-        return ()
-    sorts = list(rows)
-    scores = [node.all_input_nodes[0] for node in sorts]
-    results = _with_outputs(program, scores).run(inputs)[-len(sorts) :]
+        return list(program.run_all(runs)), [() for _ in runs]
+    scores = [node.all_input_nodes[0] for node in rows]
+    extents = [shape(program.outputs()[places[0]]) for places in rows.values()]
+    outputs: list[Outputs] = []
+    rankings: list[tuple[Ranking, ...]] = []
+    for results in _with_outputs(program, scores).run_all(runs):
+        own = results[: -len(rows)]
+        ordering = zip(rows, results[len(own) :], extents, rows.values(), strict=True)
+        outputs.append(own)
+        rankings.append(tuple(Ranking(_sorted(n, x, e), tuple(k)) for n, x, e, k in ordering))
+    return outputs, rankings
+
+
+def with_moves(rankings: Sequence[Ranking], others: Sequence[Ranking]) -> tuple[Ranking, ...]:
+    """Count scores as equal that may change places where each moves as far as in `others`."""
+    pairs = zip(rankings, others, strict=True)
     return tuple(
-        Ranking(_sorted(node, result, shape(program.outputs()[rows[node][0]])), tuple(rows[node]))
-        for node, result in zip(sorts, results, strict=True)
+        replace(one, equal=_MOVES * float((one.scores - other.scores).nan_to_num().abs().max()))
+        for one, other in pairs
     )
+
+
+def in_order(expected: Outputs, actual: Outputs, rankings: Sequence[Ranking]) -> Outputs:
+    """Put rows of `actual` in the expected order, within runs of equal scores.
+
+    A row at the cut that is none of the expected ones becomes the expected row.
+    """
+    ordered = list(actual)
+    for ranking in rankings:
+        ours, theirs = ([x[k] for k in ranking.outputs] for x in (expected, ordered))
+        if not ranking.equal or [x.shape for x in ours] != [x.shape for x in theirs]:
+            continue
+        match = _match(ours, theirs, ranking, ranking.equal)
+        if match is None:
+            continue
+        for place, k in enumerate(ranking.outputs):
+            ordered[k] = match.in_place(ours[place], theirs[place])
+    return tuple(ordered)
 
 
 def compared(
@@ -53,21 +94,48 @@ def compared(
     ours, theirs = list(expected), list(actual)
     notes: list[str] = []
     for ranking in rankings:
-        match = _match([expected[k] for k in ranking.outputs], [actual[k] for k in ranking.outputs], ranking, limit)  # fmt: skip
+        equal = min(limit.max_rel_l2, _EQUAL) * float(ranking.scores.abs().max())
+        rows, others = ([x[k] for k in ranking.outputs] for x in (expected, actual))
+        match = _match(rows, others, ranking, equal, 10 * limit.max_rel_l2)
         if match is None:
             return plain, ()
-        for place, k in enumerate(ranking.outputs):
-            ours[k], theirs[k] = match.expected[place], match.actual[place]
-        notes.append(match.note)
+        for k in ranking.outputs:
+            ours[k], theirs[k] = match.compared(expected[k], actual[k])
+        notes.append(match.said())
     matched = distance(ours, theirs)
     return (matched, tuple(filter(None, notes))) if limit.holds(matched) else (plain, ())
 
 
 @dataclass(frozen=True)
 class _Match:
-    expected: list[torch.Tensor]
-    actual: list[torch.Tensor]
-    note: str
+    """Which row of the actual ones stands in each place, and which places are not compared."""
+
+    places: torch.Tensor
+    out: torch.Tensor
+
+    def compared(
+        self, expected: torch.Tensor, actual: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        return self._rows(expected)[~self.out], self._moved(actual)[~self.out]
+
+    def in_place(self, expected: torch.Tensor, actual: torch.Tensor) -> torch.Tensor:
+        rows = torch.where(self.out[..., None], self._rows(expected), self._moved(actual))
+        return rows.reshape(actual.shape)
+
+    def said(self) -> str:
+        rows, out = self.out.numel(), int(self.out.sum())
+        own = torch.arange(self.out.shape[1])
+        moved = int(((self.places != own) & ~self.out).sum())
+        words = [f"{moved} of {rows} rows are in another order among equal scores"] if moved else []
+        words += [f"{out} of {rows} rows at the cut, of equal scores, are not compared"] if out else []  # fmt: skip
+        return "; ".join(words)
+
+    def _rows(self, x: torch.Tensor) -> torch.Tensor:
+        return x.reshape(*self.out.shape, -1)
+
+    def _moved(self, x: torch.Tensor) -> torch.Tensor:
+        rows = self._rows(x)
+        return torch.gather(rows, 1, self.places[..., None].expand_as(rows))
 
 
 def _with_outputs(program: Program, more: Sequence[Node]) -> Program:
@@ -121,38 +189,34 @@ def _sorted(node: Node, scores: torch.Tensor, extents: tuple[int, ...]) -> torch
 
 
 def _match(
-    expected: list[torch.Tensor], actual: list[torch.Tensor], ranking: Ranking, limit: Limit
+    expected: list[torch.Tensor],
+    actual: list[torch.Tensor],
+    ranking: Ranking,
+    equal: float,
+    apart: float | None = None,
 ) -> _Match | None:
-    """Put the rows of `actual` in the expected ones' places, within runs of equal scores."""
+    """Put the rows of `actual` in the expected ones' places, within runs of equal scores.
+
+    At the cut a row that is further than `apart` from the expected one is not compared; without
+    a number, one that is several times as far as rows usually are here.
+    """
     scores = ranking.scores.reshape(-1, ranking.scores.shape[-1])
     groups, count = scores.shape
     if count > _MOST_ROWS or not all(bool(x.isfinite().all()) for x in (*expected, *actual)):
         return None
     ours, theirs = (_rows(tensors, expected, groups, count) for tensors in (expected, actual))
-    equal = min(limit.max_rel_l2, _EQUAL) * float(scores.abs().max())
     places = torch.stack([_places(a, b, s, equal) for a, b, s in zip(ours, theirs, scores, strict=True)])  # fmt: skip
     fitted = torch.gather(theirs, 1, places[..., None].expand_as(theirs))
-    apart = _length(fitted - ours) / _length(ours).clamp_min(1e-12)
+    distances = _length(fitted - ours) / _length(ours).clamp_min(1e-12)
+    if apart is None:
+        apart = _OTHER_ROW * float(distances.median())
     at_the_cut = (scores - scores[:, -1:]).abs() <= equal
-    out = at_the_cut & (apart > 10 * limit.max_rel_l2)
-    if float(out.double().mean()) > _MOST_LEFT_OUT:
-        return None
-    moved = int(((places != torch.arange(count)) & ~out).sum())
-    return _Match(
-        [_in_places(x, None, out) for x in expected],
-        [_in_places(x, places, out) for x in actual],
-        _said(moved, int(out.sum()), groups * count),
-    )
+    out = at_the_cut & (distances > apart)
+    return None if float(out.double().mean()) > _MOST_LEFT_OUT else _Match(places, out)
 
 
 def _length(rows: torch.Tensor) -> torch.Tensor:
     return rows.square().sum(-1).sqrt()
-
-
-def _said(moved: int, out: int, rows: int) -> str:
-    words = [f"{moved} of {rows} rows are in another order among equal scores"] if moved else []
-    words += [f"{out} of {rows} rows at the cut, of equal scores, are not compared"] if out else []
-    return "; ".join(words)
 
 
 def _rows(
@@ -172,6 +236,8 @@ def _places(
 ) -> torch.Tensor:
     """Return which row of theirs is the nearest to each of ours, each once, among those of equal scores."""
     far = torch.cdist(ours, theirs)
+    if torch.equal(far.argmin(1), torch.arange(len(ours))):
+        return far.argmin(1)
     far[(scores[:, None] - scores[None, :]).abs() > equal] = torch.inf
     places = torch.arange(len(ours))
     taken = torch.zeros(len(ours), dtype=torch.bool)
@@ -182,14 +248,6 @@ def _places(
             return torch.arange(len(ours))
         places[row], taken[best] = best, True
     return places
-
-
-def _in_places(x: torch.Tensor, places: torch.Tensor | None, out: torch.Tensor) -> torch.Tensor:
-    groups, count = out.shape
-    rows = x.reshape(groups, count, -1)
-    if places is not None:
-        rows = torch.gather(rows, 1, places[..., None].expand_as(rows))
-    return rows[~out]
 
 
 def with_rankings(program: Program, others: Sequence[Other]) -> tuple[Other, ...]:

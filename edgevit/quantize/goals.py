@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import torch
 
 from edgevit.errors import BudgetError, UsageError
-from edgevit.graph.program import Inputs, Program
-from edgevit.quantize.noise import Outputs
+from edgevit.graph.program import Inputs, Outputs, Program
+from edgevit.quantize.held_out import HeldOut
 from edgevit.quantize.trial import Trial, TrialResult
 
 Run = Callable[[Inputs], Outputs]
@@ -73,7 +73,7 @@ class MixedGoal:
             return False
         if self.score is not None:
             return self.score(result.simulation.run) >= self.least_score - 1e-9
-        return self.has_target or mean_cosine(trial.expected, result.outputs) >= self.cosine
+        return self.has_target or mean_cosine(result.held_out) >= self.cosine
 
     def milliseconds(self, result: TrialResult) -> float | None:
         """Time the file of a result; None where the budget is no time."""
@@ -124,13 +124,12 @@ def parse_budget(text: str) -> MixedBudget:
     return MixedBudget(milliseconds=float(time) * _MILLISECONDS[part])
 
 
-def mean_cosine(expected: Sequence[Outputs], actual: Sequence[Outputs]) -> float:
+def mean_cosine(runs: Sequence[HeldOut]) -> float:
     """Return the mean over the runs, of the worst output."""
-    pairs = zip(zip(*expected, strict=True), zip(*actual, strict=True), strict=True)
-    return min(
-        float(torch.stack([_cosine(a, b) for a, b in zip(one, other, strict=True)]).mean())
-        for one, other in pairs
-    )
+    cosines = [
+        [_cosine(a, b) for a, b in zip(run.outputs, run.simulated, strict=True)] for run in runs
+    ]
+    return min(float(torch.stack(of_output).mean()) for of_output in zip(*cosines, strict=True))
 
 
 def _cosine(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:

@@ -8,8 +8,18 @@ from math import inf, isfinite, log, sqrt
 
 import torch
 
-from edgevit.graph.parity import Distance, Limit, Parity, angle_limit, distance, real_numbers
-from edgevit.quantize.noise import Outputs, snr
+from edgevit.graph.parity import (
+    Distance,
+    Limit,
+    Parity,
+    Ranking,
+    angle_limit,
+    distance,
+    real_numbers,
+)
+from edgevit.graph.program import Inputs, Outputs, Program
+from edgevit.graph.ranking import in_order, rankings_of, run_ranked, with_moves
+from edgevit.quantize.noise import snr
 
 QUANTIZED = angle_limit(0.95)  # of the simulation: below it little is left of the model
 _LOSS = 1.5  # dB that a file may lose on the simulation
@@ -22,11 +32,51 @@ _EXACT = 60.0  # dB: beyond it the noise is that of float kernels
 
 @dataclass(frozen=True)
 class HeldOut:
-    """One run: the float model's outputs, and those of the simulation."""
+    """One run: the float model's outputs, and those of the simulation, its rows in the model's order."""
 
     inputs: tuple[torch.Tensor, ...]
     outputs: Outputs
     simulated: Outputs
+    rankings: tuple[Ranking, ...] = ()  # where outputs are in order of a score
+
+    def ordered(self, actual: Outputs) -> Outputs:
+        """Return outputs with rows in the model's order where integers do not tell their scores apart."""
+        return in_order(self.outputs, actual, self.rankings)
+
+
+@dataclass(frozen=True)
+class Judges:
+    """Runs that judge, with the float model's outputs and the scores that order them."""
+
+    inputs: Sequence[Inputs]
+    outputs: Sequence[Outputs]
+    rankings: Sequence[tuple[Ranking, ...]]
+
+    @classmethod
+    def of(cls, program: Program, inputs: Sequence[Inputs]) -> Judges:
+        return cls(inputs, *run_ranked(program, inputs))
+
+    @classmethod
+    def knowing(
+        cls, program: Program, inputs: Sequence[Inputs], outputs: Sequence[Outputs]
+    ) -> Judges:
+        """Return runs whose outputs are known: they run again only where scores order them."""
+        return cls(inputs, outputs, [rankings_of(program, one) for one in inputs])
+
+    def of_simulation(self, simulation: Program) -> tuple[HeldOut, ...]:
+        outputs, rankings = run_ranked(simulation, self.inputs)
+        runs: list[HeldOut] = []
+        for k, simulated in enumerate(outputs):
+            near = with_moves(self.rankings[k], rankings[k])
+            expected = self.outputs[k]
+            ordered = in_order(expected, simulated, near)
+            runs.append(HeldOut(tuple(self.inputs[k]), expected, ordered, near))
+        return tuple(runs)
+
+
+def simulated_snr(runs: Sequence[HeldOut]) -> float:
+    """Return the ratio in dB of the simulation's noise over all runs, of the worst output."""
+    return snr([run.outputs for run in runs], [run.simulated for run in runs])
 
 
 def simulation_parity(runs: Sequence[HeldOut], precision: str) -> Parity:
@@ -49,15 +99,16 @@ def file_parity(
     """
     expected = [run.outputs for run in runs]
     simulated = [run.simulated for run in runs]
+    ordered = [run.ordered(outputs) for run, outputs in zip(runs, written, strict=True)]
     noise = _together(expected, simulated).rel_l2
     chance = _chance(expected, simulated)
     usual, little = (noise * _times(chance, most) for most in (_MOST_LOSS, _MOST_OF_LITTLE))
     limit = Limit(max(usual, min(little, _LITTLE), 10 ** (-_EXACT / 20)))
     note = (
-        f"held-out noise: {snr(expected, written):.1f} dB in the file, "
+        f"held-out noise: {snr(expected, ordered):.1f} dB in the file, "
         f"{snr(expected, simulated):.1f} dB in the simulation"
     )
-    return Parity(stage, precision, _together(expected, written), limit, notes=(note,))
+    return Parity(stage, precision, _together(expected, ordered), limit, notes=(note,))
 
 
 def _times(chance: float, most: float) -> float:

@@ -184,9 +184,8 @@ def _order(
     trial: Trial, base: TrialResult, wide: str, costs: _Costs, goal: MixedGoal
 ) -> list[WideUnit]:
     """Return what the budget allows, the worst first."""
-    sensitive = sensitivity(
-        trial.program, base.encodings, base.weights, trial.judges[:_RUNS], trial.placement.copied
-    )
+    runs, copied = trial.judges.inputs[:_RUNS], trial.placement.copied
+    sensitive = sensitivity(trial.program, base.encodings, base.weights, runs, copied)
     units = float_units(trial, sensitive) if wide == FLOAT else wide_units(trial, sensitive)
     return _within(_ranked(units, costs), costs, goal)
 

@@ -11,11 +11,10 @@ import torch
 from torch.fx.node import Node
 
 from edgevit.graph.aten import kind
-from edgevit.graph.program import Inputs, Program, origin, value
+from edgevit.graph.program import Inputs, Outputs, Program, origin, value
 from edgevit.quantize.op_traits import is_real
 from edgevit.quantize.recording import run_looking
 
-Outputs = tuple[torch.Tensor, ...]
 _NUMBERS = 2**25  # in the values of the runs that are compared at once
 _MOST = 999.0  # dB, where nothing differs
 

@@ -15,7 +15,7 @@ from edgevit.graph.program import Inputs, Program
 from edgevit.quantize.calibration import Calibration
 from edgevit.quantize.constant_channels import constants_folded
 from edgevit.quantize.equalize import Strength, equalized
-from edgevit.quantize.noise import Outputs, snr
+from edgevit.quantize.held_out import Judges, simulated_snr
 from edgevit.quantize.placement import place
 from edgevit.quantize.run import Method, Progress, halves, plain_simulation
 from edgevit.quantize.scheme import QuantScheme
@@ -85,8 +85,8 @@ def prepare(
     if has_pairs(program):  # its encodings were trained: a change would not have them
         return Prepared(program, (), calibration)
     fitted, judges = (half[:_PROBES] for half in halves(calibration.inputs))
-    expected = program.run_all(judges)
-    best = _noise(program, fitted, judges, expected, scheme)
+    judging = Judges.of(program, judges)
+    best = _noise(program, fitted, judging, scheme)
     methods: list[Method] = []
     for name, change, loss in _CHANGES:
         if name == _WHOLE and any(one.name == _PART and not one.taken for one in methods):
@@ -95,7 +95,7 @@ def prepare(
         changed = _changed(program, change, fitted)
         if changed is None:
             continue
-        ratio = _noise(changed, fitted, judges, expected, scheme)
+        ratio = _noise(changed, fitted, judging, scheme)
         taken = ratio >= best - loss
         methods.append(Method(name, best, ratio, taken))
         if taken:
@@ -118,9 +118,8 @@ def _changed(program: Program, change: Change, runs: Sequence[Inputs]) -> Progra
 def _noise(
     program: Program,
     fitted: Sequence[Inputs],
-    judges: Sequence[Inputs],
-    expected: Sequence[Outputs],
+    judges: Judges,
     scheme: QuantScheme,
 ) -> float:
     simulation = plain_simulation(program, fitted, scheme)
-    return snr(expected, simulation.run_all(judges))
+    return simulated_snr(judges.of_simulation(simulation))

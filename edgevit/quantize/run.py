@@ -20,14 +20,14 @@ from edgevit.quantize.calibration_checks import calibration_dict
 from edgevit.quantize.choice import EarlierChoices, IntegerChoice, Question
 from edgevit.quantize.encoding import Grid
 from edgevit.quantize.goals import MixedGoal
-from edgevit.quantize.held_out import HeldOut
+from edgevit.quantize.held_out import HeldOut, Judges, simulated_snr
 from edgevit.quantize.mixed_precision import (
     MixedTypes,
     earlier_worst_calls,
     find_types,
     worst_calls,
 )
-from edgevit.quantize.noise import snr, waterfall
+from edgevit.quantize.noise import waterfall
 from edgevit.quantize.noise_report import NOISY, NoiseReport
 from edgevit.quantize.placement import IntegerPlacement, place
 from edgevit.quantize.qdq import with_pairs
@@ -183,13 +183,10 @@ def _tried(
     quantized = best.simulation
     has_trained_pairs = trial.program is not program
     expected = program.run_all(fitted) if has_trained_pairs else trial.recorded.outputs
-    inside = snr(expected, quantized.run_all(fitted))
+    fitted_runs = Judges.knowing(program, fitted, expected).of_simulation(quantized)
+    inside = simulated_snr(fitted_runs)
     values = waterfall(trial.program, quantized, held_out[:_SHOWN])
     report = NoiseReport(inside, best.snr, choice.methods, trial.placement.islands, values)
-    judged = tuple(
-        HeldOut(x, reference, simulated)
-        for x, reference, simulated in zip(held_out, trial.expected, best.outputs, strict=True)
-    )
     return QuantizedProgram(
         quantized,
         trial.program,
@@ -197,7 +194,7 @@ def _tried(
         trial.placement,
         best.encodings,
         best.weights,
-        judged,
+        best.held_out,
         report,
         calibration,
         trial.types,

@@ -12,8 +12,8 @@ from torch.fx.node import Node
 from edgevit.graph.aten import argument
 from edgevit.graph.program import Inputs, Program
 from edgevit.quantize.encoding import Grid
+from edgevit.quantize.held_out import HeldOut, Judges, simulated_snr
 from edgevit.quantize.input_covariance import Moments
-from edgevit.quantize.noise import Outputs, snr
 from edgevit.quantize.observers import WEIGHTED, Observer, RangeSource
 from edgevit.quantize.own_ranges import observe_gradients
 from edgevit.quantize.placement import IntegerPlacement, is_weighted, operands, place
@@ -74,7 +74,7 @@ class TrialResult:
     encodings: Mapping[Node, Grid]
     weights: Mapping[Node, RoundedWeight]
     simulation: Program
-    outputs: tuple[Outputs, ...]  # of the judging runs
+    held_out: tuple[HeldOut, ...]  # the judging runs
     snr: float
 
 
@@ -116,8 +116,7 @@ class Trial:
     placement: IntegerPlacement
     recorded: Recorded
     pixels: frozenset[Node]
-    judges: Sequence[Inputs]
-    expected: Sequence[Outputs]
+    judges: Judges
     compensates: bool = False  # the inputs are like those that the model will see
     trained: TrainedEncodings = UNTRAINED
     rounded: dict[tuple[Node, float | None], RoundedWeight] = field(
@@ -141,7 +140,7 @@ class Trial:
         weights: CompensatedWeights | None = None,
     ) -> Trial:
         """Observe every value that may need an encoding, whatever the types of single ones."""
-        expected = program.run_all(judges)
+        judging = Judges.of(program, judges)
         program, trained = without_pairs(program)
         placement = place(program, scheme, types)
         before = place(program, scheme) if types else placement
@@ -161,8 +160,7 @@ class Trial:
             placement,
             recorded,
             pixels,
-            judges,
-            expected,
+            judging,
             compensates,
             trained,
             compensated=weights or CompensatedWeights(),
@@ -196,9 +194,9 @@ class Trial:
         weights: Mapping[Node, RoundedWeight],
         simulation: Program,
     ) -> TrialResult:
-        outputs = tuple(simulation.run_all(self.judges))
-        ratio = snr(self.expected, outputs) if outputs else 0.0
-        return TrialResult(encodings, weights, simulation, outputs, ratio)
+        held_out = self.judges.of_simulation(simulation)
+        ratio = simulated_snr(held_out) if held_out else 0.0
+        return TrialResult(encodings, weights, simulation, held_out, ratio)
 
     def best(self, earlier: EarlierWay | None = None) -> TrialWay:
         """Take each way that leaves less noise on the judging runs than the best before it.
@@ -286,7 +284,7 @@ class Trial:
             choice: self._encodings(Fitting(own=dict.fromkeys(names, choice))) for choice in CHOICES
         }
         joined = joined_values(self.placement, self.scheme, self.program)
-        runs = self.judges[:_OWN]
+        runs = self.judges.inputs[:_OWN]
         return choose_ranges(self.program, grids, joined, runs, self.placement.copied)
 
     def _encodings(self, fitting: Fitting) -> dict[Node, Grid]:
