@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,6 +11,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from edgevit.rewrites.arithmetic.gather_top import GatherTop
+from edgevit.rewrites.pools_and_padding.clip_window import ClipWindow, CountImage
 from edgevit.rewrites.pools_and_padding.pad_ceil import PadCeil
 from edgevit.rewrites.resize.expand_scaled_resize import ExpandScaledResize
 from edgevit.rewrites.resize.gather_nearest import GatherNearest
@@ -32,6 +35,24 @@ def test_a_window_over_the_edge_is_padded_and_weighed() -> None:
     (weights,) = after.constants.values()
     assert weights.shape == (1, 1, 4, 4)
     assert weights[0, 0, 0].tolist() == [1, 1, 1, 1.5]  # 3 x 3 pixels and, last, 3 x 2
+
+
+def test_only_pools_that_count_a_padding_are_padded_where_that_is_asked() -> None:
+    for pads, counts, fires in ((1, True, 1), (1, False, 0), (0, True, 0)):
+        net = Call(partial(F.avg_pool2d, kernel_size=3, stride=2, padding=pads, ceil_mode=True, count_include_pad=counts))  # fmt: skip
+        check_rewrite(PadCeil(counts=True), net, X, fires=fires)
+
+
+def test_a_window_larger_than_the_image_is_the_image() -> None:
+    for pool in (nn.AvgPool2d(20, ceil_mode=True), nn.MaxPool2d((9, 30), ceil_mode=True)):
+        check_rewrite(ClipWindow(), pool, X, fires=1, text="[9, 8]")
+    for pool in (nn.AvgPool2d(8, ceil_mode=True), nn.AvgPool2d((9, 8), ceil_mode=True)):
+        check_rewrite(ClipWindow(), pool, X, fires=0)
+
+
+def test_padding_that_is_not_there_is_not_counted() -> None:
+    check_rewrite(CountImage(), nn.AvgPool2d(2, ceil_mode=True), X, fires=1, text="True, False")
+    check_rewrite(CountImage(), nn.AvgPool2d(3, 2, 1, ceil_mode=True), X, fires=0)
 
 
 def test_max_pools_are_padded_with_nothing_that_could_win() -> None:

@@ -20,7 +20,9 @@ from edgevit.rewrites.attention.split_heads import SplitHeads
 from edgevit.rewrites.convolutions.split_depthwise import SplitDepthwise
 from edgevit.rewrites.norms.expand_norm import ExpandNorm
 from edgevit.rewrites.norms.fold_norm_affine import FoldNormAffine
+from edgevit.rewrites.pools_and_padding.clip_window import CountImage
 from edgevit.rewrites.pools_and_padding.expand_adaptive_max import ExpandAdaptiveMax
+from edgevit.rewrites.pools_and_padding.pad_ceil import PadCeil
 from edgevit.rewrites.pools_and_padding.scale_divisor import ScaleDivisor
 from edgevit.rewrites.rule import AnyRule
 from edgevit.rewrites.standard import STANDARD
@@ -32,6 +34,8 @@ RULES: tuple[AnyRule, ...] = (
     ExpandFunctions(*RARE, "aminmax", "atan2", "isfinite", "isinf", "isnan"),
     FoldNormAffine(),
     ScaleDivisor(),
+    CountImage(),  # its kernel of bytes counts pixels beyond the edge
+    PadCeil(counts=True),
     ExpandAdaptiveMax(),
     GuardAttention(),
     ExpandErfc(),

@@ -16,7 +16,7 @@ import torch
 from torch.fx.node import Node
 
 from edgevit.graph.aten import argument, op, operand, per_dimension
-from edgevit.graph.edit import Edit
+from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.pattern import Pattern, call
 from edgevit.graph.program import shape, value
 from edgevit.rewrites.rule import SAME_VALUES, CallRule, Match
@@ -29,6 +29,14 @@ class PadCeil(CallRule):
     name: ClassVar[str] = "pad-ceil"
     rtol: ClassVar[float] = SAME_VALUES
     pattern: ClassVar[Pattern] = _AVERAGE | call("max_pool2d", ceil_mode=True)
+
+    def __init__(self, counts: bool = False) -> None:
+        self._counts = counts  # only means that count a padding
+
+    def match(self, node: Node, draft: Draft) -> Match | None:
+        if self._counts and not _counts_padding(node):
+            return None
+        return super().match(node, draft)
 
     def rewrite(self, match: Match, edit: Edit) -> Node:
         node = match.node
@@ -55,6 +63,11 @@ def _numbers(node: Node, name: str) -> list[int]:
 
 def _stride(node: Node) -> list[int]:
     return _numbers(node, "stride") if argument(node, "stride") else _numbers(node, "kernel_size")
+
+
+def _counts_padding(node: Node) -> bool:
+    average = node.op == "call_function" and op(node) == "avg_pool2d"
+    return average and bool(argument(node, "count_include_pad")) and any(_numbers(node, "padding"))
 
 
 def _over(node: Node) -> list[int]:
