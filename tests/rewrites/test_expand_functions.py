@@ -20,6 +20,7 @@ EDGES = torch.tensor([-3.0, 1.0, 1.0, 2.0])
 ROWS = torch.tensor([[0.0, -2.5], [1.5, 1.5], [3.0, 2.0]])
 
 CASES: dict[str, tuple[Callable[..., object], tuple[torch.Tensor, ...]]] = {
+    "abs": (lambda s, x: torch.abs(x).float(), (INTEGERS,)),
     "acosh": (lambda s, x: torch.acosh(x.abs() + 1), (X,)),
     "addbmm": (lambda s, x, y: torch.addbmm(x, x[None], y[None], beta=0.5, alpha=2), (X, Y)),
     "addmv": (lambda s, x, y: torch.addmv(x[0], x, y[0], beta=0), (X, Y)),

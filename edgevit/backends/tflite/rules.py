@@ -43,7 +43,7 @@ from edgevit.rewrites.variants import Form, behind, form, optional, replaced, wi
 
 RULES: tuple[AnyRule, ...] = (
     *STANDARD,
-    ExpandFunctions(*RARE, "angle", "argmax", "argmin", "signbit"),
+    ExpandFunctions(*RARE, "abs", "angle", "argmax", "argmin", "signbit"),
     FoldNormAffine(),
     CastParts(),
     ExpandScatter(),

@@ -20,7 +20,8 @@ from edgevit.graph.traced import copied, traced
 from edgevit.rewrites.arithmetic.functions import FUNCTIONS
 from edgevit.rewrites.rule import Match, Refused, Rule
 
-_OF_INTEGERS = frozenset({"isfinite", "isinf", "isnan"})  # those of floats are calls of their own
+# those of floats are calls of their own
+_OF_INTEGERS = frozenset({"abs", "isfinite", "isinf", "isnan"})
 _OF_NUMBERS = frozenset({"any", "all"})
 _ORDERED = frozenset({"kthvalue", "median"})
 _SPREADS = frozenset({"std", "var"})

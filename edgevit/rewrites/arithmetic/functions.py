@@ -167,6 +167,10 @@ def angle(x: Tensor) -> Tensor:
     return torch.where(torch.ne(x, x), x, torch.where(x < 0, math.pi, zero))
 
 
+def absolute(x: Tensor) -> Tensor:
+    return torch.maximum(x, torch.neg(x))
+
+
 def signbit(x: Tensor) -> Tensor:
     """Tell a negative zero by its inverse, an infinity of its sign."""
     if not x.is_floating_point():
@@ -292,6 +296,7 @@ def _weighed(x: Tensor, product: Tensor, beta: float, alpha: float) -> Tensor:
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     **ACTIVATIONS,
     **SEQUENCES,
+    "abs": absolute,
     "acosh": acosh,
     "addbmm": addbmm,
     "addmv": addmv,
