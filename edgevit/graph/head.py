@@ -65,9 +65,16 @@ def bytes_moved(split: SplitProgram) -> int:
 
 
 def _split(program: Program, tail: set[Node]) -> SplitProgram:
+    tail = {node for node in tail if not _is_part_of_body(node, tail)}
     boundary = _boundary(program, tail)
     body = _body(program, boundary)
     return SplitProgram(program, body, _head(program, boundary, tail, body))
+
+
+def _is_part_of_body(node: Node, tail: set[Node]) -> bool:
+    """Return whether a call takes one of several tensors that the body computes at once, as of a split."""
+    reads = [read for read in node.all_input_nodes if read.op == "call_function"]
+    return any(r not in tail and not isinstance(r.meta["val"], torch.Tensor) for r in reads)
 
 
 def _cheapest(program: Program, tail: set[Node], leaving: set[Node]) -> set[Node]:

@@ -54,6 +54,24 @@ def test_what_products_follow_stays() -> None:
     assert "topk" in {kind(node) for node in split.body.calls()}
 
 
+def test_a_part_of_a_split_crosses_and_never_the_split() -> None:
+    class Gated(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.stem, self.last = nn.Conv2d(3, 8, 3), nn.Conv2d(4, 4, 1)
+
+        def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+            values, gate = self.stem(x).chunk(2, 1)
+            return self.last(values).sigmoid(), gate.sigmoid()
+
+    program = captured(Gated())
+    split = split_head(program)
+    assert [kind(node) for node in split.head.calls()] == ["sigmoid", "sigmoid"]
+    assert [tuple(x.shape) for x in split.head.inputs] == [(1, 4, 14, 14)] * 2
+    for ours, theirs in zip(split.head.run(split.body.run((X,))), program.run((X,)), strict=True):
+        assert torch.equal(ours, theirs)
+
+
 def test_a_classifier_has_no_head() -> None:
     net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(784, 2))
     assert not list(split_head(captured(net)).head.calls())
