@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -71,6 +72,20 @@ def test_a_plan_is_the_same_each_time() -> None:
     graph, _ = random_net(5)
     first, second = (best_plan(graph, M4, "balanced") for _ in range(2))
     assert first.buffers == second.buffers
+
+
+def test_a_search_prices_no_plan_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Descents from several starts meet; only the first of all is made before anything is priced."""
+    asked: list[tuple[frozenset[str], int]] = []
+
+    def counted(*args: Any, **kwargs: Any) -> Schedule:
+        if not kwargs.get("placed", True):
+            asked.append((args[2], args[3]))
+        return make_plan(*args, **kwargs)
+
+    monkeypatch.setattr("edgevit.backends.mcu.schedule.search.make_plan", counted)
+    best_plan(random_net(12)[0], M4, "balanced")
+    assert len(asked) - len(set(asked)) <= 1 and len(asked) > 100
 
 
 @pytest.mark.parametrize("seed", range(20))

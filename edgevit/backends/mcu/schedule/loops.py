@@ -165,12 +165,14 @@ def _in_turn(net: Net, needs: dict[str, frozenset[str]]) -> list[str]:
                 turn[top] = None
                 continue
             stack.append((top, True))
-            before = sorted(needs[top], key=lambda name: (-extra[name], net.order[name]))
+            before = list(needs[top])
+            if len(before) > 1:
+                before.sort(key=lambda name: (-extra[name], net.order[name]))
             stack += [(other, False) for other in reversed(before) if other not in turn]
 
-    for name in sorted(needs, key=net.order.__getitem__):
-        if name in {net.storage[value.name].name for value in net.graph.outputs}:
-            visit(name)
+    outputs = {net.storage[value.name].name for value in net.graph.outputs}
+    for name in sorted(outputs & needs.keys(), key=net.order.__getitem__):
+        visit(name)
     return list(turn)
 
 
@@ -185,7 +187,9 @@ def _extra(net: Net, needs: dict[str, frozenset[str]]) -> dict[str, float]:
     for name in sorted(needs, key=net.order.__getitem__):
         most = total = 0.0
         own = [other for other in needs[name] if users[other] == 1]
-        for other in sorted(own, key=lambda other: (-extra[other], net.order[other])):
+        if len(own) > 1:
+            own.sort(key=lambda other: (-extra[other], net.order[other]))
+        for other in own:
             size = net.storage[other].bytes
             most, total = max(most, total + size + extra[other]), total + size
         extra[name] = max(most - net.storage[name].bytes, total)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from math import inf, log
+from typing import NamedTuple
 
 from edgevit.backends.mcu.cores import Core
 from edgevit.backends.mcu.schedule.image_source import prepared
@@ -38,6 +39,17 @@ _NEIGHBOURS = (
 class KeptSet:
     kept: frozenset[str]
     tile: int
+
+
+class PlanFigures(NamedTuple):
+    """What a plan costs, before it is placed."""
+
+    size: int
+    computed: int
+    crowd: float
+
+
+Price = Callable[[Schedule | PlanFigures], float]
 
 
 def best_plan(
@@ -77,14 +89,29 @@ class _Space:
     classes: tuple[frozenset[str], ...]
     tiles: Sequence[int]
     smallest: list[Schedule]
+    bits: dict[str, int]  # of each value, in what stands for a set of them
+    # Of all descents, by what is kept and the tile; None where no plan is.
+    figures: dict[tuple[int, int], PlanFigures | None]
 
     @classmethod
     def of(cls, graph: IntegerGraph, core: Core, tiles: Sequence[int]) -> _Space:
         net, cards = prepared(graph, core)
         classes = tuple(dict.fromkeys(c for depth in _NEIGHBOURS for c in _classes(net, depth)))
         must = net.must_keep()
-        space = cls(net, cards, must, classes, tiles, [])
+        bits = {name: 1 << index for index, name in enumerate(net.makers)}
+        space = cls(net, cards, must, classes, tiles, [], bits, {})
         return replace(space, smallest=_descend(space, _least(net, cards, must), _price("ram")))
+
+    def figures_of(self, choice: KeptSet) -> PlanFigures | None:
+        """Return what the plan costs; descents from several starts meet."""
+        key = sum(map(self.bits.__getitem__, choice.kept)), choice.tile
+        if key not in self.figures:
+            try:
+                plan = make_plan(self.net, self.cards, choice.kept, choice.tile, placed=False)
+                self.figures[key] = PlanFigures(plan.size, plan.computed, plan.crowd)
+            except NoLoopError:
+                self.figures[key] = None
+        return self.figures[key]
 
     def candidates(self, optimize: str) -> list[Schedule]:
         """Return the last plans passed on each descent.
@@ -122,7 +149,7 @@ def _kept_in(plan: Schedule) -> frozenset[str]:
     return frozenset(name for loop in plan.loops for name in loop.kept)
 
 
-def _price(optimize: str) -> Callable[[Schedule], float]:
+def _price(optimize: str) -> Price:
     exponent = OPTIMIZE[optimize]
     return lambda plan: log(max(plan.size, 1)) + exponent * log(max(plan.computed, 1))
 
@@ -146,9 +173,7 @@ def _least(net: Net, cards: Cards, must: frozenset[str]) -> frozenset[str]:
     return kept_values
 
 
-def _descend(
-    space: _Space, start: frozenset[str], price: Callable[[Schedule], float]
-) -> list[Schedule]:
+def _descend(space: _Space, start: frozenset[str], price: Price) -> list[Schedule]:
     """Descend from `start` to the best price, and return the last plans passed.
 
     Every step is tried. Then those that helped are taken, the best first, as long as they go on
@@ -156,32 +181,29 @@ def _descend(
     """
     net, cards = space.net, space.cards
     here = KeptSet(start, space.tiles[0])
-    best = _price_of(net, cards, price, here)
+    best = _price_of(space, price, here)
     if best == inf:
         return []
     passed = [here]
     while True:
         gains = []
         for count, step in enumerate(_steps(space, here)):
-            cost = _price_of(net, cards, price, step(here))
+            cost = _price_of(space, price, step(here))
             if cost < best - 1e-9:
                 gains.append((cost, count, step))
         if not gains:
             return [make_plan(net, cards, c.kept, c.tile) for c in passed[-_LAST:]]
         for _, _, step in sorted(gains, key=lambda gain: gain[:2]):
-            cost = _price_of(net, cards, price, step(here))
+            cost = _price_of(space, price, step(here))
             if cost < best - 1e-9:
                 here, best = step(here), cost
                 passed.append(here)
 
 
-def _price_of(net: Net, cards: Cards, price: Callable[[Schedule], float], choice: KeptSet) -> float:
+def _price_of(space: _Space, price: Price, choice: KeptSet) -> float:
     """Return the price of a plan with a share for crowded loops; infinite where no plan is."""
-    try:
-        plan = make_plan(net, cards, choice.kept, choice.tile, placed=False)
-    except NoLoopError:
-        return inf
-    return price(plan) + _CROWD * log(plan.crowd)
+    figures = space.figures_of(choice)
+    return inf if figures is None else price(figures) + _CROWD * log(figures.crowd)
 
 
 Step = Callable[[KeptSet], KeptSet]
