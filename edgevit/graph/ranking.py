@@ -62,17 +62,23 @@ def with_moves(rankings: Sequence[Ranking], others: Sequence[Ranking]) -> tuple[
     )
 
 
-def in_order(expected: Outputs, actual: Outputs, rankings: Sequence[Ranking]) -> Outputs:
+def in_order(
+    expected: Outputs, actual: Outputs, rankings: Sequence[Ranking], usual: Outputs | None = None
+) -> Outputs:
     """Put rows of `actual` in the expected order, within runs of equal scores.
 
-    A row at the cut that is none of the expected ones becomes the expected row.
+    A row at the cut that is none of the expected ones becomes the expected row: it is several times
+    as far from it as rows usually are, in outputs `usual` that are in order, or in these.
     """
     ordered = list(actual)
     for ranking in rankings:
         ours, theirs = ([x[k] for k in ranking.outputs] for x in (expected, ordered))
         if not ranking.equal or [x.shape for x in ours] != [x.shape for x in theirs]:
             continue
-        match = _match(ours, theirs, ranking, ranking.equal)
+        apart = None
+        if usual is not None:
+            apart = _of_another(_distances(ours, [usual[k] for k in ranking.outputs], ranking))
+        match = _match(ours, theirs, ranking, ranking.equal, apart)
         if match is None:
             continue
         for place, k in enumerate(ranking.outputs):
@@ -209,10 +215,23 @@ def _match(
     fitted = torch.gather(theirs, 1, places[..., None].expand_as(theirs))
     distances = _length(fitted - ours) / _length(ours).clamp_min(1e-12)
     if apart is None:
-        apart = _OTHER_ROW * float(distances.median())
+        apart = _of_another(distances)
     at_the_cut = (scores - scores[:, -1:]).abs() <= equal
     out = at_the_cut & (distances > apart)
     return None if float(out.double().mean()) > _MOST_LEFT_OUT else _Match(places, out)
+
+
+def _distances(
+    ours: list[torch.Tensor], theirs: list[torch.Tensor], ranking: Ranking
+) -> torch.Tensor:
+    count = ranking.scores.shape[-1]
+    rows, others = (_rows(x, ours, ranking.scores.numel() // count, count) for x in (ours, theirs))
+    return _length(others - rows) / _length(rows).clamp_min(1e-12)
+
+
+def _of_another(distances: torch.Tensor) -> float:
+    """Return how far from the expected row another one is, where these are usual."""
+    return _OTHER_ROW * float(distances.median())
 
 
 def _length(rows: torch.Tensor) -> torch.Tensor:

@@ -41,7 +41,7 @@ class HeldOut:
 
     def ordered(self, actual: Outputs) -> Outputs:
         """Return outputs with rows in the model's order where integers do not tell their scores apart."""
-        return in_order(self.outputs, actual, self.rankings)
+        return in_order(self.outputs, actual, self.rankings, self.simulated)
 
 
 @dataclass(frozen=True)

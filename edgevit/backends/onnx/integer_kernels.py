@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgevit.backends.onnx.session import EXACT_BYTES, open_runtime
+from edgevit.backends.onnx.shared_weights import part_weights
 from edgevit.backends.session import load_library
 
 _INTEGER = frozenset({
@@ -25,6 +26,7 @@ class IntegerKernels:
     integer: dict[str, int]
     conversions: dict[str, int]  # between integers and floats
     floats: dict[str, int]
+    shares_weights: bool = False  # between products, which the exact mode does not take
 
     @property
     def float_products(self) -> int:
@@ -47,12 +49,11 @@ def integer_kernels(path: Path) -> IntegerKernels:
         ops = Counter(node.op_type for node in onnx.load(optimised).graph.node)
     integer = {op for op in ops if op.startswith("QLinear") or op in _INTEGER}
     floats = set(ops) - integer - _CONVERSIONS
-    return IntegerKernels(
-        *(
-            {op: ops[op] for op in sorted(ops) if op in group}
-            for group in (integer, _CONVERSIONS, floats)
-        )
+    counts = (
+        {op: ops[op] for op in sorted(ops) if op in group}
+        for group in (integer, _CONVERSIONS, floats)
     )
+    return IntegerKernels(*counts, shares_weights=part_weights(onnx.load(path)))
 
 
 def kernels_notes(kernels: IntegerKernels, precision: str) -> tuple[str, ...]:
@@ -66,6 +67,14 @@ def kernels_notes(kernels: IntegerKernels, precision: str) -> tuple[str, ...]:
     rest = f"; in floats: {floats}" if floats else ""
     return (
         f"ONNX Runtime computes {kernels.integer_products} of {whole} products in integers{rest}",
-        "x86 CPUs without VNNI saturate these products at 16 bits: set the session option "
-        f"`{EXACT_BYTES}` to 1 there",
+        "x86 CPUs without VNNI saturate these products at 16 bits: " + _way_out(kernels),
     )
+
+
+def _way_out(kernels: IntegerKernels) -> str:
+    if kernels.shares_weights:
+        return (
+            f"take fp32 there, as the session option `{EXACT_BYTES}` does not open a file whose products share "
+            "a weight (this check gave each a copy of its own)"
+        )
+    return f"set the session option `{EXACT_BYTES}` to 1 there"

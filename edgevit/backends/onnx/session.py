@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from edgevit.backends.onnx.shared_weights import part_weights
 from edgevit.backends.session import Arrays, OpTime, TensorSpec, load_library, seconds_of_runs
 from edgevit.errors import PackageError
 
@@ -100,24 +101,32 @@ def open_runtime(
 ) -> Any:
     """Open a session; with `optimised`, write there the graph that it runs."""
     runtime = load_library("onnxruntime", "onnx")
-    options = runtime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.log_severity_level = 4  # what matters is raised
-    if optimised is not None:
-        options.optimized_model_filepath = str(optimised)
-    for key, value in (config or {}).items():
-        options.add_session_config_entry(key, value)
-    if profile is not None:
-        options.enable_profiling = True
-        options.profile_file_prefix = profile
+
+    def options(entries: Mapping[str, str]) -> Any:
+        options = runtime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.log_severity_level = 4  # what matters is raised
+        if optimised is not None:
+            options.optimized_model_filepath = str(optimised)
+        for key, value in entries.items():
+            options.add_session_config_entry(key, value)
+        if profile is not None:
+            options.enable_profiling = True
+            options.profile_file_prefix = profile
+        return options
+
+    def opened(file: str | bytes, entries: Mapping[str, str]) -> Any:
+        return runtime.InferenceSession(file, options(entries), providers=providers())
+
+    entries = dict(config or {})
     if saturates():
-        options.add_session_config_entry(EXACT_BYTES, "1")
-        # Its rewrite of weights fails where two share a zero point: no such product is in integers.
+        exact = {**entries, EXACT_BYTES: "1"}
         with contextlib.suppress(Exception):
-            return runtime.InferenceSession(str(path), options, providers=providers())
-        options.add_session_config_entry(EXACT_BYTES, "0")
+            return opened(str(path), exact)
+        with contextlib.suppress(Exception):
+            return opened(_with_own_weights(path), exact)
     try:
-        return runtime.InferenceSession(str(path), options, providers=providers())
+        return opened(str(path), entries)
     except Exception as error:  # its errors have no common base
         raise PackageError(
             "ONNX Runtime does not take this file",
@@ -125,6 +134,13 @@ def open_runtime(
             why=str(error).strip().partition("\n")[0][:400],
             hint="the file is damaged or not ONNX: export it again",
         ) from error
+
+
+def _with_own_weights(path: Path) -> bytes:
+    """Return the file with a weight for each product, which exact mode needs."""
+    model = load_library("onnx", "onnx").load(path)
+    part_weights(model)
+    return model.SerializeToString()
 
 
 def run_session(session: Any, inputs: tuple[TensorSpec, ...], arrays: Arrays) -> list[Any]:

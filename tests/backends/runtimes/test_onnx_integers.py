@@ -16,6 +16,7 @@ from edgevit.backends.onnx.integer_kernels import integer_kernels
 from edgevit.backends.onnx.lower import lower
 from edgevit.backends.onnx.rules import RULES
 from edgevit.backends.onnx.scheme import SCHEMES
+from edgevit.backends.onnx.shared_weights import part_weights
 from edgevit.frontend.capture import capture
 from edgevit.frontend.source import ModelSource
 from edgevit.graph.aten import kind
@@ -62,6 +63,41 @@ def test_everything_between_convolutions_is_an_integer_kernel(tmp_path: Path) ->
     kernels = integer_kernels(path)
     assert kernels.integer == {"QLinearAdd": 1, "QLinearConv": 3}
     assert not kernels.float_products
+
+
+class Shared(nn.Module):
+    """A head over two levels, whose products saturate in bytes where a CPU has no VNNI."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.head, self.last = nn.Conv2d(3, 8, 3), nn.Linear(8, 5, bias=False)
+        self.head.weight.data = self.head.weight.sign()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        levels = (self.head(x + 1).relu(), self.head(x[..., ::2, ::2] + 1).relu())
+        first, second = (level.mean((2, 3)) for level in levels)
+        return self.last(first) - self.last(second)
+
+
+def test_a_weight_that_products_share_is_computed_exactly(tmp_path: Path) -> None:
+    """Its file stores it once; ONNX Runtime's exact mode, for CPUs without VNNI, would not open it."""
+    onnx = pytest.importorskip("onnx", reason="pip install 'edgevit[onnx]'")
+    torch.manual_seed(0)
+    made, path = quantized(Shared(), tmp_path)
+    assert integer_kernels(path).shares_weights
+    model = onnx.load(path)
+    stored = {
+        one.name for one in model.graph.initializer if one.data_type == 3 and len(one.dims) > 1
+    }
+    assert len(stored) == 2
+    assert part_weights(model) and not part_weights(model)
+    onnx.checker.check_model(model, full_check=True)
+    runtime = session.open_runtime(path, 1)
+    for one in made.held_out:
+        (written,) = runtime.run(None, {"x": one.inputs[0].numpy()})
+        torch.testing.assert_close(
+            torch.from_numpy(written), one.simulated[0], rtol=0.02, atol=0.02
+        )
 
 
 class Block(nn.Module):
