@@ -183,8 +183,8 @@ def test_a_failed_gate_names_values_and_lines(tmp_path: Path) -> None:
         "import torch\n"
         "class Faint(torch.nn.Module):\n"
         "    def forward(self, x):\n"
-        "        y = torch.cat((x.sigmoid() * 1e-3, x), 1).flatten(2)\n"
-        "        return (y @ y.transpose(1, 2))[:, :3, :3] * 1e6\n"
+        "        y = torch.cat((x.sigmoid() * 1e-6, x), 1).flatten(2)\n"
+        "        return (y @ y.transpose(1, 2))[:, :3, :3] * 1e12\n"
     )
     spec = f"{tmp_path / 'faint.py'}:Faint"
     result = export(spec, target="qemu-m4", output=tmp_path / "out", input_size=8)
