@@ -87,7 +87,7 @@ def page(rows: Sequence[Times]) -> str:
             "",
             f"By `python benchmarks/export_time.py`: YOLO11n at {_SIZE} pixels, from one checkpoint, seconds of one core of the whole process: median (least to most) of {len(rows[0].ours)} round{'s' * (len(rows[0].ours) > 1)}, ours and theirs in turn. "
             "Ours has compared its artifact with the model on the example and on other inputs in that time; ultralytics' exporter compares nothing.",
-            "Its ONNX comes from torch's older exporter, which traces and nothing more. Importing torch and what `torch.export` needs of it is a quarter of edgevit's time there, the capture a seventh, runs of the model and of its graph for the checks a sixth.",
+            "Its ONNX comes from torch's older exporter, which traces and nothing more. Imports and the capture by `torch.export` are most of edgevit's time there.",
             "",
             "| format | edgevit | ultralytics | ratio |",
             "|---|---|---|---|",
