@@ -48,6 +48,8 @@ from edgevit.quantize.weights import RoundedWeight
 _CLEAR = 25.0  # dB: a net of more noise may multiply what wider steps add
 _SHOWN = 4  # runs that the waterfall is made of
 _WORTH = 2.5  # dB that they must bring, in one way: another may add some tenths
+_LOUD = 15.0  # dB: with noise of more than a sixth, answers change by dozens
+_WORTH_IF_LOUD = 1.0  # dB
 _WORST_CALLS = "the worst calls in floats"
 Progress = Callable[[str], None]
 
@@ -233,7 +235,8 @@ def _choose(
     in_vain = earlier is not None and earlier.floats_in_vain and earlier.is_as_good(best.snr)
     if widens and best.snr < NOISY and not in_vain:
         progress("search for calls that make most of the noise")
-        few = worst_calls(trial, best, fitting, _WORTH)
+        worth = _WORTH_IF_LOUD if best.snr < _LOUD else _WORTH
+        few = worst_calls(trial, best, fitting, worth)
         methods = (*methods, Method(_WORST_CALLS, best.snr, few.snr, few.way is not None))
         if few.way is None:
             return _Choice(trial, best, methods, way._replace(floats_in_vain=True))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,18 @@ def test_few_calls_that_make_the_noise_compute_in_floats(
     kinds = {kind(node) for node in program.calls() if node.name in helped.types}
     assert kinds == {"linear"}  # the convolutions have nearly all weights and products
     assert {island.call for island in helped.report.islands} >= set(helped.types)
+
+
+def test_less_is_worth_it_where_noise_is_loud(
+    problem: tuple[Program, Calibration], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program, calibration = problem
+    run = import_module("edgevit.quantize.run")
+    monkeypatch.setattr(run, "_WORTH", 99.0)
+    monkeypatch.setattr(run, "_LOUD", 20.0)
+    assert quantize_program(program, calibration, SCHEME).types
+    monkeypatch.setattr(run, "_LOUD", 0.0)
+    assert not quantize_program(program, calibration, SCHEME).types
 
 
 def test_noise_as_calibration_takes_no_call_out(problem: tuple[Program, Calibration]) -> None:

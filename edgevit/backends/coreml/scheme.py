@@ -12,7 +12,10 @@ _WEIGHTED = frozenset({"linear", "conv1d", "conv2d", "conv_transpose2d"})
 
 # What stays in floats is float16, and so are the scales.
 _INT8 = QuantScheme(
-    activations="int8", between=frozenset({"add", "cat", "avg_pool2d"}), half_scales=True
+    activations="int8",
+    between=frozenset({"add", "cat", "avg_pool2d"}),
+    half_scales=True,
+    float_worst=True,
 )
 _WEIGHTS = QuantScheme(activations=FLOAT, integer=_WEIGHTED, half_scales=True)
 _BLOCK = 32
@@ -20,8 +23,8 @@ _BLOCK = 32
 
 SCHEMES = {
     "int8": _INT8,
-    "mixed": replace(_INT8, mixed=True),
-    "w4a8": replace(_INT8, weight_bits=4, block=_BLOCK, folded=True),
+    "mixed": replace(_INT8, mixed=True, float_worst=False),
+    "w4a8": replace(_INT8, weight_bits=4, block=_BLOCK, folded=True, float_worst=False),
     "w8": _WEIGHTS,
     "w4": replace(_WEIGHTS, weight_bits=4, block=_BLOCK, folded=True),
     "palette8": palette(_WEIGHTS, 8),
