@@ -31,7 +31,13 @@ if TYPE_CHECKING:
         execution_text,
     )
     from edgevit.backends.exported import exported_program
-    from edgevit.backends.functions import Functions, Part, functions_of, require_same_functions
+    from edgevit.backends.functions import (
+        Functions,
+        Part,
+        bytes_of,
+        functions_of,
+        require_same_functions,
+    )
     from edgevit.backends.judged import judged
     from edgevit.backends.on_host import (
         LIMITS,
@@ -97,6 +103,7 @@ __all__ = [
     "backend_for",
     "backend_of",
     "blamed_on_a_call",
+    "bytes_of",
     "check_on_host",
     "constant_bytes",
     "count",
@@ -148,7 +155,7 @@ lazy_face(
             "execution_text",
         ),
         "exported": ("exported_program",),
-        "functions": ("Functions", "Part", "functions_of", "require_same_functions"),
+        "functions": ("Functions", "Part", "bytes_of", "functions_of", "require_same_functions"),
         "judged": ("judged",),
         "on_host": ("LIMITS", "Run", "check_on_host", "fitted", "program_parity", "worker_for"),
         "own_rounding": (

@@ -49,11 +49,12 @@ def require_same_functions(
     functions: Functions,
     path: Path,
     name: str,
+    own: Path,
     precision: str,
     inputs: Inputs,
-    expected: tuple[torch.Tensor, ...],
 ) -> None:
     """Refuse a function that computes other numbers than its own file, which was verified."""
+    expected = functions.open(own, None, precision)(inputs)
     outputs = functions.open(path, name, precision)(inputs)
     if not all(torch.equal(a, b) for a, b in zip(expected, outputs, strict=True)):
         raise ParityError(
@@ -62,3 +63,9 @@ def require_same_functions(
             why="joining them changed what they compute",
             hint="export another --format, and report it",
         )
+
+
+def bytes_of(path: Path) -> int:
+    """Return the size of a file, which may be a folder."""
+    files = [path] if path.is_file() else [one for one in path.rglob("*") if one.is_file()]
+    return sum(one.stat().st_size for one in files)

@@ -15,13 +15,12 @@ from edgevit.backends.own_rounding import NOISE, exact_and_nudged
 from edgevit.graph.half import in_float16
 from edgevit.graph.other_inputs import Other
 from edgevit.graph.parity import FP32, SAME, Distance, Limit, Parity, distance
-from edgevit.graph.program import Inputs, Program
+from edgevit.graph.program import Inputs, Outputs, Program
 from edgevit.graph.ranking import compared
 
 STAGE = "other inputs"
 _NOISE_OF_HALF = 3  # times that of PyTorch, which rounds in fewer places
 _LARGEST_HALF = torch.finfo(torch.float16).max
-Outputs = tuple[torch.Tensor, ...]
 
 
 def judged(

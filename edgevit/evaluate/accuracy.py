@@ -11,9 +11,8 @@ import torch
 
 from edgevit.errors import CalibrationError
 from edgevit.evaluate.labelled import LabelledData
-from edgevit.graph.program import Inputs
+from edgevit.graph.program import Inputs, Outputs
 
-Outputs: TypeAlias = tuple[torch.Tensor, ...]
 Run: TypeAlias = Callable[[Inputs], Outputs]
 Progress: TypeAlias = Callable[[str], None]
 _FEW = 5  # classes: the right one is always among them

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgevit.backends import Functions, Part, require_same_functions
+from edgevit.backends import Functions, Part, bytes_of, require_same_functions
 from edgevit.export import ExportResult
 from edgevit.exported import remove_export
 from edgevit.graph.cuts import GraphPart
@@ -35,12 +35,10 @@ def join(
     functions.join(joined, path)
     for name, part in joined.items():
         examples = part.graph.examples
-        alone = functions.open(part.artifact, None, part.precision)(examples)
-        require_same_functions(functions, path, name, part.precision, examples, alone)
+        require_same_functions(functions, path, name, part.artifact, part.precision, examples)
     for result in results:
         remove_export(result.directory)
-    files = [path] if path.is_file() else [one for one in path.rglob("*") if one.is_file()]
     return OneFile(
-        sum(one.stat().st_size for one in files),
+        bytes_of(path),
         tuple({"file": path.name, "function": function} for function in joined),
     )

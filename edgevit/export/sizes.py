@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgevit.backends import Functions, functions_of, require_same_functions
+from edgevit.backends import Functions, bytes_of, functions_of, require_same_functions
 from edgevit.errors import EdgevitError, OutputError
 from edgevit.export.result import ExportResult
 from edgevit.exported import artifact_bytes, load_golden, remove
@@ -70,7 +70,7 @@ def join_sizes(
     _write(functions, results, path)
     plan = {
         "file": path.name,
-        "bytes": _bytes(path),
+        "bytes": bytes_of(path),
         "functions": [
             {
                 "function": _function(name),
@@ -118,8 +118,8 @@ def _write(functions: Functions, results: Mapping[str, ExportResult], path: Path
         functions.join_files({_function(n): one.artifact for n, one in results.items()}, draft)
         for name, result in results.items():
             precision, (inputs, _) = result.manifest["precision"], load_golden(result.directory)
-            alone = functions.open(result.artifact, None, precision)(inputs)
-            require_same_functions(functions, draft, _function(name), precision, inputs, alone)
+            function, own = _function(name), result.artifact
+            require_same_functions(functions, draft, function, own, precision, inputs)
         os.replace(draft, path)
     finally:
         if draft.exists():
@@ -128,11 +128,6 @@ def _write(functions: Functions, results: Mapping[str, ExportResult], path: Path
 
 def _function(name: str) -> str:
     return f"size_{name}"
-
-
-def _bytes(path: Path) -> int:
-    files = [path] if path.is_file() else [one for one in path.rglob("*") if one.is_file()]
-    return sum(one.stat().st_size for one in files)
 
 
 def _remove_former(directory: Path) -> None:

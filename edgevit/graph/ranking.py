@@ -77,7 +77,9 @@ def in_order(
             continue
         apart = None
         if usual is not None:
-            apart = _of_another(_distances(ours, [usual[k] for k in ranking.outputs], ranking))
+            apart = _of_another(
+                _usual_distances(ours, [usual[k] for k in ranking.outputs], ranking)
+            )
         match = _match(ours, theirs, ranking, ranking.equal, apart)
         if match is None:
             continue
@@ -213,7 +215,7 @@ def _match(
     ours, theirs = (_rows(tensors, expected, groups, count) for tensors in (expected, actual))
     places = torch.stack([_places(a, b, s, equal) for a, b, s in zip(ours, theirs, scores, strict=True)])  # fmt: skip
     fitted = torch.gather(theirs, 1, places[..., None].expand_as(theirs))
-    distances = _length(fitted - ours) / _length(ours).clamp_min(1e-12)
+    distances = _distances(ours, fitted)
     if apart is None:
         apart = _of_another(distances)
     at_the_cut = (scores - scores[:, -1:]).abs() <= equal
@@ -221,12 +223,16 @@ def _match(
     return None if float(out.double().mean()) > _MOST_LEFT_OUT else _Match(places, out)
 
 
-def _distances(
-    ours: list[torch.Tensor], theirs: list[torch.Tensor], ranking: Ranking
+def _usual_distances(
+    expected: list[torch.Tensor], ordered: list[torch.Tensor], ranking: Ranking
 ) -> torch.Tensor:
-    count = ranking.scores.shape[-1]
-    rows, others = (_rows(x, ours, ranking.scores.numel() // count, count) for x in (ours, theirs))
-    return _length(others - rows) / _length(rows).clamp_min(1e-12)
+    groups, count = ranking.scores.reshape(-1, ranking.scores.shape[-1]).shape
+    ours, theirs = (_rows(tensors, expected, groups, count) for tensors in (expected, ordered))
+    return _distances(ours, theirs)
+
+
+def _distances(ours: torch.Tensor, theirs: torch.Tensor) -> torch.Tensor:
+    return _length(theirs - ours) / _length(ours).clamp_min(1e-12)
 
 
 def _of_another(distances: torch.Tensor) -> float:

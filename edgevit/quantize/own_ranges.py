@@ -33,11 +33,11 @@ def own_ranges(
     nodes = [node for node, observer in usual.items() if not isinstance(observer, Ordered)]
     names = dict.fromkeys(choice.ranges for choice in CHOICES)
     observers = record(program, nodes, fitted, lambda: Several(names), covariance=False).observers
-    observe_gradients(program, observers, fitted[:_BACKWARD])
+    observe_gradients(program, observers, fitted)
 
     def by(choices: Mapping[str, RangeChoice]) -> Ranges:
         own = {node: choices[node.name] for node in nodes if node.name in choices}
-        wider = {node: Wider(_of(observers[node], c.ranges), c.room) for node, c in own.items()}
+        wider = {node: Wider(of_way(observers[node], c.ranges), c.room) for node, c in own.items()}
         return {**usual, **wider}
 
     grids = {choice: grids_of(by({node.name: choice for node in nodes})) for choice in CHOICES}
@@ -50,9 +50,9 @@ def observe_gradients(
     runs: Sequence[Inputs],
     copied: Copied = NO_COPIES,
 ) -> None:
-    """Observe values for the ranges that weigh errors by what they do to the outputs."""
+    """Observe values of the first runs for the ranges that weigh errors by what they do to the outputs."""
     by_name = {node.name: observer for node, observer in observers.items()}
-    for values in gradients(program, by_name, runs, copied):
+    for values in gradients(program, by_name, runs[:_BACKWARD], copied):
         for name, (value, gradient) in values.items():
             observer = by_name[name]
             assert isinstance(observer, Several)
@@ -60,6 +60,7 @@ def observe_gradients(
                 observer.observe_gradient(numbers, slopes)
 
 
-def _of(observer: Observer, name: str) -> Observer:
+def of_way(observer: Observer, name: str) -> Observer:
+    """Return one of the several ways that a value was observed in."""
     assert isinstance(observer, Several)
     return observer.chosen(name)

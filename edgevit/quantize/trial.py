@@ -15,7 +15,7 @@ from edgevit.quantize.encoding import Grid
 from edgevit.quantize.held_out import HeldOut, Judges, simulated_snr
 from edgevit.quantize.input_covariance import Moments
 from edgevit.quantize.observers import WEIGHTED, Observer, RangeSource
-from edgevit.quantize.own_ranges import observe_gradients
+from edgevit.quantize.own_ranges import observe_gradients, of_way
 from edgevit.quantize.placement import IntegerPlacement, is_weighted, operands, place
 from edgevit.quantize.qdq import with_other_grids, with_pairs
 from edgevit.quantize.ranges import WIDE, Several, encodings_of, joined_values, pixel_inputs
@@ -28,7 +28,6 @@ from edgevit.quantize.weights import CompensatedWeights, RoundedWeight, rounded_
 RANGES = ("min-max", "mse", "percentile", WEIGHTED)  # the first is the one to beat
 _OWN_RANGES = "a range of its own for each value"
 _ALIKE = 0.5  # dB: what another format's way may leave more noise here than it does there
-_BACKWARD = 8  # runs that gradients are taken of
 _ROOMS = (1.3, 1.15)  # beyond what was seen, the widest first
 # dB on the judging runs; steps that are 1.3 times as wide add 2.3 where nothing clips
 _ROOM_COST = 1.5
@@ -151,7 +150,7 @@ class Trial:
         plain = len(methods) == 1
         recorded = record(program, observed, fitted, lambda: Several(methods), not plain)
         if WEIGHTED in methods and observed:
-            observe_gradients(program, recorded.observers, fitted[:_BACKWARD], placement.copied)
+            observe_gradients(program, recorded.observers, fitted, placement.copied)
         pixels = pixel_inputs(program, fitted)
         return cls(
             program,
@@ -304,9 +303,9 @@ class Trial:
 
     def _observer(self, node: Node, several: Observer, fitting: Fitting) -> RangeSource:
         if self._is_wide(node):
-            return _of(several, RANGES[0])
+            return of_way(several, RANGES[0])
         own = fitting.own.get(node.name, RangeChoice(fitting.ranges))
-        return Wider(_of(several, own.ranges), own.room * fitting.room)
+        return Wider(of_way(several, own.ranges), own.room * fitting.room)
 
     def _is_wide(self, node: Node) -> bool:
         """Check for a value of 16 bits, which need no clipping."""
@@ -338,8 +337,3 @@ class Trial:
                 else self.compensated.rounded(node, weight, bias, form, moments, step)
             )
         return self.rounded[question]
-
-
-def _of(observer: Observer, name: str) -> Observer:
-    assert isinstance(observer, Several)
-    return observer.chosen(name)

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgevit.backends.onnx.shared_weights import copy_of
 from edgevit.backends.session import load_library
 from edgevit.quantize import IntegerWeight, RoundedWeight
 
@@ -109,7 +110,7 @@ def part_zero_points(model: Any) -> None:
             continue
         weight, zeros = initializers.get(node.input[0]), initializers.get(node.input[2])
         if weight is not None and zeros is not None:
-            own = type(zeros).FromString(zeros.SerializeToString())
+            own = copy_of(zeros)
             own.name = f"{node.input[0]}:zeros"
             graph.initializer.append(own)
             node.input[2] = own.name

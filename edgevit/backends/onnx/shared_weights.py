@@ -36,7 +36,7 @@ def part_weights(model: Any) -> bool:
         nodes.append(node)
     shares = len(nodes) > len(graph.node)
     if shares:
-        copied = [type(node).FromString(node.SerializeToString()) for node in nodes]
+        copied = [copy_of(node) for node in nodes]
         del graph.node[:]
         graph.node.extend(copied)
     return shares
@@ -53,11 +53,11 @@ def _path(chain: dict[str, Any], name: str) -> list[Any]:
 
 def _copied(graph: Any, weights: dict[str, Any], path: list[Any], ending: str) -> list[Any]:
     """Return the path again, from copies of its weight and zero points."""
-    copies = [type(node).FromString(node.SerializeToString()) for node in path]
+    copies = [copy_of(node) for node in path]
     for node in copies:
         for place, name in enumerate(node.input):
             if name in weights:
-                own = type(weights[name]).FromString(weights[name].SerializeToString())
+                own = copy_of(weights[name])
                 own.name = name + ending
                 graph.initializer.append(own)
                 node.input[place] = own.name
@@ -65,3 +65,8 @@ def _copied(graph: Any, weights: dict[str, Any], path: list[Any], ending: str) -
     for before, node in pairwise(copies):
         node.input[0] = before.output[0]
     return copies
+
+
+def copy_of(message: Any) -> Any:
+    """Return a copy of a node or tensor, which removing it from its graph does not end."""
+    return type(message).FromString(message.SerializeToString())
