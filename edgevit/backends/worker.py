@@ -65,7 +65,8 @@ class Worker:
 
     def open(self, path: Path) -> None:
         self._path = path
-        self.inputs, self.outputs = self._ask("open", path)
+        # absolute: the process may have been started in another directory
+        self.inputs, self.outputs = self._ask("open", path.absolute())
 
     def run(self, arrays: Arrays) -> list[Any]:
         return self._ask("run", list(arrays))

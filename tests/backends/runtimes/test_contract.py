@@ -184,6 +184,19 @@ def open_and_run(worker: Worker, path: Path) -> None:
     worker.run([X.numpy()])
 
 
+def test_a_path_is_of_the_directory_that_the_caller_is_in(
+    format: str,
+    sounds: Callable[[str], Path],
+    worker: dict[str, Worker],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The process stays, and was started in another one."""
+    sound = sounds(format)
+    open_and_run(worker[format], sound)
+    monkeypatch.chdir(sound.parent)
+    open_and_run(worker[format], Path(sound.name))
+
+
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_a_damaged_file_is_an_error_of_ours(
     format: str,
