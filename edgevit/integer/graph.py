@@ -166,8 +166,10 @@ class IntegerGraph:
         return sum(op.macs() for op in self.ops)
 
     def constant_bytes(self) -> int:
+        """Return the bytes of all constants, each distinct content counted once."""
         arrays = [array for op in self.ops for array in op.constants().values()]
-        return sum(a.nbytes for a in (*arrays, *(c.data for c in self.constants)))
+        contents = {array.tobytes() for array in (*arrays, *(c.data for c in self.constants))}
+        return sum(map(len, contents))
 
     def verify(self) -> IntegerGraph:
         """Verify the graph and return it: every value is made once, before it is read, and every

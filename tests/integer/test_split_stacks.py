@@ -36,7 +36,8 @@ def test_weights_are_cut_and_nothing_is_moved() -> None:
     assert sorted(kinds) == sorted(3 * [*3 * ["linear"], *2 * ["matmul"], "softmax"] + ["concat", "linear"])  # fmt: skip
     assert max(op.output.size for op in split.ops) == 6 * 12
     assert split.macs() == whole.macs()
-    assert split.constant_bytes() - whole.constant_bytes() == 2 * 512  # the softmax table, each
+    # The softmax table, which all read, counts once.
+    assert split.constant_bytes() <= whole.constant_bytes()
 
 
 @pytest.mark.parametrize("heads", [1, MOST + 1])

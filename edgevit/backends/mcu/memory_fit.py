@@ -10,12 +10,19 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from edgevit.backends.api import Lowering
-from edgevit.backends.mcu.board.layout import layout, spare_bytes, weights_region
+from edgevit.backends.mcu.board.layout import (
+    holds,
+    layout,
+    room,
+    seams,
+    spare_bytes,
+    weights_region,
+)
 from edgevit.backends.mcu.cores import core_of
 from edgevit.backends.mcu.options import OPTIONS
 from edgevit.backends.mcu.residual import judged_integers
 from edgevit.backends.mcu.schedule.plan import Schedule, ring_name
-from edgevit.backends.mcu.schedule.search import best_plan
+from edgevit.backends.mcu.schedule.search import best_plan, with_seam
 from edgevit.backends.mcu.sparsity import bytes_saved, constant_bytes
 from edgevit.errors import EdgevitError, MemoryLimitError
 from edgevit.integer import IntegerGraph, rewritten
@@ -40,6 +47,7 @@ class Need:
     """
 
     arena: int
+    seam: int  # of the plan
     constants: int
     macs: int
     work: int
@@ -105,8 +113,15 @@ class MemoryEstimate:
 
 
 def planned_for(request: Lowering, graph: IntegerGraph) -> Schedule:
-    how, core = OPTIONS.of(request.options), core_of(request.target)
-    return best_plan(graph, core, how.optimize, how.max_ram, how.tile, spare_bytes(request.target))
+    """Return the best plan that fits, if one does, and across two regions where neither holds its arena."""
+    how, target = OPTIONS.of(request.options), request.target
+    limits = [how.max_ram, room(target) if target.regions else target.ram_bytes]
+    most = min((limit for limit in limits if limit), default=None)
+    plan = best_plan(graph, core_of(target), how.optimize, most, how.tile, spare_bytes(target))
+    if not target.regions or holds(target, plan.size):
+        return plan
+    across = (with_seam(plan, seam) for seam in seams(target))
+    return next((other for other in across if holds(target, other.size, other.seam)), plan)
 
 
 def require_fit(request: Lowering, graph: IntegerGraph, plan: Schedule) -> None:
@@ -154,6 +169,7 @@ def need_of(graph: IntegerGraph, plan: Schedule) -> Need:
     named = {_root(plan, name): name for walk in plan.walks[: full + 1] for name in walk.loop.kept}
     return Need(
         plan.size,
+        plan.seam,
         graph.constant_bytes() - bytes_saved(graph, plan.cards),
         graph.macs(),
         plan.computed,
@@ -179,23 +195,16 @@ def _shortfall(need: Need, request: Lowering) -> Shortfall | None:
         there = target.ram_bytes
         return Shortfall("RAM", need.arena, there, "all of it") if there and need.arena > there else None  # fmt: skip
     try:
-        placed = layout(target, need.arena, need.constants)
+        placed = layout(target, need.arena, need.constants, seam=need.seam)
     except MemoryLimitError:
-        room = max(size for size in range(0, need.arena, 16) if _holds(target, size))
-        return Shortfall("RAM", need.arena, room, "with the stack, in one region")
+        return Shortfall(
+            "RAM", need.arena, room(target), "with the stack, in one region or two adjacent ones"
+        )
     far = weights_region(target)
     home = far if how.weights_as.startswith("binary") and far else placed.weights
     if need.constants > home.size:
         return Shortfall("flash", need.constants, home.size, home.name)
     return None
-
-
-def _holds(target: Target, arena: int) -> bool:
-    try:
-        layout(target, arena, 0)
-    except MemoryLimitError:
-        return False
-    return True
 
 
 def _tried(request: Lowering, graph: IntegerGraph, short: Shortfall) -> Iterator[Attempt]:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import numpy as np
 
-from edgevit.backends.mcu.kernels.card import Card, whole
+from edgevit.backends.mcu.kernels.card import Cards, whole
 from edgevit.backends.mcu.kernels.sparse import SPARSE, family_blocks
 from edgevit.integer import IntegerGraph, Op
 from edgevit.integer.ops.products import Linear
 
-Cards = Mapping[str, Card]  # by operation
 _SPARSE = frozenset(card.function for card in SPARSE)
 _WORTH_SAYING = 0.1  # of the blocks
 _SHOWN = 3

@@ -11,23 +11,24 @@ import sys
 import time
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from edgevit.backends.mcu.board.layout import layout
+from edgevit.backends.mcu.board.layout import layout, seams
 from edgevit.backends.mcu.board.memory_map import memory_map
 from edgevit.backends.mcu.board.weights import WeightsForm, weights_form
 from edgevit.backends.mcu.board.write import write_board
 from edgevit.backends.mcu.codegen.firmware import write_firmware
 from edgevit.backends.mcu.cores import core_of
-from edgevit.backends.mcu.schedule.search import best_plan
+from edgevit.backends.mcu.schedule.search import best_plan, with_seam
 from edgevit.errors import MemoryLimitError, MissingToolError, UsageError
 from edgevit.export.api import export
 from edgevit.integer.ops.products import Conv2d
-from edgevit.targets import list_targets, load_target
+from edgevit.targets import MemoryRegion, list_targets, load_target
 from tests.backends.mcu.random_nets import random_net
 
 TINY = "zoo:vit-i32-p8-d24-h2-l1"
@@ -282,8 +283,43 @@ def test_regions_are_respected() -> None:
     assert places(17_000, 5_000_000) == ("FLASH", "QSPI", "DTCM", "DTCM")
     with pytest.raises(MemoryLimitError, match="largest region has 245,760"):
         places(250_000)
+    across = layout(board, 311_296, 1000, seam=next(seams(board)))
+    assert (across.arena.name, across.arena.base, across.arena.size) == (
+        "DTCM_SRAM1",
+        0x2000_0000,
+        304 * 1024,
+    )
+    assert across.data.name == "SRAM2"
+    with pytest.raises(MemoryLimitError, match="no two adjacent regions"):
+        layout(board, 311_312, 1000, seam=64 * 1024)
     with pytest.raises(MemoryLimitError, match="variables and the stack"):
         layout(load_target("nrf52840"), 262_144, 1000)
+
+
+def test_an_arena_lies_in_two_regions_where_neither_holds_it(tmp_path: Path) -> None:
+    need("qemu-system-arm", "qemu-system-arm")
+    graph, inputs = random_net(SMALL)
+    folder = tmp_path / "net"
+    board = load_target("qemu-m7")
+    core, form = core_of(board), WeightsForm("c")
+    most = best_plan(graph, core).size * 3 // 4 // 16 * 16
+    base = 0x2000_0000
+    regions = (
+        next(region for region in board.regions if region.kind == "rom"),
+        MemoryRegion("FIRST", "dtcm", base, most),
+        MemoryRegion("SECOND", "sram", base + most, most),
+        MemoryRegion("REST", "sram", base + 0x10_0000, 64 * 1024),
+    )
+    small = replace(board, regions=regions[:3])
+    target = replace(board, regions=regions)
+    plan = with_seam(best_plan(graph, core), most)
+    with pytest.raises(MemoryLimitError):
+        layout(small, plan.size, 100, seam=most)
+    emitted = write_firmware(plan, folder, core, form)
+    write_board(folder, emitted, [inputs], target, core, form)
+    assert said(folder, "make", "run").endswith("golden ok\nend\n")
+    symbols = said(folder, "arm-none-eabi-nm", "build/gcc-semihosting/selftest.elf")
+    assert re.search(rf"^{base:08x} \w \w*arena", symbols, re.MULTILINE), symbols
 
 
 def test_the_memory_map_shows_the_plan(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from edgevit.backends.mcu.cores import CORES
 from edgevit.backends.mcu.schedule.image_source import prepared
 from edgevit.backends.mcu.schedule.memory import bound
 from edgevit.backends.mcu.schedule.plan import Schedule, make_plan
-from edgevit.backends.mcu.schedule.search import best_plan, planned
+from edgevit.backends.mcu.schedule.search import best_plan, planned, with_seam
 from edgevit.backends.mcu.schedule.verifier import OverwrittenError, verify_plan
 from edgevit.backends.mcu.schedule.walk import LoopWalk
 from edgevit.graph.window import Window
@@ -41,6 +41,18 @@ def test_a_search_holds_and_is_no_larger_than_the_plain_plan(seed: int) -> None:
     verify_plan(found)
     net, cards = prepared(graph, M4)
     assert found.size <= make_plan(net, cards, frozenset(net.makers), tile=1).size
+
+
+@pytest.mark.parametrize("seed", range(0, 40, 4))
+def test_no_buffer_lies_across_a_seam(seed: int) -> None:
+    whole = best_plan(random_net(seed)[0], M4)
+    crossed = False
+    for seam in range(16, whole.size, 16):
+        plan = with_seam(whole, seam)
+        verify_plan(plan)
+        assert not any(b.offset < seam < b.end for b in plan.buffers)
+        crossed |= any(b.offset < seam < b.end for b in whole.buffers)
+    assert crossed
 
 
 def test_a_buffer_moved_onto_another_is_found() -> None:

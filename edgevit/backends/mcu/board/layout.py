@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from edgevit.errors import MemoryLimitError
@@ -26,14 +28,18 @@ class BoardLayout:
     data: MemoryRegion  # variables and stack
 
 
-def layout(target: Target, arena: int, weights: int, outputs: int = 0) -> BoardLayout:
-    """Place each part in one region; nothing spans two, even adjacent ones."""
+def layout(
+    target: Target, arena: int, weights: int, outputs: int = 0, seam: int = 0
+) -> BoardLayout:
+    """Place each part in one region, and an arena with a seam in the two that meet there."""
     code = _code(target, weights)
     far = [region for region in target.regions if region.kind in _FAR and region != code]
     home = code
     if weights + _PROGRAM > code.size:
         home = next((region for region in far if weights <= region.size), code)
     around = STACK + _STATIC + outputs
+    if seam:
+        return BoardLayout(code, home, *_joined(target, arena, around, seam))
     place = _data(target, arena, "the arena")
     if place.size >= arena + around:
         return BoardLayout(code, home, place, place)
@@ -45,6 +51,57 @@ def layout(target: Target, arena: int, weights: int, outputs: int = 0) -> BoardL
             return BoardLayout(code, home, region, region)
     raise MemoryLimitError(
         f"beside an arena of {arena:,} bytes no region has {around:,} for variables and the stack",
+        where=target.title,
+        hint="--optimize ram, or a smaller --input-size",
+    )
+
+
+def holds(target: Target, arena: int, seam: int = 0) -> bool:
+    try:
+        layout(target, arena, 0, seam=seam)
+    except MemoryLimitError:
+        return False
+    return True
+
+
+def room(target: Target) -> int:
+    """Return the size of the largest arena that can be placed, with a seam where that gives more."""
+    sizes = range(0, sum(region.size for region in _ranked(target)) + 1, 16)
+    splits = (0, *seams(target))
+    refused = bisect_left(
+        sizes, True, key=lambda size: not any(holds(target, size, at) for at in splits)
+    )
+    return sizes[refused - 1] if refused else 0
+
+
+def seams(target: Target) -> Iterator[int]:
+    """Yield the sizes of regions that another one follows: offsets of an arena that lies in both.
+
+    A word across the two may be unpredictable where it is not aligned (tightly coupled memory and
+    RAM on a bus: Arm DDI 0489F, 2.4.2), so no buffer may lie across.
+    """
+    for first, _ in _adjacent(target):
+        yield first.size
+
+
+def _adjacent(target: Target) -> Iterator[tuple[MemoryRegion, MemoryRegion]]:
+    ranked = _ranked(target)
+    for first in ranked:
+        yield from ((first, second) for second in ranked if second.base == first.end)
+
+
+def _joined(
+    target: Target, arena: int, around: int, seam: int
+) -> tuple[MemoryRegion, MemoryRegion]:
+    """Return two adjacent regions as one, for the arena, and the region for all else."""
+    for first, second in _adjacent(target):
+        size = first.size + second.size
+        others = [r for r in _ranked(target) if r not in (first, second) and r.size >= around]
+        if first.size == seam and size >= arena and others:
+            name = f"{first.name}_{second.name}"
+            return MemoryRegion(name, second.kind, first.base, size), others[0]
+    raise MemoryLimitError(
+        f"no two adjacent regions hold an arena of {arena:,} bytes beside one for all else",
         where=target.title,
         hint="--optimize ram, or a smaller --input-size",
     )

@@ -80,7 +80,7 @@ def write_board(
     static = sum(data.nbytes for data in outputs) + buffer
     # A binary is not linked; it lies where it was said to.
     linked = 0 if weights.form == "binary" else len(emitted.weights)
-    where = layout(target, emitted.plan.size, linked, static)
+    where = layout(target, emitted.plan.size, linked, static, emitted.plan.seam)
     port = port_of(target, core)
     write_port(port, folder / "port")
     (folder / "port" / "board.ld").write_text(linker_script(target, where, port.sections))

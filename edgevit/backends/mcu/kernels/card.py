@@ -126,6 +126,9 @@ class Card:
     wider: Card | None = None  # one with more rows at a time, and more scratch
 
 
+Cards = Mapping[str, Card]  # by operation
+
+
 def row_card(
     family: str,
     name: str,

@@ -13,6 +13,7 @@ from __future__ import annotations
 import random
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 
 ALIGNMENT = 16  # bytes; a vector of the widest core
 _TRIES = 60
@@ -48,26 +49,26 @@ def bound(buffers: Sequence[Buffer]) -> int:
 def alive_bytes(buffers: Sequence[Buffer]) -> list[int]:
     """Return the bytes alive in each loop."""
     last = max((buffer.last for buffer in buffers), default=0)
-    alive = [0] * (last + 1)
+    changes = [0] * (last + 2)
     for buffer in buffers:
         size = aligned(buffer.size)
-        for time in range(buffer.first, buffer.last + 1):
-            alive[time] += size
-    return alive
+        changes[buffer.first] += size
+        changes[buffer.last + 1] -= size
+    return list(accumulate(changes[:-1]))
 
 
-def place(buffers: Sequence[Buffer], guard: int = 0) -> tuple[list[Buffer], int]:
+def place(buffers: Sequence[Buffer], guard: int = 0, seam: int = 0) -> tuple[list[Buffer], int]:
     """Return the buffers with their offsets, and the arena's size.
 
-    `guard` bytes after each buffer are free.
+    `guard` bytes after each buffer are free. No buffer lies across the offset `seam`, unless it is 0.
     """
     wider = [replace(buffer, size=buffer.size + guard) for buffer in buffers]
-    placed, size = _place(wider)
+    placed, size = _place(wider, seam)
     return [replace(buffer, size=buffer.size - guard) for buffer in placed], size
 
 
 def enlarged(
-    buffers: Sequence[Buffer], name: str, size: int, end: int, guard: int = 0
+    buffers: Sequence[Buffer], name: str, size: int, end: int, guard: int = 0, seam: int = 0
 ) -> list[Buffer] | None:
     """Return the buffers with one of them larger, at the lowest offset that is free for all its life.
 
@@ -75,7 +76,7 @@ def enlarged(
     """
     (small,) = (buffer for buffer in buffers if buffer.name == name)
     others = [replace(o, size=o.size + guard) if guard else o for o in buffers if o is not small]
-    offset = _lowest(others, replace(small, size=size + guard))
+    offset = _lowest(others, replace(small, size=size + guard), seam)
     large = replace(small, size=size, offset=offset)
     if aligned(large.end + guard) > end:
         return None
@@ -83,7 +84,11 @@ def enlarged(
 
 
 def placed_anew(
-    buffers: Sequence[Buffer], names: Collection[str], own: Sequence[Buffer], end: int
+    buffers: Sequence[Buffer],
+    names: Collection[str],
+    own: Sequence[Buffer],
+    end: int,
+    seam: int = 0,
 ) -> list[Buffer] | None:
     """Return the buffers with `own` for those of these names, where no other has to move.
 
@@ -92,16 +97,16 @@ def placed_anew(
     """
     placed = [buffer for buffer in buffers if buffer.name not in names]
     for buffer in sorted(own, key=lambda buffer: -buffer.size):
-        placed.append(replace(buffer, offset=_lowest(placed, buffer)))
+        placed.append(replace(buffer, offset=_lowest(placed, buffer, seam)))
         if aligned(placed[-1].end) > end:
             return None
     return placed
 
 
-def _place(buffers: Sequence[Buffer]) -> tuple[list[Buffer], int]:
+def _place(buffers: Sequence[Buffer], seam: int) -> tuple[list[Buffer], int]:
     least = bound(buffers)
     order = sorted(buffers, key=lambda b: (-b.size, b.first, b.name))
-    best = _in_order(order)
+    best = _in_order(order, seam)
     shuffled = random.Random(0)
     for attempt in range(_TRIES):
         if _height(best) <= least:
@@ -110,7 +115,7 @@ def _place(buffers: Sequence[Buffer]) -> tuple[list[Buffer], int]:
             order = sorted(buffers, key=lambda b: (b.first - b.last, -b.size, b.name))
         else:
             order = _stirred(order, shuffled)
-        placement = _in_order(order)
+        placement = _in_order(order, seam)
         if _height(placement) < _height(best):
             best = placement
     return best, _height(best)
@@ -128,13 +133,13 @@ def _height(buffers: Sequence[Buffer]) -> int:
     return aligned(max((buffer.end for buffer in buffers), default=0))
 
 
-def _in_order(order: Sequence[Buffer]) -> list[Buffer]:
+def _in_order(order: Sequence[Buffer], seam: int) -> list[Buffer]:
     placed: list[Buffer] = []
     taken: dict[int, list[Span]] = {}  # by loop
     for buffer in order:
         loops = range(buffer.first, buffer.last + 1)
         rivals = {span for loop in loops for span in taken.get(loop, ())}
-        placed.append(replace(buffer, offset=_lowest_between(rivals, buffer)))
+        placed.append(replace(buffer, offset=_lowest_between(rivals, buffer.size, seam)))
         for loop in loops:
             taken.setdefault(loop, []).append(_span(placed[-1]))
     return placed
@@ -144,15 +149,19 @@ def _span(buffer: Buffer) -> Span:
     return buffer.offset, aligned(buffer.end)
 
 
-def _lowest(placed: Iterable[Buffer], buffer: Buffer) -> int:
+def _lowest(placed: Iterable[Buffer], buffer: Buffer, seam: int) -> int:
     """Return the lowest offset that is free for all the life of a buffer."""
-    return _lowest_between((_span(o) for o in placed if o.meets(buffer)), buffer)
+    return _lowest_between((_span(o) for o in placed if o.meets(buffer)), buffer.size, seam)
 
 
-def _lowest_between(rivals: Iterable[Span], buffer: Buffer) -> int:
-    offset = 0
+def _lowest_between(rivals: Iterable[Span], size: int, seam: int) -> int:
+    offset = _on_one_side(0, size, seam)
     for start, end in sorted(rivals):
-        if offset + buffer.size <= start:
+        if offset + size <= start:
             break
-        offset = max(offset, end)
+        offset = _on_one_side(max(offset, end), size, seam)
     return offset
+
+
+def _on_one_side(offset: int, size: int, seam: int) -> int:
+    return seam if offset < seam < offset + size else offset

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from edgevit.backends.mcu.kernels.card import Card, Tile, rows_cost, whole
-from edgevit.backends.mcu.schedule.access import WINDOWED, Same, access
+from edgevit.backends.mcu.kernels.card import Card, Cards, Tile, rows_cost, whole
+from edgevit.backends.mcu.schedule.access import WINDOWED
 from edgevit.backends.mcu.schedule.loops import Loop, Net, build_loops
 from edgevit.backends.mcu.schedule.memory import Buffer, alive_bytes, bound, enlarged, place
-from edgevit.backends.mcu.schedule.packing import Pack
 from edgevit.backends.mcu.schedule.states import state_buffers
+from edgevit.backends.mcu.schedule.taken_over import made_over, taken_over
 from edgevit.backends.mcu.schedule.walk import LoopWalk
 from edgevit.integer import Op
 from edgevit.integer.ops.products import Depthwise, Linear
@@ -19,8 +19,6 @@ _CROWDED = 32  # exponent: a loop that is 2 % less full than the fullest is half
 _UNPACKING = (
     20  # a tap, over the positions of a call: by calls of 1 to 25 rows of 5 pixels on a Cortex-M4
 )
-
-Cards = Mapping[str, Card]  # by operation
 
 
 @dataclass(frozen=True)
@@ -34,6 +32,7 @@ class Schedule:
     size: int  # of the arena
     offered: Cards  # of which `cards` are the wider ones, where there was room
     same_bytes: Mapping[str, str]  # kept storage or ring -> the one whose place it takes over
+    seam: int = 0  # offset of the arena at which another memory begins; no buffer lies across it
 
     @property
     def offsets(self) -> dict[str, int]:
@@ -74,6 +73,7 @@ def make_plan(
     guard: int = 0,
     placed: bool = True,
     strip: int = 1,
+    seam: int = 0,
 ) -> Schedule:
     """Return the plan that keeps these values. Raise `NoLoopError` if they make no loops.
 
@@ -82,7 +82,7 @@ def make_plan(
     """
     walks = [_walk(net, loop, tile, strip) for loop in build_loops(net, kept_values)]
     last = _last_loops(net, walks)
-    same = {} if guard else _taken_over(net, cards, walks, last)
+    same = {} if guard else taken_over(net, cards, walks, last)
     shared = {} if guard else _shared_rings(cards, walks)
     buffers = [*state_buffers(net.graph, len(walks)), *_kept_buffers(net, walks, same, last)]
     for index, walk in enumerate(walks):
@@ -91,10 +91,10 @@ def make_plan(
     if not placed:
         size = bound(buffers)
     else:
-        buffers, size = place(buffers, guard)
-        chosen, buffers = _widened(cards, walks, buffers, size, guard)
+        buffers, size = place(buffers, guard, seam)
+        chosen, buffers = _widened(cards, walks, buffers, size, guard, seam)
     return Schedule(
-        net, chosen, tile, strip, tuple(walks), tuple(buffers), size, cards, same | shared
+        net, chosen, tile, strip, tuple(walks), tuple(buffers), size, cards, same | shared, seam
     )
 
 
@@ -194,14 +194,20 @@ def _least_scratch(walk: LoopWalk, cards: Cards) -> int:
 
 
 def _widened(
-    cards: Cards, walks: Sequence[LoopWalk], buffers: list[Buffer], size: int, guard: int
+    cards: Cards,
+    walks: Sequence[LoopWalk],
+    buffers: list[Buffer],
+    size: int,
+    guard: int,
+    seam: int,
 ) -> tuple[Cards, list[Buffer]]:
     """Return wider cards for the loops where the arena has room for their scratch."""
     chosen = dict(cards)
     for index, walk in enumerate(walks):
         wide = {op.name: widest_card(walk, cards, op) for op in walk.loop.ops}
         scratch = max(wide[op.name].scratch(op) for op in walk.loop.ops)
-        roomy = enlarged(buffers, scratch_name(index), scratch, size, guard) if scratch else None
+        own = scratch_name(index)
+        roomy = enlarged(buffers, own, scratch, size, guard, seam) if scratch else None
         if roomy is not None:
             chosen.update(wide)
             buffers = roomy
@@ -232,114 +238,8 @@ def _shared_rings(cards: Cards, walks: Sequence[LoopWalk]) -> dict[str, str]:
     return {
         ring_name(index, name): ring_name(index, source)
         for index, walk in enumerate(walks)
-        for name, source in _all_made_over(walk, cards).items()
+        for name, source in made_over(walk, cards).items()
     }
-
-
-def _all_made_over(walk: LoopWalk, cards: Cards) -> dict[str, str]:
-    key = walk.loop, walk.tile, walk.strip
-    if key not in walk.net.made_over:
-        sources = {op.name: _made_over(walk, cards, op) for op in walk.loop.ops}
-        walk.net.made_over[key] = {name: source for name, source in sources.items() if source}
-    return walk.net.made_over[key]
-
-
-def _made_over(walk: LoopWalk, cards: Cards, op: Op) -> str | None:
-    """Return the streamed value of one reader that may become the value made from it.
-
-    Not where a loop goes by image rows: there several rows are made before one is read.
-    """
-    first = next((source for i, source in walk.inside(op) if i == 0), None)
-    if walk.loop.by_image or first is None or not cards[first].sources:
-        return None
-    if op.name not in walk.rings or not cards[op.name].in_place:
-        return None
-    same_rows = (
-        walk.rings.get(first) == walk.rings[op.name]
-        and walk.ring_bytes[first] == walk.ring_bytes[op.name]
-        and isinstance(access(op, 0), Same)
-        and walk.net.storage[first].dtype == op.output.dtype
-    )
-    return first if same_rows and all(o is op for o, _ in walk.readers[first]) else None
-
-
-def _taken_over(
-    net: Net, cards: Cards, walks: list[LoopWalk], last: Mapping[str, int]
-) -> dict[str, str]:
-    """Return the values that are written over another, with the value each one overwrites.
-
-    Both have the same size and type, and the overwritten one dies in the loop: each row is written after it
-    was last read. This covers token overwriting and work in place.
-    """
-    same: dict[str, str] = {}
-    for index, walk in enumerate(walks):
-        for name in walk.loop.kept:
-            dying = [
-                other
-                for other in walk.loop.reads
-                if last[other] == index
-                and net.storage[other].bytes == net.storage[name].bytes
-                and net.storage[other].dtype == net.storage[name].dtype
-                and other not in same.values()
-            ]
-            dead = next((other for other in dying if _overwrites(walk, cards, name, other)), None)
-            if dead is not None:
-                same[name] = dead
-    return same
-
-
-def _overwrites(walk: LoopWalk, cards: Cards, name: str, dying: str) -> bool:
-    answers, key = walk.net.overwrites, (walk.loop, walk.tile, walk.strip, name, dying)
-    if key not in answers:
-        answers[key] = _may_overwrite(walk, cards, name, dying)
-    return answers[key]
-
-
-def _may_overwrite(walk: LoopWalk, cards: Cards, name: str, dying: str) -> bool:
-    """Return whether the value may overwrite `dying`.
-
-    Every row must be read for the last time before its bytes are written, or by the very call that
-    writes them. What is packed is written in an order of its own.
-    """
-    if isinstance(walk.net.makers[name], Pack):
-        return False
-    if len(walk.loop.ops) == 1:
-        op = walk.loop.ops[0]
-        by_rows = all(
-            isinstance(access(op, i), Same) for i, s in walk.net.sources(op) if s == dying
-        )
-        return by_rows and cards[op.name].in_place
-    for op in walk.loop.ops:
-        for index, source in walk.net.sources(op):
-            if source != dying:
-                continue
-            if not isinstance(access(op, index), Same):
-                return False
-            if walk.unit(op.name) * op.inputs[index].shape[-1] != walk.unit(name) * walk.net.storage[name].shape[-1]:  # fmt: skip
-                return False
-            if op.name == name and not cards[name].in_place:
-                return False
-    return _read_before(walk, name, dying)
-
-
-def _read_before(walk: LoopWalk, name: str, dying: str) -> bool:
-    if not walk.loop.by_image:  # each row is read in the order of the operations, and then no more
-        names = [op.name for op in walk.loop.ops]
-        readers = [
-            k
-            for k, op in enumerate(walk.loop.ops)
-            if any(s == dying for _, s in walk.net.sources(op))
-        ]
-        return max(readers) <= names.index(name)
-    written: dict[int, int] = {}
-    for time, (op, row) in enumerate(walk.events):
-        if op.name == name:
-            written[row] = time
-    return all(
-        time <= written[row]
-        for time, (op, row) in enumerate(walk.events)
-        if any(source == dying for _, source in walk.net.sources(op))
-    )
 
 
 def _work(walk: LoopWalk, cards: Cards) -> int:

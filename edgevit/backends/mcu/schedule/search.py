@@ -137,6 +137,14 @@ def _in_strips(plan: Schedule, strip: int) -> Schedule:
     return make_plan(plan.net, plan.offered, _kept_in(plan), plan.tile, strip=strip)
 
 
+def with_seam(plan: Schedule, seam: int) -> Schedule:
+    """Return the same plan with no buffer across an offset of the arena, where another memory begins."""
+    kept_values = _kept_in(plan)
+    return with_taller_tiles(
+        make_plan(plan.net, plan.offered, kept_values, plan.tile, strip=plan.strip, seam=seam)
+    )
+
+
 def planned(
     graph: IntegerGraph, core: Core, kept_values: frozenset[str], tile: int, strip: int = 1
 ) -> Schedule:

@@ -50,7 +50,7 @@ def _with_taller_tile(plan: Schedule, index: int) -> Schedule:
         scratch = max(cards[op.name].scratch(op) for op in ops)
         own = loop_buffers(index, other, scratch, shared)
         names = {buffer.name for buffer in own} | {scratch_name(index)}
-        buffers = placed_anew(plan.buffers, names, own, plan.size)
+        buffers = placed_anew(plan.buffers, names, own, plan.size, plan.seam)
         if buffers is not None:
             walks = (*plan.walks[:index], other, *plan.walks[index + 1 :])
             return replace(plan, walks=walks, cards=cards, buffers=tuple(buffers))
