@@ -48,13 +48,19 @@ struct strip {
     struct ev_depthwise_pairs pairs;
     const struct ev_depthwise *p;
     enum shape shape;
-    uint32_t words;          /* of a tap row of one channel */
-    uint32_t channel_stride; /* words from one channel of a row of the tile to the next */
-    int32_t *tile_rows;      /* the image row in each row of the tile, counted from the first of the padding; or -1 */
+    uint32_t words;     /* of a tap row of one channel */
+    int32_t *tile_rows; /* the image row in each row of the tile, counted from the first of the padding; or -1 */
     uint32_t *tile;
     int32_t left;        /* the first column */
     uint32_t first_real; /* value of an image row that is under the strip */
 };
+
+/* Words from one channel of a row of the tile to the next. */
+static inline uint32_t channel_stride(const struct strip *s)
+{
+    return s->pairs.channel_bytes / 4;
+}
+
 /* `count` outputs of all channels, of 3x3 windows without stride. */
 void ev_depthwise_row(const struct strip *s, ev_value *y, uint32_t count);
 
@@ -111,7 +117,7 @@ EV_NOINLINE static void unpack_channels(const struct strip *s, const ev_value *x
     int32_t column = s->left;
     EV_NO_UNROLL
     for (uint32_t i = pairs->before + pairs->first + pairs->inside + pairs->last + pairs->after; i > 0; i--) {
-        store_pair(to, s->channel_stride, some_at(s, x, column, pad), some_at(s, x, column + 1, pad));
+        store_pair(to, channel_stride(s), some_at(s, x, column, pad), some_at(s, x, column + 1, pad));
         to++;
         column += 2;
     }
@@ -121,7 +127,7 @@ EV_NOINLINE static void unpack_channels(const struct strip *s, const ev_value *x
 static void fill_row(const struct strip *s, uint32_t *to)
 {
     const uint32_t pad = s->pairs.pad;
-    for (uint32_t i = CHANNELS * s->channel_stride; i > 0; i--)
+    for (uint32_t i = CHANNELS * channel_stride(s); i > 0; i--)
         *to++ = pad;
 }
 
@@ -146,7 +152,7 @@ EV_NOINLINE static void load_row(const struct strip *s, const ev_value *x, int32
 static inline void update_tile(const struct strip *s, const ev_value *x, uint32_t first)
 {
     const struct ev_window *window = &s->p->window;
-    const uint32_t kernel_h = window->kernel_h, slot_words = CHANNELS * s->channel_stride;
+    const uint32_t kernel_h = window->kernel_h, slot_words = CHANNELS * channel_stride(s);
     uint32_t slot = window->dilation_y == 1 ? first % kernel_h : 0;
     const uint32_t **rows = s->rows;
     int32_t row = (int32_t)first;
@@ -212,7 +218,7 @@ EV_INLINE void convolve_fours(const struct strip *s, ev_value *y, uint32_t count
     const struct taps *w = s->taps;
     for (uint32_t c = 0; c < s->channels; c++, w += kernel_h * words) {
         const int32_t bias = s->bias[c], multiplier = s->multiplier[c];
-        uint32_t x = c * s->channel_stride;
+        uint32_t x = c * channel_stride(s);
         ev_value *to = y + c;
         EV_NO_UNROLL
         for (int32_t left = (int32_t)count; left > 0; left -= OUTPUTS, x += OUTPUTS / 2 * stride) {
@@ -243,7 +249,7 @@ static void convolve_any(const struct strip *s, ev_value *y, uint32_t count)
             const struct taps *w = taps;
             int32_t acc = s->bias[c];
             for (uint32_t k = 0; k < kernel_h; k++) {
-                const uint32_t *x = s->rows[k] + o * stride / 2 + c * s->channel_stride;
+                const uint32_t *x = s->rows[k] + o * stride / 2 + c * channel_stride(s);
                 for (uint32_t i = 0; i < s->words; i++, w++, x++)
                     acc = __smlad((int16x2_t)*x, (int16x2_t)(o * stride % 2 ? w->odd : w->even), acc);
             }
@@ -311,18 +317,17 @@ static struct strip strip_of(const struct ev_depthwise *p, uint32_t outputs, voi
 {
     const struct ev_window *window = &p->window;
     const uint32_t words = (window->dilation_x * (window->kernel_w - 1u) + 1) / 2 + 1;
-    const uint32_t channel_stride = (outputs - 1) * window->stride_x / 2 + words;
+    const uint32_t pair_count = (outputs - 1) * window->stride_x / 2 + words;
     struct strip s = {
         .p = p,
         .shape = shape_of(window, words),
         .words = words,
-        .channel_stride = channel_stride,
         .tile = scratch,
-        .pairs = {.channel_bytes = channel_stride * 4,
+        .pairs = {.channel_bytes = pair_count * 4,
                   .pixel_bytes = window->channels * sizeof(ev_value),
                   .pad = (uint16_t)window->pad_value * EV_ONES},
     };
-    s.taps = (struct taps *)(s.tile + window->kernel_h * CHANNELS * channel_stride);
+    s.taps = (struct taps *)(s.tile + window->kernel_h * CHANNELS * pair_count);
     s.tile_rows = (int32_t *)(s.taps + CHANNELS * window->kernel_h * words);
     s.rows = (const uint32_t **)(s.tile_rows + window->kernel_h);
     return s;
