@@ -42,12 +42,14 @@ _MORE = Table(
         "kept": Listing(Text()),
         "tile": WholeNumber(1, 1 << 16),
         "strip": WholeNumber(1, 1 << 16),
+        "seam": WholeNumber(0, 1 << 31),
         "weights": Text(FORMS),
         "inputs": Listing(_PORT),
         "outputs": Listing(_PORT),
         "exits": Flag(),
     },
-    optional=("strip", "exits"),  # folders of before have one row to a step, and no exits
+    # Folders of before have one row to a step, an arena in one region, and no exits.
+    optional=("strip", "seam", "exits"),
 )
 
 
@@ -92,6 +94,7 @@ def write_bundle(
         "kept": sorted(name for walk in plan.walks for name in walk.loop.kept),
         "tile": plan.tile,
         "strip": plan.strip,
+        "seam": plan.seam,
         "weights": weights.form,
         "inputs": [port.as_dict() for port in inputs],
         "outputs": [port.as_dict() for port in outputs],
@@ -130,7 +133,8 @@ def read_bundle(directory: Path) -> Bundle:
     try:
         require_shape(more, _MORE)
         core = CORES[more["core"]]
-        plan = planned(graph, core, frozenset(more["kept"]), more["tile"], more.get("strip", 1))
+        strip, seam = more.get("strip", 1), more.get("seam", 0)
+        plan = planned(graph, core, frozenset(more["kept"]), more["tile"], strip, seam)
         inputs = _ports(more["inputs"], graph.inputs)
         outputs = _ports(more["outputs"], graph.outputs, scaled=True)
     except (

@@ -197,9 +197,11 @@ def _shortfall(need: Need, request: Lowering) -> Shortfall | None:
     try:
         placed = layout(target, need.arena, need.constants, seam=need.seam)
     except MemoryLimitError:
-        return Shortfall(
-            "RAM", need.arena, room(target), "with the stack, in one region or two adjacent ones"
-        )
+        most, where = room(target), "with the stack, in one region or two adjacent ones"
+        if most >= need.arena:
+            where = "with the stack, in one region: across two a buffer would lie"
+            most = room(target, across=False)
+        return Shortfall("RAM", need.arena, most, where)
     far = weights_region(target)
     home = far if how.weights_as.startswith("binary") and far else placed.weights
     if need.constants > home.size:

@@ -322,6 +322,41 @@ def test_an_arena_lies_in_two_regions_where_neither_holds_it(tmp_path: Path) -> 
     assert re.search(rf"^{base:08x} \w \w*arena", symbols, re.MULTILINE), symbols
 
 
+def two_regions(file: Path, size: int) -> str:
+    """A board with two adjacent regions, and a third with room for the stack alone."""
+    base = 0x2000_0000
+    regions = (
+        ("CODE", "rom", 0, 512_000),
+        ("FIRST", "dtcm", base, size),
+        ("SECOND", "sram", base + size, size),
+        ("REST", "sram", base + 0x1_0000, 10_640),
+    )
+    tables = (
+        f'[[region]]\nname = "{name}"\nkind = "{kind}"\nbase = {at}\nsize = "{count} B"\n'
+        for name, kind, at, count in regions
+    )
+    head = (
+        'name = "two"\ntitle = "Two regions"\nextends = "qemu-m7"\n[source]\nregion = "made up"\n'
+    )
+    file.write_text(head + "".join(tables))
+    return str(file)
+
+
+def test_an_export_across_two_regions_is_read_again(tmp_path: Path) -> None:
+    """Its arena takes 10,768 bytes, its largest buffer 8,000."""
+    board = two_regions(tmp_path / "two.toml", 8192)
+    assert export("zoo:kws", target=board, output=tmp_path / "out").passed
+    assert "FIRST_SECOND" in (tmp_path / "out" / "firmware" / "README.md").read_text()
+
+
+@pytest.mark.long
+def test_a_buffer_that_would_lie_across_is_refused(tmp_path: Path) -> None:
+    board = two_regions(tmp_path / "two.toml", 7040)
+    with pytest.raises(MemoryLimitError, match="more than the 7,040 there are") as refused:
+        export("zoo:kws", target=board, output=tmp_path / "out")
+    assert "across two a buffer would lie" in str(refused.value)
+
+
 def test_the_memory_map_shows_the_plan(tmp_path: Path) -> None:
     graph, _ = random_net(3)
     plan = best_plan(graph, core_of(load_target("qemu-m4")))

@@ -64,12 +64,12 @@ def holds(target: Target, arena: int, seam: int = 0) -> bool:
     return True
 
 
-def room(target: Target) -> int:
-    """Return the size of the largest arena that can be placed, with a seam where that gives more."""
+def room(target: Target, across: bool = True) -> int:
+    """Return the size of the largest arena that can be placed, `across` two regions where that gives more."""
     sizes = range(0, sum(region.size for region in _ranked(target)) + 1, 16)
-    splits = (0, *seams(target))
+    splits = (0, *seams(target)) if across else (0,)
     refused = bisect_left(
-        sizes, True, key=lambda size: not any(holds(target, size, at) for at in splits)
+        sizes, True, key=lambda size: not any(holds(target, size, seam) for seam in splits)
     )
     return sizes[refused - 1] if refused else 0
 

@@ -51,6 +51,7 @@ class Net:
         default_factory=dict
     )  # Walk, which knows of loops
     scratch: dict[tuple[Loop, int, int], int] = field(default_factory=dict)
+    own_bytes: dict[tuple[Loop, int, int], int] = field(default_factory=dict)
     work: dict[tuple[Loop, int], float] = field(default_factory=dict)
     made_over: dict[tuple[Loop, int, int], dict[str, str]] = field(default_factory=dict)
     closures: dict[str, list[Closure]] = field(default_factory=dict)

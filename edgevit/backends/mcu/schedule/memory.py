@@ -164,4 +164,4 @@ def _lowest_between(rivals: Iterable[Span], size: int, seam: int) -> int:
 
 
 def _on_one_side(offset: int, size: int, seam: int) -> int:
-    return seam if offset < seam < offset + size else offset
+    return aligned(seam) if offset < seam < offset + size else offset

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from edgevit.backends.mcu.kernels.card import Card, Cards, Tile, rows_cost, whole
 from edgevit.backends.mcu.schedule.access import WINDOWED
 from edgevit.backends.mcu.schedule.loops import Loop, Net, build_loops
-from edgevit.backends.mcu.schedule.memory import Buffer, alive_bytes, bound, enlarged, place
+from edgevit.backends.mcu.schedule.memory import Buffer, aligned, alive_bytes, enlarged, place
 from edgevit.backends.mcu.schedule.states import state_buffers
 from edgevit.backends.mcu.schedule.taken_over import made_over, taken_over
 from edgevit.backends.mcu.schedule.walk import LoopWalk
@@ -45,16 +46,17 @@ class Schedule:
         return tuple(walk.loop for walk in self.walks)
 
     @property
-    def crowd(self) -> float:
-        """Return how many loops are as full as the fullest; one that is less full counts for less."""
-        alive = alive_bytes(self.buffers)
-        most = max(alive)
-        return sum((count / most) ** _CROWDED for count in alive) if most else 1.0
-
-    @property
     def computed(self) -> int:
         """Work in the loops, recomputation included: products, and a share for every value made."""
         return sum(_work(walk, self.cards) for walk in self.walks)
+
+
+class PlanFigures(NamedTuple):
+    """What a plan costs, before it is placed."""
+
+    size: int  # a lower bound of all placements
+    computed: int
+    crowd: float  # how many loops are as full as the fullest; one that is less full counts for less
 
 
 def ring_name(loop: int, storage: str) -> str:
@@ -71,14 +73,12 @@ def make_plan(
     kept_values: frozenset[str],
     tile: int,
     guard: int = 0,
-    placed: bool = True,
     strip: int = 1,
     seam: int = 0,
 ) -> Schedule:
     """Return the plan that keeps these values. Raise `NoLoopError` if they make no loops.
 
-    `guard` bytes after every buffer belong to no value. Unless `placed`, the size is a lower bound
-    of all placements.
+    `guard` bytes after every buffer belong to no value.
     """
     walks = [_walk(net, loop, tile, strip) for loop in build_loops(net, kept_values)]
     last = _last_loops(net, walks)
@@ -87,15 +87,35 @@ def make_plan(
     buffers = [*state_buffers(net.graph, len(walks)), *_kept_buffers(net, walks, same, last)]
     for index, walk in enumerate(walks):
         buffers += loop_buffers(index, walk, _least_scratch(walk, cards), shared)
-    chosen = cards
-    if not placed:
-        size = bound(buffers)
-    else:
-        buffers, size = place(buffers, guard, seam)
-        chosen, buffers = _widened(cards, walks, buffers, size, guard, seam)
+    buffers, size = place(buffers, guard, seam)
+    chosen, buffers = _widened(cards, walks, buffers, size, guard, seam)
     return Schedule(
         net, chosen, tile, strip, tuple(walks), tuple(buffers), size, cards, same | shared, seam
     )
+
+
+def plan_figures(net: Net, cards: Cards, kept_values: frozenset[str], tile: int) -> PlanFigures:
+    """Return what the plan that keeps these values costs. Raise `NoLoopError` if they make no loops."""
+    walks = [_walk(net, loop, tile, 1) for loop in build_loops(net, kept_values)]
+    last = _last_loops(net, walks)
+    buffers = _kept_buffers(net, walks, taken_over(net, cards, walks, last), last)
+    alive = alive_bytes([*state_buffers(net.graph, len(walks)), *buffers])
+    alive += [0] * (len(walks) - len(alive))
+    for index, walk in enumerate(walks):
+        alive[index] += _own_bytes(walk, cards)
+    most = max(alive, default=0)
+    crowd = sum((count / most) ** _CROWDED for count in alive) if most else 1.0
+    return PlanFigures(most, sum(_work(walk, cards) for walk in walks), crowd)
+
+
+def _own_bytes(walk: LoopWalk, cards: Cards) -> int:
+    """Return the bytes that are alive in a loop alone: its rings and its scratch."""
+    key = walk.loop, walk.tile, walk.strip
+    if key not in walk.net.own_bytes:
+        inside = made_over(walk, cards)
+        rings = (aligned(size) for name, size in walk.ring_bytes.items() if name not in inside)
+        walk.net.own_bytes[key] = sum(rings) + aligned(_least_scratch(walk, cards))
+    return walk.net.own_bytes[key]
 
 
 def _walk(net: Net, loop: Loop, tile: int, strip: int) -> LoopWalk:

@@ -11,12 +11,18 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from math import inf, log
-from typing import NamedTuple
 
 from edgevit.backends.mcu.cores import Core
 from edgevit.backends.mcu.schedule.image_source import prepared
 from edgevit.backends.mcu.schedule.loops import Net, NoLoopError
-from edgevit.backends.mcu.schedule.plan import Cards, Schedule, call_overhead, make_plan
+from edgevit.backends.mcu.schedule.plan import (
+    Cards,
+    PlanFigures,
+    Schedule,
+    call_overhead,
+    make_plan,
+    plan_figures,
+)
 from edgevit.backends.mcu.schedule.taller_tiles import with_taller_tiles
 from edgevit.errors import UsageError, suggest
 from edgevit.integer import IntegerGraph, Op
@@ -39,14 +45,6 @@ _NEIGHBOURS = (
 class KeptSet:
     kept: frozenset[str]
     tile: int
-
-
-class PlanFigures(NamedTuple):
-    """What a plan costs, before it is placed."""
-
-    size: int
-    computed: int
-    crowd: float
 
 
 Price = Callable[[Schedule | PlanFigures], float]
@@ -72,6 +70,8 @@ def best_plan(
         )
     space = _Space.of(graph, core, TILES if tile is None else (tile,))
     best = _best(space.candidates(optimize), _price(optimize), max_ram)
+    if max_ram is not None and best.size > max_ram and optimize != "ram":
+        best = _best([best, *space.candidates("ram")], _price(optimize), max_ram)
     if optimize == "balanced" and best.size < spare:
         within = spare if max_ram is None else min(spare, max_ram)
         best = _best([best, *space.candidates("speed")], _price("speed"), within)
@@ -107,8 +107,7 @@ class _Space:
         key = sum(map(self.bits.__getitem__, choice.kept)), choice.tile
         if key not in self.figures:
             try:
-                plan = make_plan(self.net, self.cards, choice.kept, choice.tile, placed=False)
-                self.figures[key] = PlanFigures(plan.size, plan.computed, plan.crowd)
+                self.figures[key] = plan_figures(self.net, self.cards, choice.kept, choice.tile)
             except NoLoopError:
                 self.figures[key] = None
         return self.figures[key]
@@ -146,11 +145,16 @@ def with_seam(plan: Schedule, seam: int) -> Schedule:
 
 
 def planned(
-    graph: IntegerGraph, core: Core, kept_values: frozenset[str], tile: int, strip: int = 1
+    graph: IntegerGraph,
+    core: Core,
+    kept_values: frozenset[str],
+    tile: int,
+    strip: int = 1,
+    seam: int = 0,
 ) -> Schedule:
     """Return the plan that keeps just these values."""
     net, cards = prepared(graph, core)
-    return with_taller_tiles(make_plan(net, cards, kept_values, tile, strip=strip))
+    return with_taller_tiles(make_plan(net, cards, kept_values, tile, strip=strip, seam=seam))
 
 
 def _kept_in(plan: Schedule) -> frozenset[str]:
@@ -174,7 +178,7 @@ def _least(net: Net, cards: Cards, must: frozenset[str]) -> frozenset[str]:
     kept_values = must
     for op in net.makers.values():
         try:
-            make_plan(net, cards, kept_values, TILES[0], placed=False)
+            plan_figures(net, cards, kept_values, TILES[0])
             return kept_values
         except NoLoopError:
             kept_values = kept_values | {op.name}
