@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import tempfile
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -49,7 +50,10 @@ def blamed_on_a_call(backend: Backend, request: Lowering, format: str) -> Iterat
         if BACKENDS[format].firmware or not names_no_call(error):
             raise
         request.progress("look for the call that it cannot take")
-        raise blame_a_call(request.program, format, error, _attempt(backend, request)) from error
+        blamed = blame_a_call(request.program, format, error, _attempt(backend, request))
+        if blamed is error:
+            raise
+        raise blamed from error
 
 
 def _attempt(backend: Backend, request: Lowering) -> Attempt:
@@ -81,6 +85,14 @@ def names_no_call(error: Exception) -> bool:
     return True
 
 
+def is_our_own(error: Exception) -> bool:
+    """Return whether a line of edgevit raised `error`, and none of a converter or a runtime."""
+    frames = list(traceback.walk_tb(error.__traceback__))
+    if isinstance(error, EdgevitError) or not frames:
+        return False
+    return frames[-1][0].f_globals.get("__name__", "").partition(".")[0] == "edgevit"
+
+
 def blame_a_call(program: Program, format: str, error: Exception, attempt: Attempt) -> Exception:
     """Return the error to raise in place of `error`, which names the call that fails first.
 
@@ -90,7 +102,7 @@ def blame_a_call(program: Program, format: str, error: Exception, attempt: Attem
     calls = list(program.calls())
     failure = _failure(beginning(program, len(calls)), attempt)
     if failure is None:
-        return _unplaced(format, error)
+        return error if is_our_own(error) else _unplaced(format, error)
     good, bad = 0, len(calls)
     ends = time.monotonic() + _LONGEST
     while bad - good > 1 and time.monotonic() < ends:

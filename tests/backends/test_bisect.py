@@ -17,6 +17,7 @@ from edgevit.errors import (
 from edgevit.frontend.capture import capture
 from edgevit.frontend.source import ModelSource
 from edgevit.graph.aten import op
+from edgevit.graph.parity import distance
 from edgevit.graph.program import Program
 
 
@@ -84,6 +85,17 @@ def test_what_fails_only_whole_is_no_bug_of_ours(program: Program) -> None:
     told = blame_a_call(program, "onnx", error, lambda _: None)
     assert isinstance(told, UnsupportedOpError)
     assert "signal 11" in told.why and told.where and told.hint
+
+
+def test_a_slip_of_our_own_lines_is_no_limit_of_the_runtime(program: Program) -> None:
+    """An IndexError of the check of held-out inputs was told as "ExecuTorch cannot take this model"."""
+    with pytest.raises(TypeError) as ours:
+        distance((), 0)  # type: ignore[arg-type]
+    with pytest.raises(TypeError) as theirs:
+        torch.zeros("x")  # type: ignore[call-overload]
+    assert blame_a_call(program, "onnx", ours.value, lambda _: None) is ours.value
+    told = blame_a_call(program, "onnx", theirs.value, lambda _: None)
+    assert isinstance(told, UnsupportedOpError)
 
 
 def test_every_beginning_runs(program: Program) -> None:
