@@ -71,7 +71,7 @@ from edgevit.quantize import (
 from edgevit.rewrites import engine
 from edgevit.rewrites.lossy.run import LossyResult
 from edgevit.rewrites.report import RewriteReport
-from edgevit.snippets import require_head_forms
+from edgevit.snippets import require_head_forms, with_head_forms
 from edgevit.support.backend_info import BACKENDS
 from edgevit.support.progress import Stages
 
@@ -144,7 +144,9 @@ class CapturedModel:
         others = () if job.target.is_microcontroller else run_others(eager(source), source.inputs)
         program = capture_graph(source, stages)
         if source.split:
-            require_head_forms(source.split.head)
+            head = with_head_forms(source.split.head)
+            require_head_forms(head)
+            source = replace(source, split=replace(source.split, head=head))
         if job.target.is_microcontroller:
             options = replace(model.options, image_input=source.takes_pixels)
             model = replace(model, options=options)

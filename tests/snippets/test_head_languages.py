@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,11 +14,17 @@ from torch import nn
 from edgevit.frontend.capture import capture
 from edgevit.frontend.resolve import resolve
 from edgevit.graph.head import SplitProgram, split_head
-from edgevit.snippets import head_forms, run_compiled, write_head, write_languages
+from edgevit.snippets import (
+    head_forms,
+    run_compiled,
+    with_head_forms,
+    write_head,
+    write_languages,
+)
 from edgevit.snippets.head_rules import RULES
 from tests.detector import Detector
 from tests.snippets.grammar import require_grammars, syntax_errors
-from tests.snippets.test_head_python import Forms, X
+from tests.snippets.test_head_python import Defined, Forms, X
 
 COMPILERS = {"c": ("cc", "-std=c99"), "c++": ("c++", "-x", "c++", "-std=c++11")}
 STRICT = ("-Wall", "-Wextra", "-Werror")
@@ -51,8 +58,10 @@ def split_of(net: nn.Module, x: torch.Tensor) -> SplitProgram:
 def heads(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[SplitProgram, Path]]:
     torch.manual_seed(0)
     written = []
-    for net, x in ((Forms(), X), (Detector(), torch.randn(1, 3, 16, 16)), (More(), X)):
+    image = torch.randn(1, 3, 16, 16)
+    for net, x in ((Forms(), X), (Detector(), image), (More(), X), (Defined(), X)):
         split, folder = split_of(net, x), tmp_path_factory.mktemp("head")
+        split = replace(split, head=with_head_forms(split.head))
         assert not write_languages(write_head(folder, split.head), split.head)
         written.append((split, folder))
     return written

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from edgevit.errors import UnsupportedOpError
@@ -15,7 +16,7 @@ from edgevit.frontend.capture import capture
 from edgevit.frontend.resolve import resolve
 from edgevit.graph.aten import kind
 from edgevit.graph.head import split_head
-from edgevit.snippets import load_head, require_head_forms, write_head
+from edgevit.snippets import load_head, require_head_forms, with_head_forms, write_head
 from edgevit.snippets.head_forms import FORMS
 
 X = torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
@@ -72,6 +73,40 @@ class Forms(nn.Module):
             torch.where(whole == 3, 1.0, 0.0) + torch.where(whole != 2, rows, 0.5),
             torch.minimum(rows, rows + 1),
         ]
+
+
+class Defined(nn.Module):
+    """Calls of heads without a form, whose definitions have one; each row is an output."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 6, 3, 1, 1)
+
+    def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
+        rows = self.conv(x).flatten(2)
+        shifted, marked = rows.clone(), rows.clone()
+        shifted[..., 1:3] = rows[..., :2] * 2
+        shifted[:, 1] = 0.5
+        marked[marked > 0.3] = 9.0
+        near = (rows > 0) & (rows < 0.5) | ~(rows > -0.5)
+        return [
+            shifted, marked, near.any(-1), rows.roll(3, -1), F.pad(rows, (1, -2), value=0.5),
+            rows.log_softmax(1), rows.std(-1), F.one_hot(rows.argmax(1), 6), rows.atan(),
+            torch.meshgrid(rows[0, :, 0], rows[1, 0, :4], indexing="ij")[1],
+        ]  # fmt: skip
+
+
+def test_calls_without_a_form_are_written_by_their_definitions(tmp_path: Path) -> None:
+    split = split_head(capture(resolve(Defined(), (X,))))
+    assert len([node for node in split.head.calls() if kind(node) not in FORMS]) >= 12
+    head = with_head_forms(split.head)
+    require_head_forms(head)
+    code = load_head(write_head(tmp_path, head))
+    for x in (X, X.flip(-1) * 3):
+        expected, actual = split.whole.run((x,)), code(split.body.run((x,)))
+        for k, (a, b) in enumerate(zip(expected, actual, strict=True)):
+            assert (a.shape, a.dtype) == (b.shape, b.dtype), k
+            torch.testing.assert_close(b, a, rtol=2e-5, atol=2e-5, msg=lambda text, k=k: f"{k}: {text}")  # fmt: skip
 
 
 def test_every_form_computes_what_torch_does(tmp_path: Path) -> None:
