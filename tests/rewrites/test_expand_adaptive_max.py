@@ -35,6 +35,12 @@ def test_along_one_axis(lead: tuple[int, ...], length: int, count: int) -> None:
     check_rewrite(RULE, net, torch.randn(*lead, length), fires=1)
 
 
+@pytest.mark.parametrize("counts", [(1, 2, 2), (3, 5, 4)])
+def test_volumes(counts: tuple[int, int, int]) -> None:
+    net = Call(lambda s, x: F.adaptive_max_pool3d(x * 2, counts))
+    check_rewrite(RULE, net, torch.randn(2, 3, 4, 7, 8), fires=1)
+
+
 def test_windows_of_one_size_are_one_call() -> None:
     net = Call(lambda s, x: F.adaptive_max_pool2d(x, (4, 1)))
     after = check_rewrite(RULE, net, torch.randn(1, 3, 8, 6), fires=1)

@@ -14,6 +14,7 @@ zeros_like(x, dtype=float32)  is converted as zeros of the type of x
 logical_not(x), and, or, xor  reads integers bit by bit
 softplus(x, beta, threshold)  is converted without its threshold
 remainder(x, 1)               is converted as 0
+x.reshape(())                 is converted as x
 mean(x), sum, max, min        behind a transpose stop a pass of coremltools, which asks for their axes
 
 and where it has no word for an argument: a negative pad crops, a circular one wraps around; a maximum of a dilated
@@ -52,6 +53,7 @@ _READ_AS = {
 _LOGICAL = frozenset({"logical_not", "logical_and", "logical_or", "logical_xor"})
 _ZEROS = frozenset({"zeros_like", "empty_like"})
 _OVER_ALL = frozenset({"mean", "sum", "max", "min"})
+_VIEWS = frozenset({"view", "reshape", "_unsafe_view"})
 _SAME_BEYOND = 16.0  # softplus(x) is x there, in float32
 
 _ALWAYS = frozenset({"rms_norm", "reciprocal", "clamp.Tensor", "affine_grid_generator"})
@@ -73,6 +75,8 @@ def is_misread(node: Node) -> bool:
         return argument(node, "other") == 1
     if name in _OVER_ALL:
         return value(node.all_input_nodes[0]).ndim > 0
+    if name in _VIEWS:
+        return value(node).ndim == 0 and value(node.all_input_nodes[0]).ndim > 0
     if name in {"amax", "amin", "mean.dim", "sum.dim_IntList"}:
         return not argument(node, "dim") and value(node.all_input_nodes[0]).ndim > 0
     if name == "cumsum":
@@ -144,6 +148,10 @@ def _tanh_gelu(x: Tensor, *, approximate: str) -> Tensor:
     """Write the tanh approximation in the form that coremltools fuses into its own `gelu`."""
     inner = torch.add(x, torch.pow(x, 3.0) * 0.044715) * math.sqrt(2 / math.pi)
     return x * ((torch.tanh(inner) + 1.0) * 0.5)
+
+
+def _scalar(x: Tensor, shape: list[int]) -> Tensor:
+    return torch.squeeze(x)
 
 
 def _add(x: Tensor, y: Tensor, *, alpha: float) -> Tensor:
@@ -316,6 +324,7 @@ _DEFINITIONS: dict[str, Callable[..., Any]] = {
     "bitwise_or.Tensor": _bitwise_or,
     "max_pool2d": _dilated_max_pool,
     "floor_divide": _floor_divide,
+    **dict.fromkeys(_VIEWS, _scalar),
     "var_mean.correction": _var_mean,
     "remainder.Scalar": _remainder,
     "zeros_like": _zeros,

@@ -39,6 +39,7 @@ from edgevit.rewrites.layout.permute_by_parts import PermuteByParts
 from edgevit.rewrites.layout.sink_permute import SinkPermute
 from edgevit.rewrites.norms.fold_norm_affine import FoldNormAffine
 from edgevit.rewrites.pools_and_padding.crop_before_pad import CropBeforePad
+from edgevit.rewrites.pools_and_padding.expand_adaptive_max import ExpandAdaptiveMax
 from edgevit.rewrites.pools_and_padding.scale_divisor import ScaleDivisor
 from edgevit.rewrites.pools_and_padding.scale_power_mean import ScalePowerMean
 from edgevit.rewrites.pools_and_padding.slice_unfold import SliceUnfold
@@ -54,6 +55,7 @@ _BEFORE: tuple[AnyRule, ...] = (
     *STANDARD,
     ExpandFunctions(*FUNCTIONS),
     ScaleDivisor(),
+    ExpandAdaptiveMax(),
     CropBeforePad(),
     FoldNormAffine(),
     ScalePowerMean(),

@@ -54,9 +54,14 @@ from edgevit.rewrites.rule import AnyRule
 from edgevit.rewrites.standard import STANDARD
 from edgevit.rewrites.variants import Form, behind, form, optional, without
 
+_LACKING = (
+    "addbmm", "addmv", "angle", "argsort.stable", "msort", "quantile", "quantile.scalar", "round.decimals",
+    "signbit", "sort.stable",
+)  # fmt: skip
+
 RULES: tuple[AnyRule, ...] = (
     *STANDARD,
-    ExpandFunctions(*RARE, "addbmm", "addmv", "angle", "msort", "round.decimals", "signbit"),
+    ExpandFunctions(*RARE, *_LACKING),
     FoldNormAffine(),
     ExpandScatter(only=frozenset({"sum", "mean", "amax", "amin", "prod"})),
     *ATTENTION,

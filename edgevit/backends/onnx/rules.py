@@ -31,7 +31,17 @@ from edgevit.rewrites.variants import Form, form, without
 RULES: tuple[AnyRule, ...] = (
     *STANDARD,
     NumberClamps(),
-    ExpandFunctions(*RARE, "aminmax", "atan2", "isfinite", "isinf", "isnan"),
+    ExpandFunctions(
+        *RARE,
+        "aminmax",
+        "argsort.stable",
+        "atan2",
+        "cdist",
+        "isfinite",
+        "isinf",
+        "isnan",
+        "sort.stable",
+    ),
     FoldNormAffine(),
     ScaleDivisor(),
     CountImage(),  # its kernel of bytes counts pixels beyond the edge

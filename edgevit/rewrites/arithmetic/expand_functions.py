@@ -18,12 +18,14 @@ from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import value
 from edgevit.graph.traced import copied, traced
 from edgevit.rewrites.arithmetic.functions import FUNCTIONS
+from edgevit.rewrites.arithmetic.orders import MOST_COMPARED
 from edgevit.rewrites.rule import Match, Refused, Rule
 
 # those of floats are calls of their own
 _OF_INTEGERS = frozenset({"abs", "isfinite", "isinf", "isnan"})
 _OF_NUMBERS = frozenset({"any", "all"})
 _ORDERED = frozenset({"kthvalue", "median"})
+_STABLE = frozenset({"argsort", "sort"})
 _SPREADS = frozenset({"std", "var"})
 _OF_ALL = frozenset({"argmax", "argmin"})
 
@@ -69,9 +71,21 @@ def is_of_its_form(node: Node) -> bool:
         return not dtype.is_floating_point
     if kind(node) in _SPREADS:
         return argument(node, "correction") is None
+    if kind(node) in _STABLE:
+        return (
+            not argument(node, "stable")
+            or _pairs(value(node.all_input_nodes[0]), node) <= MOST_COMPARED
+        )
+    if kind(node) == "cdist":
+        return argument(node, "p") > 0
     if kind(node) == "masked_fill":
         return _is_misread_fill(node)
     return not (has_argument(node, "dtype") and argument(node, "dtype") in {torch.float64})
+
+
+def _pairs(x: torch.Tensor, node: Node) -> int:
+    dim: int = argument(node, "dim")
+    return x.numel() * x.shape[dim] if x.ndim else 1
 
 
 def _is_misread_fill(node: Node) -> bool:

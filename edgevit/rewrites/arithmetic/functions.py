@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from edgevit.rewrites.arithmetic.activations import ACTIVATIONS
+from edgevit.rewrites.arithmetic.orders import ORDERS
 from edgevit.rewrites.arithmetic.sequences import SEQUENCES, summed
 
 aten = torch.ops.aten
@@ -270,6 +271,31 @@ def of_truth(reduce: Callable[..., Tensor]) -> Callable[..., Tensor]:
     return over
 
 
+def index_fill(x: Tensor, dim: int, index: Tensor, number: Any) -> Tensor:
+    if x.ndim == 0:
+        return torch.full((), number, dtype=x.dtype)
+    count, axis = x.shape[dim], dim % x.ndim
+    wrapped = torch.where(index < 0, index + count, index).reshape(-1, 1)
+    is_filled = (wrapped == torch.arange(count)).to(torch.int64).sum(0) > 0
+    sizes = [count if k == axis else 1 for k in range(x.ndim)]
+    filling = number if isinstance(number, Tensor) else torch.full((), number, dtype=x.dtype)
+    return torch.where(is_filled.reshape(sizes), filling, x)
+
+
+def cdist(x: Tensor, y: Tensor, p: float = 2.0, compute_mode: int | None = None) -> Tensor:
+    far_apart = compute_mode != 2 and max(x.shape[-2], y.shape[-2]) > 25
+    if p == 2 and (compute_mode == 1 or far_apart):  # as torch does
+        squares = [z.square().sum(-1, keepdim=True) for z in (x, y)]
+        both = squares[0] + squares[1].transpose(-1, -2) - 2 * torch.matmul(x, y.transpose(-1, -2))
+        return both.clamp(min=0).sqrt()
+    apart = (x.unsqueeze(-2) - y.unsqueeze(-3)).abs()
+    if p == math.inf:
+        return apart.amax(-1)
+    if p == 1:
+        return apart.sum(-1)
+    return apart.square().sum(-1).sqrt() if p == 2 else apart.pow(p).sum(-1).pow(1 / p)
+
+
 def is_itself(x: Tensor) -> Tensor:
     return torch.eq(x, x)
 
@@ -295,6 +321,7 @@ def _weighed(x: Tensor, product: Tensor, beta: float, alpha: float) -> Tensor:
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     **ACTIVATIONS,
+    **ORDERS,
     **SEQUENCES,
     "abs": absolute,
     "acosh": acosh,
@@ -312,6 +339,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "any": of_truth(aten.any.default),
     "any.dim": of_truth(aten.any.dim),
     "any.dims": of_truth(aten.any.dims),
+    "cdist": cdist,
     "copysign.Tensor": copysign,
     "cross": cross,
     "diagonal": diagonal,
@@ -322,6 +350,8 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "fmod.Scalar": fmod,
     "fmod.Tensor": fmod,
     "hypot": hypot,
+    "index_fill.int_Scalar": index_fill,
+    "index_fill.int_Tensor": index_fill,
     "isclose": isclose,
     "isfinite": is_itself,
     "isinf": is_not_itself,
@@ -349,6 +379,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
 
 # Functions that none of ONNX, TFLite and ExecuTorch has.
 RARE = (
-    "bucketize.Tensor", "copysign.Tensor", "cummax", "cummin", "cumprod", "fmax", "fmin", "hypot", "kthvalue", "median", "median.dim",
+    "bucketize.Tensor", "copysign.Tensor", "cummax", "cummin", "cumprod", "fmax", "fmin", "hypot",
+    "index_fill.int_Scalar", "index_fill.int_Tensor", "kthvalue", "median", "median.dim",
     "searchsorted.Tensor",
 )  # fmt: skip

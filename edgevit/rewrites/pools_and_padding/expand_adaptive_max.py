@@ -28,7 +28,7 @@ from edgevit.rewrites.resize.index_probe import selected
 from edgevit.rewrites.rule import SAME_VALUES, Match, Refused, Rule
 
 aten = torch.ops.aten
-_AXES = {"adaptive_max_pool1d": 1, "adaptive_max_pool2d": 2}
+_AXES = {"adaptive_max_pool1d": 1, "adaptive_max_pool2d": 2, "adaptive_max_pool3d": 3}
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,8 @@ class ExpandAdaptiveMax(Rule[Match]):
     def rewrite(self, match: Match, edit: Edit) -> Node:
         pool = operand(match.node)
         x, sizes = operand(pool), list(shape(match.node))
+        if _AXES[kind(pool)] == 3:
+            return edit.reshaped(_pooled_volume(x, sizes[-3:], edit), sizes)
         if _AXES[kind(pool)] == 1:
             x = edit.reshaped(x, [*shape(x)[:-1], 1, shape(x)[-1]])
             sizes.insert(-1, 1)
@@ -125,6 +127,16 @@ def _windows(extent: int, count: int) -> Windows:
     """Return the windows as the op defines them."""
     starts = tuple(k * extent // count for k in range(count))
     return Windows(starts, tuple(-(-(k + 1) * extent // count) for k in range(count)))
+
+
+def _pooled_volume(x: Node, counts: Sequence[int], edit: Edit) -> Node:
+    """Pool the images of all depths, then the depths of all places."""
+    *lead, depth, height, width = shape(x)
+    images = edit.reshaped(x, [prod(lead), depth, height, width])
+    flat = _pooled(images, [_windows(height, counts[1]), _windows(width, counts[2])], edit)
+    places = counts[1] * counts[2]
+    columns = edit.reshaped(flat, [prod(lead), 1, depth, places])
+    return _pooled(columns, [_windows(depth, counts[0]), _windows(places, places)], edit)
 
 
 def _pooled(x: Node, windows: list[Windows], edit: Edit) -> Node:
