@@ -32,8 +32,8 @@ of nets of its space, written after its authors' module (github.com/liangyn22/MC
 Weights are random. The core computes the integers bit for bit (emulated); cycles are predicted by instructions, where memory never waits, at the 216 MHz that
 the port sets.
 
-An arena lies in one region, of which the largest of this chip has 240 KB: a word that is read across the boundary of two, DTCM and SRAM1, is unpredictable where it is not aligned
-(Arm DDI 0489F, 2.4.2). The largest point's arena is less than 320 KB and more than that, and its weights are more than the board's 16 MB of external flash.
+The arena of the two points with patches of 16 lies in DTCM and SRAM1, 304 KB together, with no buffer across the boundary: a word there that is not aligned is
+unpredictable (Arm DDI 0489F, 2.4.2). Variables and the stack lie in SRAM2, and weights of more than 1 MB in the board's external flash.
 
 | point | patch | tokens | rank | width | heads | blocks | cosine (int8, held out) | M MACs | RAM, bytes | of 320 KB | flash, bytes | M instructions (emulated) | s at 216 MHz (predicted) |
 |---|--:|--:|--:|--:|---|--:|--:|--:|--:|--:|--:|--:|--:|"""

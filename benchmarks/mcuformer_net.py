@@ -134,6 +134,7 @@ def _net(point: Point, classes: int = 1000) -> tuple[nn.Module, tuple[torch.Tens
 POINTS = {
     "smallest": Point(32, 0.4, 168, (3,) * 12, 3.5),
     "middle": Point(24, 0.7, 192, (3, 4) * 6 + (3,), 4.0),
+    "fine": Point(16, 0.4, 168, (3,) * 12, 3.5),
     "largest": Point(16, 0.95, 216, (4,) * 14, 4.0),
 }
 
@@ -144,6 +145,10 @@ def smallest() -> tuple[nn.Module, tuple[torch.Tensor, ...]]:
 
 def middle() -> tuple[nn.Module, tuple[torch.Tensor, ...]]:
     return _net(POINTS["middle"])
+
+
+def fine() -> tuple[nn.Module, tuple[torch.Tensor, ...]]:
+    return _net(POINTS["fine"])
 
 
 def largest() -> tuple[nn.Module, tuple[torch.Tensor, ...]]:

@@ -16,6 +16,7 @@ from edgevit.backends.mcu.board.layout import (
     room,
     seams,
     spare_bytes,
+    static_bytes,
     weights_region,
 )
 from edgevit.backends.mcu.cores import core_of
@@ -48,6 +49,7 @@ class Need:
 
     arena: int
     seam: int  # of the plan
+    static: int
     constants: int
     macs: int
     work: int
@@ -114,14 +116,18 @@ class MemoryEstimate:
 
 def planned_for(request: Lowering, graph: IntegerGraph) -> Schedule:
     """Return the best plan that fits, if one does, and across two regions where neither holds its arena."""
-    how, target = OPTIONS.of(request.options), request.target
-    limits = [how.max_ram, room(target) if target.regions else target.ram_bytes]
+    how, target, static = OPTIONS.of(request.options), request.target, _static(graph)
+    limits = [how.max_ram, room(target, static) if target.regions else target.ram_bytes]
     most = min((limit for limit in limits if limit), default=None)
     plan = best_plan(graph, core_of(target), how.optimize, most, how.tile, spare_bytes(target))
-    if not target.regions or holds(target, plan.size):
+    if not target.regions or holds(target, plan.size, static):
         return plan
     across = (with_seam(plan, seam) for seam in seams(target))
-    return next((other for other in across if holds(target, other.size, other.seam)), plan)
+    return next((other for other in across if holds(target, other.size, static, other.seam)), plan)
+
+
+def _static(graph: IntegerGraph) -> int:
+    return static_bytes(sum(value.bytes for value in graph.outputs), len(graph.ops))
 
 
 def require_fit(request: Lowering, graph: IntegerGraph, plan: Schedule) -> None:
@@ -170,6 +176,7 @@ def need_of(graph: IntegerGraph, plan: Schedule) -> Need:
     return Need(
         plan.size,
         plan.seam,
+        _static(graph),
         graph.constant_bytes() - bytes_saved(graph, plan.cards),
         graph.macs(),
         plan.computed,
@@ -195,12 +202,15 @@ def _shortfall(need: Need, request: Lowering) -> Shortfall | None:
         there = target.ram_bytes
         return Shortfall("RAM", need.arena, there, "all of it") if there and need.arena > there else None  # fmt: skip
     try:
-        placed = layout(target, need.arena, need.constants, seam=need.seam)
+        placed = layout(target, need.arena, need.constants, need.static, need.seam)
     except MemoryLimitError:
-        most, where = room(target), "with the stack, in one region or two adjacent ones"
+        most, where = (
+            room(target, need.static),
+            "with the stack, in one region or two adjacent ones",
+        )
         if most >= need.arena:
             where = "with the stack, in one region: across two a buffer would lie"
-            most = room(target, across=False)
+            most = room(target, need.static, across=False)
         return Shortfall("RAM", need.arena, most, where)
     far = weights_region(target)
     home = far if how.weights_as.startswith("binary") and far else placed.weights

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edgevit.backends.mcu.board.layout import layout, seams
+from edgevit.backends.mcu.board.layout import layout, seams, static_bytes
 from edgevit.backends.mcu.board.memory_map import memory_map
 from edgevit.backends.mcu.board.weights import WeightsForm, weights_form
 from edgevit.backends.mcu.board.write import write_board
@@ -290,6 +290,12 @@ def test_regions_are_respected() -> None:
         304 * 1024,
     )
     assert across.data.name == "SRAM2"
+    behind = layout(board, 286_944, 1000, static_bytes(1000, 1155), 64 * 1024)
+    assert (behind.arena.size, behind.data.name, behind.data.base) == (
+        286_944,
+        "SRAM1_REST",
+        0x2000_0000 + 286_944,
+    )
     with pytest.raises(MemoryLimitError, match="no two adjacent regions"):
         layout(board, 311_312, 1000, seam=64 * 1024)
     with pytest.raises(MemoryLimitError, match="variables and the stack"):

@@ -72,7 +72,7 @@ def test_build_files_run_nothing(text: str, tmp_path: Path) -> None:
     sources = ("edgevit_model.c", *(f"kernels/{Path(s).name}" for s in emitted.kernels))
     build = Build(text, target, core, port_of(TARGET, core), sources, C_ARRAY)
     (bundle / "port").mkdir()
-    where = layout(target, plan.size, 100, 100)
+    where = layout(target, plan.size, 100)
     script = linker_script(target, where, "SECTIONS { .text : { *(.text) } > EV_CODE }\n")
     (bundle / "port" / "board.ld").write_text(script)
     write_build_files(build, bundle)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from edgevit.errors import MemoryLimitError
 from edgevit.targets import MemoryRegion, Target
@@ -16,7 +16,9 @@ _FAR = ("external-flash",)
 
 STACK = 8 * 1024  # of the self-test: EV_STACK_BYTES in kernels/port/start_*
 _SPARE = 16  # of data memory that only the core reaches at full speed, the part that an arena may take for speed alone
-_STATIC = 2 * 1024  # variables of a program around the network
+_STATIC = 2 * 1024  # variables of a program around the network, or of the self-test:
+_COUNTER = 8  # bytes of the time of each layer,
+_COUNTERS_APART = 256  # and a few others
 _PROGRAM = 96 * 1024  # code around the weights: an allowance, the linker has the last word
 
 
@@ -28,8 +30,13 @@ class BoardLayout:
     data: MemoryRegion  # variables and stack
 
 
+def static_bytes(outputs: int, layers: int) -> int:
+    """Return the bytes of variables around a network of so many layers, whose outputs take so many bytes."""
+    return outputs + max(_STATIC, layers * _COUNTER + _COUNTERS_APART)
+
+
 def layout(
-    target: Target, arena: int, weights: int, outputs: int = 0, seam: int = 0
+    target: Target, arena: int, weights: int, static: int = _STATIC, seam: int = 0
 ) -> BoardLayout:
     """Place each part in one region, and an arena with a seam in the two that meet there."""
     code = _code(target, weights)
@@ -37,7 +44,7 @@ def layout(
     home = code
     if weights + _PROGRAM > code.size:
         home = next((region for region in far if weights <= region.size), code)
-    around = STACK + _STATIC + outputs
+    around = STACK + static
     if seam:
         return BoardLayout(code, home, *_joined(target, arena, around, seam))
     place = _data(target, arena, "the arena")
@@ -56,20 +63,20 @@ def layout(
     )
 
 
-def holds(target: Target, arena: int, seam: int = 0) -> bool:
+def holds(target: Target, arena: int, static: int = _STATIC, seam: int = 0) -> bool:
     try:
-        layout(target, arena, 0, seam=seam)
+        layout(target, arena, 0, static, seam)
     except MemoryLimitError:
         return False
     return True
 
 
-def room(target: Target, across: bool = True) -> int:
+def room(target: Target, static: int = _STATIC, across: bool = True) -> int:
     """Return the size of the largest arena that can be placed, `across` two regions where that gives more."""
     sizes = range(0, sum(region.size for region in _ranked(target)) + 1, 16)
     splits = (0, *seams(target)) if across else (0,)
     refused = bisect_left(
-        sizes, True, key=lambda size: not any(holds(target, size, seam) for seam in splits)
+        sizes, True, key=lambda size: not any(holds(target, size, static, seam) for seam in splits)
     )
     return sizes[refused - 1] if refused else 0
 
@@ -93,15 +100,20 @@ def _adjacent(target: Target) -> Iterator[tuple[MemoryRegion, MemoryRegion]]:
 def _joined(
     target: Target, arena: int, around: int, seam: int
 ) -> tuple[MemoryRegion, MemoryRegion]:
-    """Return two adjacent regions as one, for the arena, and the region for all else."""
+    """Return two adjacent regions as one, for the arena, and the region for all else: another, or what is left."""
     for first, second in _adjacent(target):
-        size = first.size + second.size
+        spare = first.size + second.size - arena
+        if first.size != seam or spare < 0:
+            continue
+        whole = MemoryRegion(f"{first.name}_{second.name}", second.kind, first.base, arena + spare)
         others = [r for r in _ranked(target) if r not in (first, second) and r.size >= around]
-        if first.size == seam and size >= arena and others:
-            name = f"{first.name}_{second.name}"
-            return MemoryRegion(name, second.kind, first.base, size), others[0]
+        if others:
+            return whole, others[0]
+        if spare >= around:
+            rest = MemoryRegion(f"{second.name}_REST", second.kind, whole.base + arena, spare)
+            return replace(whole, size=arena), rest
     raise MemoryLimitError(
-        f"no two adjacent regions hold an arena of {arena:,} bytes beside one for all else",
+        f"no two adjacent regions hold an arena of {arena:,} bytes and have {around:,} for variables and the stack",
         where=target.title,
         hint="--optimize ram, or a smaller --input-size",
     )

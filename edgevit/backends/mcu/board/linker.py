@@ -12,7 +12,7 @@ from edgevit.targets import MemoryRegion, Target
 def linker_script(target: Target, where: BoardLayout, sections: str) -> str:
     regions = "".join(
         f"    {_name(region)} : ORIGIN = {region.base:#010x}, LENGTH = {region.size:#x} /* {region.kind} */\n"
-        for region in dict.fromkeys((*target.regions, where.arena))
+        for region in dict.fromkeys((*target.regions, where.arena, where.data))
     )
     aliases = "".join(
         f'REGION_ALIAS("{alias}", {_name(region)})\n'

@@ -11,7 +11,7 @@ import numpy as np
 
 from edgevit.backends.mcu.board.build_files import Build, write_build_files
 from edgevit.backends.mcu.board.golden import golden_header, golden_source
-from edgevit.backends.mcu.board.layout import BoardLayout, layout
+from edgevit.backends.mcu.board.layout import BoardLayout, layout, static_bytes
 from edgevit.backends.mcu.board.linker import linker_script
 from edgevit.backends.mcu.board.memory_map import draw_memory
 from edgevit.backends.mcu.board.port import port_of, write_port
@@ -77,7 +77,8 @@ def write_board(
     calls = [graph.returned(outputs) for outputs in calls_of(graph, golden)]
     outputs = calls[0]
     buffer = max((size for _, size in emitted.pages), default=0)
-    static = sum(data.nbytes for data in outputs) + buffer
+    bytes_out = sum(data.nbytes for data in outputs) + buffer
+    static = static_bytes(bytes_out, len(emitted.layers))
     # A binary is not linked; it lies where it was said to.
     linked = 0 if weights.form == "binary" else len(emitted.weights)
     where = layout(target, emitted.plan.size, linked, static, emitted.plan.seam)
