@@ -162,7 +162,7 @@ def _flat_module(exported: torch.export.ExportedProgram) -> fx.GraphModule:
 
     Every node has its origin and its fake value; run-time assertions are dropped.
     """
-    with cheaper_passes():
+    with cheaper_passes(), quiet("torch"):
         gm = with_plain_names(exported).module(check_guards=False)
     gm.graph.set_codegen(CodeGen())
     _drop_assertions(gm)

@@ -230,3 +230,21 @@ def test_batch_norms_have_the_types_and_strides_of_torchs_own_trace() -> None:
 def laid_out(graph: torch.fx.Graph) -> list[tuple[object, ...]]:
     norms = [n.meta["val"] for n in graph.nodes if n.target is torch.ops.aten.batch_norm.default]
     return [(value.dtype, value.shape, value.stride()) for value in norms]
+
+
+class Sampled(nn.Linear):
+    """Layer of a supernet: parts of its weights, taken when a size was chosen."""
+
+    def __init__(self) -> None:
+        super().__init__(6, 8)
+        self.samples = {"weight": self.weight[:5], "bias": self.bias[:5]}
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return nn.functional.linear(x, self.samples["weight"], self.samples["bias"])
+
+
+def test_parts_of_a_supernet_are_its_constants(recwarn: pytest.WarningsRecorder) -> None:
+    model = Sampled().eval()
+    program = capture(ModelSource("t", "t", model, (X.clone(),), ("x",), "a test", "as built"))
+    torch.testing.assert_close(program.run()[0], model(X).detach())
+    assert not recwarn.list
