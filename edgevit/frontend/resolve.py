@@ -24,6 +24,7 @@ from edgevit.frontend.ready import fixed_mode, ready
 from edgevit.frontend.repeats import require_repeatable, twin_of
 from edgevit.frontend.replacements import put_in, verified
 from edgevit.frontend.request import Request, Scheme
+from edgevit.frontend.scripts import without_scripts
 from edgevit.frontend.source import ModelSource, Preprocess
 from edgevit.frontend.state_dict_file import load_into, require_file
 from edgevit.frontend.torchvision_ops import make_torchvision_importable
@@ -99,6 +100,7 @@ def resolve(
         source, is_changed = _with_weights(source, request)
         if twin is not None:
             _drop_cached(twin)
+        source = without_scripts(source)
     source = verified(source, replaced) if replaced else source
     check_finite_weights(source.module, source.weights)
     outputs = _run(source) if is_changed or replaced else outputs

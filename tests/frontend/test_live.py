@@ -18,6 +18,7 @@ from edgevit.errors import EdgevitError, ModelError, UsageError
 from edgevit.frontend.capture import capture
 from edgevit.frontend.live.inputs import read_inputs
 from edgevit.frontend.rebuild import build_source
+from edgevit.frontend.resolve import resolve
 from edgevit.frontend.source import ModelSource
 from edgevit.frontend.torch_state import default_torch
 from edgevit.graph.program import Program
@@ -274,6 +275,25 @@ def test_what_a_function_reads_is_copied_too() -> None:
 )
 def test_what_is_no_model_or_no_input_is_refused(model: Any, example: Any, text: str) -> None:
     assert text in refused(model, example).message
+
+
+class Halves(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        while bool(x.abs().max() > 1.0):
+            x = x * 0.5
+        return x
+
+
+def test_parts_of_torchscript_become_graphs() -> None:
+    scripted = torch.jit.script(nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4)).eval())
+    net = nn.Sequential(nn.Conv2d(3, 3, 1), scripted).eval()
+    source = resolve(net, X)
+    assert isinstance(net[1], torch.jit.ScriptModule)  # of the caller's own
+    assert "`1`" in source.notes[-1]
+    outputs = capture(source).run((X * 2,))
+    torch.testing.assert_close(outputs[0], net(X * 2))
+    error = refused(nn.Sequential(nn.ReLU(), torch.jit.script(Halves())), X)
+    assert "TorchScript" in error.message and error.where == "1" and "Loop" in error.why
 
 
 def test_what_cannot_be_copied_is_refused() -> None:

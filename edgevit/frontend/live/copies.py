@@ -13,6 +13,7 @@ from torch import nn
 
 from edgevit.errors import ModelError
 from edgevit.frontend.live.inputs import with_article
+from edgevit.frontend.scripts import refuse_script
 from edgevit.frontend.trial import first_line
 
 _WIDENED = (torch.float16, torch.bfloat16, torch.float64)
@@ -47,7 +48,8 @@ class Copies:
 
     def _unwrap(self, root: nn.Module) -> None:
         """Have wrappers copied as the module inside, and results of autograd as constants."""
-        _refuse_scripts(root)
+        if isinstance(root, torch.jit.ScriptModule):
+            raise refuse_script(type(root).__name__)
         for part in root.modules():
             for tensor in _tensors_of(part):
                 if not tensor.is_leaf and id(tensor) not in self._memo:
@@ -79,17 +81,6 @@ def _inside(module: nn.Module) -> nn.Module | None:
         return module.module
     inner = module._modules.get("_orig_mod")
     return inner if type(module).__name__ == "OptimizedModule" else None
-
-
-def _refuse_scripts(root: nn.Module) -> None:
-    for name, part in root.named_modules():
-        if isinstance(part, torch.jit.ScriptModule):
-            raise ModelError(
-                "the module is TorchScript",
-                where=name or type(root).__name__,
-                why="torch.export captures Python, and its Python is no longer there",
-                hint="give the module as it was before torch.jit.script or torch.jit.trace",
-            )
 
 
 def _tensors_of(part: nn.Module) -> Iterator[torch.Tensor]:
