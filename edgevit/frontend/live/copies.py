@@ -39,7 +39,8 @@ class Copies:
             self._notes += _notes_on(root)
             self._unwrap(root)
         try:
-            duplicate = copy.deepcopy(value, self._memo)
+            with torch.no_grad():  # a script copies its weights by calls that autograd records
+                duplicate = copy.deepcopy(value, self._memo)
         except Exception as error:
             raise _uncopied(value, error) from error
         for part in chain.from_iterable(root.modules() for root in modules_in(duplicate)):
@@ -79,7 +80,7 @@ def _inside(module: nn.Module) -> nn.Module | None:
     """Return the module that a wrapper runs; None for a module that is no wrapper."""
     if isinstance(module, nn.DataParallel | nn.parallel.DistributedDataParallel):
         return module.module
-    inner = module._modules.get("_orig_mod")
+    inner = getattr(module, "_orig_mod", None)
     return inner if type(module).__name__ == "OptimizedModule" else None
 
 
