@@ -64,42 +64,75 @@ static inline uint32_t channel_stride(const struct strip *s)
 /* `count` outputs of all channels, of 3x3 windows without stride. */
 void ev_depthwise_row(const struct strip *s, ev_value *y, uint32_t count);
 
-/* Tap rows of two words. */
-static const int8_t *unpack_pairs(struct taps *to, uint32_t rows, const int8_t *packed)
+/* The next four taps of a tap row, of which `count` are left: words of the first two and of the others, as bytes. */
+EV_INLINE uint32_t load_taps(const int8_t *packed, uint32_t count)
 {
+    if (count == 0)
+        return 0;
+    if (count == 1)
+        return (uint8_t)*packed;
+    return count < 4 ? ev_load4(packed) & 0xFFFFFFu : ev_load4(packed);
+}
+
+/* Packed weights: the taps of a row one after the other, of every four the first, the third, the second and the fourth; of
+   the last two a zero between them. Three bytes behind the last may be read. Returns the next channels'. */
+EV_INLINE const int8_t *unpack_rows(struct taps *to, uint32_t rows, uint32_t taps, const int8_t *packed)
+{
+    const uint32_t words = taps / 2 + 1, bytes = taps + (taps % 4 == 2);
     EV_NO_UNROLL
-    for (; rows > 0; rows--, to += 2, packed += 4) {
-        const uint32_t bytes = ev_load4(packed);
-        const int32_t first = ev_even_bytes(bytes), second = ev_odd_bytes(bytes);
-        to[0] = (struct taps){.even = (uint32_t)first, .odd = (uint32_t)first << 16};
-        to[1] = (struct taps){.even = (uint32_t)second, .odd = (uint32_t)first >> 16 | (uint32_t)second << 16};
+    for (; rows > 0; rows--, packed += bytes) {
+        uint32_t previous = 0;
+#pragma GCC unroll 4
+        for (uint32_t k = 0; k < words; k += 2) {
+            const uint32_t four = load_taps(packed + 2 * k, taps - 2 * k);
+            const uint32_t first = (uint32_t)ev_even_bytes(four);
+            *to++ = (struct taps){.even = first, .odd = previous >> 16 | first << 16};
+            if (k + 1 == words)
+                break;
+            const uint32_t second = (uint32_t)ev_odd_bytes(four);
+            *to++ = (struct taps){.even = second, .odd = first >> 16 | second << 16};
+            previous = second;
+        }
     }
     return packed;
 }
 
-/* Packed weights: of every two words of `even` weights the first taps, then the second ones. A row with an odd number of
-   words shares four bytes with the next; the rows of four channels leave none over. Returns the next channels'. */
-static const int8_t *unpack_taps(const struct strip *s, const int8_t *packed)
+/* A tap row of three: its first two, and the third as it lies in the low half of `last`. */
+static inline struct taps *store_three(struct taps *to, int32_t first, int32_t last)
 {
-    const uint32_t rows = CHANNELS * s->p->window.kernel_h;
-    if (s->words == 2)
-        return unpack_pairs(s->taps, rows, packed);
-    struct taps *to = s->taps;
-    uint32_t previous = 0, left = s->words;
-    for (uint32_t i = rows * s->words / 2; i > 0; i--, packed += 4) {
-        const uint32_t bytes = ev_load4(packed);
-        const uint32_t pair[] = {(uint32_t)ev_even_bytes(bytes), (uint32_t)ev_odd_bytes(bytes)};
-#pragma GCC unroll 2
-        for (uint32_t k = 0; k < 2; k++) {
-            *to++ = (struct taps){.even = pair[k], .odd = previous >> 16 | pair[k] << 16};
-            previous = pair[k];
-            if (--left == 0) {
-                left = s->words;
-                previous = 0;
-            }
-        }
+    to[0] = (struct taps){.even = (uint32_t)first, .odd = (uint32_t)first << 16};
+    to[1] = (struct taps){.even = (uint16_t)last, .odd = (uint32_t)first >> 16 | (uint32_t)last << 16};
+    return to + 2;
+}
+
+/* Of a 3x3 window a, b, c: a0 b0 a1 b1, c0 a2 c1 b2, c2. */
+static const int8_t *unpack_squares(struct taps *to, const int8_t *packed)
+{
+    EV_NO_UNROLL
+    for (uint32_t c = 0; c < CHANNELS; c++, packed += 9) {
+        const uint32_t rows = ev_load4(packed), ends = ev_load4(packed + 4);
+        const int32_t thirds = ev_odd_bytes(ends);
+        to = store_three(to, ev_even_bytes(rows), thirds);
+        to = store_three(to, ev_odd_bytes(rows), thirds >> 16);
+        to = store_three(to, ev_even_bytes(ends), packed[8]);
     }
     return packed;
+}
+
+static const int8_t *unpack_taps(const struct strip *s, const int8_t *packed)
+{
+    const struct ev_window *window = &s->p->window;
+    const uint32_t rows = CHANNELS * window->kernel_h, taps = window->dilation_x * (window->kernel_w - 1u) + 1;
+    if (taps == 3 && window->kernel_h == 3)
+        return unpack_squares(s->taps, packed);
+    switch (taps) {
+    case 5:
+        return unpack_rows(s->taps, rows, 5, packed);
+    case 7:
+        return unpack_rows(s->taps, rows, 7, packed);
+    default:
+        return unpack_rows(s->taps, rows, taps, packed);
+    }
 }
 
 /* A pixel of an image row, or the padding. */
@@ -338,7 +371,7 @@ static void scale_row(const struct ev_depthwise *p, const ev_value *x, ev_value 
 {
     const uint32_t channels = p->window.channels, width = p->window.out_width;
     for (uint32_t c = 0; c < channels; c++) {
-        const int32_t bias = p->bias[c], multiplier = p->multiplier[c], weight = p->weight[2 * c - c % 2];
+        const int32_t bias = p->bias[c], multiplier = p->multiplier[c], weight = p->weight[c];
         const ev_value *from = x + c;
         ev_value *to = y + c;
         EV_UNROLL_4

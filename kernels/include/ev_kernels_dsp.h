@@ -7,6 +7,8 @@
 
 void ev_linear_s8_dsp(const struct ev_linear *p, const int8_t *x, int8_t *y, uint32_t rows, void *scratch);
 void ev_linear_deep_s8_dsp(const struct ev_linear *p, const int8_t *x, int8_t *y, uint32_t rows, void *scratch);
+/* One row: its program has no sums of several. Range of rows: 1. */
+void ev_linear_deep_row_s8_dsp(const struct ev_linear *p, const int8_t *x, int8_t *y, uint32_t rows, void *scratch);
 void ev_linear_to_s16_dsp(const struct ev_linear *p, const int8_t *x, int16_t *y, uint32_t rows, void *scratch);
 void ev_linear_sparse_s8_dsp(const struct ev_linear_sparse *p, const int8_t *x, int8_t *y, uint32_t rows,
                              void *scratch);

@@ -332,3 +332,4 @@ EV_PRODUCTS:
 #undef FREE
 #undef EV_ROWS
 #undef EV_PRODUCTS
+#undef EV_SECTION

@@ -59,14 +59,20 @@ def test_sums_beyond_24_bits_keep_the_fast_kernels(tmp_path: Path) -> None:
     convolution, inputs = MAKERS["conv2d"](rng, Value("x", (3, 4, 230)), window, 6)
     largest = rng.choice(np.array([-127, 127], np.int8), convolution.weight.shape)
     lowest = np.where(convolution.weight < -120, -128, convolution.weight).astype(np.int8)
+    linear, (x,) = MAKERS["deep_linear"](rng)
+    of_one = [
+        replace(value, shape=(1, *value.shape[1:])) for value in (linear.source, linear.output)
+    ]
     singles = [
-        MAKERS["deep_linear"](rng),
+        (linear, (x,)),
+        (replace(linear, inputs=(of_one[0],), output=of_one[1]), (x[:1],)),
         (replace(convolution, weight=largest), inputs),
         (replace(convolution, weight=lowest), inputs),  # 16 bits do not hold two weights of these
     ]
     plans = [simple_plan(graph_of(op), CORES["m4"], wide=True) for op, _ in singles]
     functions = [card.function for plan in plans for card in plan.cards.values()]
-    assert functions == ["ev_linear_deep_s8_dsp", "ev_conv2d_deep_s8_dsp", "ev_conv2d_s8"]
+    linears = ["ev_linear_deep_s8_dsp", "ev_linear_deep_row_s8_dsp"]
+    assert functions == [*linears, "ev_conv2d_deep_s8_dsp", "ev_conv2d_s8"]
     check_on_core(programs_of(plans, [inputs for _, inputs in singles]), "m4", "gcc", tmp_path)
 
 

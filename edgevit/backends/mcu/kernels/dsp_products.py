@@ -27,6 +27,7 @@ _HEAD, _PAIR = 6, 2  # words before the rows of a tile; columns at once
 _FEW, _MOST = 2, 3  # rows of a tile
 _ROW_COSTS = (1.25, 1.05, 1.0)
 _STRIP = 16  # outputs of a depthwise convolution
+_SQUARE = [0, 3, 1, 4, 6, 2, 7, 5, 8]  # taps of a 3x3 window, as its words are unpacked
 _EXACT = 2**23  # sums of products below it come out of the difference of two sums
 
 
@@ -87,13 +88,19 @@ def _conv2d_scratch(op: Conv2d, rows: int) -> int:
 def packed_windows(op: Depthwise) -> np.ndarray:
     """Pack depthwise weights, with zeros between dilated taps.
 
-    Channels, padded to fours, x rows x words of two taps; of every two words the first taps, then the second ones.
+    Channels, padded to fours, x rows x taps: of every four the first, the third, the second and the
+    fourth; of the last two a zero between them. A window of 3x3 has an order of its own. Three
+    bytes follow, which the kernel reads.
     """
     high, _, channels = op.weight.shape
-    apart = op.window.dilation[1]
-    spread = np.zeros((_fours(channels), high, 2 * _words(op)), np.int8)
-    spread[:channels, :, : op.window.spans[1] : apart] = op.weight.transpose(2, 0, 1)
-    return spread.reshape(-1, 2, 2).swapaxes(-1, -2)
+    apart, taps = op.window.dilation[1], op.window.spans[1]
+    spread = np.zeros((_fours(channels), high, _fours(taps)), np.int8)
+    spread[:channels, :, :taps:apart] = op.weight.transpose(2, 0, 1)
+    if (high, taps) == (3, 3):
+        return np.pad(spread[:, :, :3].reshape(-1, 9)[:, _SQUARE].ravel(), (0, 3))
+    pairs = spread.reshape(*spread.shape[:2], -1, 2, 2).swapaxes(-1, -2)
+    rows = pairs.reshape(spread.shape)[:, :, : taps + (taps % 4 == 2)]
+    return np.pad(rows.ravel(), (0, 3))
 
 
 def _words(op: Depthwise) -> int:
@@ -174,6 +181,10 @@ def _linear_card(
     )
 
 
+def _is_single_row(op: Linear) -> bool:
+    return stores_bytes(op) and op.output.rows == 1
+
+
 def _conv2d_card(
     name: str, variant: str, takes: Callable[[Conv2d], bool], exact: bool = True
 ) -> Card:
@@ -209,6 +220,7 @@ def _depthwise_card(name: str, takes: Callable[[Depthwise], bool]) -> Card:
 
 DSP_PRODUCTS: tuple[Card, ...] = (
     _linear_card("ev_linear_s8_dsp", "", stores_bytes),
+    _linear_card("ev_linear_deep_row_s8_dsp", "_deep", _is_single_row, exact=False),
     _linear_card("ev_linear_deep_s8_dsp", "_deep", stores_bytes, exact=False),
     _linear_card("ev_linear_to_s16_dsp", "_to_s16", stores_halves),
     _conv2d_card("ev_conv2d_s8_dsp", "", stores_bytes),
