@@ -12,11 +12,12 @@ from torch.fx.node import Node
 from edgevit.graph.program import Program
 from edgevit.quantize.encoding import Grid
 from edgevit.quantize.held_out import HeldOut
+from edgevit.quantize.known_values import KnownValues
 from edgevit.quantize.noise_report import NoiseReport
 from edgevit.quantize.placement import IntegerPlacement
 from edgevit.quantize.scheme import QuantScheme
 from edgevit.quantize.trial import EarlierWay
-from edgevit.quantize.weights import CompensatedWeights, RoundedWeight
+from edgevit.quantize.weights import RoundedWeight
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,11 @@ def _signed(scheme: QuantScheme) -> QuantScheme:
     return replace(_arithmetic(scheme), activations=scheme.activations.removeprefix("u"))
 
 
+def _bits(scheme: QuantScheme) -> tuple[object, ...]:
+    of_weights = scheme.weight_bits, scheme.block, scheme.palette
+    return scheme.activations.removeprefix("u"), bool(scheme.dynamic), *of_weights
+
+
 def _names(nodes: tuple[Node, ...]) -> tuple[str, ...]:
     return tuple(node.name for node in nodes)
 
@@ -102,7 +108,7 @@ class EarlierChoices:
         self._answers: list[tuple[Question, IntegerChoice]] = []
         self._streams: list[tuple[Sequence[Question], bool]] = []
         self._ways: list[tuple[QuantScheme, EarlierWay]] = []
-        self.weights = CompensatedWeights()
+        self.known_values = KnownValues()
 
     def answer(self, question: Question) -> IntegerChoice | None:
         return next((choice for asked, choice in self._answers if asked == question), None)
@@ -111,12 +117,16 @@ class EarlierChoices:
         self._answers.append((question, choice))
 
     def way(self, scheme: QuantScheme) -> EarlierWay | None:
-        """Return the way that was best for the last format with the same arithmetic, wherever its integers stand."""
-        asked = _signed(scheme)
-        return next((way for arithmetic, way in reversed(self._ways) if arithmetic == asked), None)
+        """Return the way that was best for the last format with the same arithmetic, wherever its integers stand.
+
+        Otherwise that for the last one with integers of the same bits.
+        """
+        same = [way for earlier, way in self._ways if _signed(earlier) == _signed(scheme)]
+        alike = [way for earlier, way in self._ways if _bits(earlier) == _bits(scheme)]
+        return next(reversed(same or alike), None)
 
     def add_way(self, scheme: QuantScheme, way: EarlierWay) -> None:
-        self._ways.append((_signed(scheme), way))
+        self._ways.append((scheme, way))
 
     def keeps_stream_in_floats(self, asked: Sequence[Question], judge: Callable[[], bool]) -> bool:
         """Return whether floats are worth it for the residual stream; `judge` is called for new questions alone."""

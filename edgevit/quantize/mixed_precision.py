@@ -212,7 +212,7 @@ def _settled(
     rest: list[WideUnit] = [unit for unit in order if unit not in chosen]
     while True:
         types = _types(chosen, search.wide)
-        result, _, methods = search.trial.with_types(types).best()
+        result, _, methods, _ = search.trial.with_types(types).best()
         met = search.goal.spends or search.goal.is_met(search.trial, result)
         if met or not rest:
             break

@@ -177,6 +177,7 @@ def _clipped(x: np.ndarray, counts: np.ndarray, ends: np.ndarray) -> np.ndarray:
 
 
 WEIGHTED = "weighted mse"
+RANGES = ("min-max", "mse", "percentile", WEIGHTED)  # the first is the one to beat
 OBSERVERS: dict[str, Callable[[], Observer]] = {
     "min-max": MinMax,
     "percentile": Percentile,

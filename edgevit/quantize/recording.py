@@ -11,15 +11,16 @@ import torch
 from torch.fx.node import Node
 
 from edgevit.errors import CalibrationError
-from edgevit.graph.aten import argument, kind, operand
+from edgevit.graph.aten import argument, has_argument, kind, operand
 from edgevit.graph.execute import Look
-from edgevit.graph.program import Inputs, Program, origin
-from edgevit.quantize.divisions import Divisions
+from edgevit.graph.program import Inputs, Program, origin, shape
+from edgevit.quantize.divisions import Divisions, factor_of
 from edgevit.quantize.input_covariance import CovarianceAccumulator, Moments
 from edgevit.quantize.observers import Observer
 from edgevit.quantize.op_traits import ORDERS, PROJECTIONS, is_move
 from edgevit.quantize.shared_weights import sharing, together
 
+_WINDOW = ("stride", "padding", "dilation", "groups")
 _ROOM = 1 / 32  # of a range
 _UNSEEN = 10.0  # exp(-10) of the largest is less than half a step of 8 bits
 
@@ -31,6 +32,9 @@ class Recorded:
     outputs: tuple[tuple[torch.Tensor, ...], ...] = ()  # of each run
 
 
+_NOTHING = Recorded({}, {})
+
+
 def record(
     program: Program,
     nodes: Sequence[Node],
@@ -38,16 +42,25 @@ def record(
     make: Callable[[], Observer],
     covariance: bool = True,
     ordered: Callable[[], Observer] | None = None,
+    earlier: Recorded = _NOTHING,
 ) -> Recorded:
-    """Observe `nodes`, and with `covariance` the inputs of each projection; `ordered` are those that are put in order."""
-    observers = {node: (ordered if ordered and _is_ordered(node) else make)() for node in nodes}
-    watched = {node.name: node for node in nodes}
-    readers = _projections(program) if covariance else {}
-    divisions = Divisions(program, nodes)
+    """Observe `nodes`, and with `covariance` the inputs of each projection; `ordered` are those that are put in order.
+
+    What `earlier` runs have shown is not observed anew.
+    """
+    new = [node for node in nodes if node not in earlier.observers]
+    observers = {node: (ordered if ordered and _is_ordered(node) else make)() for node in new}
+    watched = {node.name: node for node in new}
+    projections = projections_of(program) if covariance else ()
+    unknown = [node for node in projections if node not in earlier.moments]
+    readers: dict[str, dict[object, Node]] = defaultdict(dict)  # of those that read alike, one
+    for node in unknown:
+        readers[operand(node).name][window_key(node)] = node
+    divisions = Divisions(program, new)
     gathered = {
-        node: CovarianceAccumulator(node, len(batches))
-        for projections in readers.values()
-        for node in projections
+        (name, key): CovarianceAccumulator(node, len(batches))
+        for name, projections in readers.items()
+        for key, node in projections.items()
     }
 
     def look(node: Node, result: Any) -> None:
@@ -59,22 +72,32 @@ def record(
                 observers[original].observe(_as_read(original, result).detach().numpy())
         for divisor, values, weight in divisions.seen(node, result):
             observers[divisor].observe(values, weight)
-        for reader in readers.get(node.name, ()):
-            gathered[reader].update(result)
+        for key in readers.get(node.name, ()):
+            gathered[node.name, key].update(result)
 
     names = {*watched, *readers, *divisions.names}
-    outputs = run_looking(program, batches, look, names)
-    each = {node: of for node, sums in gathered.items() if (of := sums.moments()) is not None}
-    return Recorded(observers, together(each, sharing(program) if each else ()), outputs)
+    needs_runs = names or not earlier.outputs
+    outputs = run_looking(program, batches, look, names) if needs_runs else earlier.outputs
+    of_reads = {key: sums.moments() for key, sums in gathered.items()}
+    each = {node: of_reads[operand(node).name, window_key(node)] for node in unknown}
+    moments = {**earlier.moments, **{node: one for node, one in each.items() if one is not None}}
+    return Recorded(
+        {node: earlier.observers.get(node) or observers[node] for node in nodes},
+        together(moments, sharing(program) if moments else ()),
+        outputs,
+    )
 
 
-def _projections(program: Program) -> dict[str, list[Node]]:
-    """Group linear and convolution calls by the name of the value they read."""
-    projections: dict[str, list[Node]] = defaultdict(list)
-    for node in program.calls():
-        if kind(node) in PROJECTIONS:
-            projections[operand(node).name].append(node)
-    return projections
+def projections_of(program: Program) -> list[Node]:
+    """List the linear and convolution calls."""
+    return [node for node in program.calls() if kind(node) in PROJECTIONS]
+
+
+def window_key(node: Node) -> object:
+    """Return what decides which of the numbers that a projection reads its weights are multiplied with."""
+    of_window = [argument(node, name) for name in _WINDOW if has_argument(node, name)]
+    extents = shape(argument(node, "weight"))[1:]  # of channels and taps
+    return kind(node), extents, repr(of_window)
 
 
 def run_looking(
@@ -89,6 +112,11 @@ def run_looking(
 def _is_finite(result: torch.Tensor) -> bool:
     """Check all numbers, one by one only where their sum is none."""
     return bool(result.sum().isfinite()) or bool(result.isfinite().all())
+
+
+def is_seen_whole(node: Node, program: Program) -> bool:
+    """Check for a value that is observed as it is, whatever reads it."""
+    return not (_masked(node) or _ranked(node) or factor_of(node, program))
 
 
 def _masked(node: Node) -> bool:

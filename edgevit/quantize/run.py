@@ -35,7 +35,6 @@ from edgevit.quantize.scheme import QuantScheme
 from edgevit.quantize.stream_choice import with_stream
 from edgevit.quantize.trained import without_pairs
 from edgevit.quantize.trial import (
-    RANGES,
     EarlierFloats,
     EarlierWay,
     Fitting,
@@ -46,6 +45,7 @@ from edgevit.quantize.trial import (
 from edgevit.quantize.weights import RoundedWeight
 
 _CLEAR = 25.0  # dB: a net of more noise may multiply what wider steps add
+_FITTED = 8  # runs of those that chose the ranges, for the ratio on them
 _SHOWN = 4  # runs that the waterfall is made of
 _WORTH = 2.5  # dB that they must bring, in one way: another may add some tenths
 _LOUD = 15.0  # dB: with noise of more than a sixth, answers change by dozens
@@ -175,8 +175,10 @@ def _tried(
 ) -> QuantizedProgram:
     fitted, held_out = halves(calibration.inputs)
     progress("calibrate")
-    weights = earlier.weights if earlier else None
-    trial = Trial.begin(program, scheme, fitted, held_out, types, compensates, weights=weights)
+    known_values = earlier.known_values if earlier else None
+    trial = Trial.begin(
+        program, scheme, fitted, held_out, types, compensates, known_values=known_values
+    )
     progress("choose ranges and weights")
     choice = _choose(trial, earlier.way(scheme) if earlier else None, goal, progress)
     trial, best = choice.trial, choice.result
@@ -184,8 +186,9 @@ def _tried(
         earlier.add_way(scheme, choice.way)
     quantized = best.simulation
     has_trained_pairs = trial.program is not program
-    expected = program.run_all(fitted) if has_trained_pairs else trial.recorded.outputs
-    fitted_runs = Judges.knowing(program, fitted, expected).of_simulation(quantized)
+    some = fitted[:_FITTED]
+    expected = program.run_all(some) if has_trained_pairs else trial.recorded.outputs[:_FITTED]
+    fitted_runs = Judges.knowing(program, some, expected).of_simulation(quantized)
     inside = simulated_snr(fitted_runs)
     values = waterfall(trial.program, quantized, held_out[:_SHOWN])
     report = NoiseReport(inside, best.snr, choice.methods, trial.placement.islands, values)
@@ -224,8 +227,9 @@ def _choose(
             method = Method(_WORST_CALLS, earlier.snr, again.snr, True)
             methods = (method, *again.way.methods)
             return _Choice(trial.with_types(again.types), again.way.result, methods, earlier)
-    best, fitting, methods = trial.best(earlier)
-    way = _way(best, fitting)
+    chosen = trial.best(earlier)
+    best, fitting, methods, _ = chosen
+    way = chosen.for_others()
     if goal is not None:
         progress("search for values that need more bits")
         mixed = find_types(trial, best, fitting, goal)
@@ -240,7 +244,7 @@ def _choose(
         methods = (*methods, Method(_WORST_CALLS, best.snr, few.snr, few.way is not None))
         if few.way is None:
             return _Choice(trial, best, methods, way._replace(floats_in_vain=True))
-        floats = EarlierFloats(frozenset(few.types), _way(few.way.result, few.way.fitting))
+        floats = EarlierFloats(frozenset(few.types), few.way.for_others())
         methods = (*methods, *few.way.methods)
         trial = trial.with_types(few.types)
         return _Choice(trial, few.way.result, methods, way._replace(floats=floats))
@@ -248,10 +252,6 @@ def _choose(
         best, more = trial.with_room(best, fitting)
         methods = (*methods, *more)
     return _Choice(trial, best, methods, way._replace(floats_in_vain=in_vain))
-
-
-def _way(result: TrialResult, fitting: Fitting) -> EarlierWay:
-    return EarlierWay(fitting.of_all, fitting.compensate, result.snr)
 
 
 def _may_widen(trial: Trial) -> bool:
@@ -273,7 +273,7 @@ def _chooses(trial: Trial) -> bool:
 def plain_simulation(program: Program, runs: Sequence[Inputs], scheme: QuantScheme) -> Program:
     """Return the simulation with the ranges that were seen, and weights rounded to the nearest."""
     return (
-        Trial.begin(program, scheme, runs, (), {}, False, RANGES[:1]).attempt(Fitting()).simulation
+        Trial.begin(program, scheme, runs, (), {}, False, plain=True).attempt(Fitting()).simulation
     )
 
 

@@ -13,12 +13,13 @@ from torch.fx.node import Node
 
 from edgevit.graph.program import Inputs, Program
 from edgevit.quantize.choice import EarlierChoices, Question
+from edgevit.quantize.known_values import KnownValues
 from edgevit.quantize.op_traits import is_move
 from edgevit.quantize.placement import place
 from edgevit.quantize.residual_stream import stream_sums
 from edgevit.quantize.scheme import QuantScheme
 from edgevit.quantize.trained import without_pairs
-from edgevit.quantize.trial import RANGES, Fitting, Trial
+from edgevit.quantize.trial import Fitting, Trial
 
 _GAIN = 2.0  # dB that floats must bring
 
@@ -44,8 +45,12 @@ def with_stream(
     if _read_in_floats(plain, stream, integers):
         return scheme
 
+    known_values = earlier.known_values if earlier else None
+
     def judge() -> bool:
-        floats, rounded = (_ratio(program, one, fitted, judges) for one in (scheme, integers))
+        floats, rounded = (
+            _ratio(program, one, fitted, judges, known_values) for one in (scheme, integers)
+        )
         return floats >= rounded + _GAIN
 
     if earlier is None:
@@ -60,8 +65,12 @@ def _read_in_floats(program: Program, stream: frozenset[Node], integers: QuantSc
 
 
 def _ratio(
-    program: Program, scheme: QuantScheme, fitted: Sequence[Inputs], judges: Sequence[Inputs]
+    program: Program,
+    scheme: QuantScheme,
+    fitted: Sequence[Inputs],
+    judges: Sequence[Inputs],
+    known_values: KnownValues | None,
 ) -> float:
     """Return the ratio on the judging runs with the ranges that were seen."""
-    trial = Trial.begin(program, scheme, fitted, judges, {}, False, RANGES[:1])
+    trial = Trial.begin(program, scheme, fitted, judges, {}, False, True, known_values)
     return trial.attempt(Fitting()).snr

@@ -14,20 +14,21 @@ from edgevit.graph.program import Inputs, Program
 from edgevit.quantize.encoding import Grid
 from edgevit.quantize.held_out import HeldOut, Judges, simulated_snr
 from edgevit.quantize.input_covariance import Moments
-from edgevit.quantize.observers import WEIGHTED, Observer, RangeSource
-from edgevit.quantize.own_ranges import observe_gradients, of_way
+from edgevit.quantize.known_values import KnownValues, ObservedProgram
+from edgevit.quantize.observers import RANGES, Observer, RangeSource
+from edgevit.quantize.own_ranges import of_way
 from edgevit.quantize.placement import IntegerPlacement, is_weighted, operands, place
 from edgevit.quantize.qdq import with_other_grids, with_pairs
 from edgevit.quantize.ranges import WIDE, Several, encodings_of, joined_values, pixel_inputs
 from edgevit.quantize.recording import Recorded, record
 from edgevit.quantize.scheme import QuantScheme
 from edgevit.quantize.trained import UNTRAINED, TrainedEncodings, without_pairs
-from edgevit.quantize.value_ranges import CHOICES, RangeChoice, Wider, choose_ranges
+from edgevit.quantize.value_ranges import CHOICES, GridCosts, RangeChoice, Wider, choose_ranges
 from edgevit.quantize.weights import CompensatedWeights, RoundedWeight, rounded_weight
 
-RANGES = ("min-max", "mse", "percentile", WEIGHTED)  # the first is the one to beat
 _OWN_RANGES = "a range of its own for each value"
 _ALIKE = 0.5  # dB: what another format's way may leave more noise here than it does there
+_RIVAL = 1.0  # dB: what was further behind the best way for another format is not tried here
 _ROOMS = (1.3, 1.15)  # beyond what was seen, the widest first
 # dB on the judging runs; steps that are 1.3 times as wide add 2.3 where nothing clips
 _ROOM_COST = 1.5
@@ -46,6 +47,9 @@ class Fitting(NamedTuple):
     def of_all(self) -> str | None:
         """Return the ranges of all values; None where each has its own."""
         return None if self.own else self.ranges
+
+    def for_others(self, result: TrialResult) -> EarlierWay:
+        return EarlierWay(self.of_all, self.compensate, result.snr)
 
 
 @dataclass(frozen=True)
@@ -85,9 +89,16 @@ class EarlierWay(NamedTuple):
     snr: float
     floats_in_vain: bool = False  # the worst calls were tried in floats, and not worth it
     floats: EarlierFloats | None = None
+    others: tuple[EarlierWay, ...] | None = None  # all that were tried; None: not known
 
     def is_as_good(self, ratio: float) -> bool:
         return ratio >= self.snr - _ALIKE
+
+    def rivals(self) -> Iterator[EarlierWay]:
+        """Yield the other ways that were hardly worse."""
+        for other in self.others or ():
+            if other[:2] != self[:2] and other.snr >= self.snr - _RIVAL:
+                yield other
 
 
 class EarlierFloats(NamedTuple):
@@ -103,6 +114,11 @@ class TrialWay(NamedTuple):
     result: TrialResult
     fitting: Fitting
     methods: tuple[Method, ...]
+    tried: tuple[EarlierWay, ...] | None = None
+
+    def for_others(self) -> EarlierWay:
+        """Return the way for the formats that follow."""
+        return self.fitting.for_others(self.result)._replace(others=self.tried)
 
 
 @dataclass(frozen=True)
@@ -124,7 +140,8 @@ class Trial:
     chosen: dict[frozenset[str], dict[str, RangeChoice]] = field(
         default_factory=dict[frozenset[str], dict[str, RangeChoice]]
     )  # ranges of single values, by the calls in other types
-    compensated: CompensatedWeights = field(default_factory=CompensatedWeights)  # of all formats
+    costs: Mapping[Node, GridCosts] = field(default_factory=dict[Node, GridCosts])  # of all formats
+    compensated: CompensatedWeights = field(default_factory=CompensatedWeights)  # likewise
 
     @classmethod
     def begin(
@@ -135,11 +152,14 @@ class Trial:
         judges: Sequence[Inputs],
         types: Mapping[str, str],
         compensates: bool,
-        methods: Sequence[str] = RANGES,
-        weights: CompensatedWeights | None = None,
+        plain: bool = False,
+        known_values: KnownValues | None = None,
     ) -> Trial:
-        """Observe every value that may need an encoding, whatever the types of single ones."""
-        judging = Judges.of(program, judges)
+        """Observe every value that may need an encoding, whatever the types of single ones.
+
+        What is in `known_values` is not observed anew. With `plain` and without it, only the smallest and the largest numbers are.
+        """
+        whole = program
         program, trained = without_pairs(program)
         placement = place(program, scheme, types)
         before = place(program, scheme) if types else placement
@@ -147,22 +167,27 @@ class Trial:
         observed = list(dict.fromkeys([*placement.encoded(), *before.encoded(), *read]))
         if not scheme.rounds_activations:
             observed = []
-        plain = len(methods) == 1
-        recorded = record(program, observed, fitted, lambda: Several(methods), not plain)
-        if WEIGHTED in methods and observed:
-            observe_gradients(program, recorded.observers, fitted, placement.copied)
+        if plain and known_values is None:
+            recorded = record(program, observed, fitted, lambda: Several(RANGES[:1]), False)
+            seen = ObservedProgram(recorded, {}, Judges.of(whole, judges))
+        else:
+            known_values = known_values or KnownValues()
+            seen = known_values.observed(program, observed, placement.copied, fitted, judges)
+            if trained.values or trained.weights:
+                seen = seen._replace(judges=Judges.of(whole, judges))
         pixels = pixel_inputs(program, fitted)
         return cls(
             program,
             scheme,
             types,
             placement,
-            recorded,
+            seen.recorded,
             pixels,
-            judging,
+            seen.judges,
             compensates,
             trained,
-            compensated=weights or CompensatedWeights(),
+            costs=seen.costs,
+            compensated=known_values.weights if known_values else CompensatedWeights(),
         )
 
     def with_types(self, types: Mapping[str, str]) -> Trial:
@@ -206,46 +231,65 @@ class Trial:
             return again
         way, methods = Fitting(), list[Method]()
         best = self.attempt(way)
+        tried = [way.for_others(best)]
+
+        def take_if_better(name: str, fitting: Fitting, other: TrialResult) -> bool:
+            nonlocal best, way
+            taken = other.snr > best.snr
+            methods.append(Method(name, best.snr, other.snr, taken))
+            tried.append(fitting.for_others(other))
+            if taken:
+                best, way = other, fitting
+            return taken
+
         for name, ranges in self._range_choices():
-            other = self._with_ranges(ranges, best)
-            methods.append(Method(name, best.snr, other.snr, other.snr > best.snr))
-            if other.snr > best.snr:
-                best, way = other, ranges
+            take_if_better(name, ranges, self._with_ranges(ranges, best))
             if way.own:  # it has chosen among the others for each value
                 break
         if not self.compensates:
-            return TrialWay(best, way, tuple(methods))
+            return TrialWay(best, way, tuple(methods), tuple(tried))
         compensated = way._replace(compensate=True)
-        other = self.attempt(compensated)
-        taken = other.snr > best.snr
-        methods.append(Method("compensated weights", best.snr, other.snr, taken))
-        if taken:
-            best, way = other, compensated
+        taken = take_if_better("compensated weights", compensated, self.attempt(compensated))
         for name in RANGES if way.own and taken else ():
             ranges = Fitting(name, compensate=True)
-            other = self._with_ranges(ranges, best)
-            taken = other.snr > best.snr
-            methods.append(
-                Method(f"{name} ranges, compensated weights", best.snr, other.snr, taken)
-            )
-            if taken:
-                best, way = other, ranges
-        return TrialWay(best, way, tuple(methods))
+            name = f"{name} ranges, compensated weights"
+            take_if_better(name, ranges, self._with_ranges(ranges, best))
+        return TrialWay(best, way, tuple(methods), tuple(tried))
 
     def repeated(self, earlier: EarlierWay) -> TrialWay | None:
-        """Take the way that was best for another format; None where it is not as good here."""
-        result, fitting, _ = self.as_before(earlier.ranges, earlier.compensate)
-        if not earlier.is_as_good(result.snr):
+        """Take the way that was best for another format, or one that was hardly worse there.
+
+        None where it is not as good here, and nothing is known of the others.
+        """
+        # As in `best`, weights that were rounded for ranges of single values are tried with others.
+        ways = sorted([earlier, *earlier.rivals()], key=lambda one: one.ranges is not None)
+        start = way = self.as_before(ways[0].ranges, ways[0].compensate)
+        tried = [start.for_others()]
+        if earlier.others is None and not earlier.is_as_good(start.result.snr):
             return None
+        for one in ways[1:]:
+            other = self._rival(one, start)
+            tried.append(other.for_others())
+            way = max(way, other, key=lambda one: one.result.snr)
         name = "the way that was best for another format"
-        return TrialWay(result, fitting, (Method(name, earlier.snr, result.snr, True),))
+        methods = (Method(name, earlier.snr, way.result.snr, True),)
+        others = tuple(tried) if len(tried) > 1 else earlier.others
+        return way._replace(methods=methods, tried=others)
+
+    def _rival(self, earlier: EarlierWay, way: TrialWay) -> TrialWay:
+        fitting = self._fitting(earlier.ranges, earlier.compensate)
+        if earlier.compensate != way.fitting.compensate:
+            return TrialWay(self.attempt(fitting), fitting, ())
+        return TrialWay(self._with_ranges(fitting, way.result), fitting, ())
 
     def as_before(self, ranges: str | None, compensate: bool) -> TrialWay:
         """Choose ranges and weights in a way that was best before, elsewhere or with other types."""
-        fitting = Fitting(ranges or RANGES[0], compensate)
-        if ranges is None:
-            fitting = fitting._replace(own=self._own_ranges())
+        fitting = self._fitting(ranges, compensate)
         return TrialWay(self.attempt(fitting), fitting, ())
+
+    def _fitting(self, ranges: str | None, compensate: bool) -> Fitting:
+        own = self._own_ranges() if ranges is None else MappingProxyType[str, RangeChoice]({})
+        return Fitting(ranges or RANGES[0], compensate, own)
 
     def with_room(
         self, result: TrialResult, fitting: Fitting
@@ -284,7 +328,10 @@ class Trial:
         }
         joined = joined_values(self.placement, self.scheme, self.program)
         runs = self.judges.inputs[:_OWN]
-        return choose_ranges(self.program, grids, joined, runs, self.placement.copied)
+        copied = self.placement.copied
+        # Where a copy has other readers, gradients differ.
+        known_costs = self.costs if not self.types else dict[Node, GridCosts]()
+        return choose_ranges(self.program, grids, joined, runs, copied, known_costs)
 
     def _encodings(self, fitting: Fitting) -> dict[Node, Grid]:
         observers = {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -84,7 +86,6 @@ RoundedWeight = IntegerWeight | PaletteWeight
 
 
 class _Rounding(NamedTuple):
-    weight: torch.Tensor
     bias: torch.Tensor | None
     form: WeightForm
     inputs: AboutMoments
@@ -96,7 +97,7 @@ class CompensatedWeights:
     """Weights that one format has rounded by their inputs, for the formats in which the same layer reads the same."""
 
     def __init__(self) -> None:
-        self._of: dict[int, list[_Rounding]] = {}  # by the id of the weight, which it keeps alive
+        self._of: dict[object, list[_Rounding]] = defaultdict(list)  # by the weight's numbers
 
     def rounded(
         self,
@@ -107,14 +108,23 @@ class CompensatedWeights:
         moments: Moments,
         step: float,
     ) -> RoundedWeight:
-        about, earlier = moments.about(), self._of.setdefault(id(weight), [])
+        about, earlier = moments.about(), self._of[_content(weight)]
         for one in earlier:
-            alike = one.form == form and one.bias is bias and one.inputs.is_near(about)
+            alike = one.form == form and _same(one.bias, bias) and one.inputs.is_near(about)
             if alike and abs(one.step - step) <= _NEAR_STEP * step:
                 return one.rounded
         result = rounded_weight(node, weight, bias, form, moments, step)
-        earlier.append(_Rounding(weight, bias, form, about, step, result))
+        earlier.append(_Rounding(bias, form, about, step, result))
         return result
+
+
+def _content(weight: torch.Tensor) -> object:
+    digest = hashlib.blake2b(weight.detach().contiguous().flatten().view(torch.uint8).numpy().data)
+    return weight.shape, digest.digest()
+
+
+def _same(bias: torch.Tensor | None, other: torch.Tensor | None) -> bool:
+    return bias is other or (bias is not None and other is not None and torch.equal(bias, other))
 
 
 def rounded_weight(

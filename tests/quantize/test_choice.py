@@ -10,16 +10,18 @@ import torch
 from edgevit.backends.executorch.scheme import SCHEMES as EXECUTORCH
 from edgevit.backends.onnx.scheme import SCHEMES as ONNX
 from edgevit.backends.tflite.scheme import SCHEMES as TFLITE
-from edgevit.graph.program import Program
+from edgevit.graph.program import Program, copy_graph
 from edgevit.graph.text import graph_text
 from edgevit.quantize import stream_choice
 from edgevit.quantize.calibration import generated
 from edgevit.quantize.choice import EarlierChoices
 from edgevit.quantize.encoding import Grid
+from edgevit.quantize.known_values import KnownValues
 from edgevit.quantize.qdq import with_other_grids, with_pairs
 from edgevit.quantize.run import QuantizedProgram, quantize_program
 from edgevit.quantize.scheme import QuantScheme
-from edgevit.quantize.trial import EarlierWay
+from edgevit.quantize.trial import EarlierWay, Trial
+from edgevit.quantize.value_ranges import RangeChoice
 from tests.quantize.imported import rewritten
 from tests.quantize.test_pairs import program
 from tests.quantize.test_residual_stream import IMAGE, Net, plain
@@ -79,6 +81,62 @@ def test_another_formats_way_is_left_where_it_is_worse(whole: Program) -> None:
     earlier.add_way(TFLITE["int8"], EarlierWay("percentile", False, snr=999.0))
     second = quantized(whole, TFLITE["int8"], earlier)
     assert second.report == quantized(whole, TFLITE["int8"]).report
+
+
+def test_of_the_other_ways_only_those_that_were_near_are_tried(whole: Program) -> None:
+    others = (EarlierWay("mse", True, 998.5), EarlierWay("min-max", True, 900.0))
+    earlier = EarlierChoices()
+    earlier.add_way(TFLITE["int8"], EarlierWay("percentile", False, snr=999.0, others=others))
+    quantized(whole, TFLITE["int8"], earlier)
+    taken = earlier.way(TFLITE["int8"])
+    assert taken is not None and taken.others is not None
+    assert taken[:2] == ("mse", True)
+    assert [one[:2] for one in taken.others] == [("percentile", False), ("mse", True)]
+
+
+def test_formats_with_integers_of_the_same_bits_try_one_way_first(whole: Program) -> None:
+    earlier, way = EarlierChoices(), EarlierWay("min-max", False, snr=0.0)
+    earlier.add_way(TFLITE["int8"], way)
+    assert earlier.way(replace(TFLITE["int8"], activations="uint8", symmetric=True)) is way
+    assert earlier.way(replace(TFLITE["int8"], weight_bits=4)) is None
+    assert earlier.way(replace(TFLITE["int8"], activations="int16")) is None
+
+
+def test_a_value_of_the_same_numbers_is_observed_once_for_all_formats(whole: Program) -> None:
+    def begun(program: Program, known: KnownValues) -> Trial:
+        runs = generated(program, count=6).inputs
+        return Trial.begin(
+            program, TFLITE["int8"], runs[::2], runs[1::2], {}, True, known_values=known
+        )
+
+    def ranges(trial: Trial) -> dict[str, RangeChoice]:
+        return {rename(name): choice for name, choice in trial._own_ranges().items()}
+
+    def rename(name: str) -> str:
+        return name.removeprefix("of_another_format_")
+
+    known = KnownValues()
+    first = begun(whole, known)
+    usual = ranges(first)
+    graph = copy_graph(whole.graph)
+    for node in graph.nodes:
+        if node.op == "call_function":
+            node.name = f"of_another_format_{node.name}"
+    renamed = replace(whole, graph=graph)
+    again = begun(renamed, known)
+    seen = {node.name: one for node, one in first.recorded.observers.items()}
+    assert seen
+    assert all(seen[rename(n.name)] is one for n, one in again.recorded.observers.items())
+    assert again.judges is first.judges and again.recorded.outputs is first.recorded.outputs
+    assert ranges(again) == usual == ranges(begun(renamed, KnownValues()))
+
+    changed = {name: 2 * t if "head" in name else t for name, t in whole.constants.items()}
+    other = begun(replace(whole, constants=changed), known)
+    there = {node.name: one for node, one in other.recorded.observers.items()}
+    (head,) = (node for node in whole.outputs())
+    assert there[head.name] is not seen[head.name]
+    assert other.judges is not first.judges
+    assert ranges(other) == ranges(begun(other.program, KnownValues()))
 
 
 def test_nothing_is_shared_where_the_numbers_differ(whole: Program) -> None:

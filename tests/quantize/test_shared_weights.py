@@ -105,9 +105,12 @@ def test_formats_share_a_rounded_weight_where_its_inputs_are_about_the_same() ->
     inputs = rng.normal(size=(1, 4 * WIDTH, WIDTH)) @ rng.normal(size=(WIDTH, WIDTH))
     weights, form = CompensatedWeights(), WeightForm()
     first = weights.rounded(layer, weight, None, form, _moments(inputs), 0.01)
-    again = weights.rounded(layer, weight, None, form, _moments(inputs * (1 + 1e-6)), 0.0101)
+    again = weights.rounded(
+        layer, weight.clone(), None, form, _moments(inputs * (1 + 1e-6)), 0.0101
+    )
     assert again is first
     for moments, step in ((_moments(inputs + 0.1), 0.01), (_moments(inputs), 0.02)):
         other = weights.rounded(layer, weight, None, form, moments, step)
         assert other is not first
-    assert weights.rounded(layer, weight.clone(), None, form, _moments(inputs), 0.01) is not first
+    for changed in ((2 * weight, None), (weight, weight[:, 0])):
+        assert weights.rounded(layer, *changed, form, _moments(inputs), 0.01) is not first
