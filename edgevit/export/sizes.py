@@ -16,7 +16,7 @@ from typing import Any
 from edgevit.backends import Functions, bytes_of, functions_of, require_same_functions
 from edgevit.errors import EdgevitError, OutputError
 from edgevit.export.result import ExportResult
-from edgevit.exported import artifact_bytes, load_golden, remove
+from edgevit.exported import artifact_bytes, load_golden, remove, write_manifest
 from edgevit.support.backend_info import BACKENDS
 from edgevit.support.whole_file import draft_of
 from edgevit.targets import Target
@@ -90,6 +90,9 @@ def join_sizes(
         (directory / name).write_text(text)
         plan["call"] = name
     (directory / PLAN).write_text(json.dumps(plan, indent=1) + "\n")
+    for name, result in results.items():
+        result.manifest["joined"] = {"file": f"../{path.name}", "function": _function(name)}
+        write_manifest(result.directory, result.manifest)
     return Sizes(path, plan)
 
 

@@ -211,7 +211,7 @@ _REQUEST = _table(
 MANIFEST_SHAPE = _table(
     (
         *("quantization", "accuracy", "firmware", "minimum_os", "inputs", "outputs"),
-        *("image_input", "host_only", "predicted", "head", "request"),
+        *("image_input", "host_only", "predicted", "head", "request", "joined"),
     ),
     schema=WholeNumber(SCHEMA, SCHEMA),
     model=_MODEL,
@@ -246,4 +246,5 @@ MANIFEST_SHAPE = _table(
     request=_REQUEST,
     host_only=Listing(NAME, most=100),
     predicted=_PREDICTED,
+    joined=_table(file=_LINE, function=_LINE),
 )

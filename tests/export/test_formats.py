@@ -108,6 +108,8 @@ def test_sizes_are_functions_of_one_package(tmp_path: Path) -> None:
     for one in sizes.plan["functions"]:
         (x,), (expected,) = load_golden(root / one["folder"])
         assert list(x.shape) == one["inputs"][0]["shape"]
+        joined = read_manifest(root / one["folder"])["joined"]
+        assert joined == {"file": f"../{sizes.path.name}", "function": one["function"]}
         (output,) = open_function(sizes.path, one["function"], "fp16")((x,))
         torch.testing.assert_close(output, expected, rtol=1e-2, atol=1e-2)
         folder = root / one["folder"]
