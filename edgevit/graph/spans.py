@@ -310,6 +310,7 @@ def _part(node: Node, spans: Spans) -> Span:
     source, which = node.args
     assert isinstance(source, Node)
     places = which == 1 and kind(source) in {"sort", "topk", "max", "min", "kthvalue", "median", "mode", "cummax", "cummin"}  # fmt: skip
+    places |= which == 1 and "max_pool" in kind(source)
     return _place(source, spans) if places else spans[source]
 
 

@@ -74,3 +74,13 @@ def test_values_and_places() -> None:
     after = check_rewrite(ExpandAdaptivePlaces(), net, x, fires=1)
     after, fired, _ = apply(RULE, after)
     assert fired and not any("adaptive" in name for name in kinds(after))
+
+
+@pytest.mark.parametrize(("size", "kernel", "fires"), [((6, 8), (3, 2), 1), ((6, 7), (3, 2), 0)])
+def test_places_of_pools_whose_windows_lie_side_by_side(
+    size: tuple[int, int], kernel: tuple[int, int], fires: int
+) -> None:
+    net = Call(lambda s, x: F.max_pool2d(x.round(), kernel, return_indices=True)[1] + 0)
+    rule = ExpandAdaptivePlaces(tiles=True)
+    check_rewrite(rule, net, torch.randn(2, 3, *size), fires=fires)
+    check_rewrite(ExpandAdaptivePlaces(), net, torch.randn(2, 3, *size))

@@ -39,7 +39,10 @@ from edgevit.rewrites.layout.permute_by_parts import PermuteByParts
 from edgevit.rewrites.layout.sink_permute import SinkPermute
 from edgevit.rewrites.norms.fold_norm_affine import FoldNormAffine
 from edgevit.rewrites.pools_and_padding.crop_before_pad import CropBeforePad
-from edgevit.rewrites.pools_and_padding.expand_adaptive_max import ExpandAdaptiveMax
+from edgevit.rewrites.pools_and_padding.expand_adaptive_max import (
+    ExpandAdaptiveMax,
+    ExpandAdaptivePlaces,
+)
 from edgevit.rewrites.pools_and_padding.scale_divisor import ScaleDivisor
 from edgevit.rewrites.pools_and_padding.scale_power_mean import ScalePowerMean
 from edgevit.rewrites.pools_and_padding.slice_unfold import SliceUnfold
@@ -56,6 +59,7 @@ _BEFORE: tuple[AnyRule, ...] = (
     ExpandFunctions(*FUNCTIONS),
     ScaleDivisor(),
     ExpandAdaptiveMax(),
+    ExpandAdaptivePlaces(tiles=True),
     CropBeforePad(),
     FoldNormAffine(),
     ScalePowerMean(),

@@ -31,7 +31,10 @@ from edgevit.rewrites.layout.swap_product import SwapProduct
 from edgevit.rewrites.norms.drop_norm_mean import DropNormMean
 from edgevit.rewrites.norms.expand_norm import ExpandNorm
 from edgevit.rewrites.norms.fold_norm_affine import FoldNormAffine
-from edgevit.rewrites.pools_and_padding.expand_adaptive_max import ExpandAdaptiveMax
+from edgevit.rewrites.pools_and_padding.expand_adaptive_max import (
+    ExpandAdaptiveMax,
+    ExpandAdaptivePlaces,
+)
 from edgevit.rewrites.pools_and_padding.expand_unfold import ExpandUnfold
 from edgevit.rewrites.pools_and_padding.pad_ceil import PadCeil
 from edgevit.rewrites.pools_and_padding.scale_divisor import ScaleDivisor
@@ -47,6 +50,7 @@ RULES: tuple[AnyRule, ...] = (
     ExpandFunctions(*RARE, "abs", "angle", "argmax", "argmin", "signbit"),
     FoldNormAffine(),
     ExpandAdaptiveMax(),
+    ExpandAdaptivePlaces(tiles=True),
     CastParts(),
     ExpandScatter(),
     ExpandLog1p(),

@@ -6,6 +6,7 @@ Where its windows are of unequal sizes, the larger of two values of one pool is 
     adaptive_max_pool(x, n)[0]   ->   y = max_pool(x, k, stride=1);  maximum(y[starts], y[ends - k])   of k and k + 1 pixels
 
     adaptive_max_pool(x, n)[1]   ->   t[argmax(x[t])]                                                  t: the places of each window
+    max_pool(x, k)[1]            ->   the same                                                         of windows side by side
 
 A window of k + 1 pixels is two of k that overlap, and a pixel that is in both counts once in a maximum. The same values.
 """
@@ -21,7 +22,7 @@ from typing import ClassVar
 import torch
 from torch.fx.node import Node
 
-from edgevit.graph.aten import kind, op, operand
+from edgevit.graph.aten import argument, has_argument, kind, op, operand, per_dimension
 from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import shape
 from edgevit.rewrites.resize.index_probe import selected
@@ -86,15 +87,20 @@ class ExpandAdaptivePlaces(Rule[Match]):
     name: ClassVar[str] = "expand-adaptive-places"
     rtol: ClassVar[float] = SAME_VALUES
 
+    def __init__(self, tiles: bool = False) -> None:
+        """Create the rule; `tiles`: also for max pools whose windows lie side by side and cover the image."""
+        self._tiles = tiles
+
     def match(self, node: Node, draft: Draft) -> Match | None:
-        if op(node) != "getitem" or node.args[1] != 1:
+        if op(node) != "getitem" or node.args[1] != 1 or not prod(shape(node)):
             return None
-        taken = kind(operand(node)) in _AXES and prod(shape(node))
+        pool = operand(node)
+        taken = kind(pool) in _AXES or (self._tiles and _is_tiled(pool))
         return Match(node) if taken else None
 
     def rewrite(self, match: Match, edit: Edit) -> Node:
         pool, sizes = operand(match.node), shape(match.node)
-        axes = _AXES[kind(pool)]
+        axes = _AXES.get(kind(pool), 2)
         image = shape(operand(pool))[-axes:]
         lead = sizes[: len(sizes) - axes]
         table = edit.constant(_places(image, sizes[-axes:]), "places")
@@ -105,6 +111,20 @@ class ExpandAdaptivePlaces(Rule[Match]):
         first = edit.constant(torch.arange(0, cells * most, most), "windows")
         among = edit.call(aten.add.Tensor, largest, first)
         return edit.reshaped(edit.call(aten.index.Tensor, _flat(table, edit), [among]), sizes)
+
+
+def _is_tiled(pool: Node) -> bool:
+    """Return whether the windows of a pool of images are those of an adaptive one."""
+    if kind(pool) != "max_pool2d_with_indices":
+        return False
+    kernel, padding, dilation = (
+        per_dimension(argument(pool, name), 2) for name in ("kernel_size", "padding", "dilation")
+    )
+    stride = argument(pool, "stride") if has_argument(pool, "stride") else []
+    steps = per_dimension(stride, 2) if stride else kernel
+    image = shape(operand(pool))[-2:]
+    covers = all(extent % size == 0 for extent, size in zip(image, kernel, strict=True))
+    return covers and list(steps) == list(kernel) and {*padding, *dilation} == {0, 1}
 
 
 def _flat(table: Node, edit: Edit) -> Node:
