@@ -21,6 +21,7 @@ from edgevit.frontend.functional import NotFunctionalError, make_functional
 from edgevit.frontend.inline import inline_modes
 from edgevit.frontend.kernels import module_of, replacement_hint, traced_kernel
 from edgevit.frontend.lines import last_line_of_user, source_of_trace
+from edgevit.frontend.masked_writes import choose_by_masks
 from edgevit.frontend.plain_names import with_plain_names
 from edgevit.frontend.read_numbers import keep_numbers_in_tensors
 from edgevit.frontend.source import ModelSource
@@ -110,6 +111,7 @@ def program_of(
         with quiet("torch"), cheaper_passes():
             functional = exported.run_decompositions({})
         gm = _flat_module(functional)
+    choose_by_masks(gm.graph)
     _require_static(gm.graph)
     constants = {
         str(n.target): _attribute(gm, str(n.target)) for n in gm.graph.nodes if n.op == "get_attr"

@@ -105,6 +105,32 @@ def test_a_linear_whose_weight_is_a_vector_is_a_product() -> None:
     assert stats(program).macs == X.numel()
 
 
+def test_writes_by_a_mask_are_choices() -> None:
+    def written(x: torch.Tensor) -> torch.Tensor:
+        mask, rows = x > 0.2, x[..., 0] > 0
+        y, z, ones = x.clone(), x.clone(), torch.ones_like(x)
+        y[mask] = y[mask] * 2 + x.abs()[mask].sqrt()
+        y[~mask] = 0.5
+        z[rows] = z[rows].exp() - 1
+        ones[mask] = x[mask]
+        return torch.stack([y, z, ones])
+
+    program = captured(written)
+    assert "index_put" not in {kind(node) for node in program.calls()}
+    for x in (X, -X * 3, torch.zeros_like(X)):
+        assert torch.equal(program.run((x,))[0], written(x))
+
+
+def test_a_write_of_what_another_mask_reads_is_refused() -> None:
+    def written(x: torch.Tensor) -> torch.Tensor:
+        y, mask = x.clone(), x > 0
+        y[mask] = x.flip(-1)[mask.flip(-1)]  # as many, and from other places
+        return y
+
+    with pytest.raises(CaptureError):
+        captured(written)
+
+
 def test_the_users_input_is_left_alone() -> None:
     program = captured(plain)
     before = program.inputs[0].clone()

@@ -120,8 +120,8 @@ def _is_tiled(pool: Node) -> bool:
     kernel, padding, dilation = (
         per_dimension(argument(pool, name), 2) for name in ("kernel_size", "padding", "dilation")
     )
-    stride = argument(pool, "stride") if has_argument(pool, "stride") else []
-    steps = per_dimension(stride, 2) if stride else kernel
+    stride: Sequence[int] = argument(pool, "stride") if has_argument(pool, "stride") else []
+    steps = per_dimension([*stride], 2) if stride else kernel
     image = shape(operand(pool))[-2:]
     covers = all(extent % size == 0 for extent, size in zip(image, kernel, strict=True))
     return covers and list(steps) == list(kernel) and {*padding, *dilation} == {0, 1}
