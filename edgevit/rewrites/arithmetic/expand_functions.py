@@ -25,6 +25,7 @@ from edgevit.rewrites.rule import Match, Refused, Rule
 _OF_INTEGERS = frozenset({"abs", "isfinite", "isinf", "isnan"})
 _OF_NUMBERS = frozenset({"any", "all"})
 _ORDERED = frozenset({"kthvalue", "median"})
+_OF_MATRICES = frozenset({"det", "inverse", "linalg_det", "linalg_inv"})
 _STABLE = frozenset({"argsort", "sort"})
 _SPREADS = frozenset({"std", "var"})
 _OF_ALL = frozenset({"argmax", "argmin"})
@@ -76,6 +77,8 @@ def is_of_its_form(node: Node) -> bool:
             not argument(node, "stable")
             or _pairs(value(node.all_input_nodes[0]), node) <= MOST_COMPARED
         )
+    if kind(node) in _OF_MATRICES:
+        return value(node.all_input_nodes[0]).shape[-1] in {1, 2, 3}
     if kind(node) == "cdist":
         return argument(node, "p") > 0
     if kind(node) == "masked_fill":

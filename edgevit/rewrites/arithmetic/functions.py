@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from edgevit.rewrites.arithmetic.activations import ACTIVATIONS
+from edgevit.rewrites.arithmetic.matrices import MATRICES
 from edgevit.rewrites.arithmetic.orders import ORDERS
 from edgevit.rewrites.arithmetic.sequences import SEQUENCES, summed
 
@@ -282,20 +283,6 @@ def index_fill(x: Tensor, dim: int, index: Tensor, number: Any) -> Tensor:
     return torch.where(is_filled.reshape(sizes), filling, x)
 
 
-def cdist(x: Tensor, y: Tensor, p: float = 2.0, compute_mode: int | None = None) -> Tensor:
-    far_apart = compute_mode != 2 and max(x.shape[-2], y.shape[-2]) > 25
-    if p == 2 and (compute_mode == 1 or far_apart):  # as torch does
-        squares = [z.square().sum(-1, keepdim=True) for z in (x, y)]
-        both = squares[0] + squares[1].transpose(-1, -2) - 2 * torch.matmul(x, y.transpose(-1, -2))
-        return both.clamp(min=0).sqrt()
-    apart = (x.unsqueeze(-2) - y.unsqueeze(-3)).abs()
-    if p == math.inf:
-        return apart.amax(-1)
-    if p == 1:
-        return apart.sum(-1)
-    return apart.square().sum(-1).sqrt() if p == 2 else apart.pow(p).sum(-1).pow(1 / p)
-
-
 def is_itself(x: Tensor) -> Tensor:
     return torch.eq(x, x)
 
@@ -321,6 +308,7 @@ def _weighed(x: Tensor, product: Tensor, beta: float, alpha: float) -> Tensor:
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     **ACTIVATIONS,
+    **MATRICES,
     **ORDERS,
     **SEQUENCES,
     "abs": absolute,
@@ -339,7 +327,6 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "any": of_truth(aten.any.default),
     "any.dim": of_truth(aten.any.dim),
     "any.dims": of_truth(aten.any.dims),
-    "cdist": cdist,
     "copysign.Tensor": copysign,
     "cross": cross,
     "diagonal": diagonal,
@@ -379,7 +366,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
 
 # Functions that none of ONNX, TFLite and ExecuTorch has.
 RARE = (
-    "bucketize.Tensor", "copysign.Tensor", "cummax", "cummin", "cumprod", "fmax", "fmin", "hypot",
-    "index_fill.int_Scalar", "index_fill.int_Tensor", "kthvalue", "median", "median.dim",
+    "bilinear", "bucketize.Tensor", "copysign.Tensor", "cummax", "cummin", "cumprod", "det", "fmax", "fmin", "hypot",
+    "index_fill.int_Scalar", "index_fill.int_Tensor", "inverse", "kthvalue", "linalg_det", "linalg_inv", "median", "median.dim",
     "searchsorted.Tensor",
 )  # fmt: skip
