@@ -8,12 +8,15 @@ from edgevit.quantize import FLOAT, QuantScheme, palette
 from edgevit.support.backend_info import AutomaticPrecision
 from edgevit.targets import Target
 
-_WEIGHTED = frozenset({"linear", "conv1d", "conv2d", "conv_transpose2d"})
+_PRODUCTS = frozenset({"linear", "conv1d", "conv2d"})
+_WEIGHTED = _PRODUCTS | {"conv_transpose2d"}
 
-# What stays in floats is float16, and so are the scales.
+# What stays in floats is float16, and so are the scales. Products of bytes are sums of more bits: float16 where no call in
+# integers reads them.
 _INT8 = QuantScheme(
     activations="int8",
     between=frozenset({"add", "cat", "avg_pool2d"}),
+    unrounded=_PRODUCTS,
     half_scales=True,
     float_worst=True,
 )
