@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from edgevit.rewrites.arithmetic.expand_functions import ExpandFunctions
+from edgevit.rewrites.arithmetic.expand_one_hot import ExpandOneHot
+from edgevit.rewrites.arithmetic.expand_scatter import ExpandScatter
+from edgevit.rewrites.arithmetic.functions import RARE
 from edgevit.rewrites.attention.attention import ATTENTION
 from edgevit.rewrites.attention.guard_attention import GuardAttention
 from edgevit.rewrites.convolutions.split_depthwise import SplitDepthwise
 from edgevit.rewrites.pools_and_padding.crop_before_pad import CropBeforePad
+from edgevit.rewrites.pools_and_padding.expand_adaptive_max import ExpandAdaptiveMax
 from edgevit.rewrites.pools_and_padding.expand_adaptive_pool import ExpandAdaptivePool
 from edgevit.rewrites.pools_and_padding.scale_divisor import ScaleDivisor
 from edgevit.rewrites.resize.expand_resize import ExpandResize
@@ -17,6 +22,10 @@ from edgevit.rewrites.variants import Form, form
 
 RULES: tuple[AnyRule, ...] = (
     *STANDARD,
+    ExpandFunctions(*RARE, "cdist", "quantile", "quantile.scalar"),
+    ExpandOneHot(),
+    ExpandScatter(),
+    ExpandAdaptiveMax(),
     ScaleDivisor(),
     CropBeforePad(),
     ExpandAdaptivePool(),
