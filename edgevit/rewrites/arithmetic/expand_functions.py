@@ -79,8 +79,6 @@ def is_of_its_form(node: Node) -> bool:
         )
     if kind(node) in _OF_MATRICES:
         return value(node.all_input_nodes[0]).shape[-1] in {1, 2, 3}
-    if kind(node) == "cdist":
-        return argument(node, "p") > 0
     if kind(node) == "masked_fill":
         return _is_misread_fill(node)
     return not (has_argument(node, "dtype") and argument(node, "dtype") in {torch.float64})

@@ -22,6 +22,8 @@ def cdist(x: Tensor, y: Tensor, p: float = 2.0, compute_mode: int | None = None)
         both = squares[0] + squares[1].transpose(-1, -2) - 2 * torch.matmul(x, y.transpose(-1, -2))
         return both.clamp(min=0).sqrt()
     apart = (x.unsqueeze(-2) - y.unsqueeze(-3)).abs()
+    if p == 0:
+        return (apart > 0).to(x.dtype).sum(-1)
     if p == math.inf:
         return apart.amax(-1)
     if p == 1:
