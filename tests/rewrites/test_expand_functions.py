@@ -118,3 +118,10 @@ def test_one_axis_and_booleans_stay() -> None:
     rule = ExpandFunctions(*FUNCTIONS)
     check_rewrite(rule, Call(lambda s, x: x.argmax(1)), X)
     check_rewrite(rule, Call(lambda s, x: (x > 0).any(1)), X)
+
+
+def test_a_single_number_is_filled_with_another() -> None:
+    rule = ExpandFunctions("index_fill.int_Tensor")
+    place = torch.tensor([0])
+    net = Call(lambda s, x: x[0, 0].index_fill(0, place, x[1, 1]))
+    check_rewrite(rule, net, X, fires=1)

@@ -273,13 +273,13 @@ def of_truth(reduce: Callable[..., Tensor]) -> Callable[..., Tensor]:
 
 
 def index_fill(x: Tensor, dim: int, index: Tensor, number: Any) -> Tensor:
+    filling = number if isinstance(number, Tensor) else torch.full((), number, dtype=x.dtype)
     if x.ndim == 0:
-        return torch.full((), number, dtype=x.dtype)
+        return filling.clone() if index.numel() else x.clone()
     count, axis = x.shape[dim], dim % x.ndim
     wrapped = torch.where(index < 0, index + count, index).reshape(-1, 1)
     is_filled = (wrapped == torch.arange(count)).to(torch.int64).sum(0) > 0
     sizes = [count if k == axis else 1 for k in range(x.ndim)]
-    filling = number if isinstance(number, Tensor) else torch.full((), number, dtype=x.dtype)
     return torch.where(is_filled.reshape(sizes), filling, x)
 
 
