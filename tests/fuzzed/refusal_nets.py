@@ -428,7 +428,7 @@ def bfloat16_output() -> Built:
 
 
 def pool_places() -> Built:
-    return after(lambda h: F.max_pool2d(h, 2, return_indices=True)[1].float())
+    return after(lambda h: F.max_pool2d(h, 3, 2, return_indices=True)[1].float())
 
 
 def native_layer_norm() -> Built:

@@ -84,7 +84,7 @@ def test_written_without_a_scatter(name: str) -> None:
     [
         (lambda s, x, y: x.scatter(1, y[:, :6].argsort(1), x), "places that are computed"),
         (lambda s, x, y: x.index_put((y[0].argmax(0)[:2] % 2,), x), "places that are computed"),
-        (lambda s, x, y: x.index_put((s.mask,), y[0, 0]), "a mask"),
+        (lambda s, x, y: x.index_put((s.mask,), torch.cat([y[0], y[1, :3]])), "a mask"),
         (lambda s, x, y: x.scatter_add(1, s.every[:, :, :2], y), "a part of the other axes"),
         (lambda s, x, y: x.scatter_add(1, s.every[:, :4], y), "larger than its index"),
         (lambda s, x, y: x.long().scatter_add(1, s.every, y.long()) * 1.0, "not of real numbers"),

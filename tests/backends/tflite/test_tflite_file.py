@@ -114,9 +114,9 @@ def test_numbers_that_no_32_bits_hold_are_refused(tmp_path: Path) -> None:
         lowered(function, tmp_path, X, torch.tensor(2**40))
 
 
-def test_places_of_maxima_are_refused(tmp_path: Path) -> None:
+def test_places_of_maxima_of_windows_that_overlap_are_refused(tmp_path: Path) -> None:
     def function(s: Call, x: torch.Tensor) -> torch.Tensor:
-        return nn.functional.max_pool2d(s.conv(x), 2, return_indices=True)[1]
+        return nn.functional.max_pool2d(s.conv(x), 3, 2, return_indices=True)[1]
 
     with pytest.raises(UnsupportedOpError, match="max_pool2d") as caught:
         lowered(function, tmp_path, X)
