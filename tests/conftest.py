@@ -57,7 +57,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--firmware-nets", type=int, default=12, help="how many random nets run on every core"
     )
     parser.addoption(
-        "--flips", type=int, default=50, help="how many bytes of an export are flipped, a format"
+        "--flips", type=int, default=30, help="how many bytes of an export are flipped, a format"
     )
     parser.addoption(
         "--update-golden", action="store_true", help="write tests/golden/ instead of comparing"

@@ -106,7 +106,7 @@ def seeds_of(format: str, config: pytest.Config) -> tuple[int, ...]:
     chosen = seeds(config)
     if config.getoption("--net-seed") is not None or config.getoption("--nets") is not None:
         return chosen
-    parts = {"executorch": chosen[5::6], "tflite": chosen[2::6], "onnx": chosen[::3]}
+    parts = {"executorch": chosen[5::8], "tflite": chosen[2::8], "onnx": chosen[::3]}
     return parts.get(format, chosen[1::3])
 
 
