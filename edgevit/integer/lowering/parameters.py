@@ -152,6 +152,14 @@ def narrow_sum(a: Grid, b: Grid, y: Grid, sign: int = 1) -> SumParameters | None
 
 def wide_sum(a: Grid, b: Grid, y: Grid, sign: int = 1) -> SumParameters:
     """Compute the parameters of a sum in 32 bits."""
+    parameters = wide_sum_if_it_fits(a, b, y, sign)
+    if parameters is None:
+        raise ValueError(f"no sum of {a} and {b} on {y}")
+    return parameters
+
+
+def wide_sum_if_it_fits(a: Grid, b: Grid, y: Grid, sign: int = 1) -> SumParameters | None:
+    """Compute the parameters of a sum in 32 bits; None where a term's steps are far larger than the sum's."""
     ra, rb = a.scale / y.scale, sign * b.scale / y.scale
     rest = y.zero - ra * a.zero - rb * b.zero + 0.5
     width = 128 if b.dtype == "int8" else 2**15
@@ -163,7 +171,7 @@ def wide_sum(a: Grid, b: Grid, y: Grid, sign: int = 1) -> SumParameters:
         reach = 2**15 * factors[0] + width * factors[1] + abs(parameters.offset)
         if max(factors) < 2**15 and reach < 2**31:
             return parameters
-    raise ValueError(f"no sum of {a} and {b} on {y}")
+    return None
 
 
 @dataclass(frozen=True)
