@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,13 @@ from hypothesis import strategies as st
 
 from edgevit.graph.window import Window
 from edgevit.integer.graph import IntegerGraph, InvalidOperationError, Op, Value
-from edgevit.integer.lowering.parameters import Weights, channels
+from edgevit.integer.lowering.parameters import (
+    Weights,
+    channels,
+    fitting_sum,
+    narrow_sum,
+    wide_sum_if_it_fits,
+)
 from edgevit.integer.ops.pointwise import Add, AddWide, Multiply, Rescale
 from edgevit.integer.ops.products import Conv2d, Depthwise, Linear, MatMul
 from edgevit.integer.ops.windows import AveragePool
@@ -110,3 +117,12 @@ def test_a_bias_beyond_all_leaves_an_end_of_the_grid(shift: float, end: int) -> 
     inputs = np.random.default_rng(1).integers(-128, 128, (9, 40), np.int8)
     inputs[0], inputs[1] = ends, ~ends
     assert (op.run(inputs)[:, 0] == end).all()
+
+
+@pytest.mark.parametrize(("find", "dtype"), [(narrow_sum, "int8"), (wide_sum_if_it_fits, "int16")])
+def test_a_sum_has_larger_steps_where_a_term_has(find: Any, dtype: str) -> None:
+    coarse, fine = Grid(65.0, 0, dtype), Grid(0.001, 0, dtype)
+    assert find(coarse, fine, fine, 1) is None
+    grid, parameters = fitting_sum(find, coarse, fine, fine, 1)
+    assert fine.scale < grid.scale < coarse.scale
+    assert abs(parameters.left) < 2**15

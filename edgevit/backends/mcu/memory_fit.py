@@ -204,10 +204,8 @@ def _shortfall(need: Need, request: Lowering) -> Shortfall | None:
     try:
         placed = layout(target, need.arena, need.constants, need.static, need.seam)
     except MemoryLimitError:
-        most, where = (
-            room(target, need.static),
-            "with the stack, in one region or two adjacent ones",
-        )
+        most = room(target, need.static)
+        where = "with the stack, in one region or two adjacent ones"
         if most >= need.arena:
             where = "with the stack, in one region: across two a buffer would lie"
             most = room(target, need.static, across=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -148,6 +148,19 @@ def narrow_sum(a: Grid, b: Grid, y: Grid, sign: int = 1) -> SumParameters | None
         if max(factors) < 2**15 and sum(factors) // 2 + 2 + abs(parameters.offset) < 2**15:
             return parameters
     return None
+
+
+def fitting_sum(
+    find: Callable[[Grid, Grid, Grid, int], SumParameters | None],
+    a: Grid,
+    b: Grid,
+    y: Grid,
+    sign: int,
+) -> tuple[Grid, SumParameters]:
+    """Return the grid of a sum and its parameters: where a term has far larger steps, so has the sum."""
+    while (parameters := find(a, b, y, sign)) is None:
+        y = y.widened(2 * y.scale)
+    return y, parameters
 
 
 def wide_sum(a: Grid, b: Grid, y: Grid, sign: int = 1) -> SumParameters:

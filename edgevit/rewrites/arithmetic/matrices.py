@@ -38,15 +38,17 @@ def bilinear(x: Tensor, y: Tensor, weight: Tensor, bias: Tensor | None = None) -
 
 def determinant(x: Tensor) -> Tensor:
     """Return the determinant of matrices of up to 3 rows, along the first of them."""
-    cofactors = _cofactors(x)
-    return (x[..., 0, :] * cofactors[..., 0, :]).sum(-1)
+    return _along_first(x, _cofactors(x))
 
 
 def inverse(x: Tensor) -> Tensor:
     """Return the inverse of matrices of up to 3 rows: transposed cofactors over the determinant."""
     cofactors = _cofactors(x)
-    whole = (x[..., 0, :] * cofactors[..., 0, :]).sum(-1)
-    return cofactors.transpose(-1, -2) / whole[..., None, None]
+    return cofactors.transpose(-1, -2) / _along_first(x, cofactors)[..., None, None]
+
+
+def _along_first(x: Tensor, cofactors: Tensor) -> Tensor:
+    return (x[..., 0, :] * cofactors[..., 0, :]).sum(-1)
 
 
 def _cofactors(x: Tensor) -> Tensor:

@@ -14,7 +14,13 @@ from edgevit.integer.lowering.builder import QuantTensor
 from edgevit.integer.lowering.context import Context, NotLoweredError
 from edgevit.integer.lowering.importers.affine import per_channel
 from edgevit.integer.lowering.importers.moves import spread
-from edgevit.integer.lowering.parameters import narrow_sum, scaled, table, wide_sum_if_it_fits
+from edgevit.integer.lowering.parameters import (
+    fitting_sum,
+    narrow_sum,
+    scaled,
+    table,
+    wide_sum_if_it_fits,
+)
 from edgevit.integer.lowering.relayout import alike, both_alike, in_one, with_last
 from edgevit.integer.ops.pointwise import Add, AddWide, Curve, Multiply
 from edgevit.quantize import Grid, asymmetric, bounds, sources, wide
@@ -161,10 +167,7 @@ def _sum(
         return _wide_sum(node, left, right, sign, context)
     left, right = (context.as_int8(h, n) for h, n in zip((left, right), _nodes(node), strict=True))
     y = context.grids.of(node)
-    parameters = narrow_sum(left.grid, right.grid, y, sign)
-    while parameters is None:  # one of the terms has far larger steps than the sum: so may the sum
-        y = y.widened(2 * y.scale)
-        parameters = narrow_sum(left.grid, right.grid, y, sign)
+    y, parameters = fitting_sum(narrow_sum, left.grid, right.grid, y, sign)
     output = context.builder.value(node.name, left.value.shape, y)
     numbers = (parameters.left, parameters.right, parameters.offset, parameters.shift)
     result = context.builder.add(Add((left.value, right.value), output, *numbers))
@@ -179,10 +182,7 @@ def _wide_sum(
     if left.value.dtype == "int8":
         left = context.requantized(left, Grid(left.grid.scale / 128, 0, "int16"))
     y = context.grids.stored(node)
-    parameters = wide_sum_if_it_fits(left.grid, right.grid, y, sign)
-    while parameters is None:  # as in 8 bits
-        y = y.widened(2 * y.scale)
-        parameters = wide_sum_if_it_fits(left.grid, right.grid, y, sign)
+    y, parameters = fitting_sum(wide_sum_if_it_fits, left.grid, right.grid, y, sign)
     output = context.builder.value(node.name, left.value.shape, y)
     right_value = context.builder.shaped(right.value, left.value.shape)
     numbers = (parameters.left, parameters.right, parameters.offset, parameters.shift)
