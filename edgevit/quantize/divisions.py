@@ -8,6 +8,7 @@ others.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -23,12 +24,18 @@ _STEPS = 256  # of the largest factor: what is less than half a step is zero on 
 
 
 class Divisions:
-    """Of the reciprocals among `nodes`: both factors' results are there until the product can be weighed."""
+    """Of the reciprocals among `nodes`: both factors' results are there until the product can be weighed.
+
+    Several runs go through the graph together: each node gives a result for every run before the next node gives any.
+    """
 
     def __init__(self, program: Program, nodes: Sequence[Node]) -> None:
         pairs = [(node, factor_of(node, program)) for node in nodes]
         self._factors = {node: factor for node, factor in pairs if factor is not None}
-        self._results: dict[Node, dict[str, torch.Tensor]] = {node: {} for node in self._factors}
+        self._waiting: dict[Node, dict[str, deque[torch.Tensor]]] = {
+            node: {node.name: deque(), factor.name: deque()}
+            for node, factor in self._factors.items()
+        }
 
     @property
     def names(self) -> set[str]:
@@ -40,14 +47,13 @@ class Divisions:
 
     def seen(self, node: Node, result: Any) -> Iterator[tuple[Node, np.ndarray, np.ndarray | None]]:
         """Return the reciprocals whose other factor is there now, each with its values and their weights."""
-        for reciprocal, factor in self._factors.items():
-            if node.name not in {reciprocal.name, factor.name}:
+        for reciprocal, waiting in self._waiting.items():
+            if node.name not in waiting:
                 continue
-            results = self._results[reciprocal]
-            results[node.name] = result
-            if len(results) == 2:
-                yield reciprocal, *_weighted(results[reciprocal.name], results[factor.name])
-                results.clear()
+            waiting[node.name].append(result)
+            if all(waiting.values()):
+                values, factor = (results.popleft() for results in waiting.values())
+                yield reciprocal, *_weighted(values, factor)
 
 
 def factor_of(node: Node, program: Program) -> Node | None:

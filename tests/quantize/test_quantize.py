@@ -273,6 +273,23 @@ def test_a_quotient_of_zeros_takes_no_grid(observer: str) -> None:
         assert distance([net(IMAGE)], found.run((IMAGE,))).cosine > 0.99
 
 
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_a_quotient_is_weighed_with_the_dividend_of_its_own_run(place: int) -> None:
+    """One of several runs, which go through the graph together, has a pixel of zeros."""
+
+    class Shares(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            y = torch.relu(x)
+            return y / (y.sum(1, keepdim=True) + 1e-5)
+
+    torch.manual_seed(0)
+    images = [torch.rand(1, 4, 6, 6) + 0.1 for _ in range(3)]
+    images[place][..., 0, 0] = 0
+    program = rewritten(Shares(), images[0])
+    result = quantize(program, Calibration(tuple((x,) for x in images), "test")).run((images[0],))
+    assert distance([Shares()(images[0])], result).cosine > 0.99
+
+
 def test_what_is_lost_is_named_where_it_is_lost() -> None:
     class Faint(nn.Module):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
