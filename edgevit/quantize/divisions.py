@@ -30,20 +30,19 @@ class Divisions:
     """
 
     def __init__(self, program: Program, nodes: Sequence[Node]) -> None:
-        pairs = [(node, factor_of(node, program)) for node in nodes]
-        self._factors = {node: factor for node, factor in pairs if factor is not None}
         self._waiting: dict[Node, dict[str, deque[torch.Tensor]]] = {
             node: {node.name: deque(), factor.name: deque()}
-            for node, factor in self._factors.items()
+            for node in nodes
+            if (factor := factor_of(node, program)) is not None
         }
 
     @property
     def names(self) -> set[str]:
         """Return the names of what is looked at."""
-        return {node.name for pair in self._factors.items() for node in pair}
+        return {name for waiting in self._waiting.values() for name in waiting}
 
     def __contains__(self, node: Node) -> bool:
-        return node in self._factors
+        return node in self._waiting
 
     def seen(self, node: Node, result: Any) -> Iterator[tuple[Node, np.ndarray, np.ndarray | None]]:
         """Return the reciprocals whose other factor is there now, each with its values and their weights."""
