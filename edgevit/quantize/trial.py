@@ -32,6 +32,7 @@ _RIVAL = 1.0  # dB: what was further behind the best way for another format is n
 _ROOMS = (1.3, 1.15)  # beyond what was seen, the widest first
 # dB on the judging runs; steps that are 1.3 times as wide add 2.3 where nothing clips
 _ROOM_COST = 1.5
+_PLENTY = 35.0  # dB: noise that no answer depends on, so that room may cost more
 _OWN = 16  # runs that the ranges of single values are judged on: what clips is in few of them
 
 
@@ -294,14 +295,14 @@ class Trial:
     def with_room(
         self, result: TrialResult, fitting: Fitting
     ) -> tuple[TrialResult, tuple[Method, ...]]:
-        """Widen all ranges beyond what was seen, as far as that costs little on the judging runs.
+        """Widen all ranges beyond what was seen, as far as that costs little on the judging runs or leaves plenty.
 
         The model will see more pictures than these: one that clips loses more than all do by wider steps.
         """
         methods: list[Method] = []
         for room in _ROOMS:
             other = self._with_ranges(fitting._replace(room=room), result)
-            taken = other.snr >= result.snr - _ROOM_COST
+            taken = other.snr >= min(result.snr - _ROOM_COST, _PLENTY)
             methods.append(Method(f"ranges {room} times as wide", result.snr, other.snr, taken))
             if taken:
                 return other, tuple(methods)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 import pytest
 import torch
 from torch import nn
@@ -86,21 +88,33 @@ def test_a_range_reaches_farther_than_the_few_inputs_that_chose_it() -> None:
     assert "a range of its own for each value" in taken
 
 
+def judged_and_seen(brighter: float) -> tuple[float, float]:
+    """Return the ratio on the judging inputs, and on inputs that are brighter than these."""
+    torch.manual_seed(0)
+    inputs = tuple((picture(0, seed),) for seed in range(8))
+    unseen = tuple((picture(0, seed) * brighter,) for seed in range(8, 12))
+    program = rewritten(Mixing(saturates=False), inputs[0][0])
+    made = quantize_program(program, Calibration(inputs, "dark"), QuantScheme())
+    outputs = made.program.run_all(unseen)
+    return made.report.held_out_snr, snr(program.run_all(unseen), outputs)
+
+
 def test_pictures_brighter_than_all_that_were_seen_clip_less(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    torch.manual_seed(0)
-    inputs = tuple((picture(0, seed),) for seed in range(8))
-    brighter = tuple((picture(0, seed) * 1.2,) for seed in range(8, 12))
-    program = rewritten(Mixing(saturates=False), inputs[0][0])
-
-    def quantized() -> tuple[float, float]:
-        made = quantize_program(program, Calibration(inputs, "dark"), QuantScheme())
-        outputs = made.program.run_all(brighter)
-        return made.report.held_out_snr, snr(program.run_all(brighter), outputs)
-
-    judged, seen = quantized()
+    monkeypatch.setattr(trial, "_PLENTY", inf)
+    judged, seen = judged_and_seen(1.2)
     monkeypatch.setattr(trial, "_ROOMS", ())
-    without_room, clipped = quantized()
+    without_room, clipped = judged_and_seen(1.2)
     assert without_room - 1.5 <= judged < without_room
     assert seen > clipped + 3
+
+
+def test_where_noise_is_little_ranges_are_as_wide_as_may_be(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    judged, seen = judged_and_seen(1.4)
+    assert judged >= 35
+    monkeypatch.setattr(trial, "_PLENTY", inf)
+    nearer, clipped = judged_and_seen(1.4)
+    assert judged < nearer - 0.5 and seen > clipped + 1
