@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from torch.fx.node import Node
 
-from edgevit.graph.aten import kind, operand
+from edgevit.graph.aten import argument, kind, operand
 from edgevit.graph.program import Program, has_tensor, value
 from edgevit.quantize import QuantScheme, averages_parts
 from edgevit.support.backend_info import AUTO, AutomaticPrecision
@@ -22,9 +22,17 @@ def _objection(node: Node, program: Program) -> str | None:
         return f"XNNPACK takes at most {_MOST_AXES} axes"
     if kind(node) == "linear" and value(operand(node)).dim() < 2:
         return "XNNPACK multiplies matrices, and this is a vector"
+    if kind(node) == "linear" and _adds_up(node, program):
+        return "a sum is a divisor or a mean, whose rounding is in all that is behind it"
     if averages_parts(node):
         return "XNNPACK averages whole images in integers"
     return None
+
+
+def _adds_up(node: Node, program: Program) -> bool:
+    """Check for a sum or a mean, which is written as a product with one row of equal numbers."""
+    weight = program.constants.get(str(argument(node, "weight").target))
+    return weight is not None and len(weight) == 1 and bool((weight == weight.flatten()[0]).all())
 
 
 # A partition of the delegate may not share a dequantize call with the graph around it.
