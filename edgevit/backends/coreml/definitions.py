@@ -18,7 +18,7 @@ x.reshape(())                 is converted as x
 mean(x), sum, max, min        behind a transpose stop a pass of coremltools, which asks for their axes
 
 and where it has no word for an argument: a negative pad crops, a circular one wraps around; a maximum of a dilated
-window; a running sum along an axis counted from the end; a floor division by one, and of integers, which it leaves as floats.
+window; a transposed convolution whose output goes beyond its padding; a running sum along an axis counted from the end; a floor division by one, and of integers, which it leaves as floats.
 """
 
 from __future__ import annotations
@@ -54,6 +54,7 @@ _LOGICAL = frozenset({"logical_not", "logical_and", "logical_or", "logical_xor"}
 _ZEROS = frozenset({"zeros_like", "empty_like"})
 _OVER_ALL = frozenset({"mean", "sum", "max", "min"})
 _VIEWS = frozenset({"view", "reshape", "_unsafe_view"})
+_TRANSPOSED = {"conv_transpose1d": 1, "conv_transpose2d.input": 2, "conv_transpose3d.input": 3}
 _SAME_BEYOND = 16.0  # softplus(x) is x there, in float32
 
 _ALWAYS = frozenset({"rms_norm", "reciprocal", "clamp.Tensor", "affine_grid_generator"})
@@ -69,6 +70,9 @@ def is_misread(node: Node) -> bool:
         return argument(node, parameter) != only
     if name == "max_pool2d":
         return set(per_dimension(argument(node, "dilation"), 2)) != {1}
+    if name in _TRANSPOSED:
+        padding, more = (_per_axis(node, key) for key in ("padding", "output_padding"))
+        return any(after > pad for after, pad in zip(more, padding, strict=True))
     if name == "floor_divide":
         return argument(node, "other") == 1 or _is_left_in_floats(node)
     if name == "remainder.Scalar":
@@ -92,6 +96,10 @@ def is_misread(node: Node) -> bool:
     return name in _ALWAYS or name in STABLE
 
 
+def _per_axis(node: Node, name: str) -> list[int]:
+    return per_dimension(argument(node, name), _TRANSPOSED[op(node)])
+
+
 def _is_left_in_floats(node: Node) -> bool:
     """Return whether integers are divided and not said to be integers again: the converter gives floats."""
     result = value(node)
@@ -100,7 +108,11 @@ def _is_left_in_floats(node: Node) -> bool:
 
 
 def definition(node: Node) -> Callable[..., Any] | None:
-    return _DEFINITIONS.get(op(node))
+    """Return the definition in ATen of a call; none where it holds for other calls of this name alone."""
+    name = op(node)
+    if name in FUNCTIONS and not is_of_its_form(node):
+        return None
+    return _DEFINITIONS.get(name)
 
 
 def _pad_mode(node: Node) -> str:
@@ -239,6 +251,28 @@ def _dilated_max_pool(
     return functools.reduce(torch.maximum, parts)
 
 
+def _transposed(plain: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    def function(
+        x: Tensor,
+        weight: Tensor,
+        bias: Tensor | None = None,
+        stride: int | list[int] = 1,
+        padding: int | list[int] = 0,
+        output_padding: int | list[int] = 0,
+        groups: int = 1,
+        dilation: int | list[int] = 1,
+    ) -> Tensor:
+        """Compute all of the output, cut the padding off, and add the bias also where no tap reaches."""
+        axes = x.ndim - 2
+        whole = plain(x, weight, None, stride, 0, 0, groups, dilation)
+        ends = zip(per_dimension(padding, axes), per_dimension(output_padding, axes), strict=True)
+        cuts = [amount for pad, more in reversed([*ends]) for amount in (-pad, more - pad)]
+        cut = _pad(whole, cuts, "constant", 0.0)
+        return cut if bias is None else cut + bias.reshape([-1] + [1] * axes)
+
+    return function
+
+
 def _floor_divide(x: Tensor, other: Tensor | float) -> Tensor:
     """Floor a division by one, which coremltools removes even for fractions; say that integers stay what they are."""
     if not isinstance(other, Tensor) and other == 1:
@@ -323,6 +357,9 @@ _DEFINITIONS: dict[str, Callable[..., Any]] = {
     "reciprocal": _reciprocal,
     "bitwise_or.Tensor": _bitwise_or,
     "max_pool2d": _dilated_max_pool,
+    "conv_transpose1d": _transposed(F.conv_transpose1d),
+    "conv_transpose2d.input": _transposed(F.conv_transpose2d),
+    "conv_transpose3d.input": _transposed(F.conv_transpose3d),
     "floor_divide": _floor_divide,
     **dict.fromkeys(_VIEWS, _scalar),
     "var_mean.correction": _var_mean,

@@ -48,6 +48,39 @@ def test_in_both_precisions(tmp_path: Path) -> None:
     assert error(Forms(), "fp16", tmp_path) < 3e-3
 
 
+class Indexed(nn.Module):
+    """Bits of integers, transposed convolutions beyond their padding, writes at computed places, slices of six axes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.up = nn.ConvTranspose2d(4, 2, 3, 3, output_padding=1)
+        self.up_beside = nn.ConvTranspose2d(4, 2, (3, 5), (3, 2), (0, 1), output_padding=(2, 1))
+
+    def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
+        places = (x[0, :, 0] * 8).long()
+        rows, columns = places.clamp(-4, 3)[:, :1], places.clamp(0, 5)
+        written = x[0].clone()
+        written[rows, columns] = -1.0
+        six = x.view(1, 4, 3, 2, 2, 4)
+        grid = (x[:, :2] / 2).permute(0, 2, 3, 1)
+        return [
+            torch.stack([places & 6, places | 5, places ^ 3, places >> 1, places << 2, ~places]).float(),
+            self.up(x),
+            self.up_beside(x),
+            written,
+            six[..., 0] * six[..., 1].tanh() + six[..., 2:].sum(-1),
+            F.grid_sample(x, grid, padding_mode="reflection", align_corners=True),
+            F.adaptive_avg_pool3d(x[None], (2, 3, 3)),
+            x.masked_scatter(x > 0, x.flip(3)),
+            torch.cat([*torch.kthvalue(x[0, 0], 3), *x[0, 1].median(0)]).float(),
+        ]  # fmt: skip
+
+
+def test_writes_bits_and_outputs_beyond_a_padding(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    assert error(Indexed(), "fp32", tmp_path) < 1e-5
+
+
 class Functions(nn.Module):
     """Calls that coremltools reads as others: without their correction, in integers, of the first axis."""
 
