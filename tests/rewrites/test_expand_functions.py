@@ -17,9 +17,19 @@ Y = torch.tensor([[1.5, -0.3, 2.0], [-4.0, 0.5, 1.5], [2.0, -3.0, 7.0]])
 SPOILT = torch.tensor([[float("nan"), 1.0, float("inf")], [-float("inf"), 2.0, -3.0]])
 INTEGERS = torch.tensor([[3, 0, -2], [5, 1, 1]])
 EDGES = torch.tensor([-3.0, 1.0, 1.0, 2.0])
+VOLUME = torch.arange(120.0).reshape(1, 2, 4, 5, 3)
 ROWS = torch.tensor([[0.0, -2.5], [1.5, 1.5], [3.0, 2.0]])
 
 CASES: dict[str, tuple[Callable[..., object], tuple[torch.Tensor, ...]]] = {
+    "__and__.Scalar": (lambda s, x: torch.stack([(x & k).float() for k in (0, 1, 5, 6, -2, -7)]), (INTEGERS,)),
+    "__or__.Scalar": (lambda s, x: torch.stack([(x | k).float() for k in (1, 6, -4)]), (INTEGERS.to(torch.int8),)),
+    "__xor__.Scalar": (lambda s, x: torch.stack([(x ^ k).float() for k in (1, 6, -4)]), (INTEGERS.int(),)),
+    "__lshift__.Scalar": (lambda s, x: (x << 3).float(), (INTEGERS,)),
+    "__rshift__.Scalar": (lambda s, x: (x >> 1).float(), (INTEGERS,)),
+    "bitwise_and.Scalar": (lambda s, x: (7 & x).float(), (INTEGERS.to(torch.uint8),)),
+    "bitwise_not": (lambda s, x: (~x).float(), (INTEGERS,)),
+    "adaptive_avg_pool3d": (lambda s, x: torch.cat([torch.nn.functional.adaptive_avg_pool3d(VOLUME * x[0, 0], size).flatten() for size in (1, (4, 5, 3), (2, 2, None))]), (X,)),
+    "masked_scatter": (lambda s, x, y: torch.cat([x.masked_scatter(x > 0, y).flatten(), x.masked_scatter(y[:, :1] > 2, y).flatten()]), (X, Y)),
     "abs": (lambda s, x: torch.abs(x).float(), (INTEGERS,)),
     "acosh": (lambda s, x: torch.acosh(x.abs() + 1), (X,)),
     "addbmm": (lambda s, x, y: torch.addbmm(x, x[None], y[None], beta=0.5, alpha=2), (X, Y)),
@@ -59,7 +69,7 @@ CASES: dict[str, tuple[Callable[..., object], tuple[torch.Tensor, ...]]] = {
     "index_fill.int_Tensor": (lambda s, x: x.index_fill(0, (x[:2, 1] > 0).long(), x[1, 1]), (X,)),
     "isclose": (lambda s, x, y: torch.isclose(x, y, equal_nan=True), (SPOILT, SPOILT + 1e-7)),
     "isfinite": (lambda s, x: torch.isfinite(x), (INTEGERS,)),
-    "kthvalue": (lambda s, x: torch.kthvalue(x, 2, 0)[0], (X,)),
+    "kthvalue": (lambda s, x: torch.kthvalue(x, 2, 0), (X + Y / 8,)),
     "linalg_cross": (lambda s, x, y: torch.linalg.cross(x, y[:1], dim=1), (X, Y)),
     "masked_fill.Scalar": (lambda s, x, y: x[0].masked_fill(y > 0, 10), (X, Y)),
     "masked_fill.Tensor": (lambda s, x, y: x[0].masked_fill(y > 0, y[0, 0]), (X, Y)),
@@ -85,13 +95,16 @@ CASES: dict[str, tuple[Callable[..., object], tuple[torch.Tensor, ...]]] = {
 }  # fmt: skip
 
 
+_CALLS = {"cdist": 4, "__and__.Scalar": 6, "__or__.Scalar": 3, "__xor__.Scalar": 3, "adaptive_avg_pool3d": 3, "masked_scatter": 2}  # fmt: skip
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_computes_the_same(name: str) -> None:
     function, inputs = CASES[name]
     net = Call(function)  # type: ignore[arg-type]
     results = net(*inputs)
     count = len(results) if isinstance(results, tuple) else 1
-    count = 4 if name == "cdist" else count
+    count = _CALLS.get(name, count)
     after = check_rewrite(ExpandFunctions(name), net, *inputs, fires=count)
     expected = results if isinstance(results, tuple) else (results,)
     finite = [x.nan_to_num(0, 1, -1) for x in expected]
@@ -104,9 +117,10 @@ def test_places_of_equal_extremes_are_the_latest() -> None:
     assert after.run()[0].tolist() == [0, 1, 2, 2, 4]
 
 
-def test_places_among_equals_are_left_alone() -> None:
-    net = Call(lambda s, x: torch.kthvalue(x, 2)[1])
-    check_rewrite(ExpandFunctions("kthvalue"), net, INTEGERS, refuses="equal numbers")
+def test_bits_of_booleans_and_of_complex_numbers_stay() -> None:
+    rule = ExpandFunctions(*FUNCTIONS)
+    check_rewrite(rule, Call(lambda s, x: ~(x > 0)), X)
+    check_rewrite(rule, Call(lambda s, x: torch.view_as_complex(x).abs()), torch.ones(3, 2))
 
 
 def test_a_sign_on_integers_makes_floats() -> None:

@@ -9,8 +9,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edgevit.graph.parity import distance
 from edgevit.rewrites.arithmetic.expand_scatter import ExpandScatter
 from edgevit.rewrites.arithmetic.expand_scatter.write import SCATTERS
+from edgevit.rewrites.arithmetic.flatten_puts import FlattenPuts
+from edgevit.rewrites.engine import apply
 from tests.rewrites.checking import Call, check_rewrite, kinds
 
 X, Y = torch.randn(2, 6, 3), torch.randn(2, 9, 3)
@@ -77,6 +80,29 @@ def test_written_without_a_scatter(name: str) -> None:
     net = Call(FIRES[name], **PLACES)
     after = check_rewrite(ExpandScatter(), net, X, Y, fires=1)
     assert not (SCATTERS | {"index_put"}) & set(kinds(after))
+
+
+def computed(y: torch.Tensor) -> torch.Tensor:
+    return (y[0, :4, 0] > 0).long()
+
+
+PUTS: dict[str, Net] = {
+    "one number": lambda s, x, y: x.index_put((computed(y), computed(y) + 1), torch.tensor(2.0)),
+    "one number, behind": lambda s, x, y: x.index_put(
+        (s.both, computed(y) + 1, computed(y)), torch.tensor(2.0)
+    ),
+    "sums": lambda s, x, y: x.index_put((s.both, computed(y)), y[0, :1], accumulate=True),
+    "from the end": lambda s, x, y: x.index_put((computed(y) - 1,), torch.tensor(2.0)),
+}
+
+
+@pytest.mark.parametrize("name", PUTS)
+def test_computed_places_of_several_axes(name: str) -> None:
+    net = Call(PUTS[name], both=torch.tensor([[0], [-1]]))
+    flat = check_rewrite(FlattenPuts(), net, X, Y, fires=1)
+    after, fired, _ = apply(ExpandScatter(), flat)
+    assert len(fired) == 1 and "index_put" not in kinds(after)
+    assert distance(flat.run(), after.run()).rel_l2 <= 1e-6
 
 
 @pytest.mark.parametrize(

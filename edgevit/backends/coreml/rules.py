@@ -13,6 +13,7 @@ from edgevit.rewrites.arithmetic.expand_functions import ExpandFunctions
 from edgevit.rewrites.arithmetic.expand_log1p import ExpandLog1p
 from edgevit.rewrites.arithmetic.expand_roll import ExpandRoll
 from edgevit.rewrites.arithmetic.expand_scatter import ExpandScatter
+from edgevit.rewrites.arithmetic.flatten_puts import FlattenPuts
 from edgevit.rewrites.arithmetic.functions import FUNCTIONS
 from edgevit.rewrites.arithmetic.name_extremes import NameExtremes
 from edgevit.rewrites.arithmetic.wrap_indices import WrapIndices
@@ -64,6 +65,7 @@ _BEFORE: tuple[AnyRule, ...] = (
     FoldNormAffine(),
     ScalePowerMean(),
     ExpandRoll(),  # coremltools makes a gather of it, which leaves the Neural Engine
+    FlattenPuts(),
     ExpandScatter(),
     ExpandLog1p(),
     GatherNearest(scaled=True),

@@ -16,10 +16,13 @@ import torch
 
 from edgevit.backends.in_aten import add, cdist, logical_xor, one_hot, rsub, sub, unfold
 from edgevit.backends.tflite.tool import litert
+from edgevit.rewrites.arithmetic.bits import BITS, is_of_few_bits
 from edgevit.rewrites.arithmetic.expand_erfc import erfc
 
 aten = torch.ops.aten
 Tensor = torch.Tensor
+_SHORT = (torch.int8, torch.uint8, torch.int16)
+_COMPARISONS = [f"{name}.{form}" for name in ("eq", "ne", "lt", "le", "gt", "ge") for form in ("Scalar", "Tensor")]  # fmt: skip
 _COPIES = 4  # of a tensor in one concatenation; more are made by an expansion
 
 
@@ -136,6 +139,26 @@ def xor(x: Tensor, other: Tensor) -> Tensor:
     return x != other if x.dtype == other.dtype == torch.bool else NotImplemented
 
 
+def of_bits(definition: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """Compute bits of integers in sums, as only those of booleans have a kernel."""
+
+    def function(x: Tensor, *numbers: Any) -> Tensor:
+        return definition(x, *numbers) if is_of_few_bits(x.dtype, numbers) else NotImplemented
+
+    return function
+
+
+def compared(target: Any) -> Callable[..., Tensor]:
+    """Compare bytes and other short integers as int32: the kernels take those of quantised values alone."""
+
+    def function(x: Tensor, other: Any) -> Tensor:
+        if x.dtype not in _SHORT:
+            return NotImplemented
+        return target(x.to(torch.int32), other)
+
+    return function
+
+
 def empty_like(x: Tensor, **options: Any) -> Tensor:
     """Return zeros, as the values of an uninitialised tensor are undefined."""
     return torch.zeros_like(x, dtype=options.get("dtype"))
@@ -207,6 +230,11 @@ def _apart(weight: Tensor, axis: int, step: int) -> Tensor:
     return wide[..., : wide.shape[-1] - step + 1].movedim(-1, axis)
 
 
+def _overload(name: str) -> Any:
+    packet, _, overload = name.partition(".")
+    return getattr(getattr(aten, packet), overload or "default")
+
+
 TABLE: dict[Any, Callable[..., Any]] = {
     aten.expand.default: expand,
     aten.repeat.default: repeat,
@@ -228,5 +256,7 @@ TABLE: dict[Any, Callable[..., Any]] = {
     aten.one_hot.default: one_hot,
     aten.empty_like.default: empty_like,
     aten.adaptive_max_pool2d.default: adaptive_max_pool2d,
+    **{_overload(name): of_bits(function) for name, function in BITS.items()},
+    **{_overload(name): compared(_overload(name)) for name in _COMPARISONS},
     aten._cdist_forward.default: cdist,  # its lowering takes the last axes for rows and columns in any layout
 }

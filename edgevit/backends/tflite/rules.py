@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from edgevit.rewrites.arithmetic.bits import BITS
 from edgevit.rewrites.arithmetic.cast_parts import CastParts
 from edgevit.rewrites.arithmetic.expand_functions import ExpandFunctions
 from edgevit.rewrites.arithmetic.expand_log1p import ExpandLog1p
 from edgevit.rewrites.arithmetic.expand_logs import ExpandLogs
 from edgevit.rewrites.arithmetic.expand_scatter import ExpandScatter
 from edgevit.rewrites.arithmetic.expand_step import ExpandStep
+from edgevit.rewrites.arithmetic.flatten_puts import FlattenPuts
 from edgevit.rewrites.arithmetic.fold_constants import FoldConstants
 from edgevit.rewrites.arithmetic.fold_softmax import FoldSoftmax
 from edgevit.rewrites.arithmetic.functions import RARE
@@ -47,11 +49,12 @@ from edgevit.rewrites.variants import Form, behind, form, optional, replaced, wi
 
 RULES: tuple[AnyRule, ...] = (
     *STANDARD,
-    ExpandFunctions(*RARE, "abs", "angle", "argmax", "argmin", "signbit"),
+    ExpandFunctions(*RARE, *BITS, "abs", "angle", "argmax", "argmin", "masked_scatter", "signbit"),
     FoldNormAffine(),
     ExpandAdaptiveMax(),
     ExpandAdaptivePlaces(tiles=True),
     CastParts(),
+    FlattenPuts(),
     ExpandScatter(),
     ExpandLog1p(),
     ExpandResize(),

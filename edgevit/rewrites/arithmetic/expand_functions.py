@@ -17,6 +17,7 @@ from edgevit.graph.aten import argument, has_argument, kind, op
 from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import value
 from edgevit.graph.traced import copied, traced
+from edgevit.rewrites.arithmetic.bits import BITS, is_of_few_bits
 from edgevit.rewrites.arithmetic.functions import FUNCTIONS
 from edgevit.rewrites.arithmetic.orders import MOST_COMPARED
 from edgevit.rewrites.rule import Match, Refused, Rule
@@ -24,7 +25,6 @@ from edgevit.rewrites.rule import Match, Refused, Rule
 # those of floats are calls of their own
 _OF_INTEGERS = frozenset({"abs", "isfinite", "isinf", "isnan"})
 _OF_NUMBERS = frozenset({"any", "all"})
-_ORDERED = frozenset({"kthvalue", "median"})
 _OF_MATRICES = frozenset({"det", "inverse", "linalg_det", "linalg_inv"})
 _STABLE = frozenset({"argsort", "sort"})
 _SPREADS = frozenset({"std", "var"})
@@ -50,8 +50,6 @@ class ExpandFunctions(Rule[Match]):
         called = _called(match.node)
         if any(value(x).is_complex() for x in called.all_input_nodes):
             raise Refused("its values are complex")
-        if kind(called) in _ORDERED and match.node is not called and match.node.args[1] == 1:
-            raise Refused("which of equal numbers it is, PyTorch leaves open")
 
     def rewrite(self, match: Match, edit: Edit) -> Node:
         called = _called(match.node)
@@ -66,10 +64,14 @@ def is_of_its_form(node: Node) -> bool:
     if kind(node) in _OF_ALL:
         return argument(node, "dim") is None and value(node.all_input_nodes[0]).ndim > 0
     dtype = value(node.all_input_nodes[0]).dtype
+    if dtype.is_complex:
+        return False
     if kind(node) in _OF_NUMBERS:
         return dtype != torch.bool
     if kind(node) in _OF_INTEGERS:
         return not dtype.is_floating_point
+    if op(node) in BITS:
+        return is_of_few_bits(dtype, node.args[1:])
     if kind(node) in _SPREADS:
         return argument(node, "correction") is None
     if kind(node) in _STABLE:

@@ -5,7 +5,7 @@
     acosh(x)       =  log1p(t + sqrt(2 t + t^2))                            t = x - 1
     hypot(x, y)    =  max(|x|, |y|) sqrt(1 + (min / max)^2)
     cross(a, b)    =  a[1 2 0] b[2 0 1] - a[2 0 1] b[1 2 0]
-    kthvalue(x,k)  =  sort(x)[k - 1]
+    kthvalue(x,k)  =  sort(x)[k - 1]          its place among equal numbers is open, as in PyTorch
     diagonal(x)    =  x, its two axes as one, at constant places
 
 The sums and products are in another order than torch's.
@@ -21,9 +21,11 @@ import torch
 from torch import Tensor
 
 from edgevit.rewrites.arithmetic.activations import ACTIVATIONS
+from edgevit.rewrites.arithmetic.bits import BITS
 from edgevit.rewrites.arithmetic.matrices import MATRICES
 from edgevit.rewrites.arithmetic.orders import ORDERS
 from edgevit.rewrites.arithmetic.sequences import SEQUENCES, summed
+from edgevit.rewrites.arithmetic.volumes import VOLUMES
 
 aten = torch.ops.aten
 
@@ -308,9 +310,11 @@ def _weighed(x: Tensor, product: Tensor, beta: float, alpha: float) -> Tensor:
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     **ACTIVATIONS,
+    **BITS,
     **MATRICES,
     **ORDERS,
     **SEQUENCES,
+    **VOLUMES,
     "abs": absolute,
     "acosh": acosh,
     "addbmm": addbmm,
@@ -366,7 +370,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
 
 # Functions that none of ONNX, TFLite and ExecuTorch has.
 RARE = (
-    "bilinear", "bucketize.Tensor", "copysign.Tensor", "cummax", "cummin", "cumprod", "det", "fmax", "fmin", "hypot",
+    "adaptive_avg_pool3d", "bilinear", "bucketize.Tensor", "copysign.Tensor", "cummax", "cummin", "cumprod", "det", "fmax", "fmin", "hypot",
     "index_fill.int_Scalar", "index_fill.int_Tensor", "inverse", "kthvalue", "linalg_det", "linalg_inv", "median", "median.dim",
     "searchsorted.Tensor",
 )  # fmt: skip

@@ -1,6 +1,7 @@
 """Definitions of functions of numbers in an order: running extremes and products, places among sorted numbers.
 
 cumprod(x)            =  products of 2, 4, 8 ... neighbours
+masked_scatter(x,m,s) =  s[cumsum(m) - 1] where m, and x elsewhere
 searchsorted(s, x)    =  how many of s are not at or above x
 """
 
@@ -89,6 +90,14 @@ def searchsorted(
     return (count - above).to(torch.int32 if out_int32 else torch.int64)
 
 
+def masked_scatter(x: Tensor, mask: Tensor, source: Tensor) -> Tensor:
+    sizes = torch.broadcast_shapes(x.shape, mask.shape)
+    chosen = mask.expand(sizes).reshape(-1)
+    nth = torch.cumsum(chosen.to(torch.int32), 0).clamp(min=1, max=source.numel()) - 1
+    picked = torch.index_select(source.reshape(-1), 0, nth)
+    return torch.where(chosen, picked, x.expand(sizes).reshape(-1)).reshape(sizes)
+
+
 def summed(x: Tensor, dtype: Any) -> Tensor:
     """Return the numbers as torch adds them up: integers as int64."""
     if isinstance(dtype, torch.dtype):
@@ -101,5 +110,6 @@ SEQUENCES: dict[str, Callable[..., Any]] = {
     "cummax": cummax,
     "cummin": cummin,
     "cumprod": cumprod,
+    "masked_scatter": masked_scatter,
     "searchsorted.Tensor": searchsorted,
 }

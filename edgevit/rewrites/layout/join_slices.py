@@ -17,6 +17,7 @@ from torch.fx.node import Node
 from edgevit.graph.aten import kind, operand
 from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import shape
+from edgevit.rewrites.layout.lower_rank.rule import MOST
 from edgevit.rewrites.layout.name_views import places_of
 from edgevit.rewrites.rule import SAME_VALUES, Match, Rule
 
@@ -41,6 +42,8 @@ class JoinSlices(Rule[Slices]):
     def match(self, node: Node, draft: Draft) -> Slices | None:
         if kind(node) != "slice" or draft.is_constant(operand(node)):
             return None
+        if len(shape(operand(node))) > MOST:
+            return None  # slices have a form with fewer axes, and splits have none
         axis, _ = places_of(node)
         slices = (user for user in operand(node).users if kind(user) == "slice")
         beside = {

@@ -92,6 +92,13 @@ REST: dict[str, Plain] = {
     "written into new memory": lambda s, x: torch.empty_like(x).copy_(x) * 2,
     "over the edge": lambda s, x: F.avg_pool2d(x, 3, 2, ceil_mode=True) + F.max_pool2d(x, 3, 2, 0, ceil_mode=True),
     "nearest": lambda s, x: F.interpolate(x, size=(5, 11)),
+    "bits": lambda s, x: torch.stack([y := (x * 9).long(), y & 5, y | 3, y ^ 6, ~y, y >> 1, y << 2, y & ~3], 1),
+    "bytes compared": lambda s, x: torch.logical_and(((x * 9).to(torch.int8) & 1) == 0, (x * 9).to(torch.int16) <= 4)[:, :3],
+    "reflected": lambda s, x: F.grid_sample(x, x[:, :2].permute(0, 2, 3, 1) * 2, padding_mode="reflection", align_corners=True),
+    "summed at places": lambda s, x: torch.zeros(2, 9, 8).index_put((torch.arange(2)[:, None], (x[:, 0, 0] * 9).long().clamp(-9, 8)), x[:, 1], accumulate=True),
+    "written one after another": lambda s, x: x.masked_scatter(x > 0, x.flip(1)),
+    "means of a volume": lambda s, x: F.adaptive_avg_pool3d(x, (2, 3, 1)),
+    "the third smallest": lambda s, x: torch.stack([y.float() for y in x.kthvalue(3, 1)]),
     "scaled": lambda s, x: F.interpolate(x, scale_factor=1.3, mode="bilinear"),
 }  # fmt: skip
 

@@ -108,7 +108,12 @@ def _form(write: Write) -> Writer:
         if write.reduce == "set" or _most_writers(write) <= _WRITERS:
             return _gathered
         raise Refused(f"more than {_WRITERS} numbers are written to one place")
-    if write.reduce == "set" and isinstance(write.source, Node) and count > 1:
+    if (
+        write.reduce == "set"
+        and isinstance(write.source, Node)
+        and count > 1
+        and value(write.source).numel() > 1
+    ):
         raise Refused("it writes at places that are computed")
     if write.reduce == "prod":
         raise Refused("it multiplies at places that are computed")
@@ -263,7 +268,9 @@ def _replaced(node: Node, write: Write, into: Node, hits: Node, edit: Edit) -> N
     """Write one number to all places that are hit, or the single source."""
     hit = _any_source(hits, edit)
     if isinstance(write.source, Node):
-        new = edit.reshaped(write.source, [write.into[0], 1, write.into[2]])
+        one = value(write.source).numel() == 1
+        sizes = [1, 1, 1] if one else [write.into[0], 1, write.into[2]]
+        new = edit.reshaped(write.source, sizes)
     else:
         new = edit.constant(torch.tensor(write.source, dtype=value(node).dtype), "value")
     return edit.call(aten.where.self, hit, new, into)

@@ -13,7 +13,8 @@ from edgevit.graph.aten import argument, integer, kind, op, operand
 from edgevit.graph.edit import Draft
 from edgevit.graph.program import shape, value
 from edgevit.graph.tensors import broadcast
-from edgevit.rewrites.rule import Refused
+from edgevit.rewrites.arithmetic.flatten_puts import may_be_negative
+from edgevit.rewrites.rule import Refused, made_by_rule
 
 _NAMES = {
     "add": "sum",
@@ -135,19 +136,27 @@ def _put(node: Node, draft: Draft) -> Write:
     tensors: list[Any] = [indices[axis] for axis in axes]
     if not axes or axes != list(range(axes[0], axes[-1] + 1)):
         raise Refused("it indexes axes apart from each other")
-    if any(not draft.is_constant(index) for index in tensors):
+    computed = [index for index in tensors if not draft.is_constant(index)]
+    if computed and (len(tensors) > 1 or not _counts_from_start(node, tensors[0], draft)):
         raise Refused("it writes at places that are computed")
     if any(value(index).dtype == torch.bool for index in tensors):
         raise Refused("it writes through a mask")
     first, behind = axes[0], axes[-1] + 1
     extents = shape(into)[first:behind]
+    sizes = (prod(shape(into)[:first]), prod(extents), prod(shape(into)[behind:]))
+    adds = argument(node, "accumulate")
+    how = ("sum" if adds else "set", adds)
+    if computed:
+        return Write(sizes, argument(node, "values"), computed[0], (1, prod(shape(computed[0])), 1), None, *how)  # fmt: skip
     flat = torch.zeros((), dtype=torch.int64)
     for index, extent in zip(tensors, extents, strict=True):
         flat = flat * extent + _wrapped(draft.tensor(index), extent)
-    sizes = (prod(shape(into)[:first]), prod(extents), prod(shape(into)[behind:]))
-    adds = argument(node, "accumulate")
     places = flat.reshape(1, -1, 1)
-    return Write(sizes, argument(node, "values"), tensors[0], (1, places.numel(), 1), places, "sum" if adds else "set", adds)  # fmt: skip
+    return Write(sizes, argument(node, "values"), tensors[0], (1, places.numel(), 1), places, *how)  # fmt: skip
+
+
+def _counts_from_start(node: Node, index: Node, draft: Draft) -> bool:
+    return made_by_rule(node, "flatten-puts") or not may_be_negative(index, draft)
 
 
 def values_shape(node: Node, draft: Draft) -> list[int]:

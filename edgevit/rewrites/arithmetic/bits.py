@@ -1,0 +1,95 @@
+"""Operations on the bits of integers with a known number, in sums and quotients.
+
+    x & 12   =  (x // 4 mod 4) * 4                 a term for each run of ones
+    x & ~3   =  x - (x & 3)
+    x | k    =  x + k - (x & k)
+    x ^ k    =  x + k - 2 (x & k)
+    ~x       =  -1 - x
+    x << n   =  x * 2^n
+    x >> n   =  x // 2^n
+
+They hold for negative numbers too, which are stored as two's complements. Bytes are computed as int32.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+MOST_BITS = 30  # what is beyond has no power of two in int32
+_NARROW = (torch.int8, torch.uint8, torch.int16)
+
+Function = Callable[..., Tensor]
+
+
+def _common(x: Tensor, number: int) -> Tensor:
+    if number < 0:
+        return x - _common(x, ~number)
+    total = torch.zeros_like(x)
+    for first, end in _runs(number):
+        shifted = torch.floor_divide(x, 2**first) if first else x
+        part = torch.remainder(shifted, 2 ** (end - first)) * 2**first
+        total = part if first == _lowest(number) else total + part
+    return total
+
+
+def _runs(number: int) -> Iterator[tuple[int, int]]:
+    """Yield the first bit and the end of each run of ones."""
+    first = 0
+    while number >> first:
+        first = first + _lowest(number >> first)
+        end = first + _lowest(~(number >> first))
+        yield first, end
+        first = end
+
+
+def _lowest(number: int) -> int:
+    return (number & -number).bit_length() - 1
+
+
+def _with_number(formula: Function) -> Function:
+    def function(x: Tensor, number: int) -> Tensor:
+        return _as_integers(formula, x, number)
+
+    return function
+
+
+def _as_integers(formula: Function, x: Tensor, *numbers: int) -> Tensor:
+    if x.dtype in _NARROW:
+        return formula(x.to(torch.int32), *numbers).to(x.dtype)
+    return formula(x, *numbers)
+
+
+def _inverted(x: Tensor) -> Tensor:
+    return _as_integers(lambda y: -1 - y, x)
+
+
+_AND = _with_number(_common)
+_OR = _with_number(lambda x, k: x + k - _common(x, k))
+_XOR = _with_number(lambda x, k: x + k - _common(x, k) * 2)
+_LEFT = _with_number(lambda x, n: x * 2**n)
+_RIGHT = _with_number(lambda x, n: torch.floor_divide(x, 2**n))
+
+BITS: dict[str, Function] = {
+    "__and__.Scalar": _AND,
+    "__lshift__.Scalar": _LEFT,
+    "__or__.Scalar": _OR,
+    "__rshift__.Scalar": _RIGHT,
+    "__xor__.Scalar": _XOR,
+    "bitwise_and.Scalar": _AND,
+    "bitwise_left_shift.Tensor_Scalar": _LEFT,
+    "bitwise_not": _inverted,
+    "bitwise_or.Scalar": _OR,
+    "bitwise_right_shift.Tensor_Scalar": _RIGHT,
+    "bitwise_xor.Scalar": _XOR,
+}
+
+
+def is_of_few_bits(dtype: torch.dtype, numbers: tuple[Any, ...]) -> bool:
+    """Return whether the equations hold: for integers, and numbers whose powers of two int32 has."""
+    if dtype == torch.bool or dtype.is_floating_point:
+        return False
+    return all(isinstance(k, int) and max(k, ~k).bit_length() <= MOST_BITS for k in numbers)
