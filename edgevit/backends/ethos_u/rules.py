@@ -11,6 +11,7 @@ from edgevit.rewrites.arithmetic.expand_functions import ExpandFunctions
 from edgevit.rewrites.arithmetic.expand_silu import ExpandSilu
 from edgevit.rewrites.arithmetic.fold_constants import FoldConstants
 from edgevit.rewrites.arithmetic.store_numbers import StoreNumbers
+from edgevit.rewrites.convolutions.collapse_linear import CollapseLinear
 from edgevit.rewrites.norms.expand_norm import ExpandNorm
 from edgevit.rewrites.pools_and_padding.expand_adaptive_pool import ExpandAdaptivePool
 from edgevit.rewrites.pools_and_padding.keep_image_axes import KeepImageAxes
@@ -23,6 +24,7 @@ RULES: tuple[AnyRule, ...] = (
     *replaced(_POOLS, ExpandNorm()),
     ExpandSilu(),
     ExpandFunctions("hardsigmoid"),
+    CollapseLinear(),  # its scale and shift, into the convolution before it
     StoreNumbers(),
     FoldConstants(),
 )

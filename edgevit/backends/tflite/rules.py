@@ -88,6 +88,7 @@ RULES: tuple[AnyRule, ...] = (
     PermuteImages(),
     MergeReshapes(),
     KeepBatch(),
+    MergePermutes(),
 )
 
 FORMS: tuple[Form, ...] = (
