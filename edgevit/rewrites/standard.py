@@ -12,6 +12,7 @@ from edgevit.rewrites.convolutions.number_padding import NumberPadding
 from edgevit.rewrites.layout.merge_reshapes import MergeReshapes
 from edgevit.rewrites.layout.name_shapes import NameShapes
 from edgevit.rewrites.norms.restore_batch_norm import RestoreBatchNorm
+from edgevit.rewrites.norms.split_affine import SplitAffine
 from edgevit.rewrites.pools_and_padding.clip_window import ClipWindow
 from edgevit.rewrites.pools_and_padding.expand_adaptive_max import ExpandAdaptivePlaces
 from edgevit.rewrites.rule import AnyRule
@@ -28,6 +29,7 @@ STANDARD: tuple[AnyRule, ...] = (
     RestoreBatchNorm(),
     DropIdentity(),
     FoldConstants(),
+    SplitAffine(),
     CollapseLinear(),
     MergeReshapes(),
 )
