@@ -66,6 +66,23 @@ def branches(r: random.Random, s: Shape) -> nn.Module:
     return Fn(lambda x, *p: sum(part(x) for part in p), *r.sample(parts, r.randint(2, 4)))
 
 
+def mixed_windows(r: random.Random, s: Shape) -> nn.Module:
+    """Convolutions of several windows over their shares of the channels, joined, and one norm for all."""
+    c = s[0]
+    shares = [c // 2, c - c // 2]
+    convolutions = [
+        nn.Conv2d(n, n, k, padding=k // 2, groups=r.choice([1, n]), bias=r.random() < 0.3)
+        for n, k in zip(shares, r.sample([1, 3, 5], 2), strict=True)
+    ]
+    return Fn(
+        lambda x, norm, *parts: norm(
+            torch.cat([p(x) for p, x in zip(parts, x.split(shares, 1), strict=True)], 1)
+        ),
+        nn.BatchNorm2d(c),
+        *convolutions,
+    )
+
+
 def rep_mixer(r: random.Random, s: Shape) -> nn.Module:
     c = s[0]
     return Fn(
@@ -296,4 +313,5 @@ def cascade(r: random.Random, s: Shape) -> nn.Module | None:
 BLOCKS: tuple[Block, ...] = (
     conv, conv, conv_same, padded, norm, branches, branches, rep_mixer, chain, norm_then_conv, activation, activation,
     pool, squeeze_excite, in_place, moves, moves, resize, shuffle, upconv, attention, attention, windows, mlp, cascade,
+    mixed_windows,
 )  # fmt: skip
