@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from edgevit.backends.exported import exported_program
     from edgevit.backends.functions import (
         Functions,
+        NotJoinedError,
         Part,
         bytes_of,
         functions_of,
@@ -87,6 +88,7 @@ __all__ = [
     "FirmwareMemory",
     "Functions",
     "Lowering",
+    "NotJoinedError",
     "OpTime",
     "OpenExecutable",
     "Outside",
@@ -155,7 +157,14 @@ lazy_face(
             "execution_text",
         ),
         "exported": ("exported_program",),
-        "functions": ("Functions", "Part", "bytes_of", "functions_of", "require_same_functions"),
+        "functions": (
+            "Functions",
+            "NotJoinedError",
+            "Part",
+            "bytes_of",
+            "functions_of",
+            "require_same_functions",
+        ),
         "judged": ("judged",),
         "on_host": ("LIMITS", "Run", "check_on_host", "fitted", "program_parity", "worker_for"),
         "own_rounding": (

@@ -11,9 +11,14 @@ import torch
 from edgevit.backends.on_host import Run
 from edgevit.errors import ParityError
 from edgevit.graph.cuts import GraphPart
+from edgevit.graph.parity import distance
 from edgevit.graph.program import Inputs
 from edgevit.support.backend_info import BACKENDS
 from edgevit.targets import Target
+
+
+class NotJoinedError(Exception):
+    """Reason why files do not become functions of one."""
 
 
 @dataclass(frozen=True)
@@ -29,10 +34,11 @@ class Part:
 class Functions:
     """What a format does with several functions in a file. Weights that they share are stored once."""
 
-    join: Callable[[Mapping[str, Part], Path], None]
+    join: Callable[[Mapping[str, Part], Path], None] | None
     open: Callable[[Path, str | None, str], Run]  # file, function (None: its only one), precision
     runs_on: Callable[[Target], bool] = lambda _: True  # whether a target's system has functions
     join_files: Callable[[Mapping[str, Path], Path], None] | None = None  # without their graphs
+    rounding: float = 0.0  # relative L2 between a function and its own file; 0: bit for bit
     since: str = ""  # the first system that has functions
     # Name and text of the file that opens one of @FUNCTIONS@ of @STEM@, which is in @FILE@.
     call: tuple[str, str] = ("", "")
@@ -56,7 +62,11 @@ def require_same_functions(
     """Refuse a function that computes other numbers than its own file, which was verified."""
     expected = functions.open(own, None, precision)(inputs)
     outputs = functions.open(path, name, precision)(inputs)
-    if not all(torch.equal(a, b) for a, b in zip(expected, outputs, strict=True)):
+    if functions.rounding:
+        same = distance(expected, outputs).rel_l2 <= functions.rounding
+    else:
+        same = all(torch.equal(a, b) for a, b in zip(expected, outputs, strict=True))
+    if not same:
         raise ParityError(
             "the file of all functions does not compute what their own files do",
             where=f"{path}, function {name}",

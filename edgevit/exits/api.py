@@ -128,7 +128,8 @@ def export_exits(
     ]
     facts = _part_facts(program, parts, results, costs, thresholds)
     size = sum(fact["bytes"] for fact in facts)
-    if functions := functions_of(format, load_target(target)):
+    functions = functions_of(format, load_target(target))
+    if functions and functions.join:
         with stages.stage("join", "make them functions of one file"):
             path = directory / f"{source.name}{BACKENDS[format].suffix}"
             one = join(functions, parts, results, path)

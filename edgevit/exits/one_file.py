@@ -32,6 +32,7 @@ def join(
     }
     if path.is_dir():
         shutil.rmtree(path)
+    assert functions.join is not None
     functions.join(joined, path)
     for name, part in joined.items():
         examples = part.graph.examples

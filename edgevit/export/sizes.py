@@ -1,7 +1,7 @@
 """Sizes of one model as functions of one file, where the format and the target's system have such files.
 
-Each size keeps its folder, whose artifact was verified. The file beside the folders computes bit for bit
-what they compute, and stores weights that they share once. `sizes.json` names its functions.
+Each size keeps its folder, whose artifact was verified. The file beside the folders computes what they compute, bit
+for bit where the runtime runs the same kernels, and stores weights that they share once. `sizes.json` names its functions.
 """
 
 from __future__ import annotations
@@ -13,8 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgevit.backends import Functions, bytes_of, functions_of, require_same_functions
-from edgevit.errors import EdgevitError, OutputError
+from edgevit.backends import (
+    Functions,
+    NotJoinedError,
+    bytes_of,
+    functions_of,
+    require_same_functions,
+)
+from edgevit.errors import EdgevitError, OutputError, ParityError
 from edgevit.export.result import ExportResult
 from edgevit.exported import artifact_bytes, load_golden, remove, write_manifest
 from edgevit.support.backend_info import BACKENDS
@@ -36,10 +42,11 @@ class Sizes:
         if self.path is None:
             return f"  sizes      a folder each: {self.why}"
         names = ", ".join(one["function"] for one in self.plan["functions"])
+        called = "functions" if "call" in self.plan else "sizes    "
         apart = sum(one["bytes"] for one in self.plan["functions"])
         return (
             f"  one file   {self.path}: {self.plan['bytes'] / 1e6:.2f} MB instead of {apart / 1e6:.2f}\n"
-            f"  functions  {names}; {PLAN} has their inputs"
+            f"  {called}  {names}; {PLAN} has their inputs"
         )
 
     def as_dict(self) -> dict[str, Any]:
@@ -67,7 +74,12 @@ def join_sizes(
             why=f"no {PLAN} beside it names it",
             hint="-o another folder, or move it away first",
         )
-    _write(functions, results, path)
+    try:
+        _write(functions, results, path)
+    except NotJoinedError as reason:
+        return Sizes(None, {}, str(reason))
+    except ParityError as error:
+        return Sizes(None, {}, error.message)
     plan = {
         "file": path.name,
         "bytes": bytes_of(path),

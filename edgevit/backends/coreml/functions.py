@@ -57,5 +57,10 @@ def runs_on(target: Target) -> bool:
 
 
 FUNCTIONS = Functions(
-    join, open_function, runs_on, join_files, f"iOS {_SINCE}", ("InputSize.swift", _SWIFT)
+    join,
+    open_function,
+    runs_on,
+    join_files,
+    since=f"iOS {_SINCE}",
+    call=("InputSize.swift", _SWIFT),
 )

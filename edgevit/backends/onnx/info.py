@@ -28,5 +28,6 @@ INFO = BackendInfo(
     libraries=("onnxruntime",),
     snippets="edgevit.snippets.for_onnx:SNIPPETS",
     part_session="edgevit.snippets.for_onnx:PART_SESSION",
+    functions="edgevit.backends.onnx.sizes:FUNCTIONS",
     delegates=True,
 )
