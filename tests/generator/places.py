@@ -182,7 +182,7 @@ def masked_rows(r: random.Random, s: Shape) -> nn.Module | None:
 
     def forward(x: torch.Tensor) -> torch.Tensor:
         t = x.flatten(2).mT.unsqueeze(1)
-        seen = t.amax(-1) > t.mean()
+        seen = t.amax(-1) > t.mean() - 0.1
         mask = seen[..., None, :] if only_keys else seen[..., None] & seen[..., None, :]
         y = F.scaled_dot_product_attention(t, t * 0.5, t, attn_mask=mask)
         return x + y.squeeze(1).mT.reshape(x.shape)

@@ -49,16 +49,22 @@ from edgevit.rewrites.pools_and_padding.pad_ceil import PadCeil
 from edgevit.rewrites.pools_and_padding.split_extremes import SplitExtremes
 from edgevit.rewrites.resize.expand_resize import ExpandResize
 from edgevit.rewrites.resize.expand_scaled_resize import ExpandScaledResize
+from edgevit.rewrites.resize.gather_nearest import GatherNearest
 from edgevit.rewrites.rule import AnyRule
 from edgevit.rewrites.standard import STANDARD
 
 # Before what is picked is one constant.
 FIRST: tuple[AnyRule, ...] = (ExpandEinsum(), ExpandRecurrent(), ExpandComposites(), FactorTables())
+_WRITTEN_OUT = (
+    "addcdiv", "addcmul", "aminmax", "bilinear", "diagonal", "diff", "hypot", "lerp.Scalar", "lerp.Tensor", "median.dim",
+    "prelu", "prod.dim_int",
+)  # fmt: skip
+
 RULES: tuple[AnyRule, ...] = (
     *FIRST,
     *STANDARD,
     FoldFills(),
-    ExpandFunctions("prelu"),
+    ExpandFunctions(*_WRITTEN_OUT),
     ExpandLogs(),
     JoinWrites(),
     ScatterMean(),
@@ -81,6 +87,7 @@ RULES: tuple[AnyRule, ...] = (
     ExpandUnfold(),
     ShuffleTransposed(),
     CropBeforePad(),
+    GatherNearest(),
     ExpandResize(),
     ExpandScaledResize(),
     ExpandVectorNorm(),

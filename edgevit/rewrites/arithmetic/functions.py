@@ -250,6 +250,18 @@ def cross(a: Tensor, b: Tensor, dim: int | None = None) -> Tensor:
     return turned(a, once) * turned(b, twice) - turned(a, twice) * turned(b, once)
 
 
+def addcmul(x: Tensor, a: Tensor, b: Tensor, *, value: float = 1) -> Tensor:
+    return x + (a * b if value == 1 else a * b * value)
+
+
+def addcdiv(x: Tensor, a: Tensor, b: Tensor, *, value: float = 1) -> Tensor:
+    return x + (a / b if value == 1 else a / b * value)
+
+
+def lerp(start: Tensor, end: Tensor, weight: Any) -> Tensor:
+    return start + weight * (end - start)
+
+
 def prelu(x: Tensor, weight: Tensor) -> Tensor:
     channels = [-1, *(1 for _ in x.shape[2:])] if x.ndim > 1 else [-1]
     return torch.clamp(x, min=0.0) + torch.clamp(x, max=0.0) * weight.reshape(channels)
@@ -318,6 +330,8 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "abs": absolute,
     "acosh": acosh,
     "addbmm": addbmm,
+    "addcdiv": addcdiv,
+    "addcmul": addcmul,
     "addmv": addmv,
     "aminmax": aminmax,
     "angle": angle,
@@ -348,6 +362,8 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "isinf": is_not_itself,
     "isnan": is_not_itself,
     "kthvalue": kthvalue,
+    "lerp.Scalar": lerp,
+    "lerp.Tensor": lerp,
     "linalg_cross": cross,
     "linalg_diagonal": diagonal,
     "masked_fill.Scalar": masked_fill,
