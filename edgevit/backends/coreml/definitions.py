@@ -96,7 +96,7 @@ def is_misread(node: Node) -> bool:
     return name in _ALWAYS or name in STABLE
 
 
-def _per_axis(node: Node, name: str) -> list[int]:
+def _per_axis(node: Node, name: str) -> tuple[int, ...]:
     return per_dimension(argument(node, name), _TRANSPOSED[op(node)])
 
 

@@ -50,28 +50,37 @@ def _lowest(number: int) -> int:
     return (number & -number).bit_length() - 1
 
 
-def _with_number(formula: Function) -> Function:
-    def function(x: Tensor, number: int) -> Tensor:
-        return _as_integers(formula, x, number)
+def _as_integers(formula: Callable[[Tensor, int], Tensor]) -> Function:
+    def function(x: Tensor, number: int = 0) -> Tensor:
+        if x.dtype in _NARROW:
+            return formula(x.to(torch.int32), number).to(x.dtype)
+        return formula(x, number)
 
     return function
 
 
-def _as_integers(formula: Function, x: Tensor, *numbers: int) -> Tensor:
-    if x.dtype in _NARROW:
-        return formula(x.to(torch.int32), *numbers).to(x.dtype)
-    return formula(x, *numbers)
+def _either(x: Tensor, number: int) -> Tensor:
+    return x + number - _common(x, number)
 
 
-def _inverted(x: Tensor) -> Tensor:
-    return _as_integers(lambda y: -1 - y, x)
+def _one_of(x: Tensor, number: int) -> Tensor:
+    return x + number - _common(x, number) * 2
 
 
-_AND = _with_number(_common)
-_OR = _with_number(lambda x, k: x + k - _common(x, k))
-_XOR = _with_number(lambda x, k: x + k - _common(x, k) * 2)
-_LEFT = _with_number(lambda x, n: x * 2**n)
-_RIGHT = _with_number(lambda x, n: torch.floor_divide(x, 2**n))
+def _inverted(x: Tensor, _: int) -> Tensor:
+    return -1 - x
+
+
+def _shifted_left(x: Tensor, by: int) -> Tensor:
+    return x * 2**by
+
+
+def _shifted_right(x: Tensor, by: int) -> Tensor:
+    return torch.floor_divide(x, 2**by)
+
+
+_AND, _OR, _XOR = map(_as_integers, (_common, _either, _one_of))
+_LEFT, _RIGHT = map(_as_integers, (_shifted_left, _shifted_right))
 
 BITS: dict[str, Function] = {
     "__and__.Scalar": _AND,
@@ -81,7 +90,7 @@ BITS: dict[str, Function] = {
     "__xor__.Scalar": _XOR,
     "bitwise_and.Scalar": _AND,
     "bitwise_left_shift.Tensor_Scalar": _LEFT,
-    "bitwise_not": _inverted,
+    "bitwise_not": _as_integers(_inverted),
     "bitwise_or.Scalar": _OR,
     "bitwise_right_shift.Tensor_Scalar": _RIGHT,
     "bitwise_xor.Scalar": _XOR,

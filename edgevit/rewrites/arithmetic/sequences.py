@@ -13,6 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from edgevit.graph.tensors import broadcast
+
 
 def cummax(x: Tensor, dim: int) -> tuple[Tensor, Tensor]:
     return _running(x, dim, torch.ge)
@@ -91,7 +93,7 @@ def searchsorted(
 
 
 def masked_scatter(x: Tensor, mask: Tensor, source: Tensor) -> Tensor:
-    sizes = torch.broadcast_shapes(x.shape, mask.shape)
+    sizes = broadcast(tuple(x.shape), tuple(mask.shape))
     chosen = mask.expand(sizes).reshape(-1)
     nth = torch.cumsum(chosen.to(torch.int32), 0).clamp(min=1, max=source.numel()) - 1
     picked = torch.index_select(source.reshape(-1), 0, nth)
