@@ -1,13 +1,15 @@
-"""Several sizes of one model in one ONNX file: a table of sizes chooses shapes, windows and learnt places."""
+"""Several sizes of one model in one file: axes of the input's lengths in ONNX, signatures in TFLite."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 
+import numpy as np
 import onnxruntime
 import pytest
 import torch
+from ai_edge_litert.interpreter import Interpreter
 
 from edgevit.cli.main import main
 from edgevit.exported import load_golden
@@ -22,7 +24,7 @@ class Net(nn.Module):
         super().__init__()
         self.stem, self.mix = nn.Conv2d(3, 8, 4, 4), nn.Conv2d(8, 8, 3, padding=1)
         self.places = nn.Parameter(torch.randn(1, 8, 4, 4))
-        self.qkv, self.head = nn.Linear(8, 24), nn.Linear(8 * 6, 5)
+        self.qkv, self.head = nn.Linear(8, 24), nn.Linear(8 * 6, 500)
 
     def forward(self, image):
         x = self.stem(image)
@@ -38,14 +40,14 @@ def build():
 """
 
 
-def export(folder: Path, sizes: str, *more: str) -> int:
+def export(folder: Path, sizes: str, format: str, *more: str) -> int:
     (folder / "net.py").write_text(NET)
-    words = ["export", f"{folder}/net.py:build", "--target", "linux-x86", "--format", "onnx"]
+    words = ["export", f"{folder}/net.py:build", "--target", "linux-x86", "--format", format]
     return main([*words, "--input-size", sizes, "-o", str(folder / "o"), "--quiet", *more])
 
 
 def test_the_size_of_the_input_chooses(tmp_path: Path) -> None:
-    assert export(tmp_path, "32x48,64x96,96x48") == 0
+    assert export(tmp_path, "32x48,64x96,96x48", "onnx") == 0
     plan = json.loads((tmp_path / "o" / "sizes.json").read_text())
     session = onnxruntime.InferenceSession(tmp_path / "o" / plan["file"])
     for one in plan["functions"]:
@@ -58,3 +60,23 @@ def test_the_size_of_the_input_chooses(tmp_path: Path) -> None:
     for other in ((48, 32), (64, 64)):  # as many pixels as one of them, and of no size here
         with pytest.raises(Exception, match="none of 1x3x32x48, 1x3x64x96, 1x3x96x48"):
             session.run(None, {"image": torch.zeros(1, 3, *other).numpy()})
+
+
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
+def test_a_signature_computes_what_the_file_of_its_size_does(
+    precision: str, tmp_path: Path
+) -> None:
+    more = ("--precision", precision, *(("--calibrate", "generated") * (precision == "int8")))
+    assert export(tmp_path, "32x48,64x96", "tflite", *more) == 0
+    plan = json.loads((tmp_path / "o" / "sizes.json").read_text())
+    joined = Interpreter(str(tmp_path / "o" / plan["file"]))
+    for one in plan["functions"]:
+        folder = tmp_path / "o" / one["folder"]
+        (x,), _ = load_golden(folder)
+        own = Interpreter(str(next(folder.glob("*.tflite"))))
+        (name,) = own.get_signature_list()
+        expected = own.get_signature_runner(name)(image=x.numpy())
+        outputs = joined.get_signature_runner(one["function"])(image=x.numpy())
+        assert all(np.array_equal(outputs[key], expected[key]) for key in expected)
+    apart = sum(one["bytes"] for one in plan["functions"])
+    assert plan["bytes"] < (0.8 if precision == "fp32" else 1) * apart

@@ -8,6 +8,7 @@ from typing import Any
 from edgevit.backends.session import load_library
 
 _MARK = b"TFL3"
+_FIRST_BYTES = 1 << 20  # of what is written, which grows by itself
 
 
 def read_model(path: Path) -> Any:
@@ -15,7 +16,7 @@ def read_model(path: Path) -> Any:
 
 
 def write_model(model: Any, path: Path) -> None:
-    builder = load_library("flatbuffers", "tflite").Builder(path.stat().st_size)
+    builder = load_library("flatbuffers", "tflite").Builder(_FIRST_BYTES)
     builder.Finish(model.Pack(builder), _MARK)
     path.write_bytes(builder.Output())
 

@@ -27,6 +27,7 @@ INFO = BackendInfo(
     options="edgevit.backends.tflite.options:OPTIONS",
     snippets="edgevit.snippets.for_tflite:SNIPPETS",
     part_session="edgevit.snippets.for_tflite:PART_SESSION",
+    functions="edgevit.backends.tflite.sizes:FUNCTIONS",
     delegates=True,
     runners=(("litert-gpu", "edgevit.measure.litert_gpu:open_runner"),),
 )
