@@ -56,7 +56,10 @@ class SplitAffine(Rule[Joined]):
 
     def rewrite(self, match: Joined, edit: Edit) -> Node:
         sizes = [shape(part)[1] for part in match.parts]
-        factors, terms = factors_of(match.form).split(sizes), match.form.bias.split(sizes)
+        factors, terms = (
+            torch.split(factors_of(match.form), sizes),
+            torch.split(match.form.bias, sizes),
+        )
         parts = [
             batch_norm(part, own, term, edit)
             for part, own, term in zip(match.parts, factors, terms, strict=True)
