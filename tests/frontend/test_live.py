@@ -176,6 +176,38 @@ def test_a_module_stays_as_it_is(change: Callable[[Net], None], training: bool) 
     assert ("hooks" in notes) == (change is with_hooks)
 
 
+class Features(nn.Module):
+    """What a hook, and a function in an attribute, close over is the module itself."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.seen = nn.Conv2d(3, 4, 3), {}
+        self.conv.register_forward_hook(lambda module, args, output: self.seen.update(conv=output))
+        self.conv.register_forward_pre_hook(functools.partial(self.scaled, by=lambda: self.factor))
+        self.factor = nn.Parameter(torch.tensor(0.5))
+
+    @staticmethod
+    def scaled(module: nn.Module, args: tuple[torch.Tensor], by: Callable[[], torch.Tensor]) -> Any:
+        return (args[0] * by(),)
+
+    def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
+        return {"mean": self.conv(x).mean((2, 3)), **self.seen}
+
+
+def test_hooks_that_close_over_a_module_close_over_its_copy() -> None:
+    net = Features().eval()
+    net(2 * X)  # what is seen now is of another input
+    before = net.seen["conv"]
+    source, program = captured(net, X)
+    assert net.seen["conv"] is before
+    assert "factor" in dict(source.module.named_parameters())
+    with torch.no_grad():
+        expected = net(X)
+    assert program.output_names == ("mean", "conv")
+    for output, value in zip(program.run(), expected.values(), strict=True):
+        assert torch.allclose(output, value, atol=1e-6)
+
+
 def test_random_weights_are_those_of_a_copy() -> None:
     net = Net()
     before = state_of(net)

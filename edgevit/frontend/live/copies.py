@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from edgevit.errors import ModelError
+from edgevit.frontend.live.closures import rebind
 from edgevit.frontend.live.inputs import with_article
 from edgevit.frontend.scripts import refuse_script
 from edgevit.frontend.trial import first_line
@@ -45,6 +46,7 @@ class Copies:
             raise _uncopied(value, error) from error
         for part in chain.from_iterable(root.modules() for root in modules_in(duplicate)):
             part._compiled_call_impl = None
+            rebind(part, self._memo)
         return duplicate
 
     def _unwrap(self, root: nn.Module) -> None:
