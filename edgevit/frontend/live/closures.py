@@ -18,7 +18,8 @@ from torch import nn
 def rebind(module: nn.Module, copies: Mapping[int, Any]) -> None:
     """Have the functions of a copied module read the copies, by the id of what they are of."""
     rebound = _Rebound(copies)
-    for functions in (module._forward_hooks, module._forward_pre_hooks, vars(module)):
+    tables: list[dict[Any, Any]] = [module._forward_hooks, module._forward_pre_hooks, vars(module)]
+    for functions in tables:
         for name, value in list(functions.items()):
             if isinstance(value, types.FunctionType | functools.partial):
                 functions[name] = rebound.of(value)
