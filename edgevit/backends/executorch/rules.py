@@ -55,8 +55,9 @@ from edgevit.rewrites.standard import STANDARD
 from edgevit.rewrites.variants import Form, behind, form, optional, without
 
 _LACKING = (
-    "__lshift__.Scalar", "__rshift__.Scalar", "addbmm", "addmv", "angle", "argsort.stable", "bitwise_left_shift.Tensor_Scalar", "bitwise_right_shift.Tensor_Scalar", "msort", "quantile", "quantile.scalar", "round.decimals",
-    "signbit", "sort.stable",
+    "__lshift__.Scalar", "__rshift__.Scalar", "addbmm", "addmv", "angle", "argsort.stable",
+    "bitwise_left_shift.Tensor_Scalar", "bitwise_right_shift.Tensor_Scalar", "msort", "quantile", "quantile.scalar",
+    "round.decimals", "signbit", "sort.stable",
 )  # fmt: skip
 
 RULES: tuple[AnyRule, ...] = (
