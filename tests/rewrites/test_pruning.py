@@ -29,6 +29,7 @@ def pruned(word: str, net: nn.Module, *runs: torch.Tensor) -> tuple[Program, Ste
 
 
 def test_what_is_left_is_the_least_squares_fit() -> None:
+    torch.manual_seed(0)  # of some mixtures, hardly anything is left to fit
     x, weight, bias = torch.randn(400, 8) @ torch.randn(8, 8), torch.randn(5, 8), torch.randn(5)
     moments = InputMoments()
     moments.add(x)
