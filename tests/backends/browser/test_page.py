@@ -13,6 +13,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -145,7 +146,9 @@ def test_the_command_serves_it_until_it_is_interrupted(folder: Path) -> None:
     from urllib.request import urlopen
 
     words = module_command("edgevit", "serve", str(folder), "--port", "0", "--no-store", "--json")
-    command = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+    # a suite that was started in the background ignores interrupts, and so would the command
+    listen = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    command = subprocess.Popen(words, stdout=subprocess.PIPE, text=True, preexec_fn=listen)
     try:
         assert command.stdout is not None
         (address,) = json.loads(command.stdout.readline())["addresses"]
