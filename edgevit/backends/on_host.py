@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -34,17 +34,19 @@ def worker_for(format: str) -> Worker:
     return Worker(format)
 
 
+def over_tensors(run: Callable[[list[Any]], Sequence[Any]]) -> Run:
+    """Return a run over arrays as one over tensors."""
+    return lambda inputs: tuple(
+        torch.from_numpy(np.array(array)) for array in run([x.contiguous().numpy() for x in inputs])
+    )
+
+
 def in_runtime(artifact: Artifact) -> Run:
     """Open the artifact, or its twin for this machine, in its runtime."""
     worker = worker_for(artifact.format)
     path = artifact.reference or artifact.path
     worker.open(path)
-
-    def run(inputs: Inputs) -> tuple[torch.Tensor, ...]:
-        arrays = fitted(worker.inputs, [tensor.numpy() for tensor in inputs], str(path))
-        return tuple(torch.from_numpy(np.array(a)) for a in worker.run(arrays))
-
-    return run
+    return over_tensors(lambda arrays: worker.run(fitted(worker.inputs, arrays, str(path))))
 
 
 def check_on_host(artifact: Artifact, expected: Expected) -> tuple[Parity, ...]:

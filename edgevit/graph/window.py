@@ -7,6 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 
+def adaptive_windows(extent: int, count: int) -> list[tuple[int, int]]:
+    """Return the start and the end of each window of an adaptive pool along an axis."""
+    return [(k * extent // count, -(-(k + 1) * extent // count)) for k in range(count)]
+
+
 @dataclass(frozen=True)
 class Window:
     size: tuple[int, int]

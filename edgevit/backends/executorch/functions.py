@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-import torch
-
 from edgevit.backends.executorch.lower import lowered
 from edgevit.backends.executorch.rules import RULES
 from edgevit.backends.executorch.session import ExecuTorchSession
 from edgevit.backends.functions import Functions, Part
-from edgevit.backends.on_host import Run
+from edgevit.backends.on_host import Run, over_tensors
 from edgevit.frontend import build_source, capture
 from edgevit.graph.half import in_float16
-from edgevit.graph.program import Inputs, Program
+from edgevit.graph.program import Program
 from edgevit.rewrites import engine
 
 
@@ -32,13 +30,7 @@ def _program(part: Part) -> Program:
 
 def open_method(path: Path, name: str | None, precision: str) -> Run:
     del precision
-    session = ExecuTorchSession(path, 1, name or "forward")
-
-    def run(inputs: Inputs) -> tuple[torch.Tensor, ...]:
-        outputs = session.run([x.contiguous().numpy() for x in inputs])
-        return tuple(torch.from_numpy(array) for array in outputs)
-
-    return run
+    return over_tensors(ExecuTorchSession(path, 1, name or "forward").run)
 
 
 FUNCTIONS = Functions(join, open_method)

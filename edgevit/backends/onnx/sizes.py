@@ -16,14 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from edgevit.backends.functions import Functions, NotJoinedError
-from edgevit.backends.on_host import Run, worker_for
+from edgevit.backends.on_host import Run, over_tensors, worker_for
 from edgevit.backends.onnx.shared_weights import copy_of
 from edgevit.backends.session import load_library
-from edgevit.graph.program import Inputs
 
 _INT32 = 6  # onnx.TensorProto.INT32
 _WITH_WEIGHTS = frozenset({"Conv", "ConvTranspose", "Gemm"})
@@ -227,12 +225,7 @@ def open_size(path: Path, name: str | None, precision: str) -> Run:
     del name, precision
     worker = worker_for("onnx")
     worker.open(path)
-
-    def run(inputs: Inputs) -> tuple[torch.Tensor, ...]:
-        outputs = worker.run([tensor.contiguous().numpy() for tensor in inputs])
-        return tuple(torch.from_numpy(np.array(array)) for array in outputs)
-
-    return run
+    return over_tensors(worker.run)
 
 
 # Where the runtime does not know that two lengths are one it fuses fewer sums.

@@ -16,12 +16,12 @@ import torch
 
 from edgevit.backends.in_aten import add, cdist, logical_xor, one_hot, rsub, sub, unfold
 from edgevit.backends.tflite.tool import litert
-from edgevit.rewrites.arithmetic.bits import BITS, is_of_few_bits
+from edgevit.graph.window import adaptive_windows
+from edgevit.rewrites.arithmetic.bits import BITS, NARROW, is_of_few_bits
 from edgevit.rewrites.arithmetic.expand_erfc import erfc
 
 aten = torch.ops.aten
 Tensor = torch.Tensor
-_SHORT = (torch.int8, torch.uint8, torch.int16)
 _COMPARISONS = [f"{name}.{form}" for name in ("eq", "ne", "lt", "le", "gt", "ge") for form in ("Scalar", "Tensor")]  # fmt: skip
 _COPIES = 4  # of a tensor in one concatenation; more are made by an expansion
 
@@ -152,7 +152,7 @@ def compared(target: Any) -> Callable[..., Tensor]:
     """Compare bytes and other short integers as int32: the kernels take those of quantised values alone."""
 
     def function(x: Tensor, other: Any) -> Tensor:
-        if x.dtype not in _SHORT:
+        if x.dtype not in NARROW:
             return NotImplemented
         return target(x.to(torch.int32), other)
 
@@ -175,9 +175,8 @@ def adaptive_max_pool2d(x: Tensor, output_size: Sequence[int]) -> tuple[Tensor, 
     if height % out_height == 0 and width % out_width == 0:
         return aten.max_pool2d_with_indices(x, [height // out_height, width // out_width])
     for axis, count in ((-2, out_height), (-1, out_width)):
-        extent = x.shape[axis]
-        bounds = [(k * extent // count, -(-(k + 1) * extent // count)) for k in range(count)]
-        x = torch.cat([x.narrow(axis, a, b - a).amax(axis, keepdim=True) for a, b in bounds], axis)
+        windows = adaptive_windows(x.shape[axis], count)
+        x = torch.cat([x.narrow(axis, a, b - a).amax(axis, keepdim=True) for a, b in windows], axis)
     return x, torch.zeros_like(x, dtype=torch.int64)
 
 

@@ -6,11 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-
 from edgevit.backends.functions import Functions, NotJoinedError
-from edgevit.backends.on_host import Run
+from edgevit.backends.on_host import Run, over_tensors
 from edgevit.backends.tflite.flatbuffer import read_model, schema, write_model
 from edgevit.backends.tflite.runtime import open_interpreter
 from edgevit.backends.tflite.session import TFLiteSession
@@ -72,10 +69,7 @@ class _Signatures:
 def open_signature(path: Path, name: str | None, precision: str) -> Run:
     """Open a file's only graph, or the one of a signature."""
     del precision
-    run = TFLiteSession(path, 1).run if name is None else _signature(path, name)
-    return lambda inputs: tuple(
-        torch.from_numpy(np.array(array)) for array in run([x.contiguous().numpy() for x in inputs])
-    )
+    return over_tensors(TFLiteSession(path, 1).run if name is None else _signature(path, name))
 
 
 def _signature(path: Path, name: str) -> Any:

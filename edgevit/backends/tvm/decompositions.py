@@ -11,6 +11,8 @@ from typing import Any
 
 import torch
 
+from edgevit.graph.window import adaptive_windows
+
 aten = torch.ops.aten
 Tensor = torch.Tensor
 
@@ -29,11 +31,6 @@ def decompositions() -> Any:
     for target, decomposition in (get_decompositions(_OF_TORCH) | _OURS).items():
         table[target] = decomposition
     return table
-
-
-def _bounds(extent: int, count: int) -> list[tuple[int, int]]:
-    """Return the range of pixels that each of `count` adaptive windows covers."""
-    return [(k * extent // count, -(-(k + 1) * extent // count)) for k in range(count)]
 
 
 def upsample_bilinear2d(
@@ -65,7 +62,7 @@ def adaptive_max_pool2d(x: Tensor, output_size: Sequence[int]) -> tuple[Tensor, 
     for axis, count in ((-2, output_size[0]), (-1, output_size[1])):
         parts = [
             aten.amax(x.narrow(axis, start, stop - start), [axis], True)
-            for start, stop in _bounds(x.shape[axis], count)
+            for start, stop in adaptive_windows(x.shape[axis], count)
         ]
         x = torch.cat(parts, axis)
     return x, torch.zeros_like(x, dtype=torch.int64)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from torch import nn
@@ -44,18 +44,31 @@ class _Rebound:
     def _function(self, function: types.FunctionType) -> types.FunctionType:
         if id(function) in self._functions:
             return self._functions[id(function)]
-        cells = function.__closure__ or ()
-        duplicate = types.FunctionType(
-            function.__code__,
-            function.__globals__,
-            function.__name__,
-            function.__defaults__,
-            tuple(types.CellType() for _ in cells),
-        )
-        duplicate.__kwdefaults__ = function.__kwdefaults__
+        duplicate = with_empty_cells(function, function.__globals__)
         duplicate.__dict__.update(function.__dict__)
         self._functions[id(function)] = duplicate  # before what it reads: it may call itself
-        for new, old in zip(duplicate.__closure__ or (), cells, strict=True):
-            with contextlib.suppress(ValueError):  # empty: assigned later, or never
-                new.cell_contents = self.of(old.cell_contents)
+        fill_cells(duplicate, function, lambda content, _: self.of(content))
         return duplicate
+
+
+def with_empty_cells(function: types.FunctionType, names: dict[str, Any]) -> types.FunctionType:
+    """Return a function of the same code over other globals, with nothing in its closure yet."""
+    duplicate = types.FunctionType(
+        function.__code__,
+        names,
+        function.__name__,
+        function.__defaults__,
+        tuple(types.CellType() for _ in function.__closure__ or ()),
+    )
+    duplicate.__kwdefaults__ = function.__kwdefaults__
+    return duplicate
+
+
+def fill_cells(
+    duplicate: types.FunctionType, function: types.FunctionType, copied: Callable[[Any, str], Any]
+) -> None:
+    """Fill a closure with what `copied` makes of the original's contents and their names."""
+    cells = zip(duplicate.__closure__ or (), function.__closure__ or (), strict=True)
+    for name, (cell, original) in zip(function.__code__.co_freevars, cells, strict=True):
+        with contextlib.suppress(ValueError):  # empty: assigned later, or never
+            cell.cell_contents = copied(original.cell_contents, name)

@@ -5,7 +5,6 @@ def f(x): return net(x).softmax(-1)   ->   FunctionModel with a child `net`, a c
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import sysconfig
 import types
@@ -15,6 +14,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from edgevit.frontend.live.closures import fill_cells, with_empty_cells
 from edgevit.frontend.live.copies import Copies, modules_in
 
 Function = Callable[..., object]
@@ -83,21 +83,12 @@ class _Reader:
         library = _is_of_library(function)
         if library and not function.__closure__:
             return function
-        duplicate = types.FunctionType(
-            function.__code__,
-            function.__globals__ if library else dict(function.__globals__),
-            function.__name__,
-            function.__defaults__,
-            tuple(types.CellType() for _ in function.__closure__ or ()),
-        )
-        duplicate.__kwdefaults__ = function.__kwdefaults__
+        names = function.__globals__ if library else dict(function.__globals__)
+        duplicate = with_empty_cells(function, names)
         self._functions[id(function)] = duplicate  # before what it reads: it may call itself
         for name in () if library else set(_names(function.__code__)) & set(function.__globals__):
             duplicate.__globals__[name] = self.copied(function.__globals__[name], name)
-        cells = zip(duplicate.__closure__ or (), function.__closure__ or (), strict=True)
-        for name, (cell, old) in zip(function.__code__.co_freevars, cells, strict=True):
-            with contextlib.suppress(ValueError):  # empty: assigned later, or never
-                cell.cell_contents = self.copied(old.cell_contents, name)
+        fill_cells(duplicate, function, self.copied)
         return duplicate
 
     def _adopt(self, duplicate: object, name: str) -> None:

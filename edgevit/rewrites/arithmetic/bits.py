@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 MOST_BITS = 30  # what is beyond has no power of two in int32
-_NARROW = (torch.int8, torch.uint8, torch.int16)
+NARROW = (torch.int8, torch.uint8, torch.int16)
 
 Function = Callable[..., Tensor]
 
@@ -52,7 +52,7 @@ def _lowest(number: int) -> int:
 
 def _as_integers(formula: Callable[[Tensor, int], Tensor]) -> Function:
     def function(x: Tensor, number: int = 0) -> Tensor:
-        if x.dtype in _NARROW:
+        if x.dtype in NARROW:
             return formula(x.to(torch.int32), number).to(x.dtype)
         return formula(x, number)
 

@@ -386,7 +386,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
 
 # Functions that none of ONNX, TFLite and ExecuTorch has.
 RARE = (
-    "adaptive_avg_pool3d", "bilinear", "bucketize.Tensor", "copysign.Tensor", "cummax", "cummin", "cumprod", "det", "fmax", "fmin", "hypot",
-    "index_fill.int_Scalar", "index_fill.int_Tensor", "inverse", "kthvalue", "linalg_det", "linalg_inv", "median", "median.dim",
+    "adaptive_avg_pool3d", "bilinear", "bucketize.Tensor", "copysign.Tensor", "cummax", "cummin", "cumprod", "det",
+    "fmax", "fmin", "hypot", "index_fill.int_Scalar", "index_fill.int_Tensor", "inverse", "kthvalue", "linalg_det", "linalg_inv", "median", "median.dim",
     "searchsorted.Tensor",
 )  # fmt: skip

@@ -11,6 +11,8 @@ from math import prod
 import torch
 from torch import Tensor
 
+from edgevit.graph.window import adaptive_windows
+
 
 def adaptive_average(x: Tensor, output_size: Sequence[int]) -> Tensor:
     for axis, count in zip(range(x.ndim - 3, x.ndim), output_size, strict=True):
@@ -23,12 +25,13 @@ def _averaged(x: Tensor, axis: int, count: int) -> Tensor:
     if extent == count:
         return x
     if extent % count:
-        bounds = [(k * extent // count, -(-(k + 1) * extent // count)) for k in range(count)]
-        parts = [x.narrow(axis, a, b - a).mean(axis, keepdim=True) for a, b in bounds]
-        return torch.cat(parts, axis)
+        windows = adaptive_windows(extent, count)
+        return torch.cat(
+            [x.narrow(axis, a, b - a).mean(axis, keepdim=True) for a, b in windows], axis
+        )
     before, behind = x.shape[:axis], x.shape[axis + 1 :]
-    windows = x.reshape(prod(before), count, extent // count, prod(behind))
-    return windows.mean(2).reshape(*before, count, *behind)
+    even = x.reshape(prod(before), count, extent // count, prod(behind))
+    return even.mean(2).reshape(*before, count, *behind)
 
 
 VOLUMES: dict[str, Callable[..., Tensor]] = {"adaptive_avg_pool3d": adaptive_average}

@@ -27,8 +27,12 @@ from edgevit.rewrites.rule import Match, Refused, Rule
 
 @dataclass(frozen=True)
 class Joined(Match):
-    parts: tuple[Node, ...]
+    joined: Node
     form: LinearForm
+
+    @property
+    def parts(self) -> list[Node]:
+        return operand_list(self.joined)
 
 
 class SplitAffine(Rule[Joined]):
@@ -40,15 +44,12 @@ class SplitAffine(Rule[Joined]):
         if joined is None or kind(joined) != "cat" or argument(joined, "dim") not in (1, -3):
             return None
         form = affine_step(node, draft)
-        parts = tuple(operand_list(joined))
-        if form is None or not any(Conv.of(part) for part in parts):
+        if form is None or not any(map(Conv.of, operand_list(joined))):
             return None
-        return Joined(node, parts, form)
+        return Joined(node, joined, form)
 
     def check(self, match: Joined, draft: Draft) -> None:
-        if any(
-            len(joined.users) > 1 for joined in match.node.all_input_nodes if kind(joined) == "cat"
-        ):
+        if len(match.joined.users) > 1:
             raise Refused("the joined value has a second reader, so it is computed all the same")
         others = [part for part in match.parts if not (Conv.of(part) and len(part.users) == 1)]
         if len(others) > 1:

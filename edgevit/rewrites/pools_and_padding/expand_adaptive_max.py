@@ -25,6 +25,7 @@ from torch.fx.node import Node
 from edgevit.graph.aten import argument, has_argument, kind, op, operand, per_dimension
 from edgevit.graph.edit import Draft, Edit
 from edgevit.graph.program import shape
+from edgevit.graph.window import adaptive_windows
 from edgevit.rewrites.resize.index_probe import selected
 from edgevit.rewrites.rule import SAME_VALUES, Match, Refused, Rule
 
@@ -145,8 +146,8 @@ def _places(image: Sequence[int], counts: Sequence[int]) -> torch.Tensor:
 
 def _windows(extent: int, count: int) -> Windows:
     """Return the windows as the op defines them."""
-    starts = tuple(k * extent // count for k in range(count))
-    return Windows(starts, tuple(-(-(k + 1) * extent // count) for k in range(count)))
+    spans = adaptive_windows(extent, count)
+    return Windows(tuple(start for start, _ in spans), tuple(end for _, end in spans))
 
 
 def _pooled_volume(x: Node, counts: Sequence[int], edit: Edit) -> Node:

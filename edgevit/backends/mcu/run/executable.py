@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from edgevit.backends.artifact import Artifact
 from edgevit.backends.execution import Emulation, Execution
@@ -17,9 +16,8 @@ from edgevit.backends.mcu.codegen.firmware import write_firmware
 from edgevit.backends.mcu.cores import CORES
 from edgevit.backends.mcu.run.execute import execute
 from edgevit.backends.mcu.schedule.search import planned
-from edgevit.backends.on_host import Run
+from edgevit.backends.on_host import Run, over_tensors
 from edgevit.errors import PackageError, UsageError, suggest
-from edgevit.graph.program import Inputs
 from edgevit.integer import calls_of, outputs_of
 
 
@@ -36,13 +34,7 @@ def open_executable(folder: Path) -> ExecutableBundle:
 
 def open_interpreter(artifact: Artifact) -> Run:
     """Return the integer model, which is what the firmware computes."""
-    executable = open_executable(artifact.path.parent)
-
-    def run(inputs: Inputs) -> tuple[torch.Tensor, ...]:
-        outputs = executable.simulate([x.numpy() for x in inputs])
-        return tuple(torch.from_numpy(np.array(y)) for y in outputs)
-
-    return run
+    return over_tensors(open_executable(artifact.path.parent).simulate)
 
 
 @dataclass(frozen=True)
